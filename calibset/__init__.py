@@ -1,0 +1,113 @@
+"""calibset: calibration datasets for post-training quantization of language models.
+
+    recipe = calibset.load_recipe("recipes/quickstart.toml")
+    built = calibset.build(recipe)
+    built.write("quickstart.jsonl")
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calibset.calibration_set import CalibrationSet
+    from calibset.consumers import Acceptance, Replay
+    from calibset.document import (
+        Conversation,
+        Document,
+        Message,
+        Record,
+        Rejection,
+        Sample,
+        SetAside,
+        Span,
+        Tool,
+        ToolCall,
+    )
+    from calibset.errors import (
+        CalibsetError,
+        ConsumerError,
+        MixtureError,
+        OutputError,
+        RecipeError,
+        SourceError,
+        TokenizerError,
+    )
+    from calibset.manifest import Manifest, read_manifest
+    from calibset.pipeline import Plan, build, check, plan, verify
+    from calibset.recipe import Recipe, load_recipe, parse_recipe
+    from calibset.sources import Source
+    from calibset.storage import File, Reader, in_memory
+    from calibset.tokenizers import Tokenizer, load_tokenizer
+
+__all__ = [
+    "Acceptance",
+    "CalibrationSet",
+    "CalibsetError",
+    "ConsumerError",
+    "Conversation",
+    "Document",
+    "File",
+    "Manifest",
+    "Message",
+    "MixtureError",
+    "OutputError",
+    "Plan",
+    "Reader",
+    "Recipe",
+    "RecipeError",
+    "Record",
+    "Rejection",
+    "Replay",
+    "Sample",
+    "SetAside",
+    "Source",
+    "SourceError",
+    "Span",
+    "Tokenizer",
+    "TokenizerError",
+    "Tool",
+    "ToolCall",
+    "build",
+    "check",
+    "in_memory",
+    "load_recipe",
+    "load_tokenizer",
+    "parse_recipe",
+    "plan",
+    "read_manifest",
+    "verify",
+]
+
+_HOMES = {
+    "calibset.calibration_set": ("CalibrationSet",),
+    "calibset.consumers": ("Acceptance", "Replay"),
+    "calibset.document": (
+        "Conversation", "Document", "Message", "Record", "Rejection", "Sample", "SetAside", "Span", "Tool",
+        "ToolCall",
+    ),
+    "calibset.errors": (
+        "CalibsetError", "ConsumerError", "MixtureError", "OutputError", "RecipeError", "SourceError",
+        "TokenizerError",
+    ),
+    "calibset.manifest": ("Manifest", "read_manifest"),
+    "calibset.pipeline": ("Plan", "build", "check", "plan", "verify"),
+    "calibset.recipe": ("Recipe", "load_recipe", "parse_recipe"),
+    "calibset.sources": ("Source",),
+    "calibset.storage": ("File", "Reader", "in_memory"),
+    "calibset.tokenizers": ("Tokenizer", "load_tokenizer"),
+}  # fmt: skip
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

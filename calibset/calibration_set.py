@@ -1,0 +1,125 @@
+"""A calibration set in memory: its samples and the record of how it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+from calibset.document import Sample
+from calibset.errors import OutputError
+from calibset.manifest import Manifest, manifest_path
+from calibset.storage.atomic import replaced
+
+if TYPE_CHECKING:
+    import datasets
+    import polars
+
+__all__ = ["CalibrationSet", "row_bytes"]
+
+
+def row_bytes(samples: Iterable[Sample]) -> bytes:
+    """Return the samples as JSON Lines: ASCII, one object a line, no blank line."""
+    lines = (
+        json.dumps({"text": sample.text, "source": sample.source, "tokens": len(sample.token_ids)}) + "\n"
+        for sample in samples
+    )
+    return "".join(lines).encode("ascii")
+
+
+@dataclass(frozen=True)
+class CalibrationSet(Sequence[Sample]):
+    """The samples of a build, in the order of the file.
+
+    Attributes:
+        samples: One a row.
+        manifest: The record that is written beside the file.
+    """
+
+    samples: tuple[Sample, ...]
+    manifest: Manifest
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Sample, ...]: ...
+    def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
+        return self.samples[index]
+
+    @property
+    def token_ids(self) -> tuple[tuple[int, ...], ...]:
+        """Each sample's ids as the target model reads them, without BOS."""
+        return tuple(sample.token_ids for sample in self.samples)
+
+    def write(self, path: str | Path) -> Path:
+        """Write the rows as JSON Lines and the manifest beside them.
+
+        Both appear whole or not at all; what stood there before stays if writing fails.
+
+        Raises:
+            OutputError: They can't be written.
+        """
+        path = Path(path)
+        if path.suffix != ".jsonl":
+            raise OutputError(f"{path}: a calibration file must end in .jsonl")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{path.parent}: can't be made: {error.strerror}") from error
+        # The rows are renamed last but one level deeper, so either both are new or both old.
+        with replaced(manifest_path(path)) as record, replaced(path) as rows:
+            record.write(self.manifest.to_json().encode("utf-8"))
+            record.flush()
+            rows.write(row_bytes(self.samples))
+        return path
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return a frame with the columns text, source, tokens, documents and token_ids."""
+        import polars
+
+        return polars.DataFrame(
+            {
+                "text": [sample.text for sample in self.samples],
+                "source": [sample.source for sample in self.samples],
+                "tokens": [len(sample.token_ids) for sample in self.samples],
+                "documents": [[span.document for span in sample.documents] for sample in self.samples],
+                "token_ids": [list(sample.token_ids) for sample in self.samples],
+            },
+            schema_overrides={"token_ids": polars.List(polars.Int32)},
+        )
+
+    def to_dataset(self) -> datasets.Dataset:
+        """Return a Hugging Face dataset with the columns text, source, tokens and input_ids."""
+        import datasets
+
+        return datasets.Dataset.from_dict(
+            {
+                "text": [sample.text for sample in self.samples],
+                "source": [sample.source for sample in self.samples],
+                "tokens": [len(sample.token_ids) for sample in self.samples],
+                "input_ids": [list(sample.token_ids) for sample in self.samples],
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        manifest = self.manifest
+        rows = "".join(
+            f"<tr><td>{escape(s.name)}</td><td>{escape(s.group)}</td><td>{s.asked}</td><td>{s.achieved}</td>"
+            f"<td>{s.tokens_read:,}</td><td>{escape(s.licence)}</td></tr>"
+            for s in manifest.sources
+        )
+        return (
+            f"<p><b>{escape(manifest.name)}</b>: {len(self)} samples of {manifest.seqlen} tokens, "
+            f"{manifest.kept} kept by {escape(manifest.consumer)}, {manifest.waste:.1%} waste</p>"
+            "<table><thead><tr><th>source</th><th>group</th><th>asked</th><th>achieved</th>"
+            f"<th>tokens read</th><th>licence</th></tr></thead><tbody>{rows}</tbody></table>"
+        )

@@ -1,0 +1,90 @@
+"""A conversation as the target model reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+from calibset.document import Conversation, Message, Tool
+
+__all__ = ["ChatTemplate", "RenderError", "Rendered", "Turn", "with_texts"]
+
+
+class RenderError(Exception):
+    """A model's format can't express a conversation.
+
+    Attributes:
+        reason: A short phrase, the same for the same case, so that it can be counted.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class Turn(NamedTuple):
+    """Where an assistant turn stands in a conversation's token ids.
+
+    Attributes:
+        start: Its first token.
+        end: One past its last, the token that ends the turn included.
+    """
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A conversation as the model reads it in service, without the BOS that opens it.
+
+    Attributes:
+        id: The conversation's.
+        text: Control tokens spelled out, so that a parsing tokenizer reads back `token_ids`.
+        token_ids: Without BOS.
+        turns: The assistant's turns.
+        opening_text: What stands before a conversation that does not open its row (BOS).
+        opening_ids: The same as ids.
+    """
+
+    id: str
+    text: str
+    token_ids: tuple[int, ...]
+    turns: tuple[Turn, ...]
+    opening_text: str = ""
+    opening_ids: tuple[int, ...] = ()
+
+
+class ChatTemplate(Protocol):
+    """Renders conversations for one model family."""
+
+    def render(self, conversation: Conversation) -> Rendered:
+        """Return the conversation as the model reads it.
+
+        Raises:
+            RenderError: The model's format can't express it.
+        """
+        ...
+
+
+def with_texts(conversation: Conversation, change: Callable[[str], str]) -> Conversation:
+    """Return the conversation with every text in it changed: turns, calls, results and tools.
+
+    The same change meets a tool's name where it is declared and where it is called.
+    """
+    return replace(
+        conversation,
+        messages=tuple(_message(message, change) for message in conversation.messages),
+        tools=tuple(
+            Tool(name=change(t.name), description=change(t.description), parameters=change(t.parameters))
+            for t in conversation.tools
+        ),
+    )
+
+
+def _message(message: Message, change: Callable[[str], str]) -> Message:
+    calls = tuple(
+        replace(call, name=change(call.name), arguments=change(call.arguments)) for call in message.tool_calls
+    )
+    return replace(message, content=change(message.content), tool_calls=calls)

@@ -1,0 +1,106 @@
+"""The dialect of When2Call: role and content, calls as a JSON list between tags.
+
+Three kinds of rows: ``messages`` that end with the answer, ``messages`` with a
+``chosen_response``, and a ``question`` with one of several ``answers`` named as correct. An
+assistant calls with ``<TOOLCALL>[{"name": …, "arguments": …}]</TOOLCALL>``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+
+from calibset.chat.dialect import DialectError
+from calibset.chat.literals import json_text, parse_value
+from calibset.chat.schema import tool_to_json, tools_from_json
+from calibset.chat.tagged import tagged_calls
+from calibset.chat.turns import Result, Turn, conversation_of, turns_of
+from calibset.document import Conversation, Role
+
+__all__ = ["parse", "write"]
+
+_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
+_ANSWERS = ("direct", "tool_call", "request_for_info", "cannot_answer")
+_METADATA = ("correct_answer", "source", "source_id")
+
+
+def parse(row: Mapping[str, object], *, conversation_id: str) -> Conversation:
+    """Return the conversation that a row of any of the three kinds holds.
+
+    Raises:
+        DialectError: The row is no whole conversation.
+
+    Examples:
+        >>> row = {"tools": [], "messages": [{"role": "user", "content": "Hi"}],
+        ...        "chosen_response": {"role": "assistant", "content": "Hello"}}
+        >>> parse(row, conversation_id="1").messages[1].content
+        'Hello'
+    """
+    tools = tools_from_json(row.get("tools"))
+    declared = frozenset(tool.name for tool in tools)
+    turns = [_turn(message, declared) for message in _messages(row)]
+    if turns[0].role == "system" and not turns[0].content.strip():
+        turns = turns[1:]
+    metadata = {key: value for key in _METADATA if isinstance(value := row.get(key), str)}
+    return conversation_of(conversation_id, turns, tools, metadata)
+
+
+def write(conversation: Conversation) -> dict[str, object]:
+    """Return the row of ``messages`` that `parse` reads as this conversation."""
+    messages = []
+    for turn in turns_of(conversation):
+        contents = [result.content for result in turn.results] or [_written(turn)]
+        messages += [{"role": turn.role, "content": content} for content in contents]
+    return {
+        "tools": [tool_to_json(tool) for tool in conversation.tools],
+        "messages": messages,
+        **conversation.metadata,
+    }
+
+
+def _messages(row: Mapping[str, object]) -> list[object]:
+    if "answers" in row:
+        question = {"role": "user", "content": row.get("question")}
+        return [question, {"role": "assistant", "content": _correct(row)}]
+    messages = row.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise DialectError("no conversation", messages)
+    if "chosen_response" not in row:
+        return messages
+    chosen = row["chosen_response"]
+    return [*messages, {"role": "assistant", "content": chosen} if isinstance(chosen, str) else chosen]
+
+
+def _correct(row: Mapping[str, object]) -> object:
+    kind, answers = row.get("correct_answer"), row["answers"]
+    if kind not in _ANSWERS or not isinstance(answers, dict) or kind not in answers:
+        raise DialectError("unknown answer", kind)
+    answer = answers[kind]
+    if kind == "tool_call" and not (isinstance(answer, str) and "<TOOLCALL>" in answer):
+        try:
+            value = parse_value(answer) if isinstance(answer, str) else answer
+            return f"<TOOLCALL>{json_text(value)}</TOOLCALL>"
+        except ValueError:
+            raise DialectError("unparsable tool call", answer) from None
+    return answer
+
+
+def _turn(message: object, declared: Collection[str]) -> Turn:
+    if not isinstance(message, dict) or not isinstance(text := message.get("content"), str):
+        raise DialectError("malformed turn", message)
+    role = _ROLES.get(str(message.get("role")))
+    if role is None:
+        raise DialectError("unknown role", message.get("role"))
+    if role == "assistant":
+        content, calls = tagged_calls(text, "TOOLCALL", declared)
+        return Turn(role=role, content=content, calls=calls)
+    if role == "tool":
+        return Turn(role=role, results=(Result(name=None, content=text),))
+    return Turn(role=role, content=text)
+
+
+def _written(turn: Turn) -> str:
+    if not turn.calls:
+        return turn.content
+    calls = [{"name": call.name, "arguments": json.loads(call.arguments)} for call in turn.calls]
+    return f"{turn.content}<TOOLCALL>{json_text(calls)}</TOOLCALL>"

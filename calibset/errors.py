@@ -1,0 +1,64 @@
+"""Everything that calibset raises on purpose.
+
+    CalibsetError
+    ├── RecipeError        the recipe or the command line is wrong (exit code 2)
+    ├── SourceError        a corpus can't be found, reached or read
+    ├── MixtureError       the sources can't fill the quotas as the policy asks
+    ├── TokenizerError     a tokenizer can't be found, loaded or used for the job
+    ├── ConsumerError      the quantizer would not keep what was built
+    └── OutputError        a result can't be written or read back
+
+A message says where, what, and what to do about it, in one line a fault.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CalibsetError",
+    "ConsumerError",
+    "MixtureError",
+    "OutputError",
+    "RecipeError",
+    "SourceError",
+    "TokenizerError",
+]
+
+
+class CalibsetError(Exception):
+    """Base of every error that calibset raises on purpose."""
+
+    exit_code = 1
+
+
+class RecipeError(CalibsetError):
+    """One or more faults in a recipe or on the command line.
+
+    Attributes:
+        faults: One line a fault, each with the file and the key path.
+    """
+
+    exit_code = 2
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class SourceError(CalibsetError):
+    """A corpus can't be found, reached or read."""
+
+
+class MixtureError(CalibsetError):
+    """The sources can't fill the quotas as the shortage policy asks."""
+
+
+class TokenizerError(CalibsetError):
+    """A tokenizer can't be found, loaded or used for the job."""
+
+
+class ConsumerError(CalibsetError):
+    """The quantizer would not keep what was built."""
+
+
+class OutputError(CalibsetError):
+    """A result can't be written or read back."""

@@ -1,0 +1,160 @@
+"""The record of a build: what went in, what came out, and why things were left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from calibset.errors import OutputError
+
+__all__ = [
+    "GroupReport",
+    "Manifest",
+    "SampleReport",
+    "SourceReport",
+    "SpanReport",
+    "TokenizerReport",
+    "manifest_path",
+    "read_manifest",
+    "versions",
+]
+
+FORMAT = 1
+
+# Packages whose version may change which bytes a build writes.
+_DETERMINE_BYTES = (
+    "calibset", "mistral-common", "openpyxl", "pyarrow", "rdflib", "tiktoken", "tokenizers",
+)  # fmt: skip
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TokenizerReport(_Frozen):
+    """The tokenizer that measured the rows."""
+
+    name: str
+    sha256: str
+
+
+class GroupReport(_Frozen):
+    """A group: samples asked for and had, and the tokens that the quantizer reads of them."""
+
+    name: str
+    share: float | None
+    asked: int
+    achieved: int
+    tokens: int
+
+
+class SourceReport(_Frozen):
+    """A source: where it was read, what it gave, and what was left out for which reason.
+
+    ``tokens`` are those of its rows, ``tokens_read`` those up to ``seqlen``.
+    """
+
+    name: str
+    group: str
+    type: str
+    place: str
+    revision: str | None
+    licence: str
+    asked: int
+    achieved: int
+    repeated: int
+    tokens: int
+    tokens_read: int
+    documents: int
+    rejections: Mapping[str, int]
+    set_aside: Mapping[str, int]
+    control_tokens_neutralised: int
+    blanks_shortened: int
+
+
+class SpanReport(_Frozen):
+    """Where a document stands in a row's text, in characters."""
+
+    document: str
+    start: int
+    end: int
+    whole: bool
+    filler: bool
+
+
+class SampleReport(_Frozen):
+    """A row of the file."""
+
+    source: str
+    tokens: int
+    documents: tuple[SpanReport, ...]
+
+
+class Manifest(_Frozen):
+    """All there is to say of a calibration file; written beside it.
+
+    Attributes:
+        waste: Share of the tokens that stand beyond ``seqlen``.
+        filler: Share of the tokens read that belong to fillers.
+        turns: Assistant turns that begin in the rows.
+        complete_turns: Those that the quantizer reads to their end.
+        kept: Rows that the consumer's replay keeps.
+        sha256: Of the file's bytes.
+    """
+
+    format: int = FORMAT
+    name: str
+    recipe: Mapping[str, Any]
+    versions: Mapping[str, str]
+    tokenizer: TokenizerReport
+    consumer: str
+    nsamples: int
+    seqlen: int
+    kept: int
+    waste: float
+    filler: float
+    turns: int
+    complete_turns: int
+    groups: tuple[GroupReport, ...]
+    sources: tuple[SourceReport, ...]
+    samples: tuple[SampleReport, ...]
+    sha256: str
+
+    def to_json(self) -> str:
+        """Return the manifest as JSON text, the same bytes for the same build."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def manifest_path(file: Path) -> Path:
+    """Return where a calibration file's manifest stands: ``x.jsonl`` has ``x.manifest.json``."""
+    return file.with_suffix(".manifest.json")
+
+
+def read_manifest(file: Path) -> Manifest | None:
+    """Return the manifest beside a calibration file, or None if there is none.
+
+    Raises:
+        OutputError: There is one, and it can't be read.
+    """
+    path = manifest_path(file)
+    if not path.is_file():
+        return None
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise OutputError(f"{path}: is no manifest of this version of calibset; build the file again") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that determine a build's bytes."""
+    found = {}
+    for name in _DETERMINE_BYTES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

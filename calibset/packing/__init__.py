@@ -1,0 +1,7 @@
+"""Documents and conversations into samples that a quantizer keeps whole."""
+
+from calibset.packing.conversations import pack_conversations
+from calibset.packing.documents import pack_documents
+from calibset.packing.rule import Packed, RowRule
+
+__all__ = ["Packed", "RowRule", "pack_conversations", "pack_documents"]

@@ -1,0 +1,162 @@
+"""Conversations into rows: whole ones inside what the quantizer reads, a filler for the cut."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from calibset.chat.template import Rendered
+from calibset.document import Sample, SetAside, Span
+from calibset.packing.rule import Packed, RowRule
+
+__all__ = ["pack_conversations"]
+
+# Conversations to choose from when a row's gap is filled: enough to find a good fit, few
+# enough that none waits long.
+_POOL = 48
+# Tokens past the wanted end at which the filler's cut is tried.
+_LAST_RESORT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Filler:
+    """The head of a conversation that completes a row."""
+
+    rendered: Rendered
+    text: str
+
+
+def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iterator[Packed]:
+    """Yield rows of whole conversations, each with a labelled filler at its end.
+
+    The conversation that came first opens a row; then the largest that fits is added until
+    none does (best fit). All of them end inside the ``rule.read`` tokens that the quantizer
+    reads. The head of one more conversation, a filler, brings the row to ``seqlen`` tokens
+    and takes the quantizer's cut.
+
+    Args:
+        conversations: Rendered for the target model.
+        rule: Length, tokenizer and name.
+
+    Yields:
+        Samples, and a `SetAside` for each conversation that ends up in no row.
+    """
+    supply = iter(conversations)
+    pool: list[Rendered] = []
+    # Conversations that no row can hold whole, or that filled a row before.
+    heads: deque[Rendered] = deque()
+    while True:
+        yield from _refill(pool, heads, supply, rule)
+        if not pool:
+            return
+        row = _best_fit(pool, rule.read)
+        filled = _filled(row, pool, heads, rule)
+        if isinstance(filled, Sample):
+            yield filled
+        else:
+            for conversation in row:
+                yield SetAside(place=conversation.id, reason=filled)
+
+
+def _refill(
+    pool: list[Rendered], heads: deque[Rendered], supply: Iterator[Rendered], rule: RowRule
+) -> Iterator[SetAside]:
+    while len(pool) < _POOL and (conversation := next(supply, None)) is not None:
+        if len(conversation.token_ids) <= rule.read:
+            pool.append(conversation)
+        else:
+            heads.append(conversation)
+            yield SetAside(place=conversation.id, reason="longer than a row")
+
+
+def _best_fit(pool: list[Rendered], room: int) -> list[Rendered]:
+    """Take from the pool its first conversation and those that fill the room best."""
+    row = [pool.pop(0)]
+    room -= len(row[0].token_ids)
+    while True:
+        fitting = [c for c in pool if len(c.opening_ids) + len(c.token_ids) <= room]
+        if not fitting:
+            return row
+        best = max(fitting, key=lambda c: len(c.token_ids))
+        pool.remove(best)
+        row.append(best)
+        room -= len(best.opening_ids) + len(best.token_ids)
+
+
+def _filled(row: list[Rendered], pool: list[Rendered], heads: deque[Rendered], rule: RowRule) -> Sample | str:
+    """Complete a row with a filler, or say why that can't be done."""
+    text, tokens, spans = _joined(row)
+    need = rule.seqlen - tokens
+    reason = "too little left for a row"
+    for filler in _fillers(pool, heads, need, rule):
+        for cut in _cuts(filler, need, rule):
+            full = (text + filler.opening_text + filler.text[:cut]).rstrip()
+            proof = rule.prove(full)
+            if proof.flaw is None:
+                _spend(filler, pool, heads)
+                return _sample(row, filler, full, proof.token_ids, spans, rule)
+            reason = proof.flaw if proof.flaw != "too short" else reason
+    return reason
+
+
+def _joined(row: list[Rendered]) -> tuple[str, int, list[Span]]:
+    text, tokens, spans = "", 0, []
+    for conversation in row:
+        if text:
+            text += conversation.opening_text
+            tokens += len(conversation.opening_ids)
+        start = len(text)
+        text += conversation.text
+        tokens += len(conversation.token_ids)
+        spans.append(Span(document=conversation.id, start=start, end=len(text), whole=True))
+    return text, tokens, spans
+
+
+def _fillers(pool: list[Rendered], heads: deque[Rendered], need: int, rule: RowRule) -> list[Rendered]:
+    """Return conversations that could fill the gap, the best first.
+
+    Those that no row holds whole come first; then the last to arrive whose first assistant
+    turn begins past the cut, so that no turn is shown half.
+    """
+    long = [c for c in heads if len(c.token_ids) > rule.read]
+    fresh = sorted(reversed(pool), key=lambda c: not c.turns or c.turns[0].start <= need)
+    # A head that is used again may fill a gap, not make a row.
+    spent = [c for c in heads if need <= rule.read // 4]
+    return [*long[:1], *fresh[:2], *spent[:1]]
+
+
+def _cuts(filler: Rendered, need: int, rule: RowRule) -> Iterator[int]:
+    first = max(0, need - len(filler.opening_ids) - 1)
+    # The whole opening may do; but an empty filler would leave a span of nothing.
+    ends = rule.tokenizer.encode_with_ends(filler.text, parse_special=True).ends
+    yield from dict.fromkeys(ends[first : first + _LAST_RESORT])
+
+
+def _spend(filler: Rendered, pool: list[Rendered], heads: deque[Rendered]) -> None:
+    if filler in pool:
+        pool.remove(filler)
+    else:
+        heads.remove(filler)
+    heads.append(filler)
+
+
+def _sample(
+    row: list[Rendered], filler: Rendered, text: str, ids: tuple[int, ...], spans: list[Span], rule: RowRule
+) -> Sample:
+    before = sum(len(c.token_ids) for c in row) + sum(len(c.opening_ids) for c in row[1:])
+    start = before + len(filler.opening_ids)
+    complete = sum(len(c.turns) for c in row)
+    begun = [turn for turn in filler.turns if start + turn.start < min(len(ids), rule.read)]
+    ended = [turn for turn in begun if start + turn.end <= rule.read]
+    head = Span(
+        document=filler.id, start=spans[-1].end + len(filler.opening_text), end=len(text), whole=False, filler=True
+    )
+    return Sample(
+        text=text,
+        token_ids=ids,
+        source=rule.source,
+        documents=(*spans, head),
+        turns=complete + len(begun),
+        complete_turns=complete + len(ended),
+    )

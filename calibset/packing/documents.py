@@ -1,0 +1,156 @@
+"""Plain documents into rows: short ones joined, long ones split, every row proven."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from calibset.document import Document, Sample, SetAside, Span
+from calibset.packing.rule import SEPARATOR, Packed, RowRule
+from calibset.tokenizers.base import Encoded
+
+__all__ = ["pack_documents"]
+
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|\Z)|(?=\n)|\Z")
+_WORD_END = re.compile(r"(?<=\S)(?=\s)")
+
+# Tokens past the slack at which a cut is still tried before a document is given up.
+_LAST_RESORT = 64
+# Characters that a token is at first taken to have: above every language's mean.
+_CHARACTERS_PER_TOKEN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A document from some character on, and how many rows it has given in this turn."""
+
+    document: Document
+    start: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row that isn't full yet. Its last document's tokens are counted with a separator."""
+
+    text: str = ""
+    tokens: int = 0
+    spans: tuple[Span, ...] = ()
+
+    def with_piece(self, rest: _Rest, piece: str, tokens: int) -> _Row:
+        before = self.text + SEPARATOR if self.text else ""
+        end = len(before) + len(piece)
+        whole = len(piece) == len(rest.document.text)
+        span = Span(document=rest.document.id, start=len(before), end=end, whole=whole)
+        return _Row(before + piece, self.tokens + tokens, (*self.spans, span))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What came of putting a document's rest into a row."""
+
+    row: _Row
+    rest: _Rest | None = None
+    packed: tuple[Packed, ...] = ()
+
+
+def pack_documents(documents: Iterable[Document], rule: RowRule) -> Iterator[Packed]:
+    """Yield the tightest rows that the documents give, in the order they come.
+
+    A row ends at the first place past ``seqlen`` tokens where a sentence or line ends, if one
+    comes within ``rule.slack`` tokens; else where a word ends; never inside a character. What
+    follows the cut begins the next row, unless the document has given as many rows as
+    ``rule.max_rows_per_document``: then it waits until every other has had its turn.
+
+    Args:
+        documents: Texts that are not empty, without white space around them.
+        rule: Length, tokenizer and name.
+
+    Yields:
+        Samples, and a `SetAside` for each document that ends up in no row.
+    """
+    later: deque[_Rest] = deque()
+    row = _Row()
+    for waiting in _in_turn(documents, later):
+        rest: _Rest | None = waiting
+        while rest is not None:
+            step = _fill(row, rest, rule)
+            yield from step.packed
+            row, rest = step.row, step.rest
+            if rest is not None and rest.rows >= rule.max_rows_per_document:
+                later.append(_Rest(rest.document, rest.start, rule.max_rows_per_document - 1))
+                rest = None
+    for span in row.spans:
+        yield SetAside(place=span.document, reason="too little left for a row")
+
+
+def _in_turn(documents: Iterable[Document], later: deque[_Rest]) -> Iterator[_Rest]:
+    for document in documents:
+        yield _Rest(document)
+    while later:
+        yield later.popleft()
+
+
+def _fill(row: _Row, rest: _Rest, rule: RowRule) -> _Step:
+    need = max(1, rule.seqlen - row.tokens)
+    head, encoded = _head(rest, need + rule.slack + _LAST_RESORT, rule)
+    reaches_end = rest.start + len(head) == len(rest.document.text)
+    if reaches_end and len(encoded.ids) < need:
+        return _Step(row.with_piece(rest, head, len(encoded.ids)))
+    for cut in _cuts(head, encoded, need, rule.slack):
+        piece = head[:cut].rstrip()
+        full = row.with_piece(rest, piece, 0)
+        proof = rule.prove(full.text)
+        if proof.flaw is None:
+            sample = Sample(
+                text=full.text, token_ids=proof.token_ids, source=rule.source, documents=full.spans
+            )
+            return _Step(_Row(), _after(rest, rest.start + len(piece)), (sample,))
+        if proof.flaw != "too short":
+            return _Step(_Row(), None, _set_aside(full, proof.flaw))
+    if reaches_end and len(encoded.ids) <= need + rule.slack:
+        return _Step(row.with_piece(rest, head, len(encoded.ids)))
+    return _Step(row, None, (SetAside(place=rest.document.id, reason="no place to cut it"),))
+
+
+def _head(rest: _Rest, tokens: int, rule: RowRule) -> tuple[str, Encoded]:
+    """Return the rest's beginning, of so many tokens at least if it has them, and its tokens."""
+    text = rest.document.text
+    length = tokens * _CHARACTERS_PER_TOKEN
+    while True:
+        head = text[rest.start : rest.start + length]
+        ends_here = rest.start + length >= len(text)
+        measured = head + SEPARATOR if ends_here else head
+        encoded = rule.tokenizer.encode_with_ends(measured, parse_special=rule.parse_special)
+        if ends_here or len(encoded.ids) >= tokens:
+            return head, encoded
+        length *= 2
+
+
+def _cuts(head: str, encoded: Encoded, need: int, slack: int) -> Iterator[int]:
+    """Yield character offsets to cut at, the best first, none twice."""
+    ends = [min(end, len(head)) for end in encoded.ends[need - 1 : need + slack + _LAST_RESORT]]
+    if not ends:
+        return
+    first, last = ends[0], ends[min(slack, len(ends) - 1)]
+    better = [*_places(_SENTENCE_END, head, first, last)[:1], *_places(_WORD_END, head, first, last)[:4]]
+    yield from dict.fromkeys([*better, *ends])
+
+
+def _places(pattern: re.Pattern[str], text: str, first: int, last: int) -> list[int]:
+    # From a little before, since the stop itself stands before the place where a sentence ends.
+    found = (match.end() for match in pattern.finditer(text, max(0, first - 8), min(last + 8, len(text))))
+    return [place for place in found if first <= place <= last]
+
+
+def _after(rest: _Rest, start: int) -> _Rest | None:
+    text = rest.document.text
+    while start < len(text) and text[start].isspace():
+        start += 1
+    return _Rest(rest.document, start, rest.rows + 1) if start < len(text) else None
+
+
+def _set_aside(row: _Row, reason: str) -> tuple[SetAside, ...]:
+    return tuple(SetAside(place=span.document, reason=reason) for span in row.spans)

@@ -1,0 +1,83 @@
+"""What a row must be, proven on the row as it is read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from calibset.document import Sample, SetAside
+from calibset.tokenizers.base import Tokenizer
+
+__all__ = ["SEPARATOR", "Packed", "Proof", "RowRule"]
+
+SEPARATOR = "\n\n"
+"""What stands between two documents of a row."""
+
+Packed = Sample | SetAside
+
+Flaw = Literal["too short", "one token fills more than half the row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A row as the quantizer reads it.
+
+    Attributes:
+        token_ids: Its ids, without BOS.
+        flaw: Why a quantizer would drop it, or None.
+    """
+
+    token_ids: tuple[int, ...]
+    flaw: Flaw | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRule:
+    """The length a row must have, and the tokenizer that measures it.
+
+    Attributes:
+        tokenizer: The target model's, as the quantizer will use it.
+        seqlen: Tokens that the quantizer reads of a row, its BOS included.
+        source: The name that samples carry.
+        parse_special: Whether letters such as ``</s>`` in a document are control tokens.
+        max_rows_per_document: Rows that one document gives before others have had their turn.
+    """
+
+    tokenizer: Tokenizer
+    seqlen: int
+    source: str
+    parse_special: bool = False
+    max_rows_per_document: int = 4
+
+    @property
+    def read(self) -> int:
+        """Tokens of the text that the quantizer reads: ``seqlen`` less what it adds."""
+        return self.seqlen - len(self.tokenizer.prefix) - len(self.tokenizer.suffix)
+
+    @property
+    def slack(self) -> int:
+        """Tokens past ``seqlen`` that a better place to cut is worth."""
+        return max(2, self.seqlen // 64)
+
+    def prove(self, text: str) -> Proof:
+        """Encode a row as it will be read back and say what is wrong with it, if anything.
+
+        The row must have ``seqlen`` tokens without special tokens, whether the quantizer's
+        tokenizer parses control tokens or reads them as letters, and no token may fill more
+        than half of what is read (AutoRound 0.12 to 0.16 drops such rows).
+        """
+        parsed = self.tokenizer.encode(text, parse_special=True)
+        spelled = self.tokenizer.encode(text, parse_special=False)
+        flaw: Flaw | None = None
+        if min(len(parsed), len(spelled)) < self.seqlen:
+            flaw = "too short"
+        elif any(self._dominated(ids) for ids in (parsed, spelled)):
+            flaw = "one token fills more than half the row"
+        return Proof(tuple(parsed), flaw)
+
+    def _dominated(self, ids: list[int]) -> bool:
+        for prefix in {(), self.tokenizer.prefix}:
+            window = [*prefix, *ids[: self.seqlen - len(prefix)]]
+            if window.count(window[-1]) > self.seqlen // 2:
+                return True
+        return False

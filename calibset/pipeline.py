@@ -1,0 +1,296 @@
+"""From a recipe to a calibration set: the only place where the parts are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from calibset.calibration_set import CalibrationSet, row_bytes
+from calibset.consumers import Replay, autoround
+from calibset.document import Sample
+from calibset.errors import CalibsetError, ConsumerError, RecipeError
+from calibset.intake import Tally, intake
+from calibset.manifest import read_manifest
+from calibset.mixture import interleave
+from calibset.recipe import Recipe
+from calibset.reporting import manifest_of
+from calibset.storage import Mirror, Reader, Storage
+from calibset.supply import Supply, guarded, open_supply
+from calibset.tokenizers import load_tokenizer
+
+__all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan", "verify"]
+
+
+class Progress(Protocol):
+    """Is told how far a build or a check has come."""
+
+    def __call__(self, source: str, done: int, asked: int | None) -> None:
+        """Note that a source has given ``done`` of ``asked`` samples (records, for a check)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSource:
+    """What a build would ask of a source, and where it would read it.
+
+    Attributes:
+        name: Its name in the recipe.
+        group: Its group.
+        type: Its adapter.
+        quota: Samples asked for, before anything runs short.
+        place: The place that is there, as the recipe spells it.
+        revision: The commit, of a hub repository.
+        files: How many files would be read from.
+        size: Their size in bytes, where the place tells.
+        licence: As the recipe states it.
+        problem: Why it can't be read, if so.
+    """
+
+    name: str
+    group: str
+    type: str
+    quota: int
+    place: str
+    revision: str | None
+    files: int
+    size: int | None
+    licence: str
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a build would do.
+
+    Attributes:
+        recipe: The recipe, overrides applied.
+        groups: Each group's quota of samples.
+        sources: What would be asked of each source.
+    """
+
+    recipe: Recipe
+    groups: Mapping[str, int]
+    sources: tuple[PlannedSource, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCheck:
+    """What a source holds, read to its end.
+
+    Attributes:
+        name: Its name in the recipe.
+        place: The place it was read at.
+        tally: Counts of documents, rejections and what was set aside.
+        problem: Why it could not be read to its end, if so.
+    """
+
+    name: str
+    place: str
+    tally: Tally
+    problem: str | None
+
+
+def plan(recipe: Recipe, *, data: str | Path | None = None, mirrors: Iterable[str] = ()) -> Plan:
+    """Say what a build would read and how much of it, without downloading data.
+
+    Args:
+        recipe: What to build.
+        data: A folder that relative places are looked up in first.
+        mirrors: ``https://PREFIX=https://REPLACEMENT`` each.
+    """
+    storage = _storage(recipe, data, mirrors)
+    quotas = recipe.mixture.quotas()
+    groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
+    for name, source in recipe.sources.items():
+        groups[source.group] += quotas[name]
+    sources = tuple(_planned(name, recipe, storage, quotas[name]) for name in recipe.sources)
+    return Plan(recipe=recipe, groups=groups, sources=sources)
+
+
+def build(
+    recipe: Recipe,
+    *,
+    data: str | Path | None = None,
+    mirrors: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> CalibrationSet:
+    """Build the calibration set of a recipe and prove that its consumer keeps every row.
+
+    Nothing is written; see `CalibrationSet.write`.
+
+    Args:
+        recipe: What to build.
+        data: A folder that relative places are looked up in first.
+        mirrors: ``https://PREFIX=https://REPLACEMENT`` each.
+        progress: Is told how far each source has come.
+
+    Raises:
+        SourceError: A source can't be found, reached or read.
+        MixtureError: The sources run short and the policy leaves no way out.
+        TokenizerError: The tokenizer can't be loaded, or can't render conversations.
+        ConsumerError: The consumer would not keep every row.
+    """
+    storage = _storage(recipe, data, mirrors)
+    readers = {name: _reader(name, recipe, storage) for name in recipe.sources}
+    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
+    supplies = {
+        name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()
+    }
+    chosen, repeated = _gathered(recipe, supplies, progress)
+    samples = _in_order(recipe, chosen)
+    replay = autoround.replay(
+        (sample.text for sample in samples), tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen
+    )
+    _ensure_kept(replay, samples)
+    digest = sha256(row_bytes(samples)).hexdigest()
+    manifest = manifest_of(recipe, tokenizer, supplies, samples, repeated, replay, digest)
+    return CalibrationSet(samples, manifest)
+
+
+def check(
+    recipe: Recipe,
+    *,
+    data: str | Path | None = None,
+    mirrors: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> tuple[SourceCheck, ...]:
+    """Read every source to its end and count what is in it; arguments as for `build`."""
+    storage = _storage(recipe, data, mirrors)
+    return tuple(_checked(name, recipe, storage, progress) for name in recipe.sources)
+
+
+def verify(
+    file: str | Path,
+    *,
+    tokenizer: str | None = None,
+    seqlen: int | None = None,
+    nsamples: int | None = None,
+) -> Replay:
+    """Say which rows of a calibration file its quantizer keeps, whoever made it.
+
+    Args:
+        file: JSON Lines (or a ``.json`` array) of rows.
+        tokenizer: The quantizer's, by name or path. By default, as for the two others, what
+            the manifest beside the file says; without one, ``mistral-small-3.2``.
+        seqlen: Tokens of a row that the quantizer reads; without a manifest, 2,048.
+        nsamples: Rows that it takes; without a manifest, 512.
+
+    Raises:
+        ConsumerError: The file can't be read.
+        TokenizerError: The tokenizer can't be loaded.
+    """
+    path = Path(file)
+    manifest = read_manifest(path)
+    name = tokenizer or (manifest.tokenizer.name if manifest else "mistral-small-3.2")
+    return autoround.replay_file(
+        path,
+        load_tokenizer(name, path.parent),
+        nsamples=nsamples or (manifest.nsamples if manifest else 512),
+        seqlen=seqlen or (manifest.seqlen if manifest else 2048),
+    )
+
+
+def _storage(recipe: Recipe, data: str | Path | None, mirrors: Iterable[str]) -> Storage:
+    folder = Path(data).expanduser() if data is not None else None
+    if folder is not None and not folder.is_dir():
+        raise RecipeError(f"--data {data}: no such folder")
+    return Storage(beside=recipe.folder, data=folder, mirrors=tuple(Mirror.parse(text) for text in mirrors))
+
+
+def _reader(name: str, recipe: Recipe, storage: Storage) -> Reader:
+    source = recipe.sources[name]
+    try:
+        return storage.reader(source.where, source.revision)
+    except CalibsetError as error:
+        raise type(error)(f"sources.{name}: {error}") from error
+
+
+def _planned(name: str, recipe: Recipe, storage: Storage, quota: int) -> PlannedSource:
+    source = recipe.sources[name]
+    place, revision, count, size, problem = source.where[0], None, 0, None, None
+    try:
+        reader = storage.reader(source.where, source.revision)
+        place, revision = reader.place, reader.revision
+        files = source.select(reader)
+        count = len(files)
+        sizes = [file.size for file in files if file.size is not None]
+        size = sum(sizes) if len(sizes) == count else None
+    except CalibsetError as error:
+        problem = str(error)
+    return PlannedSource(
+        name=name,
+        group=source.group,
+        type=source.type,
+        quota=quota,
+        place=place,
+        revision=revision,
+        files=count,
+        size=size,
+        licence=source.licence,
+        problem=problem,
+    )
+
+
+def _gathered(
+    recipe: Recipe, supplies: Mapping[str, Supply], progress: Progress | None
+) -> tuple[dict[str, list[Sample]], dict[str, int]]:
+    """Take from each source what the mixture asks, until the set is complete."""
+    asked = recipe.mixture.quotas()
+    wanted = dict(asked)
+    while wanted:
+        for name, count in wanted.items():
+            supply = supplies[name]
+            goal = len(supply.samples) + count
+            for _ in supply.take(count):
+                if progress:
+                    progress(name, len(supply.samples), goal)
+        got = {name: len(supply.samples) for name, supply in supplies.items()}
+        gone = [name for name, supply in supplies.items() if supply.exhausted]
+        wanted = recipe.mixture.further(got, gone)
+    repeated = recipe.mixture.repeats(got) if recipe.policy == "repeat" else {}
+    chosen = {name: list(supply.samples) for name, supply in supplies.items()}
+    for name, count in repeated.items():
+        own = supplies[name].samples
+        chosen[name] += [own[i % len(own)] for i in range(count)]
+    return chosen, repeated
+
+
+def _in_order(recipe: Recipe, chosen: Mapping[str, list[Sample]]) -> tuple[Sample, ...]:
+    """Order the rows so that every prefix holds the mixture, of groups and in each of sources."""
+    members = {group: {name: len(chosen[name]) for name in names} for group, names in recipe.mixture.weights.items()}
+    turns = {group: iter(interleave(counts)) for group, counts in members.items()}
+    rows = {name: iter(samples) for name, samples in chosen.items()}
+    groups = interleave({group: sum(counts.values()) for group, counts in members.items()})
+    return tuple(next(rows[next(turns[group])]) for group in groups)
+
+
+def _ensure_kept(replay: Replay, samples: tuple[Sample, ...]) -> None:
+    if replay.kept < replay.nsamples:
+        lost = "; ".join(
+            f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in replay.lost[:5]
+        )
+        raise ConsumerError(
+            f"{replay.consumer} would keep {replay.kept} of {replay.nsamples} rows, so nothing was written: {lost}; "
+            "please report this recipe"
+        )
+
+
+def _checked(name: str, recipe: Recipe, storage: Storage, progress: Progress | None) -> SourceCheck:
+    source = recipe.sources[name]
+    tally, place, problem = Tally(), source.where[0], None
+    done = 0
+    try:
+        reader = storage.reader(source.where, source.revision)
+        place = reader.place
+        records = guarded(source.documents(reader, seed=recipe.seed), name)
+        for done, _ in enumerate(intake(records, tally, None), 1):
+            if progress and done % 100 == 0:
+                progress(name, done, None)
+    except CalibsetError as error:
+        problem = str(error)
+    if progress:
+        progress(name, done, done)
+    return SourceCheck(name=name, place=place, tally=tally, problem=problem)

@@ -1,0 +1,144 @@
+"""The manifest of a build, drawn up from what was built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from calibset.consumers import Replay
+from calibset.document import Sample
+from calibset.manifest import (
+    GroupReport,
+    Manifest,
+    SampleReport,
+    SourceReport,
+    SpanReport,
+    TokenizerReport,
+    versions,
+)
+from calibset.recipe import Recipe
+from calibset.supply import Supply
+from calibset.tokenizers import Tokenizer
+
+__all__ = ["manifest_of"]
+
+
+def manifest_of(
+    recipe: Recipe,
+    tokenizer: Tokenizer,
+    supplies: Mapping[str, Supply],
+    samples: tuple[Sample, ...],
+    repeated: Mapping[str, int],
+    replay: Replay,
+    digest: str,
+) -> Manifest:
+    """Return the record of a build.
+
+    Args:
+        recipe: What was asked for.
+        tokenizer: What measured the rows.
+        supplies: The sources as they were read.
+        samples: The rows in order.
+        repeated: How many of each source's rows are repeats.
+        replay: What the consumer does with them.
+        digest: SHA-256 of the file's bytes.
+    """
+    rows = Counter(sample.source for sample in samples)
+    tokens = Counter[str]()
+    for sample in samples:
+        tokens[sample.source] += len(sample.token_ids)
+    quotas = recipe.mixture.quotas()
+    sources = tuple(
+        _source(supply, quotas[name], rows[name], repeated.get(name, 0), tokens[name], recipe.seqlen)
+        for name, supply in supplies.items()
+    )
+    return Manifest(
+        name=recipe.name,
+        recipe=_portable(recipe),
+        versions=versions(),
+        tokenizer=TokenizerReport(name=_base_name(tokenizer.name), sha256=tokenizer.fingerprint),
+        consumer=replay.consumer,
+        nsamples=recipe.nsamples,
+        seqlen=recipe.seqlen,
+        kept=replay.kept,
+        waste=round(replay.waste, 6),
+        filler=round(_filler_share(samples, recipe.seqlen, tokenizer), 6),
+        turns=sum(sample.turns for sample in samples),
+        complete_turns=sum(sample.complete_turns for sample in samples),
+        groups=_groups(recipe, sources),
+        sources=sources,
+        samples=tuple(_sample(sample) for sample in samples),
+        sha256=digest,
+    )
+
+
+def _source(supply: Supply, asked: int, achieved: int, repeated: int, tokens: int, seqlen: int) -> SourceReport:
+    tally = supply.tally
+    return SourceReport(
+        name=supply.name,
+        group=supply.source.group,
+        type=supply.source.type,
+        place=_base_name(supply.reader.place),
+        revision=supply.reader.revision,
+        licence=supply.source.licence,
+        asked=asked,
+        achieved=achieved,
+        repeated=repeated,
+        tokens=tokens,
+        tokens_read=achieved * seqlen,
+        documents=tally.documents,
+        rejections=_by_count(tally.rejections),
+        set_aside=_by_count(tally.set_aside),
+        control_tokens_neutralised=tally.control_tokens,
+        blanks_shortened=tally.shortened,
+    )
+
+
+def _groups(recipe: Recipe, sources: tuple[SourceReport, ...]) -> tuple[GroupReport, ...]:
+    return tuple(
+        GroupReport(
+            name=group,
+            share=recipe.groups.get(group),
+            asked=sum(s.asked for s in sources if s.group == group),
+            achieved=sum(s.achieved for s in sources if s.group == group),
+            tokens=sum(s.tokens_read for s in sources if s.group == group),
+        )
+        for group in recipe.mixture.weights
+    )
+
+
+def _sample(sample: Sample) -> SampleReport:
+    spans = tuple(
+        SpanReport(document=s.document, start=s.start, end=s.end, whole=s.whole, filler=s.filler)
+        for s in sample.documents
+    )
+    return SampleReport(source=sample.source, tokens=len(sample.token_ids), documents=spans)
+
+
+def _filler_share(samples: tuple[Sample, ...], seqlen: int, tokenizer: Tokenizer) -> float:
+    """Return which part of what the quantizer reads belongs to fillers, 0 to 1."""
+    filler = 0
+    for sample in samples:
+        if sample.documents[-1].filler:
+            before = sample.text[: sample.documents[-1].start]
+            filler += max(0, seqlen - len(tokenizer.encode(before, parse_special=True)))
+    return filler / (len(samples) * seqlen)
+
+
+def _portable(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as data, local absolute paths reduced to their last part."""
+    data = recipe.model_dump(mode="json", exclude_defaults=False)
+    data["tokenizer"] = _base_name(recipe.tokenizer)
+    for source in data["sources"].values():
+        source["where"] = [_base_name(place) for place in source["where"]]
+    return data
+
+
+def _base_name(place: str) -> str:
+    return Path(place).name if Path(place).is_absolute() or place.startswith("~") else place
+
+
+def _by_count(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

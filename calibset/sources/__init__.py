@@ -1,0 +1,80 @@
+"""The source adapters: calibset's own by name, others by entry point or by path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+
+from calibset.errors import RecipeError
+from calibset.sources.base import Names, Source
+
+__all__ = ["ADAPTERS", "Names", "Source", "adapter", "installed_adapters"]
+
+ADAPTERS: Mapping[str, str] = MappingProxyType(
+    {
+        "bitext": "calibset.sources.bitext:Bitext",
+        "csv": "calibset.sources.csv:Csv",
+        "fineweb2": "calibset.sources.fineweb2:FineWeb2",
+        "hermes": "calibset.sources.hermes:Hermes",
+        "hub-dataset": "calibset.sources.hub_dataset:HubDataset",
+        "insurance-definitions": "calibset.sources.insurance_definitions:InsuranceDefinitions",
+        "jsonl": "calibset.sources.jsonl:Jsonl",
+        "ontology": "calibset.sources.ontology:Ontology",
+        "parquet": "calibset.sources.parquet:Parquet",
+        "pile": "calibset.sources.pile:Pile",
+        "text": "calibset.sources.text:Text",
+        "toolace": "calibset.sources.toolace:ToolACE",
+        "when2call": "calibset.sources.when2call:When2Call",
+        "wikipedia": "calibset.sources.wikipedia:Wikipedia",
+    }
+)
+"""The adapters that come with calibset, by their name in a recipe."""
+
+ENTRY_POINTS = "calibset.sources"
+"""The entry point group in which other packages offer adapters."""
+
+
+def installed_adapters() -> dict[str, EntryPoint]:
+    """Return the adapters that other installed packages offer, by name."""
+    found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+    return {point.name: point for point in found if point.name not in ADAPTERS}
+
+
+def adapter(name: str, *, allow_code: bool = False) -> type[Source]:
+    """Return the adapter class that a source's ``type`` names.
+
+    Args:
+        name: One of `ADAPTERS`, the name of an entry point in the group ``calibset.sources``,
+            or ``package.module:Class``.
+        allow_code: Whether ``package.module:Class`` may be imported, which runs its code.
+
+    Raises:
+        RecipeError: There is no such adapter, or it may not or can't be imported.
+    """
+    if name in ADAPTERS:
+        return _loaded(ADAPTERS[name], name)
+    if ":" in name:
+        if not allow_code:
+            raise RecipeError(
+                f"{name!r} would run code that this recipe names; pass --allow-code "
+                "(or allow_code=True) if you trust it"
+            )
+        return _loaded(name, name)
+    others = installed_adapters()
+    if name in others:
+        return _loaded(others[name].value, name)
+    known = ", ".join(sorted({*ADAPTERS, *others}))
+    raise RecipeError(f"unknown adapter {name!r}; known are {known}, or package.module:Class")
+
+
+def _loaded(target: str, name: str) -> type[Source]:
+    module, _, attribute = target.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise RecipeError(f"{name!r} can't be imported: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Source)):
+        raise RecipeError(f"{name!r} is no calibset.sources.Source")
+    return found

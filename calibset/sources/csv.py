@@ -1,0 +1,136 @@
+"""Comma-separated files, read strictly: a broken row is rejected, never guessed at."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.document import Record, Rejection
+from calibset.errors import SourceError
+from calibset.sources.base import Names, Source
+from calibset.sources.columns import EXCERPT, document_from
+from calibset.sources.suffixes import by_suffix
+from calibset.storage.files import File, text_lines
+
+__all__ = ["LONGEST_FIELD", "Csv", "Row", "table"]
+
+LONGEST_FIELD = 1_000_000
+"""Characters of a field, at most; a quote that never closes takes no more than this with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        number: Counted from 0, without the header and blank lines, with broken rows.
+        line: The line of the file that it begins on, counted from 1.
+        columns: Its fields by the header's names.
+    """
+
+    number: int
+    line: int
+    columns: dict[str, str]
+
+
+class Csv(Source):
+    """Rows of CSV files; the columns that hold text are joined by a blank line."""
+
+    summary: ClassVar[str] = "CSV files with a header row"
+
+    type: Literal["csv"] = "csv"
+    columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
+    delimiter: str = Field(
+        ",", pattern=r'^[^"\r\n]$', description="What separates the fields: one character."
+    )
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for ``.csv`` files, compressed or not."""
+        return by_suffix(self, "csv")
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield one document a row, with the id ``FILE#ROW``.
+
+        Raises:
+            SourceError: The header lacks one of the columns.
+        """
+        for row in table(file, required=self.columns, delimiter=self.delimiter):
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            yield document_from(
+                row.columns, self.columns, f"{file.name}#{row.number}", f"{file.name}:{row.line}"
+            )
+
+
+def table(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Iterator[Row | Rejection]:
+    r"""Yield the rows of a CSV file whose first row names the columns.
+
+    Line ends inside a field become ``\n``.
+
+    Raises:
+        SourceError: The header lacks one of the required columns.
+    """
+    rows = _fields(file, delimiter)
+    _, header = next(rows, (1, None))
+    if not isinstance(header, list):
+        yield header or Rejection(place=file.name, reason="no header row")
+        return
+    names = [name.strip() for name in header]
+    if missing := [name for name in required if name not in names]:
+        raise SourceError(
+            f"{file.name}: no column {missing[0]!r}; it has {', '.join(names)[:EXCERPT]}: "
+            f"name the right columns, the right delimiter or other files"
+        )
+    for number, (line, fields) in enumerate(rows):
+        if isinstance(fields, Rejection):
+            yield fields
+        elif reason := _fault(fields, names):
+            yield _rejection(file, line, reason, delimiter.join(fields))
+        else:
+            yield Row(number=number, line=line, columns=dict(zip(names, fields, strict=True)))
+
+
+def _fault(fields: list[str], names: list[str]) -> str | None:
+    if any("\0" in field for field in fields):
+        return "NUL character"
+    if len(fields) != len(names):
+        return f"row has too {'few' if len(fields) < len(names) else 'many'} columns"
+    return None
+
+
+def _fields(file: File, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
+    rows = csv.reader((line + "\n" for line in text_lines(file)), delimiter=delimiter, strict=True)
+    while True:
+        line = rows.line_num + 1
+        # The limit is the whole process's: it is ours while a row is parsed and no longer.
+        limit = csv.field_size_limit(LONGEST_FIELD)
+        try:
+            fields = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as fault:
+            yield line, _rejection(file, line, _reason(str(fault)))
+            continue
+        finally:
+            csv.field_size_limit(limit)
+        if fields:
+            yield line, fields
+
+
+def _reason(fault: str) -> str:
+    if "field larger" in fault:
+        return "field too long"
+    if "unexpected end" in fault:
+        return "quote not closed"
+    if "expected after" in fault:
+        return "text after a closing quote"
+    return "not valid CSV"
+
+
+def _rejection(file: File, line: int, reason: str, excerpt: str = "") -> Rejection:
+    return Rejection(place=f"{file.name}:{line}", reason=reason, excerpt=excerpt[:EXCERPT])

@@ -1,0 +1,38 @@
+"""FineWeb2: web pages of one language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.document import Record
+from calibset.sources.base import Names
+from calibset.sources.columns import document_from
+from calibset.sources.parquet import RowGroups
+
+__all__ = ["FineWeb2"]
+
+
+class FineWeb2(RowGroups):
+    """Pages of a FineWeb2 configuration, or of a repository that holds one language of it.
+
+    The page's own identifier is the document's id.
+    """
+
+    summary: ClassVar[str] = "FineWeb2 web pages (HuggingFaceFW/fineweb-2 and its excerpts)"
+    needed: ClassVar[tuple[str, ...]] = ("text", "id", "url", "language_score")
+
+    type: Literal["fineweb2"] = "fineweb2"
+    split: Names = Field(("train",), description="The splits to read.")
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for one language's repository and for the configurations of the whole."""
+        if self.config:
+            return tuple(f"data/{config}/{split}/*.parquet" for config in self.config for split in self.split)
+        return tuple(f"data/{split}-*.parquet" for split in self.split)
+
+    def record(self, row: Mapping[str, Any], place: str, number: int) -> Record:
+        """Return the page as a document."""
+        return document_from(row, ("text",), str(row.get("id") or place), place)

@@ -1,0 +1,69 @@
+"""Hermes function calling v1: conversations with tools, one JSON array for each config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from calibset.chat import hermes
+from calibset.chat.dialect import DialectError, excerpt
+from calibset.document import Record, Rejection
+from calibset.sources.base import Source
+from calibset.sources.json_array import array_rows
+from calibset.storage.files import File
+
+__all__ = ["Hermes"]
+
+Config = Literal[
+    "func_calling_singleturn",
+    "func_calling",
+    "glaive_func_calling",
+    "json_mode_agentic",
+    "json_mode_singleturn",
+]
+
+_FILES: Mapping[Config, str] = {
+    "func_calling_singleturn": "func-calling-singleturn.json",
+    "func_calling": "func-calling.json",
+    "glaive_func_calling": "glaive-function-calling-5k.json",
+    "json_mode_agentic": "json-mode-agentic.json",
+    "json_mode_singleturn": "json-mode-singleturn.json",
+}
+
+
+class Hermes(Source):
+    """Reads `NousResearch/hermes-function-calling-v1`.
+
+    A dialogue that stands in two configs has one id in both, the corpus's own.
+    """
+
+    summary: ClassVar[str] = "Hermes function calling v1: tool calls and JSON mode, English"
+
+    type: Literal["hermes"] = "hermes"
+    config: Annotated[
+        tuple[Config, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
+    ] = Field(tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1)
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return the files of the configs, at the place's root or in a folder."""
+        return tuple(pattern for name in self.config for pattern in (_FILES[name], f"*/{_FILES[name]}"))
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield a conversation a row, in the file's order; rows are counted from 0.
+
+        Raises:
+            SourceError: The file holds no JSON array.
+        """
+        for number, row in enumerate(array_rows(file)):
+            place = f"{file.name}#{number}"
+            if not isinstance(row, dict) or not row:
+                reason = "not an object" if row else "empty row"
+                yield Rejection(place=place, reason=reason, excerpt=excerpt(row))
+                continue
+            name = row.get("id")
+            try:
+                yield hermes.parse(row, conversation_id=name if isinstance(name, str) and name else place)
+            except DialectError as error:
+                yield Rejection(place=place, reason=error.reason, excerpt=error.excerpt)

@@ -1,0 +1,67 @@
+"""Any dataset that the `datasets` library loads, as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.document import Record
+from calibset.errors import SourceError
+from calibset.seeding import shuffled
+from calibset.sources.base import Names, Source
+from calibset.sources.columns import document_from
+from calibset.storage.files import Reader
+from calibset.storage.hub import HubReader
+from calibset.storage.local import LocalReader
+
+__all__ = ["HubDataset"]
+
+_BUFFER = 1_000
+
+
+class HubDataset(Source):
+    """Rows of a dataset in whatever form its card declares, without running code of it.
+
+    The stream is read from its beginning, shuffled within a buffer of 1,000 rows: for parquet,
+    CSV, JSON Lines and text files the adapters of those names sample more fairly.
+    """
+
+    summary: ClassVar[str] = "any dataset that Hugging Face `datasets` streams"
+
+    type: Literal["hub-dataset"] = "hub-dataset"
+    columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
+    split: Names = Field(("train",), description="The splits to read.")
+
+    def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
+        """Yield one document a row, with the id ``SPLIT#ROW``."""
+        for config in self.config or (None,):
+            for split in self.split:
+                yield from self._split(reader, config, split, seed)
+
+    def _split(self, reader: Reader, config: str | None, split: str, seed: int) -> Iterator[Record]:
+        place = "/".join(filter(None, (config, split)))
+        stream = enumerate(_stream(reader, config, split, self.files))
+        while block := list(islice(stream, _BUFFER)):
+            for number, row in shuffled(block, seed, place, block[0][0]):
+                yield document_from(row, self.columns, f"{place}#{number}", f"{place}#{number}")
+
+
+def _stream(reader: Reader, config: str | None, split: str, files: tuple[str, ...]) -> Iterator[Any]:
+    import datasets
+
+    if isinstance(reader, HubReader):
+        path, revision = reader.repo_id, reader.revision
+    elif isinstance(reader, LocalReader):
+        path, revision = str(reader.path), None
+    else:
+        raise SourceError(f"{reader.place}: type = \"hub-dataset\" reads hub repositories and local folders only")
+    try:
+        yield from datasets.load_dataset(
+            path, config, split=split, revision=revision, data_files=list(files) or None, streaming=True
+        )
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(f"{reader.place}: `datasets` can't load it: {reason}") from error

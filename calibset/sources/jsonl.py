@@ -1,0 +1,100 @@
+"""JSON Lines, and JSON arrays in ``.json`` files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.document import Record, Rejection
+from calibset.sources.base import Names, Source
+from calibset.sources.columns import EXCERPT, document_from
+from calibset.sources.suffixes import by_suffix
+from calibset.storage.files import File, text_lines
+
+__all__ = ["Jsonl", "json_rows"]
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+class Jsonl(Source):
+    """Objects of JSON Lines files or of a JSON array."""
+
+    summary: ClassVar[str] = "JSON Lines, or a JSON array in a .json file"
+
+    type: Literal["jsonl"] = "jsonl"
+    columns: Names = Field(("text",), min_length=1, description="The keys that hold the text, in order.")
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for ``.jsonl``, ``.ndjson`` and ``.json`` files, compressed or not."""
+        return by_suffix(self, "jsonl", "ndjson", "json")
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield one document an object, with the id ``FILE#ROW``."""
+        for number, place, row in json_rows(file):
+            if isinstance(row, Rejection):
+                yield row
+            else:
+                yield document_from(row, self.columns, f"{file.name}#{number}", place)
+
+
+def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
+    """Yield the number (from 0), the place and the value of each row; a `Rejection` where it is no JSON.
+
+    A ``.json`` file that begins with a bracket is an array, everything else has one value a
+    line; blank lines are counted but yield nothing.
+    """
+    lines = text_lines(file)
+    if file.stem.endswith(".json"):
+        text = "\n".join(lines)
+        if text.lstrip()[:1] == "[":
+            yield from _array(file, text)
+            return
+        lines = iter(text.split("\n"))
+    for number, line in enumerate(lines):
+        if line.strip():
+            place = f"{file.name}:{number + 1}"
+            yield number, place, _value(line, place)
+
+
+def _value(line: str, place: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return _rejection(place, line)
+
+
+def _array(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
+    """Decode one element after the other, so that a file cut off gives what is whole."""
+    decoder = json.JSONDecoder()
+    position = _after_space(text, text.index("[") + 1)
+    number = 0
+    while text[position : position + 1] != "]" or number:
+        place = f"{file.name}#{number}"
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            yield number, place, _rejection(place, text[position : position + EXCERPT])
+            return
+        yield number, place, value
+        end = _after_space(text, end)
+        if text[end : end + 1] == "]":
+            break
+        number += 1
+        if text[end : end + 1] != ",":
+            place = f"{file.name}#{number}"
+            yield number, place, _rejection(place, text[end : end + EXCERPT])
+            return
+        position = _after_space(text, end + 1)
+
+
+def _after_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def _rejection(place: str, text: str) -> Rejection:
+    return Rejection(place=place, reason="not valid JSON", excerpt=text[:EXCERPT])

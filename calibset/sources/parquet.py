@@ -1,0 +1,137 @@
+"""Parquet files, read by row groups so that a part of a large file costs a part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.document import Record
+from calibset.errors import SourceError
+from calibset.seeding import shuffled
+from calibset.sources.base import Names, Source, in_turn
+from calibset.sources.columns import document_from
+from calibset.storage.files import File, Reader
+
+__all__ = ["Parquet", "RowGroups", "rows"]
+
+_GROUPS_AT_ONCE = 32
+
+
+class RowGroups(Source):
+    """Base of the adapters of parquet corpora: subclasses say what a row means.
+
+    Files of another form are left to a subclass's `read`.
+
+    Attributes:
+        needed: The columns that are read, and no others.
+    """
+
+    needed: ClassVar[tuple[str, ...]] = ()
+
+    def record(self, row: Mapping[str, Any], place: str, number: int) -> Record:
+        """Return what a row holds.
+
+        Args:
+            row: The needed columns that the file has.
+            place: ``FILE#ROW``.
+            number: The row's number in its file, from 0.
+        """
+        raise NotImplementedError
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield the records of one file in the order they stand in it."""
+        for number, row in rows(file, self.needed_columns()):
+            yield self.record(row, f"{file.name}#{number}", number)
+
+    def needed_columns(self) -> tuple[str, ...]:
+        """Return the columns to read; missing ones are left out."""
+        return self.needed
+
+    def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
+        """Yield every record: seeded row groups of every file in turn, shuffled inside."""
+        files = shuffled(self.select(reader), seed, "files")
+        at_once = max(1, _GROUPS_AT_ONCE // len(files))
+        sequences = (
+            self._by_groups(file, seed, at_once) if file.name.endswith(".parquet") else self._shuffled(file, seed)
+            for file in files
+        )
+        yield from in_turn(sequences, _GROUPS_AT_ONCE)
+
+    def _by_groups(self, file: File, seed: int, at_once: int) -> Iterator[Record]:
+        with _opened(file) as parquet:
+            groups = shuffled(range(parquet.num_row_groups), seed, file.name)
+            starts = _starts(parquet)
+            yield from in_turn((self._group(file, parquet, g, starts[g], seed) for g in groups), at_once)
+
+    def _group(self, file: File, parquet: Any, group: int, start: int, seed: int) -> Iterator[Record]:
+        numbered = enumerate(_group_rows(parquet, group, self.needed_columns()), start)
+        for number, row in shuffled(numbered, seed, file.name, group):
+            yield self.record(row, f"{file.name}#{number}", number)
+
+
+class Parquet(RowGroups):
+    """The text columns of any parquet files."""
+
+    summary: ClassVar[str] = "parquet files with text columns"
+
+    type: Literal["parquet"] = "parquet"
+    columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for parquet files, of the named configuration and split if there are such."""
+        folders = [f"*{config}*/" for config in self.config] or [""]
+        return tuple(f"{folder}*{split}*.parquet" for folder in folders for split in self.split or ("",))
+
+    def needed_columns(self) -> tuple[str, ...]:
+        """Return the text columns."""
+        return self.columns
+
+    def record(self, row: Mapping[str, Any], place: str, number: int) -> Record:
+        """Return the row's text as a document."""
+        return document_from(row, self.columns, place, place)
+
+
+def rows(file: File, columns: tuple[str, ...]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the number (from 0) and the named columns of each row; missing columns are left out.
+
+    Raises:
+        SourceError: The file is no parquet, or damaged.
+    """
+    with _opened(file) as parquet:
+        number = 0
+        for group in range(parquet.num_row_groups):
+            for row in _group_rows(parquet, group, columns):
+                yield number, row
+                number += 1
+
+
+@contextmanager
+def _opened(file: File) -> Iterator[Any]:
+    import pyarrow
+    import pyarrow.parquet
+
+    with file.open_bytes() as stream:
+        try:
+            yield pyarrow.parquet.ParquetFile(stream, pre_buffer=True)
+        except (pyarrow.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise SourceError(
+                f"{file.name}: can't be read as parquet ({reason}); fetch the file again"
+            ) from error
+
+
+def _group_rows(parquet: Any, group: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    known = [name for name in columns if name in parquet.schema_arrow.names]
+    table: list[dict[str, Any]] = parquet.read_row_group(group, columns=known).to_pylist()
+    return table
+
+
+def _starts(parquet: Any) -> list[int]:
+    starts, row = [], 0
+    for group in range(parquet.num_row_groups):
+        starts.append(row)
+        row += parquet.metadata.row_group(group).num_rows
+    return starts

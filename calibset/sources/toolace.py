@@ -1,0 +1,44 @@
+"""ToolACE: conversations with tools whose names are mostly no identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from calibset.chat import toolace
+from calibset.chat.dialect import DialectError, excerpt
+from calibset.document import Record, Rejection
+from calibset.sources.base import Source
+from calibset.sources.json_array import array_rows
+from calibset.storage.files import File
+
+__all__ = ["ToolACE"]
+
+
+class ToolACE(Source):
+    """Reads `Team-ACE/ToolACE`."""
+
+    summary: ClassVar[str] = "ToolACE: single and parallel tool calls, English and Chinese"
+
+    type: Literal["toolace"] = "toolace"
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return the one file's name, at the place's root or in a folder."""
+        return ("data.json", "*/data.json")
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield a conversation a row, in the file's order; rows are counted from 0.
+
+        Raises:
+            SourceError: The file holds no JSON array.
+        """
+        for number, row in enumerate(array_rows(file)):
+            place = f"{file.name}#{number}"
+            if not isinstance(row, dict) or not row:
+                reason = "not an object" if row else "empty row"
+                yield Rejection(place=place, reason=reason, excerpt=excerpt(row))
+                continue
+            try:
+                yield toolace.parse(row, conversation_id=f"{file.stem}#{number}")
+            except DialectError as error:
+                yield Rejection(place=place, reason=error.reason, excerpt=error.excerpt)

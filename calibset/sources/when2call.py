@@ -1,0 +1,62 @@
+"""When2Call: when to call a tool, when to ask back and when to decline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from calibset.chat import when2call
+from calibset.chat.dialect import DialectError
+from calibset.document import Record, Rejection
+from calibset.sources.base import Source
+from calibset.storage.files import File, text_lines
+
+__all__ = ["When2Call"]
+
+Split = Literal["train_sft", "train_pref", "test"]
+
+
+class When2Call(Source):
+    """Reads `nvidia/When2Call` line by line, since rows have optional keys.
+
+    The test split stems from BFCL: leave it out where BFCL is an evaluation.
+    """
+
+    summary: ClassVar[str] = "When2Call: calls, questions back and refusals, English"
+
+    type: Literal["when2call"] = "when2call"
+    split: Annotated[
+        tuple[Split, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
+    ] = Field(
+        ("train_sft", "train_pref"),
+        description="Any of train_sft, train_pref and test; the first two if unset.",
+        min_length=1,
+    )
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return a pattern for each split."""
+        return tuple(f"*when2call_{name}*.jsonl" for name in self.split)
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield a conversation a line, in the file's order; lines are counted from 1."""
+        for number, line in enumerate(text_lines(file), start=1):
+            place = f"{file.name}#{number}"
+            try:
+                row = json.loads(line) if line.strip() else {}
+            except (ValueError, RecursionError):
+                yield Rejection(place=place, reason="not valid JSON", excerpt=line[:200])
+                continue
+            if not isinstance(row, dict) or not row:
+                reason = "not an object" if row else "empty row"
+                yield Rejection(place=place, reason=reason, excerpt=line[:200])
+                continue
+            name = row.get("uuid")
+            try:
+                yield when2call.parse(
+                    row, conversation_id=name if isinstance(name, str) and name else f"{file.stem}#{number}"
+                )
+            except DialectError as error:
+                yield Rejection(place=place, reason=error.reason, excerpt=error.excerpt)

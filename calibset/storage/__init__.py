@@ -1,0 +1,73 @@
+"""Where bytes come from: the hub, https, a local path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibset.errors import SourceError
+from calibset.storage.files import File, Reader, in_memory
+from calibset.storage.hub import HubReader
+from calibset.storage.https import UrlReader
+from calibset.storage.local import LocalReader
+from calibset.storage.location import HubDataset, LocalPath, Mirror, Url, parse_location
+
+__all__ = ["File", "Mirror", "Reader", "Storage", "in_memory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """How this machine finds the places that a recipe names.
+
+    Attributes:
+        beside: The recipe's folder.
+        data: A folder that relative paths are looked up in first, if there is one.
+        mirrors: Replacements for https URLs; the first that fits is applied.
+    """
+
+    beside: Path
+    data: Path | None = None
+    mirrors: tuple[Mirror, ...] = ()
+
+    def reader(self, where: Sequence[str], revision: str | None = None) -> Reader:
+        """Return a reader over the first of several places that is there.
+
+        Args:
+            where: Places as the recipe spells them.
+            revision: A hub repository's branch, tag or commit.
+
+        Raises:
+            SourceError: None is there, or a server that may hold one can't be asked.
+        """
+        missing = []
+        for place in where:
+            found = self._found(place, revision)
+            if not isinstance(found, str):
+                return found
+            missing.append(found)
+        raise SourceError("; ".join(missing))
+
+    def _found(self, place: str, revision: str | None) -> Reader | str:
+        """Return a reader, or a sentence that says what was looked for."""
+        location = parse_location(place)
+        if isinstance(location, LocalPath):
+            return self._local(place, location.path)
+        if isinstance(location, HubDataset):
+            hub = HubReader(place, location.repo_id, revision)
+            return hub if hub.is_there() else f"{place}: no such dataset repository; check its name, or log in " \
+                "with `hf auth login` if it is private"
+        remote = UrlReader(place, self._mirrored(location))
+        return remote if remote.is_there() else f"{place}: the server has no such file; check the URL"
+
+    def _local(self, place: str, path: Path) -> Reader | str:
+        bases = [base for base in (self.data, self.beside) if base is not None]
+        for base in [Path()] if path.is_absolute() else bases:
+            if (base / path).exists():
+                return LocalReader(place, base / path)
+        looked = "" if path.is_absolute() else f" under {' or '.join(str(base) for base in bases)}"
+        return f"{place}: no such file or folder{looked}; set --data DIR to where the corpora are"
+
+    def _mirrored(self, location: Url) -> str:
+        replaced = (mirror.applied(location.url) for mirror in self.mirrors)
+        return next((url for url in replaced if url is not None), location.url)

@@ -1,0 +1,91 @@
+"""Where a recipe says a corpus is: a hub repository, an https URL, or a local path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from calibset.errors import RecipeError
+
+__all__ = ["HubDataset", "LocalPath", "Location", "Mirror", "Url", "parse_location"]
+
+_HUB = "hf://datasets/"
+
+
+@dataclass(frozen=True, slots=True)
+class HubDataset:
+    """A dataset repository on the Hugging Face hub (or what ``HF_ENDPOINT`` names)."""
+
+    repo_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A file at an https URL; or, where it ends in a slash, a folder of files to be named."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPath:
+    """A file or folder; relative to the data folder, else to the recipe."""
+
+    path: Path
+
+
+Location = HubDataset | Url | LocalPath
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """URLs that begin with ``prefix`` are read from ``replacement`` instead."""
+
+    prefix: str
+    replacement: str
+
+    @classmethod
+    def parse(cls, text: str) -> Mirror:
+        """Read ``PREFIX=REPLACEMENT``.
+
+        Raises:
+            RecipeError: It isn't of that form, or the prefix isn't https.
+
+        Examples:
+            >>> Mirror.parse("https://example.org/a/=http://127.0.0.1:8000/b/")
+            Mirror(prefix='https://example.org/a/', replacement='http://127.0.0.1:8000/b/')
+        """
+        # A query in the prefix may hold "=" too, so the replacement's scheme marks the border.
+        prefix, sign, replacement = text.partition("=http")
+        if not sign or not prefix.startswith("https://"):
+            raise RecipeError(f"--mirror {text}: must read https://PREFIX=https://REPLACEMENT")
+        return cls(prefix, "http" + replacement)
+
+    def applied(self, url: str) -> str | None:
+        """Return the URL's replacement, or None where the prefix doesn't fit."""
+        return self.replacement + url[len(self.prefix) :] if url.startswith(self.prefix) else None
+
+
+def parse_location(text: str) -> Location:
+    """Read one entry of a source's ``where``.
+
+    Raises:
+        ValueError: It is of no known form; the message says what one looks like.
+
+    Examples:
+        >>> parse_location("hf://datasets/NeelNanda/pile-10k")
+        HubDataset(repo_id='NeelNanda/pile-10k')
+    """
+    if text.startswith(_HUB):
+        repo_id = text[len(_HUB) :]
+        if len(repo_id.split("/")) != 2 or not all(repo_id.split("/")):
+            raise ValueError(f"must read hf://datasets/OWNER/NAME, got {text!r}")
+        return HubDataset(repo_id)
+    scheme = urlsplit(text).scheme if "://" in text else ""
+    if scheme == "https":
+        return Url(text)
+    if scheme:
+        raise ValueError(f"must be hf://datasets/OWNER/NAME, https://… or a local path, got {text!r}")
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return LocalPath(Path(text).expanduser())

@@ -1,0 +1,53 @@
+"""The target model's tokenizer: by name, or from its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from calibset.errors import TokenizerError
+from calibset.tokenizers.base import Encoded, Tokenizer
+from calibset.tokenizers.control_tokens import ControlTokens
+
+__all__ = ["EMBEDDED", "ControlTokens", "Encoded", "Tokenizer", "load_tokenizer"]
+
+EMBEDDED = ("mistral-small-3.2",)
+"""Tokenizers that need no file: their vocabulary comes with mistral-common."""
+
+
+def load_tokenizer(name: str, beside: Path | None = None) -> Tokenizer:
+    """Return a tokenizer by name or path.
+
+    Args:
+        name: One of `EMBEDDED`; or the path of a ``tekken.json``, a ``tokenizer.json``, or a
+            folder that holds one (``tokenizer.json`` wins, as it does for the quantizer).
+        beside: The folder that a relative path is looked up in, before the working directory.
+
+    Raises:
+        TokenizerError: There is no such name or file, or it can't be read.
+    """
+    if name in EMBEDDED:
+        from calibset.tokenizers import tekken
+
+        return tekken.embedded(name)
+    path = _find(name, beside)
+    if path.name == "tokenizer.json" or "tekken" not in path.name:
+        from calibset.tokenizers import huggingface
+
+        return huggingface.from_file(path, name)
+    from calibset.tokenizers import tekken
+
+    return tekken.from_file(path, name)
+
+
+def _find(name: str, beside: Path | None) -> Path:
+    for base in (beside, Path()):
+        if base is None:
+            continue
+        path = base / Path(name).expanduser()
+        for candidate in (path, path / "tokenizer.json", path / "tekken.json"):
+            if candidate.is_file():
+                return candidate
+    raise TokenizerError(
+        f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "
+        "tokenizer.json or tekken.json, or of a folder with one"
+    )

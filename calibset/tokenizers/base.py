@@ -1,0 +1,72 @@
+"""What calibset asks of a target model's tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Encoded", "Tokenizer", "scalar_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A text's tokens and where each ends.
+
+    Attributes:
+        ids: Token ids, without special tokens added.
+        ends: For each token a character offset, never inside a character, at which the text
+            may be cut to keep about the tokens up to and with this one. Never decreasing.
+    """
+
+    ids: list[int]
+    ends: list[int]
+
+
+class Tokenizer(Protocol):
+    """A tokenizer as the quantizer will use it.
+
+    Attributes:
+        name: As the recipe spells it.
+        fingerprint: SHA-256 over all that determines ids.
+        special_tokens: Every control token's spelling and id.
+        prefix: Ids that the quantizer's call puts before a text (BOS, mostly).
+        suffix: Ids that it puts behind.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def special_tokens(self) -> Mapping[str, int]: ...
+    @property
+    def prefix(self) -> tuple[int, ...]: ...
+    @property
+    def suffix(self) -> tuple[int, ...]: ...
+
+    def encode(self, text: str, *, parse_special: bool) -> list[int]:
+        """Return the ids of a text, control tokens in it parsed or read as plain letters."""
+        ...
+
+    def encode_with_ends(self, text: str, *, parse_special: bool) -> Encoded:
+        """Return the ids of a text and where each ends in it."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids, control tokens spelled out."""
+        ...
+
+
+def scalar_text(text: str) -> str:
+    r"""Return the text with lone surrogates, which no encoder can write, as U+FFFD.
+
+    Examples:
+        >>> scalar_text("a\ud800b")
+        'a\ufffdb'
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

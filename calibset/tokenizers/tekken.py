@@ -1,0 +1,174 @@
+"""Tekken, the tokenizer of Mistral's models, by mistral-common."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calibset.errors import TokenizerError
+from calibset.tokenizers.base import Encoded, scalar_text
+from calibset.tokenizers.control_tokens import ControlTokens
+
+if TYPE_CHECKING:
+    from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
+
+__all__ = ["TekkenTokenizer", "embedded", "from_file"]
+
+# Mistral-Small-3.2-24B-Instruct-2506 is of instruct version v11. Its control tokens are those
+# that mistral-common 1.13 lists as defaults, and two more at these ids.
+_V11_EXTRA = {32: "[ARGS]", 33: "[CALL_ID]"}
+
+# tiktoken's regular expression runs out of stack on a run of about a million blanks; the
+# longest token of blanks has 64, so cutting at a multiple of that changes no token but the last.
+_BLANKS = re.compile(r"[^\S\r\n]{65536}")
+
+
+@dataclass(frozen=True)
+class TekkenTokenizer:
+    """A Tekken vocabulary read as the quantizer's tokenizer reads it: with BOS before a text.
+
+    Attributes:
+        name: As the recipe spells it.
+        fingerprint: SHA-256 over vocabulary, pattern and control tokens.
+        tekkenizer: mistral-common's object, which does the work.
+    """
+
+    name: str
+    fingerprint: str
+    tekkenizer: Tekkenizer = field(repr=False, compare=False)
+    suffix: tuple[int, ...] = ()
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        return (self.tekkenizer.bos_id,)
+
+    @cached_property
+    def special_tokens(self) -> Mapping[str, int]:
+        return {
+            self.tekkenizer.id_to_piece(rank): rank for rank in range(self.tekkenizer.num_special_tokens)
+        }
+
+    @cached_property
+    def control_tokens(self) -> ControlTokens:
+        return ControlTokens.of(self.special_tokens)
+
+    def encode(self, text: str, *, parse_special: bool) -> list[int]:
+        """Return the ids of a text, control tokens in it parsed or read as plain letters."""
+        if not parse_special:
+            return self._encode_plain(text)
+        ids: list[int] = []
+        for piece, is_control in self.control_tokens.pieces(text):
+            ids += [self.special_tokens[piece]] if is_control else self._encode_plain(piece)
+        return ids
+
+    def encode_with_ends(self, text: str, *, parse_special: bool) -> Encoded:
+        """Return the ids of a text and where each ends in it."""
+        import numpy as np
+
+        text = scalar_text(text)
+        ids = self.encode(text, parse_special=parse_special)
+        if text.isascii():
+            ends = np.cumsum([self._byte_length(i) for i in ids])
+            return Encoded(ids, ends.tolist())
+        raw = np.frombuffer(text.encode("utf-8"), np.uint8)
+        begins = np.append((raw & 0xC0) != 0x80, True)
+        # Characters that begin before a byte, less the one that the byte stands inside of.
+        whole = np.cumsum(begins) - 1
+        offsets = np.cumsum([self._byte_length(i) for i in ids])
+        return Encoded(ids, whole[offsets].tolist())
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids, control tokens spelled out."""
+        from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
+
+        return self.tekkenizer.decode(list(ids), SpecialTokenPolicy.KEEP)
+
+    @cached_property
+    def _byte_lengths(self) -> dict[int, int]:
+        return {}
+
+    def _byte_length(self, token: int) -> int:
+        known = self._byte_lengths.get(token)
+        if known is None:
+            from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
+
+            known = len(self.tekkenizer.id_to_byte_piece(token, SpecialTokenPolicy.KEEP))
+            self._byte_lengths[token] = known
+        return known
+
+    def _encode_plain(self, text: str) -> list[int]:
+        text = scalar_text(text)
+        ids: list[int] = []
+        start = 0
+        if len(text) >= 65536:
+            for match in _BLANKS.finditer(text):
+                ids += self.tekkenizer.encode(text[start : match.end()], bos=False, eos=False)
+                start = match.end()
+        return ids + self.tekkenizer.encode(text[start:], bos=False, eos=False)
+
+
+def embedded(name: str) -> TekkenTokenizer:
+    """Return Mistral Small 3.2's tokenizer, from the vocabulary that mistral-common ships.
+
+    Raises:
+        TokenizerError: The installed mistral-common does not ship it.
+    """
+    import mistral_common
+    from mistral_common.tokens.tokenizers.base import TokenizerVersion
+    from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
+
+    path = Path(mistral_common.__file__).parent / "data" / "tekken_240911.json"
+    model, digest = _parsed(path)
+    special = _v11_special_tokens(SpecialTokenInfo, list(Tekkenizer.DEPRECATED_SPECIAL_TOKENS))
+    digest.update(json.dumps([str(token["token_str"]) for token in special]).encode())
+    tekkenizer = Tekkenizer(
+        model["vocab"],
+        special,
+        model["config"]["pattern"],
+        model["config"]["default_vocab_size"],
+        model["config"]["default_num_special_tokens"],
+        TokenizerVersion.v11,
+        name=name,
+    )
+    return TekkenTokenizer(name, digest.hexdigest(), tekkenizer)
+
+
+def from_file(path: Path, name: str) -> TekkenTokenizer:
+    """Return the tokenizer of a ``tekken.json`` file.
+
+    Raises:
+        TokenizerError: It is no Tekken file, or of a version that mistral-common doesn't know.
+    """
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+    _, digest = _parsed(path)
+    try:
+        tekkenizer = Tekkenizer.from_file(path)
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise TokenizerError(f"{name}: not a Tekken file that mistral-common reads: {error}") from error
+    return TekkenTokenizer(name, digest.hexdigest(), tekkenizer)
+
+
+def _parsed(path: Path) -> tuple[Any, hashlib._Hash]:
+    try:
+        raw = path.read_bytes()
+        return json.loads(raw), hashlib.sha256(raw)
+    except (OSError, ValueError) as error:
+        raise TokenizerError(f"{path}: can't be read as a Tekken file: {error}") from error
+
+
+def _v11_special_tokens(
+    info: type[SpecialTokenInfo], defaults: list[SpecialTokenInfo]
+) -> list[SpecialTokenInfo]:
+    spelled = {token["rank"]: str(getattr(token["token_str"], "value", token["token_str"])) for token in defaults}
+    spelled.update(_V11_EXTRA)
+    return [
+        info(rank=rank, token_str=spelled.get(rank, f"<SPECIAL_{rank}>"), is_control=True)
+        for rank in range(max(spelled) + 1)
+    ]

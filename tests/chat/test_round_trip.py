@@ -1,0 +1,80 @@
+"""What one dialect writes it reads back as the same conversation."""
+
+from __future__ import annotations
+
+import json
+from types import ModuleType
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from calibset.chat import hermes, toolace, when2call
+from calibset.chat.schema import tools_from_json
+from calibset.document import Conversation, Message, ToolCall
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="<[\\"), min_size=1).map(str.strip).filter(bool)
+NAMES = st.text(st.sampled_from("abcGT .,_-+'()/4:é"), min_size=1, max_size=12).map(str.strip).filter(bool)
+ARGUMENT_NAMES = st.text(st.sampled_from("abcGT .$-[]é4"), min_size=1, max_size=8).map(str.strip).filter(bool)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3),
+    max_leaves=8,
+)
+ARGUMENTS = st.dictionaries(ARGUMENT_NAMES, VALUES, max_size=4)
+
+
+@st.composite
+def conversations(draw: st.DrawFn, *, with_results: bool) -> Conversation:
+    names = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
+    tools = tools_from_json([{"name": name, "parameters": {"x": {"type": "int"}}} for name in names])
+    messages = [Message(role="user", content=draw(TEXT))]
+    made = 0
+    for last in (False, False, True):
+        calls = draw(st.lists(st.tuples(st.sampled_from(names), ARGUMENTS), max_size=3))
+        calls = calls if last or with_results else []
+        numbered = tuple(
+            ToolCall(id=f"call_{made + place}", name=name, arguments=json.dumps(arguments, ensure_ascii=False))
+            for place, (name, arguments) in enumerate(calls)
+        )
+        made += len(calls)
+        content = draw(TEXT | st.just("")) if calls else draw(TEXT)
+        messages.append(Message(role="assistant", content=content, tool_calls=numbered))
+        if not last:
+            messages += [Message(role="tool", content=draw(TEXT), tool_call_id=call.id) for call in numbered]
+            messages.append(Message(role="user", content=draw(TEXT)))
+    return Conversation(id="1", messages=tuple(messages), tools=tools)
+
+
+@pytest.mark.parametrize("dialect", [hermes, toolace, when2call])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@given(data=st.data())
+def test_written_and_read_back(dialect: ModuleType, data: st.DataObject) -> None:
+    conversation = data.draw(conversations(with_results=True))
+    row = json.loads(json.dumps(dialect.write(conversation)))
+    assert dialect.parse(row, conversation_id="1") == conversation
+
+
+@pytest.mark.parametrize("dialect", [hermes, toolace, when2call])
+def test_a_plain_system_message_is_kept(dialect: ModuleType) -> None:
+    conversation = Conversation(
+        id="1",
+        messages=(
+            Message(role="system", content="Answer in Slovak."),
+            Message(role="user", content="Hi"),
+            Message(role="assistant", content="Ahoj"),
+        ),
+    )
+    assert dialect.parse(dialect.write(conversation), conversation_id="1") == conversation
+
+
+def test_toolace_can_t_hold_tools_and_a_system_message() -> None:
+    conversation = Conversation(
+        id="1", messages=(Message(role="system", content="Be brief."),), tools=tools_from_json({"name": "f"})
+    )
+    with pytest.raises(ValueError, match="a ToolACE row holds either tools or a system message"):
+        toolace.write(conversation)

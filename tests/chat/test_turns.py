@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+
+from calibset.chat.dialect import DialectError, excerpt
+from calibset.chat.schema import tools_from_json
+from calibset.chat.turns import Call, Result, Turn, call_from_object, conversation_of
+from calibset.document import Conversation
+
+TOOLS = tools_from_json([{"name": "f"}, {"name": "g"}])
+ASKED = Turn(role="user", content="Go")
+DONE = Turn(role="assistant", content="Done")
+
+
+def calling(*names: str) -> Turn:
+    return Turn(role="assistant", calls=tuple(Call(name=name, arguments="{}") for name in names))
+
+
+def answering(*results: tuple[str | None, str]) -> Turn:
+    return Turn(role="tool", results=tuple(Result(name=name, content=content) for name, content in results))
+
+
+def joined(*turns: Turn) -> Conversation:
+    return conversation_of("1", turns, TOOLS, {})
+
+
+def answers(conversation: Conversation) -> list[tuple[str, str | None]]:
+    return [(m.content, m.tool_call_id) for m in conversation.messages if m.role == "tool"]
+
+
+def test_results_answer_the_first_open_call_of_their_name() -> None:
+    turns = (ASKED, calling("f", "g", "f"), answering(("f", "1"), ("f", "2"), ("g", "3")), DONE)
+    assert answers(joined(*turns)) == [("1", "call_0"), ("2", "call_2"), ("3", "call_1")]
+
+
+def test_nameless_results_answer_in_order() -> None:
+    turns = (ASKED, calling("f", "g"), answering((None, "1")), answering((None, "2")), DONE)
+    assert answers(joined(*turns)) == [("1", "call_0"), ("2", "call_1")]
+
+
+def test_calls_are_numbered_through_the_conversation() -> None:
+    turns = (ASKED, calling("f"), answering(("f", "1")), calling("f"), answering(("f", "2")), DONE)
+    assert answers(joined(*turns)) == [("1", "call_0"), ("2", "call_1")]
+
+
+def test_calls_without_an_answer_are_dropped_beside_answered_ones() -> None:
+    conversation = joined(ASKED, calling("f", "g", "f"), answering(("g", "1")), DONE)
+    assert [(call.id, call.name) for call in conversation.messages[1].tool_calls] == [("call_0", "g")]
+    assert answers(conversation) == [("1", "call_0")]
+
+
+def test_a_conversation_may_end_on_calls() -> None:
+    assert [call.id for call in joined(ASKED, calling("f", "g")).messages[-1].tool_calls] == ["call_0", "call_1"]
+
+
+@pytest.mark.parametrize(
+    ("turns", "reason"),
+    [
+        ((), "no user turn"),
+        ((DONE,), "no user turn"),
+        ((ASKED,), "no assistant turn"),
+        ((ASKED, DONE, ASKED), "conversation ends in a user turn"),
+        ((ASKED, calling("f"), answering(("f", "1"))), "conversation ends in a tool turn"),
+        ((ASKED, Turn(role="assistant", content=" \n"), ASKED, DONE), "empty assistant turn"),
+        ((Turn(role="user"), DONE), "empty user turn"),
+        ((ASKED, Turn(role="system", content="x"), DONE), "system turn inside the conversation"),
+        ((ASKED, answering(("f", "1")), DONE), "tool response without a call"),
+        ((answering(), ASKED, DONE), "tool response without a call"),
+        ((ASKED, calling("f"), answering(("g", "1")), DONE), "tool response without a call"),
+        ((ASKED, calling("f"), answering(("f", "1"), ("f", "2")), DONE), "tool response without a call"),
+        ((ASKED, calling("f", "g"), answering((None, "1")), DONE), "ambiguous tool response"),
+        ((ASKED, calling("f"), ASKED, DONE), "tool call without a response"),
+        ((ASKED, calling("f"), answering(), DONE), "tool call without a response"),
+        ((ASKED, calling("h")), "call to an undeclared tool"),
+        ((ASKED, Turn(role="assistant", content="\ud800")), "text with half a character"),
+    ],
+)
+def test_what_is_not_whole_is_an_error(turns: tuple[Turn, ...], reason: str) -> None:
+    with pytest.raises(DialectError) as caught:
+        joined(*turns)
+    assert caught.value.reason == reason
+    caught.value.excerpt.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "call"),
+    [
+        ({"name": "f", "arguments": {"x": 1}}, Call(name="f", arguments='{"x": 1}')),
+        ({"name": "f", "arguments": "{'x': 1}"}, Call(name="f", arguments='{"x": 1}')),
+        ({"name": "f"}, Call(name="f", arguments="{}")),
+        ({"name": "f", "arguments": ""}, Call(name="f", arguments="{}")),
+        ({"arguments": {"x": 1, "name": "f"}}, Call(name="f", arguments='{"x": 1}')),
+        ({"name": "f", "arguments": {"name": "g"}}, Call(name="f", arguments='{"name": "g"}')),
+    ],
+)
+def test_calls_from_objects(value: object, call: Call) -> None:
+    assert call_from_object(value, {"f", "g"}) == call
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        {},
+        {"arguments": {"name": "h"}},
+        {"name": "f", "x": 1},
+        {"name": "f", "arguments": "x=1"},
+        {"name": "f", "arguments": [1]},
+        {"name": "f", "arguments": {"x": float("inf")}},
+        {"name": ["f"], "arguments": {}},
+    ],
+)
+def test_objects_that_are_no_calls(value: object) -> None:
+    with pytest.raises(DialectError, match="^unparsable tool call$"):
+        call_from_object(value, {"f", "g"})
+
+
+def test_an_excerpt_is_short_and_can_be_written() -> None:
+    assert excerpt("\ud800" + "x" * 500) == "?" + "x" * 199

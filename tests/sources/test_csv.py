@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import csv
+import gzip
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from calibset.document import Document, Record, Rejection
+from calibset.errors import SourceError
+from calibset.sources.csv import LONGEST_FIELD, Csv
+from calibset.storage.files import in_memory
+
+
+def read(data: str | bytes, name: str = "a.csv", **options: Any) -> list[Record]:
+    (file,) = in_memory({name: data.encode() if isinstance(data, str) else data}).files("*")
+    return list(Csv(group="g", where=("here",), **options).read(file))
+
+
+def test_columns_are_joined_by_a_blank_line_and_the_others_are_metadata() -> None:
+    data = '\ufefftitle,text,year\nHail,"Ice,\r\nfrom ""clouds""",2024\n\n,Only text,\n'
+    assert read(data, columns=("title", "text")) == [
+        Document(id="a.csv#0", text='Hail\n\nIce,\nfrom "clouds"', metadata={"year": "2024"}),
+        Document(id="a.csv#1", text="Only text"),
+    ]
+
+
+def test_compressed_files_and_other_delimiters() -> None:
+    data = gzip.compress("text\tlang\nškoda, veľká\tsk\n".encode())
+    assert read(data, "a.csv.gz", delimiter="\t") == [
+        Document(id="a.csv.gz#0", text="škoda, veľká", metadata={"lang": "sk"})
+    ]
+
+
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", "\r"])
+def test_a_delimiter_is_one_character(delimiter: str) -> None:
+    with pytest.raises(ValidationError, match="delimiter"):
+        Csv(group="g", where=("here",), delimiter=delimiter)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "excerpt"),
+    [
+        ("one", "row has too few columns", "one"),
+        ("one,two,three", "row has too many columns", "one,two,three"),
+        (" ,x", "empty text", ""),
+        ("nul\0,x", "NUL character", "nul\0,x"),
+        ('"a"b,x', "text after a closing quote", ""),
+        ("a\rb,x", "not valid CSV", ""),
+        ("x" * (LONGEST_FIELD + 1) + ",x", "field too long", ""),
+    ],
+)
+def test_broken_rows_are_rejected_and_the_next_is_read(row: str, reason: str, excerpt: str) -> None:
+    assert read(f"text,b\ngood,1\n{row}\ngood,2\n") == [
+        Document(id="a.csv#0", text="good", metadata={"b": "1"}),
+        Rejection(place="a.csv:3", reason=reason, excerpt=excerpt),
+        Document(id="a.csv#2", text="good", metadata={"b": "2"}),
+    ]
+
+
+def test_a_quote_that_never_closes() -> None:
+    assert read('text\ngood\n"open\nlost\n') == [
+        Document(id="a.csv#0", text="good"),
+        Rejection(place="a.csv:3", reason="quote not closed"),
+    ]
+
+
+def test_a_quote_that_never_closes_takes_a_bounded_part_along() -> None:
+    line = "x" * 999 + "\n"
+    records = read('text\n"open\n' + line * (LONGEST_FIELD // 1000 + 3))
+    assert records[0] == Rejection(place="a.csv:2", reason="field too long")
+    assert [record for record in records[1:] if not isinstance(record, Document)] == []
+    assert len(records) == 4
+
+
+def test_a_field_may_be_longer_than_the_module_allows_by_default() -> None:
+    limit = csv.field_size_limit()
+    (record,) = read("text\n" + "x" * 200_000 + "\n")
+    assert isinstance(record, Document)
+    assert len(record.text) == 200_000
+    assert csv.field_size_limit() == limit
+
+
+def test_the_limit_is_the_callers_between_rows() -> None:
+    limit = csv.field_size_limit(1234)
+    try:
+        (file,) = in_memory({"a.csv": b"text\n" + b"y" * 5_000 + b"\n" + b"z\n"}).files("*")
+        rows = Csv(group="g", where=("here",)).read(file)
+        assert isinstance(next(rows), Document)
+        assert csv.field_size_limit() == 1234
+    finally:
+        csv.field_size_limit(limit)
+
+
+def test_a_header_without_the_column_is_an_error() -> None:
+    with pytest.raises(SourceError) as fault:
+        read("body,lang\nx,sk\n")
+    assert str(fault.value) == (
+        "a.csv: no column 'text'; it has body, lang: name the right columns, the right delimiter or other files"
+    )
+
+
+@pytest.mark.parametrize("data", ["", "\n\n"])
+def test_a_file_without_a_header_is_rejected(data: str) -> None:
+    assert read(data) == [Rejection(place="a.csv", reason="no header row")]
+
+
+def test_a_broken_header_is_rejected() -> None:
+    assert read('"text"x,b\na,b\n') == [Rejection(place="a.csv:1", reason="text after a closing quote")]
+
+
+@given(st.binary())
+def test_no_bytes_make_it_fail(data: bytes) -> None:
+    for record in read(b"text\n" + data):
+        assert isinstance(record, Document | Rejection)
+
+
+@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0"), min_size=1)))
+def test_quoted_texts_come_back(texts: list[str]) -> None:
+    kept = [text for text in texts if not text.isspace()]
+    rows = "".join('"' + text.replace('"', '""') + '"\n' for text in kept)
+    assert [record.text for record in read("text\n" + rows) if isinstance(record, Document)] == kept
+
+
+def test_patterns_take_compressed_files_configurations_and_splits() -> None:
+    names = dict.fromkeys(["a.csv", "en/train.csv.zst", "en/test.csv", "notes.txt"], b"")
+    source = Csv(group="g", where=("here",))
+    assert [file.name for file in source.select(in_memory(names))] == [
+        "a.csv",
+        "en/test.csv",
+        "en/train.csv.zst",
+    ]
+    narrow = Csv(group="g", where=("here",), config=("en",), split=("train",))
+    assert [file.name for file in narrow.select(in_memory(names))] == ["en/train.csv.zst"]

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from calibset.document import Conversation, Rejection
+from calibset.errors import SourceError
+from calibset.sources.hermes import Hermes
+from calibset.storage.files import in_memory
+
+GOOD = {"id": "a1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
+SOURCE = Hermes(group="tools", where="memory")
+
+
+def records(source: Hermes, **files: object) -> list[object]:
+    reader = in_memory({name: json.dumps(rows).encode() for name, rows in files.items()})
+    return list(source.documents(reader, seed=7))
+
+
+def test_rows_become_conversations_under_their_own_id() -> None:
+    (record,) = records(SOURCE, **{"func-calling.json": [GOOD]})
+    assert isinstance(record, Conversation)
+    assert record.id == "a1"
+    assert [message.content for message in record.messages] == ["Hi", "Hello"]
+
+
+def test_a_row_without_an_id_has_its_place_for_one() -> None:
+    (record,) = records(SOURCE, **{"data/func-calling.json": [{**GOOD, "id": None}]})
+    assert isinstance(record, Conversation)
+    assert record.id == "data/func-calling.json#0"
+
+
+def test_configs_choose_the_files() -> None:
+    files = {"func-calling.json": [GOOD], "json-mode-agentic.json": [{**GOOD, "id": "b1"}], "other.json": [7]}
+    source = Hermes(group="tools", where="memory", config="json_mode_agentic")
+    assert [record.id for record in records(source, **files)] == ["b1"]
+    assert sorted(record.id for record in records(SOURCE, **files)) == ["a1", "b1"]
+
+
+def test_bad_rows_are_rejected_with_place_and_reason() -> None:
+    rows = [{}, 7, GOOD, {"id": "x", "conversations": []}]
+    found = records(SOURCE, **{"func-calling.json": rows})
+    rejections = sorted((record for record in found if isinstance(record, Rejection)), key=lambda r: r.place)
+    assert rejections == [
+        Rejection(place="func-calling.json#0", reason="empty row", excerpt="{}"),
+        Rejection(place="func-calling.json#1", reason="not an object", excerpt="7"),
+        Rejection(place="func-calling.json#3", reason="no conversation", excerpt="[]"),
+    ]
+
+
+def test_an_unknown_config_is_an_error_that_lists_the_valid_ones() -> None:
+    with pytest.raises(
+        ValidationError,
+        match="'func_calling_singleturn', 'func_calling', 'glaive_func_calling', "
+        "'json_mode_agentic' or 'json_mode_singleturn'",
+    ):
+        Hermes(group="tools", where="memory", config="funccalling")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'[{"id": ', "func-calling.json: not valid JSON (Expecting value: line 1 column 9 (char 8)); "
+                      "it may be cut short: fetch the file again"),
+        (b"{}", "func-calling.json: holds a JSON dict, not an array of rows; name the right files with files = [...]"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_array_is_an_error(content: bytes, message: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        list(SOURCE.documents(in_memory({"func-calling.json": content}), seed=7))
+    assert str(caught.value) == message

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.document import Document, Record, Rejection
+from calibset.sources.columns import document_from, well_formed
+from calibset.sources.jsonl import Jsonl
+from calibset.storage.files import in_memory
+
+
+def read(data: str | bytes, name: str = "a.jsonl", **options: Any) -> list[Record]:
+    (file,) = in_memory({name: data.encode() if isinstance(data, str) else data}).files("*")
+    return list(Jsonl(group="g", where=("here",), **options).read(file))
+
+
+def test_a_line_is_a_document() -> None:
+    data = (
+        '{"text": "škoda", "title": "Š", "score": 0.5, "tags": ["a"]}\n\n{"text": "two", "title": null}\r\n'
+    )
+    assert read(data, columns=("title", "text")) == [
+        Document(id="a.jsonl#0", text="Š\n\nškoda", metadata={"score": "0.5"}),
+        Document(id="a.jsonl#2", text="two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [("a.jsonl.gz", gzip.compress), ("a.jsonl.zst", zstandard.ZstdCompressor().compress)],
+)
+def test_compressed_lines(name: str, packed: Any) -> None:
+    assert read(packed(b'{"text": "a"}\n'), name) == [Document(id=f"{name}#0", text="a")]
+
+
+def test_a_json_file_holds_an_array_or_lines() -> None:
+    documents = [Document(id="a.json#0", text="a"), Document(id="a.json#1", text="b")]
+    assert read('\n [ {"text": "a"},\n{"text": "b"} ]\n', "a.json") == documents
+    assert read('{"text": "a"}\n{"text": "b"}', "a.json") == documents
+    assert read(gzip.compress(b'[{"text": "a"},{"text": "b"}]'), "a.json.gz")[1] == Document(
+        id="a.json.gz#1", text="b"
+    )
+    assert read("[]", "a.json") == []
+
+
+@pytest.mark.parametrize("rest", ["", ",", ', {"text": "b"', "; 5]", " 5]"])
+def test_an_array_cut_off_gives_what_is_whole(rest: str) -> None:
+    first, fault = read('[{"text": "a"}' + rest, "a.json")
+    assert first == Document(id="a.json#0", text="a")
+    assert fault == Rejection(place="a.json#1", reason="not valid JSON", excerpt=rest.lstrip(", "))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "excerpt"),
+    [
+        ('{"text": "a', "not valid JSON", '{"text": "a'),
+        ("[" * 100_000, "not valid JSON", "[" * 200),
+        ("9" * 5_000, "not valid JSON", "9" * 200),
+        ('["text"]', "row is no object", "list"),
+        ('"text"', "row is no object", "text"),
+        ('{"body": "a", "lang": "sk"}', "no column 'text'", "body, lang"),
+        ('{"text": ["a"]}', "column 'text' is no text", "list"),
+        ('{"text": " \\n"}', "empty text", ""),
+        ('{"text": null}', "empty text", ""),
+    ],
+)
+def test_faulty_lines_are_rejected(line: str, reason: str, excerpt: str) -> None:
+    assert read(f'{line}\n{{"text": "b"}}\n') == [
+        Rejection(place="a.jsonl:1", reason=reason, excerpt=excerpt),
+        Document(id="a.jsonl#1", text="b"),
+    ]
+
+
+def test_deep_arrays_are_rejected() -> None:
+    assert read("[" * 100_000, "a.json") == [
+        Rejection(place="a.json#0", reason="not valid JSON", excerpt="[" * 200)
+    ]
+
+
+def test_metadata_is_short_scalars_only() -> None:
+    row = {
+        "text": "a",
+        "yes": True,
+        "n": 3,
+        "long": "x" * 501,
+        "none": None,
+        "huge": 10**5_000,
+        "": "",
+        5: "x",
+    }
+    document = document_from(row, ("text",), "1", "here")
+    assert isinstance(document, Document)
+    assert document.metadata == {"yes": "True", "n": "3"}
+
+
+@given(st.text(st.characters()))
+def test_well_formed_text_can_be_written_and_whole_text_stays(text: str) -> None:
+    written = well_formed(text).encode()
+    assert well_formed(written.decode()) == written.decode()
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        assert written.decode() == text
+
+
+@given(st.lists(st.text(min_size=1)))
+def test_texts_come_back_from_lines_and_arrays(texts: list[str]) -> None:
+    rows = [{"text": text} for text in texts if not text.isspace()]
+    expected = [row["text"] for row in rows]
+    lines = "\n".join(json.dumps(row) for row in rows)
+    for data, name in ((lines, "a.jsonl"), (json.dumps(rows), "a.json")):
+        assert [record.text for record in read(data, name) if isinstance(record, Document)] == expected
+
+
+@given(st.binary(), st.sampled_from(["a.json", "a.jsonl"]))
+def test_no_bytes_make_it_fail(data: bytes, name: str) -> None:
+    for record in read(b"[" + data, name) + read(data, name):
+        assert isinstance(record, Document | Rejection)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from calibset.document import Conversation, Rejection
+from calibset.sources.when2call import When2Call
+from calibset.storage.files import in_memory
+
+ASKED = {"role": "user", "content": "Rate?"}
+SFT = {"tools": [], "messages": [ASKED, {"role": "assistant", "content": "Which one?"}]}
+PREF = {"tools": [], "messages": [ASKED], "chosen_response": {"role": "assistant", "content": "Of what?"}}
+TEST = {"uuid": "u-1", "question": "Rate?", "correct_answer": "direct", "answers": {"direct": "One."}}
+FILES = {
+    "train/when2call_train_sft.jsonl": json.dumps(SFT).encode(),
+    "train/when2call_train_pref.jsonl": json.dumps(PREF).encode() + b"\n",
+    "test/when2call_test_mcq.jsonl": json.dumps(TEST).encode(),
+}
+
+
+def ids(**fields: object) -> list[str]:
+    source = When2Call.model_validate({"group": "tools", "where": "memory", **fields})
+    return sorted(record.id for record in source.documents(in_memory(FILES), seed=7) if isinstance(record, Conversation))
+
+
+def test_the_two_training_splits_by_default() -> None:
+    assert ids() == ["when2call_train_pref.jsonl#1", "when2call_train_sft.jsonl#1"]
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [("test", ["u-1"]), (["test", "train_sft"], ["u-1", "when2call_train_sft.jsonl#1"])],
+)
+def test_splits_choose_the_files(split: object, expected: list[str]) -> None:
+    assert ids(split=split) == expected
+
+
+def test_an_unknown_split_is_an_error_that_lists_the_valid_ones() -> None:
+    with pytest.raises(ValidationError, match="Input should be 'train_sft', 'train_pref' or 'test'"):
+        ids(split="train")
+
+
+def test_bad_lines_are_rejected_with_place_and_reason() -> None:
+    lines = [json.dumps(SFT), "", "{broken", "[1]", json.dumps({"messages": []})]
+    reader = in_memory({"when2call_train_sft.jsonl": "\n".join(lines).encode()})
+    source = When2Call(group="tools", where="memory")
+    records = [record for file in reader.files("*") for record in source.read(file)]
+    assert isinstance(records[0], Conversation)
+    assert records[1:] == [
+        Rejection(place="when2call_train_sft.jsonl#2", reason="empty row"),
+        Rejection(place="when2call_train_sft.jsonl#3", reason="not valid JSON", excerpt="{broken"),
+        Rejection(place="when2call_train_sft.jsonl#4", reason="not an object", excerpt="[1]"),
+        Rejection(place="when2call_train_sft.jsonl#5", reason="no conversation", excerpt="[]"),
+    ]

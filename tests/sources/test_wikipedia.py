@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import bz2
+import io
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.document import Document, Record, Rejection, SetAside
+from calibset.sources.wikiextractor import Page, attributes, cleaned
+from calibset.sources.wikipedia import Wikipedia
+from calibset.storage.files import in_memory
+
+SOURCE = Wikipedia(group="sk", where=("wiki",))
+
+PLAIN = """\
+<doc id="7" url="https://sk.wikipedia.org/wiki?curid=7" title="Poprad (rieka)">
+Poprad (rieka)
+
+Poprad () je rieka.
+
+</doc>
+<doc id="8" url="https://sk.wikipedia.org/wiki?curid=8" title="Presmerovanie">
+Presmerovanie
+
+</doc>
+"""
+
+
+def read(text: str | bytes, name: str = "AA/wiki_00", source: Wikipedia = SOURCE) -> list[Record]:
+    data = text.encode() if isinstance(text, str) else text
+    (file,) = in_memory({name: data}).files("*")
+    return list(source.read(file))
+
+
+def parquet(*rows: dict[str, object]) -> bytes:
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), sink)
+    return sink.getvalue()
+
+
+POPRAD = Document(
+    id="7",
+    text="Poprad (rieka)\n\nPoprad je rieka.",
+    metadata={"url": "https://sk.wikipedia.org/wiki?curid=7", "title": "Poprad (rieka)"},
+)
+REDIRECT = "no text (a redirect or an empty page)"
+
+
+def test_plain_pages_keep_their_title_once_and_redirects_are_set_aside() -> None:
+    assert read(PLAIN) == [POPRAD, SetAside(place="AA/wiki_00#8", reason=REDIRECT)]
+
+
+def test_all_forms_of_a_page_give_the_same_document() -> None:
+    row = {"id": "7", "url": POPRAD.metadata["url"], "title": "Poprad (rieka)", "text": "Poprad () je rieka."}
+    line = json.dumps({"revid": "1", **row}) + "\n"
+    assert read("\n" + line) == [POPRAD]
+    assert read(bz2.compress(line.encode()), "AA/wiki_00.bz2") == [POPRAD]
+    assert read(bz2.compress(PLAIN.encode()), "AA/wiki_00.bz2")[0] == POPRAD
+    assert read(parquet(row), "20231101.sk/train-00000-of-00001.parquet") == [POPRAD]
+
+
+def test_parquet_rows_without_text_or_id() -> None:
+    rows = parquet(
+        {"id": "1", "title": "A", "text": ""}, {"id": None, "title": "B", "text": "b"}, {"id": "3"}
+    )
+    assert read(rows, "a.parquet") == [
+        SetAside(place="a.parquet#0", reason=REDIRECT),
+        Rejection(place="a.parquet#1", reason="page without an id"),
+        SetAside(place="a.parquet#2", reason=REDIRECT),
+    ]
+    assert read(parquet({"id": "1"}), "a.parquet") == [
+        Rejection(place="a.parquet#0", reason="no column 'text'")
+    ]
+
+
+def test_row_groups_come_through_documents() -> None:
+    rows = parquet(*({"id": str(i), "text": f"text {i}"} for i in range(5)))
+    reader = in_memory({"20231101.sk/train.parquet": rows, "20231101.cs/train.parquet": parquet({"id": "x"})})
+    source = Wikipedia(group="sk", where=("wiki",), config=("20231101.sk",))
+    found = [record for record in source.documents(reader, seed=42) if isinstance(record, Document)]
+    assert sorted(document.id for document in found) == ["0", "1", "2", "3", "4"]
+
+
+def test_a_page_cut_off_is_rejected_and_the_whole_ones_kept() -> None:
+    assert read(PLAIN[: PLAIN.index("Presmerovanie\n\n")]) == [
+        POPRAD,
+        Rejection(
+            place="AA/wiki_00:7",
+            reason="page cut off",
+            excerpt='<doc id="8" url="https://sk.wikipedia.org/wiki?curid=8" title="Presmerovanie">',
+        ),
+    ]
+    assert read('<doc id="1" title="A">\nA\n<doc id="2" title="B">\nb\n</doc>') == [
+        Rejection(place="AA/wiki_00:1", reason="page cut off", excerpt='<doc id="1" title="A">'),
+        Document(id="2", text="B\n\nb", metadata={"title": "B"}),
+    ]
+
+
+def test_text_outside_a_page_is_rejected_once_a_file() -> None:
+    assert read('stray\n<doc id="1" title="A">\na\n</doc>\nmore\nand more\n') == [
+        Rejection(place="AA/wiki_00:1", reason="text outside a page", excerpt="stray"),
+        Document(id="1", text="A\n\na", metadata={"title": "A"}),
+    ]
+
+
+def test_a_page_without_an_id_is_rejected() -> None:
+    assert read('<doc title="A">\na\n</doc>') == [
+        Rejection(place="AA/wiki_00:1", reason="page without an id", excerpt='<doc title="A">')
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"id": "1", "text": "a', "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("[1]", "row is no object"),
+        ('{"text": "a"}', "page without an id"),
+        ('{"id": [], "text": "a"}', "page without an id"),
+        ('{"id": "1", "text": null}', "column 'text' is no text"),
+    ],
+)
+def test_faulty_json_lines_are_rejected(line: str, reason: str) -> None:
+    good = '{"id": 5, "text": "a\\ud800"}'
+    assert read(f"{good}\n{line}\n") == [
+        Document(id="5", text="a�"),
+        Rejection(place="AA/wiki_00:2", reason=reason, excerpt=line[:200]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        '<doc id="1" url="u" title="The "A > B" & C"">',
+        '<doc title="The "A > B" & C"" url="u" id="1">',
+        '<doc url="u" title="The "A > B" & C"" revid="9" id="1" >',
+    ],
+)
+def test_attributes_are_read_by_name(heading: str) -> None:
+    values = attributes(heading)
+    values.pop("revid", None)
+    assert values == {"id": "1", "url": "u", "title": 'The "A > B" & C"'}
+
+
+@given(st.text(st.characters(blacklist_characters="\n", blacklist_categories=["Cs"])))
+def test_any_title_survives_at_the_end_of_the_line(title: str) -> None:
+    values = attributes(f'<doc id="1" url="u" title="{title}">')
+    if '="' not in title:
+        assert values == {"id": "1", "url": "u", "title": title}
+    assert (values["id"], values["url"]) == ("1", "u")
+
+
+@pytest.mark.parametrize(
+    ("left", "clean"),
+    [
+        ('&lt;templatestyles src="Infobox/styles.css" /&gt;Potok', "Potok"),
+        ("R &amp; B, 5 &lt; 6", "R & B, 5 < 6"),
+        ("a__NOEDITSECTION__", "a__NOEDITSECTION__"),
+        ("__NOEDITSECTION__\nText __BEZOBSAHU__", "Text"),
+        ("vzorec\nformula_1\nformula_2, formula_3.\nkoniec", "vzorec\nkoniec"),
+        ("kde formula_1 je hmotnosť", "kde formula_1 je hmotnosť"),
+        ("Poprad (), rieka ( ) tu (, ) a (; ).", "Poprad, rieka tu a."),
+        ("funkcia f() vracia", "funkcia f() vracia"),
+        ('"Názov"(), ale', '"Názov", ale'),
+        ("dĺžka je . Po mieste. . V roku .", "dĺžka je. Po mieste. V roku."),
+        ("10 .5 a .NET", "10 .5 a .NET"),
+        ("10\xa0km", "10 km"),
+        ("a\n\n\n\n\nb  \nc", "a\n\nb\nc"),
+    ],
+)
+def test_left_over_markup_is_taken_out(left: str, clean: str) -> None:
+    assert cleaned(Page(id="1", url="", title="", text=left)).text == clean
+
+
+def test_the_title_line_is_found_though_it_is_spelled_otherwise() -> None:
+    page = Page(id="1", url="", title="R&amp;B\xa0live", text="\nR&B live\n\nHudba.")
+    assert cleaned(page) == Page(id="1", url="", title="R&B live", text="R&B live\n\nHudba.")
+
+
+def test_long_runs_of_blanks_take_linear_time() -> None:
+    text = "a" + " " * 300_000 + "(" + " " * 300_000 + "b"
+    assert cleaned(Page(id="1", url="", title="", text=text)).text == text
+    assert attributes('<doc id="1"' + " " * 300_000 + "x>") == {"id": '1"' + " " * 300_000 + "x"}
+
+
+@given(st.text())
+def test_no_file_makes_it_fail(text: str) -> None:
+    for name in ("wiki_00", "wiki_01"):
+        for record in read(f'<doc id="1" title="t">\n{text}\n</doc>' if name == "wiki_00" else text, name):
+            assert isinstance(record, Document | Rejection | SetAside)
+
+
+@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1)))
+def test_cleaning_is_stable_in_its_lines(lines: list[str]) -> None:
+    text = cleaned(Page(id="1", url="", title="", text="\n".join(lines))).text
+    assert "\n\n\n" not in text
+    assert "\xa0" not in text
+    assert text == text.strip()
+
+
+def test_patterns_name_the_configurations_only() -> None:
+    names = dict.fromkeys(
+        [
+            "AA/wiki_00",
+            "wiki_01.bz2",
+            "AA/wiki_tools.py",
+            "20231101.sk/train-0.parquet",
+            "20231101.cs/train-0.parquet",
+        ],
+        b"",
+    )
+    reader = in_memory(names)
+    chosen = [file.name for file in SOURCE.select(reader)]
+    assert chosen == [
+        "20231101.cs/train-0.parquet",
+        "20231101.sk/train-0.parquet",
+        "AA/wiki_00",
+        "wiki_01.bz2",
+    ]
+    narrow = Wikipedia(group="sk", where=("wiki",), config=("20231101.sk",), split=("train",))
+    assert [file.name for file in narrow.select(reader)] == [
+        "20231101.sk/train-0.parquet",
+        "AA/wiki_00",
+        "wiki_01.bz2",
+    ]
+    test_split = Wikipedia(group="sk", where=("wiki",), split=("test",))
+    assert [file.name for file in test_split.select(reader)] == ["AA/wiki_00", "wiki_01.bz2"]
