@@ -17,7 +17,7 @@ __all__ = ["Tally", "intake"]
 # A run of blanks or of empty lines says no more when it is longer, and a million of them
 # breaks tiktoken's regular expression.
 _LONGEST_RUN = 1_000
-_LONG_RUN = re.compile(r"(\s)\s{%d,}" % _LONGEST_RUN)
+_LONG_RUN = re.compile(rf"(\s)\s{{{_LONGEST_RUN},}}")
 
 
 @dataclass(slots=True)
@@ -100,5 +100,3 @@ def _shortened(text: str, tally: Tally) -> str:
     shorter, found = _LONG_RUN.subn(lambda match: match.group(1) * _LONGEST_RUN, text)
     tally.shortened += bool(found)
     return shorter
-
-

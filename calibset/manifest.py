@@ -146,7 +146,9 @@ def read_manifest(file: Path) -> Manifest | None:
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise OutputError(f"{path}: is no manifest of this version of calibset; build the file again") from error
+        raise OutputError(
+            f"{path}: is no manifest of this version of calibset; build the file again"
+        ) from error
 
 
 def versions() -> dict[str, str]:

@@ -123,7 +123,9 @@ class Mixture:
 
     def _short(self, got: Mapping[str, int], gone: frozenset[str], quotas: Mapping[str, int]) -> str:
         short = [
-            f"source {s!r} gives {got[s]} of {quotas[s]} samples" for s in quotas if s in gone and got[s] < quotas[s]
+            f"source {s!r} gives {got[s]} of {quotas[s]} samples"
+            for s in quotas
+            if s in gone and got[s] < quotas[s]
         ]
         dry = [s for s in self.weights.get(self.fill or "", {}) if s in gone]
         if dry and self.shortage in ("fill", "redistribute"):

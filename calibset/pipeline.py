@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from calibset.calibration_set import CalibrationSet, row_bytes
+from calibset.calibration_set import CalibrationSet
 from calibset.consumers import Replay, autoround
 from calibset.document import Sample
 from calibset.errors import CalibsetError, ConsumerError, RecipeError
-from calibset.intake import Tally, intake
+from calibset.intake import Tally
 from calibset.manifest import read_manifest
 from calibset.mixture import interleave
 from calibset.recipe import Recipe
 from calibset.reporting import manifest_of
 from calibset.storage import Mirror, Reader, Storage
-from calibset.supply import Supply, guarded, open_supply
-from calibset.tokenizers import load_tokenizer
+from calibset.supply import Supply, open_supply
+from calibset.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan", "verify"]
 
@@ -98,8 +98,8 @@ def plan(recipe: Recipe, *, data: str | Path | None = None, mirrors: Iterable[st
 
     Args:
         recipe: What to build.
-        data: A folder that relative places are looked up in first.
-        mirrors: ``https://PREFIX=https://REPLACEMENT`` each.
+        data: A folder that relative places are looked up in first; ``CALIBSET_DATA`` if None.
+        mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
     """
     storage = _storage(recipe, data, mirrors)
     quotas = recipe.mixture.quotas()
@@ -136,17 +136,14 @@ def build(
     storage = _storage(recipe, data, mirrors)
     readers = {name: _reader(name, recipe, storage) for name in recipe.sources}
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
-    supplies = {
-        name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()
-    }
+    supplies = {name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()}
     chosen, repeated = _gathered(recipe, supplies, progress)
     samples = _in_order(recipe, chosen)
     replay = autoround.replay(
         (sample.text for sample in samples), tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen
     )
     _ensure_kept(replay, samples)
-    digest = sha256(row_bytes(samples)).hexdigest()
-    manifest = manifest_of(recipe, tokenizer, supplies, samples, repeated, replay, digest)
+    manifest = manifest_of(recipe, tokenizer, supplies, samples, repeated, replay)
     return CalibrationSet(samples, manifest)
 
 
@@ -159,7 +156,8 @@ def check(
 ) -> tuple[SourceCheck, ...]:
     """Read every source to its end and count what is in it; arguments as for `build`."""
     storage = _storage(recipe, data, mirrors)
-    return tuple(_checked(name, recipe, storage, progress) for name in recipe.sources)
+    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
+    return tuple(_checked(name, recipe, storage, tokenizer, progress) for name in recipe.sources)
 
 
 def verify(
@@ -194,10 +192,12 @@ def verify(
 
 
 def _storage(recipe: Recipe, data: str | Path | None, mirrors: Iterable[str]) -> Storage:
+    data = data if data is not None else os.environ.get("CALIBSET_DATA") or None
     folder = Path(data).expanduser() if data is not None else None
     if folder is not None and not folder.is_dir():
         raise RecipeError(f"--data {data}: no such folder")
-    return Storage(beside=recipe.folder, data=folder, mirrors=tuple(Mirror.parse(text) for text in mirrors))
+    texts = (*mirrors, *os.environ.get("CALIBSET_MIRRORS", "").split())
+    return Storage(beside=recipe.folder, data=folder, mirrors=tuple(Mirror.parse(text) for text in texts))
 
 
 def _reader(name: str, recipe: Recipe, storage: Storage) -> Reader:
@@ -247,6 +247,8 @@ def _gathered(
             for _ in supply.take(count):
                 if progress:
                     progress(name, len(supply.samples), goal)
+            if progress and supply.exhausted:
+                progress(name, len(supply.samples), len(supply.samples))
         got = {name: len(supply.samples) for name, supply in supplies.items()}
         gone = [name for name, supply in supplies.items() if supply.exhausted]
         wanted = recipe.mixture.further(got, gone)
@@ -260,7 +262,9 @@ def _gathered(
 
 def _in_order(recipe: Recipe, chosen: Mapping[str, list[Sample]]) -> tuple[Sample, ...]:
     """Order the rows so that every prefix holds the mixture, of groups and in each of sources."""
-    members = {group: {name: len(chosen[name]) for name in names} for group, names in recipe.mixture.weights.items()}
+    members = {
+        group: {name: len(chosen[name]) for name in names} for group, names in recipe.mixture.weights.items()
+    }
     turns = {group: iter(interleave(counts)) for group, counts in members.items()}
     rows = {name: iter(samples) for name, samples in chosen.items()}
     groups = interleave({group: sum(counts.values()) for group, counts in members.items()})
@@ -273,20 +277,23 @@ def _ensure_kept(replay: Replay, samples: tuple[Sample, ...]) -> None:
             f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in replay.lost[:5]
         )
         raise ConsumerError(
-            f"{replay.consumer} would keep {replay.kept} of {replay.nsamples} rows, so nothing was written: {lost}; "
-            "please report this recipe"
+            f"{replay.consumer} would keep {replay.kept} of {replay.nsamples} rows, so nothing was written: "
+            f"{lost}; please report this recipe"
         )
 
 
-def _checked(name: str, recipe: Recipe, storage: Storage, progress: Progress | None) -> SourceCheck:
+def _checked(
+    name: str, recipe: Recipe, storage: Storage, tokenizer: Tokenizer, progress: Progress | None
+) -> SourceCheck:
     source = recipe.sources[name]
     tally, place, problem = Tally(), source.where[0], None
     done = 0
     try:
         reader = storage.reader(source.where, source.revision)
         place = reader.place
-        records = guarded(source.documents(reader, seed=recipe.seed), name)
-        for done, _ in enumerate(intake(records, tally, None), 1):
+        supply = open_supply(name, recipe, reader, tokenizer)
+        tally = supply.tally
+        for done, _ in enumerate(supply.items, 1):
             if progress and done % 100 == 0:
                 progress(name, done, None)
     except CalibsetError as error:

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -32,46 +33,59 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="A short name: letters, digits, . _ -")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="A short name: letters, digits, . _ -"
+    )
     description: str = Field("", description="What the set is for.")
     seed: int = Field(42, ge=0, strict=True, description="Fixes which documents are chosen, and their order.")
     nsamples: int = Field(
         512, gt=0, le=1_000_000, strict=True, description="Rows of the file; the quantizer's --nsamples."
     )
     seqlen: int = Field(
-        2048, ge=16, le=1_000_000, strict=True, description="Tokens of a row, at least; the quantizer's --seqlen."
+        2048,
+        ge=16,
+        le=1_000_000,
+        strict=True,
+        description="Tokens of a row, at least; the quantizer's --seqlen.",
     )
     tokenizer: str = Field(
         "mistral-small-3.2",
         description="The target model's: a name that needs no download, or the path of a tokenizer.json "
         "or tekken.json, or of a folder with one.",
     )
-    groups: dict[str, Share] = Field(min_length=1, description="Each group's share of the rows; they sum to 1.")
+    groups: dict[str, Share] = Field(
+        min_length=1, description="Each group's share of the rows; they sum to 1."
+    )
     fill: str | None = Field(
         None, description="The group that stands in for what runs short. It has no share of its own."
     )
     shortage: Shortage | None = Field(
         None,
-        description="When a source runs short, its rows go to the fill group (`fill`, the default where there is "
-        "one), to the others of its group and then to the fill group (`redistribute`, the default elsewhere), are "
-        "made up by repeating its own (`repeat`), or the build fails (`error`).",
+        description="When a source runs short, its rows go to the fill group (`fill`, the default where "
+        "there is one), to the others of its group and then to the fill group (`redistribute`, the default "
+        "elsewhere), are made up by repeating its own (`repeat`), or the build fails (`error`).",
     )
     max_repeats: int = Field(
-        4, ge=1, strict=True, description="How often a row may stand in the file under shortage = \"repeat\"."
+        4, ge=1, strict=True, description='How often a row may stand in the file under shortage = "repeat".'
     )
     max_rows_per_document: int = Field(
-        4, ge=1, strict=True, description="Rows that one document gives before all others have had their turn."
+        4,
+        ge=1,
+        strict=True,
+        description="Rows that one document gives before all others have had their turn.",
     )
     control_tokens: Literal["neutralise", "keep"] = Field(
         "neutralise",
-        description="What becomes of letters such as </s> or [INST] in a text: broken apart so that they stay "
-        "letters (`neutralise`), or left to become control tokens (`keep`).",
+        description="What becomes of letters such as </s> or [INST] in a text: broken apart so that they "
+        "stay letters (`neutralise`), or left to become control tokens (`keep`).",
     )
     consumer: Literal["autoround"] = Field(
         "autoround", description="The quantizer whose loader must keep every row."
     )
     output: str | None = Field(
-        None, pattern=r"\.jsonl$", description="The file to write, relative to the working directory; NAME.jsonl if unset."
+        None,
+        pattern=r"\.jsonl$",
+        description="The file to write, relative to the working directory; NAME.jsonl if unset.",
     )
     sources: dict[str, SerializeAsAny[Source]] = Field(
         min_length=1, description="The corpora, by name. Every adapter has these keys and its own."
@@ -107,9 +121,7 @@ class Recipe(BaseModel):
         )
 
 
-def load_recipe(
-    path: str | Path, *, overrides: Iterable[str] = (), allow_code: bool = False
-) -> Recipe:
+def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: bool = False) -> Recipe:
     """Read a recipe.
 
     Args:
@@ -128,7 +140,7 @@ def load_recipe(
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise RecipeError(f"{path}: can't be read: {reason}") from error
     recipe = parse_recipe(text, origin=str(path), overrides=overrides, allow_code=allow_code)
-    recipe._folder = path.parent
+    recipe._folder = path.parent  # noqa: SLF001  (the model is frozen; its file's place is not a key)
     return recipe
 
 
@@ -175,7 +187,11 @@ def recipe_schema() -> dict[str, Any]:
     for name in ADAPTERS:
         one = adapter(name).model_json_schema()
         definitions.update(one.pop("$defs", {}))
-        one["properties"]["type"] = {"const": name, "type": "string", "description": one.get("description", "")}
+        one["properties"]["type"] = {
+            "const": name,
+            "type": "string",
+            "description": one.get("description", ""),
+        }
         one["required"] = sorted({*one.get("required", ()), "type"})
         definitions[name] = one
     schema["properties"]["sources"]["additionalProperties"] = {
@@ -248,9 +264,9 @@ def _mixture_faults(raw: Mapping[str, Any]) -> list[str]:
     if not isinstance(groups, dict) or not isinstance(sources, dict):
         return []
     faults = []
-    shares = [share for share in groups.values() if isinstance(share, int | float) and share == share]
+    shares = [share for share in groups.values() if isinstance(share, int | float) and isfinite(share)]
     if len(shares) == len(groups) and groups:
-        total = sum(Fraction(repr(share)) for share in shares if abs(share) < 1e9)
+        total = sum((Fraction(repr(share)) for share in shares), Fraction())
         if abs(total - 1) > _SHARE_TOLERANCE:
             faults.append(f"groups: shares must sum to 1, got {float(total):g}")
     if fill in groups:
@@ -277,7 +293,11 @@ def _fault(detail: ErrorDetails, path: tuple[str, ...], model: type[BaseModel]) 
 
 def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, got, context = detail["type"], detail["input"], detail.get("ctx", {})
-    bounds = {"greater_than": "above {gt}", "greater_than_equal": "at least {ge}", "less_than_equal": "at most {le}"}
+    bounds = {
+        "greater_than": "above {gt}",
+        "greater_than_equal": "at least {ge}",
+        "less_than_equal": "at most {le}",
+    }
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":

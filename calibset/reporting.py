@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from calibset.calibration_set import row_bytes
 from calibset.consumers import Replay
 from calibset.document import Sample
 from calibset.manifest import (
@@ -32,7 +34,6 @@ def manifest_of(
     samples: tuple[Sample, ...],
     repeated: Mapping[str, int],
     replay: Replay,
-    digest: str,
 ) -> Manifest:
     """Return the record of a build.
 
@@ -43,7 +44,6 @@ def manifest_of(
         samples: The rows in order.
         repeated: How many of each source's rows are repeats.
         replay: What the consumer does with them.
-        digest: SHA-256 of the file's bytes.
     """
     rows = Counter(sample.source for sample in samples)
     tokens = Counter[str]()
@@ -70,11 +70,13 @@ def manifest_of(
         groups=_groups(recipe, sources),
         sources=sources,
         samples=tuple(_sample(sample) for sample in samples),
-        sha256=digest,
+        sha256=sha256(row_bytes(samples)).hexdigest(),
     )
 
 
-def _source(supply: Supply, asked: int, achieved: int, repeated: int, tokens: int, seqlen: int) -> SourceReport:
+def _source(
+    supply: Supply, asked: int, achieved: int, repeated: int, tokens: int, seqlen: int
+) -> SourceReport:
     tally = supply.tally
     return SourceReport(
         name=supply.name,

@@ -34,7 +34,6 @@ def shuffled(items: Iterable[T], seed: int, *place: str | int) -> list[T]:
         ['c', 'a', 'e', 'b', 'd', 'f']
     """
     keyed = sorted(
-        (seeded_key(seed, *place, position), position, item)
-        for position, item in enumerate(items)
+        (seeded_key(seed, *place, position), position, item) for position, item in enumerate(items)
     )
     return [item for _, _, item in keyed]

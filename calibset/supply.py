@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -19,9 +19,9 @@ from calibset.sources import Source
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
 
-T = TypeVar("T", Document, Conversation)
+T = TypeVar("T", Document, Rendered)
 
-__all__ = ["Supply", "guarded", "open_supply"]
+__all__ = ["Supply", "open_supply"]
 
 
 @dataclass(slots=True)
@@ -33,6 +33,8 @@ class Supply:
         source: The adapter.
         reader: The place it was found at.
         tally: What was met while it was read.
+        items: What came in and can be packed; `take` draws from it, or else a check does.
+        rule: What its rows must be.
         samples: Those it has given so far.
         exhausted: Whether it has no more to give.
     """
@@ -41,9 +43,11 @@ class Supply:
     source: Source
     reader: Reader
     tally: Tally
-    _stream: Iterator[Packed]
+    items: Iterator[Document | Rendered]
+    rule: RowRule
     samples: list[Sample] = field(default_factory=list)
     exhausted: bool = False
+    _stream: Iterator[Packed] | None = None
 
     def take(self, count: int) -> Iterator[Sample]:
         """Yield so many further samples, or fewer where the source runs short.
@@ -51,6 +55,8 @@ class Supply:
         Raises:
             SourceError: The source can't be read.
         """
+        if self._stream is None:
+            self._stream = _packed(self.items, self.rule)
         wanted = len(self.samples) + count
         while len(self.samples) < wanted:
             packed = next(self._stream, None)
@@ -77,52 +83,48 @@ def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer)
         parse_special=keeps,
         max_rows_per_document=recipe.max_rows_per_document,
     )
-    records = guarded(source.documents(reader, seed=recipe.seed), name)
+    records = _guarded(source.documents(reader, seed=recipe.seed), name)
     template = partial(mistral_template, tokenizer, keeps_control_tokens=keeps)
-    stream = _packed(intake(records, tally, disarm), rule, template, tally)
-    return Supply(name, source, reader, tally, stream)
+    items = _rendered(intake(records, tally, disarm), template, tally)
+    return Supply(name, source, reader, tally, items, rule)
 
 
-def guarded(records: Iterable[Record], name: str) -> Iterator[Record]:
-    """Yield records; whatever goes wrong below becomes an error that names the source.
-
-    Raises:
-        SourceError: The source can't be read.
-    """
+def _guarded(records: Iterable[Record], name: str) -> Iterator[Record]:
+    """Yield records; whatever goes wrong below becomes an error that names the source."""
     try:
         yield from records
     except CalibsetError as error:
         raise SourceError(f"sources.{name}: {error}") from error
-    except Exception as error:  # noqa: BLE001  (an adapter of someone else's may raise anything)
+    except Exception as error:  # an adapter of someone else's may raise anything
         reason = str(error).splitlines()[0] if str(error) else ""
         raise SourceError(f"sources.{name}: can't be read: {type(error).__name__}: {reason}") from error
 
 
-def _packed(
-    items: Iterator[Document | Conversation],
-    rule: RowRule,
-    template: partial[ChatTemplate],
-    tally: Tally,
-) -> Iterator[Packed]:
+def _rendered(
+    items: Iterable[Document | Conversation], new_template: Callable[[], ChatTemplate], tally: Tally
+) -> Iterator[Document | Rendered]:
+    """Yield documents as they are, conversations as the target model reads them."""
+    template: ChatTemplate | None = None
+    for item in items:
+        if isinstance(item, Document):
+            yield item
+            continue
+        template = template or new_template()
+        try:
+            yield template.render(item)
+        except RenderError as error:
+            tally.documents -= 1
+            tally.note(Rejection(place=item.id, reason=error.reason, excerpt=str(error)))
+
+
+def _packed(items: Iterator[Document | Rendered], rule: RowRule) -> Iterator[Packed]:
     """Pack whichever kind the source gives; its first item tells."""
     first = list(islice(items, 1))
     rest = chain(first, items)
-    if first and isinstance(first[0], Conversation):
-        conversations = (_expected(item, Conversation, rule.source) for item in rest)
-        yield from pack_conversations(_rendered(conversations, template(), tally), rule)
+    if first and isinstance(first[0], Rendered):
+        yield from pack_conversations((_expected(item, Rendered, rule.source) for item in rest), rule)
     else:
         yield from pack_documents((_expected(item, Document, rule.source) for item in rest), rule)
-
-
-def _rendered(
-    conversations: Iterable[Conversation], template: ChatTemplate, tally: Tally
-) -> Iterator[Rendered]:
-    for conversation in conversations:
-        try:
-            yield template.render(conversation)
-        except RenderError as error:
-            tally.documents -= 1
-            tally.note(Rejection(place=conversation.id, reason=error.reason, excerpt=str(error)))
 
 
 def _expected(item: object, kind: type[T], name: str) -> T:

@@ -6,6 +6,7 @@ makes a dialogue whole.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -201,14 +202,14 @@ def _matched(calls: Sequence[Call], results: Sequence[Result]) -> list[int]:
         if len(results) != len(calls):
             raise DialectError("ambiguous tool response", results[0].content)
         return list(range(len(calls)))
-    open_calls = dict(enumerate(calls))
+    open_calls: dict[str | None, deque[int]] = {}
+    for place, call in enumerate(calls):
+        open_calls.setdefault(call.name, deque()).append(place)
     matched = []
     for result in results:
-        place = next((place for place, call in open_calls.items() if call.name == result.name), None)
-        if place is None:
+        if not open_calls.get(result.name):
             raise DialectError("tool response without a call", result.name)
-        del open_calls[place]
-        matched.append(place)
+        matched.append(open_calls[result.name].popleft())
     return matched
 
 

@@ -23,7 +23,11 @@ NAME = "AutoRound 0.12.3 to 0.16.1"
 # AutoRound shuffles the rows with this seed before it takes the first nsamples.
 _SHUFFLE_SEED = 42
 
-_MEANINGS = {" ": "a space, which it removes", ",": "a comma, which separates datasets", ":": "a colon, which begins options"}
+_MEANINGS = {
+    " ": "a space, which it removes",
+    ",": "a comma, which separates datasets",
+    ":": "a colon, which begins options",
+}
 
 
 def path_faults(path: str) -> tuple[str, ...]:
@@ -52,8 +56,8 @@ def replay(texts: Iterable[str], tokenizer: Tokenizer, *, nsamples: int, seqlen:
     warnings = []
     if len(rows) > nsamples:
         warnings.append(
-            f"{len(rows)} rows for nsamples {nsamples}: which of them are used is a matter of AutoRound's shuffle, "
-            "and so is the mixture"
+            f"{len(rows)} rows for nsamples {nsamples}: which of them are used is a matter of "
+            "AutoRound's shuffle, and so is the mixture"
         )
     return Replay(
         consumer=NAME, nsamples=nsamples, seqlen=seqlen, rows=_taken(rows, nsamples), warnings=tuple(warnings)
@@ -81,7 +85,12 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
     if not path.read_bytes().isascii():
         warnings = (*warnings, "the file isn't ASCII: AutoRound reads it in the locale's encoding")
     return Replay(
-        consumer=NAME, nsamples=nsamples, seqlen=seqlen, rows=found.rows, fatal=tuple(faults), warnings=warnings
+        consumer=NAME,
+        nsamples=nsamples,
+        seqlen=seqlen,
+        rows=found.rows,
+        fatal=tuple(faults),
+        warnings=warnings,
     )
 
 
@@ -144,7 +153,9 @@ def _text_of(row: Any) -> str | tuple[str]:
     value = row
     if isinstance(row, dict):
         # One key of any name, else "text", else "input_ids", in AutoRound's order.
-        values = list(row.values()) if len(row) == 1 else [row[key] for key in ("text", "input_ids") if key in row]
+        values = (
+            list(row.values()) if len(row) == 1 else [row[key] for key in ("text", "input_ids") if key in row]
+        )
         value = values[0] if values else None
     if isinstance(value, str):
         return value

@@ -120,7 +120,7 @@ def _fillers(pool: list[Rendered], heads: deque[Rendered], need: int, rule: RowR
     turn begins past the cut, so that no turn is shown half.
     """
     long = [c for c in heads if len(c.token_ids) > rule.read]
-    fresh = sorted(reversed(pool), key=lambda c: not c.turns or c.turns[0].start <= need)
+    fresh = [c for c in reversed(pool) if c.turns and c.turns[0].start > need] or pool[::-1]
     # A head that is used again may fill a gap, not make a row.
     spent = [c for c in heads if need <= rule.read // 4]
     return [*long[:1], *fresh[:2], *spent[:1]]
@@ -150,7 +150,11 @@ def _sample(
     begun = [turn for turn in filler.turns if start + turn.start < min(len(ids), rule.read)]
     ended = [turn for turn in begun if start + turn.end <= rule.read]
     head = Span(
-        document=filler.id, start=spans[-1].end + len(filler.opening_text), end=len(text), whole=False, filler=True
+        document=filler.id,
+        start=spans[-1].end + len(filler.opening_text),
+        end=len(text),
+        whole=False,
+        filler=True,
     )
     return Sample(
         text=text,

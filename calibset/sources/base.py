@@ -16,16 +16,17 @@ from calibset.document import Record
 from calibset.seeding import shuffled
 from calibset.storage.files import File, Reader
 
-__all__ = ["Names", "Source", "in_turn"]
+__all__ = ["Names", "Source", "in_turn", "listed"]
 
 FILES_AT_ONCE = 32
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
+    """Return a single name as a list of one, anything else as it is."""
     return (value,) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 """One name or a list of names."""
 
 
@@ -41,9 +42,13 @@ class Source(BaseModel):
     summary: ClassVar[str] = ""
     """One line for `calibset sources`."""
 
-    type: str = Field(description="The adapter: a name that `calibset sources` lists, or package.module:Class.")
+    type: str = Field(
+        description="The adapter: a name that `calibset sources` lists, or package.module:Class."
+    )
     group: str = Field(description="The group whose share this source helps to fill.")
-    weight: float = Field(1.0, gt=0, description="Its part of the group, against the other sources of the group.")
+    weight: float = Field(
+        1.0, gt=0, description="Its part of the group, against the other sources of the group."
+    )
     where: Names = Field(
         description="The place, or several of which the first that is there is read: "
         "hf://datasets/OWNER/NAME, https://…, or a local path.",
@@ -51,9 +56,15 @@ class Source(BaseModel):
     )
     config: Names = Field((), description="The dataset's configuration (subset), where it has several.")
     split: Names = Field((), description="The split, where the dataset has several.")
-    revision: str | None = Field(None, description="A hub repository's branch, tag or commit; the main branch if unset.")
-    files: Names = Field((), description="Shell-style patterns of the files to read, in place of the adapter's own.")
-    licence: str = Field("unknown", description="The corpus's licence, an SPDX identifier where there is one.")
+    revision: str | None = Field(
+        None, description="A hub repository's branch, tag or commit; the main branch if unset."
+    )
+    files: Names = Field(
+        (), description="Shell-style patterns of the files to read, in place of the adapter's own."
+    )
+    licence: str = Field(
+        "unknown", description="The corpus's licence, an SPDX identifier where there is one."
+    )
 
     def patterns(self) -> tuple[str, ...]:
         """Return shell-style patterns of the files that this adapter reads by default."""

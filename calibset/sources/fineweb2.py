@@ -33,6 +33,6 @@ class FineWeb2(RowGroups):
             return tuple(f"data/{config}/{split}/*.parquet" for config in self.config for split in self.split)
         return tuple(f"data/{split}-*.parquet" for split in self.split)
 
-    def record(self, row: Mapping[str, Any], place: str, number: int) -> Record:
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
         """Return the page as a document."""
         return document_from(row, ("text",), str(row.get("id") or place), place)

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from calibset.chat import hermes
 from calibset.chat.dialect import DialectError, excerpt
 from calibset.document import Record, Rejection
-from calibset.sources.base import Source
+from calibset.sources.base import Source, listed
 from calibset.sources.json_array import array_rows
 from calibset.storage.files import File
 
@@ -42,9 +42,9 @@ class Hermes(Source):
     summary: ClassVar[str] = "Hermes function calling v1: tool calls and JSON mode, English"
 
     type: Literal["hermes"] = "hermes"
-    config: Annotated[
-        tuple[Config, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
-    ] = Field(tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1)
+    config: Annotated[tuple[Config, ...], BeforeValidator(listed)] = Field(
+        tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1
+    )
 
     def patterns(self) -> tuple[str, ...]:
         """Return the files of the configs, at the place's root or in a folder."""

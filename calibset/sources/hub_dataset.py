@@ -57,7 +57,9 @@ def _stream(reader: Reader, config: str | None, split: str, files: tuple[str, ..
     elif isinstance(reader, LocalReader):
         path, revision = str(reader.path), None
     else:
-        raise SourceError(f"{reader.place}: type = \"hub-dataset\" reads hub repositories and local folders only")
+        raise SourceError(
+            f'{reader.place}: type = "hub-dataset" reads hub repositories and local folders only'
+        )
     try:
         yield from datasets.load_dataset(
             path, config, split=split, revision=revision, data_files=list(files) or None, streaming=True

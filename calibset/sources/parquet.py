@@ -31,20 +31,19 @@ class RowGroups(Source):
 
     needed: ClassVar[tuple[str, ...]] = ()
 
-    def record(self, row: Mapping[str, Any], place: str, number: int) -> Record:
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
         """Return what a row holds.
 
         Args:
             row: The needed columns that the file has.
-            place: ``FILE#ROW``.
-            number: The row's number in its file, from 0.
+            place: ``FILE#ROW``, rows counted from 0.
         """
         raise NotImplementedError
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield the records of one file in the order they stand in it."""
         for number, row in rows(file, self.needed_columns()):
-            yield self.record(row, f"{file.name}#{number}", number)
+            yield self.record(row, f"{file.name}#{number}")
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns to read; missing ones are left out."""
@@ -55,7 +54,9 @@ class RowGroups(Source):
         files = shuffled(self.select(reader), seed, "files")
         at_once = max(1, _GROUPS_AT_ONCE // len(files))
         sequences = (
-            self._by_groups(file, seed, at_once) if file.name.endswith(".parquet") else self._shuffled(file, seed)
+            self._by_groups(file, seed, at_once)
+            if file.name.endswith(".parquet")
+            else self._shuffled(file, seed)
             for file in files
         )
         yield from in_turn(sequences, _GROUPS_AT_ONCE)
@@ -69,7 +70,7 @@ class RowGroups(Source):
     def _group(self, file: File, parquet: Any, group: int, start: int, seed: int) -> Iterator[Record]:
         numbered = enumerate(_group_rows(parquet, group, self.needed_columns()), start)
         for number, row in shuffled(numbered, seed, file.name, group):
-            yield self.record(row, f"{file.name}#{number}", number)
+            yield self.record(row, f"{file.name}#{number}")
 
 
 class Parquet(RowGroups):
@@ -89,7 +90,7 @@ class Parquet(RowGroups):
         """Return the text columns."""
         return self.columns
 
-    def record(self, row: Mapping[str, Any], place: str, number: int) -> Record:
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
         """Return the row's text as a document."""
         return document_from(row, self.columns, place, place)
 

@@ -31,10 +31,10 @@ class Pile(RowGroups):
         if file.name.endswith(".parquet"):
             yield from super().read(file)
             return
-        for number, place, row in json_rows(file):
-            yield row if isinstance(row, Rejection) else self.record(row, place, number)
+        for _, place, row in json_rows(file):
+            yield row if isinstance(row, Rejection) else self.record(row, place)
 
-    def record(self, row: Mapping[str, Any], place: str, number: int) -> Record:
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
         """Return the text, with the name of the subset it comes from."""
         found = document_from(row, ("text",), place, place)
         meta = row.get("meta") if isinstance(row, Mapping) else None

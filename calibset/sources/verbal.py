@@ -137,7 +137,7 @@ class Verbal:
             return _plain(node)
         if isinstance(node, self._iri):
             known = any_iri or (node, None, None) in self._graph
-            return self.name(node) if known and not str(node).endswith("#Thing") else ""
+            return self.name(node) if known and str(node) != _OWL + "Thing" else ""
         if depth == _DEEPEST:
             return ""
         # Lists may share their parts, so that each is told once and none at any length.

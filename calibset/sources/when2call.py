@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from calibset.chat import when2call
 from calibset.chat.dialect import DialectError
 from calibset.document import Record, Rejection
-from calibset.sources.base import Source
+from calibset.sources.base import Source, listed
 from calibset.storage.files import File, text_lines
 
 __all__ = ["When2Call"]
@@ -28,9 +28,7 @@ class When2Call(Source):
     summary: ClassVar[str] = "When2Call: calls, questions back and refusals, English"
 
     type: Literal["when2call"] = "when2call"
-    split: Annotated[
-        tuple[Split, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)
-    ] = Field(
+    split: Annotated[tuple[Split, ...], BeforeValidator(listed)] = Field(
         ("train_sft", "train_pref"),
         description="Any of train_sft, train_pref and test; the first two if unset.",
         min_length=1,

@@ -45,7 +45,7 @@ class Wikipedia(RowGroups):
         for page in json_pages(file) if head.startswith("{") else plain_pages(file):
             yield page if isinstance(page, Rejection) else _record(page, f"{file.name}#{page.id}")
 
-    def record(self, row: Mapping[str, Any], place: str, number: int) -> Record:
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
         """Return the page of a parquet row."""
         if row.get("id") in (None, ""):
             return Rejection(place=place, reason="page without an id")

@@ -35,7 +35,9 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         _give_usual_permissions(temporary)
         Path(temporary).replace(path)
     except OSError as error:
-        raise OutputError(f"{path}: can't be written: {error.strerror or error}; nothing was changed") from error
+        raise OutputError(
+            f"{path}: can't be written: {error.strerror or error}; nothing was changed"
+        ) from error
     finally:
         if temporary is not None:
             with suppress(FileNotFoundError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from calibset.errors import SourceError
 
@@ -40,18 +40,17 @@ class File:
 
 
 class Reader(Protocol):
-    """Opens the files of the place that a source was found at.
-
-    Attributes:
-        place: The location as the recipe spells it.
-        revision: The commit that was read, where the place has revisions.
-    """
+    """Opens the files of the place that a source was found at."""
 
     @property
-    def place(self) -> str: ...
+    def place(self) -> str:
+        """The location as the recipe spells it."""
+        ...
 
     @property
-    def revision(self) -> str | None: ...
+    def revision(self) -> str | None:
+        """The commit that is read, where the place has revisions."""
+        ...
 
     def files(self, *patterns: str) -> tuple[File, ...]:
         """Return the files that match any of the shell-style patterns, by name.
@@ -112,31 +111,60 @@ def _a_few(names: list[str], most: int = 5) -> str:
 
 @contextmanager
 def open_plain(file: File) -> Iterator[BinaryIO]:
-    """Open a file, unpacking ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` as a stream."""
+    """Open a file, unpacking ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` as a stream.
+
+    Raises:
+        SourceError: What is unpacked is damaged or cut off.
+    """
     with file.open_bytes() as raw:
-        if file.name.endswith(".gz"):
-            import gzip
+        try:
+            with closing(_unpacked(file.name, raw)) as plain:
+                yield plain
+        except (EOFError, OSError, _damage(file.name)) as error:
+            raise SourceError(f"{file.name}: damaged or cut off ({error}); fetch the file again") from error
 
-            yield gzip.GzipFile(fileobj=raw)  # type: ignore[misc]
-        elif file.name.endswith(".bz2"):
-            import bz2
 
-            yield bz2.BZ2File(raw)  # type: ignore[misc]
-        elif file.name.endswith(".xz"):
-            import lzma
+def _unpacked(name: str, raw: BinaryIO) -> BinaryIO:
+    plain: object = raw
+    if name.endswith(".gz"):
+        import gzip
 
-            yield lzma.LZMAFile(raw)  # type: ignore[misc]
-        elif file.name.endswith(".zst"):
-            import zstandard
+        plain = gzip.GzipFile(fileobj=raw)
+    elif name.endswith(".bz2"):
+        import bz2
 
-            with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as plain:
-                yield io.BufferedReader(plain)  # type: ignore[type-var]
-        else:
-            yield raw
+        plain = bz2.BZ2File(raw)
+    elif name.endswith(".xz"):
+        import lzma
+
+        plain = lzma.LZMAFile(raw)  # noqa: SIM115  (open_plain closes it)
+    elif name.endswith(".zst"):
+        import zstandard
+
+        # Buffered, because the stream itself has no lines.
+        plain = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    return cast("BinaryIO", plain)
+
+
+def _damage(name: str) -> type[Exception]:
+    """Return what reading a damaged file of this form raises, beside EOFError and OSError."""
+    if name.endswith(".xz"):
+        import lzma
+
+        return lzma.LZMAError
+    if name.endswith(".zst"):
+        import zstandard
+
+        return zstandard.ZstdError
+    if name.endswith(".gz"):
+        import zlib
+
+        return zlib.error
+    return OSError
 
 
 def text_lines(file: File) -> Iterator[str]:
-    """Yield the lines of a UTF-8 file without their ends; only ``\\n`` and ``\\r\\n`` end one.
+    r"""Yield the lines of a UTF-8 file without their ends; only ``\n`` and ``\r\n`` end one.
 
     Bytes that are no UTF-8 become U+FFFD; a byte order mark at the start is dropped.
     """

@@ -90,7 +90,7 @@ class HubReader:
             return self._asked_hub(lambda: self._open_ranges(name), name)
         with _quiet_progress():
             path = self._asked_hub(lambda: self._download(name), name)
-        return cast("BinaryIO", open(path, "rb"))  # noqa: PTH123, SIM115  (the caller closes it)
+        return cast("BinaryIO", open(path, "rb"))  # noqa: PTH123  (the caller closes it)
 
     def _download(self, name: str) -> str:
         from huggingface_hub import hf_hub_download
@@ -123,7 +123,10 @@ class HubReader:
                 "`hf auth login` or set HF_TOKEN"
             )
         if isinstance(error, errors.RepositoryNotFoundError):
-            return f"{what}no such dataset repository; check its name, or log in with `hf auth login` if it is private"
+            return (
+                f"{what}no such dataset repository; check its name, or log in with `hf auth login` "
+                "if it is private"
+            )
         if isinstance(error, errors.RevisionNotFoundError):
             return f"{what}no revision {self.asked!r}; name a branch, tag or commit that is there"
         if isinstance(error, errors.RemoteEntryNotFoundError):

@@ -24,26 +24,32 @@ class Encoded:
 
 
 class Tokenizer(Protocol):
-    """A tokenizer as the quantizer will use it.
-
-    Attributes:
-        name: As the recipe spells it.
-        fingerprint: SHA-256 over all that determines ids.
-        special_tokens: Every control token's spelling and id.
-        prefix: Ids that the quantizer's call puts before a text (BOS, mostly).
-        suffix: Ids that it puts behind.
-    """
+    """A tokenizer as the quantizer will use it."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As the recipe spells it."""
+        ...
+
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """SHA-256 over all that determines ids."""
+        ...
+
     @property
-    def special_tokens(self) -> Mapping[str, int]: ...
+    def special_tokens(self) -> Mapping[str, int]:
+        """Every control token's spelling and id."""
+        ...
+
     @property
-    def prefix(self) -> tuple[int, ...]: ...
+    def prefix(self) -> tuple[int, ...]:
+        """Ids that the quantizer's call puts before a text (BOS, mostly)."""
+        ...
+
     @property
-    def suffix(self) -> tuple[int, ...]: ...
+    def suffix(self) -> tuple[int, ...]:
+        """Ids that it puts behind."""
+        ...
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain letters."""

@@ -65,15 +65,15 @@ def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
 
     engine = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     pattern = Regex(tekken._model._pat_str)  # noqa: SLF001  (the pattern has no public accessor)
-    engine.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+    engine.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(pattern, "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    engine.decoder = decoders.ByteLevel()  # type: ignore[assignment]
+    engine.decoder = decoders.ByteLevel()
     bos = tekken.id_to_piece(tekken.bos_id)
-    engine.post_processor = processors.TemplateProcessing(  # type: ignore[assignment]
+    engine.post_processor = processors.TemplateProcessing(
         single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, tekken.bos_id)]
     )
     engine.add_special_tokens(

@@ -36,6 +36,7 @@ class HuggingFaceTokenizer:
 
     @cached_property
     def special_tokens(self) -> Mapping[str, int]:
+        """Every added token's spelling and id."""
         added = self.parsing.get_added_tokens_decoder()
         return {token.content: rank for rank, token in sorted(added.items())}
 
@@ -48,10 +49,12 @@ class HuggingFaceTokenizer:
 
     @property
     def prefix(self) -> tuple[int, ...]:
+        """What the post-processor puts before a text."""
         return self._around[0]
 
     @property
     def suffix(self) -> tuple[int, ...]:
+        """What it puts behind."""
         return self._around[1]
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:

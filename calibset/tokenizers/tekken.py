@@ -46,16 +46,17 @@ class TekkenTokenizer:
 
     @property
     def prefix(self) -> tuple[int, ...]:
+        """BOS."""
         return (self.tekkenizer.bos_id,)
 
     @cached_property
     def special_tokens(self) -> Mapping[str, int]:
-        return {
-            self.tekkenizer.id_to_piece(rank): rank for rank in range(self.tekkenizer.num_special_tokens)
-        }
+        """Every control token's spelling and id."""
+        return {self.tekkenizer.id_to_piece(rank): rank for rank in range(self.tekkenizer.num_special_tokens)}
 
     @cached_property
     def control_tokens(self) -> ControlTokens:
+        """The same spellings, ready to be searched for."""
         return ControlTokens.of(self.special_tokens)
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
@@ -166,7 +167,9 @@ def _parsed(path: Path) -> tuple[Any, hashlib._Hash]:
 def _v11_special_tokens(
     info: type[SpecialTokenInfo], defaults: list[SpecialTokenInfo]
 ) -> list[SpecialTokenInfo]:
-    spelled = {token["rank"]: str(getattr(token["token_str"], "value", token["token_str"])) for token in defaults}
+    spelled = {
+        token["rank"]: str(getattr(token["token_str"], "value", token["token_str"])) for token in defaults
+    }
     spelled.update(_V11_EXTRA)
     return [
         info(rank=rank, token_str=spelled.get(rank, f"<SPECIAL_{rank}>"), is_control=True)

@@ -10,7 +10,10 @@ from calibset.chat.dialect import DialectError
 from calibset.chat.hermes import parse
 from calibset.document import Conversation
 
-TOOL = {"type": "function", "function": {"name": "get_rate", "parameters": {"properties": {"to": {"type": "str"}}}}}
+TOOL = {
+    "type": "function",
+    "function": {"name": "get_rate", "parameters": {"properties": {"to": {"type": "str"}}}},
+}
 PROMPT = "Call within <tools> </tools> tags.\n<tools>\n{}\n</tools>\nUse <tool_call>\n<args>\n</tool_call>"
 CALL = '<tool_call>\n{"name": "get_rate", "arguments": {"to": "EUR"}}\n</tool_call>'
 
@@ -55,7 +58,10 @@ def test_every_spelling_of_a_call(text: str) -> None:
 
 def test_several_calls_of_which_one_lacks_its_brace() -> None:
     text = '<tool_call>{"name": "get_rate", "arguments": {"to": "A"}</tool_call>\n' + CALL
-    assert [call.arguments for call in called(text).messages[-1].tool_calls] == ['{"to": "A"}', '{"to": "EUR"}']
+    assert [call.arguments for call in called(text).messages[-1].tool_calls] == [
+        '{"to": "A"}',
+        '{"to": "EUR"}',
+    ]
 
 
 def test_tags_inside_an_argument_are_text() -> None:
@@ -73,7 +79,10 @@ def test_prose_before_a_call_is_the_turn_s_content() -> None:
     ("text", "expected"),
     [
         ('<tool_call>{"name": "get_rate", "arguments": {"to": "EUR"</tool_call>', "unparsable tool call"),
-        ('<tool_call>{"name": "get_rate", "arguments": {"to": "What"s"}}</tool_call>', "unparsable tool call"),
+        (
+            '<tool_call>{"name": "get_rate", "arguments": {"to": "What"s"}}</tool_call>',
+            "unparsable tool call",
+        ),
         ("<tool_call></tool_call>", "unparsable tool call"),
         ("I would write <tool_call> here", "unparsable tool call"),
         ('<tool_call>{"name": "get_rate", "arguments": {}} please</tool_call>', "unparsable tool call"),
@@ -99,7 +108,9 @@ def test_calls_that_can_t_be_repaired(text: str, expected: str) -> None:
 )
 def test_tools_from_the_column_or_the_prompt(column: object, listed: str | None) -> None:
     prompt = None if listed is None else PROMPT.replace("{}", listed)
-    conversation = parse(row(("human", "Rate?"), ("gpt", CALL), tools=column, prompt=prompt), conversation_id="1")
+    conversation = parse(
+        row(("human", "Rate?"), ("gpt", CALL), tools=column, prompt=prompt), conversation_id="1"
+    )
     assert [(tool.name, tool.parameters) for tool in conversation.tools] == [
         ("get_rate", '{"type": "object", "properties": {"to": {"type": "string"}}}')
     ]
@@ -119,14 +130,19 @@ def test_a_prompt_that_does_not_carry_the_tools_is_kept(tools: str) -> None:
 
 
 def test_an_empty_prompt_is_no_message() -> None:
-    assert parse(row(("human", "Hi"), ("gpt", "Hello"), prompt=" "), conversation_id="1").messages[0].role == "user"
+    assert (
+        parse(row(("human", "Hi"), ("gpt", "Hello"), prompt=" "), conversation_id="1").messages[0].role
+        == "user"
+    )
 
 
 @pytest.mark.parametrize(
     ("response", "content"),
     [
-        ('<tool_response>\n{"name": "get_rate", "content": {"rate": 1.5, "kó": [1, 2]}}\n</tool_response>\n',
-         '{"rate":1.5,"kó":[1,2]}'),
+        (
+            '<tool_response>\n{"name": "get_rate", "content": {"kó": [1, 2]}}\n</tool_response>\n',
+            '{"kó":[1,2]}',
+        ),
         ("<tool_response>{'name': 'get_rate', 'content': 'no rate: 1.50'}</tool_response>", "no rate: 1.50"),
         ('<tool_response>{"rate": 1}</tool_response>', '{"rate":1}'),
         ("<tool_response>Error: 404</tool_response>", "Error: 404"),
@@ -134,7 +150,7 @@ def test_an_empty_prompt_is_no_message() -> None:
         ('{"name": "get_rate", "content": null}', "null"),
         ("plain text", "plain text"),
     ],
-)  # fmt: skip
+)
 def test_tool_responses(response: str, content: str) -> None:
     turns = row(("human", "?"), ("gpt", CALL), ("tool", response), ("gpt", "1.5"), tools=json.dumps([TOOL]))
     answer = parse(turns, conversation_id="1").messages[2]
@@ -156,9 +172,12 @@ def test_several_responses_in_one_turn_are_a_message_each() -> None:
 
 def test_text_around_responses_is_not_guessed_at() -> None:
     turns = row(
-        ("human", "?"), ("gpt", CALL), ("tool", "Well: <tool_response>1</tool_response>"), ("gpt", "1"),
+        ("human", "?"),
+        ("gpt", CALL),
+        ("tool", "Well: <tool_response>1</tool_response>"),
+        ("gpt", "1"),
         tools=json.dumps([TOOL]),
-    )  # fmt: skip
+    )
     assert reason(turns) == "unparsable tool response"
 
 
@@ -183,14 +202,37 @@ def test_metadata_is_what_the_row_says_of_itself() -> None:
 
 
 PIECES = st.lists(
-    st.sampled_from(["<tool_call>", "</tool_call>", "<tools>", "</tools>", "<tool_response>", "{", "}", '"name"', ":",
-                     '"get_rate"', "'arguments'", ",", "[", "]", "\\n", "{}", CALL, "\ud800", " x"]),
+    st.sampled_from(
+        [
+            "<tool_call>",
+            "</tool_call>",
+            "<tools>",
+            "</tools>",
+            "<tool_response>",
+            "{",
+            "}",
+            '"name"',
+            ":",
+            '"get_rate"',
+            "'arguments'",
+            ",",
+            "[",
+            "]",
+            "\\n",
+            "{}",
+            CALL,
+            "\ud800",
+            " x",
+        ]
+    ),
     max_size=12,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 @given(PIECES, PIECES, PIECES, PIECES)
-def test_any_text_gives_a_conversation_or_a_dialect_error(tools: str, prompt: str, said: str, response: str) -> None:
+def test_any_text_gives_a_conversation_or_a_dialect_error(
+    tools: str, prompt: str, said: str, response: str
+) -> None:
     turns = row(("human", "?"), ("gpt", said), ("tool", response), ("gpt", "!"), tools=tools, prompt=prompt)
     try:
         parse(turns, conversation_id="1")

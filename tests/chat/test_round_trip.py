@@ -13,7 +13,9 @@ from calibset.chat import hermes, toolace, when2call
 from calibset.chat.schema import tools_from_json
 from calibset.document import Conversation, Message, ToolCall
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_characters="<[\\"), min_size=1).map(str.strip).filter(bool)
+TEXT = (
+    st.text(st.characters(codec="utf-8", exclude_characters="<[\\"), min_size=1).map(str.strip).filter(bool)
+)
 NAMES = st.text(st.sampled_from("abcGT .,_-+'()/4:é"), min_size=1, max_size=12).map(str.strip).filter(bool)
 ARGUMENT_NAMES = st.text(st.sampled_from("abcGT .$-[]é4"), min_size=1, max_size=8).map(str.strip).filter(bool)
 VALUES = st.recursive(
@@ -22,7 +24,10 @@ VALUES = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 ARGUMENTS = st.dictionaries(ARGUMENT_NAMES, VALUES, max_size=4)
@@ -38,7 +43,9 @@ def conversations(draw: st.DrawFn, *, with_results: bool) -> Conversation:
         calls = draw(st.lists(st.tuples(st.sampled_from(names), ARGUMENTS), max_size=3))
         calls = calls if last or with_results else []
         numbered = tuple(
-            ToolCall(id=f"call_{made + place}", name=name, arguments=json.dumps(arguments, ensure_ascii=False))
+            ToolCall(
+                id=f"call_{made + place}", name=name, arguments=json.dumps(arguments, ensure_ascii=False)
+            )
             for place, (name, arguments) in enumerate(calls)
         )
         made += len(calls)

@@ -5,8 +5,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.messages import AssistantMessage, UserMessage
+from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.tool_calls import Function
 from mistral_common.protocol.instruct.tool_calls import Tool as MistralTool
 from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
@@ -40,7 +40,10 @@ def accept(schema: str) -> None:
         ("list", {"type": "array"}),
         ("tuple", {"type": "array"}),
         ("List[int]", {"type": "array", "items": {"type": "integer"}}),
-        ("typing.List[List[str]]", {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}),
+        (
+            "typing.List[List[str]]",
+            {"type": "array", "items": {"type": "array", "items": {"type": "string"}}},
+        ),
         ("array<string>", {"type": "array", "items": {"type": "string"}}),
         ("Tuple[int, str]", {"type": "array"}),
         ("Dict[str, int]", {"type": "object"}),
@@ -70,7 +73,11 @@ def test_optional_types_are_not_required(spelling: str) -> None:
 
 
 def test_key_order_is_the_corpus_s_and_text_stays_readable() -> None:
-    schema = {"required": ["mesto"], "properties": {"mesto": {"description": "Žilina", "type": "str"}}, "type": "dict"}
+    schema = {
+        "required": ["mesto"],
+        "properties": {"mesto": {"description": "Žilina", "type": "str"}},
+        "type": "dict",
+    }
     assert normalised_parameters(schema) == (
         '{"required": ["mesto"], "properties": {"mesto": {"description": "Žilina", "type": "string"}}, '
         '"type": "object"}'
@@ -86,7 +93,9 @@ def test_required_of_null_is_dropped() -> None:
 
 
 def test_required_beside_the_parameters_is_moved_in() -> None:
-    (tool,) = tools_from_json({"name": "f", "parameters": {"properties": {"x": {"type": "int"}}}, "required": ["x"]})
+    (tool,) = tools_from_json(
+        {"name": "f", "parameters": {"properties": {"x": {"type": "int"}}}, "required": ["x"]}
+    )
     assert json.loads(tool.parameters)["required"] == ["x"]
 
 
@@ -110,7 +119,7 @@ def test_parameters_without_a_frame_are_framed() -> None:
 
 
 def test_keywords_with_a_wrong_value_are_dropped() -> None:
-    wrong = {
+    wrong: dict[str, object] = {
         "type": "array",
         "description": None,
         "items": [],
@@ -181,10 +190,32 @@ def test_what_is_no_tool_is_an_error(value: object, reason: str) -> None:
 
 
 KEYWORDS = st.sampled_from(
-    "type description properties items required enum default pattern minimum minLength anyOf title "
-    "additionalProperties format multipleOf dependencies const uniqueItems patternProperties x".split()
+    [
+        "type",
+        "description",
+        "properties",
+        "items",
+        "required",
+        "enum",
+        "default",
+        "pattern",
+        "minimum",
+        "minLength",
+        "anyOf",
+        "title",
+        "additionalProperties",
+        "format",
+        "multipleOf",
+        "dependencies",
+        "const",
+        "uniqueItems",
+        "patternProperties",
+        "x",
+    ]
 )
-SCALARS = st.sampled_from(["dict", "List[int]", "str, optional", "float", "any", "(", "", 0, -1, 1.5, True, None])
+SCALARS = st.sampled_from(
+    ["dict", "List[int]", "str, optional", "float", "any", "(", "", 0, -1, 1.5, True, None]
+)
 SCHEMAS = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYWORDS, inner, max_size=5),
@@ -204,5 +235,7 @@ def test_a_normalised_schema_stays_as_it_is(schema: object) -> None:
 
 
 def test_tools_are_written_and_read_back() -> None:
-    tools = tools_from_json([{"name": "M4.5+, Past 7 Days", "parameters": {"x": {"type": "List[int]"}}}, {"name": "g"}])
+    tools = tools_from_json(
+        [{"name": "M4.5+, Past 7 Days", "parameters": {"x": {"type": "List[int]"}}}, {"name": "g"}]
+    )
     assert tools_from_json(tools_to_json(tools)) == tools

@@ -11,13 +11,13 @@ from calibset.chat.toolace import parse
 from calibset.document import Conversation
 
 NAMES = ["Get Rate", "Get Rate (Daily) V2", "M4.5+ Earthquakes, Past 7 Days", "Strong's Number API", "a.b"]
-SYSTEM = (
-    "Here is a list of functions:\n{}. \nPut it in the format of [func1(params_name=params_value), func2(params)]\n"
-)
+SYSTEM = "Here is a list of functions:\n{}. \nPut it in the format of [func1(name=value), func2(params)]\n"
 
 
 def row(*turns: tuple[str, str], names: list[str] = NAMES) -> dict[str, object]:
-    tools = [{"name": name, "parameters": {"type": "dict", "properties": {}}, "required": None} for name in names]
+    tools = [
+        {"name": name, "parameters": {"type": "dict", "properties": {}}, "required": None} for name in names
+    ]
     return {
         "system": SYSTEM.replace("{}", json.dumps(tools)),
         "conversations": [{"from": role, "value": value} for role, value in turns],
@@ -27,6 +27,13 @@ def row(*turns: tuple[str, str], names: list[str] = NAMES) -> dict[str, object]:
 def called(text: str) -> list[tuple[str, object]]:
     conversation = parse(row(("user", "Go"), ("assistant", text)), conversation_id="1")
     return [(call.name, json.loads(call.arguments)) for call in conversation.messages[-1].tool_calls]
+
+
+def outcome(text: str) -> str:
+    try:
+        return "calls" if called(text) else "prose"
+    except DialectError as error:
+        return error.reason
 
 
 def reason(of: dict[str, object]) -> str:
@@ -41,7 +48,10 @@ def test_names_that_are_no_identifiers(name: str) -> None:
 
 
 def test_the_longest_declared_name_is_meant() -> None:
-    assert called("[Get Rate (Daily) V2(), Get Rate (x=1)]") == [("Get Rate (Daily) V2", {}), ("Get Rate", {"x": 1})]
+    assert called("[Get Rate (Daily) V2(), Get Rate (x=1)]") == [
+        ("Get Rate (Daily) V2", {}),
+        ("Get Rate", {"x": 1}),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +152,10 @@ def test_results_are_matched_by_name() -> None:
 
 
 def test_the_tools_are_read_past_other_brackets() -> None:
-    turns = {**row(("user", "Hi"), ("assistant", "Hello")), "system": 'Use [f(x)] or [1]: [{"name": "f"}] [end]'}
+    turns = {
+        **row(("user", "Hi"), ("assistant", "Hello")),
+        "system": 'Use [f(x)] or [1]: [{"name": "f"}] [end]',
+    }
     conversation = parse(turns, conversation_id="1")
     assert [tool.name for tool in conversation.tools] == ["f"]
     assert [message.role for message in conversation.messages] == ["user", "assistant"]
@@ -167,17 +180,24 @@ def test_malformed_rows(others: dict[str, object], expected: str) -> None:
     assert reason({**row(("user", "Hi"), ("assistant", "Hello")), **others}) == expected
 
 
-@pytest.mark.parametrize("text", ["[" * 20_000, "[a.b(" + " x" * 20_000, "[a.b(x=" + "[" * 20_000, "[a.b(x=1," * 5_000])
+@pytest.mark.parametrize(
+    "text", ["[" * 20_000, "[a.b(" + " x" * 20_000, "[a.b(x=" + "[" * 20_000, "[a.b(x=1," * 5_000]
+)
 def test_hostile_text_is_answered_at_once(text: str) -> None:
-    try:
-        assert called(text) == []
-    except DialectError as error:
-        assert error.reason == "unparsable tool call"
+    assert outcome(text) in ("prose", "unparsable tool call")
 
 
-@given(st.lists(st.sampled_from([*NAMES, "[", "]", "(", ")", "=", ",", "x", '"', "1", " ", "\\", "{", "}"])).map("".join))
+@given(
+    st.lists(st.sampled_from([*NAMES, "[", "]", "(", ")", "=", ",", "x", '"', "1", " ", "\\", "{", "}"])).map(
+        "".join
+    )
+)
 def test_any_text_gives_a_conversation_or_a_dialect_error(text: str) -> None:
-    try:
-        parse(row(("user", "Go"), ("assistant", text)), conversation_id="1")
-    except DialectError as error:
-        assert error.reason
+    assert outcome(text) in (
+        "calls",
+        "prose",
+        "call to an undeclared tool",
+        "empty assistant turn",
+        "prose after a tool call",
+        "unparsable tool call",
+    )

@@ -50,7 +50,10 @@ def test_calls_without_an_answer_are_dropped_beside_answered_ones() -> None:
 
 
 def test_a_conversation_may_end_on_calls() -> None:
-    assert [call.id for call in joined(ASKED, calling("f", "g")).messages[-1].tool_calls] == ["call_0", "call_1"]
+    assert [call.id for call in joined(ASKED, calling("f", "g")).messages[-1].tool_calls] == [
+        "call_0",
+        "call_1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,7 @@ def test_calls_from_objects(value: object, call: Call) -> None:
     ],
 )
 def test_objects_that_are_no_calls(value: object) -> None:
-    with pytest.raises(DialectError, match="^unparsable tool call$"):
+    with pytest.raises(DialectError, match="unparsable tool call"):
         call_from_object(value, {"f", "g"})
 
 

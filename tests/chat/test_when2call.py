@@ -7,7 +7,9 @@ import pytest
 from calibset.chat.dialect import DialectError
 from calibset.chat.when2call import parse
 
-TOOL = json.dumps({"name": "get_rate", "parameters": {"type": "dict", "properties": {"to": {"type": "str, optional"}}}})
+TOOL = json.dumps(
+    {"name": "get_rate", "parameters": {"type": "dict", "properties": {"to": {"type": "str, optional"}}}}
+)
 CALL = '{"name": "get_rate", "arguments": {"to": "EUR"}}'
 ASKED = {"role": "user", "content": "Rate?"}
 
@@ -18,7 +20,10 @@ def sft(text: str) -> dict[str, object]:
 
 def test_messages_that_end_with_the_answer() -> None:
     conversation = parse(sft("Which one?"), conversation_id="1")
-    assert [(m.role, m.content) for m in conversation.messages] == [("user", "Rate?"), ("assistant", "Which one?")]
+    assert [(m.role, m.content) for m in conversation.messages] == [
+        ("user", "Rate?"),
+        ("assistant", "Which one?"),
+    ]
     assert conversation.tools[0].parameters == '{"type": "object", "properties": {"to": {"type": "string"}}}'
 
 
@@ -26,23 +31,37 @@ def test_messages_that_end_with_the_answer() -> None:
     "row",
     [
         sft(f"<TOOLCALL>[{CALL}]</TOOLCALL>"),
-        {"tools": [TOOL], "messages": [ASKED],
-         "chosen_response": {"role": "assistant", "content": f"<TOOLCALL>[{CALL}]</TOOLCALL>"}},
+        {
+            "tools": [TOOL],
+            "messages": [ASKED],
+            "chosen_response": {"role": "assistant", "content": f"<TOOLCALL>[{CALL}]</TOOLCALL>"},
+        },
         {"tools": [json.loads(TOOL)], "messages": [ASKED], "chosen_response": f"<TOOLCALL>{CALL}</TOOLCALL>"},
         {"tools": [TOOL], "question": "Rate?", "correct_answer": "tool_call", "answers": {"tool_call": CALL}},
-        {"tools": [TOOL], "question": "Rate?", "correct_answer": "tool_call",
-         "answers": {"tool_call": f"<TOOLCALL>[{CALL}]</TOOLCALL>"}},
+        {
+            "tools": [TOOL],
+            "question": "Rate?",
+            "correct_answer": "tool_call",
+            "answers": {"tool_call": f"<TOOLCALL>[{CALL}]</TOOLCALL>"},
+        },
     ],
-)  # fmt: skip
+)
 def test_calls_in_every_kind_of_row(row: dict[str, object]) -> None:
     message = parse(row, conversation_id="1").messages[-1]
     (call,) = message.tool_calls
-    assert (message.content, call.id, call.name, call.arguments) == ("", "call_0", "get_rate", '{"to": "EUR"}')
+    assert (message.content, call.id, call.name, call.arguments) == (
+        "",
+        "call_0",
+        "get_rate",
+        '{"to": "EUR"}',
+    )
 
 
 @pytest.mark.parametrize("kind", ["direct", "request_for_info", "cannot_answer"])
 def test_the_correct_answer_is_taken(kind: str) -> None:
-    answers = dict.fromkeys(("direct", "tool_call", "request_for_info", "cannot_answer"), "wrong") | {kind: "right"}
+    answers = dict.fromkeys(("direct", "tool_call", "request_for_info", "cannot_answer"), "wrong") | {
+        kind: "right"
+    }
     row = {"tools": [], "question": "Rate?", "correct_answer": kind, "answers": answers}
     conversation = parse(row, conversation_id="1")
     assert conversation.messages[-1].content == "right"
@@ -77,7 +96,10 @@ def test_a_tool_s_answer_is_tied_to_its_call() -> None:
         ({"question": "?", "correct_answer": "maybe", "answers": {"maybe": "x"}}, "unknown answer"),
         ({"question": "?", "correct_answer": ["direct"], "answers": {"direct": "x"}}, "unknown answer"),
         ({"question": "?", "correct_answer": "direct", "answers": None}, "unknown answer"),
-        ({"question": "?", "correct_answer": "tool_call", "answers": {"tool_call": "{"}}, "unparsable tool call"),
+        (
+            {"question": "?", "correct_answer": "tool_call", "answers": {"tool_call": "{"}},
+            "unparsable tool call",
+        ),
         ({"tools": ["{"], "messages": [ASKED]}, "unparsable tools"),
     ],
 )

@@ -62,9 +62,7 @@ def test_a_table_of_another_kind_is_an_error() -> None:
 
 
 def test_filled_values_agree_between_question_and_answer() -> None:
-    rows = "".join(
-        f"B,Claim {{{{CLAIM_NUMBER}}}}?,C,i,About {{{{ Claim Number }}}} now.\n" for _ in range(30)
-    )
+    rows = "".join("B,Claim {{CLAIM_NUMBER}}?,C,i,About {{ Claim Number }} now.\n" for _ in range(30))
     numbers = set()
     for record in read(rows, placeholders="fill"):
         assert isinstance(record, Conversation)

@@ -99,7 +99,8 @@ def test_a_header_without_the_column_is_an_error() -> None:
     with pytest.raises(SourceError) as fault:
         read("body,lang\nx,sk\n")
     assert str(fault.value) == (
-        "a.csv: no column 'text'; it has body, lang: name the right columns, the right delimiter or other files"
+        "a.csv: no column 'text'; it has body, lang: "
+        "name the right columns, the right delimiter or other files"
     )
 
 

@@ -5,16 +5,22 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from calibset.document import Conversation, Rejection
+from calibset.document import Conversation, Record, Rejection
 from calibset.errors import SourceError
 from calibset.sources.hermes import Hermes
 from calibset.storage.files import in_memory
 
 GOOD = {"id": "a1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
-SOURCE = Hermes(group="tools", where="memory")
 
 
-def records(source: Hermes, **files: object) -> list[object]:
+def hermes(**fields: object) -> Hermes:
+    return Hermes.model_validate({"group": "tools", "where": "memory", **fields})
+
+
+SOURCE = hermes()
+
+
+def records(source: Hermes, **files: object) -> list[Record]:
     reader = in_memory({name: json.dumps(rows).encode() for name, rows in files.items()})
     return list(source.documents(reader, seed=7))
 
@@ -34,9 +40,12 @@ def test_a_row_without_an_id_has_its_place_for_one() -> None:
 
 def test_configs_choose_the_files() -> None:
     files = {"func-calling.json": [GOOD], "json-mode-agentic.json": [{**GOOD, "id": "b1"}], "other.json": [7]}
-    source = Hermes(group="tools", where="memory", config="json_mode_agentic")
-    assert [record.id for record in records(source, **files)] == ["b1"]
-    assert sorted(record.id for record in records(SOURCE, **files)) == ["a1", "b1"]
+    source = hermes(config="json_mode_agentic")
+    assert [record.id for record in records(source, **files) if isinstance(record, Conversation)] == ["b1"]
+    assert sorted(record.id for record in records(SOURCE, **files) if isinstance(record, Conversation)) == [
+        "a1",
+        "b1",
+    ]
 
 
 def test_bad_rows_are_rejected_with_place_and_reason() -> None:
@@ -56,17 +65,24 @@ def test_an_unknown_config_is_an_error_that_lists_the_valid_ones() -> None:
         match="'func_calling_singleturn', 'func_calling', 'glaive_func_calling', "
         "'json_mode_agentic' or 'json_mode_singleturn'",
     ):
-        Hermes(group="tools", where="memory", config="funccalling")
+        hermes(config="funccalling")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'[{"id": ', "func-calling.json: not valid JSON (Expecting value: line 1 column 9 (char 8)); "
-                      "it may be cut short: fetch the file again"),
-        (b"{}", "func-calling.json: holds a JSON dict, not an array of rows; name the right files with files = [...]"),
+        (
+            b'[{"id": ',
+            "func-calling.json: not valid JSON (Expecting value: line 1 column 9 (char 8)); "
+            "it may be cut short: fetch the file again",
+        ),
+        (
+            b"{}",
+            "func-calling.json: holds a JSON dict, not an array of rows; "
+            "name the right files with files = [...]",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_is_no_array_is_an_error(content: bytes, message: str) -> None:
     with pytest.raises(SourceError) as caught:
         list(SOURCE.documents(in_memory({"func-calling.json": content}), seed=7))

@@ -18,9 +18,11 @@ ROW = {
 def test_rows_become_conversations_and_bad_ones_rejections() -> None:
     rows = [ROW, {}, {**ROW, "conversations": [{"from": "user", "value": "EUR?"}]}]
     reader = in_memory({"data.json": b"\xef\xbb\xbf" + json.dumps(rows).encode(), "README.md": b""})
-    records = list(ToolACE(group="tools", where="memory").documents(reader, seed=7))
+    records = list(ToolACE.model_validate({"group": "tools", "where": "memory"}).documents(reader, seed=7))
     good = [record for record in records if isinstance(record, Conversation)]
-    assert [(record.id, record.messages[-1].tool_calls[0].name) for record in good] == [("data.json#0", "Get Rate")]
+    assert [(record.id, record.messages[-1].tool_calls[0].name) for record in good] == [
+        ("data.json#0", "Get Rate")
+    ]
     assert sorted((record for record in records if isinstance(record, Rejection)), key=lambda r: r.place) == [
         Rejection(place="data.json#1", reason="empty row", excerpt="{}"),
         Rejection(place="data.json#2", reason="no assistant turn"),

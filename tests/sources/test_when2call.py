@@ -22,7 +22,9 @@ FILES = {
 
 def ids(**fields: object) -> list[str]:
     source = When2Call.model_validate({"group": "tools", "where": "memory", **fields})
-    return sorted(record.id for record in source.documents(in_memory(FILES), seed=7) if isinstance(record, Conversation))
+    return sorted(
+        record.id for record in source.documents(in_memory(FILES), seed=7) if isinstance(record, Conversation)
+    )
 
 
 def test_the_two_training_splits_by_default() -> None:
@@ -45,7 +47,7 @@ def test_an_unknown_split_is_an_error_that_lists_the_valid_ones() -> None:
 def test_bad_lines_are_rejected_with_place_and_reason() -> None:
     lines = [json.dumps(SFT), "", "{broken", "[1]", json.dumps({"messages": []})]
     reader = in_memory({"when2call_train_sft.jsonl": "\n".join(lines).encode()})
-    source = When2Call(group="tools", where="memory")
+    source = When2Call.model_validate({"group": "tools", "where": "memory"})
     records = [record for file in reader.files("*") for record in source.read(file)]
     assert isinstance(records[0], Conversation)
     assert records[1:] == [

@@ -1,0 +1,195 @@
+"""What the command line takes, and the help that teaches it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+__all__ = ["parser"]
+
+_DESCRIPTION = """\
+Build calibration datasets for post-training quantization, from one TOML recipe:
+weighted sources, rows of an exact token length, proof that the quantizer keeps them.
+
+  calibset plan   recipes/slovak_insurance.toml      what would be read, and how much
+  calibset build  recipes/slovak_insurance.toml      write the file and its manifest
+  calibset verify slovak-insurance.jsonl             which rows the quantizer keeps
+"""
+
+_PLACES = """\
+places:
+  --data DIR (or CALIBSET_DATA) is where relative places of a recipe are looked up first;
+  --mirror https://PREFIX=https://REPLACEMENT (repeatable, or CALIBSET_MIRRORS with blanks between)
+  reads https places from elsewhere; HF_ENDPOINT, HF_HOME and HF_TOKEN work as for Hugging Face.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="calibset", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    _build(commands)
+    _plan(commands)
+    _check(commands)
+    _verify(commands)
+    _show(commands)
+    _tokenizer(commands)
+    _add(
+        commands, "sources", "list the source adapters and their keys", "calibset sources bitext"
+    ).add_argument("name", nargs="?", help="an adapter, to see its keys")
+    _add(
+        commands,
+        "schema",
+        "print the JSON Schema of a recipe, for editors that check TOML",
+        "calibset schema > recipe.schema.json",
+    )
+    return top
+
+
+class _Version(argparse.Action):
+    """Prints the version; looked up only when asked for, so that --help stays quick."""
+
+    def __init__(self, option_strings: list[str], dest: str, **rest: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **rest)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"calibset {version('calibset')}\n")
+
+
+_Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
+
+
+def _add(
+    commands: _Commands[argparse.ArgumentParser], name: str, summary: str, example: str, more: str = ""
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}\n" + (f"\n{more}" if more else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_recipe(command: argparse.ArgumentParser) -> None:
+    command.add_argument("recipe", help="a dataset recipe (TOML)")
+    command.add_argument("--data", metavar="DIR", help="where relative places are looked up first")
+    command.add_argument(
+        "--mirror",
+        metavar="PREFIX=REPLACEMENT",
+        action="append",
+        default=[],
+        help="read https places from elsewhere",
+    )
+    command.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="override a key: sources.pile.weight=2",
+    )
+    command.add_argument(
+        "--allow-code",
+        action="store_true",
+        help="let the recipe name adapters as package.module:Class, which runs them",
+    )
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _build(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "build",
+        "build a calibration file and its manifest",
+        "calibset build recipes/slovak_insurance.toml --data ~/corpora --out sk.jsonl --set seed=7",
+        _PLACES,
+    )
+    _add_recipe(command)
+    command.add_argument(
+        "--out", metavar="FILE", help="the .jsonl to write; the recipe's output, or NAME.jsonl"
+    )
+    _add_output(command)
+
+
+def _plan(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "plan",
+        "show what a build would read and how much of it; downloads no data",
+        "calibset plan recipes/slovak_insurance.toml --set nsamples=128",
+        _PLACES,
+    )
+    _add_recipe(command)
+    _add_output(command)
+
+
+def _check(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "check",
+        "read every source to its end and count documents, rejections and what was set aside",
+        "calibset check recipes/quickstart.toml",
+        _PLACES,
+    )
+    _add_recipe(command)
+    _add_output(command)
+
+
+def _verify(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "verify",
+        "say which rows of a calibration file AutoRound keeps, whoever made it",
+        "calibset verify theirs.jsonl --tokenizer ./tokenizer --seqlen 2048 --nsamples 512",
+        "Exits 1 if a row is lost or there are too few. What isn't given is read from the manifest\n"
+        "beside the file, where there is one; else mistral-small-3.2, 2048 and 512.\n",
+    )
+    command.add_argument("file", help="JSON Lines, or a .json array")
+    command.add_argument("--tokenizer", metavar="T", help="the quantizer's: a name, file or folder")
+    command.add_argument("--seqlen", type=_positive, metavar="N", help="tokens of a row that it reads")
+    command.add_argument("--nsamples", type=_positive, metavar="N", help="rows that it takes")
+    _add_output(command)
+
+
+def _show(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "show",
+        "print a row with its document borders and control tokens visible",
+        "calibset show slovak-insurance.jsonl 3",
+    )
+    command.add_argument("file", help="a calibration file")
+    command.add_argument("row", type=_positive, metavar="N", help="the row, from 1")
+    command.add_argument(
+        "--tokenizer", metavar="T", help="whose control tokens to show; the manifest's if not given"
+    )
+
+
+def _tokenizer(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "tokenizer",
+        "write a folder that AutoTokenizer loads as a fast tokenizer that parses control tokens",
+        "calibset tokenizer mistral-small-3.2 --out tokenizer",
+        "AutoRound needs such a one to read control tokens in text rows: a model folder that holds\n"
+        "only tekken.json gives it a tokenizer that spells them.\n",
+    )
+    command.add_argument("name", help="a known tokenizer, or the path of a tekken.json")
+    command.add_argument("--out", metavar="DIR", required=True, help="the folder to write")
+    command.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")
+    return number

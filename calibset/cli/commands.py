@@ -1,0 +1,163 @@
+"""What each command does: call the library, show the result."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibset.cli import screen
+from calibset.consumers import autoround
+from calibset.errors import OutputError, RecipeError
+from calibset.manifest import manifest_path
+
+if TYPE_CHECKING:
+    from calibset.recipe import Recipe
+
+__all__ = ["build", "check", "plan", "schema", "show", "sources", "tokenizer", "verify"]
+
+
+def build(arguments: Namespace) -> int:
+    """Build a calibration file and its manifest."""
+    from calibset import pipeline
+
+    recipe = _recipe(arguments)
+    out = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
+    _ensure_usable(out)
+    with screen.progress(quiet=arguments.quiet) as progress:
+        built = pipeline.build(recipe, data=arguments.data, mirrors=arguments.mirror, progress=progress)
+    built.write(out)
+    if arguments.json:
+        summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
+        screen.emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
+    elif not arguments.quiet:
+        screen.build_summary(built.manifest, out)
+    return 0
+
+
+def plan(arguments: Namespace) -> int:
+    """Show what a build would read; exits 1 if a source can't be found."""
+    from calibset import pipeline
+
+    found = pipeline.plan(_recipe(arguments), data=arguments.data, mirrors=arguments.mirror)
+    if arguments.json:
+        screen.emit_json(screen.plan_data(found))
+    elif not arguments.quiet:
+        screen.plan_table(found)
+    return screen.problems((source.name, source.problem) for source in found.sources)
+
+
+def check(arguments: Namespace) -> int:
+    """Read every source to its end and count; exits 1 if one can't be read."""
+    from calibset import pipeline
+
+    with screen.progress(quiet=arguments.quiet, what="records") as progress:
+        found = pipeline.check(
+            _recipe(arguments), data=arguments.data, mirrors=arguments.mirror, progress=progress
+        )
+    if arguments.json:
+        screen.emit_json(screen.check_data(found))
+    elif not arguments.quiet:
+        screen.check_table(found)
+    return screen.problems((source.name, source.problem) for source in found)
+
+
+def verify(arguments: Namespace) -> int:
+    """Say which rows the quantizer keeps; exits 1 if one is lost or there are too few."""
+    from calibset import pipeline
+
+    replay = pipeline.verify(
+        arguments.file, tokenizer=arguments.tokenizer, seqlen=arguments.seqlen, nsamples=arguments.nsamples
+    )
+    if arguments.json:
+        screen.emit_json(screen.replay_data(replay))
+    elif not arguments.quiet:
+        screen.replay_summary(replay, arguments.file)
+    return 0 if replay.passed else 1
+
+
+def show(arguments: Namespace) -> int:
+    """Print a row with its document borders and control tokens visible."""
+    from calibset.manifest import read_manifest
+    from calibset.tokenizers import ControlTokens, load_tokenizer
+
+    path = Path(arguments.file)
+    text = _row_text(path, arguments.row)
+    manifest = read_manifest(path)
+    name = arguments.tokenizer or (manifest.tokenizer.name if manifest else "mistral-small-3.2")
+    tokenizer = load_tokenizer(name, path.parent)
+    screen.row(
+        text,
+        tokens=len(tokenizer.encode(text, parse_special=True)),
+        report=manifest.samples[arguments.row - 1]
+        if manifest and arguments.row <= len(manifest.samples)
+        else None,
+        control_tokens=ControlTokens.of(tokenizer.special_tokens),
+    )
+    return 0
+
+
+def sources(arguments: Namespace) -> int:
+    """List the adapters, or one adapter's keys."""
+    from calibset.sources import ADAPTERS, adapter, installed_adapters
+
+    if arguments.name:
+        screen.adapter_table(adapter(arguments.name))
+        return 0
+    others = installed_adapters()
+    screen.adapters_table(
+        [(name, adapter(name).summary) for name in ADAPTERS]
+        + [(name, f"from {point.value.partition(':')[0]}") for name, point in others.items()]
+    )
+    return 0
+
+
+def schema(arguments: Namespace) -> int:  # noqa: ARG001
+    """Print the JSON Schema of a recipe."""
+    from calibset.recipe import recipe_schema
+
+    screen.emit_json(recipe_schema())
+    return 0
+
+
+def tokenizer(arguments: Namespace) -> int:
+    """Write a folder with a fast tokenizer."""
+    from calibset.tokenizers import load_tokenizer
+    from calibset.tokenizers.export import write_fast_tokenizer
+
+    written = write_fast_tokenizer(load_tokenizer(arguments.name), Path(arguments.out))
+    if not arguments.quiet:
+        for path in written:
+            screen.say(f"wrote {path}")
+    return 0
+
+
+def _recipe(arguments: Namespace) -> Recipe:
+    from calibset.recipe import load_recipe
+
+    return load_recipe(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
+
+
+def _ensure_usable(out: Path) -> None:
+    """Refuse, before anything is read, a path that the quantizer would misread."""
+    if out.suffix != ".jsonl":
+        raise RecipeError(f"--out {out}: must end in .jsonl")
+    if faults := autoround.path_faults(str(out)):
+        raise RecipeError(*(f"--out {out}: AutoRound can't be given this file: {fault}" for fault in faults))
+
+
+def _row_text(path: Path, row: int) -> str:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+        value = json.loads(lines[row - 1])
+    except OSError as error:
+        raise OutputError(f"{path}: can't be read: {error.strerror}") from error
+    except IndexError as error:
+        raise OutputError(f"{path}: has {len(lines)} rows, so there is no row {row}") from error
+    except ValueError as error:
+        raise OutputError(f"{path}: row {row} is not valid JSON") from error
+    text = value.get("text") if isinstance(value, dict) else value
+    if not isinstance(text, str):
+        raise OutputError(f"{path}: row {row} has no text")
+    return text

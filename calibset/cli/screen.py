@@ -1,0 +1,353 @@
+"""How results look: tables, a progress bar for each source, plain lines where nobody watches."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from calibset.consumers import Replay
+    from calibset.manifest import Manifest, SampleReport
+    from calibset.pipeline import Plan, Progress, SourceCheck
+    from calibset.sources import Source
+    from calibset.tokenizers import ControlTokens
+
+__all__ = [
+    "adapter_table",
+    "adapters_table",
+    "build_summary",
+    "check_data",
+    "check_table",
+    "emit_json",
+    "plan_data",
+    "plan_table",
+    "problems",
+    "progress",
+    "replay_data",
+    "replay_summary",
+    "row",
+    "say",
+]
+
+# Where nobody watches there is no width to keep to; a table must not be cut.
+_WIDTH_OF_A_FILE = 140
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_MOST_LOST_ROWS = 20
+
+
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDTH_OF_A_FILE
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def say(line: str) -> None:
+    """Print a line."""
+    _console().print(line, soft_wrap=True)
+
+
+def emit_json(data: Any) -> None:
+    """Print data as JSON, ASCII-escaped."""
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+@contextmanager
+def progress(*, quiet: bool, what: str = "samples") -> Iterator[Progress | None]:
+    """Give a build something to report to: bars on a terminal, a line a source elsewhere."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        yield from _bars(what)
+    else:
+        yield _lines(what)
+
+
+def _bars(what: str) -> Iterator[Progress]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    tasks: dict[str, Any] = {}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(what),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=_console(stderr=True), transient=True) as bars:
+
+        def report(source: str, done: int, asked: int | None) -> None:
+            if source not in tasks:
+                tasks[source] = bars.add_task(source, total=asked)
+            bars.update(tasks[source], completed=done, total=asked)
+
+        yield report
+
+
+def _lines(what: str) -> Progress:
+    def report(source: str, done: int, asked: int | None) -> None:
+        if done == asked:
+            print(f"{source}: {done} {what}", file=sys.stderr, flush=True)  # noqa: T201
+
+    return report
+
+
+def build_summary(manifest: Manifest, out: Path) -> None:
+    """Print what a build gave."""
+    console = _console()
+    console.print(_sources_table(manifest))
+    console.print(_groups_table(manifest))
+    dropped = [
+        f"  {source.name}: {count} {kind}: {reason}"
+        for source in manifest.sources
+        for kind, counts in (("rejected", source.rejections), ("set aside", source.set_aside))
+        for reason, count in counts.items()
+    ]
+    if dropped:
+        console.print("left out of what was read:\n" + "\n".join(dropped))
+    disarmed = sum(source.control_tokens_neutralised for source in manifest.sources)
+    turns = f"{manifest.complete_turns} of {manifest.turns}" if manifest.turns else "none"
+    console.print(
+        f"\n{manifest.kept} of {manifest.nsamples} rows kept by {manifest.consumer}, "
+        f"{manifest.seqlen} tokens read of each"
+        f"\nwaste beyond seqlen {manifest.waste:.2%}, filler {manifest.filler:.2%}, "
+        f"complete assistant turns {turns}"
+        f"\n{disarmed} control tokens in texts neutralised"
+        f"\nwrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest",
+        soft_wrap=True,
+    )
+
+
+def _sources_table(manifest: Manifest) -> Table:
+    table = _table("source", "group", "place", "licence", asked=">", rows=">", tokens=">", documents=">")
+    for source in manifest.sources:
+        table.add_row(
+            source.name,
+            source.group,
+            _shortened(source.place),
+            source.licence,
+            str(source.asked),
+            str(source.achieved),
+            f"{source.tokens_read:,}",
+            f"{source.documents:,}",
+        )
+    return table
+
+
+def _groups_table(manifest: Manifest) -> Table:
+    table = _table("group", share=">", asked=">", rows=">", achieved=">")
+    for group in manifest.groups:
+        table.add_row(
+            group.name,
+            "fill" if group.share is None else f"{group.share:.1%}",
+            str(group.asked),
+            str(group.achieved),
+            f"{group.achieved / manifest.nsamples:.1%}",
+        )
+    return table
+
+
+def plan_table(plan: Plan) -> None:
+    """Print what a build would read."""
+    recipe = plan.recipe
+    table = _table(
+        "source", "group", "type", "place", "revision", "licence", samples=">", files=">", size=">"
+    )
+    for source in plan.sources:
+        table.add_row(
+            source.name,
+            source.group,
+            source.type,
+            _shortened(source.place),
+            (source.revision or "")[:10],
+            source.licence,
+            str(source.quota),
+            str(source.files),
+            _bytes(source.size),
+        )
+    console = _console()
+    console.print(table)
+    groups = ", ".join(f"{name} {count}" for name, count in plan.groups.items())
+    console.print(
+        f"{recipe.nsamples} samples of {recipe.seqlen} tokens ({groups}); tokenizer {recipe.tokenizer}, "
+        f"seed {recipe.seed}, shortage {recipe.policy}, control tokens {recipe.control_tokens}, "
+        f"consumer {recipe.consumer}",
+        soft_wrap=True,
+    )
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """Return a plan as data."""
+    from dataclasses import asdict
+
+    return {
+        "recipe": plan.recipe.model_dump(mode="json"),
+        "groups": dict(plan.groups),
+        "sources": [asdict(source) for source in plan.sources],
+    }
+
+
+def check_table(found: tuple[SourceCheck, ...]) -> None:
+    """Print what the sources hold."""
+    table = _table(
+        "source", "place", "reason", "for example", documents=">", rejected=">", **{"set aside": ">"}
+    )
+    for source in found:
+        tally = source.tally
+        table.add_row(
+            source.name, _shortened(source.place), "", "", f"{tally.documents:,}",
+            f"{tally.rejections.total():,}", f"{tally.set_aside.total():,}", style="bold",
+        )  # fmt: skip
+        for counts, column in ((tally.rejections, 0), (tally.set_aside, 1)):
+            for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+                cells = ["", ""]
+                cells[column] = f"{count:,}"
+                table.add_row("", "", reason, printable(tally.examples[reason]), "", *cells)
+    _console().print(table)
+
+
+def check_data(found: tuple[SourceCheck, ...]) -> list[dict[str, Any]]:
+    """Return what the sources hold as data."""
+    return [
+        {
+            "name": source.name,
+            "place": source.place,
+            "documents": source.tally.documents,
+            "rejections": dict(source.tally.rejections),
+            "set_aside": dict(source.tally.set_aside),
+            "examples": source.tally.examples,
+            "problem": source.problem,
+        }
+        for source in found
+    ]
+
+
+def replay_summary(replay: Replay, file: str) -> None:
+    """Print what a quantizer keeps of a file."""
+    lines = [f"{file}: {fault}" for fault in replay.fatal]
+    lines += [f"{file}: row {lost.row} is dropped: {lost.reason}" for lost in replay.lost[:_MOST_LOST_ROWS]]
+    if len(replay.lost) > _MOST_LOST_ROWS:
+        lines.append(
+            f"{file}: and {len(replay.lost) - _MOST_LOST_ROWS} more rows are dropped; --json names each"
+        )
+    lines += [f"{file}: note: {warning}" for warning in replay.warnings]
+    cut = sum(row.cut for row in replay.rows if row.kept)
+    verdict = (
+        "stops before it takes a row" if replay.fatal else f"keeps {replay.kept} of {len(replay.rows)} rows"
+    )
+    lines.append(
+        f"{replay.consumer} {verdict} (asked for {replay.nsamples} of {replay.seqlen} tokens); "
+        f"{cut:,} tokens are cut, {replay.waste:.2%} stand beyond seqlen"
+    )
+    for line in lines:
+        say(line)
+
+
+def replay_data(replay: Replay) -> dict[str, Any]:
+    """Return a replay as data."""
+    from dataclasses import asdict
+
+    return {**asdict(replay), "kept": replay.kept, "passed": replay.passed, "waste": replay.waste}
+
+
+def row(text: str, *, tokens: int, report: SampleReport | None, control_tokens: ControlTokens) -> None:
+    """Print a row: a rule before each document, control tokens in colour and brackets."""
+    console = _console()
+    console.print(
+        f"{tokens} tokens, {len(text)} characters" + (f", source {report.source}" if report else "")
+    )
+    position = 0
+    for span in report.documents if report else ():
+        console.print(_marked(text[position : span.start], control_tokens), end="")
+        kind = "filler, cut" if span.filler else "whole" if span.whole else "part"
+        console.rule(Text(f"{printable(span.document)} ({kind})"), style="dim", align="left")
+        console.print(_marked(text[span.start : span.end], control_tokens))
+        position = span.end
+    if position < len(text):
+        console.print(_marked(text[position:], control_tokens))
+
+
+def _marked(text: str, control_tokens: ControlTokens) -> Text:
+    marked = Text()
+    for piece, is_control in control_tokens.pieces(text):
+        if is_control:
+            marked.append(f"⟦{piece}⟧", style="bold reverse")
+        else:
+            marked.append(printable(piece))
+    return marked
+
+
+def printable(text: str) -> str:
+    r"""Return the text with what could steer a terminal spelled out.
+
+    Examples:
+        >>> printable("a\x1b[2Jb")
+        'a\\x1b[2Jb'
+    """
+    return _UNPRINTABLE.sub(lambda match: ascii(match.group())[1:-1], text)
+
+
+def adapters_table(adapters: list[tuple[str, str]]) -> None:
+    """Print the adapters."""
+    table = _table("type", "what it reads")
+    for name, summary in adapters:
+        table.add_row(name, summary)
+    _console().print(table)
+    say("`calibset sources NAME` shows an adapter's keys.")
+
+
+def adapter_table(adapter: type[Source]) -> None:
+    """Print an adapter's keys."""
+    table = _table("key", "default", "what it means")
+    for name, info in adapter.model_fields.items():
+        default = "required" if info.is_required() else repr(info.default)
+        table.add_row(name, default, info.description or "")
+    console = _console()
+    console.print(adapter.summary)
+    console.print(table)
+
+
+def problems(found: Iterable[tuple[str, str | None]]) -> int:
+    """Print what went wrong with which source; return the exit code."""
+    code = 0
+    for name, problem in found:
+        if problem is not None:
+            line = problem if problem.startswith("sources.") else f"sources.{name}: {problem}"
+            print(f"calibset: {line}", file=sys.stderr)  # noqa: T201
+            code = 1
+    return code
+
+
+def _table(*left: str, **right: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in left:
+        table.add_column(name, overflow="fold")
+    for name in right:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _shortened(place: str) -> str:
+    """Return a place that fits a table: of a URL the host, the owner and the file's name."""
+    if not place.startswith("https://"):
+        return place.removeprefix("hf://datasets/")
+    host, *path = place.removeprefix("https://").rstrip("/").split("/")
+    return place if len(path) < 3 else f"{host}/{path[0]}/…/{path[-1]}"
+
+
+def _bytes(size: int | None) -> str:
+    if size is None:
+        return "?"
+    from rich.filesize import decimal
+
+    return decimal(size)
