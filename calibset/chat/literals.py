@@ -50,12 +50,13 @@ def _no_constant(name: str) -> NoReturn:
 _JSON = json.JSONDecoder(parse_constant=_no_constant)
 
 
-def json_text(value: object, *, compact: bool = False) -> str:
+def json_text(value: object) -> str:
     """Return a value as JSON text in one line, non-ASCII characters as they are.
+
+    Blanks stand after commas and colons, as in what most programs send to a model.
 
     Args:
         value: What `parse_value` returns.
-        compact: Leave out the blanks after commas and colons.
 
     Raises:
         ValueError: JSON can't hold the value (an infinite number, endless nesting).
@@ -64,9 +65,8 @@ def json_text(value: object, *, compact: bool = False) -> str:
         >>> json_text({"mesto": "Košice", "dni": [1, 2]})
         '{"mesto": "Košice", "dni": [1, 2]}'
     """
-    separators = (",", ":") if compact else (", ", ": ")
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

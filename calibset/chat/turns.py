@@ -94,13 +94,13 @@ def call_from_object(value: object, declared: Iterable[str]) -> Call:
 
 
 def result_of(name: str | None, value: object) -> Result:
-    """Return a result: text as it is, anything else as compact JSON.
+    """Return a result: text as it is, anything else as JSON.
 
     Raises:
         DialectError: JSON can't hold the value.
     """
     try:
-        return Result(name=name, content=value if isinstance(value, str) else json_text(value, compact=True))
+        return Result(name=name, content=value if isinstance(value, str) else json_text(value))
     except ValueError:
         raise DialectError("unparsable tool response", value) from None
 

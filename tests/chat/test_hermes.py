@@ -141,10 +141,10 @@ def test_an_empty_prompt_is_no_message() -> None:
     [
         (
             '<tool_response>\n{"name": "get_rate", "content": {"kó": [1, 2]}}\n</tool_response>\n',
-            '{"kó":[1,2]}',
+            '{"kó": [1, 2]}',
         ),
         ("<tool_response>{'name': 'get_rate', 'content': 'no rate: 1.50'}</tool_response>", "no rate: 1.50"),
-        ('<tool_response>{"rate": 1}</tool_response>', '{"rate":1}'),
+        ('<tool_response>{"rate": 1}</tool_response>', '{"rate": 1}'),
         ("<tool_response>Error: 404</tool_response>", "Error: 404"),
         ("<tool_response>1.50</tool_response>", "1.50"),
         ('{"name": "get_rate", "content": null}', "null"),

@@ -133,10 +133,10 @@ def answered(calls: str, response: str) -> Conversation:
 @pytest.mark.parametrize(
     ("response", "content"),
     [
-        ('[{"name": "a.b", "results": {"rate": 1, "x": "é"}}]', '{"rate":1,"x":"é"}'),
+        ('[{"name": "a.b", "results": {"rate": 1, "x": "é"}}]', '{"rate": 1, "x": "é"}'),
         ('[{"name": "a.b", "results": "1.50"}]', "1.50"),
         ('{"name": "a.b", "results": null}', "null"),
-        ('[{"rate": 1}]', '[{"rate":1}]'),
+        ('[{"rate": 1}]', '[{"rate": 1}]'),
         ("no such page\n", "no such page"),
     ],
 )

@@ -1,0 +1,125 @@
+"""Every check of the project; `nox -l` lists them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "typecheck"]
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+SHARED = Path(os.environ.get("CALIBSET_SHARED", "../shared")).resolve()
+NEWEST_MINOR = 20
+# The CPU build; a plain "torch" brings gigabytes of CUDA along.
+TORCH = "torch==2.13.0"
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests on the Python that nox was called with."""
+    session.install("-e", ".", *_group("test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Run the tests on each Python from 3.11 on that answers, and compare what they build."""
+    session.install("uv")
+    answering = [python for minor in range(11, NEWEST_MINOR) if (python := _answering(f"python3.{minor}"))]
+    session.log(f"answering: {', '.join(answering) or 'none'}")
+    built = {}
+    for python in answering:
+        folder = Path(session.create_tmp()) / Path(python).name
+        session.run("uv", "venv", "--clear", "--python", python, str(folder), silent=True)
+        inside = str(folder / "bin" / "python")
+        session.run("uv", "pip", "install", "--python", inside, "-e", ".", *_group("test"), silent=True)
+        session.run(inside, "-m", "pytest", "-q", *session.posargs, external=True)
+        out = folder / "quickstart.jsonl"
+        command = (inside, "-m", "calibset", "build", "recipes/quickstart.toml", "--quiet", "--out", str(out))
+        session.run(*command, external=True)
+        built[python] = out.read_bytes()
+    if len(set(built.values())) > 1:
+        session.error(f"the same recipe gives other bytes on {', '.join(built)}")
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run the tests with the lowest versions that pyproject.toml declares."""
+    session.install("uv")
+    python = str(Path(session.virtualenv.bin) / "python")
+    lowest = ("--resolution", "lowest-direct", "--python", python)
+    session.run("uv", "pip", "install", *lowest, "-e", ".", *_group("test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check types with mypy, strictly."""
+    session.install("-e", ".", *_group("typecheck"))
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, its recipe page from the recipe's own schema."""
+    session.install("-e", ".", *_group("docs"))
+    session.run("mkdocs", "build", "--strict", "--site-dir", "site")
+
+
+@nox.session
+def acceptance(session: nox.Session) -> None:
+    """Build the flagship recipe from a stand-in of the hub; skips where there is none."""
+    if not (SHARED / "hub").is_dir():
+        session.skip(f"no corpora under {SHARED}")
+    session.install("-e", ".", *_group("test"))
+    session.run("pytest", "tests/heavy/acceptance", *session.posargs, env=_shared())
+
+
+@nox.session
+def autoround(session: nox.Session) -> None:
+    """Let AutoRound itself load what calibset builds (CPU torch)."""
+    session.install(TORCH)
+    session.install("auto-round", "-e", ".", *_group("test"))
+    session.run("pytest", "tests/heavy/autoround", *session.posargs, env=_shared())
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Print ratios against peers measured in the same run."""
+    session.install("-e", ".")
+    session.run("python", "tests/heavy/benchmarks/imports.py")
+    if not (SHARED / "hub").is_dir():
+        session.skip(f"no corpora under {SHARED} for the flagship recipe")
+    session.run("python", "tests/heavy/benchmarks/flagship.py", env=_shared())
+
+
+def _group(name: str) -> list[str]:
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def _shared() -> dict[str, str]:
+    found = {"CALIBSET_HUB": SHARED / "hub", "CALIBSET_STANDIN": SHARED / "tools" / "hub_standin.py"}
+    return {name: str(path) for name, path in found.items() if path.exists()}
+
+
+def _answering(name: str) -> str | None:
+    """Return a Python that is there and starts; a shim without a version behind it does not."""
+    path = shutil.which(name)
+    if path is None:
+        return None
+    asked = subprocess.run([path, "--version"], capture_output=True, check=False)
+    return path if asked.returncode == 0 else None
