@@ -101,10 +101,10 @@ def autoround(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Print ratios against peers measured in the same run."""
     session.install("-e", ".")
-    session.run("python", "tests/heavy/benchmarks/imports.py")
+    session.run("python", "-m", "tests.heavy.benchmarks.imports")
     if not (SHARED / "hub").is_dir():
         session.skip(f"no corpora under {SHARED} for the flagship recipe")
-    session.run("python", "tests/heavy/benchmarks/flagship.py", env=_shared())
+    session.run("python", "-m", "tests.heavy.benchmarks.flagship", env=_shared())
 
 
 def _group(name: str) -> list[str]:

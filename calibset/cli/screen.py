@@ -129,7 +129,7 @@ def build_summary(manifest: Manifest, out: Path) -> None:
 
 
 def _sources_table(manifest: Manifest) -> Table:
-    table = _table("source", "group", "place", "licence", asked=">", rows=">", tokens=">", documents=">")
+    table = _table("source", "group", "place", "licence", asked=">", rows=">", tokens=">", read=">")
     for source in manifest.sources:
         table.add_row(
             source.name,
@@ -241,6 +241,8 @@ def replay_summary(replay: Replay, file: str) -> None:
             f"{file}: and {len(replay.lost) - _MOST_LOST_ROWS} more rows are dropped; --json names each"
         )
     lines += [f"{file}: note: {warning}" for warning in replay.warnings]
+    if not replay.fatal and replay.kept < replay.nsamples:
+        lines.append(f"{file}: {replay.nsamples - replay.kept} rows too few; the quantizer goes on with fewer")
     cut = sum(row.cut for row in replay.rows if row.kept)
     verdict = (
         "stops before it takes a row" if replay.fatal else f"keeps {replay.kept} of {len(replay.rows)} rows"
@@ -268,7 +270,8 @@ def row(text: str, *, tokens: int, report: SampleReport | None, control_tokens: 
     )
     position = 0
     for span in report.documents if report else ():
-        console.print(_marked(text[position : span.start], control_tokens), end="")
+        if between := text[position : span.start].strip():
+            console.print(_marked(between, control_tokens))
         kind = "filler, cut" if span.filler else "whole" if span.whole else "part"
         console.rule(Text(f"{printable(span.document)} ({kind})"), style="dim", align="left")
         console.print(_marked(text[span.start : span.end], control_tokens))

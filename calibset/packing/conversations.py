@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from calibset.chat.template import Rendered
 from calibset.document import Sample, SetAside, Span
@@ -19,12 +19,19 @@ _POOL = 48
 _LAST_RESORT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Filler:
-    """The head of a conversation that completes a row."""
+@dataclass(slots=True)
+class _Stock:
+    """Conversations that wait for a row.
 
-    rendered: Rendered
-    text: str
+    Attributes:
+        pool: Those that fit into one, in the order they came.
+        long: Those that no row holds whole; their heads make fillers.
+        spent: Those whose heads were fillers, the last one last.
+    """
+
+    pool: list[Rendered] = field(default_factory=list)
+    long: deque[Rendered] = field(default_factory=deque)
+    spent: deque[Rendered] = field(default_factory=deque)
 
 
 def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iterator[Packed]:
@@ -43,15 +50,13 @@ def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iter
         Samples, and a `SetAside` for each conversation that ends up in no row.
     """
     supply = iter(conversations)
-    pool: list[Rendered] = []
-    # Conversations that no row can hold whole, or that filled a row before.
-    heads: deque[Rendered] = deque()
+    stock = _Stock()
     while True:
-        yield from _refill(pool, heads, supply, rule)
-        if not pool:
+        yield from _refill(stock, supply, rule)
+        if not stock.pool:
             return
-        row = _best_fit(pool, rule.read)
-        filled = _filled(row, pool, heads, rule)
+        row = _best_fit(stock.pool, rule.read)
+        filled = _filled(row, stock, rule)
         if isinstance(filled, Sample):
             yield filled
         else:
@@ -59,14 +64,12 @@ def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iter
                 yield SetAside(place=conversation.id, reason=filled)
 
 
-def _refill(
-    pool: list[Rendered], heads: deque[Rendered], supply: Iterator[Rendered], rule: RowRule
-) -> Iterator[SetAside]:
-    while len(pool) < _POOL and (conversation := next(supply, None)) is not None:
+def _refill(stock: _Stock, supply: Iterator[Rendered], rule: RowRule) -> Iterator[SetAside]:
+    while len(stock.pool) < _POOL and (conversation := next(supply, None)) is not None:
         if len(conversation.token_ids) <= rule.read:
-            pool.append(conversation)
+            stock.pool.append(conversation)
         else:
-            heads.append(conversation)
+            stock.long.append(conversation)
             yield SetAside(place=conversation.id, reason="longer than a row")
 
 
@@ -84,17 +87,17 @@ def _best_fit(pool: list[Rendered], room: int) -> list[Rendered]:
         room -= len(best.opening_ids) + len(best.token_ids)
 
 
-def _filled(row: list[Rendered], pool: list[Rendered], heads: deque[Rendered], rule: RowRule) -> Sample | str:
+def _filled(row: list[Rendered], stock: _Stock, rule: RowRule) -> Sample | str:
     """Complete a row with a filler, or say why that can't be done."""
     text, tokens, spans = _joined(row)
     need = rule.seqlen - tokens
     reason = "too little left for a row"
-    for filler in _fillers(pool, heads, need, rule):
+    for filler in _fillers(stock, need, rule):
         for cut in _cuts(filler, need, rule):
             full = (text + filler.opening_text + filler.text[:cut]).rstrip()
             proof = rule.prove(full)
             if proof.flaw is None:
-                _spend(filler, pool, heads)
+                _spend(filler, stock)
                 return _sample(row, filler, full, proof.token_ids, spans, rule)
             reason = proof.flaw if proof.flaw != "too short" else reason
     return reason
@@ -113,17 +116,16 @@ def _joined(row: list[Rendered]) -> tuple[str, int, list[Span]]:
     return text, tokens, spans
 
 
-def _fillers(pool: list[Rendered], heads: deque[Rendered], need: int, rule: RowRule) -> list[Rendered]:
+def _fillers(stock: _Stock, need: int, rule: RowRule) -> list[Rendered]:
     """Return conversations that could fill the gap, the best first.
 
-    Those that no row holds whole come first; then the last to arrive whose first assistant
-    turn begins past the cut, so that no turn is shown half.
+    One that no row holds whole comes first; then the last to arrive whose first assistant turn
+    begins past the cut, so that no turn is shown half. A head is used a second time only where
+    nothing else is left and it fills a gap; it may not make a row.
     """
-    long = [c for c in heads if len(c.token_ids) > rule.read]
-    fresh = [c for c in reversed(pool) if c.turns and c.turns[0].start > need] or pool[::-1]
-    # A head that is used again may fill a gap, not make a row.
-    spent = [c for c in heads if need <= rule.read // 4]
-    return [*long[:1], *fresh[:2], *spent[:1]]
+    fresh = [c for c in reversed(stock.pool) if c.turns and c.turns[0].start > need] or stock.pool[::-1]
+    again = list(stock.spent)[:1] if need <= rule.read // 4 else []
+    return [*list(stock.long)[:1], *fresh[:2], *again]
 
 
 def _cuts(filler: Rendered, need: int, rule: RowRule) -> Iterator[int]:
@@ -133,12 +135,12 @@ def _cuts(filler: Rendered, need: int, rule: RowRule) -> Iterator[int]:
     yield from dict.fromkeys(ends[first : first + _LAST_RESORT])
 
 
-def _spend(filler: Rendered, pool: list[Rendered], heads: deque[Rendered]) -> None:
-    if filler in pool:
-        pool.remove(filler)
-    else:
-        heads.remove(filler)
-    heads.append(filler)
+def _spend(filler: Rendered, stock: _Stock) -> None:
+    for waiting in (stock.pool, stock.long, stock.spent):
+        if filler in waiting:
+            waiting.remove(filler)
+            break
+    stock.spent.append(filler)
 
 
 def _sample(

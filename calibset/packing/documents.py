@@ -18,8 +18,8 @@ _WORD_END = re.compile(r"(?<=\S)(?=\s)")
 
 # Tokens past the slack at which a cut is still tried before a document is given up.
 _LAST_RESORT = 64
-# Characters that a token is at first taken to have: above every language's mean.
-_CHARACTERS_PER_TOKEN = 6
+# Characters that a token is at first taken to have: above most languages' mean.
+_CHARACTERS_PER_TOKEN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,8 @@ def _fill(row: _Row, rest: _Rest, rule: RowRule) -> _Step:
         return _Step(row.with_piece(rest, head, len(encoded.ids)))
     for cut in _cuts(head, encoded, need, rule.slack):
         piece = head[:cut].rstrip()
+        if not piece:  # the first token ends inside a character
+            continue
         full = row.with_piece(rest, piece, 0)
         proof = rule.prove(full.text)
         if proof.flaw is None:

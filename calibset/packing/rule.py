@@ -67,7 +67,9 @@ class RowRule:
         than half of what is read (AutoRound 0.12 to 0.16 drops such rows).
         """
         parsed = self.tokenizer.encode(text, parse_special=True)
-        spelled = self.tokenizer.encode(text, parse_special=False)
+        spelled = parsed
+        if not set(self.tokenizer.special_tokens.values()).isdisjoint(parsed):
+            spelled = self.tokenizer.encode(text, parse_special=False)
         flaw: Flaw | None = None
         if min(len(parsed), len(spelled)) < self.seqlen:
             flaw = "too short"

@@ -40,10 +40,14 @@ def load_tokenizer(name: str, beside: Path | None = None) -> Tokenizer:
 
 
 def _find(name: str, beside: Path | None) -> Path:
+    try:
+        asked = Path(name).expanduser()
+    except RuntimeError:  # ~NAME, and nobody of that name
+        asked = Path(name)
     for base in (beside, Path()):
         if base is None:
             continue
-        path = base / Path(name).expanduser()
+        path = base / asked
         for candidate in (path, path / "tokenizer.json", path / "tekken.json"):
             if candidate.is_file():
                 return candidate

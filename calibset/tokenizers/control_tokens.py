@@ -17,6 +17,8 @@ __all__ = ["ControlTokens"]
 
 # A space first; where that spells another control token, a word joiner or a soft hyphen.
 _BREAKS = (" ", "\u2060", "\u00ad")
+# Spellings that stand inside each other, at most; a mark that spells tokens itself would never end.
+_DEEPEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ class ControlTokens:
         )
 
     def _broken(self, text: str, mark: str) -> str:
-        # Twice, because a break may let a shorter spelling inside the first one match.
-        for _ in range(2):
-            text = self.pattern.sub(lambda match: match.group()[:1] + mark + match.group()[1:], text)
+        # Again while a break lets a shorter spelling inside the first one match.
+        for _ in range(_DEEPEST):
+            text, found = self.pattern.subn(lambda match: match.group()[:1] + mark + match.group()[1:], text)
+            if not found:
+                break
         return text

@@ -64,7 +64,7 @@ def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
     merges = [(spelled[left], spelled[right]) for left, right in _merges(ranks)]
 
     engine = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    pattern = Regex(tekken._model._pat_str)  # noqa: SLF001  (the pattern has no public accessor)
+    pattern = Regex(tokenizer.pattern)
     engine.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(pattern, "isolated"),

@@ -36,9 +36,9 @@ class HuggingFaceTokenizer:
 
     @cached_property
     def special_tokens(self) -> Mapping[str, int]:
-        """Every added token's spelling and id."""
+        """Every control token's spelling and id; other added tokens (runs of blanks, say) are text."""
         added = self.parsing.get_added_tokens_decoder()
-        return {token.content: rank for rank, token in sorted(added.items())}
+        return {token.content: rank for rank, token in sorted(added.items()) if token.special}
 
     @cached_property
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

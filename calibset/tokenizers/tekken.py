@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from calibset.tokenizers.base import Encoded, scalar_text
 from calibset.tokenizers.control_tokens import ControlTokens
 
 if TYPE_CHECKING:
+    import tiktoken
     from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
 
 __all__ = ["TekkenTokenizer", "embedded", "from_file"]
@@ -24,9 +26,10 @@ __all__ = ["TekkenTokenizer", "embedded", "from_file"]
 # that mistral-common 1.13 lists as defaults, and two more at these ids.
 _V11_EXTRA = {32: "[ARGS]", 33: "[CALL_ID]"}
 
-# tiktoken's regular expression runs out of stack on a run of about a million blanks; the
-# longest token of blanks has 64, so cutting at a multiple of that changes no token but the last.
-_BLANKS = re.compile(r"[^\S\r\n]{65536}")
+# tiktoken's regular expression gives up on a run of a million blanks; one of half as many is
+# cut, at a multiple of the longest token of blanks, which has 64.
+_LONGEST_RUN = 2**19
+_BLANKS = re.compile(rf"[^\S\r\n]{{{_LONGEST_RUN}}}")
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,16 @@ class TekkenTokenizer:
     Attributes:
         name: As the recipe spells it.
         fingerprint: SHA-256 over vocabulary, pattern and control tokens.
-        tekkenizer: mistral-common's object, which does the work.
+        tekkenizer: mistral-common's object, which renders conversations.
+        engine: The same vocabulary without control tokens; twice as fast from text to ids.
+        pattern: The regular expression that splits text before merging.
     """
 
     name: str
     fingerprint: str
     tekkenizer: Tekkenizer = field(repr=False, compare=False)
+    engine: tiktoken.Encoding = field(repr=False, compare=False)
+    pattern: str = field(repr=False, compare=False)
     suffix: tuple[int, ...] = ()
 
     @property
@@ -107,11 +114,13 @@ class TekkenTokenizer:
         text = scalar_text(text)
         ids: list[int] = []
         start = 0
-        if len(text) >= 65536:
+        if len(text) >= _LONGEST_RUN:
             for match in _BLANKS.finditer(text):
-                ids += self.tekkenizer.encode(text[start : match.end()], bos=False, eos=False)
+                ids += self.engine.encode_ordinary(text[start : match.end()])
                 start = match.end()
-        return ids + self.tekkenizer.encode(text[start:], bos=False, eos=False)
+        ids += self.engine.encode_ordinary(text[start:])
+        offset = self.tekkenizer.num_special_tokens
+        return [rank + offset for rank in ids]
 
 
 def embedded(name: str) -> TekkenTokenizer:
@@ -137,7 +146,7 @@ def embedded(name: str) -> TekkenTokenizer:
         TokenizerVersion.v11,
         name=name,
     )
-    return TekkenTokenizer(name, digest.hexdigest(), tekkenizer)
+    return _tokenizer(name, digest.hexdigest(), tekkenizer, model)
 
 
 def from_file(path: Path, name: str) -> TekkenTokenizer:
@@ -148,19 +157,29 @@ def from_file(path: Path, name: str) -> TekkenTokenizer:
     """
     from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
-    _, digest = _parsed(path)
+    model, digest = _parsed(path)
     try:
         tekkenizer = Tekkenizer.from_file(path)
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise TokenizerError(f"{name}: not a Tekken file that mistral-common reads: {error}") from error
-    return TekkenTokenizer(name, digest.hexdigest(), tekkenizer)
+    return _tokenizer(name, digest.hexdigest(), tekkenizer, model)
+
+
+def _tokenizer(name: str, fingerprint: str, tekkenizer: Tekkenizer, model: Any) -> TekkenTokenizer:
+    import tiktoken
+
+    pattern = model["config"]["pattern"]
+    used = model["vocab"][: tekkenizer.n_words - tekkenizer.num_special_tokens]
+    ranks = {b64decode(token["token_bytes"]): token["rank"] for token in used}
+    engine = tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+    return TekkenTokenizer(name, fingerprint, tekkenizer, engine, pattern)
 
 
 def _parsed(path: Path) -> tuple[Any, hashlib._Hash]:
     try:
         raw = path.read_bytes()
         return json.loads(raw), hashlib.sha256(raw)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TokenizerError(f"{path}: can't be read as a Tekken file: {error}") from error
 
 

@@ -1,0 +1,114 @@
+"""Writes recipe.md and sources.md from the models that define them.
+
+Run by `python docs/reference.py`, and by MkDocs before it builds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from calibset.recipe import Recipe
+from calibset.sources import ADAPTERS, Source, adapter
+
+DOCS = Path(__file__).parent
+
+RECIPE = """\
+# The recipe
+
+A dataset recipe is a TOML file. Unknown keys and bad values are faults, all reported at once with their place;
+`calibset schema` prints the JSON Schema for editors. `--set key.path=value` overrides any key.
+
+## Keys
+
+{keys}
+
+## Groups and sources
+
+`[groups]` gives each group its share of the rows; shares sum to 1. The group that `fill` names has no share: it stands
+in for sources that run short. Each `[sources.NAME]` belongs to a group, where its `weight` counts against the others.
+
+Every source has these keys, and [those of its adapter](sources.md):
+
+{source_keys}
+
+## Places
+
+| `where` | what is read |
+|---|---|
+| `hf://datasets/OWNER/NAME` | a dataset repository on the hub (or at `HF_ENDPOINT`), at `revision` |
+| `https://…` | a file; or, ending in `/`, a folder of the files that `files` names |
+| a path | absolute; else under `--data DIR` (or `CALIBSET_DATA`), else beside the recipe |
+
+Of several places the first that is there is read, and the manifest says which. `--mirror PREFIX=REPLACEMENT` (or
+`CALIBSET_MIRRORS`) reads https places from elsewhere.
+"""
+
+SOURCES = """\
+# Sources
+
+Every adapter reads from the hub, an https URL or a local path. All have the keys of
+[every source](recipe.md#groups-and-sources); below are the adapter's own, and those it narrows.
+
+{adapters}
+"""
+
+
+def on_pre_build(config: Any) -> None:  # noqa: ARG001  (MkDocs calls it so)
+    """Write the pages before MkDocs reads them."""
+    for name, text in pages().items():
+        path = DOCS / name
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def pages() -> dict[str, str]:
+    """Return the generated pages by file name."""
+    adapters = "\n\n".join(_adapter(name) for name in ADAPTERS)
+    return {
+        "recipe.md": RECIPE.format(keys=_table(Recipe), source_keys=_table(Source)),
+        "sources.md": SOURCES.format(adapters=adapters),
+    }
+
+
+def _adapter(name: str) -> str:
+    cls = adapter(name)
+    own = {
+        key
+        for key, info in cls.model_fields.items()
+        if key != "type"
+        and (key not in Source.model_fields or info.default != Source.model_fields[key].default)
+    }
+    text = (cls.__doc__ or "").split("\n\n    Attributes:")[0]
+    paragraphs = "\n".join(line.strip() for line in text.strip().splitlines())
+    return f"## {name}\n\n{paragraphs}" + (f"\n\n{_table(cls, own)}" if own else "")
+
+
+def _table(model: type[BaseModel], only: set[str] | None = None) -> str:
+    return "\n".join(["| key | default | what it means |", "|---|---|---|", *_rows(model, only)])
+
+
+def _rows(model: type[BaseModel], only: set[str] | None) -> Iterator[str]:
+    for key, info in model.model_fields.items():
+        if only is not None and key not in only:
+            continue
+        missing = info.default is PydanticUndefined
+        default = "*required*" if missing else "" if info.default is None else f"`{_toml(info.default)}`"
+        yield f"| `{key}` | {default} | {escape(info.description or '', quote=False)} |"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    on_pre_build(None)

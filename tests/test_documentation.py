@@ -1,0 +1,79 @@
+"""What the documentation says is what the project does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from calibset import build, load_recipe, parse_recipe
+from calibset.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readme_shows_what_the_quickstart_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["build", str(ROOT / "recipes" / "quickstart.toml")]) == 0
+    printed = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+    shown = re.search(r"<!-- quickstart -->\n```text\n(.*?)\n```", README, re.DOTALL)
+    assert shown is not None
+    assert shown.group(1) == printed
+
+
+def test_the_readme_recipe_is_a_recipe() -> None:
+    (text,) = blocks(README, "toml")
+    recipe = parse_recipe(text)
+    assert recipe.mixture.quotas() == {"fineweb": 77, "bitext": 51}
+
+
+def test_the_readme_figures_of_the_plan() -> None:
+    recipe = load_recipe(ROOT / "recipes" / "quickstart.toml")
+    quotas = recipe.mixture.quotas()
+    groups = dict.fromkeys(["slovak", "insurance", "tools", "general"], 0)
+    for name, source in recipe.sources.items():
+        groups[source.group] += quotas[name]
+    assert f"# {groups}" in README
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_reference_pages_are_what_the_models_say() -> None:
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    for name, text in reference.pages().items():
+        assert (ROOT / "docs" / name).read_text("utf-8") == text, "run python docs/reference.py"
+
+
+def test_the_written_source_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "writing-a-source.md").read_text("utf-8")
+    (tmp_path / "committee.py").write_text(blocks(page, "python")[0], "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / "minutes"
+    folder.mkdir()
+    items = [
+        f"Large losses\nClaim {i} was settled after the survey of the roof and the cellar." for i in range(60)
+    ]
+    (folder / "june.minutes.txt").write_text("\n=====\n".join([*items, "Motor\nNothing to decide.", " "]))
+    (tmp_path / "recipe.toml").write_text(
+        'name = "minutes"\nnsamples = 4\nseqlen = 64\ngroups.internal = 1.0\n' + blocks(page, "toml")[0]
+    )
+    recipe = load_recipe(tmp_path / "recipe.toml", allow_code=True)
+    built = build(recipe)
+    assert len(built) == 4
+    assert all("Claim" in sample.text and "Motor" not in sample.text for sample in built)
