@@ -16,8 +16,10 @@ nox.options.reuse_venv = "yes"
 PROJECT = nox.project.load_toml("pyproject.toml")
 SHARED = Path(os.environ.get("CALIBSET_SHARED", "../shared")).resolve()
 NEWEST_MINOR = 20
-# The CPU build; a plain "torch" brings gigabytes of CUDA along.
+# Pinned, because a plain "torch" may bring another one with gigabytes of CUDA along. Where pip finds no
+# CPU build of it, name one with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL.
 TORCH = "torch==2.13.0"
+AUTO_ROUND = os.environ.get("CALIBSET_AUTO_ROUND", "auto-round==0.16.1")
 
 
 @nox.session
@@ -93,7 +95,7 @@ def acceptance(session: nox.Session) -> None:
 def autoround(session: nox.Session) -> None:
     """Let AutoRound itself load what calibset builds (CPU torch)."""
     session.install(TORCH)
-    session.install("auto-round", "-e", ".", *_group("test"))
+    session.install(TORCH, AUTO_ROUND, "-e", ".", *_group("test"))
     session.run("pytest", "tests/heavy/autoround", *session.posargs, env=_shared())
 
 

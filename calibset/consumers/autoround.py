@@ -14,7 +14,7 @@ from typing import Any
 
 from calibset.consumers.base import Acceptance, Replay
 from calibset.errors import ConsumerError
-from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.base import Tokenizer, scalar_text
 
 __all__ = ["NAME", "path_faults", "replay", "replay_file"]
 
@@ -120,8 +120,9 @@ def _taken(rows: tuple[Acceptance, ...], nsamples: int) -> tuple[Acceptance, ...
 def _values(path: Path) -> Iterator[tuple[int, str | tuple[str]]]:
     """Yield each row's number and its text, or the reason in a tuple why AutoRound stops at it."""
     try:
-        # Universal newlines, as AutoRound's own open() has them.
-        text = path.read_text("utf-8", "replace")
+        # Universal newlines, as AutoRound's own open() has them. Bytes that are no UTF-8 become
+        # lone surrogates, which valid UTF-8 never gives.
+        text = path.read_text("utf-8", "surrogateescape")
     except OSError as error:
         raise ConsumerError(f"{path}: can't be read: {error.strerror}") from error
     if path.suffix == ".json":
@@ -131,6 +132,9 @@ def _values(path: Path) -> Iterator[tuple[int, str | tuple[str]]]:
     if lines[-1] == "":
         del lines[-1]
     for number, line in enumerate(lines, 1):
+        if not _encodable(line):
+            yield number, ("not valid UTF-8",)
+            continue
         try:
             yield number, _text_of(json.loads(line))
         except (ValueError, RecursionError):
@@ -138,6 +142,8 @@ def _values(path: Path) -> Iterator[tuple[int, str | tuple[str]]]:
 
 
 def _json_values(text: str) -> list[str | tuple[str]]:
+    if not _encodable(text):
+        return [("not valid UTF-8",)]
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError):
@@ -158,5 +164,10 @@ def _text_of(row: Any) -> str | tuple[str]:
         )
         value = values[0] if values else None
     if isinstance(value, str):
-        return value
+        # AutoRound puts the texts into an Arrow table, which can't hold one.
+        return value if _encodable(value) else ("its text holds a lone surrogate",)
     return ("its text is no string" if isinstance(row, dict) and value is not None else "has no text",)
+
+
+def _encodable(text: str) -> bool:
+    return scalar_text(text) == text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.heavy.acceptance.hub import Hub
+from tests.heavy.hub import Hub
 
 OLD = "what stood here before\n"
 

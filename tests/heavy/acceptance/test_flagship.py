@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from calibset import Manifest, read_manifest
-from tests.heavy.acceptance.hub import FLAGSHIP, Hub
+from tests.heavy.hub import FLAGSHIP, Hub
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from calibset import Replay, verify
-from tests.heavy.acceptance.hub import Hub
+from tests.heavy.hub import Hub
 
 ROUNDS = 3
 NSAMPLES, SEQLEN = 512, 2048

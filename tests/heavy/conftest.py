@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.heavy.acceptance.hub import Hub
+from tests.heavy.hub import Hub
 
 
 @pytest.fixture(scope="session")

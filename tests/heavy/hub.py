@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-FLAGSHIP = Path(__file__).parents[3] / "recipes" / "slovak_insurance.toml"
+FLAGSHIP = Path(__file__).parents[2] / "recipes" / "slovak_insurance.toml"
 
 _MIRRORED = {
     "https://raw.githubusercontent.com/codexstanford/a-repository-of-insurance-contract-definitions/"

@@ -1,0 +1,34 @@
+"""What the replay says AutoRound will take, as ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from calibset.consumers.autoround import replay_file
+from calibset.tokenizers import Tokenizer
+
+__all__ = ["foretold"]
+
+
+def foretold(
+    path: Path, texts: Sequence[str], tokenizer: Tokenizer, *, seqlen: int, nsamples: int
+) -> list[tuple[int, ...]]:
+    """Return what AutoRound should read of the rows that the replay calls used.
+
+    Args:
+        path: The file.
+        texts: Its rows' texts, known to the test or read in another way than the replay's.
+        tokenizer: Puts a prefix before each text, and no suffix behind.
+        seqlen: Ids of each row.
+        nsamples: Rows asked for.
+    """
+    replay = replay_file(path, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    assert replay.fatal == ()
+    assert [row.row for row in replay.rows] == list(range(1, len(texts) + 1))
+    assert tokenizer.suffix == ()
+    return [
+        (*tokenizer.prefix, *tokenizer.encode(text.rstrip(), parse_special=True))[:seqlen]
+        for row, text in zip(replay.rows, texts, strict=True)
+        if row.used
+    ]
