@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, overload
 from calibset.document import Sample
 from calibset.errors import OutputError
 from calibset.manifest import Manifest, manifest_path
-from calibset.storage.atomic import replaced
+from calibset.storage.atomic import replaced_together
 
 if TYPE_CHECKING:
     import datasets
@@ -41,6 +41,10 @@ class CalibrationSet(Sequence[Sample]):
 
     samples: tuple[Sample, ...]
     manifest: Manifest
+
+    def __repr__(self) -> str:
+        about = self.manifest
+        return f"<CalibrationSet {about.name}: {len(self)} samples of {about.seqlen} tokens>"
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -75,11 +79,9 @@ class CalibrationSet(Sequence[Sample]):
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{path.parent}: can't be made: {error.strerror}") from error
-        # The rows are renamed last but one level deeper, so either both are new or both old.
-        with replaced(manifest_path(path)) as record, replaced(path) as rows:
-            record.write(self.manifest.to_json().encode("utf-8"))
-            record.flush()
+        with replaced_together(path, manifest_path(path)) as (rows, record):
             rows.write(row_bytes(self.samples))
+            record.write(self.manifest.to_json().encode("utf-8"))
         return path
 
     def to_polars(self) -> polars.DataFrame:

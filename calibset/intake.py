@@ -17,7 +17,7 @@ __all__ = ["Tally", "intake"]
 # A run of blanks or of empty lines says no more when it is longer, and a million of them
 # breaks tiktoken's regular expression.
 _LONGEST_RUN = 1_000
-_LONG_RUN = re.compile(rf"(\s)\s{{{_LONGEST_RUN},}}")
+_LONG_RUN = re.compile(rf"(?<!\s)(\s)\s{{{_LONGEST_RUN},}}")
 
 
 @dataclass(slots=True)
@@ -43,8 +43,9 @@ class Tally:
     def note(self, record: Rejection | SetAside) -> None:
         """Count a record that does not come in."""
         counts = self.rejections if isinstance(record, Rejection) else self.set_aside
-        counts[record.reason] += 1
-        self.examples.setdefault(record.reason, record.place)
+        reason = scalar_text(record.reason)
+        counts[reason] += 1
+        self.examples.setdefault(reason, scalar_text(record.place))
 
 
 def intake(
@@ -52,7 +53,7 @@ def intake(
 ) -> Iterator[Document | Conversation]:
     """Yield the documents and conversations that may be packed.
 
-    Lone surrogates become U+FFFD, runs of more than 1,000 white-space characters are
+    Lone surrogates, in ids too, become U+FFFD, runs of more than 1,000 white-space characters are
     shortened, control tokens in texts are broken apart, and of records with one id the first
     is taken.
 
@@ -66,6 +67,8 @@ def intake(
         if isinstance(record, Rejection | SetAside):
             tally.note(record)
             continue
+        if (name := scalar_text(record.id)) != record.id:
+            record = replace(record, id=name)  # noqa: PLW2901  (a manifest could not hold the other)
         if record.id in seen:
             tally.note(SetAside(place=record.id, reason="id seen before"))
             continue

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from calibset.calibration_set import CalibrationSet
 from calibset.consumers import Replay, autoround
 from calibset.document import Sample
-from calibset.errors import CalibsetError, ConsumerError, RecipeError
+from calibset.errors import CalibsetError, ConsumerError, RecipeError, TokenizerError
 from calibset.intake import Tally
-from calibset.manifest import read_manifest
+from calibset.manifest import Manifest, read_manifest
 from calibset.mixture import interleave
+from calibset.planned import Plan, PlannedSource, SourceCheck
 from calibset.recipe import Recipe
 from calibset.reporting import manifest_of
 from calibset.storage import Mirror, Reader, Storage
@@ -23,6 +23,8 @@ from calibset.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan", "verify"]
 
+_DEFAULT = "mistral-small-3.2"
+
 
 class Progress(Protocol):
     """Is told how far a build or a check has come."""
@@ -30,67 +32,6 @@ class Progress(Protocol):
     def __call__(self, source: str, done: int, asked: int | None) -> None:
         """Note that a source has given ``done`` of ``asked`` samples (records, for a check)."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedSource:
-    """What a build would ask of a source, and where it would read it.
-
-    Attributes:
-        name: Its name in the recipe.
-        group: Its group.
-        type: Its adapter.
-        quota: Samples asked for, before anything runs short.
-        place: The place that is there, as the recipe spells it.
-        revision: The commit, of a hub repository.
-        files: How many files would be read from.
-        size: Their size in bytes, where the place tells.
-        licence: As the recipe states it.
-        problem: Why it can't be read, if so.
-    """
-
-    name: str
-    group: str
-    type: str
-    quota: int
-    place: str
-    revision: str | None
-    files: int
-    size: int | None
-    licence: str
-    problem: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a build would do.
-
-    Attributes:
-        recipe: The recipe, overrides applied.
-        groups: Each group's quota of samples.
-        sources: What would be asked of each source.
-    """
-
-    recipe: Recipe
-    groups: Mapping[str, int]
-    sources: tuple[PlannedSource, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceCheck:
-    """What a source holds, read to its end.
-
-    Attributes:
-        name: Its name in the recipe.
-        place: The place it was read at.
-        tally: Counts of documents, rejections and what was set aside.
-        problem: Why it could not be read to its end, if so.
-    """
-
-    name: str
-    place: str
-    tally: Tally
-    problem: str | None
 
 
 def plan(recipe: Recipe, *, data: str | Path | None = None, mirrors: Iterable[str] = ()) -> Plan:
@@ -182,18 +123,26 @@ def verify(
     """
     path = Path(file)
     manifest = read_manifest(path)
-    name = tokenizer or (manifest.tokenizer.name if manifest else "mistral-small-3.2")
     return autoround.replay_file(
         path,
-        load_tokenizer(name, path.parent),
+        _tokenizer_for(path, tokenizer, manifest),
         nsamples=nsamples or (manifest.nsamples if manifest else 512),
         seqlen=seqlen or (manifest.seqlen if manifest else 2048),
     )
 
 
+def _tokenizer_for(path: Path, asked: str | None, manifest: Manifest | None) -> Tokenizer:
+    try:
+        return load_tokenizer(asked or (manifest.tokenizer.name if manifest else _DEFAULT), path.parent)
+    except TokenizerError as error:
+        if asked is None and manifest is not None:
+            raise TokenizerError(f"{error}; the manifest names it, --tokenizer says where it is") from error
+        raise
+
+
 def _storage(recipe: Recipe, data: str | Path | None, mirrors: Iterable[str]) -> Storage:
     data = data if data is not None else os.environ.get("CALIBSET_DATA") or None
-    folder = Path(data).expanduser() if data is not None else None
+    folder = Path(os.path.expanduser(data)) if data is not None else None  # noqa: PTH111  (Path's raises)
     if folder is not None and not folder.is_dir():
         raise RecipeError(f"--data {data}: no such folder")
     texts = (*mirrors, *os.environ.get("CALIBSET_MIRRORS", "").split())

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from fractions import Fraction
-from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
 
 from calibset.errors import RecipeError
+from calibset.faults import fault, mixture_faults
 from calibset.mixture import Mixture, Shortage
 from calibset.sources import ADAPTERS, Source, adapter
 from calibset.storage.location import parse_location
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 __all__ = ["Recipe", "load_recipe", "parse_recipe", "recipe_schema"]
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 
-# Shares are decimal fractions such as 0.333; more than this off 1 is a mistake.
-_SHARE_TOLERANCE = Fraction(1, 1000)
+_OTHERS = "another-package"
 
 
 class Recipe(BaseModel):
@@ -37,7 +32,13 @@ class Recipe(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="A short name: letters, digits, . _ -"
     )
     description: str = Field("", description="What the set is for.")
-    seed: int = Field(42, ge=0, strict=True, description="Fixes which documents are chosen, and their order.")
+    seed: int = Field(
+        42,
+        ge=0,
+        le=2**63 - 1,
+        strict=True,
+        description="Fixes which documents are chosen, and their order.",
+    )
     nsamples: int = Field(
         512, gt=0, le=1_000_000, strict=True, description="Rows of the file; the quantizer's --nsamples."
     )
@@ -135,7 +136,7 @@ def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: 
     """
     path = Path(path)
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise RecipeError(f"{path}: can't be read: {reason}") from error
@@ -160,7 +161,7 @@ def parse_recipe(
     """
     try:
         raw: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
         raise RecipeError(f"{origin}: not valid TOML: {error}") from error
     for override in overrides:
         _apply(raw, override)
@@ -168,14 +169,15 @@ def parse_recipe(
     sources = _sources(raw.get("sources"), faults, allow_code)
     found: Recipe | None = None
     try:
-        found = Recipe.model_validate({**raw, "sources": sources} if "sources" in raw else raw)
+        readable = isinstance(raw.get("sources"), dict)
+        found = Recipe.model_validate({**raw, "sources": sources} if readable else raw)
     except ValidationError as error:
         emptied = isinstance(raw.get("sources"), dict) and raw["sources"] and not sources
         details = [d for d in error.errors() if not (emptied and d["loc"] == ("sources",))]
-        faults += [_fault(detail, (), Recipe) for detail in details]
-    faults += _mixture_faults(raw)
+        faults += [fault(detail, (), Recipe) for detail in details]
+    faults += mixture_faults(raw)
     if faults or found is None:
-        raise RecipeError(*(f"{origin}: {fault}" for fault in faults))
+        raise RecipeError(*(f"{origin}: {line}" for line in faults))
     return found
 
 
@@ -193,11 +195,28 @@ def recipe_schema() -> dict[str, Any]:
             "description": one.get("description", ""),
         }
         one["required"] = sorted({*one.get("required", ()), "type"})
+        one["properties"] = {key: _one_or_several(value) for key, value in one["properties"].items()}
         definitions[name] = one
+    definitions[_OTHERS] = {
+        "description": "An adapter of another package; its own keys are checked when the recipe is read.",
+        "type": "object",
+        "properties": {"type": {"type": "string", "not": {"enum": list(ADAPTERS)}}},
+        "required": ["group", "type", "where"],
+    }
     schema["properties"]["sources"]["additionalProperties"] = {
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in ADAPTERS]
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in (*ADAPTERS, _OTHERS)]
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _one_or_several(key: dict[str, Any]) -> dict[str, Any]:
+    """Return a list's schema so that a single item is valid too, as `calibset.sources.Names` has it."""
+    if key.get("type") != "array":
+        return key
+    about: dict[str, Any] = {
+        word: key.pop(word) for word in ("default", "description", "title") if word in key
+    }
+    return {"anyOf": [key, key["items"]], **about}
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:
@@ -213,7 +232,7 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         table = below
     try:
         table[keys[-1]] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         table[keys[-1]] = value
 
 
@@ -247,7 +266,7 @@ def _source(
     try:
         source = cls.model_validate(dict(table))
     except ValidationError as error:
-        faults += [_fault(detail, path, cls) for detail in error.errors()]
+        faults += [fault(detail, path, cls) for detail in error.errors()]
         return None
     before = len(faults)
     for number, place in enumerate(source.where):
@@ -256,56 +275,3 @@ def _source(
         except ValueError as error:
             faults.append(f"{where}.where[{number}]: {error}")
     return source if len(faults) == before else None
-
-
-def _mixture_faults(raw: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong between groups and sources, as far as both can be read."""
-    groups, sources, fill = raw.get("groups"), raw.get("sources"), raw.get("fill")
-    if not isinstance(groups, dict) or not isinstance(sources, dict):
-        return []
-    faults = []
-    shares = [share for share in groups.values() if isinstance(share, int | float) and isfinite(share)]
-    if len(shares) == len(groups) and groups:
-        total = sum((Fraction(repr(share)) for share in shares), Fraction())
-        if abs(total - 1) > _SHARE_TOLERANCE:
-            faults.append(f"groups: shares must sum to 1, got {float(total):g}")
-    if fill in groups:
-        faults.append(f"fill: {fill!r} has a share in groups; the fill group takes only what runs short")
-    if fill is None and raw.get("shortage") == "fill":
-        faults.append('shortage: "fill" needs a fill group; name one with fill = "…"')
-    known = [*groups, *([fill] if isinstance(fill, str) else [])]
-    members = [table.get("group") for table in sources.values() if isinstance(table, dict)]
-    for name, table in sources.items():
-        if isinstance(table, dict) and isinstance(table.get("group"), str) and table["group"] not in known:
-            faults.append(f"sources.{name}.group: no group {table['group']!r}; groups are {', '.join(known)}")
-    faults += [f"groups.{group}: no source is in it" for group in groups if group not in members]
-    if isinstance(fill, str) and fill not in members and fill not in groups:
-        faults.append(f"fill: no source is in group {fill!r}")
-    return faults
-
-
-def _fault(detail: ErrorDetails, path: tuple[str, ...], model: type[BaseModel]) -> str:
-    place = ""
-    for key in (*path, *detail["loc"]):
-        place += f"[{key}]" if isinstance(key, int) else f".{key}" if place else str(key)
-    return f"{place}: {_message(detail, model)}"
-
-
-def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, got, context = detail["type"], detail["input"], detail.get("ctx", {})
-    bounds = {
-        "greater_than": "above {gt}",
-        "greater_than_equal": "at least {ge}",
-        "less_than_equal": "at most {le}",
-    }
-    if kind == "missing":
-        return "is missing"
-    if kind == "extra_forbidden":
-        close = get_close_matches(str(detail["loc"][-1]), list(model.model_fields), n=1)
-        return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
-    if kind in bounds:
-        return f"must be {bounds[kind].format(**context)}, got {got!r}"
-    if kind == "literal_error":
-        return f"must be {context['expected']}, got {got!r}"
-    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"must be {message[0].lower()}{message[1:]}, got {got!r}" if message != detail["msg"] else message

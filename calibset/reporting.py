@@ -133,6 +133,7 @@ def _portable(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as data, local absolute paths reduced to their last part."""
     data = recipe.model_dump(mode="json", exclude_defaults=False)
     data["tokenizer"] = _base_name(recipe.tokenizer)
+    data["output"] = None if recipe.output is None else _base_name(recipe.output)
     for source in data["sources"].values():
         source["where"] = [_base_name(place) for place in source["where"]]
     return data

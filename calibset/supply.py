@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
+from calibset.chat.dialect import excerpt
 from calibset.chat.mistral import mistral_template
 from calibset.chat.template import ChatTemplate, Rendered, RenderError
 from calibset.document import Conversation, Document, Record, Rejection, Sample, SetAside
@@ -114,7 +115,7 @@ def _rendered(
             yield template.render(item)
         except RenderError as error:
             tally.documents -= 1
-            tally.note(Rejection(place=item.id, reason=error.reason, excerpt=str(error)))
+            tally.note(Rejection(place=item.id, reason=error.reason, excerpt=excerpt(error)))
 
 
 def _packed(items: Iterator[Document | Rendered], rule: RowRule) -> Iterator[Packed]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from calibset.tokenizers import load_tokenizer
+from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers.export import write_fast_tokenizer
+from tests.storage.loopback import Loopback, serving, use_as_hub
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
@@ -16,3 +21,47 @@ if TYPE_CHECKING:
 def tekken() -> TekkenTokenizer:
     """The embedded tokenizer, which takes more than a second to load."""
     return cast("TekkenTokenizer", load_tokenizer("mistral-small-3.2"))
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+    """A server of this test's own."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def hub(loopback: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Loopback:
+    """The same server, in the place of the hub."""
+    from huggingface_hub import constants
+
+    def change(name: str, value: Any) -> None:
+        monkeypatch.setattr(constants, name, value, raising=False)
+
+    use_as_hub(loopback.address, str(tmp_path / "hub-cache"), change)
+    return loopback
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Retries without the pauses between them, which are noted here."""
+    import tenacity.nap
+
+    noted: list[float] = []
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=noted.append))
+    return noted
+
+
+@pytest.fixture(scope="session")
+def fast_folder(tekken: TekkenTokenizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the same tokenizer as Hugging Face has it, which takes seconds to write."""
+    folder = tmp_path_factory.mktemp("fast")
+    write_fast_tokenizer(tekken, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fast(fast_folder: Path) -> Tokenizer:
+    """The same tokenizer, read from that folder."""
+    return load_tokenizer(str(fast_folder))

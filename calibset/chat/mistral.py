@@ -51,9 +51,11 @@ class MistralTemplate:
         """
         ids = self._encoded(conversation)[1:]
         text = self.tekken.decode(ids)
-        read = self.tokenizer.encode(text, parse_special=True)
-        if self.tokenizer is self.tekken and read != ids and not self.parses:
+        read = self.tekken.encode(text, parse_special=True)
+        if read != ids and not self.parses:
             raise RenderError("text does not read back to the same ids")
+        if self.tokenizer is not self.tekken:
+            read = self.tokenizer.encode(text, parse_special=True)
         special = self.tokenizer.special_tokens
         return Rendered(
             id=conversation.id,
@@ -71,7 +73,7 @@ class MistralTemplate:
         try:
             request = _request(conversation)
             return list(self.mistral.encode_chat_completion(request).tokens)
-        except (MistralCommonException, ValidationError, ValueError, AssertionError) as error:
+        except (MistralCommonException, ValidationError, ValueError, AssertionError, RecursionError) as error:
             detail = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RenderError("refused by mistral-common's validator", detail) from error
 

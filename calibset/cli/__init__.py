@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from calibset.errors import CalibsetError
 
@@ -23,19 +27,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     arguments = parser().parse_args(argv)
     from calibset.cli import commands
+    from calibset.cli.console import printable
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal or a pipe that knows few letters gets the others spelled out.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
     try:
         code: int = getattr(commands, arguments.command.replace("-", "_"))(arguments)
         sys.stdout.flush()
     except CalibsetError as error:
-        for line in str(error).splitlines():
-            print(f"calibset: {line}", file=sys.stderr)  # noqa: T201
+        for line in str(error).split("\n"):
+            print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except KeyboardInterrupt:
         print("calibset: interrupted; what stood in the output before is unchanged", file=sys.stderr)  # noqa: T201
         return 130
     except BrokenPipeError:
-        # The reader (head, less) has gone; what it did not want must not be flushed at exit.
-        sys.stdout = None
+        _discard_output()
         return 0
     return code
+
+
+def _discard_output() -> None:
+    # The reader (head, less) has gone; what it did not want must not be flushed at exit.
+    with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 __all__ = ["parser"]
@@ -58,7 +59,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"calibset {version('calibset')}\n")
+        sys.stdout.write(f"calibset {version('calibset')}\n")
+        parser.exit()
 
 
 _Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
@@ -189,7 +191,10 @@ def _tokenizer(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
     return number

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibset.cli import screen
+from calibset.cli.console import emit_json, progress, say
 from calibset.consumers import autoround
 from calibset.errors import OutputError, RecipeError
 from calibset.manifest import manifest_path
@@ -25,12 +26,12 @@ def build(arguments: Namespace) -> int:
     recipe = _recipe(arguments)
     out = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
     _ensure_usable(out)
-    with screen.progress(quiet=arguments.quiet) as progress:
-        built = pipeline.build(recipe, data=arguments.data, mirrors=arguments.mirror, progress=progress)
+    with progress(quiet=arguments.quiet) as report:
+        built = pipeline.build(recipe, data=arguments.data, mirrors=arguments.mirror, progress=report)
     built.write(out)
     if arguments.json:
         summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
-        screen.emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
+        emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
     elif not arguments.quiet:
         screen.build_summary(built.manifest, out)
     return 0
@@ -42,7 +43,7 @@ def plan(arguments: Namespace) -> int:
 
     found = pipeline.plan(_recipe(arguments), data=arguments.data, mirrors=arguments.mirror)
     if arguments.json:
-        screen.emit_json(screen.plan_data(found))
+        emit_json(screen.plan_data(found))
     elif not arguments.quiet:
         screen.plan_table(found)
     return screen.problems((source.name, source.problem) for source in found.sources)
@@ -52,12 +53,12 @@ def check(arguments: Namespace) -> int:
     """Read every source to its end and count; exits 1 if one can't be read."""
     from calibset import pipeline
 
-    with screen.progress(quiet=arguments.quiet, what="records") as progress:
+    with progress(quiet=arguments.quiet, what="records") as report:
         found = pipeline.check(
-            _recipe(arguments), data=arguments.data, mirrors=arguments.mirror, progress=progress
+            _recipe(arguments), data=arguments.data, mirrors=arguments.mirror, progress=report
         )
     if arguments.json:
-        screen.emit_json(screen.check_data(found))
+        emit_json(screen.check_data(found))
     elif not arguments.quiet:
         screen.check_table(found)
     return screen.problems((source.name, source.problem) for source in found)
@@ -71,7 +72,7 @@ def verify(arguments: Namespace) -> int:
         arguments.file, tokenizer=arguments.tokenizer, seqlen=arguments.seqlen, nsamples=arguments.nsamples
     )
     if arguments.json:
-        screen.emit_json(screen.replay_data(replay))
+        emit_json(screen.replay_data(replay))
     elif not arguments.quiet:
         screen.replay_summary(replay, arguments.file)
     return 0 if replay.passed else 1
@@ -117,7 +118,7 @@ def schema(arguments: Namespace) -> int:  # noqa: ARG001
     """Print the JSON Schema of a recipe."""
     from calibset.recipe import recipe_schema
 
-    screen.emit_json(recipe_schema())
+    emit_json(recipe_schema())
     return 0
 
 
@@ -129,7 +130,7 @@ def tokenizer(arguments: Namespace) -> int:
     written = write_fast_tokenizer(load_tokenizer(arguments.name), Path(arguments.out))
     if not arguments.quiet:
         for path in written:
-            screen.say(f"wrote {path}")
+            say(f"wrote {path}")
     return 0
 
 
@@ -149,13 +150,16 @@ def _ensure_usable(out: Path) -> None:
 
 def _row_text(path: Path, row: int) -> str:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # Only these end a row; str.splitlines() knows others, which JSON may hold.
+        lines = path.read_text("utf-8").removesuffix("\n").split("\n")
         value = json.loads(lines[row - 1])
     except OSError as error:
         raise OutputError(f"{path}: can't be read: {error.strerror}") from error
     except IndexError as error:
         raise OutputError(f"{path}: has {len(lines)} rows, so there is no row {row}") from error
-    except ValueError as error:
+    except UnicodeDecodeError as error:
+        raise OutputError(f"{path}: not UTF-8 text") from error
+    except (ValueError, RecursionError) as error:
         raise OutputError(f"{path}: row {row} is not valid JSON") from error
     text = value.get("text") if isinstance(value, dict) else value
     if not isinstance(text, str):

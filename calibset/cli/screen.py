@@ -1,23 +1,21 @@
-"""How results look: tables, a progress bar for each source, plain lines where nobody watches."""
+"""How results look."""
 
 from __future__ import annotations
 
-import json
-import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from calibset.cli.console import columns, new_console, printable, say
 
 if TYPE_CHECKING:
     from calibset.consumers import Replay
     from calibset.manifest import Manifest, SampleReport
-    from calibset.pipeline import Plan, Progress, SourceCheck
+    from calibset.pipeline import Plan, SourceCheck
     from calibset.sources import Source
     from calibset.tokenizers import ControlTokens
 
@@ -27,84 +25,20 @@ __all__ = [
     "build_summary",
     "check_data",
     "check_table",
-    "emit_json",
     "plan_data",
     "plan_table",
     "problems",
-    "progress",
     "replay_data",
     "replay_summary",
     "row",
-    "say",
 ]
 
-# Where nobody watches there is no width to keep to; a table must not be cut.
-_WIDTH_OF_A_FILE = 140
-
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _MOST_LOST_ROWS = 20
-
-
-def _console(*, stderr: bool = False) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _WIDTH_OF_A_FILE
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
-
-
-def say(line: str) -> None:
-    """Print a line."""
-    _console().print(line, soft_wrap=True)
-
-
-def emit_json(data: Any) -> None:
-    """Print data as JSON, ASCII-escaped."""
-    sys.stdout.write(json.dumps(data, indent=2) + "\n")
-
-
-@contextmanager
-def progress(*, quiet: bool, what: str = "samples") -> Iterator[Progress | None]:
-    """Give a build something to report to: bars on a terminal, a line a source elsewhere."""
-    if quiet:
-        yield None
-    elif sys.stderr.isatty():
-        yield from _bars(what)
-    else:
-        yield _lines(what)
-
-
-def _bars(what: str) -> Iterator[Progress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    tasks: dict[str, Any] = {}
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(what),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=_console(stderr=True), transient=True) as bars:
-
-        def report(source: str, done: int, asked: int | None) -> None:
-            if source not in tasks:
-                tasks[source] = bars.add_task(source, total=asked)
-            bars.update(tasks[source], completed=done, total=asked)
-
-        yield report
-
-
-def _lines(what: str) -> Progress:
-    def report(source: str, done: int, asked: int | None) -> None:
-        if done == asked:
-            print(f"{source}: {done} {what}", file=sys.stderr, flush=True)  # noqa: T201
-
-    return report
 
 
 def build_summary(manifest: Manifest, out: Path) -> None:
     """Print what a build gave."""
-    console = _console()
+    console = new_console()
     console.print(_sources_table(manifest))
     console.print(_groups_table(manifest))
     dropped = [
@@ -129,7 +63,7 @@ def build_summary(manifest: Manifest, out: Path) -> None:
 
 
 def _sources_table(manifest: Manifest) -> Table:
-    table = _table("source", "group", "place", "licence", asked=">", rows=">", tokens=">", read=">")
+    table = columns("source", "group", "place", "licence", asked=">", rows=">", tokens=">", read=">")
     for source in manifest.sources:
         table.add_row(
             source.name,
@@ -145,7 +79,7 @@ def _sources_table(manifest: Manifest) -> Table:
 
 
 def _groups_table(manifest: Manifest) -> Table:
-    table = _table("group", share=">", asked=">", rows=">", achieved=">")
+    table = columns("group", share=">", asked=">", rows=">", achieved=">")
     for group in manifest.groups:
         table.add_row(
             group.name,
@@ -160,7 +94,7 @@ def _groups_table(manifest: Manifest) -> Table:
 def plan_table(plan: Plan) -> None:
     """Print what a build would read."""
     recipe = plan.recipe
-    table = _table(
+    table = columns(
         "source", "group", "type", "place", "revision", "licence", samples=">", files=">", size=">"
     )
     for source in plan.sources:
@@ -175,7 +109,7 @@ def plan_table(plan: Plan) -> None:
             str(source.files),
             _bytes(source.size),
         )
-    console = _console()
+    console = new_console()
     console.print(table)
     groups = ", ".join(f"{name} {count}" for name, count in plan.groups.items())
     console.print(
@@ -199,7 +133,7 @@ def plan_data(plan: Plan) -> dict[str, Any]:
 
 def check_table(found: tuple[SourceCheck, ...]) -> None:
     """Print what the sources hold."""
-    table = _table(
+    table = columns(
         "source", "place", "reason", "for example", documents=">", rejected=">", **{"set aside": ">"}
     )
     for source in found:
@@ -213,7 +147,7 @@ def check_table(found: tuple[SourceCheck, ...]) -> None:
                 cells = ["", ""]
                 cells[column] = f"{count:,}"
                 table.add_row("", "", reason, printable(tally.examples[reason]), "", *cells)
-    _console().print(table)
+    new_console().print(table)
 
 
 def check_data(found: tuple[SourceCheck, ...]) -> list[dict[str, Any]]:
@@ -242,7 +176,9 @@ def replay_summary(replay: Replay, file: str) -> None:
         )
     lines += [f"{file}: note: {warning}" for warning in replay.warnings]
     if not replay.fatal and replay.kept < replay.nsamples:
-        lines.append(f"{file}: {replay.nsamples - replay.kept} rows too few; the quantizer goes on with fewer")
+        lines.append(
+            f"{file}: {replay.nsamples - replay.kept} rows too few; the quantizer goes on with fewer"
+        )
     cut = sum(row.cut for row in replay.rows if row.kept)
     verdict = (
         "stops before it takes a row" if replay.fatal else f"keeps {replay.kept} of {len(replay.rows)} rows"
@@ -264,7 +200,7 @@ def replay_data(replay: Replay) -> dict[str, Any]:
 
 def row(text: str, *, tokens: int, report: SampleReport | None, control_tokens: ControlTokens) -> None:
     """Print a row: a rule before each document, control tokens in colour and brackets."""
-    console = _console()
+    console = new_console()
     console.print(
         f"{tokens} tokens, {len(text)} characters" + (f", source {report.source}" if report else "")
     )
@@ -290,32 +226,22 @@ def _marked(text: str, control_tokens: ControlTokens) -> Text:
     return marked
 
 
-def printable(text: str) -> str:
-    r"""Return the text with what could steer a terminal spelled out.
-
-    Examples:
-        >>> printable("a\x1b[2Jb")
-        'a\\x1b[2Jb'
-    """
-    return _UNPRINTABLE.sub(lambda match: ascii(match.group())[1:-1], text)
-
-
 def adapters_table(adapters: list[tuple[str, str]]) -> None:
     """Print the adapters."""
-    table = _table("type", "what it reads")
+    table = columns("type", "what it reads")
     for name, summary in adapters:
         table.add_row(name, summary)
-    _console().print(table)
+    new_console().print(table)
     say("`calibset sources NAME` shows an adapter's keys.")
 
 
 def adapter_table(adapter: type[Source]) -> None:
     """Print an adapter's keys."""
-    table = _table("key", "default", "what it means")
+    table = columns("key", "default", "what it means")
     for name, info in adapter.model_fields.items():
         default = "required" if info.is_required() else repr(info.default)
         table.add_row(name, default, info.description or "")
-    console = _console()
+    console = new_console()
     console.print(adapter.summary)
     console.print(table)
 
@@ -326,18 +252,9 @@ def problems(found: Iterable[tuple[str, str | None]]) -> int:
     for name, problem in found:
         if problem is not None:
             line = problem if problem.startswith("sources.") else f"sources.{name}: {problem}"
-            print(f"calibset: {line}", file=sys.stderr)  # noqa: T201
+            print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
             code = 1
     return code
-
-
-def _table(*left: str, **right: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in left:
-        table.add_column(name, overflow="fold")
-    for name in right:
-        table.add_column(name, justify="right")
-    return table
 
 
 def _shortened(place: str) -> str:

@@ -73,7 +73,7 @@ def _loaded(target: str, name: str) -> type[Source]:
     module, _, attribute = target.partition(":")
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a module of someone else's may raise anything
         raise RecipeError(f"{name!r} can't be imported: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Source)):
         raise RecipeError(f"{name!r} is no calibset.sources.Source")

@@ -47,7 +47,11 @@ class Source(BaseModel):
     )
     group: str = Field(description="The group whose share this source helps to fill.")
     weight: float = Field(
-        1.0, gt=0, description="Its part of the group, against the other sources of the group."
+        1.0,
+        gt=0,
+        strict=True,
+        allow_inf_nan=False,
+        description="Its part of the group, against the other sources of the group.",
     )
     where: Names = Field(
         description="The place, or several of which the first that is there is read: "

@@ -83,7 +83,7 @@ def table(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Ite
     names = [name.strip() for name in header]
     if missing := [name for name in required if name not in names]:
         raise SourceError(
-            f"{file.name}: no column {missing[0]!r}; it has {', '.join(names)[:EXCERPT]}: "
+            f"{file.name}: no column {missing[0]!r}; it has {' '.join(', '.join(names).split())[:EXCERPT]}: "
             f"name the right columns, the right delimiter or other files"
         )
     for number, (line, fields) in enumerate(rows):

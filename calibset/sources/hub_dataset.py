@@ -35,6 +35,10 @@ class HubDataset(Source):
     columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
     split: Names = Field(("train",), description="The splits to read.")
 
+    def patterns(self) -> tuple[str, ...]:
+        """Return a pattern for any file: which of them are data is for `datasets` to say."""
+        return ("*",)
+
     def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield one document a row, with the id ``SPLIT#ROW``."""
         for config in self.config or (None,):
@@ -64,6 +68,6 @@ def _stream(reader: Reader, config: str | None, split: str, files: tuple[str, ..
         yield from datasets.load_dataset(
             path, config, split=split, revision=revision, data_files=list(files) or None, streaming=True
         )
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+    except Exception as error:  # its readers raise whatever they trip over
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SourceError(f"{reader.place}: `datasets` can't load it: {reason}") from error

@@ -57,7 +57,7 @@ def _parsed(file: File) -> Any:
         data = stream.read().decode("utf-8-sig", "replace")
         try:
             return Graph(bind_namespaces="none").parse(
-                data=data, format=kind, publicID="urn:x-calibset:base/"
+                data=data, format=kind, publicID="https://calibset.invalid/"
             )
         except Exception as fault:  # the parsers raise whatever they trip over
             raise SourceError(_message(file, kind, fault)) from fault

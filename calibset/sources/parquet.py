@@ -117,7 +117,7 @@ def _opened(file: File) -> Iterator[Any]:
     with file.open_bytes() as stream:
         try:
             yield pyarrow.parquet.ParquetFile(stream, pre_buffer=True)
-        except (pyarrow.ArrowException, OSError) as error:
+        except (pyarrow.ArrowException, OSError, ValueError) as error:  # ValueError: text that is no UTF-8
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise SourceError(
                 f"{file.name}: can't be read as parquet ({reason}); fetch the file again"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from calibset.errors import OutputError
 
-__all__ = ["replaced"]
+__all__ = ["replaced", "replaced_together"]
 
 
 @contextmanager
@@ -23,29 +23,56 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OutputError: The folder isn't there, or the file can't be written.
     """
-    temporary: str | None = None
+    with replaced_together(path) as (stream,):
+        yield stream
+
+
+@contextmanager
+def replaced_together(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
+    """Do the same for several files: none is replaced before all of them are on the disk.
+
+    Raises:
+        OutputError: A folder isn't there, or a file can't be written; the first path is named
+            where it isn't known which.
+    """
+    temporaries: list[Path] = []
+    at = paths[0]
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-        ) as stream:
-            temporary = stream.name
-            yield stream  # type: ignore[misc]
-            stream.flush()
-            os.fsync(stream.fileno())
-        _give_usual_permissions(temporary)
-        Path(temporary).replace(path)
+        with ExitStack() as stack:
+            streams = []
+            for at in paths:
+                streams.append(stack.enter_context(_temporary(at)))
+                temporaries.append(Path(streams[-1].name))
+            at = paths[0]
+            yield tuple(streams)
+            for at, stream in zip(paths, streams, strict=True):  # noqa: B007  (the message names it)
+                _finish(stream)
+        for at, temporary in zip(paths, temporaries, strict=True):
+            temporary.replace(at)
     except OSError as error:
         raise OutputError(
-            f"{path}: can't be written: {error.strerror or error}; nothing was changed"
+            f"{at}: can't be written: {error.strerror or error}; nothing was changed"
         ) from error
     finally:
-        if temporary is not None:
+        for temporary in temporaries:
             with suppress(FileNotFoundError):
-                Path(temporary).unlink()
+                temporary.unlink()
 
 
-def _give_usual_permissions(path: str) -> None:
+def _temporary(path: Path) -> BinaryIO:
+    # Renaming over a folder would fail, perhaps after another file was replaced.
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; nothing was changed")
+    return cast(
+        "BinaryIO",
+        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False),
+    )
+
+
+def _finish(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
     # A temporary file is its owner's alone; a result gets what the umask allows.
     umask = os.umask(0)
     os.umask(umask)
-    Path(path).chmod(0o666 & ~umask)
+    Path(stream.name).chmod(0o666 & ~umask)

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from calibset.errors import SourceError
+
+if TYPE_CHECKING:
+    import zstandard
+    from typing_extensions import Buffer
 
 __all__ = ["File", "Reader", "in_memory", "matching", "open_plain", "text_lines"]
 
@@ -139,11 +143,47 @@ def _unpacked(name: str, raw: BinaryIO) -> BinaryIO:
 
         plain = lzma.LZMAFile(raw)  # noqa: SIM115  (open_plain closes it)
     elif name.endswith(".zst"):
+        plain = io.BufferedReader(_Zstandard(raw))
+    return cast("BinaryIO", plain)
+
+
+class _Zstandard(io.RawIOBase):
+    """What a ``.zst`` file holds; the library's own stream takes a file cut off for a whole one."""
+
+    # A few packed bytes may stand for a hundred thousand plain ones, so few are unpacked at once.
+    _STEP = 4096
+
+    def __init__(self, packed: BinaryIO) -> None:
+        super().__init__()
+        self._packed = packed
+        self._waiting = b""
+        self._plain = memoryview(b"")
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        target = memoryview(buffer).cast("B")
+        while not self._plain and self._unpack():
+            pass
+        count = min(len(target), len(self._plain))
+        target[:count] = self._plain[:count]
+        self._plain = self._plain[count:]
+        return count
+
+    def _unpack(self) -> bool:
         import zstandard
 
-        # Buffered, because the stream itself has no lines.
-        plain = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
-    return cast("BinaryIO", plain)
+        packed = self._waiting or self._packed.read(self._STEP)
+        if not packed:
+            if self._frame is not None:
+                raise EOFError("it ends inside a frame")
+            return False
+        frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+        self._plain = memoryview(frame.decompress(packed))
+        self._waiting, self._frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+        return True
 
 
 def _damage(name: str) -> type[Exception]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, TypeVar, cast
 
 from calibset.errors import SourceError
 from calibset.storage.files import File, matching
@@ -21,6 +23,17 @@ T = TypeVar("T")
 
 # Larger parquet files are read by range requests; what is smaller is fetched whole and kept.
 _WHOLE = 64 * 2**20
+# A name that doesn't resolve or a port where nobody listens does not mend in seconds.
+_LASTING = {"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"}
+# Windows knows no quota.
+_OF_DISK = {
+    errno.ENOSPC,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EIO,
+}
 
 
 @dataclass(frozen=True)
@@ -88,8 +101,7 @@ class HubReader:
     def _open(self, name: str, size: int | None) -> BinaryIO:
         if name.endswith(".parquet") and (size or 0) > _WHOLE:
             return self._asked_hub(lambda: self._open_ranges(name), name)
-        with _quiet_progress():
-            path = self._asked_hub(lambda: self._download(name), name)
+        path = self._asked_hub(lambda: self._download(name), name)
         return cast("BinaryIO", open(path, "rb"))  # noqa: PTH123  (the caller closes it)
 
     def _download(self, name: str) -> str:
@@ -105,12 +117,9 @@ class HubReader:
 
     def _asked_hub(self, call: Callable[[], T], name: str = "") -> T:
         try:
-            return retried(call, _passing)
-        except OSError as error:
-            raise SourceError(self._explained(error, name)) from error
-        except Exception as error:
-            if not _is_transport(error):
-                raise
+            with _quiet():
+                return retried(call, _passing)
+        except Exception as error:  # beside OSError what httpx, JSON and name checks raise
             raise SourceError(self._explained(error, name)) from error
 
     def _explained(self, error: BaseException, name: str) -> str:
@@ -131,19 +140,39 @@ class HubReader:
             return f"{what}no revision {self.asked!r}; name a branch, tag or commit that is there"
         if isinstance(error, errors.RemoteEntryNotFoundError):
             return f"{what}no such file at revision {self.revision}"
-        status = _status(error)
-        if status is not None:
-            return f"{what}the hub answers {status}; try again later"
-        return f"{what}the hub can't be reached ({_first_line(error)}); check the network and HF_ENDPOINT"
+        return what + _trouble(error)
+
+
+def _trouble(error: BaseException) -> str:
+    """Say what is wrong where the fault is not the repository's."""
+    status = _status(error)
+    if status is not None:
+        return f"the hub answers {status}; try again later"
+    if _breaks_off(error):
+        return "the download breaks off again and again; try again later"
+    if _is_of_disk(error):
+        return f"can't be kept in the cache: {error.strerror}; HF_HOME may name another folder"
+    if not isinstance(error, OSError) and not _is_transport(error):
+        return f"the hub's answer can't be understood ({_first_line(error)}); check HF_ENDPOINT"
+    return f"the hub can't be reached ({_first_line(error)}); check the network and HF_ENDPOINT"
+
+
+def _breaks_off(error: BaseException) -> bool:
+    return "Consistency check failed" in str(error) or bool(
+        _kinds(error) & {"ReadError", "RemoteProtocolError"}
+    )
+
+
+def _is_of_disk(error: BaseException) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno in _OF_DISK
 
 
 def _passing(error: BaseException) -> bool:
     status = _status(error)
     if status is not None:
         return status in PASSING_STATUS
-    # A name that doesn't resolve or a port where nobody listens does not mend in seconds.
-    broken = _is_transport(error) and "Connect" not in type(error).__name__
-    return broken or "Consistency check failed" in str(error)
+    kinds = _kinds(error)
+    return _breaks_off(error) or ("TransportError" in kinds and not kinds & _LASTING)
 
 
 def _status(error: BaseException) -> int | None:
@@ -155,9 +184,12 @@ def _status(error: BaseException) -> int | None:
 
 
 def _is_transport(error: BaseException) -> bool:
-    # httpx or its successor, whichever the installed huggingface_hub uses.
-    names = {cls.__name__ for one in (error, error.__cause__) if one is not None for cls in type(one).__mro__}
-    return "TransportError" in names
+    return "TransportError" in _kinds(error)
+
+
+def _kinds(error: BaseException) -> set[str]:
+    # By name: httpx or its successor, whichever the installed huggingface_hub uses.
+    return {cls.__name__ for one in (error, error.__cause__) if one is not None for cls in type(one).__mro__}
 
 
 def _first_line(error: BaseException) -> str:
@@ -165,14 +197,18 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet_progress() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
+    """Keep huggingface_hub from drawing bars, and from telling of each of its own retries."""
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    if are_progress_bars_disabled():
-        yield
-        return
-    disable_progress_bars()
+    logger = logging.getLogger("huggingface_hub")
+    level, had_bars = logger.level, not are_progress_bars_disabled()
+    logger.setLevel(logging.ERROR)
+    if had_bars:
+        disable_progress_bars()
     try:
         yield
     finally:
-        enable_progress_bars()
+        logger.setLevel(level)
+        if had_bars:
+            enable_progress_bars()

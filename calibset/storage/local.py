@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,6 +17,9 @@ __all__ = ["LocalReader"]
 class LocalReader:
     """A local file or folder.
 
+    Hidden files and what stands in hidden folders are passed over. Symbolic links to folders
+    are not followed; one to a file is, as long as it stays inside the place.
+
     Attributes:
         place: As the recipe spells it; where it stands on this machine is nobody's business.
         path: Where it stands.
@@ -29,23 +33,40 @@ class LocalReader:
         """Return the matching files by name; a place that is one file gives that file.
 
         Raises:
-            SourceError: Nothing matches.
+            SourceError: Nothing matches, or what does is a link out of the place.
         """
         if self.path.is_file():
-            return (self._file(self.path.name, self.path),)
-        names = tuple(
-            found.relative_to(self.path).as_posix()
-            for found in self.path.rglob("*")
-            if found.is_file() and not found.name.startswith(".")
-        )
-        return tuple(self._file(name, self.path / name) for name in matching(names, patterns, self.place))
+            return (self._file(_name(self.path.name), self.path),)
+        # By path first: of two names that read the same, the same one is taken every time.
+        paths = {_name(path.relative_to(self.path).as_posix()): path for path in sorted(self._inside())}
+        names = matching(tuple(paths), patterns, self.place)
+        root = self.path.resolve()
+        for name in names:
+            if not paths[name].resolve().is_relative_to(root):
+                raise SourceError(
+                    f"{self.place}: {name} is a symbolic link out of the folder, which is not followed; "
+                    "put the file itself there, or leave it out with files = [...]"
+                )
+        return tuple(self._file(name, paths[name]) for name in names)
+
+    def _inside(self) -> list[Path]:
+        return [
+            path
+            for path in self.path.rglob("*")
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(self.path).parts)
+        ]
 
     def _file(self, name: str, path: Path) -> File:
         return File(name, lambda: _opened(path, self.place), path.stat().st_size)
+
+
+def _name(path: str) -> str:
+    # A name that is no UTF-8 could not be written into a manifest.
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _opened(path: Path, place: str) -> BinaryIO:
     try:
         return cast("BinaryIO", path.open("rb"))
     except OSError as error:
-        raise SourceError(f"{place}: {path.name} can't be opened: {error.strerror}") from error
+        raise SourceError(f"{place}: {_name(path.name)} can't be opened: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ from calibset.errors import RecipeError
 __all__ = ["HubDataset", "LocalPath", "Location", "Mirror", "Url", "parse_location"]
 
 _HUB = "hf://datasets/"
+# What the hub itself accepts as a name, bar its rule against runs of dots and dashes.
+_REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def parse_location(text: str) -> Location:
     """
     if text.startswith(_HUB):
         repo_id = text[len(_HUB) :]
-        if len(repo_id.split("/")) != 2 or not all(repo_id.split("/")):
+        if not _REPO_ID.fullmatch(repo_id):
             raise ValueError(f"must read hf://datasets/OWNER/NAME, got {text!r}")
         return HubDataset(repo_id)
     scheme = urlsplit(text).scheme if "://" in text else ""
@@ -88,4 +91,7 @@ def parse_location(text: str) -> Location:
         raise ValueError(f"must be hf://datasets/OWNER/NAME, https://… or a local path, got {text!r}")
     if not text.strip():
         raise ValueError("must not be empty")
-    return LocalPath(Path(text).expanduser())
+    try:
+        return LocalPath(Path(text).expanduser())
+    except RuntimeError as error:
+        raise ValueError(f"has no home folder that this machine knows, got {text!r}") from error

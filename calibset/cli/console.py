@@ -1,0 +1,114 @@
+"""What the command line writes to: tables and bars on a terminal, plain lines where nobody watches."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from calibset.pipeline import Progress
+
+__all__ = ["columns", "emit_json", "new_console", "printable", "progress", "say"]
+
+# Where nobody watches there is no width to keep to; a table must not be cut.
+_WIDTH_OF_A_FILE = 140
+
+# Control characters, marks that turn the direction of writing, and halves of characters.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class _Console(Console):
+    """Spells out what could steer the terminal, wherever it comes from."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704  (rich calls it where the error is being handled, and would exit with 1)
+
+
+def new_console(*, stderr: bool = False) -> Console:
+    """Return a console on standard output or standard error."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDTH_OF_A_FILE
+    return _Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def say(line: str) -> None:
+    """Print a line."""
+    new_console().print(line, soft_wrap=True)
+
+
+def emit_json(data: Any) -> None:
+    """Print data as JSON, ASCII-escaped."""
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+@contextmanager
+def progress(*, quiet: bool, what: str = "samples") -> Iterator[Progress | None]:
+    """Give a build something to report to: bars on a terminal, a line a source elsewhere."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        yield from _bars(what)
+    else:
+        yield _lines(what)
+
+
+def _bars(what: str) -> Iterator[Progress]:
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    tasks: dict[str, Any] = {}
+    shown = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(what),
+        TimeElapsedColumn(),
+    )
+    with Bars(*shown, console=new_console(stderr=True), transient=True) as bars:
+
+        def report(source: str, done: int, asked: int | None) -> None:
+            if source not in tasks:
+                tasks[source] = bars.add_task(source, total=asked)
+            bars.update(tasks[source], completed=done, total=asked)
+
+        yield report
+
+
+def _lines(what: str) -> Progress:
+    def report(source: str, done: int, asked: int | None) -> None:
+        if done == asked:
+            print(f"{printable(source)}: {done} {what}", file=sys.stderr, flush=True)  # noqa: T201
+
+    return report
+
+
+def printable(text: str) -> str:
+    r"""Return the text with what could steer a terminal spelled out.
+
+    Examples:
+        >>> printable("a\x1b[2Jb")
+        'a\\x1b[2Jb'
+    """
+    return _UNPRINTABLE.sub(lambda match: ascii(match.group())[1:-1], text)
+
+
+def columns(*left: str, **right: str) -> Table:
+    """Return an empty table: columns that begin at the left, then others that end at the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for name in left:
+        made.add_column(name, overflow="fold")
+    for name in right:
+        made.add_column(name, justify="right")
+    return made

@@ -1,0 +1,122 @@
+"""What is wrong with a recipe, in words: one line a fault, the key's path first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from fractions import Fraction
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
+
+__all__ = ["fault", "mixture_faults", "shown"]
+
+# Shares are decimal fractions such as 0.333; more than this off 1 is a mistake.
+_SHARE_TOLERANCE = Fraction(1, 1000)
+_LONGEST_VALUE = 80
+
+_PHRASES = {
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "too_short": "at least {min_length} long",
+    "string_pattern_mismatch": "a text that matches {pattern}",
+    "string_type": "a text",
+    "tuple_type": "a text or a list of texts",
+    "dict_type": "a table",
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+}
+
+
+def fault(detail: ErrorDetails, path: tuple[str, ...], model: type[BaseModel]) -> str:
+    """Return one line for what pydantic found.
+
+    Args:
+        detail: As pydantic has it.
+        path: The keys that lead to the table it was found in.
+        model: The table's model, whose keys an unknown one is compared with.
+    """
+    place = ""
+    for key in (*path, *detail["loc"]):
+        place += f"[{key}]" if isinstance(key, int) else f".{key}" if place else str(key)
+    return f"{place}: {_message(detail, model)}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message quotes it, at most 80 characters of it.
+
+    Examples:
+        >>> shown(True), shown("a" * 100)[-3:]
+        ('true', 'aa…')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, a table of as many levels
+        text = f"a huge {type(value).__name__}"
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def mixture_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong between groups and sources, as far as both can be read."""
+    groups, sources, fill = raw.get("groups"), raw.get("sources"), raw.get("fill")
+    if not isinstance(groups, dict) or not isinstance(sources, dict):
+        return
+    fill = fill if isinstance(fill, str) else None
+    yield from _share_faults(groups)
+    if fill in groups:
+        yield f"fill: {fill!r} has a share in groups; the fill group takes only what runs short"
+    if fill is None and raw.get("shortage") == "fill":
+        yield 'shortage: "fill" needs a fill group; name one with fill = "…"'
+    members = {name: table.get("group") for name, table in sources.items() if isinstance(table, dict)}
+    known = list(groups) if fill is None else [*groups, fill]
+    for name, group in members.items():
+        if isinstance(group, str) and group not in known:
+            yield f"sources.{name}.group: no group {group!r}; groups are {', '.join(known)}"
+    for group in groups:
+        if group not in members.values():
+            yield f"groups.{group}: no source is in it"
+    if fill is not None and fill not in groups and fill not in members.values():
+        yield f"fill: no source is in group {fill!r}"
+
+
+def _share_faults(groups: Mapping[str, Any]) -> Iterator[str]:
+    # What is no share at all is a fault of its own, and the sum of the others says nothing.
+    if not groups or not all(_is_share(share) for share in groups.values()):
+        return
+    total = sum((Fraction(repr(share)) for share in groups.values()), Fraction())
+    if abs(total - 1) > _SHARE_TOLERANCE:
+        yield f"groups: shares must sum to 1, got {float(total):g}"
+
+
+def _is_share(value: Any) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1 and isfinite(value)
+    )
+
+
+def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, got = detail["type"], shown(detail["input"])
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        close = get_close_matches(str(detail["loc"][-1]), list(model.model_fields), n=1)
+        return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
+    if kind in _PHRASES:
+        # A bound of 0 on a fraction is spelled 0, not 0.0.
+        bounds = {
+            key: int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+            for key, bound in detail.get("ctx", {}).items()
+        }
+        return f"must be {_PHRASES[kind].format(**bounds)}, got {got}"
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"must be {message[0].lower()}{message[1:]}, got {got}" if message != detail["msg"] else message

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from calibset.chat.template import RenderError, Turn, with_texts
+from calibset.document import Conversation, Message, Tool, ToolCall
+
+TALK = Conversation(
+    id="c",
+    messages=(
+        Message(role="system", content="sys"),
+        Message(role="user", content="ask"),
+        Message(
+            role="assistant",
+            content="think",
+            tool_calls=(ToolCall(id="call_0", name="get rate", arguments='{"of": "x"}'),),
+        ),
+        Message(role="tool", content="result", tool_call_id="call_0"),
+        Message(role="assistant", content="done"),
+    ),
+    tools=(Tool(name="get rate", description="desc", parameters='{"type": "object"}'),),
+    metadata={"category": "c"},
+)
+
+
+def test_every_text_is_changed_and_nothing_else() -> None:
+    seen: list[str] = []
+
+    def change(text: str) -> str:
+        seen.append(text)
+        return text.upper()
+
+    changed = with_texts(TALK, change)
+    assert sorted(seen) == sorted(
+        [
+            "sys",
+            "ask",
+            "think",
+            "result",
+            "done",
+            "get rate",
+            '{"of": "x"}',
+            "get rate",
+            "desc",
+            '{"type": "object"}',
+        ]
+    )
+    assert [message.content for message in changed.messages] == ["SYS", "ASK", "THINK", "RESULT", "DONE"]
+    assert changed.messages[2].tool_calls == (
+        ToolCall(id="call_0", name="GET RATE", arguments='{"OF": "X"}'),
+    )
+    assert changed.messages[3].tool_call_id == "call_0"
+    assert changed.tools == (Tool(name="GET RATE", description="DESC", parameters='{"TYPE": "OBJECT"}'),)
+    assert (changed.id, changed.metadata) == ("c", {"category": "c"})
+    assert [message.role for message in changed.messages] == [message.role for message in TALK.messages]
+
+
+def test_a_change_of_nothing_gives_an_equal_conversation() -> None:
+    assert with_texts(TALK, lambda text: text) == TALK
+
+
+def test_an_error_tells_its_reason_and_a_detail_if_there_is_one() -> None:
+    assert str(RenderError("refused")) == "refused"
+    error = RenderError("refused", "a name of 65 letters")
+    assert (error.reason, str(error)) == ("refused", "refused: a name of 65 letters")
+
+
+def test_a_turn_is_a_pair() -> None:
+    assert Turn(3, 5) == (3, 5)

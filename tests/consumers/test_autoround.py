@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from calibset.consumers.autoround import NAME, path_faults, replay, replay_file
+from calibset.errors import ConsumerError
+from calibset.tokenizers import Tokenizer, load_tokenizer
+from tests.letters import write_letters
+
+SEQLEN = 16
+# One token of a row of 16 is BOS, so a text of 15 letters is as short as one may be.
+EXACT = "abcdefghijklmno"
+
+
+@pytest.fixture(
+    scope="module", params=[(True, False), (False, False), (True, True)], ids=["bos", "bare", "both"]
+)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tokenizer that adds BOS, nothing, or BOS and EOS."""
+    made = tmp_path_factory.mktemp("tokenizer")
+    write_letters(made, bos=request.param[0], eos=request.param[1])
+    return made
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    """A tokenizer that adds BOS."""
+    return load_tokenizer(str(write_letters(tmp_path_factory.mktemp("letters"))))
+
+
+def kept_and_used(texts: list[str], engine: tokenizers.Tokenizer, nsamples: int) -> tuple[set[int], set[int]]:
+    """Return which rows the loader keeps and which it uses, written down from its own code."""
+    engine.enable_truncation(SEQLEN)
+    rows = [(number, text.rstrip()) for number, text in enumerate(texts, 1)]
+    random.Random(42).shuffle(rows)
+    passed = []
+    for number, text in rows:
+        ids = engine.encode(text).ids
+        if len(ids) < SEQLEN:
+            continue
+        ids = ids[:SEQLEN]
+        if ids.count(ids[-1]) > SEQLEN // 2:
+            continue
+        passed.append(number)
+    return set(passed), set(passed[:nsamples])
+
+
+def text_rows() -> st.SearchStrategy[str]:
+    words = st.text("abcé \n😀", max_size=24)
+    near = st.integers(12, 18).map(lambda n: "abcdefghijklmnopqrst"[:n])
+    alike = st.integers(5, 20).flatmap(
+        lambda n: st.sampled_from(["a" * n + "b" * 9, "ab" * n, "bc" + "a" * n])
+    )
+    control = st.sampled_from([EXACT[:-1] + "</s>", "<s>" + EXACT, "</s>" * 16, "abcdefgh" + "</s>" * 9])
+    return st.one_of(words, near, alike, control).flatmap(
+        lambda text: st.sampled_from(["", " ", "\n", " \t\u3000"]).map(lambda blank: text + blank)
+    )
+
+
+@given(st.lists(text_rows(), max_size=12), st.integers(1, 8))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_replay_keeps_and_uses_what_the_loader_does(folder: Path, texts: list[str], nsamples: int) -> None:
+    engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    found = replay(texts, load_tokenizer(str(folder)), nsamples=nsamples, seqlen=SEQLEN)
+    kept, used = kept_and_used(texts, engine, nsamples)
+    assert {row.row for row in found.rows if row.kept} == kept
+    assert {row.row for row in found.rows if row.used} == used
+    assert found.kept == len(kept)
+    assert found.passed == (len(kept) == len(texts) >= nsamples)
+
+
+def values() -> st.SearchStrategy[Any]:
+    return st.one_of(
+        text_rows(),
+        text_rows().map(lambda text: {"text": text}),
+        st.tuples(st.text("abc", min_size=1), text_rows()).map(lambda pair: {pair[0]: pair[1]}),
+        text_rows().map(lambda text: {"source": "web", "text": text, "tokens": 3}),
+        st.sampled_from(
+            [{}, {"text": 1}, {"messages": []}, {"a": "b", "c": "d"}, None, 7, ["text"], {"text": None}]
+        ),
+    )
+
+
+def text_of(value: Any) -> str | None:
+    """Return the text that the loader takes from a row, or None where it stops."""
+    if isinstance(value, dict):
+        if len(value) == 1:
+            (value,) = value.values()
+        else:
+            value = value.get("text", value.get("input_ids"))
+    return value if isinstance(value, str) else None
+
+
+@given(
+    st.lists(values(), min_size=1, max_size=8), st.sampled_from(["jsonl", "list", "object"]), st.booleans()
+)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_files_rows_are_read_as_the_loader_does(
+    letters: Tokenizer, tmp_path: Path, rows: list[Any], form: str, ascii_only: bool
+) -> None:
+    path = tmp_path / ("x.jsonl" if form == "jsonl" else "x.json")
+    spelled = {"list": rows, "object": {str(i): row for i, row in enumerate(rows)}}
+    text = (
+        "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
+        if form == "jsonl"
+        else json.dumps(spelled[form], ensure_ascii=ascii_only)
+    )
+    path.write_bytes(text.encode())
+    texts = [text_of(row) for row in rows]
+    found = replay_file(path, letters, nsamples=4, seqlen=SEQLEN)
+    alone = replay([text or "" for text in texts], letters, nsamples=4, seqlen=SEQLEN)
+    stops = [number for number, text in enumerate(texts, 1) if text is None]
+    faults = [fault for fault in found.fatal if fault.startswith("row ")]
+    assert [int(fault.split()[1].rstrip(":")) for fault in faults] == stops
+    assert found.rows == alone.rows
+    assert found.kept == (0 if found.fatal else alone.kept)
+    assert (found.warnings != alone.warnings) == (not text.isascii())
+
+
+def one(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
+    (row,) = replay([text], tokenizer, nsamples=1, seqlen=SEQLEN).rows
+    return row.tokens, row.cut, row.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "cut", "reason"),
+    [
+        (EXACT, 15, 0, None),
+        (EXACT + " \n\u3000", 15, 0, None),
+        (EXACT + "pqr", 18, 3, None),
+        (EXACT[:-1], 14, 0, "1 tokens short of 16"),
+        ("", 0, 0, "15 tokens short of 16"),
+        ("abcdefg" + "x" * 8, 15, 0, None),
+        ("abcdef" + "x" * 9, 15, 0, "its last token stands 9 times in 16"),
+        ("abcdef" + "x" * 9 + "y", 16, 1, "its last token stands 9 times in 16"),
+        ("x" * 14 + "yz", 16, 1, None),
+        (EXACT[:-1] + "</s>", 15, 0, None),
+    ],
+)
+def test_a_row_is_kept_or_dropped_for_a_reason(
+    letters: Tokenizer, text: str, tokens: int, cut: int, reason: str | None
+) -> None:
+    assert one(text, letters) == (tokens, cut, reason)
+
+
+def test_waste_counts_what_stands_beyond_seqlen_in_kept_rows(letters: Tokenizer) -> None:
+    found = replay([EXACT + "pqrst", EXACT, "short"], letters, nsamples=2, seqlen=SEQLEN)
+    assert found.waste == 4 / 35
+    assert [row.row for row in found.lost] == [3]
+    assert not found.passed
+    assert replay([], letters, nsamples=1, seqlen=SEQLEN).waste == 0
+
+
+def test_of_more_rows_than_nsamples_the_shuffle_decides(letters: Tokenizer) -> None:
+    texts = [f"{i:02}{EXACT}" for i in range(40)]
+    texts[5] = "short"
+    found = replay(texts, letters, nsamples=10, seqlen=SEQLEN)
+    order = list(range(1, 41))
+    random.Random(42).shuffle(order)
+    order.remove(6)
+    assert [row.row for row in found.rows if row.used] == sorted(order[:10])
+    assert found.warnings == (
+        "40 rows for nsamples 10: which of them are used is a matter of AutoRound's shuffle, "
+        "and so is the mixture",
+    )
+
+
+def written(tmp_path: Path, content: bytes, name: str = "x.jsonl") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return path
+
+
+GOOD = json.dumps({"text": EXACT}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "fatal"),
+    [
+        (GOOD + b"\n\n" + GOOD + b"\n", "row 2: blank line"),
+        (GOOD + b"\n  \n", "row 2: blank line"),
+        (b"\xef\xbb\xbf" + GOOD, "row 1: not valid JSON"),
+        (GOOD[:-2], "row 1: not valid JSON"),
+        (b"[" * 100_000, "row 1: not valid JSON"),
+        (b'{"text": 1}', "row 1: its text is no string"),
+        (b'{"messages": [{"role": "user", "content": "hi"}]}', "row 1: its text is no string"),
+        (b'{"input_ids": [1, 2]}', "row 1: its text is no string"),
+        (b'{"input_ids": [1, 2], "attention_mask": [1, 1]}', "row 1: its text is no string"),
+        (b'{"prompt": "a", "answer": "b"}', "row 1: has no text"),
+        (b"[1]", "row 1: has no text"),
+        (b"17", "row 1: has no text"),
+        (b"null", "row 1: has no text"),
+        (b'{"text": "\\ud800"}', "row 1: its text holds a lone surrogate"),
+        (b'{"text": "\xff"}', "row 1: not valid UTF-8"),
+        (b"", "the file holds no row"),
+    ],
+)
+def test_what_the_loader_stops_at_is_fatal(
+    letters: Tokenizer, tmp_path: Path, content: bytes, fatal: str
+) -> None:
+    found = replay_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
+    assert found.fatal == (fatal,)
+    assert (found.kept, found.passed, found.consumer) == (0, False, NAME)
+
+
+@pytest.mark.parametrize(
+    ("content", "fatal"),
+    [
+        (b"[]", "the file holds no row"),
+        (b"{}", "the file holds no row"),
+        (b"3", "row 1: neither a list nor an object of rows"),
+        (GOOD + b"\n" + GOOD, "row 1: not valid JSON"),
+        (b'["' + b"a" * 20 + b'", 3]', "row 2: has no text"),
+        (b"", "row 1: not valid JSON"),
+    ],
+)
+def test_a_json_file_is_one_value(letters: Tokenizer, tmp_path: Path, content: bytes, fatal: str) -> None:
+    found = replay_file(written(tmp_path, content, "x.json"), letters, nsamples=1, seqlen=SEQLEN)
+    assert found.fatal == (fatal,)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_any_line_end_ends_a_row(letters: Tokenizer, tmp_path: Path, end: bytes) -> None:
+    found = replay_file(written(tmp_path, end.join([GOOD] * 3) + end), letters, nsamples=3, seqlen=SEQLEN)
+    assert found.passed
+    assert (len(found.rows), found.warnings) == (3, ())
+
+
+def test_an_unescaped_line_separator_ends_no_row(letters: Tokenizer, tmp_path: Path) -> None:
+    content = json.dumps({"text": EXACT + "\u2028\x85x"}, ensure_ascii=False).encode() + b"\n"
+    found = replay_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
+    assert found.passed
+    assert found.warnings == ("the file isn't ASCII: AutoRound reads it in the locale's encoding",)
+
+
+@pytest.mark.parametrize(
+    ("path", "faults"),
+    [
+        ("out/set.jsonl", ()),
+        ("set.json", ()),
+        ("my set.jsonl", ("the path holds a space, which it removes",)),
+        ("a,b.jsonl", ("the path holds a comma, which separates datasets",)),
+        ("C:/a.jsonl", ("the path holds a colon, which begins options",)),
+        ("set.txt", ("the path must end in .jsonl or .json",)),
+        (
+            "a: b,c",
+            (
+                "the path holds a space, which it removes",
+                "the path holds a comma, which separates datasets",
+                "the path holds a colon, which begins options",
+                "the path must end in .jsonl or .json",
+            ),
+        ),
+    ],
+)
+def test_a_path_that_is_misread_is_a_fault(path: str, faults: tuple[str, ...]) -> None:
+    assert path_faults(path) == faults
+
+
+def test_a_files_path_is_looked_at_too(letters: Tokenizer, tmp_path: Path) -> None:
+    found = replay_file(written(tmp_path, GOOD, "a b.jsonl"), letters, nsamples=1, seqlen=SEQLEN)
+    assert found.fatal == ("the path holds a space, which it removes",)
+    assert found.rows[0].kept
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", ""])
+def test_a_file_that_can_not_be_read_is_an_error(letters: Tokenizer, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    says = "Is a directory" if not name else "No such file or directory"
+    with pytest.raises(ConsumerError) as caught:
+        replay_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    assert str(caught.value) == f"{path}: can't be read: {says}"

@@ -1,0 +1,213 @@
+"""A server on 127.0.0.1 that holds files and dataset repositories in memory, and fails when told to."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha1
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+__all__ = ["COMMIT", "Fault", "Loopback", "refusing", "serving", "use_as_hub"]
+
+COMMIT = "c0ffee" + "0" * 34
+"""The one commit of every repository."""
+
+Headers = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with a request.
+
+    Attributes:
+        status: An answer in place of the right one.
+        headers: Go with that answer.
+        stop_after: Body bytes after which the connection closes, the length still announced in full.
+        methods: The requests that it meets.
+    """
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    stop_after: int | None = None
+    methods: tuple[str, ...] = ("GET",)
+
+
+@dataclass
+class Loopback:
+    """The server's contents and what it was asked.
+
+    Attributes:
+        address: ``http://127.0.0.1:PORT``.
+        files: By path, such as ``/a/b.json``.
+        repositories: By ``OWNER/NAME``, each with its files by name.
+        faults: By path, met one a request in this order; then all is well.
+        broken: By path, met at every request.
+        asked: Method and path of each request.
+        ranges: The ``Range`` headers that came.
+    ignores_ranges: Whether a whole file is sent whatever part was asked for.
+    """
+
+    address: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    broken: dict[str, Fault] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
+    ignores_ranges: bool = False
+
+    def fault_of(self, method: str, path: str) -> Fault:
+        waiting = self.faults.get(path, [])
+        if waiting and method in waiting[0].methods:
+            return waiting.pop(0)
+        found = self.broken.get(path, Fault())
+        return found if method in found.methods else Fault()
+
+    def data_requests(self) -> list[str]:
+        """Return the paths of files whose bytes were asked for."""
+        return [path for method, path in self.asked if method == "GET" and "/api/" not in path]
+
+    def file(self, path: str) -> bytes | None:
+        if path in self.files:
+            return self.files[path]
+        found = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)
+        return self.repositories.get(found[1], {}).get(found[2]) if found else None
+
+    def api(self, path: str, body: bytes) -> tuple[int, Any, Headers]:
+        """Return status, JSON and headers of the hub's own answers."""
+        found = re.fullmatch(
+            r"/api/datasets/([^/]+/[^/]+)(?:/(revision|paths-info|tree)/([^/]+)(/.*)?)?", path
+        )
+        if not found or found[1] not in self.repositories:
+            return 404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"}
+        repo, kind, revision = found[1], found[2], found[3] or "main"
+        files = self.repositories[repo]
+        if revision not in ("main", COMMIT):
+            return 404, {"error": "Invalid rev id"}, {"X-Error-Code": "RevisionNotFound"}
+        if kind == "paths-info":
+            names = [name for name in _paths(body) if name in files]
+        elif kind == "tree":
+            names = sorted(files)
+        else:
+            siblings = [{"rfilename": name} for name in sorted(files)]
+            return 200, {"id": repo, "sha": COMMIT, "siblings": siblings, "tags": []}, {}
+        return 200, [_entry(name, files[name]) for name in names], {}
+
+
+def _entry(name: str, content: bytes) -> dict[str, Any]:
+    return {"type": "file", "path": name, "size": len(content), "oid": _etag(content)}
+
+
+def _etag(content: bytes) -> str:
+    return sha1(content).hexdigest()
+
+
+def _paths(body: bytes) -> list[str]:
+    text = body.decode()
+    return list(json.loads(text)["paths"]) if text.startswith("{") else parse_qs(text).get("paths", [])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    loopback: Loopback
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _answer(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.loopback.asked.append((self.command, path))
+        fault = self.loopback.fault_of(self.command, path)
+        if fault.status:
+            self._send(fault.status, b'{"error": "as told"}', dict(fault.headers))
+        elif (content := self.loopback.file(path)) is not None:
+            self._send_file(content, fault)
+        elif "/resolve/" in path and path.split("/resolve/")[0][10:] in self.loopback.repositories:
+            self._send(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+        elif path.startswith("/api/"):
+            status, data, headers = self.loopback.api(path, body)
+            self._send(status, json.dumps(data).encode(), {"Content-Type": "application/json", **headers})
+        else:
+            self._send(404, b"", {})
+
+    do_GET = do_HEAD = do_POST = _answer  # noqa: N815  (the names that http.server calls)
+
+    def _send_file(self, content: bytes, fault: Fault) -> None:
+        headers = {"ETag": f'"{_etag(content)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        asked = self.headers.get("Range", "")
+        if asked:
+            self.loopback.ranges.append(asked)
+        same = self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", asked)
+        if not found or not same or self.loopback.ignores_ranges:
+            return self._send(200, content, headers, fault.stop_after)
+        first = int(found[1])
+        last = min(int(found[2] or len(content)), len(content) - 1)
+        if first > last:
+            return self._send(416, b"", headers)
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+        return self._send(206, content[first : last + 1], headers, fault.stop_after)
+
+    def _send(self, status: int, body: bytes, headers: Headers, stop_after: int | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if stop_after is not None and stop_after < len(body):
+            body, self.close_connection = body[:stop_after], True
+        self.wfile.write(body)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass  # a client that goes away early is what some tests are about
+
+
+@contextmanager
+def serving() -> Iterator[Loopback]:
+    """Serve until the block ends."""
+    loopback = Loopback()
+    server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"loopback": loopback}))
+    loopback.address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield loopback
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def refusing() -> str:
+    """Return an address at which nobody listens."""
+    with serving() as loopback:
+        return loopback.address
+
+
+def use_as_hub(loopback_address: str, cache: str, change: Callable[[str, Any], None]) -> None:
+    """Make huggingface_hub, imported or not, ask an address and keep what it gets in a folder.
+
+    Args:
+        loopback_address: In place of ``HF_ENDPOINT``, which is read once, at import.
+        cache: In place of ``HF_HOME``.
+        change: Sets an attribute of ``huggingface_hub.constants`` for as long as a test runs.
+    """
+    change("ENDPOINT", loopback_address)
+    change("HUGGINGFACE_CO_URL_TEMPLATE", loopback_address + "/{repo_id}/resolve/{revision}/{filename}")
+    change("HF_HUB_CACHE", cache)
+    change("HF_HUB_DISABLE_XET", True)
+    change("HF_HUB_DISABLE_TELEMETRY", True)
+    change("HF_HUB_DISABLE_IMPLICIT_TOKEN", True)
+    change("HF_HUB_OFFLINE", False)

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from calibset.storage.retrying import retried
+
+
+class Calls:
+    """Fails so often, then answers."""
+
+    def __init__(self, failures: int, error: type[Exception] = OSError) -> None:
+        self.failures, self.error, self.made = failures, error, 0
+
+    def __call__(self) -> int:
+        self.made += 1
+        if self.made <= self.failures:
+            raise self.error(f"failure {self.made}")
+        return self.made
+
+
+def test_a_passing_error_is_tried_again(pauses: list[float]) -> None:
+    assert retried(Calls(7), lambda error: isinstance(error, OSError)) == 8
+    assert len(pauses) == 7
+
+
+def test_pauses_grow_and_stay_within_bounds(pauses: list[float]) -> None:
+    retried(Calls(7), lambda _: True)
+    assert all(0 <= pause <= 0.1 * 2**i for i, pause in enumerate(pauses))
+
+
+def test_the_last_error_is_raised_as_it_is(pauses: list[float]) -> None:
+    calls = Calls(9)
+    with pytest.raises(OSError, match=r"^failure 8$"):
+        retried(calls, lambda _: True)
+    assert calls.made == 8
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_another_error_is_raised_at_once(pauses: list[float], error: type[Exception]) -> None:
+    calls = Calls(1, error)
+    with pytest.raises(error, match=r"^failure 1$"):
+        retried(calls, lambda error: isinstance(error, OSError))
+    assert (calls.made, pauses) == (1, [])

@@ -1,0 +1,605 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+
+from calibset import calibration_set, pipeline
+from calibset.cli import commands, main
+from calibset.cli.console import printable
+from calibset.consumers.autoround import NAME
+from calibset.sources import ADAPTERS
+from tests.small import corpus, write_small
+from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
+
+COMMANDS = ("build", "plan", "check", "verify", "show", "tokenizer", "sources", "schema")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A small recipe, in the working directory."""
+    write_small(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return "recipe.toml"
+
+
+@pytest.fixture
+def built(recipe: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """A calibration file with its manifest, in the working directory."""
+    assert main(["build", recipe, "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    return "small.jsonl"
+
+
+# --- help ---------------------------------------------------------------------------------
+
+
+def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main([*words, "--help"])
+    assert caught.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_the_help_names_every_command_and_teaches_the_first_three(capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_of([], capsys)
+    assert re.findall(r"^    ([a-z]+)\b", text, re.MULTILINE) == list(COMMANDS)
+    assert "calibset verify slovak-insurance.jsonl             which rows the quantizer keeps" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = help_of([command], capsys)
+    assert text.startswith(f"usage: calibset {command} ")
+    assert f"example:\n  calibset {command}" in text
+    assert hasattr(commands, command)
+
+
+@pytest.mark.parametrize(
+    ("command", "fragments"),
+    [
+        (
+            "build",
+            ["--data DIR", "--mirror PREFIX=REPLACEMENT", "--set KEY=VALUE", "--allow-code", "--out FILE"],
+        ),
+        ("build", ["CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_ENDPOINT", "--quiet, -q", "--json"]),
+        ("plan", ["downloads no data"]),
+        (
+            "verify",
+            ["--tokenizer T", "--seqlen N", "--nsamples N", "Exits 1 if a row is lost or there are too few."],
+        ),
+        ("tokenizer", ["--out DIR", "AutoRound needs such a one"]),
+    ],
+)
+def test_the_help_names_the_options(
+    command: str, fragments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = help_of([command], capsys)
+    assert [fragment for fragment in fragments if fragment not in text] == []
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert re.fullmatch(r"calibset \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["bild"], "invalid choice: 'bild'"),
+        (["build"], "the following arguments are required: recipe"),
+        (
+            ["verify", "x.jsonl", "--seqlen", "0"],
+            "argument --seqlen: must be a whole number above 0, got '0'",
+        ),
+        (
+            ["verify", "x.jsonl", "--nsamples", "x"],
+            "argument --nsamples: must be a whole number above 0, got 'x'",
+        ),
+        (["show", "x.jsonl", "-1"], "argument N: must be a whole number above 0, got '-1'"),
+        (["tokenizer", "x"], "the following arguments are required: --out"),
+    ],
+)
+def test_a_wrong_command_line_exits_2(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+# --- build --------------------------------------------------------------------------------
+
+
+def test_a_build_says_what_it_gave(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", recipe, "--out", "sub/my.jsonl"]) == 0
+    out, err = capsys.readouterr()
+    assert f"20 of 20 rows kept by {NAME}, 64 tokens read of each" in out
+    assert re.search(r"wrote sub/my\.jsonl \(sha256 [0-9a-f]{16}…\) and its manifest\n$", out)
+    assert re.search(r"^fish +sea +fish +CC0-1\.0 +8 +8 ", out, re.MULTILINE)
+    assert re.search(r"^sea +60\.0% +12 +12 +60\.0%", out, re.MULTILINE)
+    assert err == "fish: 8 samples\nships: 4 samples\ntrees: 8 samples\n"
+    assert len(Path("sub/my.jsonl").read_text().splitlines()) == 20
+    assert Path("sub/my.manifest.json").is_file()
+
+
+def test_a_build_can_be_read_as_json(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", recipe, "--json", "--set", "nsamples=10"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["file"], data["manifest"]) == ("small.jsonl", "small.manifest.json")
+    assert (data["nsamples"], data["kept"]) == (10, 10)
+    assert "samples" not in data
+    assert [source["achieved"] for source in data["sources"]] == [4, 2, 4, 0]
+
+
+def test_the_recipes_output_is_written_unless_another_is_named(recipe: str) -> None:
+    assert main(["build", recipe, "-q", "--set", "output=theirs.jsonl"]) == 0
+    assert Path("theirs.jsonl").is_file()
+    assert main(["build", recipe, "-q", "--set", "output=theirs.jsonl", "--out", "mine.jsonl"]) == 0
+    assert Path("mine.jsonl").read_bytes() == Path("theirs.jsonl").read_bytes()
+
+
+def test_what_was_left_out_is_summed_up(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("fish/a.jsonl").open("a") as stream:
+        stream.write('{"text": ""}\n{oops\n' * 100)
+    assert main(["build", recipe, "--json"]) == 0
+    sources = json.loads(capsys.readouterr().out)["sources"]
+    assert main(["build", recipe]) == 0
+    out = capsys.readouterr().out
+    for source in sources:
+        for reason, count in source["rejections"].items():
+            assert f"  {source['name']}: {count} rejected: {reason}\n" in out
+    assert sources[0]["rejections"]
+    assert "left out of what was read:\n  fish: " in out
+
+
+# --- faults -------------------------------------------------------------------------------
+
+Prepare = Callable[[Path, Loopback, pytest.MonkeyPatch], None]
+HUB = "--set=sources.fish.where=hf://datasets/them/fish"
+URL = "--set=sources.fish.where=https://example.org/fish.jsonl"
+DATA = f"/datasets/them/fish/resolve/{COMMIT}/a.jsonl"
+
+
+def nothing(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    pass
+
+
+def unreachable(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(constants, "ENDPOINT", refusing())
+
+
+def gated(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    hub.repositories["them/fish"] = {"a.jsonl": b"{}"}
+    hub.broken[DATA] = Fault(status=401, headers={"X-Error-Code": "GatedRepo"}, methods=("GET", "HEAD"))
+
+
+def cut_off(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    hub.files["/fish.jsonl"] = corpus("fish", 30)
+    hub.broken["/fish.jsonl"] = Fault(stop_after=100)
+    patch.setenv("CALIBSET_MIRRORS", f"https://example.org/={hub.address}/")
+
+
+def refused(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("CALIBSET_MIRRORS", f"https://example.org/={refusing()}/")
+
+
+def gone(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("CALIBSET_MIRRORS", f"https://example.org/={hub.address}/")
+
+
+def corrupt(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    (folder / "fish" / "a.parquet").write_bytes(b"PAR1" + b"\0" * 100 + b"PAR1")
+
+
+def broken_turtle(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    (folder / "fish" / "a.ttl").write_text("@prefix x: <http://x/> .\nx:a y:b x:c .\n")
+
+
+def empty(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    (folder / "fish" / "a.jsonl").unlink()
+
+
+def full_disk(folder: Path, hub: Loopback, patch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    patch.setattr(calibration_set, "row_bytes", full)
+
+
+CliFault = tuple[str, Prepare, list[str], int, str]
+FAULTS: list[CliFault] = [
+    ("unreachable hub", unreachable, [HUB], 1,
+     r"sources\.fish: hf://datasets/them/fish: the hub can't be reached \(.+\); check the network .+"),
+    ("unknown repository", nothing, [HUB], 1,
+     r"sources\.fish: hf://datasets/them/fish: no such dataset repository; check its name, or log in .+"),
+    ("gated repository", gated, [HUB], 1,
+     r"sources\.fish: hf://datasets/them/fish: a\.jsonl: the repository is gated; accept its terms .+"),
+    ("truncated download", cut_off, [URL], 1,
+     r"sources\.fish: https://example\.org/fish\.jsonl: the download breaks off again and again; .+"),
+    ("refused connection", refused, [URL], 1,
+     r"sources\.fish: https://example\.org/fish\.jsonl: can't be reached \(ConnectionError\); check .+"),
+    ("missing file on a server", gone, [URL], 1,
+     r"sources\.fish: https://example\.org/fish\.jsonl: the server has no such file; check the URL"),
+    ("corrupt parquet", corrupt, ["--set=sources.fish.type=parquet"], 1,
+     r"sources\.fish: a\.parquet: can't be read as parquet \(.+\); fetch the file again"),
+    ("invalid turtle", broken_turtle, ["--set=sources.fish.type=ontology"], 1,
+     r"sources\.fish: a\.ttl:\d+: not valid turtle \(.+\); mend it, fetch it again, or leave it out .+"),
+    ("folder without files", empty, [], 1,
+     r"sources\.fish: fish: no file matches \*\.jsonl, .+; it holds nothing: name the right ones .+"),
+    ("missing folder", nothing, ["--set=sources.fish.where=gone"], 1,
+     r"sources\.fish: gone: no such file or folder under \.; set --data DIR to where the corpora are"),
+    ("missing data folder", nothing, ["--data", "nowhere"], 2, r"--data nowhere: no such folder"),
+    ("wrong mirror", nothing, ["--mirror", "x"], 2, r"--mirror x: must read https://PREFIX=https://REPLACEMENT"),
+    ("full disk", full_disk, [], 1,
+     r"old\.jsonl: can't be written: No space left on device; nothing was changed"),
+    ("wrong key", nothing, ["--set=nsample=1"], 2,
+     r"recipe\.toml: nsample: unknown key; did you mean nsamples\?"),
+    ("wrong override", nothing, ["--set=x"], 2, r"--set x: must read key\.path=value, such as .+"),
+    ("too little", nothing, ["--set=nsamples=100000"], 1,
+     r"mixture: source 'fish' gives \d+ of 40000 samples; .+"),
+    ("unknown tokenizer", nothing, ["--set=tokenizer=gone"], 1, r"tokenizer 'gone': neither a known name .+"),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("recipe", "pauses")
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault[0] for fault in FAULTS])
+def test_a_fault_is_one_clear_line_and_changes_nothing(
+    tmp_path: Path,
+    hub: Loopback,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: CliFault,
+) -> None:
+    _, prepare, words, code, says = fault
+    contents = {"old.jsonl": b"old rows", "old.manifest.json": b"old record"}
+    for name, content in contents.items():
+        Path(name).write_bytes(content)
+    prepare(tmp_path, hub, monkeypatch)
+    assert main(["build", "recipe.toml", "--quiet", "--out", "old.jsonl", *words]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"calibset: {says}\n", err)
+    assert {name: Path(name).read_bytes() for name in contents} == contents
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_each_fault_of_a_recipe_has_its_line(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", recipe, "--set", "seed=-1", "--set", "sources.fish.weight=0"]) == 2
+    assert capsys.readouterr().err == (
+        "calibset: recipe.toml: sources.fish.weight: must be above 0, got 0\n"
+        "calibset: recipe.toml: seed: must be at least 0, got -1\n"
+    )
+
+
+def test_a_recipe_that_is_not_there_exits_2(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "gone.toml"]) == 2
+    assert capsys.readouterr().err == "calibset: gone.toml: can't be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("out", "fault"),
+    [
+        ("x.json", "must end in .jsonl"),
+        ("a b.jsonl", "AutoRound can't be given this file: the path holds a space, which it removes"),
+        ("a,b.jsonl", "AutoRound can't be given this file: the path holds a comma, which separates datasets"),
+    ],
+)
+def test_a_path_that_the_quantizer_misreads_is_refused_first(
+    out: str, fault: str, recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pipeline, "build", None)
+    assert main(["build", recipe, "--out", out]) == 2
+    assert capsys.readouterr().err == f"calibset: --out {out}: {fault}\n"
+
+
+def test_503s_and_dropped_connections_are_overcome(
+    recipe: str, hub: Loopback, pauses: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", recipe, "-q", "--out", "local.jsonl"]) == 0
+    hub.files["/fish.jsonl"] = corpus("fish", 30)
+    hub.faults["/fish.jsonl"] = [
+        Fault(status=503, headers={"Retry-After": "1"}, methods=("HEAD",)),
+        Fault(status=503),
+        Fault(stop_after=500),
+        Fault(stop_after=0),
+    ]
+    Path("local.jsonl").rename("kept.jsonl")
+    words = [URL, "--mirror", f"https://example.org/={hub.address}/"]
+    assert main(["build", recipe, "-q", "--out", "remote.jsonl", *words]) == 0
+    assert len(pauses) == 4
+    assert capsys.readouterr() == ("", "")
+    rows, local = (
+        [json.loads(line)["text"] for line in Path(name).read_text().splitlines() if '"ships"' in line]
+        for name in ("remote.jsonl", "kept.jsonl")
+    )
+    assert rows == local
+    again = Path("remote.jsonl").read_bytes()
+    assert main(["build", recipe, "-q", "--out", "remote.jsonl", *words]) == 0
+    assert Path("remote.jsonl").read_bytes() == again
+
+
+def test_an_interrupt_exits_130(
+    recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "build", interrupted)
+    Path("small.jsonl").write_text("old")
+    assert main(["build", recipe]) == 130
+    assert capsys.readouterr().err == "calibset: interrupted; what stood in the output before is unchanged\n"
+    assert Path("small.jsonl").read_text() == "old"
+
+
+def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    for words in (["schema"], ["sources"], ["sources", "bitext"]):
+        monkeypatch.setattr(sys, "stdout", Gone())
+        assert main(words) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+@pytest.mark.parametrize("words", [["schema"], ["sources"]])
+def test_a_closed_pipe_is_quiet(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "calibset", *words], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_output_of_few_letters_gets_the_others_spelled_out(built: str) -> None:
+    rows = json.dumps({"text": "čaj"}) + "\n"
+    Path("x.jsonl").write_text(rows)
+    done = subprocess.run(
+        [sys.executable, "-m", "calibset", "show", "x.jsonl", "1", "--tokenizer", "tokenizer.json"],
+        capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == rb"\u010daj"
+
+
+# --- plan, check --------------------------------------------------------------------------
+
+
+def test_a_plan_is_a_table(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", recipe]) == 0
+    out, err = capsys.readouterr()
+    assert re.search(r"^fish +sea +jsonl +fish +CC0-1\.0 +8 +1 +[\d.]+ kB *$", out, re.MULTILINE)
+    assert "20 samples of 64 tokens (sea 12, land 8, general 0); tokenizer tokenizer.json, seed 42" in out
+    assert err == ""
+    assert not Path("small.jsonl").exists()
+
+
+def test_a_plan_names_what_is_missing_and_exits_1(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", recipe, "--json", "--set", "sources.fish.where=gone"]) == 1
+    out, err = capsys.readouterr()
+    data = json.loads(out)
+    assert data["groups"] == {"sea": 12, "land": 8, "general": 0}
+    assert [source["quota"] for source in data["sources"]] == [8, 4, 8, 0]
+    says = "gone: no such file or folder under .; set --data DIR to where the corpora are"
+    assert data["sources"][0]["problem"] == says
+    assert err == f"calibset: sources.fish: {says}\n"
+
+
+def test_a_check_counts(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("fish/a.jsonl").open("a") as stream:
+        stream.write('{"text": ""}\n')
+    assert main(["check", recipe]) == 0
+    out, err = capsys.readouterr()
+    assert re.search(r"^fish +fish +30 +1 +0 *$", out, re.MULTILINE)
+    assert re.search(r"^ +empty text +a\.jsonl:31 +1 *$", out, re.MULTILINE)
+    assert err == "fish: 30 records\nships: 30 records\ntrees: 30 records\nrest: 30 records\n"
+    assert main(["check", recipe, "--json", "-q"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data[0] == {
+        "name": "fish", "place": "fish", "documents": 30, "rejections": {"empty text": 1}, "set_aside": {},
+        "examples": {"empty text": "a.jsonl:31"}, "problem": None,
+    }  # fmt: skip
+
+
+def test_a_check_goes_on_after_a_fault_and_exits_1(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("fish/a.jsonl").rename("fish/a.jsonl.xz")
+    assert main(["check", recipe, "--quiet"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(
+        r"calibset: sources\.fish: a\.jsonl\.xz: damaged or cut off \(.+\); fetch the .+\n", err
+    )
+
+
+# --- verify, show -------------------------------------------------------------------------
+
+
+def test_verify_keeps_every_row_of_a_build(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", built]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"{NAME} keeps 20 of 20 rows (asked for 20 of 64 tokens); ")
+
+
+def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path(built).open("a") as stream:
+        stream.write('{"text": "short"}\n' * 25)
+    assert main(["verify", built]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "small.jsonl: row 21 is dropped: 58 tokens short of 64"
+    assert out[20] == "small.jsonl: and 5 more rows are dropped; --json names each"
+    assert out[21].startswith("small.jsonl: note: 45 rows for nsamples 20: ")
+    assert out[22].startswith(f"{NAME} keeps 20 of 45 rows")
+    assert main(["verify", built, "--quiet"]) == 1
+    assert capsys.readouterr() == ("", "")
+    assert main(["verify", built, "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert (data["kept"], data["passed"], len(data["rows"]), data["fatal"]) == (20, False, 45, [])
+    assert data["rows"][44]["reason"] == "58 tokens short of 64"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "x.jsonl: the file holds no row"),
+        (b"\n", "x.jsonl: row 1: blank line"),
+        (b'{"messages": []}', "x.jsonl: row 1: its text is no string"),
+    ],
+)
+def test_verify_says_what_the_quantizer_stops_at(
+    recipe: str, capsys: pytest.CaptureFixture[str], content: bytes, line: str
+) -> None:
+    Path("x.jsonl").write_bytes(content)
+    assert main(["verify", "x.jsonl", "--tokenizer", "tokenizer.json", "--nsamples", "1"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == line
+    assert "stops before it takes a row" in out[-1]
+
+
+def test_verify_without_a_file_exits_1(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "gone.jsonl", "--tokenizer", "tokenizer.json"]) == 1
+    assert capsys.readouterr().err == "calibset: gone.jsonl: can't be read: No such file or directory\n"
+
+
+def test_show_marks_documents_and_control_tokens(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    first = json.loads(Path(built).read_text().splitlines()[0])
+    assert main(["show", built, "1"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"{first['tokens']} tokens, {len(first['text'])} characters, source fish"
+    assert re.match(r"a\.jsonl#\d+ \((whole|part)\) ─", out[1])
+    Path("x.jsonl").write_text('{"text": "a</s>b"}\n')
+    assert main(["show", "x.jsonl", "1", "--tokenizer", "tokenizer.json"]) == 0
+    assert capsys.readouterr().out == "3 tokens, 6 characters\na⟦</s>⟧b\n"
+
+
+HOSTILE = "a\x1b[2Jb\x07c\rd\x9be\u202ef\u2066g\x00"
+
+
+def test_show_sends_no_control_character_to_the_terminal(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("x.jsonl").write_text(json.dumps({"text": HOSTILE + "\n\ttab"}) + "\n")
+    assert main(["show", "x.jsonl", "1", "--tokenizer", "tokenizer.json"]) == 0
+    out = capsys.readouterr().out
+    assert r"a\x1b[2Jb\x07c\rd\x9be\u202ef\u2066g\x00" in out
+    assert not re.search(r"[^\n\t -\uffff]|[\x7f-\x9f\u202a-\u202e]", out)
+
+
+def test_no_table_or_message_does_either(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "b\x1b[2J\u202e.jsonl"
+    Path("fish", name).write_text("{oops\n")
+    assert main(["check", recipe]) == 0
+    out, err = capsys.readouterr()
+    assert r"b\x1b[2J\u202e.jsonl:1" in out
+    assert main(["build", recipe, "-q", "--set", 'sources.fish.files="*.x"']) == 1
+    err += capsys.readouterr().err
+    assert r"it holds a.jsonl, b\x1b[2J\u202e.jsonl: name" in err
+    assert "\x1b" not in out + err
+    assert "\u202e" not in out + err
+
+
+@pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "čaj 😀 \u00a0"])
+def test_what_is_harmless_is_printed_as_it_is(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "row", "fault"),
+    [
+        ('{"text": "a"}\n', "2", "has 1 rows, so there is no row 2"),
+        ("", "1", "row 1 is not valid JSON"),
+        ("{oops\n", "1", "row 1 is not valid JSON"),
+        ("[" * 100_000, "1", "row 1 is not valid JSON"),
+        ('{"messages": []}\n', "1", "row 1 has no text"),
+        ("3\n", "1", "row 1 has no text"),
+    ],
+)
+def test_a_row_that_can_not_be_shown_is_a_clear_error(
+    recipe: str, capsys: pytest.CaptureFixture[str], content: str, row: str, fault: str
+) -> None:
+    Path("x.jsonl").write_text(content)
+    assert main(["show", "x.jsonl", row]) == 1
+    assert capsys.readouterr().err == f"calibset: x.jsonl: {fault}\n"
+
+
+def test_an_unescaped_line_separator_ends_no_row(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [json.dumps({"text": text}, ensure_ascii=False) for text in ("a\u2028b\x85c", "second")]
+    Path("x.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    assert main(["show", "x.jsonl", "2", "--tokenizer", "tokenizer.json"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "second"
+
+
+# --- sources, schema, tokenizer -----------------------------------------------------------
+
+
+def test_sources_lists_the_adapters(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sources"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()[1 : len(ADAPTERS) + 1]] == list(ADAPTERS)
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_sources_explains_an_adapter(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sources", name]) == 0
+    out = capsys.readouterr().out
+    assert re.search(
+        r"^group +required +The group whose share this source helps to fill\.", out, re.MULTILINE
+    )
+
+
+def test_an_unknown_adapter_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sources", "none"]) == 2
+    assert capsys.readouterr().err.startswith("calibset: unknown adapter 'none'; known are bitext, csv, ")
+
+
+def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    schema: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert {"name", "groups", "sources"} <= set(schema["properties"])
+
+
+def test_tokenizer_writes_a_folder(
+    recipe: str, tekken: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "calibset.tokenizers.load_tokenizer", lambda name: {"mistral-small-3.2": tekken}[name]
+    )
+    monkeypatch.setattr("calibset.tokenizers.export.fast_tokenizer_json", lambda _: "{}")
+    assert main(["tokenizer", "mistral-small-3.2", "--out", "new/folder"]) == 0
+    assert (
+        capsys.readouterr().out == "wrote new/folder/tokenizer.json\nwrote new/folder/tokenizer_config.json\n"
+    )
+    assert sorted(path.name for path in Path("new/folder").iterdir()) == [
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    assert main(["tokenizer", "mistral-small-3.2", "--out", "new/folder", "-q"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_hugging_face_tokenizer_needs_no_folder(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tokenizer", "tokenizer.json", "--out", "new"]) == 1
+    assert capsys.readouterr().err == (
+        "calibset: tokenizer.json is a Hugging Face tokenizer already; use its folder as it is\n"
+    )
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("words", [["build"], ["plan"], ["check"]], ids=["build", "plan", "check"])
+def test_quiet_prints_nothing(words: list[str], recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, recipe, "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")

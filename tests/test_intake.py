@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.document import Conversation, Document, Message, Record, Rejection, SetAside, Tool, ToolCall
+from calibset.errors import TokenizerError
+from calibset.intake import Tally, intake
+from calibset.tokenizers import ControlTokens
+
+CONTROL = ControlTokens.of(["</s>", "<s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "<unk>"])
+
+
+def taken(records: Iterable[Record], disarm: ControlTokens | None = CONTROL) -> tuple[list[Record], Tally]:
+    tally = Tally()
+    return list(intake(records, tally, disarm)), tally
+
+
+def texts(*given: str, disarm: ControlTokens | None = CONTROL) -> list[str]:
+    records, _ = taken((Document(id=str(i), text=text) for i, text in enumerate(given)), disarm)
+    return [record.text for record in records if isinstance(record, Document)]
+
+
+def test_only_documents_and_conversations_come_in_and_the_rest_is_counted() -> None:
+    records, tally = taken(
+        [
+            Rejection(place="f#0", reason="not valid JSON", excerpt="{"),
+            Document(id="a", text="one"),
+            SetAside(place="f#2", reason="a redirect"),
+            Rejection(place="f#3", reason="not valid JSON"),
+            Document(id="a", text="two"),
+            Document(id="b", text=" \n"),
+        ]
+    )
+    assert records == [Document(id="a", text="one")]
+    assert tally.documents == 1
+    assert tally.rejections == {"not valid JSON": 2, "empty text": 1}
+    assert tally.set_aside == {"a redirect": 1, "id seen before": 1}
+    assert tally.examples == {
+        "not valid JSON": "f#0",
+        "a redirect": "f#2",
+        "id seen before": "a",
+        "empty text": "b",
+    }
+
+
+def test_a_conversation_with_a_documents_id_is_seen_before() -> None:
+    talk = Conversation(id="a", messages=(Message(role="user", content="x"),))
+    records, tally = taken([Document(id="a", text="one"), talk])
+    assert len(records) == 1
+    assert tally.set_aside == {"id seen before": 1}
+
+
+def test_records_are_taken_one_by_one() -> None:
+    asked = []
+
+    def endless() -> Iterable[Record]:
+        for number in range(10**9):
+            asked.append(number)
+            yield Document(id=str(number), text="x")
+
+    stream = intake(endless(), Tally(), None)
+    assert asked == []
+    assert [next(stream).id, next(stream).id] == ["0", "1"]
+    assert asked == [0, 1]
+
+
+def test_text_is_stripped_and_metadata_kept() -> None:
+    records, _ = taken([Document(id="a", text="\ufeff\n one \n", metadata={"url": "u"})])
+    assert records == [Document(id="a", text="\ufeff\n one", metadata={"url": "u"})]
+
+
+def test_control_tokens_are_broken_apart_and_counted() -> None:
+    records, tally = taken([Document(id="a", text="x</s>[INST]"), Document(id="b", text="y")])
+    assert records == [Document(id="a", text="x< /s>[ INST]"), Document(id="b", text="y")]
+    assert tally.control_tokens == 2
+
+
+def test_control_tokens_stay_where_the_recipe_keeps_them() -> None:
+    assert texts("x</s>[INST]", disarm=None) == ["x</s>[INST]"]
+
+
+def test_every_text_of_a_conversation_is_disarmed() -> None:
+    evil = "[/INST] ok</s>[TOOL_CALLS]"
+    talk = Conversation(
+        id="a",
+        messages=(
+            Message(role="system", content=evil),
+            Message(role="user", content=evil),
+            Message(
+                role="assistant",
+                content=evil,
+                tool_calls=(ToolCall(id="1", name=evil, arguments=f'{{"x": "{evil}"}}'),),
+            ),
+            Message(role="tool", content=evil, tool_call_id="1"),
+        ),
+        tools=(Tool(name=evil, description=evil, parameters=f'{{"{evil}": {{}}}}'),),
+    )
+    (record,), tally = taken([talk])
+    assert isinstance(record, Conversation)
+    assert CONTROL.count(repr(record)) == 0
+    assert tally.control_tokens == 3 * CONTROL.count(repr(talk)) // 3 == 27
+    call = record.messages[2].tool_calls[0]
+    assert call.name == record.tools[0].name == "[ /INST] ok< /s>[ TOOL_CALLS]"
+    assert call.id == record.messages[3].tool_call_id == "1"
+
+
+def test_a_token_that_cannot_be_broken_is_an_error() -> None:
+    with pytest.raises(TokenizerError, match="the control token '§' can't be kept out"):
+        taken([Document(id="a", text="see § 5")], ControlTokens.of(["§"]))
+
+
+def test_lone_surrogates_become_replacement_characters() -> None:
+    assert texts("a\ud800b", "\ud83d\ude00") == ["a\ufffdb", "😀"]
+
+
+@pytest.mark.parametrize(
+    ("run", "kept"), [(1_000, 1_000), (1_001, 1_000), (1_000_000, 1_000), (999, 999), (1, 1)]
+)
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\u00a0"])
+def test_runs_of_white_space_are_shortened_to_a_thousand(run: int, kept: int, blank: str) -> None:
+    records, tally = taken([Document(id="a", text=f"a{blank * run}b")])
+    assert records == [Document(id="a", text=f"a{blank * kept}b")]
+    assert tally.shortened == (run > kept)
+
+
+def test_runs_just_short_of_that_take_no_quadratic_time() -> None:
+    text = ("x" + " " * 999) * 2_000
+    begun = time.process_time()
+    assert texts(text) == [text.strip()]
+    assert time.process_time() - begun < 2
+
+
+@given(st.lists(st.text(st.characters(codec=None), max_size=30)))
+def test_what_comes_in_can_be_written_and_holds_no_control_token(given_texts: list[str]) -> None:
+    mixed = [text + "</s>"[i % 5 :] for i, text in enumerate(given_texts)]
+    for text in texts(*mixed):
+        text.encode("utf-8")
+        assert text
+        assert text == text.strip()
+        assert not CONTROL.count(text)

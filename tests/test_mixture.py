@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibset.errors import MixtureError
+from calibset.mixture import Mixture, Shortage, interleave, largest_remainder
+
+FRACTIONS = st.builds(Fraction, st.integers(1, 1000), st.integers(1, 60))
+WEIGHTS = st.dictionaries(st.text("abcdefghij", min_size=1, max_size=2), FRACTIONS, min_size=1, max_size=8)
+POLICIES: tuple[Shortage, ...] = ("fill", "redistribute", "repeat", "error")
+
+
+@given(st.integers(0, 10_000), WEIGHTS)
+def test_parts_sum_to_the_whole_and_are_within_one_of_the_exact_share(
+    total: int, weights: dict[str, Fraction]
+) -> None:
+    parts = largest_remainder(total, weights)
+    assert list(parts) == list(weights)
+    assert sum(parts.values()) == total
+    whole = sum(weights.values())
+    for name, part in parts.items():
+        exact = total * weights[name] / whole
+        assert math.floor(exact) <= part <= math.ceil(exact)
+
+
+@given(st.integers(0, 1000), WEIGHTS, FRACTIONS)
+def test_the_scale_of_weights_does_not_matter(
+    total: int, weights: dict[str, Fraction], scale: Fraction
+) -> None:
+    scaled = {name: weight * scale for name, weight in weights.items()}
+    assert largest_remainder(total, weights) == largest_remainder(total, scaled)
+
+
+@given(st.integers(0, 1000), WEIGHTS)
+def test_a_larger_weight_never_gets_less(total: int, weights: dict[str, Fraction]) -> None:
+    parts = largest_remainder(total, weights)
+    by_weight = sorted(weights, key=weights.__getitem__)
+    for less, more in pairwise(by_weight):
+        assert parts[less] <= parts[more] or weights[less] == weights[more]
+
+
+def test_the_first_named_wins_a_tie() -> None:
+    one = Fraction(1)
+    assert largest_remainder(4, {"z": one, "a": one, "m": one}) == {"z": 2, "a": 1, "m": 1}
+    assert largest_remainder(0, {"a": one}) == {"a": 0}
+    assert largest_remainder(3, {"a": one, "b": Fraction(0)}) == {"a": 3, "b": 0}
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1, max_size=1), st.integers(0, 60), max_size=6))
+def test_every_prefix_holds_the_proportions(counts: dict[str, int]) -> None:
+    order = interleave(counts)
+    assert Counter(order) == Counter(counts)
+    placed: Counter[str] = Counter()
+    for k, name in enumerate(order, start=1):
+        placed[name] += 1
+        for other, count in counts.items():
+            assert k * count // len(order) <= placed[other] <= -(-k * count // len(order))
+
+
+def test_interleaving_a_real_mixture() -> None:
+    order = interleave({"slovak": 205, "insurance": 154, "tools": 153})
+    assert order[:7] == ["slovak", "insurance", "tools", "slovak", "insurance", "tools", "slovak"]
+    assert Counter(order[:256]) == {"slovak": 103, "insurance": 77, "tools": 76}
+    assert interleave({}) == []
+    assert interleave({"a": 0, "b": 2}) == ["b", "b"]
+
+
+def mixture(policy: Shortage = "fill", *, nsamples: int = 100, max_repeats: int = 4) -> Mixture:
+    return Mixture(
+        nsamples=nsamples,
+        shares={"sk": Fraction(2, 5), "ins": Fraction(3, 5)},
+        weights={
+            "sk": {"web": Fraction(2), "wiki": Fraction(1)},
+            "ins": {"terms": Fraction(1), "onto": Fraction(1)},
+            "general": {"pile": Fraction(1), "books": Fraction(3)},
+        },
+        fill="general",
+        shortage=policy,
+        max_repeats=max_repeats,
+    )
+
+
+def test_quotas_are_split_over_groups_and_then_over_their_sources() -> None:
+    assert mixture().quotas() == {"web": 27, "wiki": 13, "terms": 30, "onto": 30, "pile": 0, "books": 0}
+
+
+def got(**given: int) -> dict[str, int]:
+    return {"web": 27, "wiki": 13, "terms": 30, "onto": 30, "pile": 0, "books": 0} | given
+
+
+def test_nothing_more_is_asked_of_a_complete_set() -> None:
+    for policy in POLICIES:
+        assert mixture(policy).further(got(), ["onto"]) == {}
+
+
+def test_fill_asks_the_fill_group_by_weight() -> None:
+    assert mixture().further(got(onto=5), ["onto"]) == {"pile": 6, "books": 19}
+    assert mixture().further(got(onto=5, pile=6, books=2), ["onto", "books"]) == {"pile": 17}
+    assert mixture().further(got(onto=29), ["onto"]) == {"books": 1}
+
+
+def test_redistribute_asks_the_group_first_and_then_the_fill_group() -> None:
+    asked = mixture("redistribute")
+    assert asked.further(got(onto=5), ["onto"]) == {"terms": 25}
+    assert asked.further(got(onto=5, wiki=3), ["onto", "wiki"]) == {"web": 10, "terms": 25}
+    assert asked.further(got(onto=5, terms=40), ["onto", "terms"]) == {"pile": 4, "books": 11}
+    both = asked.further(got(onto=5, terms=40, wiki=0), ["onto", "terms", "wiki"])
+    assert both == {"web": 13, "pile": 4, "books": 11}
+
+
+def test_repeat_asks_nobody_and_makes_it_up() -> None:
+    asked = mixture("repeat")
+    assert asked.further(got(onto=8), ["onto"]) == {}
+    assert asked.repeats(got(onto=8, wiki=12)) == {"wiki": 1, "onto": 22}
+    assert asked.repeats(got()) == {}
+
+
+@pytest.mark.parametrize(
+    ("policy", "had", "gone", "message"),
+    [
+        (
+            "error",
+            got(onto=5),
+            ["onto"],
+            "mixture: source 'onto' gives 5 of 30 samples; 75 of 100 samples and the policy is 'error'; "
+            'lower its weight or nsamples, or add a source to its group, or set shortage = "redistribute", '
+            'or set shortage = "repeat" with max_repeats >= 6',
+        ),
+        (
+            "error",
+            got(onto=0),
+            ["onto"],
+            "mixture: source 'onto' gives 0 of 30 samples; 70 of 100 samples and the policy is 'error'; "
+            'lower its weight or nsamples, or add a source to its group, or set shortage = "redistribute"',
+        ),
+        (
+            "fill",
+            got(onto=5, pile=3, books=1),
+            ["onto", "pile", "books"],
+            "mixture: source 'onto' gives 5 of 30 samples; the fill group 'general' (pile, books) has no "
+            "more to give; 79 of 100 samples and the policy is 'fill'; lower its weight or nsamples, or "
+            "add a source to its group",
+        ),
+    ],
+)
+def test_what_no_policy_can_complete_is_an_error_with_numbers(
+    policy: Shortage, had: dict[str, int], gone: list[str], message: str
+) -> None:
+    with pytest.raises(MixtureError) as caught:
+        mixture(policy).further(had, gone)
+    assert str(caught.value) == message
+
+
+def test_too_many_repeats_are_an_error_that_says_how_many_it_takes() -> None:
+    with pytest.raises(MixtureError) as caught:
+        mixture("repeat").repeats(got(onto=7))
+    assert str(caught.value) == (
+        "mixture: source 'onto' gives 7 of 30 samples; 77 of 100 samples and the policy is 'repeat'; "
+        "lower its weight or nsamples, or add a source to its group, "
+        'or set shortage = "repeat" with max_repeats >= 5'
+    )
+    assert mixture("repeat", max_repeats=5).repeats(got(onto=7)) == {"onto": 23}
+
+
+def test_without_a_fill_group_the_message_names_none() -> None:
+    lone = Mixture(
+        nsamples=10,
+        shares={"a": Fraction(1)},
+        weights={"a": {"x": Fraction(1)}},
+        fill=None,
+        shortage="redistribute",
+    )
+    with pytest.raises(MixtureError) as caught:
+        lone.further({"x": 4}, ["x"])
+    assert str(caught.value) == (
+        "mixture: source 'x' gives 4 of 10 samples; 4 of 10 samples and the policy is 'redistribute'; "
+        "lower its weight or nsamples, or add a source to its group"
+    )
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> Mixture:
+    groups = draw(st.integers(1, 4))
+    has_fill = draw(st.booleans())
+    weights = {
+        f"g{group}": {f"g{group}s{i}": draw(FRACTIONS) for i in range(draw(st.integers(1, 3)))}
+        for group in range(groups + has_fill)
+    }
+    parts = [draw(st.integers(1, 10)) for _ in range(groups)]
+    policies = POLICIES if has_fill else POLICIES[1:]
+    return Mixture(
+        nsamples=draw(st.integers(1, 200)),
+        shares={f"g{group}": Fraction(part, sum(parts)) for group, part in enumerate(parts)},
+        weights=weights,
+        fill=f"g{groups}" if has_fill else None,
+        shortage=draw(st.sampled_from(policies)),
+        max_repeats=draw(st.integers(1, 5)),
+    )
+
+
+@settings(max_examples=150)
+@given(mixtures(), st.data())
+def test_a_build_always_ends_complete_or_in_a_mixture_error(asked: Mixture, data: st.DataObject) -> None:
+    quotas = asked.quotas()
+    assert sum(quotas.values()) == asked.nsamples
+    holds = {name: data.draw(st.integers(0, 250), label=name) for name in quotas}
+    had = dict.fromkeys(quotas, 0)
+    gone: set[str] = set()
+    wanted, rounds = dict(quotas), 0
+    try:
+        while wanted:
+            rounds += 1
+            assert rounds <= len(quotas) + 2
+            for name, count in wanted.items():
+                assert count > 0 or rounds == 1
+                assert name not in gone
+                given_now = min(count, holds[name] - had[name])
+                had[name] += given_now
+                if given_now < count:
+                    gone.add(name)
+            wanted = asked.further(had, gone)
+        repeated = asked.repeats(had) if asked.shortage == "repeat" else {}
+    except MixtureError:
+        assert asked.shortage != "fill" or gone.issuperset(asked.weights[asked.fill or ""])
+        return
+    assert sum(had.values()) + sum(repeated.values()) == asked.nsamples
+    for name, count in had.items():
+        assert not repeated.get(name) or count + repeated[name] <= asked.max_repeats * count
+    if asked.shortage != "redistribute":
+        fillers = asked.weights.get(asked.fill or "", {})
+        assert all(had[name] <= quotas[name] for name in quotas if name not in fillers)
+    if asked.shortage in ("repeat", "error"):
+        total = {name: had[name] + repeated.get(name, 0) for name in quotas}
+        assert total == quotas

@@ -1,0 +1,499 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import calibset
+from calibset import pipeline
+from calibset.calibration_set import CalibrationSet, row_bytes
+from calibset.consumers import Replay, autoround
+from calibset.errors import ConsumerError, MixtureError, RecipeError, SourceError, TokenizerError
+from calibset.manifest import Manifest
+from calibset.recipe import Recipe, load_recipe
+from calibset.tokenizers import Tokenizer
+from tests.small import corpus, write_small
+from tests.storage.loopback import COMMIT, Fault, Loopback
+
+
+def small(tmp_path: Path, *overrides: str, **documents: int) -> Recipe:
+    return load_recipe(write_small(tmp_path, documents), overrides=overrides)
+
+
+def rows_of(built: CalibrationSet) -> dict[str, int]:
+    return dict(Counter(sample.source for sample in built))
+
+
+def test_a_build_gives_the_mixture_in_rows_that_are_long_enough(tmp_path: Path) -> None:
+    built = pipeline.build(small(tmp_path))
+    assert len(built) == 20
+    assert rows_of(built) == {"fish": 8, "ships": 4, "trees": 8}
+    assert all(len(sample.token_ids) >= 64 for sample in built)
+    assert all(sample.text == sample.text.strip() for sample in built)
+    assert [s.achieved for s in built.manifest.sources] == [8, 4, 8, 0]
+
+
+def test_every_prefix_holds_the_mixture(tmp_path: Path) -> None:
+    recipe = small(tmp_path, "groups.sea=0.7", "groups.land=0.3")
+    built = pipeline.build(recipe)
+    totals = rows_of(built)
+    group_of = {name: source.group for name, source in recipe.sources.items()}
+    for k in range(1, 21):
+        groups = Counter(group_of[sample.source] for sample in built[:k])
+        for group, total in {"sea": 14, "land": 6}.items():
+            assert k * total // 20 <= groups[group] <= -(-k * total // 20)
+    sea = [sample.source for sample in built if sample.source in ("fish", "ships")]
+    for k in range(1, 15):
+        exact = k * totals["fish"] / 14
+        assert abs(sea[:k].count("fish") - exact) < 1
+
+
+def test_what_runs_short_goes_to_the_fill_group(tmp_path: Path) -> None:
+    built = pipeline.build(small(tmp_path, ships=2))
+    found = rows_of(built)
+    assert found["ships"] < 4
+    assert found == {"fish": 8, "ships": found["ships"], "trees": 8, "rest": 4 - found["ships"]}
+    general = built.manifest.groups[-1]
+    assert (general.name, general.share, general.asked, general.achieved) == (
+        "general",
+        None,
+        0,
+        4 - found["ships"],
+    )
+
+
+def test_or_to_the_others_of_its_group(tmp_path: Path) -> None:
+    built = pipeline.build(small(tmp_path, 'shortage="redistribute"', ships=2))
+    found = rows_of(built)
+    assert found["fish"] + found["ships"] == 12
+    assert found["trees"] == 8
+    assert "rest" not in found
+
+
+def test_and_to_the_fill_group_where_the_others_run_short_too(tmp_path: Path) -> None:
+    built = pipeline.build(small(tmp_path, 'shortage="redistribute"', ships=2, fish=4))
+    found = rows_of(built)
+    assert found["trees"] == 8
+    assert found["fish"] + found["ships"] + found["rest"] == 12
+    assert found["rest"] > 0
+
+
+def test_or_is_made_up_by_repeating(tmp_path: Path) -> None:
+    built = pipeline.build(small(tmp_path, 'shortage="repeat"', ships=2))
+    assert rows_of(built) == {"fish": 8, "ships": 4, "trees": 8}
+    times = Counter(sample.text for sample in built if sample.source == "ships")
+    assert sum(times.values()) == 4
+    assert max(times.values()) <= 4
+    (ships,) = (s for s in built.manifest.sources if s.name == "ships")
+    assert (ships.achieved, ships.repeated) == (4, 4 - len(times))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "documents", "says"),
+    [
+        (
+            ['shortage="error"'],
+            {"ships": 2},
+            r"^mixture: source 'ships' gives \d of 4 samples; .* policy is 'error'; ",
+        ),
+        (
+            ['shortage="repeat"', "max_repeats=1"],
+            {"ships": 2},
+            r"the policy is 'repeat'; .*max_repeats >= \d",
+        ),
+        (['shortage="repeat"'], {"ships": 0}, r"^mixture: source 'ships' gives 0 of 4 samples; "),
+        ([], {"ships": 0, "rest": 1}, r"the fill group 'general' \(rest\) has no more to give; "),
+    ],
+)
+def test_a_shortage_without_a_way_out_is_an_error(
+    tmp_path: Path, overrides: list[str], documents: dict[str, int], says: str
+) -> None:
+    with pytest.raises(MixtureError, match=says) as caught:
+        pipeline.build(small(tmp_path, *overrides, **documents))
+    assert "\n" not in str(caught.value)
+
+
+def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
+    recipe = small(tmp_path, ships=2)
+    first, second = pipeline.build(recipe), pipeline.build(recipe)
+    assert row_bytes(first) == row_bytes(second)
+    assert first.manifest.to_json() == second.manifest.to_json()
+    assert row_bytes(
+        pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=["seed=7"]))
+    ) != row_bytes(first)
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_another_process_gives_the_same_bytes(tmp_path: Path, hash_seed: str) -> None:
+    recipe = small(tmp_path, ships=2)
+    here = pipeline.build(recipe)
+    script = (
+        "import calibset, sys\n"
+        "built = calibset.build(calibset.load_recipe(sys.argv[1]))\n"
+        "built.write(sys.argv[2])\n"
+    )
+    out = tmp_path / "out.jsonl"
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "recipe.toml"), str(out)],
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": "Asia/Tokyo", "LC_ALL": "C"},
+        cwd=tmp_path,
+    )
+    assert out.read_bytes() == row_bytes(here)
+    assert (tmp_path / "out.manifest.json").read_text("utf-8") == here.manifest.to_json()
+
+
+def test_the_manifest_says_what_was_built_and_nothing_of_this_machine(tmp_path: Path) -> None:
+    places = [f'sources.fish.where="{tmp_path / "fish"}"', f'tokenizer="{tmp_path / "tokenizer.json"}"']
+    recipe = small(tmp_path, *places, f'output="{tmp_path / "x.jsonl"}"', ships=2)
+    built = pipeline.build(recipe)
+    out = built.write(tmp_path / "out.jsonl")
+    text = (tmp_path / "out.manifest.json").read_text("utf-8")
+    assert str(tmp_path) not in text
+    assert tmp_path.name not in text
+    manifest = json.loads(text)
+    assert manifest["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert manifest["tokenizer"]["name"] == "tokenizer.json"
+    assert manifest["recipe"]["sources"]["fish"]["where"] == ["fish"]
+    assert [manifest[key] for key in ("name", "nsamples", "seqlen", "kept")] == ["small", 20, 64, 20]
+    assert manifest["consumer"] == autoround.NAME
+    assert [len(manifest[key]) for key in ("samples", "sources", "groups")] == [20, 4, 3]
+    assert not [key for key in manifest if "time" in key or "date" in key]
+    (fish,) = (source for source in manifest["sources"] if source["name"] == "fish")
+    assert (fish["licence"], fish["asked"], fish["achieved"], fish["tokens_read"]) == (
+        "CC0-1.0",
+        8,
+        8,
+        8 * 64,
+    )
+
+
+def test_the_manifests_spans_are_the_texts_documents(tmp_path: Path) -> None:
+    built = pipeline.build(small(tmp_path))
+    lines = {
+        f"a.jsonl#{number}": json.loads(line)["text"]
+        for number, line in enumerate((tmp_path / "fish" / "a.jsonl").read_text("utf-8").splitlines())
+    }
+    for sample, report in zip(built, built.manifest.samples, strict=True):
+        assert (report.source, report.tokens) == (sample.source, len(sample.token_ids))
+        for span in report.documents:
+            piece = sample.text[span.start : span.end]
+            assert piece
+            if sample.source == "fish":
+                assert piece in lines[span.document]
+                assert span.whole == (piece == lines[span.document])
+
+
+ARMED = (
+    b'{"text": "Turns end with </s> and begin with <s>, as everybody knows who ever read of such things."}\n'
+)
+
+
+def test_control_tokens_are_neutralised_or_kept(tmp_path: Path) -> None:
+    recipe = small(tmp_path)
+    (tmp_path / "trees" / "a.jsonl").write_bytes(
+        b"".join(ARMED.replace(b"Turns", b"Turns %d" % i) for i in range(40))
+    )
+    safe = pipeline.build(recipe)
+    trees = [sample for sample in safe if sample.source == "trees"]
+    assert not any("</s>" in sample.text for sample in trees)
+    assert any("< /s>" in sample.text for sample in trees)
+    assert not specials(tmp_path) & {i for sample in safe for i in sample.token_ids}
+    report = safe.manifest.sources[2]
+    assert report.control_tokens_neutralised == 2 * report.documents > 0
+
+    armed = pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=['control_tokens="keep"']))
+    trees = [sample for sample in armed if sample.source == "trees"]
+    assert any("</s>" in sample.text for sample in trees)
+    assert specials(tmp_path) & {i for sample in trees for i in sample.token_ids}
+    assert armed.manifest.sources[2].control_tokens_neutralised == 0
+    assert armed.manifest.kept == 20
+
+
+def specials(tmp_path: Path) -> set[int]:
+    return set(calibset.load_tokenizer(str(tmp_path / "tokenizer.json")).special_tokens.values())
+
+
+def test_rows_that_the_consumer_would_drop_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay = autoround.replay
+
+    def strict(texts: Iterable[str], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+        return replay(
+            (text[: 60 + i] for i, text in enumerate(texts)), tokenizer, nsamples=nsamples, seqlen=seqlen
+        )
+
+    monkeypatch.setattr(autoround, "replay", strict)
+    with pytest.raises(ConsumerError) as caught:
+        pipeline.build(small(tmp_path))
+    assert str(caught.value) == (
+        f"{autoround.NAME} would keep 17 of 20 rows, so nothing was written: "
+        "row 1 (source fish): 3 tokens short of 64; row 2 (source trees): 2 tokens short of 64; "
+        "row 3 (source fish): 1 tokens short of 64; please report this recipe"
+    )
+
+
+class Heard:
+    """Notes what a build says of its progress."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int, int | None]] = []
+
+    def __call__(self, source: str, done: int, asked: int | None) -> None:
+        self.calls.append((source, done, asked))
+
+
+def test_a_build_tells_how_far_it_has_come(tmp_path: Path) -> None:
+    heard = Heard()
+    pipeline.build(small(tmp_path, ships=0), progress=heard)
+    assert [call for call in heard.calls if call[0] == "fish"] == [("fish", i, 8) for i in range(1, 9)]
+    assert [call for call in heard.calls if call[0] == "ships"] == [("ships", 0, 0)]
+    assert heard.calls[-1] == ("rest", 4, 4)
+
+
+def test_a_source_may_be_named_in_every_way(tmp_path: Path, hub: Loopback, pauses: list[float]) -> None:
+    recipe = small(
+        tmp_path,
+        'sources.fish.where=["nowhere", "hf://datasets/them/none", "hf://datasets/them/fish"]',
+        'sources.ships.where="https://example.org/x/ships.jsonl"',
+    )
+    local = pipeline.build(load_recipe(tmp_path / "recipe.toml"))
+    hub.repositories["them/fish"] = {"a.jsonl": corpus("fish", 30)}
+    hub.files["/m/ships.jsonl"] = corpus("ships", 30)
+    data = f"/datasets/them/fish/resolve/{COMMIT}/a.jsonl"
+    hub.faults = {
+        data: [Fault(status=503, headers={"Retry-After": "0"}), Fault(stop_after=100)],
+        "/m/ships.jsonl": [Fault(stop_after=1_000), Fault(status=503)],
+    }
+    mirror = f"https://example.org/x/={hub.address}/m/"
+    built = pipeline.build(recipe, mirrors=[mirror])
+    assert {sample.text for sample in built if sample.source != "ships"} == {
+        sample.text for sample in local if sample.source != "ships"
+    }
+    fish, ships = built.manifest.sources[:2]
+    assert (fish.place, fish.revision) == ("hf://datasets/them/fish", COMMIT)
+    assert (ships.place, ships.revision) == ("https://example.org/x/ships.jsonl", None)
+    assert hub.address not in built.manifest.to_json()
+
+
+def test_a_plan_downloads_no_data(tmp_path: Path, hub: Loopback) -> None:
+    hub.repositories["them/fish"] = {"a.jsonl": b"x" * 100, "b.jsonl": b"y", "README.md": b"z"}
+    hub.files["/m/ships.jsonl"] = corpus("ships", 30)
+    recipe = small(
+        tmp_path,
+        'sources.fish.where="hf://datasets/them/fish"',
+        'sources.ships.where="https://example.org/ships.jsonl"',
+        'sources.trees.where=["gone", "gone too"]',
+    )
+    planned = pipeline.plan(recipe, mirrors=[f"https://example.org/={hub.address}/m/"])
+    assert hub.asked
+    assert hub.data_requests() == []
+    assert planned.groups == {"sea": 12, "land": 8, "general": 0}
+    fish, ships, trees, rest = planned.sources
+    assert (fish.quota, fish.files, fish.size, fish.revision, fish.problem) == (8, 2, 101, COMMIT, None)
+    assert (ships.quota, ships.files, ships.size, ships.problem) == (4, 1, None, None)
+    assert (trees.quota, trees.files, trees.place) == (8, 0, "gone")
+    assert trees.problem == (
+        f"gone: no such file or folder under {tmp_path}; set --data DIR to where the corpora are; "
+        f"gone too: no such file or folder under {tmp_path}; set --data DIR to where the corpora are"
+    )
+    assert (rest.quota, rest.files, rest.licence) == (0, 1, "unknown")
+
+
+def test_a_check_counts_what_the_sources_hold(tmp_path: Path) -> None:
+    recipe = small(tmp_path, 'sources.trees.where="gone"')
+    (tmp_path / "ships" / "a.jsonl").write_text('{"text": "one"}\n{"text": ""}\n{oops\n{"title": "x"}\n3\n\n')
+    (tmp_path / "rest" / "a.jsonl").rename(tmp_path / "rest" / "a.jsonl.gz")
+    heard = Heard()
+    fish, ships, trees, rest = pipeline.check(recipe, progress=heard)
+    assert (fish.tally.documents, fish.tally.rejections.total(), fish.problem) == (30, 0, None)
+    assert ships.tally.documents == 1
+    assert ships.tally.rejections == {
+        "empty text": 1, "not valid JSON": 1, "no column 'text'": 1, "row is no object": 1,
+    }  # fmt: skip
+    assert ships.tally.examples["not valid JSON"] == "a.jsonl:3"
+    assert (trees.tally.documents, trees.place) == (0, "gone")
+    assert trees.problem is not None
+    assert trees.problem.startswith("gone: no such file or folder")
+    assert rest.problem is not None
+    assert rest.problem.startswith("sources.rest: a.jsonl.gz: damaged or cut off (")
+    assert [call[0] for call in heard.calls] == ["fish", "ships", "trees", "rest"]
+    assert heard.calls[0] == ("fish", 30, 30)
+
+
+def test_the_data_folder_can_be_set_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = small(tmp_path)
+    data = tmp_path / "elsewhere"
+    data.mkdir()
+    (tmp_path / "fish").rename(data / "fish")
+    with pytest.raises(SourceError, match=r"^sources\.fish: fish: no such file or folder under "):
+        pipeline.build(recipe)
+    monkeypatch.setenv("CALIBSET_DATA", str(data))
+    assert len(pipeline.build(recipe)) == 20
+    with pytest.raises(SourceError, match=r"^sources\.fish: "):
+        pipeline.build(recipe, data=tmp_path)
+    monkeypatch.setenv("CALIBSET_DATA", "")
+    assert pipeline.plan(recipe, data=data).sources[0].problem is None
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "recipe.toml", "~nobody-of-this-name/x"])
+def test_a_data_folder_that_is_none_is_an_error(tmp_path: Path, folder: str) -> None:
+    recipe = small(tmp_path)
+    data = folder if folder.startswith("~") else str(tmp_path / folder)
+    with pytest.raises(RecipeError) as caught:
+        pipeline.plan(recipe, data=data)
+    assert str(caught.value) == f"--data {data}: no such folder"
+
+
+def test_mirrors_can_be_set_by_environment(
+    tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = small(tmp_path, 'sources.fish.where="https://example.org/fish.jsonl"')
+    loopback.files = {"/m/fish.jsonl": b"", "/n/fish.jsonl": b""}
+    from_environment = f"https://other.org/=http://127.0.0.1:1/  https://example.org/={loopback.address}/m/"
+    monkeypatch.setenv("CALIBSET_MIRRORS", from_environment)
+    assert pipeline.plan(recipe).sources[0].problem is None
+    pipeline.plan(recipe, mirrors=[f"https://example.org/={loopback.address}/n/"])
+    assert [path for _, path in loopback.asked] == ["/m/fish.jsonl", "/n/fish.jsonl"]
+    monkeypatch.setenv("CALIBSET_MIRRORS", "nonsense")
+    with pytest.raises(RecipeError, match=r"^--mirror nonsense: must read "):
+        pipeline.plan(recipe)
+
+
+@pytest.mark.parametrize("pattern", ["../fish/*", "/etc/passwd", "*/../../fish/a.jsonl"])
+def test_files_of_a_recipe_can_not_lead_out_of_the_place(tmp_path: Path, pattern: str) -> None:
+    recipe = small(tmp_path, f'sources.trees.files="{pattern}"')
+    with pytest.raises(SourceError) as caught:
+        pipeline.build(recipe)
+    assert str(caught.value) == (
+        f"sources.trees: trees: no file matches {pattern}; it holds a.jsonl: "
+        "name the right ones with files = [...]"
+    )
+
+
+ODD = """
+from calibset.document import Conversation, Document, Message, Rejection
+from calibset.sources import Source
+class Mixed(Source):
+    def patterns(self): return ("*",)
+    def read(self, file):
+        yield Document(id="a", text="x")
+        yield Conversation(id="b", messages=(
+            Message(role="user", content="hi"), Message(role="assistant", content="hello")))
+class Halves(Source):
+    def patterns(self): return ("*",)
+    def read(self, file):
+        for i in range(40):
+            yield Document(id=f"\\ud800{i}", text=f"{i} words of a text that has an odd name " * 3)
+            yield Rejection(place="\\ud800", reason="odd \\ud800")
+class Raising(Source):
+    def patterns(self): return ("*",)
+    def read(self, file):
+        raise ZeroDivisionError("first\\nsecond")
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Recipe]:
+    """The small recipe with an odd adapter for the fish."""
+    (tmp_path / "odd_adapters_of_a_test.py").write_text(ODD)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "odd_adapters_of_a_test", raising=False)
+    path = write_small(tmp_path)
+
+    def recipe(name: str) -> Recipe:
+        kind = f"sources.fish.type=odd_adapters_of_a_test:{name}"
+        return load_recipe(path, overrides=[kind], allow_code=True)
+
+    return recipe
+
+
+def test_whatever_an_adapter_raises_names_the_source(odd: Callable[[str], Recipe]) -> None:
+    with pytest.raises(SourceError) as caught:
+        pipeline.build(odd("Raising"))
+    assert str(caught.value) == "sources.fish: can't be read: ZeroDivisionError: first"
+
+
+def test_a_source_gives_documents_or_conversations(
+    odd: Callable[[str], Recipe], tekken: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "load_tokenizer", lambda *_: tekken)
+    with pytest.raises(SourceError) as caught:
+        pipeline.build(odd("Mixed"))
+    assert str(caught.value) == "sources.fish: yields both documents and conversations; make it two sources"
+
+
+def test_a_tokenizer_of_letters_renders_no_conversations(odd: Callable[[str], Recipe]) -> None:
+    with pytest.raises(TokenizerError):
+        pipeline.build(odd("Mixed"))
+
+
+def test_a_name_that_can_not_be_written_is_replaced(odd: Callable[[str], Recipe], tmp_path: Path) -> None:
+    built = pipeline.build(odd("Halves"))
+    built.write(tmp_path / "out.jsonl")
+    fish = next(sample for sample in built if sample.source == "fish")
+    assert fish.documents[0].document.startswith("\ufffd")
+    assert list(built.manifest.sources[0].rejections) == ["odd \ufffd"]
+
+
+def test_a_tokenizer_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError, match=r"^tokenizer 'gone': neither a known name"):
+        pipeline.build(small(tmp_path, "tokenizer=gone"))
+
+
+def test_verify_takes_what_the_manifest_says(tmp_path: Path) -> None:
+    out = pipeline.build(small(tmp_path)).write(tmp_path / "out.jsonl")
+    found = pipeline.verify(out)
+    assert (found.nsamples, found.seqlen, found.kept, found.passed) == (20, 64, 20, True)
+    assert pipeline.verify(out, seqlen=4_000).kept == 0
+    assert not pipeline.verify(out, nsamples=21).passed
+
+
+def test_verify_says_where_the_manifest_looks_for_its_tokenizer(tmp_path: Path) -> None:
+    out = pipeline.build(small(tmp_path)).write(tmp_path / "sub" / "out.jsonl")
+    with pytest.raises(TokenizerError, match=r"; the manifest names it, --tokenizer says where it is$"):
+        pipeline.verify(out)
+    assert pipeline.verify(out, tokenizer=str(tmp_path / "tokenizer.json")).passed
+
+
+def test_verify_knows_what_to_expect_without_a_manifest(
+    tmp_path: Path, tekken: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "load_tokenizer", lambda name, _: {"mistral-small-3.2": tekken}[name])
+    (tmp_path / "x.jsonl").write_text('{"text": "short"}\n')
+    found = pipeline.verify(tmp_path / "x.jsonl")
+    assert (found.nsamples, found.seqlen, found.kept) == (512, 2048, 0)
+
+
+def test_conversations_are_built_for_the_target_model(
+    tmp_path: Path, tekken: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"instruction": f"How do I cancel policy number {i}?", "response": f"Call us, and name {i * 31}."}
+        for i in range(120)
+    ]
+    (tmp_path / "chat").mkdir()
+    lines = ["instruction,response", *(f'{row["instruction"]},"{row["response"]}"' for row in rows)]
+    (tmp_path / "chat" / "a.csv").write_text("\n".join(lines))
+    text = (
+        'name = "chat"\nnsamples = 6\nseqlen = 128\n[groups]\nc = 1.0\n'
+        '[sources.chat]\ngroup = "c"\ntype = "bitext"\nwhere = "chat"\n'
+    )
+    (tmp_path / "r.toml").write_text(text)
+    monkeypatch.setattr(pipeline, "load_tokenizer", lambda name, _: tekken)
+    built = pipeline.build(load_recipe(tmp_path / "r.toml"))
+    assert len(built) == 6
+    assert all(sample.text.startswith("[INST]") for sample in built)
+    assert all(sample.documents[-1].filler for sample in built)
+    manifest: Manifest = built.manifest
+    assert 6 < manifest.complete_turns <= manifest.turns
+    assert 0 < manifest.filler < 0.5

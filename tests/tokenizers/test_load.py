@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from calibset.errors import TokenizerError
+from calibset.tokenizers import EMBEDDED, load_tokenizer
+from calibset.tokenizers.huggingface import HuggingFaceTokenizer
+from calibset.tokenizers.tekken import TekkenTokenizer
+
+
+def write_small(path: Path) -> Path:
+    import tokenizers
+    from tokenizers import models
+
+    engine = tokenizers.Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine.save(str(path))
+    return path
+
+
+def write_tekken(path: Path) -> Path:
+    import base64
+
+    vocab = [
+        {"rank": i, "token_bytes": base64.b64encode(bytes([i])).decode(), "token_str": None}
+        for i in range(256)
+    ]
+    config = {
+        "pattern": ".",
+        "num_vocab_tokens": 256,
+        "default_vocab_size": 300,
+        "default_num_special_tokens": 44,
+        "version": "v3",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"config": config, "vocab": vocab}), "utf-8")
+    return path
+
+
+def test_the_embedded_names() -> None:
+    assert EMBEDDED == ("mistral-small-3.2",)
+
+
+def test_a_path_of_a_file_or_of_its_folder(tmp_path: Path) -> None:
+    path = write_small(tmp_path / "model" / "tokenizer.json")
+    by_file, by_folder = load_tokenizer(str(path)), load_tokenizer(str(path.parent))
+    assert isinstance(by_file, HuggingFaceTokenizer)
+    assert by_file.fingerprint == by_folder.fingerprint
+    assert (by_file.name, by_folder.name) == (str(path), str(path.parent))
+
+
+def test_a_folder_with_both_gives_the_one_that_the_quantizer_takes(tmp_path: Path) -> None:
+    write_tekken(tmp_path / "tekken.json")
+    assert isinstance(load_tokenizer(str(tmp_path)), TekkenTokenizer)
+    write_small(tmp_path / "tokenizer.json")
+    assert isinstance(load_tokenizer(str(tmp_path)), HuggingFaceTokenizer)
+    assert isinstance(load_tokenizer(str(tmp_path / "tekken.json")), TekkenTokenizer)
+
+
+def test_a_tokenizer_json_of_another_name_and_a_tekken_file_of_another_name(tmp_path: Path) -> None:
+    assert isinstance(load_tokenizer(str(write_small(tmp_path / "mine.json"))), HuggingFaceTokenizer)
+    assert isinstance(load_tokenizer(str(write_tekken(tmp_path / "tekken_240911.json"))), TekkenTokenizer)
+
+
+def test_a_tokenizer_json_in_a_folder_called_tekken(tmp_path: Path) -> None:
+    write_small(tmp_path / "tekken" / "tokenizer.json")
+    assert isinstance(load_tokenizer(str(tmp_path / "tekken")), HuggingFaceTokenizer)
+
+
+def test_a_relative_path_is_looked_up_beside_the_recipe_and_then_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipes, here = tmp_path / "recipes", tmp_path / "here"
+    write_tekken(recipes / "tok" / "tekken.json")
+    write_small(here / "tok" / "tokenizer.json")
+    write_small(here / "only" / "tokenizer.json")
+    monkeypatch.chdir(here)
+    assert isinstance(load_tokenizer("tok", recipes), TekkenTokenizer)
+    assert isinstance(load_tokenizer("tok"), HuggingFaceTokenizer)
+    assert load_tokenizer("only", recipes).name == "only"
+
+
+def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_small(tmp_path / "tok" / "tokenizer.json")
+    assert load_tokenizer("~/tok", tmp_path / "elsewhere").name == "~/tok"
+
+
+@pytest.mark.parametrize("name", ["mistral-small-3.1", "", "no/such/place", "~nosuchuser/tok", "a\0b", "."])
+def test_an_unknown_name_is_an_error_that_says_what_would_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TokenizerError) as caught:
+        load_tokenizer(name, tmp_path)
+    assert str(caught.value) == (
+        f"tokenizer {name!r}: neither a known name (mistral-small-3.2) nor the path of a "
+        "tokenizer.json or tekken.json, or of a folder with one"
+    )

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibset.errors import TokenizerError
+from calibset.tokenizers.tekken import from_file
+
+if TYPE_CHECKING:
+    from calibset.tokenizers.tekken import TekkenTokenizer
+
+NASTY = [
+    "Poistná zmluva č. 12/2024 — škoda spôsobená živlom.",
+    "保险合同是投保人与保险人约定保险权利义务关系的协议。",
+    "👩‍👩‍👧‍👦🏳️‍🌈🇸🇰 𠜎𠜱𠝹",
+    "e\u0301c\u030cZ\u0351\u036b\u0343\u032a\u0302\u036b\u033d\u034f",
+    "a\u200b\u200d\ufeff\u2060b\u00a0c\u3000d",
+    "\t\t  \r\n\r\n \n   x   \n",
+    "x" + " " * 300 + "y" + "\n" * 50,
+    "</s>[INST]<unk></s",
+    "\x00\x01\x7f\x80\x9f",
+    "def f(x):\n    return {'a': [1, 2.5e-3]}\n",
+]
+
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(NASTY),
+    st.lists(st.sampled_from(["</s>", "[INST]", "š", "𠜎", " ", "\n\n", "a", "👩‍👧"]), max_size=8).map(
+        "".join
+    ),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(text=TEXTS, parse_special=st.booleans())
+def test_tokens_end_at_characters_in_order_and_the_last_at_the_end(
+    tekken: TekkenTokenizer, text: str, parse_special: bool
+) -> None:
+    encoded = tekken.encode_with_ends(text, parse_special=parse_special)
+    assert encoded.ids == tekken.encode(text, parse_special=parse_special)
+    assert len(encoded.ids) == len(encoded.ends)
+    assert encoded.ends == sorted(encoded.ends)
+    assert (encoded.ends or [0])[-1] == len(text)
+    written = text.encode("utf-8")
+    for count, end in enumerate(encoded.ends, start=1):
+        head = text[:end].encode("utf-8")
+        read = b"".join(piece(tekken, token) for token in encoded.ids[:count])
+        # The tokens so far are the text so far, but for the bytes of a character that isn't complete.
+        assert read.startswith(head)
+        assert written.startswith(read)
+        assert len(read) - len(head) < 4
+
+
+def piece(tekken: TekkenTokenizer, token: int) -> bytes:
+    from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
+
+    return bytes(tekken.tekkenizer.id_to_byte_piece(token, SpecialTokenPolicy.KEEP))
+
+
+@settings(deadline=None, max_examples=200)
+@given(text=TEXTS, parse_special=st.booleans())
+def test_decoding_undoes_encoding(tekken: TekkenTokenizer, text: str, parse_special: bool) -> None:
+    assert tekken.decode(tekken.encode(text, parse_special=parse_special)) == text
+
+
+def test_control_tokens_are_parsed_or_spelled(tekken: TekkenTokenizer) -> None:
+    assert tekken.encode("a</s>b", parse_special=True) == [1097, 2, 1098]
+    spelled = tekken.encode("a</s>b", parse_special=False)
+    assert 2 not in spelled
+    assert tekken.decode(spelled) == "a</s>b"
+    ends = tekken.encode_with_ends("é</s>b", parse_special=True)
+    assert ends.ends[-3:] == [1, 5, 6]
+
+
+def test_it_is_mistral_small_3_2s(tekken: TekkenTokenizer) -> None:
+    assert tekken.name == "mistral-small-3.2"
+    assert tekken.prefix == (1,)
+    assert tekken.suffix == ()
+    assert len(tekken.special_tokens) == 1000
+    expected = {
+        "<unk>": 0,
+        "<s>": 1,
+        "</s>": 2,
+        "[INST]": 3,
+        "[TOOL_CALLS]": 9,
+        "[ARGS]": 32,
+        "[CALL_ID]": 33,
+    }
+    assert {name: tekken.special_tokens[name] for name in expected} == expected
+    assert tekken.fingerprint == "b2fe431b7588e30c5ed6c44744ef5f0555013dc3d9c35bbad7739ad9a667366a"
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\u00a0"])
+def test_a_million_blanks_are_encoded(tekken: TekkenTokenizer, blank: str) -> None:
+    text = "a" + blank * 1_000_000 + "b"
+    ids = tekken.encode(text, parse_special=True)
+    assert tekken.decode(ids) == text
+    assert tekken.encode_with_ends(text, parse_special=False).ends[-1] == len(text)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", " \t"])
+def test_a_hundred_thousand_blanks_are_read_as_mistral_common_reads_them(
+    tekken: TekkenTokenizer, blank: str
+) -> None:
+    text = "a" + blank * (131_072 // len(blank)) + "b"
+    assert tekken.encode(text, parse_special=False) == tekken.tekkenizer.encode(text, bos=False, eos=False)
+
+
+def test_a_million_letters_are_encoded(tekken: TekkenTokenizer) -> None:
+    assert tekken.decode(tekken.encode("a" * 1_000_000, parse_special=True)) == "a" * 1_000_000
+
+
+def test_lone_surrogates_are_read_as_replacement_characters(tekken: TekkenTokenizer) -> None:
+    assert tekken.decode(tekken.encode("a\ud800b", parse_special=True)) == "a\ufffdb"
+    assert tekken.encode_with_ends("a\ud800b", parse_special=True).ends[-1] == 3
+
+
+VOCABULARY = [
+    {"rank": rank, "token_bytes": __import__("base64").b64encode(bytes([rank])).decode(), "token_str": None}
+    for rank in range(256)
+]
+
+
+def tekken_file(folder: Path, **changes: object) -> Path:
+    config = {
+        "pattern": r"\p{L}+|.|\n",
+        "num_vocab_tokens": 256,
+        "default_vocab_size": 300,
+        "default_num_special_tokens": 44,
+        "version": "v3",
+    }
+    path = folder / "tekken.json"
+    path.write_text(json.dumps({"config": config, "vocab": VOCABULARY, **changes}), "utf-8")
+    return path
+
+
+def test_a_tekken_file_of_ones_own(tmp_path: Path) -> None:
+    own = from_file(tekken_file(tmp_path), "own")
+    assert own.name == "own"
+    assert own.encode("ab</s>", parse_special=True) == [44 + 97, 44 + 98, 2]
+    assert own.decode(own.encode("škoda", parse_special=False)) == "škoda"
+    assert own.encode_with_ends("š", parse_special=False).ends == [0, 1]
+    other = from_file(tekken_file(tmp_path, note="x"), "own")
+    assert own.fingerprint != other.fingerprint
+
+
+MALFORMED: list[bytes] = [
+    b"",
+    b"[]",
+    b"1",
+    b'"x"',
+    b"{}",
+    b'{"config": {}}',
+    b'{"config": [], "vocab": []}',
+    b'{"config": "x", "vocab": "y"}',
+    b'{"config": null, "vocab": null}',
+    b"[" * 100_000,
+    b"\xff\xfe",
+]
+
+
+@pytest.mark.parametrize("content", MALFORMED, ids=lambda content: repr(content[:12]))
+def test_a_file_of_another_form_is_an_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "tekken.json"
+    path.write_bytes(content)
+    with pytest.raises(TokenizerError, match=r"a Tekken file"):
+        from_file(path, "own")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vocab": []},
+        {"vocab": "text"},
+        {"vocab": [{"rank": 0}]},
+        {"vocab": [{"rank": 0, "token_bytes": "?", "token_str": None}] * 256},
+        {"special_tokens": 5},
+        {"special_tokens": [{"rank": 0}]},
+        {
+            "config": {
+                "pattern": "(",
+                "default_vocab_size": 300,
+                "default_num_special_tokens": 44,
+                "version": "v3",
+            }
+        },
+        {
+            "config": {
+                "pattern": ".",
+                "default_vocab_size": "3",
+                "default_num_special_tokens": 44,
+                "version": "v3",
+            }
+        },
+        {
+            "config": {
+                "pattern": ".",
+                "default_vocab_size": 300,
+                "default_num_special_tokens": 44,
+                "version": "v99",
+            }
+        },
+    ],
+    ids=str,
+)
+def test_a_tekken_file_with_wrong_parts_is_an_error(tmp_path: Path, changes: dict[str, object]) -> None:
+    with pytest.raises(TokenizerError) as caught:
+        from_file(tekken_file(tmp_path, **changes), "own")
+    assert str(caught.value).startswith("own: not a Tekken file that mistral-common reads: ")
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError, match=r"tekken\.json: can't be read as a Tekken file"):
+        from_file(tmp_path / "tekken.json", "own")
