@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from calibset.consumers import autoround
 from calibset.document import Sample
 from calibset.errors import OutputError
 from calibset.manifest import Manifest, manifest_path
@@ -75,6 +76,8 @@ class CalibrationSet(Sequence[Sample]):
         path = Path(path)
         if path.suffix != ".jsonl":
             raise OutputError(f"{path}: a calibration file must end in .jsonl")
+        if faults := autoround.path_faults(str(path)):
+            raise OutputError(f"{path}: AutoRound can't be given this file: {'; '.join(faults)}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -100,7 +103,10 @@ class CalibrationSet(Sequence[Sample]):
         )
 
     def to_dataset(self) -> datasets.Dataset:
-        """Return a Hugging Face dataset with the columns text, source, tokens and input_ids."""
+        """Return a Hugging Face dataset with the columns text, source, tokens and input_ids.
+
+        The ids are those of the text, without BOS and not cut at ``seqlen``.
+        """
         import datasets
 
         return datasets.Dataset.from_dict(

@@ -168,6 +168,7 @@ class Sample:
         documents: Which part of the text came from where, in order.
         turns: Assistant turns that begin in the row.
         complete_turns: Those of them that end inside what the consumer reads.
+        filler_tokens: Tokens of the filler that the consumer reads.
     """
 
     text: str
@@ -176,3 +177,9 @@ class Sample:
     documents: tuple[Span, ...]
     turns: int = 0
     complete_turns: int = 0
+    filler_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has, without BOS."""
+        return len(self.token_ids)

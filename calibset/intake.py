@@ -17,7 +17,9 @@ __all__ = ["Tally", "intake"]
 # A run of blanks or of empty lines says no more when it is longer, and a million of them
 # breaks tiktoken's regular expression.
 _LONGEST_RUN = 1_000
-_LONG_RUN = re.compile(rf"(?<!\s)(\s)\s{{{_LONGEST_RUN},}}")
+_LONG_RUN = re.compile(rf"(?<!\s)\s{{{_LONGEST_RUN + 1},}}")
+# What a text of nothing else shows nobody: byte order marks, zero-width spaces and joiners.
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060 \t\r\n"
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class Tally:
         set_aside: Records left out on purpose, by reason.
         examples: For each reason the first place where it was met.
         control_tokens: Spellings of control tokens that were broken apart.
-        shortened: Documents in which a run of white space was shortened.
+        shortened: Documents and conversations in which a run of white space was shortened.
     """
 
     documents: int = 0
@@ -39,6 +41,13 @@ class Tally:
     examples: dict[str, str] = field(default_factory=dict)
     control_tokens: int = 0
     shortened: int = 0
+
+    def left_out(self, most: int = 3) -> str:
+        """Return what came to nothing, the commonest reasons first; empty if nothing did."""
+        counts = [(count, "rejected", reason) for reason, count in self.rejections.items()]
+        counts += [(count, "set aside", reason) for reason, count in self.set_aside.items()]
+        ordered = sorted(counts, key=lambda entry: (-entry[0], *entry[1:]))
+        return ", ".join(f"{count:,} {kind}: {reason}" for count, kind, reason in ordered[:most])
 
     def note(self, record: Rejection | SetAside) -> None:
         """Count a record that does not come in."""
@@ -84,22 +93,30 @@ def intake(
 def _cleaned(
     record: Document | Conversation, tally: Tally, disarm: ControlTokens | None
 ) -> Document | Conversation | None:
+    shortened = False
+
     def change(text: str) -> str:
-        text = _shortened(scalar_text(text), tally)
-        if disarm is None or not (found := disarm.count(text)):
-            return text
+        nonlocal shortened
+        cleaned = _shortened(scalar_text(text))
+        shortened = shortened or len(cleaned) < len(text)
+        if disarm is None or not (found := disarm.count(cleaned)):
+            return cleaned
         tally.control_tokens += found
-        return disarm.neutralised(text)
+        return disarm.neutralised(cleaned)
 
+    changed: Document | Conversation | None
     if isinstance(record, Conversation):
-        return with_texts(record, change)
-    text = change(record.text).strip()
-    return replace(record, text=text) if text else None
+        changed = with_texts(record, change)
+    else:
+        text = change(record.text).strip()
+        changed = replace(record, text=text) if text.strip(_INVISIBLE) else None
+    tally.shortened += shortened
+    return changed
 
 
-def _shortened(text: str, tally: Tally) -> str:
+def _shortened(text: str) -> str:
     if len(text) <= _LONGEST_RUN:
         return text
-    shorter, found = _LONG_RUN.subn(lambda match: match.group(1) * _LONGEST_RUN, text)
-    tally.shortened += bool(found)
-    return shorter
+    # Both ends of a run, so that the lines before and behind it stay apart.
+    half = _LONGEST_RUN // 2
+    return _LONG_RUN.sub(lambda match: match.group()[:half] + match.group()[-half:], text)

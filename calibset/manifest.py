@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,7 +28,7 @@ FORMAT = 1
 
 # Packages whose version may change which bytes a build writes.
 _DETERMINE_BYTES = (
-    "calibset", "mistral-common", "openpyxl", "pyarrow", "rdflib", "tiktoken", "tokenizers",
+    "calibset", "datasets", "mistral-common", "openpyxl", "pyarrow", "rdflib", "tiktoken", "tokenizers",
 )  # fmt: skip
 
 
@@ -55,7 +56,9 @@ class GroupReport(_Frozen):
 class SourceReport(_Frozen):
     """A source: where it was read, what it gave, and what was left out for which reason.
 
-    ``tokens`` are those of its rows, ``tokens_read`` those up to ``seqlen``.
+    ``tokens`` are those of its rows, ``tokens_read`` those that the quantizer reads (its BOS is
+    not counted). ``documents_read`` came in and could be packed, ``documents_used`` stand in a
+    row; the heads of others may stand there as fillers.
     """
 
     name: str
@@ -69,7 +72,8 @@ class SourceReport(_Frozen):
     repeated: int
     tokens: int
     tokens_read: int
-    documents: int
+    documents_read: int
+    documents_used: int
     rejections: Mapping[str, int]
     set_aside: Mapping[str, int]
     control_tokens_neutralised: int
@@ -141,7 +145,7 @@ def read_manifest(file: Path) -> Manifest | None:
         OutputError: There is one, and it can't be read.
     """
     path = manifest_path(file)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
         return None
     try:
         return Manifest.model_validate_json(path.read_bytes())

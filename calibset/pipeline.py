@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from calibset.calibration_set import CalibrationSet
 from calibset.consumers import Replay, autoround
 from calibset.document import Sample
-from calibset.errors import CalibsetError, ConsumerError, RecipeError, TokenizerError
+from calibset.errors import CalibsetError, ConsumerError, MixtureError, RecipeError, TokenizerError
 from calibset.intake import Tally
 from calibset.manifest import Manifest, read_manifest
 from calibset.mixture import interleave
 from calibset.planned import Plan, PlannedSource, SourceCheck
-from calibset.recipe import Recipe
+from calibset.recipe import Recipe, load_recipe
 from calibset.reporting import manifest_of
 from calibset.storage import Mirror, Reader, Storage
 from calibset.supply import Supply, open_supply
-from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers import Tokenizer, find_tokenizer, load_tokenizer
 
 __all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan", "verify"]
 
@@ -34,14 +35,20 @@ class Progress(Protocol):
         ...
 
 
-def plan(recipe: Recipe, *, data: str | Path | None = None, mirrors: Iterable[str] = ()) -> Plan:
+def plan(recipe: Recipe | str | Path, *, data: str | Path | None = None, mirrors: Iterable[str] = ()) -> Plan:
     """Say what a build would read and how much of it, without downloading data.
 
     Args:
-        recipe: What to build.
+        recipe: What to build; or the path of the recipe.
         data: A folder that relative places are looked up in first; ``CALIBSET_DATA`` if None.
         mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
+
+    Raises:
+        RecipeError: The recipe at the path has faults.
+        TokenizerError: There is no such tokenizer.
     """
+    recipe = _loaded(recipe)
+    find_tokenizer(recipe.tokenizer, recipe.folder)
     storage = _storage(recipe, data, mirrors)
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
@@ -52,7 +59,7 @@ def plan(recipe: Recipe, *, data: str | Path | None = None, mirrors: Iterable[st
 
 
 def build(
-    recipe: Recipe,
+    recipe: Recipe | str | Path,
     *,
     data: str | Path | None = None,
     mirrors: Iterable[str] = (),
@@ -63,7 +70,7 @@ def build(
     Nothing is written; see `CalibrationSet.write`.
 
     Args:
-        recipe: What to build.
+        recipe: What to build; or the path of the recipe.
         data: A folder that relative places are looked up in first.
         mirrors: ``https://PREFIX=https://REPLACEMENT`` each.
         progress: Is told how far each source has come.
@@ -74,6 +81,7 @@ def build(
         TokenizerError: The tokenizer can't be loaded, or can't render conversations.
         ConsumerError: The consumer would not keep every row.
     """
+    recipe = _loaded(recipe)
     storage = _storage(recipe, data, mirrors)
     readers = {name: _reader(name, recipe, storage) for name in recipe.sources}
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
@@ -89,13 +97,14 @@ def build(
 
 
 def check(
-    recipe: Recipe,
+    recipe: Recipe | str | Path,
     *,
     data: str | Path | None = None,
     mirrors: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> tuple[SourceCheck, ...]:
     """Read every source to its end and count what is in it; arguments as for `build`."""
+    recipe = _loaded(recipe)
     storage = _storage(recipe, data, mirrors)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
     return tuple(_checked(name, recipe, storage, tokenizer, progress) for name in recipe.sources)
@@ -122,6 +131,8 @@ def verify(
         TokenizerError: The tokenizer can't be loaded.
     """
     path = Path(file)
+    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
+        raise ConsumerError(f"{path}: no such file")
     manifest = read_manifest(path)
     return autoround.replay_file(
         path,
@@ -138,6 +149,10 @@ def _tokenizer_for(path: Path, asked: str | None, manifest: Manifest | None) -> 
         if asked is None and manifest is not None:
             raise TokenizerError(f"{error}; the manifest names it, --tokenizer says where it is") from error
         raise
+
+
+def _loaded(recipe: Recipe | str | Path) -> Recipe:
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
 
 
 def _storage(recipe: Recipe, data: str | Path | None, mirrors: Iterable[str]) -> Storage:
@@ -200,13 +215,26 @@ def _gathered(
                 progress(name, len(supply.samples), len(supply.samples))
         got = {name: len(supply.samples) for name, supply in supplies.items()}
         gone = [name for name, supply in supplies.items() if supply.exhausted]
-        wanted = recipe.mixture.further(got, gone)
-    repeated = recipe.mixture.repeats(got) if recipe.policy == "repeat" else {}
+        with _saying_why(supplies, gone):
+            wanted = recipe.mixture.further(got, gone)
+    with _saying_why(supplies, gone):
+        repeated = recipe.mixture.repeats(got) if recipe.policy == "repeat" else {}
     chosen = {name: list(supply.samples) for name, supply in supplies.items()}
     for name, count in repeated.items():
         own = supplies[name].samples
         chosen[name] += [own[i % len(own)] for i in range(count)]
     return chosen, repeated
+
+
+@contextmanager
+def _saying_why(supplies: Mapping[str, Supply], gone: list[str]) -> Iterator[None]:
+    """Add to a shortage what was left out of the sources that ran short."""
+    try:
+        yield
+    except MixtureError as error:
+        reasons = [f"of {name} {left_out}" for name in gone if (left_out := supplies[name].tally.left_out())]
+        said = f"{error}; left out: {'; '.join(reasons)}" if reasons else str(error)
+        raise MixtureError(said) from error
 
 
 def _in_order(recipe: Recipe, chosen: Mapping[str, list[Sample]]) -> tuple[Sample, ...]:
@@ -245,6 +273,7 @@ def _checked(
         for done, _ in enumerate(supply.items, 1):
             if progress and done % 100 == 0:
                 progress(name, done, None)
+        supply.ensure_something()
     except CalibsetError as error:
         problem = str(error)
     if progress:

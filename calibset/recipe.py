@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, 
 from calibset.errors import RecipeError
 from calibset.faults import fault, mixture_faults
 from calibset.mixture import Mixture, Shortage
+from calibset.overrides import applied
 from calibset.sources import ADAPTERS, Source, adapter
 from calibset.storage.location import parse_location
 
@@ -129,7 +132,8 @@ def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: 
         path: A TOML file.
         overrides: ``key.path=value`` each, in place of what the file says; the value as TOML
             would have it, or else a string.
-        allow_code: Whether an adapter named ``package.module:Class`` may be imported.
+        allow_code: Whether an adapter named ``package.module:Class`` may be imported; its module
+            may stand beside the recipe.
 
     Raises:
         RecipeError: The file can't be read, or has faults; all of them are named.
@@ -140,9 +144,21 @@ def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: 
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise RecipeError(f"{path}: can't be read: {reason}") from error
-    recipe = parse_recipe(text, origin=str(path), overrides=overrides, allow_code=allow_code)
+    with _importable(path.parent) if allow_code else nullcontext():
+        recipe = parse_recipe(text, origin=str(path), overrides=overrides, allow_code=allow_code)
     recipe._folder = path.parent  # noqa: SLF001  (the model is frozen; its file's place is not a key)
     return recipe
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let an adapter's module stand beside the recipe that names it."""
+    place = str(folder.resolve())
+    sys.path.insert(0, place)
+    try:
+        yield
+    finally:
+        sys.path.remove(place)
 
 
 def parse_recipe(
@@ -163,9 +179,9 @@ def parse_recipe(
         raw: dict[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
         raise RecipeError(f"{origin}: not valid TOML: {error}") from error
-    for override in overrides:
-        _apply(raw, override)
     faults: list[str] = []
+    for override in overrides:
+        faults += applied(raw, override)
     sources = _sources(raw.get("sources"), faults, allow_code)
     found: Recipe | None = None
     try:
@@ -177,7 +193,7 @@ def parse_recipe(
         faults += [fault(detail, (), Recipe) for detail in details]
     faults += mixture_faults(raw)
     if faults or found is None:
-        raise RecipeError(*(f"{origin}: {line}" for line in faults))
+        raise RecipeError(*(line if line.startswith("--set ") else f"{origin}: {line}" for line in faults))
     return found
 
 
@@ -219,23 +235,6 @@ def _one_or_several(key: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [key, key["items"]], **about}
 
 
-def _apply(raw: dict[str, Any], override: str) -> None:
-    path, sign, value = override.partition("=")
-    keys = path.strip().split(".")
-    if not sign or not all(keys):
-        raise RecipeError(f"--set {override}: must read key.path=value, such as sources.pile.weight=2")
-    table = raw
-    for key in keys[:-1]:
-        below = table.setdefault(key, {})
-        if not isinstance(below, dict):
-            raise RecipeError(f"--set {override}: {key} is a value, not a table")
-        table = below
-    try:
-        table[keys[-1]] = tomllib.loads(f"value = {value}")["value"]
-    except (ValueError, RecursionError):
-        table[keys[-1]] = value
-
-
 def _sources(raw: Any, faults: list[str], allow_code: bool) -> dict[str, Source]:
     """Return the sources that are right, and note what is wrong with the others."""
     found = {}
@@ -266,7 +265,14 @@ def _source(
     try:
         source = cls.model_validate(dict(table))
     except ValidationError as error:
-        faults += [fault(detail, path, cls) for detail in error.errors()]
+        details = error.errors()
+        # Of a list whose items are wrong pydantic says too that it is too short.
+        deeper = {detail["loc"][:-1] for detail in details if len(detail["loc"]) > 1}
+        faults += [
+            fault(detail, path, cls)
+            for detail in details
+            if detail["type"] != "too_short" or detail["loc"] not in deeper
+        ]
         return None
     before = len(faults)
     for number, place in enumerate(source.where):

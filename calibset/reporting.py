@@ -45,15 +45,14 @@ def manifest_of(
         repeated: How many of each source's rows are repeats.
         replay: What the consumer does with them.
     """
-    rows = Counter(sample.source for sample in samples)
-    tokens = Counter[str]()
-    for sample in samples:
-        tokens[sample.source] += len(sample.token_ids)
     quotas = recipe.mixture.quotas()
+    rows: dict[str, list[Sample]] = {name: [] for name in supplies}
+    for sample in samples:
+        rows[sample.source].append(sample)
     sources = tuple(
-        _source(supply, quotas[name], rows[name], repeated.get(name, 0), tokens[name], recipe.seqlen)
-        for name, supply in supplies.items()
+        _source(supply, rows[name], quotas[name], repeated.get(name, 0)) for name, supply in supplies.items()
     )
+    read = sum(source.tokens_read for source in sources)
     return Manifest(
         name=recipe.name,
         recipe=_portable(recipe),
@@ -64,7 +63,7 @@ def manifest_of(
         seqlen=recipe.seqlen,
         kept=replay.kept,
         waste=round(replay.waste, 6),
-        filler=round(_filler_share(samples, recipe.seqlen, tokenizer), 6),
+        filler=round(sum(sample.filler_tokens for sample in samples) / read, 6),
         turns=sum(sample.turns for sample in samples),
         complete_turns=sum(sample.complete_turns for sample in samples),
         groups=_groups(recipe, sources),
@@ -74,10 +73,9 @@ def manifest_of(
     )
 
 
-def _source(
-    supply: Supply, asked: int, achieved: int, repeated: int, tokens: int, seqlen: int
-) -> SourceReport:
+def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> SourceReport:
     tally = supply.tally
+    spans = [span for sample in rows for span in sample.documents if not span.filler]
     return SourceReport(
         name=supply.name,
         group=supply.source.group,
@@ -86,11 +84,12 @@ def _source(
         revision=supply.reader.revision,
         licence=supply.source.licence,
         asked=asked,
-        achieved=achieved,
+        achieved=len(rows),
         repeated=repeated,
-        tokens=tokens,
-        tokens_read=achieved * seqlen,
-        documents=tally.documents,
+        tokens=sum(len(sample.token_ids) for sample in rows),
+        tokens_read=sum(min(len(sample.token_ids), supply.rule.read) for sample in rows),
+        documents_read=tally.documents,
+        documents_used=len({span.document for span in spans}),
         rejections=_by_count(tally.rejections),
         set_aside=_by_count(tally.set_aside),
         control_tokens_neutralised=tally.control_tokens,
@@ -117,16 +116,6 @@ def _sample(sample: Sample) -> SampleReport:
         for s in sample.documents
     )
     return SampleReport(source=sample.source, tokens=len(sample.token_ids), documents=spans)
-
-
-def _filler_share(samples: tuple[Sample, ...], seqlen: int, tokenizer: Tokenizer) -> float:
-    """Return which part of what the quantizer reads belongs to fillers, 0 to 1."""
-    filler = 0
-    for sample in samples:
-        if sample.documents[-1].filler:
-            before = sample.text[: sample.documents[-1].start]
-            filler += max(0, seqlen - len(tokenizer.encode(before, parse_special=True)))
-    return filler / (len(samples) * seqlen)
 
 
 def _portable(recipe: Recipe) -> dict[str, Any]:

@@ -63,12 +63,25 @@ class Supply:
             packed = next(self._stream, None)
             if packed is None:
                 self.exhausted = True
+                self.ensure_something()
                 return
             if isinstance(packed, SetAside):
                 self.tally.note(packed)
             else:
                 self.samples.append(packed)
                 yield packed
+
+    def ensure_something(self) -> None:
+        """Make sure that a source that was read to its end had something in it.
+
+        Raises:
+            SourceError: Nothing came in; the commonest reasons are named.
+        """
+        if self.tally.documents == 0:
+            raise SourceError(
+                f"sources.{self.name}: {self.reader.place} gives nothing to pack"
+                + (f" ({left_out})" if (left_out := self.tally.left_out()) else "")
+            )
 
 
 def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer) -> Supply:
@@ -93,12 +106,19 @@ def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer)
 def _guarded(records: Iterable[Record], name: str) -> Iterator[Record]:
     """Yield records; whatever goes wrong below becomes an error that names the source."""
     try:
-        yield from records
+        for record in records:
+            yield _expected_record(record)
     except CalibsetError as error:
         raise SourceError(f"sources.{name}: {error}") from error
     except Exception as error:  # an adapter of someone else's may raise anything
         reason = str(error).splitlines()[0] if str(error) else ""
         raise SourceError(f"sources.{name}: can't be read: {type(error).__name__}: {reason}") from error
+
+
+def _expected_record(item: object) -> Record:
+    if not isinstance(item, Record):
+        raise SourceError(f"its adapter yields a {type(item).__name__}, which is no record")
+    return item
 
 
 def _rendered(

@@ -19,11 +19,12 @@ NOXFILE = PACKAGE.parent / "noxfile.py"
 
 FLOORS = (
     {"errors", "document", "seeding"},
-    {"storage", "mixture", "manifest", "faults"},
+    {"storage", "mixture", "manifest", "faults", "overrides"},
     {"tokenizers"},
     {"chat"},
     {"sources"},
-    {"intake", "packing", "recipe", "consumers"},
+    {"intake", "reading", "recipe"},
+    {"packing", "consumers"},
     {"supply", "planned", "calibration_set"},
     {"reporting"},
     {"pipeline"},

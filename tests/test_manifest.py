@@ -52,6 +52,7 @@ def test_the_versions_that_determine_bytes_are_noted() -> None:
     found = versions()
     assert list(found) == [
         "calibset",
+        "datasets",
         "mistral-common",
         "openpyxl",
         "pyarrow",

@@ -116,9 +116,36 @@ def test_or_is_made_up_by_repeating(tmp_path: Path) -> None:
 def test_a_shortage_without_a_way_out_is_an_error(
     tmp_path: Path, overrides: list[str], documents: dict[str, int], says: str
 ) -> None:
+    recipe = small(tmp_path, *overrides, **documents)
+    if documents["ships"] == 0:
+        (tmp_path / "ships" / "a.jsonl").write_text('{"text": "x"}\n')
     with pytest.raises(MixtureError, match=says) as caught:
-        pipeline.build(small(tmp_path, *overrides, **documents))
+        pipeline.build(recipe)
     assert "\n" not in str(caught.value)
+    assert "left out: of ships 1 set aside: too little left for a row" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", '{"txet": "x"}\n' * 3])
+def test_a_source_that_gives_nothing_is_an_error(tmp_path: Path, content: str) -> None:
+    recipe = small(tmp_path)
+    (tmp_path / "ships" / "a.jsonl").write_text(content)
+    with pytest.raises(SourceError) as caught:
+        pipeline.build(recipe)
+    reasons = " (3 rejected: no column 'text')" if content else ""
+    assert str(caught.value) == f"sources.ships: ships gives nothing to pack{reasons}"
+    (ships,) = (found for found in pipeline.check(recipe) if found.name == "ships")
+    assert ships.problem == str(caught.value)
+
+
+def test_a_recipe_may_be_given_by_its_path(tmp_path: Path) -> None:
+    recipe = small(tmp_path)
+    assert row_bytes(pipeline.build(tmp_path / "recipe.toml")) == row_bytes(pipeline.build(recipe))
+    assert pipeline.plan(str(tmp_path / "recipe.toml")).recipe == recipe
+
+
+def test_a_plan_wants_a_tokenizer_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError, match="tokenizer 'mistral-small-9'"):
+        pipeline.plan(small(tmp_path, 'tokenizer="mistral-small-9"'))
 
 
 def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
@@ -172,7 +199,7 @@ def test_the_manifest_says_what_was_built_and_nothing_of_this_machine(tmp_path: 
         "CC0-1.0",
         8,
         8,
-        8 * 64,
+        8 * 63,
     )
 
 
@@ -208,7 +235,7 @@ def test_control_tokens_are_neutralised_or_kept(tmp_path: Path) -> None:
     assert any("< /s>" in sample.text for sample in trees)
     assert not specials(tmp_path) & {i for sample in safe for i in sample.token_ids}
     report = safe.manifest.sources[2]
-    assert report.control_tokens_neutralised == 2 * report.documents > 0
+    assert report.control_tokens_neutralised == 2 * report.documents_read > 0
 
     armed = pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=['control_tokens="keep"']))
     trees = [sample for sample in armed if sample.source == "trees"]
@@ -254,7 +281,9 @@ class Heard:
 
 def test_a_build_tells_how_far_it_has_come(tmp_path: Path) -> None:
     heard = Heard()
-    pipeline.build(small(tmp_path, ships=0), progress=heard)
+    recipe = small(tmp_path, ships=0)
+    (tmp_path / "ships" / "a.jsonl").write_text('{"text": "x"}\n')
+    pipeline.build(recipe, progress=heard)
     assert [call for call in heard.calls if call[0] == "fish"] == [("fish", i, 8) for i in range(1, 9)]
     assert [call for call in heard.calls if call[0] == "ships"] == [("ships", 0, 0)]
     assert heard.calls[-1] == ("rest", 4, 4)

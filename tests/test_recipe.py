@@ -107,9 +107,7 @@ where = []
 """
     assert faults(text) == [
         "sources.one.type: is missing; `calibset sources` lists the adapters",
-        "sources.two.type: unknown adapter 'txt'; known are bitext, csv, fineweb2, hermes, hub-dataset, "
-        "insurance-definitions, jsonl, ontology, parquet, pile, text, toolace, when2call, wikipedia, "
-        "or package.module:Class",
+        "sources.two.type: unknown adapter 'txt'; did you mean text?",
         "sources.three.weight: must be a number, got 'heavy'",
         "sources.three.where: must be a text or a list of texts, got 3",
         "sources.three.splitt: unknown key; did you mean split?",

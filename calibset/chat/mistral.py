@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -24,7 +25,13 @@ _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME = 64
 _ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-_NEEDED = ("<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]")
+# What v11 writes; a tokenizer.json does not say its version, and one with thinking is of a later.
+_NEEDED = (
+    "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]",
+    "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[CALL_ID]", "[ARGS]", "[TOOL_RESULTS]", "[TOOL_CONTENT]",
+    "[/TOOL_RESULTS]",
+)  # fmt: skip
+_LATER = "[THINK]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +56,21 @@ class MistralTemplate:
             RenderError: mistral-common's validator refuses it, or its text does not read back
                 to the same ids.
         """
+        if any(
+            m.role == "assistant" and not (m.content.strip() or m.tool_calls) for m in conversation.messages
+        ):
+            raise RenderError("empty assistant turn")
         ids = self._encoded(conversation)[1:]
         text = self.tekken.decode(ids)
         read = self.tekken.encode(text, parse_special=True)
         if read != ids and not self.parses:
             raise RenderError("text does not read back to the same ids")
-        if self.tokenizer is not self.tekken:
-            read = self.tokenizer.encode(text, parse_special=True)
         special = self.tokenizer.special_tokens
+        if self.tokenizer is not self.tekken:
+            controls = _controls(read, self.tekken.special_tokens)
+            read = self.tokenizer.encode(text, parse_special=True)
+            if _controls(read, special) != controls:
+                raise RenderError("the tokenizer reads other control tokens than the template wrote")
         return Rendered(
             id=conversation.id,
             text=text,
@@ -88,14 +102,29 @@ def mistral_template(tokenizer: Tokenizer, *, keeps_control_tokens: bool = False
     Raises:
         TokenizerError: The tokenizer has no such tokens.
     """
+    if not isinstance(tokenizer, TekkenTokenizer):
+        _ensure_v11(tokenizer)
+    tekken = tokenizer if isinstance(tokenizer, TekkenTokenizer) else embedded("mistral-small-3.2")
+    return MistralTemplate(tokenizer, tekken, _mistral_tokenizer(tekken), keeps_control_tokens)
+
+
+def _ensure_v11(tokenizer: Tokenizer) -> None:
     missing = [token for token in _NEEDED if token not in tokenizer.special_tokens]
     if missing:
         raise TokenizerError(
             f"{tokenizer.name}: has no control token {', '.join(missing)}, so conversations can't be "
-            "rendered for it; use plain text sources, or a tokenizer of a Mistral instruct model"
+            "rendered for it; use plain text sources, or the tekken.json of a Mistral instruct model"
         )
-    tekken = tokenizer if isinstance(tokenizer, TekkenTokenizer) else embedded("mistral-small-3.2")
-    return MistralTemplate(tokenizer, tekken, _mistral_tokenizer(tekken), keeps_control_tokens)
+    if _LATER in tokenizer.special_tokens:
+        raise TokenizerError(
+            f"{tokenizer.name}: has the control token {_LATER}, so it is of a later instruct version than "
+            "v11; give the model's tekken.json, which says which"
+        )
+
+
+def _controls(ids: Sequence[int], special: Mapping[str, int]) -> list[str]:
+    spelled = {rank: spelling for spelling, rank in special.items()}
+    return [spelled[rank] for rank in ids if rank in spelled]
 
 
 def valid_names(names: Iterable[str]) -> dict[str, str]:
@@ -120,7 +149,8 @@ def _is_valid(name: str) -> bool:
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    plain = re.sub(r"_{2,}", "_", _NOT_IN_NAMES.sub("_", name)).strip("_")[:_LONGEST_NAME] or "tool"
+    letters = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    plain = re.sub(r"_{2,}", "_", _NOT_IN_NAMES.sub("_", letters)).strip("_")[:_LONGEST_NAME] or "tool"
     candidate, number = plain, 1
     while candidate in taken:
         number += 1

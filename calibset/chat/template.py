@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
-from calibset.document import Conversation, Message, Tool
+from calibset.document import Conversation, Message
 
 __all__ = ["ChatTemplate", "RenderError", "Rendered", "Turn", "with_texts"]
 
@@ -69,22 +69,20 @@ class ChatTemplate(Protocol):
 
 
 def with_texts(conversation: Conversation, change: Callable[[str], str]) -> Conversation:
-    """Return the conversation with every text in it changed: turns, calls, results and tools.
+    """Return the conversation with every text in it changed: turns, arguments, results and tools.
 
-    The same change meets a tool's name where it is declared and where it is called.
+    Names of tools stay: a template maps them to valid ones, which spell nothing by accident.
     """
     return replace(
         conversation,
         messages=tuple(_message(message, change) for message in conversation.messages),
         tools=tuple(
-            Tool(name=change(t.name), description=change(t.description), parameters=change(t.parameters))
+            replace(t, description=change(t.description), parameters=change(t.parameters))
             for t in conversation.tools
         ),
     )
 
 
 def _message(message: Message, change: Callable[[str], str]) -> Message:
-    calls = tuple(
-        replace(call, name=change(call.name), arguments=change(call.arguments)) for call in message.tool_calls
-    )
+    calls = tuple(replace(call, arguments=change(call.arguments)) for call in message.tool_calls)
     return replace(message, content=change(message.content), tool_calls=calls)

@@ -82,7 +82,7 @@ def _tools(system: str) -> tuple[Tool, ...]:
             value, _ = decoder.raw_decode(system, at)
         except (ValueError, RecursionError):
             value = None
-        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             return tools_from_json(value)
         at = system.find("[", at + 1)
     if re.search(r"\[\s*\{", system):

@@ -25,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from calibset.cli.arguments import parser
 
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser().parse_args(words or ["--help"])
     from calibset.cli import commands
     from calibset.cli.console import printable
 

@@ -38,9 +38,9 @@ def parser() -> argparse.ArgumentParser:
     _verify(commands)
     _show(commands)
     _tokenizer(commands)
-    _add(
-        commands, "sources", "list the source adapters and their keys", "calibset sources bitext"
-    ).add_argument("name", nargs="?", help="an adapter, to see its keys")
+    sources = _add(commands, "sources", "list the source adapters and their keys", "calibset sources bitext")
+    sources.add_argument("name", nargs="?", help="an adapter, to see its keys")
+    sources.add_argument("--allow-code", action="store_true", help="let NAME be package.module:Class")
     _add(
         commands,
         "schema",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +105,7 @@ def sources(arguments: Namespace) -> int:
     from calibset.sources import ADAPTERS, adapter, installed_adapters
 
     if arguments.name:
-        screen.adapter_table(adapter(arguments.name))
+        screen.adapter_table(adapter(arguments.name, allow_code=arguments.allow_code))
         return 0
     others = installed_adapters()
     screen.adapters_table(
@@ -146,6 +147,9 @@ def _ensure_usable(out: Path) -> None:
         raise RecipeError(f"--out {out}: must end in .jsonl")
     if faults := autoround.path_faults(str(out)):
         raise RecipeError(*(f"--out {out}: AutoRound can't be given this file: {fault}" for fault in faults))
+    folder = next(parent for parent in out.absolute().parents if os.path.isdir(parent))  # noqa: PTH112
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"--out {out}: {folder} can't be written to")
 
 
 def _row_text(path: Path, row: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,17 +49,35 @@ def build_summary(manifest: Manifest, out: Path) -> None:
     ]
     if dropped:
         console.print("left out of what was read:\n" + "\n".join(dropped))
-    disarmed = sum(source.control_tokens_neutralised for source in manifest.sources)
-    turns = f"{manifest.complete_turns} of {manifest.turns}" if manifest.turns else "none"
-    console.print(
-        f"\n{manifest.kept} of {manifest.nsamples} rows kept by {manifest.consumer}, "
+    console.print("\n".join([*_shortages(manifest), *_figures(manifest)]), soft_wrap=True)
+    console.print(f"wrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest", soft_wrap=True)
+
+
+def _shortages(manifest: Manifest) -> Iterator[str]:
+    """Say in words which sources ran short, and what stands in for them."""
+    others = [s for s in manifest.sources if s.achieved > s.asked]
+    for source in manifest.sources:
+        own = source.achieved - source.repeated
+        if own < source.asked:
+            instead = f"{source.repeated} of its rows are repeats" if source.repeated else ""
+            if source.achieved < source.asked:
+                instead = f"{', '.join(other.name for other in others)} stands in"
+            yield f"{source.name} ran short: {own} of {source.asked} rows; {instead}"
+
+
+def _figures(manifest: Manifest) -> Iterator[str]:
+    yield (
+        f"{manifest.kept} of {manifest.nsamples} rows kept by {manifest.consumer}, "
         f"{manifest.seqlen} tokens read of each"
-        f"\nwaste beyond seqlen {manifest.waste:.2%}, filler {manifest.filler:.2%}, "
-        f"complete assistant turns {turns}"
-        f"\n{disarmed} control tokens in texts neutralised"
-        f"\nwrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest",
-        soft_wrap=True,
     )
+    yield f"waste: {manifest.waste:.2%} of the tokens stand beyond seqlen and are cut"
+    if manifest.turns:
+        yield (
+            f"filler: {manifest.filler:.2%} of what is read is the head of one more conversation; "
+            f"{manifest.complete_turns} of {manifest.turns} assistant turns are read to their end"
+        )
+    if disarmed := sum(source.control_tokens_neutralised for source in manifest.sources):
+        yield f"control tokens: {disarmed} that texts spell by accident were broken apart"
 
 
 def _sources_table(manifest: Manifest) -> Table:
@@ -73,7 +91,7 @@ def _sources_table(manifest: Manifest) -> Table:
             str(source.asked),
             str(source.achieved),
             f"{source.tokens_read:,}",
-            f"{source.documents:,}",
+            f"{source.documents_read:,}",
         )
     return table
 
@@ -168,23 +186,27 @@ def check_data(found: tuple[SourceCheck, ...]) -> list[dict[str, Any]]:
 
 def replay_summary(replay: Replay, file: str) -> None:
     """Print what a quantizer keeps of a file."""
-    lines = [f"{file}: {fault}" for fault in replay.fatal]
-    lines += [f"{file}: row {lost.row} is dropped: {lost.reason}" for lost in replay.lost[:_MOST_LOST_ROWS]]
+    if replay.fatal:
+        say(f"{file}: {replay.consumer} can't load this file, so it takes no row; mend or delete:")
+        for fault in replay.fatal[:_MOST_LOST_ROWS]:
+            say(f"{file}: {fault}")
+        if len(replay.fatal) > _MOST_LOST_ROWS:
+            say(f"{file}: and {len(replay.fatal) - _MOST_LOST_ROWS} faults more; --json names each")
+        return
+    lines = [f"{file}: row {lost.row} is dropped: {lost.reason}" for lost in replay.lost[:_MOST_LOST_ROWS]]
     if len(replay.lost) > _MOST_LOST_ROWS:
         lines.append(
             f"{file}: and {len(replay.lost) - _MOST_LOST_ROWS} more rows are dropped; --json names each"
         )
     lines += [f"{file}: note: {warning}" for warning in replay.warnings]
-    if not replay.fatal and replay.kept < replay.nsamples:
+    if replay.kept < replay.nsamples:
         lines.append(
             f"{file}: {replay.nsamples - replay.kept} rows too few; the quantizer goes on with fewer"
         )
     cut = sum(row.cut for row in replay.rows if row.kept)
-    verdict = (
-        "stops before it takes a row" if replay.fatal else f"keeps {replay.kept} of {len(replay.rows)} rows"
-    )
     lines.append(
-        f"{replay.consumer} {verdict} (asked for {replay.nsamples} of {replay.seqlen} tokens); "
+        f"{replay.consumer} keeps {replay.kept} of {len(replay.rows)} rows "
+        f"(asked for {replay.nsamples} of {replay.seqlen} tokens); "
         f"{cut:,} tokens are cut, {replay.waste:.2%} stand beyond seqlen"
     )
     for line in lines:

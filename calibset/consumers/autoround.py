@@ -14,6 +14,7 @@ from typing import Any
 
 from calibset.consumers.base import Acceptance, Replay
 from calibset.errors import ConsumerError
+from calibset.reading import is_dominated, read_of, room
 from calibset.tokenizers.base import Tokenizer, scalar_text
 
 __all__ = ["NAME", "path_faults", "replay", "replay_file"]
@@ -96,14 +97,15 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
 
 def _accepted(number: int, text: str, tokenizer: Tokenizer, seqlen: int) -> Acceptance:
     ids = tokenizer.encode(text.rstrip(), parse_special=True)
-    room = seqlen - len(tokenizer.prefix) - len(tokenizer.suffix)
-    read = [*tokenizer.prefix, *ids[:room], *tokenizer.suffix]
+    read = read_of(ids, tokenizer, seqlen)
     reason = None
     if len(read) < seqlen:
         reason = f"{seqlen - len(read)} tokens short of {seqlen}"
-    elif len(read) > 1 and seqlen > 2 and read.count(read[-1]) > seqlen // 2:
+    elif is_dominated(read, seqlen):
         reason = f"its last token stands {read.count(read[-1])} times in {seqlen}"
-    return Acceptance(row=number, tokens=len(ids), cut=max(0, len(ids) - room), reason=reason)
+    return Acceptance(
+        row=number, tokens=len(ids), cut=max(0, len(ids) - room(tokenizer, seqlen)), reason=reason
+    )
 
 
 def _taken(rows: tuple[Acceptance, ...], nsamples: int) -> tuple[Acceptance, ...]:

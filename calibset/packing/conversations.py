@@ -15,6 +15,10 @@ __all__ = ["pack_conversations"]
 # Conversations to choose from when a row's gap is filled: enough to find a good fit, few
 # enough that none waits long.
 _POOL = 48
+# Heads of conversations that are kept for use as fillers.
+_HEADS = 16
+# A gap of up to one part in so many of the row is small.
+_SMALL_GAP = 32
 # Tokens past the wanted end at which the filler's cut is tried.
 _LAST_RESORT = 64
 
@@ -25,13 +29,13 @@ class _Stock:
 
     Attributes:
         pool: Those that fit into one, in the order they came.
-        long: Those that no row holds whole; their heads make fillers.
-        spent: Those whose heads were fillers, the last one last.
+        long: The last few that no row holds whole; their heads make fillers.
+        spent: The last few whose heads were fillers.
     """
 
     pool: list[Rendered] = field(default_factory=list)
-    long: deque[Rendered] = field(default_factory=deque)
-    spent: deque[Rendered] = field(default_factory=deque)
+    long: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
+    spent: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
 
 
 def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iterator[Packed]:
@@ -47,7 +51,7 @@ def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iter
         rule: Length, tokenizer and name.
 
     Yields:
-        Samples, and a `SetAside` for each conversation that ends up in no row.
+        Samples, and a `SetAside` for each conversation that stands whole in none.
     """
     supply = iter(conversations)
     stock = _Stock()
@@ -70,7 +74,7 @@ def _refill(stock: _Stock, supply: Iterator[Rendered], rule: RowRule) -> Iterato
             stock.pool.append(conversation)
         else:
             stock.long.append(conversation)
-            yield SetAside(place=conversation.id, reason="longer than a row")
+            yield SetAside(place=conversation.id, reason="longer than a row (its head may be a filler)")
 
 
 def _best_fit(pool: list[Rendered], room: int) -> list[Rendered]:
@@ -95,7 +99,7 @@ def _filled(row: list[Rendered], stock: _Stock, rule: RowRule) -> Sample | str:
     for filler in _fillers(stock, need, rule):
         for cut in _cuts(filler, need, rule):
             full = (text + filler.opening_text + filler.text[:cut]).rstrip()
-            proof = rule.prove(full)
+            proof = rule.prove(full, control_tokens=True)
             if proof.flaw is None:
                 _spend(filler, stock)
                 return _sample(row, filler, full, proof.token_ids, spans, rule)
@@ -120,12 +124,16 @@ def _fillers(stock: _Stock, need: int, rule: RowRule) -> list[Rendered]:
     """Return conversations that could fill the gap, the best first.
 
     One that no row holds whole comes first; then the last to arrive whose first assistant turn
-    begins past the cut, so that no turn is shown half. A head is used a second time only where
-    nothing else is left and it fills a gap; it may not make a row.
+    begins past the cut, so that no turn is shown half. A small gap is no reason to behead a
+    conversation that could stand whole elsewhere, so a head is used again there; a large one it
+    does not fill, since it may not make a row.
     """
     fresh = [c for c in reversed(stock.pool) if c.turns and c.turns[0].start > need] or stock.pool[::-1]
-    again = list(stock.spent)[:1] if need <= rule.read // 4 else []
-    return [*list(stock.long)[:1], *fresh[:2], *again]
+    long = [stock.long[0]] if stock.long else []
+    again = [stock.spent[0]] if stock.spent else []
+    if need <= rule.seqlen // _SMALL_GAP:
+        return [*long, *again, *fresh[:2]]
+    return [*long, *fresh[:2], *(again if need <= rule.read // 4 else [])]
 
 
 def _cuts(filler: Rendered, need: int, rule: RowRule) -> Iterator[int]:
@@ -149,7 +157,8 @@ def _sample(
     before = sum(len(c.token_ids) for c in row) + sum(len(c.opening_ids) for c in row[1:])
     start = before + len(filler.opening_ids)
     complete = sum(len(c.turns) for c in row)
-    begun = [turn for turn in filler.turns if start + turn.start < min(len(ids), rule.read)]
+    read = min(len(ids), rule.read)
+    begun = [turn for turn in filler.turns if start + turn.start < read]
     ended = [turn for turn in begun if start + turn.end <= rule.read]
     head = Span(
         document=filler.id,
@@ -165,4 +174,5 @@ def _sample(
         documents=(*spans, head),
         turns=complete + len(begun),
         complete_turns=complete + len(ended),
+        filler_tokens=max(0, read - start),
     )

@@ -24,11 +24,19 @@ _CHARACTERS_PER_TOKEN = 5
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """A document from some character on, and how many rows it has given in this turn."""
+    """A document from some character on.
+
+    Attributes:
+        document: All of it.
+        start: Its first character that no row has been made of.
+        rows: Rows that it has given in this turn.
+        spoiled: Whether the piece before ``start`` could be in no row.
+    """
 
     document: Document
     start: int = 0
     rows: int = 0
+    spoiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ def pack_documents(documents: Iterable[Document], rule: RowRule) -> Iterator[Pac
         rule: Length, tokenizer and name.
 
     Yields:
-        Samples, and a `SetAside` for each document that ends up in no row.
+        Samples, and a `SetAside` for each document, or part of one, that ends up in no row.
     """
     later: deque[_Rest] = deque()
     row = _Row()
@@ -82,8 +90,7 @@ def pack_documents(documents: Iterable[Document], rule: RowRule) -> Iterator[Pac
             if rest is not None and rest.rows >= rule.max_rows_per_document:
                 later.append(_Rest(rest.document, rest.start, rule.max_rows_per_document - 1))
                 rest = None
-    for span in row.spans:
-        yield SetAside(place=span.document, reason="too little left for a row")
+    yield from _left_out(row.spans, "too little left for a row")
 
 
 def _in_turn(documents: Iterable[Document], later: deque[_Rest]) -> Iterator[_Rest]:
@@ -104,17 +111,36 @@ def _fill(row: _Row, rest: _Rest, rule: RowRule) -> _Step:
         if not piece:  # the first token ends inside a character
             continue
         full = row.with_piece(rest, piece, 0)
-        proof = rule.prove(full.text)
+        proof = rule.prove(full.text, control_tokens=rule.parse_special)
         if proof.flaw is None:
             sample = Sample(
                 text=full.text, token_ids=proof.token_ids, source=rule.source, documents=full.spans
             )
             return _Step(_Row(), _after(rest, rest.start + len(piece)), (sample,))
         if proof.flaw != "too short":
-            return _Step(_Row(), None, _set_aside(full, proof.flaw))
+            return _without_fault(row, rest, piece, proof.flaw, rule)
     if reaches_end and len(encoded.ids) <= need + rule.slack:
         return _Step(row.with_piece(rest, head, len(encoded.ids)))
-    return _Step(row, None, (SetAside(place=rest.document.id, reason="no place to cut it"),))
+    end = _Row().with_piece(rest, rest.document.text[rest.start :], 0)
+    return _Step(row, None, _left_out(end.spans, "no place to cut it"))
+
+
+def _without_fault(row: _Row, rest: _Rest, piece: str, flaw: str, rule: RowRule) -> _Step:
+    """Leave out the piece that spoils a row, or else the row that was begun before it."""
+    if row.text and not _spoils(piece, flaw, rule):
+        return _Step(_Row(), rest, _left_out(row.spans, flaw))
+    # The second time on end the rest is taken to be no better.
+    behind = None if rest.spoiled else _after(rest, rest.start + len(piece), spoiled=True)
+    lost = piece if behind else rest.document.text[rest.start :]
+    return _Step(row, behind, _left_out(_Row().with_piece(rest, lost, 0).spans, flaw))
+
+
+def _spoils(piece: str, flaw: str, rule: RowRule) -> bool:
+    proof = rule.prove(piece, control_tokens=rule.parse_special)
+    if proof.flaw != "too short":
+        return proof.flaw == flaw
+    # Too short to be judged as a row: half of what would spoil one is enough.
+    return proof.token_ids.count(proof.token_ids[-1]) > rule.seqlen // 4
 
 
 def _head(rest: _Rest, tokens: int, rule: RowRule) -> tuple[str, Encoded]:
@@ -147,12 +173,17 @@ def _places(pattern: re.Pattern[str], text: str, first: int, last: int) -> list[
     return [place for place in found if first <= place <= last]
 
 
-def _after(rest: _Rest, start: int) -> _Rest | None:
+def _after(rest: _Rest, start: int, *, spoiled: bool = False) -> _Rest | None:
     text = rest.document.text
     while start < len(text) and text[start].isspace():
         start += 1
-    return _Rest(rest.document, start, rest.rows + 1) if start < len(text) else None
+    if start >= len(text):
+        return None
+    return _Rest(rest.document, start, rest.rows if spoiled else rest.rows + 1, spoiled)
 
 
-def _set_aside(row: _Row, reason: str) -> tuple[SetAside, ...]:
-    return tuple(SetAside(place=span.document, reason=reason) for span in row.spans)
+def _left_out(spans: tuple[Span, ...], reason: str) -> tuple[SetAside, ...]:
+    return tuple(
+        SetAside(place=span.document, reason=reason if span.whole else f"{reason} (a part of it)")
+        for span in spans
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from calibset.document import Sample, SetAside
+from calibset.reading import is_dominated, read_of, room
 from calibset.tokenizers.base import Tokenizer
 
 __all__ = ["SEPARATOR", "Packed", "Proof", "RowRule"]
@@ -15,7 +16,12 @@ SEPARATOR = "\n\n"
 
 Packed = Sample | SetAside
 
-Flaw = Literal["too short", "one token fills more than half the row"]
+Flaw = Literal[
+    "too short",
+    "one token fills more than half the row",
+    "spells a control token",
+    "begins with BOS",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +58,40 @@ class RowRule:
     @property
     def read(self) -> int:
         """Tokens of the text that the quantizer reads: ``seqlen`` less what it adds."""
-        return self.seqlen - len(self.tokenizer.prefix) - len(self.tokenizer.suffix)
+        return room(self.tokenizer, self.seqlen)
 
     @property
     def slack(self) -> int:
         """Tokens past ``seqlen`` that a better place to cut is worth."""
         return max(2, self.seqlen // 64)
 
-    def prove(self, text: str) -> Proof:
+    def prove(self, text: str, *, control_tokens: bool = True) -> Proof:
         """Encode a row as it will be read back and say what is wrong with it, if anything.
 
         The row must have ``seqlen`` tokens without special tokens, whether the quantizer's
-        tokenizer parses control tokens or reads them as letters, and no token may fill more
-        than half of what is read (AutoRound 0.12 to 0.16 drops such rows).
+        tokenizer parses control tokens or reads them as letters; no token may fill more than
+        half of what is read; and the BOS that the quantizer adds must be the only one.
+
+        Args:
+            text: The row.
+            control_tokens: Whether it may hold any.
         """
         parsed = self.tokenizer.encode(text, parse_special=True)
         spelled = parsed
         if not set(self.tokenizer.special_tokens.values()).isdisjoint(parsed):
+            if not control_tokens:
+                return Proof(tuple(parsed), "spells a control token")
             spelled = self.tokenizer.encode(text, parse_special=False)
-        flaw: Flaw | None = None
-        if min(len(parsed), len(spelled)) < self.seqlen:
-            flaw = "too short"
-        elif any(self._dominated(ids) for ids in (parsed, spelled)):
-            flaw = "one token fills more than half the row"
-        return Proof(tuple(parsed), flaw)
+        return Proof(tuple(parsed), self._flaw(parsed, spelled))
 
-    def _dominated(self, ids: list[int]) -> bool:
-        for prefix in {(), self.tokenizer.prefix}:
-            window = [*prefix, *ids[: self.seqlen - len(prefix)]]
-            if window.count(window[-1]) > self.seqlen // 2:
-                return True
-        return False
+    def _flaw(self, parsed: list[int], spelled: list[int]) -> Flaw | None:
+        if min(len(parsed), len(spelled)) < self.seqlen:
+            return "too short"
+        if self.tokenizer.prefix and parsed[: len(self.tokenizer.prefix)] == list(self.tokenizer.prefix):
+            return "begins with BOS"
+        # A quantizer may as well be given a tokenizer that adds nothing.
+        windows = [read_of(ids, self.tokenizer, self.seqlen) for ids in (parsed, spelled)]
+        windows += [ids[: self.seqlen] for ids in (parsed, spelled)]
+        if any(is_dominated(window, self.seqlen) for window in windows):
+            return "one token fills more than half the row"
+        return None

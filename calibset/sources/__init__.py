@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -65,8 +66,10 @@ def adapter(name: str, *, allow_code: bool = False) -> type[Source]:
     others = installed_adapters()
     if name in others:
         return _loaded(others[name].value, name)
-    known = ", ".join(sorted({*ADAPTERS, *others}))
-    raise RecipeError(f"unknown adapter {name!r}; known are {known}, or package.module:Class")
+    known = sorted({*ADAPTERS, *others})
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}, or package.module:Class"
+    raise RecipeError(f"unknown adapter {name!r}; {hint}")
 
 
 def _loaded(target: str, name: str) -> type[Source]:

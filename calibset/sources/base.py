@@ -6,19 +6,22 @@ of them (`read`); the base puts records in a seeded, representative order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from calibset.document import Record
 from calibset.seeding import shuffled
+from calibset.sources.sampling import Part, proportionally, shuffled_in_blocks
 from calibset.storage.files import File, Reader
 
-__all__ = ["Names", "Source", "in_turn", "listed"]
+__all__ = ["Names", "Source", "listed"]
 
-FILES_AT_ONCE = 32
+# Files that are loaded whole, and loaded together, in bytes; packed text grows about fourfold.
+_LARGE = 32 * 2**20
+_LARGE_PACKED = 8 * 2**20
+_OPEN_BYTES = 64 * 2**20
 
 
 def listed(value: Any) -> Any:
@@ -85,26 +88,16 @@ class Source(BaseModel):
     def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield every record, lazily, in an order that the seed fixes and that is fair.
 
-        Files are taken in seeded order, up to 32 side by side, each loaded and shuffled.
+        Files are taken in seeded order, up to 32 or 64 MiB of them side by side, from each in
+        proportion to its size.
         """
         files = shuffled(self.select(reader), seed, "files")
-        yield from in_turn((self._shuffled(file, seed) for file in files), FILES_AT_ONCE)
+        parts = (Part(file.size or 1, self.sampled(file, seed)) for file in files)
+        yield from proportionally(parts, seed, "files", budget=_OPEN_BYTES)
 
-    def _shuffled(self, file: File, seed: int) -> Iterator[Record]:
-        yield from shuffled(self.read(file), seed, file.name)
-
-
-def in_turn(sequences: Iterable[Iterator[Record]], width: int) -> Iterator[Record]:
-    """Yield from several sequences in turn, at most ``width`` of them begun and not ended."""
-    waiting = iter(sequences)
-    turn = list(islice(waiting, width))
-    while turn:
-        still_open = []
-        for records in turn:
-            record = next(records, None)
-            if record is not None:
-                yield record
-                still_open.append(records)
-            elif (following := next(waiting, None)) is not None:
-                still_open.append(following)
-        turn = still_open
+    def sampled(self, file: File, seed: int) -> Iterator[Record]:
+        """Yield one file's records: of a small file shuffled, of a large one block by block."""
+        if (file.size or 0) <= (_LARGE_PACKED if file.packed else _LARGE):
+            yield from shuffled(self.read(file), seed, file.name)
+        else:
+            yield from shuffled_in_blocks(self.read(file), seed, file.name)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.document import Record
+from calibset.document import Record, SetAside
 from calibset.sources.base import Names
 from calibset.sources.columns import document_from
 from calibset.sources.parquet import RowGroups
@@ -26,6 +26,13 @@ class FineWeb2(RowGroups):
 
     type: Literal["fineweb2"] = "fineweb2"
     split: Names = Field(("train",), description="The splits to read.")
+    min_language_score: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        strict=True,
+        description="Pages of which the corpus says less surely that they are of its language are set aside.",
+    )
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for one language's repository and for the configurations of the whole."""
@@ -35,4 +42,7 @@ class FineWeb2(RowGroups):
 
     def record(self, row: Mapping[str, Any], place: str) -> Record:
         """Return the page as a document."""
+        score = row.get("language_score")
+        if isinstance(score, float) and score < self.min_language_score:
+            return SetAside(place=place, reason="language score too low")
         return document_from(row, ("text",), str(row.get("id") or place), place)

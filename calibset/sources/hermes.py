@@ -9,10 +9,10 @@ from pydantic import BeforeValidator, Field
 
 from calibset.chat import hermes
 from calibset.chat.dialect import DialectError, excerpt
-from calibset.document import Record, Rejection
+from calibset.document import Conversation, Record, Rejection, SetAside
 from calibset.sources.base import Source, listed
 from calibset.sources.json_array import array_rows
-from calibset.storage.files import File
+from calibset.storage.files import File, Reader
 
 __all__ = ["Hermes"]
 
@@ -36,7 +36,9 @@ _FILES: Mapping[Config, str] = {
 class Hermes(Source):
     """Reads `NousResearch/hermes-function-calling-v1`.
 
-    A dialogue that stands in two configs has one id in both, the corpus's own.
+    A dialogue that stands in two configs has one id in both, the corpus's own. Of a question that
+    `func_calling` goes on with, the copy in `func_calling_singleturn`, which ends on the call, is
+    set aside.
     """
 
     summary: ClassVar[str] = "Hermes function calling v1: tool calls and JSON mode, English"
@@ -49,6 +51,23 @@ class Hermes(Source):
     def patterns(self) -> tuple[str, ...]:
         """Return the files of the configs, at the place's root or in a folder."""
         return tuple(pattern for name in self.config for pattern in (_FILES[name], f"*/{_FILES[name]}"))
+
+    def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
+        """Yield conversations in seeded order, of two forms of one dialogue the longer."""
+        longest = self._longest(reader)
+        for record in super().documents(reader, seed=seed):
+            if isinstance(record, Conversation) and len(record.messages) < longest.get(record.id, 0):
+                yield SetAside(place=record.id, reason="goes on in func_calling")
+            else:
+                yield record
+
+    def _longest(self, reader: Reader) -> dict[str, int]:
+        """Return the number of messages of the dialogues that go on in `func_calling`."""
+        if not {"func_calling", "func_calling_singleturn"} <= set(self.config):
+            return {}
+        continued = (file for file in self.select(reader) if file.stem == _FILES["func_calling"])
+        records = (record for file in continued for record in self.read(file))
+        return {record.id: len(record.messages) for record in records if isinstance(record, Conversation)}
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield a conversation a row, in the file's order; rows are counted from 0.

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from calibset.document import Record
 from calibset.errors import SourceError
-from calibset.seeding import shuffled
 from calibset.sources.base import Names, Source
 from calibset.sources.columns import document_from
+from calibset.sources.sampling import shuffled_in_blocks
 from calibset.storage.files import Reader
 from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
 
 __all__ = ["HubDataset"]
-
-_BUFFER = 1_000
 
 
 class HubDataset(Source):
@@ -48,9 +45,8 @@ class HubDataset(Source):
     def _split(self, reader: Reader, config: str | None, split: str, seed: int) -> Iterator[Record]:
         place = "/".join(filter(None, (config, split)))
         stream = enumerate(_stream(reader, config, split, self.files))
-        while block := list(islice(stream, _BUFFER)):
-            for number, row in shuffled(block, seed, place, block[0][0]):
-                yield document_from(row, self.columns, f"{place}#{number}", f"{place}#{number}")
+        for number, row in shuffled_in_blocks(stream, seed, place):
+            yield document_from(row, self.columns, f"{place}#{number}", f"{place}#{number}")
 
 
 def _stream(reader: Reader, config: str | None, split: str, files: tuple[str, ...]) -> Iterator[Any]:

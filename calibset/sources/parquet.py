@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -11,13 +11,12 @@ from pydantic import Field
 from calibset.document import Record
 from calibset.errors import SourceError
 from calibset.seeding import shuffled
-from calibset.sources.base import Names, Source, in_turn
+from calibset.sources.base import Names, Source
 from calibset.sources.columns import document_from
+from calibset.sources.sampling import PARTS_AT_ONCE, Part, proportionally
 from calibset.storage.files import File, Reader
 
 __all__ = ["Parquet", "RowGroups", "rows"]
-
-_GROUPS_AT_ONCE = 32
 
 
 class RowGroups(Source):
@@ -50,25 +49,27 @@ class RowGroups(Source):
         return self.needed
 
     def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
-        """Yield every record: seeded row groups of every file in turn, shuffled inside."""
+        """Yield every record: of up to 32 files seeded row groups, from each in proportion to its rows."""
         files = shuffled(self.select(reader), seed, "files")
-        at_once = max(1, _GROUPS_AT_ONCE // len(files))
-        sequences = (
-            self._by_groups(file, seed, at_once)
-            if file.name.endswith(".parquet")
-            else self._shuffled(file, seed)
-            for file in files
-        )
-        yield from in_turn(sequences, _GROUPS_AT_ONCE)
+        if not all(file.name.endswith(".parquet") for file in files):
+            yield from super().documents(reader, seed=seed)
+            return
+        for number in range(0, len(files), PARTS_AT_ONCE):
+            yield from self._of_files(files[number : number + PARTS_AT_ONCE], seed)
 
-    def _by_groups(self, file: File, seed: int, at_once: int) -> Iterator[Record]:
-        with _opened(file) as parquet:
-            groups = shuffled(range(parquet.num_row_groups), seed, file.name)
-            starts = _starts(parquet)
-            yield from in_turn((self._group(file, parquet, g, starts[g], seed) for g in groups), at_once)
+    def _of_files(self, files: list[File], seed: int) -> Iterator[Record]:
+        with ExitStack() as stack:
+            opened = [(file, stack.enter_context(_opened(file))) for file in files]
+            groups = [
+                Part(rows, self._group(file, parquet, group, start, seed))
+                for file, parquet in opened
+                for group, (start, rows) in enumerate(_groups(parquet))
+                if rows
+            ]
+            yield from proportionally(shuffled(groups, seed, files[0].name), seed, "groups")
 
     def _group(self, file: File, parquet: Any, group: int, start: int, seed: int) -> Iterator[Record]:
-        numbered = enumerate(_group_rows(parquet, group, self.needed_columns()), start)
+        numbered = enumerate(_group_rows(file, parquet, group, self.needed_columns()), start)
         for number, row in shuffled(numbered, seed, file.name, group):
             yield self.record(row, f"{file.name}#{number}")
 
@@ -104,35 +105,45 @@ def rows(file: File, columns: tuple[str, ...]) -> Iterator[tuple[int, Mapping[st
     with _opened(file) as parquet:
         number = 0
         for group in range(parquet.num_row_groups):
-            for row in _group_rows(parquet, group, columns):
+            for row in _group_rows(file, parquet, group, columns):
                 yield number, row
                 number += 1
 
 
 @contextmanager
 def _opened(file: File) -> Iterator[Any]:
-    import pyarrow
     import pyarrow.parquet
 
     with file.open_bytes() as stream:
-        try:
-            yield pyarrow.parquet.ParquetFile(stream, pre_buffer=True)
-        except (pyarrow.ArrowException, OSError, ValueError) as error:  # ValueError: text that is no UTF-8
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise SourceError(
-                f"{file.name}: can't be read as parquet ({reason}); fetch the file again"
-            ) from error
+        with _explained(file):
+            parquet = pyarrow.parquet.ParquetFile(stream, pre_buffer=True)
+        yield parquet
 
 
-def _group_rows(parquet: Any, group: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+@contextmanager
+def _explained(file: File) -> Iterator[None]:
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # ValueError: text that is no UTF-8
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(
+            f"{file.name}: can't be read as parquet ({reason}); fetch the file again"
+        ) from error
+
+
+def _group_rows(file: File, parquet: Any, group: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
     known = [name for name in columns if name in parquet.schema_arrow.names]
-    table: list[dict[str, Any]] = parquet.read_row_group(group, columns=known).to_pylist()
+    with _explained(file):
+        table: list[dict[str, Any]] = parquet.read_row_group(group, columns=known).to_pylist()
     return table
 
 
-def _starts(parquet: Any) -> list[int]:
-    starts, row = [], 0
+def _groups(parquet: Any) -> Iterator[tuple[int, int]]:
+    """Yield each row group's first row and its number of rows."""
+    start = 0
     for group in range(parquet.num_row_groups):
-        starts.append(row)
-        row += parquet.metadata.row_group(group).num_rows
-    return starts
+        rows = parquet.metadata.row_group(group).num_rows
+        yield start, rows
+        start += rows

@@ -1,45 +1,90 @@
-"""Wikipedia, as WikiExtractor writes it or as the hub has it."""
+"""Wikipedia, as WikiExtractor writes it, as the hub has it, or as MediaWiki dumps it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from glob import escape
 from typing import Any, ClassVar, Literal
 
 from calibset.document import Document, Record, Rejection, SetAside
-from calibset.sources.columns import well_formed
+from calibset.errors import SourceError
+from calibset.seeding import shuffled
+from calibset.sources.columns import EXCERPT, well_formed
+from calibset.sources.mediawiki_dump import (
+    DumpPage,
+    Site,
+    dump_pages,
+    stream_pages,
+    stream_site,
+    stream_sizes,
+)
 from calibset.sources.parquet import RowGroups
+from calibset.sources.sampling import Part, proportionally
 from calibset.sources.wikiextractor import Page, cleaned, json_pages, plain_pages
-from calibset.storage.files import File, text_lines
+from calibset.sources.wikitext import CANONICAL, TooDeeplyNestedError, plain_text
+from calibset.storage.files import File, Reader, text_lines
 
 __all__ = ["Wikipedia"]
 
+_DUMPS = tuple(f"*pages-articles*.xml{packed}" for packed in ("", ".bz2", ".gz", ".xz", ".zst"))
+_MULTISTREAM = "pages-articles-multistream.xml.bz2"
+_INDEX = "pages-articles-multistream-index.txt.bz2"
+_HIDDEN_NAMESPACES = ("-2", "6", "14")  # media, files, categories
+
+# Pages that are shuffled together, and characters of them, whichever is reached first.
+_BUFFER = 1_000
+_BUFFER_LENGTH = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Multistream(File):
+    """A dump of many bz2 streams, with the file that says where each begins."""
+
+    index: File
+
 
 class Wikipedia(RowGroups):
-    """Pages of WikiExtractor folders (plain or JSON, compressed or not) or of parquet files.
+    """Pages of WikiExtractor folders (plain or JSON, compressed or not), parquet files or dumps.
 
-    What a file holds is seen from its content. The page id is the document's id, the title
-    its first line.
+    What a WikiExtractor file holds is seen from its content. The page id is the document's id,
+    the title its first line. A dump is read from its beginning, shuffled within a buffer of 1,000
+    pages; a multistream dump with its index beside it is sampled more fairly.
     """
 
-    summary: ClassVar[str] = "Wikipedia: WikiExtractor folders, or wikimedia/wikipedia"
+    summary: ClassVar[str] = "Wikipedia: WikiExtractor folders, wikimedia/wikipedia, or a dump"
     needed: ClassVar[tuple[str, ...]] = ("id", "url", "title", "text")
 
     type: Literal["wikipedia"] = "wikipedia"
 
     def patterns(self) -> tuple[str, ...]:
-        """Return patterns for WikiExtractor's files and for the configurations' parquet files."""
+        """Return patterns for WikiExtractor's files, dumps and the configurations' parquet files."""
         folders = [f"{at}{escape(config)}/" for config in self.config for at in ("", "*/")]
         splits = [f"{escape(split)}[-./]*.parquet" for split in self.split] or ["*.parquet"]
         if not folders:
             folders = ["", "*/"] if self.split else [""]
         parquet = [folder + split for folder in folders for split in splits]
-        return ("wiki_[0-9]*", "*/wiki_[0-9]*", *parquet)
+        return ("wiki_[0-9]*", "*/wiki_[0-9]*", *_DUMPS, *parquet)
+
+    def select(self, reader: Reader) -> tuple[File, ...]:
+        """Return the files to read; a multistream dump takes the place of the same dump without."""
+        files = {file.name: file for file in super().select(reader)}
+        dumps = [name for name in files if name.endswith(_MULTISTREAM)]
+        for name in dumps:
+            files.pop(name.removesuffix(_MULTISTREAM) + "pages-articles.xml.bz2", None)
+            index = name.removesuffix(_MULTISTREAM) + _INDEX
+            if found := files.pop(index, None) or _found(reader, index):
+                dump = files[name]
+                files[name] = _Multistream(dump.name, dump.open_bytes, dump.size, index=found)
+        return tuple(files.values())
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document a page; redirects and empty pages are set aside."""
         if file.name.endswith(".parquet"):
             yield from super().read(file)
+            return
+        if _is_dump(file):
+            yield from (_dumped(page, file.name) for page in dump_pages(file))
             return
         head = next((line.lstrip() for line in text_lines(file) if line.strip()), "")
         for page in json_pages(file) if head.startswith("{") else plain_pages(file):
@@ -53,6 +98,92 @@ class Wikipedia(RowGroups):
             return Rejection(place=place, reason="no column 'text'")
         url, title, text = (_text(row.get(name)) for name in self.needed[1:])
         return _record(Page(id=str(row["id"]), url=url, title=title, text=text), place)
+
+    def sampled(self, file: File, seed: int) -> Iterator[Record]:
+        """Yield one file's records; of a dump stream by stream, or block by block."""
+        if isinstance(file, _Multistream):
+            yield from _by_streams(file, seed)
+        elif _is_dump(file):
+            yield from _by_blocks(dump_pages(file), file.name, seed)
+        else:
+            yield from super().sampled(file, seed)
+
+
+def _found(reader: Reader, name: str) -> File | None:
+    """Return the file of this name, if the place can list what it holds."""
+    try:
+        listed = reader.files(f"*{escape(name)}")
+    except SourceError:
+        return None
+    return next((file for file in listed if file.name == name), None)
+
+
+def _is_dump(file: File) -> bool:
+    return file.stem.endswith(".xml") or ".xml-p" in file.stem  # one of several parts
+
+
+def _by_streams(file: _Multistream, seed: int) -> Iterator[Record]:
+    streams = stream_sizes(file.index)
+    with file.open_bytes() as dump:
+        site = stream_site(dump, file.name)
+        parts = (
+            Part(streams[at], _by_blocks(stream_pages(dump, file.name, at, site), file.name, seed, at))
+            for at in shuffled(streams, seed, file.name)
+        )
+        yield from proportionally(parts, seed, file.name)
+
+
+def _by_blocks(
+    pages: Iterable[DumpPage | Rejection], name: str, seed: int, offset: int = 0
+) -> Iterator[Record]:
+    """Yield the records of the pages, shuffled within a buffer."""
+    for number, block in enumerate(_blocks(pages)):
+        for page in shuffled(block, seed, name, offset, number):
+            yield _dumped(page, name)
+
+
+def _blocks(pages: Iterable[DumpPage | Rejection]) -> Iterator[list[DumpPage | Rejection]]:
+    block: list[DumpPage | Rejection] = []
+    length = 0
+    for page in pages:
+        block.append(page)
+        length += len(page.wikitext) if isinstance(page, DumpPage) else 0
+        if len(block) == _BUFFER or length > _BUFFER_LENGTH:
+            yield block
+            block, length = [], 0
+    if block:
+        yield block
+
+
+def _dumped(page: DumpPage | Rejection, name: str) -> Record:
+    if isinstance(page, Rejection):
+        return page
+    if not page.id:
+        return Rejection(place=name, reason="page without an id", excerpt=page.title[:EXCERPT])
+    place = f"{name}#{page.id}"
+    if reason := _left_out(page):
+        return SetAside(place=place, reason=reason)
+    try:
+        text = plain_text(page.wikitext, hidden=_hidden(page.site)) if not page.too_long else None
+    except TooDeeplyNestedError:
+        return Rejection(place=place, reason="wikitext too deeply nested", excerpt=page.wikitext[:EXCERPT])
+    if text is None:
+        return Rejection(place=place, reason="page too long", excerpt=page.wikitext[:EXCERPT])
+    url = f"{page.site.url}?curid={page.id}" if page.site.url else ""
+    return _record(Page(id=page.id, url=url, title=page.title, text=text), place)
+
+
+def _left_out(page: DumpPage) -> str | None:
+    """Return why a page is no article."""
+    if page.namespace != "0":
+        return "namespace other than 0"
+    if page.redirect:
+        return "redirect"
+    return None if page.model in ("", "wikitext") else "no wikitext"
+
+
+def _hidden(site: Site) -> frozenset[str]:
+    return CANONICAL.union(name.lower() for key, name in site.namespaces if key in _HIDDEN_NAMESPACES)
 
 
 def _record(page: Page, place: str) -> Record:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["File", "Reader", "in_memory", "matching", "open_plain", "text_lines"]
 
-_OPENERS = (".gz", ".bz2", ".xz", ".zst")
+_PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,14 @@ class File:
     def stem(self) -> str:
         """The file's name without folders and compression suffix."""
         base = self.name.rsplit("/", 1)[-1]
-        for suffix in _OPENERS:
+        for suffix in _PACKED:
             base = base.removesuffix(suffix)
         return base
+
+    @property
+    def packed(self) -> bool:
+        """Whether its contents are compressed as a whole."""
+        return self.name.endswith(_PACKED)
 
 
 class Reader(Protocol):

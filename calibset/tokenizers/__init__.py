@@ -8,7 +8,7 @@ from calibset.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.control_tokens import ControlTokens
 
-__all__ = ["EMBEDDED", "ControlTokens", "Encoded", "Tokenizer", "load_tokenizer"]
+__all__ = ["EMBEDDED", "ControlTokens", "Encoded", "Tokenizer", "find_tokenizer", "load_tokenizer"]
 
 EMBEDDED = ("mistral-small-3.2",)
 """Tokenizers that need no file: their vocabulary comes with mistral-common."""
@@ -25,11 +25,11 @@ def load_tokenizer(name: str, beside: Path | None = None) -> Tokenizer:
     Raises:
         TokenizerError: There is no such name or file, or it can't be read.
     """
-    if name in EMBEDDED:
+    path = find_tokenizer(name, beside)
+    if path is None:
         from calibset.tokenizers import tekken
 
         return tekken.embedded(name)
-    path = _find(name, beside)
     if path.name == "tokenizer.json" or "tekken" not in path.name:
         from calibset.tokenizers import huggingface
 
@@ -39,7 +39,14 @@ def load_tokenizer(name: str, beside: Path | None = None) -> Tokenizer:
     return tekken.from_file(path, name)
 
 
-def _find(name: str, beside: Path | None) -> Path:
+def find_tokenizer(name: str, beside: Path | None = None) -> Path | None:
+    """Return a tokenizer's file without loading it, or None for one that needs no file.
+
+    Raises:
+        TokenizerError: There is no such name or file.
+    """
+    if name in EMBEDDED:
+        return None
     try:
         asked = Path(name).expanduser()
     except RuntimeError:  # ~NAME, and nobody of that name

@@ -26,10 +26,11 @@ __all__ = ["TekkenTokenizer", "embedded", "from_file"]
 # that mistral-common 1.13 lists as defaults, and two more at these ids.
 _V11_EXTRA = {32: "[ARGS]", 33: "[CALL_ID]"}
 
-# tiktoken's regular expression gives up on a run of a million blanks; one of half as many is
-# cut, at a multiple of the longest token of blanks, which has 64.
-_LONGEST_RUN = 2**19
-_BLANKS = re.compile(rf"[^\S\r\n]{{{_LONGEST_RUN}}}")
+# tiktoken's regular expression gives up on a run of a million blanks, and takes time with the
+# square of the length for less. Such a run is cut at multiples of the longest token of blanks,
+# which has 64, so that the tokens of blanks alone are the same; its last two stay with what follows.
+_LONGEST_RUN = 1024
+_BLANKS = re.compile(rf"\s{{{_LONGEST_RUN}}}(?=\s\s)")
 
 
 @dataclass(frozen=True)

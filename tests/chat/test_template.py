@@ -36,19 +36,17 @@ def test_every_text_is_changed_and_nothing_else() -> None:
             "think",
             "result",
             "done",
-            "get rate",
             '{"of": "x"}',
-            "get rate",
             "desc",
             '{"type": "object"}',
         ]
     )
     assert [message.content for message in changed.messages] == ["SYS", "ASK", "THINK", "RESULT", "DONE"]
     assert changed.messages[2].tool_calls == (
-        ToolCall(id="call_0", name="GET RATE", arguments='{"OF": "X"}'),
+        ToolCall(id="call_0", name="get rate", arguments='{"OF": "X"}'),
     )
     assert changed.messages[3].tool_call_id == "call_0"
-    assert changed.tools == (Tool(name="GET RATE", description="DESC", parameters='{"TYPE": "OBJECT"}'),)
+    assert changed.tools == (Tool(name="get rate", description="DESC", parameters='{"TYPE": "OBJECT"}'),)
     assert (changed.id, changed.metadata) == ("c", {"category": "c"})
     assert [message.role for message in changed.messages] == [message.role for message in TALK.messages]
 

@@ -63,9 +63,11 @@ def check(documents: list[Document], packed: Iterable[Packed], rule: RowRule) ->
             assert piece == piece.strip() != ""
             assert not span.filler
             assert span.whole == (piece == texts[span.document])
-            # Each piece goes on where the one before it stopped; only white space lies between.
+            # Each piece goes on where the one before it stopped; what lies between is white space,
+            # or a part that would have spoiled a row, and was said to be left out.
             begun = texts[span.document].index(piece, positions[span.document])
-            assert not texts[span.document][positions[span.document] : begun].strip()
+            passed_over = texts[span.document][positions[span.document] : begun].strip()
+            assert not passed_over or span.document in {aside.place for aside in asides}
             positions[span.document] = begun + len(piece)
         assert end_before == len(sample.text)
     for name, text in texts.items():
@@ -188,7 +190,7 @@ def test_what_does_not_fill_a_row_is_set_aside(tekken: TekkenTokenizer) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a" * 1_000_000, "one token fills more than half the row"),
+        ("a" * 1_000_000, "one token fills more than half the row (a part of it)"),
         ("x" + " " * 1_000_000 + "y", "no place to cut it"),
     ],
     ids=["letters", "blanks"],
@@ -217,7 +219,19 @@ def test_blanks_that_go_on_past_every_cut_end_a_document(tekken: TekkenTokenizer
     rule = rule_of(tekken)
     packed = list(pack_documents([document], rule))
     check([document], packed, rule)
-    assert packed[-1] == SetAside(place="d", reason="no place to cut it")
+    assert packed[-1] == SetAside(place="d", reason="no place to cut it (a part of it)")
+
+
+def test_a_part_that_would_spoil_a_row_is_left_out_and_the_rest_goes_on(tekken: TekkenTokenizer) -> None:
+    text = repeated(ENGLISH, 10) + " " + "a" * 200 + " " + repeated(SLOVAK, 10)
+    document = Document(id="d", text=text)
+    rule = rule_of(tekken, rows=1000)
+    packed = list(pack_documents([document], rule))
+    samples = check([document], packed, rule)
+    reason = "one token fills more than half the row (a part of it)"
+    assert packed.count(SetAside(place="d", reason=reason)) == 1
+    assert "Poist" in samples[-1].text
+    assert sum(len(sample.token_ids) for sample in samples) > 5 * SEQLEN
 
 
 def test_only_what_a_row_takes_is_read(tekken: TekkenTokenizer) -> None:

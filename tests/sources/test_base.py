@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from calibset.document import Document, Record
 from calibset.errors import SourceError
-from calibset.sources.base import FILES_AT_ONCE, Source, in_turn, listed
+from calibset.sources import base
+from calibset.sources.base import Source, listed
+from calibset.sources.sampling import PARTS_AT_ONCE
 from calibset.storage.files import File, in_memory, text_lines
 
 
@@ -74,9 +74,36 @@ def test_a_file_is_not_read_before_its_turn() -> None:
     assert opened == []
     next(stream)
     assert (opened[0], len(opened)) == ("listed", 2)
-    for _ in range(FILES_AT_ONCE + 5):
+    for _ in range(3 * PARTS_AT_ONCE - 1):
         next(stream)
-    assert len(opened) == FILES_AT_ONCE + 1
+    assert len(opened) == PARTS_AT_ONCE + 1
+
+
+def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_OPEN_BYTES", 20)
+    opened: list[str] = []
+    files = tuple(File(f"{i}.txt", lambda i=i: opening(opened, i), 6) for i in range(10))  # type: ignore[misc]
+
+    class Reader:
+        place, revision = "here", None
+
+        def files(self, *patterns: str) -> tuple[File, ...]:
+            return files
+
+    stream = lines().documents(Reader(), seed=1)  # type: ignore[arg-type]
+    for _ in range(9):
+        next(stream)
+    assert len(opened) == 3
+    assert len(list(stream)) == 21
+
+
+def test_a_file_too_large_to_load_is_shuffled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_LARGE", 1_000)
+    text = b"\n".join(b"%d" % i for i in range(5_000))
+    order = [int(name.split("#")[1]) for name in ids(lines(), {"a.txt": text})]
+    assert sorted(order) == list(range(5_000))
+    assert all(sorted(order[i : i + 1_000]) == list(range(i, i + 1_000)) for i in range(0, 5_000, 1_000))
+    assert order[:1_000] != sorted(order[:1_000])
 
 
 def opening(opened: list[str], number: int) -> BinaryIO:
@@ -127,22 +154,3 @@ def test_one_name_is_a_list_of_one() -> None:
     assert listed("a") == ("a",)
     assert listed(["a", "b"]) == ["a", "b"]
     assert listed(5) == 5
-
-
-def documents(*counts: int) -> list[Iterator[Record]]:
-    return [iter([Document(id=f"{i}.{j}", text="x") for j in range(count)]) for i, count in enumerate(counts)]
-
-
-def test_sequences_are_taken_in_turn() -> None:
-    order = [record.id for record in in_turn(documents(3, 1, 0, 2, 1), 2) if isinstance(record, Document)]
-    assert order == ["0.0", "1.0", "0.1", "0.2", "3.0", "4.0", "3.1"]
-
-
-@given(st.lists(st.integers(0, 5), max_size=12), st.integers(1, 5))
-def test_in_turn_loses_nothing_and_keeps_each_order(counts: list[int], width: int) -> None:
-    order = [record.id for record in in_turn(documents(*counts), width) if isinstance(record, Document)]
-    assert sorted(order) == sorted(f"{i}.{j}" for i, count in enumerate(counts) for j in range(count))
-    for i, count in enumerate(counts):
-        assert [name for name in order if name.startswith(f"{i}.")] == [f"{i}.{j}" for j in range(count)]
-    begun = {int(name.split(".")[0]) for name in order[:width]}
-    assert len(begun) <= width

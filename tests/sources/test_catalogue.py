@@ -170,10 +170,13 @@ def test_a_module_that_fails_is_an_error(tmp_path: Path, package: str, code: str
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path, package: str) -> None:
     offer(tmp_path, package, f"letters = {package}:Letters")
     with pytest.raises(RecipeError) as caught:
-        adapter("fineweb")
+        adapter("no-such-thing")
     known = ", ".join(sorted({*ADAPTERS, *installed_adapters()}))
     assert "letters" in known
-    assert str(caught.value) == f"unknown adapter 'fineweb'; known are {known}, or package.module:Class"
+    assert str(caught.value) == f"unknown adapter 'no-such-thing'; known are {known}, or package.module:Class"
+    with pytest.raises(RecipeError) as caught:
+        adapter("fineweb")
+    assert str(caught.value) == "unknown adapter 'fineweb'; did you mean fineweb2?"
 
 
 RECIPE = """

@@ -3,14 +3,17 @@ from __future__ import annotations
 import bz2
 import io
 import json
+from collections.abc import Mapping
 
 import pyarrow
 import pyarrow.parquet
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.document import Document, Record, Rejection, SetAside
+from calibset.errors import SourceError
 from calibset.sources.wikiextractor import Page, attributes, cleaned
 from calibset.sources.wikipedia import Wikipedia
 from calibset.storage.files import in_memory
@@ -37,7 +40,7 @@ def read(text: str | bytes, name: str = "AA/wiki_00", source: Wikipedia = SOURCE
     return list(source.read(file))
 
 
-def parquet(*rows: dict[str, object]) -> bytes:
+def parquet(*rows: Mapping[str, object]) -> bytes:
     sink = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), sink)
     return sink.getvalue()
@@ -62,6 +65,146 @@ def test_all_forms_of_a_page_give_the_same_document() -> None:
     assert read(bz2.compress(line.encode()), "AA/wiki_00.bz2") == [POPRAD]
     assert read(bz2.compress(PLAIN.encode()), "AA/wiki_00.bz2")[0] == POPRAD
     assert read(parquet(row), "20231101.sk/train-00000-of-00001.parquet") == [POPRAD]
+
+
+DUMP_HEAD = """<mediawiki><siteinfo><base>https://sk.wikipedia.org/wiki/Hlavn%C3%A1</base>
+<namespaces><namespace key="6">Súbor</namespace><namespace key="14">Kategória</namespace></namespaces>
+</siteinfo>
+"""
+
+
+def dump_page(number: int, wikitext: str, title: str = "A", more: str = "<ns>0</ns>") -> str:
+    revision = f"<revision><id>1</id><text>{wikitext}</text></revision>"
+    return f"<page><title>{title}</title>{more}<id>{number}</id>{revision}</page>\n"
+
+
+POPRAD_WIKITEXT = """{{Infobox
+| dĺžka = 170}}
+[[Súbor:Poprad.jpg|náhľad|[[Rieka]]]]
+'''Poprad''' ({{vjz|pol}}) je [[rieka|riekou]] .&lt;ref&gt;Zdroj&lt;/ref&gt; R&amp;nbsp;&amp;amp;&amp;nbsp;B.
+== Odkazy ==
+* [http://www.example.sk Stránka]
+[[Kategória:Rieky]] __BEZOBSAHU__"""
+
+
+def test_a_dump_gives_the_documents_of_the_other_forms() -> None:
+    text = DUMP_HEAD + dump_page(7, POPRAD_WIKITEXT, "Poprad (rieka)") + "</mediawiki>"
+    document = Document(
+        id="7",
+        text="Poprad (rieka)\n\nPoprad je riekou. R & B.\n\nStránka",
+        metadata={"url": "https://sk.wikipedia.org/wiki?curid=7", "title": "Poprad (rieka)"},
+    )
+    for name, data in {
+        "skwiki-20240101-pages-articles.xml.bz2": bz2.compress(text.encode()),
+        "skwiki/skwiki-pages-articles.xml": text.encode(),
+        "pages-articles1.xml-p1p9.bz2": bz2.compress(text.encode()),
+        "skwiki.xml.zst": zstandard.compress(text.encode()),
+    }.items():
+        assert read(data, name) == [document]
+
+
+def test_pages_of_a_dump_that_are_no_articles() -> None:
+    deep = "[[" * 100_000
+    text = DUMP_HEAD + "".join(
+        [
+            dump_page(1, "#PRESMERUJ [[B]]", more='<ns>0</ns><redirect title="B"/>'),
+            dump_page(2, "{{x}}", more="<ns>10</ns>"),
+            dump_page(3, "{{x}}\n[[Kategória:B]]"),
+            dump_page(4, deep),
+            dump_page(5, "a" * (20 * 2**20 + 1)),
+            dump_page(6, ".a {}").replace("<text>", "<model>css</model><text>"),
+            "<page><title>B</title><ns>0</ns></page>",
+            dump_page(8, "b"),
+            "<page><title>C",
+        ]
+    )
+    at = "pages-articles.xml"
+    assert read(text, at) == [
+        SetAside(place=f"{at}#1", reason="redirect"),
+        SetAside(place=f"{at}#2", reason="namespace other than 0"),
+        SetAside(place=f"{at}#3", reason=REDIRECT),
+        Rejection(place=f"{at}#4", reason="wikitext too deeply nested", excerpt="[" * 200),
+        Rejection(place=f"{at}#5", reason="page too long", excerpt="a" * 200),
+        SetAside(place=f"{at}#6", reason="no wikitext"),
+        Rejection(place=at, reason="page without an id", excerpt="B"),
+        Document(
+            id="8", text="A\n\nb", metadata={"url": "https://sk.wikipedia.org/wiki?curid=8", "title": "A"}
+        ),
+        Rejection(place=at, reason="dump cut off"),
+    ]
+
+
+def ids(contents: dict[str, bytes], seed: int, source: Wikipedia = SOURCE) -> list[int]:
+    records = list(source.documents(in_memory(contents), seed=seed))
+    assert all(isinstance(record, Document) for record in records), records
+    return [int(record.id) for record in records if isinstance(record, Document)]
+
+
+def multistream(count: int, size: int) -> dict[str, bytes]:
+    """Return a dump of ``count`` streams of ``size`` pages, with its index."""
+    streams, index = [bz2.compress(DUMP_HEAD.encode())], []
+    for first in range(0, count * size, size):
+        offset = sum(map(len, streams))
+        index += [f"{offset}:{number}:A" for number in range(first, first + size)]
+        streams.append(bz2.compress("".join(dump_page(n, "b") for n in range(first, first + size)).encode()))
+    streams.append(bz2.compress(b"</mediawiki>"))
+    return {
+        "d/w-pages-articles-multistream.xml.bz2": b"".join(streams),
+        "d/w-pages-articles-multistream-index.txt.bz2": bz2.compress("\n".join(index).encode()),
+    }
+
+
+def test_a_multistream_dump_with_its_index_is_sampled_fairly() -> None:
+    contents = multistream(100, 20)
+    order = ids(contents, 42)
+    assert sorted(order) == list(range(2_000))
+    assert order == ids(contents, 42) != ids(contents, 43)
+    # 320 pages of 32 streams or more: their mean is near the middle, the tenths are all there.
+    prefix = order[:320]
+    assert len({number // 20 for number in prefix}) == 32
+    assert len({number // 200 for number in prefix}) >= 8
+    assert 700 < sum(prefix) / 320 < 1_300
+
+
+def test_a_dump_without_an_index_is_shuffled_within_a_buffer() -> None:
+    dump, index = multistream(100, 30)
+    contents = {dump: multistream(100, 30)[dump]}
+    order = ids(contents, 42)
+    assert sorted(order) == list(range(3_000))
+    assert sorted(order[:1_000]) == list(range(1_000)) != order[:1_000]
+    assert order == ids(contents, 42) != ids(contents, 43)
+    assert index not in contents
+
+
+def test_a_dump_comes_once_though_it_is_there_in_both_forms() -> None:
+    contents = multistream(2, 5)
+    plain = DUMP_HEAD + "".join(dump_page(n, "b") for n in range(10)) + "</mediawiki>"
+    contents["d/w-pages-articles.xml.bz2"] = bz2.compress(plain.encode())
+    assert sorted(ids(contents, 1)) == list(range(10))
+    named = Wikipedia(group="sk", where=("w",), files=("d/*multistream*.bz2",))
+    assert ids(contents, 1, named) == ids(contents, 1)
+    assert [file.name for file in named.select(in_memory(contents))] == [
+        "d/w-pages-articles-multistream.xml.bz2"
+    ]
+
+
+def test_an_index_that_names_wrong_places_loses_their_pages_only() -> None:
+    contents = multistream(3, 2)
+    index = "d/w-pages-articles-multistream-index.txt.bz2"
+    contents[index] = bz2.compress(bz2.decompress(contents[index]) + b"\n17:9:A\n")
+    records = list(SOURCE.documents(in_memory(contents), seed=1))
+    assert sorted(record.id for record in records if isinstance(record, Document)) == list("012345")
+    assert [record for record in records if isinstance(record, Rejection)] == [
+        Rejection(place="d/w-pages-articles-multistream.xml.bz2@17", reason="dump cut off")
+    ]
+
+
+def test_a_damaged_index_is_an_error() -> None:
+    contents = multistream(2, 2)
+    index = "d/w-pages-articles-multistream-index.txt.bz2"
+    contents[index] = contents[index][:-4]
+    with pytest.raises(SourceError, match=r"multistream-index\.txt\.bz2: damaged or cut off"):
+        ids(contents, 1)
 
 
 def test_parquet_rows_without_text_or_id() -> None:
@@ -211,6 +354,9 @@ def test_patterns_name_the_configurations_only() -> None:
             "AA/wiki_tools.py",
             "20231101.sk/train-0.parquet",
             "20231101.cs/train-0.parquet",
+            "skwiki-pages-articles.xml.bz2",
+            "skwiki-pages-articles-multistream-index.txt.bz2",
+            "skwiki-pages-meta-history.xml.bz2",
         ],
         b"",
     )
@@ -220,13 +366,19 @@ def test_patterns_name_the_configurations_only() -> None:
         "20231101.cs/train-0.parquet",
         "20231101.sk/train-0.parquet",
         "AA/wiki_00",
+        "skwiki-pages-articles.xml.bz2",
         "wiki_01.bz2",
     ]
     narrow = Wikipedia(group="sk", where=("wiki",), config=("20231101.sk",), split=("train",))
     assert [file.name for file in narrow.select(reader)] == [
         "20231101.sk/train-0.parquet",
         "AA/wiki_00",
+        "skwiki-pages-articles.xml.bz2",
         "wiki_01.bz2",
     ]
     test_split = Wikipedia(group="sk", where=("wiki",), split=("test",))
-    assert [file.name for file in test_split.select(reader)] == ["AA/wiki_00", "wiki_01.bz2"]
+    assert [file.name for file in test_split.select(reader)] == [
+        "AA/wiki_00",
+        "skwiki-pages-articles.xml.bz2",
+        "wiki_01.bz2",
+    ]
