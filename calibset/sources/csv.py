@@ -12,9 +12,9 @@ from pydantic import Field
 from calibset.document import Record, Rejection
 from calibset.errors import SourceError
 from calibset.sources.base import Names, Source
-from calibset.sources.columns import EXCERPT, document_from
+from calibset.sources.columns import EXCERPT, document_from, well_formed
 from calibset.sources.suffixes import by_suffix
-from calibset.storage.files import File, text_lines
+from calibset.storage.files import File, is_faulty, text_lines
 
 __all__ = ["LONGEST_FIELD", "Csv", "Row", "table"]
 
@@ -98,13 +98,17 @@ def table(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Ite
 def _fault(fields: list[str], names: list[str]) -> str | None:
     if any("\0" in field for field in fields):
         return "NUL character"
+    if any(is_faulty(field) for field in fields):
+        return "not valid UTF-8"
     if len(fields) != len(names):
         return f"row has too {'few' if len(fields) < len(names) else 'many'} columns"
     return None
 
 
 def _fields(file: File, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
-    rows = csv.reader((line + "\n" for line in text_lines(file)), delimiter=delimiter, strict=True)
+    rows = csv.reader(
+        (line + "\n" for line in text_lines(file, mark_faults=True)), delimiter=delimiter, strict=True
+    )
     while True:
         line = rows.line_num + 1
         # The limit is the whole process's: it is ours while a row is parsed and no longer.
@@ -133,4 +137,4 @@ def _reason(fault: str) -> str:
 
 
 def _rejection(file: File, line: int, reason: str, excerpt: str = "") -> Rejection:
-    return Rejection(place=f"{file.name}:{line}", reason=reason, excerpt=excerpt[:EXCERPT])
+    return Rejection(place=f"{file.name}:{line}", reason=reason, excerpt=well_formed(excerpt[:EXCERPT]))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.document import Record, SetAside
+from calibset.document import Document, Record, SetAside
 from calibset.sources.base import Names
 from calibset.sources.columns import document_from
 from calibset.sources.parquet import RowGroups
@@ -42,7 +42,8 @@ class FineWeb2(RowGroups):
 
     def record(self, row: Mapping[str, Any], place: str) -> Record:
         """Return the page as a document."""
+        found = document_from(row, ("text",), str(row.get("id") or place), place)
         score = row.get("language_score")
-        if isinstance(score, float) and score < self.min_language_score:
+        if isinstance(found, Document) and isinstance(score, float) and score < self.min_language_score:
             return SetAside(place=place, reason="language score too low")
-        return document_from(row, ("text",), str(row.get("id") or place), place)
+        return found

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from calibset.document import Record, Rejection
 from calibset.sources.base import Names, Source
-from calibset.sources.columns import EXCERPT, document_from
+from calibset.sources.columns import EXCERPT, document_from, well_formed
 from calibset.sources.suffixes import by_suffix
-from calibset.storage.files import File, text_lines
+from calibset.storage.files import File, is_faulty, text_lines
 
 __all__ = ["Jsonl", "json_rows"]
 
@@ -47,7 +47,7 @@ def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
     A ``.json`` file that begins with a bracket is an array, everything else has one value a
     line; blank lines are counted but yield nothing.
     """
-    lines = text_lines(file)
+    lines = text_lines(file, mark_faults=True)
     if file.stem.endswith(".json"):
         text = "\n".join(lines)
         if text.lstrip()[:1] == "[":
@@ -61,6 +61,8 @@ def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
 
 
 def _value(line: str, place: str) -> Any:
+    if is_faulty(line):
+        return _rejection(place, line, "not valid UTF-8")
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
@@ -79,7 +81,8 @@ def _array(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
         except (ValueError, RecursionError):
             yield number, place, _rejection(place, text[position : position + EXCERPT])
             return
-        yield number, place, value
+        faulty = is_faulty(text[position:end])
+        yield number, place, _rejection(place, text[position:end], "not valid UTF-8") if faulty else value
         end = _after_space(text, end)
         if text[end : end + 1] == "]":
             break
@@ -96,5 +99,5 @@ def _after_space(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _rejection(place: str, text: str) -> Rejection:
-    return Rejection(place=place, reason="not valid JSON", excerpt=text[:EXCERPT])
+def _rejection(place: str, text: str, reason: str = "not valid JSON") -> Rejection:
+    return Rejection(place=place, reason=reason, excerpt=well_formed(text[:EXCERPT]))

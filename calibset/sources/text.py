@@ -9,8 +9,9 @@ from pydantic import Field
 
 from calibset.document import Document, Record, Rejection
 from calibset.sources.base import Source
+from calibset.sources.columns import EXCERPT, well_formed
 from calibset.sources.suffixes import by_suffix
-from calibset.storage.files import File, text_lines
+from calibset.storage.files import File, is_faulty, text_lines
 
 __all__ = ["Text"]
 
@@ -33,7 +34,7 @@ class Text(Source):
     def read(self, file: File) -> Iterator[Record]:
         """Yield the file under its name, or its parts as ``FILE#N``, N counted from 0."""
         if self.separator is None:
-            yield _document(file.name, file.name, "\n".join(text_lines(file)))
+            yield _document(file.name, file.name, "\n".join(text_lines(file, mark_faults=True)))
             return
         for number, (line, part) in enumerate(self._parts(file, self.separator.strip())):
             yield _document(f"{file.name}#{number}", f"{file.name}:{line}", part)
@@ -41,7 +42,7 @@ class Text(Source):
     def _parts(self, file: File, separator: str) -> Iterator[tuple[int, str]]:
         part: list[str] = []
         begun, number = 1, 0
-        for number, line in enumerate(text_lines(file), start=1):
+        for number, line in enumerate(text_lines(file, mark_faults=True), start=1):
             if line.strip() != separator:
                 part.append(line)
                 continue
@@ -53,5 +54,7 @@ class Text(Source):
 
 
 def _document(id_: str, place: str, text: str) -> Record:
+    if is_faulty(text):
+        return Rejection(place=place, reason="not valid UTF-8", excerpt=well_formed(text[:EXCERPT]))
     stripped = text.strip()
     return Document(id=id_, text=stripped) if stripped else Rejection(place=place, reason="empty text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     import zstandard
     from typing_extensions import Buffer
 
-__all__ = ["File", "Reader", "in_memory", "matching", "open_plain", "text_lines"]
+__all__ = ["File", "Reader", "in_memory", "is_faulty", "matching", "open_plain", "text_lines"]
 
+# What surrogateescape makes of bytes that are no UTF-8.
+_FAULTS = re.compile("[\udc80-\udcff]")
 _PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -208,12 +211,23 @@ def _damage(name: str) -> type[Exception]:
     return OSError
 
 
-def text_lines(file: File) -> Iterator[str]:
+def text_lines(file: File, *, mark_faults: bool = False) -> Iterator[str]:
     r"""Yield the lines of a UTF-8 file without their ends; only ``\n`` and ``\r\n`` end one.
 
-    Bytes that are no UTF-8 become U+FFFD; a byte order mark at the start is dropped.
+    A byte order mark at the start is dropped.
+
+    Args:
+        file: What to read.
+        mark_faults: Keep bytes that are no UTF-8 so that `is_faulty` finds them, in place of
+            reading them as U+FFFD.
     """
+    errors = "surrogateescape" if mark_faults else "replace"
     with open_plain(file) as stream:
         for number, line in enumerate(stream):
-            text = line.decode("utf-8", "replace").removesuffix("\n").removesuffix("\r")
+            text = line.decode("utf-8", errors).removesuffix("\n").removesuffix("\r")
             yield text.removeprefix("\ufeff") if number == 0 else text
+
+
+def is_faulty(text: str) -> bool:
+    """Return whether a text of `text_lines` with ``mark_faults`` holds bytes that are no UTF-8."""
+    return not text.isascii() and _FAULTS.search(text) is not None

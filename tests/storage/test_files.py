@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.errors import SourceError
-from calibset.storage.files import File, in_memory, matching, open_plain, text_lines
+from calibset.storage.files import File, in_memory, is_faulty, matching, open_plain, text_lines
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -126,6 +126,8 @@ def test_only_line_feeds_end_lines(lines: list[str]) -> None:
 
 def test_bytes_that_are_no_utf_8_become_replacement_characters() -> None:
     assert list(text_lines(file(b"a\xffb\n\xe2\x82"))) == ["a\ufffdb", "\ufffd"]
+    marked = list(text_lines(file("a\n\xe9".encode() + b"\n\xe9"), mark_faults=True))
+    assert [is_faulty(line) for line in marked] == [False, False, True]
 
 
 def test_an_unusual_separator_ends_no_line() -> None:
