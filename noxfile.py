@@ -16,6 +16,8 @@ nox.options.reuse_venv = "yes"
 PROJECT = nox.project.load_toml("pyproject.toml")
 SHARED = Path(os.environ.get("CALIBSET_SHARED", "../shared")).resolve()
 NEWEST_MINOR = 20
+# The package as a developer has it, extras and all.
+WHOLE = ("-e", ".[wikitext]")
 # Pinned, because a plain "torch" may bring another one with gigabytes of CUDA along. Where pip finds no
 # CPU build of it, name one with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL.
 TORCH = "torch==2.13.0"
@@ -25,7 +27,7 @@ AUTO_ROUND = os.environ.get("CALIBSET_AUTO_ROUND", "auto-round==0.16.1")
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests on the Python that nox was called with."""
-    session.install("-e", ".", *_group("test"))
+    session.install(*WHOLE, *_group("test"))
     session.run("pytest", *session.posargs)
 
 
@@ -40,7 +42,7 @@ def matrix(session: nox.Session) -> None:
         folder = Path(session.create_tmp()) / Path(python).name
         session.run("uv", "venv", "--clear", "--python", python, str(folder), silent=True)
         inside = str(folder / "bin" / "python")
-        session.run("uv", "pip", "install", "--python", inside, "-e", ".", *_group("test"), silent=True)
+        session.run("uv", "pip", "install", "--python", inside, *WHOLE, *_group("test"), silent=True)
         session.run(inside, "-m", "pytest", "-q", *session.posargs, external=True)
         out = folder / "quickstart.jsonl"
         command = (inside, "-m", "calibset", "build", "recipes/quickstart.toml", "--quiet", "--out", str(out))
@@ -56,7 +58,7 @@ def minimums(session: nox.Session) -> None:
     session.install("uv")
     python = str(Path(session.virtualenv.bin) / "python")
     lowest = ("--resolution", "lowest-direct", "--python", python)
-    session.run("uv", "pip", "install", *lowest, "-e", ".", *_group("test"))
+    session.run("uv", "pip", "install", *lowest, *WHOLE, *_group("test"))
     session.run("pytest", *session.posargs)
 
 
@@ -71,7 +73,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check types with mypy, strictly."""
-    session.install("-e", ".", *_group("typecheck"))
+    session.install(*WHOLE, *_group("typecheck"))
     session.run("mypy")
 
 
