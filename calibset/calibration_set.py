@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from calibset.consumers import autoround
-from calibset.document import Sample
+from calibset.document import Rejection, Sample
 from calibset.errors import OutputError
 from calibset.manifest import Manifest, manifest_path
-from calibset.storage.atomic import replaced_together
+from calibset.storage.atomic import replaced, replaced_together
 
 if TYPE_CHECKING:
     import datasets
@@ -38,10 +38,12 @@ class CalibrationSet(Sequence[Sample]):
     Attributes:
         samples: One a row.
         manifest: The record that is written beside the file.
+        rejections: By source, the records that were met and could not be read or hold nothing.
     """
 
     samples: tuple[Sample, ...]
     manifest: Manifest
+    rejections: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         about = self.manifest
@@ -85,6 +87,20 @@ class CalibrationSet(Sequence[Sample]):
         with replaced_together(path, manifest_path(path)) as (rows, record):
             rows.write(row_bytes(self.samples))
             record.write(self.manifest.to_json().encode("utf-8"))
+        return path
+
+    def write_rejections(self, path: str | Path) -> Path:
+        """Write what was rejected as JSON Lines: source, place, reason and excerpt.
+
+        Raises:
+            OutputError: The file can't be written.
+        """
+        path = Path(path)
+        with replaced(path) as stream:
+            for source, rejections in self.rejections.items():
+                for rejection in rejections:
+                    line = {"source": source, **asdict(rejection)}
+                    stream.write((json.dumps(line) + "\n").encode("ascii"))
         return path
 
     def to_polars(self) -> polars.DataFrame:

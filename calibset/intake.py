@@ -31,6 +31,7 @@ class Tally:
         rejections: Records that could not be read or hold nothing, by reason.
         set_aside: Records left out on purpose, by reason.
         examples: For each reason the first place where it was met.
+        rejected: The rejections themselves, in the order they were met.
         control_tokens: Spellings of control tokens that were broken apart.
         shortened: Documents and conversations in which a run of white space was shortened.
     """
@@ -39,8 +40,15 @@ class Tally:
     rejections: Counter[str] = field(default_factory=Counter)
     set_aside: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    rejected: list[Rejection] = field(default_factory=list)
     control_tokens: int = 0
     shortened: int = 0
+
+    @property
+    def rejected_share(self) -> float:
+        """The part of the records that could not be read or hold nothing, 0 to 1."""
+        met = self.documents + self.rejections.total()
+        return self.rejections.total() / met if met else 0.0
 
     def left_out(self, most: int = 3) -> str:
         """Return what came to nothing, the commonest reasons first; empty if nothing did."""
@@ -55,6 +63,8 @@ class Tally:
         reason = scalar_text(record.reason)
         counts[reason] += 1
         self.examples.setdefault(reason, scalar_text(record.place))
+        if isinstance(record, Rejection):
+            self.rejected.append(record)
 
 
 def intake(

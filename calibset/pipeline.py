@@ -76,7 +76,7 @@ def build(
         progress: Is told how far each source has come.
 
     Raises:
-        SourceError: A source can't be found, reached or read.
+        SourceError: A source can't be found, reached or read, or gives too little that can be.
         MixtureError: The sources run short and the policy leaves no way out.
         TokenizerError: The tokenizer can't be loaded, or can't render conversations.
         ConsumerError: The consumer would not keep every row.
@@ -87,13 +87,16 @@ def build(
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
     supplies = {name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()}
     chosen, repeated = _gathered(recipe, supplies, progress)
+    for supply in supplies.values():
+        supply.ensure_readable(recipe.max_rejected)
     samples = _in_order(recipe, chosen)
     replay = autoround.replay(
         (sample.text for sample in samples), tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen
     )
     _ensure_kept(replay, samples)
     manifest = manifest_of(recipe, tokenizer, supplies, samples, repeated, replay)
-    return CalibrationSet(samples, manifest)
+    rejections = {name: tuple(supply.tally.rejected) for name, supply in supplies.items()}
+    return CalibrationSet(samples, manifest, rejections)
 
 
 def check(

@@ -78,6 +78,14 @@ class Recipe(BaseModel):
         strict=True,
         description="Rows that one document gives before all others have had their turn.",
     )
+    max_rejected: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        strict=True,
+        description="The part of a source's records that may be unreadable or empty before the build fails. "
+        "What is set aside on purpose (redirects, repeated ids, filters) is not counted.",
+    )
     control_tokens: Literal["neutralise", "keep"] = Field(
         "neutralise",
         description="What becomes of letters such as </s> or [INST] in a text: broken apart so that they "

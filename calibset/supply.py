@@ -71,6 +71,19 @@ class Supply:
                 self.samples.append(packed)
                 yield packed
 
+    def ensure_readable(self, max_rejected: float) -> None:
+        """Make sure that no more than a part of the records met were rejected.
+
+        Raises:
+            SourceError: More were; the commonest reasons are named.
+        """
+        share = self.tally.rejected_share
+        if share > max_rejected:
+            raise SourceError(
+                f"sources.{self.name}: {share:.0%} of the records read were rejected and max_rejected is "
+                f"{max_rejected:.0%} ({self.tally.left_out()}); `calibset check` counts them all"
+            )
+
     def ensure_something(self) -> None:
         """Make sure that a source that was read to its end had something in it.
 

@@ -154,10 +154,11 @@ def test_the_recipes_output_is_written_unless_another_is_named(recipe: str) -> N
 def test_what_was_left_out_is_summed_up(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     with Path("fish/a.jsonl").open("a") as stream:
         stream.write('{"text": ""}\n{oops\n' * 100)
-    assert main(["build", recipe, "--json"]) == 0
+    assert main(["build", recipe, "--json", "--set=max_rejected=1"]) == 0
     sources = json.loads(capsys.readouterr().out)["sources"]
-    assert main(["build", recipe]) == 0
+    assert main(["build", recipe, "--set=max_rejected=1", "--rejects=rejects.jsonl"]) == 0
     out = capsys.readouterr().out
+    assert len(Path("rejects.jsonl").read_text().splitlines()) == sum(sources[0]["rejections"].values())
     for source in sources:
         for reason, count in source["rejections"].items():
             assert f"  {source['name']}: {count} rejected: {reason}\n" in out

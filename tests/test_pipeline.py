@@ -467,7 +467,7 @@ def test_a_tokenizer_of_letters_renders_no_conversations(odd: Callable[[str], Re
 
 
 def test_a_name_that_can_not_be_written_is_replaced(odd: Callable[[str], Recipe], tmp_path: Path) -> None:
-    built = pipeline.build(odd("Halves"))
+    built = pipeline.build(odd("Halves").model_copy(update={"max_rejected": 1.0}))
     built.write(tmp_path / "out.jsonl")
     fish = next(sample for sample in built if sample.source == "fish")
     assert fish.documents[0].document.startswith("\ufffd")
@@ -526,3 +526,28 @@ def test_conversations_are_built_for_the_target_model(
     manifest: Manifest = built.manifest
     assert 6 < manifest.complete_turns <= manifest.turns
     assert 0 < manifest.filler < 0.5
+
+
+def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:
+    recipe = small(tmp_path)
+    file = tmp_path / "ships" / "a.jsonl"
+    file.write_bytes(file.read_bytes() + b"{broken\n" * 30)
+    with pytest.raises(SourceError) as caught:
+        pipeline.build(recipe)
+    assert str(caught.value).startswith("sources.ships: ")
+    assert "of the records read were rejected and max_rejected is 20% (" in str(caught.value)
+    assert "rejected: not valid JSON" in str(caught.value)
+    allowed = pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=["max_rejected=1"]))
+    assert len(allowed) == 20
+
+
+def test_what_was_rejected_can_be_written(tmp_path: Path) -> None:
+    recipe = small(tmp_path, ships=8)
+    file = tmp_path / "ships" / "a.jsonl"
+    file.write_bytes(file.read_bytes() + b"{broken\n")
+    built = pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=["sources.ships.weight=50"]))
+    lines = built.write_rejections(tmp_path / "rejects.jsonl").read_text("ascii").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"source": "ships", "place": "a.jsonl:9", "reason": "not valid JSON", "excerpt": "{broken"}
+    ]
+    assert recipe.max_rejected == 0.2

@@ -33,6 +33,11 @@ _NEEDED = (
 )  # fmt: skip
 _LATER = "[THINK]"
 
+# How deep a decoder can follow depends on the Python, so a bound of our own comes first.
+_DEEPEST = 200
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKETS = re.compile(r"[\[\]{}]")
+
 
 @dataclass(frozen=True, slots=True)
 class MistralTemplate:
@@ -56,10 +61,7 @@ class MistralTemplate:
             RenderError: mistral-common's validator refuses it, or its text does not read back
                 to the same ids.
         """
-        if any(
-            m.role == "assistant" and not (m.content.strip() or m.tool_calls) for m in conversation.messages
-        ):
-            raise RenderError("empty assistant turn")
+        _ensure_sound(conversation)
         ids = self._encoded(conversation)[1:]
         text = self.tekken.decode(ids)
         read = self.tekken.encode(text, parse_special=True)
@@ -106,6 +108,26 @@ def mistral_template(tokenizer: Tokenizer, *, keeps_control_tokens: bool = False
         _ensure_v11(tokenizer)
     tekken = tokenizer if isinstance(tokenizer, TekkenTokenizer) else embedded("mistral-small-3.2")
     return MistralTemplate(tokenizer, tekken, _mistral_tokenizer(tekken), keeps_control_tokens)
+
+
+def _ensure_sound(conversation: Conversation) -> None:
+    """Refuse what mistral-common's validator lets through, or reads as the Python it runs on does."""
+    for message in conversation.messages:
+        if message.role == "assistant" and not (message.content.strip() or message.tool_calls):
+            raise RenderError("empty assistant turn")
+    calls = (call.arguments for message in conversation.messages for call in message.tool_calls)
+    if any(map(_is_deep, (*calls, *(tool.parameters for tool in conversation.tools)))):
+        raise RenderError("nested too deeply")
+
+
+def _is_deep(text: str) -> bool:
+    """Return whether JSON nests deeper than every Python's decoder can follow."""
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _ensure_v11(tokenizer: Tokenizer) -> None:

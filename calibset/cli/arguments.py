@@ -119,6 +119,11 @@ def _build(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--out", metavar="FILE", help="the .jsonl to write; the recipe's output, or NAME.jsonl"
     )
+    command.add_argument(
+        "--rejects",
+        metavar="FILE",
+        help="write the records that could not be read: source, place, reason and excerpt",
+    )
     _add_output(command)
 
 

@@ -30,6 +30,8 @@ def build(arguments: Namespace) -> int:
     with progress(quiet=arguments.quiet) as report:
         built = pipeline.build(recipe, data=arguments.data, mirrors=arguments.mirror, progress=report)
     built.write(out)
+    if arguments.rejects:
+        built.write_rejections(arguments.rejects)
     if arguments.json:
         summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
         emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})

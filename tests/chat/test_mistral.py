@@ -266,8 +266,6 @@ CALL = Message(role="assistant", content="", tool_calls=(ToolCall(id="1", name="
         talk(parameters="{"),
         talk(parameters='{"type": "dict"}'),
         talk(parameters='{"type": "object", "required": null}'),
-        talk(parameters='{"a":' * 5000 + "1" + "}" * 5000),
-        talk(arguments='{"a":' * 5000 + "1" + "}" * 5000),
         talk(arguments='{"a": ' + "9" * 5000 + "}"),
     ],
     ids=lambda conversation: f"{len(conversation.messages)} messages",
@@ -280,6 +278,25 @@ def test_what_the_validator_refuses_is_a_render_error_with_one_reason(
     assert caught.value.reason == "refused by mistral-common's validator"
     assert str(caught.value).startswith("refused by mistral-common's validator: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "conversation",
+    [
+        talk(parameters='{"a":' * 201 + "1" + "}" * 201),
+        talk(arguments='{"a": "]}]}", "b":' * 201 + "[]" + "}" * 201),
+        talk(arguments='{"a":' * 50_000),
+    ],
+)
+def test_what_nests_deeper_than_some_pythons_can_follow_is_refused(
+    template: MistralTemplate, conversation: Conversation
+) -> None:
+    with pytest.raises(RenderError, match=r"^nested too deeply$"):
+        template.render(conversation)
+
+
+def test_brackets_in_a_string_nest_nothing(template: MistralTemplate) -> None:
+    assert "[[[" in template.render(talk(arguments='{"of": "' + "[" * 300 + '"}')).text
 
 
 @pytest.mark.parametrize("content", ["", " \n"])
