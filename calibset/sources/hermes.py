@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from calibset.chat import hermes
-from calibset.chat.dialect import DialectError, excerpt
-from calibset.document import Conversation, Record, Rejection, SetAside
+from calibset.document import Conversation, Record, SetAside
 from calibset.sources.base import Source, listed
+from calibset.sources.dialogues import dialogue, own_id
 from calibset.sources.json_array import array_rows
 from calibset.storage.files import File, Reader
 
@@ -77,12 +77,5 @@ class Hermes(Source):
         """
         for number, row in enumerate(array_rows(file)):
             place = f"{file.name}#{number}"
-            if not isinstance(row, dict) or not row:
-                reason = "not an object" if row else "empty row"
-                yield Rejection(place=place, reason=reason, excerpt=excerpt(row))
-                continue
-            name = row.get("id")
-            try:
-                yield hermes.parse(row, conversation_id=name if isinstance(name, str) and name else place)
-            except DialectError as error:
-                yield Rejection(place=place, reason=error.reason, excerpt=error.excerpt)
+            name = own_id(row, "id") or place
+            yield dialogue(row, hermes.parse, place=place, conversation_id=name)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from calibset.chat import toolace
-from calibset.chat.dialect import DialectError, excerpt
-from calibset.document import Record, Rejection
+from calibset.document import Record
 from calibset.sources.base import Source
+from calibset.sources.dialogues import dialogue
 from calibset.sources.json_array import array_rows
 from calibset.storage.files import File
 
@@ -34,11 +34,4 @@ class ToolACE(Source):
         """
         for number, row in enumerate(array_rows(file)):
             place = f"{file.name}#{number}"
-            if not isinstance(row, dict) or not row:
-                reason = "not an object" if row else "empty row"
-                yield Rejection(place=place, reason=reason, excerpt=excerpt(row))
-                continue
-            try:
-                yield toolace.parse(row, conversation_id=f"{file.stem}#{number}")
-            except DialectError as error:
-                yield Rejection(place=place, reason=error.reason, excerpt=error.excerpt)
+            yield dialogue(row, toolace.parse, place=place, conversation_id=f"{file.stem}#{number}")

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from calibset.chat import when2call
-from calibset.chat.dialect import DialectError
 from calibset.document import Record, Rejection
 from calibset.sources.base import Source, listed
+from calibset.sources.dialogues import dialogue, own_id
 from calibset.storage.files import File, text_lines
 
 __all__ = ["When2Call"]
@@ -47,14 +47,5 @@ class When2Call(Source):
             except (ValueError, RecursionError):
                 yield Rejection(place=place, reason="not valid JSON", excerpt=line[:200])
                 continue
-            if not isinstance(row, dict) or not row:
-                reason = "not an object" if row else "empty row"
-                yield Rejection(place=place, reason=reason, excerpt=line[:200])
-                continue
-            name = row.get("uuid")
-            try:
-                yield when2call.parse(
-                    row, conversation_id=name if isinstance(name, str) and name else f"{file.stem}#{number}"
-                )
-            except DialectError as error:
-                yield Rejection(place=place, reason=error.reason, excerpt=error.excerpt)
+            name = own_id(row, "uuid") or f"{file.stem}#{number}"
+            yield dialogue(row, when2call.parse, place=place, conversation_id=name)

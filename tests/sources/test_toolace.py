@@ -24,6 +24,6 @@ def test_rows_become_conversations_and_bad_ones_rejections() -> None:
         ("data.json#0", "Get Rate")
     ]
     assert sorted((record for record in records if isinstance(record, Rejection)), key=lambda r: r.place) == [
-        Rejection(place="data.json#1", reason="empty row", excerpt="{}"),
+        Rejection(place="data.json#1", reason="empty row"),
         Rejection(place="data.json#2", reason="no assistant turn"),
     ]

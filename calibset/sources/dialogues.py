@@ -1,0 +1,37 @@
+"""What the adapters of tool corpora share: from a row to a conversation, or the reason it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from calibset.chat.dialect import DialectError, excerpt
+from calibset.document import Conversation, Record, Rejection
+
+__all__ = ["Parse", "dialogue", "own_id"]
+
+
+class Parse(Protocol):
+    """A dialect's way to read a row."""
+
+    def __call__(self, row: Mapping[str, object], *, conversation_id: str) -> Conversation:
+        """Return the conversation, or raise `DialectError`."""
+        ...
+
+
+def dialogue(row: object, parse: Parse, *, place: str, conversation_id: str) -> Record:
+    """Return the conversation that a row holds, or a rejection with the dialect's reason."""
+    if not row:
+        return Rejection(place=place, reason="empty row")
+    if not isinstance(row, dict):
+        return Rejection(place=place, reason="not an object", excerpt=excerpt(row))
+    try:
+        return parse(row, conversation_id=conversation_id)
+    except DialectError as error:
+        return Rejection(place=place, reason=error.reason, excerpt=error.excerpt)
+
+
+def own_id(row: object, key: str) -> str:
+    """Return the id that a row gives itself, or nothing."""
+    found = row.get(key) if isinstance(row, dict) else None
+    return found if isinstance(found, str) else ""
