@@ -6,27 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from calibset.document import Document, Rejection
+from calibset.tokenizers.base import scalar_text
 
-__all__ = ["EXCERPT", "document_from", "well_formed"]
+__all__ = ["EXCERPT", "document_from"]
 
 EXCERPT = 200
 """Characters of a faulty record that a `Rejection` shows, at most."""
 
 _LONGEST_METADATA = 500
-
-
-def well_formed(text: str) -> str:
-    r"""Return the text with surrogate pairs joined and lone surrogates as U+FFFD.
-
-    JSON may spell halves of characters, which no UTF-8 file can hold.
-
-    Examples:
-        >>> well_formed("a\ud83d\ude00b\ud83d")
-        'a😀b�'
-    """
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def document_from(row: Any, columns: tuple[str, ...], id_: str, place: str) -> Document | Rejection:
@@ -59,7 +46,7 @@ def document_from(row: Any, columns: tuple[str, ...], id_: str, place: str) -> D
         if value is not None and not isinstance(value, str):
             return Rejection(place=place, reason=f"column {column!r} is no text", excerpt=_excerpt(value))
         if value and not value.isspace():
-            parts.append(well_formed(value))
+            parts.append(scalar_text(value))
     if not parts:
         return Rejection(place=place, reason="empty text")
     return Document(id=id_, text="\n\n".join(parts), metadata=dict(_scalars(row, columns)))
@@ -73,12 +60,12 @@ def _scalars(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple
             continue  # str() of a huge integer is slow, and refused from 4,300 digits on
         spelled = str(value)
         if 0 < len(spelled) <= _LONGEST_METADATA:
-            yield well_formed(name), well_formed(spelled)
+            yield scalar_text(name), scalar_text(spelled)
 
 
 def _excerpt(value: Any) -> str:
     if isinstance(value, Mapping):
-        return well_formed(", ".join(str(key)[:EXCERPT] for key in list(value)[:20]))[:EXCERPT]
+        return scalar_text(", ".join(str(key)[:EXCERPT] for key in list(value)[:20]))[:EXCERPT]
     if isinstance(value, str):
-        return well_formed(value[:EXCERPT])
+        return scalar_text(value[:EXCERPT])
     return type(value).__name__

@@ -12,9 +12,10 @@ from pydantic import Field
 from calibset.document import Record, Rejection
 from calibset.errors import SourceError
 from calibset.sources.base import Names, Source
-from calibset.sources.columns import EXCERPT, document_from, well_formed
+from calibset.sources.columns import EXCERPT, document_from
 from calibset.sources.suffixes import by_suffix
 from calibset.storage.files import File, is_faulty, text_lines
+from calibset.tokenizers.base import scalar_text
 
 __all__ = ["LONGEST_FIELD", "Csv", "Row", "table"]
 
@@ -137,4 +138,4 @@ def _reason(fault: str) -> str:
 
 
 def _rejection(file: File, line: int, reason: str, excerpt: str = "") -> Rejection:
-    return Rejection(place=f"{file.name}:{line}", reason=reason, excerpt=well_formed(excerpt[:EXCERPT]))
+    return Rejection(place=f"{file.name}:{line}", reason=reason, excerpt=scalar_text(excerpt[:EXCERPT]))

@@ -12,8 +12,9 @@ from zipfile import ZipFile
 from calibset.document import Document, Record, Rejection
 from calibset.errors import SourceError
 from calibset.sources.base import Source
-from calibset.sources.columns import EXCERPT, well_formed
+from calibset.sources.columns import EXCERPT
 from calibset.storage.files import File, Reader, open_plain, text_lines
+from calibset.tokenizers.base import scalar_text
 
 __all__ = ["InsuranceDefinitions"]
 
@@ -66,7 +67,7 @@ class InsuranceDefinitions(Source):
 def _records(file: File, definitions: Iterable[Definition]) -> Iterator[Record]:
     seen: Counter[str] = Counter()
     for term, definition, lob, country in definitions:
-        name = well_formed(term).strip() if isinstance(term, str) else ""
+        name = scalar_text(term).strip() if isinstance(term, str) else ""
         id_ = f"{name}#{seen[name]}"
         seen[name] += 1
         place = f"{file.name}: {id_[:EXCERPT]}"
@@ -74,12 +75,12 @@ def _records(file: File, definitions: Iterable[Definition]) -> Iterator[Record]:
             yield Rejection(place=place, reason="no term", excerpt=str(definition)[:EXCERPT])
         elif not isinstance(definition, str | None):
             yield Rejection(place=place, reason="definition is no text", excerpt=type(definition).__name__)
-        elif not (text := well_formed(definition or "").strip()):
+        elif not (text := scalar_text(definition or "").strip()):
             yield Rejection(place=place, reason="empty definition", excerpt=name[:EXCERPT])
         else:
             said = {"lob": lob, "country": country}
             metadata = {
-                key: well_formed(value) for key, value in said.items() if value and isinstance(value, str)
+                key: scalar_text(value) for key, value in said.items() if value and isinstance(value, str)
             }
             yield Document(id=id_, text=f"{name}\n{text}", metadata=metadata)
 

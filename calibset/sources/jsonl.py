@@ -11,9 +11,10 @@ from pydantic import Field
 
 from calibset.document import Record, Rejection
 from calibset.sources.base import Names, Source
-from calibset.sources.columns import EXCERPT, document_from, well_formed
+from calibset.sources.columns import EXCERPT, document_from
 from calibset.sources.suffixes import by_suffix
 from calibset.storage.files import File, is_faulty, text_lines
+from calibset.tokenizers.base import scalar_text
 
 __all__ = ["Jsonl", "json_rows"]
 
@@ -100,4 +101,4 @@ def _after_space(text: str, position: int) -> int:
 
 
 def _rejection(place: str, text: str, reason: str = "not valid JSON") -> Rejection:
-    return Rejection(place=place, reason=reason, excerpt=well_formed(text[:EXCERPT]))
+    return Rejection(place=place, reason=reason, excerpt=scalar_text(text[:EXCERPT]))

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from calibset.document import Document, Record, Rejection
 from calibset.sources.base import Source
-from calibset.sources.columns import EXCERPT, well_formed
+from calibset.sources.columns import EXCERPT
 from calibset.sources.suffixes import by_suffix
 from calibset.storage.files import File, is_faulty, text_lines
+from calibset.tokenizers.base import scalar_text
 
 __all__ = ["Text"]
 
@@ -55,6 +56,6 @@ class Text(Source):
 
 def _document(id_: str, place: str, text: str) -> Record:
     if is_faulty(text):
-        return Rejection(place=place, reason="not valid UTF-8", excerpt=well_formed(text[:EXCERPT]))
+        return Rejection(place=place, reason="not valid UTF-8", excerpt=scalar_text(text[:EXCERPT]))
     stripped = text.strip()
     return Document(id=id_, text=stripped) if stripped else Rejection(place=place, reason="empty text")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from calibset.sources.columns import well_formed
+from calibset.tokenizers.base import scalar_text
 
 __all__ = ["Verbal", "words"]
 
@@ -86,7 +86,7 @@ class Verbal:
 
     def name(self, node: Any) -> str:
         """Return the node's labels, or its local name as words."""
-        return " / ".join(self._texts(node, _LABELS)) or words(well_formed(str(node)))
+        return " / ".join(self._texts(node, _LABELS)) or words(scalar_text(str(node)))
 
     def text(self, subject: Any) -> str | None:
         """Return what the graph says of the subject; None if that is nothing but its types."""
@@ -169,7 +169,7 @@ class Verbal:
 
 
 def _plain(value: Any) -> str:
-    return " ".join(well_formed(str(value)).split())
+    return " ".join(scalar_text(str(value)).split())
 
 
 def _capitalised(name: str) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibset.document import Rejection
-from calibset.sources.columns import EXCERPT, well_formed
+from calibset.sources.columns import EXCERPT
 from calibset.sources.entities import unescaped
 from calibset.storage.files import File, text_lines
+from calibset.tokenizers.base import scalar_text
 
 __all__ = ["Page", "attributes", "cleaned", "json_pages", "plain_pages"]
 
@@ -106,7 +107,7 @@ def json_pages(file: File) -> Iterator[Page | Rejection]:
             yield _rejection(file, number, line, "column 'text' is no text")
         else:
             yield Page(id=_string(row["id"]), url=_string(row.get("url")), title=_string(row.get("title")),
-                       text=well_formed(row["text"]))  # fmt: skip
+                       text=scalar_text(row["text"]))  # fmt: skip
 
 
 def cleaned(page: Page) -> Page:
@@ -147,7 +148,7 @@ def _page(file: File, number: int, heading: str, body: list[str]) -> Page | Reje
 
 
 def _string(value: Any) -> str:
-    return well_formed(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    return scalar_text(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
 
 
 def _rejection(file: File, number: int, line: str, reason: str) -> Rejection:

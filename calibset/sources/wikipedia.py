@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from calibset.document import Document, Record, Rejection, SetAside
 from calibset.errors import SourceError
 from calibset.seeding import shuffled
-from calibset.sources.columns import EXCERPT, well_formed
+from calibset.sources.columns import EXCERPT
 from calibset.sources.mediawiki_dump import (
     DumpPage,
     Site,
@@ -24,6 +24,7 @@ from calibset.sources.sampling import Part, proportionally
 from calibset.sources.wikiextractor import Page, cleaned, json_pages, plain_pages
 from calibset.sources.wikitext import CANONICAL, TooDeeplyNestedError, plain_text
 from calibset.storage.files import File, Reader, text_lines
+from calibset.tokenizers.base import scalar_text
 
 __all__ = ["Wikipedia"]
 
@@ -197,4 +198,4 @@ def _record(page: Page, place: str) -> Record:
 
 
 def _text(value: object) -> str:
-    return well_formed(value) if isinstance(value, str) else ""
+    return scalar_text(value) if isinstance(value, str) else ""

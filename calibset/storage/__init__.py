@@ -10,7 +10,7 @@ from pathlib import Path
 from calibset.errors import SourceError
 from calibset.storage.files import File, Reader, in_memory
 from calibset.storage.https import UrlReader
-from calibset.storage.hub import HubReader
+from calibset.storage.hub import NO_REPOSITORY, HubReader
 from calibset.storage.local import LocalReader
 from calibset.storage.location import HubDataset, LocalPath, Mirror, Url, parse_location
 
@@ -56,12 +56,7 @@ class Storage:
             return self._local(place, location.path)
         if isinstance(location, HubDataset):
             hub = HubReader(place, location.repo_id, revision)
-            return (
-                hub
-                if hub.is_there()
-                else f"{place}: no such dataset repository; check its name, or log in "
-                "with `hf auth login` if it is private"
-            )
+            return hub if hub.is_there() else f"{place}: {NO_REPOSITORY}"
         remote = UrlReader(place, self._mirrored(location))
         return remote if remote.is_there() else f"{place}: the server has no such file; check the URL"
 

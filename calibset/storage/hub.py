@@ -17,9 +17,11 @@ from calibset.storage.retrying import PASSING_STATUS, retried
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import DatasetInfo
 
-__all__ = ["HubReader"]
+__all__ = ["NO_REPOSITORY", "HubReader"]
 
 T = TypeVar("T")
+
+NO_REPOSITORY = "no such dataset repository; check its name, or log in with `hf auth login` if it is private"
 
 # Larger parquet files are read by range requests; what is smaller is fetched whole and kept.
 _WHOLE = 64 * 2**20
@@ -132,10 +134,7 @@ class HubReader:
                 "`hf auth login` or set HF_TOKEN"
             )
         if isinstance(error, errors.RepositoryNotFoundError):
-            return (
-                f"{what}no such dataset repository; check its name, or log in with `hf auth login` "
-                "if it is private"
-            )
+            return what + NO_REPOSITORY
         if isinstance(error, errors.RevisionNotFoundError):
             return f"{what}no revision {self.asked!r}; name a branch, tag or commit that is there"
         if isinstance(error, errors.RemoteEntryNotFoundError):

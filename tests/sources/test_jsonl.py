@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.document import Document, Record, Rejection
-from calibset.sources.columns import document_from, well_formed
+from calibset.sources.columns import document_from
 from calibset.sources.jsonl import Jsonl
 from calibset.storage.files import in_memory
+from calibset.tokenizers.base import scalar_text
 
 
 def read(data: str | bytes, name: str = "a.jsonl", **options: Any) -> list[Record]:
@@ -99,9 +100,9 @@ def test_metadata_is_short_scalars_only() -> None:
 
 
 @given(st.text(st.characters()))
-def test_well_formed_text_can_be_written_and_whole_text_stays(text: str) -> None:
-    written = well_formed(text).encode()
-    assert well_formed(written.decode()) == written.decode()
+def test_scalar_text_can_be_written_and_whole_text_stays(text: str) -> None:
+    written = scalar_text(text).encode()
+    assert scalar_text(written.decode()) == written.decode()
     if not any("\ud800" <= character <= "\udfff" for character in text):
         assert written.decode() == text
 
