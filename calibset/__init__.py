@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from calibset.calibration_set import CalibrationSet
+    from calibset.comparison import Difference, differences
     from calibset.consumers import Acceptance, Replay
     from calibset.document import (
         Conversation,
@@ -30,18 +31,22 @@ if TYPE_CHECKING:
     from calibset.errors import (
         CalibsetError,
         ConsumerError,
+        LockError,
         MixtureError,
+        OfflineError,
         OutputError,
         RecipeError,
         SourceError,
         TokenizerError,
     )
+    from calibset.lockfile import Lock, read_lock, write_lock
     from calibset.manifest import Manifest, read_manifest
-    from calibset.pipeline import Plan, build, check, plan, verify
+    from calibset.pipeline import Plan, build, check, plan
     from calibset.recipe import Recipe, load_recipe, parse_recipe
     from calibset.sources import Source
     from calibset.storage import File, Reader, in_memory
     from calibset.tokenizers import Tokenizer, load_tokenizer
+    from calibset.verification import verify
 
 __all__ = [
     "Acceptance",
@@ -49,11 +54,15 @@ __all__ = [
     "CalibsetError",
     "ConsumerError",
     "Conversation",
+    "Difference",
     "Document",
     "File",
+    "Lock",
+    "LockError",
     "Manifest",
     "Message",
     "MixtureError",
+    "OfflineError",
     "OutputError",
     "Plan",
     "Reader",
@@ -73,32 +82,38 @@ __all__ = [
     "ToolCall",
     "build",
     "check",
+    "differences",
     "in_memory",
     "load_recipe",
     "load_tokenizer",
     "parse_recipe",
     "plan",
+    "read_lock",
     "read_manifest",
     "verify",
+    "write_lock",
 ]
 
 _HOMES = {
     "calibset.calibration_set": ("CalibrationSet",),
+    "calibset.comparison": ("Difference", "differences"),
     "calibset.consumers": ("Acceptance", "Replay"),
     "calibset.document": (
         "Conversation", "Document", "Message", "Record", "Rejection", "Sample", "SetAside", "Span", "Tool",
         "ToolCall",
     ),
     "calibset.errors": (
-        "CalibsetError", "ConsumerError", "MixtureError", "OutputError", "RecipeError", "SourceError",
-        "TokenizerError",
+        "CalibsetError", "ConsumerError", "LockError", "MixtureError", "OfflineError", "OutputError",
+        "RecipeError", "SourceError", "TokenizerError",
     ),
+    "calibset.lockfile": ("Lock", "read_lock", "write_lock"),
     "calibset.manifest": ("Manifest", "read_manifest"),
-    "calibset.pipeline": ("Plan", "build", "check", "plan", "verify"),
+    "calibset.pipeline": ("Plan", "build", "check", "plan"),
     "calibset.recipe": ("Recipe", "load_recipe", "parse_recipe"),
     "calibset.sources": ("Source",),
     "calibset.storage": ("File", "Reader", "in_memory"),
     "calibset.tokenizers": ("Tokenizer", "load_tokenizer"),
+    "calibset.verification": ("verify",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

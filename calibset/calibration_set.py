@@ -9,9 +9,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from calibset.comparison import Difference
 from calibset.consumers import autoround
 from calibset.document import Rejection, Sample
 from calibset.errors import OutputError
+from calibset.lockfile import Lock
 from calibset.manifest import Manifest, manifest_path
 from calibset.storage.atomic import replaced, replaced_together
 
@@ -38,12 +40,16 @@ class CalibrationSet(Sequence[Sample]):
     Attributes:
         samples: One a row.
         manifest: The record that is written beside the file.
+        lock: All that the build depended on.
         rejections: By source, the records that were met and could not be read or hold nothing.
+        unlike_lock: What is not as the lock beside the recipe has it, where there is one.
     """
 
     samples: tuple[Sample, ...]
     manifest: Manifest
+    lock: Lock
     rejections: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
+    unlike_lock: tuple[Difference, ...] = ()
 
     def __repr__(self) -> str:
         about = self.manifest

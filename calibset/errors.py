@@ -3,9 +3,11 @@
     CalibsetError
     ├── RecipeError        the recipe or the command line is wrong (exit code 2)
     ├── SourceError        a corpus can't be found, reached or read
+    │   └── OfflineError   it is not in the cache, and servers may not be asked
     ├── MixtureError       the sources can't fill the quotas as the policy asks
     ├── TokenizerError     a tokenizer can't be found, loaded or used for the job
     ├── ConsumerError      the quantizer would not keep what was built
+    ├── LockError          what would be built is not what the lock says
     └── OutputError        a result can't be written or read back
 
 A message says where, what, and what to do about it, in one line a fault.
@@ -16,7 +18,9 @@ from __future__ import annotations
 __all__ = [
     "CalibsetError",
     "ConsumerError",
+    "LockError",
     "MixtureError",
+    "OfflineError",
     "OutputError",
     "RecipeError",
     "SourceError",
@@ -48,6 +52,10 @@ class SourceError(CalibsetError):
     """A corpus can't be found, reached or read."""
 
 
+class OfflineError(SourceError):
+    """Something is not in the cache, and servers may not be asked."""
+
+
 class MixtureError(CalibsetError):
     """The sources can't fill the quotas as the shortage policy asks."""
 
@@ -58,6 +66,10 @@ class TokenizerError(CalibsetError):
 
 class ConsumerError(CalibsetError):
     """The quantizer would not keep what was built."""
+
+
+class LockError(CalibsetError):
+    """What would be built is not what the recipe's lock says."""
 
 
 class OutputError(CalibsetError):

@@ -139,12 +139,12 @@ def manifest_path(file: Path) -> Path:
 
 
 def read_manifest(file: Path) -> Manifest | None:
-    """Return the manifest beside a calibration file, or None if there is none.
+    """Return the manifest beside a calibration file, or at its own path; None if there is none.
 
     Raises:
         OutputError: There is one, and it can't be read.
     """
-    path = manifest_path(file)
+    path = file if file.name.endswith(".manifest.json") else manifest_path(file)
     if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
         return None
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,20 +10,19 @@ from typing import Protocol
 from calibset.calibration_set import CalibrationSet
 from calibset.consumers import Replay, autoround
 from calibset.document import Sample
-from calibset.errors import CalibsetError, ConsumerError, MixtureError, RecipeError, TokenizerError
+from calibset.errors import CalibsetError, ConsumerError, MixtureError
 from calibset.intake import Tally
-from calibset.manifest import Manifest, read_manifest
+from calibset.locking import LockUse, ensure_as_locked, known_lock, unlike_lock
 from calibset.mixture import interleave
+from calibset.opening import open_place, open_places, storage_of
 from calibset.planned import Plan, PlannedSource, SourceCheck
 from calibset.recipe import Recipe, load_recipe
-from calibset.reporting import manifest_of
-from calibset.storage import Mirror, Reader, Storage
+from calibset.reporting import lock_of, manifest_of
+from calibset.storage import Storage
 from calibset.supply import Supply, open_supply
 from calibset.tokenizers import Tokenizer, find_tokenizer, load_tokenizer
 
-__all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan", "verify"]
-
-_DEFAULT = "mistral-small-3.2"
+__all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan"]
 
 
 class Progress(Protocol):
@@ -35,13 +33,20 @@ class Progress(Protocol):
         ...
 
 
-def plan(recipe: Recipe | str | Path, *, data: str | Path | None = None, mirrors: Iterable[str] = ()) -> Plan:
+def plan(
+    recipe: Recipe | str | Path,
+    *,
+    data: str | Path | None = None,
+    mirrors: Iterable[str] = (),
+    offline: bool = False,
+) -> Plan:
     """Say what a build would read and how much of it, without downloading data.
 
     Args:
         recipe: What to build; or the path of the recipe.
         data: A folder that relative places are looked up in first; ``CALIBSET_DATA`` if None.
         mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
+        offline: Look into the cache alone in place of servers.
 
     Raises:
         RecipeError: The recipe at the path has faults.
@@ -49,7 +54,7 @@ def plan(recipe: Recipe | str | Path, *, data: str | Path | None = None, mirrors
     """
     recipe = _loaded(recipe)
     find_tokenizer(recipe.tokenizer, recipe.folder)
-    storage = _storage(recipe, data, mirrors)
+    storage = storage_of(recipe, data, mirrors, offline=offline)
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
     for name, source in recipe.sources.items():
@@ -63,6 +68,8 @@ def build(
     *,
     data: str | Path | None = None,
     mirrors: Iterable[str] = (),
+    offline: bool = False,
+    lock: LockUse = "use",
     progress: Progress | None = None,
 ) -> CalibrationSet:
     """Build the calibration set of a recipe and prove that its consumer keeps every row.
@@ -73,17 +80,23 @@ def build(
         recipe: What to build; or the path of the recipe.
         data: A folder that relative places are looked up in first.
         mirrors: ``https://PREFIX=https://REPLACEMENT`` each.
+        offline: Read the cache alone in place of servers.
+        lock: What becomes of a lock beside the recipe: its places and commits are read (`use`),
+            the build fails unless all is as it says (`require`), or nothing (`ignore`).
         progress: Is told how far each source has come.
 
     Raises:
+        LockError: A lock is required, and there is none, or something differs.
+        OfflineError: Sources are not in the cache, offline.
         SourceError: A source can't be found, reached or read, or gives too little that can be.
         MixtureError: The sources run short and the policy leaves no way out.
         TokenizerError: The tokenizer can't be loaded, or can't render conversations.
         ConsumerError: The consumer would not keep every row.
     """
     recipe = _loaded(recipe)
-    storage = _storage(recipe, data, mirrors)
-    readers = {name: _reader(name, recipe, storage) for name in recipe.sources}
+    known = known_lock(recipe, lock)
+    storage = storage_of(recipe, data, mirrors, offline=offline)
+    readers = open_places(recipe, storage, known)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
     supplies = {name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()}
     chosen, repeated = _gathered(recipe, supplies, progress)
@@ -96,7 +109,11 @@ def build(
     _ensure_kept(replay, samples)
     manifest = manifest_of(recipe, tokenizer, supplies, samples, repeated, replay)
     rejections = {name: tuple(supply.tally.rejected) for name, supply in supplies.items()}
-    return CalibrationSet(samples, manifest, rejections)
+    made = lock_of(manifest, readers, known)
+    changed = unlike_lock(known, made)
+    if lock == "require":
+        ensure_as_locked(recipe, changed)
+    return CalibrationSet(samples, manifest, made, rejections, changed)
 
 
 def check(
@@ -104,82 +121,25 @@ def check(
     *,
     data: str | Path | None = None,
     mirrors: Iterable[str] = (),
+    offline: bool = False,
     progress: Progress | None = None,
 ) -> tuple[SourceCheck, ...]:
     """Read every source to its end and count what is in it; arguments as for `build`."""
     recipe = _loaded(recipe)
-    storage = _storage(recipe, data, mirrors)
+    storage = storage_of(recipe, data, mirrors, offline=offline)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
     return tuple(_checked(name, recipe, storage, tokenizer, progress) for name in recipe.sources)
-
-
-def verify(
-    file: str | Path,
-    *,
-    tokenizer: str | None = None,
-    seqlen: int | None = None,
-    nsamples: int | None = None,
-) -> Replay:
-    """Say which rows of a calibration file its quantizer keeps, whoever made it.
-
-    Args:
-        file: JSON Lines (or a ``.json`` array) of rows.
-        tokenizer: The quantizer's, by name or path. By default, as for the two others, what
-            the manifest beside the file says; without one, ``mistral-small-3.2``.
-        seqlen: Tokens of a row that the quantizer reads; without a manifest, 2,048.
-        nsamples: Rows that it takes; without a manifest, 512.
-
-    Raises:
-        ConsumerError: The file can't be read.
-        TokenizerError: The tokenizer can't be loaded.
-    """
-    path = Path(file)
-    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
-        raise ConsumerError(f"{path}: no such file")
-    manifest = read_manifest(path)
-    return autoround.replay_file(
-        path,
-        _tokenizer_for(path, tokenizer, manifest),
-        nsamples=nsamples or (manifest.nsamples if manifest else 512),
-        seqlen=seqlen or (manifest.seqlen if manifest else 2048),
-    )
-
-
-def _tokenizer_for(path: Path, asked: str | None, manifest: Manifest | None) -> Tokenizer:
-    try:
-        return load_tokenizer(asked or (manifest.tokenizer.name if manifest else _DEFAULT), path.parent)
-    except TokenizerError as error:
-        if asked is None and manifest is not None:
-            raise TokenizerError(f"{error}; the manifest names it, --tokenizer says where it is") from error
-        raise
 
 
 def _loaded(recipe: Recipe | str | Path) -> Recipe:
     return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
 
 
-def _storage(recipe: Recipe, data: str | Path | None, mirrors: Iterable[str]) -> Storage:
-    data = data if data is not None else os.environ.get("CALIBSET_DATA") or None
-    folder = Path(os.path.expanduser(data)) if data is not None else None  # noqa: PTH111  (Path's raises)
-    if folder is not None and not folder.is_dir():
-        raise RecipeError(f"--data {data}: no such folder")
-    texts = (*mirrors, *os.environ.get("CALIBSET_MIRRORS", "").split())
-    return Storage(beside=recipe.folder, data=folder, mirrors=tuple(Mirror.parse(text) for text in texts))
-
-
-def _reader(name: str, recipe: Recipe, storage: Storage) -> Reader:
-    source = recipe.sources[name]
-    try:
-        return storage.reader(source.where, source.revision)
-    except CalibsetError as error:
-        raise type(error)(f"sources.{name}: {error}") from error
-
-
 def _planned(name: str, recipe: Recipe, storage: Storage, quota: int) -> PlannedSource:
     source = recipe.sources[name]
     place, revision, count, size, problem = source.where[0], None, 0, None, None
     try:
-        reader = storage.reader(source.where, source.revision)
+        reader = open_place(name, recipe, storage, known_lock(recipe))
         place, revision = reader.place, reader.revision
         files = source.select(reader)
         count = len(files)
@@ -269,7 +229,7 @@ def _checked(
     tally, place, problem = Tally(), source.where[0], None
     done = 0
     try:
-        reader = storage.reader(source.where, source.revision)
+        reader = open_place(name, recipe, storage, known_lock(recipe))
         place = reader.place
         supply = open_supply(name, recipe, reader, tokenizer)
         tally = supply.tally

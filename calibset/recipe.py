@@ -103,12 +103,17 @@ class Recipe(BaseModel):
         min_length=1, description="The corpora, by name. Every adapter has these keys and its own."
     )
 
-    _folder: Path = PrivateAttr(default=Path())
+    _path: Path | None = PrivateAttr(default=None)
+
+    @property
+    def path(self) -> Path | None:
+        """The recipe's file, if it was read from one."""
+        return self._path
 
     @property
     def folder(self) -> Path:
         """The recipe file's folder, which relative paths are looked up in."""
-        return self._folder
+        return self._path.parent if self._path else Path()
 
     @property
     def policy(self) -> Shortage:
@@ -154,7 +159,7 @@ def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: 
         raise RecipeError(f"{path}: can't be read: {reason}") from error
     with _importable(path.parent) if allow_code else nullcontext():
         recipe = parse_recipe(text, origin=str(path), overrides=overrides, allow_code=allow_code)
-    recipe._folder = path.parent  # noqa: SLF001  (the model is frozen; its file's place is not a key)
+    recipe._path = path  # noqa: SLF001  (the model is frozen; its file's place is not a key)
     return recipe
 
 

@@ -1,4 +1,4 @@
-"""The manifest of a build, drawn up from what was built."""
+"""The manifest and the lock of a build, drawn up from what was built."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from calibset.calibration_set import row_bytes
 from calibset.consumers import Replay
 from calibset.document import Sample
+from calibset.lockfile import Lock, LockedFile, LockedSource
 from calibset.manifest import (
     GroupReport,
     Manifest,
@@ -21,10 +22,11 @@ from calibset.manifest import (
     versions,
 )
 from calibset.recipe import Recipe
+from calibset.storage import Watched
 from calibset.supply import Supply
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["manifest_of"]
+__all__ = ["lock_of", "manifest_of"]
 
 
 def manifest_of(
@@ -70,6 +72,37 @@ def manifest_of(
         sources=sources,
         samples=tuple(_sample(sample) for sample in samples),
         sha256=sha256(row_bytes(samples)).hexdigest(),
+    )
+
+
+def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | None) -> Lock:
+    """Return the lock of a build.
+
+    Args:
+        manifest: Its record.
+        readers: What its sources were read through, by name.
+        known: An earlier lock; of files that it names too the bytes that it speaks of are hashed,
+            because other versions of a library may read a few more or less.
+
+    Raises:
+        SourceError: What was read can't be read once more.
+    """
+    sources = {}
+    for source in manifest.sources:
+        earlier = known.sources.get(source.name) if known else None
+        extents = {name: file.extents for name, file in earlier.files.items()} if earlier else {}
+        files = {
+            read.name: LockedFile(size=read.size, extents=read.extents, sha256=read.sha256)
+            for read in readers[source.name].read(extents)
+        }
+        sources[source.name] = LockedSource(place=source.place, revision=source.revision, files=files)
+    return Lock(
+        name=manifest.name,
+        recipe=manifest.recipe,
+        versions=manifest.versions,
+        tokenizer=manifest.tokenizer,
+        sources=sources,
+        sha256=manifest.sha256,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from calibset.storage.cache import Cache
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from calibset.tokenizers.export import write_fast_tokenizer
 from tests.storage.loopback import Loopback, serving, use_as_hub
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 def tekken() -> TekkenTokenizer:
     """The embedded tokenizer, which takes more than a second to load."""
     return cast("TekkenTokenizer", load_tokenizer("mistral-small-3.2"))
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cache:
+    """A cache of this test's own."""
+    monkeypatch.setenv("CALIBSET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    return Cache.default()
 
 
 @pytest.fixture

@@ -20,12 +20,13 @@ NOXFILE = PACKAGE.parent / "noxfile.py"
 FLOORS = (
     {"errors", "document", "seeding"},
     {"storage", "mixture", "manifest", "faults", "overrides"},
-    {"tokenizers"},
+    {"lockfile"},
+    {"comparison", "tokenizers"},
     {"chat"},
     {"sources"},
     {"intake", "reading", "recipe"},
-    {"packing", "consumers"},
-    {"supply", "planned", "calibration_set"},
+    {"locking", "opening", "packing", "consumers"},
+    {"supply", "planned", "calibration_set", "verification"},
     {"reporting"},
     {"pipeline"},
     {"__init__"},
@@ -152,11 +153,11 @@ def test_a_module_says_literally_what_it_exports(module: str) -> None:
 def test_the_exported_names_are_these() -> None:
     assert calibset.__all__ == [
         "Acceptance", "CalibrationSet", "CalibsetError", "ConsumerError", "Conversation",
-        "Document", "File", "Manifest", "Message", "MixtureError", "OutputError", "Plan", "Reader",
-        "Recipe", "RecipeError", "Record", "Rejection", "Replay", "Sample", "SetAside", "Source",
-        "SourceError", "Span", "Tokenizer", "TokenizerError", "Tool", "ToolCall", "build", "check",
-        "in_memory", "load_recipe", "load_tokenizer", "parse_recipe", "plan", "read_manifest",
-        "verify",
+        "Difference", "Document", "File", "Lock", "LockError", "Manifest", "Message", "MixtureError",
+        "OfflineError", "OutputError", "Plan", "Reader", "Recipe", "RecipeError", "Record", "Rejection",
+        "Replay", "Sample", "SetAside", "Source", "SourceError", "Span", "Tokenizer", "TokenizerError",
+        "Tool", "ToolCall", "build", "check", "differences", "in_memory", "load_recipe",
+        "load_tokenizer", "parse_recipe", "plan", "read_lock", "read_manifest", "verify", "write_lock",
     ]  # fmt: skip
 
 

@@ -22,6 +22,14 @@ places:
   --data DIR (or CALIBSET_DATA) is where relative places of a recipe are looked up first;
   --mirror https://PREFIX=https://REPLACEMENT (repeatable, or CALIBSET_MIRRORS with blanks between)
   reads https places from elsewhere; HF_ENDPOINT, HF_HOME and HF_TOKEN work as for Hugging Face.
+  What was read of servers is kept (`calibset cache list`) and not read again; --offline reads
+  nothing else. CALIBSET_CACHE names another folder for it.
+"""
+
+_LOCK = """\
+lock:
+  `calibset lock RECIPE` writes RECIPE's name with .lock: the commits, files and hashes that a build
+  depends on. Where it stands, build, plan and check read the places and commits that it names.
 """
 
 
@@ -37,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
     _check(commands)
     _verify(commands)
     _show(commands)
+    _lock(commands)
+    _diff(commands)
+    _cache(commands)
     _tokenizer(commands)
     sources = _add(commands, "sources", "list the source adapters and their keys", "calibset sources bitext")
     sources.add_argument("name", nargs="?", help="an adapter, to see its keys")
@@ -89,6 +100,9 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
         help="read https places from elsewhere",
     )
     command.add_argument(
+        "--offline", action="store_true", help="ask no server: read what earlier builds kept, or fail"
+    )
+    command.add_argument(
         "--set",
         metavar="KEY=VALUE",
         action="append",
@@ -113,7 +127,7 @@ def _build(commands: _Commands[argparse.ArgumentParser]) -> None:
         "build",
         "build a calibration file and its manifest",
         "calibset build recipes/slovak_insurance.toml --data ~/corpora --out sk.jsonl --set seed=7",
-        _PLACES,
+        _PLACES + "\n" + _LOCK,
     )
     _add_recipe(command)
     command.add_argument(
@@ -123,6 +137,9 @@ def _build(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--rejects",
         metavar="FILE",
         help="write the records that could not be read: source, place, reason and excerpt",
+    )
+    command.add_argument(
+        "--locked", action="store_true", help="fail unless all is as the recipe's lock says, to the byte"
     )
     _add_output(command)
 
@@ -179,6 +196,43 @@ def _show(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--tokenizer", metavar="T", help="whose control tokens to show; the manifest's if not given"
     )
+
+
+def _lock(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "lock",
+        "write down what a build depends on, so that it can be built again byte for byte",
+        "calibset lock recipes/quickstart.toml\n  calibset build --locked recipes/quickstart.toml",
+        _LOCK + "It builds the set to know, at the commits that its places have now.\n",
+    )
+    _add_recipe(command)
+    command.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
+
+
+def _diff(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "diff",
+        "say what changed between two manifests, or between two locks",
+        "calibset diff monday.manifest.json friday.jsonl",
+        "A calibration file stands for the manifest beside it. Exits 1 if something differs.\n",
+    )
+    command.add_argument("before", metavar="A", help="a manifest, a lock, or a calibration file")
+    command.add_argument("after", metavar="B", help="another of the same kind")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _cache(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "cache",
+        "list or clear what was read of servers and is kept",
+        "calibset cache list",
+        "The folder is CALIBSET_CACHE, else HF_HOME/calibset, else the system's usual one.\n",
+    )
+    command.add_argument("action", choices=["list", "clear"], help="what to do")
+    command.add_argument("--json", action="store_true", help="print the list as JSON")
 
 
 def _tokenizer(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -8,16 +8,29 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibset.cli import screen
+from calibset.cli import screen, storing
 from calibset.cli.console import emit_json, progress, say
 from calibset.consumers import autoround
 from calibset.errors import OutputError, RecipeError
-from calibset.manifest import manifest_path
+from calibset.lockfile import Lock, lock_path, read_lock, write_lock
+from calibset.manifest import Manifest, manifest_path, read_manifest
 
 if TYPE_CHECKING:
     from calibset.recipe import Recipe
 
-__all__ = ["build", "check", "plan", "schema", "show", "sources", "tokenizer", "verify"]
+__all__ = [
+    "build",
+    "cache",
+    "check",
+    "diff",
+    "lock",
+    "plan",
+    "schema",
+    "show",
+    "sources",
+    "tokenizer",
+    "verify",
+]
 
 
 def build(arguments: Namespace) -> int:
@@ -28,7 +41,14 @@ def build(arguments: Namespace) -> int:
     out = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
     _ensure_usable(out)
     with progress(quiet=arguments.quiet) as report:
-        built = pipeline.build(recipe, data=arguments.data, mirrors=arguments.mirror, progress=report)
+        built = pipeline.build(
+            recipe,
+            data=arguments.data,
+            mirrors=arguments.mirror,
+            offline=arguments.offline,
+            lock="require" if arguments.locked else "use",
+            progress=report,
+        )
     built.write(out)
     if arguments.rejects:
         built.write_rejections(arguments.rejects)
@@ -37,6 +57,7 @@ def build(arguments: Namespace) -> int:
         emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
     elif not arguments.quiet:
         screen.build_summary(built.manifest, out)
+        storing.unlike_lock_note(built.unlike_lock, lock_path(Path(arguments.recipe)))
     return 0
 
 
@@ -44,7 +65,9 @@ def plan(arguments: Namespace) -> int:
     """Show what a build would read; exits 1 if a source can't be found."""
     from calibset import pipeline
 
-    found = pipeline.plan(_recipe(arguments), data=arguments.data, mirrors=arguments.mirror)
+    found = pipeline.plan(
+        _recipe(arguments), data=arguments.data, mirrors=arguments.mirror, offline=arguments.offline
+    )
     if arguments.json:
         emit_json(screen.plan_data(found))
     elif not arguments.quiet:
@@ -58,7 +81,11 @@ def check(arguments: Namespace) -> int:
 
     with progress(quiet=arguments.quiet, what="records") as report:
         found = pipeline.check(
-            _recipe(arguments), data=arguments.data, mirrors=arguments.mirror, progress=report
+            _recipe(arguments),
+            data=arguments.data,
+            mirrors=arguments.mirror,
+            offline=arguments.offline,
+            progress=report,
         )
     if arguments.json:
         emit_json(screen.check_data(found))
@@ -69,9 +96,9 @@ def check(arguments: Namespace) -> int:
 
 def verify(arguments: Namespace) -> int:
     """Say which rows the quantizer keeps; exits 1 if one is lost or there are too few."""
-    from calibset import pipeline
+    from calibset import verification
 
-    replay = pipeline.verify(
+    replay = verification.verify(
         arguments.file, tokenizer=arguments.tokenizer, seqlen=arguments.seqlen, nsamples=arguments.nsamples
     )
     if arguments.json:
@@ -83,7 +110,6 @@ def verify(arguments: Namespace) -> int:
 
 def show(arguments: Namespace) -> int:
     """Print a row with its document borders and control tokens visible."""
-    from calibset.manifest import read_manifest
     from calibset.tokenizers import ControlTokens, load_tokenizer
 
     path = Path(arguments.file)
@@ -99,6 +125,55 @@ def show(arguments: Namespace) -> int:
         else None,
         control_tokens=ControlTokens.of(tokenizer.special_tokens),
     )
+    return 0
+
+
+def lock(arguments: Namespace) -> int:
+    """Write a recipe's lock."""
+    from calibset import pipeline
+
+    recipe = _recipe(arguments)
+    path = lock_path(Path(arguments.recipe))
+    _ensure_folder(path, str(path))
+    with progress(quiet=arguments.quiet) as report:
+        built = pipeline.build(
+            recipe,
+            data=arguments.data,
+            mirrors=arguments.mirror,
+            offline=arguments.offline,
+            lock="ignore",
+            progress=report,
+        )
+    write_lock(built.lock, path)
+    if not arguments.quiet:
+        storing.lock_summary(built.lock, path)
+    return 0
+
+
+def diff(arguments: Namespace) -> int:
+    """Say what changed between two records; exits 1 if something did."""
+    from calibset.comparison import differences
+
+    found = differences(_record(arguments.before), _record(arguments.after))
+    if arguments.json:
+        emit_json(storing.differences_data(found))
+    else:
+        storing.differences_table(found)
+    return 1 if found else 0
+
+
+def cache(arguments: Namespace) -> int:
+    """List or clear what was read of servers and is kept."""
+    from calibset.storage import Cache
+
+    kept = Cache.default()
+    if arguments.action == "clear":
+        kept.clear()
+        say(f"cleared {kept.folder}")
+    elif arguments.json:
+        emit_json(storing.cache_data(kept))
+    else:
+        storing.cache_table(kept)
     return 0
 
 
@@ -143,15 +218,30 @@ def _recipe(arguments: Namespace) -> Recipe:
     return load_recipe(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
 
 
+def _record(name: str) -> Manifest | Lock:
+    """Return the manifest or the lock that a path names."""
+    path = Path(name)
+    found: Manifest | Lock | None
+    found, what = (read_lock(path), "lock") if path.suffix == ".lock" else (read_manifest(path), "manifest")
+    if found is None:
+        raise RecipeError(f"{path}: there is no such {what}")
+    return found
+
+
 def _ensure_usable(out: Path) -> None:
     """Refuse, before anything is read, a path that the quantizer would misread."""
     if out.suffix != ".jsonl":
         raise RecipeError(f"--out {out}: must end in .jsonl")
     if faults := autoround.path_faults(str(out)):
         raise RecipeError(*(f"--out {out}: AutoRound can't be given this file: {fault}" for fault in faults))
-    folder = next(parent for parent in out.absolute().parents if os.path.isdir(parent))  # noqa: PTH112
+    _ensure_folder(out, f"--out {out}")
+
+
+def _ensure_folder(path: Path, what: str) -> None:
+    """Refuse, before anything is read, a path in a folder where nothing can be written."""
+    folder = next(parent for parent in path.absolute().parents if os.path.isdir(parent))  # noqa: PTH112
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"--out {out}: {folder} can't be written to")
+        raise OutputError(f"{what}: {folder} can't be written to")
 
 
 def _row_text(path: Path, row: int) -> str:

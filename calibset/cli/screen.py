@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from calibset.cli.console import columns, new_console, printable, say
+from calibset.cli.storing import size
 
 if TYPE_CHECKING:
     from calibset.consumers import Replay
@@ -125,7 +126,7 @@ def plan_table(plan: Plan) -> None:
             source.licence,
             str(source.quota),
             str(source.files),
-            _bytes(source.size),
+            size(source.size),
         )
     console = new_console()
     console.print(table)
@@ -285,11 +286,3 @@ def _shortened(place: str) -> str:
         return place.removeprefix("hf://datasets/")
     host, *path = place.removeprefix("https://").rstrip("/").split("/")
     return place if len(path) < 3 else f"{host}/{path[0]}/…/{path[-1]}"
-
-
-def _bytes(size: int | None) -> str:
-    if size is None:
-        return "?"
-    from rich.filesize import decimal
-
-    return decimal(size)

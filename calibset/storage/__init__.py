@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibset.errors import SourceError
+from calibset.errors import OfflineError, SourceError
+from calibset.storage.cache import Cache
 from calibset.storage.files import File, Reader, in_memory
 from calibset.storage.https import UrlReader
-from calibset.storage.hub import NO_REPOSITORY, HubReader
+from calibset.storage.hub import HubReader
+from calibset.storage.hub_errors import NO_REPOSITORY
 from calibset.storage.local import LocalReader
 from calibset.storage.location import HubDataset, LocalPath, Mirror, Url, parse_location
+from calibset.storage.watched import FileRead, Watched
 
-__all__ = ["File", "Mirror", "Reader", "Storage", "in_memory"]
+__all__ = ["Cache", "File", "FileRead", "Mirror", "Reader", "Storage", "Watched", "in_memory"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +28,13 @@ class Storage:
         beside: The recipe's folder.
         data: A folder that relative paths are looked up in first, if there is one.
         mirrors: Replacements for https URLs; the first that fits is applied.
+        cache: Where what was read of servers is kept.
     """
 
     beside: Path
     data: Path | None = None
     mirrors: tuple[Mirror, ...] = ()
+    cache: Cache = field(default_factory=Cache.default)
 
     def reader(self, where: Sequence[str], revision: str | None = None) -> Reader:
         """Return a reader over the first of several places that is there.
@@ -40,14 +45,20 @@ class Storage:
 
         Raises:
             SourceError: None is there, or a server that may hold one can't be asked.
+            OfflineError: None is there, and what a server holds is not in the cache.
         """
         missing = []
+        unasked: OfflineError | None = None
         for place in where:
-            found = self._found(place, revision)
+            try:
+                found = self._found(place, revision)
+            except OfflineError as error:
+                unasked = error
+                found = str(error)
             if not isinstance(found, str):
                 return found
             missing.append(found)
-        raise SourceError("; ".join(missing))
+        raise OfflineError("; ".join(missing)) if unasked else SourceError("; ".join(missing))
 
     def _found(self, place: str, revision: str | None) -> Reader | str:
         """Return a reader, or a sentence that says what was looked for."""
@@ -55,9 +66,9 @@ class Storage:
         if isinstance(location, LocalPath):
             return self._local(place, location.path)
         if isinstance(location, HubDataset):
-            hub = HubReader(place, location.repo_id, revision)
+            hub = HubReader(place, location.repo_id, self.cache, revision)
             return hub if hub.is_there() else f"{place}: {NO_REPOSITORY}"
-        remote = UrlReader(place, self._mirrored(location))
+        remote = UrlReader(place, self._mirrored(location), self.cache)
         return remote if remote.is_there() else f"{place}: the server has no such file; check the URL"
 
     def _local(self, place: str, path: Path) -> Reader | str:

@@ -1,41 +1,61 @@
-"""Files of a dataset repository on the Hugging Face hub."""
+"""Files of dataset repositories on the Hugging Face hub."""
 
 from __future__ import annotations
 
-import errno
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from calibset.errors import SourceError
+from pydantic import BaseModel, ConfigDict
+
+from calibset.errors import OfflineError, SourceError
+from calibset.storage.cache import About, Cache
 from calibset.storage.files import File, matching
-from calibset.storage.retrying import PASSING_STATUS, retried
+from calibset.storage.hub_errors import api_trouble, data_trouble, is_passing
+from calibset.storage.kept_file import Announced, Remote, open_kept
+from calibset.storage.retrying import retried
+from calibset.storage.transfer import Transfer
 
 if TYPE_CHECKING:
-    from huggingface_hub.hf_api import DatasetInfo
+    from huggingface_hub.hf_api import RepoFile
 
-__all__ = ["NO_REPOSITORY", "HubReader"]
+__all__ = ["HubReader"]
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
-NO_REPOSITORY = "no such dataset repository; check its name, or log in with `hf auth login` if it is private"
+_COMMIT = re.compile("[0-9a-f]{40}")
 
-# Larger parquet files are read by range requests; what is smaller is fetched whole and kept.
-_WHOLE = 64 * 2**20
-# A name that doesn't resolve or a port where nobody listens does not mend in seconds.
-_LASTING = {"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"}
-# Windows knows no quota.
-_OF_DISK = {
-    errno.ENOSPC,
-    getattr(errno, "EDQUOT", errno.ENOSPC),
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EIO,
-}
+
+class _Revision(BaseModel):
+    """The commit that a branch or tag was at when it was last looked up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    commit: str
+
+
+class _Entry(BaseModel):
+    """A file of a commit: its size in bytes, and the ids of its contents that the hub knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int
+    git: str
+    sha256: str
+
+
+class _Listing(BaseModel):
+    """A commit's files; those looked up so far with their entries."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: tuple[str, ...]
+    entries: dict[str, _Entry] = {}
 
 
 @dataclass(frozen=True)
@@ -45,17 +65,40 @@ class HubReader:
     Attributes:
         place: As the recipe spells it.
         repo_id: ``OWNER/NAME``.
+        cache: Where what was read is kept.
         asked: The branch, tag or commit asked for; the main branch if None.
     """
 
     place: str
     repo_id: str
+    cache: Cache
     asked: str | None = None
 
-    @property
+    @cached_property
     def revision(self) -> str:
-        """The commit that is read."""
-        return str(self._info.sha)
+        """The commit that is read.
+
+        Raises:
+            SourceError: The hub doesn't answer, or has no such repository or revision.
+            OfflineError: It may not be asked, and was not before.
+        """
+        # What a commit holds never changes.
+        if self.asked and _COMMIT.fullmatch(self.asked) and self._noted(_Listing, self.asked):
+            return self.asked
+        if self.cache.offline:
+            known = self._noted(_Revision, self.asked or "")
+            if known is None:
+                raise OfflineError(f"{self.place}: not in the cache")
+            return known.commit
+        from huggingface_hub import HfApi
+
+        info = self._asked_hub(lambda: HfApi().dataset_info(self.repo_id, revision=self.asked))
+        commit = str(info.sha)
+        if self._noted(_Listing, commit) is None:
+            names = tuple(sibling.rfilename for sibling in info.siblings or ())
+            self._note(_Listing(names=names), commit)
+        self._note(_Revision(commit=commit), self.asked or "")
+        return commit
 
     def is_there(self) -> bool:
         """Return whether the repository is there.
@@ -66,7 +109,7 @@ class HubReader:
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
         try:
-            return bool(self._info.sha)
+            return bool(self.revision)
         except SourceError as error:
             cause = error.__cause__
             if isinstance(cause, RepositoryNotFoundError) and not isinstance(cause, GatedRepoError):
@@ -79,135 +122,94 @@ class HubReader:
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
         """
-        siblings = tuple(sibling.rfilename for sibling in self._info.siblings or ())
-        names = matching(siblings, patterns, self.place)
-        sizes = self._sizes(names)
-        return tuple(
-            File(name, partial(self._open, name, sizes.get(name)), sizes.get(name)) for name in names
-        )
+        names = matching(self._listing.names, patterns, self.place)
+        entries = self._entries(names)
+        return tuple(self._file(name, entries[name]) for name in names if name in entries)
 
-    @cached_property
-    def _info(self) -> DatasetInfo:
+    @property
+    def _listing(self) -> _Listing:
+        return self._noted(_Listing, self.revision) or _Listing(names=())
+
+    def _entries(self, names: list[str]) -> dict[str, _Entry]:
+        known = self._listing.entries
+        if unknown := [name for name in names if name not in known]:
+            if self.cache.offline:
+                raise OfflineError(f"{self.place}: {unknown[0]} is not in the cache")
+            known = {**known, **self._looked_up(unknown)}
+            self._note(self._listing.model_copy(update={"entries": known}), self.revision)
+        return known
+
+    def _looked_up(self, names: list[str]) -> dict[str, _Entry]:
         from huggingface_hub import HfApi
-
-        return self._asked_hub(lambda: HfApi().dataset_info(self.repo_id, revision=self.asked))
-
-    def _sizes(self, names: list[str]) -> dict[str, int]:
-        from huggingface_hub import HfApi
+        from huggingface_hub.hf_api import RepoFile
 
         infos = self._asked_hub(
             lambda: HfApi().get_paths_info(self.repo_id, names, revision=self.revision, repo_type="dataset")
         )
-        return {info.path: int(getattr(info, "size", 0)) for info in infos}
+        return {info.path: _entry(info) for info in infos if isinstance(info, RepoFile)}
 
-    def _open(self, name: str, size: int | None) -> BinaryIO:
-        if name.endswith(".parquet") and (size or 0) > _WHOLE:
-            return self._asked_hub(lambda: self._open_ranges(name), name)
-        path = self._asked_hub(lambda: self._download(name), name)
-        return cast("BinaryIO", open(path, "rb"))  # noqa: PTH123  (the caller closes it)
+    def _file(self, name: str, entry: _Entry) -> File:
+        opened = partial(self._open, name, entry)
+        return File(name, opened, entry.size, partial(opened, ranges=True))
 
-    def _download(self, name: str) -> str:
-        from huggingface_hub import hf_hub_download
+    def _open(self, name: str, entry: _Entry, *, ranges: bool = False) -> BinaryIO:
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.utils import build_hf_headers
 
-        return str(hf_hub_download(self.repo_id, name, repo_type="dataset", revision=self.revision))
+        url = partial(hf_hub_url, self.repo_id, name, repo_type="dataset")
+        about = About(
+            url=url(revision="main"),
+            place=self.place,
+            name=name,
+            version=entry.sha256 or entry.git or self.revision,
+            size=entry.size,
+        )
+        explained = partial(data_trouble, self.revision)
+        transfer = Transfer(
+            url(revision=self.revision), f"{self.place}: {name}", explained, headers=build_hf_headers
+        )
+        remote = Remote(
+            shelf=self.cache.shelf(about),
+            size=entry.size,
+            fetch=transfer.fetch,
+            announced=Announced(sha256=entry.sha256, git=entry.git),
+            offline=self.cache.offline,
+        )
+        return open_kept(remote, ranges=ranges)
 
-    def _open_ranges(self, name: str) -> BinaryIO:
-        from huggingface_hub import HfFileSystem
+    def _noted(self, kind: type[M], revision: str) -> M | None:
+        return self.cache.noted(kind, *self._key, revision)
 
-        path = f"datasets/{self.repo_id}@{self.revision}/{name}"
-        return cast("BinaryIO", HfFileSystem().open(path, "rb", block_size=2**20))
+    def _note(self, fact: BaseModel, revision: str) -> None:
+        self.cache.note(fact, *self._key, revision)
 
-    def _asked_hub(self, call: Callable[[], T], name: str = "") -> T:
+    @property
+    def _key(self) -> tuple[str, str]:
+        from huggingface_hub import constants
+
+        return constants.ENDPOINT, self.repo_id
+
+    def _asked_hub(self, call: Callable[[], T]) -> T:
         try:
             with _quiet():
-                return retried(call, _passing)
+                return retried(call, is_passing)
         except Exception as error:  # beside OSError what httpx, JSON and name checks raise
-            raise SourceError(self._explained(error, name)) from error
-
-    def _explained(self, error: BaseException, name: str) -> str:
-        from huggingface_hub import errors
-
-        what = f"{self.place}: {name}: " if name else f"{self.place}: "
-        if isinstance(error, errors.GatedRepoError):
-            return (
-                f"{what}the repository is gated; accept its terms on the hub, then log in with "
-                "`hf auth login` or set HF_TOKEN"
-            )
-        if isinstance(error, errors.RepositoryNotFoundError):
-            return what + NO_REPOSITORY
-        if isinstance(error, errors.RevisionNotFoundError):
-            return f"{what}no revision {self.asked!r}; name a branch, tag or commit that is there"
-        if isinstance(error, errors.RemoteEntryNotFoundError):
-            return f"{what}no such file at revision {self.revision}"
-        return what + _trouble(error)
+            raise SourceError(f"{self.place}: {api_trouble(error, self.asked)}") from error
 
 
-def _trouble(error: BaseException) -> str:
-    """Say what is wrong where the fault is not the repository's."""
-    status = _status(error)
-    if status is not None:
-        return f"the hub answers {status}; try again later"
-    if _breaks_off(error):
-        return "the download breaks off again and again; try again later"
-    if _is_of_disk(error):
-        return f"can't be kept in the cache: {error.strerror}; HF_HOME may name another folder"
-    if not isinstance(error, OSError) and not _is_transport(error):
-        return f"the hub's answer can't be understood ({_first_line(error)}); check HF_ENDPOINT"
-    return f"the hub can't be reached ({_first_line(error)}); check the network and HF_ENDPOINT"
-
-
-def _breaks_off(error: BaseException) -> bool:
-    return "Consistency check failed" in str(error) or bool(
-        _kinds(error) & {"ReadError", "RemoteProtocolError"}
+def _entry(info: RepoFile) -> _Entry:
+    return _Entry(
+        size=info.size, git="" if info.lfs else info.blob_id, sha256=info.lfs.sha256 if info.lfs else ""
     )
-
-
-def _is_of_disk(error: BaseException) -> TypeGuard[OSError]:
-    return isinstance(error, OSError) and error.errno in _OF_DISK
-
-
-def _passing(error: BaseException) -> bool:
-    status = _status(error)
-    if status is not None:
-        return status in PASSING_STATUS
-    kinds = _kinds(error)
-    return _breaks_off(error) or ("TransportError" in kinds and not kinds & _LASTING)
-
-
-def _status(error: BaseException) -> int | None:
-    for one in (error, error.__cause__):
-        response: Any = getattr(one, "response", None)
-        if response is not None:
-            return int(response.status_code)
-    return None
-
-
-def _is_transport(error: BaseException) -> bool:
-    return "TransportError" in _kinds(error)
-
-
-def _kinds(error: BaseException) -> set[str]:
-    # By name: httpx or its successor, whichever the installed huggingface_hub uses.
-    return {cls.__name__ for one in (error, error.__cause__) if one is not None for cls in type(one).__mro__}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep huggingface_hub from drawing bars, and from telling of each of its own retries."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
+    """Keep huggingface_hub from telling of each of its own retries."""
     logger = logging.getLogger("huggingface_hub")
-    level, had_bars = logger.level, not are_progress_bars_disabled()
+    level = logger.level
     logger.setLevel(logging.ERROR)
-    if had_bars:
-        disable_progress_bars()
     try:
         yield
     finally:
         logger.setLevel(level)
-        if had_bars:
-            enable_progress_bars()

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-__all__ = ["COMMIT", "Fault", "Loopback", "refusing", "serving", "use_as_hub"]
+__all__ = ["COMMIT", "WELL", "Fault", "Loopback", "refusing", "serving", "use_as_hub"]
 
 COMMIT = "c0ffee" + "0" * 34
 """The one commit of every repository."""
@@ -29,13 +29,19 @@ class Fault:
         status: An answer in place of the right one.
         headers: Go with that answer.
         stop_after: Body bytes after which the connection closes, the length still announced in full.
+        left_out: A header that the right answer lacks.
         methods: The requests that it meets.
     """
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     stop_after: int | None = None
+    left_out: str = ""
     methods: tuple[str, ...] = ("GET",)
+
+
+WELL = Fault()
+"""Nothing goes wrong."""
 
 
 @dataclass
@@ -50,7 +56,8 @@ class Loopback:
         broken: By path, met at every request.
         asked: Method and path of each request.
         ranges: The ``Range`` headers that came.
-    ignores_ranges: Whether a whole file is sent whatever part was asked for.
+        logins: The ``Authorization`` headers that came.
+        ignores_ranges: Whether a whole file is sent whatever part was asked for.
     """
 
     address: str = ""
@@ -60,14 +67,15 @@ class Loopback:
     broken: dict[str, Fault] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
     ignores_ranges: bool = False
 
     def fault_of(self, method: str, path: str) -> Fault:
         waiting = self.faults.get(path, [])
         if waiting and method in waiting[0].methods:
             return waiting.pop(0)
-        found = self.broken.get(path, Fault())
-        return found if method in found.methods else Fault()
+        found = self.broken.get(path, WELL)
+        return found if method in found.methods else WELL
 
     def data_requests(self) -> list[str]:
         """Return the paths of files whose bytes were asked for."""
@@ -101,7 +109,11 @@ class Loopback:
 
 
 def _entry(name: str, content: bytes) -> dict[str, Any]:
-    return {"type": "file", "path": name, "size": len(content), "oid": _etag(content)}
+    return {"type": "file", "path": name, "size": len(content), "oid": _git_id(content)}
+
+
+def _git_id(content: bytes) -> str:
+    return sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def _etag(content: bytes) -> str:
@@ -124,6 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.loopback.asked.append((self.command, path))
+        self.loopback.logins += self.headers.get_all("Authorization", [])
         fault = self.loopback.fault_of(self.command, path)
         if fault.status:
             self._send(fault.status, b'{"error": "as told"}', dict(fault.headers))
@@ -144,26 +157,27 @@ class _Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range", "")
         if asked:
             self.loopback.ranges.append(asked)
-        same = self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", asked)
-        if not found or not same or self.loopback.ignores_ranges:
-            return self._send(200, content, headers, fault.stop_after)
+        if not found or self.loopback.ignores_ranges:
+            return self._send(200, content, headers, fault)
         first = int(found[1])
         last = min(int(found[2] or len(content)), len(content) - 1)
         if first > last:
-            return self._send(416, b"", headers)
+            return self._send(416, b"", headers, fault)
         headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
-        return self._send(206, content[first : last + 1], headers, fault.stop_after)
+        return self._send(206, content[first : last + 1], headers, fault)
 
-    def _send(self, status: int, body: bytes, headers: Headers, stop_after: int | None = None) -> None:
+    def _send(self, status: int, body: bytes, headers: Headers, fault: Fault = WELL) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        told = {"Content-Length": str(len(body)), **headers}
+        told.pop(fault.left_out, None)
+        for name, value in told.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return
-        if stop_after is not None and stop_after < len(body):
-            body, self.close_connection = body[:stop_after], True
+        if fault.stop_after is not None and fault.stop_after < len(body):
+            body, self.close_connection = body[: fault.stop_after], True
         self.wfile.write(body)
 
 

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import errno
 import io
 import random
 import time
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from calibset.errors import SourceError
-from calibset.storage import https
+from calibset.errors import OfflineError, SourceError
+from calibset.storage import kept_file
+from calibset.storage.cache import Cache
 from calibset.storage.files import File
 from calibset.storage.https import UrlReader
 from tests.storage.loopback import Fault, Loopback, refusing
@@ -27,7 +27,12 @@ def content(loopback: Loopback) -> bytes:
 
 
 def reader(loopback: Loopback, path: str = PATH, place: str = PLACE) -> UrlReader:
-    return UrlReader(place, loopback.address + path)
+    """Return a new reader, as a new build has it."""
+    return UrlReader(place, loopback.address + path, Cache.default())
+
+
+def folder(loopback: Loopback) -> UrlReader:
+    return reader(loopback, "/f/", "https://example.org/f/")
 
 
 def fetched(reader: UrlReader) -> bytes:
@@ -103,20 +108,37 @@ def test_a_broken_download_goes_on_where_it_stopped(
 ) -> None:
     loopback.faults[PATH] = [Fault(stop_after=1_000_000), BUSY, Fault(stop_after=1_000_000)]
     assert fetched(reader(loopback)) == content
-    first, second = (int(asked.removeprefix("bytes=").removesuffix("-")) for asked in loopback.ranges)
-    assert 900_000 < first <= 1_000_000
-    assert 900_000 < second - first <= 1_000_000
+    first, second, third = (int(asked.removeprefix("bytes=").partition("-")[0]) for asked in loopback.ranges)
+    assert first == 0
+    assert 900_000 < second <= 1_000_000
+    assert 900_000 < third - second <= 1_000_000
 
 
+def test_a_large_file_comes_in_pieces_as_it_is_read(
+    loopback: Loopback, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_file, "_WHOLE", 2**20)
+    monkeypatch.setattr(kept_file, "PIECE", 2**20)
+    (file,) = reader(loopback).files()
+    with file.open_bytes() as stream:
+        assert stream.read(10) == content[:10]
+        assert loopback.ranges == ["bytes=0-1048575"]
+        assert stream.read() == content[10:]
+    assert loopback.ranges[1:] == ["bytes=1048576-2097151", "bytes=2097152-3145727", "bytes=3145728-3145744"]
+
+
+@pytest.mark.parametrize("tells", [True, False])
 def test_a_server_that_knows_no_ranges_sends_it_again(
-    loopback: Loopback, content: bytes, pauses: list[float]
+    loopback: Loopback, content: bytes, pauses: list[float], tells: bool
 ) -> None:
     loopback.ignores_ranges = True
+    if tells:
+        loopback.broken[PATH] = Fault(left_out="Accept-Ranges", methods=("HEAD",))
     loopback.faults[PATH] = [Fault(stop_after=1_000_000), Fault(stop_after=2_000_000)]
     assert fetched(reader(loopback)) == content
 
 
-def test_two_versions_of_a_file_are_never_mixed(
+def test_a_file_that_was_replaced_meanwhile_is_a_clear_error(
     loopback: Loopback, content: bytes, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loopback.faults[PATH] = [Fault(stop_after=1_000_000)]
@@ -125,7 +147,58 @@ def test_two_versions_of_a_file_are_never_mixed(
         loopback.files[PATH] = b"new" * 1_000_000
 
     monkeypatch.setattr("tenacity.nap.time.sleep", replaced_meanwhile)
+    with pytest.raises(SourceError) as caught:
+        fetched(reader(loopback))
+    assert str(caught.value) == f"{PLACE}: it was replaced while it was read; start again"
     assert fetched(reader(loopback)) == b"new" * 1_000_000
+
+
+def test_a_file_is_fetched_once(loopback: Loopback, content: bytes) -> None:
+    assert fetched(reader(loopback)) == fetched(reader(loopback)) == content
+    assert len(loopback.data_requests()) == 1
+
+
+def test_a_new_version_is_fetched_again(loopback: Loopback, content: bytes) -> None:
+    assert fetched(reader(loopback)) == content
+    loopback.files[PATH] = b"new"
+    assert fetched(reader(loopback)) == b"new"
+
+
+@pytest.mark.parametrize("left_out", ["Accept-Ranges", "Content-Length"])
+def test_a_file_that_only_comes_whole_is_fetched_once(
+    loopback: Loopback, content: bytes, left_out: str
+) -> None:
+    loopback.broken[PATH] = Fault(left_out=left_out, methods=("HEAD",))
+    assert fetched(reader(loopback)) == fetched(reader(loopback)) == content
+    assert loopback.ranges == []
+    assert len(loopback.data_requests()) == 1
+
+
+def test_a_file_whose_version_nobody_knows_is_fetched_each_time(loopback: Loopback, content: bytes) -> None:
+    loopback.broken[PATH] = Fault(left_out="ETag", methods=("GET", "HEAD"))
+    assert fetched(reader(loopback)) == content
+    loopback.files[PATH] = content[::-1]
+    assert fetched(reader(loopback)) == content[::-1]
+
+
+def test_what_was_read_is_there_offline(loopback: Loopback, content: bytes) -> None:
+    loopback.files["/f/a.json"] = b"{}"
+    assert fetched(reader(loopback)) == content
+    assert bytes_of(folder(loopback).files("a.json")[0]) == b"{}"
+    before = list(loopback.asked)
+    offline = Cache.default(offline=True)
+    assert replace(reader(loopback), cache=offline).is_there()
+    assert fetched(replace(reader(loopback), cache=offline)) == content
+    assert bytes_of(replace(folder(loopback), cache=offline).files("a.json")[0]) == b"{}"
+    assert loopback.asked == before
+
+
+def test_what_was_not_read_is_named_offline(loopback: Loopback, content: bytes) -> None:
+    offline = replace(reader(loopback), cache=Cache.default(offline=True))
+    with pytest.raises(OfflineError) as caught:
+        offline.is_there()
+    assert str(caught.value) == f"{PLACE}: not in the cache"
+    assert loopback.asked == []
 
 
 def test_a_download_that_never_comes_whole_is_one_clear_error(
@@ -156,12 +229,12 @@ def test_a_lasting_refusal_is_one_clear_error(
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
     assert str(caught.value) == f"{PLACE}: {says}"
-    assert len(loopback.asked) == tries
+    assert len(loopback.data_requests()) == tries
 
 
 def test_an_address_where_nobody_listens_fails_at_once(loopback: Loopback) -> None:
     begun = time.monotonic()
-    found = UrlReader(PLACE, refusing() + PATH)
+    found = UrlReader(PLACE, refusing() + PATH, Cache.default())
     says = f"{PLACE}: can't be reached (ConnectionError); check the network, or name a mirror with --mirror"
     with pytest.raises(SourceError) as caught:
         found.is_there()
@@ -175,27 +248,25 @@ def test_an_address_where_nobody_listens_fails_at_once(loopback: Loopback) -> No
 @pytest.mark.parametrize("url", ["https://", "https://[::1", "https://a b/c", "https://\N{SNOWMAN}..x/"])
 def test_an_impossible_url_is_a_clear_error(url: str) -> None:
     with pytest.raises(SourceError, match=r"^https://x\.org/f: can't be reached \("):
-        UrlReader("https://x.org/f", url + "f").is_there()
+        UrlReader("https://x.org/f", url + "f", Cache.default()).is_there()
 
 
-def test_a_full_disk_is_a_clear_error(
-    loopback: Loopback, content: bytes, monkeypatch: pytest.MonkeyPatch
+def test_a_cache_that_can_not_be_written_is_a_clear_error(
+    loopback: Loopback, content: bytes, cache: Cache
 ) -> None:
-    class Full(io.BytesIO):
-        def write(self, _: object) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("calibset.storage.https.tempfile.SpooledTemporaryFile", lambda **_: Full())
+    cache.folder.write_text("in the way")
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
-    assert str(caught.value) == f"{PLACE}: can't be kept in a temporary file: No space left on device"
+    assert str(caught.value) == (
+        f"{cache.folder / 'said'}: can't be kept in the cache: Not a directory; "
+        "CALIBSET_CACHE may name another folder"
+    )
 
 
 def test_of_a_folder_the_named_files_are_fetched(loopback: Loopback) -> None:
     loopback.files = {"/f/b 1%.json": b"1", "/f/sub/a#.json": b"2"}
-    folder = UrlReader("https://example.org/f/", loopback.address + "/f/")
-    assert folder.is_there()
-    files = folder.files("sub/a#.json", "b 1%.json", "sub/a#.json")
+    assert folder(loopback).is_there()
+    files = folder(loopback).files("sub/a#.json", "b 1%.json", "sub/a#.json")
     assert [(file.name, bytes_of(file)) for file in files] == [
         ("b 1%.json", b"1"),
         ("sub/a#.json", b"2"),
@@ -203,15 +274,15 @@ def test_of_a_folder_the_named_files_are_fetched(loopback: Loopback) -> None:
 
 
 def test_a_missing_file_of_a_folder_is_named(loopback: Loopback) -> None:
-    (file,) = UrlReader("https://example.org/f/", loopback.address + "/f/").files("a.json")
+    (file,) = folder(loopback).files("a.json")
     with pytest.raises(SourceError) as caught:
-        file.open_bytes()
+        bytes_of(file)
     assert str(caught.value) == "https://example.org/f/a.json: the server has no such file; check the URL"
 
 
 def test_a_folder_can_not_be_searched(loopback: Loopback) -> None:
     with pytest.raises(SourceError) as caught:
-        reader(loopback, "/f/", "https://example.org/f/").files("a.json", "*.txt", "b?.txt")
+        folder(loopback).files("a.json", "*.txt", "b?.txt")
     assert str(caught.value) == (
         "https://example.org/f/: https lists no files, so *.txt, b?.txt can't be looked up; "
         "name each with files = [...]"
@@ -221,22 +292,13 @@ def test_a_folder_can_not_be_searched(loopback: Loopback) -> None:
 @pytest.mark.parametrize("name", ["../secret", "a/../../secret", "/etc/passwd", ".."])
 def test_a_name_can_not_lead_out_of_a_folder(loopback: Loopback, name: str) -> None:
     with pytest.raises(SourceError) as caught:
-        reader(loopback, "/f/", "https://example.org/f/").files(name)
+        folder(loopback).files(name)
     assert str(caught.value) == f"https://example.org/f/: {name} would lead out of the folder"
     assert loopback.asked == []
 
 
 def test_a_spelled_out_dot_is_no_way_out(loopback: Loopback) -> None:
     loopback.files["/secret"] = b"secret"
-    (file,) = reader(loopback, "/f/", "https://example.org/f/").files("%2e%2e/secret")
+    (file,) = folder(loopback).files("%2e%2e/secret")
     with pytest.raises(SourceError, match="no such file"):
-        file.open_bytes()
-
-
-def test_large_downloads_move_to_a_file(
-    loopback: Loopback, content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(https, "_IN_MEMORY", 1_000)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert fetched(reader(loopback)) == content
-    assert list(tmp_path.iterdir()) == []
+        bytes_of(file)

@@ -1,23 +1,23 @@
 from __future__ import annotations
 
-import errno
 import io
+import logging
 import time
-from pathlib import Path
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-import huggingface_hub
 import pyarrow
 import pyarrow.parquet
 import pytest
-from huggingface_hub import constants, file_download
+from huggingface_hub import constants
 from huggingface_hub.utils import _http
 
-from calibset.errors import SourceError
-from calibset.storage import hub as hub_module
+from calibset.errors import OfflineError, SourceError
+from calibset.storage.cache import Cache
 from calibset.storage.files import File
 from calibset.storage.hub import HubReader
+from tests.storage import loopback as loopback_module
 from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
 
 PLACE = "hf://datasets/them/corpus"
@@ -25,15 +25,16 @@ INFO = "/api/datasets/them/corpus"
 SIZES = f"/api/datasets/them/corpus/paths-info/{COMMIT}"
 DATA = f"/datasets/them/corpus/resolve/{COMMIT}/data/a.jsonl"
 CONTENT = b'{"text": "one"}\n' * 10_000
+UNREACHED = "); check the network and HF_ENDPOINT, or build --offline from what is in the cache"
 GATED = Fault(status=401, headers={"X-Error-Code": "GatedRepo"}, methods=("GET", "HEAD"))
 BUSY = Fault(status=503, headers={"Retry-After": "0"}, methods=("GET", "HEAD", "POST"))
 
 
 @pytest.fixture
-def corpus(hub: Loopback) -> HubReader:
+def corpus(hub: Loopback, cache: Cache) -> HubReader:
     """A repository that the server holds."""
     hub.repositories["them/corpus"] = {"README.md": b"# hello", "data/a.jsonl": CONTENT, "data/b.txt": b"b"}
-    return HubReader(PLACE, "them/corpus")
+    return HubReader(PLACE, "them/corpus", cache)
 
 
 @pytest.fixture
@@ -78,17 +79,17 @@ def test_nothing_is_fetched_to_see_what_is_there(hub: Loopback, corpus: HubReade
 
 
 def test_a_commit_can_be_named(corpus: HubReader) -> None:
-    assert HubReader(PLACE, "them/corpus", COMMIT).revision == COMMIT
+    assert replace(corpus, asked=COMMIT).revision == COMMIT
 
 
 def test_an_unknown_revision_is_a_clear_error(corpus: HubReader) -> None:
     with pytest.raises(SourceError) as caught:
-        HubReader(PLACE, "them/corpus", "v9").is_there()
+        replace(corpus, asked="v9").is_there()
     assert str(caught.value) == f"{PLACE}: no revision 'v9'; name a branch, tag or commit that is there"
 
 
-def test_an_unknown_repository_is_not_there(hub: Loopback) -> None:
-    reader = HubReader("hf://datasets/them/nothing", "them/nothing")
+def test_an_unknown_repository_is_not_there(hub: Loopback, cache: Cache) -> None:
+    reader = HubReader("hf://datasets/them/nothing", "them/nothing", cache)
     assert not reader.is_there()
     assert fault_of(reader) == (
         "hf://datasets/them/nothing: no such dataset repository; check its name, or log in with "
@@ -131,7 +132,7 @@ def test_a_file_that_went_away_is_a_clear_error(hub: Loopback, corpus: HubReader
     (file,) = corpus.files("*.txt")
     del hub.repositories["them/corpus"]["data/b.txt"]
     with pytest.raises(SourceError) as caught:
-        file.open_bytes()
+        bytes_of(file)
     assert str(caught.value) == f"{PLACE}: data/b.txt: no such file at revision {COMMIT}"
 
 
@@ -152,54 +153,54 @@ def test_a_hub_that_stays_busy_is_a_clear_error(
     assert len(hub.asked) == 8
 
 
-def test_a_dropped_connection_is_overcome(
-    hub: Loopback, corpus: HubReader, pauses: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda _: None, time=time.time))
+def test_a_dropped_connection_is_overcome(hub: Loopback, corpus: HubReader, pauses: list[float]) -> None:
     hub.faults[DATA] = [Fault(stop_after=50_000), Fault(stop_after=50_000)]
     assert bytes_of(corpus.files("*.jsonl")[0]) == CONTENT
 
 
 def test_a_download_that_never_comes_whole_is_a_clear_error(
-    hub: Loopback, corpus: HubReader, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+    hub: Loopback, corpus: HubReader, pauses: list[float]
 ) -> None:
-    monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda _: None, time=time.time))
     hub.broken[DATA] = Fault(stop_after=0)
     assert fault_of(corpus) == (
         f"{PLACE}: data/a.jsonl: the download breaks off again and again; try again later"
     )
 
 
-def test_a_hub_that_nobody_runs_fails_at_once(hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_nobody_runs_fails_at_once(
+    hub: Loopback, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", refusing())
     begun = time.monotonic()
-    message = fault_of(HubReader(PLACE, "them/corpus"))
+    message = fault_of(HubReader(PLACE, "them/corpus", cache))
     assert message.startswith(f"{PLACE}: the hub can't be reached (")
-    assert message.endswith("); check the network and HF_ENDPOINT")
+    assert message.endswith(UNREACHED)
     assert "\n" not in message
     assert time.monotonic() - begun < 2
 
 
 def test_a_hub_that_goes_away_before_a_download_is_not_asked_over_and_over(
-    hub: Loopback, corpus: HubReader, quick: list[float], monkeypatch: pytest.MonkeyPatch
+    hub: Loopback, corpus: HubReader, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (file,) = corpus.files("*.jsonl")
     template = refusing() + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     with pytest.raises(SourceError) as caught:
-        file.open_bytes()
-    assert str(caught.value).startswith(f"{PLACE}: data/a.jsonl: the hub can't be reached (")
-    assert sum(quick) < 30
+        bytes_of(file)
+    assert str(caught.value) == (
+        f"{PLACE}: data/a.jsonl: the hub can't be reached (ConnectionError{UNREACHED}"
+    )
+    assert pauses == []
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "http://[", "http://127.0.0.1:99999", ""])
 def test_an_impossible_endpoint_is_a_clear_error(
-    hub: Loopback, monkeypatch: pytest.MonkeyPatch, endpoint: str
+    hub: Loopback, cache: Cache, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    message = fault_of(HubReader(PLACE, "them/corpus"))
+    message = fault_of(HubReader(PLACE, "them/corpus", cache))
     assert message.startswith(f"{PLACE}: the hub")
-    assert message.endswith(("check HF_ENDPOINT", "check the network and HF_ENDPOINT"))
+    assert message.endswith(("check HF_ENDPOINT", UNREACHED))
 
 
 def test_an_answer_that_is_no_hubs_is_a_clear_error(hub: Loopback, corpus: HubReader) -> None:
@@ -207,54 +208,123 @@ def test_an_answer_that_is_no_hubs_is_a_clear_error(hub: Loopback, corpus: HubRe
     assert fault_of(corpus).startswith(f"{PLACE}: the hub's answer can't be understood (")
 
 
-def test_offline_mode_is_a_clear_error(hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_librarys_own_offline_mode_is_a_clear_error(
+    hub: Loopback, corpus: HubReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert fault_of(HubReader(PLACE, "them/corpus")).startswith(f"{PLACE}: the hub can't be reached (")
+    assert fault_of(corpus).startswith(f"{PLACE}: the hub can't be reached (")
     assert hub.asked == []
 
 
-def test_a_full_disk_is_a_clear_error(corpus: HubReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> str:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_what_was_read_is_there_offline(hub: Loopback, corpus: HubReader, cache: Cache) -> None:
+    bytes_of(corpus.files("*.jsonl")[0])
+    before = list(hub.asked)
+    offline = HubReader(PLACE, "them/corpus", replace(cache, offline=True))
+    assert offline.is_there()
+    assert offline.revision == COMMIT
+    assert bytes_of(offline.files("*.jsonl")[0]) == CONTENT
+    assert hub.asked == before
 
-    (file,) = corpus.files("*.jsonl")
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", full)
+
+@pytest.mark.parametrize(
+    ("read", "missing"),
+    [("", ""), ("list", ": data/a.jsonl is"), ("look", ": data/a.jsonl: bytes 0 to 160000 are")],
+)
+def test_what_was_not_read_is_named_offline(
+    hub: Loopback, corpus: HubReader, cache: Cache, read: str, missing: str
+) -> None:
+    assert read == "" or corpus.is_there()
+    assert read != "look" or corpus.files("*.jsonl")
+    with pytest.raises(OfflineError) as caught:
+        bytes_of(replace(corpus, cache=replace(cache, offline=True)).files("*.jsonl")[0])
+    assert str(caught.value) == f"{PLACE}{missing or ':'} not in the cache"
+
+
+def test_a_commit_that_is_known_is_not_asked_for_again(hub: Loopback, corpus: HubReader) -> None:
+    corpus.files("*")
+    before = list(hub.asked)
+    again = replace(corpus, asked=COMMIT)
+    assert [file.size for file in again.files("*")] == [7, len(CONTENT), 1]
+    assert hub.asked == before
+
+
+def test_a_branch_is_looked_up_in_each_build(hub: Loopback, corpus: HubReader) -> None:
+    corpus.files("*")
+    replace(corpus).files("*")
+    assert [path for _, path in hub.asked] == [INFO, SIZES, INFO]
+
+
+def test_a_file_that_a_new_commit_did_not_change_is_not_fetched_again(
+    hub: Loopback, corpus: HubReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bytes_of(corpus.files("*.jsonl")[0]) == CONTENT
+    monkeypatch.setattr(loopback_module, "COMMIT", "beef" * 10)
+    newer = replace(corpus)
+    assert newer.revision == "beef" * 10
+    assert bytes_of(newer.files("*.jsonl")[0]) == CONTENT
+    assert len(hub.data_requests()) == 1
+
+
+def test_other_contents_than_announced_are_fetched_again(
+    hub: Loopback, corpus: HubReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = corpus.files("*.txt")
+    answers = [b"x", b"y", b"b"]
+    monkeypatch.setattr(Loopback, "file", lambda *_: answers.pop(0))
+    assert bytes_of(file) == b"b"
+    assert answers == []
+
+
+def test_contents_that_stay_other_than_announced_are_a_clear_error(
+    hub: Loopback, corpus: HubReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = corpus.files("*.txt")
+    monkeypatch.setattr(Loopback, "file", lambda *_: b"x")
     with pytest.raises(SourceError) as caught:
-        file.open_bytes()
+        bytes_of(file)
     assert str(caught.value) == (
-        f"{PLACE}: data/a.jsonl: can't be kept in the cache: No space left on device; "
-        "HF_HOME may name another folder"
+        f"{PLACE}: data/b.txt: what comes is not what the server announces (its checksum is another); "
+        "try again later"
     )
+    assert len(hub.data_requests()) == 3
 
 
-def test_a_name_that_the_hub_forbids_is_a_clear_error(hub: Loopback) -> None:
-    message = fault_of(HubReader("hf://datasets/a--b/c", "a--b/c"))
+def test_a_login_is_sent_and_kept_nowhere(
+    hub: Loopback, corpus: HubReader, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    assert bytes_of(corpus.files("*.txt")[0]) == b"b"
+    assert set(hub.logins) == {"Bearer hf_secret"}
+    kept = [path for path in cache.folder.rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"hf_secret" in path.read_bytes() or "hf_secret" in path.name for path in kept)
+
+
+def test_a_name_that_the_hub_forbids_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
+    message = fault_of(HubReader("hf://datasets/a--b/c", "a--b/c", cache))
     assert message.startswith("hf://datasets/a--b/c: ")
     assert "\n" not in message
 
 
-def test_of_a_large_parquet_file_only_parts_are_fetched(
-    hub: Loopback, corpus: HubReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_parquet_file_only_parts_are_fetched(hub: Loopback, corpus: HubReader) -> None:
     stream = io.BytesIO()
     table = pyarrow.table({"text": [f"row {i} " + "x" * 2_000 for i in range(2_000)]})
     pyarrow.parquet.write_table(table, stream, row_group_size=500, compression="none", use_dictionary=False)
     hub.repositories["them/corpus"]["big.parquet"] = stream.getvalue()
-    monkeypatch.setattr(hub_module, "_WHOLE", 2**20)
     (file,) = corpus.files("*.parquet")
-    with file.open_bytes() as opened:
+    with file.open_parts() as opened:
         rows: list[dict[str, Any]] = pyarrow.parquet.ParquetFile(opened).read_row_group(1).to_pylist()
     assert rows[0]["text"].startswith("row 500 ")
-    assert hub.ranges
-    assert all(asked != "" for asked in hub.ranges)
+    asked = [range_.removeprefix("bytes=").split("-") for range_ in hub.ranges]
+    fetched = sum(int(last) - int(first) + 1 for first, last in asked)
+    assert 1_000_000 < fetched < 1_100_000
 
 
-def test_progress_bars_are_silenced_only_while_calibset_fetches(
-    corpus: HubReader, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_the_librarys_log_is_quiet_only_while_it_is_asked(
+    corpus: HubReader, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from huggingface_hub.utils import are_progress_bars_disabled
-
-    before = are_progress_bars_disabled()
+    before = logging.getLogger("huggingface_hub").level
     bytes_of(corpus.files("*.jsonl")[0])
-    assert are_progress_bars_disabled() == before
+    assert logging.getLogger("huggingface_hub").level == before
     assert capsys.readouterr() == ("", "")

@@ -1,0 +1,247 @@
+"""What was read of servers, kept on the disk so that it is not read again.
+
+A file version has a folder, in it a file for each stretch that came, named for its place and
+contents. Each appears whole under its name, so builds may share a cache, and one that is
+killed leaves what it had.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from calibset.errors import SourceError
+from calibset.storage.extents import merged
+
+__all__ = ["About", "Cache", "Kept", "Piece", "Shelf", "cache_folder"]
+
+M = TypeVar("M", bound=BaseModel)
+
+_ABOUT = "about.json"
+_TRUE = {"1", "ON", "YES", "TRUE"}
+
+
+class About(BaseModel):
+    """A version of a file on a server.
+
+    Attributes:
+        url: Where it is read.
+        place: The place it belongs to, as the recipe spells it.
+        name: Its name inside the place.
+        version: Tells it from other contents of the same URL: their hash, an ETag.
+        size: In bytes; unknown where the server doesn't tell.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    place: str
+    name: str
+    version: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Piece:
+    """A stretch of a file that is kept; its file's name tells all of it."""
+
+    start: int
+    end: int
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The name of the file that holds it."""
+        return f"{self.start:015d}-{self.end:015d}-{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where the pieces of one file version stand."""
+
+    folder: Path
+    about: About
+
+    def pieces(self) -> list[Piece]:
+        """Return the pieces in the order of their place in the file."""
+        try:
+            names = os.listdir(self.folder)  # noqa: PTH208  (a third of the time of iterdir)
+        except OSError:
+            return []
+        return sorted(piece for name in names if (piece := _piece(name)))
+
+    def put(self, start: int, content: bytes) -> Piece:
+        """Keep a stretch.
+
+        Raises:
+            SourceError: The disk doesn't take it.
+        """
+        piece = Piece(start, start + len(content), _digest(content))
+        if not (self.folder / _ABOUT).exists():
+            _keep(self.folder / _ABOUT, self.about.model_dump_json().encode())
+        _keep(self.folder / piece.name, content)
+        return piece
+
+    def content(self, piece: Piece) -> bytes | None:
+        """Return a piece's bytes; None, and the piece is gone, where they are damaged."""
+        path = self.folder / piece.name
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        if _digest(content) == piece.digest:
+            return content
+        with suppress(OSError):
+            path.unlink()
+        return None
+
+    def clear(self) -> None:
+        """Remove every piece."""
+        for piece in self.pieces():
+            with suppress(OSError):
+                (self.folder / piece.name).unlink()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a cache holds of a place.
+
+    Attributes:
+        place: As the recipe spells it.
+        files: Of which something is kept, each version for itself.
+        size: What is kept, in bytes.
+    """
+
+    place: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A folder with what was read of servers.
+
+    Attributes:
+        folder: Made when something is first kept.
+        offline: Whether servers may not be asked.
+    """
+
+    folder: Path
+    offline: bool = False
+
+    @classmethod
+    def default(cls, *, offline: bool = False) -> Cache:
+        """Return the cache that the environment names, offline where HF_HUB_OFFLINE says so."""
+        return cls(cache_folder(), offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE)
+
+    def shelf(self, about: About) -> Shelf:
+        """Return where the pieces of a file version stand, or would stand."""
+        return Shelf(self.folder / "files" / _key(about.url, about.name, about.version), about)
+
+    def note(self, fact: BaseModel, *key: str) -> None:
+        """Keep what a server said under a key.
+
+        Raises:
+            SourceError: The disk doesn't take it.
+        """
+        _keep(self._noted_at(type(fact), key), fact.model_dump_json().encode())
+
+    def noted(self, kind: type[M], *key: str) -> M | None:
+        """Return what was kept under a key, or None."""
+        try:
+            return kind.model_validate_json(self._noted_at(kind, key).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def kept(self) -> Iterator[Kept]:
+        """Yield what the cache holds, by place."""
+        found: dict[str, list[int]] = {}
+        for folder in self.folder.glob("files/*"):
+            with suppress(OSError, ValidationError):
+                about = About.model_validate_json((folder / _ABOUT).read_bytes())
+                extents = merged((p.start, p.end) for p in Shelf(folder, about).pieces())
+                found.setdefault(about.place, []).append(sum(end - start for start, end in extents))
+        for place, sizes in sorted(found.items()):
+            yield Kept(place=place, files=len(sizes), size=sum(sizes))
+
+    def clear(self) -> None:
+        """Remove all that is kept.
+
+        Raises:
+            SourceError: Something can't be removed.
+        """
+        for name in ("files", "said"):
+            if not (self.folder / name).exists():
+                continue
+            # Moved away first, so that a build that is running at the time begins a new folder.
+            try:
+                away = tempfile.mkdtemp(prefix=".cleared-", dir=self.folder)
+                (self.folder / name).rename(Path(away) / name)
+                shutil.rmtree(away)
+            except OSError as error:
+                raise SourceError(f"{self.folder}: can't be cleared: {error.strerror}") from error
+
+    def _noted_at(self, kind: type[BaseModel], key: tuple[str, ...]) -> Path:
+        return self.folder / "said" / f"{_key(kind.__name__, *key)}.json"
+
+
+def cache_folder() -> Path:
+    """Return the folder: ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual one."""
+    if own := os.environ.get("CALIBSET_CACHE"):
+        return Path(own).expanduser()
+    if shared := os.environ.get("HF_HOME"):
+        return Path(shared).expanduser() / "calibset"
+    import platformdirs
+
+    return platformdirs.user_cache_path("calibset", appauthor=False)
+
+
+def _piece(name: str) -> Piece | None:
+    start, _, rest = name.partition("-")
+    end, _, digest = rest.partition("-")
+    numbered = start.isascii() and start.isdigit() and end.isascii() and end.isdigit()
+    return Piece(int(start), int(end), digest) if numbered and digest else None
+
+
+def _key(*words: str) -> str:
+    return blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=8).hexdigest()
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file that appears whole; it may be there already, and its folder may go meanwhile."""
+    try:
+        try:
+            _written(path, content)
+        except FileNotFoundError:
+            _written(path, content)
+    except OSError as error:
+        raise SourceError(
+            f"{path.parent}: can't be kept in the cache: {error.strerror}; "
+            "CALIBSET_CACHE may name another folder"
+        ) from error
+
+
+def _written(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False)  # noqa: SIM115
+    try:
+        with stream:
+            stream.write(content)
+        Path(stream.name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(stream.name).unlink()
+        raise

@@ -1,0 +1,47 @@
+"""Stretches of a file, from a byte to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["Extent", "gaps", "merged"]
+
+Extent = tuple[int, int]
+"""The first byte, and the one behind the last."""
+
+
+def merged(extents: Iterable[Extent]) -> tuple[Extent, ...]:
+    """Return the same bytes in order, as few extents as there can be.
+
+    Examples:
+        >>> merged([(10, 20), (0, 5), (5, 12), (30, 30)])
+        ((0, 20),)
+    """
+    joined: list[Extent] = []
+    for start, end in sorted(extents):
+        if start >= end:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def gaps(extents: Iterable[Extent], start: int, end: int) -> tuple[Extent, ...]:
+    """Return what of a stretch is in none of the extents.
+
+    Examples:
+        >>> gaps([(0, 5), (8, 9)], 3, 12)
+        ((5, 8), (9, 12))
+    """
+    missing = []
+    for first, last in merged(extents):
+        if start < first:
+            missing.append((start, min(first, end)))
+        start = max(start, last)
+        if start >= end:
+            break
+    if start < end:
+        missing.append((start, end))
+    return tuple(extent for extent in missing if extent[0] < extent[1])

@@ -1,0 +1,96 @@
+"""What the hub's refusals mean, and what to do about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calibset.storage.retrying import PASSING_STATUS
+from calibset.storage.transfer import Trouble
+
+__all__ = ["NO_REPOSITORY", "api_trouble", "data_trouble", "is_passing"]
+
+NO_REPOSITORY = "no such dataset repository; check its name, or log in with `hf auth login` if it is private"
+
+_GATED = (
+    "the repository is gated; accept its terms on the hub, then log in with `hf auth login` or set HF_TOKEN"
+)
+_BREAKS_OFF = "the download breaks off again and again; try again later"
+_OFFLINE = "check the network and HF_ENDPOINT, or build --offline from what is in the cache"
+# A name that doesn't resolve or a port where nobody listens does not mend in seconds.
+_LASTING = {"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"}
+
+
+def data_trouble(commit: str, trouble: Trouble) -> str:
+    """Say what is wrong where a file's bytes did not come.
+
+    Args:
+        commit: The commit that was asked for.
+        trouble: What went wrong.
+    """
+    if trouble.code == "GatedRepo":
+        return _GATED
+    if trouble.code == "RepoNotFound" or trouble.status == 401:
+        return NO_REPOSITORY
+    if trouble.status == 404:
+        return f"no such file at revision {commit}"
+    if trouble.status is not None:
+        return _answers(trouble.status)
+    return _BREAKS_OFF if trouble.lost else f"the hub can't be reached ({trouble.kind}); {_OFFLINE}"
+
+
+def api_trouble(error: BaseException, asked: str | None) -> str:
+    """Say what is wrong where the hub did not tell what it holds.
+
+    Args:
+        error: What `huggingface_hub` raised.
+        asked: The revision that was asked for.
+    """
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return _GATED
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return NO_REPOSITORY
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"no revision {asked!r}; name a branch, tag or commit that is there"
+    status = _status(error)
+    return _unanswered(error) if status is None else _answers(status)
+
+
+def _unanswered(error: BaseException) -> str:
+    if _breaks_off(error):
+        return _BREAKS_OFF
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    if not isinstance(error, OSError) and "TransportError" not in _kinds(error):
+        return f"the hub's answer can't be understood ({reason}); check HF_ENDPOINT"
+    return f"the hub can't be reached ({reason}); {_OFFLINE}"
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether an error of `huggingface_hub` may not come again a moment later."""
+    status = _status(error)
+    if status is not None:
+        return status in PASSING_STATUS
+    kinds = _kinds(error)
+    return _breaks_off(error) or ("TransportError" in kinds and not kinds & _LASTING)
+
+
+def _answers(status: int) -> str:
+    return f"the hub answers {status}; try again later"
+
+
+def _breaks_off(error: BaseException) -> bool:
+    return bool(_kinds(error) & {"ReadError", "RemoteProtocolError"})
+
+
+def _status(error: BaseException) -> int | None:
+    for one in (error, error.__cause__):
+        response: Any = getattr(one, "response", None)
+        if response is not None:
+            return int(response.status_code)
+    return None
+
+
+def _kinds(error: BaseException) -> set[str]:
+    # By name: httpx or its successor, whichever the installed huggingface_hub uses.
+    return {cls.__name__ for one in (error, error.__cause__) if one is not None for cls in type(one).__mro__}

@@ -1,0 +1,56 @@
+"""Which rows of a file a quantizer keeps, whoever made it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from calibset.consumers import Replay, autoround
+from calibset.errors import ConsumerError, TokenizerError
+from calibset.manifest import Manifest, read_manifest
+from calibset.tokenizers import Tokenizer, load_tokenizer
+
+__all__ = ["verify"]
+
+_DEFAULT = "mistral-small-3.2"
+
+
+def verify(
+    file: str | Path,
+    *,
+    tokenizer: str | None = None,
+    seqlen: int | None = None,
+    nsamples: int | None = None,
+) -> Replay:
+    """Say which rows of a calibration file its quantizer keeps, whoever made it.
+
+    Args:
+        file: JSON Lines (or a ``.json`` array) of rows.
+        tokenizer: The quantizer's, by name or path. By default, as for the two others, what
+            the manifest beside the file says; without one, ``mistral-small-3.2``.
+        seqlen: Tokens of a row that the quantizer reads; without a manifest, 2,048.
+        nsamples: Rows that it takes; without a manifest, 512.
+
+    Raises:
+        ConsumerError: The file can't be read.
+        TokenizerError: The tokenizer can't be loaded.
+    """
+    path = Path(file)
+    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
+        raise ConsumerError(f"{path}: no such file")
+    manifest = read_manifest(path)
+    return autoround.replay_file(
+        path,
+        _tokenizer_for(path, tokenizer, manifest),
+        nsamples=nsamples or (manifest.nsamples if manifest else 512),
+        seqlen=seqlen or (manifest.seqlen if manifest else 2048),
+    )
+
+
+def _tokenizer_for(path: Path, asked: str | None, manifest: Manifest | None) -> Tokenizer:
+    try:
+        return load_tokenizer(asked or (manifest.tokenizer.name if manifest else _DEFAULT), path.parent)
+    except TokenizerError as error:
+        if asked is None and manifest is not None:
+            raise TokenizerError(f"{error}; the manifest names it, --tokenizer says where it is") from error
+        raise

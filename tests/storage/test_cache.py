@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from calibset.errors import SourceError
+from calibset.storage.cache import About, Cache, Kept, Shelf, cache_folder
+
+
+class Fact(BaseModel):
+    """What a server may say."""
+
+    said: str
+
+
+def about(name: str = "a.bin", place: str = "https://x.org/") -> About:
+    return About(url=f"http://mirror.org/{place}", place=place, name=name, version="1", size=10)
+
+
+@pytest.fixture
+def shelf(cache: Cache) -> Shelf:
+    return cache.shelf(about())
+
+
+def contents(shelf: Shelf) -> list[tuple[int, bytes | None]]:
+    return [(piece.start, shelf.content(piece)) for piece in shelf.pieces()]
+
+
+def test_pieces_are_there_for_the_next_build(cache: Cache, shelf: Shelf) -> None:
+    shelf.put(5, b"world")
+    shelf.put(0, b"hello")
+    assert contents(cache.shelf(about())) == [(0, b"hello"), (5, b"world")]
+
+
+def test_another_version_or_name_or_url_has_a_shelf_of_its_own(cache: Cache, shelf: Shelf) -> None:
+    shelf.put(0, b"hello")
+    for other in ({"version": "2"}, {"name": "b.bin"}, {"url": "http://y.org/a"}):
+        assert contents(cache.shelf(about().model_copy(update=other))) == []
+
+
+def test_a_name_can_not_lead_out_of_the_cache(cache: Cache) -> None:
+    shelf = cache.shelf(about("../../../secret"))
+    shelf.put(0, b"x")
+    assert shelf.folder.resolve().parent == cache.folder.resolve() / "files"
+
+
+def test_a_damaged_piece_is_taken_for_missing(shelf: Shelf) -> None:
+    piece = shelf.put(0, b"hello")
+    (shelf.folder / piece.name).write_bytes(b"hellO")
+    assert shelf.content(piece) is None
+    assert shelf.pieces() == []
+    assert shelf.content(piece) is None
+
+
+def test_what_a_killed_build_left_half_written_is_passed_over(shelf: Shelf) -> None:
+    shelf.put(0, b"hello")
+    (shelf.folder / ".tmpabc").write_bytes(b"wor")
+    (shelf.folder / "1-x-y").write_bytes(b"wor")
+    assert contents(shelf) == [(0, b"hello")]
+
+
+def test_builds_may_write_the_same_piece_at_once(shelf: Shelf) -> None:
+    content = b"x" * 100_000
+    threads = [threading.Thread(target=shelf.put, args=(0, content)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert contents(shelf) == [(0, content)]
+    assert sorted(path.name[0] for path in shelf.folder.iterdir()) == ["0", "a"]
+
+
+def test_what_a_server_said_is_kept_by_key(cache: Cache) -> None:
+    cache.note(Fact(said="yes"), "x", "y")
+    assert cache.noted(Fact, "x", "y") == Fact(said="yes")
+    assert cache.noted(Fact, "xy") is None
+    assert cache.noted(About, "x", "y") is None
+
+
+def test_what_was_said_in_another_form_is_passed_over(cache: Cache) -> None:
+    cache.note(Fact(said="yes"), "x")
+    for path in (cache.folder / "said").iterdir():
+        path.write_text("{}")
+    assert cache.noted(Fact, "x") is None
+
+
+def test_what_is_kept_is_told_by_place(cache: Cache) -> None:
+    assert list(cache.kept()) == []
+    for name, place in [("a", "https://x.org/"), ("b", "https://x.org/"), ("a", "hf://datasets/a/b")]:
+        shelf = cache.shelf(about(name, place))
+        shelf.put(0, b"hello")
+        shelf.put(3, b"lo world")
+    assert list(cache.kept()) == [
+        Kept(place="hf://datasets/a/b", files=1, size=11),
+        Kept(place="https://x.org/", files=2, size=22),
+    ]
+
+
+def test_clearing_removes_all_of_it_and_nothing_else(cache: Cache, shelf: Shelf) -> None:
+    cache.clear()
+    shelf.put(0, b"hello")
+    cache.note(Fact(said="yes"), "x")
+    (cache.folder / "own.txt").write_text("kept")
+    cache.clear()
+    assert [path.name for path in cache.folder.iterdir()] == ["own.txt"]
+    assert cache.noted(Fact, "x") is None
+    shelf.put(0, b"hello")
+    assert contents(shelf) == [(0, b"hello")]
+
+
+def test_a_folder_that_goes_while_something_is_written_is_made_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Path.mkdir
+    calls = []
+
+    def gone_once(self: Path, *words: object, **options: object) -> None:
+        calls.append(self)
+        if len(calls) > 1:
+            made(self, parents=True, exist_ok=True)
+
+    monkeypatch.setattr(Path, "mkdir", gone_once)
+    shelf.put(0, b"hello")
+    assert contents(shelf) == [(0, b"hello")]
+
+
+def test_a_full_disk_is_a_clear_error(cache: Cache, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("calibset.storage.cache.tempfile.NamedTemporaryFile", full)
+    with pytest.raises(SourceError) as caught:
+        shelf.put(0, b"hello")
+    assert str(caught.value) == (
+        f"{shelf.folder}: can't be kept in the cache: No space left on device; "
+        "CALIBSET_CACHE may name another folder"
+    )
+
+
+def test_the_environment_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALIBSET_CACHE", "/some/cache")
+    monkeypatch.setenv("HF_HOME", "/some/hf")
+    assert cache_folder() == Path("/some/cache")
+    monkeypatch.setenv("CALIBSET_CACHE", "")
+    assert cache_folder() == Path("/some/hf/calibset")
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/some/xdg")
+    assert cache_folder().name in ("calibset", "Cache")
+
+
+@pytest.mark.parametrize(("value", "offline"), [("1", True), ("true", True), ("0", False), ("", False)])
+def test_the_hubs_offline_switch_counts(monkeypatch: pytest.MonkeyPatch, value: str, offline: bool) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", value)
+    assert Cache.default().offline is offline
+    assert Cache.default(offline=True).offline

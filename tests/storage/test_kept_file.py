@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha1, sha256
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.errors import OfflineError, SourceError
+from calibset.storage import kept_file
+from calibset.storage.cache import About, Cache, Shelf
+from calibset.storage.kept_file import Announced, Remote, open_kept
+
+CONTENT = random.Random(0).randbytes(1_000)
+
+
+@dataclass
+class Server:
+    """Holds a file in memory and notes what is asked of it."""
+
+    content: bytes = CONTENT
+    asked: list[tuple[int, int]] = field(default_factory=list)
+
+    def __call__(self, start: int, end: int) -> bytes:
+        self.asked.append((start, end))
+        return self.content[start:end]
+
+
+@pytest.fixture
+def shelf(cache: Cache) -> Shelf:
+    return new_shelf(cache)
+
+
+def new_shelf(cache: Cache) -> Shelf:
+    return cache.shelf(About(url="u", place="https://x.org/a", name="a", version="1", size=len(CONTENT)))
+
+
+def remote(shelf: Shelf, fetch: Callable[[int, int], bytes], **more: object) -> Remote:
+    return Remote(shelf=shelf, size=len(CONTENT), fetch=fetch, **more)  # type: ignore[arg-type]
+
+
+def test_a_small_file_is_fetched_whole_when_it_is_read(shelf: Shelf) -> None:
+    server = Server()
+    with open_kept(remote(shelf, server)) as stream:
+        assert server.asked == []
+        stream.seek(500)
+        assert stream.read(1) == CONTENT[500:501]
+        assert server.asked == [(0, 1_000)]
+        stream.seek(0)
+        assert stream.read() == CONTENT
+    assert server.asked == [(0, 1_000)]
+
+
+def test_a_large_file_is_fetched_ahead_of_its_reader(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_file, "_WHOLE", 100)
+    monkeypatch.setattr(kept_file, "PIECE", 300)
+    server = Server()
+    with open_kept(remote(shelf, server)) as stream:
+        assert stream.read(1) == CONTENT[:1]
+        assert stream.read() == CONTENT[1:]
+    assert server.asked == [(0, 300), (300, 600), (600, 900), (900, 1_000)]
+
+
+def test_of_ranges_nothing_more_is_fetched_than_asked_for(shelf: Shelf) -> None:
+    server = Server()
+    with open_kept(remote(shelf, server), ranges=True) as stream:
+        stream.seek(-10, io.SEEK_END)
+        assert stream.read(10) == CONTENT[-10:]
+        stream.seek(100)
+        assert stream.read(50) == CONTENT[100:150]
+        stream.seek(90)
+        assert stream.read(100) == CONTENT[90:190]
+        assert stream.tell() == 190
+    assert server.asked == [(990, 1_000), (100, 150), (90, 100), (150, 190)]
+
+
+def test_long_ranges_come_in_pieces(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_file, "PIECE", 300)
+    server = Server()
+    with open_kept(remote(shelf, server), ranges=True) as stream:
+        assert stream.read(700) == CONTENT[:700]
+    assert server.asked == [(0, 300), (300, 600), (600, 700)]
+
+
+@given(
+    reads=st.lists(st.tuples(st.integers(0, 1_100), st.integers(0, 400)), max_size=20),
+    piece=st.integers(50, 400),
+    ranges=st.booleans(),
+)
+def test_any_reads_give_the_files_bytes_and_fetch_none_twice(
+    tmp_path_factory: pytest.TempPathFactory, reads: list[tuple[int, int]], piece: int, ranges: bool
+) -> None:
+    server = Server()
+    shelf = new_shelf(Cache(tmp_path_factory.mktemp("cache")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept_file, "PIECE", piece)
+        patch.setattr(kept_file, "_WHOLE", 0)
+        for start, count in reads:
+            with open_kept(remote(shelf, server), ranges=ranges) as stream:
+                stream.seek(start)
+                assert stream.read(count) == CONTENT[start : start + count]
+    fetched = sorted(server.asked)
+    assert all(end <= start for (_, end), (start, _) in pairwise(fetched))
+
+
+def test_a_piece_that_is_damaged_is_fetched_again(shelf: Shelf) -> None:
+    server = Server()
+    with open_kept(remote(shelf, server), ranges=True) as stream:
+        stream.read(500)
+    (piece,) = shelf.pieces()
+    (shelf.folder / piece.name).write_bytes(b"x" * 500)
+    with open_kept(remote(shelf, server), ranges=True) as stream:
+        assert stream.read(1_000) == CONTENT
+    assert server.asked == [(0, 500), (0, 1_000)]
+
+
+def test_offline_nothing_is_fetched(shelf: Shelf) -> None:
+    server = Server()
+    with open_kept(remote(shelf, server), ranges=True) as stream:
+        stream.read(500)
+    with open_kept(remote(shelf, server, offline=True), ranges=True) as stream:
+        assert stream.read(500) == CONTENT[:500]
+        with pytest.raises(OfflineError) as caught:
+            stream.read(1)
+    assert str(caught.value) == "https://x.org/a: a: bytes 500 to 501 are not in the cache"
+    assert server.asked == [(0, 500)]
+
+
+@pytest.mark.parametrize(
+    "announced",
+    [
+        Announced(sha256=sha256(CONTENT).hexdigest()),
+        Announced(git=sha1(b"blob 1000\0" + CONTENT).hexdigest()),
+        Announced(),
+    ],
+)
+def test_what_the_server_announces_is_taken(shelf: Shelf, announced: Announced) -> None:
+    with open_kept(remote(shelf, Server(), announced=announced)) as stream:
+        assert stream.read() == CONTENT
+
+
+def test_what_it_does_not_announce_is_fetched_again(shelf: Shelf) -> None:
+    server = Server(content=b"x" + CONTENT[1:])
+    announced = Announced(sha256=sha256(CONTENT).hexdigest())
+
+    def mended(start: int, end: int) -> bytes:
+        came = server(start, end)
+        server.content = CONTENT
+        return came
+
+    with open_kept(remote(shelf, mended, announced=announced)) as stream:
+        assert stream.read() == CONTENT
+    assert server.asked == [(0, 1_000)] * 2
+
+
+def test_what_stays_other_than_announced_is_an_error_and_not_kept(shelf: Shelf) -> None:
+    server = Server()
+    with (
+        open_kept(remote(shelf, server, announced=Announced(sha256="0" * 64))) as stream,
+        pytest.raises(SourceError) as caught,
+    ):
+        stream.read()
+    assert str(caught.value) == (
+        "https://x.org/a: a: what comes is not what the server announces (its checksum is another); "
+        "try again later"
+    )
+    assert server.asked == [(0, 1_000)] * 3
+    assert shelf.pieces() == []

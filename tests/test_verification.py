@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calibset import verification
+from calibset.errors import TokenizerError
+from calibset.pipeline import build
+from calibset.verification import verify
+from tests.small import write_small
+
+
+def test_verify_takes_what_the_manifest_says(tmp_path: Path) -> None:
+    out = build(write_small(tmp_path)).write(tmp_path / "out.jsonl")
+    found = verify(out)
+    assert (found.nsamples, found.seqlen, found.kept, found.passed) == (20, 64, 20, True)
+    assert verify(out, seqlen=4_000).kept == 0
+    assert not verify(out, nsamples=21).passed
+
+
+def test_verify_says_where_the_manifest_looks_for_its_tokenizer(tmp_path: Path) -> None:
+    out = build(write_small(tmp_path)).write(tmp_path / "sub" / "out.jsonl")
+    with pytest.raises(TokenizerError, match=r"; the manifest names it, --tokenizer says where it is$"):
+        verify(out)
+    assert verify(out, tokenizer=str(tmp_path / "tokenizer.json")).passed
+
+
+def test_verify_knows_what_to_expect_without_a_manifest(
+    tmp_path: Path, tekken: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "load_tokenizer", lambda name, _: {"mistral-small-3.2": tekken}[name])
+    (tmp_path / "x.jsonl").write_text('{"text": "short"}\n')
+    found = verify(tmp_path / "x.jsonl")
+    assert (found.nsamples, found.seqlen, found.kept) == (512, 2048, 0)
