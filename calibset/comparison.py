@@ -14,6 +14,9 @@ from calibset.manifest import Manifest
 __all__ = ["Difference", "differences", "shortened"]
 
 _MOST_NAMED = 3
+_LONGEST = 100
+# Lists of a manifest whose items have names.
+_NAMED = ("groups", "sources")
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -55,7 +58,7 @@ def differences(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Differ
 
 
 def shortened(value: str | None) -> str:
-    """Return a value as people compare it: of a hash the beginning.
+    """Return a value as people compare it: of a hash, or of what is long, the beginning.
 
     Examples:
         >>> shortened("44ea0235e87170bd44ea0235e87170bd44ea0235"), shortened(None)
@@ -63,25 +66,26 @@ def shortened(value: str | None) -> str:
     """
     if value is None:
         return "nothing"
-    return f"{value[:16]}…" if _HASH.fullmatch(value) else value
+    if _HASH.fullmatch(value):
+        return f"{value[:16]}…"
+    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
 
 
-def _entries(record: Manifest | Lock) -> Iterator[tuple[str, str]]:
+def _entries(record: Manifest | Lock) -> Iterator[tuple[str, str | None]]:
     """Yield the place and the value of all that the record says, bar its rows."""
     data = record.model_dump(mode="json", exclude={"samples", "format"})
     yield from _flat("", data)
 
 
-def _flat(place: str, value: Any) -> Iterator[tuple[str, str]]:
+def _flat(place: str, value: Any) -> Iterator[tuple[str, str | None]]:
     if isinstance(value, Mapping):
         for key, one in value.items():
             yield from _flat(f"{place}.{key}" if place else str(key), one)
-    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-        # Groups and sources of a manifest have names.
+    elif place in _NAMED:
         for one in value:
             yield from _flat(f"{place}.{one.pop('name')}", one)
-    elif value is not None:
-        yield place, str(value)
+    else:
+        yield place, None if value is None else str(value)
 
 
 def _documents(before: Manifest, after: Manifest) -> Iterator[Difference]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from calibset.errors import OutputError
 from calibset.manifest import TokenizerReport
 from calibset.storage.atomic import replaced
+from calibset.storage.location import portable
 
 __all__ = ["Lock", "LockedFile", "LockedSource", "lock_path", "read_lock", "write_lock"]
 
-FORMAT = 1
+# Some file systems refuse to seek further than 8 TiB.
+_Offset = Annotated[int, Field(ge=0, le=2**43)]
 
 
 class _Frozen(BaseModel):
@@ -31,7 +33,7 @@ class LockedFile(_Frozen):
     """
 
     size: int | None
-    extents: tuple[tuple[int, int], ...]
+    extents: tuple[tuple[_Offset, _Offset], ...]
     sha256: str
 
 
@@ -55,7 +57,7 @@ class Lock(_Frozen):
         sha256: Of the calibration file.
     """
 
-    format: int = FORMAT
+    format: Literal[1] = 1
     name: str
     recipe: Mapping[str, Any]
     versions: Mapping[str, str]
@@ -63,8 +65,21 @@ class Lock(_Frozen):
     sources: Mapping[str, LockedSource]
     sha256: str
 
-    def pinned(self, name: str, where: Sequence[str], revision: str | None) -> LockedSource | None:
-        """Return where a source was read, unless the recipe asks for another place by now.
+    @field_validator("recipe")
+    @classmethod
+    def _with_tables_of_sources(cls, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+        sources = recipe.get("sources", {})
+        if not isinstance(sources, dict) or not all(isinstance(one, dict) for one in sources.values()):
+            raise ValueError("the sources of a recipe are tables")
+        return recipe
+
+    def pinned(
+        self, name: str, where: Sequence[str], revision: str | None
+    ) -> tuple[tuple[str, ...], str | None] | None:
+        """Return the place and the commit that a source was read at.
+
+        None where the recipe asks for another place or revision by now. Absolute paths of one
+        last part can't be told apart, so there may be several places.
 
         Args:
             name: The source.
@@ -72,36 +87,42 @@ class Lock(_Frozen):
             revision: The branch, tag or commit that it names, if any.
         """
         source = self.sources.get(name)
-        was_asked = self.recipe.get("sources", {}).get(name, {}).get("revision")
-        return source if source and was_asked == revision and source.place in where else None
+        asked = self.recipe.get("sources", {}).get(name, {}).get("revision")
+        if source is None or asked != revision:
+            return None
+        places = tuple(place for place in where if portable(place) == source.place)
+        return (places, source.revision) if places else None
 
 
 def lock_path(recipe: Path) -> Path:
-    """Return where a recipe's lock stands: ``x.toml`` has ``x.lock``."""
-    return recipe.with_suffix(".lock")
+    """Return where a recipe's lock stands: ``x.toml`` has ``x.lock``, any other ``x.y`` has ``x.y.lock``."""
+    return recipe.parent / f"{recipe.name.removesuffix('.toml')}.lock"
 
 
-def read_lock(path: Path) -> Lock | None:
+def read_lock(path: str | Path) -> Lock | None:
     """Return the lock at a path, or None if there is none.
 
     Raises:
         OutputError: There is one, and it can't be read.
     """
+    path = Path(path)
     try:
         return Lock.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError) as error:
+    except OSError as error:
+        raise OutputError(f"{path}: can't be read: {error.strerror}") from error
+    except ValidationError as error:
         raise OutputError(
             f"{path}: is no lock of this version of calibset; renew it with `calibset lock`"
         ) from error
 
 
-def write_lock(lock: Lock, path: Path) -> None:
+def write_lock(lock: Lock, path: str | Path) -> None:
     """Write a lock; what stood there before stays if writing fails.
 
     Raises:
         OutputError: It can't be written.
     """
-    with replaced(path) as stream:
+    with replaced(Path(path)) as stream:
         stream.write((lock.model_dump_json(indent=1) + "\n").encode("utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from calibset.comparison import Difference, differences
 from calibset.errors import LockError
@@ -24,7 +24,10 @@ def known_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
     Raises:
         LockError: It is required, and there is none.
         OutputError: It can't be read.
+        ValueError: ``use`` is none of the three.
     """
+    if use not in get_args(LockUse):  # a slip of the pen must not switch the check off
+        raise ValueError(f"lock must be one of {', '.join(get_args(LockUse))}, got {use!r}")
     if use == "ignore":
         return None
     found = read_lock(lock_path(recipe.path)) if recipe.path else None
@@ -35,10 +38,10 @@ def known_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
 
 
 def unlike_lock(known: Lock | None, made: Lock) -> tuple[Difference, ...]:
-    """Return what is not as a lock has it; versions of packages only where something else is not."""
+    """Return what is not as a lock has it; if something isn't, versions of packages too, as the last."""
     changed = differences(known, made) if known else ()
     own = tuple(one for one in changed if not one.what.startswith(_INFORMATIVE))
-    return changed if own else ()
+    return own + tuple(one for one in changed if one not in own) if own else ()
 
 
 def ensure_as_locked(recipe: Recipe, changed: tuple[Difference, ...]) -> None:
@@ -50,7 +53,7 @@ def ensure_as_locked(recipe: Recipe, changed: tuple[Difference, ...]) -> None:
     if not changed:
         return
     named = "; ".join(map(str, changed[:_MOST_NAMED]))
-    more = f"; and {len(changed) - _MOST_NAMED} differences more" if len(changed) > _MOST_NAMED else ""
+    more = f"; and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
     where = lock_path(recipe.path) if recipe.path else recipe.name
     raise LockError(
         f"{where}: the build is not as locked: {named}{more}; nothing was written, `calibset lock` renews it"

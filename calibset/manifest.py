@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -23,8 +23,6 @@ __all__ = [
     "read_manifest",
     "versions",
 ]
-
-FORMAT = 1
 
 # Packages whose version may change which bytes a build writes.
 _DETERMINE_BYTES = (
@@ -58,7 +56,8 @@ class SourceReport(_Frozen):
 
     ``tokens`` are those of its rows, ``tokens_read`` those that the quantizer reads (its BOS is
     not counted). ``documents_read`` came in and could be packed, ``documents_used`` stand in a
-    row; the heads of others may stand there as fillers.
+    row; the heads of others may stand there as fillers. ``from_beginning`` says that something was
+    read as a stream, so that its documents are no fair sample of the corpus.
     """
 
     name: str
@@ -67,6 +66,7 @@ class SourceReport(_Frozen):
     place: str
     revision: str | None
     licence: str
+    from_beginning: bool
     asked: int
     achieved: int
     repeated: int
@@ -110,7 +110,7 @@ class Manifest(_Frozen):
         sha256: Of the file's bytes.
     """
 
-    format: int = FORMAT
+    format: Literal[1] = 1
     name: str
     recipe: Mapping[str, Any]
     versions: Mapping[str, str]
@@ -135,15 +135,16 @@ class Manifest(_Frozen):
 
 def manifest_path(file: Path) -> Path:
     """Return where a calibration file's manifest stands: ``x.jsonl`` has ``x.manifest.json``."""
-    return file.with_suffix(".manifest.json")
+    return file.parent / f"{file.stem}.manifest.json"
 
 
-def read_manifest(file: Path) -> Manifest | None:
+def read_manifest(file: str | Path) -> Manifest | None:
     """Return the manifest beside a calibration file, or at its own path; None if there is none.
 
     Raises:
         OutputError: There is one, and it can't be read.
     """
+    file = Path(file)
     path = file if file.name.endswith(".manifest.json") else manifest_path(file)
     if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
         return None

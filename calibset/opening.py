@@ -55,7 +55,7 @@ def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = 
     """
     source = recipe.sources[name]
     pinned = lock.pinned(name, source.where, source.revision) if lock else None
-    where, revision = ((pinned.place,), pinned.revision) if pinned else (source.where, source.revision)
+    where, revision = pinned or (source.where, source.revision)
     try:
         return Watched(storage.reader(where, revision))
     except CalibsetError as error:

@@ -12,6 +12,7 @@ from calibset.consumers import Replay, autoround
 from calibset.document import Sample
 from calibset.errors import CalibsetError, ConsumerError, MixtureError
 from calibset.intake import Tally
+from calibset.lockfile import Lock
 from calibset.locking import LockUse, ensure_as_locked, known_lock, unlike_lock
 from calibset.mixture import interleave
 from calibset.opening import open_place, open_places, storage_of
@@ -50,6 +51,7 @@ def plan(
 
     Raises:
         RecipeError: The recipe at the path has faults.
+        OutputError: There is a lock beside the recipe, and it can't be read.
         TokenizerError: There is no such tokenizer.
     """
     recipe = _loaded(recipe)
@@ -59,7 +61,8 @@ def plan(
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
     for name, source in recipe.sources.items():
         groups[source.group] += quotas[name]
-    sources = tuple(_planned(name, recipe, storage, quotas[name]) for name in recipe.sources)
+    known = known_lock(recipe)
+    sources = tuple(_planned(name, recipe, storage, known, quotas[name]) for name in recipe.sources)
     return Plan(recipe=recipe, groups=groups, sources=sources)
 
 
@@ -126,25 +129,27 @@ def check(
 ) -> tuple[SourceCheck, ...]:
     """Read every source to its end and count what is in it; arguments as for `build`."""
     recipe = _loaded(recipe)
+    known = known_lock(recipe)
     storage = storage_of(recipe, data, mirrors, offline=offline)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
-    return tuple(_checked(name, recipe, storage, tokenizer, progress) for name in recipe.sources)
+    return tuple(_checked(name, recipe, storage, known, tokenizer, progress) for name in recipe.sources)
 
 
 def _loaded(recipe: Recipe | str | Path) -> Recipe:
     return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
 
 
-def _planned(name: str, recipe: Recipe, storage: Storage, quota: int) -> PlannedSource:
+def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, quota: int) -> PlannedSource:
     source = recipe.sources[name]
-    place, revision, count, size, problem = source.where[0], None, 0, None, None
+    place, revision, count, size, streamed, problem = source.where[0], None, 0, None, False, None
     try:
-        reader = open_place(name, recipe, storage, known_lock(recipe))
+        reader = open_place(name, recipe, storage, known)
         place, revision = reader.place, reader.revision
         files = source.select(reader)
         count = len(files)
         sizes = [file.size for file in files if file.size is not None]
         size = sum(sizes) if len(sizes) == count else None
+        streamed = source.from_beginning(reader)
     except CalibsetError as error:
         problem = str(error)
     return PlannedSource(
@@ -157,6 +162,7 @@ def _planned(name: str, recipe: Recipe, storage: Storage, quota: int) -> Planned
         files=count,
         size=size,
         licence=source.licence,
+        from_beginning=streamed,
         problem=problem,
     )
 
@@ -223,13 +229,18 @@ def _ensure_kept(replay: Replay, samples: tuple[Sample, ...]) -> None:
 
 
 def _checked(
-    name: str, recipe: Recipe, storage: Storage, tokenizer: Tokenizer, progress: Progress | None
+    name: str,
+    recipe: Recipe,
+    storage: Storage,
+    known: Lock | None,
+    tokenizer: Tokenizer,
+    progress: Progress | None,
 ) -> SourceCheck:
     source = recipe.sources[name]
     tally, place, problem = Tally(), source.where[0], None
     done = 0
     try:
-        reader = open_place(name, recipe, storage, known_lock(recipe))
+        reader = open_place(name, recipe, storage, known)
         place = reader.place
         supply = open_supply(name, recipe, reader, tokenizer)
         tally = supply.tally

@@ -25,6 +25,7 @@ class PlannedSource:
         files: How many files would be read from.
         size: Their size in bytes, where the place tells.
         licence: As the recipe states it.
+        from_beginning: Whether something of it can only be read from its beginning, as a stream.
         problem: Why it can't be read, if so.
     """
 
@@ -37,6 +38,7 @@ class PlannedSource:
     files: int
     size: int | None
     licence: str
+    from_beginning: bool
     problem: str | None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from calibset.calibration_set import row_bytes
@@ -23,6 +22,7 @@ from calibset.manifest import (
 )
 from calibset.recipe import Recipe
 from calibset.storage import Watched
+from calibset.storage.location import portable
 from calibset.supply import Supply
 from calibset.tokenizers import Tokenizer
 
@@ -59,7 +59,7 @@ def manifest_of(
         name=recipe.name,
         recipe=_portable(recipe),
         versions=versions(),
-        tokenizer=TokenizerReport(name=_base_name(tokenizer.name), sha256=tokenizer.fingerprint),
+        tokenizer=TokenizerReport(name=portable(tokenizer.name), sha256=tokenizer.fingerprint),
         consumer=replay.consumer,
         nsamples=recipe.nsamples,
         seqlen=recipe.seqlen,
@@ -81,21 +81,22 @@ def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | No
     Args:
         manifest: Its record.
         readers: What its sources were read through, by name.
-        known: An earlier lock; of files that it names too the bytes that it speaks of are hashed,
-            because other versions of a library may read a few more or less.
+        known: An earlier lock. Where it is of the same recipe, the bytes that it speaks of are
+            hashed, because other versions of a library may read a few more or less of a file.
 
     Raises:
         SourceError: What was read can't be read once more.
     """
+    known_sources = known.sources if known and known.recipe == manifest.recipe else {}
     sources = {}
     for source in manifest.sources:
-        earlier = known.sources.get(source.name) if known else None
-        extents = {name: file.extents for name, file in earlier.files.items()} if earlier else {}
-        files = {
-            read.name: LockedFile(size=read.size, extents=read.extents, sha256=read.sha256)
-            for read in readers[source.name].read(extents)
-        }
-        sources[source.name] = LockedSource(place=source.place, revision=source.revision, files=files)
+        earlier = known_sources[source.name].files if source.name in known_sources else {}
+        files = _locked_files(readers[source.name], earlier)
+        sources[source.name] = LockedSource(
+            place=source.place,
+            revision=source.revision,
+            files=files,
+        )
     return Lock(
         name=manifest.name,
         recipe=manifest.recipe,
@@ -106,6 +107,18 @@ def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | No
     )
 
 
+def _locked_files(reader: Watched, earlier: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
+    extents = {name: file.extents for name, file in earlier.items()}
+    files = {}
+    for read in reader.read(extents):
+        size = read.size
+        if read.name in earlier and None in (size, earlier[read.name].size):
+            # Of some servers' files the size is known only after they were read once.
+            size = earlier[read.name].size
+        files[read.name] = LockedFile(size=size, extents=read.extents, sha256=read.sha256)
+    return files
+
+
 def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> SourceReport:
     tally = supply.tally
     spans = [span for sample in rows for span in sample.documents if not span.filler]
@@ -113,9 +126,10 @@ def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> So
         name=supply.name,
         group=supply.source.group,
         type=supply.source.type,
-        place=_base_name(supply.reader.place),
+        place=portable(supply.reader.place),
         revision=supply.reader.revision,
         licence=supply.source.licence,
+        from_beginning=supply.source.from_beginning(supply.reader),
         asked=asked,
         achieved=len(rows),
         repeated=repeated,
@@ -154,15 +168,11 @@ def _sample(sample: Sample) -> SampleReport:
 def _portable(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as data, local absolute paths reduced to their last part."""
     data = recipe.model_dump(mode="json", exclude_defaults=False)
-    data["tokenizer"] = _base_name(recipe.tokenizer)
-    data["output"] = None if recipe.output is None else _base_name(recipe.output)
+    data["tokenizer"] = portable(recipe.tokenizer)
+    data["output"] = None if recipe.output is None else portable(recipe.output)
     for source in data["sources"].values():
-        source["where"] = [_base_name(place) for place in source["where"]]
+        source["where"] = [portable(place) for place in source["where"]]
     return data
-
-
-def _base_name(place: str) -> str:
-    return Path(place).name if Path(place).is_absolute() or place.startswith("~") else place
 
 
 def _by_count(counts: Counter[str]) -> dict[str, int]:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,15 @@ from calibset import calibration_set, pipeline
 from calibset.cli import commands, main
 from calibset.cli.console import printable
 from calibset.consumers.autoround import NAME
+from calibset.lockfile import read_lock
 from calibset.sources import ADAPTERS
+from calibset.storage import Cache
 from tests.small import corpus, write_small
 from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
 
-COMMANDS = ("build", "plan", "check", "verify", "show", "tokenizer", "sources", "schema")
+COMMANDS = (
+    "build", "plan", "check", "verify", "show", "lock", "diff", "cache", "tokenizer", "sources", "schema",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -72,7 +79,12 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
             ["--data DIR", "--mirror PREFIX=REPLACEMENT", "--set KEY=VALUE", "--allow-code", "--out FILE"],
         ),
         ("build", ["CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_ENDPOINT", "--quiet, -q", "--json"]),
-        ("plan", ["downloads no data"]),
+        ("build", ["--offline ", "--locked ", "CALIBSET_CACHE", "`calibset lock RECIPE` writes"]),
+        ("plan", ["downloads no data", "--offline "]),
+        ("check", ["--offline "]),
+        ("lock", ["calibset build --locked ", "--offline ", "--set KEY=VALUE", "--quiet, -q"]),
+        ("diff", ["A calibration file stands for the manifest beside it. Exits 1 if", "--json"]),
+        ("cache", ["{list,clear}", "The folder is CALIBSET_CACHE, else HF_HOME/calibset, ", "--json"]),
         (
             "verify",
             ["--tokenizer T", "--seqlen N", "--nsamples N", "Exits 1 if a row is lost or there are too few."],
@@ -555,6 +567,355 @@ def test_an_unescaped_line_separator_ends_no_row(recipe: str, capsys: pytest.Cap
     Path("x.jsonl").write_text("\n".join(lines), encoding="utf-8")
     assert main(["show", "x.jsonl", "2", "--tokenizer", "tokenizer.json"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "second"
+
+
+# --- lock ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def locked(recipe: str) -> str:
+    """The small recipe with its lock, in the working directory."""
+    assert main(["lock", recipe, "--quiet"]) == 0
+    return recipe
+
+
+def edit_lock(**values: object) -> None:
+    data = json.loads(Path("recipe.lock").read_text())
+    Path("recipe.lock").write_text(json.dumps({**data, **values}))
+
+
+def said(words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line that a command says where it fails."""
+    assert main(words) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("calibset: ")
+    assert err.count("\n") == 1
+    return err.removeprefix("calibset: ").removesuffix("\n")
+
+
+def test_a_lock_is_written_beside_the_recipe(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(Path().iterdir())
+    assert main(["lock", recipe]) == 0
+    assert set(Path().iterdir()) - before == {Path("recipe.lock")}
+    lock = read_lock("recipe.lock")
+    assert lock is not None
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["source", "place", "revision", "files", "read"]
+    assert [line.split() for line in lines[1:5]] == [
+        ["fish", "fish", "1", "2.7", "kB"],
+        ["ships", "ships", "1", "2.7", "kB"],
+        ["trees", "trees", "1", "2.7", "kB"],
+        ["rest", "rest", "0", "0", "bytes"],
+    ]
+    assert lines[5:] == [f"wrote recipe.lock: the set has sha256 {lock.sha256[:16]}…"]
+    assert err == "fish: 8 samples\nships: 4 samples\ntrees: 8 samples\n"
+    assert main(["build", recipe, "-q"]) == 0
+    assert hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest() == lock.sha256
+
+
+def test_a_lock_can_be_written_in_silence(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lock", recipe, "-q"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert Path("recipe.lock").is_file()
+
+
+def test_a_lock_stands_beside_its_recipe_wherever_one_works(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["lock", "../recipe.toml", "-q"]) == 0
+    assert (tmp_path / "recipe.lock").is_file()
+    assert list(Path().iterdir()) == []
+    assert main(["build", "../recipe.toml", "-q", "--locked"]) == 0
+
+
+def test_a_lock_is_renewed_whatever_stood_there(locked: str) -> None:
+    first = Path("recipe.lock").read_bytes()
+    for other in (b"{", first.replace(b'"seed": 42', b'"seed": 43')):
+        Path("recipe.lock").write_bytes(other)
+        assert main(["lock", locked, "-q"]) == 0
+        assert Path("recipe.lock").read_bytes() == first
+
+
+def test_a_folder_where_no_lock_can_be_written_is_refused_first(
+    recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The superuser may write anywhere, so a folder's mode alone would not refuse him.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    monkeypatch.setattr(pipeline, "build", None)
+    assert said(["lock", recipe], 1, capsys) == f"recipe.lock: {tmp_path} can't be written to"
+
+
+def test_a_recipe_in_a_folder_that_takes_nothing_is_built_as_its_lock_says(
+    locked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    (tmp_path / "out").mkdir()
+    assert main(["build", locked, "-q", "--locked", "--out", "out/x.jsonl"]) == 0
+
+
+def test_a_lock_that_fails_leaves_the_old_one(locked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path("recipe.lock").read_bytes()
+    shutil.rmtree("fish")
+    assert said(["lock", locked, "-q"], 1, capsys).startswith("sources.fish: fish: no such file or folder ")
+    assert Path("recipe.lock").read_bytes() == before
+
+
+def test_a_build_as_locked_says_nothing_of_it(locked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", locked, "--locked"]) == 0
+    out, err = capsys.readouterr()
+    assert "lock" not in out + err
+
+
+def test_a_build_notes_what_is_not_as_locked(locked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    edit_lock(name="large", versions={}, sha256="00" * 32)
+    made = {
+        "name": "small",
+        "versions.calibset": version("calibset"),
+        "versions.datasets": version("datasets"),
+    }
+    assert main(["build", locked]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    note = lines.index("note: not as recipe.lock has it; `calibset lock` renews it:")
+    sha = hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest()
+    assert lines[note + 1 :] == [
+        "  name: large → small",
+        f"  sha256: 0000000000000000… → {sha[:16]}…",
+        f"  versions.calibset: nothing → {made['versions.calibset']}",
+        f"  versions.datasets: nothing → {made['versions.datasets']}",
+        f"  versions.mistral-common: nothing → {version('mistral-common')}",
+        "  and 5 more",
+    ]
+    assert main(["build", locked, "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--quiet"]])
+def test_a_locked_build_that_differs_is_one_line_and_writes_nothing(
+    locked: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("small.jsonl").write_text("old")
+    words = ["build", locked, "--locked", "--set", "description=new", "--rejects", "rejects.jsonl", *more]
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == (
+        "calibset: recipe.lock: the build is not as locked: recipe.description:  → new; "
+        "nothing was written, `calibset lock` renews it"
+    )
+    assert err.count("calibset: ") == 1
+    assert Path("small.jsonl").read_text() == "old"
+    assert not Path("small.manifest.json").exists()
+    assert not Path("rejects.jsonl").exists()
+
+
+def test_a_locked_build_without_a_lock_is_refused(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    says = said(["build", recipe, "--locked"], 1, capsys)
+    assert says == "recipe.lock: there is no lock; write one with `calibset lock`"
+
+
+@pytest.mark.parametrize("command", ["build", "plan", "check"])
+def test_a_lock_that_is_none_is_one_line(
+    recipe: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("recipe.lock").write_text("[[package]]\n")
+    assert said([command, recipe], 1, capsys) == (
+        "recipe.lock: is no lock of this version of calibset; renew it with `calibset lock`"
+    )
+
+
+def test_what_a_lock_was_overridden_with_is_named(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lock", recipe, "-q", "--set", "nsamples=10"]) == 0
+    assert main(["build", recipe, "-q", "--locked", "--set", "nsamples=10"]) == 0
+    assert said(["build", recipe, "-q", "--locked"], 1, capsys).startswith(
+        "recipe.lock: the build is not as locked: recipe.nsamples: 10 → 20; sha256: "
+    )
+
+
+# --- diff ---------------------------------------------------------------------------------
+
+
+def test_what_is_the_same_has_no_difference(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", built, "small.manifest.json"]) == 0
+    assert capsys.readouterr() == ("no difference\n", "")
+    assert main(["diff", built, built, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_what_changed_is_a_table(built: str, recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", recipe, "-q", "--set", "nsamples=10", "--out", "ten.jsonl"]) == 0
+    assert main(["diff", built, "ten.manifest.json"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    rows = [line.split() for line in out.splitlines()]
+    assert rows[0] == ["what", "before", "after"]
+    assert ["recipe.nsamples", "20", "10"] in rows
+    assert ["sources.fish.achieved", "8", "4"] in rows
+    shas = [hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16] + "…" for name in (built, "ten.jsonl")]
+    assert ["sha256", *shas] in rows
+    documents = r"^sources\.fish\.documents +\d+ only here \(a\.jsonl#\d+, .+\) +nothing *$"
+    assert re.search(documents, out, re.MULTILINE)
+
+
+def test_what_changed_can_be_read_as_json(locked: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("recipe.lock").rename("old.lock")
+    assert main(["lock", locked, "-q", "--set", "sources.fish.revision=v2"]) == 0
+    assert main(["diff", "old.lock", "recipe.lock", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out) == [
+        {"what": "recipe.sources.fish.revision", "before": None, "after": "v2"}
+    ]
+
+
+def test_no_difference_sends_control_characters_to_the_terminal(
+    locked: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("recipe.lock").rename("old.lock")
+    assert main(["lock", locked, "-q", "--set", "description=\x1b[2J"]) == 0
+    assert main(["diff", "old.lock", "recipe.lock"]) == 1
+    out = capsys.readouterr().out
+    assert r"\x1b[2J" in out
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["gone.jsonl", "small.jsonl"], 2, "gone.jsonl: there is no such manifest, and none beside a file of this name"),
+        (["small.jsonl", "gone.manifest.json"], 2, "gone.manifest.json: there is no such manifest, and none beside a file of this name"),
+        (["small.jsonl", "gone.lock"], 2, "gone.lock: there is no such lock"),
+        ([".", "small.jsonl"], 2, ".: there is no such manifest, and none beside a file of this name"),
+        (["", "small.jsonl"], 2, ".: there is no such manifest, and none beside a file of this name"),
+        (["fish", "small.jsonl"], 2, "fish: there is no such manifest, and none beside a file of this name"),
+        (["small.jsonl", "recipe.lock"], 2, "a manifest and a lock can't be compared; name two of one kind"),
+        (
+            ["small.jsonl", "broken.lock"],
+            2,
+            "broken.lock: is no lock of this version of calibset; renew it with `calibset lock`",
+        ),
+        (
+            ["broken.jsonl", "small.jsonl"],
+            2,
+            "broken.manifest.json: is no manifest of this version of calibset; build the file again",
+        ),
+    ],
+)
+def test_what_can_not_be_compared_is_one_line(
+    built: str, locked: str, words: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("broken.lock").write_text("{")
+    Path("broken.manifest.json").write_text("{")
+    assert said(["diff", *words], code, capsys) == says
+
+
+# --- cache, offline -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def remote(recipe: str, hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The small recipe and what makes it read fish from the hub and ships from a server."""
+    hub.repositories["them/fish"] = {"a.jsonl": corpus("fish", 30)}
+    hub.files["/ships.jsonl"] = corpus("ships", 30)
+    monkeypatch.setenv("CALIBSET_MIRRORS", f"https://example.org/={hub.address}/")
+    return [recipe, HUB, "--set=sources.ships.where=https://example.org/ships.jsonl"]
+
+
+def test_the_cache_can_be_listed_and_cleared(
+    remote: list[str], cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cache", "list"]) == 0
+    assert capsys.readouterr().out == f"0 bytes in {cache.folder}\n"
+    assert main(["cache", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"folder": str(cache.folder), "places": []}
+    assert main(["build", *remote, "-q"]) == 0
+    assert main(["cache", "list"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split() for line in out.splitlines()] == [
+        ["place", "files", "size"],
+        ["hf://datasets/them/fish", "1", "2.7", "kB"],
+        ["https://example.org/ships.jsonl", "1", "2.7", "kB"],
+        ["5.4", "kB", "in", str(cache.folder)],
+    ]
+    assert err == ""
+    assert main(["cache", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "folder": str(cache.folder),
+        "places": [
+            {"place": "hf://datasets/them/fish", "files": 1, "size": len(corpus("fish", 30))},
+            {"place": "https://example.org/ships.jsonl", "files": 1, "size": len(corpus("ships", 30))},
+        ],
+    }
+    assert main(["cache", "clear"]) == 0
+    assert capsys.readouterr() == (f"cleared {cache.folder}\n", "")
+    assert main(["cache", "list"]) == 0
+    assert capsys.readouterr().out == f"0 bytes in {cache.folder}\n"
+
+
+@pytest.mark.parametrize("words", [["cache"], ["cache", "empty"]])
+def test_what_the_cache_can_not_do_exits_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert re.search(r"required: action|invalid choice: 'empty'", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("command", ["build", "lock"])
+def test_offline_with_nothing_kept_all_sources_that_need_a_server_are_named(
+    remote: list[str], hub: Loopback, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = set(Path().iterdir())
+    assert said([command, *remote, "--offline"], 1, capsys) == (
+        "offline, and not in the cache: sources fish, ships; build once without --offline, or set "
+        "CALIBSET_CACHE to a cache that holds them"
+    )
+    assert hub.asked == []
+    assert set(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_offline_a_plan_and_a_check_name_each(
+    remote: list[str], hub: Loopback, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, *remote, "--offline", "-q"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        "calibset: sources.fish: hf://datasets/them/fish: not in the cache\n"
+        "calibset: sources.ships: https://example.org/ships.jsonl: not in the cache\n",
+    )
+    assert hub.asked == []
+
+
+def test_offline_a_build_gives_the_same_from_what_was_kept(remote: list[str], hub: Loopback) -> None:
+    assert main(["build", *remote, "-q", "--out", "there.jsonl"]) == 0
+    before = list(hub.asked)
+    assert main(["build", *remote, "-q", "--offline", "--out", "here.jsonl"]) == 0
+    assert hub.asked == before
+    assert Path("here.jsonl").read_bytes() == Path("there.jsonl").read_bytes()
+    assert Path("here.manifest.json").read_bytes() == Path("there.manifest.json").read_bytes()
+
+
+def test_a_locked_commit_is_built_byte_for_byte_from_an_empty_cache(
+    remote: list[str], hub: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lock", *remote]) == 0
+    assert re.search(
+        rf"^fish +hf://datasets/them/fish +{COMMIT[:10]} +1 +2\.7 kB$", capsys.readouterr().out, re.MULTILINE
+    )
+    hub.move_on("beef" * 10)
+    hub.repositories["them/fish"] = {"a.jsonl": corpus("cod", 30)}
+    assert main(["cache", "clear"]) == 0
+    assert main(["build", *remote, "-q", "--locked"]) == 0
+    assert main(["plan", *remote]) == 0
+    assert COMMIT[:10] in capsys.readouterr().out
+    lock = read_lock("recipe.lock")
+    assert lock is not None
+    assert hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest() == lock.sha256
+    assert main(["lock", *remote, "-q"]) == 0
+    renewed = read_lock("recipe.lock")
+    assert renewed is not None
+    assert renewed.sources["fish"].revision == "beef" * 10
 
 
 # --- sources, schema, tokenizer -----------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import calibset
 from calibset.errors import OutputError
 from calibset.manifest import Manifest, manifest_path, read_manifest, versions
 from calibset.pipeline import build
@@ -18,8 +19,18 @@ def written(tmp_path: Path) -> Path:
     return build(load_recipe(write_small(tmp_path))).write(tmp_path / "out.jsonl")
 
 
-def test_a_manifest_stands_beside_its_file() -> None:
-    assert manifest_path(Path("a/b.c.jsonl")) == Path("a/b.c.manifest.json")
+@pytest.mark.parametrize(
+    ("file", "manifest"),
+    [
+        ("a/b.c.jsonl", "a/b.c.manifest.json"),
+        ("b", "b.manifest.json"),
+        (".b", ".b.manifest.json"),
+        (".", ".manifest.json"),
+        ("/", "/.manifest.json"),
+    ],
+)
+def test_a_manifest_stands_beside_its_file(file: str, manifest: str) -> None:
+    assert manifest_path(Path(file)) == Path(manifest)
 
 
 def test_a_manifest_comes_back_as_it_was(written: Path) -> None:
@@ -29,6 +40,27 @@ def test_a_manifest_comes_back_as_it_was(written: Path) -> None:
     assert manifest.to_json() == text
     assert Manifest.model_validate_json(text) == manifest
     assert manifest.format == 1
+
+
+def test_a_manifest_may_be_named_itself(written: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(written)
+    assert manifest is not None
+    assert read_manifest(manifest_path(written)) == manifest
+    assert calibset.read_manifest(str(manifest_path(written))) == manifest
+    assert calibset.read_manifest(str(written)) == manifest
+    written.unlink()
+    assert read_manifest(manifest_path(written)) == manifest
+    manifest_path(written).rename(tmp_path / "gone.jsonl")
+    assert read_manifest(manifest_path(written)) is None
+
+
+@pytest.mark.parametrize("name", ["broken.manifest.json", "broken.jsonl"])
+def test_what_is_named_itself_and_no_manifest_is_a_clear_error(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "broken.manifest.json"
+    path.write_text("{")
+    with pytest.raises(OutputError) as caught:
+        read_manifest(tmp_path / name)
+    assert str(caught.value) == f"{path}: is no manifest of this version of calibset; build the file again"
 
 
 def test_a_file_without_a_manifest_has_none(tmp_path: Path) -> None:

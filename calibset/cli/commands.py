@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibset.cli import screen, storing
+from calibset.cli import previews, screen, storing
 from calibset.cli.console import emit_json, progress, say
 from calibset.consumers import autoround
 from calibset.errors import OutputError, RecipeError
@@ -54,7 +54,8 @@ def build(arguments: Namespace) -> int:
         built.write_rejections(arguments.rejects)
     if arguments.json:
         summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
-        emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
+        unlike = storing.differences_data(built.unlike_lock)
+        emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary, "unlike_lock": unlike})
     elif not arguments.quiet:
         screen.build_summary(built.manifest, out)
         storing.unlike_lock_note(built.unlike_lock, lock_path(Path(arguments.recipe)))
@@ -69,10 +70,10 @@ def plan(arguments: Namespace) -> int:
         _recipe(arguments), data=arguments.data, mirrors=arguments.mirror, offline=arguments.offline
     )
     if arguments.json:
-        emit_json(screen.plan_data(found))
+        emit_json(previews.plan_data(found))
     elif not arguments.quiet:
-        screen.plan_table(found)
-    return screen.problems((source.name, source.problem) for source in found.sources)
+        previews.plan_table(found)
+    return previews.problems((source.name, source.problem) for source in found.sources)
 
 
 def check(arguments: Namespace) -> int:
@@ -88,10 +89,10 @@ def check(arguments: Namespace) -> int:
             progress=report,
         )
     if arguments.json:
-        emit_json(screen.check_data(found))
+        emit_json(previews.check_data(found))
     elif not arguments.quiet:
-        screen.check_table(found)
-    return screen.problems((source.name, source.problem) for source in found)
+        previews.check_table(found)
+    return previews.problems((source.name, source.problem) for source in found)
 
 
 def verify(arguments: Namespace) -> int:
@@ -134,6 +135,8 @@ def lock(arguments: Namespace) -> int:
 
     recipe = _recipe(arguments)
     path = lock_path(Path(arguments.recipe))
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; nothing was read")
     _ensure_folder(path, str(path))
     with progress(quiet=arguments.quiet) as report:
         built = pipeline.build(
@@ -151,10 +154,13 @@ def lock(arguments: Namespace) -> int:
 
 
 def diff(arguments: Namespace) -> int:
-    """Say what changed between two records; exits 1 if something did."""
+    """Say what changed between two records; exits 1 if something did, 2 if they can't be compared."""
     from calibset.comparison import differences
 
-    found = differences(_record(arguments.before), _record(arguments.after))
+    try:
+        found = differences(_record(arguments.before), _record(arguments.after))
+    except OutputError as error:
+        raise RecipeError(str(error)) from error
     if arguments.json:
         emit_json(storing.differences_data(found))
     else:
@@ -221,11 +227,15 @@ def _recipe(arguments: Namespace) -> Recipe:
 def _record(name: str) -> Manifest | Lock:
     """Return the manifest or the lock that a path names."""
     path = Path(name)
-    found: Manifest | Lock | None
-    found, what = (read_lock(path), "lock") if path.suffix == ".lock" else (read_manifest(path), "manifest")
-    if found is None:
-        raise RecipeError(f"{path}: there is no such {what}")
-    return found
+    if path.suffix == ".lock":
+        lock = read_lock(path)
+        if lock is None:
+            raise RecipeError(f"{path}: there is no such lock")
+        return lock
+    manifest = read_manifest(path)
+    if manifest is None:
+        raise RecipeError(f"{path}: there is no such manifest, and none beside a file of this name")
+    return manifest
 
 
 def _ensure_usable(out: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from calibset.cli.console import columns, new_console, printable, say
-from calibset.cli.storing import size
+from calibset.cli.previews import shortened, streams
 
 if TYPE_CHECKING:
     from calibset.consumers import Replay
     from calibset.manifest import Manifest, SampleReport
-    from calibset.pipeline import Plan, SourceCheck
     from calibset.sources import Source
     from calibset.tokenizers import ControlTokens
 
@@ -24,11 +22,6 @@ __all__ = [
     "adapter_table",
     "adapters_table",
     "build_summary",
-    "check_data",
-    "check_table",
-    "plan_data",
-    "plan_table",
-    "problems",
     "replay_data",
     "replay_summary",
     "row",
@@ -50,7 +43,9 @@ def build_summary(manifest: Manifest, out: Path) -> None:
     ]
     if dropped:
         console.print("left out of what was read:\n" + "\n".join(dropped))
-    console.print("\n".join([*_shortages(manifest), *_figures(manifest)]), soft_wrap=True)
+    console.print(
+        "\n".join([*_shortages(manifest), *streams(manifest.sources), *_figures(manifest)]), soft_wrap=True
+    )
     console.print(f"wrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest", soft_wrap=True)
 
 
@@ -87,7 +82,7 @@ def _sources_table(manifest: Manifest) -> Table:
         table.add_row(
             source.name,
             source.group,
-            _shortened(source.place),
+            shortened(source.place),
             source.licence,
             str(source.asked),
             str(source.achieved),
@@ -108,81 +103,6 @@ def _groups_table(manifest: Manifest) -> Table:
             f"{group.achieved / manifest.nsamples:.1%}",
         )
     return table
-
-
-def plan_table(plan: Plan) -> None:
-    """Print what a build would read."""
-    recipe = plan.recipe
-    table = columns(
-        "source", "group", "type", "place", "revision", "licence", samples=">", files=">", size=">"
-    )
-    for source in plan.sources:
-        table.add_row(
-            source.name,
-            source.group,
-            source.type,
-            _shortened(source.place),
-            (source.revision or "")[:10],
-            source.licence,
-            str(source.quota),
-            str(source.files),
-            size(source.size),
-        )
-    console = new_console()
-    console.print(table)
-    groups = ", ".join(f"{name} {count}" for name, count in plan.groups.items())
-    console.print(
-        f"{recipe.nsamples} samples of {recipe.seqlen} tokens ({groups}); tokenizer {recipe.tokenizer}, "
-        f"seed {recipe.seed}, shortage {recipe.policy}, control tokens {recipe.control_tokens}, "
-        f"consumer {recipe.consumer}",
-        soft_wrap=True,
-    )
-
-
-def plan_data(plan: Plan) -> dict[str, Any]:
-    """Return a plan as data."""
-    from dataclasses import asdict
-
-    return {
-        "recipe": plan.recipe.model_dump(mode="json"),
-        "groups": dict(plan.groups),
-        "sources": [asdict(source) for source in plan.sources],
-    }
-
-
-def check_table(found: tuple[SourceCheck, ...]) -> None:
-    """Print what the sources hold."""
-    table = columns(
-        "source", "place", "reason", "for example", documents=">", rejected=">", **{"set aside": ">"}
-    )
-    for source in found:
-        tally = source.tally
-        table.add_row(
-            source.name, _shortened(source.place), "", "", f"{tally.documents:,}",
-            f"{tally.rejections.total():,}", f"{tally.set_aside.total():,}", style="bold",
-        )  # fmt: skip
-        for counts, column in ((tally.rejections, 0), (tally.set_aside, 1)):
-            for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-                cells = ["", ""]
-                cells[column] = f"{count:,}"
-                table.add_row("", "", reason, printable(tally.examples[reason]), "", *cells)
-    new_console().print(table)
-
-
-def check_data(found: tuple[SourceCheck, ...]) -> list[dict[str, Any]]:
-    """Return what the sources hold as data."""
-    return [
-        {
-            "name": source.name,
-            "place": source.place,
-            "documents": source.tally.documents,
-            "rejections": dict(source.tally.rejections),
-            "set_aside": dict(source.tally.set_aside),
-            "examples": source.tally.examples,
-            "problem": source.problem,
-        }
-        for source in found
-    ]
 
 
 def replay_summary(replay: Replay, file: str) -> None:
@@ -267,22 +187,3 @@ def adapter_table(adapter: type[Source]) -> None:
     console = new_console()
     console.print(adapter.summary)
     console.print(table)
-
-
-def problems(found: Iterable[tuple[str, str | None]]) -> int:
-    """Print what went wrong with which source; return the exit code."""
-    code = 0
-    for name, problem in found:
-        if problem is not None:
-            line = problem if problem.startswith("sources.") else f"sources.{name}: {problem}"
-            print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
-            code = 1
-    return code
-
-
-def _shortened(place: str) -> str:
-    """Return a place that fits a table: of a URL the host, the owner and the file's name."""
-    if not place.startswith("https://"):
-        return place.removeprefix("hf://datasets/")
-    host, *path = place.removeprefix("https://").rstrip("/").split("/")
-    return place if len(path) < 3 else f"{host}/{path[0]}/…/{path[-1]}"

@@ -46,7 +46,7 @@ def unlike_lock_note(changed: tuple[Difference, ...], path: Path) -> None:
     for one in changed[:_MOST_NAMED]:
         say(f"  {one}")
     if len(changed) > _MOST_NAMED:
-        say(f"  and {len(changed) - _MOST_NAMED} differences more")
+        say(f"  and {len(changed) - _MOST_NAMED} more")
 
 
 def differences_table(changed: tuple[Difference, ...]) -> None:

@@ -34,16 +34,14 @@ class About(BaseModel):
     """A version of a file on a server.
 
     Attributes:
-        url: Where it is read.
         place: The place it belongs to, as the recipe spells it.
         name: Its name inside the place.
-        version: Tells it from other contents of the same URL: their hash, an ETag.
+        version: Tells it from other contents of the same name: their hash, an ETag.
         size: In bytes; unknown where the server doesn't tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str
     place: str
     name: str
     version: str
@@ -143,9 +141,14 @@ class Cache:
         """Return the cache that the environment names, offline where HF_HUB_OFFLINE says so."""
         return cls(cache_folder(), offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE)
 
-    def shelf(self, about: About) -> Shelf:
-        """Return where the pieces of a file version stand, or would stand."""
-        return Shelf(self.folder / "files" / _key(about.url, about.name, about.version), about)
+    def shelf(self, url: str, about: About) -> Shelf:
+        """Return where the pieces of a file version stand, or would stand.
+
+        Args:
+            url: Where it is read; it may hold a login, so it is written nowhere.
+            about: Which version of which file it is.
+        """
+        return Shelf(self.folder / "files" / _key(url, about.name, about.version), about)
 
     def note(self, fact: BaseModel, *key: str) -> None:
         """Keep what a server said under a key.

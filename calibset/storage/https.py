@@ -119,9 +119,8 @@ class _Single:
     @cached_property
     def _shelf(self) -> Shelf:
         head = self.head or Head()
-        shelf = self.cache.shelf(
-            About(url=self.url, place=self.place, name=self.name, version=head.version, size=head.size)
-        )
+        about = About(place=self.place, name=self.name, version=head.version, size=head.size)
+        shelf = self.cache.shelf(self.url, about)
         if not head.version and not self.cache.offline:
             shelf.clear()  # nothing tells whether it is still the same
         return shelf

@@ -157,19 +157,14 @@ class HubReader:
         from huggingface_hub.utils import build_hf_headers
 
         url = partial(hf_hub_url, self.repo_id, name, repo_type="dataset")
-        about = About(
-            url=url(revision="main"),
-            place=self.place,
-            name=name,
-            version=entry.sha256 or entry.git or self.revision,
-            size=entry.size,
-        )
+        version = entry.sha256 or entry.git or self.revision
+        about = About(place=self.place, name=name, version=version, size=entry.size)
         explained = partial(data_trouble, self.revision)
         transfer = Transfer(
             url(revision=self.revision), f"{self.place}: {name}", explained, headers=build_hf_headers
         )
         remote = Remote(
-            shelf=self.cache.shelf(about),
+            shelf=self.cache.shelf(url(revision="main"), about),
             size=entry.size,
             fetch=transfer.fetch,
             announced=Announced(sha256=entry.sha256, git=entry.git),

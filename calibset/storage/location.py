@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from calibset.errors import RecipeError
 
-__all__ = ["HubDataset", "LocalPath", "Location", "Mirror", "Url", "parse_location"]
+__all__ = ["HubDataset", "LocalPath", "Location", "Mirror", "Url", "parse_location", "portable"]
 
 _HUB = "hf://datasets/"
 # What the hub itself accepts as a name, bar its rule against runs of dots and dashes.
@@ -86,6 +86,8 @@ def parse_location(text: str) -> Location:
         return HubDataset(repo_id)
     scheme = urlsplit(text).scheme if "://" in text else ""
     if scheme == "https":
+        if "@" in urlsplit(text).netloc:  # it would stand in every manifest
+            raise ValueError("must not hold a login; fetch the file by hand, or name a mirror with --mirror")
         return Url(text)
     if scheme:
         raise ValueError(f"must be hf://datasets/OWNER/NAME, https://… or a local path, got {text!r}")
@@ -95,3 +97,13 @@ def parse_location(text: str) -> Location:
         return LocalPath(Path(text).expanduser())
     except RuntimeError as error:
         raise ValueError(f"has no home folder that this machine knows, got {text!r}") from error
+
+
+def portable(place: str) -> str:
+    """Return a place as records name it: of an absolute path the last part alone.
+
+    Examples:
+        >>> portable("/home/me/corpora/pile"), portable("corpora/pile")
+        ('pile', 'corpora/pile')
+    """
+    return Path(place).name if Path(place).is_absolute() or place.startswith("~") else place

@@ -17,7 +17,7 @@ from calibset.storage.files import File, Reader
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["FileRead", "Watched", "hash_of"]
+__all__ = ["FileRead", "Watched", "hash_of", "unwatched"]
 
 _NONE: Mapping[str, tuple[Extent, ...]] = MappingProxyType({})
 
@@ -89,9 +89,7 @@ class Watched:
         """
         for name, opened in sorted(self._opened.items()):
             read = instead.get(name) or merged(chain.from_iterable(opened.extents))
-            yield FileRead(
-                name=name, size=opened.file.size, extents=read, sha256=hash_of(opened.file, read)
-            )
+            yield FileRead(name=name, size=opened.file.size, extents=read, sha256=hash_of(opened.file, read))
 
     def _watched(self, file: File) -> File:
         def opened(open_file: Callable[[], BinaryIO]) -> BinaryIO:
@@ -157,13 +155,19 @@ class _WatchedStream(io.BufferedIOBase):
         return content
 
 
+def unwatched(reader: Reader) -> Reader:
+    """Return the reader itself, watched or not, for a library that opens files of its own accord."""
+    return reader.reader if isinstance(reader, Watched) else reader
+
+
 def hash_of(file: File, extents: tuple[Extent, ...]) -> str:
     """Return the SHA-256 of some bytes of a file, in the order given."""
     found = sha256()
     with file.open_parts() as stream:
         for start, end in extents:
             stream.seek(start)
-            while start < end and (content := stream.read(min(_CHUNK, end - start))):
+            left = end - start
+            while left > 0 and (content := stream.read(min(_CHUNK, left))):
                 found.update(content)
-                start += len(content)
+                left -= len(content)
     return found.hexdigest()

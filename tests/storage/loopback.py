@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 __all__ = ["COMMIT", "WELL", "Fault", "Loopback", "refusing", "serving", "use_as_hub"]
 
 COMMIT = "c0ffee" + "0" * 34
-"""The one commit of every repository."""
+"""The one commit of every repository, until it moves on."""
 
 Headers = dict[str, str]
 
@@ -51,7 +51,9 @@ class Loopback:
     Attributes:
         address: ``http://127.0.0.1:PORT``.
         files: By path, such as ``/a/b.json``.
-        repositories: By ``OWNER/NAME``, each with its files by name.
+        repositories: By ``OWNER/NAME``, each with its files by name, as its main branch has them.
+        head: The commit that main is at.
+        earlier: By repository and commit, the files as they were before main moved on.
         faults: By path, met one a request in this order; then all is well.
         broken: By path, met at every request.
         asked: Method and path of each request.
@@ -63,6 +65,8 @@ class Loopback:
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    head: str = COMMIT
+    earlier: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     broken: dict[str, Fault] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -81,11 +85,21 @@ class Loopback:
         """Return the paths of files whose bytes were asked for."""
         return [path for method, path in self.asked if method == "GET" and "/api/" not in path]
 
+    def move_on(self, commit: str) -> None:
+        """Let main go to another commit; what the repositories hold stays at the one before, too."""
+        self.earlier.update({(repo, self.head): dict(files) for repo, files in self.repositories.items()})
+        self.head = commit
+
+    def contents(self, repo: str, revision: str) -> dict[str, bytes] | None:
+        if revision in ("main", self.head):
+            return self.repositories.get(repo)
+        return self.earlier.get((repo, revision))
+
     def file(self, path: str) -> bytes | None:
         if path in self.files:
             return self.files[path]
-        found = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)
-        return self.repositories.get(found[1], {}).get(found[2]) if found else None
+        found = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
+        return (self.contents(found[1], found[2]) or {}).get(found[3]) if found else None
 
     def api(self, path: str, body: bytes) -> tuple[int, Any, Headers]:
         """Return status, JSON and headers of the hub's own answers."""
@@ -95,8 +109,8 @@ class Loopback:
         if not found or found[1] not in self.repositories:
             return 404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"}
         repo, kind, revision = found[1], found[2], found[3] or "main"
-        files = self.repositories[repo]
-        if revision not in ("main", COMMIT):
+        files = self.contents(repo, revision)
+        if files is None:
             return 404, {"error": "Invalid rev id"}, {"X-Error-Code": "RevisionNotFound"}
         if kind == "paths-info":
             names = [name for name in _paths(body) if name in files]
@@ -104,7 +118,8 @@ class Loopback:
             names = sorted(files)
         else:
             siblings = [{"rfilename": name} for name in sorted(files)]
-            return 200, {"id": repo, "sha": COMMIT, "siblings": siblings, "tags": []}, {}
+            commit = self.head if revision == "main" else revision
+            return 200, {"id": repo, "sha": commit, "siblings": siblings, "tags": []}, {}
         return 200, [_entry(name, files[name]) for name in names], {}
 
 
@@ -143,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif (content := self.loopback.file(path)) is not None:
             self._send_file(content, fault)
         elif "/resolve/" in path and path.split("/resolve/")[0][10:] in self.loopback.repositories:
-            self._send(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+            self._send(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": self.loopback.head})
         elif path.startswith("/api/"):
             status, data, headers = self.loopback.api(path, body)
             self._send(status, json.dumps(data).encode(), {"Content-Type": "application/json", **headers})
@@ -153,7 +168,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = _answer  # noqa: N815  (the names that http.server calls)
 
     def _send_file(self, content: bytes, fault: Fault) -> None:
-        headers = {"ETag": f'"{_etag(content)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        headers = {
+            "ETag": f'"{_etag(content)}"',
+            "X-Repo-Commit": self.loopback.head,
+            "Accept-Ranges": "bytes",
+        }
         asked = self.headers.get("Range", "")
         if asked:
             self.loopback.ranges.append(asked)

@@ -10,6 +10,9 @@ from calibset.errors import SourceError
 from calibset.storage.cache import About, Cache, Kept, Shelf, cache_folder
 
 
+URL = "https://x.org/a"
+
+
 class Fact(BaseModel):
     """What a server may say."""
 
@@ -17,12 +20,12 @@ class Fact(BaseModel):
 
 
 def about(name: str = "a.bin", place: str = "https://x.org/") -> About:
-    return About(url=f"http://mirror.org/{place}", place=place, name=name, version="1", size=10)
+    return About(place=place, name=name, version="1", size=10)
 
 
 @pytest.fixture
 def shelf(cache: Cache) -> Shelf:
-    return cache.shelf(about())
+    return cache.shelf(URL, about())
 
 
 def contents(shelf: Shelf) -> list[tuple[int, bytes | None]]:
@@ -32,17 +35,26 @@ def contents(shelf: Shelf) -> list[tuple[int, bytes | None]]:
 def test_pieces_are_there_for_the_next_build(cache: Cache, shelf: Shelf) -> None:
     shelf.put(5, b"world")
     shelf.put(0, b"hello")
-    assert contents(cache.shelf(about())) == [(0, b"hello"), (5, b"world")]
+    assert contents(cache.shelf(URL, about())) == [(0, b"hello"), (5, b"world")]
 
 
 def test_another_version_or_name_or_url_has_a_shelf_of_its_own(cache: Cache, shelf: Shelf) -> None:
     shelf.put(0, b"hello")
-    for other in ({"version": "2"}, {"name": "b.bin"}, {"url": "http://y.org/a"}):
-        assert contents(cache.shelf(about().model_copy(update=other))) == []
+    for other in ({"version": "2"}, {"name": "b.bin"}):
+        assert contents(cache.shelf(URL, about().model_copy(update=other))) == []
+    assert contents(cache.shelf("https://y.org/a", about())) == []
+
+
+def test_a_login_in_a_mirrors_url_is_written_nowhere(cache: Cache) -> None:
+    cache.shelf("https://me:secret@mirror.org/", about()).put(0, b"hello")
+    cache.note(Fact(said="yes"), "https://me:secret@mirror.org/")
+    kept = [path for path in cache.folder.rglob("*") if path.is_file()]
+    assert len(kept) == 3
+    assert not any(b"secret" in path.read_bytes() or "secret" in str(path) for path in kept)
 
 
 def test_a_name_can_not_lead_out_of_the_cache(cache: Cache) -> None:
-    shelf = cache.shelf(about("../../../secret"))
+    shelf = cache.shelf(URL, about("../../../etc"))
     shelf.put(0, b"x")
     assert shelf.folder.resolve().parent == cache.folder.resolve() / "files"
 
@@ -90,7 +102,7 @@ def test_what_was_said_in_another_form_is_passed_over(cache: Cache) -> None:
 def test_what_is_kept_is_told_by_place(cache: Cache) -> None:
     assert list(cache.kept()) == []
     for name, place in [("a", "https://x.org/"), ("b", "https://x.org/"), ("a", "hf://datasets/a/b")]:
-        shelf = cache.shelf(about(name, place))
+        shelf = cache.shelf(place, about(name, place))
         shelf.put(0, b"hello")
         shelf.put(3, b"lo world")
     assert list(cache.kept()) == [

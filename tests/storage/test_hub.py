@@ -17,7 +17,6 @@ from calibset.errors import OfflineError, SourceError
 from calibset.storage.cache import Cache
 from calibset.storage.files import File
 from calibset.storage.hub import HubReader
-from tests.storage import loopback as loopback_module
 from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
 
 PLACE = "hf://datasets/them/corpus"
@@ -255,10 +254,10 @@ def test_a_branch_is_looked_up_in_each_build(hub: Loopback, corpus: HubReader) -
 
 
 def test_a_file_that_a_new_commit_did_not_change_is_not_fetched_again(
-    hub: Loopback, corpus: HubReader, monkeypatch: pytest.MonkeyPatch
+    hub: Loopback, corpus: HubReader
 ) -> None:
     assert bytes_of(corpus.files("*.jsonl")[0]) == CONTENT
-    monkeypatch.setattr(loopback_module, "COMMIT", "beef" * 10)
+    hub.move_on("beef" * 10)
     newer = replace(corpus)
     assert newer.revision == "beef" * 10
     assert bytes_of(newer.files("*.jsonl")[0]) == CONTENT

@@ -37,7 +37,7 @@ def shelf(cache: Cache) -> Shelf:
 
 
 def new_shelf(cache: Cache) -> Shelf:
-    return cache.shelf(About(url="u", place="https://x.org/a", name="a", version="1", size=len(CONTENT)))
+    return cache.shelf("u", About(place="https://x.org/a", name="a", version="1", size=len(CONTENT)))
 
 
 def remote(shelf: Shelf, fetch: Callable[[int, int], bytes], **more: object) -> Remote:

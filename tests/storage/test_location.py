@@ -58,6 +58,10 @@ def test_a_home_folder_is_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
             "has no home folder that this machine knows, got '~nobody-of-this-name/x'",
         ),
         ("https://[::1", "Invalid IPv6 URL"),
+        (
+            "https://me:secret@x.org/a",
+            "must not hold a login; fetch the file by hand, or name a mirror with --mirror",
+        ),
     ],
 )
 def test_a_place_of_no_known_form_says_what_one_looks_like(text: str, fault: str) -> None:

@@ -1,0 +1,119 @@
+"""What a build would read, and what its sources hold."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from calibset.cli.console import columns, new_console, printable
+from calibset.cli.storing import size
+
+if TYPE_CHECKING:
+    from calibset.manifest import SourceReport
+    from calibset.planned import Plan, PlannedSource, SourceCheck
+
+__all__ = ["check_data", "check_table", "plan_data", "plan_table", "problems", "shortened", "streams"]
+
+
+def plan_table(plan: Plan) -> None:
+    """Print what a build would read."""
+    recipe = plan.recipe
+    table = columns(
+        "source", "group", "type", "place", "revision", "licence", samples=">", files=">", size=">"
+    )
+    for source in plan.sources:
+        table.add_row(
+            source.name,
+            source.group,
+            source.type,
+            shortened(source.place),
+            (source.revision or "")[:10],
+            source.licence,
+            str(source.quota),
+            str(source.files),
+            size(source.size),
+        )
+    console = new_console()
+    console.print(table)
+    for line in streams(plan.sources):
+        console.print(line, soft_wrap=True)
+    groups = ", ".join(f"{name} {count}" for name, count in plan.groups.items())
+    console.print(
+        f"{recipe.nsamples} samples of {recipe.seqlen} tokens ({groups}); tokenizer {recipe.tokenizer}, "
+        f"seed {recipe.seed}, shortage {recipe.policy}, control tokens {recipe.control_tokens}, "
+        f"consumer {recipe.consumer}",
+        soft_wrap=True,
+    )
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    """Return a plan as data."""
+    from dataclasses import asdict
+
+    return {
+        "recipe": plan.recipe.model_dump(mode="json"),
+        "groups": dict(plan.groups),
+        "sources": [asdict(source) for source in plan.sources],
+    }
+
+
+def check_table(found: tuple[SourceCheck, ...]) -> None:
+    """Print what the sources hold."""
+    table = columns(
+        "source", "place", "reason", "for example", documents=">", rejected=">", **{"set aside": ">"}
+    )
+    for source in found:
+        tally = source.tally
+        table.add_row(
+            source.name, shortened(source.place), "", "", f"{tally.documents:,}",
+            f"{tally.rejections.total():,}", f"{tally.set_aside.total():,}", style="bold",
+        )  # fmt: skip
+        for counts, column in ((tally.rejections, 0), (tally.set_aside, 1)):
+            for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+                cells = ["", ""]
+                cells[column] = f"{count:,}"
+                table.add_row("", "", reason, printable(tally.examples[reason]), "", *cells)
+    new_console().print(table)
+
+
+def check_data(found: tuple[SourceCheck, ...]) -> list[dict[str, Any]]:
+    """Return what the sources hold as data."""
+    return [
+        {
+            "name": source.name,
+            "place": source.place,
+            "documents": source.tally.documents,
+            "rejections": dict(source.tally.rejections),
+            "set_aside": dict(source.tally.set_aside),
+            "examples": source.tally.examples,
+            "problem": source.problem,
+        }
+        for source in found
+    ]
+
+
+def problems(found: Iterable[tuple[str, str | None]]) -> int:
+    """Print what went wrong with which source; return the exit code."""
+    code = 0
+    for name, problem in found:
+        if problem is not None:
+            line = problem if problem.startswith("sources.") else f"sources.{name}: {problem}"
+            print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
+            code = 1
+    return code
+
+
+def streams(sources: Iterable[SourceReport | PlannedSource]) -> Iterator[str]:
+    """Say which sources are no fair samples of their corpora."""
+    for source in sources:
+        if source.from_beginning:
+            yield f"{source.name}: a stream, read from its beginning, so no fair sample of its corpus"
+
+
+def shortened(place: str) -> str:
+    """Return a place that fits a table: of a URL the host, the owner and the file's name."""
+    if not place.startswith("https://"):
+        return place.removeprefix("hf://datasets/")
+    host, *path = place.removeprefix("https://").rstrip("/").split("/")
+    return place if len(path) < 3 else f"{host}/{path[0]}/…/{path[-1]}"
