@@ -107,8 +107,9 @@ def benchmarks(session: nox.Session) -> None:
     session.install("-e", ".")
     session.run("python", "-m", "tests.heavy.benchmarks.imports")
     if not (SHARED / "hub").is_dir():
-        session.skip(f"no corpora under {SHARED} for the flagship recipe")
+        session.skip(f"no corpora and no stand-in of the hub under {SHARED}")
     session.run("python", "-m", "tests.heavy.benchmarks.flagship", env=_shared())
+    session.run("python", "-m", "tests.heavy.benchmarks.scale", env=_shared())
 
 
 def _group(name: str) -> list[str]:

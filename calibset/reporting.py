@@ -129,7 +129,8 @@ def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> So
         place=portable(supply.reader.place),
         revision=supply.reader.revision,
         licence=supply.source.licence,
-        from_beginning=supply.source.from_beginning(supply.reader),
+        # Of a source that nothing was asked of not even a listing need be there, offline.
+        from_beginning=tally.documents > 0 and supply.source.from_beginning(supply.reader),
         asked=asked,
         achieved=len(rows),
         repeated=repeated,

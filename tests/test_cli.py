@@ -780,15 +780,26 @@ def test_no_difference_sends_control_characters_to_the_terminal(
     assert "\x1b" not in out
 
 
+NO_MANIFEST = "there is no such manifest, and none beside a file of this name"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["gone.jsonl", "small.jsonl"], 2, "gone.jsonl: there is no such manifest, and none beside a file of this name"),
-        (["small.jsonl", "gone.manifest.json"], 2, "gone.manifest.json: there is no such manifest, and none beside a file of this name"),
+        (
+            ["gone.jsonl", "small.jsonl"],
+            2,
+            "gone.jsonl: there is no such manifest, and none beside a file of this name",
+        ),
+        (
+            ["small.jsonl", "gone.manifest.json"],
+            2,
+            "gone.manifest.json: there is no such manifest, and none beside a file of this name",
+        ),
         (["small.jsonl", "gone.lock"], 2, "gone.lock: there is no such lock"),
-        ([".", "small.jsonl"], 2, ".: there is no such manifest, and none beside a file of this name"),
-        (["", "small.jsonl"], 2, ".: there is no such manifest, and none beside a file of this name"),
-        (["fish", "small.jsonl"], 2, "fish: there is no such manifest, and none beside a file of this name"),
+        ([".", "small.jsonl"], 2, f".: {NO_MANIFEST}"),
+        (["", "small.jsonl"], 2, f".: {NO_MANIFEST}"),
+        (["fish", "small.jsonl"], 2, f"fish: {NO_MANIFEST}"),
         (["small.jsonl", "recipe.lock"], 2, "a manifest and a lock can't be compared; name two of one kind"),
         (
             ["small.jsonl", "broken.lock"],
@@ -834,7 +845,7 @@ def test_the_cache_can_be_listed_and_cleared(
     out, err = capsys.readouterr()
     assert [line.split() for line in out.splitlines()] == [
         ["place", "files", "size"],
-        ["hf://datasets/them/fish", "1", "2.7", "kB"],
+        ["them/fish", "1", "2.7", "kB"],
         ["https://example.org/ships.jsonl", "1", "2.7", "kB"],
         ["5.4", "kB", "in", str(cache.folder)],
     ]
@@ -901,7 +912,7 @@ def test_a_locked_commit_is_built_byte_for_byte_from_an_empty_cache(
 ) -> None:
     assert main(["lock", *remote]) == 0
     assert re.search(
-        rf"^fish +hf://datasets/them/fish +{COMMIT[:10]} +1 +2\.7 kB$", capsys.readouterr().out, re.MULTILINE
+        rf"^fish +them/fish +{COMMIT[:10]} +1 +2\.7 kB$", capsys.readouterr().out, re.MULTILINE
     )
     hub.move_on("beef" * 10)
     hub.repositories["them/fish"] = {"a.jsonl": corpus("cod", 30)}

@@ -23,21 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 failed, 2 the recipe or the command line is wrong, 130 interrupted.
     """
-    from calibset.cli.arguments import parser
-
-    words = sys.argv[1:] if argv is None else argv
-    arguments = parser().parse_args(words or ["--help"])
-    from calibset.cli import commands
-    from calibset.cli.console import printable
-
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal or a pipe that knows few letters gets the others spelled out.
-        sys.stdout.reconfigure(errors="backslashreplace")
-
     try:
-        code: int = getattr(commands, arguments.command.replace("-", "_"))(arguments)
-        sys.stdout.flush()
+        return _run(sys.argv[1:] if argv is None else argv)
     except CalibsetError as error:
+        from calibset.cli.console import printable
+
         for line in str(error).split("\n"):
             print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
         return error.exit_code
@@ -47,6 +37,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _discard_output()
         return 0
+
+
+def _run(words: Sequence[str]) -> int:
+    from calibset.cli.arguments import parser
+
+    arguments = parser().parse_args(words or ["--help"])
+    from calibset.cli import commands
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal or a pipe that knows few letters gets the others spelled out.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code: int = getattr(commands, arguments.command.replace("-", "_"))(arguments)
+    sys.stdout.flush()
     return code
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from calibset.pipeline import Progress
 
-__all__ = ["columns", "emit_json", "new_console", "printable", "progress", "say"]
+__all__ = ["columns", "emit_json", "new_console", "place_shown", "printable", "progress", "say", "size_shown"]
 
 # Where nobody watches there is no width to keep to; a table must not be cut.
 _WIDTH_OF_A_FILE = 140
@@ -112,3 +112,25 @@ def columns(*left: str, **right: str) -> Table:
     for name in right:
         made.add_column(name, justify="right")
     return made
+
+
+def place_shown(place: str) -> str:
+    """Return a place that fits a table: of a URL the host, the owner and the file's name.
+
+    Examples:
+        >>> place_shown("https://example.org/me/corpora/2024/data.json")
+        'example.org/me/…/data.json'
+    """
+    if not place.startswith("https://"):
+        return place.removeprefix("hf://datasets/")
+    host, *path = place.removeprefix("https://").rstrip("/").split("/")
+    return place if len(path) < 3 else f"{host}/{path[0]}/…/{path[-1]}"
+
+
+def size_shown(count: int | None) -> str:
+    """Return a number of bytes as people read it; a question mark if unknown."""
+    if count is None:
+        return "?"
+    from rich.filesize import decimal
+
+    return decimal(count)

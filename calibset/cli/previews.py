@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from calibset.cli.console import columns, new_console, printable
-from calibset.cli.storing import size
+from calibset.cli.console import columns, new_console, place_shown, printable, size_shown
 
 if TYPE_CHECKING:
     from calibset.manifest import SourceReport
     from calibset.planned import Plan, PlannedSource, SourceCheck
 
-__all__ = ["check_data", "check_table", "plan_data", "plan_table", "problems", "shortened", "streams"]
+__all__ = ["check_data", "check_table", "plan_data", "plan_table", "problems", "streams"]
 
 
 def plan_table(plan: Plan) -> None:
@@ -27,12 +26,12 @@ def plan_table(plan: Plan) -> None:
             source.name,
             source.group,
             source.type,
-            shortened(source.place),
+            place_shown(source.place),
             (source.revision or "")[:10],
             source.licence,
             str(source.quota),
             str(source.files),
-            size(source.size),
+            size_shown(source.size),
         )
     console = new_console()
     console.print(table)
@@ -66,7 +65,7 @@ def check_table(found: tuple[SourceCheck, ...]) -> None:
     for source in found:
         tally = source.tally
         table.add_row(
-            source.name, shortened(source.place), "", "", f"{tally.documents:,}",
+            source.name, place_shown(source.place), "", "", f"{tally.documents:,}",
             f"{tally.rejections.total():,}", f"{tally.set_aside.total():,}", style="bold",
         )  # fmt: skip
         for counts, column in ((tally.rejections, 0), (tally.set_aside, 1)):
@@ -109,11 +108,3 @@ def streams(sources: Iterable[SourceReport | PlannedSource]) -> Iterator[str]:
     for source in sources:
         if source.from_beginning:
             yield f"{source.name}: a stream, read from its beginning, so no fair sample of its corpus"
-
-
-def shortened(place: str) -> str:
-    """Return a place that fits a table: of a URL the host, the owner and the file's name."""
-    if not place.startswith("https://"):
-        return place.removeprefix("hf://datasets/")
-    host, *path = place.removeprefix("https://").rstrip("/").split("/")
-    return place if len(path) < 3 else f"{host}/{path[0]}/…/{path[-1]}"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from calibset.cli.console import columns, new_console, printable, say
-from calibset.cli.previews import shortened, streams
+from calibset.cli.console import columns, new_console, place_shown, printable, say
+from calibset.cli.previews import streams
 
 if TYPE_CHECKING:
     from calibset.consumers import Replay
@@ -82,7 +82,7 @@ def _sources_table(manifest: Manifest) -> Table:
         table.add_row(
             source.name,
             source.group,
-            shortened(source.place),
+            place_shown(source.place),
             source.licence,
             str(source.asked),
             str(source.achieved),

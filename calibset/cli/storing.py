@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calibset.cli.console import columns, new_console, printable, say
+from calibset.cli.console import columns, new_console, place_shown, printable, say, size_shown
 
 if TYPE_CHECKING:
     from calibset.comparison import Difference
@@ -19,7 +19,6 @@ __all__ = [
     "differences_data",
     "differences_table",
     "lock_summary",
-    "size",
     "unlike_lock_note",
 ]
 
@@ -32,7 +31,11 @@ def lock_summary(lock: Lock, path: Path) -> None:
     for name, source in lock.sources.items():
         read = sum(end - start for file in source.files.values() for start, end in file.extents)
         table.add_row(
-            name, printable(source.place), (source.revision or "")[:10], str(len(source.files)), size(read)
+            name,
+            place_shown(source.place),
+            (source.revision or "")[:10],
+            str(len(source.files)),
+            size_shown(read),
         )
     new_console().print(table)
     say(f"wrote {path}: the set has sha256 {lock.sha256[:16]}…")
@@ -72,21 +75,12 @@ def cache_table(cache: Cache) -> None:
     table = columns("place", files=">", size=">")
     kept = list(cache.kept())
     for one in kept:
-        table.add_row(printable(one.place), str(one.files), size(one.size))
+        table.add_row(place_shown(one.place), str(one.files), size_shown(one.size))
     if kept:
         new_console().print(table)
-    say(f"{size(sum(one.size for one in kept))} in {cache.folder}")
+    say(f"{size_shown(sum(one.size for one in kept))} in {cache.folder}")
 
 
 def cache_data(cache: Cache) -> dict[str, Any]:
     """Return what a cache holds as data."""
     return {"folder": str(cache.folder), "places": [asdict(one) for one in cache.kept()]}
-
-
-def size(count: int | None) -> str:
-    """Return a number of bytes as people read it; a question mark if unknown."""
-    if count is None:
-        return "?"
-    from rich.filesize import decimal
-
-    return decimal(count)

@@ -6,22 +6,37 @@ of them (`read`); the base puts records in a seeded, representative order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import chain
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from calibset.document import Record
+from calibset.document import Conversation, Document, Record
 from calibset.seeding import shuffled
-from calibset.sources.sampling import Part, proportionally, shuffled_in_blocks
+from calibset.sources.sampling import (
+    PARTS_AT_ONCE,
+    Part,
+    batches,
+    concurrently,
+    proportionally,
+    shuffled_in_blocks,
+)
+from calibset.sources.windows import BLOCKS_AT_ONCE, Begins, Window, drawn_windows
 from calibset.storage.files import File, Reader
 
-__all__ = ["Names", "Source", "listed"]
+__all__ = ["Names", "Source", "is_large", "listed", "size_of"]
 
-# Files that are loaded whole, and loaded together, in bytes; packed text grows about fourfold.
+# Bytes of a file that is loaded whole, and of those that are loaded together.
 _LARGE = 32 * 2**20
-_LARGE_PACKED = 8 * 2**20
-_OPEN_BYTES = 64 * 2**20
+_LOADED = 64 * 2**20
+_PACKED_GROWS = 4
+# What a record takes in memory beside its text, about.
+_AROUND_A_RECORD = 500
+_STREAMS_AT_ONCE = 8
 
 
 def listed(value: Any) -> Any:
@@ -36,8 +51,8 @@ Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 class Source(BaseModel):
     """Base of every adapter; also what `[sources.NAME]` in a recipe may hold.
 
-    Subclasses implement `patterns` and `read`; those with a better way to sample than to load
-    and shuffle (parquet row groups, say) override `documents`.
+    Subclasses implement `patterns` and `read`; those whose large files can be read from any
+    line say so with `splits` and `begins`, those with a way of their own override `parts`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,16 +103,122 @@ class Source(BaseModel):
     def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield every record, lazily, in an order that the seed fixes and that is fair.
 
-        Files are taken in seeded order, up to 32 or 64 MiB of them side by side, from each in
-        proportion to its size.
+        Small files are loaded, 32 of them or 64 MiB at a time. Of large ones that are lines, 128
+        blocks of 64 KiB at a time are drawn from all of them. Of either each gives in proportion
+        to its number of records. Other large files are read from their beginning.
         """
         files = shuffled(self.select(reader), seed, "files")
-        parts = (Part(file.size or 1, self.sampled(file, seed)) for file in files)
-        yield from proportionally(parts, seed, "files", budget=_OPEN_BYTES)
+        yield from proportionally(self.parts(files, seed), seed, "parts")
 
-    def sampled(self, file: File, seed: int) -> Iterator[Record]:
-        """Yield one file's records: of a small file shuffled, of a large one block by block."""
-        if (file.size or 0) <= (_LARGE_PACKED if file.packed else _LARGE):
-            yield from shuffled(self.read(file), seed, file.name)
-        else:
-            yield from shuffled_in_blocks(self.read(file), seed, file.name)
+    def from_beginning(self, reader: Reader) -> bool:
+        """Return whether something is read from its beginning only, so that no sample of it is fair."""
+        # A size that isn't told would have to be fetched.
+        return any(file.size is not None and self.streamed(file) for file in self.select(reader))
+
+    def splits(self, file: File) -> bool:  # noqa: ARG002  (for subclasses to look at)
+        """Return whether an unpacked file is lines of which any can be read without those before it.
+
+        The records of such files can be drawn from all over them. `begins` tells where one begins.
+        """
+        return False
+
+    def begins(self, file: File) -> Begins:  # noqa: ARG002  (for subclasses to look at)
+        """Return what tells which lines of a file that splits begin a record: here every one."""
+        return lambda _before, _line: True
+
+    def streamed(self, file: File) -> bool:
+        """Return whether a file is read from its beginning: one that is large and doesn't split."""
+        return is_large(file) and not self._is_lines(file)
+
+    def stream(self, file: File, seed: int) -> Iterator[Record]:
+        """Yield the records of a file from its beginning, shuffled a thousand at a time."""
+        yield from shuffled_in_blocks(self.read(file), seed, file.name, length=_length)
+
+    def parts(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
+        """Yield a part for each of the ways in which files are read, its size in bytes.
+
+        Args:
+            files: In seeded order.
+            seed: Fixes the order inside each part.
+        """
+        files = [replace(file, size=size_of(file)) for file in files]
+        lines = {file.name: file for file in files if self._is_lines(file)}
+        if sum(map(size_of, lines.values())) <= _LARGE:
+            lines = {}
+        streams = {file.name: file for file in files if file.name not in lines and self.streamed(file)}
+        small = [file for file in files if file.name not in lines and file.name not in streams]
+        ways = ((lines.values(), self._drawn), (streams.values(), self._streamed), (small, self._loaded))
+        for some, read in ways:
+            if some:
+                yield Part(max(1, sum(map(_unpacked_size, some))), read(list(some), seed))
+
+    def _is_lines(self, file: File) -> bool:
+        return not file.packed and self.splits(file)
+
+    def _drawn(self, files: list[File], seed: int) -> Iterator[Record]:
+        begins = cache(self.begins)
+
+        def loaded(window: Window) -> File | None:
+            return window.load(begins(window.file))
+
+        for number, windows in enumerate(batches(drawn_windows(files, seed), BLOCKS_AT_ONCE)):
+            found = (window for window in concurrently(loaded, windows) if window)
+            parts = self._counted(found, seed)
+            yield from proportionally(parts, seed, "blocks", number, at_once=BLOCKS_AT_ONCE)
+
+    def _loaded(self, files: list[File], seed: int) -> Iterator[Record]:
+        for number, some in enumerate(batches(files, PARTS_AT_ONCE, _unpacked_size, _LOADED)):
+            yield from proportionally(self._counted(some, seed), seed, "files", number)
+
+    def _counted(self, files: Iterable[File], seed: int) -> Iterator[Part[Record]]:
+        """Yield the records of each file, shuffled; its size is how many there are.
+
+        Of files that unpack to more than they seem to, what is too much follows as a stream.
+        """
+        left = _LOADED
+        for file in files:
+            stream = self.read(file)
+            first, length = _taken(stream, max(left, _LOADED // PARTS_AT_ONCE))
+            left -= length
+            if first:
+                rest = shuffled_in_blocks(stream, seed, file.name, "rest", length=_length)
+                yield Part(len(first), chain(shuffled(first, seed, file.name), rest))
+
+    def _streamed(self, files: list[File], seed: int) -> Iterator[Record]:
+        parts = (Part(_unpacked_size(file), self.stream(file, seed)) for file in files)
+        yield from proportionally(parts, seed, "streams", at_once=_STREAMS_AT_ONCE)
+
+
+def is_large(file: File) -> bool:
+    """Return whether a file is too large to be loaded, by its name and size."""
+    return _unpacked_size(file) > _LARGE
+
+
+def size_of(file: File) -> int:
+    """Return a file's size in bytes, for which it is opened if its place doesn't tell."""
+    if file.size is not None:
+        return file.size
+    with file.open_parts() as stream:
+        return stream.seek(0, io.SEEK_END)
+
+
+def _unpacked_size(file: File) -> int:
+    """Return about how many bytes a file has, unpacked: packed text grows about fourfold."""
+    return size_of(file) * (_PACKED_GROWS if file.packed else 1)
+
+
+def _taken(records: Iterator[Record], most: int) -> tuple[list[Record], int]:
+    """Return the first records, up to about so many bytes, and how many bytes they have."""
+    taken, length = [], 0
+    for record in records:
+        taken.append(record)
+        length += _length(record) + _AROUND_A_RECORD
+        if length > most:
+            break
+    return taken, length
+
+
+def _length(record: Record) -> int:
+    if isinstance(record, Conversation):
+        return sum(len(message.content) for message in record.messages)
+    return len(record.text) if isinstance(record, Document) else 0

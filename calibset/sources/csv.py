@@ -14,7 +14,7 @@ from calibset.errors import SourceError
 from calibset.sources.base import Names, Source
 from calibset.sources.columns import EXCERPT, document_from
 from calibset.sources.suffixes import by_suffix
-from calibset.storage.files import File, is_faulty, text_lines
+from calibset.storage.files import Block, File, is_faulty, text_lines
 from calibset.tokenizers.base import scalar_text
 
 __all__ = ["LONGEST_FIELD", "Csv", "Row", "table"]
@@ -107,11 +107,10 @@ def _fault(fields: list[str], names: list[str]) -> str | None:
 
 
 def _fields(file: File, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
-    rows = csv.reader(
-        (line + "\n" for line in text_lines(file, mark_faults=True)), delimiter=delimiter, strict=True
-    )
+    lines = _Lines(file)
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        line = rows.line_num + 1
+        line = lines.begin_row()
         # The limit is the whole process's: it is ours while a row is parsed and no longer.
         limit = csv.field_size_limit(LONGEST_FIELD)
         try:
@@ -121,10 +120,69 @@ def _fields(file: File, delimiter: str) -> Iterator[tuple[int, list[str] | Rejec
         except csv.Error as fault:
             yield line, _rejection(file, line, _reason(str(fault)))
             continue
+        except _TooLongError as fault:
+            yield line, fault.rejection
+            continue
         finally:
             csv.field_size_limit(limit)
         if fields:
             yield line, fields
+
+
+class _TooLongError(Exception):
+    """A row has more bytes than a record may have."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.reason)
+        self.rejection = rejection
+
+
+class _Lines:
+    """The lines of a file, of which those of one row have a bound together."""
+
+    def __init__(self, file: File) -> None:
+        self._name = file.name
+        self._lines = text_lines(file, mark_faults=True)
+        self._number = 0
+        self._row = Block(f"{file.name}:1")
+        self._quoted = False
+
+    def begin_row(self) -> int:
+        """Return the number of the line that the next row begins on."""
+        self._row = Block(f"{self._name}:{self._number + 1}")
+        self._quoted = False
+        return self._number + 1
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._next()
+        self._row.add(line)
+        # The module goes on behind what a line raises, which a generator could not.
+        if self._row.rejection:
+            if isinstance(line, str):
+                self._end_row()
+            raise _TooLongError(self._row.rejection)
+        return f"{line}\n"
+
+    def _next(self) -> str | Rejection:
+        line = next(self._lines)
+        self._number += 1
+        self._quoted ^= isinstance(line, str) and line.count('"') % 2 == 1
+        return line
+
+    def _end_row(self) -> None:
+        """Pass over the rest of the row, as long as its quotes tell where it ends."""
+        passed = 0
+        while self._quoted and passed <= LONGEST_FIELD:
+            try:
+                line = self._next()
+            except StopIteration:
+                return
+            if isinstance(line, Rejection):
+                return
+            passed = 0 if '"' in line else passed + len(line)
 
 
 def _reason(fault: str) -> str:

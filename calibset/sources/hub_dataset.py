@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.document import Record
+from calibset.document import Document, Record
 from calibset.errors import SourceError
 from calibset.sources.base import Names, Source
 from calibset.sources.columns import document_from
 from calibset.sources.sampling import shuffled_in_blocks
+from calibset.storage.cache import About
 from calibset.storage.files import Reader
 from calibset.storage.hub import HubReader
+from calibset.storage.kept_stream import Row, kept_stream
 from calibset.storage.local import LocalReader
+from calibset.storage.watched import unwatched
 
 __all__ = ["HubDataset"]
 
@@ -42,14 +46,38 @@ class HubDataset(Source):
             for split in self.split:
                 yield from self._split(reader, config, split, seed)
 
+    def from_beginning(self, reader: Reader) -> bool:  # noqa: ARG002  (so it is everywhere)
+        """Return True: `datasets` gives the rows in their order."""
+        return True
+
     def _split(self, reader: Reader, config: str | None, split: str, seed: int) -> Iterator[Record]:
         place = "/".join(filter(None, (config, split)))
-        stream = enumerate(_stream(reader, config, split, self.files))
-        for number, row in shuffled_in_blocks(stream, seed, place):
-            yield document_from(row, self.columns, f"{place}#{number}", f"{place}#{number}")
+        yield from shuffled_in_blocks(self._rows(reader, config, split, place), seed, place, length=_length)
+
+    def _rows(self, reader: Reader, config: str | None, split: str, place: str) -> Iterator[Row]:
+        """Yield the documents in their order; those of a hub repository are kept in the cache."""
+        origin = unwatched(reader)
+
+        def stream(first: int) -> Iterator[Row]:
+            for number, row in enumerate(_stream(origin, config, split, self.files, first), first):
+                yield document_from(row, self.columns, f"{place}#{number}", f"{place}#{number}")
+
+        if not isinstance(origin, HubReader):
+            yield from stream(0)
+            return
+        version = json.dumps([origin.revision, self.columns, self.files])
+        about = About(place=origin.place, name=place, version=version, size=None)
+        shelf = origin.cache.shelf(origin.place, about)
+        yield from kept_stream(shelf, stream, offline=origin.cache.offline)
 
 
-def _stream(reader: Reader, config: str | None, split: str, files: tuple[str, ...]) -> Iterator[Any]:
+def _length(row: Row) -> int:
+    return len(row.text) if isinstance(row, Document) else 0
+
+
+def _stream(
+    reader: Reader, config: str | None, split: str, files: tuple[str, ...], first: int
+) -> Iterator[Any]:
     import datasets
 
     if isinstance(reader, HubReader):
@@ -63,7 +91,7 @@ def _stream(reader: Reader, config: str | None, split: str, files: tuple[str, ..
     try:
         yield from datasets.load_dataset(
             path, config, split=split, revision=revision, data_files=list(files) or None, streaming=True
-        )
+        ).skip(first)
     except Exception as error:  # its readers raise whatever they trip over
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SourceError(f"{reader.place}: `datasets` can't load it: {reason}") from error

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, BinaryIO, ClassVar, Literal
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from calibset.document import Document, Record, Rejection
 from calibset.errors import SourceError
 from calibset.sources.base import Source
 from calibset.sources.columns import EXCERPT
-from calibset.storage.files import File, Reader, open_plain, text_lines
+from calibset.sources.json_array import json_text
+from calibset.storage.files import Block, File, Reader, read_whole, text_lines
 from calibset.tokenizers.base import scalar_text
 
 __all__ = ["InsuranceDefinitions"]
 
 LARGEST_WORKBOOK = 256 * 2**20
 """Bytes that a workbook may unpack to."""
+
+_MOST_ROWS = 2**20
+_MOST_COLUMNS = 256
+_PIECE = 2**16
 
 Definition = tuple[Any, Any, Any, Any]
 """Term, definition, line of business, country."""
@@ -56,7 +62,7 @@ class InsuranceDefinitions(Source):
             SourceError: The file is damaged or of another kind.
         """
         if file.stem.endswith(".json"):
-            definitions = _from_json(file)
+            definitions: Iterator[Definition | Rejection] = _from_json(file)
         elif file.stem.endswith(".xlsx"):
             definitions = _from_workbook(file)
         else:
@@ -64,9 +70,13 @@ class InsuranceDefinitions(Source):
         return _records(file, definitions)
 
 
-def _records(file: File, definitions: Iterable[Definition]) -> Iterator[Record]:
+def _records(file: File, definitions: Iterable[Definition | Rejection]) -> Iterator[Record]:
     seen: Counter[str] = Counter()
-    for term, definition, lob, country in definitions:
+    for found in definitions:
+        if isinstance(found, Rejection):
+            yield found
+            continue
+        term, definition, lob, country = found
         name = scalar_text(term).strip() if isinstance(term, str) else ""
         id_ = f"{name}#{seen[name]}"
         seen[name] += 1
@@ -86,11 +96,11 @@ def _records(file: File, definitions: Iterable[Definition]) -> Iterator[Record]:
 
 
 def _from_json(file: File) -> Iterator[Definition]:
-    with open_plain(file) as stream:
-        try:
-            words = json.loads(stream.read().decode("utf-8-sig", "replace")).get("WORDS")
-        except (ValueError, RecursionError, AttributeError) as fault:
-            raise SourceError(f"{file.name}: not valid JSON ({fault}); {_REMEDY}") from fault
+    text = json_text(file)
+    try:
+        words = json.loads(text).get("WORDS")
+    except (ValueError, RecursionError, AttributeError) as fault:
+        raise SourceError(f"{file.name}: not valid JSON ({fault}); {_REMEDY}") from fault
     if not isinstance(words, dict):
         raise SourceError(f"{file.name}: no object under the key 'WORDS'; {_REMEDY}")
     for term, entry in words.items():
@@ -103,21 +113,24 @@ def _from_json(file: File) -> Iterator[Definition]:
                 yield term, item, None, None
 
 
-def _from_text(file: File) -> Iterator[Definition]:
-    block: list[str] = []
-    for line in text_lines(file):
+def _from_text(file: File) -> Iterator[Definition | Rejection]:
+    block = Block(f"{file.name}:1")
+    for number, line in enumerate(text_lines(file), start=1):
         if line == "---":
-            yield _block(block)
-            block = []
+            yield _told(block.joined())
+            block = Block(f"{file.name}:{number + 1}")
         else:
-            block.append(line)
-    if any(line.strip() for line in block):
-        yield _block(block)
+            block.add(line)
+    rest = block.joined()
+    if isinstance(rest, Rejection) or rest.strip():
+        yield _told(rest)
 
 
-def _block(lines: list[str]) -> Definition:
-    term, *definition = lines or [""]
-    return term, "\n".join(definition), None, None
+def _told(block: str | Rejection) -> Definition | Rejection:
+    if isinstance(block, Rejection):
+        return block
+    term, _, definition = block.partition("\n")
+    return term, definition, None, None
 
 
 def _from_workbook(file: File) -> Iterator[Definition]:
@@ -130,25 +143,52 @@ def _from_workbook(file: File) -> Iterator[Definition]:
         raise SourceError(f"{file.name}: sheet 'data' has no column {missing[0]!r}; {_REMEDY}")
     for row in rows:
         cells = dict(zip(header, row, strict=False))
-        if any(cell is not None for cell in row):
-            found = (cells.get(name) for name in columns)
-            term, definition, lob, country = (None if cell is None else unescape(str(cell)) for cell in found)
-            yield term, definition, lob, country
+        found = (cells.get(name) for name in columns)
+        term, definition, lob, country = (None if cell is None else unescape(str(cell)) for cell in found)
+        yield term, definition, lob, country
 
 
 def _sheet(file: File) -> Iterator[tuple[Any, ...]]:
     from openpyxl import load_workbook
 
-    with open_plain(file) as stream:
-        try:
-            _check_size(stream)
-            book = load_workbook(stream, read_only=True, data_only=True)
-            yield from book["data"].iter_rows(values_only=True)
-        except Exception as fault:
-            raise SourceError(f"{file.name}: no readable workbook ({fault}); {_REMEDY}") from fault
+    archive = io.BytesIO(read_whole(file))
+    try:
+        book = load_workbook(_honest(archive), read_only=True, data_only=True)
+        yield from _bounded_rows(book["data"])
+    except Exception as fault:
+        said = " ".join(str(fault).split())[:EXCERPT]
+        raise SourceError(f"{file.name}: no readable workbook ({said}); {_REMEDY}") from fault
 
 
-def _check_size(stream: BinaryIO) -> None:
-    unpacked = sum(member.file_size for member in ZipFile(stream).infolist())
-    if unpacked > LARGEST_WORKBOOK:
-        raise ValueError(f"it unpacks to {unpacked:,} bytes, more than {LARGEST_WORKBOOK:,}")
+def _bounded_rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows that are not blank."""
+    rows, columns = sheet.max_row or _MOST_ROWS, sheet.max_column or _MOST_COLUMNS
+    # Up to a cell far off all is filled with empty ones.
+    rows, columns = min(rows, _MOST_ROWS), min(columns, _MOST_COLUMNS)
+    length = 0
+    for row in sheet.iter_rows(max_row=rows, max_col=columns, values_only=True):
+        if row.count(None) == len(row):
+            continue
+        # Cells may share a text that the workbook has once.
+        length += sum(len(cell) for cell in row if isinstance(cell, str))
+        if length > LARGEST_WORKBOOK:
+            raise ValueError(f"its cells have more than {LARGEST_WORKBOOK:,} characters")
+        yield row
+
+
+def _honest(stream: BinaryIO) -> BinaryIO:
+    """Return the archive with its members unpacked: what it says of their sizes may be a lie."""
+    plain = io.BytesIO()
+    unpacked = 0
+    with ZipFile(stream) as archive, ZipFile(plain, "w", ZIP_STORED) as copy:
+        for member in archive.infolist():
+            # Of other methods than these the library unpacks all at once.
+            if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+                raise ValueError("a member is packed in another way than a workbook's")
+            with archive.open(member) as source, copy.open(member.filename, "w") as target:
+                while piece := source.read(_PIECE):
+                    unpacked += target.write(piece)
+                    if unpacked > LARGEST_WORKBOOK:
+                        raise ValueError(f"it unpacks to more than {LARGEST_WORKBOOK:,} bytes")
+    plain.seek(0)
+    return plain

@@ -1,25 +1,46 @@
-"""Files that are one JSON array of rows."""
+"""Files that are one JSON value, such as an array of rows."""
 
 from __future__ import annotations
 
 import json
 
 from calibset.errors import SourceError
-from calibset.storage.files import File, open_plain
+from calibset.storage.files import File, read_whole
 
-__all__ = ["array_rows"]
+__all__ = ["MOST_VALUES", "array_rows", "json_text"]
+
+MOST_VALUES = 2**24
+"""Values that a file may hold: one of two characters takes up to ninety bytes of memory."""
+
+
+def json_text(file: File, *, mark_faults: bool = False) -> str:
+    """Return the text of a file that is one JSON value.
+
+    Args:
+        file: What to read.
+        mark_faults: As for `text_lines`.
+
+    Raises:
+        SourceError: The file is damaged or too large.
+    """
+    text = read_whole(file).decode("utf-8", "surrogateescape" if mark_faults else "replace")
+    if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
+        raise SourceError(
+            f"{file.name}: holds more than {MOST_VALUES:,} JSON values, too many for a file that is read "
+            "as a whole; split it, or leave it out with files = [...]"
+        )
+    return text.removeprefix("\ufeff")
 
 
 def array_rows(file: File) -> list[object]:
     """Return the rows of a file that holds one JSON array.
 
     Raises:
-        SourceError: The file holds no JSON array.
+        SourceError: The file holds no JSON array, or one that is too large.
     """
-    with open_plain(file) as stream:
-        content = stream.read()
+    text = json_text(file)
     try:
-        rows = json.loads(content.decode("utf-8-sig", "replace"))
+        rows = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SourceError(
             f"{file.name}: not valid JSON ({error}); it may be cut short: fetch the file again"

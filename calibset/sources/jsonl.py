@@ -10,10 +10,12 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from calibset.document import Record, Rejection
-from calibset.sources.base import Names, Source
+from calibset.sources.base import Names, Source, is_large
 from calibset.sources.columns import EXCERPT, document_from
+from calibset.sources.json_array import json_text
 from calibset.sources.suffixes import by_suffix
-from calibset.storage.files import File, is_faulty, text_lines
+from calibset.sources.windows import first_seen
+from calibset.storage.files import File, first_character, is_faulty, text_lines
 from calibset.tokenizers.base import scalar_text
 
 __all__ = ["Jsonl", "json_rows"]
@@ -33,6 +35,10 @@ class Jsonl(Source):
         """Return patterns for ``.jsonl``, ``.ndjson`` and ``.json`` files, compressed or not."""
         return by_suffix(self, "jsonl", "ndjson", "json")
 
+    def splits(self, file: File) -> bool:
+        """Return whether a file has a row a line; of a small ``.json`` file that isn't looked up."""
+        return not file.stem.endswith(".json") or (is_large(file) and first_seen(file) != "[")
+
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document an object, with the id ``FILE#ROW``."""
         for number, place, row in json_rows(file):
@@ -47,17 +53,18 @@ def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
 
     A ``.json`` file that begins with a bracket is an array, everything else has one value a
     line; blank lines are counted but yield nothing.
+
+    Raises:
+        SourceError: An array is too large to be read.
     """
-    lines = text_lines(file, mark_faults=True)
-    if file.stem.endswith(".json"):
-        text = "\n".join(lines)
-        if text.lstrip()[:1] == "[":
-            yield from _array(file, text)
-            return
-        lines = iter(text.split("\n"))
-    for number, line in enumerate(lines):
-        if line.strip():
-            place = f"{file.name}:{number + 1}"
+    if file.stem.endswith(".json") and first_character(file) == "[":
+        yield from _array(file, json_text(file, mark_faults=True))
+        return
+    for number, line in enumerate(text_lines(file, mark_faults=True)):
+        place = f"{file.name}:{number + 1}"
+        if isinstance(line, Rejection):
+            yield number, place, line
+        elif line.strip():
             yield number, place, _value(line, place)
 
 

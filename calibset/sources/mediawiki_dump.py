@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import chain
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
@@ -20,20 +21,35 @@ from calibset.document import Rejection
 from calibset.errors import SourceError
 from calibset.storage.files import File, open_plain, text_lines
 
-__all__ = ["DumpPage", "Site", "dump_pages", "stream_pages", "stream_site", "stream_sizes"]
+__all__ = [
+    "LONGEST",
+    "MOST_STREAMS",
+    "DumpPage",
+    "Site",
+    "dump_pages",
+    "stream_pages",
+    "stream_site",
+    "stream_sizes",
+]
 
 LONGEST = 20 * 2**20
 """Bytes of wikitext that a page may have."""
+
+MOST_STREAMS = 2**21
+"""Streams that the index of a dump may name; the largest wiki's has an eighth of it."""
 
 _CHUNK = 2**16
 _LONGEST_TAG = 2**20
 _DEEPEST = 20
 _MOST_NAMES = 1_000
+_LONGEST_KEY = 16
+_LONGEST_NAME = 2**14
 _SITE = "mediawiki/siteinfo"
 _PAGE = "mediawiki/page"
+_WIKITEXT = f"{_PAGE}/revision/text"
 _FIELDS = frozenset(
     {f"{_SITE}/base", f"{_SITE}/namespaces/namespace", f"{_PAGE}/title", f"{_PAGE}/ns", f"{_PAGE}/id"}
-    | {f"{_PAGE}/revision/model", f"{_PAGE}/revision/text"}
+    | {f"{_PAGE}/revision/model", _WIKITEXT}
 )
 
 
@@ -91,10 +107,19 @@ def stream_sizes(index: File) -> Mapping[int, int]:
     """Return the number of pages of each stream of a multistream dump, by where it begins in bytes.
 
     Raises:
-        SourceError: The index is damaged.
+        SourceError: The index is damaged, or names more streams than any dump has.
     """
-    heads = (line.partition(":")[0] for line in text_lines(index))
-    return Counter(int(head) for head in heads if len(head) < 16 and head.isascii() and head.isdigit())
+    sizes: Counter[int] = Counter()
+    for line in text_lines(index):
+        head = line.partition(":")[0] if isinstance(line, str) else ""
+        if len(head) < 16 and head.isascii() and head.isdigit():
+            sizes[int(head)] += 1
+            if len(sizes) > MOST_STREAMS:
+                raise SourceError(
+                    f"{index.name}: names more than {MOST_STREAMS:,} streams; "
+                    "fetch the dump and its index again"
+                )
+    return sizes
 
 
 def stream_site(dump: BinaryIO, name: str) -> Site:
@@ -137,8 +162,9 @@ class _Export:
     _fields: dict[str, str] = field(default_factory=dict)
     _names: list[tuple[str, str]] = field(default_factory=list)
     _key: str = ""
-    _text: list[str] | None = None
+    _text: StringIO | None = None
     _size: int = 0
+    _longest: int = LONGEST
     _too_long: bool = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -152,21 +178,22 @@ class _Export:
         elif at == f"{_PAGE}/redirect":
             self._fields[at] = "yes"
         elif at in _FIELDS:
-            self._text, self._size, self._key = [], 0, attributes.get("key", "")
+            self._text, self._size, self._key = StringIO(), 0, attributes.get("key", "")[:_LONGEST_KEY]
+            self._longest = LONGEST if at == _WIKITEXT else _LONGEST_NAME
 
     def data(self, text: str) -> None:
         self.quiet = 0
-        if self._text is None or self._size > LONGEST:
+        if self._text is None or self._size > self._longest:
             return
-        self._text.append(text)
+        self._text.write(text)
         self._size += len(text.encode("utf-8", "replace"))
 
     def end(self, _: str) -> None:
         at = "/".join(self._path)
         self._path.pop()
         if self._text is not None and at in _FIELDS:
-            self._too_long |= self._size > LONGEST
-            self._take(at, "".join(self._text))
+            self._too_long |= self._size > self._longest
+            self._take(at, self._text.getvalue())
             self._text = None
         elif at == _PAGE:
             self.whole.append(self._page())

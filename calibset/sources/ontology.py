@@ -6,18 +6,21 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from calibset.document import Document, Record, SetAside
+from calibset.document import Document, Record, Rejection, SetAside
 from calibset.errors import SourceError
 from calibset.sources.base import Source
 from calibset.sources.columns import EXCERPT
 from calibset.sources.verbal import Verbal
-from calibset.storage.files import File, open_plain
+from calibset.storage.files import LONGEST_RECORD, File, read_whole
+
+if TYPE_CHECKING:
+    from calibset.sources.rdf_graph import Format
 
 __all__ = ["Ontology"]
 
-_FORMATS = {".ttl": "turtle", ".nt": "nt", ".rdf": "xml", ".owl": "xml"}
+_FORMATS: dict[str, Format] = {".ttl": "turtle", ".nt": "nt", ".rdf": "xml", ".owl": "xml"}
 
 
 class Ontology(Source):
@@ -38,27 +41,32 @@ class Ontology(Source):
         """Yield what the file says of each of its subjects, by IRI.
 
         Raises:
-            SourceError: The file can't be parsed.
+            SourceError: The file can't be parsed, or is too large.
         """
         verbal = Verbal(_parsed(file))
         for subject in verbal.subjects():
             text = verbal.text(subject)
             if text is None:
                 yield SetAside(place=f"{file.name}: {subject}", reason="nothing but a type")
+            elif len(text) > LONGEST_RECORD:
+                place = f"{file.name}: {subject}"
+                yield Rejection(place=place, reason="record too long", excerpt=text[:EXCERPT])
             else:
                 yield Document(id=str(subject), text=text, metadata={"title": verbal.name(subject)})
 
 
 def _parsed(file: File) -> Any:
-    from rdflib import Graph
+    from calibset.sources.rdf_graph import TooLargeError, graph_of
 
-    kind = next((kind for suffix, kind in _FORMATS.items() if file.stem.endswith(suffix)), "turtle")
-    with open_plain(file) as stream, _quiet():
-        data = stream.read().decode("utf-8-sig", "replace")
+    kind: Format = next((kind for suffix, kind in _FORMATS.items() if file.stem.endswith(suffix)), "turtle")
+    text = read_whole(file).decode("utf-8-sig", "replace")
+    with _quiet():
         try:
-            return Graph(bind_namespaces="none").parse(
-                data=data, format=kind, publicID="https://calibset.invalid/"
-            )
+            return graph_of(text, kind)
+        except TooLargeError as fault:
+            raise SourceError(
+                f"{file.name}: too large ({fault}); split it, or leave it out with files = [...]"
+            ) from fault
         except Exception as fault:  # the parsers raise whatever they trip over
             raise SourceError(_message(file, kind, fault)) from fault
 
@@ -72,17 +80,24 @@ def _message(file: File, kind: str, fault: Exception) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep rdflib from printing, and from rewriting values (a short decimal can fill gigabytes)."""
+    """Keep rdflib from printing, and from reading values.
+
+    A short decimal can fill gigabytes, and a literal of XML becomes a tree of fifty times its size.
+    """
     import rdflib
 
     logger = logging.getLogger("rdflib")
     level, normalize = logger.level, rdflib.NORMALIZE_LITERALS
+    converters = rdflib.term._toPythonMapping  # noqa: SLF001  (the public way is for good)
+    kept = dict(converters)
     logger.setLevel(logging.CRITICAL + 1)
     rdflib.NORMALIZE_LITERALS = False
+    converters.clear()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        converters.update(kept)
         logger.setLevel(level)
         rdflib.NORMALIZE_LITERALS = normalize

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.document import Record
-from calibset.errors import SourceError
+from calibset.document import Record, Rejection
 from calibset.seeding import shuffled
-from calibset.sources.base import Names, Source
+from calibset.sources.base import Names, Source, size_of
 from calibset.sources.columns import document_from
-from calibset.sources.sampling import PARTS_AT_ONCE, Part, proportionally
-from calibset.storage.files import File, Reader
+from calibset.sources.row_groups import Row, row_groups
+from calibset.sources.sampling import PARTS_AT_ONCE, Part, batches, concurrently, proportionally
+from calibset.storage.files import File
 
-__all__ = ["Parquet", "RowGroups", "rows"]
+__all__ = ["Parquet", "RowGroups"]
 
 
 class RowGroups(Source):
@@ -41,37 +42,43 @@ class RowGroups(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield the records of one file in the order they stand in it."""
-        for number, row in rows(file, self.needed_columns()):
-            yield self.record(row, f"{file.name}#{number}")
+        for group in row_groups(file, self.needed_columns()):
+            yield from self._records(file, group.in_order())
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns to read; missing ones are left out."""
         return self.needed
 
-    def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
-        """Yield every record: of up to 32 files seeded row groups, from each in proportion to its rows."""
-        files = shuffled(self.select(reader), seed, "files")
-        if not all(file.name.endswith(".parquet") for file in files):
-            yield from super().documents(reader, seed=seed)
-            return
-        for number in range(0, len(files), PARTS_AT_ONCE):
-            yield from self._of_files(files[number : number + PARTS_AT_ONCE], seed)
+    def streamed(self, file: File) -> bool:
+        """Return whether a file is read from its beginning; a parquet file never is."""
+        return not _is_parquet(file) and super().streamed(file)
 
-    def _of_files(self, files: list[File], seed: int) -> Iterator[Record]:
-        with ExitStack() as stack:
-            opened = [(file, stack.enter_context(_opened(file))) for file in files]
-            groups = [
-                Part(rows, self._group(file, parquet, group, start, seed))
-                for file, parquet in opened
-                for group, (start, rows) in enumerate(_groups(parquet))
-                if rows
-            ]
-            yield from proportionally(shuffled(groups, seed, files[0].name), seed, "groups")
+    def parts(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
+        """Yield a part that is all parquet files together, and those of other files."""
+        others = [file for file in files if not _is_parquet(file)]
+        if parquet := [file for file in files if _is_parquet(file)]:
+            size = sum(map(size_of, parquet)) if others else 1
+            yield Part(max(1, size), self._sampled(parquet, seed))
+        yield from super().parts(others, seed)
 
-    def _group(self, file: File, parquet: Any, group: int, start: int, seed: int) -> Iterator[Record]:
-        numbered = enumerate(_group_rows(file, parquet, group, self.needed_columns()), start)
-        for number, row in shuffled(numbered, seed, file.name, group):
-            yield self.record(row, f"{file.name}#{number}")
+    def _sampled(self, files: list[File], seed: int) -> Iterator[Record]:
+        """Yield from 32 row groups at a time, of those of 32 files, from each in proportion to its rows."""
+        columns = self.needed_columns()
+        for number, batch in enumerate(batches(files, PARTS_AT_ONCE)):
+            groups = chain(*concurrently(partial(row_groups, columns=columns), batch))
+            parts = (
+                Part(group.rows, self._records(group.file, group.shuffled(seed)))
+                for group in shuffled(groups, seed, "row groups", number)
+            )
+            yield from proportionally(parts, seed, "groups", number)
+
+    def _records(self, file: File, rows: Iterable[Row]) -> Iterator[Record]:
+        for number, row in rows:
+            yield row if isinstance(row, Rejection) else self.record(row, f"{file.name}#{number}")
+
+
+def _is_parquet(file: File) -> bool:
+    return file.name.endswith(".parquet")
 
 
 class Parquet(RowGroups):
@@ -94,56 +101,3 @@ class Parquet(RowGroups):
     def record(self, row: Mapping[str, Any], place: str) -> Record:
         """Return the row's text as a document."""
         return document_from(row, self.columns, place, place)
-
-
-def rows(file: File, columns: tuple[str, ...]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the number (from 0) and the named columns of each row; missing columns are left out.
-
-    Raises:
-        SourceError: The file is no parquet, or damaged.
-    """
-    with _opened(file) as parquet:
-        number = 0
-        for group in range(parquet.num_row_groups):
-            for row in _group_rows(file, parquet, group, columns):
-                yield number, row
-                number += 1
-
-
-@contextmanager
-def _opened(file: File) -> Iterator[Any]:
-    import pyarrow.parquet
-
-    with file.open_bytes() as stream:
-        with _explained(file):
-            parquet = pyarrow.parquet.ParquetFile(stream, pre_buffer=True)
-        yield parquet
-
-
-@contextmanager
-def _explained(file: File) -> Iterator[None]:
-    import pyarrow
-
-    try:
-        yield
-    except (pyarrow.ArrowException, OSError, ValueError) as error:  # ValueError: text that is no UTF-8
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SourceError(
-            f"{file.name}: can't be read as parquet ({reason}); fetch the file again"
-        ) from error
-
-
-def _group_rows(file: File, parquet: Any, group: int, columns: tuple[str, ...]) -> list[dict[str, Any]]:
-    known = [name for name in columns if name in parquet.schema_arrow.names]
-    with _explained(file):
-        table: list[dict[str, Any]] = parquet.read_row_group(group, columns=known).to_pylist()
-    return table
-
-
-def _groups(parquet: Any) -> Iterator[tuple[int, int]]:
-    """Yield each row group's first row and its number of rows."""
-    start = 0
-    for group in range(parquet.num_row_groups):
-        rows = parquet.metadata.row_group(group).num_rows
-        yield start, rows
-        start += rows

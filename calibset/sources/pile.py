@@ -26,6 +26,10 @@ class Pile(RowGroups):
         """Return patterns for parquet files and for shards."""
         return ("*.parquet", "*.jsonl", "*.jsonl.zst", "*.jsonl.gz")
 
+    def splits(self, file: File) -> bool:
+        """Return whether a file is a shard of lines."""
+        return not file.name.endswith(".parquet")
+
     def read(self, file: File) -> Iterator[Record]:
         """Yield the texts of one file in the order they stand in it."""
         if file.name.endswith(".parquet"):

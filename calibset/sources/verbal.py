@@ -49,6 +49,9 @@ _DEEPEST = 4
 _LONGEST = 2_000
 """Characters of a class expression; longer ones are left out."""
 
+_LONGEST_NAME = 1_000
+"""Characters of a name that others are told by; many may share it, so that it is bounded."""
+
 
 def words(name: str) -> str:
     """Return the local name of an IRI as words.
@@ -74,6 +77,7 @@ class Verbal:
 
         self._graph, self._iri, self._value = graph, URIRef, Value
         self._told: dict[tuple[Any, int], str] = {}
+        self._mentions: dict[Any, str] = {}
 
     def subjects(self) -> list[Any]:
         """Return the classes, properties and named individuals, by IRI."""
@@ -107,11 +111,19 @@ class Verbal:
             {text for value in objects if isinstance(value, self._value) and (text := _plain(value))}
         )
 
+    def _mention(self, node: Any) -> str:
+        """Return the node's name, or its local one where the labels are very long."""
+        if node not in self._mentions:
+            name = self.name(node)
+            local = name if len(name) <= _LONGEST_NAME else words(scalar_text(str(node)))
+            self._mentions[node] = local[:_LONGEST_NAME]
+        return self._mentions[node]
+
     def _kinds(self, subject: Any) -> list[str]:
         types = {str(kind) for kind in self._objects(subject, _TYPE) if isinstance(kind, self._iri)}
         told = sorted(types - _TOO_GENERAL) or sorted(types)
         own = [words(kind).lower() for kind in told if kind.startswith((_OWL, _RDF, _RDFS))]
-        other = [self.name(self._iri(kind)) for kind in told if not kind.startswith((_OWL, _RDF, _RDFS))]
+        other = [self._mention(self._iri(kind)) for kind in told if not kind.startswith((_OWL, _RDF, _RDFS))]
         return list(dict.fromkeys(own + sorted(other)))
 
     def _relations(self, subject: Any) -> Iterator[str]:
@@ -128,7 +140,7 @@ class Verbal:
                 if (phrase := self._phrase(node, any_iri=known))
             }
             if phrases:
-                name = _RELATIONS.get(str(predicate)) or _capitalised(self.name(predicate))
+                name = _RELATIONS.get(str(predicate)) or _capitalised(self._mention(predicate))
                 yield f"{name}: {'; '.join(sorted(phrases)).rstrip('.')}."
 
     def _phrase(self, node: Any, *, any_iri: bool = True, depth: int = 0) -> str:
@@ -137,7 +149,7 @@ class Verbal:
             return _plain(node)
         if isinstance(node, self._iri):
             known = any_iri or (node, None, None) in self._graph
-            return self.name(node) if known and str(node) != _OWL + "Thing" else ""
+            return self._mention(node) if known and str(node) != _OWL + "Thing" else ""
         if depth == _DEEPEST:
             return ""
         # Lists may share their parts, so that each is told once and none at any length.

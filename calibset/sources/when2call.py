@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
@@ -42,6 +43,9 @@ class When2Call(Source):
         """Yield a conversation a line, in the file's order; lines are counted from 1."""
         for number, line in enumerate(text_lines(file), start=1):
             place = f"{file.name}#{number}"
+            if isinstance(line, Rejection):
+                yield replace(line, place=place)
+                continue
             try:
                 row = json.loads(line) if line.strip() else {}
             except (ValueError, RecursionError):

@@ -15,7 +15,7 @@ from typing import Any
 from calibset.document import Rejection
 from calibset.sources.columns import EXCERPT
 from calibset.sources.entities import unescaped
-from calibset.storage.files import File, text_lines
+from calibset.storage.files import Block, File, text_lines
 from calibset.tokenizers.base import scalar_text
 
 __all__ = ["Page", "attributes", "cleaned", "json_pages", "plain_pages"]
@@ -70,18 +70,23 @@ def attributes(heading: str) -> dict[str, str]:
 def plain_pages(file: File) -> Iterator[Page | Rejection]:
     """Yield the pages of a file in the ``<doc …>`` format."""
     heading: tuple[int, str] | None = None
-    body: list[str] = []
+    body = Block(file.name)
     strayed = False
     for number, line in enumerate(text_lines(file), start=1):
-        if line.startswith("<doc "):
+        if isinstance(line, Rejection):
+            if heading:
+                body.add(line)
+            else:
+                yield line
+        elif line.startswith("<doc "):
             if heading:
                 yield _rejection(file, *heading, "page cut off")
-            heading, body = (number, line), []
+            heading, body = (number, line), Block(f"{file.name}:{number}")
         elif heading and line.rstrip() == "</doc>":
             yield _page(file, *heading, body)
             heading = None
         elif heading:
-            body.append(line)
+            body.add(line)
         elif line.strip() and not strayed:
             strayed = True
             yield _rejection(file, number, line, "text outside a page")
@@ -92,6 +97,9 @@ def plain_pages(file: File) -> Iterator[Page | Rejection]:
 def json_pages(file: File) -> Iterator[Page | Rejection]:
     """Yield the pages of a file in the ``--json`` format."""
     for number, line in enumerate(text_lines(file), start=1):
+        if isinstance(line, Rejection):
+            yield line
+            continue
         if not line.strip():
             continue
         try:
@@ -138,13 +146,13 @@ def _tidy(lines: Iterable[str]) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
 
 
-def _page(file: File, number: int, heading: str, body: list[str]) -> Page | Rejection:
-    values = attributes(heading)
+def _page(file: File, number: int, heading: str, body: Block) -> Page | Rejection:
+    values, text = attributes(heading), body.joined()
     if not values.get("id"):
         return _rejection(file, number, heading, "page without an id")
-    return Page(
-        id=values["id"], url=values.get("url", ""), title=values.get("title", ""), text="\n".join(body)
-    )
+    if isinstance(text, Rejection):
+        return _rejection(file, number, heading, text.reason)
+    return Page(id=values["id"], url=values.get("url", ""), title=values.get("title", ""), text=text)
 
 
 def _string(value: Any) -> str:

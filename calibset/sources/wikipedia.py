@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from glob import escape
 from typing import Any, ClassVar, Literal
@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from calibset.document import Document, Record, Rejection, SetAside
 from calibset.errors import SourceError
 from calibset.seeding import shuffled
+from calibset.sources.base import size_of
 from calibset.sources.columns import EXCERPT
 from calibset.sources.mediawiki_dump import (
     DumpPage,
@@ -20,10 +21,11 @@ from calibset.sources.mediawiki_dump import (
     stream_sizes,
 )
 from calibset.sources.parquet import RowGroups
-from calibset.sources.sampling import Part, proportionally
+from calibset.sources.sampling import Part, proportionally, shuffled_in_blocks
 from calibset.sources.wikiextractor import Page, cleaned, json_pages, plain_pages
 from calibset.sources.wikitext import CANONICAL, TooDeeplyNestedError, plain_text
-from calibset.storage.files import File, Reader, text_lines
+from calibset.sources.windows import Begins, first_seen
+from calibset.storage.files import File, Reader, first_character
 from calibset.tokenizers.base import scalar_text
 
 __all__ = ["Wikipedia"]
@@ -32,10 +34,6 @@ _DUMPS = tuple(f"*pages-articles*.xml{packed}" for packed in ("", ".bz2", ".gz",
 _MULTISTREAM = "pages-articles-multistream.xml.bz2"
 _INDEX = "pages-articles-multistream-index.txt.bz2"
 _HIDDEN_NAMESPACES = ("-2", "6", "14")  # media, files, categories
-
-# Pages that are shuffled together, and characters of them, whichever is reached first.
-_BUFFER = 1_000
-_BUFFER_LENGTH = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +74,9 @@ class Wikipedia(RowGroups):
             index = name.removesuffix(_MULTISTREAM) + _INDEX
             if found := files.pop(index, None) or _found(reader, index):
                 dump = files[name]
-                files[name] = _Multistream(dump.name, dump.open_bytes, dump.size, index=found)
+                files[name] = _Multistream(
+                    dump.name, dump.open_bytes, dump.size, dump.open_ranges, index=found
+                )
         return tuple(files.values())
 
     def read(self, file: File) -> Iterator[Record]:
@@ -87,8 +87,7 @@ class Wikipedia(RowGroups):
         if _is_dump(file):
             yield from (_dumped(page, file.name) for page in dump_pages(file))
             return
-        head = next((line.lstrip() for line in text_lines(file) if line.strip()), "")
-        for page in json_pages(file) if head.startswith("{") else plain_pages(file):
+        for page in json_pages(file) if first_character(file) == "{" else plain_pages(file):
             yield page if isinstance(page, Rejection) else _record(page, f"{file.name}#{page.id}")
 
     def record(self, row: Mapping[str, Any], place: str) -> Record:
@@ -100,14 +99,30 @@ class Wikipedia(RowGroups):
         url, title, text = (_text(row.get(name)) for name in self.needed[1:])
         return _record(Page(id=str(row["id"]), url=url, title=title, text=text), place)
 
-    def sampled(self, file: File, seed: int) -> Iterator[Record]:
-        """Yield one file's records; of a dump stream by stream, or block by block."""
-        if isinstance(file, _Multistream):
-            yield from _by_streams(file, seed)
-        elif _is_dump(file):
-            yield from _by_blocks(dump_pages(file), file.name, seed)
-        else:
-            yield from super().sampled(file, seed)
+    def splits(self, file: File) -> bool:
+        """Return whether a file is of those that WikiExtractor writes."""
+        return not file.name.endswith(".parquet") and not _is_dump(file)
+
+    def begins(self, file: File) -> Begins:
+        """Return what tells a line of JSON, or one that opens a page."""
+        if first_seen(file) == "{":
+            return lambda _before, line: line.lstrip().startswith(b"{")
+        return lambda _before, line: line.startswith(b"<doc ")
+
+    def streamed(self, file: File) -> bool:
+        """Return whether a file is read from its beginning, as a dump is of which no index is there."""
+        return not isinstance(file, _Multistream) and (_is_dump(file) or super().streamed(file))
+
+    def stream(self, file: File, seed: int) -> Iterator[Record]:
+        """Yield the records of a file from its beginning, shuffled a thousand at a time."""
+        return _shuffled(dump_pages(file), file.name, seed) if _is_dump(file) else super().stream(file, seed)
+
+    def parts(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
+        """Yield a part that is all dumps with an index together, and those of other files."""
+        if dumps := [file for file in files if isinstance(file, _Multistream)]:
+            streams = (Part(max(1, size_of(dump)), _by_streams(dump, seed)) for dump in dumps)
+            yield Part(max(1, sum(map(size_of, dumps))), proportionally(streams, seed, "dumps"))
+        yield from super().parts([file for file in files if not isinstance(file, _Multistream)], seed)
 
 
 def _found(reader: Reader, name: str) -> File | None:
@@ -125,35 +140,25 @@ def _is_dump(file: File) -> bool:
 
 def _by_streams(file: _Multistream, seed: int) -> Iterator[Record]:
     streams = stream_sizes(file.index)
-    with file.open_bytes() as dump:
+    with file.open_parts() as dump:
         site = stream_site(dump, file.name)
         parts = (
-            Part(streams[at], _by_blocks(stream_pages(dump, file.name, at, site), file.name, seed, at))
+            Part(streams[at], _shuffled(stream_pages(dump, file.name, at, site), file.name, seed, at))
             for at in shuffled(streams, seed, file.name)
         )
         yield from proportionally(parts, seed, file.name)
 
 
-def _by_blocks(
+def _shuffled(
     pages: Iterable[DumpPage | Rejection], name: str, seed: int, offset: int = 0
 ) -> Iterator[Record]:
-    """Yield the records of the pages, shuffled within a buffer."""
-    for number, block in enumerate(_blocks(pages)):
-        for page in shuffled(block, seed, name, offset, number):
-            yield _dumped(page, name)
+    """Yield the records of the pages, shuffled a thousand at a time."""
+    for page in shuffled_in_blocks(pages, seed, name, offset, length=_length):
+        yield _dumped(page, name)
 
 
-def _blocks(pages: Iterable[DumpPage | Rejection]) -> Iterator[list[DumpPage | Rejection]]:
-    block: list[DumpPage | Rejection] = []
-    length = 0
-    for page in pages:
-        block.append(page)
-        length += len(page.wikitext) if isinstance(page, DumpPage) else 0
-        if len(block) == _BUFFER or length > _BUFFER_LENGTH:
-            yield block
-            block, length = [], 0
-    if block:
-        yield block
+def _length(page: DumpPage | Rejection) -> int:
+    return len(page.wikitext) if isinstance(page, DumpPage) else 0
 
 
 def _dumped(page: DumpPage | Rejection, name: str) -> Record:

@@ -6,12 +6,18 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from glob import escape
 from pathlib import Path
+from time import time
 from typing import BinaryIO, cast
 
 from calibset.errors import OutputError
 
 __all__ = ["replaced", "replaced_together"]
+
+_ENDING = ".tmp"
+# Seconds after which a temporary file can't be one that is being written.
+_STALE = 24 * 3600.0
 
 
 @contextmanager
@@ -57,6 +63,16 @@ def replaced_together(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
         for temporary in temporaries:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+        for path in paths:
+            _sweep(path)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a run that was killed left behind; another one may be writing now, so only what is old."""
+    for left in path.parent.glob(f".{escape(path.name)}.*{_ENDING}"):
+        with suppress(OSError):
+            if left.stat().st_mtime < time() - _STALE:
+                left.unlink()
 
 
 def _temporary(path: Path) -> BinaryIO:
@@ -65,7 +81,7 @@ def _temporary(path: Path) -> BinaryIO:
         raise OutputError(f"{path}: is a folder; nothing was changed")
     return cast(
         "BinaryIO",
-        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False),
+        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=_ENDING, delete=False),
     )
 
 

@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import io
 import re
+from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol
 
+from calibset.document import Rejection
 from calibset.errors import SourceError
+from calibset.storage.unpacking import PACKED, damage, fault, unpacked
 
-if TYPE_CHECKING:
-    import zstandard
-    from typing_extensions import Buffer
+__all__ = [
+    "LARGEST_WHOLE",
+    "LONGEST_RECORD",
+    "Block",
+    "File",
+    "Reader",
+    "first_character",
+    "in_memory",
+    "is_faulty",
+    "matching",
+    "open_plain",
+    "read_whole",
+    "text_lines",
+]
 
-__all__ = ["File", "Reader", "in_memory", "is_faulty", "matching", "open_plain", "text_lines"]
+LONGEST_RECORD = 16 * 2**20
+"""Bytes that a record may have, unpacked; a longer one is rejected and not kept in memory."""
+
+LARGEST_WHOLE = 256 * 2**20
+"""Bytes that a file may have, unpacked, whose form takes it to be read as a whole."""
 
 # What surrogateescape makes of bytes that are no UTF-8.
 _FAULTS = re.compile("[\udc80-\udcff]")
-_PACKED = (".gz", ".bz2", ".xz", ".zst")
+_EXCERPT = 200
+_PIECE = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +50,31 @@ class File:
         name: Its path inside the place, with forward slashes.
         open_bytes: Opens it; seekable, the caller closes it.
         size: In bytes, where the place tells without opening.
+        open_ranges: Opens it for a reader that skips about: of a file on a server nothing is
+            fetched but what is asked for. None where that makes no difference.
     """
 
     name: str
     open_bytes: Callable[[], BinaryIO]
     size: int | None = None
+    open_ranges: Callable[[], BinaryIO] | None = None
+
+    def open_parts(self) -> BinaryIO:
+        """Open it for a reader that skips about."""
+        return (self.open_ranges or self.open_bytes)()
 
     @property
     def stem(self) -> str:
         """The file's name without folders and compression suffix."""
         base = self.name.rsplit("/", 1)[-1]
-        for suffix in _PACKED:
+        for suffix in PACKED:
             base = base.removesuffix(suffix)
         return base
 
     @property
     def packed(self) -> bool:
         """Whether its contents are compressed as a whole."""
-        return self.name.endswith(_PACKED)
+        return self.name.endswith(PACKED)
 
 
 class Reader(Protocol):
@@ -126,95 +152,49 @@ def open_plain(file: File) -> Iterator[BinaryIO]:
     """Open a file, unpacking ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` as a stream.
 
     Raises:
-        SourceError: What is unpacked is damaged or cut off.
+        SourceError: What is unpacked is damaged or cut off, or takes too much memory to unpack.
     """
     with file.open_bytes() as raw:
         try:
-            with closing(_unpacked(file.name, raw)) as plain:
+            with closing(unpacked(file.name, raw)) as plain:
                 yield plain
-        except (EOFError, OSError, _damage(file.name)) as error:
-            raise SourceError(f"{file.name}: damaged or cut off ({error}); fetch the file again") from error
+        except (EOFError, OSError, damage(file.name)) as error:
+            raise SourceError(f"{file.name}: {fault(error)}") from error
 
 
-def _unpacked(name: str, raw: BinaryIO) -> BinaryIO:
-    plain: object = raw
-    if name.endswith(".gz"):
-        import gzip
+def read_whole(file: File) -> bytes:
+    """Return all that a file holds, unpacked.
 
-        plain = gzip.GzipFile(fileobj=raw)
-    elif name.endswith(".bz2"):
-        import bz2
-
-        plain = bz2.BZ2File(raw)
-    elif name.endswith(".xz"):
-        import lzma
-
-        plain = lzma.LZMAFile(raw)  # noqa: SIM115  (open_plain closes it)
-    elif name.endswith(".zst"):
-        plain = io.BufferedReader(_Zstandard(raw))
-    return cast("BinaryIO", plain)
-
-
-class _Zstandard(io.RawIOBase):
-    """What a ``.zst`` file holds; the library's own stream takes a file cut off for a whole one."""
-
-    # A few packed bytes may stand for a hundred thousand plain ones, so few are unpacked at once.
-    _STEP = 4096
-
-    def __init__(self, packed: BinaryIO) -> None:
-        super().__init__()
-        self._packed = packed
-        self._waiting = b""
-        self._plain = memoryview(b"")
-        self._frame: zstandard.ZstdDecompressionObj | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer, /) -> int:
-        target = memoryview(buffer).cast("B")
-        while not self._plain and self._unpack():
-            pass
-        count = min(len(target), len(self._plain))
-        target[:count] = self._plain[:count]
-        self._plain = self._plain[count:]
-        return count
-
-    def _unpack(self) -> bool:
-        import zstandard
-
-        packed = self._waiting or self._packed.read(self._STEP)
-        if not packed:
-            if self._frame is not None:
-                raise EOFError("it ends inside a frame")
-            return False
-        frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
-        self._plain = memoryview(frame.decompress(packed))
-        self._waiting, self._frame = (frame.unused_data, None) if frame.eof else (b"", frame)
-        return True
+    Raises:
+        SourceError: It is damaged, or has more than `LARGEST_WHOLE` bytes.
+    """
+    content = io.BytesIO()
+    with open_plain(file) as stream:
+        while piece := stream.read(_PIECE):
+            content.write(piece)
+            if content.tell() > LARGEST_WHOLE:
+                raise SourceError(
+                    f"{file.name}: holds more than {LARGEST_WHOLE:,} bytes, too many for a file that is "
+                    "read as a whole; split it, or leave it out with files = [...]"
+                )
+    return content.getvalue()
 
 
-def _damage(name: str) -> type[Exception]:
-    """Return what reading a damaged file of this form raises, beside EOFError and OSError."""
-    if name.endswith(".xz"):
-        import lzma
-
-        return lzma.LZMAError
-    if name.endswith(".zst"):
-        import zstandard
-
-        return zstandard.ZstdError
-    if name.endswith(".gz"):
-        import zlib
-
-        return zlib.error
-    return OSError
+def first_character(file: File) -> str:
+    """Return the first character of a UTF-8 file that is no white space; empty if there is none."""
+    decoder = getincrementaldecoder("utf-8-sig")("replace")
+    with open_plain(file) as stream:
+        while piece := stream.readline(_PIECE):
+            if text := decoder.decode(piece).lstrip():
+                return text[0]
+    return ""
 
 
-def text_lines(file: File, *, mark_faults: bool = False) -> Iterator[str]:
+def text_lines(file: File, *, mark_faults: bool = False) -> Iterator[str | Rejection]:
     r"""Yield the lines of a UTF-8 file without their ends; only ``\n`` and ``\r\n`` end one.
 
-    A byte order mark at the start is dropped.
+    A byte order mark at the start is dropped. A line of more than `LONGEST_RECORD` bytes is
+    passed over without being kept; a rejection stands for it.
 
     Args:
         file: What to read.
@@ -222,10 +202,65 @@ def text_lines(file: File, *, mark_faults: bool = False) -> Iterator[str]:
             reading them as U+FFFD.
     """
     errors = "surrogateescape" if mark_faults else "replace"
+    number = 0
     with open_plain(file) as stream:
-        for number, line in enumerate(stream):
-            text = line.decode("utf-8", errors).removesuffix("\n").removesuffix("\r")
-            yield text.removeprefix("\ufeff") if number == 0 else text
+        while line := stream.readline(LONGEST_RECORD + 1):
+            number += 1
+            plain = line.removeprefix(BOM_UTF8) if number == 1 else line
+            if len(line) <= LONGEST_RECORD:
+                yield plain.decode("utf-8", errors).removesuffix("\n").removesuffix("\r")
+                continue
+            # No character takes more than four bytes.
+            rejection = _too_long(f"{file.name}:{number}", plain[: 4 * _EXCERPT].decode("utf-8", "replace"))
+            del plain
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(_PIECE)
+            yield rejection
+
+
+class Block:
+    r"""Lines that make up one record together, of `LONGEST_RECORD` bytes at most.
+
+    Attributes:
+        place: The file and the line that it begins on.
+        lines: How many there are.
+        rejection: What stands for them if they have too many bytes; then none is kept.
+
+    Examples:
+        >>> block = Block("a.txt:7")
+        >>> block.add("one")
+        >>> block.add("two")
+        >>> block.joined()
+        'one\ntwo'
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.lines = 0
+        self.rejection: Rejection | None = None
+        self._size = 0
+        self._text = io.StringIO()
+
+    def add(self, line: str | Rejection) -> None:
+        """Add one of what `text_lines` yields."""
+        self.lines += 1
+        if self.rejection:
+            return
+        text = line.excerpt if isinstance(line, Rejection) else line
+        self._size += 1 + len(text if text.isascii() else text.encode("utf-8", "surrogateescape"))
+        self._text.write(text if self.lines == 1 else "\n" + text)
+        if isinstance(line, Rejection) or self._size > LONGEST_RECORD:
+            self.rejection = _too_long(self.place, self._text.getvalue())
+            self._text.close()
+
+    def joined(self) -> str | Rejection:
+        """Return the text of the lines, or a rejection if they are too long."""
+        return self.rejection or self._text.getvalue()
+
+
+def _too_long(place: str, text: str) -> Rejection:
+    excerpt = _FAULTS.sub("\ufffd", text[:_EXCERPT])
+    return Rejection(place=place, reason="record too long", excerpt=excerpt)
 
 
 def is_faulty(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import BinaryIO
@@ -15,6 +16,8 @@ from calibset.storage.transfer import GONE, Head, Transfer, Trouble
 
 __all__ = ["UrlReader"]
 
+# Sizes of several files are asked for at once.
+_THREADS = 8
 _NO_FILE = "the server has no such file; check the URL"
 
 
@@ -57,10 +60,12 @@ class UrlReader:
             )
         if outside := [name for name in patterns if name.startswith("/") or ".." in name.split("/")]:
             raise SourceError(f"{self.place}: {', '.join(outside)} would lead out of the folder")
-        return tuple(
-            _Single(name, self.place + name, self.url + quote(name), self.cache).file(with_size=False)
+        singles = [
+            _Single(name, self.place + name, self.url + quote(name), self.cache)
             for name in sorted(set(patterns))
-        )
+        ]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return tuple(pool.map(_Single.file, singles))
 
     @cached_property
     def _single(self) -> _Single:
@@ -99,9 +104,9 @@ class _Single:
             self.cache.note(head, self.url)
         return head
 
-    def file(self, *, with_size: bool = True) -> File:
-        """Return it for reading; its size costs a request."""
-        size = self.head.size if with_size and self.head else None
+    def file(self) -> File:
+        """Return it for reading."""
+        size = self.head.size if self.head else None
         return File(self.name, self._open, size, partial(self._open, ranges=True))
 
     def _open(self, *, ranges: bool = False) -> BinaryIO:

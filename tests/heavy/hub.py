@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -19,6 +20,23 @@ _MIRRORED = {
     "https://raw.githubusercontent.com/Actuarial-Notes/Actuarial-Ontology/"
     "8854b35482c57537a0e1d04088b7a009614cd1c8/": "Actuarial-Notes/Actuarial-Ontology",
 }
+
+# What a developer's shell may hold and a stand-in must not see.
+_OWN = ("CALIBSET_CACHE", "CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_HUB_OFFLINE", "HF_TOKEN")
+
+# What the installed command does. After `python -m`, an interrupt that is caught may still end the
+# process by its signal, where it came inside an exec() of a text, as imports have them.
+_COMMAND = "import sys; from calibset.cli import main; sys.exit(main())"
+
+# Starts a command and says on a line of its own what memory it took at most. A process counts the
+# memory of the one it was forked from as its own, so that one must be small.
+_PEAK = """
+import os, sys
+process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, *sys.argv[1:]])
+_, status, usage = os.wait4(process, 0)
+print(usage.ru_maxrss, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True)
@@ -33,34 +51,76 @@ class Ran:
     def data(self) -> Any:
         return json.loads(self.out)
 
+    @property
+    def said(self) -> list[str]:
+        """The lines on standard error that are no progress."""
+        return [line for line in self.err.splitlines() if line.startswith("calibset:")]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took.
+
+    Attributes:
+        seconds: From its start to its end.
+        peak: Memory at its peak, in bytes.
+    """
+
+    seconds: float
+    peak: int
+
 
 @dataclass(frozen=True)
 class Hub:
-    """A stand-in that is running."""
+    """A stand-in that is running.
+
+    Attributes:
+        address: Where it answers.
+        home: HF_HOME of the commands, with calibset's cache in it.
+    """
 
     address: str
     home: Path
 
+    def with_home(self, home: Path) -> Hub:
+        """Return the same stand-in for commands with another cache."""
+        return replace(self, home=home)
+
     def run(self, *words: str | Path) -> Ran:
         """Run calibset in a fresh process that sees this hub."""
-        environment = {
-            **os.environ,
-            "HF_ENDPOINT": self.address,
-            "HF_HOME": str(self.home),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "NO_PROXY": "127.0.0.1",
-        }
-        command = [sys.executable, "-m", "calibset", *map(str, words)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, check=False, timeout=300
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return self._run("-m", "calibset", *words)
 
-    def build(self, out: Path, *words: str | Path, data: Path | None = None) -> Ran:
+    def measured(self, *words: str | Path) -> tuple[Ran, Cost]:
+        """Do the same and say what it took."""
+        start = time.perf_counter()
+        ran = self._run("-S", "-c", _PEAK, "-m", "calibset", *words)
+        seconds = time.perf_counter() - start
+        err, _, kilobytes = ran.err.rstrip().rpartition("\n")
+        return replace(ran, err=err), Cost(seconds, int(kilobytes) * 1024)
+
+    def started(self, *words: str | Path) -> subprocess.Popen[str]:
+        """Start calibset in a fresh process that sees this hub, to be stopped by the caller."""
+        return subprocess.Popen(
+            [sys.executable, "-c", _COMMAND, *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+        )
+
+    def build(self, out: Path, *words: str | Path, data: Path | None = None, recipe: Path = FLAGSHIP) -> Ran:
         """Build the flagship recipe, unmodified but for words given."""
-        data_words = ("--data", data) if data else ()
-        return self.run("build", FLAGSHIP, "--out", out, *data_words, *self.mirrors, *words)
+        return self.run(*self.to_build(out, *words, data=data, recipe=recipe))
+
+    def to_build(
+        self, out: Path, *words: str | Path, data: Path | None = None, recipe: Path = FLAGSHIP
+    ) -> tuple[str | Path, ...]:
+        """Return the words that build the flagship recipe."""
+        return ("build", recipe, "--out", out, *self.places(data), *words)
+
+    def places(self, data: Path | None = None) -> tuple[str | Path, ...]:
+        """Return the words that tell a command where the flagship's corpora are."""
+        return (*(("--data", data) if data else ()), *self.mirrors)
 
     @property
     def mirrors(self) -> tuple[str, ...]:
@@ -71,6 +131,29 @@ class Hub:
             for word in ("--mirror", f"{prefix}={self.address}/datasets/{repository}/resolve/main/")
         )
 
-    def stats(self) -> Any:
-        with urlopen(f"{self.address}/_stats") as answer:
+    def stats(self, *, reset: bool = False) -> Any:
+        with urlopen(f"{self.address}/_stats{'?reset=1' if reset else ''}") as answer:
             return json.load(answer)
+
+    def _run(self, *words: str | Path) -> Ran:
+        done = subprocess.run(
+            [sys.executable, *map(str, words)],
+            capture_output=True,
+            text=True,
+            env=self._environment,
+            check=False,
+            timeout=300,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if name not in _OWN}
+        return {
+            **inherited,
+            "HF_ENDPOINT": self.address,
+            "HF_HOME": str(self.home),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "NO_PROXY": "127.0.0.1",
+        }

@@ -11,7 +11,11 @@ from calibset.document import Document, Record
 from calibset.errors import SourceError
 from calibset.sources import base
 from calibset.sources.base import Source, listed
+from calibset.sources.csv import Csv
+from calibset.sources.jsonl import Jsonl
+from calibset.sources.pile import Pile
 from calibset.sources.sampling import PARTS_AT_ONCE
+from calibset.sources.text import Text
 from calibset.storage.files import File, in_memory, text_lines
 
 
@@ -23,7 +27,7 @@ class Lines(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         for number, line in enumerate(text_lines(file)):
-            yield Document(id=f"{file.name}#{number}", text=line)
+            yield Document(id=f"{file.name}#{number}", text=str(line))
 
 
 def lines(**options: Any) -> Lines:
@@ -55,12 +59,12 @@ def test_a_prefix_is_a_fair_sample_of_all_files() -> None:
     order = ids(lines(), CORPUS)
     for start in range(0, 80, 4):
         assert {name.split(".")[0] for name in order[start : start + 4]} == set("abcd")
-    assert order[:4] != sorted(order[:4]) or order[4:8] != sorted(order[4:8])
+    assert len({tuple(name[0] for name in ids(lines(), CORPUS, seed)[:4]) for seed in range(20)}) > 10
 
 
 def test_a_file_is_not_read_before_its_turn() -> None:
     opened: list[str] = []
-    files = tuple(File(f"{i:03}.txt", lambda i=i: opening(opened, i)) for i in range(100))  # type: ignore[misc]
+    files = tuple(File(f"{i:03}.txt", lambda i=i: opening(opened, i), 6) for i in range(100))  # type: ignore[misc]
 
     class Reader:
         place, revision = "here", None
@@ -69,18 +73,39 @@ def test_a_file_is_not_read_before_its_turn() -> None:
             opened.append("listed")
             return files
 
-    stream = lines().documents(Reader(), seed=1)  # type: ignore[arg-type]
+    stream = lines().documents(Reader(), seed=1)
     assert isinstance(stream, Iterator)
     assert opened == []
     next(stream)
-    assert (opened[0], len(opened)) == ("listed", 2)
+    # How many records each has is known once it is loaded.
+    assert (opened[0], len(opened)) == ("listed", PARTS_AT_ONCE + 1)
     for _ in range(3 * PARTS_AT_ONCE - 1):
         next(stream)
     assert len(opened) == PARTS_AT_ONCE + 1
 
 
+def test_a_file_of_unknown_size_is_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_LARGE", 10)
+    assert not lines().streamed(File("a", lambda: io.BytesIO(b"x" * 10)))
+    assert lines().streamed(File("a", lambda: io.BytesIO(b"x" * 11)))
+
+
+def test_each_file_gives_in_proportion_to_its_records() -> None:
+    # As many bytes in each, but a tenth of the records.
+    contents = {
+        "long.txt": b"\n".join(b"x" * 99 for _ in range(20)),
+        "short.txt": b"\n".join(b"x" * 9 for _ in range(200)),
+    }
+    order = ids(lines(), contents)
+    for k in range(11, 221, 11):
+        assert abs(sum(name.startswith("long") for name in order[:k]) - k / 11) <= 1
+    whole = {f"{i}.txt": b"x" * 10**i for i in range(6)}
+    first = {ids(Text(group="g", where=("x",)), whole, seed)[0] for seed in range(40)}
+    assert first == set(whole)
+
+
 def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_OPEN_BYTES", 20)
+    monkeypatch.setattr(base, "_LOADED", 20)
     opened: list[str] = []
     files = tuple(File(f"{i}.txt", lambda i=i: opening(opened, i), 6) for i in range(10))  # type: ignore[misc]
 
@@ -90,7 +115,7 @@ def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) ->
         def files(self, *patterns: str) -> tuple[File, ...]:
             return files
 
-    stream = lines().documents(Reader(), seed=1)  # type: ignore[arg-type]
+    stream = lines().documents(Reader(), seed=1)
     for _ in range(9):
         next(stream)
     assert len(opened) == 3
@@ -104,6 +129,40 @@ def test_a_file_too_large_to_load_is_shuffled_in_blocks(monkeypatch: pytest.Monk
     assert sorted(order) == list(range(5_000))
     assert all(sorted(order[i : i + 1_000]) == list(range(i, i + 1_000)) for i in range(0, 5_000, 1_000))
     assert order[:1_000] != sorted(order[:1_000])
+
+
+def test_streams_are_read_side_by_side_with_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_LARGE", 100)
+    contents = {
+        "a.txt": b"x\n" * 300,
+        "b.txt": b"x\n" * 600,
+        **{f"{i}.txt": b"x\n" * 3 for i in range(50)},
+    }
+    order = ids(lines(), contents)
+    assert len(order) == len(set(order)) == 1_050
+    prefix = order[:350]
+    assert [sum(name.startswith(f"{s}.") for name in prefix) for s in "ab"] == [100, 200]
+    assert len({name for name in prefix if name[0].isdigit()}) == 50
+
+
+def test_what_is_read_from_its_beginning_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_LARGE", 100)
+    assert not lines().from_beginning(in_memory({"a.txt": b"x" * 100, "b.txt": b"y"}))
+    assert lines().from_beginning(in_memory({"a.txt": b"x" * 101, "b.txt": b"y"}))
+    named = lines(files=["a.txt.gz"])
+    assert not named.from_beginning(in_memory({"a.txt.gz": b"x" * 25}))
+    assert named.from_beginning(in_memory({"a.txt.gz": b"x" * 26}))
+    jsonl = Jsonl(group="g", where=("x",))
+    assert not jsonl.from_beginning(in_memory({"a.jsonl": b"x" * 500}))
+    assert jsonl.from_beginning(in_memory({"a.jsonl.gz": b"x" * 500}))
+    assert not jsonl.from_beginning(in_memory({"a.json": b"{" * 500}))
+    assert jsonl.from_beginning(in_memory({"a.json": b"[" * 500}))
+    assert Text(group="g", where=("x",)).from_beginning(in_memory({"a.txt": b"x" * 500}))
+    assert not Text(group="g", where=("x",), separator="-").from_beginning(in_memory({"a.txt": b"x" * 500}))
+    assert Csv(group="g", where=("x",)).from_beginning(in_memory({"a.csv": b"x" * 500}))
+    pile = Pile(group="g", where=("x",))
+    assert not pile.from_beginning(in_memory({"a.parquet": b"x" * 500, "b.jsonl": b"x" * 500}))
+    assert pile.from_beginning(in_memory({"a.parquet": b"x", "b.jsonl.zst": b"x" * 500}))
 
 
 def opening(opened: list[str], number: int) -> BinaryIO:
@@ -154,3 +213,23 @@ def test_one_name_is_a_list_of_one() -> None:
     assert listed("a") == ("a",)
     assert listed(["a", "b"]) == ["a", "b"]
     assert listed(5) == 5
+
+
+def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_LOADED", 100 * 1_000)
+    given: list[str] = []
+
+    class Noted(Lines):
+        def read(self, file: File) -> Iterator[Record]:
+            for record in super().read(file):
+                given.append(file.name)
+                yield record
+
+    files = dict.fromkeys(("a.txt", "b.txt"), b"x" * 499 + b"\n" + b"short\n" * 4999)
+    documents = Noted.model_validate({"type": "lines", "group": "g", "where": "here"}).documents(
+        in_memory(files), seed=1
+    )
+    first = next(documents)
+    assert 190 < len(given) < 220  # about 100,000 bytes, 500 for each record beside its text
+    found = [first, *documents]
+    assert len({record.id for record in found if isinstance(record, Document)}) == len(found) == 10_000

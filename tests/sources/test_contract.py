@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from calibset.document import Conversation, Document, Record, Rejection, SetAside
 from calibset.errors import SourceError
 from calibset.sources import ADAPTERS, Source, adapter
+from calibset.storage import files as storage
 from calibset.storage.files import File, Reader, in_memory
 from calibset.storage.local import LocalReader
 
@@ -361,6 +362,20 @@ def test_a_compressed_file_is_read_and_a_damaged_one_never_trips(name: str, suff
     assert len([id_of(record) for record in whole]) == COUNT
     for part in (packed[:-1], packed[: len(packed) // 2], packed[:3], b"", data, packed[:-4] + b"\0\0\0\0"):
         survives(name, {file + suffix: part})
+
+
+@pytest.mark.parametrize("suffix", ["", *PACKERS])
+@pytest.mark.parametrize("name", [n for n in OF_FILES if n not in ("fineweb2", "parquet")])
+def test_a_line_without_an_end_is_a_rejection_or_an_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
+) -> None:
+    monkeypatch.setattr(storage, "LONGEST_RECORD", 2**12)
+    monkeypatch.setattr(storage, "LARGEST_WHOLE", 2**15)
+    ((file, data),) = CORPORA[name].files.items()
+    bomb = data.rstrip() + b"\n" + b" " * 2**17
+    records = survives(name, {file + suffix: PACKERS[suffix](bomb) if suffix else bomb})
+    if records is not None:
+        assert [r.reason for r in records if isinstance(r, Rejection)] == ["record too long"]
 
 
 @pytest.mark.parametrize("form", FORMS)

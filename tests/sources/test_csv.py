@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from calibset.document import Document, Record, Rejection
 from calibset.errors import SourceError
 from calibset.sources.csv import LONGEST_FIELD, Csv
+from calibset.storage import files
 from calibset.storage.files import in_memory
 
 
@@ -136,3 +138,57 @@ def test_patterns_take_compressed_files_configurations_and_splits() -> None:
     ]
     narrow = Csv(group="g", where=("here",), config=("en",), split=("train",))
     assert [file.name for file in narrow.select(in_memory(names))] == ["en/train.csv.zst"]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    return 2**16
+
+
+@pytest.mark.parametrize(
+    ("row", "excerpt"),
+    [
+        ("a" * 2**18, "a" * 200),
+        ('"open\n' + "a" * 2**18, '"open\n' + "a" * 194),
+        ("," * 2**18, "," * 200),
+    ],
+    ids=["one line", "in quotes", "many fields"],
+)
+def test_a_line_that_is_too_long_is_one_rejection(short: int, row: str, excerpt: str) -> None:
+    data = gzip.compress(f"text,b\ngood,1\n{row}\ngood,2\n".encode())
+    assert read(data, "a.csv.gz") == [
+        Document(id="a.csv.gz#0", text="good", metadata={"b": "1"}),
+        Rejection(place="a.csv.gz:3", reason="record too long", excerpt=excerpt),
+        Document(id="a.csv.gz#2", text="good", metadata={"b": "2"}),
+    ]
+
+
+def test_a_row_of_many_lines_that_is_too_long_is_one_rejection(short: int) -> None:
+    field = '"' + "a" * 500 + "\n" + "b" * 500 + '"'
+    row = ",".join([field] * (short // 1_004 + 1))
+    rejection = Rejection(place="a.csv:3", reason="record too long", excerpt='"' + "a" * 199)
+    for rest in ("", ',"b\n\nc"', ',"' + "b\n" * short + '"', ',"b""\n"'):
+        assert read(f"text\ngood\n{row}{rest}\ngood\n") == [
+            Document(id="a.csv#0", text="good"),
+            rejection,
+            Document(id="a.csv#2", text="good"),
+        ]
+    assert read(f"text\n\n{row}\n{row[:-1]}") == [
+        rejection,
+        replace(rejection, place=f"a.csv:{3 + row.count(chr(10)) + 1}"),
+    ]
+
+
+def test_behind_a_row_that_is_too_long_a_quote_that_never_closes_takes_a_bounded_part_along(
+    short: int,
+) -> None:
+    row = ",".join(['"' + "a" * 500 + "\n" + '"'] * (short // 500))
+    _, *rest = read(f'text\n{row},"open\n' + ("x" * 999 + "\n") * (LONGEST_FIELD // 1_000 + 5))
+    assert [type(record) for record in rest] == [Document] * 3
+
+
+def test_a_header_that_is_too_long_is_rejected(short: int) -> None:
+    assert read("text," * short + "\na\n") == [
+        Rejection(place="a.csv:1", reason="record too long", excerpt="text," * 40)
+    ]

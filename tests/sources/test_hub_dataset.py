@@ -12,8 +12,12 @@ from calibset.errors import SourceError
 from calibset.pipeline import plan
 from calibset.recipe import parse_recipe
 from calibset.sources.hub_dataset import HubDataset
+from calibset.storage.cache import Cache
 from calibset.storage.files import in_memory
+from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
+from calibset.storage.watched import Watched
+from tests.storage.loopback import COMMIT, Loopback
 
 
 def source(**options: Any) -> HubDataset:
@@ -49,6 +53,10 @@ def test_the_order_is_seeded(tmp_path: Path) -> None:
     orders = [[r.id for r in read(reader, seed) if isinstance(r, Document)] for seed in (1, 2, 1)]
     assert orders[0] == orders[2] != orders[1]
     assert set(orders[0]) == set(orders[1]) == {f"train#{i}" for i in range(40)}
+
+
+def test_it_is_read_from_its_beginning() -> None:
+    assert source().from_beginning(in_memory({"a.parquet": b""}))
 
 
 def test_a_configuration_of_the_card_chooses_files(tmp_path: Path) -> None:
@@ -114,6 +122,29 @@ def test_other_places_are_an_error() -> None:
     assert str(caught.value) == (
         'https://x.org/a.jsonl: type = "hub-dataset" reads hub repositories and local folders only'
     )
+
+
+def test_rows_of_a_repository_are_streamed_once(
+    hub: Loopback, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    hub.repositories["them/corpus"] = {"README.md": b"#"}
+    asked = []
+
+    def load_dataset(path: str, config: str | None, **options: Any) -> datasets.IterableDataset:
+        asked.append((path, config, options))
+        return datasets.Dataset.from_dict({"text": ["one", "two", ""]}).to_iterable_dataset()
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    reader = Watched(HubReader("hf://datasets/them/corpus", "them/corpus", cache))
+    first, again = (list(source(split="a").documents(reader, seed=1)) for _ in range(2))
+    assert first == again
+    assert sorted(r.id for r in first if isinstance(r, Document)) == ["a#0", "a#1"]
+    options = {"split": "a", "revision": COMMIT, "data_files": None, "streaming": True}
+    assert asked == [("them/corpus", None, options)]
+    list(source(split="a", columns=["text", "more"]).documents(reader, seed=1))
+    assert len(asked) == 2
 
 
 def test_it_can_be_planned(tmp_path: Path) -> None:

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import traceback
+import tracemalloc
 import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import openpyxl
 import pytest
@@ -11,6 +16,7 @@ from calibset.document import Document, Record, Rejection
 from calibset.errors import SourceError
 from calibset.sources import insurance_definitions
 from calibset.sources.insurance_definitions import InsuranceDefinitions
+from calibset.storage import files
 from calibset.storage.files import in_memory
 
 SOURCE = InsuranceDefinitions(group="insurance", where=("definitions",))
@@ -155,7 +161,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_not_unpacked(monkeypatch: pytest
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("bomb.xml", b"0" * 2_000)
-    with pytest.raises(SourceError, match=r"it unpacks to 2,000 bytes, more than 1,000"):
+    with pytest.raises(SourceError, match=r"it unpacks to more than 1,000 bytes"):
         read("list.xlsx", sink.getvalue())
 
 
@@ -165,3 +171,128 @@ def test_blocks_of_raw_text_without_a_definition_are_rejected() -> None:
         Rejection(place="raw.txt: #0", reason="no term"),
         Document(id="ice#0", text="ice\nFrozen."),
     ]
+
+
+def rebuilt(book: bytes, changed: Mapping[str, Callable[[str], str]]) -> bytes:
+    """Return a workbook with some of its members changed, or others added."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(sink, "w") as new:
+        for name in sorted({*old.namelist(), *changed}):
+            content = old.read(name).decode() if name in old.namelist() else ""
+            new.writestr(name, changed[name](content) if name in changed else content)
+    return sink.getvalue()
+
+
+def workbook_of(*rows: str) -> bytes:
+    """Return a workbook whose rows are given as XML, below the columns' names."""
+    header = row(1, inline("term"), inline("definition"))
+
+    def changed(content: str) -> str:
+        plain = re.sub("<dimension[^>]*>", "", content)
+        return re.sub(
+            "(?s)<sheetData>.*</sheetData>", f"<sheetData>{header}{''.join(rows)}</sheetData>", plain
+        )
+
+    return rebuilt(workbook(), {SHEET: changed})
+
+
+def row(number: int, *cells: str) -> str:
+    return f'<row r="{number}">{"".join(cells)}</row>'
+
+
+def inline(text: str, more: str = "") -> str:
+    return f'<c {more} t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+SHARED_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
+def test_rows_and_columns_far_off_are_not_filled_up_to() -> None:
+    near = [row(2, inline("hail"), inline("Ice.")), row(5, inline("ice"), inline("Frozen."))]
+    expected = [Document(id="hail#0", text="hail\nIce."), Document(id="ice#0", text="ice\nFrozen.")]
+    assert read("list.xlsx", workbook_of(*near)) == expected
+    far = [row(6, inline("far", 'r="ZZZ6"')), row(99_999_999_999, inline("lost"), inline("Far."))]
+    assert read("list.xlsx", workbook_of(*near, *far)) == expected
+
+
+def test_cells_that_share_a_text_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(insurance_definitions, "LARGEST_WORKBOOK", 50_000)
+    shared = f'<sst xmlns="{NAMESPACE}"><si><t>{"a" * 10_000}</t></si></sst>'
+    type_ = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{SHARED_TYPE}"/></Types>'
+
+    def book(rows: int) -> bytes:
+        cells = [row(number, inline("hail"), '<c t="s"><v>0</v></c>') for number in range(2, 2 + rows)]
+        return rebuilt(
+            workbook_of(*cells),
+            {
+                "xl/sharedStrings.xml": lambda _: shared,
+                "[Content_Types].xml": lambda content: content.replace("</Types>", type_),
+            },
+        )
+
+    assert len(read("list.xlsx", book(4))) == 4
+    with pytest.raises(SourceError, match=r"\(its cells have more than 50,000 characters\)"):
+        read("list.xlsx", book(5))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_that_are_packed_otherwise_are_not_unpacked(method: int) -> None:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", method) as packed:
+        packed.writestr("bomb.xml", b"0" * 2_000)
+    with pytest.raises(SourceError, match=r"\(a member is packed in another way than a workbook's\)"):
+        read("list.xlsx", sink.getvalue())
+
+
+def test_a_member_that_lies_about_its_size_is_not_unpacked_further() -> None:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("[Content_Types].xml", b"0" * 2**26)
+    data = sink.getvalue()
+    for size in (data[22:26], data[data.index(b"PK\1\2") + 24 :][:4]):
+        assert int.from_bytes(size, "little") == 2**26
+    data = data.replace((2**26).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match=r"\(Bad CRC-32 for file '\[Content_Types\]\.xml'\)"):
+            read("list.xlsx", data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**24
+
+
+def test_entities_of_a_workbook_are_refused() -> None:
+    def changed(content: str) -> str:
+        return '<!DOCTYPE x [<!ENTITY a "lol">]>' + content.replace("theft", "&a;")
+
+    with pytest.raises(
+        SourceError, match=r"^list\.xlsx: no readable workbook \(.+\); fetch it again"
+    ) as caught:
+        read("list.xlsx", rebuilt(workbook(), {SHEET: changed}))
+    assert "EntitiesForbidden" in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_definition_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    expected = Rejection(place="raw.txt:4", reason="record too long", excerpt="bomb\n" + "a" * 195)
+    for bomb in (b"a" * 2**18, (b"a" * 199 + b"\n") * 1_000):
+        last = bomb.startswith(b"a" * 200)
+        data = b"hail\nIce.\n---\nbomb\n" + bomb + b"\n---\nice\nFrozen."
+        found = read("raw.txt", data)
+        assert found[0] == Document(id="hail#0", text="hail\nIce.")
+        assert found[1] == expected or not last
+        assert isinstance(found[1], Rejection)
+        assert (found[1].place, found[1].reason) == ("raw.txt:4", "record too long")
+        assert found[2:] == [Document(id="ice#0", text="ice\nFrozen.")]
+        assert read("raw.txt", b"bomb\n" + bomb)[0] == replace(found[1], place="raw.txt:1")
+
+
+def test_json_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LARGEST_WHOLE", 1_000)
+    with pytest.raises(
+        SourceError, match=r"^data\.json: holds more than 1,000 bytes, too many for a file that is read"
+    ):
+        read("data.json", b" " * 1_001)

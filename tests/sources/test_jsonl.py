@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.document import Document, Record, Rejection
+from calibset.errors import SourceError
+from calibset.sources import json_array
 from calibset.sources.columns import document_from
 from calibset.sources.jsonl import Jsonl
+from calibset.storage import files
 from calibset.storage.files import in_memory
 from calibset.tokenizers.base import scalar_text
 
@@ -120,3 +123,51 @@ def test_texts_come_back_from_lines_and_arrays(texts: list[str]) -> None:
 def test_no_bytes_make_it_fail(data: bytes, name: str) -> None:
     for record in read(b"[" + data, name) + read(data, name):
         assert isinstance(record, Document | Rejection)
+
+
+def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    long = json.dumps({"text": "č" * 2**20})
+    expected = [
+        Document(id="{0}#0", text="a"),
+        Rejection(place="{0}:2", reason="record too long", excerpt=long[:200]),
+        Document(id="{0}#2", text="b"),
+    ]
+    data = f'{{"text": "a"}}\n{long}\n{{"text": "b"}}\n'.encode()
+    for name, packed in {
+        "a.jsonl": data,
+        "a.json": data,
+        "a.jsonl.gz": gzip.compress(data),
+        "a.json.zst": zstandard.compress(data),
+    }.items():
+        assert [repr(record) for record in read(packed, name)] == [
+            repr(record).replace("{0}", name) for record in expected
+        ]
+
+
+def test_lines_of_a_json_file_are_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LARGEST_WHOLE", 100)
+    assert len(read('{"text": "a"}\n' * 1_000, "a.json")) == 1_000
+
+
+def test_an_array_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LARGEST_WHOLE", 2**20)
+    assert read(gzip.compress(b"[" + b" " * 2**19 + b"]"), "a.json.gz") == []
+    with pytest.raises(SourceError) as caught:
+        read(gzip.compress(b"[" + b" " * 2**20 + b"]"), "a.json.gz")
+    assert str(caught.value) == (
+        "a.json.gz: holds more than 1,048,576 bytes, too many for a file that is read as a whole; "
+        "split it, or leave it out with files = [...]"
+    )
+
+
+def test_an_array_of_too_many_values_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_array, "MOST_VALUES", 10_000)
+    few, many = b'[{"text": "' + b"a" * 20_000 + b'"}]', b"[" + b"[]," * 6_000 + b"1]"
+    assert len(read(few, "a.json")) == 1
+    with pytest.raises(SourceError) as caught:
+        read(gzip.compress(many), "a.json.gz")
+    assert str(caught.value) == (
+        "a.json.gz: holds more than 10,000 JSON values, too many for a file that is read as a whole; "
+        "split it, or leave it out with files = [...]"
+    )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from calibset.document import Rejection
 from calibset.errors import SourceError
+from calibset.sources import mediawiki_dump
 from calibset.sources.mediawiki_dump import (
     LONGEST,
     DumpPage,
@@ -24,6 +25,7 @@ from calibset.sources.mediawiki_dump import (
     stream_site,
     stream_sizes,
 )
+from calibset.storage import files
 from calibset.storage.files import File, in_memory
 
 HEAD = """\
@@ -307,3 +309,34 @@ def test_no_bytes_make_it_fail(data: bytes) -> None:
         except SourceError:
             continue
         assert all(isinstance(page, DumpPage | Rejection) for page in found)
+
+
+def test_an_index_of_more_streams_than_any_dump_has_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mediawiki_dump, "MOST_STREAMS", 3)
+    monkeypatch.setattr(files, "LONGEST_RECORD", 1_000)
+    few = "".join(f"{offset}:1:A\n" for offset in (600, 600, 700, 800))
+    (index,) = in_memory({"i.txt": f"{few}{'9' * 2_000}\n".encode()}).files("*")
+    assert stream_sizes(index) == {600: 2, 700: 1, 800: 1}
+    (index,) = in_memory({"i.txt": f"{few}900:1:A\n".encode()}).files("*")
+    with pytest.raises(SourceError) as caught:
+        stream_sizes(index)
+    assert str(caught.value) == "i.txt: names more than 3 streams; fetch the dump and its index again"
+
+
+def test_names_that_are_too_long_are_cut_short() -> None:
+    namespaces = f'<namespace key="{"6" * 100}">{"S" * 2**20}</namespace>'
+    (found,) = read(
+        f"<mediawiki><siteinfo><namespaces>{namespaces}</namespaces></siteinfo>{page(1)}</mediawiki>"
+    )
+    assert isinstance(found, DumpPage)
+    ((key, name),) = found.site.namespaces
+    assert key == "6" * 16
+    assert 2**14 < len(name) < 2**17
+    assert not found.too_long
+
+
+def test_a_page_with_a_title_that_is_too_long_is_too_long() -> None:
+    (found,) = read(f"<mediawiki><page><title>{'T' * 2**20}</title><id>1</id></page></mediawiki>")
+    assert isinstance(found, DumpPage)
+    assert found.too_long
+    assert 2**14 < len(found.title) < 2**17

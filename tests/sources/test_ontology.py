@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import gzip
 import logging
+import socket
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 import rdflib
 
-from calibset.document import Document, Record, SetAside
+from calibset.document import Document, Record, Rejection, SetAside
 from calibset.errors import SourceError
+from calibset.sources import ontology, rdf_graph
 from calibset.sources.ontology import Ontology
+from calibset.storage import files
 from calibset.storage.files import in_memory
 
 SOURCE = Ontology(group="insurance", where=("ontology",))
@@ -195,3 +200,182 @@ def test_relative_iris_do_not_depend_on_the_working_folder() -> None:
     (record,) = read('@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> . <#a> a <#B> ; rdfs:label "A" .')
     assert isinstance(record, Document)
     assert record.id == "https://calibset.invalid/#a"
+
+
+def rdf_xml(body: str, declared: str = "", more: str = "") -> str:
+    """Return RDF/XML that gives `urn:a` a type and the properties of the body."""
+    return f"""<!DOCTYPE r [{declared}]>
+    <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:x="http://x.org/o#" {more}>
+    <rdf:Description rdf:about="urn:a"><rdf:type rdf:resource="urn:K"/>{body}</rdf:Description></rdf:RDF>"""
+
+
+def test_entities_for_namespaces_are_read() -> None:
+    declared = '<!ENTITY o "http://x.org/o#"><!ENTITY k "&o;Kind">'
+    (record,) = read(rdf_xml('<x:about rdf:resource="&k;"/><x:says>&k;</x:says>', declared), "o.owl")
+    assert isinstance(record, Document)
+    assert record.text == "a (K)\nSays: http://x.org/o#Kind."
+
+
+def test_entities_of_entities_fill_no_memory() -> None:
+    declared = '<!ENTITY e0 "lollollol">' + "".join(
+        f'<!ENTITY e{level + 1} "{f"&e{level};" * 10}">' for level in range(9)
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match=r"^o\.owl: (not valid xml|too large) \("):
+            read(rdf_xml("<x:b>&e9;</x:b>", declared), "o.owl")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**27
+
+
+BOMBS = {
+    "prefixed names": (
+        "o.ttl",
+        f"@prefix a: <http://{'x' * 10_000}/> . a:s a:p " + ", ".join(f"a:{n}" for n in range(200)) + " .",
+    ),
+    "relative names": (
+        "o.ttl",
+        f"@base <http://{'x' * 10_000}/> . <s> <p> " + ", ".join(f"<{n}>" for n in range(200)) + " .",
+    ),
+    "prefixes": (
+        "o.ttl",
+        f"@base <http://{'x' * 10_000}/> . " + "".join(f"@prefix a{n}: <a{n}> . " for n in range(200)),
+    ),
+    "a list": ("o.ttl", f"<s> <p> ({'1.1 ' * 10_000}) ."),
+    "objects": ("o.ttl", f"<s> <p> {'1.1, ' * 10_000} 1.2 ."),
+    "statements": ("o.nt", "".join(f"<urn:s> <urn:p> <urn:{n}> .\n" for n in range(2_000))),
+    "names in xml": (
+        "o.owl",
+        rdf_xml("".join(f"<y:p{n}>a</y:p{n}>" for n in range(200)), "", f'xmlns:y="urn:{"y" * 10_000}"'),
+    ),
+    "relative names in xml": (
+        "o.owl",
+        rdf_xml(
+            "".join(f'<x:p rdf:resource="{n}"/>' for n in range(200)),
+            "",
+            f'xml:base="http://{"y" * 10_000}/"',
+        ),
+    ),
+    "default attributes": (
+        "o.owl",
+        rdf_xml("<x:p/>" * 200, f'<!ATTLIST x:p x:q CDATA "{"z" * 10_000}">'),
+    ),
+    "entities": ("o.owl", rdf_xml(f"<x:p>{'&e;' * 200}</x:p>", f'<!ENTITY e "{"e" * 10_000}">')),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_what_stands_for_more_than_it_has_is_bounded(monkeypatch: pytest.MonkeyPatch, bomb: str) -> None:
+    monkeypatch.setattr(rdf_graph, "LARGEST_GRAPH", 2**20)
+    name, text = BOMBS[bomb]
+    with pytest.raises(SourceError) as caught:
+        read(text, name)
+    assert str(caught.value) == (
+        f"{name}: too large (it takes more than 1,048,576 bytes of memory); "
+        "split it, or leave it out with files = [...]"
+    )
+
+
+LONG = f"http://{'x' * 2**14}/"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("o.ttl", f"@prefix a: <{LONG}> .", "a prefix or base has more than 16,384 characters"),
+        ("o.ttl", f"@base <{LONG}> . <a> <b> <c> .", "a prefix or base has more than 16,384 characters"),
+        ("o.owl", rdf_xml("", "", f'xmlns:y="{LONG}"'), "a prefix or base has more than 16,384 characters"),
+        ("o.owl", rdf_xml("", "", f'xml:base="{LONG}"'), "a prefix or base has more than 16,384 characters"),
+        ("o.owl", rdf_xml("<x:p>" * 2_000), "it nests more than 1,000 elements"),
+        (
+            "o.owl",
+            rdf_xml("", "", " ".join(f'xmlns:y{n}="urn:{n}"' for n in range(1_001))),
+            "it declares more than 1,000 prefixes in one place",
+        ),
+        ("o.owl", rdf_xml(f"<x:p>{'a' * 2**16}a</x:p>"), "a literal has more than 65,536 characters"),
+    ],
+)
+def test_what_no_ontology_has_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
+) -> None:
+    monkeypatch.setattr(rdf_graph, "LONGEST_RECORD", 2**16)
+    with pytest.raises(SourceError) as caught:
+        read(text, name)
+    assert str(caught.value) == (f"{name}: too large ({said}); split it, or leave it out with files = [...]")
+
+
+def test_a_file_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LARGEST_WHOLE", 2**20)
+    (file,) = in_memory({"o.ttl.gz": gzip.compress(b" " * 2**21)}).files("*")
+    with pytest.raises(
+        SourceError, match=r"^o\.ttl\.gz: holds more than 1,048,576 bytes, too many for a file"
+    ):
+        list(SOURCE.read(file))
+
+
+def test_a_subject_with_too_much_to_tell_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ontology, "LONGEST_RECORD", 2**16)
+    turtle = f':a a :K ; rdfs:comment "{"a" * 2**16}" . :b a :K ; rdfs:comment "b" .'
+    first, second = read(PREFIXES + turtle)
+    assert first == Rejection(
+        place="o.ttl: http://example.org/o#a", reason="record too long", excerpt="a (K)\n" + "a" * 194
+    )
+    assert isinstance(second, Document)
+
+
+def test_a_very_long_label_is_told_once_only() -> None:
+    label = "word " * 500
+    told = texts(f':a a :K ; rdfs:label "{label}" . :K rdfs:label "{label}" . :b a :K ; :to :a .')
+    assert told == {"a": f"{label.strip()} (K)", "b": "b (K)\nTo: a."}
+
+
+def test_literals_of_xml_become_no_tree() -> None:
+    text = "<a/>" * 50_000
+    tracemalloc.start()
+    try:
+        (record,) = read(PREFIXES + f':a a :K ; :p "{text}"^^rdf:XMLLiteral .')
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert isinstance(record, Document)
+    assert record.text == f"a (K)\nP: {text}."
+    assert peak < 30 * len(text)
+    assert rdflib.Literal("5", datatype=rdflib.XSD.integer).value == 5
+
+
+def test_long_literals_of_xml_take_no_quadratic_time() -> None:
+    text = "line\n" * 100_000
+    began = time.perf_counter()
+    (record,) = read(rdf_xml(f"<x:p>{text}</x:p>"), "o.owl")
+    assert time.perf_counter() - began < 10
+    assert isinstance(record, Document)
+    assert record.text.count("line") == 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("o.ttl", "<http://127.0.0.1:9/o> a owl:Ontology ; owl:imports <http://127.0.0.1:9/other> ."),
+        ("o.owl", '<!DOCTYPE r SYSTEM "http://127.0.0.1:9/r.dtd">' + rdf_xml("").partition("]>")[2]),
+        (
+            "o.owl",
+            rdf_xml(
+                "<x:p>&e;</x:p>",
+                '<!ENTITY e SYSTEM "http://127.0.0.1:9/e"><!ENTITY % p SYSTEM "http://127.0.0.1:9/p"> %p;',
+            ),
+        ),
+        ("o.jsonld", '{"@context": "http://127.0.0.1:9/context", "@id": "urn:a", "@type": "urn:K"}'),
+    ],
+    ids=["imports", "document type", "entities", "context"],
+)
+def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(socket.socket, "connect", lambda _, address: asked.append(address))
+    if name == "o.jsonld":
+        with pytest.raises(SourceError, match=r"^o\.jsonld:1: not valid turtle \("):
+            read(text, name)
+    else:
+        assert len(read(PREFIXES + text if name == "o.ttl" else text, name)) <= 1
+    assert asked == []

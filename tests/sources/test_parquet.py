@@ -7,10 +7,14 @@ from typing import Any, BinaryIO
 import pyarrow
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from calibset.document import Document, Record, Rejection
 from calibset.errors import SourceError
-from calibset.sources.parquet import Parquet, rows
+from calibset.sources import row_groups as reading
+from calibset.sources.parquet import Parquet
+from calibset.sources.row_groups import row_groups
 from calibset.storage.files import File, in_memory
 
 
@@ -92,34 +96,50 @@ def test_rows_of_a_row_group_are_shuffled() -> None:
 
 
 class Counting(io.BytesIO):
-    """Bytes that count how many of them are read."""
+    """Bytes that note where and how many of them are read."""
 
-    taken = 0
+    def __init__(self, data: bytes, name: str) -> None:
+        super().__init__(data)
+        self.name = name
+        self.reads: list[tuple[int, int]] = []
 
     def read(self, size: int | None = -1, /) -> bytes:
+        at = self.tell()
         data = super().read(size)
-        self.taken += len(data)
+        self.reads.append((at, len(data)))
         return data
 
-
-def opened_file(data: bytes, streams: list[Counting]) -> File:
-    def opened() -> BinaryIO:
-        streams.append(Counting(data))
-        return streams[-1]
-
-    return File("a.parquet", opened)
+    @property
+    def taken(self) -> int:
+        return sum(size for _, size in self.reads)
 
 
-class One:
-    """A place of one file."""
+class Place:
+    """A place that keeps the streams of its files; none is opened from its beginning."""
 
     place, revision = "here", None
 
-    def __init__(self, file: File) -> None:
-        self.file = file
+    def __init__(self, contents: dict[str, bytes]) -> None:
+        self.contents = contents
+        self.streams: list[Counting] = []
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        return (self.file,)
+        return tuple(File(name, fails, None, lambda name=name: self.opened(name)) for name in self.contents)  # type: ignore[misc]
+
+    def opened(self, name: str) -> BinaryIO:
+        self.streams.append(Counting(self.contents[name], name))
+        return self.streams[-1]
+
+    def stream(self, seed: int = 1, **options: Any) -> Iterator[Record]:
+        return source(**options).documents(self, seed=seed)
+
+    @property
+    def taken(self) -> int:
+        return sum(stream.taken for stream in self.streams)
+
+
+def fails() -> BinaryIO:
+    raise AssertionError("opened for reading from its beginning")
 
 
 def wide(count: int) -> list[dict[str, Any]]:
@@ -130,31 +150,74 @@ def test_a_part_of_a_file_costs_a_part_of_it() -> None:
     data = packed(
         wide(640), row_group_size=10, compression="none", use_dictionary=False, write_statistics=False
     )
-    streams: list[Counting] = []
-    stream = source().documents(One(opened_file(data, streams)), seed=1)  # type: ignore[arg-type]
-    assert streams == []
+    place = Place({"a.parquet": data})
+    stream = place.stream()
+    assert place.streams == []
     for _ in range(5):
         next(stream)
-    assert 0 < streams[0].taken < 0.2 * len(data)
+    assert 0 < place.taken < 0.2 * len(data)
 
 
 def test_other_columns_cost_nothing() -> None:
     table = [{"text": f"t{i}", "vector": bytes((i * j) % 251 for j in range(3000))} for i in range(200)]
     data = packed(table, compression="none", use_dictionary=False, row_group_size=50)
-    streams: list[Counting] = []
-    assert len(list(source().documents(One(opened_file(data, streams)), seed=1))) == 200  # type: ignore[arg-type]
-    assert streams[0].taken < 0.2 * len(data)
-    assert streams[0].closed
+    place = Place({"a.parquet": data})
+    assert len(list(place.stream())) == 200
+    assert place.taken < 0.2 * len(data)
 
 
-def test_a_stream_that_is_left_closes_its_file() -> None:
-    streams: list[Counting] = []
-    stream: Iterator[Record] = source().documents(One(opened_file(packed(texts(9)), streams)), seed=1)  # type: ignore[arg-type]
+def test_a_row_group_costs_its_needed_columns_and_one_read() -> None:
+    table = [
+        {"id": str(i), "vector": bytes((i * j) % 251 for j in range(300)), "meta": {"a": "x" * i, "b": "y"}}
+        | {"text": f"{i} " + bytes((i * j) % 251 for j in range(1, 300)).hex()}
+        for i in range(400)
+    ]
+    data = packed(table, row_group_size=100, compression="none", use_dictionary=False)
+    footer = pyarrow.parquet.read_metadata(io.BytesIO(data))
+    place = Place({"a.parquet": data})
+    (file,) = place.files()
+    first, second, *_ = row_groups(file, ("text", "meta", "missing"))
+    assert len(place.streams) == 1
+    assert place.streams[0].reads == [(max(0, len(data) - 2**16), min(len(data), 2**16))]
+    assert len(list(second.shuffled(1))) == len(list(first.in_order())) == 100
+    for stream, group in zip(place.streams[1:], (1, 0), strict=True):
+        chunks = [footer.row_group(group).column(i) for i in range(footer.num_columns)]
+        needed = [c for c in chunks if c.path_in_schema in ("text", "meta.a", "meta.b")]
+        assert stream.taken == sum(chunk.total_compressed_size for chunk in needed)
+        assert len(stream.reads) == 1  # meta and text stand side by side
+        assert stream.closed
+
+
+def test_footers_of_32_files_are_read_and_row_groups_in_their_turn() -> None:
+    contents = {f"{i:02}.parquet": packed(wide(20), row_group_size=5) for i in range(40)}
+    place = Place(contents)
+    stream = place.stream()
     next(stream)
-    assert not streams[0].closed
-    stream.close()  # type: ignore[attr-defined]
-    del stream
-    assert streams[0].closed
+    footers, first = place.streams[:32], place.streams[32:]
+    assert len({stream.name for stream in footers}) == 32
+    assert len(first) == 1
+    for _ in range(31):
+        next(stream)
+    assert len(place.streams) == 64
+    assert all(stream.closed for stream in place.streams)
+    rest = [record.id for record in stream if isinstance(record, Document)]
+    assert len(rest) == 800 - 32
+    assert {stream.name for stream in place.streams} == set(contents)
+
+
+def test_what_goes_wrong_below_is_told_as_it_is() -> None:
+    data = packed(wide(200), row_group_size=50)
+
+    class Broken(Counting):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() < len(data) - 2**16:
+                raise SourceError("the server went away")
+            return super().read(size)
+
+    place = Place({"a.parquet": data})
+    place.opened = lambda name: Broken(data, name)  # type: ignore[method-assign]
+    with pytest.raises(SourceError, match=r"^the server went away$"):
+        list(place.stream())
 
 
 def test_an_empty_table_gives_nothing() -> None:
@@ -172,11 +235,88 @@ def test_a_damaged_file_is_an_error(data: bytes) -> None:
         read({"a.parquet": data})
 
 
-def test_text_that_is_no_utf_8_is_an_error() -> None:
+def test_text_that_is_no_utf_8_is_rejected() -> None:
     ends = pyarrow.py_buffer(b"\0\0\0\0\2\0\0\0\4\0\0\0")
     broken = pyarrow.StringArray.from_buffers(2, ends, pyarrow.py_buffer(b"ok\xff\xfe"))
-    with pytest.raises(SourceError, match=r"can't be read as parquet \('utf-8' codec can't decode"):
-        read({"a.parquet": packed(pyarrow.table({"text": broken}))})
+    assert sorted(read({"a.parquet": packed(pyarrow.table({"text": broken}))}), key=str) == [
+        Document(id="a.parquet#0", text="ok"),
+        Rejection(place="a.parquet#1", reason="not valid UTF-8"),
+    ]
+
+
+def test_a_value_that_python_has_no_place_for_is_rejected() -> None:
+    moments = pyarrow.array([0, 2**62], pyarrow.timestamp("ms"))
+    data = packed(pyarrow.table({"text": ["a", "b"], "at": moments}))
+    records = read({"a.parquet": data}, columns=["text", "at"])
+    assert {r.place: r.reason for r in records if isinstance(r, Rejection)} == {
+        "a.parquet#0": "column 'at' is no text",
+        "a.parquet#1": "not a readable value",
+    }
+
+
+def test_a_row_group_too_large_is_rejected_once_and_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_LARGEST", 100_000)
+    place = Place({"large.parquet": packed(wide(100)), "small.parquet": packed(texts(3))})
+    records = list(place.stream())
+    assert [r for r in records if isinstance(r, Rejection)] == [
+        Rejection(place="large.parquet#0", reason="row group too large")
+    ]
+    assert sorted(by_id(records)) == [f"small.parquet#{i}" for i in range(3)]
+    assert sum(stream.name == "large.parquet" for stream in place.streams) == 1
+    (file,) = in_memory({"large.parquet": place.contents["large.parquet"]}).files("*")
+    assert list(source().read(file)) == [Rejection(place="large.parquet#0", reason="row group too large")]
+
+
+def test_other_columns_make_no_row_group_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_LARGEST", 10_000)
+    data = packed([{"text": f"t{i}", "textual": "x" * 3_000 + str(i)} for i in range(100)])
+    assert len(by_id(read({"a.parquet": data}))) == 100
+
+
+def test_a_row_group_that_unpacks_to_more_than_it_says_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_LARGEST", 1_000_000)
+    # Each value is stored once, so the footer tells of few bytes.
+    data = packed([{"text": "x" * 10_000} for _ in range(1_000)])
+    assert read({"a.parquet": data}) == [Rejection(place="a.parquet#0", reason="row group too large")]
+
+
+def test_a_row_group_of_too_many_rows_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_MOST_ROWS", 9)
+    assert read({"a.parquet": packed(texts(10))}) == [
+        Rejection(place="a.parquet#0", reason="row group too large")
+    ]
+
+
+def test_a_row_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LONGEST_RECORD", 5)
+    records = read({"a.parquet": packed([{"text": "12345"}, {"text": "123456"}])})
+    assert by_id(records) == {"a.parquet#0": "12345"}
+    assert Rejection(place="a.parquet#1", reason="record too long") in records
+
+
+@given(st.integers(1, 200), st.integers(1, 90), st.integers(1, 2_000), st.integers(0, 5))
+@settings(max_examples=20, deadline=None)
+def test_a_large_row_group_is_held_in_slices(count: int, group: int, held: int, seed: int) -> None:
+    data = packed(texts(count), row_group_size=group)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_HELD", held)
+        patch.setattr(reading, "_ROWS_AT_ONCE", 7)
+        records = read({"a.parquet": data}, seed)
+    assert len(records) == count
+    assert by_id(records) == {f"a.parquet#{i}": f"t{i}" for i in range(count)}
+    # What is held at once changes no order.
+    assert records == read({"a.parquet": data}, seed)
+
+
+def test_of_a_large_row_group_little_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_HELD", 400_000)
+    data = packed(wide(1_000), use_dictionary=False)  # 4 MB
+    before = pyarrow.total_allocated_bytes()
+    stream = source().documents(in_memory({"a.parquet": data}), seed=1)
+    places = [int(next(stream).id.split("#")[1]) for _ in range(80)]  # type: ignore[union-attr]
+    assert pyarrow.total_allocated_bytes() - before < 1_000_000
+    assert min(places) < 100
+    assert max(places) > 900
 
 
 @pytest.mark.parametrize(
@@ -197,4 +337,16 @@ def test_configuration_and_split_choose_files(options: dict[str, str], found: li
 
 def test_rows_are_numbered_over_row_groups() -> None:
     (file,) = in_memory({"a.parquet": packed(texts(5), row_group_size=2)}).files("*")
-    assert list(rows(file, ("n", "missing"))) == [(i, {"n": i}) for i in range(5)]
+    groups = row_groups(file, ("n", "missing"))
+    assert [(group.number, group.start, group.rows) for group in groups] == [(0, 0, 2), (1, 2, 2), (2, 4, 1)]
+    assert [row for group in groups for row in group.in_order()] == [(i, {"n": i}) for i in range(5)]
+    first, second, _ = row_groups(file, ("missing",))
+    assert list(first.in_order()) == [(0, {}), (1, {})]
+    assert sorted(second.shuffled(1), key=str) == [(2, {}), (3, {})]
+
+
+def test_rows_are_read_in_order_from_a_file_of_large_row_groups() -> None:
+    (file,) = in_memory({"a.parquet": packed(texts(1_000), row_group_size=700)}).files("*")
+    assert [r.id for r in source().read(file) if isinstance(r, Document)] == [
+        f"a.parquet#{i}" for i in range(1_000)
+    ]

@@ -1,11 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.sources.sampling import Part, proportionally, shuffled_in_blocks
+from calibset.sources.sampling import (
+    Part,
+    batches,
+    concurrently,
+    drawn,
+    proportionally,
+    shuffled_in_blocks,
+)
 
 
 def parts(counts: list[int], opened: list[int]) -> Iterator[Part[tuple[int, int]]]:
@@ -37,15 +46,50 @@ def test_a_prefix_holds_the_same_fraction_of_every_part(counts: list[int], seed:
             assert abs(given_ - count * k / total) < 1 + count * len(counts) / total
 
 
-def test_parts_are_opened_in_batches_of_a_number_or_a_size() -> None:
+def test_parts_are_opened_in_batches() -> None:
     opened: list[int] = []
     stream = proportionally(parts([4] * 10, opened), 1, "x", at_once=3)
     list(zip(range(12), stream, strict=False))
     assert sorted(opened) == [0, 1, 2]
-    opened.clear()
-    stream = proportionally(parts([4, 4, 50, 4], opened), 1, "x", budget=10)
-    list(zip(range(8), stream, strict=False))
-    assert sorted(opened) == [0, 1]
+
+
+@given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 6), st.integers(1, 30))
+def test_batches_keep_to_a_number_and_a_size(sizes: list[int], most: int, budget: int) -> None:
+    found = list(batches(sizes, most, float, budget))
+    assert [size for batch in found for size in batch] == sizes
+    assert all(1 <= len(batch) <= most for batch in found)
+    assert all(len(batch) == 1 or sum(batch) <= budget for batch in found)
+    for batch, after in pairwise(found):
+        assert len(batch) == most or sum(batch) + after[0] > budget
+
+
+def test_a_batch_that_is_full_is_given_before_the_next_item_is_asked_for() -> None:
+    items = iter(range(10))
+    assert next(batches(items, 3)) == [0, 1, 2]
+    assert next(items) == 3
+
+
+@given(st.integers(0, 300), st.integers(0, 9))
+def test_every_number_is_drawn_once(total: int, seed: int) -> None:
+    order = list(drawn(total, seed, "x"))
+    assert sorted(order) == list(range(total))
+    assert order == list(drawn(total, seed, "x"))
+
+
+def test_the_first_numbers_drawn_are_spread_evenly() -> None:
+    # Of 4,000 numbers of 10 tenths each tenth has 400, give or take 19.
+    counts = [0] * 10
+    for seed in range(400):
+        for _, number in zip(range(10), drawn(1_000, seed, "x"), strict=False):
+            counts[number // 100] += 1
+    assert max(abs(count - 400) for count in counts) < 4 * 19
+    assert len({next(drawn(10**15, seed, "x")) for seed in range(100)}) == 100
+
+
+def test_what_is_called_concurrently_comes_in_order() -> None:
+    assert concurrently(lambda i: i * i, range(100)) == [i * i for i in range(100)]
+    with pytest.raises(ZeroDivisionError):
+        concurrently(lambda i: 1 // i, [1, 0, 2])
 
 
 def test_another_seed_begins_elsewhere() -> None:
@@ -54,11 +98,18 @@ def test_another_seed_begins_elsewhere() -> None:
 
 
 def test_blocks_are_shuffled_and_stay_in_place() -> None:
-    order = list(shuffled_in_blocks(range(25), 1, "x", block=10))
+    order = list(shuffled_in_blocks(range(25), 1, "x", length=lambda _: 1, most=10))
     assert [sorted(order[i : i + 10]) for i in (0, 10, 20)] == [
         list(range(10)),
         list(range(10, 20)),
         list(range(20, 25)),
     ]
     assert order != list(range(25))
-    assert order == list(shuffled_in_blocks(range(25), 1, "x", block=10))
+    assert order == list(shuffled_in_blocks(range(25), 1, "x", length=lambda _: 1, most=10))
+
+
+def test_blocks_of_long_records_are_smaller() -> None:
+    order = list(shuffled_in_blocks(range(25), 1, "x", length=lambda _: 3, longest=15))
+    assert [sorted(order[i : i + 5]) for i in range(0, 25, 5)] == [
+        list(range(i, i + 5)) for i in range(0, 25, 5)
+    ]

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import bz2
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.document import Document, Record, Rejection
 from calibset.sources.text import Text
+from calibset.storage import files
 from calibset.storage.files import in_memory
 
 
@@ -55,3 +58,34 @@ def test_splitting_undoes_joining(parts: list[str]) -> None:
 def test_no_bytes_make_it_fail(data: bytes, separator: str | None) -> None:
     for record in read(data, separator=separator):
         assert isinstance(record, Document | Rejection)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    return 2**16
+
+
+@pytest.mark.parametrize("line", [b"a" * 999, b"a" * 2**18], ids=["many lines", "one line"])
+def test_a_file_that_is_too_long_is_one_rejection(short: int, line: bytes) -> None:
+    packed = bz2.compress((line + b"\n") * 100)
+    expected = Rejection(place="a.txt.bz2", reason="record too long", excerpt="a" * 200)
+    assert read(packed, "a.txt.bz2") == [expected]
+    assert read((line + b"\n") * 100) == [replace(expected, place="a.txt")]
+
+
+def test_nothing_is_read_behind_the_bound(short: int) -> None:
+    packed = bz2.compress(b"a" * 4 * short + b"\n") + bz2.compress(b"b" * short)[:-20]
+    assert [record.reason for record in read(packed, "a.txt.bz2") if isinstance(record, Rejection)] == [
+        "record too long"
+    ]
+
+
+@pytest.mark.parametrize("line", [b"a" * 999, b"a" * 2**18], ids=["many lines", "one line"])
+def test_a_part_that_is_too_long_is_one_rejection(short: int, line: bytes) -> None:
+    packed = bz2.compress(b"one\n---\ntwo\n" + (line + b"\n") * 100 + b"more\n---\nthree")
+    assert read(packed, "a.txt.bz2", separator="---") == [
+        Document(id="a.txt.bz2#0", text="one"),
+        Rejection(place="a.txt.bz2:3", reason="record too long", excerpt="two\n" + "a" * 196),
+        Document(id="a.txt.bz2#2", text="three"),
+    ]

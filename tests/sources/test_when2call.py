@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from calibset.document import Conversation, Rejection
 from calibset.sources.when2call import When2Call
+from calibset.storage import files
 from calibset.storage.files import in_memory
 
 ASKED = {"role": "user", "content": "Rate?"}
@@ -55,4 +56,15 @@ def test_bad_lines_are_rejected_with_place_and_reason() -> None:
         Rejection(place="when2call_train_sft.jsonl#3", reason="not valid JSON", excerpt="{broken"),
         Rejection(place="when2call_train_sft.jsonl#4", reason="not an object", excerpt="[1]"),
         Rejection(place="when2call_train_sft.jsonl#5", reason="no conversation", excerpt="[]"),
+    ]
+
+
+def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    (file,) = in_memory({"when2call_train_sft.jsonl": b"{}\n" + b"[" * 2**18 + b"\n{}\n"}).files("*")
+    source = When2Call.model_validate({"type": "when2call", "group": "g", "where": "here"})
+    assert list(source.read(file)) == [
+        Rejection(place="when2call_train_sft.jsonl#1", reason="empty row"),
+        Rejection(place="when2call_train_sft.jsonl#2", reason="record too long", excerpt="[" * 200),
+        Rejection(place="when2call_train_sft.jsonl#3", reason="empty row"),
     ]

@@ -4,6 +4,8 @@ import bz2
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import BinaryIO
 
 import pyarrow
 import pyarrow.parquet
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 
 from calibset.document import Document, Record, Rejection, SetAside
 from calibset.errors import SourceError
+from calibset.seeding import shuffled
 from calibset.sources.wikiextractor import Page, attributes, cleaned
 from calibset.sources.wikipedia import Wikipedia
-from calibset.storage.files import in_memory
+from calibset.storage import files
+from calibset.storage.files import File, in_memory
 
 SOURCE = Wikipedia(group="sk", where=("wiki",))
 
@@ -174,6 +178,52 @@ def test_a_dump_without_an_index_is_shuffled_within_a_buffer() -> None:
     assert sorted(order[:1_000]) == list(range(1_000)) != order[:1_000]
     assert order == ids(contents, 42) != ids(contents, 43)
     assert index not in contents
+
+
+def test_only_a_dump_without_an_index_is_read_from_its_beginning() -> None:
+    contents = multistream(2, 5)
+    dump, _ = contents
+    assert not SOURCE.from_beginning(in_memory(contents))
+    assert SOURCE.from_beginning(in_memory({dump: contents[dump]}))
+    part = Wikipedia(group="sk", where=("w",), files=("*.xml-p1p9.bz2",))
+    assert part.from_beginning(in_memory({"w-pages-articles.xml-p1p9.bz2": contents[dump]}))
+    pages = {"AA/wiki_00": PLAIN.encode(), "a.parquet": parquet({"id": "1", "text": "a"})}
+    assert not SOURCE.from_beginning(in_memory(pages))
+    assert SOURCE.from_beginning(in_memory({**pages, dump: contents[dump]}))
+
+
+def test_of_a_multistream_dump_only_the_streams_drawn_are_read() -> None:
+    # Random, so that packing leaves streams of more bytes than are read at once.
+    texts = iter(shuffled(range(300_000), 1, "words"))
+    streams, index = [bz2.compress(DUMP_HEAD.encode())], ""
+    for number in range(40):
+        index += f"{sum(map(len, streams))}:{number}:A\n"
+        words = " ".join(str(next(texts)) for _ in range(7_000))
+        streams.append(bz2.compress(dump_page(number, words).encode()))
+    data = b"".join([*streams, bz2.compress(b"</mediawiki>")])
+    reads: list[int] = []
+
+    class Counting(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            reads.append(size or 0)
+            return super().read(size)
+
+    def fails() -> BinaryIO:
+        raise AssertionError("opened for reading from its beginning")
+
+    name = "w-pages-articles-multistream.xml.bz2"
+    (found,) = in_memory({"i": bz2.compress(index.encode())}).files("i")
+    dump = File(name, fails, len(data), lambda: Counting(data))
+
+    class Place:
+        place, revision = "here", None
+
+        def files(self, *patterns: str) -> tuple[File, ...]:
+            return (dump, replace(found, name="w-pages-articles-multistream-index.txt.bz2"))
+
+    stream = SOURCE.documents(Place(), seed=1)
+    next(stream)
+    assert sum(reads) < 0.2 * len(data)
 
 
 def test_a_dump_comes_once_though_it_is_there_in_both_forms() -> None:
@@ -382,3 +432,26 @@ def test_patterns_name_the_configurations_only() -> None:
         "skwiki-pages-articles.xml.bz2",
         "wiki_01.bz2",
     ]
+
+
+@pytest.mark.parametrize("line", ["a" * 999, "a" * 2**18], ids=["many lines", "one line"])
+def test_a_page_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    heading = '<doc id="9" url="" title="Bomb">'
+    data = f"{heading}\n" + f"{line}\n" * 100 + "</doc>\n" + PLAIN
+    assert read(bz2.compress(data.encode()), "AA/wiki_00.bz2") == [
+        Rejection(place="AA/wiki_00.bz2:1", reason="record too long", excerpt=heading),
+        POPRAD,
+        SetAside(place="AA/wiki_00.bz2#8", reason=REDIRECT),
+    ]
+
+
+def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    long = " " * 2**18
+    expected = Rejection(place="AA/wiki_00:1", reason="record too long", excerpt=" " * 200)
+    assert read(f"{long}\n{PLAIN}") == [expected, POPRAD, SetAside(place="AA/wiki_00#8", reason=REDIRECT)]
+    page = json.dumps(
+        {"id": "7", "url": POPRAD.metadata["url"], "title": "Poprad (rieka)", "text": "Poprad je rieka."}
+    )
+    assert read(f"{long}\n{page}\n") == [expected, POPRAD]

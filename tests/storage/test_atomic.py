@@ -134,3 +134,14 @@ def test_none_is_replaced_where_the_last_can_not_be(target: Path) -> None:
     ):
         pass
     assert target.read_bytes() == b"old"
+
+
+def test_what_a_killed_run_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (".a[1].txt.x.tmp", ".a[1].txt.y.tmp", ".b.txt.x.tmp"))
+    for left in (old, new, other):
+        left.write_text("half")
+    for left in (old, other):
+        os.utime(left, (1, 1))
+    with replaced(tmp_path / "a[1].txt") as stream:
+        stream.write(b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([new.name, other.name, "a[1].txt"])

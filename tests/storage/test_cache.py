@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from calibset.errors import SourceError
 from calibset.storage.cache import About, Cache, Kept, Shelf, cache_folder
 
-
 URL = "https://x.org/a"
 
 

@@ -4,6 +4,8 @@ import bz2
 import gzip
 import io
 import lzma
+import tracemalloc
+import zlib
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
@@ -12,8 +14,21 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calibset.document import Rejection
 from calibset.errors import SourceError
-from calibset.storage.files import File, in_memory, is_faulty, matching, open_plain, text_lines
+from calibset.storage import files
+from calibset.storage.files import (
+    LONGEST_RECORD,
+    Block,
+    File,
+    first_character,
+    in_memory,
+    is_faulty,
+    matching,
+    open_plain,
+    read_whole,
+    text_lines,
+)
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -111,7 +126,7 @@ def test_any_bytes_are_lines_or_a_source_error(content: bytes, suffix: str) -> N
     except SourceError:
         assert suffix
     else:
-        assert all("\n" not in line for line in lines)
+        assert all(isinstance(line, str) and "\n" not in line for line in lines)
 
 
 @given(
@@ -127,9 +142,169 @@ def test_only_line_feeds_end_lines(lines: list[str]) -> None:
 def test_bytes_that_are_no_utf_8_become_replacement_characters() -> None:
     assert list(text_lines(file(b"a\xffb\n\xe2\x82"))) == ["a\ufffdb", "\ufffd"]
     marked = list(text_lines(file("a\n\xe9".encode() + b"\n\xe9"), mark_faults=True))
-    assert [is_faulty(line) for line in marked] == [False, False, True]
+    assert [is_faulty(line) for line in marked if isinstance(line, str)] == [False, False, True]
 
 
 def test_an_unusual_separator_ends_no_line() -> None:
     text = "a\x0bb\x0cc\x1cd\x85e\u2028f\rg"
     assert list(text_lines(file(text.encode()))) == [text]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    return 2**16
+
+
+def too_long(place: str, excerpt: str) -> Rejection:
+    return Rejection(place=place, reason="record too long", excerpt=excerpt)
+
+
+@pytest.mark.parametrize("suffix", ["", *PACKERS])
+@pytest.mark.parametrize("character", ["a", " ", "č", "保"])
+def test_a_line_that_is_too_long_is_passed_over(short: int, suffix: str, character: str) -> None:
+    plain = f"one\n{character * 4 * short}\ntwo\n".encode()
+    packed = PACKERS[suffix](plain) if suffix else plain
+    assert list(text_lines(file(packed, "a.txt" + suffix))) == [
+        "one",
+        too_long(f"a.txt{suffix}:2", character * 200),
+        "two",
+    ]
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_memory_stays_flat_whatever_a_line_unpacks_to(short: int, suffix: str) -> None:
+    packed = PACKERS[suffix](b"a" * 2**24) * 6
+    tracemalloc.start()
+    try:
+        assert list(text_lines(file(packed, "a" + suffix))) == [too_long(f"a{suffix}:1", "a" * 200)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 * 2**20
+
+
+def test_memory_is_bounded_by_the_longest_record() -> None:
+    packed = zstandard.ZstdCompressor().compress(b"one\n" + b" " * 3 * LONGEST_RECORD + b"\ntwo")
+    assert len(packed) < 2**15
+    tracemalloc.start()
+    try:
+        assert list(text_lines(file(packed, "a.zst"))) == ["one", too_long("a.zst:2", " " * 200), "two"]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * LONGEST_RECORD
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_line_of_just_the_longest_length_is_kept(short: int, end: str) -> None:
+    line = "a" * (short - len(end))
+    assert list(text_lines(file((line + end).encode()))) == [line]
+    assert list(text_lines(file(("a" + line + end).encode()))) == [too_long("a.txt:1", "a" * 200)]
+
+
+def test_the_beginning_of_a_line_that_is_too_long_is_plain_text(short: int) -> None:
+    line = b"\xef\xbb\xbf\xff" + b"x" * short
+    expected = too_long("a.txt:1", "\ufffd" + "x" * 199)
+    for mark_faults in (False, True):
+        assert list(text_lines(file(line), mark_faults=mark_faults)) == [expected]
+
+
+@given(st.lists(st.binary(max_size=40)), st.integers(1, 20))
+def test_no_line_is_lost_or_split_by_the_bound(parts: list[bytes], longest: int) -> None:
+    lines = [part.replace(b"\n", b"") for part in parts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "LONGEST_RECORD", longest)
+        found = list(text_lines(file(b"".join(line + b"\n" for line in lines))))
+    assert [isinstance(line, Rejection) for line in found] == [len(line) + 1 > longest for line in lines]
+
+
+def test_lines_of_one_record_are_joined(short: int) -> None:
+    block = Block("a.txt:3")
+    assert (block.joined(), block.lines) == ("", 0)
+    for line in ("", "one", "", "zwölf"):
+        block.add(line)
+    assert (block.joined(), block.lines, block.rejection) == ("\none\n\nzwölf", 4, None)
+
+
+@pytest.mark.parametrize("line", ["a" * 999, "č" * 499 + "a", "\udcff" * 999])
+def test_lines_that_are_too_long_together_are_one_rejection(short: int, line: str) -> None:
+    block = Block("a.txt:3")
+    for _ in range(65):
+        block.add(line)
+    assert block.joined() == "\n".join([line] * 65)
+    for _ in range(500):
+        block.add(line)
+    assert block.joined() == too_long("a.txt:3", line[:200].replace("\udcff", "\ufffd"))
+    assert block.lines == 565
+
+
+def test_a_line_that_is_too_long_makes_its_record_too_long(short: int) -> None:
+    block = Block("a.txt:3")
+    for line in ("one", too_long("a.txt:4", "b" * 200), "two"):
+        block.add(line)
+    assert block.joined() == block.rejection == too_long("a.txt:3", "one\n" + "b" * 196)
+
+
+@pytest.mark.parametrize("suffix", ["", *PACKERS])
+def test_a_file_that_is_read_as_a_whole_has_a_bound(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    monkeypatch.setattr(files, "LARGEST_WHOLE", 2**20)
+    content = {size: b" " * size for size in (2**20, 2**20 + 1)}
+    packed = {size: PACKERS[suffix](text) if suffix else text for size, text in content.items()}
+    assert read_whole(file(packed[2**20], "a" + suffix)) == content[2**20]
+    with pytest.raises(SourceError) as caught:
+        read_whole(file(packed[2**20 + 1], "a" + suffix))
+    assert str(caught.value) == (
+        f"a{suffix}: holds more than 1,048,576 bytes, too many for a file that is read as a whole; "
+        "split it, or leave it out with files = [...]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", ""),
+        (b" \n" * 200_000, ""),
+        (b"\xef\xbb\xbf\r\n\xc2\xa0[1", "["),
+        ("\n č".encode(), "č"),
+        (b"\xff", "\ufffd"),
+    ],
+)
+def test_the_first_character_is_no_white_space(content: bytes, expected: str) -> None:
+    assert first_character(file(content)) == expected
+    assert first_character(file(gzip.compress(content), "a.gz")) == expected
+
+
+def zstandard_of_window(exponent: int) -> bytes:
+    """Return a frame of one raw block that asks for a window of two to this power."""
+    return b"\x28\xb5\x2f\xfd\x00" + bytes([(exponent - 10) << 3]) + b"\x21\0\0" + b"one\n"
+
+
+def xz_of_dictionary(exponent: int) -> bytes:
+    """Return a stream whose block's header asks for a dictionary of two to this power."""
+    packed = bytearray(lzma.compress(b"one\n"))
+    end = 12 + 4 * packed[12]
+    packed[16] = 2 * (exponent - 12)
+    packed[end : end + 4] = zlib.crc32(packed[12:end]).to_bytes(4, "little")
+    return bytes(packed)
+
+
+@pytest.mark.parametrize(("suffix", "packed"), [(".zst", zstandard_of_window), (".xz", xz_of_dictionary)])
+def test_a_window_that_would_fill_the_memory_is_refused(suffix: str, packed: Callable[[int], bytes]) -> None:
+    assert list(text_lines(file(packed(26), "a" + suffix))) == ["one"]
+    with pytest.raises(SourceError) as caught:
+        list(text_lines(file(packed(31), "a" + suffix)))
+    assert str(caught.value) == (
+        f"a{suffix}: takes more than 268,435,456 bytes of memory to unpack; pack it with a smaller window"
+    )
+
+
+def test_zeros_may_stand_behind_the_streams_of_an_xz_file() -> None:
+    one, two = lzma.compress(b"one\n"), lzma.compress(b"two\n")
+    assert list(text_lines(file(one + bytes(4096) + two + bytes(4), "a.xz"))) == ["one", "two"]
+
+
+@pytest.mark.parametrize("suffix", [".bz2", ".xz", ".zst"])
+def test_a_packed_file_without_a_byte_is_cut_off(suffix: str) -> None:
+    with pytest.raises(SourceError, match="damaged or cut off"):
+        list(text_lines(file(b"", "a" + suffix)))

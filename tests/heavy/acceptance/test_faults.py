@@ -10,6 +10,7 @@ import pytest
 from tests.heavy.hub import Hub
 
 OLD = "what stood here before\n"
+FEW = ("--set", "nsamples=128")
 
 
 @pytest.fixture
@@ -46,13 +47,13 @@ def test_a_gated_repository(standin, corpora: Path, out: Path) -> None:  # type:
     assert out.read_text() == OLD
 
 
-def test_failing_and_dropped_requests_change_nothing(  # type: ignore[no-untyped-def]
+def test_slow_failing_and_dropped_requests_change_nothing(  # type: ignore[no-untyped-def]
     hub: Hub, standin, corpora: Path, tmp_path: Path
 ) -> None:
     calm, rough = tmp_path / "calm.jsonl", tmp_path / "rough.jsonl"
-    assert hub.build(calm, data=corpora).code == 0
-    with standin("--fail-rate", "0.3", "--drop-after", "100000") as faulty:
-        ran = faulty.build(rough, data=corpora)
+    assert hub.build(calm, *FEW, data=corpora).code == 0
+    with standin("--latency", "200", "--fail-rate", "0.3", "--drop-after", "100000") as faulty:
+        ran = faulty.build(rough, *FEW, data=corpora)
         assert ran.code == 0, ran.err
         assert faulty.stats()["faults"]["drop"] > 0
         assert faulty.stats()["faults"]["fail"] > 0

@@ -1,0 +1,236 @@
+"""Row groups of parquet files: read apart from each other, and only the columns that are needed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from calibset.document import Rejection
+from calibset.errors import SourceError
+from calibset.sources.sampling import drawn
+from calibset.storage.files import LONGEST_RECORD, File
+
+__all__ = ["Row", "RowGroup", "row_groups"]
+
+Row = tuple[int, Mapping[str, Any] | Rejection]
+"""A row's number, counted from 0 over the whole file, and the needed columns that it has."""
+
+# Bytes that a group's needed columns may unpack to, and rows that it may have.
+_LARGEST = 2**30
+_MOST_ROWS = 2**24
+# Bytes that are held of a large group at once.
+_HELD = 16 * 2**20
+# Few, since a value that is stored once may stand in every row.
+_ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """A row group, of which nothing is read before its rows are asked for.
+
+    Attributes:
+        file: The file that it stands in.
+        footer: The file's metadata.
+        columns: The needed columns that the file has.
+        number: Which of the file's groups it is.
+        start: Its first row, counted over the whole file.
+        rows: How many it has.
+    """
+
+    file: File
+    footer: Any
+    columns: tuple[str, ...]
+    number: int
+    start: int
+    rows: int
+
+    def in_order(self) -> Iterator[Row]:
+        """Yield the rows in the order they stand in.
+
+        Raises:
+            SourceError: The group is damaged.
+        """
+        if self._is_too_large():
+            yield self._rejected()
+            return
+        for begin, batch in self._batches():
+            for position in range(batch.num_rows):
+                yield self._row(begin + position, batch, position)
+
+    def shuffled(self, seed: int) -> Iterator[Row]:
+        """Yield the rows in seeded order.
+
+        Of a group of more than 16 MiB so much is held at once, rows from all over it. For the
+        next as many the group is read again.
+
+        Raises:
+            SourceError: The group is damaged.
+        """
+        if self._is_too_large():
+            yield self._rejected()
+            return
+        order = drawn(self.rows, seed, self.file.name, self.number)
+        held = max(1, min(self.rows, self.rows * _HELD // max(1, self._size())))
+        while wanted := list(islice(order, held)):
+            places = sorted(wanted)
+            pieces = self._pieces(places)
+            if pieces is None:
+                yield self._rejected()
+                return
+            begins = [begin for begin, _ in pieces]
+            for place in wanted:
+                at = bisect_left(places, place)
+                begin, piece = pieces[bisect_right(begins, at) - 1]
+                yield self._row(place, piece, at - begin)
+
+    def _size(self) -> int:
+        """Return how many bytes the needed columns unpack to."""
+        return sum(chunk.total_uncompressed_size for chunk in self._chunks())
+
+    def _chunks(self) -> list[Any]:
+        """Return what the footer says of each needed column, of a nested one of each leaf."""
+        group = self.footer.row_group(self.number)
+        chunks = [group.column(i) for i in range(group.num_columns)]
+        return [
+            chunk
+            for chunk in chunks
+            if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in self.columns)
+        ]
+
+    def _is_too_large(self) -> bool:
+        return self._size() > _LARGEST or self.rows > _MOST_ROWS
+
+    def _rejected(self) -> Row:
+        return self.start, Rejection(place=f"{self.file.name}#{self.start}", reason="row group too large")
+
+    def _pieces(self, places: list[int]) -> list[tuple[int, Any]] | None:
+        """Return the rows at sorted places, in pieces with the number of rows before each.
+
+        None if they turn out larger than the footer says.
+        """
+        import pyarrow
+
+        pieces: list[tuple[int, Any]] = []
+        size = 0
+        for begin, batch in self._batches():
+            first, last = bisect_left(places, begin), bisect_left(places, begin + batch.num_rows)
+            if first == last:
+                continue
+            piece = batch
+            if last - first < batch.num_rows:
+                piece = batch.take(pyarrow.array([place - begin for place in places[first:last]]))
+            written = _plain(piece, _LARGEST - size)
+            if written is None:
+                return None
+            pieces.append((first, written[0]))
+            size += written[1]
+        return pieces
+
+    def _batches(self) -> Iterator[tuple[int, Any]]:
+        """Yield a few rows at a time, and the number of rows of the group before them."""
+        import pyarrow.parquet
+
+        with self.file.open_parts() as stream, _explained(self.file):
+            # A value that is stored once for many rows is held once as well.
+            shared = [chunk.path_in_schema for chunk in self._chunks()]
+            parquet = pyarrow.parquet.ParquetFile(
+                stream, metadata=self.footer, pre_buffer=True, read_dictionary=shared
+            )
+            begin = 0
+            for batch in parquet.iter_batches(_ROWS_AT_ONCE, [self.number], list(self.columns)):
+                yield begin, batch
+                begin += batch.num_rows
+            if begin != self.rows:
+                raise ValueError(f"a row group of {self.rows} rows holds {begin}")
+
+    def _row(self, place: int, batch: Any, position: int) -> Row:
+        number = self.start + place
+        # Without columns a batch has no rows to slice.
+        row = _values(batch.slice(position, 1)) if self.columns else {}
+        if isinstance(row, str):
+            return number, Rejection(place=f"{self.file.name}#{number}", reason=row)
+        return number, row
+
+
+def _plain(batch: Any, most: int) -> tuple[Any, int] | None:
+    """Return rows with values that they share written out, and their bytes; None if over so many."""
+    import pyarrow
+
+    columns, size = [], 0
+    for column in batch.columns:
+        shares = isinstance(column, pyarrow.DictionaryArray)
+        size += _size_written_out(column) if shares else column.nbytes
+        if size > most:
+            return None
+        columns.append(column.dictionary_decode() if shares else column)
+    return pyarrow.RecordBatch.from_arrays(columns, names=batch.schema.names), size
+
+
+def _size_written_out(column: Any) -> int:
+    import pyarrow.compute
+    import pyarrow.types
+
+    values = column.dictionary
+    if pyarrow.types.is_string(values.type) or pyarrow.types.is_binary(values.type):
+        lengths = pyarrow.compute.binary_length(values).take(column.indices)
+        return int(pyarrow.compute.sum(lengths).as_py() or 0)
+    return 16 * len(column)
+
+
+def _values(row: Any) -> dict[str, Any] | str:
+    """Return the values of a single row by column, or why they can't be had."""
+    import pyarrow
+
+    try:
+        values: dict[str, Any] = row.to_pylist()[0]
+    except UnicodeDecodeError:
+        return "not valid UTF-8"
+    except (pyarrow.ArrowException, ValueError, OverflowError):  # a date that Python has no place for
+        return "not a readable value"
+    length = sum(len(value) for value in values.values() if isinstance(value, str))
+    return "record too long" if length > LONGEST_RECORD else values
+
+
+def row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
+    """Return a file's row groups; its footer is all that is read.
+
+    Args:
+        file: The file.
+        columns: The columns that are needed; a file may lack some of them.
+
+    Raises:
+        SourceError: The file is no parquet, or damaged.
+    """
+    import pyarrow.parquet
+
+    with file.open_parts() as stream, _explained(file):
+        footer = pyarrow.parquet.read_metadata(stream)
+        known = footer.schema.to_arrow_schema().names
+    groups = []
+    start = 0
+    for number in range(footer.num_row_groups):
+        rows = footer.row_group(number).num_rows
+        if rows > 0:
+            found = tuple(name for name in columns if name in known)
+            groups.append(
+                RowGroup(file=file, footer=footer, columns=found, number=number, start=start, rows=rows)
+            )
+            start += rows
+    return groups
+
+
+@contextmanager
+def _explained(file: File) -> Iterator[None]:
+    import pyarrow
+
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(
+            f"{file.name}: can't be read as parquet ({reason}); fetch the file again"
+        ) from error

@@ -1,0 +1,216 @@
+"""Corpora that grow from one shard to a hundred, and what a build takes of them.
+
+Texts are made of words that look Slovak, so that a token has as many characters as there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from urllib.request import urlopen
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.heavy.hub import Hub
+
+__all__ = ["NSAMPLES", "Corpus", "Taken", "footer_bytes", "grown_lines", "grown_parquet", "taken"]
+
+NSAMPLES, SEQLEN = 100, 2048
+
+# What pyarrow reads of a file at first, from its end.
+_TAIL = 2**16
+_ROW_GROUPS, _ROWS = 64, 60
+_DISTINCT = 10
+# More than what is read whole, so that the file of one part is sampled as those of ten and a hundred are.
+_LINES = 40_000_000
+
+# The beginnings, middles and ends of words.
+_SYLLABLES = (
+    "po pre vy za na roz ne od do u pri sk str st v k m d z ž č š",
+    "ist len zd mluv chov stav hrad pláv rok vod ved krás boj mest sved slov prav nád",
+    "a ia ie ou ého ému ých ami ov enie ania ovať nosť ina ka ok ný ná né om e y i",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """A corpus of a size.
+
+    Attributes:
+        root: What a stand-in serves.
+        parts: Shards, or lengths of the smallest file.
+        source: The type and its settings, as a recipe has them.
+    """
+
+    root: Path
+    parts: int
+    source: str
+
+    def recipe(self, folder: Path) -> Path:
+        """Write a recipe that reads this corpus alone."""
+        path = folder / "grown.toml"
+        path.write_text(
+            f'name = "grown"\nnsamples = {NSAMPLES}\nseqlen = {SEQLEN}\ngroups.all = 1.0\n'
+            f'[sources.grown]\ngroup = "all"\nwhere = "hf://datasets/grown/corpus"\n{self.source}\n'
+        )
+        return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a build took of a corpus.
+
+    Attributes:
+        data: Bytes that the hub sent, without those that opening footers takes.
+        footers: Bytes that opening the footers of the files that were touched takes.
+        files: How many were touched.
+        seconds: The median of the rounds.
+        peak: Memory at its peak in any round, in bytes.
+        rows: In the calibration file.
+    """
+
+    data: int
+    footers: int
+    files: int
+    seconds: float
+    peak: int
+    rows: int
+
+
+def grown_parquet(folder: Path, sizes: tuple[int, ...]) -> Iterator[Corpus]:
+    """Yield corpora of so many shards of 64 row groups; of each ten shards the contents differ."""
+    made = [_shard(folder / f"{number}.parquet", number) for number in range(min(_DISTINCT, max(sizes)))]
+    for parts in sizes:
+        data = _repository(folder / f"parquet-{parts}") / "data"
+        data.mkdir()
+        for number in range(parts):
+            shard = data / f"train-{number:05d}-of-{parts:05d}.parquet"
+            shard.hardlink_to(made[number % _DISTINCT])
+        yield Corpus(root=folder / f"parquet-{parts}", parts=parts, source='type = "fineweb2"')
+
+
+def grown_lines(folder: Path, sizes: tuple[int, ...]) -> Iterator[Corpus]:
+    """Yield corpora of one JSON Lines file of so many times 40 MB; each is gone before the next."""
+    part = b"".join(_lines(_LINES))
+    for parts in sizes:
+        root = folder / f"lines-{parts}"
+        with (_repository(root) / "corpus.jsonl").open("wb") as stream:
+            for _ in range(parts):
+                stream.write(part)
+        try:
+            yield Corpus(root=root, parts=parts, source='type = "jsonl"')
+        finally:
+            shutil.rmtree(root)
+
+
+def taken(corpus: Corpus, standin: str, folder: Path, *, rounds: int = 1) -> Taken:
+    """Build from a corpus, each time with a cold cache, and say what it took."""
+    out, home = folder / "grown.jsonl", folder / "home"
+    words = ("build", corpus.recipe(folder), "--out", out, "--quiet")
+    costs = []
+    with _served(corpus.root, standin, home) as hub:
+        for _ in range(rounds):
+            ran, cost = hub.measured(*words)
+            if ran.code:
+                raise RuntimeError(ran.err)
+            costs.append(cost)
+            stats = hub.stats(reset=True)
+            shutil.rmtree(home)
+    touched = [corpus.root / name for name in stats["bytes_by_file"]]
+    footers = sum(footer_bytes(file) for file in touched if file.suffix == ".parquet")
+    return Taken(
+        data=stats["data_bytes_sent"] - footers,
+        footers=footers,
+        files=len(touched),
+        seconds=median(cost.seconds for cost in costs),
+        peak=max(cost.peak for cost in costs),
+        rows=len(out.read_text("ascii").splitlines()),
+    )
+
+
+def footer_bytes(file: Path) -> int:
+    """Return how many bytes it takes to know what a parquet file holds.
+
+    pyarrow asks for the last 64 KiB, and then for the whole footer if that is longer. This is
+    paid for each shard that is looked into, whichever rows are wanted of it, and says nothing of
+    how much is read of the rows.
+    """
+    with file.open("rb") as stream:
+        stream.seek(-8, io.SEEK_END)
+        length = int.from_bytes(stream.read(4), "little")
+    return min(file.stat().st_size, max(_TAIL, length + 8))
+
+
+@contextmanager
+def _served(root: Path, standin: str, home: Path) -> Iterator[Hub]:
+    command = [sys.executable, standin, "--root", str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            hub = Hub(process.stdout.readline().strip(), home)
+            # It hashes each file when it is first asked for, which takes seconds and is no one's cost.
+            with urlopen(f"{hub.address}/api/datasets/grown/corpus") as answer:
+                answer.read()
+            hub.stats(reset=True)
+            yield hub
+        finally:
+            process.terminate()
+
+
+def _repository(root: Path) -> Path:
+    folder = root / "grown" / "corpus"
+    folder.mkdir(parents=True)
+    (folder / "README.md").write_text("Texts that look Slovak.\n")
+    return folder
+
+
+def _shard(path: Path, number: int) -> Path:
+    """Write a shard as those of FineWeb2 are, a column that nobody needs twice as long as the text."""
+    rng = random.Random(f"shard {number}")
+    words = _vocabulary(rng)
+    count = _ROW_GROUPS * _ROWS
+    texts = [_text(rng, words) for _ in range(count)]
+    # No ids: those of ten shards in a hundred would be those of the first.
+    table = pa.table(
+        {
+            "text": texts,
+            "url": [f"https://{rng.choice(words)}.example/{rng.getrandbits(64):016x}" for _ in texts],
+            "language_score": [rng.uniform(0.6, 1.0) for _ in texts],
+            "raw_html": [rng.randbytes(len(text)).hex() for text in texts],
+        }
+    )
+    pq.write_table(table, path, row_group_size=_ROWS, compression="zstd")
+    return path
+
+
+def _lines(size: int) -> Iterator[bytes]:
+    rng = random.Random("lines")
+    words = _vocabulary(rng)
+    while size > 0:
+        row = {"text": _text(rng, words), "url": f"https://{rng.choice(words)}.example/"}
+        line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+        size -= len(line)
+        yield line
+
+
+def _vocabulary(rng: random.Random) -> list[str]:
+    syllables = [part.split() for part in _SYLLABLES]
+    return ["".join(map(rng.choice, syllables)) for _ in range(5_000)]
+
+
+def _text(rng: random.Random, words: list[str]) -> str:
+    """Return a page: most are short, a few are long."""
+    count = min(2_000, int(rng.lognormvariate(5.0, 0.8)) + 20)
+    found = rng.choices(words, k=count)
+    sentences = (" ".join(found[at : at + 12]).capitalize() + "." for at in range(0, count, 12))
+    return " ".join(sentences)
