@@ -17,7 +17,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 SHARED = Path(os.environ.get("CALIBSET_SHARED", "../shared")).resolve()
 NEWEST_MINOR = 20
 # The package as a developer has it, extras and all.
-WHOLE = ("-e", ".[wikitext]")
+WHOLE = ("-e", ".[transformers,wikitext]")
 # Pinned, because a plain "torch" may bring another one with gigabytes of CUDA along. Where pip finds no
 # CPU build of it, name one with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL.
 TORCH = "torch==2.13.0"

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from calibset.backends import Misreading, Readback, read_back
     from calibset.calibration_set import CalibrationSet
     from calibset.comparison import Difference, differences
     from calibset.consumers import Acceptance, Replay
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         SourceError,
         TokenizerError,
     )
+    from calibset.exporting import export_input_ids
     from calibset.lockfile import Lock, read_lock, write_lock
     from calibset.manifest import Manifest, read_manifest
     from calibset.pipeline import Plan, build, check, plan
@@ -61,10 +63,12 @@ __all__ = [
     "LockError",
     "Manifest",
     "Message",
+    "Misreading",
     "MixtureError",
     "OfflineError",
     "OutputError",
     "Plan",
+    "Readback",
     "Reader",
     "Recipe",
     "RecipeError",
@@ -83,11 +87,13 @@ __all__ = [
     "build",
     "check",
     "differences",
+    "export_input_ids",
     "in_memory",
     "load_recipe",
     "load_tokenizer",
     "parse_recipe",
     "plan",
+    "read_back",
     "read_lock",
     "read_manifest",
     "verify",
@@ -95,6 +101,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "calibset.backends": ("Misreading", "Readback", "read_back"),
     "calibset.calibration_set": ("CalibrationSet",),
     "calibset.comparison": ("Difference", "differences"),
     "calibset.consumers": ("Acceptance", "Replay"),
@@ -106,6 +113,7 @@ _HOMES = {
         "CalibsetError", "ConsumerError", "LockError", "MixtureError", "OfflineError", "OutputError",
         "RecipeError", "SourceError", "TokenizerError",
     ),
+    "calibset.exporting": ("export_input_ids",),
     "calibset.lockfile": ("Lock", "read_lock", "write_lock"),
     "calibset.manifest": ("Manifest", "read_manifest"),
     "calibset.pipeline": ("Plan", "build", "check", "plan"),

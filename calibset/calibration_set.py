@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from calibset.comparison import Difference
 from calibset.consumers import autoround
 from calibset.document import Rejection, Sample
-from calibset.errors import OutputError
+from calibset.errors import ConsumerError, OutputError
 from calibset.lockfile import Lock
 from calibset.manifest import Manifest, manifest_path
+from calibset.reading import read_of
 from calibset.storage.atomic import replaced, replaced_together
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class CalibrationSet(Sequence[Sample]):
         lock: All that the build depended on.
         rejections: By source, the records that were met and could not be read or hold nothing.
         unlike_lock: What is not as the lock beside the recipe has it, where there is one.
+        prefix: Ids that the model reads before each text (BOS, mostly).
+        suffix: Ids that it reads behind.
+        notes: What whoever uses the set should know.
     """
 
     samples: tuple[Sample, ...]
@@ -50,6 +54,9 @@ class CalibrationSet(Sequence[Sample]):
     lock: Lock
     rejections: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
     unlike_lock: tuple[Difference, ...] = ()
+    prefix: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         about = self.manifest
@@ -72,6 +79,11 @@ class CalibrationSet(Sequence[Sample]):
     def token_ids(self) -> tuple[tuple[int, ...], ...]:
         """Each sample's ids as the target model reads them, without BOS."""
         return tuple(sample.token_ids for sample in self.samples)
+
+    @property
+    def input_ids(self) -> tuple[tuple[int, ...], ...]:
+        """What the target model is shown of each sample: BOS and ids, ``seqlen`` in all."""
+        return tuple(tuple(read_of(ids, self, self.manifest.seqlen)) for ids in self.token_ids)
 
     def write(self, path: str | Path) -> Path:
         """Write the rows as JSON Lines and the manifest beside them.
@@ -127,7 +139,8 @@ class CalibrationSet(Sequence[Sample]):
     def to_dataset(self) -> datasets.Dataset:
         """Return a Hugging Face dataset with the columns text, source, tokens and input_ids.
 
-        The ids are those of the text, without BOS and not cut at ``seqlen``.
+        The ids are those of the text, without BOS and not cut at ``seqlen``; quantizers want
+        `input_ids`, which are, or the file that `export_input_ids` writes.
         """
         import datasets
 
@@ -139,6 +152,35 @@ class CalibrationSet(Sequence[Sample]):
                 "input_ids": [list(sample.token_ids) for sample in self.samples],
             }
         )
+
+    def to_autoround(self, *, batch_size: int = 1) -> list[dict[str, Any]]:
+        """Return what ``AutoRound(dataset=…)`` takes, so that it reads exactly these ids.
+
+        AutoRound reads no tokenizer then, shuffles nothing and takes the first ``nsamples`` rows.
+        It accepts ids as tensors alone, so this needs torch, which comes with AutoRound.
+
+        Args:
+            batch_size: Rows of a tensor. AutoRound 0.16 counts each as its own ``batch_size`` rows
+                with a multimodal model (Mistral Small 3 is one), so give both the same number.
+
+        Returns:
+            Tensors ``input_ids`` and ``attention_mask`` of shape (batch_size, seqlen), int64; the
+            last may have fewer rows.
+
+        Raises:
+            ConsumerError: torch is not installed.
+        """
+        try:
+            import torch
+        except ModuleNotFoundError as error:
+            raise ConsumerError(
+                "AutoRound takes ids as tensors, and torch is not installed; input_ids has them as tuples"
+            ) from error
+
+        rows = self.input_ids
+        batches = [torch.tensor(rows[i : i + batch_size]) for i in range(0, len(rows), batch_size)]
+        # Without a mask AutoRound hides the tokenizer's pad token, which may be one that rows hold.
+        return [{"input_ids": ids, "attention_mask": torch.ones_like(ids)} for ids in batches]
 
     def _repr_html_(self) -> str:
         manifest = self.manifest

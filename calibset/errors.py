@@ -3,6 +3,7 @@
     CalibsetError
     ├── RecipeError        the recipe or the command line is wrong (exit code 2)
     ├── SourceError        a corpus can't be found, reached or read
+    │   ├── NotThereError  none of its places is there
     │   └── OfflineError   it is not in the cache, and servers may not be asked
     ├── MixtureError       the sources can't fill the quotas as the policy asks
     ├── TokenizerError     a tokenizer can't be found, loaded or used for the job
@@ -20,6 +21,7 @@ __all__ = [
     "ConsumerError",
     "LockError",
     "MixtureError",
+    "NotThereError",
     "OfflineError",
     "OutputError",
     "RecipeError",
@@ -50,6 +52,10 @@ class RecipeError(CalibsetError):
 
 class SourceError(CalibsetError):
     """A corpus can't be found, reached or read."""
+
+
+class NotThereError(SourceError):
+    """None of a corpus's places is there, or nothing in it is of the names looked for."""
 
 
 class OfflineError(SourceError):

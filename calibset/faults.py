@@ -25,6 +25,7 @@ _PHRASES = {
     "literal_error": "{expected}",
     "too_short": "at least {min_length} long",
     "string_pattern_mismatch": "a text that matches {pattern}",
+    "string_too_short": "at least {min_length} character(s) long",
     "string_type": "a text",
     "tuple_type": "a text or a list of texts",
     "dict_type": "a table",
@@ -104,12 +105,26 @@ def _is_share(value: Any) -> bool:
     )
 
 
+def _table_of(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
+    """Return the model of the table that a key stands in."""
+    for key in place[:-1]:
+        field = model.model_fields.get(str(key))
+        if (
+            field is not None
+            and isinstance(field.annotation, type)
+            and hasattr(field.annotation, "model_fields")
+        ):
+            model = field.annotation
+    return model
+
+
 def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
     kind, got = detail["type"], shown(detail["input"])
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        close = get_close_matches(str(detail["loc"][-1]), list(model.model_fields), n=1)
+        keys = _table_of(model, detail["loc"]).model_fields
+        close = get_close_matches(str(detail["loc"][-1]), list(keys), n=1)
         return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
     if kind in _PHRASES:
         # A bound of 0 on a fraction is spelled 0, not 0.0.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from calibset.chat.template import with_texts
 from calibset.document import Conversation, Document, Record, Rejection, SetAside
+from calibset.storage.files import LONGEST_RECORD
 from calibset.tokenizers.base import scalar_text
 from calibset.tokenizers.control_tokens import ControlTokens
 
@@ -34,6 +35,9 @@ class Tally:
         rejected: The rejections themselves, in the order they were met.
         control_tokens: Spellings of control tokens that were broken apart.
         shortened: Documents and conversations in which a run of white space was shortened.
+        cut_conversations: Conversations that lost their last exchanges to fit into a row.
+        renamed: By conversation, the tools that the model knows by another name: that, and the
+            corpus's own.
     """
 
     documents: int = 0
@@ -43,6 +47,8 @@ class Tally:
     rejected: list[Rejection] = field(default_factory=list)
     control_tokens: int = 0
     shortened: int = 0
+    cut_conversations: int = 0
+    renamed: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     @property
     def rejected_share(self) -> float:
@@ -74,7 +80,7 @@ def intake(
 
     Lone surrogates, in ids too, become U+FFFD, runs of more than 1,000 white-space characters are
     shortened, control tokens in texts are broken apart, and of records with one id the first
-    is taken.
+    is taken. A record of more than 16 MiB is rejected, whatever form it was read from.
 
     Args:
         records: What a source yields.
@@ -92,12 +98,25 @@ def intake(
             tally.note(SetAside(place=record.id, reason="id seen before"))
             continue
         seen.add(record.id)
+        if _length(record) > LONGEST_RECORD:
+            tally.note(Rejection(place=record.id, reason="record too long"))
+            continue
         cleaned = _cleaned(record, tally, disarm)
         if cleaned is None:
             tally.note(Rejection(place=record.id, reason="empty text"))
             continue
         tally.documents += 1
         yield cleaned
+
+
+def _length(record: Document | Conversation) -> int:
+    if isinstance(record, Document):
+        return len(record.text)
+    turns = sum(
+        len(message.content) + sum(len(call.arguments) for call in message.tool_calls)
+        for message in record.messages
+    )
+    return turns + sum(len(tool.description) + len(tool.parameters) for tool in record.tools)
 
 
 def _cleaned(

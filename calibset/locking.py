@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 from calibset.comparison import Difference, differences
 from calibset.errors import LockError
 from calibset.lockfile import Lock, lock_path, read_lock
 from calibset.recipe import Recipe
 
-__all__ = ["LockUse", "ensure_as_locked", "known_lock", "unlike_lock"]
+__all__ = ["LockUse", "differences_of_recipe", "ensure_as_locked", "known_lock", "unlike_lock"]
 
 LockUse = Literal["use", "require", "ignore"]
 """What becomes of a lock: its commits are read, all must be as it says, or nothing."""
@@ -42,6 +43,11 @@ def unlike_lock(known: Lock | None, made: Lock) -> tuple[Difference, ...]:
     changed = differences(known, made) if known else ()
     own = tuple(one for one in changed if not one.what.startswith(_INFORMATIVE))
     return own + tuple(one for one in changed if one not in own) if own else ()
+
+
+def differences_of_recipe(known: Lock, recipe: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Return what a recipe asks for otherwise than when it was locked, which can be said without a build."""
+    return differences(known, known.model_copy(update={"recipe": recipe}))
 
 
 def ensure_as_locked(recipe: Recipe, changed: tuple[Difference, ...]) -> None:

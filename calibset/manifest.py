@@ -57,7 +57,8 @@ class SourceReport(_Frozen):
     ``tokens`` are those of its rows, ``tokens_read`` those that the quantizer reads (its BOS is
     not counted). ``documents_read`` came in and could be packed, ``documents_used`` stand in a
     row; the heads of others may stand there as fillers. ``from_beginning`` says that something was
-    read as a stream, so that its documents are no fair sample of the corpus.
+    read as a stream, so that its documents are no fair sample of the corpus. ``tool_names`` has, by
+    conversation, the names that the model reads in place of the corpus's own.
     """
 
     name: str
@@ -78,6 +79,8 @@ class SourceReport(_Frozen):
     set_aside: Mapping[str, int]
     control_tokens_neutralised: int
     blanks_shortened: int
+    conversations_shortened: int
+    tool_names: Mapping[str, Mapping[str, str]]
 
 
 class SpanReport(_Frozen):

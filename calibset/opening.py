@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from calibset.errors import CalibsetError, OfflineError, RecipeError
+from calibset.errors import CalibsetError, NotThereError, OfflineError, RecipeError
 from calibset.lockfile import Lock
 from calibset.recipe import Recipe
 from calibset.storage import Cache, Mirror, Storage, Watched
@@ -58,9 +58,9 @@ def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = 
     where, revision = pinned or (source.where, source.revision)
     try:
         return Watched(storage.reader(where, revision))
-    except CalibsetError as error:
+    except NotThereError as error:
         hint = "; the lock names it, `calibset lock` renews it" if pinned else ""
-        raise type(error)(f"{error}{hint}") from error
+        raise NotThereError(f"{error}{hint}") from error
 
 
 def open_places(recipe: Recipe, storage: Storage, lock: Lock | None = None) -> dict[str, Watched]:

@@ -13,15 +13,15 @@ from calibset.document import Sample
 from calibset.errors import CalibsetError, ConsumerError, MixtureError
 from calibset.intake import Tally
 from calibset.lockfile import Lock
-from calibset.locking import LockUse, ensure_as_locked, known_lock, unlike_lock
+from calibset.locking import LockUse, differences_of_recipe, ensure_as_locked, known_lock, unlike_lock
 from calibset.mixture import interleave
 from calibset.opening import open_place, open_places, storage_of
 from calibset.planned import Plan, PlannedSource, SourceCheck
 from calibset.recipe import Recipe, load_recipe
-from calibset.reporting import lock_of, manifest_of
+from calibset.reporting import lock_of, manifest_of, portable_recipe
 from calibset.storage import Storage
 from calibset.supply import Supply, open_supply
-from calibset.tokenizers import Tokenizer, find_tokenizer, load_tokenizer
+from calibset.tokenizers import Tokenizer, find_tokenizer, load_tokenizer, spells_control_tokens
 
 __all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan"]
 
@@ -98,6 +98,8 @@ def build(
     """
     recipe = _loaded(recipe)
     known = known_lock(recipe, lock)
+    if lock == "require" and known is not None:
+        ensure_as_locked(recipe, differences_of_recipe(known, portable_recipe(recipe)))
     storage = storage_of(recipe, data, mirrors, offline=offline)
     readers = open_places(recipe, storage, known)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
@@ -116,7 +118,16 @@ def build(
     changed = unlike_lock(known, made)
     if lock == "require":
         ensure_as_locked(recipe, changed)
-    return CalibrationSet(samples, manifest, made, rejections, changed)
+    return CalibrationSet(
+        samples,
+        manifest,
+        made,
+        rejections,
+        changed,
+        prefix=tokenizer.prefix,
+        suffix=tokenizer.suffix,
+        notes=(*tokenizer.notes, *_unread_control_tokens(recipe, tokenizer, samples)),
+    )
 
 
 def check(
@@ -149,7 +160,7 @@ def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, qu
         count = len(files)
         sizes = [file.size for file in files if file.size is not None]
         size = sum(sizes) if len(sizes) == count else None
-        streamed = source.from_beginning(reader)
+        streamed = size is not None and source.from_beginning(reader)
     except CalibsetError as error:
         problem = str(error)
     return PlannedSource(
@@ -215,6 +226,20 @@ def _in_order(recipe: Recipe, chosen: Mapping[str, list[Sample]]) -> tuple[Sampl
     rows = {name: iter(samples) for name, samples in chosen.items()}
     groups = interleave({group: sum(counts.values()) for group, counts in members.items()})
     return tuple(next(rows[next(turns[group])]) for group in groups)
+
+
+def _unread_control_tokens(
+    recipe: Recipe, tokenizer: Tokenizer, samples: tuple[Sample, ...]
+) -> Iterator[str]:
+    """Say how many rows a quantizer that loads the model's own tokenizer would misread."""
+    if not spells_control_tokens(find_tokenizer(recipe.tokenizer, recipe.folder)):
+        return
+    control = frozenset(tokenizer.special_tokens.values())
+    if affected := sum(not control.isdisjoint(sample.token_ids) for sample in samples):
+        yield (
+            f"{affected} of {len(samples)} rows hold control tokens, which transformers reads as letters "
+            "beside a tekken.json: give AutoRound what `calibset tokenizer` or `calibset export` writes"
+        )
 
 
 def _ensure_kept(replay: Replay, samples: tuple[Sample, ...]) -> None:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from calibset.tokenizers.base import Tokenizer
-
-__all__ = ["is_dominated", "read_of", "room"]
+__all__ = ["Surroundings", "is_dominated", "read_of", "room"]
 
 
-def room(tokenizer: Tokenizer, seqlen: int) -> int:
+class Surroundings(Protocol):
+    """What stands around a text's ids when the model reads it; every tokenizer tells."""
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """Ids before it (BOS, mostly)."""
+        ...
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """Ids behind it."""
+        ...
+
+
+def room(tokenizer: Surroundings, seqlen: int) -> int:
     """Return how many of a text's tokens are read: ``seqlen`` less the special ones around it."""
     return seqlen - len(tokenizer.prefix) - len(tokenizer.suffix)
 
 
-def read_of(ids: Sequence[int], tokenizer: Tokenizer, seqlen: int) -> list[int]:
+def read_of(ids: Sequence[int], tokenizer: Surroundings, seqlen: int) -> list[int]:
     """Return a text's ids as the quantizer reads them: special tokens around, cut at ``seqlen``."""
     return [*tokenizer.prefix, *ids[: room(tokenizer, seqlen)], *tokenizer.suffix]
 

@@ -12,18 +12,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
 
+from calibset.chat.options import ChatOptions
 from calibset.errors import RecipeError
 from calibset.faults import fault, mixture_faults
 from calibset.mixture import Mixture, Shortage
 from calibset.overrides import applied
-from calibset.sources import ADAPTERS, Source, adapter
+from calibset.sources import Source, adapter
 from calibset.storage.location import parse_location
 
-__all__ = ["Recipe", "load_recipe", "parse_recipe", "recipe_schema"]
+__all__ = ["Recipe", "load_recipe", "parse_recipe"]
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
-
-_OTHERS = "another-package"
 
 
 class Recipe(BaseModel):
@@ -90,6 +89,9 @@ class Recipe(BaseModel):
         "neutralise",
         description="What becomes of letters such as </s> or [INST] in a text: broken apart so that they "
         "stay letters (`neutralise`), or left to become control tokens (`keep`).",
+    )
+    chat: ChatOptions = Field(
+        ChatOptions(), description="How conversations are rendered for the target model."
     )
     consumer: Literal["autoround"] = Field(
         "autoround", description="The quantizer whose loader must keep every row."
@@ -208,44 +210,6 @@ def parse_recipe(
     if faults or found is None:
         raise RecipeError(*(line if line.startswith("--set ") else f"{origin}: {line}" for line in faults))
     return found
-
-
-def recipe_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a recipe, for editors that check TOML."""
-    schema = Recipe.model_json_schema()
-    definitions = schema.setdefault("$defs", {})
-    definitions.pop("Source", None)
-    for name in ADAPTERS:
-        one = adapter(name).model_json_schema()
-        definitions.update(one.pop("$defs", {}))
-        one["properties"]["type"] = {
-            "const": name,
-            "type": "string",
-            "description": one.get("description", ""),
-        }
-        one["required"] = sorted({*one.get("required", ()), "type"})
-        one["properties"] = {key: _one_or_several(value) for key, value in one["properties"].items()}
-        definitions[name] = one
-    definitions[_OTHERS] = {
-        "description": "An adapter of another package; its own keys are checked when the recipe is read.",
-        "type": "object",
-        "properties": {"type": {"type": "string", "not": {"enum": list(ADAPTERS)}}},
-        "required": ["group", "type", "where"],
-    }
-    schema["properties"]["sources"]["additionalProperties"] = {
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in (*ADAPTERS, _OTHERS)]
-    }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _one_or_several(key: dict[str, Any]) -> dict[str, Any]:
-    """Return a list's schema so that a single item is valid too, as `calibset.sources.Names` has it."""
-    if key.get("type") != "array":
-        return key
-    about: dict[str, Any] = {
-        word: key.pop(word) for word in ("default", "description", "title") if word in key
-    }
-    return {"anyOf": [key, key["items"]], **about}
 
 
 def _sources(raw: Any, faults: list[str], allow_code: bool) -> dict[str, Source]:

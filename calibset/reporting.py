@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
 from calibset.calibration_set import row_bytes
 from calibset.consumers import Replay
 from calibset.document import Sample
+from calibset.errors import SourceError
 from calibset.lockfile import Lock, LockedFile, LockedSource
 from calibset.manifest import (
     GroupReport,
@@ -21,12 +22,13 @@ from calibset.manifest import (
     versions,
 )
 from calibset.recipe import Recipe
-from calibset.storage import Watched
+from calibset.storage import FileRead, Watched
+from calibset.storage.extents import Extent
 from calibset.storage.location import portable
 from calibset.supply import Supply
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["lock_of", "manifest_of"]
+__all__ = ["lock_of", "manifest_of", "portable_recipe"]
 
 
 def manifest_of(
@@ -57,7 +59,7 @@ def manifest_of(
     read = sum(source.tokens_read for source in sources)
     return Manifest(
         name=recipe.name,
-        recipe=_portable(recipe),
+        recipe=portable_recipe(recipe),
         versions=versions(),
         tokenizer=TokenizerReport(name=portable(tokenizer.name), sha256=tokenizer.fingerprint),
         consumer=replay.consumer,
@@ -91,7 +93,10 @@ def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | No
     sources = {}
     for source in manifest.sources:
         earlier = known_sources[source.name].files if source.name in known_sources else {}
-        files = _locked_files(readers[source.name], earlier)
+        try:
+            files = _locked_files(readers[source.name], earlier)
+        except SourceError as error:
+            raise SourceError(f"sources.{source.name}: {error}") from error
         sources[source.name] = LockedSource(
             place=source.place,
             revision=source.revision,
@@ -110,7 +115,7 @@ def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | No
 def _locked_files(reader: Watched, earlier: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
     extents = {name: file.extents for name, file in earlier.items()}
     files = {}
-    for read in reader.read(extents):
+    for read in _reads(reader, extents):
         size = read.size
         if read.name in earlier and None in (size, earlier[read.name].size):
             # Of some servers' files the size is known only after they were read once.
@@ -119,9 +124,17 @@ def _locked_files(reader: Watched, earlier: Mapping[str, LockedFile]) -> dict[st
     return files
 
 
+def _reads(reader: Watched, extents: Mapping[str, tuple[Extent, ...]]) -> Iterable[FileRead]:
+    try:
+        return list(reader.read(extents))
+    except SourceError:
+        # The bytes that an earlier lock speaks of need not be in the cache, offline say.
+        return reader.read()
+
+
 def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> SourceReport:
     tally = supply.tally
-    spans = [span for sample in rows for span in sample.documents if not span.filler]
+    used = {span.document for sample in rows for span in sample.documents if not span.filler}
     return SourceReport(
         name=supply.name,
         group=supply.source.group,
@@ -137,11 +150,13 @@ def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> So
         tokens=sum(len(sample.token_ids) for sample in rows),
         tokens_read=sum(min(len(sample.token_ids), supply.rule.read) for sample in rows),
         documents_read=tally.documents,
-        documents_used=len({span.document for span in spans}),
+        documents_used=len(used),
         rejections=_by_count(tally.rejections),
         set_aside=_by_count(tally.set_aside),
         control_tokens_neutralised=tally.control_tokens,
         blanks_shortened=tally.shortened,
+        conversations_shortened=tally.cut_conversations,
+        tool_names={name: dict(tally.renamed[name]) for name in sorted(used & tally.renamed.keys())},
     )
 
 
@@ -166,7 +181,7 @@ def _sample(sample: Sample) -> SampleReport:
     return SampleReport(source=sample.source, tokens=len(sample.token_ids), documents=spans)
 
 
-def _portable(recipe: Recipe) -> dict[str, Any]:
+def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as data, local absolute paths reduced to their last part."""
     data = recipe.model_dump(mode="json", exclude_defaults=False)
     data["tokenizer"] = portable(recipe.tokenizer)

@@ -8,11 +8,12 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
+from calibset.chat.choice import template_for
 from calibset.chat.dialect import excerpt
-from calibset.chat.mistral import mistral_template
-from calibset.chat.template import ChatTemplate, Rendered, RenderError
+from calibset.chat.rendering import Rendering
+from calibset.chat.template import Rendered, RenderError
 from calibset.document import Conversation, Document, Record, Rejection, Sample, SetAside
-from calibset.errors import CalibsetError, SourceError
+from calibset.errors import CalibsetError, OfflineError, SourceError
 from calibset.intake import Tally, intake
 from calibset.packing import Packed, RowRule, pack_conversations, pack_documents
 from calibset.recipe import Recipe
@@ -111,9 +112,20 @@ def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer)
         max_rows_per_document=recipe.max_rows_per_document,
     )
     records = _guarded(source.documents(reader, seed=recipe.seed), name)
-    template = partial(mistral_template, tokenizer, keeps_control_tokens=keeps)
-    items = _rendered(intake(records, tally, disarm), template, tally)
+    rendering = partial(_rendering, recipe, tokenizer, disarm, rule.read)
+    items = _rendered(intake(records, tally, disarm), rendering, tally)
     return Supply(name, source, reader, tally, items, rule)
+
+
+def _rendering(recipe: Recipe, tokenizer: Tokenizer, disarm: ControlTokens | None, room: int) -> Rendering:
+    chat = recipe.chat
+    prompt = chat.system_prompt
+    return Rendering(
+        template=template_for(tokenizer, chat.format, keeps_control_tokens=disarm is None),
+        room=room,
+        system_prompt=disarm.neutralised(prompt) if prompt and disarm else prompt,
+        shortens=chat.long_conversations == "shorten",
+    )
 
 
 def _guarded(records: Iterable[Record], name: str) -> Iterator[Record]:
@@ -121,6 +133,8 @@ def _guarded(records: Iterable[Record], name: str) -> Iterator[Record]:
     try:
         for record in records:
             yield _expected_record(record)
+    except OfflineError as error:
+        raise OfflineError(f"sources.{name}: {error}") from error
     except CalibsetError as error:
         raise SourceError(f"sources.{name}: {error}") from error
     except Exception as error:  # an adapter of someone else's may raise anything
@@ -135,17 +149,20 @@ def _expected_record(item: object) -> Record:
 
 
 def _rendered(
-    items: Iterable[Document | Conversation], new_template: Callable[[], ChatTemplate], tally: Tally
+    items: Iterable[Document | Conversation], new_rendering: Callable[[], Rendering], tally: Tally
 ) -> Iterator[Document | Rendered]:
     """Yield documents as they are, conversations as the target model reads them."""
-    template: ChatTemplate | None = None
+    rendering: Rendering | None = None
     for item in items:
         if isinstance(item, Document):
             yield item
             continue
-        template = template or new_template()
+        rendering = rendering or new_rendering()
         try:
-            yield template.render(item)
+            rendered = rendering.render(item)
+            tally.renamed.update({item.id: rendered.names} if rendered.names else {})
+            tally.cut_conversations += rendered.shortened
+            yield rendered
         except RenderError as error:
             tally.documents -= 1
             tally.note(Rejection(place=item.id, reason=error.reason, excerpt=excerpt(error)))

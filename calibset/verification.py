@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from calibset.consumers import Replay, autoround
@@ -10,7 +11,7 @@ from calibset.errors import ConsumerError, TokenizerError
 from calibset.manifest import Manifest, read_manifest
 from calibset.tokenizers import Tokenizer, load_tokenizer
 
-__all__ = ["verify"]
+__all__ = ["existing", "name_of", "tokenizer_of", "verify"]
 
 _DEFAULT = "mistral-small-3.2"
 
@@ -35,22 +36,44 @@ def verify(
         ConsumerError: The file can't be read.
         TokenizerError: The tokenizer can't be loaded.
     """
-    path = Path(file)
-    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
-        raise ConsumerError(f"{path}: no such file")
+    path = existing(file)
     manifest = read_manifest(path)
-    return autoround.replay_file(
+    measure = tokenizer_of(path, tokenizer, manifest)
+    found = autoround.replay_file(
         path,
-        _tokenizer_for(path, tokenizer, manifest),
+        measure,
         nsamples=nsamples or (manifest.nsamples if manifest else 512),
         seqlen=seqlen or (manifest.seqlen if manifest else 2048),
     )
+    return replace(found, warnings=(*found.warnings, *measure.notes))
 
 
-def _tokenizer_for(path: Path, asked: str | None, manifest: Manifest | None) -> Tokenizer:
+def existing(file: str | Path) -> Path:
+    """Return the path of a file that is there.
+
+    Raises:
+        ConsumerError: There is none.
+    """
+    path = Path(file)
+    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
+        raise ConsumerError(f"{path}: no such file")
+    return path
+
+
+def tokenizer_of(path: Path, asked: str | None, manifest: Manifest | None) -> Tokenizer:
+    """Return the tokenizer of a calibration file: the one asked for, or its manifest's, or the default.
+
+    Raises:
+        TokenizerError: It can't be loaded.
+    """
     try:
-        return load_tokenizer(asked or (manifest.tokenizer.name if manifest else _DEFAULT), path.parent)
+        return load_tokenizer(asked or name_of(manifest), path.parent)
     except TokenizerError as error:
         if asked is None and manifest is not None:
             raise TokenizerError(f"{error}; the manifest names it, --tokenizer says where it is") from error
         raise
+
+
+def name_of(manifest: Manifest | None) -> str:
+    """Return the name of a file's tokenizer, where its user gives none."""
+    return manifest.tokenizer.name if manifest else _DEFAULT

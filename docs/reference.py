@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from calibset.chat.options import ChatOptions
 from calibset.recipe import Recipe
 from calibset.sources import ADAPTERS, Source, adapter
 
@@ -36,6 +37,18 @@ in for sources that run short. Each `[sources.NAME]` belongs to a group, where i
 Every source has these keys, and [those of its adapter](sources.md):
 
 {source_keys}
+
+## Conversations
+
+The table `[chat]` says how conversations are rendered:
+
+{chat_keys}
+
+The ids are those that the model sees in service. A conversation ends with EOS; where a row holds several, each begins
+with BOS if the model's format has one, except the first, since the quantizer's tokenizer adds it. A Jinja template is
+rendered by transformers (`pip install 'calibset[transformers]'`, without PyTorch), without a prompt for a further turn;
+the date that some templates write is always 26 Jul 2024. Names of tools that the format doesn't allow are replaced, and
+the manifest has the mapping.
 
 ## Places
 
@@ -71,7 +84,9 @@ def pages() -> dict[str, str]:
     """Return the generated pages by file name."""
     adapters = "\n\n".join(_adapter(name) for name in ADAPTERS)
     return {
-        "recipe.md": RECIPE.format(keys=_table(Recipe), source_keys=_table(Source)),
+        "recipe.md": RECIPE.format(
+            keys=_table(Recipe), source_keys=_table(Source), chat_keys=_table(ChatOptions)
+        ),
         "sources.md": SOURCES.format(adapters=adapters),
     }
 
@@ -97,8 +112,9 @@ def _rows(model: type[BaseModel], only: set[str] | None) -> Iterator[str]:
     for key, info in model.model_fields.items():
         if only is not None and key not in only:
             continue
-        missing = info.default is PydanticUndefined
-        default = "*required*" if missing else "" if info.default is None else f"`{_toml(info.default)}`"
+        default = "*required*" if info.is_required() else ""
+        if info.default not in (None, PydanticUndefined) and not isinstance(info.default, BaseModel):
+            default = f"`{_toml(info.default)}`"
         yield f"| `{key}` | {default} | {escape(info.description or '', quote=False)} |"
 
 

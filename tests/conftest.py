@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from hypothesis import settings
 
 from calibset.storage.cache import Cache
 from calibset.tokenizers import Tokenizer, load_tokenizer
@@ -18,16 +21,29 @@ if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
 
 
+# HYPOTHESIS_PROFILE=thorough looks longer; neither measures time, which other work on the machine takes.
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=1_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
 @pytest.fixture(scope="session")
 def tekken() -> TekkenTokenizer:
     """The embedded tokenizer, which takes more than a second to load."""
     return cast("TekkenTokenizer", load_tokenizer("mistral-small-3.2"))
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders, none of which is there yet, for the caches of tests."""
+    base = tmp_path_factory.mktemp("caches")
+    return (base / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cache:
+def cache(monkeypatch: pytest.MonkeyPatch, caches: Iterator[Path]) -> Cache:
     """A cache of this test's own."""
-    monkeypatch.setenv("CALIBSET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CALIBSET_CACHE", str(next(caches)))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     return Cache.default()
 

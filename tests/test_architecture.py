@@ -25,9 +25,9 @@ FLOORS = (
     {"chat"},
     {"sources"},
     {"intake", "reading", "recipe"},
-    {"locking", "opening", "packing", "consumers"},
+    {"locking", "opening", "packing", "recipe_schema", "consumers"},
     {"supply", "planned", "calibration_set", "verification"},
-    {"reporting"},
+    {"reporting", "exporting", "backends"},
     {"pipeline"},
     {"__init__"},
     {"cli"},
@@ -153,11 +153,12 @@ def test_a_module_says_literally_what_it_exports(module: str) -> None:
 def test_the_exported_names_are_these() -> None:
     assert calibset.__all__ == [
         "Acceptance", "CalibrationSet", "CalibsetError", "ConsumerError", "Conversation",
-        "Difference", "Document", "File", "Lock", "LockError", "Manifest", "Message", "MixtureError",
-        "OfflineError", "OutputError", "Plan", "Reader", "Recipe", "RecipeError", "Record", "Rejection",
-        "Replay", "Sample", "SetAside", "Source", "SourceError", "Span", "Tokenizer", "TokenizerError",
-        "Tool", "ToolCall", "build", "check", "differences", "in_memory", "load_recipe",
-        "load_tokenizer", "parse_recipe", "plan", "read_lock", "read_manifest", "verify", "write_lock",
+        "Difference", "Document", "File", "Lock", "LockError", "Manifest", "Message", "Misreading",
+        "MixtureError", "OfflineError", "OutputError", "Plan", "Readback", "Reader", "Recipe",
+        "RecipeError", "Record", "Rejection", "Replay", "Sample", "SetAside", "Source",
+        "SourceError", "Span", "Tokenizer", "TokenizerError", "Tool", "ToolCall", "build", "check",
+        "differences", "export_input_ids", "in_memory", "load_recipe", "load_tokenizer",
+        "parse_recipe", "plan", "read_back", "read_lock", "read_manifest", "verify", "write_lock",
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import pytest
 from calibset import calibration_set
 from calibset.calibration_set import CalibrationSet, row_bytes
 from calibset.document import Sample
-from calibset.errors import OutputError
+from calibset.errors import ConsumerError, OutputError
 from calibset.manifest import manifest_path
 from calibset.pipeline import build
 from calibset.recipe import load_recipe
@@ -173,3 +173,18 @@ def test_a_notebook_shows_an_escaped_table(built: CalibrationSet) -> None:
     assert "<script>" not in shown
     assert "&lt;script&gt;</b>: 20 samples of 64 tokens, 20 kept by AutoRound" in shown
     assert shown.count("<tr>") == 5
+
+
+def test_a_set_knows_what_the_model_is_shown(built: CalibrationSet) -> None:
+    assert built.prefix == (256,)
+    assert built.suffix == ()
+    assert built.input_ids == tuple((256, *sample.token_ids[:63]) for sample in built)
+
+
+def test_without_torch_there_are_no_tensors(built: CalibrationSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ConsumerError) as caught:
+        built.to_autoround()
+    assert str(caught.value) == (
+        "AutoRound takes ids as tensors, and torch is not installed; input_ids has them as tuples"
+    )

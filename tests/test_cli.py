@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from calibset import calibration_set, pipeline
+from calibset import backends, calibration_set, pipeline
+from calibset.backends import Misreading, Readback
 from calibset.cli import commands, main
 from calibset.cli.console import printable
 from calibset.consumers.autoround import NAME
@@ -27,7 +28,8 @@ from tests.small import corpus, write_small
 from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
 
 COMMANDS = (
-    "build", "plan", "check", "verify", "show", "lock", "diff", "cache", "tokenizer", "sources", "schema",
+    "build", "plan", "check", "verify", "export", "show", "lock", "diff", "cache", "tokenizer",
+    "sources", "schema",
 )  # fmt: skip
 
 
@@ -89,6 +91,7 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
             "verify",
             ["--tokenizer T", "--seqlen N", "--nsamples N", "Exits 1 if a row is lost or there are too few."],
         ),
+        ("export", ["--format {input_ids}", "--tokenizer T", "cut at seqlen"]),
         ("tokenizer", ["--out DIR", "AutoRound needs such a one"]),
     ],
 )
@@ -484,6 +487,57 @@ def test_verify_says_what_the_quantizer_stops_at(
     ]
 
 
+def test_verify_asks_a_backend_too(
+    built: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = Misreading(
+        row=2, place=4, expected="[INST]", found="[", reason="control tokens are read as letters"
+    )
+    answers = {"mistral-common": (row,) * 22, "fast": ()}
+    monkeypatch.setattr(
+        backends,
+        "read_back",
+        lambda file, backend, tokenizer: Readback(backend="Them 1.0", rows=40, misread=answers[backend]),
+    )
+    assert main(["verify", built, "--backend", "fast"]) == 0
+    assert capsys.readouterr().out.endswith("\nThem 1.0 reads 40 of 40 rows as they should be\n")
+    assert main(["verify", built, "--backend", "mistral-common"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    misread = (
+        "small.jsonl: row 2, token 5: '[' is read where '[INST]' stands: control tokens are read as letters"
+    )
+    assert lines[1:] == [
+        *[misread] * 20,
+        "small.jsonl: and 2 more rows are misread; --json names each",
+        "Them 1.0 reads 18 of 40 rows as they should be",
+        "give the quantizer the tokenizer that `calibset tokenizer` writes, or ids: `calibset export`",
+    ]
+    assert main(["verify", built, "--backend", "mistral-common", "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert (data["kept"], data["readback"]["backend"], len(data["readback"]["misread"])) == (
+        20,
+        "Them 1.0",
+        22,
+    )
+    assert main(["verify", built, "--json"]) == 0
+    assert "readback" not in json.loads(capsys.readouterr().out)
+
+
+def test_export_writes_ids(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", built, "--format", "input_ids"]) == 0
+    assert capsys.readouterr().out == "wrote small.parquet\n"
+    assert main(["export", built, "--format", "input_ids", "--out", "new/x.parquet", "-q"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert Path("new/x.parquet").read_bytes() == Path("small.parquet").read_bytes()
+
+
+def test_export_of_an_unknown_format_exits_2(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["export", built, "--format", "gguf"])
+    assert caught.value.code == 2
+    assert "argument --format: invalid choice: 'gguf'" in capsys.readouterr().err
+
+
 def test_verify_without_a_file_exits_1(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "gone.jsonl", "--tokenizer", "tokenizer.json"]) == 1
     assert capsys.readouterr().err == "calibset: gone.jsonl: no such file\n"
@@ -731,7 +785,7 @@ def test_what_a_lock_was_overridden_with_is_named(recipe: str, capsys: pytest.Ca
     assert main(["lock", recipe, "-q", "--set", "nsamples=10"]) == 0
     assert main(["build", recipe, "-q", "--locked", "--set", "nsamples=10"]) == 0
     assert said(["build", recipe, "-q", "--locked"], 1, capsys).startswith(
-        "recipe.lock: the build is not as locked: recipe.nsamples: 10 → 20; sha256: "
+        "recipe.lock: the build is not as locked: recipe.nsamples: 10 → 20; nothing was written"
     )
 
 
@@ -911,9 +965,7 @@ def test_a_locked_commit_is_built_byte_for_byte_from_an_empty_cache(
     remote: list[str], hub: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["lock", *remote]) == 0
-    assert re.search(
-        rf"^fish +them/fish +{COMMIT[:10]} +1 +2\.7 kB$", capsys.readouterr().out, re.MULTILINE
-    )
+    assert re.search(rf"^fish +them/fish +{COMMIT[:10]} +1 +2\.7 kB$", capsys.readouterr().out, re.MULTILINE)
     hub.move_on("beef" * 10)
     hub.repositories["them/fish"] = {"a.jsonl": corpus("cod", 30)}
     assert main(["cache", "clear"]) == 0
@@ -949,7 +1001,9 @@ def test_sources_explains_an_adapter(name: str, capsys: pytest.CaptureFixture[st
 
 def test_an_unknown_adapter_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sources", "none"]) == 2
-    assert capsys.readouterr().err.startswith("calibset: unknown adapter 'none'; known are bitext, csv, ")
+    assert capsys.readouterr().err.startswith(
+        "calibset: unknown adapter 'none'; known are bitext, chat, csv, "
+    )
 
 
 def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

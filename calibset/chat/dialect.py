@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from calibset.tokenizers.base import scalar_text
+
 __all__ = ["DialectError", "excerpt"]
 
 _MOST_CHARACTERS = 200
@@ -32,4 +34,4 @@ def excerpt(value: object) -> str:
         text = str(value)
     except RecursionError:
         return "nested too deeply"
-    return text[:_MOST_CHARACTERS].encode("utf-8", "replace").decode()
+    return scalar_text(text[:_MOST_CHARACTERS])

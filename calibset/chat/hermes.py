@@ -13,7 +13,8 @@ import json
 from collections.abc import Collection, Mapping
 
 from calibset.chat.dialect import DialectError
-from calibset.chat.literals import json_text, parse_value, read_value, skip_blank
+from calibset.chat.literals import is_json, json_text, parse_value, read_value, skip_blank
+from calibset.chat.repairs import Repairs
 from calibset.chat.schema import tools_from_json, tools_to_json
 from calibset.chat.tagged import tagged_calls, tagged_values
 from calibset.chat.turns import Result, Turn, conversation_of, result_of, turns_of
@@ -33,10 +34,15 @@ _NAMES = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool
 _METADATA = ("category", "subcategory", "task")
 
 
-def parse(row: Mapping[str, object], *, conversation_id: str) -> Conversation:
+def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs | None = None) -> Conversation:
     """Return the conversation that a row holds.
 
     The system prompt is left out where it carries the tools, since they are returned apart.
+
+    Args:
+        row: As the corpus has it.
+        conversation_id: The conversation's id.
+        repairs: Where to note what had to be mended.
 
     Raises:
         DialectError: The row is no whole conversation.
@@ -48,13 +54,14 @@ def parse(row: Mapping[str, object], *, conversation_id: str) -> Conversation:
     """
     spoken = _spoken(row.get("conversations"))
     prompt = spoken[0][1] if spoken and spoken[0][0] == "system" else ""
-    tools = _tools(row.get("tools"), prompt)
+    repairs = repairs or Repairs()
+    tools = _tools(row.get("tools"), prompt, repairs)
     if prompt and (not prompt.strip() or (tools and "<tools>" in prompt)):
         spoken = spoken[1:]
     declared = frozenset(tool.name for tool in tools)
-    turns = [_turn(role, text, declared) for role, text in spoken]
+    turns = [_turn(role, text, declared, repairs) for role, text in spoken]
     metadata = {key: value for key in _METADATA if isinstance(value := row.get(key), str)}
-    return conversation_of(conversation_id, turns, tools, metadata)
+    return conversation_of(conversation_id, turns, tools, metadata, repairs)
 
 
 def write(conversation: Conversation) -> dict[str, object]:
@@ -80,22 +87,23 @@ def _spoken(turns: object) -> list[tuple[Role, str]]:
     return spoken
 
 
-def _tools(column: object, prompt: str) -> tuple[Tool, ...]:
+def _tools(column: object, prompt: str, repairs: Repairs) -> tuple[Tool, ...]:
     try:
-        tools = tools_from_json(column)
+        tools = tools_from_json(column, repairs)
     except DialectError:
         if "<tools>" not in prompt:
             raise
         tools = ()
-    return tools or _tools_in_prompt(prompt)
+    return tools or _tools_in_prompt(prompt, repairs)
 
 
-def _tools_in_prompt(prompt: str) -> tuple[Tool, ...]:
+def _tools_in_prompt(prompt: str, repairs: Repairs) -> tuple[Tool, ...]:
     # Prompts name the tags before they use them: the first pair that holds something counts.
     for part in prompt.split("<tools>")[1:]:
         listed, closing, _ = part.partition("</tools>")
         if closing and listed.strip():
-            return tools_from_json(_listed(listed))
+            repairs.note("tools in the system prompt only", listed)
+            return tools_from_json(_listed(listed), repairs)
     return ()
 
 
@@ -122,44 +130,50 @@ def _listed(text: str) -> object:
     return objects
 
 
-def _turn(role: Role, text: str, declared: Collection[str]) -> Turn:
+def _turn(role: Role, text: str, declared: Collection[str], repairs: Repairs) -> Turn:
     if role == "assistant":
-        content, calls = tagged_calls(text, "tool_call", declared)
+        content, calls = tagged_calls(text, "tool_call", declared, repairs)
         return Turn(role=role, content=content, calls=calls)
     if role == "tool":
-        return Turn(role=role, results=_results(text))
+        return Turn(role=role, results=_results(text, repairs))
     return Turn(role=role, content=text)
 
 
-def _results(text: str) -> tuple[Result, ...]:
+def _results(text: str, repairs: Repairs) -> tuple[Result, ...]:
     if "<tool_response>" not in text:
-        return (_result(text.strip()),)
+        repairs.note("tool response without tags", text)
+        return (_result(text.strip(), repairs),)
     try:
-        before, values, after = tagged_values(text, "tool_response")
+        before, values, after = tagged_values(text, "tool_response", repairs)
     except DialectError:
-        return tuple(_result(part) for part in _bodies(text))
+        return tuple(_result(part, repairs) for part in _bodies(text, repairs))
     if before or after:
         raise DialectError("unparsable tool response", text)
     if not all(isinstance(value, dict | list) for value in values):
-        return tuple(_result(part) for part in _bodies(text))
-    return tuple(_result(value) for value in values)
+        return tuple(_result(part, repairs) for part in _bodies(text, repairs))
+    return tuple(_result(value, repairs) for value in values)
 
 
-def _bodies(text: str) -> list[str]:
+def _bodies(text: str, repairs: Repairs) -> list[str]:
     parts = [part.partition("</tool_response>") for part in text.split("<tool_response>")]
     if any(outside.strip() for outside in (parts[0][0], *(rest for _, _, rest in parts))):
         raise DialectError("unparsable tool response", text)
+    if not all(closing for _, closing, _ in parts[1:]):
+        repairs.note("closing tag missing", text)
     return [body.strip() for body, _, _ in parts[1:]]
 
 
-def _result(value: object) -> Result:
+def _result(value: object, repairs: Repairs) -> Result:
     if isinstance(value, str):
         try:
             parsed = parse_value(value)
         except ValueError:
             parsed = None
         # A bare number or string is text: written anew it might look otherwise.
-        value = parsed if isinstance(parsed, dict | list) else value
+        if isinstance(parsed, dict | list):
+            if not is_json(value):
+                repairs.note("not quite JSON", value)
+            value = parsed
     if isinstance(value, dict) and isinstance(value.get("name"), str) and "content" in value:
         return result_of(value["name"], value["content"])
     return result_of(None, value)

@@ -12,7 +12,9 @@ import math
 import re
 from typing import NoReturn
 
-__all__ = ["json_text", "parse_value", "read_value", "skip_blank"]
+from calibset.chat.repairs import Repairs
+
+__all__ = ["escapes_blanks", "is_json", "json_text", "parse_value", "read_value", "skip_blank"]
 
 MAX_DEPTH = 64
 
@@ -21,6 +23,7 @@ _STRING = {
     '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),
     "'": re.compile(r"'([^'\\]*(?:\\.[^'\\]*)*)'", re.DOTALL),
 }
+_STRINGS = re.compile("|".join(pattern.pattern for pattern in _STRING.values()), re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {
     "n": "\n",
@@ -59,7 +62,7 @@ def json_text(value: object) -> str:
         value: What `parse_value` returns.
 
     Raises:
-        ValueError: JSON can't hold the value (an infinite number, endless nesting).
+        ValueError: JSON can't hold the value (an infinite number, a date, endless nesting).
 
     Examples:
         >>> json_text({"mesto": "Košice", "dni": [1, 2]})
@@ -69,6 +72,8 @@ def json_text(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except TypeError:
+        raise ValueError("no JSON value") from None
 
 
 def parse_value(text: str) -> object:
@@ -106,13 +111,35 @@ def read_value(text: str, start: int) -> tuple[object, int]:
     return _value(text, start, MAX_DEPTH)
 
 
-def skip_blank(text: str, start: int) -> int:
+def is_json(text: str) -> bool:
+    """Return whether a text is JSON, and not only like it.
+
+    Examples:
+        >>> is_json('{"open": true}'), is_json("{'open': True}")
+        (True, False)
+    """
+    try:
+        _JSON.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def escapes_blanks(text: str) -> bool:
+    r"""Return whether a literal has a backslash outside its strings, such as ``\n`` for a line break."""
+    return "\\" in text and "\\" in _STRINGS.sub("", text)
+
+
+def skip_blank(text: str, start: int, repairs: Repairs | None = None) -> int:
     r"""Return the position of the first character that is no white space.
 
     A literal backslash with ``n``, ``r`` or ``t`` counts as white space.
     """
     found = _BLANK.match(text, start)
-    return found.end() if found else start
+    end = found.end() if found else start
+    if repairs and "\\" in text[start:end]:
+        repairs.note("escaped line breaks", text)
+    return end
 
 
 def _value(text: str, start: int, depth: int) -> tuple[object, int]:

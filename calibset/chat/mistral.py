@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from calibset.chat.names import names_of, renamed, valid_call_id
 from calibset.chat.template import Rendered, RenderError, Turn
 from calibset.document import Conversation, Message
 from calibset.errors import TokenizerError
@@ -18,12 +17,7 @@ from calibset.tokenizers.tekken import TekkenTokenizer, embedded
 if TYPE_CHECKING:
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
-__all__ = ["MistralTemplate", "mistral_template", "valid_call_id", "valid_names"]
-
-# mistral-common's validator accepts these names, and call ids of nine letters or digits.
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
-_LONGEST_NAME = 64
-_ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+__all__ = ["MistralTemplate", "is_mistral", "mistral_template"]
 
 # What v11 writes; a tokenizer.json does not say its version, and one with thinking is of a later.
 _NEEDED = (
@@ -80,6 +74,7 @@ class MistralTemplate:
             turns=tuple(_turns(read, special)),
             opening_text="<s>",
             opening_ids=(special["<s>"],),
+            names=renamed(conversation),
         )
 
     def _encoded(self, conversation: Conversation) -> list[int]:
@@ -94,20 +89,29 @@ class MistralTemplate:
             raise RenderError("refused by mistral-common's validator", detail) from error
 
 
-def mistral_template(tokenizer: Tokenizer, *, keeps_control_tokens: bool = False) -> MistralTemplate:
+def is_mistral(tokenizer: Tokenizer) -> bool:
+    """Return whether a tokenizer knows Mistral's control tokens for turns."""
+    return {"[INST]", "[/INST]"} <= set(tokenizer.special_tokens)
+
+
+def mistral_template(
+    tokenizer: Tokenizer, version: str | None = None, *, keeps_control_tokens: bool = False
+) -> MistralTemplate:
     """Return the template for a tokenizer that knows Mistral's control tokens.
 
     Args:
         tokenizer: Tekken, or a ``tokenizer.json`` converted from it.
+        version: Of the instruct format, ``v7`` say; that of the tekken.json, else v11, if None.
         keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
 
     Raises:
-        TokenizerError: The tokenizer has no such tokens.
+        TokenizerError: The tokenizer has no such tokens, or is of another version.
     """
     if not isinstance(tokenizer, TekkenTokenizer):
-        _ensure_v11(tokenizer)
+        _ensure_fit(tokenizer, version)
     tekken = tokenizer if isinstance(tokenizer, TekkenTokenizer) else embedded("mistral-small-3.2")
-    return MistralTemplate(tokenizer, tekken, _mistral_tokenizer(tekken), keeps_control_tokens)
+    mistral = _mistral_tokenizer(tekken, version or tekken.tekkenizer.version.value)
+    return MistralTemplate(tokenizer, tekken, mistral, keeps_control_tokens)
 
 
 def _ensure_sound(conversation: Conversation) -> None:
@@ -130,17 +134,19 @@ def _is_deep(text: str) -> bool:
     return False
 
 
-def _ensure_v11(tokenizer: Tokenizer) -> None:
-    missing = [token for token in _NEEDED if token not in tokenizer.special_tokens]
+def _ensure_fit(tokenizer: Tokenizer, version: str | None) -> None:
+    # Each version writes these; what else one writes is compared with what the tokenizer reads.
+    needed = _NEEDED if version is None else ("<s>", "</s>", "[INST]", "[/INST]")
+    missing = [token for token in needed if token not in tokenizer.special_tokens]
     if missing:
         raise TokenizerError(
             f"{tokenizer.name}: has no control token {', '.join(missing)}, so conversations can't be "
             "rendered for it; use plain text sources, or the tekken.json of a Mistral instruct model"
         )
-    if _LATER in tokenizer.special_tokens:
+    if version is None and _LATER in tokenizer.special_tokens:
         raise TokenizerError(
             f"{tokenizer.name}: has the control token {_LATER}, so it is of a later instruct version than "
-            "v11; give the model's tekken.json, which says which"
+            "v11; say which with format in [chat], or give the model's tekken.json"
         )
 
 
@@ -149,74 +155,30 @@ def _controls(ids: Sequence[int], special: Mapping[str, int]) -> list[str]:
     return [spelled[rank] for rank in ids if rank in spelled]
 
 
-def valid_names(names: Iterable[str]) -> dict[str, str]:
-    """Map tool names to ones that the model's format allows, no two alike.
-
-    Examples:
-        >>> valid_names(["get_time", "User Feed (V2)", "User Feed [V2]"])
-        {'get_time': 'get_time', 'User Feed (V2)': 'User_Feed_V2', 'User Feed [V2]': 'User_Feed_V2_2'}
-    """
-    ordered = list(dict.fromkeys(names))
-    # A name that is valid already keeps itself, whoever comes first.
-    taken = {name for name in ordered if _is_valid(name)}
-    mapping = {}
-    for name in ordered:
-        mapping[name] = name if _is_valid(name) else _free_name(name, taken)
-        taken.add(mapping[name])
-    return mapping
-
-
-def _is_valid(name: str) -> bool:
-    return 0 < len(name) <= _LONGEST_NAME and not _NOT_IN_NAMES.search(name)
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    letters = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    plain = re.sub(r"_{2,}", "_", _NOT_IN_NAMES.sub("_", letters)).strip("_")[:_LONGEST_NAME] or "tool"
-    candidate, number = plain, 1
-    while candidate in taken:
-        number += 1
-        ending = f"_{number}"
-        candidate = plain[: _LONGEST_NAME - len(ending)] + ending
-    return candidate
-
-
-def valid_call_id(conversation: str, call: str) -> str:
-    """Return the nine letters or digits that stand for a call, the same in every run.
-
-    Examples:
-        >>> valid_call_id("row 1", "call_0")
-        'pfSor6QcN'
-    """
-    number = int.from_bytes(blake2b(f"{conversation}\x1f{call}".encode(), digest_size=8).digest(), "big")
-    letters = []
-    for _ in range(9):
-        number, digit = divmod(number, len(_ID_LETTERS))
-        letters.append(_ID_LETTERS[digit])
-    return "".join(letters)
-
-
-def _mistral_tokenizer(tekken: TekkenTokenizer) -> MistralTokenizer[Any, Any, Any, Any, Any]:
+def _mistral_tokenizer(tekken: TekkenTokenizer, wanted: str) -> MistralTokenizer[Any, Any, Any, Any, Any]:
     from mistral_common.protocol.instruct.normalize import get_normalizer
     from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
     from mistral_common.tokens.tokenizers import instruct
+    from mistral_common.tokens.tokenizers.base import TokenizerVersion
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
-    version = tekken.tekkenizer.version
-    number = version.value.removeprefix("v").split("m")[0]
-    cls = getattr(instruct, f"InstructTokenizerV{number}", None)
+    cls = getattr(instruct, f"InstructTokenizerV{wanted.removeprefix('v').split('m')[0]}", None)
     if cls is None:
-        raise TokenizerError(f"{tekken.name}: mistral-common renders no instruct format {version.value}")
+        raise TokenizerError(f"{tekken.name}: mistral-common renders no instruct format {wanted}")
+    version = TokenizerVersion(wanted)
+    try:
+        instructing = cls(tekken.tekkenizer)
+    except ValueError as error:  # a control token that the format writes is not there
+        raise TokenizerError(f"{tekken.name}: is not of instruct format {wanted} ({error})") from error
     return MistralTokenizer(
-        cls(tekken.tekkenizer), get_validator(version, ValidationMode.finetuning), get_normalizer(version)
+        instructing, get_validator(version, ValidationMode.finetuning), get_normalizer(version)
     )
 
 
 def _request(conversation: Conversation) -> Any:
     from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
-    called = (call.name for message in conversation.messages for call in message.tool_calls)
-    names = valid_names([*(tool.name for tool in conversation.tools), *called])
+    names = names_of(conversation)
     return ChatCompletionRequest(
         messages=[_message(conversation.id, message, names) for message in conversation.messages],
         tools=_tools(conversation, names) or None,

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import cast
 
 from calibset.chat.dialect import DialectError
-from calibset.chat.literals import json_text, parse_value
+from calibset.chat.literals import is_json, json_text, parse_value
+from calibset.chat.repairs import Repairs
 from calibset.chat.typenames import declared_type
 from calibset.document import Tool
 
@@ -68,12 +69,13 @@ _VALID: dict[str, Callable[[object], bool]] = {
 """Which values a keyword may hold; another value is dropped with its keyword."""
 
 
-def tools_from_json(value: object) -> tuple[Tool, ...]:
+def tools_from_json(value: object, repairs: Repairs | None = None) -> tuple[Tool, ...]:
     """Return the tools that a corpus declares, each name once: the first one counts.
 
     Args:
         value: A tool, a list of tools, or either as JSON text, also inside the list. A tool is
             ``{"type": "function", "function": {…}}`` or ``{"name", "description", "parameters"}``.
+        repairs: Where to note what had to be mended.
 
     Raises:
         DialectError: It is no list of tools, or a tool has no name.
@@ -84,13 +86,17 @@ def tools_from_json(value: object) -> tuple[Tool, ...]:
         >>> tools_from_json("null")
         ()
     """
-    value = _parsed(value)
+    repairs = repairs or Repairs()
+    value = _parsed(value, repairs)
     if value is None:
         return ()
     tools: dict[str, Tool] = {}
     for item in value if isinstance(value, list) else [value]:
-        tool = _tool(_parsed(item))
-        tools.setdefault(tool.name, tool)
+        tool = _tool(_parsed(item, repairs), repairs)
+        first = tools.setdefault(tool.name, tool)
+        if first is not tool:
+            same = first.parameters == tool.parameters
+            repairs.note("tool declared twice" if same else "two tools under one name", item)
     return tuple(tools.values())
 
 
@@ -140,31 +146,47 @@ def normalised_parameters(schema: object, required: object = None) -> str:
     return json_text(clean)
 
 
-def _parsed(value: object) -> object:
+def _parsed(value: object, repairs: Repairs) -> object:
     if not isinstance(value, str):
         return value
     if not value.strip():
         return None
     try:
-        return parse_value(value)
+        parsed = parse_value(value)
     except ValueError:
         raise DialectError("unparsable tools", value) from None
+    if not is_json(value):
+        repairs.note("tools not quite JSON", value)
+    return parsed
 
 
-def _tool(value: object) -> Tool:
+def _tool(value: object, repairs: Repairs) -> Tool:
     if isinstance(value, dict) and isinstance(value.get("function"), dict):
         value = value["function"]
     if not isinstance(value, dict):
         raise DialectError("unparsable tools", value)
-    name, description = value.get("name"), value.get("description")
+    name, description, given = value.get("name"), value.get("description", ""), value.get("parameters")
     if not isinstance(name, str) or not name.strip():
         raise DialectError("tool without a name", value)
     try:
-        parameters = normalised_parameters(_parsed(value.get("parameters")), value.get("required"))
+        parameters = normalised_parameters(_parsed(given, repairs), value.get("required"))
     except ValueError:
         raise DialectError("unparsable tools", value) from None
-    description = description if isinstance(description, str) else ""
+    if given is None:
+        repairs.note("tool without parameters", value)
+    elif not _is_written(given, parameters):
+        repairs.note("parameters are not JSON Schema", value)
+    if not isinstance(description, str):
+        repairs.note("tool description is no text", value)
+        description = ""
     return Tool(name=name, description=description, parameters=parameters)
+
+
+def _is_written(schema: object, text: str) -> bool:
+    try:
+        return json_text(schema) == text
+    except ValueError:
+        return False
 
 
 def _clean(schema: object, depth: int) -> dict[str, object]:

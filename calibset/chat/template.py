@@ -46,6 +46,8 @@ class Rendered:
         turns: The assistant's turns.
         opening_text: What stands before a conversation that does not open its row (BOS).
         opening_ids: The same as ids.
+        names: Tools that the model knows by another name: that other, and the corpus's own.
+        shortened: Whether it lost its last exchanges to fit into a row.
     """
 
     id: str
@@ -54,6 +56,8 @@ class Rendered:
     turns: tuple[Turn, ...]
     opening_text: str = ""
     opening_ids: tuple[int, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+    shortened: bool = False
 
 
 class ChatTemplate(Protocol):

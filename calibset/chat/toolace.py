@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from calibset.chat.dialect import DialectError
-from calibset.chat.literals import json_text, parse_value, read_value, skip_blank
+from calibset.chat.literals import escapes_blanks, is_json, json_text, parse_value, read_value, skip_blank
+from calibset.chat.repairs import Repairs
 from calibset.chat.schema import tools_from_json, tools_to_json
 from calibset.chat.turns import Call, Result, Turn, conversation_of, result_of, turns_of
 from calibset.document import Conversation, Role, Tool
@@ -25,10 +26,15 @@ _LOOKS_LIKE_A_CALL = re.compile(r"""\[[^\[\](){}"'=]{1,200}\((?:\s*\)|[^=,()"']{
 _MOST_LISTS_TRIED = 50
 
 
-def parse(row: Mapping[str, object], *, conversation_id: str) -> Conversation:
+def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs | None = None) -> Conversation:
     """Return the conversation that a row holds.
 
     The system prompt is left out where it carries the tools, since they are returned apart.
+
+    Args:
+        row: As the corpus has it.
+        conversation_id: The conversation's id.
+        repairs: Where to note what had to be mended.
 
     Raises:
         DialectError: The row is no whole conversation.
@@ -46,12 +52,13 @@ def parse(row: Mapping[str, object], *, conversation_id: str) -> Conversation:
     turns = row.get("conversations")
     if not isinstance(turns, list) or not turns:
         raise DialectError("no conversation", turns)
-    tools = _tools(system)
+    repairs = repairs or Repairs()
+    tools = _tools(system, repairs)
     names = sorted((tool.name for tool in tools), key=len, reverse=True)
-    spoken = [_turn(turn, names) for turn in turns]
+    spoken = [_turn(turn, names, repairs) for turn in turns]
     if system.strip() and not tools:
         spoken.insert(0, Turn(role="system", content=system))
-    return conversation_of(conversation_id, spoken, tools, {})
+    return conversation_of(conversation_id, spoken, tools, {}, repairs)
 
 
 def write(conversation: Conversation) -> dict[str, object]:
@@ -72,7 +79,7 @@ def write(conversation: Conversation) -> dict[str, object]:
     }
 
 
-def _tools(system: str) -> tuple[Tool, ...]:
+def _tools(system: str, repairs: Repairs) -> tuple[Tool, ...]:
     decoder = json.JSONDecoder()
     at = system.find("[")
     for _ in range(_MOST_LISTS_TRIED):
@@ -83,28 +90,28 @@ def _tools(system: str) -> tuple[Tool, ...]:
         except (ValueError, RecursionError):
             value = None
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            return tools_from_json(value)
+            return tools_from_json(value, repairs)
         at = system.find("[", at + 1)
     if re.search(r"\[\s*\{", system):
         raise DialectError("unparsable tools", system)
     return ()
 
 
-def _turn(turn: object, names: Sequence[str]) -> Turn:
+def _turn(turn: object, names: Sequence[str], repairs: Repairs) -> Turn:
     if not isinstance(turn, dict) or not isinstance(text := turn.get("value"), str):
         raise DialectError("malformed turn", turn)
     role = _ROLES.get(str(turn.get("from")))
     if role is None:
         raise DialectError("unknown role", turn.get("from"))
     if role == "assistant":
-        content, calls = _calls(text, names)
+        content, calls = _calls(text, names, repairs)
         return Turn(role=role, content=content, calls=calls)
     if role == "tool":
-        return Turn(role=role, results=_results(text))
+        return Turn(role=role, results=_results(text, repairs))
     return Turn(role=role, content=text)
 
 
-def _calls(text: str, names: Sequence[str]) -> tuple[str, tuple[Call, ...]]:
+def _calls(text: str, names: Sequence[str], repairs: Repairs) -> tuple[str, tuple[Call, ...]]:
     """Return the prose and the calls of an assistant turn.
 
     Square brackets are common in prose too: they hold calls where a declared name opens them
@@ -119,7 +126,7 @@ def _calls(text: str, names: Sequence[str]) -> tuple[str, tuple[Call, ...]]:
             raise DialectError("call to an undeclared tool", whole)
         return text, ()
     try:
-        calls, end = _call_list(whole, start, names)
+        calls, end = _call_list(whole, start, names, repairs)
     except ValueError:
         raise DialectError("unparsable tool call", whole[start:]) from None
     if end != len(whole):
@@ -146,19 +153,21 @@ def _name_at(text: str, start: int, names: Sequence[str]) -> tuple[str, int] | N
     return None
 
 
-def _call_list(text: str, start: int, names: Sequence[str]) -> tuple[tuple[Call, ...], int]:
+def _call_list(text: str, start: int, names: Sequence[str], repairs: Repairs) -> tuple[tuple[Call, ...], int]:
     calls: list[Call] = []
     at = start
     while not calls or text.startswith(",", at):
-        at = skip_blank(text, at + 1)
+        at = skip_blank(text, at + 1, repairs)
         named = _name_at(text, at, names)
         if named is None:
             if _LOOKS_LIKE_A_CALL.match("[" + text[at : at + 500]):
                 raise DialectError("call to an undeclared tool", text[at:])
             raise ValueError("no call")
-        arguments, at = _arguments(text, named[1])
+        arguments, end = _arguments(text, named[1])
+        if escapes_blanks(text[at + len(named[0]) : end]):
+            repairs.note("escaped line breaks", text[at:end])
         calls.append(Call(name=named[0], arguments=json_text(arguments)))
-        at = skip_blank(text, at)
+        at = skip_blank(text, end, repairs)
     if not text.startswith("]", at):
         raise ValueError("list without an end")
     return tuple(calls), at + 1
@@ -181,11 +190,13 @@ def _arguments(text: str, start: int) -> tuple[dict[str, object], int]:
     return arguments, at + 1
 
 
-def _results(text: str) -> tuple[Result, ...]:
+def _results(text: str, repairs: Repairs) -> tuple[Result, ...]:
     try:
         value = parse_value(text)
     except ValueError:
         return (Result(name=None, content=text.strip()),)
+    if isinstance(value, dict | list) and not is_json(text):
+        repairs.note("not quite JSON", text)
     results = []
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, dict) or not isinstance(item.get("name"), str) or "results" not in item:

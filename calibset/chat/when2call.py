@@ -11,7 +11,8 @@ import json
 from collections.abc import Collection, Mapping
 
 from calibset.chat.dialect import DialectError
-from calibset.chat.literals import json_text, parse_value
+from calibset.chat.literals import is_json, json_text, parse_value
+from calibset.chat.repairs import Repairs
 from calibset.chat.schema import tool_to_json, tools_from_json
 from calibset.chat.tagged import tagged_calls
 from calibset.chat.turns import Result, Turn, conversation_of, turns_of
@@ -24,8 +25,13 @@ _ANSWERS = ("direct", "tool_call", "request_for_info", "cannot_answer")
 _METADATA = ("correct_answer", "source", "source_id")
 
 
-def parse(row: Mapping[str, object], *, conversation_id: str) -> Conversation:
+def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs | None = None) -> Conversation:
     """Return the conversation that a row of any of the three kinds holds.
+
+    Args:
+        row: As the corpus has it.
+        conversation_id: The conversation's id.
+        repairs: Where to note what had to be mended.
 
     Raises:
         DialectError: The row is no whole conversation.
@@ -36,13 +42,14 @@ def parse(row: Mapping[str, object], *, conversation_id: str) -> Conversation:
         >>> parse(row, conversation_id="1").messages[1].content
         'Hello'
     """
-    tools = tools_from_json(row.get("tools"))
+    repairs = repairs or Repairs()
+    tools = tools_from_json(row.get("tools"), repairs)
     declared = frozenset(tool.name for tool in tools)
-    turns = [_turn(message, declared) for message in _messages(row)]
+    turns = [_turn(message, declared, repairs) for message in _messages(row, repairs)]
     if turns[0].role == "system" and not turns[0].content.strip():
         turns = turns[1:]
     metadata = {key: value for key in _METADATA if isinstance(value := row.get(key), str)}
-    return conversation_of(conversation_id, turns, tools, metadata)
+    return conversation_of(conversation_id, turns, tools, metadata, repairs)
 
 
 def write(conversation: Conversation) -> dict[str, object]:
@@ -58,10 +65,10 @@ def write(conversation: Conversation) -> dict[str, object]:
     }
 
 
-def _messages(row: Mapping[str, object]) -> list[object]:
+def _messages(row: Mapping[str, object], repairs: Repairs) -> list[object]:
     if "answers" in row:
         question = {"role": "user", "content": row.get("question")}
-        return [question, {"role": "assistant", "content": _correct(row)}]
+        return [question, {"role": "assistant", "content": _correct(row, repairs)}]
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
         raise DialectError("no conversation", messages)
@@ -71,28 +78,30 @@ def _messages(row: Mapping[str, object]) -> list[object]:
     return [*messages, {"role": "assistant", "content": chosen} if isinstance(chosen, str) else chosen]
 
 
-def _correct(row: Mapping[str, object]) -> object:
+def _correct(row: Mapping[str, object], repairs: Repairs) -> object:
     kind, answers = row.get("correct_answer"), row["answers"]
     if kind not in _ANSWERS or not isinstance(answers, dict) or kind not in answers:
         raise DialectError("unknown answer", kind)
     answer = answers[kind]
     if kind == "tool_call" and not (isinstance(answer, str) and "<TOOLCALL>" in answer):
         try:
-            value = parse_value(answer) if isinstance(answer, str) else answer
-            return f"<TOOLCALL>{json_text(value)}</TOOLCALL>"
+            called = json_text(parse_value(answer) if isinstance(answer, str) else answer)
         except ValueError:
             raise DialectError("unparsable tool call", answer) from None
+        if isinstance(answer, str) and not is_json(answer):
+            repairs.note("not quite JSON", answer)
+        return f"<TOOLCALL>{called}</TOOLCALL>"
     return answer
 
 
-def _turn(message: object, declared: Collection[str]) -> Turn:
+def _turn(message: object, declared: Collection[str], repairs: Repairs) -> Turn:
     if not isinstance(message, dict) or not isinstance(text := message.get("content"), str):
         raise DialectError("malformed turn", message)
     role = _ROLES.get(str(message.get("role")))
     if role is None:
         raise DialectError("unknown role", message.get("role"))
     if role == "assistant":
-        content, calls = tagged_calls(text, "TOOLCALL", declared)
+        content, calls = tagged_calls(text, "TOOLCALL", declared, repairs)
         return Turn(role=role, content=content, calls=calls)
     if role == "tool":
         return Turn(role=role, results=(Result(name=None, content=text),))

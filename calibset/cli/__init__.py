@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("calibset: interrupted; what stood in the output before is unchanged", file=sys.stderr)  # noqa: T201
+        _leave_if_others_work(130)
         return 130
     except BrokenPipeError:
         _discard_output()
@@ -51,6 +53,13 @@ def _run(words: Sequence[str]) -> int:
     code: int = getattr(commands, arguments.command.replace("-", "_"))(arguments)
     sys.stdout.flush()
     return code
+
+
+def _leave_if_others_work(code: int) -> None:
+    """End the process at once if threads still wait for servers; Python would wait for them at its end."""
+    if any(thread.name.startswith("calibset") for thread in threading.enumerate()):
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _discard_output() -> None:

@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     _plan(commands)
     _check(commands)
     _verify(commands)
+    _export(commands)
     _show(commands)
     _lock(commands)
     _diff(commands)
@@ -175,13 +176,37 @@ def _verify(commands: _Commands[argparse.ArgumentParser]) -> None:
         "say which rows of a calibration file AutoRound keeps, whoever made it",
         "calibset verify theirs.jsonl --tokenizer ./tokenizer --seqlen 2048 --nsamples 512",
         "Exits 1 if a row is lost or there are too few. What isn't given is read from the manifest\n"
-        "beside the file, where there is one; else mistral-small-3.2, 2048 and 512.\n",
+        "beside the file, where there is one; else mistral-small-3.2, 2048 and 512.\n"
+        "With --backend it also exits 1 if that tokenizer of transformers reads a row otherwise.\n",
     )
     command.add_argument("file", help="JSON Lines, or a .json array")
     command.add_argument("--tokenizer", metavar="T", help="the quantizer's: a name, file or folder")
     command.add_argument("--seqlen", type=_positive, metavar="N", help="tokens of a row that it reads")
     command.add_argument("--nsamples", type=_positive, metavar="N", help="rows that it takes")
+    command.add_argument(
+        "--backend",
+        choices=["fast", "mistral-common", "tokenizers"],
+        help="ask a tokenizer of transformers, too, whether it reads the ids that were counted: the fast "
+        "one of a tokenizer.json, MistralCommonBackend, or TokenizersBackend of a tekken.json",
+    )
     _add_output(command)
+
+
+def _export(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add(
+        commands,
+        "export",
+        "write a calibration file as the token ids that the model is shown",
+        "calibset export slovak-insurance.jsonl --format input_ids --out slovak-insurance.parquet",
+        "input_ids: a parquet file of rows of BOS and ids, cut at seqlen, for quantizers that take ids;\n"
+        "their tokenizer has no part in it. What isn't given is read from the manifest beside FILE.\n",
+    )
+    command.add_argument("file", help="a calibration file")
+    command.add_argument("--format", choices=["input_ids"], required=True, help="what to write")
+    command.add_argument("--out", metavar="FILE", help="the .parquet to write; FILE's name with that ending")
+    command.add_argument("--tokenizer", metavar="T", help="the target model's: a name, file or folder")
+    command.add_argument("--seqlen", type=_positive, metavar="N", help="ids of a row, BOS among them")
+    command.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
 
 
 def _show(commands: _Commands[argparse.ArgumentParser]) -> None:

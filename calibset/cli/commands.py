@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from calibset.lockfile import Lock, lock_path, read_lock, write_lock
 from calibset.manifest import Manifest, manifest_path, read_manifest
 
 if TYPE_CHECKING:
+    from calibset.backends import Readback
     from calibset.recipe import Recipe
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "cache",
     "check",
     "diff",
+    "export",
     "lock",
     "plan",
     "schema",
@@ -54,10 +57,11 @@ def build(arguments: Namespace) -> int:
         built.write_rejections(arguments.rejects)
     if arguments.json:
         summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
-        unlike = storing.differences_data(built.unlike_lock)
-        emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary, "unlike_lock": unlike})
+        summary["notes"] = built.notes
+        summary["unlike_lock"] = storing.differences_data(built.unlike_lock)
+        emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
     elif not arguments.quiet:
-        screen.build_summary(built.manifest, out)
+        screen.build_summary(built.manifest, out, built.notes)
         storing.unlike_lock_note(built.unlike_lock, lock_path(Path(arguments.recipe)))
     return 0
 
@@ -102,11 +106,26 @@ def verify(arguments: Namespace) -> int:
     replay = verification.verify(
         arguments.file, tokenizer=arguments.tokenizer, seqlen=arguments.seqlen, nsamples=arguments.nsamples
     )
+    readback = _readback(arguments) if arguments.backend else None
     if arguments.json:
-        emit_json(screen.replay_data(replay))
+        emit_json({**screen.replay_data(replay), **({"readback": asdict(readback)} if readback else {})})
     elif not arguments.quiet:
         screen.replay_summary(replay, arguments.file)
-    return 0 if replay.passed else 1
+        if readback:
+            screen.readback_summary(readback, arguments.file)
+    return 0 if replay.passed and (readback is None or readback.passed) else 1
+
+
+def export(arguments: Namespace) -> int:
+    """Write a calibration file as token ids."""
+    from calibset.exporting import export_input_ids
+
+    written = export_input_ids(
+        arguments.file, arguments.out, tokenizer=arguments.tokenizer, seqlen=arguments.seqlen
+    )
+    if not arguments.quiet:
+        say(f"wrote {written}")
+    return 0
 
 
 def show(arguments: Namespace) -> int:
@@ -200,7 +219,7 @@ def sources(arguments: Namespace) -> int:
 
 def schema(arguments: Namespace) -> int:  # noqa: ARG001
     """Print the JSON Schema of a recipe."""
-    from calibset.recipe import recipe_schema
+    from calibset.recipe_schema import recipe_schema
 
     emit_json(recipe_schema())
     return 0
@@ -216,6 +235,12 @@ def tokenizer(arguments: Namespace) -> int:
         for path in written:
             say(f"wrote {path}")
     return 0
+
+
+def _readback(arguments: Namespace) -> Readback:
+    from calibset.backends import read_back
+
+    return read_back(arguments.file, arguments.backend, tokenizer=arguments.tokenizer)
 
 
 def _recipe(arguments: Namespace) -> Recipe:

@@ -13,6 +13,7 @@ from calibset.cli.console import columns, new_console, place_shown, printable, s
 from calibset.cli.previews import streams
 
 if TYPE_CHECKING:
+    from calibset.backends import Readback
     from calibset.consumers import Replay
     from calibset.manifest import Manifest, SampleReport
     from calibset.sources import Source
@@ -22,6 +23,7 @@ __all__ = [
     "adapter_table",
     "adapters_table",
     "build_summary",
+    "readback_summary",
     "replay_data",
     "replay_summary",
     "row",
@@ -30,8 +32,8 @@ __all__ = [
 _MOST_LOST_ROWS = 20
 
 
-def build_summary(manifest: Manifest, out: Path) -> None:
-    """Print what a build gave."""
+def build_summary(manifest: Manifest, out: Path, notes: tuple[str, ...] = ()) -> None:
+    """Print what a build gave, and what one should know of it."""
     console = new_console()
     console.print(_sources_table(manifest))
     console.print(_groups_table(manifest))
@@ -46,6 +48,8 @@ def build_summary(manifest: Manifest, out: Path) -> None:
     console.print(
         "\n".join([*_shortages(manifest), *streams(manifest.sources), *_figures(manifest)]), soft_wrap=True
     )
+    for note in notes:
+        say(f"note: {note}")
     console.print(f"wrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest", soft_wrap=True)
 
 
@@ -72,6 +76,8 @@ def _figures(manifest: Manifest) -> Iterator[str]:
             f"filler: {manifest.filler:.2%} of what is read is the head of one more conversation; "
             f"{manifest.complete_turns} of {manifest.turns} assistant turns are read to their end"
         )
+    if cut := sum(source.conversations_shortened for source in manifest.sources):
+        yield f"long conversations: {cut} lost their last exchanges, so that a row holds them"
     if disarmed := sum(source.control_tokens_neutralised for source in manifest.sources):
         yield f"control tokens: {disarmed} that texts spell by accident were broken apart"
 
@@ -132,6 +138,21 @@ def replay_summary(replay: Replay, file: str) -> None:
     )
     for line in lines:
         say(line)
+
+
+def readback_summary(readback: Readback, file: str) -> None:
+    """Print which rows a tokenizer reads otherwise, and what to do about it."""
+    for row in readback.misread[:_MOST_LOST_ROWS]:
+        say(
+            f"{file}: row {row.row}, token {row.place + 1}: "
+            f"{row.found!r} is read where {row.expected!r} stands: {row.reason}"
+        )
+    if len(readback.misread) > _MOST_LOST_ROWS:
+        say(f"{file}: and {len(readback.misread) - _MOST_LOST_ROWS} more rows are misread; --json names each")
+    right = readback.rows - len(readback.misread)
+    say(f"{readback.backend} reads {right} of {readback.rows} rows as they should be")
+    if readback.misread:
+        say("give the quantizer the tokenizer that `calibset tokenizer` writes, or ids: `calibset export`")
 
 
 def replay_data(replay: Replay) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from calibset.errors import ConsumerError
 from calibset.reading import is_dominated, read_of, room
 from calibset.tokenizers.base import Tokenizer, scalar_text
 
-__all__ = ["NAME", "path_faults", "replay", "replay_file"]
+__all__ = ["NAME", "file_texts", "path_faults", "replay", "replay_file"]
 
 NAME = "AutoRound 0.12.3 to 0.16.1"
 
@@ -71,16 +71,7 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
     Raises:
         ConsumerError: The file can't be opened.
     """
-    faults = [*path_faults(str(path))]
-    texts: list[str] = []
-    for number, value in _values(path):
-        if isinstance(value, str):
-            texts.append(value)
-        else:
-            faults.append(f"row {number}: {value[0]}")
-            texts.append("")
-    if not texts:
-        faults.append("the file holds no row")
+    texts, faults = file_texts(path)
     found = replay(texts, tokenizer, nsamples=nsamples, seqlen=seqlen)
     warnings = found.warnings
     if not path.read_bytes().isascii():
@@ -90,9 +81,27 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
         nsamples=nsamples,
         seqlen=seqlen,
         rows=found.rows,
-        fatal=tuple(faults),
+        fatal=(*path_faults(str(path)), *faults),
         warnings=warnings,
     )
+
+
+def file_texts(path: Path) -> tuple[list[str], list[str]]:
+    """Return the text of each row of a file, empty where there is none, and why AutoRound can't load it.
+
+    Raises:
+        ConsumerError: The file can't be opened.
+    """
+    texts, faults = [], []
+    for number, value in _values(path):
+        if isinstance(value, str):
+            texts.append(value)
+        else:
+            faults.append(f"row {number}: {value[0]}")
+            texts.append("")
+    if not texts:
+        faults.append("the file holds no row")
+    return texts, faults
 
 
 def _accepted(number: int, text: str, tokenizer: Tokenizer, seqlen: int) -> Acceptance:

@@ -116,7 +116,8 @@ def _joined(row: list[Rendered]) -> tuple[str, int, list[Span]]:
         start = len(text)
         text += conversation.text
         tokens += len(conversation.token_ids)
-        spans.append(Span(document=conversation.id, start=start, end=len(text), whole=True))
+        whole = not conversation.shortened
+        spans.append(Span(document=conversation.id, start=start, end=len(text), whole=whole))
     return text, tokens, spans
 
 

@@ -16,6 +16,7 @@ __all__ = ["ADAPTERS", "Names", "Source", "adapter", "installed_adapters"]
 ADAPTERS: Mapping[str, str] = MappingProxyType(
     {
         "bitext": "calibset.sources.bitext:Bitext",
+        "chat": "calibset.sources.chat:Chat",
         "csv": "calibset.sources.csv:Csv",
         "fineweb2": "calibset.sources.fineweb2:FineWeb2",
         "hermes": "calibset.sources.hermes:Hermes",

@@ -7,16 +7,15 @@ of them (`read`); the base puts records in a seeded, representative order.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import chain
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from calibset.document import Conversation, Document, Record
-from calibset.seeding import shuffled
+from calibset.seeding import seeded_key, shuffled
 from calibset.sources.sampling import (
     PARTS_AT_ONCE,
     Part,
@@ -34,6 +33,8 @@ __all__ = ["Names", "Source", "is_large", "listed", "size_of"]
 _LARGE = 32 * 2**20
 _LOADED = 64 * 2**20
 _PACKED_GROWS = 4
+# Bytes of records that are gone through only to be counted.
+_MOST_COUNTED = 2**30
 # What a record takes in memory beside its text, about.
 _AROUND_A_RECORD = 500
 _STREAMS_AT_ONCE = 8
@@ -111,9 +112,11 @@ class Source(BaseModel):
         yield from proportionally(self.parts(files, seed), seed, "parts")
 
     def from_beginning(self, reader: Reader) -> bool:
-        """Return whether something is read from its beginning only, so that no sample of it is fair."""
-        # A size that isn't told would have to be fetched.
-        return any(file.size is not None and self.streamed(file) for file in self.select(reader))
+        """Return whether something is read from its beginning only, so that no sample of it is fair.
+
+        A file of which the place doesn't tell the size may be fetched to know it.
+        """
+        return any(self.streamed(file) for file in self.select(reader))
 
     def splits(self, file: File) -> bool:  # noqa: ARG002  (for subclasses to look at)
         """Return whether an unpacked file is lines of which any can be read without those before it.
@@ -163,26 +166,43 @@ class Source(BaseModel):
 
         for number, windows in enumerate(batches(drawn_windows(files, seed), BLOCKS_AT_ONCE)):
             found = (window for window in concurrently(loaded, windows) if window)
-            parts = self._counted(found, seed)
+            parts = (self._whole(file, seed, _LOADED) for file in found)
             yield from proportionally(parts, seed, "blocks", number, at_once=BLOCKS_AT_ONCE)
 
     def _loaded(self, files: list[File], seed: int) -> Iterator[Record]:
         for number, some in enumerate(batches(files, PARTS_AT_ONCE, _unpacked_size, _LOADED)):
-            yield from proportionally(self._counted(some, seed), seed, "files", number)
+            total = sum(map(_unpacked_size, some)) or 1
+            parts = (
+                self._whole(file, seed, max(1, _LOADED * _unpacked_size(file) // total)) for file in some
+            )
+            yield from proportionally(parts, seed, "files", number)
 
-    def _counted(self, files: Iterable[File], seed: int) -> Iterator[Part[Record]]:
-        """Yield the records of each file, shuffled; its size is how many there are.
+    def _whole(self, file: File, seed: int, most: int) -> Part[Record]:
+        """Return the records of a file, shuffled; its size is how many there are.
 
-        Of files that unpack to more than they seem to, what is too much follows as a stream.
+        Where they take more bytes than may be held, they are gone through once to be counted and
+        once more for each part of them that can be held, which holds records from all over.
         """
-        left = _LOADED
-        for file in files:
-            stream = self.read(file)
-            first, length = _taken(stream, max(left, _LOADED // PARTS_AT_ONCE))
-            left -= length
-            if first:
-                rest = shuffled_in_blocks(stream, seed, file.name, "rest", length=_length)
-                yield Part(len(first), chain(shuffled(first, seed, file.name), rest))
+        records = self.read(file)
+        first, held = _taken(records, most)
+        count, length = len(first), held
+        for record in records:
+            count += 1
+            length += _size(record)
+            if length > _MOST_COUNTED:
+                return Part(count, self.stream(file, seed))
+        if count == len(first):
+            return Part(max(1, count), iter(shuffled(first, seed, file.name)))
+        return Part(count, self._in_slices(file, seed, -(-length // most)))
+
+    def _in_slices(self, file: File, seed: int, slices: int) -> Iterator[Record]:
+        for number in range(slices):
+            some = [
+                record
+                for place, record in enumerate(self.read(file))
+                if int.from_bytes(seeded_key(seed, file.name, "slice", place)) % slices == number
+            ]
+            yield from shuffled(some, seed, file.name, number)
 
     def _streamed(self, files: list[File], seed: int) -> Iterator[Record]:
         parts = (Part(_unpacked_size(file), self.stream(file, seed)) for file in files)
@@ -212,10 +232,15 @@ def _taken(records: Iterator[Record], most: int) -> tuple[list[Record], int]:
     taken, length = [], 0
     for record in records:
         taken.append(record)
-        length += _length(record) + _AROUND_A_RECORD
+        length += _size(record)
         if length > most:
             break
     return taken, length
+
+
+def _size(record: Record) -> int:
+    """Return about how many bytes a record takes in memory."""
+    return _length(record) + _AROUND_A_RECORD
 
 
 def _length(record: Record) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from calibset.document import Document, Rejection
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["EXCERPT", "document_from"]
+__all__ = ["EXCERPT", "document_from", "excerpt_of", "scalars"]
 
 EXCERPT = 200
 """Characters of a faulty record that a `Rejection` shows, at most."""
@@ -37,22 +37,23 @@ def document_from(row: Any, columns: tuple[str, ...], id_: str, place: str) -> D
         "no column 'text'"
     """
     if not isinstance(row, Mapping):
-        return Rejection(place=place, reason="row is no object", excerpt=_excerpt(row))
+        return Rejection(place=place, reason="row is no object", excerpt=excerpt_of(row))
     parts = []
     for column in columns:
         if column not in row:
-            return Rejection(place=place, reason=f"no column {column!r}", excerpt=_excerpt(row))
+            return Rejection(place=place, reason=f"no column {column!r}", excerpt=excerpt_of(row))
         value = row[column]
         if value is not None and not isinstance(value, str):
-            return Rejection(place=place, reason=f"column {column!r} is no text", excerpt=_excerpt(value))
+            return Rejection(place=place, reason=f"column {column!r} is no text", excerpt=excerpt_of(value))
         if value and not value.isspace():
             parts.append(scalar_text(value))
     if not parts:
         return Rejection(place=place, reason="empty text")
-    return Document(id=id_, text="\n\n".join(parts), metadata=dict(_scalars(row, columns)))
+    return Document(id=id_, text="\n\n".join(parts), metadata=dict(scalars(row, columns)))
 
 
-def _scalars(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def scalars(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the short scalar values of the columns that aren't among the named ones, as text."""
     for name, value in row.items():
         if not isinstance(name, str) or name in columns or not isinstance(value, str | int | float):
             continue
@@ -63,7 +64,8 @@ def _scalars(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple
             yield scalar_text(name), scalar_text(spelled)
 
 
-def _excerpt(value: Any) -> str:
+def excerpt_of(value: Any) -> str:
+    """Return what a `Rejection` shows of a value: of a row the names of its columns."""
     if isinstance(value, Mapping):
         return scalar_text(", ".join(str(key)[:EXCERPT] for key in list(value)[:20]))[:EXCERPT]
     if isinstance(value, str):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from pydantic import Field
 
 from calibset.chat.dialect import DialectError, excerpt
 from calibset.document import Conversation, Record, Rejection
 
-__all__ = ["Parse", "dialogue", "own_id"]
+__all__ = ["Parse", "Repair", "dialogue", "own_id"]
+
+Repair = Annotated[
+    bool,
+    Field(
+        description="Whether to mend what leaves no doubt of what was meant: calls written as Python "
+        "literals, missing braces or tags, parameters that are not JSON Schema (as in most rows of ToolACE "
+        "and When2Call), calls and exchanges without an answer, which are left out, and the like. If "
+        "false, such rows are rejected and counted by what they need."
+    ),
+]
+"""The key of adapters that mend."""
 
 
 class Parse(Protocol):

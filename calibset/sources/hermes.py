@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from calibset.chat import hermes
+from calibset.chat.repairs import strictly
 from calibset.document import Conversation, Record, SetAside
 from calibset.sources.base import Source, listed
-from calibset.sources.dialogues import dialogue, own_id
+from calibset.sources.dialogues import Repair, dialogue, own_id
 from calibset.sources.json_array import array_rows
 from calibset.storage.files import File, Reader
 
@@ -47,6 +48,8 @@ class Hermes(Source):
     config: Annotated[tuple[Config, ...], BeforeValidator(listed)] = Field(
         tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1
     )
+    repair: Repair = True
+    _kept: dict[str, list[Record]] = PrivateAttr(default_factory=dict)
 
     def patterns(self) -> tuple[str, ...]:
         """Return the files of the configs, at the place's root or in a folder."""
@@ -54,8 +57,9 @@ class Hermes(Source):
 
     def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield conversations in seeded order, of two forms of one dialogue the longer."""
-        longest = self._longest(reader)
-        for record in super().documents(reader, seed=seed):
+        reading = self.model_copy(deep=True)
+        longest = reading._longest(reader)  # noqa: SLF001 - a copy of its own, for what it keeps
+        for record in super(Hermes, reading).documents(reader, seed=seed):
             if isinstance(record, Conversation) and len(record.messages) < longest.get(record.id, 0):
                 yield SetAside(place=record.id, reason="goes on in func_calling")
             else:
@@ -65,9 +69,16 @@ class Hermes(Source):
         """Return the number of messages of the dialogues that go on in `func_calling`."""
         if not {"func_calling", "func_calling_singleturn"} <= set(self.config):
             return {}
-        continued = (file for file in self.select(reader) if file.stem == _FILES["func_calling"])
-        records = (record for file in continued for record in self.read(file))
+        continued = [file for file in self.select(reader) if file.stem == _FILES["func_calling"]]
+        records = (record for file in continued for record in self._kept_or_streamed(file))
         return {record.id: len(record.messages) for record in records if isinstance(record, Conversation)}
+
+    def _kept_or_streamed(self, file: File) -> Iterable[Record]:
+        """Return a file's records; those of one that is loaded anyway are kept until they are read."""
+        if self.streamed(file):
+            return self.read(file)
+        self._kept[file.name] = list(self.read(file))
+        return self._kept[file.name]
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield a conversation a row, in the file's order; rows are counted from 0.
@@ -75,7 +86,11 @@ class Hermes(Source):
         Raises:
             SourceError: The file holds no JSON array.
         """
+        if file.name in self._kept:
+            yield from self._kept.pop(file.name)
+            return
+        parse = hermes.parse if self.repair else strictly(hermes.parse)
         for number, row in enumerate(array_rows(file)):
             place = f"{file.name}#{number}"
             name = own_id(row, "id") or place
-            yield dialogue(row, hermes.parse, place=place, conversation_id=name)
+            yield dialogue(row, parse, place=place, conversation_id=name)

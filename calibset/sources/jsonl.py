@@ -18,7 +18,7 @@ from calibset.sources.windows import first_seen
 from calibset.storage.files import File, first_character, is_faulty, text_lines
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["Jsonl", "json_rows"]
+__all__ = ["Jsonl", "json_rows", "one_a_line"]
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -36,8 +36,8 @@ class Jsonl(Source):
         return by_suffix(self, "jsonl", "ndjson", "json")
 
     def splits(self, file: File) -> bool:
-        """Return whether a file has a row a line; of a small ``.json`` file that isn't looked up."""
-        return not file.stem.endswith(".json") or (is_large(file) and first_seen(file) != "[")
+        """Return whether a file has a row a line."""
+        return one_a_line(file)
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document an object, with the id ``FILE#ROW``."""
@@ -46,6 +46,11 @@ class Jsonl(Source):
                 yield row
             else:
                 yield document_from(row, self.columns, f"{file.name}#{number}", place)
+
+
+def one_a_line(file: File) -> bool:
+    """Return whether a file has a row a line; of a small ``.json`` file that isn't looked up."""
+    return not file.stem.endswith(".json") or (is_large(file) and first_seen(file) != "[")
 
 
 def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
 from calibset.document import Rejection
 from calibset.errors import SourceError
 from calibset.sources.sampling import drawn
+from calibset.storage.extents import merged
 from calibset.storage.files import LONGEST_RECORD, File
 
 __all__ = ["Row", "RowGroup", "row_groups"]
@@ -19,11 +20,20 @@ __all__ = ["Row", "RowGroup", "row_groups"]
 Row = tuple[int, Mapping[str, Any] | Rejection]
 """A row's number, counted from 0 over the whole file, and the needed columns that it has."""
 
-# Bytes that a group's needed columns may unpack to, and rows that it may have.
+# Bytes that a group's needed columns may unpack to, and values that one may have.
+_LARGEST_GROUP = 2**33
+# Bytes that rows that are held together may have.
 _LARGEST = 2**30
-_MOST_ROWS = 2**24
+_MOST_VALUES = 2**24
 # Bytes that are held of a large group at once.
 _HELD = 16 * 2**20
+# What a value in a list takes in memory beside its text, about.
+_AROUND_A_VALUE = 64
+# Bytes that are fetched at once, and those that are then read of a column at once.
+_FETCHED = 4 * 2**20
+_BUFFER = 2**20
+# Bytes between two columns that are fetched along, since a request of its own costs more.
+_HOLE = 8 * 2**10
 # Few, since a value that is stored once may stand in every row.
 _ROWS_AT_ONCE = 256
 
@@ -102,7 +112,8 @@ class RowGroup:
         ]
 
     def _is_too_large(self) -> bool:
-        return self._size() > _LARGEST or self.rows > _MOST_ROWS
+        values = max((chunk.num_values for chunk in self._chunks()), default=0)
+        return self._size() > _LARGEST_GROUP or max(self.rows, values) > _MOST_VALUES
 
     def _rejected(self) -> Row:
         return self.start, Rejection(place=f"{self.file.name}#{self.start}", reason="row group too large")
@@ -135,17 +146,35 @@ class RowGroup:
         import pyarrow.parquet
 
         with self.file.open_parts() as stream, _explained(self.file):
+            if self.file.open_ranges:
+                self._fetch(stream)
             # A value that is stored once for many rows is held once as well.
             shared = [chunk.path_in_schema for chunk in self._chunks()]
+            # Read by this thread alone, which an interrupt reaches.
             parquet = pyarrow.parquet.ParquetFile(
-                stream, metadata=self.footer, pre_buffer=True, read_dictionary=shared
+                stream, metadata=self.footer, read_dictionary=shared, buffer_size=_BUFFER, pre_buffer=False
             )
             begin = 0
-            for batch in parquet.iter_batches(_ROWS_AT_ONCE, [self.number], list(self.columns)):
+            wanted = list(self.columns)
+            for batch in parquet.iter_batches(_ROWS_AT_ONCE, [self.number], wanted, use_threads=False):
                 yield begin, batch
                 begin += batch.num_rows
             if begin != self.rows:
                 raise ValueError(f"a row group of {self.rows} rows holds {begin}")
+
+    def _fetch(self, stream: BinaryIO) -> None:
+        """Read the needed columns once, with as few requests as there can be, so that they are kept."""
+        extents = []
+        for chunk in self._chunks():
+            start = chunk.data_page_offset
+            if chunk.has_dictionary_page:
+                start = min(start, chunk.dictionary_page_offset)
+            extents.append((start, start + chunk.total_compressed_size + _HOLE))
+        for start, end in merged(extents):
+            stream.seek(start)
+            left = end - _HOLE - start
+            while left > 0 and (content := stream.read(min(left, _FETCHED))):
+                left -= len(content)
 
     def _row(self, place: int, batch: Any, position: int) -> Row:
         number = self.start + place
@@ -186,13 +215,36 @@ def _values(row: Any) -> dict[str, Any] | str:
     import pyarrow
 
     try:
+        if sum(map(_length, row.columns)) > LONGEST_RECORD:
+            return "record too long"
         values: dict[str, Any] = row.to_pylist()[0]
     except UnicodeDecodeError:
         return "not valid UTF-8"
     except (pyarrow.ArrowException, ValueError, OverflowError):  # a date that Python has no place for
         return "not a readable value"
-    length = sum(len(value) for value in values.values() if isinstance(value, str))
-    return "record too long" if length > LONGEST_RECORD else values
+    return values
+
+
+def _length(column: Any) -> int:
+    """Return about how many bytes a column takes with values that are stored once written out."""
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.types
+
+    if isinstance(column, pyarrow.DictionaryArray):
+        return _size_written_out(column)
+    if pyarrow.types.is_string(column.type):
+        return int(pyarrow.compute.sum(pyarrow.compute.binary_length(column)).as_py() or 0)
+    if pyarrow.types.is_struct(column.type):
+        return sum(map(_length, column.flatten()))
+    if isinstance(column, pyarrow.MapArray):
+        first, last = column.offsets[0].as_py(), column.offsets[-1].as_py()
+        inner = [part.slice(first, last - first) for part in (column.keys, column.items)]
+    elif isinstance(column, pyarrow.ListArray | pyarrow.LargeListArray | pyarrow.FixedSizeListArray):
+        inner = [column.flatten()]
+    else:
+        return int(column.nbytes)
+    return sum(_AROUND_A_VALUE * len(part) + _length(part) for part in inner)
 
 
 def row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
@@ -229,7 +281,7 @@ def _explained(file: File) -> Iterator[None]:
 
     try:
         yield
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SourceError(
             f"{file.name}: can't be read as parquet ({reason}); fetch the file again"

@@ -146,8 +146,15 @@ def shuffled_in_blocks(
 
 def concurrently(call: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Return what a call gives for each item, in order; eight at a time, since each waits for a server."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(call, items))
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="calibset")
+    try:
+        found = list(pool.map(call, items))
+    except BaseException:
+        # Who interrupts does not want to wait for what is under way.
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    return found
 
 
 def _offset(seed: int, *place: str | int) -> float:

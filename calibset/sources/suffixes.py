@@ -9,16 +9,16 @@ __all__ = ["by_suffix"]
 _PACKED = ("", ".gz", ".bz2", ".xz", ".zst")
 
 
-def by_suffix(source: Source, *kinds: str) -> tuple[str, ...]:
-    """Return patterns for files of these kinds, compressed or not.
+def by_suffix(source: Source, *kinds: str, packed: bool = True) -> tuple[str, ...]:
+    """Return patterns for files of these kinds, where they may be packed also with a suffix that says so.
 
     A configuration narrows them to folders whose names hold it, a split to file names that do.
     """
     folders = [f"*{config}*/" for config in source.config] or [""]
     return tuple(
-        f"{folder}*{split}*.{kind}{packed}" if split else f"{folder}*.{kind}{packed}"
+        f"{folder}*{split}*.{kind}{suffix}" if split else f"{folder}*.{kind}{suffix}"
         for folder in folders
         for split in source.split or ("",)
         for kind in kinds
-        for packed in _PACKED
+        for suffix in (_PACKED if packed else ("",))
     )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from calibset.chat import toolace
+from calibset.chat.repairs import strictly
 from calibset.document import Record
 from calibset.sources.base import Source
-from calibset.sources.dialogues import dialogue
+from calibset.sources.dialogues import Repair, dialogue
 from calibset.sources.json_array import array_rows
 from calibset.storage.files import File
 
@@ -21,6 +22,7 @@ class ToolACE(Source):
     summary: ClassVar[str] = "ToolACE: single and parallel tool calls, English and Chinese"
 
     type: Literal["toolace"] = "toolace"
+    repair: Repair = True
 
     def patterns(self) -> tuple[str, ...]:
         """Return the one file's name, at the place's root or in a folder."""
@@ -32,6 +34,7 @@ class ToolACE(Source):
         Raises:
             SourceError: The file holds no JSON array.
         """
+        parse = toolace.parse if self.repair else strictly(toolace.parse)
         for number, row in enumerate(array_rows(file)):
             place = f"{file.name}#{number}"
-            yield dialogue(row, toolace.parse, place=place, conversation_id=f"{file.stem}#{number}")
+            yield dialogue(row, parse, place=place, conversation_id=f"{file.stem}#{number}")

@@ -10,9 +10,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from calibset.chat import when2call
+from calibset.chat.repairs import strictly
 from calibset.document import Record, Rejection
 from calibset.sources.base import Source, listed
-from calibset.sources.dialogues import dialogue, own_id
+from calibset.sources.dialogues import Repair, dialogue, own_id
 from calibset.storage.files import File, text_lines
 
 __all__ = ["When2Call"]
@@ -34,6 +35,7 @@ class When2Call(Source):
         description="Any of train_sft, train_pref and test; the first two if unset.",
         min_length=1,
     )
+    repair: Repair = True
 
     def patterns(self) -> tuple[str, ...]:
         """Return a pattern for each split."""
@@ -41,6 +43,7 @@ class When2Call(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield a conversation a line, in the file's order; lines are counted from 1."""
+        parse = when2call.parse if self.repair else strictly(when2call.parse)
         for number, line in enumerate(text_lines(file), start=1):
             place = f"{file.name}#{number}"
             if isinstance(line, Rejection):
@@ -52,4 +55,4 @@ class When2Call(Source):
                 yield Rejection(place=place, reason="not valid JSON", excerpt=line[:200])
                 continue
             name = own_id(row, "uuid") or f"{file.stem}#{number}"
-            yield dialogue(row, when2call.parse, place=place, conversation_id=name)
+            yield dialogue(row, parse, place=place, conversation_id=name)

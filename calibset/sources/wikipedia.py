@@ -8,7 +8,7 @@ from glob import escape
 from typing import Any, ClassVar, Literal
 
 from calibset.document import Document, Record, Rejection, SetAside
-from calibset.errors import SourceError
+from calibset.errors import NotThereError
 from calibset.seeding import shuffled
 from calibset.sources.base import size_of
 from calibset.sources.columns import EXCERPT
@@ -129,7 +129,7 @@ def _found(reader: Reader, name: str) -> File | None:
     """Return the file of this name, if the place can list what it holds."""
     try:
         listed = reader.files(f"*{escape(name)}")
-    except SourceError:
+    except NotThereError:
         return None
     return next((file for file in listed if file.name == name), None)
 

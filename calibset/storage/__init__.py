@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibset.errors import OfflineError, SourceError
+from calibset.errors import NotThereError
 from calibset.storage.cache import Cache
 from calibset.storage.files import File, Reader, in_memory
 from calibset.storage.https import UrlReader
@@ -44,21 +44,17 @@ class Storage:
             revision: A hub repository's branch, tag or commit.
 
         Raises:
-            SourceError: None is there, or a server that may hold one can't be asked.
-            OfflineError: None is there, and what a server holds is not in the cache.
+            NotThereError: None is there.
+            SourceError: A server that may hold one can't be asked.
+            OfflineError: It may not be asked, and what it holds is not in the cache.
         """
         missing = []
-        unasked: OfflineError | None = None
         for place in where:
-            try:
-                found = self._found(place, revision)
-            except OfflineError as error:
-                unasked = error
-                found = str(error)
+            found = self._found(place, revision)
             if not isinstance(found, str):
                 return found
             missing.append(found)
-        raise OfflineError("; ".join(missing)) if unasked else SourceError("; ".join(missing))
+        raise NotThereError("; ".join(missing))
 
     def _found(self, place: str, revision: str | None) -> Reader | str:
         """Return a reader, or a sentence that says what was looked for."""

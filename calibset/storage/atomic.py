@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from calibset.errors import OutputError
 
-__all__ = ["replaced", "replaced_together"]
+__all__ = ["allow_as_usual", "replaced", "replaced_together"]
 
 _ENDING = ".tmp"
 # Seconds after which a temporary file can't be one that is being written.
@@ -88,7 +88,11 @@ def _temporary(path: Path) -> BinaryIO:
 def _finish(stream: BinaryIO) -> None:
     stream.flush()
     os.fsync(stream.fileno())
-    # A temporary file is its owner's alone; a result gets what the umask allows.
+    allow_as_usual(Path(stream.name))
+
+
+def allow_as_usual(path: Path) -> None:
+    """Let a temporary file, which is its owner's alone, be read by whom the umask allows."""
     umask = os.umask(0)
     os.umask(umask)
-    Path(stream.name).chmod(0o666 & ~umask)
+    path.chmod(0o666 & ~umask)

@@ -10,16 +10,19 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from calibset.errors import SourceError
+from calibset.storage.atomic import allow_as_usual
 from calibset.storage.extents import merged
 
 __all__ = ["About", "Cache", "Kept", "Piece", "Shelf", "cache_folder"]
@@ -27,6 +30,7 @@ __all__ = ["About", "Cache", "Kept", "Piece", "Shelf", "cache_folder"]
 M = TypeVar("M", bound=BaseModel)
 
 _ABOUT = "about.json"
+_CLEARED = ".cleared-"
 _TRUE = {"1", "ON", "YES", "TRUE"}
 
 
@@ -62,20 +66,30 @@ class Piece:
         return f"{self.start:015d}-{self.end:015d}-{self.digest}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shelf:
     """Where the pieces of one file version stand."""
 
     folder: Path
     about: About
+    _pieces: list[Piece] | None = None
+    _longest: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def pieces(self) -> list[Piece]:
-        """Return the pieces in the order of their place in the file."""
-        try:
-            names = os.listdir(self.folder)  # noqa: PTH208  (a third of the time of iterdir)
-        except OSError:
-            return []
-        return sorted(piece for name in names if (piece := _piece(name)))
+        """Return the pieces in the order of their place in the file, those that were there at first."""
+        with self._lock:
+            return list(self._known())
+
+    def covering(self, position: int) -> Iterator[Piece]:
+        """Yield the pieces that hold a byte."""
+        with self._lock:
+            known = self._known()
+            at = bisect_right(known, position, key=lambda piece: piece.start)
+            # Builds that ran at once may have kept stretches that overlap.
+            first = bisect_left(known, position - self._longest, key=lambda piece: piece.start)
+            candidates = known[first:at]
+        yield from (piece for piece in reversed(candidates) if piece.end > position)
 
     def put(self, start: int, content: bytes) -> Piece:
         """Keep a stretch.
@@ -84,29 +98,47 @@ class Shelf:
             SourceError: The disk doesn't take it.
         """
         piece = Piece(start, start + len(content), _digest(content))
+        self.pieces()  # those that were there before this one
         if not (self.folder / _ABOUT).exists():
             _keep(self.folder / _ABOUT, self.about.model_dump_json().encode())
         _keep(self.folder / piece.name, content)
+        with self._lock:
+            if piece not in self._known():
+                insort(self._known(), piece)
+            self._longest = max(self._longest, len(content))
         return piece
 
     def content(self, piece: Piece) -> bytes | None:
         """Return a piece's bytes; None, and the piece is gone, where they are damaged."""
-        path = self.folder / piece.name
         try:
-            content = path.read_bytes()
+            content = (self.folder / piece.name).read_bytes()
         except OSError:
-            return None
-        if _digest(content) == piece.digest:
+            content = b""
+        if len(content) == piece.end - piece.start and _digest(content) == piece.digest:
             return content
-        with suppress(OSError):
-            path.unlink()
+        self._drop(piece)
         return None
 
     def clear(self) -> None:
         """Remove every piece."""
         for piece in self.pieces():
-            with suppress(OSError):
-                (self.folder / piece.name).unlink()
+            self._drop(piece)
+
+    def _drop(self, piece: Piece) -> None:
+        with suppress(OSError):
+            (self.folder / piece.name).unlink()
+        with self._lock, suppress(ValueError):
+            self._known().remove(piece)
+
+    def _known(self) -> list[Piece]:
+        if self._pieces is None:
+            try:
+                names = os.listdir(self.folder)  # noqa: PTH208  (a third of the time of iterdir)
+            except OSError:
+                names = []
+            self._pieces = sorted(piece for name in names if (piece := _piece(name)))
+            self._longest = max((piece.end - piece.start for piece in self._pieces), default=0)
+        return self._pieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,16 +214,17 @@ class Cache:
         Raises:
             SourceError: Something can't be removed.
         """
-        for name in ("files", "said"):
-            if not (self.folder / name).exists():
-                continue
-            # Moved away first, so that a build that is running at the time begins a new folder.
-            try:
-                away = tempfile.mkdtemp(prefix=".cleared-", dir=self.folder)
-                (self.folder / name).rename(Path(away) / name)
-                shutil.rmtree(away)
-            except OSError as error:
-                raise SourceError(f"{self.folder}: can't be cleared: {error.strerror}") from error
+        # Moved away first, so that a build that is running at the time begins new folders.
+        there = [path for name in ("files", "said") if (path := self.folder / name).exists()]
+        try:
+            if there:
+                away = Path(tempfile.mkdtemp(prefix=_CLEARED, dir=self.folder))
+                for path in there:
+                    path.rename(away / path.name)
+            for left in self.folder.glob(f"{_CLEARED}*"):
+                shutil.rmtree(left)
+        except OSError as error:
+            raise SourceError(f"{self.folder}: can't be cleared: {error.strerror}") from error
 
     def _noted_at(self, kind: type[BaseModel], key: tuple[str, ...]) -> Path:
         return self.folder / "said" / f"{_key(kind.__name__, *key)}.json"
@@ -243,6 +276,7 @@ def _written(path: Path, content: bytes) -> None:
     try:
         with stream:
             stream.write(content)
+        allow_as_usual(Path(stream.name))
         Path(stream.name).replace(path)
     except BaseException:
         with suppress(OSError):

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import BinaryIO, Protocol
 
 from calibset.document import Rejection
-from calibset.errors import SourceError
+from calibset.errors import NotThereError, SourceError
 from calibset.storage.unpacking import PACKED, damage, fault, unpacked
 
 __all__ = [
@@ -134,7 +134,7 @@ def matching(names: tuple[str, ...], patterns: tuple[str, ...], place: str) -> l
     """
     found = sorted(name for name in names if any(fnmatchcase(name, p) for p in patterns))
     if not found:
-        raise SourceError(
+        raise NotThereError(
             f"{place}: no file matches {', '.join(patterns)}; "
             f"it holds {_a_few(sorted(names))}: name the right ones with files = [...]"
         )

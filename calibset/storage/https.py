@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
+from threading import Lock
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
-from calibset.errors import OfflineError, SourceError
+from calibset.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import About, Cache, Shelf
 from calibset.storage.files import File
 from calibset.storage.kept_file import PIECE, Remote, open_kept
@@ -42,7 +43,7 @@ class UrlReader:
         Raises:
             SourceError: The server can't be asked.
         """
-        return self.url.endswith("/") or self._single.head is not None
+        return self.url.endswith("/") or self._head is not None
 
     def files(self, *patterns: str) -> tuple[File, ...]:
         """Return the file; of a folder, the files that the patterns name outright.
@@ -52,9 +53,9 @@ class UrlReader:
                 leads out of it.
         """
         if not self.url.endswith("/"):
-            return (self._single.file(),)
+            return (self._single.file(self._head),)
         if wild := [pattern for pattern in patterns if set(pattern) & set("*?[")]:
-            raise SourceError(
+            raise NotThereError(
                 f"{self.place}: https lists no files, so {', '.join(wild)} can't be looked up; "
                 "name each with files = [...]"
             )
@@ -65,9 +66,14 @@ class UrlReader:
             for name in sorted(set(patterns))
         ]
         with ThreadPoolExecutor(_THREADS) as pool:
-            return tuple(pool.map(_Single.file, singles))
+            heads = list(pool.map(_Single.asked, singles))
+        return tuple(single.file(head) for single, head in zip(singles, heads, strict=True))
 
     @cached_property
+    def _head(self) -> Head | None:
+        return self._single.asked()
+
+    @property
     def _single(self) -> _Single:
         # The place's own name, so that a mirror changes no document's id.
         return _Single(urlsplit(self.place).path.rsplit("/", 1)[-1], self.place, self.url, self.cache)
@@ -89,54 +95,88 @@ class _Single:
     url: str
     cache: Cache
 
-    @cached_property
-    def head(self) -> Head | None:
-        """What the server told of the file, now or, offline, the last time; None if it isn't there."""
+    def asked(self) -> Head | None:
+        """Return what the server tells of the file or, offline, told the last time; None if it isn't there.
+
+        Raises:
+            SourceError: It can't be asked.
+            OfflineError: It may not be asked, and was not before.
+        """
         known = self.cache.noted(Head, self.url)
         if self.cache.offline:
             if known is None:
                 raise OfflineError(f"{self.place}: not in the cache")
             return known
         head = self._transfer.head()
-        if head is not None and known is not None and head.version == known.version != "":
-            return known  # it may know a size that the server didn't tell
-        if head is not None:
-            self.cache.note(head, self.url)
+        if head is None or known is None or head.version != known.version:
+            if head is not None:
+                self.cache.note(head, self.url)
+            return head
+        if known.size is not None and head.size is None and head.version:
+            return known  # its size is known only since it was read
         return head
 
-    def file(self) -> File:
+    def file(self, head: Head | None) -> File:
         """Return it for reading."""
-        size = self.head.size if self.head else None
-        return File(self.name, self._open, size, partial(self._open, ranges=True))
-
-    def _open(self, *, ranges: bool = False) -> BinaryIO:
-        if self.head is None:
-            raise SourceError(f"{self.place}: {_NO_FILE}")
-        size = self.head.size if self.head.size is not None else self._whole
-        transfer = replace(self._transfer, etag=self.head.version)
-        remote = Remote(shelf=self._shelf, size=size, fetch=transfer.fetch, offline=self.cache.offline)
-        return open_kept(remote, ranges=ranges)
+        opened = _Opener(self, head or Head(), missing=head is None)
+        return File(self.name, opened.open, head.size if head else None, partial(opened.open, ranges=True))
 
     @property
     def _transfer(self) -> Transfer:
         return Transfer(self.url, self.place, _explained)
 
-    @cached_property
-    def _shelf(self) -> Shelf:
-        head = self.head or Head()
-        about = About(place=self.place, name=self.name, version=head.version, size=head.size)
-        shelf = self.cache.shelf(self.url, about)
-        if not head.version and not self.cache.offline:
-            shelf.clear()  # nothing tells whether it is still the same
-        return shelf
 
-    @cached_property
-    def _whole(self) -> int:
-        """Fetch what the server sends only as a whole, and return its size."""
-        self._shelf.clear()
-        size = self._transfer.whole(self._shelf.put, PIECE)
-        self.cache.note(Head(size=size, version=self._shelf.about.version), self.url)
-        return size
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """Opens a file of which the server told what it tells.
+
+    Attributes:
+        single: The file.
+        head: What the server told.
+        missing: Whether it has no such file.
+    """
+
+    single: _Single
+    head: Head
+    missing: bool
+    _ready: list[tuple[Shelf, int]] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
+
+    def open(self, *, ranges: bool = False) -> BinaryIO:
+        single, cache = self.single, self.single.cache
+        if self.missing:
+            raise SourceError(f"{single.place}: {_NO_FILE}")
+        with self._lock:  # it may be opened by several threads
+            if not self._ready:
+                self._ready.append(self._prepared())
+        shelf, size = self._ready[0]
+        transfer = Transfer(single.url, single.place, _explained, size, self.head.etag)
+        return open_kept(
+            Remote(shelf=shelf, size=size, fetch=transfer.fetch, offline=cache.offline), ranges=ranges
+        )
+
+    def _prepared(self) -> tuple[Shelf, int]:
+        """Return where the file is kept, and its size; it is fetched here if it only comes whole."""
+        single, cache = self.single, self.single.cache
+        head = self.head
+        about = About(place=single.place, name=single.name, version=head.version, size=head.size)
+        shelf = cache.shelf(single.url, about)
+        if not head.version and not cache.offline:
+            shelf.clear()  # nothing tells whether it is still the same
+        if head.size is not None:
+            return shelf, head.size
+        if cache.offline:
+            raise OfflineError(f"{single.place}: not in the cache")
+
+        def keep(start: int, content: bytes) -> None:
+            if start == 0:
+                shelf.clear()  # of another attempt
+            shelf.put(start, content)
+
+        transfer = Transfer(single.url, single.place, _explained, etag=head.etag)
+        size = transfer.whole(keep, PIECE)
+        cache.note(head.model_copy(update={"size": size}), single.url)
+        return shelf, size
 
 
 def _explained(trouble: Trouble) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from calibset.errors import OfflineError, SourceError
+from calibset.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import About, Cache
 from calibset.storage.files import File, matching
-from calibset.storage.hub_errors import api_trouble, data_trouble, is_passing
+from calibset.storage.hub_errors import api_trouble, data_trouble, is_missing, is_passing
 from calibset.storage.kept_file import Announced, Remote, open_kept
 from calibset.storage.retrying import retried
 from calibset.storage.transfer import Transfer
@@ -50,12 +50,11 @@ class _Entry(BaseModel):
 
 
 class _Listing(BaseModel):
-    """A commit's files; those looked up so far with their entries."""
+    """The names of a commit's files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     names: tuple[str, ...]
-    entries: dict[str, _Entry] = {}
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class HubReader:
     cache: Cache
     asked: str | None = None
 
-    @cached_property
+    @property
     def revision(self) -> str:
         """The commit that is read.
 
@@ -82,23 +81,33 @@ class HubReader:
             SourceError: The hub doesn't answer, or has no such repository or revision.
             OfflineError: It may not be asked, and was not before.
         """
-        # What a commit holds never changes.
-        if self.asked and _COMMIT.fullmatch(self.asked) and self._noted(_Listing, self.asked):
-            return self.asked
+        return self._at[0]
+
+    @cached_property
+    def _at(self) -> tuple[str, _Listing]:
+        """The commit, and what it holds."""
+        known = self._known
+        if known is not None:
+            return known
         if self.cache.offline:
-            known = self._noted(_Revision, self.asked or "")
-            if known is None:
-                raise OfflineError(f"{self.place}: not in the cache")
-            return known.commit
+            raise OfflineError(f"{self.place}: not in the cache")
         from huggingface_hub import HfApi
 
         info = self._asked_hub(lambda: HfApi().dataset_info(self.repo_id, revision=self.asked))
         commit = str(info.sha)
-        if self._noted(_Listing, commit) is None:
-            names = tuple(sibling.rfilename for sibling in info.siblings or ())
-            self._note(_Listing(names=names), commit)
+        listing = _Listing(names=tuple(sibling.rfilename for sibling in info.siblings or ()))
+        self._note(listing, commit)
         self._note(_Revision(commit=commit), self.asked or "")
-        return commit
+        return commit, listing
+
+    @property
+    def _known(self) -> tuple[str, _Listing] | None:
+        """What was told before, where it holds still: of a commit always, of a branch offline."""
+        commit = self.asked if self.asked and _COMMIT.fullmatch(self.asked) else None
+        if commit is None and self.cache.offline and (found := self._noted(_Revision, self.asked or "")):
+            commit = found.commit
+        listing = self._noted(_Listing, commit) if commit else None
+        return (commit, listing) if commit and listing else None
 
     def is_there(self) -> bool:
         """Return whether the repository is there.
@@ -122,22 +131,21 @@ class HubReader:
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
         """
-        names = matching(self._listing.names, patterns, self.place)
+        names = matching(self._at[1].names, patterns, self.place)
         entries = self._entries(names)
         return tuple(self._file(name, entries[name]) for name in names if name in entries)
 
-    @property
-    def _listing(self) -> _Listing:
-        return self._noted(_Listing, self.revision) or _Listing(names=())
-
     def _entries(self, names: list[str]) -> dict[str, _Entry]:
-        known = self._listing.entries
-        if unknown := [name for name in names if name not in known]:
+        known = {name: self._noted(_Entry, self.revision, name) for name in names}
+        found = {name: entry for name, entry in known.items() if entry is not None}
+        if unknown := [name for name in names if name not in found]:
             if self.cache.offline:
                 raise OfflineError(f"{self.place}: {unknown[0]} is not in the cache")
-            known = {**known, **self._looked_up(unknown)}
-            self._note(self._listing.model_copy(update={"entries": known}), self.revision)
-        return known
+            for name, entry in self._looked_up(unknown).items():
+                found[name] = entry
+                # Each for itself, so that builds that run at once lose none of each other's.
+                self._note(entry, self.revision, name)
+        return found
 
     def _looked_up(self, names: list[str]) -> dict[str, _Entry]:
         from huggingface_hub import HfApi
@@ -149,19 +157,18 @@ class HubReader:
         return {info.path: _entry(info) for info in infos if isinstance(info, RepoFile)}
 
     def _file(self, name: str, entry: _Entry) -> File:
-        opened = partial(self._open, name, entry)
-        return File(name, opened, entry.size, partial(opened, ranges=True))
-
-    def _open(self, name: str, entry: _Entry, *, ranges: bool = False) -> BinaryIO:
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import build_hf_headers
 
         url = partial(hf_hub_url, self.repo_id, name, repo_type="dataset")
         version = entry.sha256 or entry.git or self.revision
         about = About(place=self.place, name=name, version=version, size=entry.size)
-        explained = partial(data_trouble, self.revision)
         transfer = Transfer(
-            url(revision=self.revision), f"{self.place}: {name}", explained, headers=build_hf_headers
+            url(revision=self.revision),
+            f"{self.place}: {name}",
+            partial(data_trouble, self.revision),
+            entry.size,
+            headers=build_hf_headers,
         )
         remote = Remote(
             shelf=self.cache.shelf(url(revision="main"), about),
@@ -170,13 +177,14 @@ class HubReader:
             announced=Announced(sha256=entry.sha256, git=entry.git),
             offline=self.cache.offline,
         )
-        return open_kept(remote, ranges=ranges)
+        opened = partial(open_kept, remote)
+        return File(name, opened, entry.size, partial(opened, ranges=True))
 
-    def _noted(self, kind: type[M], revision: str) -> M | None:
-        return self.cache.noted(kind, *self._key, revision)
+    def _noted(self, kind: type[M], *about: str) -> M | None:
+        return self.cache.noted(kind, *self._key, *about)
 
-    def _note(self, fact: BaseModel, revision: str) -> None:
-        self.cache.note(fact, *self._key, revision)
+    def _note(self, fact: BaseModel, *about: str) -> None:
+        self.cache.note(fact, *self._key, *about)
 
     @property
     def _key(self) -> tuple[str, str]:
@@ -189,7 +197,8 @@ class HubReader:
             with _quiet():
                 return retried(call, is_passing)
         except Exception as error:  # beside OSError what httpx, JSON and name checks raise
-            raise SourceError(f"{self.place}: {api_trouble(error, self.asked)}") from error
+            kind = NotThereError if is_missing(error) else SourceError
+            raise kind(f"{self.place}: {api_trouble(error, self.asked)}") from error
 
 
 def _entry(info: RepoFile) -> _Entry:

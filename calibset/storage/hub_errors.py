@@ -7,7 +7,7 @@ from typing import Any
 from calibset.storage.retrying import PASSING_STATUS
 from calibset.storage.transfer import Trouble
 
-__all__ = ["NO_REPOSITORY", "api_trouble", "data_trouble", "is_passing"]
+__all__ = ["NO_REPOSITORY", "api_trouble", "data_trouble", "is_missing", "is_passing"]
 
 NO_REPOSITORY = "no such dataset repository; check its name, or log in with `hf auth login` if it is private"
 
@@ -64,6 +64,13 @@ def _unanswered(error: BaseException) -> str:
     if not isinstance(error, OSError) and "TransportError" not in _kinds(error):
         return f"the hub's answer can't be understood ({reason}); check HF_ENDPOINT"
     return f"the hub can't be reached ({reason}); {_OFFLINE}"
+
+
+def is_missing(error: BaseException) -> bool:
+    """Return whether an error of `huggingface_hub` says that there is no such revision."""
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    return isinstance(error, RevisionNotFoundError)
 
 
 def is_passing(error: BaseException) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from calibset.errors import OfflineError, SourceError
-from calibset.storage.cache import Piece, Shelf
-from calibset.storage.extents import gaps
+from calibset.storage.cache import About, Piece, Shelf
+from calibset.storage.extents import gaps, merged
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -90,7 +91,7 @@ class _KeptFile(io.RawIOBase):
         self._whole = not ranges and remote.size <= _WHOLE
         self._ahead = 0 if ranges else PIECE
         self._position = 0
-        self._pieces = remote.shelf.pieces()
+        self._checks = not self._whole
         self._at = Piece(0, 0, "")
         self._content = b""
 
@@ -131,37 +132,54 @@ class _KeptFile(io.RawIOBase):
             yield part
 
     def _turn_to(self, start: int, end: int) -> None:
-        for piece in [piece for piece in self._pieces if piece.start <= start < piece.end]:
+        for piece in self._remote.shelf.covering(start):
             content = self._remote.shelf.content(piece)
             if content is not None:
                 self._at, self._content = piece, content
                 return
-            self._pieces.remove(piece)
         self._fetch(start, end)
 
     def _fetch(self, start: int, end: int) -> None:
         remote = self._remote
-        wanted = min(max(end, start + self._ahead), start + PIECE, remote.size)
-        start, end = gaps([(piece.start, piece.end) for piece in self._pieces], start, wanted)[0]
         about = remote.shelf.about
+        wanted = min(max(end, start + self._ahead), start + PIECE, remote.size)
+        kept = ((piece.start, piece.end) for piece in remote.shelf.pieces())
+        start, end = gaps(kept, start, wanted)[0]
         if remote.offline:
-            raise OfflineError(f"{about.place}: {about.name}: bytes {start} to {end} are not in the cache")
+            raise OfflineError(
+                f"{about.place}: {about.name}: not all of it that the build needs is in the cache; "
+                "build once without --offline"
+            )
         content = remote.fetch(start, end)
         self._at, self._content = remote.shelf.put(start, content), content
-        self._pieces.append(self._at)
+        if self._checks and self._is_whole() and not self._fits():
+            remote.shelf.clear()
+            raise SourceError(_unlike(about))
+
+    def _is_whole(self) -> bool:
+        kept = merged((piece.start, piece.end) for piece in self._remote.shelf.pieces())
+        return kept == ((0, self._remote.size),)
+
+    def _fits(self) -> bool:
+        """Return whether the whole file is what the server announces."""
+        return self._remote.announced.fits(self._parts(0, self._remote.size), self._remote.size)
 
     def _fetch_whole(self) -> None:
         """Make sure, once, that the whole file is kept and is what the server announces."""
         self._whole = False
         remote = self._remote
         for _ in range(1 if remote.offline else _TRIES):
-            if remote.announced.fits(list(self._parts(0, remote.size)), remote.size):
+            deque(self._parts(0, remote.size), maxlen=0)
+            if self._fits():
                 return
             if not remote.offline:
                 remote.shelf.clear()
-            self._pieces, self._at = [], Piece(0, 0, "")
-        about = remote.shelf.about
-        raise SourceError(
-            f"{about.place}: {about.name}: what comes is not what the server announces (its checksum is "
-            "another); try again later"
-        )
+            self._at = Piece(0, 0, "")
+        raise SourceError(_unlike(remote.shelf.about))
+
+
+def _unlike(about: About) -> str:
+    return (
+        f"{about.place}: {about.name}: what comes is not what the server announces (its checksum is "
+        "another); try again later"
+    )

@@ -34,13 +34,20 @@ class Head(BaseModel):
 
     Attributes:
         size: In bytes; None where it doesn't tell, or sends no parts of it.
-        version: Changes when the contents do; empty where it doesn't tell.
+        etag: Changes when the contents do; empty where it doesn't tell.
+        modified: When they last did, as the server says it; empty where it doesn't tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: int | None = None
-    version: str = ""
+    etag: str = ""
+    modified: str = ""
+
+    @property
+    def version(self) -> str:
+        """What tells the contents from others, as well as the server does; may be empty."""
+        return self.etag or self.modified
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class Transfer:
         url: Its address.
         place: What messages call it.
         explained: Says what is wrong with an answer, and what to do about it.
+        size: Of the file, where it is known; an answer of another size is none.
         etag: Names the version that is wanted, where the server has such.
         headers: What goes along with each request, a login perhaps.
     """
@@ -75,6 +83,7 @@ class Transfer:
     url: str
     place: str
     explained: Callable[[Trouble], str]
+    size: int | None = None
     etag: str = ""
     headers: Callable[[], Mapping[str, str]] = dict
 
@@ -131,13 +140,30 @@ class Transfer:
 
         with _session().get(self.url, headers=self._headers(), stream=True, timeout=_TIMEOUT) as answer:
             answer.raise_for_status()
-            start = 0
-            for content in answer.iter_content(piece):
-                keep(start, content)
-                start += len(content)
-            if start < int(answer.headers.get("Content-Length", start)):
-                raise requests.exceptions.ChunkedEncodingError(f"{start} bytes came")
-        return start
+            self.ensure_same(answer)
+            start, waiting = 0, bytearray()
+            for content in answer.iter_content(_CHUNK):
+                waiting += content
+                if len(waiting) >= piece:
+                    keep(start, bytes(waiting))
+                    start += len(waiting)
+                    waiting.clear()
+            size = start + len(waiting)
+            if size < int(answer.headers.get("Content-Length", size)):
+                raise requests.exceptions.ChunkedEncodingError(f"{size} bytes came")
+            if waiting:
+                keep(start, bytes(waiting))
+        return size
+
+    def ensure_same(self, answer: requests.Response) -> None:
+        """Make sure that an answer is of the version that is wanted.
+
+        Raises:
+            SourceError: It is of another.
+        """
+        came = answer.headers.get("ETag", "")
+        if self.etag and came and came != self.etag:
+            raise SourceError(f"{self.place}: it was replaced while it was read; start again")
 
     def _headers(self, **more: str) -> dict[str, str]:
         # Bytes are counted as they are sent, so the server must not compress them.
@@ -151,8 +177,11 @@ class Transfer:
             found = answer.headers
         size = found.get("Content-Length", "")
         in_parts = found.get("Accept-Ranges") == "bytes" and "Content-Encoding" not in found
-        version = found.get("ETag") or found.get("Last-Modified", "")
-        return Head(size=int(size) if in_parts and size.isdigit() else None, version=version)
+        return Head(
+            size=int(size) if in_parts and size.isdigit() else None,
+            etag=found.get("ETag", ""),
+            modified=found.get("Last-Modified", ""),
+        )
 
 
 @dataclass(slots=True)
@@ -171,13 +200,20 @@ class _Stretch:
         headers = self.source._headers(Range=f"bytes={at}-{self.end - 1}")  # noqa: SLF001
         with _session().get(self.source.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
             answer.raise_for_status()
-            came = answer.headers.get("ETag", "")
-            if self.source.etag and came != self.source.etag:
-                raise SourceError(f"{self.source.place}: it was replaced while it was read; start again")
+            self.source.ensure_same(answer)
+            if not self._fits(answer, at):
+                raise requests.exceptions.ChunkedEncodingError("other bytes came than were asked for")
             # A server that sends all of it in place of a part sends what is before it too.
             self._take(answer.iter_content(_CHUNK), 0 if answer.status_code == 206 else at)
         if len(self.content) < self.end - self.start:
             raise requests.exceptions.ChunkedEncodingError(f"{len(self.content)} bytes came")
+
+    def _fits(self, answer: requests.Response, at: int) -> bool:
+        """Return whether an answer is, as its headers have it, what was asked for."""
+        if answer.status_code == 206:
+            return answer.headers.get("Content-Range", "").startswith(f"bytes {at}-")
+        length = answer.headers.get("Content-Length")
+        return self.source.size is None or length is None or length == str(self.source.size)
 
     def _take(self, chunks: Iterable[bytes], skipped: int) -> None:
         for chunk in chunks:
@@ -217,4 +253,7 @@ def _session() -> requests.Session:
     """Return what keeps connections open between requests."""
     import requests
 
-    return requests.Session()
+    session = requests.Session()
+    # Else a login of ~/.netrc, which many have for git, would take the place of the hub's.
+    session.auth = lambda request: request
+    return session

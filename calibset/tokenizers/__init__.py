@@ -8,7 +8,15 @@ from calibset.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.control_tokens import ControlTokens
 
-__all__ = ["EMBEDDED", "ControlTokens", "Encoded", "Tokenizer", "find_tokenizer", "load_tokenizer"]
+__all__ = [
+    "EMBEDDED",
+    "ControlTokens",
+    "Encoded",
+    "Tokenizer",
+    "find_tokenizer",
+    "load_tokenizer",
+    "spells_control_tokens",
+]
 
 EMBEDDED = ("mistral-small-3.2",)
 """Tokenizers that need no file: their vocabulary comes with mistral-common."""
@@ -62,3 +70,14 @@ def find_tokenizer(name: str, beside: Path | None = None) -> Path | None:
         f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "
         "tokenizer.json or tekken.json, or of a folder with one"
     )
+
+
+def spells_control_tokens(path: Path | None) -> bool:
+    """Return whether transformers reads control tokens as letters where it loads the model's own tokenizer.
+
+    It does beside a ``tekken.json``, even if a ``tokenizer.json`` is there too.
+
+    Args:
+        path: The tokenizer's file, or None for one that needs no file; as of `find_tokenizer`.
+    """
+    return path is None or "tekken" in path.name or (path.parent / "tekken.json").is_file()

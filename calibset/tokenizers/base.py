@@ -51,6 +51,11 @@ class Tokenizer(Protocol):
         """Ids that it puts behind."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever uses it should know; empty, mostly."""
+        ...
+
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain letters."""
         ...

@@ -7,6 +7,7 @@ that holds only ``tekken.json`` gives it mistral-common's, which spells them.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from calibset.storage.atomic import replaced
 from calibset.tokenizers.base import Tokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 
-__all__ = ["fast_tokenizer_json", "write_fast_tokenizer"]
+__all__ = ["fast_tokenizer_json", "tekken_json", "write_fast_tokenizer"]
 
 
 def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]:
@@ -80,6 +81,29 @@ def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
         [AddedToken(spelling, special=True, normalized=False) for spelling in tokenizer.special_tokens]
     )
     return str(engine.to_str())
+
+
+def tekken_json(tokenizer: TekkenTokenizer) -> str:
+    """Return the text of a ``tekken.json`` that gives the same ids for text."""
+    tekken = tokenizer.tekkenizer
+    offset = tekken.num_special_tokens
+    pieces = (tekken.id_to_byte_piece(i) for i in range(offset, tekken.n_words))
+    vocabulary = [
+        {"rank": rank, "token_bytes": b64encode(piece).decode("ascii"), "token_str": None}
+        for rank, piece in enumerate(pieces)
+    ]
+    control = [
+        {"rank": rank, "token_str": spelling, "is_control": True}
+        for spelling, rank in tokenizer.special_tokens.items()
+    ]
+    config = {
+        "pattern": tokenizer.pattern,
+        "num_vocab_tokens": len(vocabulary),
+        "default_vocab_size": tekken.n_words,
+        "default_num_special_tokens": offset,
+        "version": tekken.version.value,
+    }
+    return json.dumps({"config": config, "vocab": vocabulary, "special_tokens": control})
 
 
 def _merges(ranks: dict[bytes, int]) -> Iterator[tuple[bytes, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from calibset.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, scalar_text
+from calibset.tokenizers.beside import chat_template, named_tokens
+from calibset.tokenizers.probing import notes_on
 
 if TYPE_CHECKING:
     import tokenizers
@@ -24,21 +27,35 @@ class HuggingFaceTokenizer:
 
     Attributes:
         name: As the recipe spells it.
-        fingerprint: SHA-256 of the file.
+        fingerprint: SHA-256 of the file, and of the chat template beside it.
         parsing: The engine, which reads ``</s>`` as a control token.
         spelling: The same engine, which reads it as letters.
+        chat_template: The template that stands beside the file, or several by name, if any.
+        named_tokens: BOS, EOS and their like, as far as files beside it name them.
     """
 
     name: str
     fingerprint: str
     parsing: tokenizers.Tokenizer = field(repr=False, compare=False)
     spelling: tokenizers.Tokenizer = field(repr=False, compare=False)
+    chat_template: str | dict[str, str] | None = field(default=None, repr=False, compare=False)
+    named_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def special_tokens(self) -> Mapping[str, int]:
-        """Every control token's spelling and id; other added tokens (runs of blanks, say) are text."""
-        added = self.parsing.get_added_tokens_decoder()
-        return {token.content: rank for rank, token in sorted(added.items()) if token.special}
+        """Every control token's spelling and id.
+
+        Those are the special ones, and other added tokens that the chat template writes
+        (``<tool_call>``, say); the rest of the added tokens (runs of blanks) is text.
+        """
+        template = self.chat_template or ""
+        written = template if isinstance(template, str) else "\n".join(template.values())
+        added = sorted(self.parsing.get_added_tokens_decoder().items())
+        return {
+            token.content: rank
+            for rank, token in added
+            if token.special or (token.content.strip() and token.content in written)
+        }
 
     @cached_property
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -56,6 +73,11 @@ class HuggingFaceTokenizer:
     def suffix(self) -> tuple[int, ...]:
         """What it puts behind."""
         return self._around[1]
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Says so if the vocabulary is Tekken's and text is split otherwise."""
+        return notes_on(self.parsing)
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain letters."""
@@ -96,4 +118,8 @@ def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
         engine.no_padding()
         engine.encode_special_tokens = spelled
         engines.append(engine)
-    return HuggingFaceTokenizer(name, hashlib.sha256(raw).hexdigest(), *engines)
+    template, named = chat_template(path.parent), named_tokens(path.parent)
+    about = json.dumps([template, dict(named)]).encode() if template else b""
+    parsing, spelling = engines
+    fingerprint = hashlib.sha256(raw + about).hexdigest()
+    return HuggingFaceTokenizer(name, fingerprint, parsing, spelling, template, named)

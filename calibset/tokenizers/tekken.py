@@ -51,6 +51,7 @@ class TekkenTokenizer:
     engine: tiktoken.Encoding = field(repr=False, compare=False)
     pattern: str = field(repr=False, compare=False)
     suffix: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> tuple[int, ...]:

@@ -201,6 +201,19 @@ def test_metadata_is_what_the_row_says_of_itself() -> None:
     assert parse(turns, conversation_id="1").metadata == {"category": "Finance"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<tool_call>{}" * 50_000,
+        "<tool_call>{}" + "}" * 500_000,
+        "<tool_call>{}" + "\\n}" * 200_000,
+        "<tool_call>{" * 20_000,
+    ],
+)
+def test_hostile_text_is_answered_at_once(text: str) -> None:
+    assert reason(row(("human", "?"), ("gpt", text))) == "unparsable tool call"
+
+
 PIECES = st.lists(
     st.sampled_from(
         [

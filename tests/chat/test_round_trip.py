@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calibset.chat import hermes, toolace, when2call
+from calibset.chat import hermes, openai, sharegpt, toolace, when2call
+from calibset.chat.repairs import strictly
 from calibset.chat.schema import tools_from_json
 from calibset.document import Conversation, Message, ToolCall
 
@@ -57,16 +58,17 @@ def conversations(draw: st.DrawFn, *, with_results: bool) -> Conversation:
     return Conversation(id="1", messages=tuple(messages), tools=tools)
 
 
-@pytest.mark.parametrize("dialect", [hermes, toolace, when2call])
+@pytest.mark.parametrize("dialect", [hermes, openai, sharegpt, toolace, when2call])
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 @given(data=st.data())
 def test_written_and_read_back(dialect: ModuleType, data: st.DataObject) -> None:
     conversation = data.draw(conversations(with_results=True))
     row = json.loads(json.dumps(dialect.write(conversation)))
     assert dialect.parse(row, conversation_id="1") == conversation
+    assert strictly(dialect.parse)(row, conversation_id="1") == conversation
 
 
-@pytest.mark.parametrize("dialect", [hermes, toolace, when2call])
+@pytest.mark.parametrize("dialect", [hermes, openai, sharegpt, toolace, when2call])
 def test_a_plain_system_message_is_kept(dialect: ModuleType) -> None:
     conversation = Conversation(
         id="1",

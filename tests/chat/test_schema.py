@@ -159,10 +159,17 @@ def test_tools_in_every_wrapping() -> None:
         json.dumps([bare]),
         {"type": "function", "function": bare},
         [json.dumps({"type": "function", "function": bare})],
-        [bare, {**bare, "description": "another of that name"}],
+        [bare, bare],
         repr([bare]),
     ):
         assert tools_from_json(value) == expected
+
+
+def test_of_tools_under_one_name_the_first_counts() -> None:
+    first = {"name": "f", "description": "F.", "parameters": {"properties": {"x": {"type": "int"}}}}
+    others = ({**first, "description": "G."}, {**first, "parameters": {"properties": {"y": {"type": "int"}}}})
+    for other in others:
+        assert tools_from_json([first, {"name": "g"}, other]) == tools_from_json([first, {"name": "g"}])
 
 
 @pytest.mark.parametrize("value", [None, "", "null", "[]", []])

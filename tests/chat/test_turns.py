@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from calibset.chat.dialect import DialectError, excerpt
+from calibset.chat.repairs import Repairs
 from calibset.chat.schema import tools_from_json
 from calibset.chat.turns import Call, Result, Turn, call_from_object, conversation_of
 from calibset.document import Conversation
@@ -62,8 +63,9 @@ def test_a_conversation_may_end_on_calls() -> None:
         ((), "no user turn"),
         ((DONE,), "no user turn"),
         ((ASKED,), "no assistant turn"),
-        ((ASKED, DONE, ASKED), "conversation ends in a user turn"),
+        ((DONE, ASKED), "conversation ends in a user turn"),
         ((ASKED, calling("f"), answering(("f", "1"))), "conversation ends in a tool turn"),
+        ((ASKED, calling("f"), answering(("f", "1")), ASKED), "conversation ends in a user turn"),
         ((ASKED, Turn(role="assistant", content=" \n"), ASKED, DONE), "empty assistant turn"),
         ((Turn(role="user"), DONE), "empty user turn"),
         ((ASKED, Turn(role="system", content="x"), DONE), "system turn inside the conversation"),
@@ -83,6 +85,57 @@ def test_what_is_not_whole_is_an_error(turns: tuple[Turn, ...], reason: str) -> 
         joined(*turns)
     assert caught.value.reason == reason
     caught.value.excerpt.encode()
+
+
+AGAIN = Turn(role="user", content="And now?")
+
+
+@pytest.mark.parametrize(
+    ("rest", "reason"),
+    [
+        ((AGAIN,), "conversation ends in a user turn"),
+        ((AGAIN, AGAIN), "conversation ends in a user turn"),
+        ((AGAIN, Turn(role="assistant", content=" ")), "empty assistant turn"),
+        ((AGAIN, Turn(role="assistant"), answering(("f", "1")), DONE), "empty assistant turn"),
+        ((Turn(role="user"), DONE), "empty user turn"),
+        ((AGAIN, calling("f"), answering(("f", "1"))), "conversation ends in a tool turn"),
+        ((AGAIN, answering(("f", "1")), DONE), "tool response without a call"),
+        ((AGAIN, calling("f"), AGAIN, DONE), "tool call without a response"),
+        ((AGAIN, calling("h")), "call to an undeclared tool"),
+        ((AGAIN, Turn(role="system", content="x"), DONE), "system turn inside the conversation"),
+        ((AGAIN, calling("f", "g"), answering((None, "1")), DONE), "ambiguous tool response"),
+    ],
+)
+@pytest.mark.parametrize("opening", [(), (Turn(role="system", content="Be brief."),), (DONE,)])
+def test_an_exchange_that_is_not_whole_is_left_out(
+    opening: tuple[Turn, ...], rest: tuple[Turn, ...], reason: str
+) -> None:
+    whole = (*opening, ASKED, calling("f"), answering(("f", "1")), DONE)
+    repairs = Repairs()
+    assert conversation_of("1", (*whole, *rest), TOOLS, {}, repairs) == joined(*whole)
+    assert [repair.reason for repair in repairs.made] == [reason]
+
+
+def test_what_follows_an_exchange_that_is_left_out_is_left_out_too() -> None:
+    broken = (AGAIN, Turn(role="assistant"))
+    assert joined(ASKED, DONE, *broken, AGAIN, calling("f")) == joined(ASKED, DONE)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        (ASKED, DONE, AGAIN, DONE),
+        (ASKED, AGAIN, DONE),
+        (DONE, ASKED, DONE, DONE),
+        (ASKED, calling("f"), answering(("f", "1")), AGAIN, DONE),
+        (ASKED, DONE, AGAIN, calling("f", "g")),
+    ],
+)
+def test_a_dialogue_that_is_whole_is_kept_whole(turns: tuple[Turn, ...]) -> None:
+    repairs = Repairs()
+    conversation = conversation_of("1", turns, TOOLS, {}, repairs)
+    assert [message.role for message in conversation.messages] == [turn.role for turn in turns]
+    assert repairs.made == []
 
 
 @pytest.mark.parametrize(
@@ -120,4 +173,4 @@ def test_objects_that_are_no_calls(value: object) -> None:
 
 
 def test_an_excerpt_is_short_and_can_be_written() -> None:
-    assert excerpt("\ud800" + "x" * 500) == "?" + "x" * 199
+    assert excerpt("\ud800" + "x" * 500) == "\ufffd" + "x" * 199

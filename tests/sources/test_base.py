@@ -106,6 +106,7 @@ def test_each_file_gives_in_proportion_to_its_records() -> None:
 
 def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_LOADED", 20)
+    monkeypatch.setattr(base, "_AROUND_A_RECORD", 0)
     opened: list[str] = []
     files = tuple(File(f"{i}.txt", lambda i=i: opening(opened, i), 6) for i in range(10))  # type: ignore[misc]
 
@@ -217,19 +218,29 @@ def test_one_name_is_a_list_of_one() -> None:
 
 def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_LOADED", 100 * 1_000)
-    given: list[str] = []
+    read: list[int] = []
 
     class Noted(Lines):
         def read(self, file: File) -> Iterator[Record]:
-            for record in super().read(file):
-                given.append(file.name)
+            for number, record in enumerate(super().read(file)):
+                read.append(number)
                 yield record
 
-    files = dict.fromkeys(("a.txt", "b.txt"), b"x" * 499 + b"\n" + b"short\n" * 4999)
-    documents = Noted.model_validate({"type": "lines", "group": "g", "where": "here"}).documents(
-        in_memory(files), seed=1
-    )
-    first = next(documents)
-    assert 190 < len(given) < 220  # about 100,000 bytes, 500 for each record beside its text
-    found = [first, *documents]
-    assert len({record.id for record in found if isinstance(record, Document)}) == len(found) == 10_000
+    contents = {"a.txt": b"x" * 499 + b"\n" + b"short\n" * 9_999}
+    source = Noted.model_validate({"type": "lines", "group": "g", "where": "here"})
+    documents = source.documents(in_memory(contents), seed=1)
+    numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
+    assert sorted(numbers) == list(range(10_000))
+    # Counted once, then gone through for each of the slices, of which one is held at a time.
+    assert len(read) == 10_000 * (1 + 51)
+    assert 4_000 < sum(numbers[:150]) / 150 < 6_000
+
+
+def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_LOADED", 1_000)
+    monkeypatch.setattr(base, "_MOST_COUNTED", 50_000)
+    contents = {"a.txt": b"short\n" * 5_000}
+    documents = lines().documents(in_memory(contents), seed=1)
+    numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
+    assert sorted(numbers) == list(range(5_000))
+    assert max(numbers[:1_000]) == 999

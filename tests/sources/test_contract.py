@@ -92,6 +92,27 @@ WHEN2CALL = [
     }
     for i in NUMBERS
 ]
+MESSAGES = [
+    {
+        "id": f"dialogue-{i}",
+        "messages": [
+            {"role": "user", "content": text(i)},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "a", "function": {"name": "get_rate"}}],
+            },
+            {"role": "tool", "content": "1.5", "tool_call_id": "a"},
+            {"role": "assistant", "content": "1.5"},
+        ],
+        "tools": [{"type": "function", "function": TOOL}],
+    }
+    for i in NUMBERS
+]
+SHAREGPT = [
+    {"conversations": [{"from": "human", "value": text(i)}, {"from": "gpt", "value": "Of what?"}]}
+    for i in NUMBERS
+]
 PAGES = "".join(
     f'<doc id="{i}" url="https://sk.wikipedia.org/?curid={i}" title="T{i}">\nT{i}\n\n{text(i)}\n\n</doc>\n'
     for i in NUMBERS
@@ -110,6 +131,7 @@ CORPORA = {
             )
         }
     ),
+    "chat": Corpus({"c.jsonl": lines(MESSAGES)}),
     "csv": Corpus({"c.csv": table(["text", "n"], [[text(i), str(i)] for i in NUMBERS])}),
     "fineweb2": Corpus(
         {"data/train-0.parquet": parquet([{"text": text(i), "id": f"u{i}"} for i in NUMBERS])}
@@ -129,6 +151,11 @@ CORPORA = {
 OF_FILES = sorted(CORPORA.keys() - {"hub-dataset"})
 
 MORE_FORMS = {
+    "chat as array": ("chat", {"c.json": json.dumps(SHAREGPT).encode()}),
+    "chat as parquet": (
+        "chat",
+        {"c.parquet": parquet([{**row, "tools": json.dumps(row["tools"])} for row in MESSAGES])},
+    ),
     "insurance-definitions as text": (
         "insurance-definitions",
         {"raw.txt": "\n---\n".join(f"term {i}\n{text(i)}" for i in NUMBERS).encode()},

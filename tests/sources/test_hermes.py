@@ -5,10 +5,11 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from calibset.document import Conversation, Record, Rejection
+from calibset.document import Conversation, Record, Rejection, SetAside
 from calibset.errors import SourceError
 from calibset.sources.hermes import Hermes
-from calibset.storage.files import in_memory
+from calibset.sources.json_array import array_rows
+from calibset.storage.files import File, in_memory
 
 GOOD = {"id": "a1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
 
@@ -57,6 +58,75 @@ def test_bad_rows_are_rejected_with_place_and_reason() -> None:
         Rejection(place="func-calling.json#1", reason="not an object", excerpt="7"),
         Rejection(place="func-calling.json#3", reason="no conversation", excerpt="[]"),
     ]
+
+
+CALLED = [
+    {"from": "human", "value": "Rate?"},
+    {"from": "gpt", "value": '<tool_call>{"name": "f", "arguments": {}}</tool_call>'},
+]
+ANSWERED = [
+    *CALLED,
+    {"from": "tool", "value": '<tool_response>{"name": "f", "content": 1}</tool_response>'},
+    {"from": "gpt", "value": "It is 1."},
+]
+TOOLS = json.dumps([{"name": "f", "parameters": {"type": "object", "properties": {}}}])
+BOTH = {
+    "func-calling-singleturn.json": [{"id": "c1", "conversations": CALLED, "tools": TOOLS}, GOOD],
+    "func-calling.json": [{"id": "c1", "conversations": ANSWERED, "tools": TOOLS}, {}],
+}
+
+
+def test_of_a_dialogue_in_two_configs_the_longer_form_is_kept() -> None:
+    found = records(SOURCE, **BOTH)
+    assert {record.id: len(record.messages) for record in found if isinstance(record, Conversation)} == {
+        "a1": 2,
+        "c1": 4,
+    }
+    others = [record for record in found if isinstance(record, Rejection | SetAside)]
+    assert sorted(others, key=lambda record: record.place) == [
+        SetAside(place="c1", reason="goes on in func_calling"),
+        Rejection(place="func-calling.json#1", reason="empty row"),
+    ]
+
+
+def test_no_file_is_read_twice_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+
+    def noted(file: File) -> list[object]:
+        names.append(file.name)
+        return array_rows(file)
+
+    monkeypatch.setattr("calibset.sources.hermes.array_rows", noted)
+    source = hermes()
+    reader = in_memory({name: json.dumps(rows).encode() for name, rows in BOTH.items()})
+    once = list(source.documents(reader, seed=7))
+    assert sorted(names) == sorted(BOTH)
+    assert list(source.documents(reader, seed=7)) == once
+    assert sorted(names) == sorted([*BOTH, *BOTH])
+
+
+def test_a_file_too_large_to_keep_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = records(SOURCE, **BOTH)
+    monkeypatch.setattr("calibset.sources.base._LARGE", 10)
+    assert sorted(map(repr, records(SOURCE, **BOTH))) == sorted(map(repr, found))
+
+
+def test_rows_that_need_a_repair_are_rejected_without_it() -> None:
+    mended = {"id": "m1", "conversations": CALLED, "tools": TOOLS.replace("object", "dict")}
+    whole = {"id": "w1", "conversations": CALLED, "tools": TOOLS}
+    files = {"func-calling.json": [mended, whole]}
+    lenient = sorted(map(repr, records(SOURCE, **files)))
+    strict = records(hermes(repair=False), **files)
+    assert [record for record in strict if isinstance(record, Rejection)] == [
+        Rejection(
+            place="func-calling.json#0",
+            reason="needs repair: parameters are not JSON Schema",
+            excerpt="{'name': 'f', 'parameters': {'type': 'dict', 'properties': {}}}",
+        )
+    ]
+    (kept,) = (record for record in strict if isinstance(record, Conversation))
+    assert repr(kept) in lenient
+    assert len(lenient) == 2
 
 
 def test_an_unknown_config_is_an_error_that_lists_the_valid_ones() -> None:

@@ -15,6 +15,7 @@ from calibset.errors import SourceError
 from calibset.sources import row_groups as reading
 from calibset.sources.parquet import Parquet
 from calibset.sources.row_groups import row_groups
+from calibset.storage.extents import merged
 from calibset.storage.files import File, in_memory
 
 
@@ -183,8 +184,11 @@ def test_a_row_group_costs_its_needed_columns_and_one_read() -> None:
     for stream, group in zip(place.streams[1:], (1, 0), strict=True):
         chunks = [footer.row_group(group).column(i) for i in range(footer.num_columns)]
         needed = [c for c in chunks if c.path_in_schema in ("text", "meta.a", "meta.b")]
-        assert stream.taken == sum(chunk.total_compressed_size for chunk in needed)
-        assert len(stream.reads) == 1  # meta and text stand side by side
+        size = sum(chunk.total_compressed_size for chunk in needed)
+        assert stream.reads[0][1] == size  # meta and text stand side by side
+        assert merged((start, start + count) for start, count in stream.reads) == (
+            (stream.reads[0][0], stream.reads[0][0] + size),
+        )
         assert stream.closed
 
 
@@ -255,7 +259,7 @@ def test_a_value_that_python_has_no_place_for_is_rejected() -> None:
 
 
 def test_a_row_group_too_large_is_rejected_once_and_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_LARGEST", 100_000)
+    monkeypatch.setattr(reading, "_LARGEST_GROUP", 100_000)
     place = Place({"large.parquet": packed(wide(100)), "small.parquet": packed(texts(3))})
     records = list(place.stream())
     assert [r for r in records if isinstance(r, Rejection)] == [
@@ -281,7 +285,7 @@ def test_a_row_group_that_unpacks_to_more_than_it_says_is_rejected(monkeypatch: 
 
 
 def test_a_row_group_of_too_many_rows_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_MOST_ROWS", 9)
+    monkeypatch.setattr(reading, "_MOST_VALUES", 9)
     assert read({"a.parquet": packed(texts(10))}) == [
         Rejection(place="a.parquet#0", reason="row group too large")
     ]

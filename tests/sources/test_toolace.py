@@ -15,6 +15,21 @@ ROW = {
 }
 
 
+def test_without_repair_rows_that_need_one_are_rejected() -> None:
+    whole = {**ROW, "system": ROW["system"].replace("dict", "object")}  # type: ignore[attr-defined]
+    reader = in_memory({"data.json": json.dumps([ROW, whole]).encode()})
+    source = ToolACE.model_validate({"group": "tools", "where": "memory", "repair": False})
+    found = [record for file in reader.files("*") for record in source.read(file)]
+    assert isinstance(found[0], Rejection)
+    assert (found[0].place, found[0].reason) == (
+        "data.json#0",
+        "needs repair: parameters are not JSON Schema",
+    )
+    lenient = ToolACE.model_validate({"group": "tools", "where": "memory"})
+    assert found[1:] == [record for file in reader.files("*") for record in lenient.read(file)][1:]
+    assert isinstance(found[1], Conversation)
+
+
 def test_rows_become_conversations_and_bad_ones_rejections() -> None:
     rows = [ROW, {}, {**ROW, "conversations": [{"from": "user", "value": "EUR?"}]}]
     reader = in_memory({"data.json": b"\xef\xbb\xbf" + json.dumps(rows).encode(), "README.md": b""})

@@ -45,6 +45,26 @@ def test_an_unknown_split_is_an_error_that_lists_the_valid_ones() -> None:
         ids(split="train")
 
 
+def test_without_repair_lines_that_need_one_are_rejected() -> None:
+    tool = {"name": "f", "parameters": {"type": "dict", "properties": {}}}
+    lines = [json.dumps({**SFT, "tools": [json.dumps(tool)]}), json.dumps(SFT)]
+    reader = in_memory({"when2call_train_sft.jsonl": "\n".join(lines).encode()})
+    fields = {"group": "tools", "where": "memory"}
+    lenient, strict = (
+        [record for file in reader.files("*") for record in source.read(file)]
+        for source in (When2Call.model_validate({**fields, "repair": repair}) for repair in (True, False))
+    )
+    assert strict == [
+        Rejection(
+            place="when2call_train_sft.jsonl#1",
+            reason="needs repair: parameters are not JSON Schema",
+            excerpt=str(tool),
+        ),
+        lenient[1],
+    ]
+    assert isinstance(lenient[0], Conversation)
+
+
 def test_bad_lines_are_rejected_with_place_and_reason() -> None:
     lines = [json.dumps(SFT), "", "{broken", "[1]", json.dumps({"messages": []})]
     reader = in_memory({"when2call_train_sft.jsonl": "\n".join(lines).encode()})

@@ -30,6 +30,7 @@ class Fault:
         headers: Go with that answer.
         stop_after: Body bytes after which the connection closes, the length still announced in full.
         left_out: A header that the right answer lacks.
+        also: Headers that it has in place of its own.
         methods: The requests that it meets.
     """
 
@@ -37,6 +38,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     stop_after: int | None = None
     left_out: str = ""
+    also: Mapping[str, str] = field(default_factory=dict)
     methods: tuple[str, ...] = ("GET",)
 
 
@@ -188,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes, headers: Headers, fault: Fault = WELL) -> None:
         self.send_response(status)
-        told = {"Content-Length": str(len(body)), **headers}
+        told = {"Content-Length": str(len(body)), **headers, **fault.also}
         told.pop(fault.left_out, None)
         for name, value in told.items():
             self.send_header(name, value)

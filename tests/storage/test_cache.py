@@ -63,6 +63,7 @@ def test_a_damaged_piece_is_taken_for_missing(shelf: Shelf) -> None:
     (shelf.folder / piece.name).write_bytes(b"hellO")
     assert shelf.content(piece) is None
     assert shelf.pieces() == []
+    assert list(shelf.folder.iterdir()) == [shelf.folder / "about.json"]
     assert shelf.content(piece) is None
 
 

@@ -4,6 +4,7 @@ import io
 import random
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -302,3 +303,60 @@ def test_a_spelled_out_dot_is_no_way_out(loopback: Loopback) -> None:
     (file,) = folder(loopback).files("%2e%2e/secret")
     with pytest.raises(SourceError, match="no such file"):
         bytes_of(file)
+
+
+def test_a_server_that_only_tells_when_a_file_was_modified_is_read(
+    loopback: Loopback, content: bytes
+) -> None:
+    loopback.broken[PATH] = Fault(
+        left_out="ETag", also={"Last-Modified": "Mon, 23 Nov 2026 10:00:00 GMT"}, methods=("GET", "HEAD")
+    )
+    assert fetched(reader(loopback)) == fetched(reader(loopback)) == content
+    assert len(loopback.data_requests()) == 1
+
+
+def test_other_bytes_than_were_asked_for_are_asked_for_again(
+    loopback: Loopback, content: bytes, pauses: list[float]
+) -> None:
+    loopback.faults[PATH] = [Fault(also={"Content-Range": "bytes 4096-8191/10000"})]
+    assert fetched(reader(loopback)) == content
+    assert len(loopback.data_requests()) == 2
+
+
+def test_a_page_in_place_of_the_file_is_not_taken_for_it(
+    loopback: Loopback, content: bytes, pauses: list[float]
+) -> None:
+    loopback.broken[PATH] = Fault(status=200, headers={"Content-Type": "text/html"})
+    with pytest.raises(SourceError) as caught:
+        fetched(reader(loopback))
+    assert str(caught.value) == (
+        f"{PLACE}: the download breaks off again and again; try again later, or use --mirror"
+    )
+    loopback.broken.clear()
+    assert fetched(reader(loopback)) == content
+
+
+def test_a_login_for_git_is_not_sent(
+    loopback: Loopback, content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert fetched(reader(loopback)) == content
+    assert loopback.logins == []
+
+
+def test_of_a_file_that_only_comes_whole_a_plan_spoils_nothing_offline(
+    loopback: Loopback, content: bytes
+) -> None:
+    loopback.broken[PATH] = Fault(left_out="Accept-Ranges", methods=("HEAD",))
+    offline = Cache.default(offline=True)
+    reader(loopback).files()
+    with pytest.raises(OfflineError) as caught:
+        fetched(replace(reader(loopback), cache=offline))
+    assert str(caught.value) == f"{PLACE}: not in the cache"
+    assert loopback.data_requests() == []
+    assert fetched(reader(loopback)) == content
+    reader(loopback).files()
+    assert fetched(replace(reader(loopback), cache=offline)) == content
+    assert len(loopback.data_requests()) == 1

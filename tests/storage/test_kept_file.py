@@ -127,7 +127,9 @@ def test_offline_nothing_is_fetched(shelf: Shelf) -> None:
         assert stream.read(500) == CONTENT[:500]
         with pytest.raises(OfflineError) as caught:
             stream.read(1)
-    assert str(caught.value) == "https://x.org/a: a: bytes 500 to 501 are not in the cache"
+    assert str(caught.value) == (
+        "https://x.org/a: a: not all of it that the build needs is in the cache; build once without --offline"
+    )
     assert server.asked == [(0, 500)]
 
 
@@ -170,4 +172,23 @@ def test_what_stays_other_than_announced_is_an_error_and_not_kept(shelf: Shelf) 
         "try again later"
     )
     assert server.asked == [(0, 1_000)] * 3
+    assert shelf.pieces() == []
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_file_that_was_read_in_parts_is_compared_once_it_is_whole(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, ranges: bool
+) -> None:
+    monkeypatch.setattr(kept_file, "_WHOLE", 0)
+    monkeypatch.setattr(kept_file, "PIECE", 300)
+    announced = Announced(sha256=sha256(CONTENT).hexdigest())
+    with open_kept(remote(shelf, Server(), announced=announced), ranges=ranges) as stream:
+        assert stream.read() == CONTENT
+    shelf.clear()
+    spoiled = Server(content=CONTENT[:-1] + b"?")
+    with (
+        open_kept(remote(shelf, spoiled, announced=announced), ranges=ranges) as stream,
+        pytest.raises(SourceError, match=r"^https://x\.org/a: a: what comes is not what"),
+    ):
+        stream.read(1_000)
     assert shelf.pieces() == []

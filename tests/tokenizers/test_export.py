@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibset.errors import OutputError, TokenizerError
-from calibset.tokenizers import Tokenizer
-from calibset.tokenizers.export import write_fast_tokenizer
+from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers.export import tekken_json, write_fast_tokenizer
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
@@ -113,3 +113,15 @@ def test_a_folder_that_cannot_be_made_is_an_error(
     with pytest.raises(OutputError) as caught:
         write_fast_tokenizer(tekken, tmp_path / "file" / "out")
     assert str(caught.value) == f"{tmp_path}/file/out: can't be made: Not a directory"
+
+
+def test_a_tekken_file_gives_the_same_ids(tekken: TekkenTokenizer, tmp_path: Path) -> None:
+    (tmp_path / "tekken.json").write_text(tekken_json(tekken), "utf-8")
+    again = load_tokenizer(str(tmp_path / "tekken.json"))
+    text = "[INST]Aké je poistné?[/INST]12 €[TOOL_CALLS]f[CALL_ID]x[ARGS]{}</s> 保险"
+    for parse_special in (True, False):
+        assert again.encode(text, parse_special=parse_special) == tekken.encode(
+            text, parse_special=parse_special
+        )
+    assert again.special_tokens == tekken.special_tokens
+    assert again.prefix == tekken.prefix

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from calibset.errors import TokenizerError
-from calibset.tokenizers import EMBEDDED, load_tokenizer
+from calibset.tokenizers import EMBEDDED, load_tokenizer, spells_control_tokens
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 
@@ -100,3 +100,11 @@ def test_an_unknown_name_is_an_error_that_says_what_would_do(
         f"tokenizer {name!r}: neither a known name (mistral-small-3.2) nor the path of a "
         "tokenizer.json or tekken.json, or of a folder with one"
     )
+
+
+def test_a_tekken_file_makes_transformers_spell_control_tokens(tmp_path: Path) -> None:
+    assert spells_control_tokens(None)
+    assert spells_control_tokens(tmp_path / "tekken.json")
+    assert not spells_control_tokens(tmp_path / "tokenizer.json")
+    (tmp_path / "tekken.json").touch()
+    assert spells_control_tokens(tmp_path / "tokenizer.json")

@@ -1,0 +1,30 @@
+"""Which template renders conversations for a tokenizer."""
+
+from __future__ import annotations
+
+from calibset.chat.jinja import jinja_template
+from calibset.chat.mistral import is_mistral, mistral_template
+from calibset.chat.options import Format
+from calibset.chat.template import ChatTemplate
+from calibset.tokenizers.base import Tokenizer
+
+__all__ = ["template_for"]
+
+
+def template_for(
+    tokenizer: Tokenizer, format_: Format = "auto", *, keeps_control_tokens: bool = False
+) -> ChatTemplate:
+    """Return the template that a recipe names, or the one that fits the tokenizer.
+
+    Args:
+        tokenizer: The target model's.
+        format_: As `ChatOptions` has it.
+        keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
+
+    Raises:
+        TokenizerError: The tokenizer can't be used with it.
+    """
+    if format_ == "jinja" or (format_ == "auto" and not is_mistral(tokenizer)):
+        return jinja_template(tokenizer)
+    version = None if format_ == "auto" else format_.removeprefix("mistral-")
+    return mistral_template(tokenizer, version, keeps_control_tokens=keeps_control_tokens)

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibset.chat.jinja import JinjaTemplate, jinja_template
+from calibset.chat.template import RenderError
+from calibset.document import Conversation, Message, Tool, ToolCall
+from calibset.errors import TokenizerError
+from calibset.intake import Tally, intake
+from calibset.tokenizers import ControlTokens, load_tokenizer
+from calibset.tokenizers.huggingface import HuggingFaceTokenizer, from_file
+from tests.chatml import TEMPLATE, write_chatml
+
+pytest.importorskip("transformers")
+
+OBJECT = '{"type": "object", "properties": {}}'
+
+
+def template_of(folder: Path, **options: object) -> JinjaTemplate:
+    return jinja_template(from_file(write_chatml(folder, **options) / "tokenizer.json", "own"))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> JinjaTemplate:
+    return template_of(tmp_path_factory.mktemp("chatml"))
+
+
+def talk(user: str = "Hi", answer: str = "Hello.") -> Conversation:
+    return Conversation(
+        id="row 1", messages=(Message(role="user", content=user), Message(role="assistant", content=answer))
+    )
+
+
+CALLING = Conversation(
+    id="row 2",
+    messages=(
+        Message(role="system", content="Be brief."),
+        Message(role="user", content="Rate?"),
+        Message(
+            role="assistant",
+            content="",
+            tool_calls=(ToolCall(id="call_0", name="get rate!", arguments='{"of": "€"}'),),
+        ),
+        Message(role="tool", content="1.1", tool_call_id="call_0"),
+        Message(role="assistant", content="It is 1.1."),
+    ),
+    tools=(Tool(name="get rate!", description="Gives it.", parameters=OBJECT),),
+)
+
+
+def test_a_dialogue_is_written_as_the_template_says(template: JinjaTemplate) -> None:
+    rendered = template.render(talk())
+    assert rendered.id == "row 1"
+    assert rendered.text == ("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n")
+    assert rendered.token_ids == tuple(template.tokenizer.encode(rendered.text, parse_special=True))
+    assert (rendered.opening_text, rendered.opening_ids, rendered.names) == ("", (), ())
+
+
+def test_tools_calls_and_results_are_written_too(template: JinjaTemplate) -> None:
+    rendered = template.render(CALLING)
+    assert rendered.text == (
+        "<|im_start|>system\nBe brief.\n\nTools:\n"
+        '{"type": "function", "function": {"name": "get_rate", "description": "Gives it.", '
+        '"parameters": {"type": "object", "properties": {}}}}<|im_end|>\n'
+        "<|im_start|>user\nRate?<|im_end|>\n"
+        '<|im_start|>assistant\n<tool_call>{"name": "get_rate", "arguments": {"of": "€"}}</tool_call>'
+        "<|im_end|>\n"
+        "<|im_start|>user\n<tool_response>1.1</tool_response><|im_end|>\n"
+        "<|im_start|>assistant\nIt is 1.1.<|im_end|>\n"
+    )
+    assert rendered.names == (("get_rate", "get rate!"),)
+
+
+def test_the_assistants_turns_are_found(template: JinjaTemplate) -> None:
+    rendered = template.render(CALLING)
+    turns = [template.tokenizer.decode(rendered.token_ids[turn.start : turn.end]) for turn in rendered.turns]
+    assert turns == [
+        '<tool_call>{"name": "get_rate", "arguments": {"of": "€"}}</tool_call><|im_end|>',
+        "It is 1.1.<|im_end|>",
+    ]
+
+
+def test_where_the_tokenizer_adds_bos_the_row_has_none_and_it_stands_between(tmp_path: Path) -> None:
+    rendered = template_of(tmp_path, template="{{ bos_token }}" + TEMPLATE, bos=True).render(talk())
+    assert rendered.text.startswith("<|im_start|>user\n")
+    assert rendered.opening_text == "<s>"
+    assert len(rendered.opening_ids) == 1
+    assert [turn.start > 10 for turn in rendered.turns] == [True]
+
+
+def test_where_it_adds_none_the_templates_own_stays(tmp_path: Path) -> None:
+    rendered = template_of(tmp_path, template="{{ bos_token }}" + TEMPLATE).render(talk())
+    assert rendered.text.startswith("<s><|im_start|>user\n")
+    assert rendered.opening_text == ""
+
+
+def test_an_end_that_the_template_does_not_write_is_added(tmp_path: Path) -> None:
+    assert template_of(tmp_path, eos="</s>").render(talk()).text.endswith("Hello.<|im_end|>\n</s>")
+
+
+def test_a_template_that_writes_the_date_gives_the_same_every_day(tmp_path: Path) -> None:
+    written = template_of(tmp_path, template="{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}")
+    assert written.render(talk()).text == "26 Jul 2024 Hi<|im_end|>"
+
+
+def test_what_the_template_refuses_is_no_row(template: JinjaTemplate) -> None:
+    with pytest.raises(RenderError) as caught:
+        template.render(talk("REFUSE"))
+    assert str(caught.value) == "refused by the chat template: no such user"
+    assert caught.value.reason == "refused by the chat template"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ messages.append(1) }}",
+        "{% include '/etc/passwd' %}",
+        "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+    ],
+)
+def test_a_template_can_do_nothing_but_write(tmp_path: Path, hostile: str) -> None:
+    with pytest.raises(RenderError, match=r"^refused by the chat template: "):
+        template_of(tmp_path, template=hostile).render(talk())
+
+
+def test_a_template_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match=r"^refused by the chat template: "):
+        template_of(tmp_path, template="{% if %}").render(talk())
+
+
+def test_without_a_template_there_is_a_clear_error(tmp_path: Path) -> None:
+    write_chatml(tmp_path)
+    (tmp_path / "chat_template.jinja").unlink()
+    with pytest.raises(TokenizerError) as caught:
+        jinja_template(load_tokenizer(str(tmp_path)))
+    assert str(caught.value) == (
+        f"{tmp_path}: has no chat template, so conversations can't be rendered for it; put the model's "
+        "chat_template.jinja or tokenizer_config.json beside its tokenizer.json"
+    )
+
+
+def test_without_transformers_there_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(TokenizerError) as caught:
+        template_of(tmp_path)
+    assert str(caught.value) == (
+        "own: its chat template is rendered by transformers, which is not installed; "
+        "pip install 'calibset[transformers]'"
+    )
+
+
+LETTERS = st.text(st.sampled_from("ab<>|/_imstartendocll \n"), max_size=30)
+BREAKOUTS = st.sampled_from(
+    [
+        "<|im_end|>",
+        "<|im_start|>system",
+        "</s>",
+        "<s>",
+        "<tool_call>",
+        "</tool_response>",
+        "<|im_<|im_end|>end|>",
+    ]
+)
+
+
+@given(st.lists(LETTERS | BREAKOUTS, min_size=1, max_size=6).map("".join), st.sampled_from(["user", "tool"]))
+@settings(max_examples=60, deadline=None)
+def test_no_text_breaks_out_of_its_turn(template: JinjaTemplate, text: str, where: str) -> None:
+    tokenizer = template.tokenizer
+    disarm = ControlTokens.of(tokenizer.special_tokens)
+
+    def controls(conversation: Conversation) -> list[int]:
+        (clean,) = intake([conversation], Tally(), disarm)
+        assert isinstance(clean, Conversation)
+        rendered = template.render(clean)
+        return [token for token in rendered.token_ids if token in tokenizer.special_tokens.values()]
+
+    def salted(salt: str) -> Conversation:
+        messages = list(CALLING.messages)
+        place = 1 if where == "user" else 3
+        kept = messages[place]
+        messages[place] = Message(role=kept.role, content=f"x{salt}x", tool_call_id=kept.tool_call_id)
+        return Conversation(id="row", messages=tuple(messages), tools=CALLING.tools)
+
+    assert controls(salted(text)) == controls(salted("plain"))
+
+
+def test_added_tokens_that_the_template_writes_are_control_tokens(template: JinjaTemplate) -> None:
+    tokenizer: HuggingFaceTokenizer = template.tokenizer
+    assert set(tokenizer.special_tokens) == {
+        "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>", "<tool_response>",
+        "</tool_response>",
+    }  # fmt: skip

@@ -1,0 +1,179 @@
+"""Which faults each dialect mends, and that a strict reader refuses each under a name of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from calibset.chat import hermes, toolace, when2call
+from calibset.chat.dialect import DialectError
+from calibset.chat.repairs import MendingParse, Repairs, strictly
+
+TOOL = {"name": "f", "description": "F.", "parameters": {"type": "object", "properties": {}}}
+CALL = '{"name": "f", "arguments": {"x": 1}}'
+RESULT = '<tool_response>\n{"name": "f", "content": {"ok": true}}\n</tool_response>'
+Row = Mapping[str, object]
+
+
+def of_hermes(said: str = f"<tool_call>\n{CALL}\n</tool_call>", result: str = "", **others: object) -> Row:
+    turns = [("human", "Go"), ("gpt", said), *([("tool", result), ("gpt", "Done")] if result else [])]
+    listed = [{"from": role, "value": value} for role, value in turns]
+    return {"tools": json.dumps([{"type": "function", "function": TOOL}]), "conversations": listed, **others}
+
+
+def with_prompt(listed: str, tools: object) -> Row:
+    row = of_hermes(tools=tools)
+    turns = row["conversations"]
+    assert isinstance(turns, list)
+    prompt = {"from": "system", "value": f"<tools>\n{listed}\n</tools>"}
+    return {**row, "conversations": [prompt, *turns]}
+
+
+def with_tool(**fields: object) -> Row:
+    return of_hermes(tools=json.dumps([{**TOOL, **fields}]))
+
+
+def of_toolace(said: str = "[f(x=1)]", result: str = "", **fields: object) -> Row:
+    turns = [
+        ("user", "Go"),
+        ("assistant", said),
+        *([("tool", result), ("assistant", "Done")] if result else []),
+    ]
+    return {
+        "system": f"Functions: {json.dumps([{**TOOL, **fields}])}.",
+        "conversations": [{"from": role, "value": value} for role, value in turns],
+    }
+
+
+def of_when2call(said: str = f"<TOOLCALL>[{CALL}]</TOOLCALL>", tool: object = TOOL) -> Row:
+    messages = [{"role": "user", "content": "Go"}, {"role": "assistant", "content": said}]
+    return {"tools": [json.dumps(tool)], "messages": messages}
+
+
+def made(parse: MendingParse, row: Row) -> list[str]:
+    repairs = Repairs()
+    parse(row, conversation_id="1", repairs=repairs)
+    return [repair.reason for repair in repairs.made]
+
+
+CASES: list[tuple[MendingParse, Row, list[str]]] = [
+    (
+        hermes.parse,
+        of_hermes("<tool_call>{'name': 'f', 'arguments': {'x': 1}}</tool_call>"),
+        ["not quite JSON"],
+    ),
+    (hermes.parse, of_hermes(f"<tool_call>{CALL[:-1]},}}</tool_call>"), ["not quite JSON"]),
+    (hermes.parse, of_hermes(f"<tool_call>{CALL[:-1]}</tool_call>"), ["last brace missing"]),
+    (hermes.parse, of_hermes(f"<tool_call>{CALL}}}}}</tool_call>"), ["extra brace"]),
+    (hermes.parse, of_hermes(f"<tool_call>{CALL}"), ["closing tag missing"]),
+    (hermes.parse, of_hermes(f"<tool_call>{CALL[:-1]}"), ["last brace missing", "closing tag missing"]),
+    (hermes.parse, of_hermes(f"<tool_call>\\n{CALL}</tool_call>"), ["escaped line breaks"]),
+    (hermes.parse, of_hermes(f"<tool_call>{CALL}\\n</tool_call>"), ["escaped line breaks"]),
+    (hermes.parse, of_hermes(f"<tool_call>{CALL}</tool_call>\\n"), ["escaped line breaks"]),
+    (hermes.parse, of_hermes(f"So:\\n<tool_call>{CALL}</tool_call>"), ["escaped line breaks"]),
+    (
+        hermes.parse,
+        of_hermes('<tool_call>{"name": "f", "arguments": "{}"}</tool_call>'),
+        ["arguments as text"],
+    ),
+    (hermes.parse, of_hermes('<tool_call>{"name": "f"}</tool_call>'), ["no arguments"]),
+    (
+        hermes.parse,
+        of_hermes('<tool_call>{"arguments": {"name": "f"}}</tool_call>'),
+        ["name inside the arguments"],
+    ),
+    (hermes.parse, of_hermes(result=RESULT.replace("true", "True")), ["not quite JSON"]),
+    (hermes.parse, of_hermes(result='{"name": "f", "content": 1}'), ["tool response without tags"]),
+    (hermes.parse, of_hermes(result="<tool_response>fine"), ["closing tag missing"]),
+    (hermes.parse, with_prompt(json.dumps([TOOL]), "null"), ["tools in the system prompt only"]),
+    (hermes.parse, of_hermes(tools=repr([TOOL])), ["tools not quite JSON"]),
+    (hermes.parse, of_hermes(tools=json.dumps([TOOL, TOOL])), ["tool declared twice"]),
+    (
+        hermes.parse,
+        of_hermes(tools=json.dumps([TOOL, {**TOOL, "description": "Another."}])),
+        ["tool declared twice"],
+    ),
+    (
+        hermes.parse,
+        of_hermes(
+            tools=json.dumps([TOOL, {**TOOL, "parameters": {"type": "object", "properties": {"x": {}}}}])
+        ),
+        ["two tools under one name"],
+    ),
+    (hermes.parse, with_tool(parameters=None), ["tool without parameters"]),
+    (
+        hermes.parse,
+        with_tool(parameters={"type": "dict", "properties": {}}),
+        ["parameters are not JSON Schema"],
+    ),
+    (hermes.parse, with_tool(required=["x"]), ["parameters are not JSON Schema"]),
+    (hermes.parse, with_tool(description=None), ["tool description is no text"]),
+    (toolace.parse, of_toolace("[f(x=1), f\\n(x=2)]"), ["escaped line breaks"]),
+    (toolace.parse, of_toolace("[f(x=1),\\nf(x=2)]"), ["escaped line breaks"]),
+    (toolace.parse, of_toolace("[f(x={\\n'k': 1})]"), ["escaped line breaks"]),
+    (toolace.parse, of_toolace(result="[{'name': 'f', 'results': 1}]"), ["not quite JSON"]),
+    (
+        toolace.parse,
+        of_toolace(parameters={"type": "dict", "properties": {}}),
+        ["parameters are not JSON Schema"],
+    ),
+    (when2call.parse, of_when2call(f"<TOOLCALL>[{CALL}]"), ["closing tag missing"]),
+    (
+        when2call.parse,
+        of_when2call(
+            tool={**TOOL, "parameters": {"type": "object", "properties": {"x": {"type": "str, optional"}}}}
+        ),
+        ["parameters are not JSON Schema"],
+    ),
+    (
+        when2call.parse,
+        {
+            "tools": [json.dumps(TOOL)],
+            "question": "Go",
+            "correct_answer": "tool_call",
+            "answers": {"tool_call": "{'name': 'f', 'arguments': {}}"},
+        },
+        ["not quite JSON"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("parse", "row", "reasons"), CASES)
+def test_what_is_mended_is_noted_and_refused_by_a_strict_reader(
+    parse: MendingParse, row: Row, reasons: list[str]
+) -> None:
+    assert made(parse, row) == reasons
+    with pytest.raises(DialectError) as caught:
+        strictly(parse)(row, conversation_id="1")
+    assert caught.value.reason == f"needs repair: {reasons[0]}"
+    assert len(caught.value.excerpt) <= 200
+
+
+@pytest.mark.parametrize(
+    ("parse", "row"),
+    [
+        (hermes.parse, of_hermes()),
+        (hermes.parse, of_hermes(f"One moment.\n<tool_call>\n{CALL}\n</tool_call>\n")),
+        (hermes.parse, of_hermes(result=RESULT)),
+        (hermes.parse, of_hermes(result="<tool_response>\nno such page\n</tool_response>")),
+        (hermes.parse, of_hermes("Hello", tools="null")),
+        (hermes.parse, with_prompt(json.dumps([TOOL]), json.dumps([TOOL]))),
+        (toolace.parse, of_toolace()),
+        (toolace.parse, of_toolace("[f(x='\\n', y=True, z=\"it's\\t\")]")),
+        (toolace.parse, of_toolace(result='[{"name": "f", "results": {}}]')),
+        (toolace.parse, of_toolace("Which one?")),
+        (when2call.parse, of_when2call()),
+        (when2call.parse, of_when2call("Which one?")),
+    ],
+)
+def test_a_row_without_a_fault_is_read_strictly_as_it_is_otherwise(parse: MendingParse, row: Row) -> None:
+    assert made(parse, row) == []
+    assert strictly(parse)(row, conversation_id="1") == parse(row, conversation_id="1", repairs=Repairs())
+
+
+def test_a_fault_beyond_repair_keeps_its_own_name() -> None:
+    row = of_hermes("<tool_call>{'name': 'g', 'arguments': {}}</tool_call>")
+    with pytest.raises(DialectError, match=r"^call to an undeclared tool$"):
+        strictly(hermes.parse)(row, conversation_id="1")

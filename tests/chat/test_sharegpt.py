@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibset.chat.dialect import DialectError
+from calibset.chat.repairs import Repairs, strictly
+from calibset.chat.sharegpt import parse, write
+from calibset.document import Conversation, Message, Tool, ToolCall
+from tests.damage import JSON, damaged
+
+TOOL = {"name": "get_rate", "description": "A rate.", "parameters": {"type": "object", "properties": {}}}
+ASKED = {"from": "human", "value": "Rates?"}
+SAID = {"from": "gpt", "value": "1.5"}
+
+
+def call(*arguments: dict[str, object]) -> dict[str, object]:
+    calls = [{"name": "get_rate", "arguments": each} for each in arguments]
+    return {"from": "function_call", "value": json.dumps(calls if len(calls) > 1 else calls[0])}
+
+
+def seen(value: object) -> dict[str, object]:
+    return {"from": "observation", "value": value}
+
+
+def read(*turns: object, **columns: object) -> Conversation:
+    row = {"tools": json.dumps([TOOL]), "conversations": list(turns), **columns}
+    return parse(row, conversation_id="1")
+
+
+def test_a_dialogue_with_a_call() -> None:
+    conversation = read(
+        ASKED | {"weight": 0}, call({"to": "EUR"}), seen("1.5"), SAID, system="Be brief.", loss=[1]
+    )
+    assert conversation == Conversation(
+        id="1",
+        messages=(
+            Message(role="system", content="Be brief."),
+            Message(role="user", content="Rates?"),
+            Message(
+                role="assistant",
+                content="",
+                tool_calls=(ToolCall(id="call_0", name="get_rate", arguments='{"to": "EUR"}'),),
+            ),
+            Message(role="tool", content="1.5", tool_call_id="call_0"),
+            Message(role="assistant", content="1.5"),
+        ),
+        tools=(
+            Tool(name="get_rate", description="A rate.", parameters='{"type": "object", "properties": {}}'),
+        ),
+    )
+
+
+@pytest.mark.parametrize("user", ["human", "user"])
+@pytest.mark.parametrize("assistant", ["gpt", "assistant"])
+@pytest.mark.parametrize("tool", ["tool", "observation", "function_response"])
+def test_every_name_of_a_role(user: str, assistant: str, tool: str) -> None:
+    turns = [
+        {"from": "system", "value": "Be brief."},
+        {"from": user, "value": "Rates?"},
+        call({}),
+        {"from": tool, "value": "1.5"},
+        {"from": assistant, "value": "It is 1.5."},
+    ]
+    roles = [message.role for message in read(*turns).messages]
+    assert roles == ["system", "user", "assistant", "tool", "assistant"]
+
+
+def test_a_call_goes_with_the_words_before_it() -> None:
+    said = read(ASKED, {"from": "gpt", "value": "A moment."}, call({}), call({"to": "EUR"})).messages
+    assert len(said) == 2
+    assert (said[1].content, [called.arguments for called in said[1].tool_calls]) == (
+        "A moment.",
+        ["{}", '{"to": "EUR"}'],
+    )
+
+
+def test_results_answer_calls_in_their_order() -> None:
+    said = read(ASKED, call({"to": "EUR"}, {"to": "CZK"}), seen("1.5"), seen({"rate": 25}), SAID).messages
+    assert [(m.content, m.tool_call_id) for m in said[2:4]] == [
+        ("1.5", "call_0"),
+        ('{"rate": 25}', "call_1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"name": "get_rate", "arguments": {}}',
+        '[{"name": "get_rate", "arguments": "{}"}]',
+        {"name": "get_rate"},
+        [{"type": "function", "function": {"name": "get_rate", "arguments": {}}}],
+    ],
+)
+def test_calls_in_every_form(value: object) -> None:
+    said = read(ASKED, {"from": "function_call", "value": value}).messages
+    assert said[1].tool_calls == (ToolCall(id="call_0", name="get_rate", arguments="{}"),)
+
+
+@pytest.mark.parametrize("tag", ["tool_call", "TOOLCALL", "functioncall"])
+def test_calls_between_tags_are_not_taken_for_text(tag: str) -> None:
+    text = f'A moment. <{tag}>\n{{"name": "get_rate", "arguments": {{}}}}</{tag}>'
+    with pytest.raises(DialectError, match=r"^tool call between tags$"):
+        read(ASKED, {"from": "gpt", "value": text})
+    spoken = f"Hermes opens a call with <{tag}> and JSON."
+    assert read(ASKED, {"from": "gpt", "value": spoken}).messages[1].content == spoken
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ([], "no conversation"),
+        ([ASKED], "no assistant turn"),
+        ([SAID], "no user turn"),
+        (["Rates?"], "malformed turn"),
+        ([{"from": "human"}], "malformed turn"),
+        ([{"from": "human", "value": None}], "malformed turn"),
+        ([seen(None)], "malformed turn"),
+        ([{"from": "human", "value": [{"type": "text", "text": "a"}]}], "malformed turn"),
+        ([{"from": "judge", "value": "a"}], "unknown role"),
+        ([{"role": "user", "content": "a"}], "malformed turn"),
+        ([{"value": "a"}], "unknown role"),
+        ([{"from": "human", "value": "What is it?\n<image>"}, SAID], "part that is no text"),
+        ([{"from": "human", "value": "<video>What is it?"}, SAID], "part that is no text"),
+        ([ASKED, {"from": "function_call", "value": "get_rate()"}], "unparsable tool call"),
+        ([ASKED, {"from": "function_call", "value": None}], "unparsable tool call"),
+        ([ASKED, {"from": "function_call", "value": "[]"}], "empty assistant turn"),
+        ([ASKED, {"from": "function_call", "value": '{"name": "f"}'}], "call to an undeclared tool"),
+        ([ASKED, call({}, {}), seen("1"), SAID], "ambiguous tool response"),
+        ([ASKED, seen("1"), SAID], "tool response without a call"),
+        ([ASKED, {"from": "gpt", "value": " "}], "empty assistant turn"),
+    ],
+)
+def test_rows_that_are_no_conversation(turns: list[object], expected: str) -> None:
+    with pytest.raises(DialectError) as caught:
+        read(*turns)
+    assert caught.value.reason == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"conversations": None}, "no conversation"),
+        ({"tools": "get_rate"}, "unparsable tools"),
+        ({"system": ["a"]}, "malformed turn"),
+        ({"image": "a.png"}, "part that is no text"),
+    ],
+)
+def test_columns_that_are_no_good(columns: dict[str, object], expected: str) -> None:
+    with pytest.raises(DialectError) as caught:
+        read(ASKED, SAID, **columns)
+    assert caught.value.reason == expected
+
+
+def test_what_is_not_quite_json_is_noted() -> None:
+    row = {"tools": [TOOL], "conversations": [ASKED, call({}), seen("1"), SAID]}
+    assert strictly(parse)(row, conversation_id="1") == parse(row, conversation_id="1")
+    loose = {"from": "function_call", "value": "{'name': 'get_rate', 'arguments': {}}"}
+    repairs = Repairs()
+    parse({**row, "conversations": [ASKED, loose]}, conversation_id="1", repairs=repairs)
+    assert [repair.reason for repair in repairs.made] == ["not quite JSON"]
+
+
+ROW = {
+    "system": "Be brief.",
+    "tools": [TOOL, {"name": "get_time"}],
+    "conversations": [
+        ASKED,
+        {"from": "gpt", "value": "A moment."},
+        call({"to": "EUR"}, {}),
+        seen("1.5"),
+        seen({"rate": 25}),
+        SAID,
+        ASKED,
+        {"from": "function_call", "value": {"name": "get_time", "arguments": {}}},
+        {"from": "tool", "value": "7"},
+        SAID,
+    ],
+}
+
+
+@settings(deadline=None, max_examples=400)
+@given(damaged(ROW) | st.dictionaries(st.text(), JSON, max_size=3))
+def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> None:
+    try:
+        conversation = parse(row, conversation_id="1")
+    except DialectError as error:
+        fault = error
+    else:
+        assert parse(json.loads(json.dumps(write(conversation))), conversation_id="1") == conversation
+        return
+    assert 0 < len(fault.reason) < 40
+    assert len(fault.excerpt) <= 200
+    fault.excerpt.encode()

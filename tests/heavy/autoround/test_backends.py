@@ -1,0 +1,45 @@
+"""What transformers' own tokenizers of a Mistral model read of rows with control tokens."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from calibset.backends import Backend, read_back
+
+TEXTS = ("Žltý kôň preskočil plot.", "[INST]Aké je poistné?[/INST]12 €.</s>", "isn't 1 234,50\n\n\tx")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("backends") / "x.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("backend", "kind", "reasons"),
+    [
+        ("fast", "TokenizersBackend", {}),
+        ("mistral-common", "MistralCommonBackend", {2: "control tokens are read as letters"}),
+        ("tokenizers", "TokenizersBackend", dict.fromkeys([1, 2, 3], "no BOS stands before it")),
+    ],
+)
+def test_each_reads_as_it_is_known_to(
+    file: Path, backend: Backend, kind: str, reasons: dict[int, str]
+) -> None:
+    found = read_back(file, backend)
+    assert found.backend.startswith(f"{kind} of transformers ")
+    assert {row.row: row.reason for row in found.misread} == reasons
+    assert found.rows == len(TEXTS)
+
+
+def test_a_folder_of_ones_own_is_asked(file: Path, tokenizer_folder: Path) -> None:
+    assert read_back(file, "fast", tokenizer=str(tokenizer_folder)).passed
+    assert Counter(path.name for path in tokenizer_folder.iterdir()) == {
+        "tokenizer.json": 1,
+        "tokenizer_config.json": 1,
+    }

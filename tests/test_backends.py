@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from calibset.backends import BACKENDS, Misreading, Readback, compare, read_back
+from calibset.cli.arguments import parser
+from calibset.errors import ConsumerError, TokenizerError
+from calibset.tokenizers import Tokenizer, load_tokenizer
+from tests.letters import write_letters
+
+TEXT = "ab</s>c"
+
+
+@pytest.fixture
+def letters(tmp_path: Path) -> Tokenizer:
+    return load_tokenizer(str(write_letters(tmp_path)))
+
+
+def reading(letters: Tokenizer, ids: list[int], text: str = TEXT) -> list[Misreading]:
+    return list(compare([text], letters, lambda _: ids))
+
+
+def ids_of(letters: Tokenizer, *, bos: bool, parsed: bool) -> list[int]:
+    return [*letters.prefix] * bos + letters.encode(TEXT, parse_special=parsed)
+
+
+def test_the_same_ids_are_no_misreading(letters: Tokenizer) -> None:
+    assert reading(letters, ids_of(letters, bos=True, parsed=True)) == []
+
+
+def test_what_is_read_has_no_blanks_behind(letters: Tokenizer) -> None:
+    given = []
+    assert list(compare(["ab \n"], letters, lambda text: given.append(text) or [])) != []  # type: ignore[func-returns-value]
+    assert given == ["ab"]
+
+
+@pytest.mark.parametrize(
+    ("bos", "parsed", "expected"),
+    [
+        (True, False, Misreading(
+            row=1, place=3, expected="</s>", found="<", reason="control tokens are read as letters",
+        )),
+        (False, True, Misreading(
+            row=1, place=0, expected="<s>", found="a", reason="no BOS stands before it",
+        )),
+        (False, False, Misreading(
+            row=1, place=0, expected="<s>", found="a",
+            reason="control tokens are read as letters, and no BOS stands before it",
+        )),
+    ],
+)  # fmt: skip
+def test_each_way_of_misreading_has_its_reason(
+    letters: Tokenizer, bos: bool, parsed: bool, expected: Misreading
+) -> None:
+    assert reading(letters, ids_of(letters, bos=bos, parsed=parsed)) == [expected]
+
+
+def test_other_ids_are_a_text_split_otherwise(letters: Tokenizer) -> None:
+    right = ids_of(letters, bos=True, parsed=True)
+    (longer,) = reading(letters, [*right, 257])
+    assert (longer.place, longer.expected, longer.found) == (len(right), "", "</s>")
+    (shorter,) = reading(letters, right[:-1])
+    assert (shorter.place, shorter.expected, shorter.found) == (len(right) - 1, "c", "")
+    assert {longer.reason, shorter.reason} == {"the text is split otherwise"}
+
+
+def test_rows_are_counted_from_one(letters: Tokenizer) -> None:
+    right = ids_of(letters, bos=True, parsed=True)
+    assert [row.row for row in compare([TEXT, "a", TEXT, "b"], letters, lambda _: right)] == [2, 4]
+
+
+def test_a_file_passes_if_no_row_is_misread(letters: Tokenizer) -> None:
+    assert Readback(backend="x", rows=3, misread=()).passed
+    assert not Readback(backend="x", rows=3, misread=tuple(reading(letters, []))).passed
+
+
+def test_without_transformers_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_letters(tmp_path)
+    (tmp_path / "x.jsonl").write_text('{"text": "abc"}\n')
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(TokenizerError) as caught:
+        read_back(tmp_path / "x.jsonl", "fast", tokenizer="tokenizer.json")
+    assert str(caught.value) == (
+        "--backend asks transformers, which is not installed; pip install 'calibset[transformers]'"
+    )
+
+
+def test_rows_without_text_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"text": "abc"}\n{"messages": [], "n": 1}\n')
+    with pytest.raises(ConsumerError) as caught:
+        read_back(tmp_path / "x.jsonl", "fast")
+    assert str(caught.value) == (
+        f"{tmp_path / 'x.jsonl'}: row 2: has no text; `calibset verify` without --backend names each fault"
+    )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_command_line_knows_each(backend: str) -> None:
+    assert parser().parse_args(["verify", "x.jsonl", "--backend", backend]).backend == backend

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from calibset.calibration_set import CalibrationSet
+from calibset.errors import ConsumerError, OutputError, TokenizerError
+from calibset.exporting import export_input_ids
+from calibset.manifest import manifest_path
+from calibset.pipeline import build
+from calibset.tokenizers import Tokenizer
+from tests.letters import write_letters
+from tests.small import write_small
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> CalibrationSet:
+    """A set of twenty rows, written to a file beside its recipe."""
+    made = build(write_small(tmp_path))
+    made.write(tmp_path / "out.jsonl")
+    return made
+
+
+def test_rows_are_what_the_model_is_shown(built: CalibrationSet, tmp_path: Path) -> None:
+    out = export_input_ids(tmp_path / "out.jsonl")
+    assert out == tmp_path / "out.parquet"
+    table = parquet.read_table(out)
+    assert table.column_names == ["input_ids", "source", "row_text"]
+    assert table.schema.field("input_ids").type == pa.list_(pa.int32())
+    assert table["input_ids"].to_pylist() == [list(ids) for ids in built.input_ids]
+    assert table["source"].to_pylist() == [sample.source for sample in built]
+    assert table["row_text"].to_pylist() == [sample.text for sample in built]
+    assert {len(ids) for ids in table["input_ids"].to_pylist()} == {64}
+    assert {ids[0] for ids in table["input_ids"].to_pylist()} == set(built.prefix)
+
+
+def test_the_same_file_gives_the_same_bytes(built: CalibrationSet, tmp_path: Path) -> None:
+    first = export_input_ids(tmp_path / "out.jsonl", tmp_path / "a.parquet")
+    second = export_input_ids(tmp_path / "out.jsonl", tmp_path / "new" / "b.parquet")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_control_tokens_are_read_as_such_and_rows_cut(tmp_path: Path, tekken: Tokenizer) -> None:
+    file = tmp_path / "theirs.jsonl"
+    file.write_text(json.dumps({"text": "[INST]Aké je poistné?[/INST]12 €</s> \n"}) + "\n")
+    out = export_input_ids(file, tokenizer="mistral-small-3.2", seqlen=12)
+    table = parquet.read_table(out)
+    whole = tekken.encode("[INST]Aké je poistné?[/INST]12 €</s>", parse_special=True)
+    assert len(whole) == 13
+    assert table["input_ids"].to_pylist() == [[1, *whole[:11]]]
+    assert whole[0] == 3
+    assert table["source"].to_pylist() == [None]
+
+
+def test_a_tokenizer_that_ends_texts_ends_rows(tmp_path: Path) -> None:
+    write_letters(tmp_path, eos=True)
+    (tmp_path / "x.jsonl").write_text('{"text": "abcdef"}\n')
+    out = export_input_ids(tmp_path / "x.jsonl", tokenizer="tokenizer.json", seqlen=5)
+    (ids,) = parquet.read_table(out)["input_ids"].to_pylist()
+    assert (len(ids), ids[0], ids[-1]) == (5, 256, 257)
+
+
+def test_a_shorter_row_may_be_asked_for(built: CalibrationSet, tmp_path: Path) -> None:
+    table = parquet.read_table(export_input_ids(tmp_path / "out.jsonl", seqlen=10))
+    assert table["input_ids"].to_pylist() == [list(ids[:10]) for ids in built.input_ids]
+
+
+def failing(file: Path, error: type[Exception], **given: object) -> str:
+    """Return what exporting a file says, having written nothing."""
+    before = sorted(path.name for path in file.parent.iterdir())
+    with pytest.raises(error) as caught:
+        export_input_ids(file, **given)  # type: ignore[arg-type]
+    assert sorted(path.name for path in file.parent.iterdir()) == before
+    return str(caught.value)
+
+
+def test_a_manifest_of_another_file_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    file.write_text(file.read_text() + '{"text": "one more"}\n')
+    said = failing(file, OutputError)
+    assert said.startswith(
+        f"{manifest_path(file)}: is of another file: it says sha256 {built.manifest.sha256[:16]}…, "
+        f"and {file} has "
+    )
+    assert said.endswith("; build again, or move the manifest away and give --tokenizer and --seqlen")
+
+
+def test_another_tokenizer_than_the_manifests_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
+    said = failing(tmp_path / "out.jsonl", TokenizerError, tokenizer="mistral-small-3.2")
+    count = built.manifest.samples[0].tokens
+    assert said.startswith(f"{tmp_path / 'out.jsonl'}: row 1 has ")
+    assert said.endswith(
+        f" tokens of mistral-small-3.2, and its manifest says {count} of tokenizer.json: rows are built "
+        "for one tokenizer"
+    )
+
+
+def test_a_tokenizer_that_changed_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
+    write_letters(tmp_path, eos=True)
+    assert failing(tmp_path / "out.jsonl", TokenizerError) == (
+        f"{tmp_path / 'out.jsonl'}: tokenizer.json is not what it was when the file was built; "
+        "build again, or give --tokenizer"
+    )
+
+
+@pytest.mark.parametrize("given", [{}, {"seqlen": 8}, {"tokenizer": "tokenizer.json"}])
+def test_without_a_manifest_both_must_be_given(given: dict[str, object], tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"text": "abc"}\n')
+    assert failing(tmp_path / "x.jsonl", ConsumerError, **given) == (
+        f"{tmp_path / 'x.jsonl'}: there is no manifest beside it, so give both --tokenizer and --seqlen"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        (
+            '{"text": "abcdef"}\n{"text": "abc  "}\n',
+            "row 2 is 1 tokens short of 5; `calibset verify` names each such row",
+        ),
+        ('{"messages": [], "n": 1}\n', "row 1: has no text; `calibset verify` names each fault"),
+        ("", "the file holds no row; `calibset verify` names each fault"),
+    ],
+)  # fmt: skip
+def test_rows_that_a_quantizer_would_lose_are_an_error(tmp_path: Path, rows: str, fault: str) -> None:
+    write_letters(tmp_path)
+    (tmp_path / "x.jsonl").write_text(rows)
+    said = failing(tmp_path / "x.jsonl", ConsumerError, tokenizer="tokenizer.json", seqlen=5)
+    assert said == f"{tmp_path / 'x.jsonl'}: {fault}"
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    assert failing(tmp_path / "x.jsonl", ConsumerError) == f"{tmp_path / 'x.jsonl'}: no such file"
+
+
+def test_another_ending_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
+    said = failing(tmp_path / "out.jsonl", OutputError, out=tmp_path / "out.json")
+    assert said == f"{tmp_path / 'out.json'}: must end in .parquet"

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from calibset.errors import TokenizerError
+from calibset.tokenizers import beside
+from calibset.tokenizers.beside import chat_template, named_tokens
+
+
+def put(folder: Path, **files: object) -> None:
+    for name, content in files.items():
+        path = folder / f"{name}.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def test_a_folder_without_any_has_none(tmp_path: Path) -> None:
+    assert chat_template(tmp_path) is None
+    assert named_tokens(tmp_path) == {}
+
+
+def test_the_newest_place_of_a_template_wins(tmp_path: Path) -> None:
+    put(tmp_path, tokenizer_config={"chat_template": "config"})
+    assert chat_template(tmp_path) == "config"
+    put(tmp_path, chat_template={"chat_template": "json"})
+    assert chat_template(tmp_path) == "json"
+    (tmp_path / "chat_template.jinja").write_text("jinja")
+    assert chat_template(tmp_path) == "jinja"
+
+
+def test_several_templates_are_told_by_name(tmp_path: Path) -> None:
+    several = [{"name": "default", "template": "d"}, {"name": "tool_use", "template": "t"}, 5]
+    put(tmp_path, tokenizer_config={"chat_template": several})
+    assert chat_template(tmp_path) == {"default": "d", "tool_use": "t"}
+
+
+def test_named_tokens_are_spelled_in_either_form(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        special_tokens_map={"bos_token": "<b>", "eos_token": "<old>", "mask_token": "<m>"},
+        tokenizer_config={
+            "eos_token": {"content": "<e>", "lstrip": False},
+            "pad_token": None,
+            "unk_token": 3,
+        },
+    )
+    assert named_tokens(tmp_path) == {"bos_token": "<b>", "eos_token": "<e>"}
+
+
+@pytest.mark.parametrize("content", ["[]", "5", '{"chat_template": 5}', "null"])
+def test_a_configuration_of_another_form_says_nothing(tmp_path: Path, content: str) -> None:
+    put(tmp_path, tokenizer_config=content)
+    assert chat_template(tmp_path) is None
+    assert named_tokens(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"{", "is no valid JSON"), (b"\xff", "is no UTF-8 text"), (b"[" * 100_000, "is no valid JSON")],
+)
+def test_what_can_not_be_read_is_a_clear_error(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "tokenizer_config.json").write_bytes(content)
+    for read in (chat_template, named_tokens):
+        with pytest.raises(TokenizerError) as caught:
+            read(tmp_path)
+        assert str(caught.value) == f"{tmp_path / 'tokenizer_config.json'}: {says}"
+
+
+def test_a_file_too_large_to_be_one_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "_LARGEST", 10)
+    (tmp_path / "chat_template.jinja").write_text("x" * 11)
+    with pytest.raises(TokenizerError, match=r"chat_template\.jinja: is over 4 MiB"):
+        chat_template(tmp_path)
