@@ -15,6 +15,8 @@ __all__ = ["Difference", "differences", "shortened"]
 
 _MOST_NAMED = 3
 _LONGEST = 100
+# Follows from which documents are used, which is told once.
+_OF_DOCUMENTS = "tool_names"
 # Lists of a manifest whose items have names.
 _NAMED = ("groups", "sources")
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -80,6 +82,8 @@ def _entries(record: Manifest | Lock) -> Iterator[tuple[str, str | None]]:
 def _flat(place: str, value: Any) -> Iterator[tuple[str, str | None]]:
     if isinstance(value, Mapping):
         for key, one in value.items():
+            if key == _OF_DOCUMENTS:
+                continue
             yield from _flat(f"{place}.{key}" if place else str(key), one)
     elif place in _NAMED:
         for one in value:
