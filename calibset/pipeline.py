@@ -55,7 +55,7 @@ def plan(
         TokenizerError: There is no such tokenizer.
     """
     recipe = _loaded(recipe)
-    find_tokenizer(recipe.tokenizer, recipe.folder)
+    find_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
     storage = storage_of(recipe, data, mirrors, offline=offline)
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
@@ -102,7 +102,7 @@ def build(
         ensure_as_locked(recipe, differences_of_recipe(known, portable_recipe(recipe)))
     storage = storage_of(recipe, data, mirrors, offline=offline)
     readers = open_places(recipe, storage, known)
-    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
+    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
     supplies = {name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()}
     chosen, repeated = _gathered(recipe, supplies, progress)
     for supply in supplies.values():
@@ -142,7 +142,7 @@ def check(
     recipe = _loaded(recipe)
     known = known_lock(recipe)
     storage = storage_of(recipe, data, mirrors, offline=offline)
-    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder)
+    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
     return tuple(_checked(name, recipe, storage, known, tokenizer, progress) for name in recipe.sources)
 
 
@@ -232,7 +232,7 @@ def _unread_control_tokens(
     recipe: Recipe, tokenizer: Tokenizer, samples: tuple[Sample, ...]
 ) -> Iterator[str]:
     """Say how many rows a quantizer that loads the model's own tokenizer would misread."""
-    if not spells_control_tokens(find_tokenizer(recipe.tokenizer, recipe.folder)):
+    if not spells_control_tokens(find_tokenizer(recipe.tokenizer, recipe.folder, offline=True)):
         return
     control = frozenset(tokenizer.special_tokens.values())
     if affected := sum(not control.isdisjoint(sample.token_ids) for sample in samples):

@@ -54,7 +54,7 @@ class Recipe(BaseModel):
     tokenizer: str = Field(
         "mistral-small-3.2",
         description="The target model's: a name that needs no download, or the path of a tokenizer.json "
-        "or tekken.json, or of a folder with one.",
+        "or tekken.json, or of a folder with one; or hf://OWNER/NAME, a model on the hub.",
     )
     groups: dict[str, Share] = Field(
         min_length=1, description="Each group's share of the rows; they sum to 1."

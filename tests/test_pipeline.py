@@ -468,7 +468,7 @@ def test_whatever_an_adapter_raises_names_the_source(odd: Callable[[str], Recipe
 def test_a_source_gives_documents_or_conversations(
     odd: Callable[[str], Recipe], tekken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "load_tokenizer", lambda *_: tekken)
+    monkeypatch.setattr(pipeline, "load_tokenizer", lambda *_, **__: tekken)
     with pytest.raises(SourceError) as caught:
         pipeline.build(odd("Mixed"))
     assert str(caught.value) == "sources.fish: yields both documents and conversations; make it two sources"
@@ -507,7 +507,7 @@ def test_conversations_are_built_for_the_target_model(
         '[sources.chat]\ngroup = "c"\ntype = "bitext"\nwhere = "chat"\n'
     )
     (tmp_path / "r.toml").write_text(text)
-    monkeypatch.setattr(pipeline, "load_tokenizer", lambda name, _: tekken)
+    monkeypatch.setattr(pipeline, "load_tokenizer", lambda name, _, **__: tekken)
     built = pipeline.build(load_recipe(tmp_path / "r.toml"))
     assert len(built) == 6
     assert all(sample.text.startswith("[INST]") for sample in built)
@@ -695,9 +695,11 @@ def test_a_source_of_another_name_is_read_where_the_hub_is_now(on_hub: Path) -> 
     assert changed["sources.cod.revision"] == (None, LATER)
 
 
-def test_a_locked_place_that_is_gone_is_an_error_that_names_the_lock(on_hub: Path, hub: Loopback) -> None:
+def test_a_locked_place_that_is_gone_is_an_error_that_names_the_lock(
+    on_hub: Path, hub: Loopback, cache: Cache
+) -> None:
     del hub.earlier["them/fish", COMMIT]
-    shutil.rmtree(on_hub.parent / "cache")
+    cache.clear()
     says = (
         f"{FISH}: no revision '{COMMIT}'; name a branch, tag or commit that is there; "
         "the lock names it, `calibset lock` renews it"

@@ -30,7 +30,8 @@ def test_verify_says_where_the_manifest_looks_for_its_tokenizer(tmp_path: Path) 
 def test_verify_knows_what_to_expect_without_a_manifest(
     tmp_path: Path, tekken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "load_tokenizer", lambda name, _: {"mistral-small-3.2": tekken}[name])
+    known = {"mistral-small-3.2": tekken}
+    monkeypatch.setattr(verification, "load_tokenizer", lambda name, _: known[name])
     (tmp_path / "x.jsonl").write_text('{"text": "short"}\n')
     found = verify(tmp_path / "x.jsonl")
     assert (found.nsamples, found.seqlen, found.kept) == (512, 2048, 0)

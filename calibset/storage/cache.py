@@ -215,7 +215,7 @@ class Cache:
             SourceError: Something can't be removed.
         """
         # Moved away first, so that a build that is running at the time begins new folders.
-        there = [path for name in ("files", "said") if (path := self.folder / name).exists()]
+        there = [path for name in ("files", "said", "models") if (path := self.folder / name).exists()]
         try:
             if there:
                 away = Path(tempfile.mkdtemp(prefix=_CLEARED, dir=self.folder))

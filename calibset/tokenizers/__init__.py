@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from calibset.errors import TokenizerError
+from calibset.errors import SourceError, TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.control_tokens import ControlTokens
 
@@ -18,22 +18,28 @@ __all__ = [
     "spells_control_tokens",
 ]
 
+_FILES = (
+    "tokenizer.json", "tekken.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.*",
+)  # fmt: skip
+
 EMBEDDED = ("mistral-small-3.2",)
 """Tokenizers that need no file: their vocabulary comes with mistral-common."""
 
 
-def load_tokenizer(name: str, beside: Path | None = None) -> Tokenizer:
+def load_tokenizer(name: str, beside: Path | None = None, *, offline: bool = False) -> Tokenizer:
     """Return a tokenizer by name or path.
 
     Args:
         name: One of `EMBEDDED`; or the path of a ``tekken.json``, a ``tokenizer.json``, or a
-            folder that holds one (``tokenizer.json`` wins, as it does for the quantizer).
+            folder that holds one (``tokenizer.json`` wins, as it does for the quantizer); or
+            ``hf://OWNER/NAME`` for that of a model on the hub.
         beside: The folder that a relative path is looked up in, before the working directory.
+        offline: Whether the hub may not be asked.
 
     Raises:
         TokenizerError: There is no such name or file, or it can't be read.
     """
-    path = find_tokenizer(name, beside)
+    path = find_tokenizer(name, beside, offline=offline)
     if path is None:
         from calibset.tokenizers import tekken
 
@@ -47,8 +53,10 @@ def load_tokenizer(name: str, beside: Path | None = None) -> Tokenizer:
     return tekken.from_file(path, name)
 
 
-def find_tokenizer(name: str, beside: Path | None = None) -> Path | None:
+def find_tokenizer(name: str, beside: Path | None = None, *, offline: bool = False) -> Path | None:
     """Return a tokenizer's file without loading it, or None for one that needs no file.
+
+    That of a model on the hub is fetched, and kept for the next time.
 
     Raises:
         TokenizerError: There is no such name or file.
@@ -56,7 +64,7 @@ def find_tokenizer(name: str, beside: Path | None = None) -> Path | None:
     if name in EMBEDDED:
         return None
     try:
-        asked = Path(name).expanduser()
+        asked = _from_hub(name, offline=offline) if name.startswith("hf://") else Path(name).expanduser()
     except RuntimeError:  # ~NAME, and nobody of that name
         asked = Path(name)
     for base in (beside, Path()):
@@ -68,8 +76,18 @@ def find_tokenizer(name: str, beside: Path | None = None) -> Path | None:
                 return candidate
     raise TokenizerError(
         f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "
-        "tokenizer.json or tekken.json, or of a folder with one"
+        "tokenizer.json or tekken.json, or of a folder with one, nor hf://OWNER/NAME of a model that has one"
     )
+
+
+def _from_hub(name: str, *, offline: bool) -> Path:
+    from calibset.storage.cache import Cache
+    from calibset.storage.hub_model import fetched_model
+
+    try:
+        return fetched_model(name, _FILES, Cache.default(offline=offline))
+    except SourceError as error:
+        raise TokenizerError(f"tokenizer {error}") from error
 
 
 def spells_control_tokens(path: Path | None) -> bool:

@@ -100,13 +100,13 @@ class Loopback:
     def file(self, path: str) -> bytes | None:
         if path in self.files:
             return self.files[path]
-        found = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
+        found = re.fullmatch(r"(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         return (self.contents(found[1], found[2]) or {}).get(found[3]) if found else None
 
     def api(self, path: str, body: bytes) -> tuple[int, Any, Headers]:
         """Return status, JSON and headers of the hub's own answers."""
         found = re.fullmatch(
-            r"/api/datasets/([^/]+/[^/]+)(?:/(revision|paths-info|tree)/([^/]+)(/.*)?)?", path
+            r"/api/(?:datasets|models)/([^/]+/[^/]+)(?:/(revision|paths-info|tree)/([^/]+)(/.*)?)?", path
         )
         if not found or found[1] not in self.repositories:
             return 404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"}

@@ -9,6 +9,8 @@ from calibset.errors import TokenizerError
 from calibset.tokenizers import EMBEDDED, load_tokenizer, spells_control_tokens
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
+from tests.letters import write_letters
+from tests.storage.loopback import Loopback
 
 
 def write_small(path: Path) -> Path:
@@ -98,7 +100,7 @@ def test_an_unknown_name_is_an_error_that_says_what_would_do(
         load_tokenizer(name, tmp_path)
     assert str(caught.value) == (
         f"tokenizer {name!r}: neither a known name (mistral-small-3.2) nor the path of a "
-        "tokenizer.json or tekken.json, or of a folder with one"
+        "tokenizer.json or tekken.json, or of a folder with one, nor hf://OWNER/NAME of a model that has one"
     )
 
 
@@ -108,3 +110,28 @@ def test_a_tekken_file_makes_transformers_spell_control_tokens(tmp_path: Path) -
     assert not spells_control_tokens(tmp_path / "tokenizer.json")
     (tmp_path / "tekken.json").touch()
     assert spells_control_tokens(tmp_path / "tokenizer.json")
+
+
+def test_the_tokenizer_of_a_model_on_the_hub_is_fetched(hub: Loopback, tmp_path: Path) -> None:
+    write_letters(tmp_path)
+    content = (tmp_path / "tokenizer.json").read_bytes()
+    hub.repositories["them/model"] = {"tokenizer.json": content, "weights.bin": b"x"}
+    tokenizer = load_tokenizer("hf://them/model")
+    assert tokenizer.name == "hf://them/model"
+    assert len(tokenizer.encode("abc", parse_special=False)) == 3
+    before = list(hub.asked)
+    again = load_tokenizer("hf://them/model", offline=True)
+    assert again.fingerprint == tokenizer.fingerprint
+    assert hub.asked == before
+
+
+def test_a_model_that_is_not_there_is_a_clear_error(hub: Loopback) -> None:
+    with pytest.raises(TokenizerError) as caught:
+        load_tokenizer("hf://them/model")
+    assert str(caught.value) == (
+        "tokenizer hf://them/model: no such model repository; check its name, or log in with "
+        "`hf auth login` if it is private"
+    )
+    hub.repositories["them/model"] = {"weights.bin": b"x"}
+    with pytest.raises(TokenizerError, match=r"^tokenizer 'hf://them/model': neither a known name"):
+        load_tokenizer("hf://them/model")

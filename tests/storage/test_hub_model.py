@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from calibset.errors import OfflineError, SourceError
+from calibset.storage.cache import Cache
+from calibset.storage.hub_model import fetched_model
+from tests.storage.loopback import COMMIT, Fault, Loopback
+
+PLACE = "hf://them/model"
+WANTED = ("tokenizer.json", "chat_template.*")
+BUSY = Fault(status=503, headers={"Retry-After": "0"}, methods=("GET", "HEAD"))
+
+
+@pytest.fixture
+def model(hub: Loopback) -> Loopback:
+    """A model repository that the server holds."""
+    hub.repositories["them/model"] = {
+        "tokenizer.json": b"{}",
+        "chat_template.jinja": b"hi",
+        "model.safetensors": b"weights",
+    }
+    return hub
+
+
+def test_only_the_files_that_are_wanted_are_fetched_and_once(model: Loopback, cache: Cache) -> None:
+    folder = fetched_model(PLACE, WANTED, cache)
+    assert sorted(path.name for path in folder.iterdir()) == ["chat_template.jinja", "tokenizer.json"]
+    assert (folder / "chat_template.jinja").read_bytes() == b"hi"
+    before = len(model.data_requests())
+    assert fetched_model(PLACE, WANTED, cache) == folder
+    assert len(model.data_requests()) == before
+    assert folder.is_relative_to(cache.folder)
+
+
+def test_a_revision_can_be_named(model: Loopback, cache: Cache) -> None:
+    assert fetched_model(f"{PLACE}@{COMMIT}", WANTED, cache).name == COMMIT
+    with pytest.raises(SourceError) as caught:
+        fetched_model(f"{PLACE}@v9", WANTED, cache)
+    assert str(caught.value) == (f"{PLACE}@v9: no revision 'v9'; name a branch, tag or commit that is there")
+
+
+def test_what_was_fetched_is_there_offline(model: Loopback, cache: Cache) -> None:
+    offline = replace(cache, offline=True)
+    with pytest.raises(OfflineError) as caught:
+        fetched_model(PLACE, WANTED, offline)
+    assert str(caught.value) == f"{PLACE}: not in the cache; build once without --offline"
+    folder = fetched_model(PLACE, WANTED, cache)
+    before = list(model.asked)
+    assert fetched_model(PLACE, WANTED, offline) == folder
+    assert model.asked == before
+    cache.clear()
+    with pytest.raises(OfflineError):
+        fetched_model(PLACE, WANTED, offline)
+
+
+def test_an_unknown_model_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
+    with pytest.raises(SourceError) as caught:
+        fetched_model(PLACE, WANTED, cache)
+    assert str(caught.value) == (
+        f"{PLACE}: no such model repository; check its name, or log in with `hf auth login` if it is private"
+    )
+
+
+@pytest.mark.parametrize("place", ["hf://model", "hf://a/b/c", "hf://datasets/a/b", "hf://../b", "hf://a/b@"])
+def test_a_name_of_another_form_is_a_clear_error(hub: Loopback, cache: Cache, place: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        fetched_model(place, WANTED, cache)
+    assert str(caught.value) == f"{place}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
+    assert hub.asked == []
