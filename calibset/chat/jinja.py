@@ -24,7 +24,8 @@ _TODAY = {
     "%H": "00", "%M": "00", "%S": "00",
 }  # fmt: skip
 _REPLACED = "".join(f".replace({code!r}, {value!r})" for code, value in _TODAY.items())
-_SAME_DAY = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACED} }}}}{{% endmacro %}}"
+# On a line of its own, whose end the block before it takes, so that the template's first line stays first.
+_SAME_DAY = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACED} }}}}{{% endmacro %}}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,8 @@ class JinjaTemplate:
     @property
     def _opening(self) -> str:
         """The BOS that the quantizer's tokenizer adds, as text."""
-        bos = self.tokenizer.named_tokens.get("bos_token", "")
-        added = self.tokenizer.special_tokens.get(bos)
-        return bos if added is not None and self.tokenizer.prefix == (added,) else ""
+        spelled = {rank: token for token, rank in self.tokenizer.special_tokens.items()}
+        return "".join(spelled.get(rank, "") for rank in self.tokenizer.prefix)
 
     def _text(self, conversation: Conversation, count: int, *, prompt: bool = False) -> str:
         """Render the first messages, up to a count."""

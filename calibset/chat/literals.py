@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from typing import NoReturn
 
 from calibset.chat.repairs import Repairs
@@ -184,7 +185,10 @@ def _string(text: str, start: int) -> tuple[str, int]:
 def _unescaped(escape: re.Match[str]) -> str:
     name = escape[1]
     if len(name) > 1:
-        return chr(int(name[1:], 16))
+        number = int(name[1:], 16)
+        if number > sys.maxunicode:
+            raise ValueError("no such character")
+        return chr(number)
     return _ESCAPED.get(name, escape[0])
 
 

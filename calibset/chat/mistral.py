@@ -141,7 +141,8 @@ def _ensure_fit(tokenizer: Tokenizer, version: str | None) -> None:
     if missing:
         raise TokenizerError(
             f"{tokenizer.name}: has no control token {', '.join(missing)}, so conversations can't be "
-            "rendered for it; use plain text sources, or the tekken.json of a Mistral instruct model"
+            "rendered for it; name another format in [chat], give the tekken.json of a Mistral instruct "
+            "model, or use plain text sources"
         )
     if version is None and _LATER in tokenizer.special_tokens:
         raise TokenizerError(

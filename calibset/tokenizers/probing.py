@@ -56,10 +56,10 @@ def notes_on(engine: tokenizers.Tokenizer) -> tuple[str, ...]:
 
 def _has_tekkens_vocabulary(engine: tokenizers.Tokenizer) -> bool:
     # The size first: the rest takes half a second.
-    if engine.get_vocab_size() != _SIZE:
+    if engine.get_vocab_size() < _SIZE:
         return False
     digest = hashlib.sha256()
     for token, rank in sorted(engine.get_vocab().items(), key=lambda item: item[1]):
-        if rank >= _FIRST:
+        if _FIRST <= rank < _SIZE:  # who trains a model further adds tokens behind
             digest.update(f"{rank} {token}\n".encode())
     return digest.hexdigest() == _VOCABULARY

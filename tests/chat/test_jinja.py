@@ -108,6 +108,33 @@ def test_a_template_that_writes_the_date_gives_the_same_every_day(tmp_path: Path
     assert written.render(talk()).text == "26 Jul 2024 Hi<|im_end|>"
 
 
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("\n{% if true %}x{% endif %}", "\nx<|im_end|>"),
+        ("  {% if true %}x{% endif %}", "x<|im_end|>"),
+        ("x\n", "x<|im_end|>"),
+    ],
+)
+def test_a_templates_own_blanks_are_as_without_the_date(tmp_path: Path, template: str, text: str) -> None:
+    assert template_of(tmp_path, template=template).render(talk()).text == text
+
+
+def test_a_prefix_of_several_tokens_is_the_opening(tmp_path: Path) -> None:
+    import tokenizers
+    from tokenizers import processors
+
+    folder = write_chatml(tmp_path, template="<s></s>" + TEMPLATE)
+    engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    ids = [(one, engine.token_to_id(one)) for one in ("<s>", "</s>")]
+    engine.post_processor = processors.TemplateProcessing(single="<s> </s> $A", special_tokens=ids)
+    engine.save(str(folder / "tokenizer.json"))
+    rendered = jinja_template(from_file(folder / "tokenizer.json", "own")).render(talk())
+    assert rendered.opening_text == "<s></s>"
+    assert len(rendered.opening_ids) == 2
+    assert rendered.text.startswith("<|im_start|>user")
+
+
 def test_what_the_template_refuses_is_no_row(template: JinjaTemplate) -> None:
     with pytest.raises(RenderError) as caught:
         template.render(talk("REFUSE"))

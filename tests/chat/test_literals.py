@@ -98,3 +98,14 @@ def test_any_text_gives_a_value_or_a_value_error(text: str) -> None:
         parse_value(text)
     except ValueError:
         return
+
+
+@pytest.mark.parametrize("escape", [r"\U00110000", r"\U80000000", r"\UFFFFFFFF"])
+def test_an_escape_of_no_character_is_a_fault(escape: str) -> None:
+    with pytest.raises(ValueError, match=r"^no such character$"):
+        parse_value("{'x': '" + escape + "'}")
+
+
+@given(st.integers(0, 0xD7FF) | st.integers(0xE000, 0x10FFFF))
+def test_any_escape_of_a_character_is_that_character(number: int) -> None:
+    assert parse_value(f"'\\U{number:08x}'") == chr(number)

@@ -341,6 +341,6 @@ def test_a_tokenizer_without_the_control_tokens_renders_nothing(tmp_path: Path) 
     assert str(caught.value) == (
         f"{tmp_path}/tokenizer.json: has no control token [SYSTEM_PROMPT], [/SYSTEM_PROMPT], "
         "[AVAILABLE_TOOLS], [/AVAILABLE_TOOLS], [TOOL_CALLS], [CALL_ID], [ARGS], [TOOL_RESULTS], "
-        "[TOOL_CONTENT], [/TOOL_RESULTS], so conversations can't be rendered for it; use plain text "
-        "sources, or the tekken.json of a Mistral instruct model"
+        "[TOOL_CONTENT], [/TOOL_RESULTS], so conversations can't be rendered for it; name another "
+        "format in [chat], give the tekken.json of a Mistral instruct model, or use plain text sources"
     )
