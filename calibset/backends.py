@@ -22,7 +22,7 @@ from calibset.manifest import read_manifest
 from calibset.tokenizers import Tokenizer, find_tokenizer
 from calibset.tokenizers.export import tekken_json, write_fast_tokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
-from calibset.verification import existing, name_of, tokenizer_of
+from calibset.verification import ensure_unchanged, existing, name_of, tokenizer_of
 
 __all__ = ["BACKENDS", "Backend", "Misreading", "Readback", "compare", "read_back"]
 
@@ -91,6 +91,8 @@ def read_back(file: str | Path, backend: Backend, *, tokenizer: str | None = Non
     if faults:
         raise ConsumerError(f"{path}: {faults[0]}; `calibset verify` without --backend names each fault")
     expected = tokenizer_of(path, tokenizer, manifest)
+    if manifest is not None and tokenizer is None:
+        ensure_unchanged(path, expected, manifest)
     file_of_it = find_tokenizer(tokenizer or name_of(manifest), path.parent)
     with _loaded(backend, expected, file_of_it) as loaded:
         name = f"{type(loaded).__name__} of transformers {_version()}"

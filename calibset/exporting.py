@@ -12,7 +12,7 @@ from calibset.manifest import Manifest, manifest_path, read_manifest
 from calibset.reading import read_of, room
 from calibset.storage.atomic import replaced
 from calibset.tokenizers import Tokenizer
-from calibset.verification import existing, tokenizer_of
+from calibset.verification import ensure_unchanged, existing, tokenizer_of
 
 __all__ = ["FORMATS", "export_input_ids"]
 
@@ -58,11 +58,8 @@ def export_input_ids(
     if manifest is not None:
         _ensure_of_file(manifest, path)
     measure = tokenizer_of(path, tokenizer, manifest)
-    if manifest is not None and tokenizer is None and measure.fingerprint != manifest.tokenizer.sha256:
-        raise TokenizerError(
-            f"{path}: {measure.name} is not what it was when the file was built; "
-            "build again, or give --tokenizer"
-        )
+    if manifest is not None and tokenizer is None:
+        ensure_unchanged(path, measure, manifest)
     texts, faults = autoround.file_texts(path)
     if faults:
         raise ConsumerError(f"{path}: {faults[0]}; `calibset verify` names each fault")

@@ -134,6 +134,7 @@ def _reads(reader: Watched, extents: Mapping[str, tuple[Extent, ...]]) -> Iterab
 
 def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> SourceReport:
     tally = supply.tally
+    shown = {span.document for sample in rows for span in sample.documents}
     used = {span.document for sample in rows for span in sample.documents if not span.filler}
     return SourceReport(
         name=supply.name,
@@ -156,7 +157,7 @@ def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> So
         control_tokens_neutralised=tally.control_tokens,
         blanks_shortened=tally.shortened,
         conversations_shortened=tally.cut_conversations,
-        tool_names={name: dict(tally.renamed[name]) for name in sorted(used & tally.renamed.keys())},
+        tool_names={name: dict(tally.renamed[name]) for name in sorted(shown & tally.renamed.keys())},
     )
 
 

@@ -13,7 +13,7 @@ from calibset.chat.dialect import excerpt
 from calibset.chat.rendering import Rendering
 from calibset.chat.template import Rendered, RenderError
 from calibset.document import Conversation, Document, Record, Rejection, Sample, SetAside
-from calibset.errors import CalibsetError, OfflineError, SourceError
+from calibset.errors import CalibsetError, OfflineError, RecipeError, SourceError
 from calibset.intake import Tally, intake
 from calibset.packing import Packed, RowRule, pack_conversations, pack_documents
 from calibset.recipe import Recipe
@@ -120,12 +120,28 @@ def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer)
 def _rendering(recipe: Recipe, tokenizer: Tokenizer, disarm: ControlTokens | None, room: int) -> Rendering:
     chat = recipe.chat
     prompt = chat.system_prompt
-    return Rendering(
+    rendering = Rendering(
         template=template_for(tokenizer, chat.format, keeps_control_tokens=disarm is None),
         room=room,
         system_prompt=disarm.neutralised(prompt) if prompt and disarm else prompt,
         shortens=chat.long_conversations == "shorten",
     )
+    if prompt:
+        _ensure_room(rendering)
+    return rendering
+
+
+def _ensure_room(rendering: Rendering) -> None:
+    """Make sure that the recipe's system prompt leaves half of a row to conversations."""
+    try:
+        taken = rendering.overhead()
+    except RenderError as error:
+        raise RecipeError(f"chat.system_prompt: the model's format has no place for it ({error})") from error
+    if taken > rendering.room // 2:
+        raise RecipeError(
+            f"chat.system_prompt: takes {taken} of the {rendering.room} tokens of a row, which leaves too "
+            "little for a conversation; shorten it, or raise seqlen"
+        )
 
 
 def _guarded(records: Iterable[Record], name: str) -> Iterator[Record]:

@@ -11,7 +11,7 @@ from calibset.errors import ConsumerError, TokenizerError
 from calibset.manifest import Manifest, read_manifest
 from calibset.tokenizers import Tokenizer, load_tokenizer
 
-__all__ = ["existing", "name_of", "tokenizer_of", "verify"]
+__all__ = ["ensure_unchanged", "existing", "name_of", "tokenizer_of", "verify"]
 
 _DEFAULT = "mistral-small-3.2"
 
@@ -77,3 +77,16 @@ def tokenizer_of(path: Path, asked: str | None, manifest: Manifest | None) -> To
 def name_of(manifest: Manifest | None) -> str:
     """Return the name of a file's tokenizer, where its user gives none."""
     return manifest.tokenizer.name if manifest else _DEFAULT
+
+
+def ensure_unchanged(path: Path, tokenizer: Tokenizer, manifest: Manifest) -> None:
+    """Make sure that a tokenizer is the one that a file was built with.
+
+    Raises:
+        TokenizerError: It is another.
+    """
+    if tokenizer.fingerprint != manifest.tokenizer.sha256:
+        raise TokenizerError(
+            f"{path}: {tokenizer.name} is not what it was when the file was built; "
+            "build again, or give --tokenizer"
+        )

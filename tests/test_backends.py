@@ -8,8 +8,10 @@ import pytest
 from calibset.backends import BACKENDS, Misreading, Readback, compare, read_back
 from calibset.cli.arguments import parser
 from calibset.errors import ConsumerError, TokenizerError
+from calibset.pipeline import build
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
+from tests.small import write_small
 
 TEXT = "ab</s>c"
 
@@ -100,3 +102,13 @@ def test_rows_without_text_are_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_command_line_knows_each(backend: str) -> None:
     assert parser().parse_args(["verify", "x.jsonl", "--backend", backend]).backend == backend
+
+
+def test_a_tokenizer_that_was_changed_since_is_a_clear_error(tmp_path: Path) -> None:
+    out = build(write_small(tmp_path)).write(tmp_path / "out.jsonl")
+    write_letters(tmp_path, eos=True)
+    with pytest.raises(TokenizerError) as caught:
+        read_back(out, "fast")
+    assert str(caught.value) == (
+        f"{out}: tokenizer.json is not what it was when the file was built; build again, or give --tokenizer"
+    )

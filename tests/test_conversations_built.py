@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calibset.calibration_set import CalibrationSet
-from calibset.errors import TokenizerError
+from calibset.errors import RecipeError, TokenizerError
 from calibset.pipeline import build
 from calibset.recipe import load_recipe
 from calibset.verification import verify
@@ -83,6 +83,26 @@ def test_a_system_prompt_opens_each_and_can_not_break_out(recipe: Path) -> None:
     made = built(recipe, "chat.system_prompt=Be <|im_end|> kind.")
     assert all(
         sample.text.startswith("<|im_start|>system\nBe < |im_end|> kind.<|im_end|>\n") for sample in made
+    )
+
+
+def test_a_system_prompt_that_leaves_no_room_is_a_clear_error(recipe: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        built(recipe, "chat.system_prompt=" + "Be kind. " * 30)
+    assert str(caught.value) == (
+        "chat.system_prompt: takes 303 of the 512 tokens of a row, which leaves too little for a "
+        "conversation; shorten it, or raise seqlen"
+    )
+
+
+def test_a_system_prompt_that_the_template_refuses_is_a_clear_error(recipe: Path) -> None:
+    template = recipe.parent / "model" / "chat_template.jinja"
+    refusal = '{% if messages[0].role == "system" %}{{ raise_exception("no system") }}{% endif %}'
+    template.write_text(refusal + template.read_text())
+    with pytest.raises(RecipeError) as caught:
+        built(recipe, "chat.system_prompt=Be kind.")
+    assert str(caught.value) == (
+        "chat.system_prompt: the model's format has no place for it (refused by the chat template: no system)"
     )
 
 

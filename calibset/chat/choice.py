@@ -25,6 +25,6 @@ def template_for(
         TokenizerError: The tokenizer can't be used with it.
     """
     if format_ == "jinja" or (format_ == "auto" and not is_mistral(tokenizer)):
-        return jinja_template(tokenizer)
+        return jinja_template(tokenizer, keeps_control_tokens=keeps_control_tokens)
     version = None if format_ == "auto" else format_.removeprefix("mistral-")
     return mistral_template(tokenizer, version, keeps_control_tokens=keeps_control_tokens)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from calibset.chat.names import names_of, renamed, valid_call_id
-from calibset.chat.template import Rendered, RenderError, Turn
+from calibset.chat.soundness import ensure_sound
+from calibset.chat.template import Rendered, RenderError, Turn, with_texts
 from calibset.document import Conversation, Message
 from calibset.errors import TokenizerError
-from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 
 __all__ = ["JinjaTemplate", "jinja_template"]
 
+# What control tokens are spelled with beside letters and digits.
+_MARKS = re.compile(r"[^\w\s]|_")
 # Templates that write today's date would give other bytes tomorrow. This is the date that Llama 3's
 # own template falls back to, a Friday.
 _TODAY = {
@@ -39,35 +43,35 @@ class JinjaTemplate:
     Attributes:
         tokenizer: What the quantizer will read the row with.
         apply: Renders messages in Hugging Face's form.
+        parses: Whether letters such as ``<|im_end|>`` in a turn may become control tokens.
     """
 
     tokenizer: HuggingFaceTokenizer
     apply: Callable[..., str] = field(repr=False, compare=False)
+    parses: bool = False
 
     def render(self, conversation: Conversation) -> Rendered:
         """Return the conversation as the model reads it, without a prompt for a further turn.
 
         Raises:
-            RenderError: The template refuses it.
+            RenderError: The template refuses it, or leaves something out; or a text in it would
+                become a control token.
         """
+        ensure_sound(conversation)
         opening = self._opening
-        text = self._text(conversation, len(conversation.messages)).removeprefix(opening)
-        if self._eos and not text.rstrip().endswith(self._eos):
-            text += self._eos
+        text = self._text(conversation).removeprefix(opening)
         encoded = self.tokenizer.encode_with_ends(text, parse_special=True)
+        if not self.parses and self._controls(encoded.ids) != self._controls_of_the_template(conversation):
+            raise RenderError("a text spells a control token")
         return Rendered(
             id=conversation.id,
             text=text,
             token_ids=tuple(encoded.ids),
-            turns=tuple(self._turns(conversation, opening + text, len(opening), encoded.ends)),
+            turns=tuple(self._turns(conversation, text, encoded)),
             opening_text=opening,
             opening_ids=tuple(self.tokenizer.encode(opening, parse_special=True)),
             names=renamed(conversation),
         )
-
-    @property
-    def _eos(self) -> str:
-        return self.tokenizer.named_tokens.get("eos_token", "")
 
     @property
     def _opening(self) -> str:
@@ -75,33 +79,51 @@ class JinjaTemplate:
         spelled = {rank: token for token, rank in self.tokenizer.special_tokens.items()}
         return "".join(spelled.get(rank, "") for rank in self.tokenizer.prefix)
 
-    def _text(self, conversation: Conversation, count: int, *, prompt: bool = False) -> str:
-        """Render the first messages, up to a count."""
+    def _text(self, conversation: Conversation) -> str:
         names = names_of(conversation)
-        messages = [_message(conversation.id, message, names) for message in conversation.messages[:count]]
         try:
-            return self.apply(messages, tools=_tools(conversation, names), add_generation_prompt=prompt)
+            messages = [_message(conversation.id, message, names) for message in conversation.messages]
+            text = self.apply(messages, tools=_tools(conversation, names))
         except Exception as error:  # a template may trip over whatever it doesn't expect
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RenderError("refused by the chat template", reason) from error
+        if left_out := [name for name in names.values() if name not in text]:
+            raise RenderError("the chat template leaves out tools or their calls", left_out[0])
+        eos = self.tokenizer.named_tokens.get("eos_token", "")
+        return text if text.rstrip().endswith(eos) else text + eos
 
-    def _turns(self, conversation: Conversation, full: str, skipped: int, ends: list[int]) -> Iterator[Turn]:
-        """Yield the assistant's turns, as far as the template writes a dialogue from front to back."""
-        for place, message in enumerate(conversation.messages):
-            if message.role != "assistant":
-                continue
-            try:
-                before = self._text(conversation, place, prompt=True)
-                behind = self._text(conversation, place + 1).rstrip()
-            except RenderError:
-                continue
-            if full.startswith(before) and full.startswith(behind) and len(before) <= len(behind):
-                start = bisect_left(ends, len(before) - skipped + 1)
-                yield Turn(start, bisect_left(ends, len(behind) - skipped) + 1)
+    def _controls(self, ids: Iterable[int]) -> list[int]:
+        control = set(self.tokenizer.special_tokens.values())
+        return [token for token in ids if token in control]
+
+    def _controls_of_the_template(self, conversation: Conversation) -> list[int]:
+        """Return the control tokens that it writes around texts which can spell none."""
+        harmless = with_texts(conversation, lambda text: _MARKS.sub("x", text))
+        text = self._text(harmless).removeprefix(self._opening)
+        return self._controls(self.tokenizer.encode(text, parse_special=True))
+
+    def _turns(self, conversation: Conversation, text: str, encoded: Encoded) -> Iterator[Turn]:
+        """Yield the assistant's turns: from what is said to what ends the last turn of all."""
+        names = names_of(conversation)
+        mark = self._controls(encoded.ids)[-1:]
+        at = 0
+        for message in conversation.messages:
+            said = message.content.strip() or "".join(names[call.name] for call in message.tool_calls[:1])
+            found = text.find(said, at)
+            if found < 0:
+                continue  # the template left it out, or wrote it otherwise
+            at = found + len(said)
+            start, behind = (bisect_left(encoded.ends, place) for place in (found + 1, at))
+            if message.role == "assistant" and mark and mark[0] in encoded.ids[behind:]:
+                yield Turn(start, encoded.ids.index(mark[0], behind) + 1)
 
 
-def jinja_template(tokenizer: Tokenizer) -> JinjaTemplate:
+def jinja_template(tokenizer: Tokenizer, *, keeps_control_tokens: bool = False) -> JinjaTemplate:
     """Return the template that stands beside a ``tokenizer.json``.
+
+    Args:
+        tokenizer: Of the model.
+        keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
 
     Raises:
         TokenizerError: There is none, or transformers is not installed.
@@ -132,7 +154,7 @@ def jinja_template(tokenizer: Tokenizer) -> JinjaTemplate:
     def apply(messages: list[dict[str, Any]], **options: Any) -> str:
         return str(fast.apply_chat_template(messages, tokenize=False, **options))
 
-    return JinjaTemplate(tokenizer, apply)
+    return JinjaTemplate(tokenizer, apply, keeps_control_tokens)
 
 
 def _message(conversation: str, message: Message, names: dict[str, str]) -> dict[str, Any]:

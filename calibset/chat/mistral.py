@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from calibset.chat.names import names_of, renamed, valid_call_id
+from calibset.chat.soundness import ensure_sound
 from calibset.chat.template import Rendered, RenderError, Turn
 from calibset.document import Conversation, Message
 from calibset.errors import TokenizerError
@@ -26,11 +26,6 @@ _NEEDED = (
     "[/TOOL_RESULTS]",
 )  # fmt: skip
 _LATER = "[THINK]"
-
-# How deep a decoder can follow depends on the Python, so a bound of our own comes first.
-_DEEPEST = 200
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
-_BRACKETS = re.compile(r"[\[\]{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +50,7 @@ class MistralTemplate:
             RenderError: mistral-common's validator refuses it, or its text does not read back
                 to the same ids.
         """
-        _ensure_sound(conversation)
+        ensure_sound(conversation)
         ids = self._encoded(conversation)[1:]
         text = self.tekken.decode(ids)
         read = self.tekken.encode(text, parse_special=True)
@@ -112,26 +107,6 @@ def mistral_template(
     tekken = tokenizer if isinstance(tokenizer, TekkenTokenizer) else embedded("mistral-small-3.2")
     mistral = _mistral_tokenizer(tekken, version or tekken.tekkenizer.version.value)
     return MistralTemplate(tokenizer, tekken, mistral, keeps_control_tokens)
-
-
-def _ensure_sound(conversation: Conversation) -> None:
-    """Refuse what mistral-common's validator lets through, or reads as the Python it runs on does."""
-    for message in conversation.messages:
-        if message.role == "assistant" and not (message.content.strip() or message.tool_calls):
-            raise RenderError("empty assistant turn")
-    calls = (call.arguments for message in conversation.messages for call in message.tool_calls)
-    if any(map(_is_deep, (*calls, *(tool.parameters for tool in conversation.tools)))):
-        raise RenderError("nested too deeply")
-
-
-def _is_deep(text: str) -> bool:
-    """Return whether JSON nests deeper than every Python's decoder can follow."""
-    depth = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > _DEEPEST:
-            return True
-    return False
 
 
 def _ensure_fit(tokenizer: Tokenizer, version: str | None) -> None:

@@ -43,6 +43,15 @@ class Rendering:
             return rendered
         return self._shortened(conversation) or rendered
 
+    def overhead(self) -> int:
+        """Return the tokens of a conversation of which the turns say next to nothing.
+
+        Raises:
+            RenderError: The model's format has no system turn.
+        """
+        turns = (Message(role="user", content="?"), Message(role="assistant", content="."))
+        return len(self.render(Conversation(id="", messages=turns)).token_ids)
+
     def _shortened(self, conversation: Conversation) -> Rendered | None:
         """Return the longest beginning of whole exchanges that a row holds."""
         # Rendered anew each time: some formats put the tools before the last user turn.

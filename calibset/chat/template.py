@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
+from calibset.chat.literals import json_text
 from calibset.document import Conversation, Message
 
 __all__ = ["ChatTemplate", "RenderError", "Rendered", "Turn", "with_texts"]
@@ -75,18 +77,37 @@ class ChatTemplate(Protocol):
 def with_texts(conversation: Conversation, change: Callable[[str], str]) -> Conversation:
     """Return the conversation with every text in it changed: turns, arguments, results and tools.
 
-    Names of tools stay: a template maps them to valid ones, which spell nothing by accident.
+    Of arguments and parameters, which are JSON, the texts inside are changed. Names of tools stay: a
+    template maps them to valid ones.
     """
     return replace(
         conversation,
         messages=tuple(_message(message, change) for message in conversation.messages),
         tools=tuple(
-            replace(t, description=change(t.description), parameters=change(t.parameters))
+            replace(t, description=change(t.description), parameters=_in_json(t.parameters, change))
             for t in conversation.tools
         ),
     )
 
 
 def _message(message: Message, change: Callable[[str], str]) -> Message:
-    calls = tuple(replace(call, arguments=change(call.arguments)) for call in message.tool_calls)
+    calls = tuple(replace(call, arguments=_in_json(call.arguments, change)) for call in message.tool_calls)
     return replace(message, content=change(message.content), tool_calls=calls)
+
+
+def _in_json(text: str, change: Callable[[str], str]) -> str:
+    """Return JSON with every text in it changed, keys too: templates write them without quotes as well."""
+
+    def changed(value: object) -> object:
+        if isinstance(value, str):
+            return change(value)
+        if isinstance(value, list):
+            return [changed(item) for item in value]
+        if isinstance(value, dict):
+            return {change(key): changed(item) for key, item in value.items()}
+        return value
+
+    try:
+        return json_text(changed(json.loads(text)))
+    except (ValueError, RecursionError):
+        return change(text)

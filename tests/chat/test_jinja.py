@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from calibset.chat.jinja import JinjaTemplate, jinja_template
@@ -80,7 +82,7 @@ def test_the_assistants_turns_are_found(template: JinjaTemplate) -> None:
     rendered = template.render(CALLING)
     turns = [template.tokenizer.decode(rendered.token_ids[turn.start : turn.end]) for turn in rendered.turns]
     assert turns == [
-        '<tool_call>{"name": "get_rate", "arguments": {"of": "€"}}</tool_call><|im_end|>',
+        'get_rate", "arguments": {"of": "€"}}</tool_call><|im_end|>',
         "It is 1.1.<|im_end|>",
     ]
 
@@ -196,26 +198,97 @@ BREAKOUTS = st.sampled_from(
 )
 
 
-@given(st.lists(LETTERS | BREAKOUTS, min_size=1, max_size=6).map("".join), st.sampled_from(["user", "tool"]))
-@settings(max_examples=60, deadline=None)
-def test_no_text_breaks_out_of_its_turn(template: JinjaTemplate, text: str, where: str) -> None:
+# Writes keys and values without quotes, between marks of its own, as some models' templates do.
+BARE = """\
+{%- for tool in tools or [] %}<{{ tool.function.name }}>
+{%- for key, value in tool.function.parameters | items %}<{{ key }}>{{ value }}</{{ key }}>{% endfor %}
+{%- endfor %}
+{%- for message in messages %}<|im_start|>{{ message.role }}
+{{ message.content }}
+{%- for call in message.tool_calls or [] %}<tool_call><function={{ call.function.name }}>
+{%- for key, value in call.function.arguments | items %}<with={{ key }}>{{ value }}</with>{% endfor %}
+{%- endfor %}<|im_end|>
+{% endfor %}"""
+
+
+@pytest.fixture(scope="module", params=[TEMPLATE, BARE, "{{ messages | tojson }}{{ tools | tojson }}"])
+def any_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> JinjaTemplate:
+    return template_of(tmp_path_factory.mktemp("any"), template=request.param)
+
+
+def salted(salt: str, where: str) -> Conversation:
+    """Return a conversation with a text put into one place of it."""
+    arguments = {
+        "of": "€",
+        "salt" if where != "key" else f"x{salt}x": "y" if where != "value" else f"x{salt}x",
+    }
+    parameters = {"type": "object", "properties": {f"p{salt}" if where == "schema" else "p": {}}}
+    if where == "keyword":
+        parameters[salt or "x"] = "x"
+    call = ToolCall(id="call_0", name="rate", arguments=json.dumps(arguments))
+    turns = [
+        Message(role="user", content=f"x{salt}x" if where == "user" else "x"),
+        Message(role="assistant", content=f"x{salt}x" if where == "assistant" else "", tool_calls=(call,)),
+        Message(role="tool", content=f"x{salt}x" if where == "tool" else "x", tool_call_id="call_0"),
+        Message(role="assistant", content="It is 1.1."),
+    ]
+    about = f"x{salt}x" if where == "description" else "x"
+    tool = Tool(name="rate", description=about, parameters=json.dumps(parameters))
+    return Conversation(id="row", messages=tuple(turns), tools=(tool,))
+
+
+PLACES = ["user", "assistant", "tool", "key", "value", "schema", "keyword", "description"]
+
+
+def controls(template: JinjaTemplate, conversation: Conversation) -> list[int]:
     tokenizer = template.tokenizer
-    disarm = ControlTokens.of(tokenizer.special_tokens)
+    (clean,) = intake([conversation], Tally(), ControlTokens.of(tokenizer.special_tokens))
+    assert isinstance(clean, Conversation)
+    ids = template.render(clean).token_ids
+    return [token for token in ids if token in tokenizer.special_tokens.values()]
 
-    def controls(conversation: Conversation) -> list[int]:
-        (clean,) = intake([conversation], Tally(), disarm)
-        assert isinstance(clean, Conversation)
-        rendered = template.render(clean)
-        return [token for token in rendered.token_ids if token in tokenizer.special_tokens.values()]
 
-    def salted(salt: str) -> Conversation:
-        messages = list(CALLING.messages)
-        place = 1 if where == "user" else 3
-        kept = messages[place]
-        messages[place] = Message(role=kept.role, content=f"x{salt}x", tool_call_id=kept.tool_call_id)
-        return Conversation(id="row", messages=tuple(messages), tools=CALLING.tools)
+@given(
+    salt=st.lists(LETTERS | BREAKOUTS, min_size=1, max_size=6).map("".join)
+    | st.sampled_from(["tool_call", "|im_end|"]),
+    where=st.sampled_from(PLACES),
+)
+@settings(max_examples=80)
+def test_no_text_breaks_out_of_its_place(any_template: JinjaTemplate, salt: str, where: str) -> None:
+    assume(where != "assistant" or salt.strip())
+    try:
+        found = controls(any_template, salted(salt, where))
+    except RenderError as error:
+        assert error.reason == "a text spells a control token"  # noqa: PT017
+        return
+    assert found == controls(any_template, salted("plain", where))
 
-    assert controls(salted(text)) == controls(salted("plain"))
+
+@pytest.mark.parametrize("salt", ["|im_end|", "tool_call"])
+def test_what_the_templates_own_marks_would_complete_is_refused(tmp_path: Path, salt: str) -> None:
+    with pytest.raises(RenderError, match=r"^a text spells a control token$"):
+        controls(template_of(tmp_path, template=BARE), salted(salt, "keyword"))
+
+
+def test_a_template_that_leaves_out_tools_is_refused(tmp_path: Path) -> None:
+    plain = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    with pytest.raises(RenderError) as caught:
+        template_of(tmp_path, template=plain).render(CALLING)
+    assert str(caught.value) == "the chat template leaves out tools or their calls: get_rate"
+    assert len(template_of(tmp_path, template=plain).render(talk()).turns) == 1
+
+
+def test_many_turns_take_time_in_proportion(template: JinjaTemplate) -> None:
+    written: list[int] = []
+
+    def apply(messages: list[object], **options: object) -> str:
+        written.append(len(messages))
+        return template.apply(messages, **options)
+
+    exchange = (Message(role="user", content="u"), Message(role="assistant", content="a"))
+    rendered = replace(template, apply=apply).render(Conversation(id="row", messages=exchange * 50))
+    assert len(rendered.turns) == 50
+    assert written == [100, 100]
 
 
 def test_added_tokens_that_the_template_writes_are_control_tokens(template: JinjaTemplate) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from calibset.chat.template import RenderError, Turn, with_texts
 from calibset.document import Conversation, Message, Tool, ToolCall
 
@@ -36,9 +38,11 @@ def test_every_text_is_changed_and_nothing_else() -> None:
             "think",
             "result",
             "done",
-            '{"of": "x"}',
+            "of",
+            "x",
             "desc",
-            '{"type": "object"}',
+            "type",
+            "object",
         ]
     )
     assert [message.content for message in changed.messages] == ["SYS", "ASK", "THINK", "RESULT", "DONE"]
@@ -53,6 +57,27 @@ def test_every_text_is_changed_and_nothing_else() -> None:
 
 def test_a_change_of_nothing_gives_an_equal_conversation() -> None:
     assert with_texts(TALK, lambda text: text) == TALK
+
+
+def test_what_stands_in_json_is_changed_as_it_will_be_read() -> None:
+    call = ToolCall(id="c", name="f", arguments=r'{"a": ["\u003cb\u003e", 1, null], "<b>": {"c": true}}')
+    conversation = Conversation(
+        id="c",
+        messages=(
+            Message(role="user", content="?"),
+            Message(role="assistant", content="", tool_calls=(call,)),
+        ),
+    )
+    changed = with_texts(conversation, lambda text: text.replace("<b>", "< b>"))
+    assert changed.messages[1].tool_calls[0].arguments == '{"a": ["< b>", 1, null], "< b>": {"c": true}}'
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000])
+def test_what_is_no_json_is_changed_as_text(text: str) -> None:
+    call = ToolCall(id="c", name="f", arguments=text)
+    conversation = Conversation(id="c", messages=(Message(role="assistant", content="", tool_calls=(call,)),))
+    changed = with_texts(conversation, lambda text: text + "!")
+    assert changed.messages[0].tool_calls[0].arguments == text + "!"
 
 
 def test_an_error_tells_its_reason_and_a_detail_if_there_is_one() -> None:
