@@ -103,13 +103,14 @@ class RowGroup:
 
     def _chunks(self) -> list[Any]:
         """Return what the footer says of each needed column, of a nested one of each leaf."""
-        group = self.footer.row_group(self.number)
-        chunks = [group.column(i) for i in range(group.num_columns)]
-        return [
-            chunk
-            for chunk in chunks
-            if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in self.columns)
-        ]
+        with _explained(self.file):  # a column's name may be damaged
+            group = self.footer.row_group(self.number)
+            chunks = [group.column(i) for i in range(group.num_columns)]
+            return [
+                chunk
+                for chunk in chunks
+                if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in self.columns)
+            ]
 
     def _is_too_large(self) -> bool:
         values = max((chunk.num_values for chunk in self._chunks()), default=0)

@@ -354,3 +354,12 @@ def test_rows_are_read_in_order_from_a_file_of_large_row_groups() -> None:
     assert [r.id for r in source().read(file) if isinstance(r, Document)] == [
         f"a.parquet#{i}" for i in range(1_000)
     ]
+
+
+def test_a_columns_name_that_is_damaged_is_a_clear_error() -> None:
+    data = packed([{"text": "a", "meta": "b"}], compression="none")
+    # In the footer a column's path stands behind its schema's name.
+    at = data.rindex(b"text")
+    spoiled = data[:at] + b"\xffext" + data[at + 4 :]
+    with pytest.raises(SourceError, match=r"^a\.parquet: can't be read as parquet \("):
+        list(source().documents(in_memory({"a.parquet": spoiled}), seed=1))
