@@ -9,6 +9,7 @@ import pytest
 
 from calibset.calibration_set import CalibrationSet
 from calibset.errors import RecipeError, TokenizerError
+from calibset.exporting import export_input_ids
 from calibset.pipeline import build
 from calibset.recipe import load_recipe
 from calibset.verification import verify
@@ -69,6 +70,17 @@ def test_rows_are_what_the_models_template_writes_and_the_quantizer_keeps_them(r
     out = made.write(recipe.parent / "chat.jsonl")
     found = verify(out, tokenizer=str(recipe.parent / "model"))
     assert (found.kept, found.passed) == (8, True)
+
+
+def test_its_exact_ids_can_be_exported(recipe: Path) -> None:
+    import pyarrow.parquet
+
+    made = built(recipe)
+    out = made.write(recipe.parent / "chat.jsonl")
+    written = export_input_ids(out, tokenizer=str(recipe.parent / "model"))
+    rows = pyarrow.parquet.read_table(written).to_pylist()
+    assert [tuple(row["input_ids"]) for row in rows] == list(made.input_ids)
+    assert all(sample.token_ids[:512] == ids for sample, ids in zip(made, made.input_ids, strict=True))
 
 
 def test_long_conversations_lose_their_last_exchanges(recipe: Path) -> None:
