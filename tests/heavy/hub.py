@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -102,6 +103,8 @@ class Hub:
         """Start calibset in a fresh process that sees this hub, to be stopped by the caller."""
         return subprocess.Popen(
             [sys.executable, "-c", _COMMAND, *map(str, words)],
+            # A shell's background jobs, and so their children, ignore interrupts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (no threads here)
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
