@@ -7,7 +7,6 @@ as files stand in it and packages are installed.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from calibset.errors import ConsumerError, TokenizerError
 from calibset.manifest import read_manifest
 from calibset.tokenizers import Tokenizer, find_tokenizer
 from calibset.tokenizers.export import tekken_json, write_fast_tokenizer
+from calibset.tokenizers.quietly import quiet_transformers
 from calibset.tokenizers.tekken import TekkenTokenizer
 from calibset.verification import ensure_unchanged, existing, name_of, tokenizer_of
 
@@ -190,14 +190,13 @@ def _place_tekken(tokenizer: Tokenizer, file: Path | None, folder: Path) -> None
 
 
 def _transformers() -> Any:
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # else it tells that PyTorch is not there
     try:
-        import transformers
+        transformers = quiet_transformers()
     except ImportError as error:
         raise TokenizerError(
             "--backend asks transformers, which is not installed; pip install 'calibset[transformers]'"
         ) from error
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()
     return transformers
 
 

@@ -168,8 +168,10 @@ class CalibrationSet(Sequence[Sample]):
             last may have fewer rows.
 
         Raises:
-            ConsumerError: torch is not installed.
+            ConsumerError: torch is not installed, or ``batch_size`` is below 1.
         """
+        if batch_size < 1:
+            raise ConsumerError(f"batch_size: must be at least 1, got {batch_size}")
         try:
             import torch
         except ModuleNotFoundError as error:

@@ -48,6 +48,8 @@ def export_input_ids(
         OutputError: The manifest is of another file, or ``out`` can't be written.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
+    if seqlen is not None and seqlen < 1:
+        raise ConsumerError(f"seqlen: must be at least 1, got {seqlen}")
     path = existing(file)
     target = path.with_suffix(".parquet") if out is None else Path(out)
     if target.suffix != ".parquet":

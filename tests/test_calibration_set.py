@@ -181,6 +181,11 @@ def test_a_set_knows_what_the_model_is_shown(built: CalibrationSet) -> None:
     assert built.input_ids == tuple((256, *sample.token_ids[:63]) for sample in built)
 
 
+def test_batches_below_one_row_are_an_error(built: CalibrationSet) -> None:
+    with pytest.raises(ConsumerError, match=r"^batch_size: must be at least 1, got 0$"):
+        built.to_autoround(batch_size=0)
+
+
 def test_without_torch_there_are_no_tensors(built: CalibrationSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ConsumerError) as caught:

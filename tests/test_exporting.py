@@ -133,6 +133,11 @@ def test_rows_that_a_quantizer_would_lose_are_an_error(tmp_path: Path, rows: str
     assert said == f"{tmp_path / 'x.jsonl'}: {fault}"
 
 
+def test_a_length_below_one_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
+    with pytest.raises(ConsumerError, match=r"^seqlen: must be at least 1, got -5$"):
+        export_input_ids(tmp_path / "out.jsonl", seqlen=-5)
+
+
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     assert failing(tmp_path / "x.jsonl", ConsumerError) == f"{tmp_path / 'x.jsonl'}: no such file"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ from calibset.document import Conversation, Message
 from calibset.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
+from calibset.tokenizers.quietly import quiet_transformers
 
 __all__ = ["JinjaTemplate", "jinja_template"]
 
@@ -59,7 +59,7 @@ class JinjaTemplate:
         """
         ensure_sound(conversation)
         opening = self._opening
-        text = self._text(conversation).removeprefix(opening)
+        text = self._text(conversation)
         encoded = self.tokenizer.encode_with_ends(text, parse_special=True)
         if not self.parses and self._controls(encoded.ids) != self._controls_of_the_template(conversation):
             raise RenderError("a text spells a control token")
@@ -89,6 +89,9 @@ class JinjaTemplate:
             raise RenderError("refused by the chat template", reason) from error
         if left_out := [name for name in names.values() if name not in text]:
             raise RenderError("the chat template leaves out tools or their calls", left_out[0])
+        # Blanks before a BOS of the template's own would keep it from being known as one.
+        if self._opening and text.lstrip().startswith(self._opening):
+            text = text.lstrip().removeprefix(self._opening)
         eos = self.tokenizer.named_tokens.get("eos_token", "")
         return text if text.rstrip().endswith(eos) else text + eos
 
@@ -98,8 +101,12 @@ class JinjaTemplate:
 
     def _controls_of_the_template(self, conversation: Conversation) -> list[int]:
         """Return the control tokens that it writes around texts which can spell none."""
-        harmless = with_texts(conversation, lambda text: _MARKS.sub("x", text))
-        text = self._text(harmless).removeprefix(self._opening)
+        # "think" is nothing but a word, and yet what a template's own brackets make a control token of.
+        cores = {_MARKS.sub("", spelling) for spelling in self.tokenizer.special_tokens}
+        harmless = with_texts(
+            conversation, lambda text: "x" if text.strip() in cores else _MARKS.sub("x", text)
+        )
+        text = self._text(harmless)
         return self._controls(self.tokenizer.encode(text, parse_special=True))
 
     def _turns(self, conversation: Conversation, text: str, encoded: Encoded) -> Iterator[Turn]:
@@ -133,9 +140,8 @@ def jinja_template(tokenizer: Tokenizer, *, keeps_control_tokens: bool = False) 
             f"{tokenizer.name}: has no chat template, so conversations can't be rendered for it; put the "
             "model's chat_template.jinja or tokenizer_config.json beside its tokenizer.json"
         )
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # else it tells that PyTorch is not there
     try:
-        from transformers import PreTrainedTokenizerFast
+        transformers = quiet_transformers()
     except ImportError as error:
         raise TokenizerError(
             f"{tokenizer.name}: its chat template is rendered by transformers, which is not installed; "
@@ -147,7 +153,7 @@ def jinja_template(tokenizer: Tokenizer, *, keeps_control_tokens: bool = False) 
         if isinstance(written, str)
         else {name: _SAME_DAY + one for name, one in written.items()}
     )
-    fast: Any = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    fast: Any = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.parsing, chat_template=template, **tokenizer.named_tokens
     )
 

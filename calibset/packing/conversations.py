@@ -93,32 +93,36 @@ def _best_fit(pool: list[Rendered], room: int) -> list[Rendered]:
 
 def _filled(row: list[Rendered], stock: _Stock, rule: RowRule) -> Sample | str:
     """Complete a row with a filler, or say why that can't be done."""
-    text, tokens, spans = _joined(row)
-    need = rule.seqlen - tokens
+    text, ids, spans = _joined(row)
+    need = rule.seqlen - len(ids)
     reason = "too little left for a row"
     for filler in _fillers(stock, need, rule):
         for cut in _cuts(filler, need, rule):
             full = (text + filler.opening_text + filler.text[:cut]).rstrip()
             proof = rule.prove(full, control_tokens=True)
             if proof.flaw is None:
+                if proof.token_ids[: len(ids)] != ids:
+                    return "read otherwise behind another conversation"
                 _spend(filler, stock)
                 return _sample(row, filler, full, proof.token_ids, spans, rule)
             reason = proof.flaw if proof.flaw != "too short" else reason
     return reason
 
 
-def _joined(row: list[Rendered]) -> tuple[str, int, list[Span]]:
-    text, tokens, spans = "", 0, []
+def _joined(row: list[Rendered]) -> tuple[str, tuple[int, ...], list[Span]]:
+    """Return the row's text, the ids that it must be read as, and where each conversation stands in it."""
+    text, spans = "", []
+    ids: tuple[int, ...] = ()
     for conversation in row:
         if text:
             text += conversation.opening_text
-            tokens += len(conversation.opening_ids)
+            ids += conversation.opening_ids
         start = len(text)
         text += conversation.text
-        tokens += len(conversation.token_ids)
+        ids += conversation.token_ids
         whole = not conversation.shortened
         spans.append(Span(document=conversation.id, start=start, end=len(text), whole=whole))
-    return text, tokens, spans
+    return text, ids, spans
 
 
 def _fillers(stock: _Stock, need: int, rule: RowRule) -> list[Rendered]:

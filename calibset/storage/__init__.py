@@ -12,7 +12,7 @@ from calibset.storage.cache import Cache
 from calibset.storage.files import File, Reader, in_memory
 from calibset.storage.https import UrlReader
 from calibset.storage.hub import HubReader
-from calibset.storage.hub_errors import NO_REPOSITORY
+from calibset.storage.hub_errors import no_repository
 from calibset.storage.local import LocalReader
 from calibset.storage.location import HubDataset, LocalPath, Mirror, Url, parse_location
 from calibset.storage.watched import FileRead, Watched
@@ -63,7 +63,7 @@ class Storage:
             return self._local(place, location.path)
         if isinstance(location, HubDataset):
             hub = HubReader(place, location.repo_id, self.cache, revision)
-            return hub if hub.is_there() else f"{place}: {NO_REPOSITORY}"
+            return hub if hub.is_there() else f"{place}: {no_repository('dataset')}"
         remote = UrlReader(place, self._mirrored(location), self.cache)
         return remote if remote.is_there() else f"{place}: the server has no such file; check the URL"
 

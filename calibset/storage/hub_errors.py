@@ -7,9 +7,7 @@ from typing import Any
 from calibset.storage.retrying import PASSING_STATUS
 from calibset.storage.transfer import Trouble
 
-__all__ = ["NO_REPOSITORY", "api_trouble", "data_trouble", "is_missing", "is_passing"]
-
-NO_REPOSITORY = "no such dataset repository; check its name, or log in with `hf auth login` if it is private"
+__all__ = ["api_trouble", "data_trouble", "is_missing", "is_passing", "no_repository"]
 
 _GATED = (
     "the repository is gated; accept its terms on the hub, then log in with `hf auth login` or set HF_TOKEN"
@@ -18,6 +16,11 @@ _BREAKS_OFF = "the download breaks off again and again; try again later"
 _OFFLINE = "check the network and HF_ENDPOINT, or build --offline from what is in the cache"
 # A name that doesn't resolve or a port where nobody listens does not mend in seconds.
 _LASTING = {"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"}
+
+
+def no_repository(kind: str) -> str:
+    """Say that there is no such repository of a kind, or none that this login may see."""
+    return f"no such {kind} repository; check its name, or log in with `hf auth login` if it is private"
 
 
 def data_trouble(commit: str, trouble: Trouble) -> str:
@@ -30,7 +33,7 @@ def data_trouble(commit: str, trouble: Trouble) -> str:
     if trouble.code == "GatedRepo":
         return _GATED
     if trouble.code == "RepoNotFound" or trouble.status == 401:
-        return NO_REPOSITORY
+        return no_repository("dataset")
     if trouble.status == 404:
         return f"no such file at revision {commit}"
     if trouble.status is not None:
@@ -38,19 +41,20 @@ def data_trouble(commit: str, trouble: Trouble) -> str:
     return _BREAKS_OFF if trouble.lost else f"the hub can't be reached ({trouble.kind}); {_OFFLINE}"
 
 
-def api_trouble(error: BaseException, asked: str | None) -> str:
+def api_trouble(error: BaseException, asked: str | None, kind: str = "dataset") -> str:
     """Say what is wrong where the hub did not tell what it holds.
 
     Args:
         error: What `huggingface_hub` raised.
         asked: The revision that was asked for.
+        kind: What the repository holds: a dataset or a model.
     """
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
         return _GATED
     if isinstance(error, errors.RepositoryNotFoundError):
-        return NO_REPOSITORY
+        return no_repository(kind)
     if isinstance(error, errors.RevisionNotFoundError):
         return f"no revision {asked!r}; name a branch, tag or commit that is there"
     status = _status(error)

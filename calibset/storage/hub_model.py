@@ -49,13 +49,12 @@ def fetched_model(place: str, patterns: tuple[str, ...], cache: Cache) -> Path:
     try:
         with _without_bars():
             return Path(retried(fetch, is_passing))
-    except LocalEntryNotFoundError as error:
-        if cache.offline:
-            raise OfflineError(f"{place}: not in the cache; build once without --offline") from error
-        raise SourceError(f"{place}: {api_trouble(error.__cause__ or error, named['revision'])}") from error
     except Exception as error:  # beside OSError what httpx, JSON and name checks raise
-        said = api_trouble(error, named["revision"]).replace("dataset repository", "model repository")
-        raise SourceError(f"{place}: {said}") from error
+        if cache.offline and isinstance(error, LocalEntryNotFoundError):
+            raise OfflineError(f"{place}: not in the cache; build once without --offline") from error
+        # Where the hub can't be asked huggingface_hub looks into the cache, and says that nothing is there.
+        cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else None
+        raise SourceError(f"{place}: {api_trouble(cause or error, named['revision'], 'model')}") from error
 
 
 @contextmanager

@@ -61,7 +61,12 @@ class HuggingFaceTokenizer:
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         bare = self.parsing.encode("a", add_special_tokens=False).ids
         full = self.parsing.encode("a", add_special_tokens=True).ids
-        start = next(i for i in range(len(full)) if full[i : i + len(bare)] == bare)
+        start = next((i for i in range(len(full)) if full[i : i + len(bare)] == bare), None)
+        if start is None:
+            raise TokenizerError(
+                f"{self.name}: its post-processor does more than put tokens around a text, so what the "
+                "model reads of a row can't be told"
+            )
         return tuple(full[:start]), tuple(full[start + len(bare) :])
 
     @property

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from calibset.intake import Tally, intake
 from calibset.tokenizers import ControlTokens, load_tokenizer
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer, from_file
 from tests.chatml import TEMPLATE, write_chatml
+from tests.pieces import INSTRUCT, write_pieces
 
 pytest.importorskip("transformers")
 
@@ -93,6 +95,13 @@ def test_where_the_tokenizer_adds_bos_the_row_has_none_and_it_stands_between(tmp
     assert rendered.opening_text == "<s>"
     assert len(rendered.opening_ids) == 1
     assert [turn.start > 10 for turn in rendered.turns] == [True]
+
+
+def test_blanks_that_a_template_writes_before_its_bos_are_left_out(tmp_path: Path) -> None:
+    spaced = "{% if true %} {% endif %}\n{{ bos_token }}" + TEMPLATE
+    rendered = template_of(tmp_path, template=spaced, bos=True).render(talk())
+    assert rendered.text.startswith("<|im_start|>user\n")
+    assert rendered.opening_text == "<s>"
 
 
 def test_where_it_adds_none_the_templates_own_stays(tmp_path: Path) -> None:
@@ -194,6 +203,10 @@ BREAKOUTS = st.sampled_from(
         "<tool_call>",
         "</tool_response>",
         "<|im_<|im_end|>end|>",
+        "[/INST]ignore",
+        "<<CALL>>",
+        "\uff1c/s\uff1e",  # full-width: a normalising tokenizer reads it as </s>
+        "\uff3bINST\uff3d",
     ]
 )
 
@@ -211,9 +224,20 @@ BARE = """\
 {% endfor %}"""
 
 
-@pytest.fixture(scope="module", params=[TEMPLATE, BARE, "{{ messages | tojson }}{{ tools | tojson }}"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        (write_chatml, TEMPLATE),
+        (write_chatml, BARE),
+        (write_chatml, "{{ messages | tojson }}{{ tools | tojson }}"),
+        (write_pieces, INSTRUCT),
+        (write_pieces, BARE),
+    ],
+)
 def any_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> JinjaTemplate:
-    return template_of(tmp_path_factory.mktemp("any"), template=request.param)
+    write, text = request.param
+    folder = write(tmp_path_factory.mktemp("any"), template=text)
+    return jinja_template(from_file(folder / "tokenizer.json", "own"))
 
 
 def salted(salt: str, where: str) -> Conversation:
@@ -250,7 +274,7 @@ def controls(template: JinjaTemplate, conversation: Conversation) -> list[int]:
 
 @given(
     salt=st.lists(LETTERS | BREAKOUTS, min_size=1, max_size=6).map("".join)
-    | st.sampled_from(["tool_call", "|im_end|"]),
+    | st.sampled_from(["tool_call", "|im_end|", "s"]),
     where=st.sampled_from(PLACES),
 )
 @settings(max_examples=80)
@@ -264,7 +288,7 @@ def test_no_text_breaks_out_of_its_place(any_template: JinjaTemplate, salt: str,
     assert found == controls(any_template, salted("plain", where))
 
 
-@pytest.mark.parametrize("salt", ["|im_end|", "tool_call"])
+@pytest.mark.parametrize("salt", ["|im_end|", "tool_call", "s"])
 def test_what_the_templates_own_marks_would_complete_is_refused(tmp_path: Path, salt: str) -> None:
     with pytest.raises(RenderError, match=r"^a text spells a control token$"):
         controls(template_of(tmp_path, template=BARE), salted(salt, "keyword"))
@@ -276,6 +300,12 @@ def test_a_template_that_leaves_out_tools_is_refused(tmp_path: Path) -> None:
         template_of(tmp_path, template=plain).render(CALLING)
     assert str(caught.value) == "the chat template leaves out tools or their calls: get_rate"
     assert len(template_of(tmp_path, template=plain).render(talk()).turns) == 1
+
+
+def test_the_environment_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRANSFORMERS_VERBOSITY", raising=False)
+    template_of(tmp_path)
+    assert "TRANSFORMERS_VERBOSITY" not in os.environ
 
 
 def test_many_turns_take_time_in_proportion(template: JinjaTemplate) -> None:

@@ -4,14 +4,18 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from calibset.chat.jinja import jinja_template
 from calibset.chat.mistral import mistral_template
 from calibset.chat.template import Rendered, Turn
 from calibset.document import Conversation, Message, Sample, SetAside, Tool, ToolCall
 from calibset.packing import Packed, RowRule, pack_conversations
+from calibset.tokenizers.huggingface import from_file
+from tests.pieces import write_pieces
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
@@ -271,3 +275,28 @@ def test_no_conversation_waits_forever(tekken: TekkenTokenizer) -> None:
     for number, row in enumerate(placed[:100]):
         oldest = min(int(name.strip("c*")) for name in row)
         assert oldest <= 3 * (number + 1)
+
+
+PLAIN = "{% for m in messages %}{{ m.role }}: {{ m.content }} {% endfor %}"
+
+
+@pytest.mark.parametrize(("prepend", "begins"), [("always", "▁"), ("first", "u")])
+def test_a_conversation_stands_behind_another_only_if_it_reads_as_alone(
+    tmp_path: Path, prepend: str, begins: str
+) -> None:
+    pytest.importorskip("transformers")
+    tokenizer = from_file(write_pieces(tmp_path, template=PLAIN, prepend=prepend) / "tokenizer.json", "own")
+    template = jinja_template(tokenizer)
+    talks = [template.render(conversation(number, 3)) for number in range(12)]
+    behind = tokenizer.encode("</s>user", parse_special=True)[1]
+    assert tokenizer.parsing.id_to_token(behind) == begins
+    rule = RowRule(tokenizer=tokenizer, seqlen=256, source="s")
+    packed = list(pack_conversations(iter(talks), rule))
+    asides = {item.reason for item in packed if isinstance(item, SetAside)}
+    several = [item for item in packed if isinstance(item, Sample) and len(item.documents) > 2]
+    if prepend == "always":
+        assert several
+        assert "read otherwise behind another conversation" not in asides
+    else:
+        assert not several
+        assert "read otherwise behind another conversation" in asides

@@ -88,6 +88,16 @@ def test_what_the_post_processor_adds(
     assert (small.prefix, small.suffix) == (prefix, suffix)
 
 
+def test_a_post_processor_that_does_more_is_an_error(tmp_path: Path) -> None:
+    from tokenizers import processors
+
+    engine = trained()
+    control = ("<s>", engine.token_to_id("<s>"))
+    engine.post_processor = processors.TemplateProcessing(single="<s> <s>", special_tokens=[control])
+    with pytest.raises(TokenizerError, match=r"its post-processor does more than put tokens around a text"):
+        _ = loaded(tmp_path, engine).prefix
+
+
 def test_truncation_and_padding_of_the_file_are_not_applied(tmp_path: Path) -> None:
     engine = trained()
     engine.enable_truncation(4)
