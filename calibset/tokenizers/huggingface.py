@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HuggingFaceTokenizer", "from_file"]
 
+# Every vocabulary has a token for some of these letters.
+_PROBE = "a1 ."
+
 
 @dataclass(frozen=True)
 class HuggingFaceTokenizer:
@@ -59,9 +62,9 @@ class HuggingFaceTokenizer:
 
     @cached_property
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        bare = self.parsing.encode("a", add_special_tokens=False).ids
-        full = self.parsing.encode("a", add_special_tokens=True).ids
-        start = next((i for i in range(len(full)) if full[i : i + len(bare)] == bare), None)
+        bare = self.parsing.encode(_PROBE, add_special_tokens=False).ids
+        full = self.parsing.encode(_PROBE, add_special_tokens=True).ids
+        start = next((i for i in range(len(full)) if bare and full[i : i + len(bare)] == bare), None)
         if start is None:
             raise TokenizerError(
                 f"{self.name}: its post-processor does more than put tokens around a text, so what the "
