@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from calibset.lockfile import Lock, read_lock, write_lock
     from calibset.manifest import Manifest, read_manifest
     from calibset.pipeline import Plan, build, check, plan
-    from calibset.recipe import Recipe, load_recipe, parse_recipe
+    from calibset.recipe import Recipe
+    from calibset.recipe_file import load_recipe, parse_recipe
     from calibset.sources import Source
     from calibset.storage import File, Reader, in_memory
     from calibset.tokenizers import Tokenizer, load_tokenizer
@@ -117,7 +118,8 @@ _HOMES = {
     "calibset.lockfile": ("Lock", "read_lock", "write_lock"),
     "calibset.manifest": ("Manifest", "read_manifest"),
     "calibset.pipeline": ("Plan", "build", "check", "plan"),
-    "calibset.recipe": ("Recipe", "load_recipe", "parse_recipe"),
+    "calibset.recipe": ("Recipe",),
+    "calibset.recipe_file": ("load_recipe", "parse_recipe"),
     "calibset.sources": ("Source",),
     "calibset.storage": ("File", "Reader", "in_memory"),
     "calibset.tokenizers": ("Tokenizer", "load_tokenizer"),

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from calibset.comparison import Difference
 from calibset.consumers import autoround
-from calibset.document import Rejection, Sample
+from calibset.document import Rejection, Sample, SetAside
 from calibset.errors import ConsumerError, OutputError
 from calibset.lockfile import Lock
 from calibset.manifest import Manifest, manifest_path
 from calibset.reading import read_of
-from calibset.storage.atomic import replaced, replaced_together
+from calibset.storage.atomic import replaced_together
 
 if TYPE_CHECKING:
     import datasets
     import polars
 
-__all__ = ["CalibrationSet", "row_bytes"]
+__all__ = ["CalibrationSet", "holdout_path", "row_bytes"]
 
 
 def row_bytes(samples: Iterable[Sample]) -> bytes:
@@ -34,6 +34,23 @@ def row_bytes(samples: Iterable[Sample]) -> bytes:
     return "".join(lines).encode("ascii")
 
 
+def holdout_path(path: Path) -> Path:
+    """Return where the holdout of a calibration file stands: ``x.jsonl`` has ``x.holdout.jsonl``."""
+    return path.with_name(f"{path.stem}.holdout{path.suffix}")
+
+
+def _ensure_writable(path: Path) -> None:
+    """Make sure that quantizers can be given a file of this path, and that its folder is there."""
+    if path.suffix != ".jsonl":
+        raise OutputError(f"{path}: a calibration file must end in .jsonl")
+    if faults := autoround.path_faults(str(path)):
+        raise OutputError(f"{path}: AutoRound can't be given this file: {'; '.join(faults)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent}: can't be made: {error.strerror}") from error
+
+
 @dataclass(frozen=True)
 class CalibrationSet(Sequence[Sample]):
     """The samples of a build, in the order of the file.
@@ -43,20 +60,26 @@ class CalibrationSet(Sequence[Sample]):
         manifest: The record that is written beside the file.
         lock: All that the build depended on.
         rejections: By source, the records that were met and could not be read or hold nothing.
+        left_out: By source, those that were left out on purpose.
         unlike_lock: What is not as the lock beside the recipe has it, where there is one.
         prefix: Ids that the model reads before each text (BOS, mostly).
         suffix: Ids that it reads behind.
         notes: What whoever uses the set should know.
+        seconds: What hygiene and selection took, by step.
+        holdout: A second set that shares no document with this one, where the recipe wants one.
     """
 
     samples: tuple[Sample, ...]
     manifest: Manifest
     lock: Lock
     rejections: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
+    left_out: Mapping[str, tuple[SetAside, ...]] = field(default_factory=dict)
     unlike_lock: tuple[Difference, ...] = ()
     prefix: tuple[int, ...] = ()
     suffix: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    holdout: CalibrationSet | None = None
 
     def __repr__(self) -> str:
         about = self.manifest
@@ -85,40 +108,30 @@ class CalibrationSet(Sequence[Sample]):
         """What the target model is shown of each sample: BOS and ids, ``seqlen`` in all."""
         return tuple(tuple(read_of(ids, self, self.manifest.seqlen)) for ids in self.token_ids)
 
-    def write(self, path: str | Path) -> Path:
-        """Write the rows as JSON Lines and the manifest beside them.
+    def write(self, path: str | Path, holdout: str | Path | None = None) -> Path:
+        """Write the rows as JSON Lines and the manifest beside them; of a holdout as well.
 
-        Both appear whole or not at all; what stood there before stays if writing fails.
+        All appear whole or not at all; what stood there before stays if writing fails.
+
+        Args:
+            path: The ``.jsonl`` file.
+            holdout: That of the holdout, if there is one; by default ``path`` with ``.holdout`` before
+                its ending.
 
         Raises:
             OutputError: They can't be written.
         """
         path = Path(path)
-        if path.suffix != ".jsonl":
-            raise OutputError(f"{path}: a calibration file must end in .jsonl")
-        if faults := autoround.path_faults(str(path)):
-            raise OutputError(f"{path}: AutoRound can't be given this file: {'; '.join(faults)}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path.parent}: can't be made: {error.strerror}") from error
-        with replaced_together(path, manifest_path(path)) as (rows, record):
-            rows.write(row_bytes(self.samples))
-            record.write(self.manifest.to_json().encode("utf-8"))
-        return path
-
-    def write_rejections(self, path: str | Path) -> Path:
-        """Write what was rejected as JSON Lines: source, place, reason and excerpt.
-
-        Raises:
-            OutputError: The file can't be written.
-        """
-        path = Path(path)
-        with replaced(path) as stream:
-            for source, rejections in self.rejections.items():
-                for rejection in rejections:
-                    line = {"source": source, **asdict(rejection)}
-                    stream.write((json.dumps(line) + "\n").encode("ascii"))
+        written = {path: self}
+        if self.holdout is not None:
+            written[holdout_path(path) if holdout is None else Path(holdout)] = self.holdout
+        for one in written:
+            _ensure_writable(one)
+        files = [file for one in written for file in (one, manifest_path(one))]
+        with replaced_together(*files) as streams:
+            for found, rows, record in zip(written.values(), streams[::2], streams[1::2], strict=True):
+                rows.write(row_bytes(found.samples))
+                record.write(found.manifest.to_json().encode("utf-8"))
         return path
 
     def to_polars(self) -> polars.DataFrame:

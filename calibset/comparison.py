@@ -15,10 +15,10 @@ __all__ = ["Difference", "differences", "shortened"]
 
 _MOST_NAMED = 3
 _LONGEST = 100
-# Follows from which documents are used, which is told once.
-_OF_DOCUMENTS = "tool_names"
+# Follow from which documents are there, which is told once.
+_OF_DOCUMENTS = ("tool_names", "duplicates", "contaminated", "curve")
 # Lists of a manifest whose items have names.
-_NAMED = ("groups", "sources")
+_NAMED = ("groups", "sources", "evaluations")
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -82,7 +82,7 @@ def _entries(record: Manifest | Lock) -> Iterator[tuple[str, str | None]]:
 def _flat(place: str, value: Any) -> Iterator[tuple[str, str | None]]:
     if isinstance(value, Mapping):
         for key, one in value.items():
-            if key == _OF_DOCUMENTS:
+            if key in _OF_DOCUMENTS:
                 continue
             yield from _flat(f"{place}.{key}" if place else str(key), one)
     elif place in _NAMED:

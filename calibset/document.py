@@ -129,10 +129,12 @@ class SetAside:
     Attributes:
         place: File and position, or the record's id.
         reason: A short phrase, the same for the same case, so that it can be counted.
+        detail: What else there is to say of this one: the document that it repeats, say.
     """
 
     place: str
     reason: str
+    detail: str = ""
 
 
 Record = Document | Conversation | Rejection | SetAside

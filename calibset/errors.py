@@ -16,6 +16,10 @@ A message says where, what, and what to do about it, in one line a fault.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from calibset.document import Rejection
+
 __all__ = [
     "CalibsetError",
     "ConsumerError",
@@ -31,9 +35,17 @@ __all__ = [
 
 
 class CalibsetError(Exception):
-    """Base of every error that calibset raises on purpose."""
+    """Base of every error that calibset raises on purpose.
+
+    Attributes:
+        rejections: By source, the records that had been rejected when a build failed.
+    """
 
     exit_code = 1
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*said)
+        self.rejections: Mapping[str, tuple[Rejection, ...]] = {}
 
 
 class RecipeError(CalibsetError):

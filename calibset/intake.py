@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from calibset.chat.template import with_texts
 from calibset.document import Conversation, Document, Record, Rejection, SetAside
+from calibset.hygiene.contamination import Match
+from calibset.hygiene.duplicates import Duplicate
 from calibset.storage.files import LONGEST_RECORD
 from calibset.tokenizers.base import scalar_text
 from calibset.tokenizers.control_tokens import ControlTokens
 
-__all__ = ["Tally", "intake"]
+__all__ = ["Screen", "Tally", "intake"]
+
+Screen = Callable[[Iterator[Document | Conversation]], Iterator[Document | Conversation]]
+"""What lets some of the documents and conversations through, mended perhaps."""
 
 # A run of blanks or of empty lines says no more when it is longer, and a million of them
 # breaks tiktoken's regular expression.
@@ -33,6 +38,12 @@ class Tally:
         set_aside: Records left out on purpose, by reason.
         examples: For each reason the first place where it was met.
         rejected: The rejections themselves, in the order they were met.
+        aside: What was set aside itself, in that order.
+        duplicates: By document set aside, the one before it that it repeats.
+        contaminated: By document, what it shares with an evaluation set.
+        repaired: Documents and conversations that a repair changed, by its name.
+        masked: Personal data that made-up data stands in for, by kind.
+        boilerplate: Lines taken out since earlier documents hold them.
         control_tokens: Spellings of control tokens that were broken apart.
         shortened: Documents and conversations in which a run of white space was shortened.
         cut_conversations: Conversations that lost their last exchanges to fit into a row.
@@ -45,6 +56,12 @@ class Tally:
     set_aside: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
+    aside: list[SetAside] = field(default_factory=list)
+    duplicates: dict[str, Duplicate] = field(default_factory=dict)
+    contaminated: dict[str, Match] = field(default_factory=dict)
+    repaired: Counter[str] = field(default_factory=Counter)
+    masked: Counter[str] = field(default_factory=Counter)
+    boilerplate: int = 0
     control_tokens: int = 0
     shortened: int = 0
     cut_conversations: int = 0
@@ -71,10 +88,12 @@ class Tally:
         self.examples.setdefault(reason, scalar_text(record.place))
         if isinstance(record, Rejection):
             self.rejected.append(record)
+        else:
+            self.aside.append(record)
 
 
 def intake(
-    records: Iterable[Record], tally: Tally, disarm: ControlTokens | None
+    records: Iterable[Record], tally: Tally, disarm: ControlTokens | None, screen: Screen = iter
 ) -> Iterator[Document | Conversation]:
     """Yield the documents and conversations that may be packed.
 
@@ -86,7 +105,18 @@ def intake(
         records: What a source yields.
         tally: Is told of everything that happens.
         disarm: The control tokens to break apart; None leaves them.
+        screen: What mends them, and keeps some out, before they are cleaned.
     """
+    for record in screen(_admitted(records, tally)):
+        cleaned = _cleaned(record, tally, disarm)
+        if cleaned is None:
+            tally.note(Rejection(place=record.id, reason="empty text"))
+            continue
+        tally.documents += 1
+        yield cleaned
+
+
+def _admitted(records: Iterable[Record], tally: Tally) -> Iterator[Document | Conversation]:
     seen: set[str] = set()
     for record in records:
         if isinstance(record, Rejection | SetAside):
@@ -101,12 +131,7 @@ def intake(
         if _length(record) > LONGEST_RECORD:
             tally.note(Rejection(place=record.id, reason="record too long"))
             continue
-        cleaned = _cleaned(record, tally, disarm)
-        if cleaned is None:
-            tally.note(Rejection(place=record.id, reason="empty text"))
-            continue
-        tally.documents += 1
-        yield cleaned
+        yield record
 
 
 def _length(record: Document | Conversation) -> int:

@@ -68,9 +68,9 @@ class Lock(_Frozen):
     @field_validator("recipe")
     @classmethod
     def _with_tables_of_sources(cls, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-        sources = recipe.get("sources", {})
-        if not isinstance(sources, dict) or not all(isinstance(one, dict) for one in sources.values()):
-            raise ValueError("the sources of a recipe are tables")
+        for corpora in (recipe.get("sources", {}), recipe.get("exclude", {})):
+            if not isinstance(corpora, dict) or not all(isinstance(one, dict) for one in corpora.values()):
+                raise ValueError("the sources of a recipe are tables")
         return recipe
 
     def pinned(
@@ -87,7 +87,8 @@ class Lock(_Frozen):
             revision: The branch, tag or commit that it names, if any.
         """
         source = self.sources.get(name)
-        asked = self.recipe.get("sources", {}).get(name, {}).get("revision")
+        corpora = {**self.recipe.get("sources", {}), **self.recipe.get("exclude", {})}
+        asked = corpora.get(name, {}).get("revision")
         if source is None or asked != revision:
             return None
         places = tuple(place for place in where if portable(place) == source.place)

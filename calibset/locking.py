@@ -1,16 +1,19 @@
-"""A build held against the lock that stands beside its recipe."""
+"""The lock of a build, and a build held against the one that stands beside its recipe."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 from calibset.comparison import Difference, differences
-from calibset.errors import LockError
-from calibset.lockfile import Lock, lock_path, read_lock
+from calibset.errors import LockError, SourceError
+from calibset.lockfile import Lock, LockedFile, LockedSource, lock_path, read_lock
+from calibset.manifest import EvaluationReport, Manifest, SourceReport
 from calibset.recipe import Recipe
+from calibset.storage import FileRead, Watched
+from calibset.storage.extents import Extent
 
-__all__ = ["LockUse", "differences_of_recipe", "ensure_as_locked", "known_lock", "unlike_lock"]
+__all__ = ["LockUse", "differences_of_recipe", "ensure_as_locked", "known_lock", "lock_of", "unlike_lock"]
 
 LockUse = Literal["use", "require", "ignore"]
 """What becomes of a lock: its commits are read, all must be as it says, or nothing."""
@@ -64,3 +67,59 @@ def ensure_as_locked(recipe: Recipe, changed: tuple[Difference, ...]) -> None:
     raise LockError(
         f"{where}: the build is not as locked: {named}{more}; nothing was written, `calibset lock` renews it"
     )
+
+
+def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | None) -> Lock:
+    """Return the lock of a build.
+
+    Args:
+        manifest: Its record.
+        readers: What its sources were read through, by name.
+        known: An earlier lock. Where it is of the same recipe, the bytes that it speaks of are
+            hashed, because other versions of a library may read a few more or less of a file.
+
+    Raises:
+        SourceError: What was read can't be read once more.
+    """
+    known_sources = known.sources if known and known.recipe == manifest.recipe else {}
+    sources = {}
+    read: tuple[SourceReport | EvaluationReport, ...] = (*manifest.sources, *manifest.evaluations)
+    for source in read:
+        earlier = known_sources[source.name].files if source.name in known_sources else {}
+        try:
+            files = _locked_files(readers[source.name], earlier)
+        except SourceError as error:
+            raise SourceError(f"{source.name}: {error}") from error
+        sources[source.name] = LockedSource(
+            place=source.place,
+            revision=source.revision,
+            files=files,
+        )
+    return Lock(
+        name=manifest.name,
+        recipe=manifest.recipe,
+        versions=manifest.versions,
+        tokenizer=manifest.tokenizer,
+        sources=sources,
+        sha256=manifest.sha256,
+    )
+
+
+def _locked_files(reader: Watched, earlier: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
+    extents = {name: file.extents for name, file in earlier.items()}
+    files = {}
+    for read in _reads(reader, extents):
+        size = read.size
+        if read.name in earlier and None in (size, earlier[read.name].size):
+            # Of some servers' files the size is known only after they were read once.
+            size = earlier[read.name].size
+        files[read.name] = LockedFile(size=size, extents=read.extents, sha256=read.sha256)
+    return files
+
+
+def _reads(reader: Watched, extents: Mapping[str, tuple[Extent, ...]]) -> Iterable[FileRead]:
+    try:
+        return list(reader.read(extents))
+    except SourceError:
+        # The bytes that an earlier lock speaks of need not be in the cache, offline say.
+        return reader.read()

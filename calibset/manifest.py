@@ -13,9 +13,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from calibset.errors import OutputError
 
 __all__ = [
+    "ContaminationReport",
+    "CurveReport",
+    "DuplicateReport",
+    "EvaluationReport",
     "GroupReport",
+    "HoldoutReport",
     "Manifest",
     "SampleReport",
+    "SelectionReport",
     "SourceReport",
     "SpanReport",
     "TokenizerReport",
@@ -26,7 +32,8 @@ __all__ = [
 
 # Packages whose version may change which bytes a build writes.
 _DETERMINE_BYTES = (
-    "calibset", "datasets", "mistral-common", "openpyxl", "pyarrow", "rdflib", "tiktoken", "tokenizers",
+    "calibset", "datasets", "ftfy", "mistral-common", "openpyxl", "phonenumberslite", "py3langid", "pyarrow",
+    "python-stdnum", "rdflib", "rensa", "tiktoken", "tokenizers",
 )  # fmt: skip
 
 
@@ -51,14 +58,42 @@ class GroupReport(_Frozen):
     tokens: int
 
 
+class DuplicateReport(_Frozen):
+    """A document that was left out, and the one before it that it repeats (``kept`` of ``source``).
+
+    ``similarity`` is 1 where all words are the same.
+    """
+
+    document: str
+    source: str
+    kept: str
+    similarity: float
+
+
+class ContaminationReport(_Frozen):
+    """A document that shares ``words`` words in a row with a passage of an evaluation set.
+
+    ``containment`` is the part of the document's runs of words that evaluation sets hold.
+    """
+
+    document: str
+    exclude: str
+    passage: str
+    words: int
+    containment: float
+    excerpt: str
+
+
 class SourceReport(_Frozen):
     """A source: where it was read, what it gave, and what was left out for which reason.
 
     ``tokens`` are those of its rows, ``tokens_read`` those that the quantizer reads (its BOS is
     not counted). ``documents_read`` came in and could be packed, ``documents_used`` stand in a
     row; the heads of others may stand there as fillers. ``from_beginning`` says that something was
-    read as a stream, so that its documents are no fair sample of the corpus. ``tool_names`` has, by
-    conversation, the names that the model reads in place of the corpus's own.
+    read as a stream, so that its documents are no fair sample of the corpus. ``pool`` rows were there
+    to choose from. ``repaired`` counts documents by what was mended in them, ``personal_data`` what
+    made-up data stands in for. ``tool_names`` has, by conversation, the names that the model reads in
+    place of the corpus's own.
     """
 
     name: str
@@ -69,6 +104,7 @@ class SourceReport(_Frozen):
     licence: str
     from_beginning: bool
     asked: int
+    pool: int
     achieved: int
     repeated: int
     tokens: int
@@ -80,7 +116,63 @@ class SourceReport(_Frozen):
     control_tokens_neutralised: int
     blanks_shortened: int
     conversations_shortened: int
+    repaired: Mapping[str, int]
+    boilerplate_lines: int
+    personal_data: Mapping[str, int]
+    duplicates: tuple[DuplicateReport, ...]
+    contaminated: tuple[ContaminationReport, ...]
     tool_names: Mapping[str, Mapping[str, str]]
+
+
+class EvaluationReport(_Frozen):
+    """An evaluation set that was kept out; ``matched`` documents of the sources hold a part of it."""
+
+    name: str
+    type: str
+    place: str
+    revision: str | None
+    licence: str
+    documents: int
+    words: int
+    matched: int
+
+
+class CurveReport(_Frozen):
+    """Different tokens in the first ``rows`` rows chosen, and in so many random ones on average."""
+
+    rows: int
+    chosen: int
+    random_mean: float
+
+
+class SelectionReport(_Frozen):
+    """What the rows chosen from the pool cover.
+
+    ``distinct_tokens`` are different ones that the quantizer reads; ``random_mean`` and ``random_sd``
+    are those of 20 random choices under the same quotas, ``pool_tokens`` those of all candidates,
+    and no choice under the quotas has more than ``attainable``. ``terms_missed`` stand in some
+    candidate and in no row, ``terms_absent`` in no candidate.
+    """
+
+    method: str
+    pool: int
+    distinct_tokens: int
+    random_mean: float
+    random_sd: float
+    pool_tokens: int
+    attainable: int
+    terms_met: tuple[str, ...]
+    terms_missed: tuple[str, ...]
+    terms_absent: tuple[str, ...]
+    curve: tuple[CurveReport, ...]
+
+
+class HoldoutReport(_Frozen):
+    """The other file of a build: ``role`` says whether it is the ``holdout`` or the ``calibration`` set."""
+
+    role: Literal["holdout", "calibration"]
+    nsamples: int
+    sha256: str
 
 
 class SpanReport(_Frozen):
@@ -110,6 +202,9 @@ class Manifest(_Frozen):
         turns: Assistant turns that begin in the rows.
         complete_turns: Those that the quantizer reads to their end.
         kept: Rows that the consumer's replay keeps.
+        evaluations: Evaluation sets that were kept out.
+        selection: What the rows cover, where they were chosen to.
+        other: The file that shares no document with this one, if there is one.
         sha256: Of the file's bytes.
     """
 
@@ -128,6 +223,9 @@ class Manifest(_Frozen):
     complete_turns: int
     groups: tuple[GroupReport, ...]
     sources: tuple[SourceReport, ...]
+    evaluations: tuple[EvaluationReport, ...]
+    selection: SelectionReport | None
+    other: HoldoutReport | None
     samples: tuple[SampleReport, ...]
     sha256: str
 

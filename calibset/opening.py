@@ -45,7 +45,7 @@ def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = 
     """Return a reader over the first of a source's places that is there.
 
     Args:
-        name: The source.
+        name: The source, or the evaluation set.
         recipe: Names the places.
         storage: Finds them.
         lock: Names the place and the commit to read, where it stands.
@@ -53,7 +53,7 @@ def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = 
     Raises:
         SourceError: None is there, or a server that may hold one can't be asked.
     """
-    source = recipe.sources[name]
+    source = recipe.corpora[name]
     pinned = lock.pinned(name, source.where, source.revision) if lock else None
     where, revision = pinned or (source.where, source.revision)
     try:
@@ -64,20 +64,20 @@ def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = 
 
 
 def open_places(recipe: Recipe, storage: Storage, lock: Lock | None = None) -> dict[str, Watched]:
-    """Return a reader for each source, by name; see `open_place`.
+    """Return a reader for each source and evaluation set, by name; see `open_place`.
 
     Raises:
         SourceError: A source is not there.
         OfflineError: Some are not in the cache; all of them are named.
     """
     found, missing = {}, []
-    for name in recipe.sources:
+    for name in recipe.corpora:
         try:
             found[name] = open_place(name, recipe, storage, lock)
         except OfflineError:
             missing.append(name)
         except CalibsetError as error:
-            raise type(error)(f"sources.{name}: {error}") from error
+            raise type(error)(f"{recipe.key_of(name)}: {error}") from error
     if missing:
         raise OfflineError(
             f"offline, and not in the cache: sources {', '.join(missing)}; "

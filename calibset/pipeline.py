@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
+from calibset.assembling import Assembly, assembled
 from calibset.calibration_set import CalibrationSet
-from calibset.consumers import Replay, autoround
-from calibset.document import Sample
-from calibset.errors import CalibsetError, ConsumerError, MixtureError
+from calibset.errors import CalibsetError
+from calibset.excluding import open_screens
+from calibset.gathering import Progress
 from calibset.intake import Tally
 from calibset.lockfile import Lock
-from calibset.locking import LockUse, differences_of_recipe, ensure_as_locked, known_lock, unlike_lock
-from calibset.mixture import interleave
+from calibset.locking import (
+    LockUse,
+    differences_of_recipe,
+    ensure_as_locked,
+    known_lock,
+    lock_of,
+    unlike_lock,
+)
 from calibset.opening import open_place, open_places, storage_of
 from calibset.planned import Plan, PlannedSource, SourceCheck
-from calibset.recipe import Recipe, load_recipe
-from calibset.reporting import lock_of, manifest_of, portable_recipe
+from calibset.recipe import Recipe
+from calibset.recipe_file import load_recipe
+from calibset.reporting import portable_recipe
+from calibset.screening import Screens
 from calibset.storage import Storage
 from calibset.supply import Supply, open_supply
-from calibset.tokenizers import Tokenizer, find_tokenizer, load_tokenizer, spells_control_tokens
+from calibset.tokenizers import Tokenizer, find_tokenizer, load_tokenizer
 
 __all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan"]
-
-
-class Progress(Protocol):
-    """Is told how far a build or a check has come."""
-
-    def __call__(self, source: str, done: int, asked: int | None) -> None:
-        """Note that a source has given ``done`` of ``asked`` samples (records, for a check)."""
-        ...
 
 
 def plan(
@@ -63,7 +64,8 @@ def plan(
         groups[source.group] += quotas[name]
     known = known_lock(recipe)
     sources = tuple(_planned(name, recipe, storage, known, quotas[name]) for name in recipe.sources)
-    return Plan(recipe=recipe, groups=groups, sources=sources)
+    evaluations = tuple(_planned(name, recipe, storage, known, 0) for name in recipe.exclude)
+    return Plan(recipe=recipe, groups=groups, sources=sources, evaluations=evaluations)
 
 
 def build(
@@ -103,31 +105,13 @@ def build(
     storage = storage_of(recipe, data, mirrors, offline=offline)
     readers = open_places(recipe, storage, known)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
-    supplies = {name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()}
-    chosen, repeated = _gathered(recipe, supplies, progress)
-    for supply in supplies.values():
-        supply.ensure_readable(recipe.max_rejected)
-    samples = _in_order(recipe, chosen)
-    replay = autoround.replay(
-        (sample.text for sample in samples), tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen
-    )
-    _ensure_kept(replay, samples)
-    manifest = manifest_of(recipe, tokenizer, supplies, samples, repeated, replay)
-    rejections = {name: tuple(supply.tally.rejected) for name, supply in supplies.items()}
-    made = lock_of(manifest, readers, known)
-    changed = unlike_lock(known, made)
+    made = assembled(recipe, readers, tokenizer, progress)
+    written = lock_of(made.manifest, readers, known)
+    changed = unlike_lock(known, written)
     if lock == "require":
         ensure_as_locked(recipe, changed)
-    return CalibrationSet(
-        samples,
-        manifest,
-        made,
-        rejections,
-        changed,
-        prefix=tokenizer.prefix,
-        suffix=tokenizer.suffix,
-        notes=(*tokenizer.notes, *_unread_control_tokens(recipe, tokenizer, samples)),
-    )
+    holdout = _calibration_set(made.holdout, written, tokenizer) if made.holdout else None
+    return replace(_calibration_set(made, written, tokenizer), unlike_lock=changed, holdout=holdout)
 
 
 def check(
@@ -143,7 +127,27 @@ def check(
     known = known_lock(recipe)
     storage = storage_of(recipe, data, mirrors, offline=offline)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
-    return tuple(_checked(name, recipe, storage, known, tokenizer, progress) for name in recipe.sources)
+    readers = {name: open_place(name, recipe, storage, known) for name in recipe.exclude}
+    screens, _ = open_screens(recipe, readers)
+    found = []
+    for name in recipe.sources:
+        supply = partial(_opened, name, recipe, storage, known, tokenizer, screens)
+        found.append(_checked(name, recipe.sources[name].where[0], supply, progress))
+    return tuple(found)
+
+
+def _calibration_set(made: Assembly, lock: Lock, tokenizer: Tokenizer) -> CalibrationSet:
+    return CalibrationSet(
+        made.samples,
+        made.manifest,
+        lock,
+        made.rejections,
+        made.left_out,
+        prefix=tokenizer.prefix,
+        suffix=tokenizer.suffix,
+        notes=made.notes,
+        seconds=made.seconds,
+    )
 
 
 def _loaded(recipe: Recipe | str | Path) -> Recipe:
@@ -151,7 +155,7 @@ def _loaded(recipe: Recipe | str | Path) -> Recipe:
 
 
 def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, quota: int) -> PlannedSource:
-    source = recipe.sources[name]
+    source = recipe.corpora[name]
     place, revision, count, size, streamed, problem = source.where[0], None, 0, None, False, None
     try:
         reader = open_place(name, recipe, storage, known)
@@ -178,97 +182,18 @@ def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, qu
     )
 
 
-def _gathered(
-    recipe: Recipe, supplies: Mapping[str, Supply], progress: Progress | None
-) -> tuple[dict[str, list[Sample]], dict[str, int]]:
-    """Take from each source what the mixture asks, until the set is complete."""
-    asked = recipe.mixture.quotas()
-    wanted = dict(asked)
-    while wanted:
-        for name, count in wanted.items():
-            supply = supplies[name]
-            goal = len(supply.samples) + count
-            for _ in supply.take(count):
-                if progress:
-                    progress(name, len(supply.samples), goal)
-            if progress and supply.exhausted:
-                progress(name, len(supply.samples), len(supply.samples))
-        got = {name: len(supply.samples) for name, supply in supplies.items()}
-        gone = [name for name, supply in supplies.items() if supply.exhausted]
-        with _saying_why(supplies, gone):
-            wanted = recipe.mixture.further(got, gone)
-    with _saying_why(supplies, gone):
-        repeated = recipe.mixture.repeats(got) if recipe.policy == "repeat" else {}
-    chosen = {name: list(supply.samples) for name, supply in supplies.items()}
-    for name, count in repeated.items():
-        own = supplies[name].samples
-        chosen[name] += [own[i % len(own)] for i in range(count)]
-    return chosen, repeated
+def _opened(
+    name: str, recipe: Recipe, storage: Storage, known: Lock | None, tokenizer: Tokenizer, screens: Screens
+) -> Supply:
+    reader = open_place(name, recipe, storage, known)
+    return open_supply(name, recipe, reader, tokenizer, screens)
 
 
-@contextmanager
-def _saying_why(supplies: Mapping[str, Supply], gone: list[str]) -> Iterator[None]:
-    """Add to a shortage what was left out of the sources that ran short."""
+def _checked(name: str, place: str, opened: Callable[[], Supply], progress: Progress | None) -> SourceCheck:
+    tally, problem, done = Tally(), None, 0
     try:
-        yield
-    except MixtureError as error:
-        reasons = [f"of {name} {left_out}" for name in gone if (left_out := supplies[name].tally.left_out())]
-        said = f"{error}; left out: {'; '.join(reasons)}" if reasons else str(error)
-        raise MixtureError(said) from error
-
-
-def _in_order(recipe: Recipe, chosen: Mapping[str, list[Sample]]) -> tuple[Sample, ...]:
-    """Order the rows so that every prefix holds the mixture, of groups and in each of sources."""
-    members = {
-        group: {name: len(chosen[name]) for name in names} for group, names in recipe.mixture.weights.items()
-    }
-    turns = {group: iter(interleave(counts)) for group, counts in members.items()}
-    rows = {name: iter(samples) for name, samples in chosen.items()}
-    groups = interleave({group: sum(counts.values()) for group, counts in members.items()})
-    return tuple(next(rows[next(turns[group])]) for group in groups)
-
-
-def _unread_control_tokens(
-    recipe: Recipe, tokenizer: Tokenizer, samples: tuple[Sample, ...]
-) -> Iterator[str]:
-    """Say how many rows a quantizer that loads the model's own tokenizer would misread."""
-    if not spells_control_tokens(find_tokenizer(recipe.tokenizer, recipe.folder, offline=True)):
-        return
-    control = frozenset(tokenizer.special_tokens.values())
-    if affected := sum(not control.isdisjoint(sample.token_ids) for sample in samples):
-        yield (
-            f"{affected} of {len(samples)} rows hold control tokens, which transformers reads as letters "
-            "beside a tekken.json: give AutoRound what `calibset tokenizer` or `calibset export` writes"
-        )
-
-
-def _ensure_kept(replay: Replay, samples: tuple[Sample, ...]) -> None:
-    if replay.kept < replay.nsamples:
-        lost = "; ".join(
-            f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in replay.lost[:5]
-        )
-        raise ConsumerError(
-            f"{replay.consumer} would keep {replay.kept} of {replay.nsamples} rows, so nothing was written: "
-            f"{lost}; please report this recipe"
-        )
-
-
-def _checked(
-    name: str,
-    recipe: Recipe,
-    storage: Storage,
-    known: Lock | None,
-    tokenizer: Tokenizer,
-    progress: Progress | None,
-) -> SourceCheck:
-    source = recipe.sources[name]
-    tally, place, problem = Tally(), source.where[0], None
-    done = 0
-    try:
-        reader = open_place(name, recipe, storage, known)
-        place = reader.place
-        supply = open_supply(name, recipe, reader, tokenizer)
-        tally = supply.tally
+        supply = opened()
+        tally, place = supply.tally, supply.reader.place
         for done, _ in enumerate(supply.items, 1):
             if progress and done % 100 == 0:
                 progress(name, done, None)

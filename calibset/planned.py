@@ -50,11 +50,13 @@ class Plan:
         recipe: The recipe, overrides applied.
         groups: Each group's quota of samples.
         sources: What would be asked of each source.
+        evaluations: The evaluation sets that would be kept out.
     """
 
     recipe: Recipe
     groups: Mapping[str, int]
     sources: tuple[PlannedSource, ...]
+    evaluations: tuple[PlannedSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

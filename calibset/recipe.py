@@ -1,26 +1,23 @@
-"""The dataset recipe: TOML to a frozen model, every fault at once with its place in the file."""
+"""The dataset recipe: what a calibration set is made of, as a frozen model."""
 
 from __future__ import annotations
 
-import sys
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
 from calibset.chat.options import ChatOptions
-from calibset.errors import RecipeError
-from calibset.faults import fault, mixture_faults
+from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.mixture import Mixture, Shortage
-from calibset.overrides import applied
-from calibset.sources import Source, adapter
-from calibset.storage.location import parse_location
+from calibset.selection.options import Holdout, Selection
+from calibset.sources import Source
 
-__all__ = ["Recipe", "load_recipe", "parse_recipe"]
+__all__ = ["EXCLUDE", "Recipe"]
+
+EXCLUDE = "exclude"
+"""The group of sources that are evaluation sets, to be kept out."""
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 
@@ -93,6 +90,19 @@ class Recipe(BaseModel):
     chat: ChatOptions = Field(
         ChatOptions(), description="How conversations are rendered for the target model."
     )
+    hygiene: Hygiene = Field(
+        Hygiene(), description="What is kept out of every source, and what is mended in it."
+    )
+    decontamination: Decontamination = Field(
+        Decontamination(), description="When a document holds a part of an evaluation set."
+    )
+    exclude: dict[str, SerializeAsAny[Source]] = Field(
+        {}, description="Evaluation sets, by name, of which no part may stand in the file."
+    )
+    selection: Selection = Field(Selection(), description="Which of the candidate rows are chosen.")
+    holdout: Holdout | None = Field(
+        None, description="A second file of the same mixture that shares no document with the first."
+    )
     consumer: Literal["autoround"] = Field(
         "autoround", description="The quantizer whose loader must keep every row."
     )
@@ -118,6 +128,20 @@ class Recipe(BaseModel):
         return self._path.parent if self._path else Path()
 
     @property
+    def corpora(self) -> dict[str, Source]:
+        """The sources, and behind them the evaluation sets, by name."""
+        return {**self.sources, **self.exclude}
+
+    def hygiene_of(self, name: str) -> Hygiene:
+        """Return what is kept out of a source: the recipe's own, its table's keys in their place."""
+        own = self.sources[name].hygiene
+        return self.hygiene.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+    def key_of(self, name: str) -> str:
+        """Return how messages call a corpus: ``sources.NAME`` or ``exclude.NAME``."""
+        return f"{EXCLUDE if name in self.exclude else 'sources'}.{name}"
+
+    @property
     def policy(self) -> Shortage:
         """The shortage policy, the default applied."""
         return self.shortage or ("fill" if self.fill else "redistribute")
@@ -138,123 +162,3 @@ class Recipe(BaseModel):
             shortage=self.policy,
             max_repeats=self.max_repeats,
         )
-
-
-def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: bool = False) -> Recipe:
-    """Read a recipe.
-
-    Args:
-        path: A TOML file.
-        overrides: ``key.path=value`` each, in place of what the file says; the value as TOML
-            would have it, or else a string.
-        allow_code: Whether an adapter named ``package.module:Class`` may be imported; its module
-            may stand beside the recipe.
-
-    Raises:
-        RecipeError: The file can't be read, or has faults; all of them are named.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise RecipeError(f"{path}: can't be read: {reason}") from error
-    with _importable(path.parent) if allow_code else nullcontext():
-        recipe = parse_recipe(text, origin=str(path), overrides=overrides, allow_code=allow_code)
-    recipe._path = path  # noqa: SLF001  (the model is frozen; its file's place is not a key)
-    return recipe
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let an adapter's module stand beside the recipe that names it."""
-    place = str(folder.resolve())
-    sys.path.insert(0, place)
-    try:
-        yield
-    finally:
-        sys.path.remove(place)
-
-
-def parse_recipe(
-    text: str, *, origin: str = "recipe", overrides: Iterable[str] = (), allow_code: bool = False
-) -> Recipe:
-    """Read a recipe from TOML text; see `load_recipe`.
-
-    Args:
-        text: The TOML.
-        origin: What messages call it.
-        overrides: As for `load_recipe`.
-        allow_code: As for `load_recipe`.
-
-    Raises:
-        RecipeError: The text has faults; all of them are named.
-    """
-    try:
-        raw: dict[str, Any] = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
-        raise RecipeError(f"{origin}: not valid TOML: {error}") from error
-    faults: list[str] = []
-    for override in overrides:
-        faults += applied(raw, override)
-    sources = _sources(raw.get("sources"), faults, allow_code)
-    found: Recipe | None = None
-    try:
-        readable = isinstance(raw.get("sources"), dict)
-        found = Recipe.model_validate({**raw, "sources": sources} if readable else raw)
-    except ValidationError as error:
-        emptied = isinstance(raw.get("sources"), dict) and raw["sources"] and not sources
-        details = [d for d in error.errors() if not (emptied and d["loc"] == ("sources",))]
-        faults += [fault(detail, (), Recipe) for detail in details]
-    faults += mixture_faults(raw)
-    if faults or found is None:
-        raise RecipeError(*(line if line.startswith("--set ") else f"{origin}: {line}" for line in faults))
-    return found
-
-
-def _sources(raw: Any, faults: list[str], allow_code: bool) -> dict[str, Source]:
-    """Return the sources that are right, and note what is wrong with the others."""
-    found = {}
-    for name, table in raw.items() if isinstance(raw, dict) else ():
-        path = ("sources", name)
-        if not isinstance(table, dict):
-            faults.append(f"{'.'.join(path)}: must be a table")
-            continue
-        source = _source(table, path, faults, allow_code)
-        if source is not None:
-            found[name] = source
-    return found
-
-
-def _source(
-    table: Mapping[str, Any], path: tuple[str, ...], faults: list[str], allow_code: bool
-) -> Source | None:
-    where = ".".join(path)
-    kind = table.get("type")
-    if not isinstance(kind, str):
-        faults.append(f"{where}.type: is missing; `calibset sources` lists the adapters")
-        return None
-    try:
-        cls = adapter(kind, allow_code=allow_code)
-    except RecipeError as error:
-        faults.append(f"{where}.type: {error}")
-        return None
-    try:
-        source = cls.model_validate(dict(table))
-    except ValidationError as error:
-        details = error.errors()
-        # Of a list whose items are wrong pydantic says too that it is too short.
-        deeper = {detail["loc"][:-1] for detail in details if len(detail["loc"]) > 1}
-        faults += [
-            fault(detail, path, cls)
-            for detail in details
-            if detail["type"] != "too_short" or detail["loc"] not in deeper
-        ]
-        return None
-    before = len(faults)
-    for number, place in enumerate(source.where):
-        try:
-            parse_location(place)
-        except ValueError as error:
-            faults.append(f"{where}.where[{number}]: {error}")
-    return source if len(faults) == before else None

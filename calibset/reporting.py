@@ -1,43 +1,69 @@
-"""The manifest and the lock of a build, drawn up from what was built."""
+"""The manifest of a build, drawn up from what was built."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from calibset.calibration_set import row_bytes
+from calibset.choosing import Choice
 from calibset.consumers import Replay
 from calibset.document import Sample
-from calibset.errors import SourceError
-from calibset.lockfile import Lock, LockedFile, LockedSource
+from calibset.excluding import EvaluationSet
+from calibset.intake import Tally
 from calibset.manifest import (
+    ContaminationReport,
+    CurveReport,
+    DuplicateReport,
+    EvaluationReport,
     GroupReport,
+    HoldoutReport,
     Manifest,
     SampleReport,
+    SelectionReport,
     SourceReport,
     SpanReport,
     TokenizerReport,
     versions,
 )
 from calibset.recipe import Recipe
-from calibset.storage import FileRead, Watched
-from calibset.storage.extents import Extent
 from calibset.storage.location import portable
 from calibset.supply import Supply
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["lock_of", "manifest_of", "portable_recipe"]
+__all__ = ["Outcome", "digest_of", "manifest_of", "portable_recipe"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The rows of one file.
+
+    Attributes:
+        choice: By source, and what they were chosen from.
+        samples: In order.
+        replay: What the consumer does with them.
+    """
+
+    choice: Choice
+    samples: tuple[Sample, ...]
+    replay: Replay
+
+
+def digest_of(outcome: Outcome) -> str:
+    """Return the SHA-256 of the file that the rows make."""
+    return sha256(row_bytes(outcome.samples)).hexdigest()
 
 
 def manifest_of(
     recipe: Recipe,
     tokenizer: Tokenizer,
     supplies: Mapping[str, Supply],
-    samples: tuple[Sample, ...],
-    repeated: Mapping[str, int],
-    replay: Replay,
+    evaluations: Mapping[str, EvaluationSet],
+    outcome: Outcome,
+    other: HoldoutReport | None = None,
 ) -> Manifest:
     """Return the record of a build.
 
@@ -45,17 +71,13 @@ def manifest_of(
         recipe: What was asked for.
         tokenizer: What measured the rows.
         supplies: The sources as they were read.
-        samples: The rows in order.
-        repeated: How many of each source's rows are repeats.
-        replay: What the consumer does with them.
+        evaluations: The evaluation sets as they were read.
+        outcome: The rows.
+        other: The file that shares no document with them, if there is one.
     """
     quotas = recipe.mixture.quotas()
-    rows: dict[str, list[Sample]] = {name: [] for name in supplies}
-    for sample in samples:
-        rows[sample.source].append(sample)
-    sources = tuple(
-        _source(supply, rows[name], quotas[name], repeated.get(name, 0)) for name, supply in supplies.items()
-    )
+    choice, samples, replay = outcome.choice, outcome.samples, outcome.replay
+    sources = tuple(_source(supply, choice, quotas[name]) for name, supply in supplies.items())
     read = sum(source.tokens_read for source in sources)
     return Manifest(
         name=recipe.name,
@@ -72,68 +94,16 @@ def manifest_of(
         complete_turns=sum(sample.complete_turns for sample in samples),
         groups=_groups(recipe, sources),
         sources=sources,
+        evaluations=tuple(_evaluation(recipe, name, one, sources) for name, one in evaluations.items()),
+        selection=_selection(recipe, choice),
+        other=other,
         samples=tuple(_sample(sample) for sample in samples),
-        sha256=sha256(row_bytes(samples)).hexdigest(),
+        sha256=digest_of(outcome),
     )
 
 
-def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | None) -> Lock:
-    """Return the lock of a build.
-
-    Args:
-        manifest: Its record.
-        readers: What its sources were read through, by name.
-        known: An earlier lock. Where it is of the same recipe, the bytes that it speaks of are
-            hashed, because other versions of a library may read a few more or less of a file.
-
-    Raises:
-        SourceError: What was read can't be read once more.
-    """
-    known_sources = known.sources if known and known.recipe == manifest.recipe else {}
-    sources = {}
-    for source in manifest.sources:
-        earlier = known_sources[source.name].files if source.name in known_sources else {}
-        try:
-            files = _locked_files(readers[source.name], earlier)
-        except SourceError as error:
-            raise SourceError(f"sources.{source.name}: {error}") from error
-        sources[source.name] = LockedSource(
-            place=source.place,
-            revision=source.revision,
-            files=files,
-        )
-    return Lock(
-        name=manifest.name,
-        recipe=manifest.recipe,
-        versions=manifest.versions,
-        tokenizer=manifest.tokenizer,
-        sources=sources,
-        sha256=manifest.sha256,
-    )
-
-
-def _locked_files(reader: Watched, earlier: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
-    extents = {name: file.extents for name, file in earlier.items()}
-    files = {}
-    for read in _reads(reader, extents):
-        size = read.size
-        if read.name in earlier and None in (size, earlier[read.name].size):
-            # Of some servers' files the size is known only after they were read once.
-            size = earlier[read.name].size
-        files[read.name] = LockedFile(size=size, extents=read.extents, sha256=read.sha256)
-    return files
-
-
-def _reads(reader: Watched, extents: Mapping[str, tuple[Extent, ...]]) -> Iterable[FileRead]:
-    try:
-        return list(reader.read(extents))
-    except SourceError:
-        # The bytes that an earlier lock speaks of need not be in the cache, offline say.
-        return reader.read()
-
-
-def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> SourceReport:
-    tally = supply.tally
+def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
+    tally, rows = supply.tally, choice.gathered.rows[supply.name]
     shown = {span.document for sample in rows for span in sample.documents}
     used = {span.document for sample in rows for span in sample.documents if not span.filler}
     return SourceReport(
@@ -146,8 +116,9 @@ def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> So
         # Of a source that nothing was asked of not even a listing need be there, offline.
         from_beginning=tally.documents > 0 and supply.source.from_beginning(supply.reader),
         asked=asked,
+        pool=choice.pool[supply.name],
         achieved=len(rows),
-        repeated=repeated,
+        repeated=choice.gathered.repeated.get(supply.name, 0),
         tokens=sum(len(sample.token_ids) for sample in rows),
         tokens_read=sum(min(len(sample.token_ids), supply.rule.read) for sample in rows),
         documents_read=tally.documents,
@@ -157,7 +128,76 @@ def _source(supply: Supply, rows: list[Sample], asked: int, repeated: int) -> So
         control_tokens_neutralised=tally.control_tokens,
         blanks_shortened=tally.shortened,
         conversations_shortened=tally.cut_conversations,
+        repaired=_by_count(tally.repaired),
+        boilerplate_lines=tally.boilerplate,
+        personal_data=_by_count(tally.masked),
+        duplicates=tuple(_duplicates(tally)),
+        contaminated=tuple(_contaminated(tally)),
         tool_names={name: dict(tally.renamed[name]) for name in sorted(shown & tally.renamed.keys())},
+    )
+
+
+def _duplicates(tally: Tally) -> Iterator[DuplicateReport]:
+    for document, found in tally.duplicates.items():
+        yield DuplicateReport(
+            document=document,
+            source=found.source,
+            kept=found.document,
+            similarity=round(found.similarity, 4),
+        )
+
+
+def _contaminated(tally: Tally) -> Iterator[ContaminationReport]:
+    for document, match in tally.contaminated.items():
+        yield ContaminationReport(
+            document=document,
+            exclude=match.exclude,
+            passage=match.passage,
+            words=match.words,
+            containment=round(match.containment, 4),
+            excerpt=match.excerpt,
+        )
+
+
+def _evaluation(
+    recipe: Recipe, name: str, found: EvaluationSet, sources: Iterable[SourceReport]
+) -> EvaluationReport:
+    source = recipe.exclude[name]
+    return EvaluationReport(
+        name=name,
+        type=source.type,
+        place=portable(found.reader.place),
+        revision=found.reader.revision,
+        licence=source.licence,
+        documents=found.documents,
+        words=found.words,
+        matched=sum(match.exclude == name for source in sources for match in source.contaminated),
+    )
+
+
+def _selection(recipe: Recipe, choice: Choice) -> SelectionReport | None:
+    report = choice.report
+    if report is None:
+        return None
+
+    def named(numbers: Iterable[int]) -> tuple[str, ...]:
+        return tuple(choice.terms[number] for number in numbers)
+
+    return SelectionReport(
+        method=recipe.selection.method,
+        pool=sum(choice.pool.values()),
+        distinct_tokens=report.distinct,
+        random_mean=round(report.random_mean, 2),
+        random_sd=round(report.random_sd, 2),
+        pool_tokens=report.pool,
+        attainable=report.attainable,
+        terms_met=named(report.terms.met),
+        terms_missed=named(report.terms.missed),
+        terms_absent=named(report.terms.absent),
+        curve=tuple(
+            CurveReport(rows=point.rows, chosen=point.chosen, random_mean=round(point.random_mean, 2))
+            for point in report.curve
+        ),
     )
 
 
@@ -187,7 +227,9 @@ def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     data = recipe.model_dump(mode="json", exclude_defaults=False)
     data["tokenizer"] = portable(recipe.tokenizer)
     data["output"] = None if recipe.output is None else portable(recipe.output)
-    for source in data["sources"].values():
+    for name, source in data["sources"].items():
+        source["hygiene"] = recipe.hygiene_of(name).model_dump(mode="json")
+    for source in (*data["sources"].values(), *data["exclude"].values()):
         source["where"] = [portable(place) for place in source["where"]]
     return data
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
@@ -16,14 +16,16 @@ from calibset.document import Conversation, Document, Record, Rejection, Sample,
 from calibset.errors import CalibsetError, OfflineError, RecipeError, SourceError
 from calibset.intake import Tally, intake
 from calibset.packing import Packed, RowRule, pack_conversations, pack_documents
+from calibset.parting import held_out, parted
 from calibset.recipe import Recipe
+from calibset.screening import Screening, Screens
 from calibset.sources import Source
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
 
 T = TypeVar("T", Document, Rendered)
 
-__all__ = ["Supply", "open_supply"]
+__all__ = ["Supply", "guarded", "open_supply", "with_holdout"]
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class Supply:
         rule: What its rows must be.
         samples: Those it has given so far.
         exhausted: Whether it has no more to give.
+        titles: Those of its documents, where the recipe has them for terms.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Supply:
     rule: RowRule
     samples: list[Sample] = field(default_factory=list)
     exhausted: bool = False
+    titles: list[str] = field(default_factory=list)
     _stream: Iterator[Packed] | None = None
 
     def take(self, count: int) -> Iterator[Sample]:
@@ -98,7 +102,7 @@ class Supply:
             )
 
 
-def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer) -> Supply:
+def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer, screens: Screens) -> Supply:
     """Return a source's supply; nothing is read before the first sample is asked for."""
     source = recipe.sources[name]
     tally = Tally()
@@ -111,10 +115,35 @@ def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer)
         parse_special=keeps,
         max_rows_per_document=recipe.max_rows_per_document,
     )
-    records = _guarded(source.documents(reader, seed=recipe.seed), name)
+    records = guarded(source.documents(reader, seed=recipe.seed), f"sources.{name}")
     rendering = partial(_rendering, recipe, tokenizer, disarm, rule.read)
-    items = _rendered(intake(records, tally, disarm), rendering, tally)
-    return Supply(name, source, reader, tally, items, rule)
+    documents = intake(records, tally, disarm, Screening(name, recipe.hygiene_of(name), screens, tally))
+    titles: list[str] = []
+    if name in recipe.selection.terms_of:
+        documents = _noting_titles(documents, titles)
+    return Supply(name, source, reader, tally, _rendered(documents, rendering, tally), rule, titles=titles)
+
+
+def with_holdout(supply: Supply, recipe: Recipe) -> tuple[Supply, Supply | None]:
+    """Return a supply, and another one of the documents that it leaves to the holdout, if there is one."""
+    if recipe.holdout is None:
+        return supply, None
+    part, whole = recipe.holdout.nsamples, recipe.holdout.nsamples + recipe.nsamples
+
+    def is_held(item: Document | Rendered) -> bool:
+        return held_out(recipe.seed, supply.name, item.id, part, whole)
+
+    own, held = parted(supply.items, is_held)
+    return replace(supply, items=own), replace(supply, items=held, samples=[])
+
+
+def _noting_titles(
+    items: Iterable[Document | Conversation], titles: list[str]
+) -> Iterator[Document | Conversation]:
+    for item in items:
+        if title := item.metadata.get("title"):
+            titles.append(title)
+        yield item
 
 
 def _rendering(recipe: Recipe, tokenizer: Tokenizer, disarm: ControlTokens | None, room: int) -> Rendering:
@@ -144,18 +173,18 @@ def _ensure_room(rendering: Rendering) -> None:
         )
 
 
-def _guarded(records: Iterable[Record], name: str) -> Iterator[Record]:
-    """Yield records; whatever goes wrong below becomes an error that names the source."""
+def guarded(records: Iterable[Record], name: str) -> Iterator[Record]:
+    """Yield records; whatever goes wrong below becomes an error that names the corpus."""
     try:
         for record in records:
             yield _expected_record(record)
     except OfflineError as error:
-        raise OfflineError(f"sources.{name}: {error}") from error
+        raise OfflineError(f"{name}: {error}") from error
     except CalibsetError as error:
-        raise SourceError(f"sources.{name}: {error}") from error
+        raise SourceError(f"{name}: {error}") from error
     except Exception as error:  # an adapter of someone else's may raise anything
         reason = str(error).splitlines()[0] if str(error) else ""
-        raise SourceError(f"sources.{name}: can't be read: {type(error).__name__}: {reason}") from error
+        raise SourceError(f"{name}: can't be read: {type(error).__name__}: {reason}") from error
 
 
 def _expected_record(item: object) -> Record:
@@ -176,7 +205,8 @@ def _rendered(
         rendering = rendering or new_rendering()
         try:
             rendered = rendering.render(item)
-            tally.renamed.update({item.id: rendered.names} if rendered.names else {})
+            if rendered.names:
+                tally.renamed[item.id] = rendered.names
             tally.cut_conversations += rendered.shortened
             yield rendered
         except RenderError as error:

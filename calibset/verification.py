@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from calibset.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = ["ensure_unchanged", "existing", "name_of", "tokenizer_of", "verify"]
 
-_DEFAULT = "mistral-small-3.2"
+_TOKENIZER = "mistral-small-3.2"
+_SEQLEN = 2048
+_NSAMPLES = 512
 
 
 def verify(
@@ -33,7 +36,7 @@ def verify(
         nsamples: Rows that it takes; without a manifest, 512.
 
     Raises:
-        ConsumerError: The file can't be read.
+        ConsumerError: The file can't be read, or is of a kind that no quantizer reads.
         TokenizerError: The tokenizer can't be loaded.
     """
     path = existing(file)
@@ -42,10 +45,18 @@ def verify(
     found = autoround.replay_file(
         path,
         measure,
-        nsamples=nsamples or (manifest.nsamples if manifest else 512),
-        seqlen=seqlen or (manifest.seqlen if manifest else 2048),
+        nsamples=nsamples or (manifest.nsamples if manifest else _NSAMPLES),
+        seqlen=seqlen or (manifest.seqlen if manifest else _SEQLEN),
     )
-    return replace(found, warnings=(*found.warnings, *measure.notes))
+    assumed = {} if manifest else {"tokenizer": tokenizer, "seqlen": seqlen, "nsamples": nsamples}
+    return replace(found, warnings=(*found.warnings, *measure.notes, *_note_on_assumed(assumed)))
+
+
+def _note_on_assumed(given: Mapping[str, object]) -> Iterator[str]:
+    """Say what was taken for granted of a file without a manifest, of which this much was given."""
+    defaults = {"tokenizer": _TOKENIZER, "seqlen": f"{_SEQLEN:,}", "nsamples": _NSAMPLES}
+    if assumed := [f"{name} {defaults[name]}" for name, value in given.items() if not value]:
+        yield f"no manifest stands beside the file, so this is for {', '.join(assumed)}"
 
 
 def existing(file: str | Path) -> Path:
@@ -76,7 +87,7 @@ def tokenizer_of(path: Path, asked: str | None, manifest: Manifest | None) -> To
 
 def name_of(manifest: Manifest | None) -> str:
     """Return the name of a file's tokenizer, where its user gives none."""
-    return manifest.tokenizer.name if manifest else _DEFAULT
+    return manifest.tokenizer.name if manifest else _TOKENIZER
 
 
 def ensure_unchanged(path: Path, tokenizer: Tokenizer, manifest: Manifest) -> None:

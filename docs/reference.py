@@ -14,7 +14,9 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from calibset.chat.options import ChatOptions
+from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.recipe import Recipe
+from calibset.selection.options import Holdout, Selection
 from calibset.sources import ADAPTERS, Source, adapter
 
 DOCS = Path(__file__).parent
@@ -49,6 +51,49 @@ with BOS if the model's format has one, except the first, since the quantizer's 
 rendered by transformers (`pip install 'calibset[transformers]'`, without PyTorch), without a prompt for a further turn;
 the date that some templates write is always 26 Jul 2024. Names of tools that the format doesn't allow are replaced, and
 the manifest has the mapping.
+
+## What is kept out
+
+The table `[hygiene]` says what is mended in the documents of every source and which are left out; a source's own table
+`[sources.NAME.hygiene]` sets keys for it alone. [Hygiene](hygiene.md) has the rules and what they do to real texts.
+
+{hygiene_keys}
+
+```toml
+[hygiene]
+duplicates = "near"
+
+[sources.web.hygiene]
+languages = ["sk"]
+filters = ["length", "repetition", "tokenised"]
+pii = "mask"
+```
+
+Each `[[exclude]]` names an evaluation set, so that texts which are to measure the quantized model do not calibrate it: a
+`name`, and the keys of any adapter but `group`, `weight` and `hygiene`. It is read whole before the sources are. The
+table `[decontamination]` says when a document counts as holding a part of it:
+
+{decontamination_keys}
+
+```toml
+[[exclude]]
+name = "wikitext-2"
+type = "parquet"
+where = "hf://datasets/Salesforce/wikitext"
+files = ["wikitext-2-raw-v1/test-*.parquet"]
+```
+
+## Which rows
+
+The table `[selection]` says which of the rows that the sources give are chosen:
+
+{selection_keys}
+
+The table `[holdout]` asks for a second file of the same mixture, to measure the quantized model with: on the texts of its
+domain, which it was not calibrated with. Documents belong to one of the two by their ids, about as many as the
+files' sizes say, and near duplicates are left out, so they share none.
+
+{holdout_keys}
 
 ## Places
 
@@ -85,7 +130,13 @@ def pages() -> dict[str, str]:
     adapters = "\n\n".join(_adapter(name) for name in ADAPTERS)
     return {
         "recipe.md": RECIPE.format(
-            keys=_table(Recipe), source_keys=_table(Source), chat_keys=_table(ChatOptions)
+            keys=_table(Recipe),
+            source_keys=_table(Source),
+            chat_keys=_table(ChatOptions),
+            hygiene_keys=_table(Hygiene),
+            decontamination_keys=_table(Decontamination),
+            selection_keys=_table(Selection),
+            holdout_keys=_table(Holdout),
         ),
         "sources.md": SOURCES.format(adapters=adapters),
     }

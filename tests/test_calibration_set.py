@@ -17,7 +17,7 @@ from calibset.document import Sample
 from calibset.errors import ConsumerError, OutputError
 from calibset.manifest import manifest_path
 from calibset.pipeline import build
-from calibset.recipe import load_recipe
+from calibset.recipe_file import load_recipe
 from tests.small import write_small
 
 

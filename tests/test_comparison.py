@@ -12,7 +12,7 @@ from calibset.errors import OutputError
 from calibset.lockfile import Lock, LockedFile, LockedSource
 from calibset.manifest import Manifest, SampleReport
 from calibset.pipeline import build
-from calibset.recipe import load_recipe
+from calibset.recipe_file import load_recipe
 from tests.small import write_small
 
 

@@ -11,7 +11,7 @@ from calibset.calibration_set import CalibrationSet
 from calibset.errors import RecipeError, TokenizerError
 from calibset.exporting import export_input_ids
 from calibset.pipeline import build
-from calibset.recipe import load_recipe
+from calibset.recipe_file import load_recipe
 from calibset.verification import verify
 from tests.chatml import write_chatml
 
@@ -22,6 +22,7 @@ name = "chat"
 nsamples = 8
 seqlen = 512
 tokenizer = "model"
+hygiene.duplicates = "keep"
 groups.talk = 1.0
 [sources.talk]
 group = "talk"

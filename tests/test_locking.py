@@ -8,7 +8,8 @@ from calibset.comparison import Difference
 from calibset.errors import LockError, OutputError
 from calibset.lockfile import Lock, read_lock, write_lock
 from calibset.locking import LockUse, ensure_as_locked, known_lock, unlike_lock
-from calibset.recipe import Recipe, load_recipe, parse_recipe
+from calibset.recipe import Recipe
+from calibset.recipe_file import load_recipe, parse_recipe
 from tests.small import RECIPE
 from tests.test_lockfile import LOCK
 

@@ -9,7 +9,7 @@ import calibset
 from calibset.errors import OutputError
 from calibset.manifest import Manifest, manifest_path, read_manifest, versions
 from calibset.pipeline import build
-from calibset.recipe import load_recipe
+from calibset.recipe_file import load_recipe
 from tests.small import write_small
 
 
@@ -85,10 +85,15 @@ def test_the_versions_that_determine_bytes_are_noted() -> None:
     assert list(found) == [
         "calibset",
         "datasets",
+        "ftfy",
         "mistral-common",
         "openpyxl",
+        "phonenumberslite",
+        "py3langid",
         "pyarrow",
+        "python-stdnum",
         "rdflib",
+        "rensa",
         "tiktoken",
         "tokenizers",
     ]

@@ -8,7 +8,8 @@ from calibset.errors import NotThereError, OfflineError, RecipeError, SourceErro
 from calibset.lockfile import Lock, LockedSource
 from calibset.manifest import TokenizerReport
 from calibset.opening import open_place, open_places, storage_of
-from calibset.recipe import Recipe, load_recipe
+from calibset.recipe import Recipe
+from calibset.recipe_file import load_recipe
 from calibset.storage import Cache, Mirror, Storage
 from tests.small import corpus, write_small
 from tests.storage.loopback import COMMIT, Loopback

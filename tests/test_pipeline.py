@@ -27,9 +27,11 @@ from calibset.errors import (
     SourceError,
     TokenizerError,
 )
+from calibset.leftovers import write_left_out
 from calibset.lockfile import Lock, LockedFile, lock_path, read_lock, write_lock
 from calibset.manifest import Manifest
-from calibset.recipe import Recipe, load_recipe, parse_recipe
+from calibset.recipe import Recipe
+from calibset.recipe_file import load_recipe, parse_recipe
 from calibset.storage import Cache
 from calibset.tokenizers import Tokenizer
 from tests.letters import write_letters
@@ -540,7 +542,8 @@ def test_what_was_rejected_can_be_written(tmp_path: Path) -> None:
     file = tmp_path / "ships" / "a.jsonl"
     file.write_bytes(file.read_bytes() + b"{broken\n")
     built = pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=["sources.ships.weight=50"]))
-    lines = built.write_rejections(tmp_path / "rejects.jsonl").read_text("ascii").splitlines()
+    written = write_left_out(tmp_path / "rejects.jsonl", built.rejections)
+    lines = written.read_text("ascii").splitlines()
     assert [json.loads(line) for line in lines] == [
         {"source": "ships", "place": "a.jsonl:9", "reason": "not valid JSON", "excerpt": "{broken"}
     ]

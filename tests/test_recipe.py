@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.errors import RecipeError
-from calibset.recipe import Recipe, load_recipe, parse_recipe
+from calibset.recipe import Recipe
+from calibset.recipe_file import load_recipe, parse_recipe
 from calibset.recipe_schema import recipe_schema
 from calibset.sources.text import Text
 

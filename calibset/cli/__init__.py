@@ -45,12 +45,13 @@ def _run(words: Sequence[str]) -> int:
     from calibset.cli.arguments import parser
 
     arguments = parser().parse_args(words or ["--help"])
-    from calibset.cli import commands
+    from calibset.cli import building, commands
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or a pipe that knows few letters gets the others spelled out.
         sys.stdout.reconfigure(errors="backslashreplace")
-    code: int = getattr(commands, arguments.command.replace("-", "_"))(arguments)
+    of_recipes = arguments.command in building.__all__
+    code: int = getattr(building if of_recipes else commands, arguments.command)(arguments)
     sys.stdout.flush()
     return code
 

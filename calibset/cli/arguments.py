@@ -117,6 +117,14 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_rejects(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--rejects",
+        metavar="FILE",
+        help="write what was rejected or left out: source, place, reason, and excerpt or detail",
+    )
+
+
 def _add_output(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
     command.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -134,11 +142,7 @@ def _build(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--out", metavar="FILE", help="the .jsonl to write; the recipe's output, or NAME.jsonl"
     )
-    command.add_argument(
-        "--rejects",
-        metavar="FILE",
-        help="write the records that could not be read: source, place, reason and excerpt",
-    )
+    _add_rejects(command)
     command.add_argument(
         "--locked", action="store_true", help="fail unless all is as the recipe's lock says, to the byte"
     )
@@ -166,6 +170,7 @@ def _check(commands: _Commands[argparse.ArgumentParser]) -> None:
         _PLACES,
     )
     _add_recipe(command)
+    _add_rejects(command)
     _add_output(command)
 
 

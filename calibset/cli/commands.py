@@ -1,102 +1,23 @@
-"""What each command does: call the library, show the result."""
+"""What the other commands do: call the library, show the result."""
 
 from __future__ import annotations
 
 import json
-import os
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibset.cli import previews, screen, storing
-from calibset.cli.console import emit_json, progress, say
-from calibset.consumers import autoround
+from calibset.cli import screen, storing
+from calibset.cli.console import emit_json, say
 from calibset.errors import OutputError, RecipeError
-from calibset.lockfile import Lock, lock_path, read_lock, write_lock
-from calibset.manifest import Manifest, manifest_path, read_manifest
+from calibset.lockfile import Lock, read_lock
+from calibset.manifest import Manifest, read_manifest
 
 if TYPE_CHECKING:
     from calibset.backends import Readback
-    from calibset.recipe import Recipe
 
-__all__ = [
-    "build",
-    "cache",
-    "check",
-    "diff",
-    "export",
-    "lock",
-    "plan",
-    "schema",
-    "show",
-    "sources",
-    "tokenizer",
-    "verify",
-]
-
-
-def build(arguments: Namespace) -> int:
-    """Build a calibration file and its manifest."""
-    from calibset import pipeline
-
-    recipe = _recipe(arguments)
-    out = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
-    _ensure_usable(out)
-    with progress(quiet=arguments.quiet) as report:
-        built = pipeline.build(
-            recipe,
-            data=arguments.data,
-            mirrors=arguments.mirror,
-            offline=arguments.offline,
-            lock="require" if arguments.locked else "use",
-            progress=report,
-        )
-    built.write(out)
-    if arguments.rejects:
-        built.write_rejections(arguments.rejects)
-    if arguments.json:
-        summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
-        summary["notes"] = built.notes
-        summary["unlike_lock"] = storing.differences_data(built.unlike_lock)
-        emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
-    elif not arguments.quiet:
-        screen.build_summary(built.manifest, out, built.notes)
-        storing.unlike_lock_note(built.unlike_lock, lock_path(Path(arguments.recipe)))
-    return 0
-
-
-def plan(arguments: Namespace) -> int:
-    """Show what a build would read; exits 1 if a source can't be found."""
-    from calibset import pipeline
-
-    found = pipeline.plan(
-        _recipe(arguments), data=arguments.data, mirrors=arguments.mirror, offline=arguments.offline
-    )
-    if arguments.json:
-        emit_json(previews.plan_data(found))
-    elif not arguments.quiet:
-        previews.plan_table(found)
-    return previews.problems((source.name, source.problem) for source in found.sources)
-
-
-def check(arguments: Namespace) -> int:
-    """Read every source to its end and count; exits 1 if one can't be read."""
-    from calibset import pipeline
-
-    with progress(quiet=arguments.quiet, what="records") as report:
-        found = pipeline.check(
-            _recipe(arguments),
-            data=arguments.data,
-            mirrors=arguments.mirror,
-            offline=arguments.offline,
-            progress=report,
-        )
-    if arguments.json:
-        emit_json(previews.check_data(found))
-    elif not arguments.quiet:
-        previews.check_table(found)
-    return previews.problems((source.name, source.problem) for source in found)
+__all__ = ["cache", "diff", "export", "schema", "show", "sources", "tokenizer", "verify"]
 
 
 def verify(arguments: Namespace) -> int:
@@ -145,30 +66,6 @@ def show(arguments: Namespace) -> int:
         else None,
         control_tokens=ControlTokens.of(tokenizer.special_tokens),
     )
-    return 0
-
-
-def lock(arguments: Namespace) -> int:
-    """Write a recipe's lock."""
-    from calibset import pipeline
-
-    recipe = _recipe(arguments)
-    path = lock_path(Path(arguments.recipe))
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; nothing was read")
-    _ensure_folder(path, str(path))
-    with progress(quiet=arguments.quiet) as report:
-        built = pipeline.build(
-            recipe,
-            data=arguments.data,
-            mirrors=arguments.mirror,
-            offline=arguments.offline,
-            lock="ignore",
-            progress=report,
-        )
-    write_lock(built.lock, path)
-    if not arguments.quiet:
-        storing.lock_summary(built.lock, path)
     return 0
 
 
@@ -243,12 +140,6 @@ def _readback(arguments: Namespace) -> Readback:
     return read_back(arguments.file, arguments.backend, tokenizer=arguments.tokenizer)
 
 
-def _recipe(arguments: Namespace) -> Recipe:
-    from calibset.recipe import load_recipe
-
-    return load_recipe(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
-
-
 def _record(name: str) -> Manifest | Lock:
     """Return the manifest or the lock that a path names."""
     path = Path(name)
@@ -261,22 +152,6 @@ def _record(name: str) -> Manifest | Lock:
     if manifest is None:
         raise RecipeError(f"{path}: there is no such manifest, and none beside a file of this name")
     return manifest
-
-
-def _ensure_usable(out: Path) -> None:
-    """Refuse, before anything is read, a path that the quantizer would misread."""
-    if out.suffix != ".jsonl":
-        raise RecipeError(f"--out {out}: must end in .jsonl")
-    if faults := autoround.path_faults(str(out)):
-        raise RecipeError(*(f"--out {out}: AutoRound can't be given this file: {fault}" for fault in faults))
-    _ensure_folder(out, f"--out {out}")
-
-
-def _ensure_folder(path: Path, what: str) -> None:
-    """Refuse, before anything is read, a path in a folder where nothing can be written."""
-    folder = next(parent for parent in path.absolute().parents if os.path.isdir(parent))  # noqa: PTH112
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{what}: {folder} can't be written to")
 
 
 def _row_text(path: Path, row: int) -> str:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from calibset.cli.console import columns, new_console, place_shown, printable, size_shown
 
 if TYPE_CHECKING:
+    from calibset.hygiene.options import Hygiene
     from calibset.manifest import SourceReport
     from calibset.planned import Plan, PlannedSource, SourceCheck
+    from calibset.recipe import Recipe
 
 __all__ = ["check_data", "check_table", "plan_data", "plan_table", "problems", "streams"]
 
@@ -21,7 +23,7 @@ def plan_table(plan: Plan) -> None:
     table = columns(
         "source", "group", "type", "place", "revision", "licence", samples=">", files=">", size=">"
     )
-    for source in plan.sources:
+    for source in (*plan.sources, *plan.evaluations):
         table.add_row(
             source.name,
             source.group,
@@ -35,7 +37,7 @@ def plan_table(plan: Plan) -> None:
         )
     console = new_console()
     console.print(table)
-    for line in streams(plan.sources):
+    for line in (*streams(plan.sources), *_hygiene(recipe), *_choice(recipe)):
         console.print(line, soft_wrap=True)
     groups = ", ".join(f"{name} {count}" for name, count in plan.groups.items())
     console.print(
@@ -46,6 +48,45 @@ def plan_table(plan: Plan) -> None:
     )
 
 
+def _hygiene(recipe: Recipe) -> Iterator[str]:
+    """Say what would be mended and kept out; sources with wishes of their own by name."""
+    yield f"hygiene: {_wishes(recipe.hygiene)}"
+    for name in recipe.sources:
+        own = recipe.hygiene_of(name)
+        if own != recipe.hygiene:
+            yield f"hygiene of {name}: {_wishes(own)}"
+    if recipe.exclude:
+        rule = recipe.decontamination
+        yield (
+            f"kept out: {', '.join(recipe.exclude)}; documents that share {rule.run} words in a row, or "
+            f"{rule.containment:.0%} of their own runs of words, are {'left out' if rule.matches == 'drop' else 'cut'}"
+        )
+
+
+def _wishes(hygiene: Hygiene) -> str:
+    languages = f" at {hygiene.language_score:g}" if hygiene.languages else ""
+    wishes = {
+        "duplicates": hygiene.duplicates,
+        "languages": ", ".join(hygiene.languages) + languages,
+        "repairs": ", ".join(hygiene.repairs),
+        "filters": ", ".join(hygiene.filters),
+        "boilerplate": "taken out" if hygiene.boilerplate else "",
+        "personal data": hygiene.pii,
+    }
+    return "; ".join(f"{name} {wish}" for name, wish in wishes.items() if wish)
+
+
+def _choice(recipe: Recipe) -> Iterator[str]:
+    """Say which rows would be chosen, and what would be held out."""
+    selection = recipe.selection
+    if selection.method == "random":
+        yield "selection: random, by the seed"
+    else:
+        yield f"selection: {selection.method}, of up to {selection.pool} times as many rows"
+    if recipe.holdout:
+        yield f"holdout: a second file of {recipe.holdout.nsamples} samples that shares no document"
+
+
 def plan_data(plan: Plan) -> dict[str, Any]:
     """Return a plan as data."""
     from dataclasses import asdict
@@ -54,6 +95,7 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "recipe": plan.recipe.model_dump(mode="json"),
         "groups": dict(plan.groups),
         "sources": [asdict(source) for source in plan.sources],
+        "evaluations": [asdict(source) for source in plan.evaluations],
     }
 
 
@@ -97,7 +139,7 @@ def problems(found: Iterable[tuple[str, str | None]]) -> int:
     code = 0
     for name, problem in found:
         if problem is not None:
-            line = problem if problem.startswith("sources.") else f"sources.{name}: {problem}"
+            line = problem if problem.startswith(("sources.", "exclude.")) else f"sources.{name}: {problem}"
             print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
             code = 1
     return code

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
-from calibset.cli.console import columns, new_console, place_shown, printable, say
-from calibset.cli.previews import streams
+from calibset.cli.console import columns, new_console, printable, say
 
 if TYPE_CHECKING:
     from calibset.backends import Readback
     from calibset.consumers import Replay
-    from calibset.manifest import Manifest, SampleReport
+    from calibset.manifest import SampleReport
     from calibset.sources import Source
     from calibset.tokenizers import ControlTokens
 
 __all__ = [
     "adapter_table",
     "adapters_table",
-    "build_summary",
     "readback_summary",
     "replay_data",
     "replay_summary",
@@ -30,85 +25,6 @@ __all__ = [
 ]
 
 _MOST_LOST_ROWS = 20
-
-
-def build_summary(manifest: Manifest, out: Path, notes: tuple[str, ...] = ()) -> None:
-    """Print what a build gave, and what one should know of it."""
-    console = new_console()
-    console.print(_sources_table(manifest))
-    console.print(_groups_table(manifest))
-    dropped = [
-        f"  {source.name}: {count} {kind}: {reason}"
-        for source in manifest.sources
-        for kind, counts in (("rejected", source.rejections), ("set aside", source.set_aside))
-        for reason, count in counts.items()
-    ]
-    if dropped:
-        console.print("left out of what was read:\n" + "\n".join(dropped))
-    console.print(
-        "\n".join([*_shortages(manifest), *streams(manifest.sources), *_figures(manifest)]), soft_wrap=True
-    )
-    for note in notes:
-        say(f"note: {note}")
-    console.print(f"wrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest", soft_wrap=True)
-
-
-def _shortages(manifest: Manifest) -> Iterator[str]:
-    """Say in words which sources ran short, and what stands in for them."""
-    others = [s for s in manifest.sources if s.achieved > s.asked]
-    for source in manifest.sources:
-        own = source.achieved - source.repeated
-        if own < source.asked:
-            instead = f"{source.repeated} of its rows are repeats" if source.repeated else ""
-            if source.achieved < source.asked:
-                instead = f"{', '.join(other.name for other in others)} stands in"
-            yield f"{source.name} ran short: {own} of {source.asked} rows; {instead}"
-
-
-def _figures(manifest: Manifest) -> Iterator[str]:
-    yield (
-        f"{manifest.kept} of {manifest.nsamples} rows kept by {manifest.consumer}, "
-        f"{manifest.seqlen} tokens read of each"
-    )
-    yield f"waste: {manifest.waste:.2%} of the tokens stand beyond seqlen and are cut"
-    if manifest.turns:
-        yield (
-            f"filler: {manifest.filler:.2%} of what is read is the head of one more conversation; "
-            f"{manifest.complete_turns} of {manifest.turns} assistant turns are read to their end"
-        )
-    if cut := sum(source.conversations_shortened for source in manifest.sources):
-        yield f"long conversations: {cut} lost their last exchanges, so that a row holds them"
-    if disarmed := sum(source.control_tokens_neutralised for source in manifest.sources):
-        yield f"control tokens: {disarmed} that texts spell by accident were broken apart"
-
-
-def _sources_table(manifest: Manifest) -> Table:
-    table = columns("source", "group", "place", "licence", asked=">", rows=">", tokens=">", read=">")
-    for source in manifest.sources:
-        table.add_row(
-            source.name,
-            source.group,
-            place_shown(source.place),
-            source.licence,
-            str(source.asked),
-            str(source.achieved),
-            f"{source.tokens_read:,}",
-            f"{source.documents_read:,}",
-        )
-    return table
-
-
-def _groups_table(manifest: Manifest) -> Table:
-    table = columns("group", share=">", asked=">", rows=">", achieved=">")
-    for group in manifest.groups:
-        table.add_row(
-            group.name,
-            "fill" if group.share is None else f"{group.share:.1%}",
-            str(group.asked),
-            str(group.achieved),
-            f"{group.achieved / manifest.nsamples:.1%}",
-        )
-    return table
 
 
 def replay_summary(replay: Replay, file: str) -> None:

@@ -10,11 +10,13 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from calibset.document import Conversation, Document, Record
+from calibset.fields import Names
+from calibset.hygiene.options import Hygiene
 from calibset.seeding import seeded_key, shuffled
 from calibset.sources.sampling import (
     PARTS_AT_ONCE,
@@ -27,7 +29,7 @@ from calibset.sources.sampling import (
 from calibset.sources.windows import BLOCKS_AT_ONCE, Begins, Window, drawn_windows
 from calibset.storage.files import File, Reader
 
-__all__ = ["Names", "Source", "is_large", "listed", "size_of"]
+__all__ = ["Names", "Source", "is_large", "size_of"]
 
 # Bytes of a file that is loaded whole, and of those that are loaded together.
 _LARGE = 32 * 2**20
@@ -38,15 +40,6 @@ _MOST_COUNTED = 2**30
 # What a record takes in memory beside its text, about.
 _AROUND_A_RECORD = 500
 _STREAMS_AT_ONCE = 8
-
-
-def listed(value: Any) -> Any:
-    """Return a single name as a list of one, anything else as it is."""
-    return (value,) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
-"""One name or a list of names."""
 
 
 class Source(BaseModel):
@@ -89,6 +82,10 @@ class Source(BaseModel):
         "unknown", description="The corpus's licence, an SPDX identifier where there is one."
     )
 
+    hygiene: Hygiene = Field(
+        Hygiene(), description="What is kept out of this source; keys that are set stand in for the recipe's."
+    )
+
     def patterns(self) -> tuple[str, ...]:
         """Return shell-style patterns of the files that this adapter reads by default."""
         raise NotImplementedError
@@ -110,6 +107,11 @@ class Source(BaseModel):
         """
         files = shuffled(self.select(reader), seed, "files")
         yield from proportionally(self.parts(files, seed), seed, "parts")
+
+    def in_order(self, reader: Reader) -> Iterator[Record]:
+        """Yield every record, lazily, in the order in which the files hold them."""
+        for file in self.select(reader):
+            yield from self.read(file)
 
     def from_beginning(self, reader: Reader) -> bool:
         """Return whether something is read from its beginning only, so that no sample of it is fair.

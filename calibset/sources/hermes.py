@@ -10,7 +10,8 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from calibset.chat import hermes
 from calibset.chat.repairs import strictly
 from calibset.document import Conversation, Record, SetAside
-from calibset.sources.base import Source, listed
+from calibset.fields import listed
+from calibset.sources.base import Source
 from calibset.sources.dialogues import Repair, dialogue, own_id
 from calibset.sources.json_array import array_rows
 from calibset.storage.files import File, Reader

@@ -42,17 +42,23 @@ class HubDataset(Source):
 
     def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield one document a row, with the id ``SPLIT#ROW``."""
-        for config in self.config or (None,):
-            for split in self.split:
-                yield from self._split(reader, config, split, seed)
+        for place, rows in self._splits(reader):
+            yield from shuffled_in_blocks(rows, seed, place, length=_length)
+
+    def in_order(self, reader: Reader) -> Iterator[Record]:
+        """Yield the same documents in the order in which `datasets` gives the rows."""
+        for _, rows in self._splits(reader):
+            yield from rows
 
     def from_beginning(self, reader: Reader) -> bool:  # noqa: ARG002  (so it is everywhere)
         """Return True: `datasets` gives the rows in their order."""
         return True
 
-    def _split(self, reader: Reader, config: str | None, split: str, seed: int) -> Iterator[Record]:
-        place = "/".join(filter(None, (config, split)))
-        yield from shuffled_in_blocks(self._rows(reader, config, split, place), seed, place, length=_length)
+    def _splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[Row]]]:
+        for config in self.config or (None,):
+            for split in self.split:
+                place = "/".join(filter(None, (config, split)))
+                yield place, self._rows(reader, config, split, place)
 
     def _rows(self, reader: Reader, config: str | None, split: str, place: str) -> Iterator[Row]:
         """Yield the documents in their order; those of a hub repository are kept in the cache."""

@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Field
 from calibset.chat import when2call
 from calibset.chat.repairs import strictly
 from calibset.document import Record, Rejection
-from calibset.sources.base import Source, listed
+from calibset.fields import listed
+from calibset.sources.base import Source
 from calibset.sources.dialogues import Repair, dialogue, own_id
 from calibset.storage.files import File, text_lines
 

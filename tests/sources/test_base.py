@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from calibset.document import Document, Record
 from calibset.errors import SourceError
+from calibset.fields import listed
 from calibset.sources import base
-from calibset.sources.base import Source, listed
+from calibset.sources.base import Source
 from calibset.sources.csv import Csv
 from calibset.sources.jsonl import Jsonl
 from calibset.sources.pile import Pile

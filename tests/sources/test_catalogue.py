@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calibset.errors import RecipeError
-from calibset.recipe import parse_recipe
+from calibset.recipe_file import parse_recipe
 from calibset.sources import ADAPTERS, Source, adapter, installed_adapters
 
 NUMBERS = count()

@@ -10,7 +10,7 @@ import pytest
 from calibset.document import Document, Record, Rejection
 from calibset.errors import SourceError
 from calibset.pipeline import plan
-from calibset.recipe import parse_recipe
+from calibset.recipe_file import parse_recipe
 from calibset.sources.hub_dataset import HubDataset
 from calibset.storage.cache import Cache
 from calibset.storage.files import in_memory

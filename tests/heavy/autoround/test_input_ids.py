@@ -11,7 +11,7 @@ from pyarrow import parquet
 from calibset.calibration_set import CalibrationSet
 from calibset.exporting import export_input_ids
 from calibset.pipeline import build
-from calibset.recipe import load_recipe
+from calibset.recipe_file import load_recipe
 from tests.heavy.autoround.conftest import AutoRound
 
 ROWS = 16

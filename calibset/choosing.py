@@ -1,0 +1,134 @@
+"""Which of the sources' rows make the set, and what they cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+from calibset.document import Sample
+from calibset.gathering import Gathered, Progress, repeating, taken
+from calibset.hygiene.words import words
+from calibset.reading import read_of
+from calibset.recipe import Recipe
+from calibset.selection.cover_report import CoverReport, cover_report
+from calibset.selection.coverage import Candidate, by_coverage
+from calibset.supply import Supply
+from calibset.tokenizers import Tokenizer
+
+__all__ = ["Choice", "chosen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The rows chosen.
+
+    Attributes:
+        gathered: By source.
+        pool: How many rows of each source they were chosen from.
+        report: What they cover; None for rows that the seed alone chose.
+        terms: The terms that had to be covered, by the number that the report has.
+    """
+
+    gathered: Gathered
+    pool: Mapping[str, int]
+    report: CoverReport | None = None
+    terms: tuple[str, ...] = ()
+
+
+def chosen(
+    recipe: Recipe,
+    supplies: Mapping[str, Supply],
+    found: Gathered,
+    tokenizer: Tokenizer,
+    seconds: dict[str, float],
+    progress: Progress | None,
+) -> Choice:
+    """Return the rows of a set: those gathered first, or those of a larger pool that cover most.
+
+    Args:
+        recipe: How to choose.
+        supplies: Give further candidates.
+        found: As many rows of each source as the set has.
+        tokenizer: Has the control tokens.
+        seconds: Is told what the choice takes.
+        progress: Is told how far each source has come.
+
+    Raises:
+        SourceError: A source can't be read.
+    """
+    counts = found.counts()
+    if recipe.selection.method == "random":
+        return Choice(found, counts)
+    for name, count in counts.items():
+        if count:
+            taken(supplies[name], count * recipe.selection.pool - count, progress)
+    began = perf_counter()
+    pool = [sample for name, count in counts.items() if count for sample in supplies[name].samples]
+    terms = _terms(recipe, supplies, tokenizer)
+    held = _held(pool, terms, recipe, tokenizer)
+    candidates = [
+        Candidate(
+            token_ids=read_of(sample.token_ids, tokenizer, recipe.seqlen), group=sample.source, terms=of_row
+        )
+        for sample, of_row in zip(pool, held, strict=True)
+    ]
+    places = by_coverage(candidates, counts)
+    report = cover_report(candidates, places, counts, terms=len(terms))
+    rows: dict[str, list[Sample]] = {name: [] for name in counts}
+    for place in sorted(places):
+        rows[pool[place].source].append(pool[place])
+    seconds["selection"] = seconds.get("selection", 0.0) + perf_counter() - began
+    sizes = {name: len(supplies[name].samples) if count else 0 for name, count in counts.items()}
+    return Choice(repeating(Gathered(rows, found.repeated)), sizes, report, terms)
+
+
+def _terms(recipe: Recipe, supplies: Mapping[str, Supply], tokenizer: Tokenizer) -> tuple[str, ...]:
+    """Return what coverage must hold if some candidate does: control tokens, letters, and terms."""
+    controls = tokenizer.special_tokens if recipe.selection.control_tokens else ()
+    titles = (title for name in recipe.selection.terms_of for title in supplies[name].titles)
+    return tuple(dict.fromkeys([*controls, *recipe.selection.letters, *titles]))
+
+
+def _held(
+    pool: Sequence[Sample], terms: Sequence[str], recipe: Recipe, tokenizer: Tokenizer
+) -> list[frozenset[int]]:
+    """Return for each row the numbers of the terms that it holds."""
+    controls = tokenizer.special_tokens if recipe.selection.control_tokens else {}
+    by_id = {controls[term]: number for number, term in enumerate(terms) if term in controls}
+    letters = {term: number for number, term in enumerate(terms) if term in set(recipe.selection.letters)}
+    titles = _by_first_word(
+        (number, words(term))
+        for number, term in enumerate(terms)
+        if term not in controls and term not in letters
+    )
+    held = []
+    for sample in pool:
+        read = read_of(sample.token_ids, tokenizer, recipe.seqlen)
+        found = {by_id[one] for one in by_id.keys() & set(read)}
+        found |= {number for letter, number in letters.items() if letter in sample.text}
+        held.append(frozenset(found | _titles_in(sample.text, titles)))
+    return held
+
+
+_ByFirstWord = Mapping[str, list[tuple[int, list[str]]]]
+
+
+def _by_first_word(titles: Iterable[tuple[int, list[str]]]) -> _ByFirstWord:
+    found: dict[str, list[tuple[int, list[str]]]] = {}
+    for number, parts in titles:
+        if parts:
+            found.setdefault(parts[0], []).append((number, parts))
+    return found
+
+
+def _titles_in(text: str, titles: _ByFirstWord) -> set[int]:
+    if not titles:
+        return set()
+    parts = words(text)
+    return {
+        number
+        for place, word in enumerate(parts)
+        for number, title in titles.get(word, ())
+        if parts[place : place + len(title)] == title
+    }

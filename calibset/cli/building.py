@@ -1,0 +1,153 @@
+"""What the commands of a recipe do: plan, build, check, lock."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibset.calibration_set import holdout_path
+from calibset.cli import previews, storing
+from calibset.cli.console import emit_json, progress
+from calibset.cli.summary import build_summary
+from calibset.consumers import autoround
+from calibset.errors import CalibsetError, OutputError, RecipeError
+from calibset.leftovers import write_left_out
+from calibset.lockfile import lock_path, write_lock
+from calibset.manifest import manifest_path
+
+if TYPE_CHECKING:
+    from calibset.recipe import Recipe
+
+__all__ = ["build", "check", "lock", "plan"]
+
+
+def build(arguments: Namespace) -> int:
+    """Build a calibration file and its manifest."""
+    from calibset import pipeline
+
+    recipe = _recipe(arguments)
+    out = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
+    held = Path(recipe.holdout.output or holdout_path(out)) if recipe.holdout else None
+    for one in (out, *([held] if held else [])):
+        _ensure_usable(one)
+    with _rejects(arguments.rejects), progress(quiet=arguments.quiet) as report:
+        built = pipeline.build(
+            recipe,
+            data=arguments.data,
+            mirrors=arguments.mirror,
+            offline=arguments.offline,
+            lock="require" if arguments.locked else "use",
+            progress=report,
+        )
+    built.write(out, held)
+    if arguments.rejects:
+        write_left_out(arguments.rejects, built.rejections, built.left_out)
+    if arguments.json:
+        summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
+        summary["notes"] = built.notes
+        summary["seconds"] = dict(built.seconds)
+        summary["unlike_lock"] = storing.differences_data(built.unlike_lock)
+        emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
+    elif not arguments.quiet:
+        build_summary(built, out, held)
+        storing.unlike_lock_note(built.unlike_lock, lock_path(Path(arguments.recipe)))
+    return 0
+
+
+def plan(arguments: Namespace) -> int:
+    """Show what a build would read; exits 1 if a source can't be found."""
+    from calibset import pipeline
+
+    found = pipeline.plan(
+        _recipe(arguments), data=arguments.data, mirrors=arguments.mirror, offline=arguments.offline
+    )
+    if arguments.json:
+        emit_json(previews.plan_data(found))
+    elif not arguments.quiet:
+        previews.plan_table(found)
+    corpora = (*found.sources, *found.evaluations)
+    return previews.problems((source.name, source.problem) for source in corpora)
+
+
+def check(arguments: Namespace) -> int:
+    """Read every source to its end and count; exits 1 if one can't be read."""
+    from calibset import pipeline
+
+    with progress(quiet=arguments.quiet, what="records") as report:
+        found = pipeline.check(
+            _recipe(arguments),
+            data=arguments.data,
+            mirrors=arguments.mirror,
+            offline=arguments.offline,
+            progress=report,
+        )
+    if arguments.rejects:
+        tallies = {source.name: source.tally for source in found}
+        rejected = {name: tally.rejected for name, tally in tallies.items()}
+        write_left_out(arguments.rejects, rejected, {name: tally.aside for name, tally in tallies.items()})
+    if arguments.json:
+        emit_json(previews.check_data(found))
+    elif not arguments.quiet:
+        previews.check_table(found)
+    return previews.problems((source.name, source.problem) for source in found)
+
+
+def lock(arguments: Namespace) -> int:
+    """Write a recipe's lock."""
+    from calibset import pipeline
+
+    recipe = _recipe(arguments)
+    path = lock_path(Path(arguments.recipe))
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; nothing was read")
+    _ensure_folder(path, str(path))
+    with progress(quiet=arguments.quiet) as report:
+        built = pipeline.build(
+            recipe,
+            data=arguments.data,
+            mirrors=arguments.mirror,
+            offline=arguments.offline,
+            lock="ignore",
+            progress=report,
+        )
+    write_lock(built.lock, path)
+    if not arguments.quiet:
+        storing.lock_summary(built.lock, path)
+    return 0
+
+
+def _recipe(arguments: Namespace) -> Recipe:
+    from calibset.recipe_file import load_recipe
+
+    return load_recipe(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
+
+
+@contextmanager
+def _rejects(path: str | None) -> Iterator[None]:
+    """Write what was rejected before a build failed: it may be why."""
+    try:
+        yield
+    except CalibsetError as error:
+        if path and error.rejections:
+            write_left_out(path, error.rejections)
+        raise
+
+
+def _ensure_usable(out: Path) -> None:
+    """Refuse, before anything is read, a path that the quantizer would misread."""
+    if out.suffix != ".jsonl":
+        raise RecipeError(f"--out {out}: must end in .jsonl")
+    if faults := autoround.path_faults(str(out)):
+        raise RecipeError(*(f"--out {out}: AutoRound can't be given this file: {fault}" for fault in faults))
+    _ensure_folder(out, f"--out {out}")
+
+
+def _ensure_folder(path: Path, what: str) -> None:
+    """Refuse, before anything is read, a path in a folder where nothing can be written."""
+    folder = next(parent for parent in path.absolute().parents if os.path.isdir(parent))  # noqa: PTH112
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{what}: {folder} can't be written to")

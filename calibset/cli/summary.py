@@ -1,0 +1,157 @@
+"""What a build gave, for people to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from calibset.cli.console import columns, new_console, place_shown, say
+from calibset.cli.previews import streams
+
+if TYPE_CHECKING:
+    from calibset.calibration_set import CalibrationSet
+    from calibset.manifest import Manifest, SelectionReport
+
+__all__ = ["build_summary"]
+
+_MOST_NAMED = 8
+
+
+def build_summary(built: CalibrationSet, out: Path, held: Path | None) -> None:
+    """Print what a build gave, and what one should know of it.
+
+    Args:
+        built: The set.
+        out: Where it was written.
+        held: Where its holdout was, if it has one.
+    """
+    manifest = built.manifest
+    console = new_console()
+    console.print(_sources_table(manifest))
+    console.print(_groups_table(manifest))
+    dropped = [
+        f"  {source.name}: {count} {kind}: {reason}"
+        for source in manifest.sources
+        for kind, counts in (("rejected", source.rejections), ("set aside", source.set_aside))
+        for reason, count in counts.items()
+    ]
+    if dropped:
+        console.print("left out of what was read:\n" + "\n".join(dropped))
+    lines = [
+        *_shortages(manifest),
+        *streams(manifest.sources),
+        *_figures(manifest),
+        *_hygiene(built),
+        *(_selection(manifest.selection) if manifest.selection else ()),
+    ]
+    for line in (*lines, *(f"note: {note}" for note in built.notes)):
+        say(line)
+    say(f"wrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest")
+    if built.holdout is not None:
+        about = built.holdout.manifest
+        say(f"wrote {held}: {about.nsamples} rows held out (sha256 {about.sha256[:16]}…), and its manifest")
+
+
+def _shortages(manifest: Manifest) -> Iterator[str]:
+    """Say in words which sources ran short, and what stands in for them."""
+    others = [s for s in manifest.sources if s.achieved > s.asked]
+    for source in manifest.sources:
+        own = source.achieved - source.repeated
+        if own < source.asked:
+            instead = f"{source.repeated} of its rows are repeats" if source.repeated else ""
+            if source.achieved < source.asked:
+                instead = f"{', '.join(other.name for other in others)} stands in"
+            yield f"{source.name} ran short: {own} of {source.asked} rows; {instead}"
+
+
+def _figures(manifest: Manifest) -> Iterator[str]:
+    yield (
+        f"{manifest.kept} of {manifest.nsamples} rows kept by {manifest.consumer}, "
+        f"{manifest.seqlen} tokens read of each"
+    )
+    yield f"waste: {manifest.waste:.2%} of the tokens stand beyond seqlen and are cut"
+    if manifest.turns:
+        yield (
+            f"filler: {manifest.filler:.2%} of what is read is the head of one more conversation; "
+            f"{manifest.complete_turns} of {manifest.turns} assistant turns are read to their end"
+        )
+    if cut := sum(source.conversations_shortened for source in manifest.sources):
+        yield f"long conversations: {cut} lost their last exchanges, so that a row holds them"
+    if disarmed := sum(source.control_tokens_neutralised for source in manifest.sources):
+        yield f"control tokens: {disarmed} that texts spell by accident were broken apart"
+
+
+def _hygiene(built: CalibrationSet) -> Iterator[str]:
+    """Say what was mended, what was kept out, and what that took."""
+    sources = built.manifest.sources
+    mended: Counter[str] = Counter()
+    hidden: Counter[str] = Counter()
+    for source in sources:
+        mended.update(source.repaired)
+        hidden.update(source.personal_data)
+    if mended:
+        yield f"mended: {_counted(mended)}"
+    if lines := sum(source.boilerplate_lines for source in sources):
+        yield f"boilerplate: {lines:,} lines that stand in other documents too were taken out"
+    if hidden:
+        yield f"personal data: made-up ones stand in for {_counted(hidden)}"
+    for one in built.manifest.evaluations:
+        yield f"evaluation set {one.name}: {one.documents:,} documents; {one.matched} read hold a part of it"
+    if built.seconds:
+        steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in built.seconds.items())
+        yield f"hygiene and selection took {sum(built.seconds.values()):.1f} s: {steps}"
+
+
+def _selection(report: SelectionReport) -> Iterator[str]:
+    """Say what the rows chosen cover, beside random choice and what there is."""
+    gap = report.pool_tokens - report.random_mean
+    closed = (report.distinct_tokens - report.random_mean) / gap if gap > 0 else 1.0
+    yield (
+        f"{report.method}: {report.distinct_tokens:,} different tokens, chosen from {report.pool:,} rows; "
+        f"random choice has {report.random_mean:,.0f} ± {report.random_sd:,.0f}, all candidates "
+        f"{report.pool_tokens:,}, so {closed:.0%} of that gap is closed"
+    )
+    asked = len(report.terms_met) + len(report.terms_missed)
+    if asked or report.terms_absent:
+        yield f"must-cover terms: {len(report.terms_met):,} of the {asked:,} that candidates hold are there"
+    for what, terms in (("missing", report.terms_missed), ("in no candidate", report.terms_absent)):
+        if terms:
+            more = f" and {len(terms) - _MOST_NAMED} more" if len(terms) > _MOST_NAMED else ""
+            yield f"must-cover terms {what}: {', '.join(terms[:_MOST_NAMED])}{more}"
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+
+
+def _sources_table(manifest: Manifest) -> Table:
+    table = columns("source", "group", "place", "licence", asked=">", rows=">", tokens=">", read=">")
+    for source in manifest.sources:
+        table.add_row(
+            source.name,
+            source.group,
+            place_shown(source.place),
+            source.licence,
+            str(source.asked),
+            str(source.achieved),
+            f"{source.tokens_read:,}",
+            f"{source.documents_read:,}",
+        )
+    return table
+
+
+def _groups_table(manifest: Manifest) -> Table:
+    table = columns("group", share=">", asked=">", rows=">", achieved=">")
+    for group in manifest.groups:
+        table.add_row(
+            group.name,
+            "fill" if group.share is None else f"{group.share:.1%}",
+            str(group.asked),
+            str(group.achieved),
+            f"{group.achieved / manifest.nsamples:.1%}",
+        )
+    return table

@@ -1,0 +1,81 @@
+"""Lines that a source repeats from document to document: cookie banners, menus, footers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+__all__ = ["RepeatedLines"]
+
+_DIGEST = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class RepeatedLines:
+    r"""Takes out of each document the lines that earlier documents of its source had.
+
+    Whether a line goes depends on the documents before it and their order alone. Lines are
+    compared without case and with runs of white space as one; a document counts once for each
+    of its lines, those that are taken out too.
+
+    Attributes:
+        documents: How many earlier documents must have had a line, at least 1.
+        least_length: Characters that a line must have: shorter ones are left, since they are headings
+            and steps ("Click Save.") as often as menus.
+        most_lines: Different lines that are remembered; when there are more, those that only one
+            document had are forgotten, and then those longest not seen. A line takes about 150 bytes.
+
+    Examples:
+        >>> menu = RepeatedLines(documents=2)
+        >>> page = "We use cookies so that this page works well.\nThe {} paragraph is about roofs."
+        >>> [menu(page.format(ordinal)) for ordinal in ("first", "second", "third")][-1]
+        ('The third paragraph is about roofs.', 1)
+    """
+
+    documents: int = 5
+    least_length: int = 40
+    most_lines: int = 200_000
+    _seen: dict[bytes, int] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if min(self.documents, self.least_length, self.most_lines) < 1:
+            raise ValueError("documents, least_length and most_lines must be at least 1")
+
+    def __call__(self, text: str) -> tuple[str, int]:
+        """Return a document without the lines seen before, and how many were taken out.
+
+        A text that loses nothing is returned as it is; one that loses all its lines is empty.
+        """
+        lines = text.split("\n")
+        keys = list(self._keys(lines))
+        kept = [
+            line
+            for line, key in zip(lines, keys, strict=True)
+            if key is None or self._seen.get(key, 0) < self.documents
+        ]
+        self._remember({key: None for key in keys if key is not None})
+        removed = len(lines) - len(kept)
+        return ("\n".join(kept).strip(), removed) if removed else (text, 0)
+
+    def _keys(self, lines: list[str]) -> Iterator[bytes | None]:
+        for line in lines:
+            words = " ".join(line.split())
+            if len(words) < self.least_length:
+                yield None
+            else:
+                folded = words.casefold().encode("utf-8", "surrogatepass")
+                yield blake2b(folded, digest_size=_DIGEST).digest()
+
+    def _remember(self, keys: dict[bytes, None]) -> None:
+        for key in keys:
+            # Taken out and put back, so that what was seen last stands last.
+            self._seen[key] = self._seen.pop(key, 0) + 1
+        if len(self._seen) > self.most_lines:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Make room for half as many lines as may be remembered."""
+        most = self.most_lines // 2
+        repeated = [(key, count) for key, count in self._seen.items() if count > 1]
+        self._seen = dict(repeated[-most:] if most else ())

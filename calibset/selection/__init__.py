@@ -1,0 +1,1 @@
+"""Which of a pool's candidate rows make the calibration set."""

@@ -1,0 +1,52 @@
+"""How a recipe wants rows chosen: its tables ``[selection]`` and ``[holdout]``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from calibset.fields import Names
+
+__all__ = ["Holdout", "Selection"]
+
+
+class Selection(BaseModel):
+    """Which of the candidate rows are chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Literal["random", "coverage"] = Field(
+        "random",
+        description="Rows as the seed draws them (`random`), or those that together hold most of the "
+        "candidates' vocabulary (`coverage`).",
+    )
+    pool: int = Field(
+        4,
+        ge=2,
+        le=64,
+        strict=True,
+        description="How many rows coverage chooses from: so many times those of a source, or all it has.",
+    )
+    control_tokens: bool = Field(
+        True, description="Whether coverage holds every control token that some candidate holds."
+    )
+    letters: str = Field("", description="Letters that coverage holds if some candidate does: áäčď…")
+    terms_of: Names = Field(
+        (),
+        description="Sources whose documents' titles are terms that coverage holds if some candidate does: "
+        "an ontology's, or a glossary's.",
+    )
+
+
+class Holdout(BaseModel):
+    """A second file of the same mixture that shares no document with the first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    nsamples: int = Field(64, gt=0, le=1_000_000, strict=True, description="Rows of the second file.")
+    output: str | None = Field(
+        None,
+        pattern=r"\.jsonl$",
+        description="The second file; if unset the first one's name with .holdout before its ending.",
+    )

@@ -1,0 +1,137 @@
+"""Rows chosen by coverage beside rows chosen at random, from the flagship recipe's pool.
+
+Prints what each holds, how near that is to what the quotas allow, what kind of text is chosen,
+and what it costs. Wants CALIBSET_HUB and CALIBSET_STANDIN.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from tests.heavy.hub import FLAGSHIP, Hub
+
+if TYPE_CHECKING:
+    from calibset import Sample
+    from calibset.selection.coverage import Candidate
+
+T = TypeVar("T")
+Pool = tuple[list["Candidate"], list[str], dict[str, int]]
+
+FACTOR = 4
+SEEDS = 20
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, os.environ["CALIBSET_STANDIN"], "--root", os.environ["CALIBSET_HUB"]]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                found = pool(Hub(process.stdout.readline().strip(), Path(name)))
+            finally:
+                process.terminate()
+    report(*found)
+
+
+def pool(hub: Hub) -> Pool:
+    """Return the flagship's candidates, their texts, and the quotas after shortages are made up."""
+    # Both are read when the hub's client is first imported.
+    os.environ.update(HF_ENDPOINT=hub.address, HF_HOME=str(hub.home), HF_HUB_DISABLE_XET="1")
+    from calibset import load_recipe, load_tokenizer
+    from calibset.opening import open_places, storage_of
+    from calibset.reading import read_of
+    from calibset.selection.coverage import Candidate
+    from calibset.supply import open_supply
+
+    recipe = load_recipe(FLAGSHIP)
+    storage = storage_of(recipe, os.environ["CALIBSET_HUB"], hub.mirrors[1::2])
+    tokenizer = load_tokenizer(recipe.tokenizer)
+    readers = open_places(recipe, storage)
+    supplies = {name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()}
+    quotas = recipe.mixture.quotas()
+    got = {name: min(quotas[name], taken(supplies[name].take(FACTOR * quotas[name]))) for name in supplies}
+    gone = [name for name, supply in supplies.items() if supply.exhausted]
+    quotas = got
+    for name, count in recipe.mixture.further(got, gone).items():
+        taken(supplies[name].take(FACTOR * count))
+        quotas = {**quotas, name: got[name] + count}
+    samples: list[Sample] = [sample for supply in supplies.values() for sample in supply.samples]
+    candidates = [
+        Candidate(token_ids=read_of(sample.token_ids, tokenizer, recipe.seqlen), group=sample.source)
+        for sample in samples
+    ]
+    return candidates, [sample.text for sample in samples], quotas
+
+
+def taken(samples: Iterable[object]) -> int:
+    return sum(1 for _ in samples)
+
+
+def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]) -> None:
+    from calibset.selection.cover_report import at_random, cover_report
+    from calibset.selection.coverage import by_coverage
+
+    chosen, seconds = timed(lambda: by_coverage(candidates, quotas))
+    found, seconds_of_report = timed(lambda: cover_report(candidates, chosen, quotas))
+    drawn = [at_random(candidates, quotas, seed=seed) for seed in range(SEEDS)]
+    print(f"{sum(quotas.values())} of {len(candidates)} candidates")
+    print(
+        f"distinct tokens: random {found.random_mean:,.0f} (sd {found.random_sd:.0f}), coverage "
+        f"{found.distinct:,}, at most {found.attainable:,} under the quotas, pool {found.pool:,}"
+    )
+    print(
+        f"closed of the gap: {found.closed or 0:.1%} to the pool, "
+        f"{found.closed_of_attainable or 0:.1%} to what the quotas allow"
+    )
+    for rows in (2, 3, 5):
+        at_random_mean = fmean(shared(candidates, choice, rows) for choice in drawn)
+        print(
+            f"tokens in {rows} rows or more: random {at_random_mean:,.0f}, "
+            f"coverage {shared(candidates, chosen, rows):,}"
+        )
+    print("source: rows of candidates, then what of the text is no letter, digit or space")
+    for name, quota in quotas.items():
+        own = [i for i, candidate in enumerate(candidates) if candidate.group == name]
+        kept = [i for i in chosen if candidates[i].group == name]
+        print(
+            f"{name:<22} {quota:>4} of {len(own):>4}   pool {marks(texts, own):5.1%}   "
+            f"coverage {marks(texts, kept):5.1%}"
+        )
+    print(f"{seconds:.2f} s for the choice, {seconds_of_report:.2f} s for the report")
+    tracemalloc.start()
+    by_coverage(candidates, quotas)
+    print(f"{tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB for the choice, beside the candidates")
+    tracemalloc.stop()
+
+
+def timed(call: Callable[[], T]) -> tuple[T, float]:
+    start = time.perf_counter()
+    result = call()
+    return result, time.perf_counter() - start
+
+
+def shared(candidates: Sequence[Candidate], chosen: Sequence[int], rows: int) -> int:
+    """Return how many tokens stand in so many of the rows chosen."""
+    ids = np.concatenate([np.unique(np.asarray(candidates[i].token_ids)) for i in chosen])
+    return int(np.count_nonzero(np.unique(ids, return_counts=True)[1] >= rows))
+
+
+def marks(texts: Sequence[str], rows: Sequence[int]) -> float:
+    """Return which part of some texts is punctuation, markup and other marks."""
+    counted = [(sum(not (c.isalnum() or c.isspace()) for c in texts[i]), len(texts[i])) for i in rows]
+    return sum(count for count, _ in counted) / max(1, sum(length for _, length in counted))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.hygiene import runs
+from calibset.hygiene.contamination import Excluded, Match
+from calibset.hygiene.words import words
+
+# Lines as WikiText stores them.
+LINES = (
+    "",
+    " = Harbour of Stonehaven = \n",
+    "",
+    " The harbour , built in 1 @,@ 826 by Robert Stevenson , is a fair sporting harbour in the county . \n",
+    " Its sea @-@ walls didn 't withstand the winter of that year ; local fishermen paid for repairs . \n",
+    " = = Notes = = \n",
+)
+PASSAGE = LINES[3].strip()
+LETTERS = "abcdefgh"
+
+
+def excluded_lines(run: int = 13) -> Excluded:
+    excluded = Excluded(run=run)
+    for number, line in enumerate(LINES):
+        excluded.add("wikitext", str(number), words(line))
+    return excluded
+
+
+def matched(excluded: Excluded, text: str) -> Match | None:
+    return excluded.match(words(text))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        PASSAGE,
+        "The harbour, built in 1,826 by Robert Stevenson, is a fair sporting harbour in the county.",
+        "<p>The <b>harbour</b>, built in&nbsp;1,826 by <a href='/rs?a=b c'>Robert Stevenson</a>, is a "
+        "<i class=x>fair</i> sporting&#32;harbour in the county.</p>",
+        "The '''harbour''', built in 1,826 by [[Robert Stevenson (engineer)|Robert Stevenson]], "
+        "is a fair [[sport|sporting]] [[harbour]] in the ''county''.",
+        "THE HARBOUR, BUILT IN 1,826 BY ROBERT STEVENSON, IS A FAIR SPORTING HARBOUR IN THE COUNTY.",
+        "The har\u00adbour,\nbuilt\u00a0in 1.826\tby Robert \u200bStevenson – is "
+        "a fair sporting\n\nharbour in the county",
+        "Ｔｈｅ harbour (built in 1 826 by Robert Stevenson) is a fair sporting harbour in the county",
+    ],
+    ids=["wikitext", "detokenised", "html", "wiki markup", "upper case", "spaces", "wide letters"],
+)
+def test_a_passage_is_found_however_it_is_spelled(form: str) -> None:
+    assert matched(
+        excluded_lines(), f"Guide, part 2.\n\n{form}\n\nBoats leave at noon, so be there on time."
+    ) == Match(
+        exclude="wikitext",
+        passage="3",
+        words=17,
+        containment=13 / 25,
+        excerpt="the harbour built in 1 826 by robert stevenson is a fair sporting harbour in the county",
+    )
+
+
+def test_a_run_is_thirteen_words() -> None:
+    twelve = "built in 1,826 by Robert Stevenson, is a fair sporting harbour"
+    assert len(words(twelve)) == 12
+    padding = "Here we write of other things which nobody has ever asked an examinee to read, or will."
+    assert matched(excluded_lines(), f"{padding} {twelve}. {padding}") is None
+    found = matched(excluded_lines(), f"{padding} {twelve} in. {padding}")
+    assert found is not None
+    assert found.words == 13
+    found = matched(excluded_lines(run=11), f"{padding} {twelve}. {padding}")
+    assert found is not None
+    assert found.words == 12
+
+
+def test_a_run_goes_across_lines() -> None:
+    found = matched(
+        excluded_lines(),
+        "It is a fair sporting harbour in the county. Its sea-walls didn't withstand.",
+    )
+    assert found is not None
+    assert (found.passage, found.words) == ("3", 14)
+    heading = matched(
+        excluded_lines(), "Harbour of Stonehaven. The harbour, built in 1826 or 1 826, by Robert Stevenson"
+    )
+    assert heading is None
+    heading = matched(
+        excluded_lines(), "Harbour of Stonehaven: The harbour, built in 1,826 by Robert Stevenson, is the"
+    )
+    assert heading is not None
+    assert (heading.passage, heading.words) == ("1", 13)
+
+
+def test_a_run_does_not_go_across_sets() -> None:
+    text = "one two three four five six seven eight nine ten eleven twelve thirteen"
+    excluded = Excluded()
+    excluded.add("a", "1", words(text)[:7])
+    excluded.add("b", "1", words(text)[7:])
+    assert matched(excluded, text) is None
+    excluded.add("a", "2", words(text)[7:])
+    found = matched(excluded, text)
+    assert found is not None
+    assert (found.exclude, found.passage, found.containment) == ("a", "1", 1.0)
+
+
+def test_of_several_passages_the_first_is_named() -> None:
+    excluded = Excluded()
+    for name in ("first", "second"):
+        excluded.add("quiz", f"other {name}", words("Something else, that has nothing to do with it at all."))
+        excluded.add("quiz", name, words(PASSAGE))
+    excluded.add("again", "third", words(PASSAGE))
+    found = matched(excluded, PASSAGE)
+    assert found is not None
+    assert (found.exclude, found.passage) == ("quiz", "first")
+
+
+def test_the_longest_stretch_is_told() -> None:
+    excluded = excluded_lines()
+    text = f"{' '.join(words(PASSAGE)[:13])} and so on; {LINES[4]} and so on; {' '.join(words(PASSAGE)[:15])}"
+    found = matched(excluded, text)
+    assert found is not None
+    assert (found.passage, found.words) == ("4", len(words(LINES[4])))
+
+
+def test_an_excerpt_is_short() -> None:
+    excluded = Excluded()
+    long = [f"word{number}" for number in range(100)]
+    excluded.add("quiz", "1", long)
+    found = excluded.match(long)
+    assert found is not None
+    assert found.words == 100
+    assert found.excerpt == " ".join(long)[:200]
+
+
+def test_a_short_question_is_found_as_a_whole() -> None:
+    excluded = Excluded()
+    excluded.add("quiz", "1", words("Which river runs through the capital of Slovakia?"))
+    excluded.add("quiz", "2", words("What is the capital of it?"))
+    answer = (
+        "I have been asked this many times, and the answer is that nobody who lives there knows for certain."
+    )
+    found = matched(excluded, f"{answer} Which river runs through the capital of Slovakia? {answer}")
+    assert found is not None
+    assert (found.passage, found.words, found.excerpt) == (
+        "1",
+        8,
+        "which river runs through the capital of slovakia",
+    )
+    assert found.containment == 4 / 42
+    assert matched(excluded, f"{answer} Which river runs through the capital of Hungary? {answer}") is None
+    assert matched(excluded, f"{answer} What is the capital of it? {answer}") is None
+
+
+def test_a_short_text_is_matched_by_its_shingles() -> None:
+    excluded = Excluded()
+    excluded.add(
+        "defs",
+        "1",
+        words("Epidemic: a disease recognised by the health organisation or a government body at home"),
+    )
+    text = "Epidemic means a disease recognised by the health organisation or a government body"
+    found = matched(excluded, text)
+    assert found is not None
+    assert (found.passage, found.words, found.containment) == ("1", 11, 7 / 9)
+    assert found.excerpt == "a disease recognised by the health organisation or a government body"
+    assert Excluded(containment=0.8).match(words(text)) is None
+    assert (
+        matched(
+            excluded,
+            "Pandemic: some disease recognised by the health organisation, or what a government body says",
+        )
+        is None
+    )
+
+
+def test_a_stock_phrase_is_no_match() -> None:
+    excluded = Excluded()
+    excluded.add(
+        "quiz", "1", words("To assist you better, could you please provide me with the name of the company?")
+    )
+    assert (
+        matched(excluded, "Find a stylist. To assist you better, could you please specify the city?") is None
+    )
+    assert matched(excluded, "could you please provide me") is None
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "0 " * 40,
+        "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18",
+        "yes yes no yes no no yes yes yes no yes yes no yes",
+        "kg 1 cm 20 kg 2 cm 21 kg 3 cm 22 kg 4 cm 23 kg 5",
+        "½ ² ٣ ٤ ٥ ٦ ٧ ٨ ٩ ١ ٢ 12 13 14",
+    ],
+)
+def test_what_says_nothing_is_no_match(table: str) -> None:
+    excluded = Excluded()
+    excluded.add("quiz", "1", words(table))
+    assert matched(excluded, table) is None
+    assert excluded.without(table) == table
+
+
+def test_a_run_half_of_which_says_something_is_a_match() -> None:
+    excluded = Excluded()
+    excluded.add("quiz", "1", words("length 1 width 2 height 3 depth 4 weight 5 price 6 total 7"))
+    found = matched(excluded, "length 1 width 2 height 3 depth 4 weight 5 price 6 total")
+    assert found is not None
+    assert found.words == 13
+
+
+def test_nothing_matches_nothing() -> None:
+    assert matched(Excluded(), PASSAGE) is None
+    excluded = Excluded()
+    excluded.add("quiz", "1", [])
+    assert matched(excluded, PASSAGE) is None
+    assert excluded.without(PASSAGE) == PASSAGE
+    assert matched(excluded_lines(), "") is None
+    assert excluded_lines().without("") == ""
+
+
+def test_more_can_be_put_in_later() -> None:
+    excluded = Excluded()
+    assert matched(excluded, PASSAGE) is None
+    excluded.add("quiz", "1", words(PASSAGE)[:7])
+    assert matched(excluded, PASSAGE) is None
+    excluded.add("quiz", "2", words(PASSAGE)[7:])
+    assert matched(excluded, PASSAGE) is not None
+
+
+@pytest.mark.parametrize(
+    ("run", "containment", "message"),
+    [
+        (7, 0.5, "run: must be at least 8, got 7"),
+        (13, 0.0, "containment: must be above 0 and at most 1, got 0.0"),
+        (13, 1.5, "containment: must be above 0 and at most 1, got 1.5"),
+    ],
+)
+def test_bounds(run: int, containment: float, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Excluded(run=run, containment=containment)
+
+
+def test_a_collision_is_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = runs._digests
+    monkeypatch.setattr(runs, "_digests", lambda codes, size: digests(codes, size) * 0)
+    assert matched(excluded_lines(), LINES[4]) is None
+    assert matched(excluded_lines(), "a b c d e f g h i j k l m n o p") is None
+
+
+def test_a_text_is_cut_around_the_match() -> None:
+    before = "Stonehaven is a town of some eleven thousand people, south of Aberdeen, with a tall lighthouse"
+    after = "The fish is sold by auction, every morning before six, at the northern end of the pier."
+    text = f'{before} ("{PASSAGE}"). {after}\n'
+    assert excluded_lines().without(text) == f'{before} ("\n\n{after}'
+    assert excluded_lines().without(f"{PASSAGE[:-1]}: “{after}”") == f"“{after}”"
+    assert excluded_lines().without(f"<p>{PASSAGE}</p><p>{after}") == f"</p><p>{after}"
+
+
+def test_small_pieces_go_with_the_cut() -> None:
+    text = f"Chapter 3. {PASSAGE} As said: {LINES[4]} The end"
+    assert excluded_lines().without(text) == ""
+
+
+def test_a_cut_that_makes_a_new_run_is_cut_again() -> None:
+    one, two = words(PASSAGE), words(LINES[4])
+    rest = "Nothing of this stands anywhere else in the whole wide world, as far as anybody here knows today."
+    text = f"{rest} {' '.join(one[:9])} {' '.join(two)} {' '.join(one[9:])} {rest}"
+    assert excluded_lines().without(text) == f"{rest}\n\n{rest}"
+
+
+def test_a_text_that_matches_by_its_shingles_is_given_up() -> None:
+    excluded = Excluded()
+    excluded.add(
+        "defs",
+        "1",
+        words("Epidemic: a disease recognised by the health organisation or a government body at home"),
+    )
+    assert (
+        excluded.without(
+            "Epidemic means a disease recognised by the health organisation or a government body"
+        )
+        == ""
+    )
+
+
+def test_a_text_whose_words_have_no_place_is_given_up() -> None:
+    excluded = Excluded()
+    passage = "The Acme™ rocket is sold with a fuse, a manual, and a warranty that ends on launch."
+    excluded.add("ads", "1", words(passage))
+    assert excluded.without(passage) == ""
+
+
+def telling(run: tuple[str, ...]) -> bool:
+    return 2 * len({word for word in run if not word.isnumeric()}) >= len(run)
+
+
+def grams(text: list[str], size: int) -> set[tuple[str, ...]]:
+    return {tuple(text[at : at + size]) for at in range(len(text) - size + 1)}
+
+
+passages = st.lists(st.sampled_from([*LETTERS, "1", "22"]), max_size=30)
+
+
+@given(st.sampled_from([8, 10]), st.lists(passages, max_size=4), passages, st.booleans())
+def test_a_match_is_what_comparing_every_run_says(
+    run: int, rows: list[list[str]], text: list[str], repeats: bool
+) -> None:
+    text = text[:10] + rows[-1] + text[10:] if repeats and rows else text
+    excluded = Excluded(run=run, containment=1.0)
+    for number, row in enumerate(rows):
+        excluded.add("set", str(number), row)
+    stream = [word for row in rows for word in row]
+    runs_of_set = grams(stream, run) | {tuple(row) for row in rows if 8 <= len(row) < run}
+    shared = {at for size in range(8, run + 1) for at in grams(text, size) & runs_of_set if telling(at)}
+    known = {shingle for shingle in grams(stream, 5) if telling(shingle)}
+    own = [tuple(text[at : at + 5]) for at in range(len(text) - 4)]
+    whole = len(own) >= 4 and all(shingle in known for shingle in own)
+    found = excluded.match(text)
+    assert (found is not None) == (bool(shared) or whole)
+    if found is not None:
+        assert found.containment == sum(shingle in known for shingle in own) / len(own)
+
+
+@given(st.lists(passages, min_size=1, max_size=3), st.data())
+def test_what_is_cut_is_clean(rows: list[list[str]], data: st.DataObject) -> None:
+    excluded = Excluded(run=8)
+    for number, row in enumerate(rows):
+        excluded.add("set", str(number), row)
+    parts = data.draw(st.lists(st.sampled_from(rows) | passages, max_size=6))
+    joins = st.sampled_from([" ", ". ", "\n\n", " <b>", "</b> ", "</", " [[x|", "]] ", "-"])
+    text = "".join(word + data.draw(joins) for part in parts for word in part)
+    clean = excluded.without(text)
+    assert excluded.match(words(clean)) is None
+    assert excluded.without(clean) == clean
+    if excluded.match(words(text)) is None:
+        assert clean == text
+    else:
+        assert all(piece in text for piece in clean.split("\n\n") if "\n" not in text)
+        assert len(words(clean)) <= len(words(text)) - 8

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.hygiene.runs import Grams, Index, Series, Stretch, Vocabulary, covered, longest, stretches
+
+
+def test_every_word_has_a_number_of_its_own() -> None:
+    vocabulary = Vocabulary()
+    many = [f"word{number}" for number in range(1_000)]
+    codes = [vocabulary.code(word) for word in many]
+    assert len({0, *codes}) == 1_001
+    assert all(code < 2**64 for code in codes)
+    assert [vocabulary.code(word) for word in many] == codes
+    assert vocabulary.codes(["word7", "unheard"]).tolist() == [codes[7], 0]
+    assert codes[:2] == [6238072747940578789, 15839785061582574730]
+
+
+def test_numbers_hold_no_letter() -> None:
+    vocabulary = Vocabulary()
+    mixed = ["word", "12", "1st", "½", "٣"]
+    for word in mixed:
+        vocabulary.code(word)
+    assert vocabulary.lettered(vocabulary.codes([*mixed, "unheard"])).tolist() == [
+        True,
+        False,
+        True,
+        *[False] * 3,
+    ]
+
+
+def test_runs_stand_where_they_stand_first() -> None:
+    grams = Grams(np.array([1, 2, 3, 1, 2, 0, 2, 3], np.uint64), 2)
+    assert grams.positions(np.array([1, 2, 3, 3, 1, 0, 2], np.uint64)).tolist() == [0, 1, -1, 2, -1, -1]
+    assert grams.positions(np.array([1], np.uint64)).tolist() == []
+    only = Grams(np.array([1, 2, 3, 1, 2, 0, 2, 3], np.uint64), 2, np.array([3, 4, 6]))
+    assert only.positions(np.array([1, 2, 3, 0], np.uint64)).tolist() == [3, 6, -1]
+    assert Grams(np.array([1, 2], np.uint64), 3).positions(np.array([1, 2, 3], np.uint64)).tolist() == [-1]
+
+
+def test_positions_belong_to_documents() -> None:
+    vocabulary, first, second = Vocabulary(), Series(), Series()
+    for series, name, text in ((first, "1", "a b c"), (first, "2", "d"), (second, "3", "e f")):
+        series.documents.append(name)
+        series.starts.append(len(series.codes))
+        series.codes.extend(map(vocabulary.code, text.split()))
+    index = Index({"x": first, "y": second}, vocabulary, 8)
+    assert first.lengths() == [3, 1]
+    assert [index.document(at) for at in (0, 2, 3, 5, 6)] == [
+        *[("x", "1")] * 2,
+        ("x", "2"),
+        *[("y", "3")] * 2,
+    ]
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_stretches_are_what_is_flagged(flags: list[bool]) -> None:
+    found = list(stretches(np.array(flags, np.bool_)))
+    assert [any(one.start <= at < one.end for one in found) for at in range(len(flags))] == flags
+    assert all(one.end < other.start for one, other in pairwise(found))
+    best = longest(np.array(flags, np.bool_))
+    assert best.words == max((one.words for one in found), default=0)
+    assert best in found or best == Stretch(0, 0)
+
+
+@given(st.lists(st.sampled_from([-1, 7]), min_size=1, max_size=20), st.integers(1, 6))
+def test_a_word_is_covered_by_any_run_that_holds_it(positions: list[int], size: int) -> None:
+    flags = covered(np.array(positions), size)
+    assert flags.tolist() == [
+        any(found >= 0 for found in positions[max(at - size + 1, 0) : at + 1])
+        for at in range(len(positions) + size - 1)
+    ]

@@ -1,0 +1,243 @@
+"""The words of a text are the same however it is spelled, spaced, or marked up."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.document import Conversation, Document, Message, Tool, ToolCall
+from calibset.hygiene.words import Place, located_words, words, words_of
+from tests.hygiene.altered import redressed
+
+# What European texts are made of; letters whose capitals are one letter each.
+LETTERS = "abcxyzáäčďéíĺľňóôŕšťúýžßřěůőűéàçñöøαβγδωабвгдяїж0123456789"
+ORDINARY_WORD = st.text(LETTERS, min_size=1, max_size=12)
+ORDINARY = st.text(LETTERS + LETTERS.upper() + " \n\t.,;:!?()«»„“–-'/…北京あ한국\u00ad\u200b", max_size=80)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (" \n\t ", []),
+        ("— … !?", []),
+        ("Havarijné poistenie", ["havarijné", "poistenie"]),
+        ("snake_case_name", ["snake", "case", "name"]),
+        ("it's e-mail", ["it", "s", "e", "mail"]),
+        ("3.14 and 1,000", ["3", "14", "and", "1", "000"]),
+        ("STRASSE Straße", ["strasse", "strasse"]),
+        ("ΣΊΣΥΦΟΣ σίσυφος", ["σίσυφοσ", "σίσυφοσ"]),
+        ("\ufb01ne ﬁne", ["fine", "fine"]),
+        ("x² and ５", ["x2", "and", "5"]),
+    ],
+)
+def test_words_are_runs_of_letters_and_digits(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "plain"),
+    [
+        ("well @-@ known", "well-known"),
+        ("1 @,@ 234 @.@ 5 km", "1,234.5 km"),
+        (" = = Early life = = \n", "Early life"),
+        ('He said : " no " ; it \'s <unk> .', 'He said: "no"; it\'s.'),
+        ("( born 12 May 1967 )", "(born 12 May 1967)"),
+    ],
+)
+def test_the_spacing_of_wikitext_is_no_difference(wikitext: str, plain: str) -> None:
+    assert words(wikitext) == words(plain)
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        ("<b>bold</b> <br/>text", ["bold", "text"]),
+        ('<a href="https://example.com/a?b=c" class="x">link</a>', ["link"]),
+        ("<unk> said", ["said"]),
+        ("a &amp; b&nbsp;c &#8211; d", ["a", "b", "c", "d"]),
+        ("a &AMP; b", ["a", "b"]),
+        ("the [[Bratislava|capital]] of [[Slovakia]]", ["the", "capital", "of", "slovakia"]),
+        ("1 < 2 and 3 > 2", ["1", "2", "and", "3", "2"]),
+        ("R&D, Q&A", ["r", "d", "q", "a"]),
+        ("a <b\nc> d", ["a", "b", "c", "d"]),
+        ("<" + "a" * 300 + ">", ["a" * 300]),
+        ("&nbspx", ["nbspx"]),
+        ("[[open|shut", ["shut"]),
+        ("[[no end", ["no", "end"]),
+    ],
+)
+def test_tags_entities_and_targets_of_links_say_nothing(marked: str, expected: list[str]) -> None:
+    assert words(marked) == expected
+    assert [place.word for place in located_words(marked)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("保险合同。", ["保", "险", "合", "同"]),
+        ("GPTは便利です", ["gpt", "は", "便", "利", "で", "す"]),
+        ("보험 계약", ["보", "험", "계", "약"]),
+        ("2024年5月", ["2024", "年", "5", "月"]),
+    ],
+)
+def test_scripts_without_spaces_count_by_letter(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+    assert [place.word for place in located_words(text)] == expected
+
+
+@pytest.mark.parametrize("unseen", ["\u00ad", "\u200b", "\u200c", "\u200d"])
+def test_what_stands_unseen_inside_a_word_is_no_part_of_it(unseen: str) -> None:
+    assert words(f"poist{unseen}né plnenie") == ["poistné", "plnenie"]
+    assert located_words(f"poist{unseen}né plnenie") == [Place("poistné", 0, 8), Place("plnenie", 9, 16)]
+
+
+@pytest.mark.parametrize(
+    "control", ["\x00", "\x07", "\x1f", "\x7f", "\x85", "\x96", "\u2028", "\ufffd", "\uf0b7"]
+)
+def test_control_and_private_characters_part_words(control: str) -> None:
+    assert words(f"one{control}two") == ["one", "two"]
+    assert located_words(f"one{control}two") == [Place("one", 0, 3), Place("two", 4, 7)]
+
+
+def test_a_byte_order_mark_says_nothing() -> None:
+    assert words("\ufeffone two") == ["one", "two"]
+
+
+def test_lone_surrogates_part_words() -> None:
+    assert words("one\ud800two") == ["one", "two"]
+
+
+# --- Properties -------------------------------------------------------------------------------
+
+
+@given(st.lists(ORDINARY_WORD, max_size=30), st.integers(0, 2**32))
+def test_case_spacing_and_punctuation_make_no_difference(text: list[str], seed: int) -> None:
+    assert words(redressed(text, Random(seed))) == words(" ".join(text))
+
+
+@given(ORDINARY, st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
+def test_ways_to_compose_letters_make_no_difference(text: str, form: str) -> None:
+    assert words(unicodedata.normalize(form, text)) == words(text)
+
+
+@given(ORDINARY)
+def test_words_of_words_are_the_same_words(text: str) -> None:
+    assert words(" ".join(words(text))) == words(text)
+
+
+@given(ORDINARY, ORDINARY)
+def test_texts_that_are_parted_by_a_line_have_their_words_one_behind_the_other(one: str, two: str) -> None:
+    assert words(f"{one}\n{two}") == words(one) + words(two)
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_words_without_marks_spaces_or_capitals(text: str) -> None:
+    for word in words(text):
+        assert word
+        assert word.casefold() == word
+        assert all(letter.isalnum() for letter in word)
+
+
+@given(ORDINARY, st.sampled_from(["NFC", "NFD"]))
+def test_located_words_are_the_words_and_their_places(text: str, form: str) -> None:
+    text = unicodedata.normalize(form, text)
+    located = located_words(text)
+    assert [place.word for place in located] == words(text)
+    for word, start, end in located:
+        assert 0 <= start < end <= len(text)
+        assert word in words(text[start:end])
+
+
+@given(st.text(max_size=200))
+def test_places_lie_in_the_text_and_in_order(text: str) -> None:
+    before = (0, 0)
+    for word, start, end in located_words(text):
+        # What is composed of several words (½, ㈱) gives them one place.
+        assert before[1] <= start < end <= len(text) or (start, end) == before
+        assert word in words(text[start:end])
+        before = start, end
+
+
+@given(st.lists(ORDINARY_WORD, min_size=1, max_size=10))
+def test_places_slice_the_text_as_it_is(text: list[str]) -> None:
+    joined = " – ".join(text)
+    assert [joined[start:end] for _, start, end in located_words(joined)] == text
+
+
+# --- Large and hostile texts ------------------------------------------------------------------
+
+HOSTILE = {
+    "tags that never end": "<a ",
+    "tags that never end, packed": "<a",
+    "entities that never end": "&amp",
+    "links that never end": "[[a",
+    "brackets": "[",
+    "bars": "[[a|",
+    "soft hyphens": "a\u00ad",
+    "marks": "e\u0301",
+    "one word": "é",
+    "one word of ASCII": "a",
+    "spaces": " ",
+    "underscores": "_",
+    "Chinese": "险",
+}
+
+
+@pytest.mark.parametrize("read", [words, located_words])
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+def test_time_grows_with_the_text_and_no_faster(piece: str, read: Callable[[str], object]) -> None:
+    short, long = 2**13, 2**16
+    reading(read, piece * (short // len(piece)))
+    # Eight times the text; what is quadratic takes 64 times as long, and half a second is slow for 64 kB.
+    fast = min(reading(read, piece * (short // len(piece))) for _ in range(3))
+    assert reading(read, piece * (long // len(piece))) < max(32 * fast, 0.5)
+
+
+def reading(read: Callable[[str], object], text: str) -> float:
+    """Return the seconds of this process that reading the text takes."""
+    start = time.process_time()
+    read(text)
+    return time.process_time() - start
+
+
+# --- Of documents and conversations -----------------------------------------------------------
+
+
+def test_words_of_a_document_are_those_of_its_text() -> None:
+    assert words_of(Document(id="1", text="The <i>Sum</i> insured", metadata={"title": "Nothing"})) == [
+        "the",
+        "sum",
+        "insured",
+    ]
+
+
+def test_words_of_a_conversation_are_those_of_its_turns_and_calls() -> None:
+    conversation = Conversation(
+        id="1",
+        messages=(
+            Message(role="system", content="You are a helpful assistant."),
+            Message(role="user", content="Weather in Žilina?"),
+            Message(
+                role="assistant",
+                content="",
+                tool_calls=(ToolCall(id="abc", name="get_weather", arguments='{"city": "Žilina"}'),),
+            ),
+            Message(role="tool", content='{"sky": "clear"}', tool_call_id="abc"),
+            Message(role="assistant", content="Clear."),
+        ),
+        tools=(Tool(name="get_weather", description="Tells the weather", parameters="{}"),),
+    )
+    expected = "weather in žilina get weather city žilina sky clear clear"
+    assert words_of(conversation) == expected.split()
+
+
+def test_words_of_turns_do_not_run_together() -> None:
+    turns = (Message(role="user", content="a <b"), Message(role="assistant", content="c> d"))
+    assert words_of(Conversation(id="1", messages=turns)) == ["a", "b", "c", "d"]
