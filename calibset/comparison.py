@@ -16,7 +16,7 @@ __all__ = ["Difference", "differences", "shortened"]
 _MOST_NAMED = 3
 _LONGEST = 100
 # Follow from which documents are there, which is told once.
-_OF_DOCUMENTS = ("tool_names", "duplicates", "contaminated", "curve")
+_OF_DOCUMENTS = ("tool_names", "duplicates", "contaminated", "curve", "document_lengths")
 # Lists of a manifest whose items have names.
 _NAMED = ("groups", "sources", "evaluations")
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")

@@ -44,6 +44,8 @@ class Tally:
         repaired: Documents and conversations that a repair changed, by its name.
         masked: Personal data that made-up data stands in for, by kind.
         boilerplate: Lines taken out since earlier documents hold them.
+        lengths: How many came in of so many characters: of each power of two the count of those from
+            it up to the next.
         control_tokens: Spellings of control tokens that were broken apart.
         shortened: Documents and conversations in which a run of white space was shortened.
         cut_conversations: Conversations that lost their last exchanges to fit into a row.
@@ -62,6 +64,7 @@ class Tally:
     repaired: Counter[str] = field(default_factory=Counter)
     masked: Counter[str] = field(default_factory=Counter)
     boilerplate: int = 0
+    lengths: Counter[int] = field(default_factory=Counter)
     control_tokens: int = 0
     shortened: int = 0
     cut_conversations: int = 0
@@ -113,6 +116,7 @@ def intake(
             tally.note(Rejection(place=record.id, reason="empty text"))
             continue
         tally.documents += 1
+        tally.lengths[1 << max(0, _length(cleaned).bit_length() - 1)] += 1
         yield cleaned
 
 

@@ -91,9 +91,10 @@ class SourceReport(_Frozen):
     not counted). ``documents_read`` came in and could be packed, ``documents_used`` stand in a
     row; the heads of others may stand there as fillers. ``from_beginning`` says that something was
     read as a stream, so that its documents are no fair sample of the corpus. ``pool`` rows were there
-    to choose from. ``repaired`` counts documents by what was mended in them, ``personal_data`` what
-    made-up data stands in for. ``tool_names`` has, by conversation, the names that the model reads in
-    place of the corpus's own.
+    to choose from. ``document_lengths`` has, for each power of two, how many documents read have so many
+    characters or more, and fewer than the next. ``repaired`` counts documents by what was mended in them,
+    ``personal_data`` what made-up data stands in for. ``tool_names`` has, by conversation, the names
+    that the model reads in place of the corpus's own.
     """
 
     name: str
@@ -111,6 +112,7 @@ class SourceReport(_Frozen):
     tokens_read: int
     documents_read: int
     documents_used: int
+    document_lengths: Mapping[int, int]
     rejections: Mapping[str, int]
     set_aside: Mapping[str, int]
     control_tokens_neutralised: int

@@ -123,6 +123,7 @@ def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
         tokens_read=sum(min(len(sample.token_ids), supply.rule.read) for sample in rows),
         documents_read=tally.documents,
         documents_used=len(used),
+        document_lengths=dict(sorted(tally.lengths.items())),
         rejections=_by_count(tally.rejections),
         set_aside=_by_count(tally.set_aside),
         control_tokens_neutralised=tally.control_tokens,
