@@ -52,7 +52,7 @@ def assembled(
     """Return the rows of a recipe's file, and of its holdout.
 
     Raises:
-        CalibsetError: As `calibset.build`; its ``rejections`` are those that were met.
+        CalibsetError: As `calibset.build`; its ``rejections`` and ``left_out`` are those that were met.
     """
     screens, evaluations = open_screens(recipe, readers)
     supplies: dict[str, Supply] = {}
@@ -62,7 +62,7 @@ def assembled(
         supplies[name] = supply
         held |= {name: other} if other else {}
     second_recipe, second = _of_holdout(recipe), None
-    with _telling_rejections(supplies):
+    with _telling_left_out(supplies):
         first = _outcome(recipe, supplies, tokenizer, screens.seconds, progress)
         if second_recipe is not None:
             second = _outcome(second_recipe, held, tokenizer, screens.seconds, _of_second(progress))
@@ -124,19 +124,24 @@ def _assembly(
     return Assembly(
         samples=outcome.samples,
         manifest=manifest_of(recipe, tokenizer, supplies, evaluations, outcome, other),
-        notes=(*tokenizer.notes, *_unread_control_tokens(recipe, tokenizer, outcome.samples)),
+        notes=(
+            *tokenizer.notes,
+            *dict.fromkeys(note for supply in supplies.values() for note in supply.tally.notes),
+            *_unread_control_tokens(recipe, tokenizer, outcome.samples),
+        ),
         rejections={name: tuple(supply.tally.rejected) for name, supply in supplies.items()},
         left_out={name: tuple(supply.tally.aside) for name, supply in supplies.items()},
     )
 
 
 @contextmanager
-def _telling_rejections(supplies: Mapping[str, Supply]) -> Iterator[None]:
-    """Let an error carry what was rejected until then, since that may be why."""
+def _telling_left_out(supplies: Mapping[str, Supply]) -> Iterator[None]:
+    """Let an error carry what was rejected or set aside until then, since that may be why."""
     try:
         yield
     except CalibsetError as error:
         error.rejections = {name: tuple(supply.tally.rejected) for name, supply in supplies.items()}
+        error.left_out = {name: tuple(supply.tally.aside) for name, supply in supplies.items()}
         raise
 
 

@@ -78,7 +78,7 @@ class CalibrationSet(Sequence[Sample]):
     prefix: tuple[int, ...] = ()
     suffix: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     holdout: CalibrationSet | None = None
 
     def __repr__(self) -> str:
@@ -124,7 +124,10 @@ class CalibrationSet(Sequence[Sample]):
         path = Path(path)
         written = {path: self}
         if self.holdout is not None:
-            written[holdout_path(path) if holdout is None else Path(holdout)] = self.holdout
+            other = holdout_path(path) if holdout is None else Path(holdout)
+            if other.resolve() == path.resolve():
+                raise OutputError(f"{path}: can't be both the calibration file and its holdout")
+            written[other] = self.holdout
         for one in written:
             _ensure_writable(one)
         files = [file for one in written for file in (one, manifest_path(one))]

@@ -65,13 +65,12 @@ def chosen(
             taken(supplies[name], count * recipe.selection.pool - count, progress)
     began = perf_counter()
     pool = [sample for name, count in counts.items() if count for sample in supplies[name].samples]
-    terms = _terms(recipe, supplies, tokenizer)
-    held = _held(pool, terms, recipe, tokenizer)
+    reads = [read_of(sample.token_ids, tokenizer, recipe.seqlen) for sample in pool]
+    terms = _terms(reads, recipe, supplies, tokenizer)
+    held = _held(pool, reads, terms, recipe, tokenizer)
     candidates = [
-        Candidate(
-            token_ids=read_of(sample.token_ids, tokenizer, recipe.seqlen), group=sample.source, terms=of_row
-        )
-        for sample, of_row in zip(pool, held, strict=True)
+        Candidate(token_ids=read, group=sample.source, terms=of_row)
+        for sample, read, of_row in zip(pool, reads, held, strict=True)
     ]
     places = by_coverage(candidates, counts)
     report = cover_report(candidates, places, counts, terms=len(terms))
@@ -83,15 +82,24 @@ def chosen(
     return Choice(repeating(Gathered(rows, found.repeated)), sizes, report, terms)
 
 
-def _terms(recipe: Recipe, supplies: Mapping[str, Supply], tokenizer: Tokenizer) -> tuple[str, ...]:
+def _terms(
+    reads: Sequence[Sequence[int]], recipe: Recipe, supplies: Mapping[str, Supply], tokenizer: Tokenizer
+) -> tuple[str, ...]:
     """Return what coverage must hold if some candidate does: control tokens, letters, and terms."""
-    controls = tokenizer.special_tokens if recipe.selection.control_tokens else ()
+    # A vocabulary has a thousand that are reserved: those that no candidate holds are no news.
+    used = set[int]().union(*reads)
+    wanted = tokenizer.special_tokens if recipe.selection.control_tokens else {}
+    controls = (name for name, number in wanted.items() if number in used)
     titles = (title for name in recipe.selection.terms_of for title in supplies[name].titles)
     return tuple(dict.fromkeys([*controls, *recipe.selection.letters, *titles]))
 
 
 def _held(
-    pool: Sequence[Sample], terms: Sequence[str], recipe: Recipe, tokenizer: Tokenizer
+    pool: Sequence[Sample],
+    reads: Sequence[Sequence[int]],
+    terms: Sequence[str],
+    recipe: Recipe,
+    tokenizer: Tokenizer,
 ) -> list[frozenset[int]]:
     """Return for each row the numbers of the terms that it holds."""
     controls = tokenizer.special_tokens if recipe.selection.control_tokens else {}
@@ -103,8 +111,7 @@ def _held(
         if term not in controls and term not in letters
     )
     held = []
-    for sample in pool:
-        read = read_of(sample.token_ids, tokenizer, recipe.seqlen)
+    for sample, read in zip(pool, reads, strict=True):
         found = {by_id[one] for one in by_id.keys() & set(read)}
         found |= {number for letter, number in letters.items() if letter in sample.text}
         held.append(frozenset(found | _titles_in(sample.text, titles)))

@@ -174,7 +174,7 @@ class Sample:
     """
 
     text: str
-    token_ids: tuple[int, ...]
+    token_ids: tuple[int, ...] = field(repr=False)  # thousands of numbers would flood a notebook
     source: str
     documents: tuple[Span, ...]
     turns: int = 0

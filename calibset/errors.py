@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from calibset.document import Rejection
+from calibset.document import Rejection, SetAside
 
 __all__ = [
     "CalibsetError",
@@ -39,6 +39,7 @@ class CalibsetError(Exception):
 
     Attributes:
         rejections: By source, the records that had been rejected when a build failed.
+        left_out: By source, those that had been left out on purpose.
     """
 
     exit_code = 1
@@ -46,6 +47,7 @@ class CalibsetError(Exception):
     def __init__(self, *said: object) -> None:
         super().__init__(*said)
         self.rejections: Mapping[str, tuple[Rejection, ...]] = {}
+        self.left_out: Mapping[str, tuple[SetAside, ...]] = {}
 
 
 class RecipeError(CalibsetError):

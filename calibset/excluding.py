@@ -69,6 +69,14 @@ def _read(name: str, recipe: Recipe, reader: Reader, excluded: Excluded) -> Eval
                 f"exclude.{name}: has more than {_MOST_WORDS:,} words; name its evaluation split alone"
             )
         excluded.add(name, item.id, found)
+    # Sets that are stored line by line have many blank ones, which hold nothing to keep out.
+    unread = tally.rejections.total() - tally.rejections["empty text"]
+    share = unread / max(1, documents + unread)
+    if share > recipe.max_rejected:
+        raise SourceError(
+            f"exclude.{name}: {share:.0%} of the records were rejected and max_rejected is "
+            f"{recipe.max_rejected:.0%} ({tally.left_out()}): what can't be read can't be kept out"
+        )
     if not count:
         reason = tally.left_out() or "it is empty"
         raise SourceError(f"exclude.{name}: {reader.place} holds no words: {reason}")

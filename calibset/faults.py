@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from fractions import Fraction
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -29,6 +29,7 @@ _PHRASES = {
     "string_type": "a text",
     "tuple_type": "a text or a list of texts",
     "dict_type": "a table",
+    "model_type": "a table",
     "bool_type": "true or false",
     "float_type": "a number",
     "float_parsing": "a number",
@@ -109,12 +110,8 @@ def _table_of(model: type[BaseModel], place: tuple[int | str, ...]) -> type[Base
     """Return the model of the table that a key stands in."""
     for key in place[:-1]:
         field = model.model_fields.get(str(key))
-        if (
-            field is not None
-            and isinstance(field.annotation, type)
-            and hasattr(field.annotation, "model_fields")
-        ):
-            model = field.annotation
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), model)
     return model
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from calibset.document import Sample
 from calibset.errors import MixtureError
 from calibset.mixture import interleave
+from calibset.packing import TOO_LONG
 from calibset.recipe import Recipe
 from calibset.supply import Supply
 
@@ -100,4 +101,6 @@ def _saying_why(supplies: Mapping[str, Supply], gone: list[str]) -> Iterator[Non
     except MixtureError as error:
         reasons = [f"of {name} {left_out}" for name in gone if (left_out := supplies[name].tally.left_out())]
         said = f"{error}; left out: {'; '.join(reasons)}" if reasons else str(error)
+        if any(TOO_LONG in supplies[name].tally.set_aside for name in gone):
+            said += "; a larger seqlen would hold the conversations that are longer than a row"
         raise MixtureError(said) from error

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from calibset.chat.template import with_texts
 from calibset.document import Conversation, Document, Record, Rejection, SetAside
@@ -15,11 +16,14 @@ from calibset.storage.files import LONGEST_RECORD
 from calibset.tokenizers.base import scalar_text
 from calibset.tokenizers.control_tokens import ControlTokens
 
+T = TypeVar("T")
+
 __all__ = ["Screen", "Tally", "intake"]
 
 Screen = Callable[[Iterator[Document | Conversation]], Iterator[Document | Conversation]]
 """What lets some of the documents and conversations through, mended perhaps."""
 
+_MOST_LISTED = 100_000
 # A run of blanks or of empty lines says no more when it is longer, and a million of them
 # breaks tiktoken's regular expression.
 _LONGEST_RUN = 1_000
@@ -37,8 +41,8 @@ class Tally:
         rejections: Records that could not be read or hold nothing, by reason.
         set_aside: Records left out on purpose, by reason.
         examples: For each reason the first place where it was met.
-        rejected: The rejections themselves, in the order they were met.
-        aside: What was set aside itself, in that order.
+        rejected: The rejections themselves, in the order they were met, the first 100,000 of them.
+        aside: What was set aside itself, in the same way.
         duplicates: By document set aside, the one before it that it repeats.
         contaminated: By document, what it shares with an evaluation set.
         repaired: Documents and conversations that a repair changed, by its name.
@@ -48,7 +52,8 @@ class Tally:
             it up to the next.
         control_tokens: Spellings of control tokens that were broken apart.
         shortened: Documents and conversations in which a run of white space was shortened.
-        cut_conversations: Conversations that lost their last exchanges to fit into a row.
+        cut_conversations: Conversations that lost their end to fit into a row.
+        notes: What the template says of itself that whoever uses the rows should know.
         renamed: By conversation, the tools that the model knows by another name: that, and the
             corpus's own.
     """
@@ -68,6 +73,7 @@ class Tally:
     control_tokens: int = 0
     shortened: int = 0
     cut_conversations: int = 0
+    notes: tuple[str, ...] = ()
     renamed: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     @property
@@ -90,9 +96,14 @@ class Tally:
         counts[reason] += 1
         self.examples.setdefault(reason, scalar_text(record.place))
         if isinstance(record, Rejection):
-            self.rejected.append(record)
+            _listed(record, self.rejected)
         else:
-            self.aside.append(record)
+            _listed(record, self.aside)
+
+
+def _listed(record: T, records: list[T]) -> None:
+    if len(records) < _MOST_LISTED:
+        records.append(record)
 
 
 def intake(

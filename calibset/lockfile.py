@@ -55,6 +55,7 @@ class Lock(_Frozen):
         tokenizer: What measured the rows.
         sources: By name.
         sha256: Of the calibration file.
+        holdout: The SHA-256 of the holdout, where the recipe wants one.
     """
 
     format: Literal[1] = 1
@@ -64,6 +65,7 @@ class Lock(_Frozen):
     tokenizer: TokenizerReport
     sources: Mapping[str, LockedSource]
     sha256: str
+    holdout: str | None = None
 
     @field_validator("recipe")
     @classmethod

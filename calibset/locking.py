@@ -102,6 +102,7 @@ def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | No
         tokenizer=manifest.tokenizer,
         sources=sources,
         sha256=manifest.sha256,
+        holdout=manifest.other.sha256 if manifest.other else None,
     )
 
 

@@ -63,15 +63,23 @@ def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = 
         raise NotThereError(f"{error}{hint}") from error
 
 
-def open_places(recipe: Recipe, storage: Storage, lock: Lock | None = None) -> dict[str, Watched]:
+def open_places(
+    recipe: Recipe, storage: Storage, lock: Lock | None = None, names: Iterable[str] | None = None
+) -> dict[str, Watched]:
     """Return a reader for each source and evaluation set, by name; see `open_place`.
 
+    Args:
+        recipe: Names the places.
+        storage: Finds them.
+        lock: Names those to read, where they stand.
+        names: Of which sources and evaluation sets; of all if None.
+
     Raises:
-        SourceError: A source is not there.
+        SourceError: One is not there.
         OfflineError: Some are not in the cache; all of them are named.
     """
     found, missing = {}, []
-    for name in recipe.corpora:
+    for name in recipe.corpora if names is None else names:
         try:
             found[name] = open_place(name, recipe, storage, lock)
         except OfflineError:

@@ -127,8 +127,7 @@ def check(
     known = known_lock(recipe)
     storage = storage_of(recipe, data, mirrors, offline=offline)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
-    readers = {name: open_place(name, recipe, storage, known) for name in recipe.exclude}
-    screens, _ = open_screens(recipe, readers)
+    screens, _ = open_screens(recipe, open_places(recipe, storage, known, recipe.exclude))
     found = []
     for name in recipe.sources:
         supply = partial(_opened, name, recipe, storage, known, tokenizer, screens)

@@ -14,10 +14,13 @@ from calibset.mixture import Mixture, Shortage
 from calibset.selection.options import Holdout, Selection
 from calibset.sources import Source
 
-__all__ = ["EXCLUDE", "Recipe"]
+__all__ = ["EXCLUDE", "OF_SOURCES", "Recipe"]
 
 EXCLUDE = "exclude"
 """The group of sources that are evaluation sets, to be kept out."""
+
+OF_SOURCES = ("group", "weight", "hygiene")
+"""Keys that evaluation sets have none of: how much of the file a source makes, and in what state."""
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 

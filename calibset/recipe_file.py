@@ -14,15 +14,12 @@ from pydantic import ValidationError
 from calibset.errors import RecipeError
 from calibset.faults import fault, mixture_faults
 from calibset.overrides import applied
-from calibset.recipe import EXCLUDE, Recipe
-from calibset.recipe_faults import selection_faults
+from calibset.recipe import EXCLUDE, OF_SOURCES, Recipe
+from calibset.recipe_faults import faults_between
 from calibset.sources import Source, adapter
 from calibset.storage.location import parse_location
 
 __all__ = ["load_recipe", "parse_recipe"]
-
-# Keys that say how much of the file is made of a source, and in what state.
-_OF_SOURCES = ("group", "weight", "hygiene")
 
 
 def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: bool = False) -> Recipe:
@@ -95,7 +92,7 @@ def parse_recipe(
         faults += [fault(detail, (), Recipe) for detail in details]
     faults += mixture_faults(raw)
     if found is not None:
-        faults += selection_faults(found)
+        faults += faults_between(found, raw["sources"])
     if faults or found is None:
         raise RecipeError(*(line if line.startswith("--set ") else f"{origin}: {line}" for line in faults))
     return found
@@ -113,7 +110,8 @@ def _sources(raw: Any, faults: list[str], allow_code: bool) -> dict[str, Source]
 
 def _excluded(raw: Mapping[str, Any], faults: list[str], allow_code: bool) -> dict[str, Source]:
     """Return the evaluation sets that are right, by name, and note what is wrong with the others."""
-    tables, found = raw.get(EXCLUDE, []), {}
+    tables, sources, found = raw.get(EXCLUDE, []), raw.get("sources"), {}
+    sources = sources if isinstance(sources, dict) else {}
     if not isinstance(tables, list):
         faults.append(f"{EXCLUDE}: must be a list of tables: [[{EXCLUDE}]]")
         return {}
@@ -122,13 +120,15 @@ def _excluded(raw: Mapping[str, Any], faults: list[str], allow_code: bool) -> di
         if not isinstance(table, dict):
             faults.append(f"{place}: must be a table")
             continue
-        faults += [f"{place}.{key}: an evaluation set has none" for key in _OF_SOURCES if key in table]
+        faults += [f"{place}.{key}: an evaluation set has none" for key in OF_SOURCES if key in table]
         name = table.get("name")
-        if not isinstance(name, str) or not name:
-            faults.append(f"{place}.name: is missing" if name is None else f"{place}.name: must be a text")
-        elif name in found or name in raw.get("sources", {}):
+        if not isinstance(name, str):
+            faults.append(f"{place}.name: " + ("is missing" if name is None else "must be a text"))
+        elif not name:
+            faults.append(f"{place}.name: must not be empty")
+        elif name in found or name in sources:
             faults.append(f"{place}.name: {name!r} is the name of another")
-        own = {key: value for key, value in table.items() if key not in ("name", *_OF_SOURCES)}
+        own = {key: value for key, value in table.items() if key not in ("name", *OF_SOURCES)}
         source = _source({"group": EXCLUDE, **own}, (place,), faults, allow_code)
         if source is not None and isinstance(name, str):
             found[name] = source

@@ -60,6 +60,7 @@ class Screening:
         self._tally = tally
         self._lines = RepeatedLines() if options.boilerplate else None
         self._identifier = LanguageIdentifier()
+        self._last: tuple[Item, list[str]] | None = None
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """Yield the items that pass, mended; the others are set aside."""
@@ -113,7 +114,9 @@ class Screening:
             return item
         text, removed = self._lines(item.text)
         self._tally.boilerplate += removed
-        return replace(item, text=text) if text else SetAside(place=item.id, reason="boilerplate alone")
+        if removed and not text:
+            return SetAside(place=item.id, reason="boilerplate alone")
+        return replace(item, text=text)
 
     def _filtered(self, item: Item) -> Item | SetAside:
         if isinstance(item, Conversation) or not (reason := fault(item.text, self._options.filters)):
@@ -141,14 +144,14 @@ class Screening:
         if not counts:
             return item
         if self._options.pii == "drop":
-            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+            kinds = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(counts.items()))
             return SetAside(place=item.id, reason="holds personal data", detail=kinds)
         self._tally.masked.update(counts)
         return mended
 
     def _decontaminated(self, item: Item) -> Item | SetAside:
         excluded = self._screens.excluded
-        match = excluded.match(words_of(item)) if excluded else None
+        match = excluded.match(self._words(item)) if excluded else None
         if excluded is None or match is None:
             return item
         self._tally.contaminated[item.id] = match
@@ -157,13 +160,19 @@ class Screening:
         return SetAside(place=item.id, reason="holds a part of an evaluation set", detail=_shared(match))
 
     def _seen_first(self, item: Item) -> Item | SetAside:
-        found = self._screens.duplicates.seen(self._source, item.id, words_of(item))
+        found = self._screens.duplicates.seen(self._source, item.id, self._words(item))
         if found is None or (found.similarity < 1 and self._options.duplicates == "exact"):
             return item
         self._tally.duplicates[item.id] = found
         same = "repeats" if found.similarity == 1 else "nearly repeats"
         detail = f"{found.source}: {found.document} ({found.similarity:.2f})"
         return SetAside(place=item.id, reason=f"{same} a document before it", detail=detail)
+
+    def _words(self, item: Item) -> list[str]:
+        """Return an item's words, which two steps ask for one after the other."""
+        if self._last is None or self._last[0] is not item:
+            self._last = (item, words_of(item))
+        return self._last[1]
 
 
 def _changed(item: Item, change: Callable[[str], str]) -> Item:

@@ -202,7 +202,9 @@ def _rendered(
         if isinstance(item, Document):
             yield item
             continue
-        rendering = rendering or new_rendering()
+        if rendering is None:
+            rendering = new_rendering()
+            tally.notes = rendering.template.notes
         try:
             rendered = rendering.render(item)
             if rendered.names:

@@ -60,14 +60,16 @@ def _note_on_assumed(given: Mapping[str, object]) -> Iterator[str]:
 
 
 def existing(file: str | Path) -> Path:
-    """Return the path of a file that is there.
+    """Return the path of a calibration file that is there.
 
     Raises:
-        ConsumerError: There is none.
+        ConsumerError: There is none, or its name is that of another kind of file.
     """
     path = Path(file)
     if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
         raise ConsumerError(f"{path}: no such file")
+    if path.suffix not in (".jsonl", ".json"):
+        raise ConsumerError(f"{path}: a calibration file must end in .jsonl or .json")
     return path
 
 

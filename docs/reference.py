@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from calibset.chat.options import ChatOptions
+from calibset.chat.options import FORMATS, ChatOptions
 from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.recipe import Recipe
 from calibset.selection.options import Holdout, Selection
@@ -46,11 +46,19 @@ The table `[chat]` says how conversations are rendered:
 
 {chat_keys}
 
+`format` is one of:
+
+{chat_formats}
+
 The ids are those that the model sees in service. A conversation ends with EOS; where a row holds several, each begins
 with BOS if the model's format has one, except the first, since the quantizer's tokenizer adds it. A Jinja template is
 rendered by transformers (`pip install 'calibset[transformers]'`, without PyTorch), without a prompt for a further turn;
-the date that some templates write is always 26 Jul 2024. Names of tools that the format doesn't allow are replaced, and
-the manifest has the mapping.
+the date that some templates write is always 26 Jul 2024. The template is tried on a dialogue first: a faulty one is
+an error that names its line, and so is a tokenizer without the tokens that it writes. A conversation of which it leaves
+out a turn, a call or a tool is rejected; words beside a call may be missing, as in many models' formats.
+
+Names of tools that the format doesn't allow are replaced, and the manifest has the mapping: Mistral's takes ASCII
+letters, digits, `_` and `-`, at most 64; a Jinja template dots, too.
 
 ## What is kept out
 
@@ -133,6 +141,7 @@ def pages() -> dict[str, str]:
             keys=_table(Recipe),
             source_keys=_table(Source),
             chat_keys=_table(ChatOptions),
+            chat_formats="\n".join(f"- `{name}`: {meaning}" for name, meaning in FORMATS.items()),
             hygiene_keys=_table(Hygiene),
             decontamination_keys=_table(Decontamination),
             selection_keys=_table(Selection),

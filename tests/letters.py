@@ -19,7 +19,7 @@ def write_letters(folder: Path, *, bos: bool = True, eos: bool = False) -> Path:
     from tokenizers import AddedToken, decoders, models, pre_tokenizers, processors
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    engine = tokenizers.Tokenizer(models.BPE({letter: i for i, letter in enumerate(alphabet, 2)}, []))
+    engine = tokenizers.Tokenizer(models.BPE({letter: i for i, letter in enumerate(alphabet)}, []))
     engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     engine.decoder = decoders.ByteLevel()
     engine.add_special_tokens([AddedToken(one, special=True, normalized=False) for one in ("<s>", "</s>")])

@@ -58,7 +58,7 @@ def test_a_lock_is_json_that_people_can_compare(tmp_path: Path) -> None:
     text = (tmp_path / "x.lock").read_text("utf-8")
     assert text.endswith("\n}\n")
     data = json.loads(text)
-    assert list(data) == ["format", "name", "recipe", "versions", "tokenizer", "sources", "sha256"]
+    assert list(data) == ["format", "name", "recipe", "versions", "tokenizer", "sources", "sha256", "holdout"]
     assert data["format"] == 1
     file = {"size": 9, "extents": [[0, 4], [6, 9]], "sha256": "cd" * 32}
     assert data["sources"] == {"fish": {"place": "sea", "revision": None, "files": {"a.jsonl": file}}}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from calibset import verification
-from calibset.errors import TokenizerError
+from calibset.errors import ConsumerError, TokenizerError
 from calibset.pipeline import build
 from calibset.verification import verify
 from tests.small import write_small
@@ -35,3 +35,18 @@ def test_verify_knows_what_to_expect_without_a_manifest(
     (tmp_path / "x.jsonl").write_text('{"text": "short"}\n')
     found = verify(tmp_path / "x.jsonl")
     assert (found.nsamples, found.seqlen, found.kept) == (512, 2048, 0)
+    assert found.warnings == (
+        "no manifest stands beside the file, so this is for tokenizer mistral-small-3.2, seqlen 2,048, "
+        "nsamples 512",
+    )
+    found = verify(tmp_path / "x.jsonl", tokenizer="mistral-small-3.2", nsamples=1)
+    assert found.warnings == ("no manifest stands beside the file, so this is for seqlen 2,048",)
+    assert verify(tmp_path / "x.jsonl", tokenizer="mistral-small-3.2", seqlen=8, nsamples=1).warnings == ()
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.txt", "x"])
+def test_verify_reads_no_other_kind_of_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PAR1\n\xff\n" * 20)
+    with pytest.raises(ConsumerError) as caught:
+        verify(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name}: a calibration file must end in .jsonl or .json"

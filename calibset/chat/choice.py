@@ -25,6 +25,8 @@ def template_for(
         TokenizerError: The tokenizer can't be used with it.
     """
     if format_ == "jinja" or (format_ == "auto" and not is_mistral(tokenizer)):
-        return jinja_template(tokenizer, keeps_control_tokens=keeps_control_tokens)
+        # Who names the format knows that the template is the tokenizer's.
+        lenient = format_ == "jinja"
+        return jinja_template(tokenizer, keeps_control_tokens=keeps_control_tokens, lenient=lenient)
     version = None if format_ == "auto" else format_.removeprefix("mistral-")
     return mistral_template(tokenizer, version, keeps_control_tokens=keeps_control_tokens)

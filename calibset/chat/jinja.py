@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from calibset.chat.names import names_of, renamed, valid_call_id
+from calibset.chat.messages import TEXT, Form, messages_of, tools_of
+from calibset.chat.names import names_of, renamed
+from calibset.chat.shadow import ensure_complete, shadow_of
 from calibset.chat.soundness import ensure_sound
-from calibset.chat.template import Rendered, RenderError, Turn, with_texts
+from calibset.chat.template import Rendered, RenderError, Turn, reason_of
+from calibset.chat.trial import Apply, tried
 from calibset.document import Conversation, Message
 from calibset.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
@@ -19,8 +21,6 @@ from calibset.tokenizers.quietly import quiet_transformers
 
 __all__ = ["JinjaTemplate", "jinja_template"]
 
-# What control tokens are spelled with beside letters and digits.
-_MARKS = re.compile(r"[^\w\s]|_")
 # Templates that write today's date would give other bytes tomorrow. This is the date that Llama 3's
 # own template falls back to, a Friday.
 _TODAY = {
@@ -44,11 +44,17 @@ class JinjaTemplate:
         tokenizer: What the quantizer will read the row with.
         apply: Renders messages in Hugging Face's form.
         parses: Whether letters such as ``<|im_end|>`` in a turn may become control tokens.
+        form: How the template takes messages.
+        declares: Whether it writes the tools on offer, and not only calls.
+        notes: What whoever uses it with this tokenizer should know.
     """
 
     tokenizer: HuggingFaceTokenizer
-    apply: Callable[..., str] = field(repr=False, compare=False)
+    apply: Apply = field(repr=False, compare=False)
     parses: bool = False
+    form: Form = TEXT
+    declares: bool = True
+    notes: tuple[str, ...] = ()
 
     def render(self, conversation: Conversation) -> Rendered:
         """Return the conversation as the model reads it, without a prompt for a further turn.
@@ -58,19 +64,22 @@ class JinjaTemplate:
                 become a control token.
         """
         ensure_sound(conversation)
-        opening = self._opening
-        text = self._text(conversation)
+        opening, names = self._opening, names_of(conversation, dots=True)
+        text = self._text(conversation, names)
         encoded = self.tokenizer.encode_with_ends(text, parse_special=True)
-        if not self.parses and self._controls(encoded.ids) != self._controls_of_the_template(conversation):
+        shadow = shadow_of(conversation, self.tokenizer.special_tokens)
+        written = self._text(shadow, names)
+        ensure_complete(written, shadow, names, declares=self.declares)
+        if not self.parses and self._controls(encoded.ids) != self._controls(self._encoded(written)):
             raise RenderError("a text spells a control token")
         return Rendered(
             id=conversation.id,
             text=text,
             token_ids=tuple(encoded.ids),
-            turns=tuple(self._turns(conversation, text, encoded)),
+            turns=tuple(self._turns(conversation, names, text, encoded)),
             opening_text=opening,
-            opening_ids=tuple(self.tokenizer.encode(opening, parse_special=True)),
-            names=renamed(conversation),
+            opening_ids=tuple(self._encoded(opening)),
+            names=renamed(names),
         )
 
     @property
@@ -79,75 +88,81 @@ class JinjaTemplate:
         spelled = {rank: token for token, rank in self.tokenizer.special_tokens.items()}
         return "".join(spelled.get(rank, "") for rank in self.tokenizer.prefix)
 
-    def _text(self, conversation: Conversation) -> str:
-        names = names_of(conversation)
+    def _text(self, conversation: Conversation, names: dict[str, str]) -> str:
         try:
-            messages = [_message(conversation.id, message, names) for message in conversation.messages]
-            text = self.apply(messages, tools=_tools(conversation, names))
-        except Exception as error:  # a template may trip over whatever it doesn't expect
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise RenderError("refused by the chat template", reason) from error
-        if left_out := [name for name in names.values() if name not in text]:
-            raise RenderError("the chat template leaves out tools or their calls", left_out[0])
+            messages, tools = messages_of(conversation, names, self.form), tools_of(conversation, names)
+        except ValueError as error:
+            raise RenderError("arguments or parameters are no JSON", reason_of(error)) from error
+        text = self.apply(messages, tools=tools)
         # Blanks before a BOS of the template's own would keep it from being known as one.
         if self._opening and text.lstrip().startswith(self._opening):
             text = text.lstrip().removeprefix(self._opening)
-        eos = self.tokenizer.named_tokens.get("eos_token", "")
+        eos = self.tokenizer.eos
         return text if text.rstrip().endswith(eos) else text + eos
+
+    def _encoded(self, text: str) -> list[int]:
+        return self.tokenizer.encode(text, parse_special=True)
 
     def _controls(self, ids: Iterable[int]) -> list[int]:
         control = set(self.tokenizer.special_tokens.values())
         return [token for token in ids if token in control]
 
-    def _controls_of_the_template(self, conversation: Conversation) -> list[int]:
-        """Return the control tokens that it writes around texts which can spell none."""
-        # "think" is nothing but a word, and yet what a template's own brackets make a control token of.
-        cores = {_MARKS.sub("", spelling) for spelling in self.tokenizer.special_tokens}
-        harmless = with_texts(
-            conversation, lambda text: "x" if text.strip() in cores else _MARKS.sub("x", text)
-        )
-        text = self._text(harmless)
-        return self._controls(self.tokenizer.encode(text, parse_special=True))
-
-    def _turns(self, conversation: Conversation, text: str, encoded: Encoded) -> Iterator[Turn]:
+    def _turns(
+        self, conversation: Conversation, names: dict[str, str], text: str, encoded: Encoded
+    ) -> Iterator[Turn]:
         """Yield the assistant's turns: from what is said to what ends the last turn of all."""
-        names = names_of(conversation)
         mark = self._controls(encoded.ids)[-1:]
         at = 0
         for message in conversation.messages:
-            said = message.content.strip() or "".join(names[call.name] for call in message.tool_calls[:1])
+            said = next((said for said in _said(message, names) if text.find(said, at) >= 0), None)
+            if said is None:
+                continue  # the template wrote it otherwise
             found = text.find(said, at)
-            if found < 0:
-                continue  # the template left it out, or wrote it otherwise
             at = found + len(said)
             start, behind = (bisect_left(encoded.ends, place) for place in (found + 1, at))
             if message.role == "assistant" and mark and mark[0] in encoded.ids[behind:]:
                 yield Turn(start, encoded.ids.index(mark[0], behind) + 1)
 
 
-def jinja_template(tokenizer: Tokenizer, *, keeps_control_tokens: bool = False) -> JinjaTemplate:
+def jinja_template(
+    tokenizer: Tokenizer, *, keeps_control_tokens: bool = False, lenient: bool = False
+) -> JinjaTemplate:
     """Return the template that stands beside a ``tokenizer.json``.
 
     Args:
         tokenizer: Of the model.
         keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
+        lenient: Whether markers such as ``<|im_end|>`` that the template writes may be letters to the
+            tokenizer.
 
     Raises:
-        TokenizerError: There is none, or transformers is not installed.
+        TokenizerError: There is none, or it can't be used with this tokenizer, or transformers is not
+            installed.
     """
     if not isinstance(tokenizer, HuggingFaceTokenizer) or not tokenizer.chat_template:
         raise TokenizerError(
             f"{tokenizer.name}: has no chat template, so conversations can't be rendered for it; put the "
             "model's chat_template.jinja or tokenizer_config.json beside its tokenizer.json"
         )
+    apply = _applied(tokenizer, tokenizer.chat_template)
+    return JinjaTemplate(tokenizer, apply, keeps_control_tokens, *tried(apply, tokenizer, lenient=lenient))
+
+
+def _applied(tokenizer: HuggingFaceTokenizer, written: str | dict[str, str]) -> Apply:
+    """Return what renders messages with a template, as transformers does.
+
+    Raises:
+        TokenizerError: transformers is not installed.
+    """
     try:
+        import jinja2
+
         transformers = quiet_transformers()
     except ImportError as error:
         raise TokenizerError(
             f"{tokenizer.name}: its chat template is rendered by transformers, which is not installed; "
             "pip install 'calibset[transformers]'"
         ) from error
-    written = tokenizer.chat_template
     template = (
         _SAME_DAY + written
         if isinstance(written, str)
@@ -158,41 +173,20 @@ def jinja_template(tokenizer: Tokenizer, *, keeps_control_tokens: bool = False) 
     )
 
     def apply(messages: list[dict[str, Any]], **options: Any) -> str:
-        return str(fast.apply_chat_template(messages, tokenize=False, **options))
+        try:
+            return str(fast.apply_chat_template(messages, tokenize=False, **options))
+        except jinja2.TemplateSyntaxError as error:
+            line = error.lineno - _SAME_DAY.count("\n")
+            raise TokenizerError(f"{tokenizer.template_place}: line {line}: {error.message}") from error
+        except Exception as error:  # a template may trip over whatever it doesn't expect
+            raise RenderError("refused by the chat template", reason_of(error)) from error
 
-    return JinjaTemplate(tokenizer, apply, keeps_control_tokens)
+    return apply
 
 
-def _message(conversation: str, message: Message, names: dict[str, str]) -> dict[str, Any]:
-    import json
-
-    written: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.role == "tool":
-        written["tool_call_id"] = valid_call_id(conversation, message.tool_call_id or "")
+def _said(message: Message, names: dict[str, str]) -> Iterator[str]:
+    """Yield by what a turn may be known: what it says, or the first tool that it calls."""
+    if said := message.content.strip():
+        yield said
     if message.tool_calls:
-        written["tool_calls"] = [
-            {
-                "id": valid_call_id(conversation, call.id),
-                "type": "function",
-                "function": {"name": names[call.name], "arguments": json.loads(call.arguments)},
-            }
-            for call in message.tool_calls
-        ]
-    return written
-
-
-def _tools(conversation: Conversation, names: dict[str, str]) -> list[dict[str, Any]] | None:
-    import json
-
-    written = [
-        {
-            "type": "function",
-            "function": {
-                "name": names[tool.name],
-                "description": tool.description,
-                "parameters": json.loads(tool.parameters),
-            },
-        }
-        for tool in conversation.tools
-    ]
-    return written or None
+        yield names[message.tool_calls[0].name]

@@ -15,7 +15,16 @@ from typing import NoReturn
 
 from calibset.chat.repairs import Repairs
 
-__all__ = ["escapes_blanks", "is_json", "json_text", "parse_value", "read_value", "skip_blank"]
+__all__ = [
+    "completed_value",
+    "escapes_blanks",
+    "is_json",
+    "json_text",
+    "mended_value",
+    "parse_value",
+    "read_value",
+    "skip_blank",
+]
 
 MAX_DEPTH = 64
 
@@ -90,6 +99,36 @@ def parse_value(text: str) -> object:
     value, end = read_value(text, 0)
     if skip_blank(text, end) != len(text):
         raise ValueError("text after the value")
+    return value
+
+
+def completed_value(text: str) -> object:
+    """Return the value that a text holds but for its last brace; more than one would be guessing.
+
+    Raises:
+        ValueError: It needs something else.
+
+    Examples:
+        >>> completed_value('{"name": "f", "arguments": {"x": 1}')
+        {'name': 'f', 'arguments': {'x': 1}}
+    """
+    return parse_value(text.rstrip().removesuffix("\\n") + "}")
+
+
+def mended_value(text: str, repairs: Repairs) -> object:
+    """Return the value that a text holds, and note what was wrong with it.
+
+    Raises:
+        ValueError: It holds none, even with one brace more at its end.
+    """
+    try:
+        value = parse_value(text)
+    except ValueError:
+        value = completed_value(text)
+        repairs.note("last brace missing", text)
+        return value
+    if not is_json(text):
+        repairs.note("not quite JSON", text)
     return value
 
 

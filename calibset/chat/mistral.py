@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibset.chat.names import names_of, renamed, valid_call_id
 from calibset.chat.soundness import ensure_sound
-from calibset.chat.template import Rendered, RenderError, Turn
+from calibset.chat.template import Rendered, RenderError, Turn, reason_of
 from calibset.document import Conversation, Message
 from calibset.errors import TokenizerError
 from calibset.tokenizers.base import Tokenizer
@@ -36,12 +36,14 @@ class MistralTemplate:
         tokenizer: What the quantizer will read the row with.
         tekken: What spells the conversation.
         parses: Whether letters such as ``</s>`` in a turn may become control tokens.
+        notes: None.
     """
 
     tokenizer: Tokenizer
     tekken: TekkenTokenizer
     mistral: MistralTokenizer[Any, Any, Any, Any, Any] = field(repr=False, compare=False)
     parses: bool = False
+    notes: tuple[str, ...] = ()
 
     def render(self, conversation: Conversation) -> Rendered:
         """Return the conversation as the model reads it, each assistant turn ended by EOS.
@@ -69,7 +71,7 @@ class MistralTemplate:
             turns=tuple(_turns(read, special)),
             opening_text="<s>",
             opening_ids=(special["<s>"],),
-            names=renamed(conversation),
+            names=renamed(names_of(conversation)),
         )
 
     def _encoded(self, conversation: Conversation) -> list[int]:
@@ -80,8 +82,7 @@ class MistralTemplate:
             request = _request(conversation)
             return list(self.mistral.encode_chat_completion(request).tokens)
         except (MistralCommonException, ValidationError, ValueError, AssertionError, RecursionError) as error:
-            detail = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise RenderError("refused by mistral-common's validator", detail) from error
+            raise RenderError("refused by mistral-common's validator", reason_of(error)) from error
 
 
 def is_mistral(tokenizer: Tokenizer) -> bool:

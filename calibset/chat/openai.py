@@ -3,6 +3,9 @@
 A row holds ``messages`` of ``{"role", "content"}`` and ``tools``. An assistant message calls with
 ``tool_calls`` (once ``function_call``); a message of role ``tool`` (once ``function``) answers the
 call of its ``tool_call_id``.
+
+What a model thought before it spoke (``reasoning_content``) is left out, since chat templates
+differ in whether and where a model reads its own thoughts again.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ _ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
+_REASONING = ("reasoning_content", "reasoning", "thinking")
 
 
 def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs | None = None) -> Conversation:
@@ -71,8 +75,14 @@ def _turn(message: object, repairs: Repairs) -> Turn:
     content = message.get("content")
     if role == "tool":
         return Turn(role=role, results=(_result(message, content),))
+    if role == "assistant" and (thought := next(filter(_says_something, map(message.get, _REASONING)), None)):
+        repairs.note("reasoning left out", thought)
     calls = message.get("tool_calls") or message.get("function_call") if role == "assistant" else None
     return Turn(role=role, content=_text(content), calls=calls_in(calls, repairs) if calls else ())
+
+
+def _says_something(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else isinstance(value, list | dict) and bool(value)
 
 
 def _result(message: Mapping[str, object], content: object) -> Result:

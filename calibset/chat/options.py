@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["ChatOptions", "Format"]
+__all__ = ["FORMATS", "ChatOptions", "Format"]
 
 Format = Literal["auto", "jinja", "mistral-v2", "mistral-v3", "mistral-v7", "mistral-v11", "mistral-v13"]
+
+FORMATS: Mapping[Format, str] = {
+    "auto": "Mistral's, in the version of a tekken.json, or v11 for a tokenizer.json with Mistral's control "
+    "tokens; for any other tokenizer.json the chat template beside it",
+    "jinja": "the chat template beside the tokenizer.json. Named so, it may write markers such as "
+    "`<|im_end|>` that the tokenizer reads as letters, which is an error with `auto`",
+    "mistral-v2": "Mistral's with tools: calls are a JSON list without ids",
+    "mistral-v3": "as v2, and calls have ids (Mistral 7B v0.3, Mistral Nemo)",
+    "mistral-v7": "as v3, and the system prompt has control tokens of its own (Mistral Large 2411, Mistral "
+    "Small 3.1)",
+    "mistral-v11": "`[TOOL_CALLS]name[CALL_ID]id[ARGS]{…}` for each call (Mistral Small 3.2)",
+    "mistral-v13": "`[TOOL_CALLS]name[ARGS]{…}` for each call, the tools before the first user turn",
+}
+"""What each format is; the documentation lists them."""
 
 
 class ChatOptions(BaseModel):
@@ -18,9 +33,8 @@ class ChatOptions(BaseModel):
 
     format: Format = Field(
         "auto",
-        description="Mistral's instruct format of a version, or the model's own Jinja template (`jinja`), "
-        "which stands beside its tokenizer.json. `auto` takes the version of a tekken.json, v11 for a "
-        "tokenizer.json with Mistral's control tokens, and else the Jinja template.",
+        description="Mistral's instruct format of a version, or the model's own Jinja template, or whichever "
+        "fits the tokenizer; see below.",
     )
     system_prompt: str | None = Field(
         None, min_length=1, description="Opens conversations that have no system turn of their own."
@@ -28,5 +42,7 @@ class ChatOptions(BaseModel):
     long_conversations: Literal["shorten", "reject"] = Field(
         "shorten",
         description="What becomes of a conversation that no row holds: it loses its last exchanges "
-        "(`shorten`), or is set aside whole (`reject`). One of a single exchange is set aside either way.",
+        "(`shorten`), or is set aside whole (`reject`). Where not even its first exchange fits, it ends on "
+        "the last turn of the assistant's that does, which may be one that calls tools; where none fits, it "
+        "is set aside.",
     )

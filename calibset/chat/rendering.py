@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from calibset.chat.template import ChatTemplate, Rendered
+from calibset.chat.template import ChatTemplate, Rendered, RenderError
 from calibset.document import Conversation, Message
 
 __all__ = ["Rendering"]
@@ -19,7 +19,7 @@ class Rendering:
         template: The target model's.
         room: Tokens that a row holds.
         system_prompt: Opens conversations without a system turn, if set.
-        shortens: Whether a conversation that no row holds loses its last exchanges.
+        shortens: Whether a conversation that no row holds loses its end.
     """
 
     template: ChatTemplate
@@ -28,9 +28,10 @@ class Rendering:
     shortens: bool = True
 
     def render(self, conversation: Conversation) -> Rendered:
-        """Return the conversation as the model reads it, whole exchanges of it at least.
+        """Return the conversation as the model reads it, or as much of it as a row holds.
 
-        One whose first exchange is too long alone is returned as it is.
+        It is shortened behind a whole exchange, or where not even the first fits, behind a turn of the
+        assistant's, which may be one that calls tools. Where none fits it is returned as it is.
 
         Raises:
             RenderError: The model's format can't express it.
@@ -53,11 +54,21 @@ class Rendering:
         return len(self.render(Conversation(id="", messages=turns)).token_ids)
 
     def _shortened(self, conversation: Conversation) -> Rendered | None:
-        """Return the longest beginning of whole exchanges that a row holds."""
+        """Return the longest beginning that a row holds."""
+        turns = _ends_of_turns(conversation.messages)
+        exchanges = [end for end in turns if conversation.messages[end].role == "user"]
+        if found := self._longest(conversation, exchanges):
+            return found
+        try:
+            return self._longest(conversation, turns[: turns.index(exchanges[0])] if exchanges else turns)
+        except RenderError:  # not every format lets a conversation end on a call
+            return None
+
+    def _longest(self, conversation: Conversation, ends: Sequence[int]) -> Rendered | None:
+        """Return the longest of some beginnings that a row holds."""
         # Rendered anew each time: some formats put the tools before the last user turn.
         best = None
-        ends = _ends_of_exchanges(conversation.messages)
-        first, last = 0, len(ends) - 2  # the last end is that of the whole, which is too long
+        first, last = 0, len(ends) - 1
         while first <= last:
             middle = (first + last) // 2
             part = replace(conversation, messages=conversation.messages[: ends[middle]])
@@ -69,11 +80,9 @@ class Rendering:
         return replace(best, shortened=True) if best else None
 
 
-def _ends_of_exchanges(messages: Sequence[Message]) -> list[int]:
-    """Return the places behind each assistant turn that the user, or nobody, answers."""
-    following = [*(message.role for message in messages[1:]), "user"]
+def _ends_of_turns(messages: Sequence[Message]) -> list[int]:
+    """Return the places, but the last, behind each turn of the assistant's since the user spoke first."""
+    asked = next((place for place, one in enumerate(messages) if one.role == "user"), 0)
     return [
-        place
-        for place, (message, then) in enumerate(zip(messages, following, strict=True), start=1)
-        if message.role == "assistant" and then == "user"
+        place for place, one in enumerate(messages[:-1], start=1) if one.role == "assistant" and place > asked
     ]

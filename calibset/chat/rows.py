@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from calibset.chat.dialect import DialectError
-from calibset.chat.literals import is_json, parse_value
+from calibset.chat.literals import mended_value
 from calibset.chat.repairs import Repairs
 from calibset.chat.schema import tools_from_json
 from calibset.chat.turns import Call, Turn, call_from_object, conversation_of
@@ -72,12 +72,9 @@ def _parsed(value: object, repairs: Repairs, fault: str = "unparsable tool call"
     if not isinstance(value, str):
         return value
     try:
-        parsed = parse_value(value)
+        return mended_value(value, repairs)
     except ValueError:
         raise DialectError(fault, value) from None
-    if not is_json(value):
-        repairs.note("not quite JSON", value)
-    return parsed
 
 
 def _call(item: object, repairs: Repairs) -> Call:

@@ -27,6 +27,7 @@ _SCHEMA = (
 )
 _SCHEMA_MAP = ("properties", "patternProperties", "definitions", "$defs")
 _SCHEMA_LIST = ("anyOf", "oneOf", "allOf")
+_NO_PARAMETERS = {"type": "object", "properties": {}}
 _NESTED = frozenset((*_SCHEMA_MAP, "additionalProperties"))
 """What may hold a schema at the top of parameters: a mapping without them maps names to parameters."""
 
@@ -172,9 +173,10 @@ def _tool(value: object, repairs: Repairs) -> Tool:
         parameters = normalised_parameters(_parsed(given, repairs), value.get("required"))
     except ValueError:
         raise DialectError("unparsable tools", value) from None
-    if given is None:
+    if "parameters" in value and given is None:
         repairs.note("tool without parameters", value)
-    elif not _is_written(given, parameters):
+    # OpenAI's form has a tool without the key for one that takes none.
+    elif not _is_written(given if given is not None else _NO_PARAMETERS, parameters):
         repairs.note("parameters are not JSON Schema", value)
     if not isinstance(description, str):
         repairs.note("tool description is no text", value)

@@ -2,21 +2,22 @@
 
 A row holds ``conversations`` of ``{"from", "value"}``, and may hold ``system`` and ``tools``, a
 JSON text. A turn from ``function_call`` is a call as JSON, or a list of calls; one from
-``observation`` is what a tool gave back. Calls between tags in an assistant's text are another
-dialect, that of `hermes`.
+``observation`` is what a tool gave back, or of several calls a list of what each gave. Calls
+between tags in an assistant's text are another dialect, that of `hermes`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from calibset.chat.dialect import DialectError
-from calibset.chat.literals import json_text
+from calibset.chat.literals import is_json, json_text, parse_value
 from calibset.chat.repairs import Repairs
 from calibset.chat.rows import calls_in, conversation_from, turns_in
 from calibset.chat.schema import tools_to_json
-from calibset.chat.turns import Call, Turn, result_of, turns_of
+from calibset.chat.turns import Call, Result, Turn, result_of, turns_of
 from calibset.document import Conversation, Role
 
 __all__ = ["parse", "write"]
@@ -57,7 +58,7 @@ def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs |
     """
     repairs = repairs or Repairs()
     turns = _joined(_turn(turn, repairs) for turn in turns_in(row.get("conversations"), repairs))
-    return conversation_from(row, turns, conversation_id, repairs)
+    return conversation_from(row, list(_parted(turns, repairs)), conversation_id, repairs)
 
 
 def write(conversation: Conversation) -> dict[str, object]:
@@ -99,6 +100,33 @@ def _joined(turns: Iterable[Turn]) -> list[Turn]:
         else:
             joined.append(turn)
     return joined
+
+
+def _parted(turns: Sequence[Turn], repairs: Repairs) -> Iterator[Turn]:
+    """Yield the turns, the results of several calls apart where they stand in one list."""
+    empty = Turn(role="user")
+    for turn, before, then in zip(turns, [empty, *turns], [*turns[1:], empty], strict=False):
+        is_only = len(turn.results) == 1 and not then.results
+        if is_only and len(before.calls) > 1:
+            yield replace(turn, results=_results(turn.results[0], before.calls, repairs))
+        else:
+            yield turn
+
+
+def _results(result: Result, calls: Sequence[Call], repairs: Repairs) -> tuple[Result, ...]:
+    """Return a result for each call if the one result is a list of so many, or else the one."""
+    try:
+        listed = parse_value(result.content)
+    except ValueError:
+        return (result,)
+    if not isinstance(listed, list) or len(listed) != len(calls):
+        return (result,)
+    if not is_json(result.content):
+        repairs.note("not quite JSON", result.content)
+    names = [item.get("name") if isinstance(item, dict) else None for item in listed]
+    if sorted(map(str, names)) != sorted(call.name for call in calls):
+        names = [None for _ in calls]  # in their order, then
+    return tuple(map(result_of, names, listed))
 
 
 def _written(turn: Turn) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from calibset.chat.dialect import DialectError
-from calibset.chat.literals import is_json, parse_value, read_value, skip_blank
+from calibset.chat.literals import completed_value, is_json, read_value, skip_blank
 from calibset.chat.repairs import Repairs
 from calibset.chat.turns import Call, call_from_object
 
@@ -83,11 +83,11 @@ def _value_between(text: str, start: int, opening: str, closing: str, repairs: R
 
 
 def _completed(text: str, start: int, closing: str, repairs: Repairs) -> tuple[object, int]:
-    """Read a body whose last brace is missing; more than one would be guessing."""
+    """Read a body whose last brace is missing."""
     end = text.find(closing, start)
     body = text[start : end if end >= 0 else len(text)]
     try:
-        value = parse_value(body.rstrip().removesuffix("\\n") + "}")
+        value = completed_value(body)
     except ValueError:
         raise DialectError("unparsable tool call", body) from None
     repairs.note("last brace missing", body)

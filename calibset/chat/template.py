@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from calibset.chat.literals import json_text
 from calibset.document import Conversation, Message
 
-__all__ = ["ChatTemplate", "RenderError", "Rendered", "Turn", "with_texts"]
+__all__ = ["ChatTemplate", "RenderError", "Rendered", "Turn", "reason_of", "with_texts"]
 
 
 class RenderError(Exception):
@@ -18,11 +18,24 @@ class RenderError(Exception):
 
     Attributes:
         reason: A short phrase, the same for the same case, so that it can be counted.
+        detail: What it was in this one, if that is known.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.detail = detail
+
+
+def reason_of(error: BaseException) -> str:
+    r"""Return the first line of what an error says, or else its kind.
+
+    Examples:
+        >>> reason_of(ValueError("no such user\nline 3")), reason_of(KeyError())
+        ('no such user', 'KeyError')
+    """
+    said = str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 class Turn(NamedTuple):
@@ -49,7 +62,7 @@ class Rendered:
         opening_text: What stands before a conversation that does not open its row (BOS).
         opening_ids: The same as ids.
         names: Tools that the model knows by another name: that other, and the corpus's own.
-        shortened: Whether it lost its last exchanges to fit into a row.
+        shortened: Whether it lost its end to fit into a row.
     """
 
     id: str
@@ -64,6 +77,11 @@ class Rendered:
 
 class ChatTemplate(Protocol):
     """Renders conversations for one model family."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever uses it with its tokenizer should know; empty, mostly."""
+        ...
 
     def render(self, conversation: Conversation) -> Rendered:
         """Return the conversation as the model reads it.

@@ -65,7 +65,7 @@ def write(conversation: Conversation) -> dict[str, object]:
     """Return the row that `parse` reads as this conversation.
 
     Raises:
-        ValueError: It has tools and a system message, which this dialect can't hold.
+        ValueError: It has tools and a system message, or an argument's name that this dialect can't hold.
     """
     turns = list(turns_of(conversation))
     system = turns.pop(0).content if turns[0].role == "system" else ""
@@ -205,6 +205,12 @@ def _results(text: str, repairs: Repairs) -> tuple[Result, ...]:
     return tuple(results)
 
 
+def _fits(name: str) -> bool:
+    """Return whether an argument's name is read back as it is written."""
+    found = _ARGUMENT_NAME.fullmatch(f"{name}=")
+    return found is not None and bool(name) and name == name.strip() and skip_blank(name, 0) == 0
+
+
 def _written(turn: Turn) -> str:
     if turn.results:
         return json_text([{"name": result.name, "results": result.content} for result in turn.results])
@@ -212,7 +218,9 @@ def _written(turn: Turn) -> str:
         return turn.content
     calls = []
     for call in turn.calls:
-        arguments = json.loads(call.arguments).items()
-        listed = ", ".join(f"{name}={json_text(value)}" for name, value in arguments)
+        arguments = json.loads(call.arguments)
+        if unfit := [name for name in arguments if not _fits(name)]:
+            raise ValueError(f"a ToolACE row can't hold an argument of the name {unfit[0]!r}")
+        listed = ", ".join(f"{name}={json_text(value)}" for name, value in arguments.items())
         calls.append(f"{call.name}({listed})")
     return f"{turn.content}[{', '.join(calls)}]"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from calibset.chat.dialect import DialectError
-from calibset.chat.literals import json_text, parse_value
+from calibset.chat.literals import json_text, mended_value
 from calibset.chat.repairs import Repairs
 from calibset.document import Conversation, Message, Role, Tool, ToolCall
 
@@ -99,8 +99,8 @@ def call_from_object(value: object, declared: Iterable[str], repairs: Repairs | 
 def _arguments(given: object, repairs: Repairs) -> object:
     arguments = given
     if isinstance(given, str) and given.strip():
-        arguments = parse_value(given)
         repairs.note("arguments as text", given)
+        arguments = mended_value(given, repairs)
     if arguments in (None, "", []):
         repairs.note("no arguments", given)
         return {}

@@ -34,6 +34,8 @@ def build(arguments: Namespace) -> int:
     held = Path(recipe.holdout.output or holdout_path(out)) if recipe.holdout else None
     for one in (out, *([held] if held else [])):
         _ensure_usable(one)
+    if held == out:
+        raise RecipeError(f"--out {out}: is the name of the holdout's file")
     with _rejects(arguments.rejects), progress(quiet=arguments.quiet) as report:
         built = pipeline.build(
             recipe,
@@ -128,12 +130,12 @@ def _recipe(arguments: Namespace) -> Recipe:
 
 @contextmanager
 def _rejects(path: str | None) -> Iterator[None]:
-    """Write what was rejected before a build failed: it may be why."""
+    """Write what was rejected or left out before a build failed: it may be why."""
     try:
         yield
     except CalibsetError as error:
-        if path and error.rejections:
-            write_left_out(path, error.rejections)
+        if path and (error.rejections or error.left_out):
+            write_left_out(path, error.rejections, error.left_out)
         raise
 
 

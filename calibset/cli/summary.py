@@ -80,7 +80,7 @@ def _figures(manifest: Manifest) -> Iterator[str]:
             f"{manifest.complete_turns} of {manifest.turns} assistant turns are read to their end"
         )
     if cut := sum(source.conversations_shortened for source in manifest.sources):
-        yield f"long conversations: {cut} lost their last exchanges, so that a row holds them"
+        yield f"long conversations: {cut} lost their end, so that a row holds them"
     if disarmed := sum(source.control_tokens_neutralised for source in manifest.sources):
         yield f"control tokens: {disarmed} that texts spell by accident were broken apart"
 
@@ -98,7 +98,8 @@ def _hygiene(built: CalibrationSet) -> Iterator[str]:
     if lines := sum(source.boilerplate_lines for source in sources):
         yield f"boilerplate: {lines:,} lines that stand in other documents too were taken out"
     if hidden:
-        yield f"personal data: made-up ones stand in for {_counted(hidden)}"
+        kinds = (f"{count:,} {kind}{'s' * (count > 1)}" for kind, count in hidden.most_common())
+        yield f"personal data: made-up ones stand in for {', '.join(kinds)}"
     for one in built.manifest.evaluations:
         yield f"evaluation set {one.name}: {one.documents:,} documents; {one.matched} read hold a part of it"
     if built.seconds:

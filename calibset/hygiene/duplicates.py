@@ -30,6 +30,8 @@ _PERMUTATIONS, _BANDS = 128, 32
 # Five standard deviations of a sketch's estimate: what lies further below need not be counted out.
 _SLACK = 0.2
 _SEED = 1
+# 1.2 GB of them, about 75 million words; a build draws a few million.
+_MOST_SHINGLES = 150_000_000
 
 _Shingles = npt.NDArray[np.uint64]
 # The same bytes, and so the same sketches, on machines of either byte order.
@@ -59,7 +61,8 @@ class Duplicates:
     text. Single words make scattered changes cost no more than one passage that differs, pairs
     tell texts of the same words apart, and pairs in either order forgive an exchange of neighbours.
     Texts of fewer than 20 words are duplicates only if all their words are the same, and texts
-    without words never.
+    without words never. After some 75 million words no more texts are kept for near duplicates to
+    be found of.
 
     Args:
         near: Whether near duplicates are found, too.
@@ -111,6 +114,7 @@ class _Near:
         self._sketches: list[RMinHash] = []
         self._shingles: list[_Shingles] = []
         self._names: list[tuple[str, str]] = []
+        self._kept = 0
 
     def seen(self, source: str, document: str, words: Sequence[str]) -> Duplicate | None:
         shingles = _shingles(words)
@@ -120,6 +124,9 @@ class _Near:
             similarity, position = closest
             source, document = self._names[position]
             return Duplicate(source=source, document=document, similarity=similarity)
+        if self._kept > _MOST_SHINGLES:
+            return None
+        self._kept += shingles.size
         self._bands.insert(len(self._names), sketch)
         self._sketches.append(sketch)
         self._shingles.append(shingles)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from calibset.fields import Names
+from calibset.fields import Names, listed
 from calibset.hygiene.characters import RepairName
 from calibset.hygiene.language import LEAST_SCORE
 from calibset.hygiene.quality import GateName
@@ -36,10 +36,10 @@ class Hygiene(BaseModel):
         strict=True,
         description="How sure the identifier must be that a text is in one of them, from 0 to 1.",
     )
-    repairs: tuple[RepairName, ...] = Field(
+    repairs: Annotated[tuple[RepairName, ...], BeforeValidator(listed)] = Field(
         get_args(RepairName), description="What is mended in texts; nothing if empty."
     )
-    filters: tuple[GateName, ...] = Field(
+    filters: Annotated[tuple[GateName, ...], BeforeValidator(listed)] = Field(
         (), description="Rules of prose that plain documents must pass; none if empty."
     )
     boilerplate: bool = Field(

@@ -14,13 +14,15 @@ __all__ = ["Place", "located_words", "words", "words_of"]
 
 # Tags, entities and the target of a wiki link say nothing.
 _MARKUP = re.compile(
-    r"</?[a-z][^<>\n]{0,200}>|&(?:[a-z]{2,8}|#\d{1,7});|\[\[[^\[\]|\n]{0,200}\|", re.IGNORECASE
+    r"</?[a-z][^<>\n]{0,200}>|&(?:[a-z]{2,8}|#\d{1,7}|#x[\da-f]{1,6});|\[\[[^\[\]|\n]{0,200}\|", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W_]+")
 # Scripts without spaces count by letter.
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _LETTER = re.compile(f"[{_UNSPACED}]")
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+# Signs that NFKC makes letters of: ™, ℃, ㎏, 🄰.
+_SIGNS = re.compile("(?!\\w)[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f1ff]")
 # Marks that no letter takes up: the dot that lower case leaves of İ.
 _MARKS = dict.fromkeys(range(0x300, 0x370))
 # The same words with their marks (NFD) and what stands unseen inside them, for places in the text as it is.
@@ -60,7 +62,8 @@ def words(text: str) -> list[str]:
     if "<" in text or "&" in text or "[[" in text:
         text = _MARKUP.sub(" ", text)
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", stream_safe(text.translate(_INVISIBLE)))
+        text = _SIGNS.sub(" ", stream_safe(text.translate(_INVISIBLE)))
+        text = unicodedata.normalize("NFKC", text)
         text = _LETTER.sub(r" \g<0> ", text).casefold().translate(_MARKS)
     return _WORD.findall(text.casefold())
 

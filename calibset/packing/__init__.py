@@ -1,7 +1,7 @@
 """Documents and conversations into samples that a quantizer keeps whole."""
 
-from calibset.packing.conversations import pack_conversations
+from calibset.packing.conversations import TOO_LONG, pack_conversations
 from calibset.packing.documents import pack_documents
 from calibset.packing.rule import Packed, RowRule
 
-__all__ = ["Packed", "RowRule", "pack_conversations", "pack_documents"]
+__all__ = ["TOO_LONG", "Packed", "RowRule", "pack_conversations", "pack_documents"]

@@ -10,7 +10,10 @@ from calibset.chat.template import Rendered
 from calibset.document import Sample, SetAside, Span
 from calibset.packing.rule import Packed, RowRule
 
-__all__ = ["pack_conversations"]
+__all__ = ["TOO_LONG", "pack_conversations"]
+
+TOO_LONG = "longer than a row (its head may be a filler)"
+"""Why a conversation that no row holds is set aside."""
 
 # Conversations to choose from when a row's gap is filled: enough to find a good fit, few
 # enough that none waits long.
@@ -74,7 +77,7 @@ def _refill(stock: _Stock, supply: Iterator[Rendered], rule: RowRule) -> Iterato
             stock.pool.append(conversation)
         else:
             stock.long.append(conversation)
-            yield SetAside(place=conversation.id, reason="longer than a row (its head may be a filler)")
+            yield SetAside(place=conversation.id, reason=TOO_LONG)
 
 
 def _best_fit(pool: list[Rendered], room: int) -> list[Rendered]:

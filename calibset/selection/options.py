@@ -29,7 +29,7 @@ class Selection(BaseModel):
         description="How many rows coverage chooses from: so many times those of a source, or all it has.",
     )
     control_tokens: bool = Field(
-        True, description="Whether coverage holds every control token that some candidate holds."
+        True, strict=True, description="Whether coverage holds every control token that some candidate holds."
     )
     letters: str = Field("", description="Letters that coverage holds if some candidate does: áäčď…")
     terms_of: Names = Field(

@@ -35,9 +35,20 @@ _DIALECTS = {
 class Chat(RowGroups):
     """Dialogues, with tools or without, as OpenAI writes them (`messages`) or ShareGPT (`conversations`).
 
-    Read from JSON Lines, JSON arrays or parquet files. A row's `id`, `uuid` or `conversation_id` is
-    the dialogue's id if it looks like no other's: of 8 characters or more, with a digit. Rows with
-    pictures or sound are rejected, and those with calls between tags: for them there is `hermes`.
+    Read from JSON Lines, JSON arrays or parquet files. Turns of `role` and `content` are OpenAI's,
+    turns of `from` and `value` are ShareGPT's, whichever column they stand in.
+
+    In OpenAI's form an assistant turn calls with `tool_calls` or `function_call`, turns of the role
+    `tool` or `function` answer, and `developer` is the system prompt. What a model thought before it
+    spoke (`reasoning_content`, `reasoning`, `thinking`) is left out, which is a repair. In ShareGPT's
+    form a turn from `function_call` is a call or a list of calls, one from `observation` (or `tool`,
+    `function_response`) the result of one, or a list of the results of all. Tools are declared in
+    `tools` or `functions`; a dialogue may end on a call.
+
+    A row's `id`, `uuid` or `conversation_id` is the dialogue's id if it looks like no other's: of 8
+    characters or more, with a digit. Rows with pictures or sound are rejected, and those with calls
+    between tags: for them there is `hermes`. Rows of `instruction` and `output`, as Alpaca has them,
+    are no dialogues: for them there are `jsonl` and `parquet`, with their `columns`.
     """
 
     summary: ClassVar[str] = "dialogues as OpenAI messages or ShareGPT conversations, JSON or parquet"
@@ -86,6 +97,8 @@ class Chat(RowGroups):
         column = next((name for name in turns if row.get(name) is not None), None)
         if column is None:
             reason = f"no column {' or '.join(map(repr, turns))}"
+            if "instruction" in row:
+                reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
             return Rejection(place=place, reason=reason, excerpt=excerpt_of(row))
         ids = (own_id(row, key) for key in _IDS)
         conversation_id = next(filter(_UNIQUE.fullmatch, ids), numbered)

@@ -37,7 +37,7 @@ def data_trouble(commit: str, trouble: Trouble) -> str:
     if trouble.status == 404:
         return f"no such file at revision {commit}"
     if trouble.status is not None:
-        return _answers(trouble.status)
+        return _answers(trouble.status, "dataset")
     return _BREAKS_OFF if trouble.lost else f"the hub can't be reached ({trouble.kind}); {_OFFLINE}"
 
 
@@ -58,7 +58,7 @@ def api_trouble(error: BaseException, asked: str | None, kind: str = "dataset") 
     if isinstance(error, errors.RevisionNotFoundError):
         return f"no revision {asked!r}; name a branch, tag or commit that is there"
     status = _status(error)
-    return _unanswered(error) if status is None else _answers(status)
+    return _unanswered(error) if status is None else _answers(status, kind)
 
 
 def _unanswered(error: BaseException) -> str:
@@ -86,7 +86,11 @@ def is_passing(error: BaseException) -> bool:
     return _breaks_off(error) or ("TransportError" in kinds and not kinds & _LASTING)
 
 
-def _answers(status: int) -> str:
+def _answers(status: int, kind: str) -> str:
+    if status in (404, 410):
+        return f"no such {kind} repository, or no such file in it; check its name and HF_ENDPOINT"
+    if status in (401, 403):
+        return f"the hub answers {status}: you may not read it; log in with `hf auth login` or set HF_TOKEN"
     return f"the hub answers {status}; try again later"
 
 

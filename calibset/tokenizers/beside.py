@@ -5,32 +5,46 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from calibset.errors import TokenizerError
 
-__all__ = ["chat_template", "named_tokens"]
+__all__ = ["WrittenTemplate", "chat_template", "named_tokens"]
 
 _NAMED = ("bos_token", "eos_token", "unk_token", "pad_token")
 _LARGEST = 2**22
 
 
-def chat_template(folder: Path) -> str | dict[str, str] | None:
-    """Return the chat template of a model's folder, or several by name, or None if there is none.
+class WrittenTemplate(NamedTuple):
+    """A chat template and where it stands.
+
+    Attributes:
+        text: The template, or several by name.
+        place: The file, and the key in it if it holds more.
+    """
+
+    text: str | dict[str, str]
+    place: str
+
+
+def chat_template(folder: Path) -> WrittenTemplate | None:
+    """Return the chat template of a model's folder, or None if there is none.
 
     Raises:
         TokenizerError: A file that should hold it can't be read.
     """
     file = folder / "chat_template.jinja"
     if file.is_file():
-        return _read(file)
+        return WrittenTemplate(_read(file), str(file))
     for name in ("chat_template.json", "tokenizer_config.json"):
         found = _table(folder / name).get("chat_template")
+        place = f"{folder / name}: chat_template"
         if isinstance(found, str):
-            return found
+            return WrittenTemplate(found, place)
         if isinstance(found, list):
             several = [one for one in found if isinstance(one, dict)]
-            return {str(one.get("name")): str(one.get("template")) for one in several}
+            by_name = {str(one.get("name")): str(one.get("template")) for one in several}
+            return WrittenTemplate(by_name, place)
     return None
 
 

@@ -34,6 +34,7 @@ class HuggingFaceTokenizer:
         parsing: The engine, which reads ``</s>`` as a control token.
         spelling: The same engine, which reads it as letters.
         chat_template: The template that stands beside the file, or several by name, if any.
+        template_place: Where it stands.
         named_tokens: BOS, EOS and their like, as far as files beside it name them.
     """
 
@@ -42,6 +43,7 @@ class HuggingFaceTokenizer:
     parsing: tokenizers.Tokenizer = field(repr=False, compare=False)
     spelling: tokenizers.Tokenizer = field(repr=False, compare=False)
     chat_template: str | dict[str, str] | None = field(default=None, repr=False, compare=False)
+    template_place: str = field(default="", repr=False, compare=False)
     named_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -59,6 +61,17 @@ class HuggingFaceTokenizer:
             for rank, token in added
             if token.special or (token.content.strip() and token.content in written)
         }
+
+    @cached_property
+    def eos(self) -> str:
+        """How EOS is spelled; nothing where no file says so or the tokenizer has no such token."""
+        named = self.named_tokens.get("eos_token", "")
+        return named if self.has_token(named) else ""
+
+    def has_token(self, spelling: str) -> bool:
+        """Return whether a spelling is read as one token, and not as the letters it is made of."""
+        rank = self.parsing.token_to_id(spelling)
+        return rank is not None and rank in self.encode(spelling, parse_special=True)
 
     @cached_property
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -126,8 +139,9 @@ def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
         engine.no_padding()
         engine.encode_special_tokens = spelled
         engines.append(engine)
-    template, named = chat_template(path.parent), named_tokens(path.parent)
+    written, named = chat_template(path.parent), named_tokens(path.parent)
+    template, place = written or (None, "")
     about = json.dumps([template, dict(named)]).encode() if template else b""
     parsing, spelling = engines
     fingerprint = hashlib.sha256(raw + about).hexdigest()
-    return HuggingFaceTokenizer(name, fingerprint, parsing, spelling, template, named)
+    return HuggingFaceTokenizer(name, fingerprint, parsing, spelling, template, place, named)

@@ -5,12 +5,14 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from calibset.chat.jinja import JinjaTemplate, jinja_template
+from calibset.chat.messages import Form
 from calibset.chat.template import RenderError
 from calibset.document import Conversation, Message, Tool, ToolCall
 from calibset.errors import TokenizerError
@@ -115,20 +117,21 @@ def test_an_end_that_the_template_does_not_write_is_added(tmp_path: Path) -> Non
 
 
 def test_a_template_that_writes_the_date_gives_the_same_every_day(tmp_path: Path) -> None:
-    written = template_of(tmp_path, template="{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}")
-    assert written.render(talk()).text == "26 Jul 2024 Hi<|im_end|>"
+    dated = "{{ strftime_now('%d %b %Y') }}{% for m in messages %} {{ m.content }}{% endfor %}"
+    assert template_of(tmp_path, template=dated).render(talk()).text == "26 Jul 2024 Hi Hello.<|im_end|>"
 
 
 @pytest.mark.parametrize(
     ("template", "text"),
     [
-        ("\n{% if true %}x{% endif %}", "\nx<|im_end|>"),
-        ("  {% if true %}x{% endif %}", "x<|im_end|>"),
-        ("x\n", "x<|im_end|>"),
+        ("\n{% if true %}x{% endif %}", "\nx"),
+        ("  {% if true %}x{% endif %}", "x"),
+        ("x\n", "x\n"),
     ],
 )
 def test_a_templates_own_blanks_are_as_without_the_date(tmp_path: Path, template: str, text: str) -> None:
-    assert template_of(tmp_path, template=template).render(talk()).text == text
+    spoken = template + "{% for m in messages %}{{ m.content }}{% endfor %}\n"
+    assert template_of(tmp_path, template=spoken).render(talk()).text == text + "HiHello.<|im_end|>"
 
 
 def test_a_prefix_of_several_tokens_is_the_opening(tmp_path: Path) -> None:
@@ -163,13 +166,39 @@ def test_what_the_template_refuses_is_no_row(template: JinjaTemplate) -> None:
     ],
 )
 def test_a_template_can_do_nothing_but_write(tmp_path: Path, hostile: str) -> None:
+    with pytest.raises(TokenizerError, match=r"chat_template\.jinja: refuses a plain dialogue: "):
+        template_of(tmp_path, template=hostile)
+    later = TEMPLATE + '{% if messages[0].content == "NOW" %}' + hostile + "{% endif %}"
     with pytest.raises(RenderError, match=r"^refused by the chat template: "):
-        template_of(tmp_path, template=hostile).render(talk())
+        template_of(tmp_path, template=later).render(talk("NOW"))
 
 
-def test_a_template_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RenderError, match=r"^refused by the chat template: "):
-        template_of(tmp_path, template="{% if %}").render(talk())
+@pytest.mark.parametrize(
+    ("template", "line", "fault"),
+    [
+        ("{% if %}", 1, "Expected an expression, got 'end of statement block'"),
+        ("x\n\n{{ messages | shout }}", 3, "No filter named 'shout'."),
+        ("x\n{% for m in messages %}", 2, "Unexpected end of template."),
+    ],
+)
+def test_a_template_that_is_none_is_an_error_with_its_line(
+    tmp_path: Path, template: str, line: int, fault: str
+) -> None:
+    with pytest.raises(TokenizerError) as caught:
+        template_of(tmp_path, template=template)
+    assert str(caught.value).startswith(f"{tmp_path / 'chat_template.jinja'}: line {line}: {fault}")
+
+
+def test_a_template_in_a_configuration_is_named_by_its_key(tmp_path: Path) -> None:
+    write_chatml(tmp_path)
+    (tmp_path / "chat_template.jinja").unlink()
+    several = [{"name": "default", "template": TEMPLATE}, {"name": "tool_use", "template": "\n{% x %}"}]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": several}))
+    with pytest.raises(TokenizerError) as caught:
+        jinja_template(load_tokenizer(str(tmp_path)))
+    assert str(caught.value) == (
+        f"{tmp_path / 'tokenizer_config.json'}: chat_template: line 2: Encountered unknown tag 'x'."
+    )
 
 
 def test_without_a_template_there_is_a_clear_error(tmp_path: Path) -> None:
@@ -237,7 +266,8 @@ BARE = """\
 def any_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> JinjaTemplate:
     write, text = request.param
     folder = write(tmp_path_factory.mktemp("any"), template=text)
-    return jinja_template(from_file(folder / "tokenizer.json", "own"))
+    # BARE's control tokens are letters to one of them.
+    return jinja_template(from_file(folder / "tokenizer.json", "own"), lenient=True)
 
 
 def salted(salt: str, where: str) -> Conversation:
@@ -319,6 +349,129 @@ def test_many_turns_take_time_in_proportion(template: JinjaTemplate) -> None:
     rendered = replace(template, apply=apply).render(Conversation(id="row", messages=exchange * 50))
     assert len(rendered.turns) == 50
     assert written == [100, 100]
+
+
+ROLES = "{% for m in messages %}{% if m.role in roles %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+CALLS = "{% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}"
+
+
+def writing(*roles: str, calls: str = CALLS) -> str:
+    """Return a template that writes the turns of some roles only."""
+    declared = "{{ tools | tojson if tools }}"
+    return f"{{% set roles = {list(roles)} %}}{declared}{ROLES}{calls}<|im_end|>\n{{% endif %}}{{% endfor %}}"
+
+
+@pytest.mark.parametrize("role", ["system", "user", "assistant", "tool"])
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_template_that_leaves_out_turns_is_refused(tmp_path: Path, role: str, keeps: bool) -> None:
+    every = ("system", "user", "assistant", "tool")
+    others = [one for one in every if one != role]
+    folder = write_chatml(tmp_path, template=writing(*others, calls="" if role == "assistant" else CALLS))
+    template = jinja_template(from_file(folder / "tokenizer.json", "own"), keeps_control_tokens=keeps)
+    said = [*CALLING.messages[:2], CALLING.messages[4]] if role == "assistant" else CALLING.messages
+    tools = () if role == "assistant" else CALLING.tools
+    with pytest.raises(RenderError) as caught:
+        template.render(replace(CALLING, messages=tuple(said), tools=tools))
+    assert str(caught.value) == f"the chat template leaves out a turn: {role}"
+    whole = template_of(tmp_path, template=writing(*every))
+    assert len(whole.render(CALLING).turns) == 2
+
+
+def test_a_template_that_writes_tools_and_leaves_out_calls_is_refused(tmp_path: Path) -> None:
+    template = template_of(tmp_path, template=writing("system", "user", "assistant", "tool", calls=""))
+    with pytest.raises(RenderError) as caught:
+        template.render(CALLING)
+    assert str(caught.value) == "the chat template leaves out tools or their calls: get_rate"
+
+
+def test_of_parallel_calls_each_must_be_written(tmp_path: Path) -> None:
+    first = CALLS.replace("m.tool_calls or []", "(m.tool_calls or [])[:1]")
+    template = template_of(tmp_path, template=writing("system", "user", "assistant", "tool", calls=first))
+    template.render(CALLING)
+    (call,) = CALLING.messages[2].tool_calls
+    twice = replace(CALLING.messages[2], tool_calls=(call, replace(call, id="call_1")))
+    with pytest.raises(RenderError, match=r"^the chat template leaves out tools or their calls: get_rate$"):
+        template.render(replace(CALLING, messages=(*CALLING.messages[:2], twice, *CALLING.messages[3:])))
+
+
+def test_contents_that_a_template_trims_or_escapes_are_there(tmp_path: Path) -> None:
+    folded = """\
+{% set told = messages[0].content ~ "\n\n" if messages[0].role == "system" else "" %}
+{% for m in messages if m.role != "system" %}<|im_start|>{{ m.role }}
+{{ (told if loop.first else "") ~ (m.content | trim | tojson) }}<|im_end|>
+{% endfor %}"""
+    spoken = [
+        (" Be <brief>.\n", "system"),
+        (' "Hi" ', "user"),
+        ("\n", "assistant"),
+        ("a < b & c", "assistant"),
+    ]
+    messages = tuple(Message(role=role, content=text) for text, role in spoken if text.strip())  # type: ignore[arg-type]
+    rendered = template_of(tmp_path, template=folded).render(Conversation(id="row", messages=messages))
+    assert rendered.text.startswith('<|im_start|>user\n Be <brief>.\n\n\n"\\"Hi\\""<|im_end|>')
+
+
+def test_words_beside_a_call_may_be_left_out(tmp_path: Path) -> None:
+    template = TEMPLATE.replace(
+        "namespace(text=message.content)", 'namespace(text="" if message.tool_calls else message.content)'
+    )
+    spoken = replace(CALLING.messages[2], content="One moment.")
+    talked = replace(CALLING, messages=(*CALLING.messages[:2], spoken, *CALLING.messages[3:]))
+    rendered = template_of(tmp_path, template=template).render(talked)
+    assert "One moment." not in rendered.text
+    assert len(rendered.turns) == 2
+
+
+@pytest.mark.parametrize("arguments", ["c.function.arguments", "c.function['arguments']"])
+@pytest.mark.parametrize("glue", ["+", "~"])
+def test_a_template_may_want_arguments_as_text(tmp_path: Path, arguments: str, glue: str) -> None:
+    # With + an object is an error, with ~ it is written as Python prints it.
+    calls = CALLS.replace("c.function | tojson", f"c.function.name ~ '\\n' {glue} {arguments}")
+    template = template_of(tmp_path, template=writing("system", "user", "assistant", "tool", calls=calls))
+    assert template.form == Form(arguments_as_text=True)
+    text = template.render(CALLING).text
+    assert '<tool_call>get_rate\n{"of": "€"}</tool_call>' in text
+
+
+def test_arguments_as_text_cost_no_further_rendering(tmp_path: Path) -> None:
+    calls = CALLS.replace("c.function | tojson", "c.function.name + c.function.arguments")
+    template = template_of(tmp_path, template=writing("system", "user", "assistant", "tool", calls=calls))
+    given: list[object] = []
+
+    def apply(messages: list[dict[str, Any]], **options: object) -> str:
+        given.append(messages[2]["tool_calls"][0]["function"]["arguments"])
+        return template.apply(messages, **options)
+
+    replace(template, apply=apply).render(CALLING)
+    assert given == ['{"of": "€"}', '{"of": "x"}']
+
+
+def test_a_template_that_writes_no_tools_may_write_calls(tmp_path: Path) -> None:
+    calling = writing("system", "user", "assistant", "tool").replace("{{ tools | tojson if tools }}", "")
+    template = template_of(tmp_path, template=calling)
+    assert not template.declares
+    assert '<tool_call>{"name": "get_rate"' in template.render(CALLING).text
+    idle = Tool(name="idle", description="", parameters=OBJECT)
+    with pytest.raises(RenderError, match=r"^the chat template leaves out tools or their calls: idle$"):
+        template.render(replace(CALLING, tools=(*CALLING.tools, idle)))
+
+
+def test_names_with_dots_are_kept(template: JinjaTemplate) -> None:
+    call = ToolCall(id="call_0", name="sculpture.create_custom", arguments="{}")
+    asked = Message(role="assistant", content="", tool_calls=(call,))
+    tools = (Tool(name=call.name, description="", parameters=OBJECT),)
+    rendered = template.render(Conversation(id="row", messages=(*talk().messages[:1], asked), tools=tools))
+    assert '<tool_call>{"name": "sculpture.create_custom"' in rendered.text
+    assert rendered.names == ()
+
+
+@pytest.mark.parametrize("field", ["arguments", "parameters"])
+def test_what_is_no_json_is_refused(template: JinjaTemplate, field: str) -> None:
+    call = ToolCall(id="call_0", name="f", arguments="{" if field == "arguments" else "{}")
+    tools = (Tool(name="f", description="", parameters="{" if field == "parameters" else OBJECT),)
+    asked = Message(role="assistant", content="", tool_calls=(call,))
+    with pytest.raises(RenderError, match=r"^arguments or parameters are no JSON: Expecting property name"):
+        template.render(Conversation(id="row", messages=(*talk().messages[:1], asked), tools=tools))
 
 
 def test_added_tokens_that_the_template_writes_are_control_tokens(template: JinjaTemplate) -> None:

@@ -61,4 +61,12 @@ def test_a_conversations_names_are_those_declared_and_called() -> None:
         tools=tuple(Tool(name=name, description="", parameters="{}") for name in ("time", "get_rate")),
     )
     assert names_of(conversation) == {"time": "time", "get_rate": "get_rate", "get rate": "get_rate_2"}
-    assert renamed(conversation) == (("get_rate_2", "get rate"),)
+    assert renamed(names_of(conversation)) == (("get_rate_2", "get rate"),)
+
+
+def test_dots_are_kept_where_the_format_allows_them() -> None:
+    assert valid_names(["a.b", "a/b", "a.b c"], dots=True) == {
+        "a.b": "a.b",
+        "a/b": "a_b",
+        "a.b c": "a.b_c",
+    }

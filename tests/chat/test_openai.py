@@ -306,3 +306,49 @@ def test_whole_rows_are_read_whole_and_written_back(
             f"result {place}" for place in range(len(message.tool_calls))
         ]
     assert parse(json.loads(json.dumps(write(conversation))), conversation_id="1") == conversation
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
+@pytest.mark.parametrize(
+    ("thought", "said"), [("Let me see.", True), ([{"text": "a"}], True), (" ", False), (None, False)]
+)
+def test_reasoning_is_left_out_and_noted(key: str, thought: object, said: bool) -> None:
+    row = {"messages": [ASKED, SAID | {key: thought}]}
+    repairs = Repairs()
+    assert parse(row, conversation_id="1", repairs=repairs).messages[1].content == "1.5"
+    assert [repair.reason for repair in repairs.made] == (["reasoning left out"] if said else [])
+    if said:
+        with pytest.raises(DialectError, match=r"^needs repair: reasoning left out$"):
+            strictly(parse)(row, conversation_id="1")
+
+
+def test_reasoning_is_the_assistants_alone() -> None:
+    assert strictly(parse)({"messages": [ASKED | {"reasoning": "high"}, SAID]}, conversation_id="1").messages
+
+
+@pytest.mark.parametrize("arguments", ['{"to": "EUR"', '{"to": "EUR" \n', '{"to": {"of": ["EUR"]}'])
+def test_a_last_brace_that_is_missing_is_mended(arguments: str) -> None:
+    row = {"tools": [TOOL], "messages": [ASKED, called("a", arguments=arguments)]}
+    repairs = Repairs()
+    (call,) = parse(row, conversation_id="1", repairs=repairs).messages[1].tool_calls
+    assert json.loads(call.arguments) == json.loads(arguments + "}")
+    assert [repair.reason for repair in repairs.made] == ["last brace missing"]
+    with pytest.raises(DialectError, match=r"^needs repair: last brace missing$"):
+        strictly(parse)(row, conversation_id="1")
+
+
+@pytest.mark.parametrize("arguments", ['{"to": {"of": "EUR"', '{"to": ["EUR"', '{"to": "EUR', "EUR"])
+def test_more_than_one_is_not_guessed(arguments: str) -> None:
+    assert reason(ASKED, called("a", arguments=arguments)) == "unparsable tool call"
+
+
+def test_a_tool_without_parameters_needs_no_repair() -> None:
+    tools = [{"type": "function", "function": {"name": "now", "description": "The time."}}]
+    conversation = strictly(parse)({"tools": tools, "messages": [ASKED, SAID]}, conversation_id="1")
+    assert conversation.tools[0].parameters == '{"type": "object", "properties": {}}'
+    others: list[dict[str, object]] = [{"parameters": None}, {"required": ["x"]}, {"parameters": {}}]
+    for odd in others:
+        with pytest.raises(DialectError, match=r"^needs repair: "):
+            strictly(parse)(
+                {"tools": [{"name": "now", **odd}], "messages": [ASKED, SAID]}, conversation_id="1"
+            )

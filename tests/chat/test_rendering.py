@@ -20,6 +20,7 @@ class Lengths:
     """A template for which a turn has as many tokens as its text letters, and the tools ten."""
 
     asked: list[int] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     def render(self, conversation: Conversation) -> Rendered:
         self.asked.append(len(conversation.messages))
@@ -85,6 +86,8 @@ def test_a_system_prompt_opens_what_has_none() -> None:
 
 def test_what_the_format_can_not_express_is_an_error() -> None:
     class Refusing:
+        notes = ()
+
         def render(self, _: Conversation) -> Rendered:
             raise RenderError("refused")
 
@@ -100,3 +103,92 @@ def test_tools_stand_before_the_last_user_turn_that_is_left(tekken: Tokenizer) -
     assert rendered.text.count("[INST]") == 2
     assert rendered.text.index("[AVAILABLE_TOOLS]") > rendered.text.index("[/INST]")
     assert rendered.text.endswith("aaaaa</s>")
+
+
+def trace(*rounds: int, parallel: int = 1) -> Conversation:
+    """Return a conversation of one exchange: rounds of calls and results of so many letters, an answer."""
+    messages = [Message(role="system", content="s"), Message(role="user", content="u")]
+    for number, length in enumerate(rounds):
+        calls = tuple(
+            ToolCall(id=f"call_{number}_{place}", name="f", arguments="{}") for place in range(parallel)
+        )
+        messages.append(Message(role="assistant", content="c", tool_calls=calls))
+        messages += [Message(role="tool", content="t" * length, tool_call_id=call.id) for call in calls]
+    messages.append(Message(role="assistant", content="a" * 40))
+    return Conversation(id="row", messages=tuple(messages))
+
+
+@pytest.mark.parametrize(
+    ("room", "text"),
+    [
+        (3, "ss|uu|ac"),
+        (9, "ss|uu|ac"),
+        (10, "ss|uu|ac|ttttt|ttt|ac"),
+        (44, "ss|uu|ac|ttttt|ttt|ac"),
+    ],
+)
+def test_where_no_exchange_fits_it_ends_on_a_turn_of_the_assistants(room: int, text: str) -> None:
+    rendered = Rendering(template=Lengths(), room=room).render(
+        Conversation(
+            id="row", messages=(*trace(0).messages[:3], *result(4), *result(2), *trace(90).messages[2:])
+        )
+    )
+    assert (rendered.text, rendered.shortened) == (text, True)
+
+
+def result(length: int) -> tuple[Message, ...]:
+    return (Message(role="tool", content="t" * length, tool_call_id="call_0_0"),)
+
+
+def test_a_long_trace_keeps_as_many_rounds_as_a_row_holds() -> None:
+    template = Lengths()
+    rendered = Rendering(template=template, room=100).render(trace(*[9] * 30, parallel=2))
+    roles = [turn[0] for turn in rendered.text.split("|")]
+    assert roles == ["s", "u", *["a", "t", "t"] * 5, "a"]
+    assert rendered.shortened
+    assert len(template.asked) <= 7
+
+
+def test_a_later_exchange_is_not_cut_where_a_whole_one_fits() -> None:
+    first = exchanges(3).messages
+    rendered = Rendering(template=Lengths(), room=30).render(
+        Conversation(id="row", messages=(*first, *trace(5, 5).messages[1:]))
+    )
+    assert rendered.text == "uu|aaaa"
+
+
+def test_a_greeting_is_no_conversation() -> None:
+    greeting = Message(role="assistant", content="g")
+    rendered = Rendering(template=Lengths(), room=5).render(
+        Conversation(id="row", messages=(greeting, *exchanges(9).messages))
+    )
+    assert not rendered.shortened
+
+
+def test_a_format_that_lets_none_end_on_a_call_leaves_it_as_it_is() -> None:
+    class Answered(Lengths):
+        def render(self, conversation: Conversation) -> Rendered:
+            if conversation.messages[-1].tool_calls:
+                raise RenderError("refused")
+            return super().render(conversation)
+
+    rendered = Rendering(template=Answered(), room=30).render(trace(9, 9))
+    assert (len(rendered.token_ids), rendered.shortened) == (62, False)
+
+
+def test_what_ends_on_a_call_is_mistrals_too(tekken: Tokenizer) -> None:
+    call = ToolCall(id="call_0", name="f", arguments="{}")
+    conversation = Conversation(
+        id="row",
+        messages=(
+            Message(role="user", content="u"),
+            Message(role="assistant", content="", tool_calls=(call,)),
+            Message(role="tool", content="t " * 200, tool_call_id="call_0"),
+            Message(role="assistant", content="a"),
+        ),
+        tools=(Tool(name="f", description="d", parameters=OBJECT),),
+    )
+    rendered = Rendering(template=mistral_template(tekken), room=120).render(conversation)
+    assert rendered.shortened
+    assert rendered.text.endswith("[ARGS]{}</s>")
+    assert len(rendered.turns) == 1

@@ -102,6 +102,11 @@ CASES: list[tuple[MendingParse, Row, list[str]]] = [
         ),
         ["two tools under one name"],
     ),
+    (
+        hermes.parse,
+        of_hermes('<tool_call>{"name": "f", "arguments": "{\\"x\\": 1"}</tool_call>'),
+        ["arguments as text", "last brace missing"],
+    ),
     (hermes.parse, with_tool(parameters=None), ["tool without parameters"]),
     (
         hermes.parse,

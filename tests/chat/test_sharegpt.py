@@ -195,3 +195,59 @@ def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> N
     assert 0 < len(fault.reason) < 40
     assert len(fault.excerpt) <= 200
     fault.excerpt.encode()
+
+
+def results(value: object) -> list[str]:
+    said = read(ASKED, call({"to": "EUR"}, {"to": "CZK"}), seen(value), SAID).messages
+    assert [m.tool_call_id for m in said[2:-1]] == ["call_0", "call_1"]
+    return [m.content for m in said[2:-1]]
+
+
+def test_one_list_may_hold_the_results_of_all_calls() -> None:
+    assert results('["1.5", {"rate": 25}]') == ["1.5", '{"rate": 25}']
+    assert results([1.5, [25]]) == ["1.5", "[25]"]
+    named = [{"name": "get_rate", "content": "1"}, {"name": "get_rate", "content": "2"}]
+    assert list(map(json.loads, results(named))) == named
+
+
+def test_results_that_name_their_calls_go_to_them() -> None:
+    calls = [{"name": "get_time", "arguments": {}}, {"name": "get_rate", "arguments": {}}]
+    both = json.dumps([{"name": "get_rate", "rate": 1.5}, {"name": "get_time", "hour": 7}])
+    said = read(
+        ASKED, {"from": "function_call", "value": calls}, seen(both), SAID, tools=[TOOL, {"name": "get_time"}]
+    ).messages
+    assert [(m.tool_call_id, json.loads(m.content)["name"]) for m in said[2:4]] == [
+        ("call_1", "get_rate"),
+        ("call_0", "get_time"),
+    ]
+
+
+def test_a_list_of_results_needs_no_repair_if_it_is_json() -> None:
+    def row(value: str) -> dict[str, object]:
+        return {"tools": [TOOL], "conversations": [ASKED, call({}, {"to": "EUR"}), seen(value), SAID]}
+
+    assert len(strictly(parse)(row('["1", "2"]'), conversation_id="1").messages) == 5
+    repairs = Repairs()
+    parse(row("['1', '2']"), conversation_id="1", repairs=repairs)
+    assert [repair.reason for repair in repairs.made] == ["not quite JSON"]
+
+
+@pytest.mark.parametrize("value", ['["1"]', '["1", "2", "3"]', '{"a": 1, "b": 2}', "1, 2"])
+def test_any_other_single_result_of_two_calls_is_ambiguous(value: str) -> None:
+    with pytest.raises(DialectError, match=r"^ambiguous tool response$"):
+        read(ASKED, call({}, {}), seen(value), SAID)
+
+
+def test_a_list_is_a_result_of_its_own_beside_others() -> None:
+    assert read(ASKED, call({}), seen('["1", "2"]'), SAID).messages[2].content == '["1", "2"]'
+    said = read(ASKED, call({}, {}), seen('["1", "2"]'), seen("3"), SAID).messages
+    assert [m.content for m in said[2:4]] == ['["1", "2"]', "3"]
+
+
+def test_a_last_brace_that_is_missing_is_mended() -> None:
+    repairs = Repairs()
+    value = '{"name": "get_rate", "arguments": {"to": "EUR"}'
+    row = {"tools": [TOOL], "conversations": [ASKED, {"from": "function_call", "value": value}]}
+    (made,) = parse(row, conversation_id="1", repairs=repairs).messages[1].tool_calls
+    assert made.arguments == '{"to": "EUR"}'
+    assert [repair.reason for repair in repairs.made] == ["last brace missing"]

@@ -63,6 +63,7 @@ def test_the_spacing_of_wikitext_is_no_difference(wikitext: str, plain: str) -> 
         ("<unk> said", ["said"]),
         ("a &amp; b&nbsp;c &#8211; d", ["a", "b", "c", "d"]),
         ("a &AMP; b", ["a", "b"]),
+        ("it&#x27;s &#X2019;done", ["it", "s", "done"]),
         ("the [[Bratislava|capital]] of [[Slovakia]]", ["the", "capital", "of", "slovakia"]),
         ("1 < 2 and 3 > 2", ["1", "2", "and", "3", "2"]),
         ("R&D, Q&A", ["r", "d", "q", "a"]),
@@ -241,3 +242,14 @@ def test_words_of_a_conversation_are_those_of_its_turns_and_calls() -> None:
 def test_words_of_turns_do_not_run_together() -> None:
     turns = (Message(role="user", content="a <b"), Message(role="assistant", content="c> d"))
     assert words_of(Conversation(id="1", messages=turns)) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Java™ and 5㎏ at 20 ℃", "İstanbul", "か\u3099 が", "x²½", "a" + "\u0301\u0316" * 40]
+)
+def test_signs_and_marks_are_read_alike_with_and_without_places(text: str) -> None:
+    assert [place.word for place in located_words(text)] == words(text)
+
+
+def test_a_run_of_marks_takes_time_in_proportion() -> None:
+    assert words("a" + "\u0301\u0316" * 200_000) == ["á"]

@@ -149,6 +149,7 @@ def test_bad_rows_are_rejected_with_place_and_reason() -> None:
         json.dumps({"text": "a", "id": 1}),
         json.dumps({"messages": OPENAI[:1]}),
         json.dumps({"messages": []}),
+        json.dumps({"instruction": "Add.", "input": "1, 2", "output": "3"}),
     ]
     records = read("\n".join(lines).encode())
     assert isinstance(records[0], Conversation)
@@ -159,6 +160,12 @@ def test_bad_rows_are_rejected_with_place_and_reason() -> None:
         Rejection(place="a.jsonl:6", reason="no column 'messages' or 'conversations'", excerpt="text, id"),
         Rejection(place="a.jsonl:7", reason="no assistant turn"),
         Rejection(place="a.jsonl:8", reason="no conversation", excerpt="[]"),
+        Rejection(
+            place="a.jsonl:9",
+            reason="no column 'messages' or 'conversations' but 'instruction', which `columns` of jsonl and "
+            "parquet read as text",
+            excerpt="instruction, input, output",
+        ),
     ]
     (record,) = read([{"messages": OPENAI}], form="sharegpt")
     assert record == Rejection(place="a.jsonl:1", reason="no column 'conversations'", excerpt="messages")

@@ -70,3 +70,21 @@ def test_a_name_of_another_form_is_a_clear_error(hub: Loopback, cache: Cache, pl
         fetched_model(place, WANTED, cache)
     assert str(caught.value) == f"{place}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
     assert hub.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (404, "no such model repository, or no such file in it; check its name and HF_ENDPOINT"),
+        (403, "the hub answers 403: you may not read it; log in with `hf auth login` or set HF_TOKEN"),
+        (500, "the hub answers 500; try again later"),
+    ],
+)
+def test_what_the_hub_answers_without_a_reason(
+    model: Loopback, cache: Cache, pauses: list[float], status: int, said: str
+) -> None:
+    answer = Fault(status=status, methods=("GET", "HEAD"))
+    model.broken["/api/models/them/model/revision/main"] = answer
+    with pytest.raises(SourceError) as caught:
+        fetched_model(PLACE, WANTED, cache)
+    assert str(caught.value) == f"{PLACE}: {said}"

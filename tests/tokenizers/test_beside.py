@@ -23,17 +23,19 @@ def test_a_folder_without_any_has_none(tmp_path: Path) -> None:
 
 def test_the_newest_place_of_a_template_wins(tmp_path: Path) -> None:
     put(tmp_path, tokenizer_config={"chat_template": "config"})
-    assert chat_template(tmp_path) == "config"
+    assert chat_template(tmp_path) == ("config", f"{tmp_path / 'tokenizer_config.json'}: chat_template")
     put(tmp_path, chat_template={"chat_template": "json"})
-    assert chat_template(tmp_path) == "json"
+    assert chat_template(tmp_path) == ("json", f"{tmp_path / 'chat_template.json'}: chat_template")
     (tmp_path / "chat_template.jinja").write_text("jinja")
-    assert chat_template(tmp_path) == "jinja"
+    assert chat_template(tmp_path) == ("jinja", str(tmp_path / "chat_template.jinja"))
 
 
 def test_several_templates_are_told_by_name(tmp_path: Path) -> None:
     several = [{"name": "default", "template": "d"}, {"name": "tool_use", "template": "t"}, 5]
     put(tmp_path, tokenizer_config={"chat_template": several})
-    assert chat_template(tmp_path) == {"default": "d", "tool_use": "t"}
+    found = chat_template(tmp_path)
+    assert found is not None
+    assert found.text == {"default": "d", "tool_use": "t"}
 
 
 def test_named_tokens_are_spelled_in_either_form(tmp_path: Path) -> None:

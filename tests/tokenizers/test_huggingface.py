@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -185,3 +186,16 @@ def test_a_document_that_spells_control_tokens_is_long_enough_either_way(small: 
         assert 1 in sample.token_ids
         assert len(small.encode(sample.text, parse_special=True)) >= 32
         assert len(small.encode(sample.text, parse_special=False)) >= 32
+
+
+def test_eos_is_what_a_file_names_and_the_tokenizer_knows(tmp_path: Path) -> None:
+    engine = trained()
+    for named, eos in (("</s>", "</s>"), ("<|gone|>", ""), ("", "")):
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"eos_token": named}))
+        assert loaded(tmp_path, engine).eos == eos
+
+
+def test_a_token_is_read_as_one(small: HuggingFaceTokenizer) -> None:
+    assert small.has_token("<|end|>")
+    assert not small.has_token("<|start|>")
+    assert not small.has_token("")

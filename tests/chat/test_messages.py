@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+from calibset.chat.messages import TEXT, Form, messages_of, tools_of
+from calibset.chat.names import valid_call_id
+from calibset.document import Conversation, Message, Tool, ToolCall
+
+TALK = Conversation(
+    id="row",
+    messages=(
+        Message(role="user", content="Rate?"),
+        Message(
+            role="assistant",
+            content="",
+            tool_calls=(ToolCall(id="call_0", name="get rate", arguments='{"of": "€"}'),),
+        ),
+        Message(role="tool", content="1.1", tool_call_id="call_0"),
+    ),
+    tools=(Tool(name="get rate", description="Gives it.", parameters='{"type": "object"}'),),
+)
+NAMES = {"get rate": "get_rate"}
+
+
+def test_messages_are_as_transformers_wants_them() -> None:
+    call = valid_call_id("row", "call_0")
+    function = {"name": "get_rate", "arguments": {"of": "€"}}
+    assert messages_of(TALK, NAMES, TEXT) == [
+        {"role": "user", "content": "Rate?"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": call, "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "1.1", "tool_call_id": call},
+    ]
+
+
+def test_arguments_may_be_text_and_content_parts() -> None:
+    written = messages_of(TALK, NAMES, Form(in_parts=True, arguments_as_text=True))
+    assert [message["content"] for message in written] == [
+        [{"type": "text", "text": text}] for text in ("Rate?", "", "1.1")
+    ]
+    assert written[1]["tool_calls"][0]["function"]["arguments"] == '{"of": "€"}'
+
+
+def test_tools_are_as_transformers_wants_them() -> None:
+    function = {
+        "name": "get_rate",
+        "description": "Gives it.",
+        "parameters": json.loads('{"type": "object"}'),
+    }
+    assert tools_of(TALK, NAMES) == [{"type": "function", "function": function}]
+    assert tools_of(Conversation(id="row", messages=TALK.messages), NAMES) is None

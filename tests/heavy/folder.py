@@ -1,0 +1,68 @@
+"""The flagship recipe over a folder of corpora, in this process: what its sources let in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibset import Recipe, load_recipe, load_tokenizer
+from calibset.chat.template import Rendered
+from calibset.document import Document
+from calibset.excluding import open_screens
+from calibset.intake import Tally
+from calibset.opening import open_places, storage_of
+from calibset.supply import open_supply
+from tests.heavy.hub import FLAGSHIP
+
+_PLACES = {
+    "sources.fineweb2-sk": "ivykopal/fineweb2-slovak",
+    "sources.insurance-definitions": "codexstanford/insurance-contract-definitions/data.json",
+    "sources.actuarial-ontology": "Actuarial-Notes/Actuarial-Ontology/actuarial-ontology.ttl",
+    "sources.bitext-insurance": "bitext/Bitext-insurance-llm-chatbot-training-dataset",
+    "sources.hermes": "NousResearch/hermes-function-calling-v1",
+    "sources.toolace": "Team-ACE/ToolACE",
+    "sources.when2call": "nvidia/When2Call",
+    "sources.pile-10k": "NeelNanda/pile-10k",
+}
+_WIKITEXT = (
+    'exclude=[{name = "wikitext-2", type = "parquet", where = "Salesforce/wikitext", '
+    'files = ["wikitext-2-raw-v1/test-*.parquet"]}]'
+)
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What a source lets in, and the tally of the rest.
+
+    Attributes:
+        items: Documents, and conversations as the model reads them, in order.
+        tally: What was met.
+    """
+
+    items: tuple[Document | Rendered, ...]
+    tally: Tally
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts by id."""
+        return {item.id: item.text for item in self.items}
+
+
+def flagship(*overrides: str) -> Recipe:
+    """Return the recipe with its places below a folder of corpora, and further overrides."""
+    places = (f"{key}.where={place}" for key, place in _PLACES.items())
+    return load_recipe(FLAGSHIP, overrides=[*places, _WIKITEXT, *overrides])
+
+
+def admitted(recipe: Recipe, corpora: Path, names: Iterable[str] = ()) -> dict[str, Admitted]:
+    """Read sources to their end, all of them if none is named."""
+    storage = storage_of(recipe, corpora, ())
+    tokenizer = load_tokenizer(recipe.tokenizer)
+    readers = open_places(recipe, storage)
+    screens, _ = open_screens(recipe, readers)
+    found = {}
+    for name in names or recipe.sources:
+        supply = open_supply(name, recipe, readers[name], tokenizer, screens)
+        found[name] = Admitted(tuple(supply.items), supply.tally)
+    return found

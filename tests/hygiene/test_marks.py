@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.hygiene.marks import stream_safe
+
+
+@given(st.text())
+def test_texts_of_few_marks_stay(text: str) -> None:
+    safe = stream_safe(text)
+    if "M" not in {unicodedata.category(character)[0] for character in text}:
+        assert safe == text
+    assert stream_safe(safe) == safe
+
+
+def test_no_letter_has_more_than_thirty() -> None:
+    assert stream_safe("a" + "\u0301" * 31 + "b") == "a" + "\u0301" * 30 + "b"
+    assert stream_safe("a" + "\u0301" * 30 + "b") == "a" + "\u0301" * 30 + "b"
+    assert stream_safe(("a" + "\u0301" * 20) * 3) == ("a" + "\u0301" * 20) * 3
+
+
+def test_signs_that_are_no_marks_stay() -> None:
+    assert stream_safe("–" * 100) == "–" * 100

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from itertools import pairwise
+
+import phonenumbers
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from stdnum import iban, luhn, numdb
+
+from calibset.hygiene.personal import Found, Kind, masked, personal_data
+
+FOUND: list[tuple[Kind, str]] = [
+    ("e-mail", "jan.novak@posta.sk"),
+    ("e-mail", "J_N+poistka%1@mail.posta-online.co.uk"),
+    ("e-mail", "žofia@škôlka.sk"),
+    ("e-mail", "12345@163.com"),
+    ("phone number", "+421 905 123 456"),
+    ("phone number", "+421905123456"),
+    ("phone number", "+421 (0)905 123 456"),
+    ("phone number", "(+421) 905 123 456"),
+    ("phone number", "00421 905 123 456"),
+    ("phone number", "00 353 1 619 3674"),
+    ("phone number", "0905 123 456"),
+    ("phone number", "0905123456"),
+    ("phone number", "0905/123 456"),
+    ("phone number", "0905-123-456"),
+    ("phone number", "0905\u00a0123\u00a0456"),
+    ("phone number", "02/5720 1234"),
+    ("phone number", "(02) 5720 12 34"),
+    ("phone number", "041 / 123 45 67"),
+    ("phone number", "+420 601 123 456"),
+    ("phone number", "+1 (425) 882-8080"),
+    ("phone number", "+44 20 7946 0018"),
+    ("phone number", "+４２１ ９０５ １２３ ４５６"),
+    ("IBAN", "SK31 1200 0000 1987 4263 7541"),
+    ("IBAN", "SK3112000000198742637541"),
+    ("IBAN", "SK31\u00a01200\u00a00000\u00a01987\u00a04263\u00a07541"),
+    ("IBAN", "SK31-1200-0000-1987-4263-7541"),
+    ("IBAN", "CZ65 0800 0000 1920 0014 5399"),
+    ("IBAN", "GB29 NWBK 6016 1331 9268 19"),
+    ("IBAN", "MT84MALT011000012345MTLCAST001S"),
+    ("IBAN", "NO93 8601 1117 947"),
+    ("birth number", "710319/2745"),
+    ("birth number", "7103192745"),
+    ("birth number", "710319 / 2745"),
+    ("birth number", "385115/123"),
+    ("birth number", "045229/0014"),
+    ("birth number", "122512/3471"),
+    ("birth number", "７１０３１９/２７４５"),
+    ("card number", "4111 1111 1111 1111"),
+    ("card number", "4111111111111111"),
+    ("card number", "4111-1111-1111-1111"),
+    ("card number", "4111\u202f1111\u202f1111\u202f1111"),
+    ("card number", "4222222222222"),
+    ("card number", "5555555555554444"),
+    ("card number", "2223 0031 2200 3222"),
+    ("card number", "3782 822463 10005"),
+    ("card number", "378282246310005"),
+    ("card number", "3056 930902 5904"),
+    ("card number", "6011111111111117"),
+    ("card number", "3530111333300000"),
+    ("card number", "6250 9470 0000 0000 019"),
+    ("card number", "6759649826438453"),
+    ("card number", "2200000000000004"),
+    ("card number", "٤١١١١١١١١١١١١١١١"),
+]
+
+NOT_FOUND = [
+    # Addresses of nobody, and what only looks like one.
+    "jan@example.com",
+    "jan@mail.example.org",
+    "root@localhost",
+    "jan@server.test",
+    "git@github.com:calibset/calibset.git",
+    "sea @-@ walls and 1 @,@ 000 @.@ 5",
+    "logo@2x.png",
+    "left-pad@1.3.0",
+    "pkg@1.0.0-beta.rc",
+    "@decorator.name",
+    "jan@posta",
+    "jan@posta.s",
+    "jan@-posta.sk",
+    "jan@posta..sk",
+    "jan.@posta.sk",
+    "a @ b.sk",
+    # Numbers of a plan that has no such number, or that are no phone numbers.
+    "+421 105 123 456",
+    "+999 905 123 456",
+    "0605 123 456",
+    "0905 123 45",
+    "0905 123 4567",
+    "905 123 456",
+    "0.905123456",
+    "0,905123456",
+    "+1.4258828080",
+    "x+14258828080",
+    "A0905123456",
+    "0905123456B",
+    "ISBN 0415123456, 02/1234",
+    "ISBN-10: 0-415-12345-6",
+    "12. 05. 2024 10:30:00",
+    "2024-05-12 10:30:00.123456",
+    "192.168.100.200",
+    "00000005-0000-0ff1-ce00-000000000000",
+    "9780415123457",
+    "020 7601 4444",
+    # Check digits and forms.
+    "SK32 1200 0000 1987 4263 7541",
+    "SK31 1200 0000 1987 4263 754",
+    "SK31 1200 0000 1987 4263 75412",
+    "XX31 1200 0000 1987 4263 7541",
+    "ASK31 1200 0000 1987 4263 7541",
+    "SK31 1200 0000 1987 4263 7541A",
+    "sk31 1200 0000 1987 4263 7541",
+    "710319/2746",
+    "711319/2748",
+    "714119/2749",
+    "710332/2743",
+    "992512/3461",
+    "540312/123",
+    "385115123",
+    "2710319/2745",
+    "710319/27451",
+    "710319/2745/1",
+    "000000-710319/2745",
+    "1612151200",
+    "17103192745",
+    "3.7103192745",
+    "7103192745.5",
+    "4111 1111 1111 1112",
+    "4111 1111 1111 1111 1111",
+    "1234 4111 1111 1111 1111",
+    "4111 11111111 1111",
+    "4111 1111-1111 1111",
+    "9111 1111 1111 1110",
+    "0.4111111111111111",
+    "4111111111111111.5",
+    "41111111111111111111",
+    "id4111111111111111",
+    "1617176400000",
+    "6620291452234629",
+]
+
+
+def pieces(text: str) -> list[tuple[Kind, str]]:
+    return [(found.kind, text[found.start : found.end]) for found in personal_data(text)]
+
+
+@pytest.mark.parametrize(("kind", "raw"), FOUND)
+@pytest.mark.parametrize(
+    "around", ["{}", "Píšte na {}, prosím.", "({})", '"{}"', "č.:{}.", "\n{}\n", "<{}>", "{};", "tel={}&a=1"]
+)
+def test_what_is_found(kind: Kind, raw: str, around: str) -> None:
+    assert pieces(around.format(raw)) == [(kind, raw)]
+
+
+@pytest.mark.parametrize("text", NOT_FOUND)
+def test_what_is_not_found(text: str) -> None:
+    assert personal_data(text) == ()
+    assert personal_data(f"Pozri {text} a ďalej.") == ()
+    assert masked(text) == (text, Counter())
+
+
+@pytest.mark.parametrize(
+    ("raw", "mask"),
+    [
+        ("jan.novak@posta.sk", "name@example.com"),
+        ("+421 905 123 456", "+421 000 000 000"),
+        ("+421 (0)905 123 456", "+421 (0)000 000 000"),
+        ("(+421) 905 123 456", "(+421) 000 000 000"),
+        ("00421 905 123 456", "00000 000 000 000"),
+        ("02/5720 1234", "00/0000 0000"),
+        ("+1 (425) 882-8080", "+1 (000) 000-0000"),
+        ("SK31 1200 0000 1987 4263 7541", "SK00 0000 0000 0000 0000 0000"),
+        ("GB29NWBK60161331926819", "GB00XXXX00000000000000"),
+        ("710319/2745", "700000/0000"),
+        ("7103192745", "7000000000"),
+        ("4111-1111-1111-1111", "4000-0000-0000-0000"),
+        ("３７８２８２２４６３１０００５", "３00000000000000"),
+    ],
+)
+def test_a_stand_in_has_the_form_of_what_it_stands_for(raw: str, mask: str) -> None:
+    text, counts = masked(f"Tu: {raw}.")
+    assert text == f"Tu: {mask}."
+    assert counts.total() == 1
+    assert masked(text) == (text, Counter())
+
+
+def test_all_of_a_text_in_order() -> None:
+    text = (
+        "Ján Novák (r. č. 710319/2745), jan@posta.sk, mobil 0905 123 456/0907 654 321, "
+        "účet SK31 1200 0000 1987 4263 7541, karta 4111 1111 1111 1111, platná 12/27."
+    )
+    assert personal_data(text)[0] == Found("birth number", 17, 28)
+    assert [kind for kind, _ in pieces(text)] == [
+        "birth number",
+        "e-mail",
+        "phone number",
+        "phone number",
+        "IBAN",
+        "card number",
+    ]
+    assert masked(text) == (
+        "Ján Novák (r. č. 700000/0000), name@example.com, mobil 0000 000 000/0000 000 000, "
+        "účet SK00 0000 0000 0000 0000 0000, karta 4000 0000 0000 0000, platná 12/27.",
+        Counter({"phone number": 2, "birth number": 1, "e-mail": 1, "IBAN": 1, "card number": 1}),
+    )
+
+
+def test_lists_without_spaces() -> None:
+    assert [kind for kind, _ in pieces("1,4111111111111111,123,7103192745,+421905123456,+420601123456")] == [
+        "card number",
+        "birth number",
+        "phone number",
+        "phone number",
+    ]
+
+
+def test_the_next_number_is_none_of_it() -> None:
+    assert pieces("0905 123 456 2024") == [("phone number", "0905 123 456")]
+    assert pieces("+421 905 123 456, 12 kusov") == [("phone number", "+421 905 123 456")]
+    assert pieces("+421 905 123 456 12 kusov") == [("phone number", "+421 905 123 456")]
+
+
+def test_a_mobile_number_is_a_phone_number_before_a_birth_number() -> None:
+    number = "0903041234"
+    assert [kind for kind, _ in pieces(number)] == ["phone number"]
+
+
+def test_arguments_stay_json_with_the_same_keys() -> None:
+    def text_of(phone: str, second: str, first_mail: str, last_mail: str, account: str) -> str:
+        return f'line\nmobil:\t{phone}\n{second} "{first_mail}"\n{last_mail}\n{account}'
+
+    arguments = {
+        "card": 4111111111111111,
+        "born": 7103192745,
+        "timestamp": 1612151200,
+        "note": text_of(
+            "0905 123 456", "0907 654 321", "jan@posta.sk", "ábel@posta.sk", "SK3112000000198742637541"
+        ),
+    }
+    expected = {"card": 4000000000000000, "born": 7000000000, "timestamp": 1612151200}
+    masks = ("0000 000 000", "0000 000 000", "name@example.com")
+    plain, counts = masked(json.dumps(arguments, ensure_ascii=False))
+    note = text_of(*masks, "name@example.com", "SK0000000000000000000000")
+    assert json.loads(plain) == expected | {"note": note}
+    assert counts == Counter({"phone number": 2, "e-mail": 2, "card number": 1, "birth number": 1, "IBAN": 1})
+    escaped, again = masked(json.dumps(arguments))
+    note = text_of(*masks, "áname@example.com", "SK0000000000000000000000")
+    assert json.loads(escaped) == expected | {"note": note}
+    assert again == counts
+
+
+def mobile_numbers() -> list[phonenumbers.PhoneNumber]:
+    """Return an example of each country, but for islands whose numbers have fewer than nine digits."""
+    kind = phonenumbers.PhoneNumberType.MOBILE
+    examples = (phonenumbers.example_number_for_type(one, kind) for one in phonenumbers.SUPPORTED_REGIONS)
+    numbers = {f"{one.country_code}{one.national_number}": one for one in examples if one}
+    return [one for digits, one in sorted(numbers.items()) if len(digits) >= 9]
+
+
+@pytest.mark.parametrize("number", mobile_numbers(), ids=str)
+def test_the_stand_in_of_a_phone_number_is_none(number: phonenumbers.PhoneNumber) -> None:
+    for form in (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.E164):
+        raw = phonenumbers.format_number(number, form)
+        text, counts = masked(raw)
+        assert counts == Counter({"phone number": 1})
+        assert text.startswith(f"+{number.country_code}")
+        assert set(text) <= set(f"+{number.country_code}0 .-")
+        assert personal_data(text) == ()
+
+
+def ibans() -> st.SearchStrategy[str]:
+    countries = [country for country, *_ in _country_forms()]
+    forms = dict(_country_forms())
+
+    def build(country: str, digits: str) -> str:
+        letters = "".join(
+            ("A" if kind == "a" else digits[at % len(digits)]) * int(count)
+            for at, (count, kind) in enumerate(forms[country])
+        )
+        return str(iban.calc_check_digits(f"{country}00{letters}")).join((country, letters))
+
+    return st.builds(build, st.sampled_from(countries), st.text("0123456789", min_size=1, max_size=9))
+
+
+def _country_forms() -> list[tuple[str, list[tuple[str, str]]]]:
+    known = [f"{one}{two}" for one in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" for two in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    forms = [(country, numdb.get("iban").info(country)[0][1].get("bban")) for country in known]
+    return [(country, re.findall(r"(\d+)!([nac])", form)) for country, form in forms if form]
+
+
+@given(ibans(), st.booleans())
+def test_every_iban_is_found_and_no_stand_in_is(number: str, spaced: bool) -> None:
+    raw = iban.format(number) if spaced else number
+    assert pieces(f"účet {raw}, banka") == [("IBAN", raw)]
+    text, _ = masked(raw)
+    assert text[:4] == f"{number[:2]}00"
+    assert len(text) == len(raw)
+    assert personal_data(text) == ()
+
+
+@given(
+    st.sampled_from(["4", "51", "2221", "34", "36", "6011", "3528"]),
+    st.text("0123456789", min_size=15, max_size=15),
+)
+def test_a_card_number_needs_its_check_digit(issuer: str, digits: str) -> None:
+    body = (issuer + digits)[: {"34": 14, "36": 13}.get(issuer, 15)]
+    check = luhn.calc_check_digit(body)
+    assert [kind for kind, _ in pieces(body + check)] == ["card number"]
+    wrong = str((int(check) + 1) % 10)
+    assert "card number" not in [kind for kind, _ in pieces(body + wrong)]
+    assert personal_data(masked(body + check)[0]) == ()
+
+
+PARTS = st.sampled_from(
+    [
+        *(raw for _, raw in FOUND),
+        *NOT_FOUND,
+        "@", "@b.cc", ".", "-", "+", "0", "00", "1", "+421", " ", "/", "(", "\\n", "\\", "\\u00e1", ",",
+    ]
+)  # fmt: skip
+
+
+@given(
+    st.lists(PARTS | st.text(max_size=3), max_size=12), st.sampled_from(["", " ", "@", ".", ",", "-", "/"])
+)
+@example(["a@b.cc", "b.cc", "b.cc"], "@")
+@example(["0905 123 456", "0905 123 456"], " ")
+@example(["4111 1111 1111 1111", "4111 1111 1111 1111"], " ")
+def test_what_is_masked_is_clean(parts: list[str], join: str) -> None:
+    text = join.join(parts)
+    found = personal_data(text)
+    assert all(one.end <= other.start for one, other in pairwise(found))
+    clean, counts = masked(text)
+    assert personal_data(clean) == ()
+    assert masked(clean) == (clean, Counter())
+    assert counts.total() >= len(found)
+    assert (clean == text) == (not found)
+    for control in "<[]>":
+        assert clean.count(control) <= text.count(control)
+
+
+HOSTILE = {
+    "letters": "a", "at": "@", "domains": "@b.cc", "labels": "@a.", "dots": ".@", "digits": "1",
+    "spaced": "1 ", "zeros": "0", "groups": "4111 ", "pluses": "+1", "gaps": "1     ", "heads": "SK31",
+    "escapes": "\\n0", "slashes": "0/", "brackets": "(0", "decimals": "0.0.0.1.", "spaces": "0\u00a0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
+def test_a_megabyte_of_the_same_ends(unit: str) -> None:
+    text = unit * (1_000_000 // len(unit))
+    clean, counts = masked(text)
+    assert (clean == text) == (not counts)
+    assert counts.total() == (100_000 if unit == "@b.cc" else 0)

@@ -1,0 +1,53 @@
+"""Supplies of sources that stand in memory, measured by a tokenizer of letters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from calibset.hygiene.duplicates import Duplicates
+from calibset.recipe import Recipe
+from calibset.recipe_file import parse_recipe
+from calibset.screening import Screens
+from calibset.storage import in_memory
+from calibset.supply import Supply, open_supply
+from calibset.tokenizers import Tokenizer
+
+__all__ = ["Rows", "recipe_of", "supplies_of"]
+
+Rows = Iterable[str | Mapping[str, str]]
+
+
+def recipe_of(lines: str, sources: Iterable[str], *, fill: str = "", keys: str = "") -> Recipe:
+    """Return a recipe of one group, of rows of 32 letters and with no more hygiene than it asks for.
+
+    Args:
+        lines: Put before the sources.
+        sources: Their names.
+        fill: One more, in the fill group.
+        keys: Of every source.
+    """
+    head = 'name = "made"\nseqlen = 32\nhygiene = { duplicates = "keep", repairs = [] }\n'
+    tables = [f"{head}{lines}\n{f'fill = {fill!r}' if fill else ''}\n[groups]\nall = 1.0\n"]
+    for name in (*sources, *([fill] if fill else [])):
+        group = fill if name == fill else "all"
+        tables.append(f'[sources.{name}]\ngroup = "{group}"\ntype = "jsonl"\nwhere = "{name}"\n{keys}\n')
+    return parse_recipe("".join(tables))
+
+
+def supplies_of(recipe: Recipe, tokenizer: Tokenizer, **sources: Rows) -> dict[str, Supply]:
+    """Return the supplies of a recipe's sources.
+
+    Args:
+        recipe: Names them.
+        tokenizer: Measures their rows.
+        sources: By name, texts, or rows as they are.
+    """
+    screens = Screens(duplicates=Duplicates(near=False))
+    found = {}
+    for name, given in sources.items():
+        rows = [{"text": one} if isinstance(one, str) else dict(one) for one in given]
+        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        reader = in_memory({"a.jsonl": content}, name)
+        found[name] = open_supply(name, recipe, reader, tokenizer, screens)
+    return found

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from calibset import excluding
+from calibset.errors import SourceError
+from calibset.excluding import EvaluationSet, open_screens
+from calibset.hygiene.words import words
+from calibset.recipe import Recipe
+from calibset.recipe_file import parse_recipe
+from calibset.screening import Screens
+from calibset.storage import Reader, in_memory
+from tests.prose import prose, reworded
+
+RECIPE = """
+name = "made"
+[groups]
+a = 1.0
+[sources.one]
+group = "a"
+type = "text"
+where = "one"
+[sources.two]
+group = "a"
+type = "text"
+where = "two"
+"""
+SETS = """
+[[exclude]]
+name = "quiz"
+type = "jsonl"
+where = "quiz"
+[[exclude]]
+name = "talk"
+type = "chat"
+where = "talk"
+"""
+
+
+def rows(*values: object) -> bytes:
+    return "".join(json.dumps(value) + "\n" for value in values).encode()
+
+
+def texts(*given: str) -> bytes:
+    return rows(*({"text": text} for text in given))
+
+
+TALK = {"messages": [{"role": "user", "content": prose(8)}, {"role": "assistant", "content": prose(9)}]}
+
+
+def opened(
+    *, quiz: bytes = texts(prose(1)), talk: bytes = rows(TALK), lines: str = "", sets: str = SETS
+) -> tuple[Screens, dict[str, EvaluationSet]]:
+    readers = {"quiz": in_memory({"a.jsonl": quiz}, "quiz"), "talk": in_memory({"a.jsonl": talk}, "talk")}
+    return open_screens(parse_recipe(lines + RECIPE + sets), readers)
+
+
+def error_of(*, quiz: bytes = texts(prose(1)), talk: bytes = rows(TALK)) -> str:
+    with pytest.raises(SourceError) as caught:
+        opened(quiz=quiz, talk=talk)
+    return str(caught.value)
+
+
+def test_evaluation_sets_are_read_whole() -> None:
+    screens, sets = opened(quiz=texts(*map(prose, range(5))))
+    assert {name: (one.documents, one.words) for name, one in sets.items()} == {
+        "quiz": (5, 5 * 40),
+        "talk": (1, 2 * 40),
+    }
+    assert [one.reader.place for one in sets.values()] == ["quiz", "talk"]
+    assert screens.excluded is not None
+    for number in range(5):
+        match = screens.excluded.match(words(prose(number)))
+        assert match is not None
+        assert (match.exclude, match.passage) == ("quiz", f"a.jsonl#{number}")
+    assert screens.excluded.match(words(prose(5))) is None
+
+
+def test_a_conversation_counts_by_its_turns() -> None:
+    screens, _ = opened()
+    assert screens.excluded is not None
+    match = screens.excluded.match(words(prose(9)))
+    assert match is not None
+    assert (match.exclude, match.words) == ("talk", 40)
+
+
+def test_they_are_read_in_their_files_order_so_that_lines_can_stand_together() -> None:
+    parts = prose(1).split()
+    lines = [" ".join(parts[start : start + 5]) for start in range(0, 40, 5)]
+    screens, _ = opened(quiz=texts(*lines))
+    assert screens.excluded is not None
+    match = screens.excluded.match(words(prose(1)))
+    assert match is not None
+    assert (match.passage, match.words) == ("a.jsonl#0", 40)
+
+
+def test_without_evaluation_sets_nothing_is_excluded() -> None:
+    screens, sets = open_screens(parse_recipe(RECIPE), {})
+    assert (screens.excluded, screens.cuts, sets) == (None, False, {})
+
+
+def test_when_something_matches_is_the_recipes_to_say() -> None:
+    shared = " ".join(prose(1).split()[:15]) + " " + prose(2)
+    for lines, found in (("", True), ("decontamination.run = 16\n", False)):
+        screens, _ = opened(lines=lines)
+        assert screens.excluded is not None
+        assert (screens.excluded.match(words(shared)) is not None) == found
+        assert not screens.cuts
+    screens, _ = opened(lines='decontamination.matches = "cut"\n')
+    assert screens.cuts
+
+
+@pytest.mark.parametrize(
+    ("hygiene", "finds_near"),
+    [
+        ("", True),
+        ('hygiene.duplicates = "exact"\n', False),
+        ('hygiene.duplicates = "exact"\nsources.one.hygiene.duplicates = "near"\n', True),
+    ],
+)
+def test_near_duplicates_are_found_if_some_source_wants_it(hygiene: str, finds_near: bool) -> None:
+    base, _, own = hygiene.partition("sources.one.")
+    text = base + RECIPE.replace('where = "one"\n', f'where = "one"\n{own}')
+    screens, _ = open_screens(parse_recipe(text), {})
+    assert screens.duplicates.seen("one", "1", words(prose(1))) is None
+    found = screens.duplicates.seen("one", "2", words(reworded(prose(1))))
+    assert (found is not None) == finds_near
+
+
+def test_an_evaluation_set_without_words_is_an_error() -> None:
+    assert error_of(quiz=b"") == "exclude.quiz: quiz holds no words: it is empty"
+    assert error_of(quiz=texts("…", "—")) == "exclude.quiz: quiz holds no words: it is empty"
+    assert error_of(talk=texts("x")) == (
+        "exclude.talk: 100% of the records were rejected and max_rejected is 20% (1 rejected: no column "
+        "'messages' or 'conversations'): what can't be read can't be kept out"
+    )
+
+
+def test_no_more_of_it_may_be_unreadable_than_of_a_source() -> None:
+    quiz = texts(*map(prose, range(3))) + b"{\n"
+    assert error_of(quiz=quiz) == (
+        "exclude.quiz: 25% of the records were rejected and max_rejected is 20% "
+        "(1 rejected: not valid JSON): what can't be read can't be kept out"
+    )
+    _, sets = opened(quiz=quiz, lines="max_rejected = 0.25\n")
+    assert sets["quiz"].documents == 3
+
+
+def test_more_words_than_memory_has_room_for_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(excluding, "_MOST_WORDS", 120)
+    quiz = texts(*map(prose, range(3)))
+    assert opened(quiz=quiz)[1]["quiz"].words == 120
+    assert error_of(quiz=quiz + texts("More.")) == (
+        "exclude.quiz: has more than 120 words; name its evaluation split alone"
+    )
+
+
+def test_what_goes_wrong_names_the_set() -> None:
+    readers: dict[str, Reader] = {"quiz": in_memory({"b.txt": b"text"}, "quiz")}
+    recipe: Recipe = parse_recipe(RECIPE + SETS.partition('[[exclude]]\nname = "talk"')[0])
+    with pytest.raises(SourceError, match=r"^exclude\.quiz: quiz: no file matches \*\.jsonl"):
+        open_screens(recipe, readers)
