@@ -99,7 +99,9 @@ The table `[selection]` says which of the rows that the sources give are chosen:
 
 The table `[holdout]` asks for a second file of the same mixture, to measure the quantized model with: on the texts of its
 domain, which it was not calibrated with. Documents belong to one of the two by their ids, about as many as the
-files' sizes say, and near duplicates are left out, so they share none.
+files' sizes say, and near duplicates are left out, so they share none. Tools on offer and system prompts, which many
+conversations share, may stand in both. A source that gives few rows may have none for the second; then others stand in as
+for any shortage.
 
 {holdout_keys}
 

@@ -148,6 +148,12 @@ def test_no_more_of_it_may_be_unreadable_than_of_a_source() -> None:
     assert sets["quiz"].documents == 3
 
 
+def test_blank_records_hold_nothing_to_keep_out_and_do_not_count() -> None:
+    _, sets = opened(quiz=texts(prose(1), *[""] * 9))
+    assert sets["quiz"].documents == 1
+    assert error_of(quiz=texts("", " ")) == ("exclude.quiz: quiz holds no words: 2 rejected: empty text")
+
+
 def test_more_words_than_memory_has_room_for_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(excluding, "_MOST_WORDS", 120)
     quiz = texts(*map(prose, range(3)))
