@@ -17,7 +17,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 SHARED = Path(os.environ.get("CALIBSET_SHARED", "../shared")).resolve()
 NEWEST_MINOR = 20
 # The package as a developer has it, extras and all.
-WHOLE = ("-e", ".[transformers,wikitext]")
+WHOLE = ("-e", ".[report,transformers,wikitext]")
 # Pinned, because a plain "torch" may bring another one with gigabytes of CUDA along. Where pip finds no
 # CPU build of it, name one with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL.
 TORCH = "torch==2.13.0"
@@ -99,6 +99,16 @@ def autoround(session: nox.Session) -> None:
     session.install(TORCH)
     session.install(TORCH, AUTO_ROUND, "-e", ".", *_group("test"))
     session.run("pytest", "tests/heavy/autoround", *session.posargs, env=_shared())
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Open reports in the machine's Chromium (apt-get install chromium); skips where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if not (os.environ.get("CALIBSET_CHROMIUM") or any(map(shutil.which, names))):
+        session.skip("no Chromium on PATH, and CALIBSET_CHROMIUM names none")
+    session.install("-e", ".[report]", *_group("test"), *_group("browser"))
+    session.run("pytest", "tests/heavy/report", *session.posargs)
 
 
 @nox.session

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -201,15 +200,6 @@ class CalibrationSet(Sequence[Sample]):
         return [{"input_ids": ids, "attention_mask": torch.ones_like(ids)} for ids in batches]
 
     def _repr_html_(self) -> str:
-        manifest = self.manifest
-        rows = "".join(
-            f"<tr><td>{escape(s.name)}</td><td>{escape(s.group)}</td><td>{s.asked}</td><td>{s.achieved}</td>"
-            f"<td>{s.tokens_read:,}</td><td>{escape(s.licence)}</td></tr>"
-            for s in manifest.sources
-        )
-        return (
-            f"<p><b>{escape(manifest.name)}</b>: {len(self)} samples of {manifest.seqlen} tokens, "
-            f"{manifest.kept} kept by {escape(manifest.consumer)}, {manifest.waste:.1%} waste</p>"
-            "<table><thead><tr><th>source</th><th>group</th><th>asked</th><th>achieved</th>"
-            f"<th>tokens read</th><th>licence</th></tr></thead><tbody>{rows}</tbody></table>"
-        )
+        from calibset.report.notebook import notebook_html
+
+        return notebook_html(self.manifest)

@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except CalibsetError as error:
-        from calibset.cli.console import printable
+        from calibset.printable import printable
 
         for line in str(error).split("\n"):
             print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
@@ -45,13 +45,14 @@ def _run(words: Sequence[str]) -> int:
     from calibset.cli.arguments import parser
 
     arguments = parser().parse_args(words or ["--help"])
-    from calibset.cli import building, commands
+    from calibset.cli import building, commands, publishing
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or a pipe that knows few letters gets the others spelled out.
         sys.stdout.reconfigure(errors="backslashreplace")
-    of_recipes = arguments.command in building.__all__
-    code: int = getattr(building if of_recipes else commands, arguments.command)(arguments)
+    name = arguments.command.replace("-", "_")
+    (module,) = (one for one in (building, commands, publishing) if name in one.__all__)
+    code: int = getattr(module, name)(arguments)
     sys.stdout.flush()
     return code
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from calibset.printable import printable
+
 if TYPE_CHECKING:
     from rich.text import Text
 
     from calibset.pipeline import Progress
 
-__all__ = ["columns", "emit_json", "new_console", "place_shown", "printable", "progress", "say", "size_shown"]
+__all__ = ["columns", "emit_json", "new_console", "place_shown", "progress", "say", "size_shown"]
 
 # Where nobody watches there is no width to keep to; a table must not be cut.
 _WIDTH_OF_A_FILE = 140
-
-# Control characters, marks that turn the direction of writing, and halves of characters.
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class _Console(Console):
@@ -92,16 +90,6 @@ def _lines(what: str) -> Progress:
             print(f"{printable(source)}: {done} {what}", file=sys.stderr, flush=True)  # noqa: T201
 
     return report
-
-
-def printable(text: str) -> str:
-    r"""Return the text with what could steer a terminal spelled out.
-
-    Examples:
-        >>> printable("a\x1b[2Jb")
-        'a\\x1b[2Jb'
-    """
-    return _UNPRINTABLE.sub(lambda match: ascii(match.group())[1:-1], text)
 
 
 def columns(*left: str, **right: str) -> Table:

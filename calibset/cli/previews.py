@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from calibset.cli.console import columns, new_console, place_shown, printable, size_shown
+from calibset.cli.console import columns, new_console, place_shown, size_shown
+from calibset.printable import printable
 
 if TYPE_CHECKING:
     from calibset.hygiene.options import Hygiene
@@ -59,7 +60,8 @@ def _hygiene(recipe: Recipe) -> Iterator[str]:
         rule = recipe.decontamination
         yield (
             f"kept out: {', '.join(recipe.exclude)}; documents that share {rule.run} words in a row, or "
-            f"{rule.containment:.0%} of their own runs of words, are {'left out' if rule.matches == 'drop' else 'cut'}"
+            f"{rule.containment:.0%} of their own runs of words, are "
+            f"{'left out' if rule.matches == 'drop' else 'cut'}"
         )
 
 

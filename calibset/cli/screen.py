@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from calibset.cli.console import columns, new_console, printable, say
+from calibset.cli.console import columns, new_console, say
+from calibset.printable import printable
 
 if TYPE_CHECKING:
     from calibset.backends import Readback

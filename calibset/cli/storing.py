@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calibset.cli.console import columns, new_console, place_shown, printable, say, size_shown
+from calibset.cli.console import columns, new_console, place_shown, say, size_shown
+from calibset.printable import printable
 
 if TYPE_CHECKING:
     from calibset.comparison import Difference

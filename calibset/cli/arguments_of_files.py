@@ -1,0 +1,101 @@
+"""What the commands of a calibration file take."""
+
+from __future__ import annotations
+
+import argparse
+
+from calibset.cli.arguments_common import Commands, add, add_output, add_quiet, positive
+
+__all__ = ["add_file_commands"]
+
+
+def add_file_commands(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the commands that read what a build wrote."""
+    _verify(commands)
+    _export(commands)
+    _show(commands)
+    _report(commands)
+    _diff(commands)
+
+
+def _verify(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "verify",
+        "say which rows of a calibration file AutoRound keeps, whoever made it",
+        "calibset verify theirs.jsonl --tokenizer ./tokenizer --seqlen 2048 --nsamples 512",
+        "Exits 1 if a row is lost or there are too few. What isn't given is read from the manifest\n"
+        "beside the file, where there is one; else mistral-small-3.2, 2048 and 512.\n"
+        "With --backend it also exits 1 if that tokenizer of transformers reads a row otherwise.\n",
+    )
+    command.add_argument("file", help="JSON Lines, or a .json array")
+    command.add_argument("--tokenizer", metavar="T", help="the quantizer's: a name, file or folder")
+    command.add_argument("--seqlen", type=positive, metavar="N", help="tokens of a row that it reads")
+    command.add_argument("--nsamples", type=positive, metavar="N", help="rows that it takes")
+    command.add_argument(
+        "--backend",
+        choices=["fast", "mistral-common", "tokenizers"],
+        help="ask a tokenizer of transformers, too, whether it reads the ids that were counted: the fast "
+        "one of a tokenizer.json, MistralCommonBackend, or TokenizersBackend of a tekken.json",
+    )
+    add_output(command)
+
+
+def _export(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "export",
+        "write a calibration file as the token ids that the model is shown",
+        "calibset export slovak-insurance.jsonl --format input_ids --out slovak-insurance.parquet",
+        "input_ids: a parquet file of rows of BOS and ids, cut at seqlen, for quantizers that take ids;\n"
+        "their tokenizer has no part in it. What isn't given is read from the manifest beside FILE.\n",
+    )
+    command.add_argument("file", help="a calibration file")
+    command.add_argument("--format", choices=["input_ids"], required=True, help="what to write")
+    command.add_argument("--out", metavar="FILE", help="the .parquet to write; FILE's name with that ending")
+    command.add_argument("--tokenizer", metavar="T", help="the target model's: a name, file or folder")
+    command.add_argument("--seqlen", type=positive, metavar="N", help="ids of a row, BOS among them")
+    add_quiet(command)
+
+
+def _show(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "show",
+        "print a row with its document borders and control tokens visible",
+        "calibset show slovak-insurance.jsonl 3",
+    )
+    command.add_argument("file", help="a calibration file")
+    command.add_argument("row", type=positive, metavar="N", help="the row, from 1")
+    command.add_argument(
+        "--tokenizer", metavar="T", help="whose control tokens to show; the manifest's if not given"
+    )
+
+
+def _diff(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "diff",
+        "say what changed between two manifests, or between two locks",
+        "calibset diff monday.manifest.json friday.jsonl",
+        "A calibration file stands for the manifest beside it. Exits 1 if something differs.\n",
+    )
+    command.add_argument("before", metavar="A", help="a manifest, a lock, or a calibration file")
+    command.add_argument("after", metavar="B", help="another of the same kind")
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _report(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "report",
+        "write a page about a calibration file: mixture, coverage, what was left out, each row",
+        "calibset report slovak-insurance.jsonl --out slovak-insurance.html",
+        "The page needs nothing but itself, and the extra `report` to be written.\n",
+    )
+    command.add_argument("file", help="a calibration file; its manifest stands beside it")
+    command.add_argument(
+        "--out", metavar="FILE.html", help="where to write it; FILE's name with .report.html"
+    )
+    command.add_argument("--tokenizer", metavar="T", help="the target model's; the manifest's if not given")
+    add_quiet(command)

@@ -1,0 +1,88 @@
+"""What the commands of a recipe take."""
+
+from __future__ import annotations
+
+import argparse
+
+from calibset.cli.arguments_common import Commands, add, add_output, add_quiet, add_recipe, add_rejects
+
+__all__ = ["add_recipe_commands"]
+
+_PLACES = """\
+places:
+  --data DIR (or CALIBSET_DATA) is where relative places of a recipe are looked up first;
+  --mirror https://PREFIX=https://REPLACEMENT (repeatable, or CALIBSET_MIRRORS with blanks between)
+  reads https places from elsewhere; HF_ENDPOINT, HF_HOME and HF_TOKEN work as for Hugging Face.
+  What was read of servers is kept (`calibset cache list`) and not read again; --offline reads
+  nothing else. CALIBSET_CACHE names another folder for it.
+"""
+
+_LOCK = """\
+lock:
+  `calibset lock RECIPE` writes RECIPE's name with .lock: the commits, files and hashes that a build
+  depends on. Where it stands, build, plan and check read the places and commits that it names.
+"""
+
+
+def add_recipe_commands(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add build, plan, check and lock."""
+    _build(commands)
+    _plan(commands)
+    _check(commands)
+    _lock(commands)
+
+
+def _build(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "build",
+        "build a calibration file and its manifest",
+        "calibset build recipes/slovak_insurance.toml --data ~/corpora --out sk.jsonl --set seed=7",
+        _PLACES + "\n" + _LOCK,
+    )
+    add_recipe(command)
+    command.add_argument(
+        "--out", metavar="FILE", help="the .jsonl to write; the recipe's output, or NAME.jsonl"
+    )
+    add_rejects(command)
+    command.add_argument(
+        "--locked", action="store_true", help="fail unless all is as the recipe's lock says, to the byte"
+    )
+    add_output(command)
+
+
+def _plan(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "plan",
+        "show what a build would read and how much of it; downloads no data",
+        "calibset plan recipes/slovak_insurance.toml --set nsamples=128",
+        _PLACES,
+    )
+    add_recipe(command)
+    add_output(command)
+
+
+def _check(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "check",
+        "read every source to its end and count documents, rejections and what was set aside",
+        "calibset check recipes/quickstart.toml",
+        _PLACES,
+    )
+    add_recipe(command)
+    add_rejects(command)
+    add_output(command)
+
+
+def _lock(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "lock",
+        "write down what a build depends on, so that it can be built again byte for byte",
+        "calibset lock recipes/quickstart.toml\n  calibset build --locked recipes/quickstart.toml",
+        _LOCK + "It builds the set to know, at the commits that its places have now.\n",
+    )
+    add_recipe(command)
+    add_quiet(command)

@@ -1,0 +1,63 @@
+"""The rows of a file as its tokenizer reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from calibset.manifest import Manifest, SpanReport
+from calibset.reading import read_of, room
+from calibset.tokenizers import Tokenizer
+
+__all__ = ["Row", "read_rows"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row, and what the quantizer reads of it.
+
+    Attributes:
+        number: Its line in the file, from 1.
+        source: The name of the source it comes from.
+        text: What it holds.
+        tokens: How many tokens that is, without BOS.
+        read_to: Characters of the text that the quantizer reads; the rest stands beyond ``seqlen``.
+        distinct_so_far: Different tokens that the quantizer reads of this row and all before it.
+        documents: What of the text came from where, in order.
+    """
+
+    number: int
+    source: str
+    text: str
+    tokens: int
+    read_to: int
+    distinct_so_far: int
+    documents: tuple[SpanReport, ...]
+
+
+def read_rows(texts: Sequence[str], manifest: Manifest, tokenizer: Tokenizer) -> tuple[Row, ...]:
+    """Return the rows of a file.
+
+    Args:
+        texts: Of each row, in the order of the file.
+        manifest: That of the file; it has a sample for each row.
+        tokenizer: What measured the rows.
+    """
+    seen: set[int] = set()
+    rows = []
+    most = room(tokenizer, manifest.seqlen)
+    for number, (text, sample) in enumerate(zip(texts, manifest.samples, strict=True), 1):
+        encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
+        seen.update(read_of(encoded.ids, tokenizer, manifest.seqlen))
+        rows.append(
+            Row(
+                number=number,
+                source=sample.source,
+                text=text,
+                tokens=len(encoded.ids),
+                read_to=encoded.ends[most - 1] if 0 < most < len(encoded.ids) else len(text),
+                distinct_so_far=len(seen),
+                documents=sample.documents,
+            )
+        )
+    return tuple(rows)

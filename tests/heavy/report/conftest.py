@@ -1,0 +1,122 @@
+"""A browser without a window, and what it is shown."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from calibset.manifest import read_manifest
+from calibset.report import write_report
+from tests.report.hostile import hostile_page
+from tests.report.material import build_material
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A page that is open, and what it did that it should not.
+
+    Attributes:
+        page: To look at and click on.
+        seen: Messages on the console, errors, dialogs, and requests for anything but the page itself.
+    """
+
+    page: Page
+    seen: list[str] = field(default_factory=list)
+
+
+Open = Callable[..., AbstractContextManager[Visit]]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The machine's Chromium, or the one that CALIBSET_CHROMIUM names."""
+    path = os.environ.get("CALIBSET_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        pytest.fail(
+            f"there is no Chromium: none of {', '.join(_NAMES)} is on PATH, and CALIBSET_CHROMIUM is not set"
+        )
+    with sync_playwright() as driver:
+        # In a container there may be no user to shut the browser's processes into a sandbox of.
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Open:
+    """Open a file as a reader would."""
+
+    @contextmanager
+    def opened(
+        path: Path, *, width: int = 1280, scheme: str = "light", script: bool = True
+    ) -> Iterator[Visit]:
+        context: BrowserContext = chromium.new_context(
+            viewport={"width": width, "height": 844},
+            color_scheme=cast("Any", scheme),
+            java_script_enabled=script,
+        )
+        found = Visit(context.new_page())
+        address = path.as_uri()
+        found.page.on("console", lambda message: found.seen.append(f"console: {message.text}"))
+        found.page.on("pageerror", lambda error: found.seen.append(f"error: {error}"))
+        found.page.on(
+            "dialog", lambda dialog: (found.seen.append(f"dialog: {dialog.message}"), dialog.dismiss())
+        )
+        found.page.on(
+            "request", lambda request: request.url == address or found.seen.append(f"request: {request.url}")
+        )
+        found.page.goto(address)
+        yield found
+        context.close()
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibration file."""
+    folder = tmp_path_factory.mktemp("material")
+    return build_material(folder).write(folder / "material.jsonl")
+
+
+@pytest.fixture(scope="session")
+def report(file: Path) -> Path:
+    """Its page."""
+    return write_report(file)
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a file whose every text and name is an attack."""
+    folder = tmp_path_factory.mktemp("hostile")
+    _, html = hostile_page(folder)
+    (folder / "hostile.html").write_text(html, "utf-8")
+    return folder / "hostile.html"
+
+
+@pytest.fixture(scope="session")
+def thousands(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a file of 5,040 rows."""
+    manifest = read_manifest(file)
+    assert manifest is not None
+    times = 210
+    content = file.read_bytes() * times
+    long = manifest.model_copy(
+        update={"samples": manifest.samples * times, "sha256": sha256(content).hexdigest()}
+    )
+    folder = tmp_path_factory.mktemp("thousands")
+    (folder / "long.jsonl").write_bytes(content)
+    (folder / "long.manifest.json").write_text(long.to_json(), "utf-8")
+    (folder / "tokenizer.json").write_bytes((file.parent / "tokenizer.json").read_bytes())
+    return write_report(folder / "long.jsonl")

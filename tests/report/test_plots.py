@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from calibset.report.plots import Series, bars, columns, curves
+
+LABELS = ["slovak", "$\\frac{1}{2}$ <script>", "日本語 العربية", "a" * 50, "line\nbreak\x00"]
+
+
+def lying(labels: list[str], values: list[float]) -> str:
+    return bars(
+        labels, [Series(name="rows", values=values)], label="Rows", shown=lambda value: f"{value:,.0f}"
+    )
+
+
+def test_labels_are_text_whatever_they_hold() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = lying(LABELS, [1, 2, 3, 4, 5])
+    assert ">$\\frac{1}{2}$ &lt;script&gt;</text>" in made
+    assert ">日本語 العربية</text>" in made
+    assert f">{'a' * 23}…</text>" in made
+    assert ">line break\\x00</text>" in made
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lying(["a", "b"], [3.0, 0.0]),
+        lying([], []),
+        lying(["a"], [0.0]),
+        columns(["1", "2"], [5, 6], label="Rows", below="tokens"),
+        columns([], [], label="Rows", below="tokens"),
+        columns([str(1 << i) for i in range(40)], list(range(40)), label="Rows", below="tokens"),
+        curves([[0, 1], [0, 1]], [Series(name="a", values=[0, 5])] * 2, label="Rows", below="rows"),
+        curves([[0.0]], [Series(name="a", values=[0.0])], label="Rows", below="rows"),
+    ],
+)
+def test_a_plot_takes_its_colours_from_the_page_and_clashes_with_nothing(made: str) -> None:
+    assert made.startswith('<svg role="img" aria-label="Rows" viewBox="0 0 400 ')
+    for word in ("#", " id=", "style", "clip", "href", "<!", "nan", "<use", "Date"):
+        assert word not in made
+
+
+def test_a_plot_is_drawn_alike_under_other_settings() -> None:
+    import matplotlib as mpl
+
+    before = lying(["a"], [1])
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        assert lying(["a"], [1]) == before
+        assert mpl.rcParams["font.size"] == 30
+
+
+def test_a_long_list_of_bars_ends() -> None:
+    made = lying([f"source {number}" for number in range(100)], [1.0] * 100)
+    assert ">source 39</text>" in made
+    assert ">source 40</text>" not in made
