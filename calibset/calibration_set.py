@@ -136,6 +136,29 @@ class CalibrationSet(Sequence[Sample]):
                 record.write(found.manifest.to_json().encode("utf-8"))
         return path
 
+    def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> str:
+        """Put the set on the Hugging Face hub: rows, manifest, holdout, card and attribution.
+
+        Args:
+            repo_id: ``OWNER/NAME`` of a dataset repository; made where there is none.
+            private: Whether only its owner sees it.
+            token: Of the hub; the login's if None.
+
+        Returns:
+            The URL of the commit.
+
+        Raises:
+            OutputError: There is no login, it may not write there, or the hub can't be reached.
+        """
+        from tempfile import TemporaryDirectory
+
+        from calibset.cards import Companions, push_to_hub
+
+        with TemporaryDirectory() as folder:
+            file = self.write(Path(folder) / f"{self.manifest.name}.jsonl")
+            also = Companions(holdout=holdout_path(file) if self.holdout is not None else None)
+            return push_to_hub(file, repo_id, private=private, token=token, also=also).url
+
     def to_polars(self) -> polars.DataFrame:
         """Return a frame with the columns text, source, tokens, documents and token_ids."""
         import polars

@@ -131,8 +131,8 @@ class Mixture:
         if dry and self.shortage in ("fill", "redistribute"):
             short.append(f"the fill group {self.fill!r} ({', '.join(dry)}) has no more to give")
         return (
-            f"mixture: {'; '.join(short)}; {sum(got.values())} of {self.nsamples} samples in all and the policy "
-            f"is {self.shortage!r}; {self._way_out(got, gone, quotas)}"
+            f"mixture: {'; '.join(short)}; {sum(got.values())} of {self.nsamples} samples in all; the "
+            f"policy is {self.shortage!r}; {self._way_out(got, gone, quotas)}"
         )
 
     def _way_out(self, got: Mapping[str, int], gone: frozenset[str], quotas: Mapping[str, int]) -> str:

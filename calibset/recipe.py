@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
 from calibset.chat.options import ChatOptions
+from calibset.fields import Names
 from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.mixture import Mixture, Shortage
+from calibset.quantization.options import Quantization
 from calibset.selection.options import Holdout, Selection
 from calibset.sources import Source
 
@@ -108,6 +110,16 @@ class Recipe(BaseModel):
     )
     consumer: Literal["autoround"] = Field(
         "autoround", description="The quantizer whose loader must keep every row."
+    )
+    allow_licences: Names | None = Field(
+        None,
+        min_length=1,
+        description="SPDX identifiers or shell patterns (CC-BY-*): sources under any other licence, or an "
+        "unknown one, are faults. All are let in if unset.",
+    )
+    deny_licences: Names = Field((), description="The same for licences that are kept out, allowed or not.")
+    quantization: Quantization = Field(
+        Quantization(), description="How `calibset quantize-command` asks AutoRound to quantize the model."
     )
     output: str | None = Field(
         None,

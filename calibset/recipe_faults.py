@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from calibset.cards.permitted import licence_faults
 from calibset.faults import shown
 from calibset.hygiene.language import LanguageIdentifier
 from calibset.recipe import Recipe
@@ -13,7 +14,7 @@ __all__ = ["faults_between"]
 
 
 def faults_between(recipe: Recipe, named: Collection[str]) -> Iterator[str]:
-    """Say which languages nobody knows, and what can't be chosen or held out as the recipe wants it.
+    """Say which languages nobody knows, what can't be chosen or held out, and whose licence is not let in.
 
     Args:
         recipe: Those of its sources that are right by themselves.
@@ -22,6 +23,8 @@ def faults_between(recipe: Recipe, named: Collection[str]) -> Iterator[str]:
     yield from _language_faults(recipe)
     yield from _selection_faults(recipe, named)
     yield from _holdout_faults(recipe)
+    licences = {name: source.licence for name, source in recipe.sources.items()}
+    yield from licence_faults(recipe.allow_licences, recipe.deny_licences, licences)
 
 
 def _language_faults(recipe: Recipe) -> Iterator[str]:

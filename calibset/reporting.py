@@ -225,7 +225,8 @@ def _sample(sample: Sample) -> SampleReport:
 
 def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as data, local absolute paths reduced to their last part."""
-    data = recipe.model_dump(mode="json", exclude_defaults=False)
+    # How the model is quantized afterwards has no part in the file.
+    data = recipe.model_dump(mode="json", exclude={"quantization"})
     data["tokenizer"] = portable(recipe.tokenizer)
     data["output"] = None if recipe.output is None else portable(recipe.output)
     for name, source in data["sources"].items():

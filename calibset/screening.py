@@ -160,8 +160,9 @@ class Screening:
         return SetAside(place=item.id, reason="holds a part of an evaluation set", detail=_shared(match))
 
     def _seen_first(self, item: Item) -> Item | SetAside:
-        found = self._screens.duplicates.seen(self._source, item.id, self._words(item))
-        if found is None or (found.similarity < 1 and self._options.duplicates == "exact"):
+        near = self._options.duplicates == "near"
+        found = self._screens.duplicates.seen(self._source, item.id, self._words(item), near=near)
+        if found is None:
             return item
         self._tally.duplicates[item.id] = found
         same = "repeats" if found.similarity == 1 else "nearly repeats"

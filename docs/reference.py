@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from calibset.chat.options import FORMATS, ChatOptions
 from calibset.hygiene.options import Decontamination, Hygiene
+from calibset.quantization.options import Quantization
 from calibset.recipe import Recipe
 from calibset.selection.options import Holdout, Selection
 from calibset.sources import ADAPTERS, Source, adapter
@@ -105,6 +106,14 @@ for any shortage.
 
 {holdout_keys}
 
+## How the model is quantized
+
+`calibset quantize-command RECIPE --model PATH` prints the AutoRound command line and Python code for the recipe's file, for
+the installed version or a named one, with a reason beside each thing that avoids a trap. It runs nothing. `nsamples` and
+`seqlen` are the recipe's; the table `[quantization]` has the rest, and no part in the calibration file:
+
+{quantization_keys}
+
 ## Places
 
 | `where` | what is read |
@@ -148,6 +157,7 @@ def pages() -> dict[str, str]:
             decontamination_keys=_table(Decontamination),
             selection_keys=_table(Selection),
             holdout_keys=_table(Holdout),
+            quantization_keys=_table(Quantization),
         ),
         "sources.md": SOURCES.format(adapters=adapters),
     }

@@ -19,16 +19,17 @@ from huggingface_hub import constants
 from calibset import backends, calibration_set, pipeline
 from calibset.backends import Misreading, Readback
 from calibset.cli import building, commands, main, publishing
-from calibset.printable import printable
 from calibset.consumers.autoround import NAME
 from calibset.lockfile import read_lock
+from calibset.printable import printable
 from calibset.sources import ADAPTERS
 from calibset.storage import Cache
 from tests.small import corpus, write_small
 from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
 
 COMMANDS = (
-    "build", "plan", "check", "lock", "verify", "export", "show", "report", "diff", "cache", "tokenizer",
+    "build", "plan", "check", "lock", "quantize-command", "verify", "export", "show", "report", "card",
+    "diff", "cache", "tokenizer",
     "sources", "schema",
 )  # fmt: skip
 
@@ -61,7 +62,7 @@ def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_the_help_names_every_command_and_teaches_the_first_three(capsys: pytest.CaptureFixture[str]) -> None:
     text = help_of([], capsys)
-    assert re.findall(r"^    ([a-z]+)\b", text, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^    ([a-z-]+)\b", text, re.MULTILINE) == list(COMMANDS)
     assert "calibset verify slovak-insurance.jsonl             which rows the quantizer keeps" in text
 
 
@@ -70,7 +71,9 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
     text = help_of([command], capsys)
     assert text.startswith(f"usage: calibset {command} ")
     assert f"example:\n  calibset {command}" in text
-    assert sum(command in module.__all__ for module in (building, commands, publishing)) == 1
+    assert (
+        sum(command.replace("-", "_") in module.__all__ for module in (building, commands, publishing)) == 1
+    )
 
 
 @pytest.mark.parametrize(

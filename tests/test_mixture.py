@@ -129,7 +129,7 @@ def test_repeat_asks_nobody_and_makes_it_up() -> None:
             "error",
             got(onto=5),
             ["onto"],
-            "mixture: source 'onto' gives 5 of 30 samples; 75 of 100 samples in all and the policy is 'error'; "
+            "mixture: source 'onto' gives 5 of 30 samples; 75 of 100 samples in all; the policy is 'error'; "
             'lower its weight or nsamples, or add a source to its group, or set shortage = "redistribute", '
             'or set shortage = "repeat" with max_repeats >= 6',
         ),
@@ -137,7 +137,7 @@ def test_repeat_asks_nobody_and_makes_it_up() -> None:
             "error",
             got(onto=0),
             ["onto"],
-            "mixture: source 'onto' gives 0 of 30 samples; 70 of 100 samples in all and the policy is 'error'; "
+            "mixture: source 'onto' gives 0 of 30 samples; 70 of 100 samples in all; the policy is 'error'; "
             'lower its weight or nsamples, or add a source to its group, or set shortage = "redistribute"',
         ),
         (
@@ -145,7 +145,7 @@ def test_repeat_asks_nobody_and_makes_it_up() -> None:
             got(onto=5, pile=3, books=1),
             ["onto", "pile", "books"],
             "mixture: source 'onto' gives 5 of 30 samples; the fill group 'general' (pile, books) has no "
-            "more to give; 79 of 100 samples in all and the policy is 'fill'; lower its weight or nsamples, or "
+            "more to give; 79 of 100 samples in all; the policy is 'fill'; lower its weight or nsamples, or "
             "add a source to its group",
         ),
     ],
@@ -162,7 +162,7 @@ def test_too_many_repeats_are_an_error_that_says_how_many_it_takes() -> None:
     with pytest.raises(MixtureError) as caught:
         mixture("repeat").repeats(got(onto=7))
     assert str(caught.value) == (
-        "mixture: source 'onto' gives 7 of 30 samples; 77 of 100 samples in all and the policy is 'repeat'; "
+        "mixture: source 'onto' gives 7 of 30 samples; 77 of 100 samples in all; the policy is 'repeat'; "
         "lower its weight or nsamples, or add a source to its group, "
         'or set shortage = "repeat" with max_repeats >= 5'
     )
@@ -180,7 +180,7 @@ def test_without_a_fill_group_the_message_names_none() -> None:
     with pytest.raises(MixtureError) as caught:
         lone.further({"x": 4}, ["x"])
     assert str(caught.value) == (
-        "mixture: source 'x' gives 4 of 10 samples; 4 of 10 samples in all and the policy is 'redistribute'; "
+        "mixture: source 'x' gives 4 of 10 samples; 4 of 10 samples in all; the policy is 'redistribute'; "
         "lower its weight or nsamples, or add a source to its group"
     )
 

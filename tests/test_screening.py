@@ -256,6 +256,13 @@ def test_what_repeats_a_document_before_it_is_left_out(kind: str, left: list[str
     assert list(tally.duplicates) == [one.place for one in tally.aside]
 
 
+def test_where_near_duplicates_stay_their_copies_do_not() -> None:
+    text = prose(1)
+    found, tally = screened(documents(text, reworded(text), reworded(text)), Hygiene(duplicates="exact"))
+    assert passed(found) == ["0", "1"]
+    assert tally.duplicates == {"2": Duplicate(source="one", document="1", similarity=1.0)}
+
+
 def test_of_whatever_source_that_one_is() -> None:
     screens, text = new_screens(), prose(1)
     screened([Document(id="page", text=text)], Hygiene(), screens, "web")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["Commands", "add", "add_output", "add_quiet", "add_recipe", "add_rejects", "positive"]
+__all__ = ["Commands", "add", "add_output", "add_quiet", "add_recipe", "add_rejects", "add_set", "positive"]
 
 Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
 
@@ -36,6 +36,11 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--offline", action="store_true", help="ask no server: read what earlier builds kept, or fail"
     )
+    add_set(command)
+
+
+def add_set(command: argparse.ArgumentParser) -> None:
+    """Let a command override keys of a recipe, and run adapters of others."""
     command.add_argument(
         "--set",
         metavar="KEY=VALUE",

@@ -15,6 +15,7 @@ def add_file_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     _export(commands)
     _show(commands)
     _report(commands)
+    _card(commands)
     _diff(commands)
 
 
@@ -98,4 +99,26 @@ def _report(commands: Commands[argparse.ArgumentParser]) -> None:
         "--out", metavar="FILE.html", help="where to write it; FILE's name with .report.html"
     )
     command.add_argument("--tokenizer", metavar="T", help="the target model's; the manifest's if not given")
+    add_quiet(command)
+
+
+def _card(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "card",
+        "write the dataset card of a calibration file, or the section of a model's card",
+        "calibset card slovak-insurance.jsonl --out card\n"
+        "  calibset card slovak-insurance.jsonl --model >> MODEL/README.md",
+        "A card is a README.md as the Hugging Face hub shows it: sources, licences and what they ask for,\n"
+        "method, hashes, how to build again; an ATTRIBUTION.md goes with it. No legal advice.\n"
+        "--push puts file, manifest, holdout and card into a dataset repository, private unless --public.\n",
+    )
+    command.add_argument("file", help="a calibration file; its manifest stands beside it")
+    command.add_argument("--model", action="store_true", help="print the section for a model's card instead")
+    command.add_argument(
+        "--out", metavar="DIR", help="where README.md and ATTRIBUTION.md go; printed if unset"
+    )
+    command.add_argument("--recipe", metavar="RECIPE", help="the recipe, to go along with it")
+    command.add_argument("--push", metavar="OWNER/NAME", help="put it all on the hub")
+    command.add_argument("--public", action="store_true", help="let others see what is pushed")
     add_quiet(command)

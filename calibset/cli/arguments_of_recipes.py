@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from calibset.cli.arguments_common import Commands, add, add_output, add_quiet, add_recipe, add_rejects
+from calibset.cli.arguments_common import (
+    Commands,
+    add,
+    add_output,
+    add_quiet,
+    add_recipe,
+    add_rejects,
+    add_set,
+)
 
 __all__ = ["add_recipe_commands"]
 
@@ -25,11 +33,12 @@ lock:
 
 
 def add_recipe_commands(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add build, plan, check and lock."""
+    """Add the commands that read a recipe."""
     _build(commands)
     _plan(commands)
     _check(commands)
     _lock(commands)
+    _quantize_command(commands)
 
 
 def _build(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -86,3 +95,29 @@ def _lock(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     add_recipe(command)
     add_quiet(command)
+
+
+def _quantize_command(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add(
+        commands,
+        "quantize-command",
+        "print the AutoRound command line and Python code that quantize a model with a recipe's file",
+        "calibset quantize-command recipes/slovak_insurance.toml --model ../Mistral-Small-3.2-24B",
+        "The recipe's table [quantization] says how. Nothing is run; each oddity has its reason beside it.\n",
+    )
+    command.add_argument("recipe", help="a dataset recipe (TOML)")
+    command.add_argument("--model", metavar="PATH", required=True, help="the model's folder, or OWNER/NAME")
+    command.add_argument("--file", metavar="FILE", help="the calibration file; the recipe's own if not given")
+    command.add_argument("--ids", metavar="FILE", help="exact ids that `calibset export` wrote, in its place")
+    command.add_argument(
+        "--autoround", metavar="VERSION", help="AutoRound's version; the installed one, else the newest known"
+    )
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument("--multimodal", action="store_true", help="the model reads pictures, too")
+    kind.add_argument(
+        "--text-only", action="store_true", help="it does not; its config.json tells if it is there"
+    )
+    add_set(command)
+    command.add_argument(
+        "--only", choices=["command", "python"], help="print the command line, or the Python code, alone"
+    )

@@ -84,7 +84,9 @@ class Duplicates:
         self._same: dict[bytes, tuple[str, str]] = {}
         self._near = _Near(similarity) if near else None
 
-    def seen(self, source: str, document: str, words: Sequence[str]) -> Duplicate | None:
+    def seen(
+        self, source: str, document: str, words: Sequence[str], *, near: bool = True
+    ) -> Duplicate | None:
         """Return the document of which this is a duplicate; else put it in and return None.
 
         Of several near duplicates the most similar is returned, of equally similar ones the first.
@@ -93,14 +95,17 @@ class Duplicates:
             source: The name of the document's source.
             document: Its id.
             words: Its normalised words.
+            near: Whether to return near duplicates of this one, if the index finds them.
         """
         if not words:
             return None
         digest = _digest(" ".join(words), 16)
         if same := self._same.get(digest):
             return Duplicate(source=same[0], document=same[1], similarity=1.0)
-        if self._near and len(words) >= _MIN_WORDS and (near := self._near.seen(source, document, words)):
-            return near
+        if self._near and len(words) >= _MIN_WORDS:
+            found = self._near.seen(source, document, words)
+            if found and near:
+                return found
         self._same[digest] = (source, document)
         return None
 

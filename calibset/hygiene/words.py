@@ -20,11 +20,11 @@ _WORD = re.compile(r"[^\W_]+")
 # Scripts without spaces count by letter.
 _UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _LETTER = re.compile(f"[{_UNSPACED}]")
-_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 # Signs that NFKC makes letters of: ™, ℃, ㎏, 🄰.
 _SIGNS = re.compile("(?!\\w)[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f1ff]")
 # Marks that no letter takes up: the dot that lower case leaves of İ.
-_MARKS = dict.fromkeys(range(0x300, 0x370))
+_MARKS = re.compile("[\u0300-\u036f]")
 # The same words with their marks (NFD) and what stands unseen inside them, for places in the text as it is.
 _LOCATED = re.compile(
     rf"{_MARKUP.pattern}|([{_UNSPACED}][\u3099\u309a]?|[^\W_{_UNSPACED}](?:[^\W_{_UNSPACED}]|[\u0300-\u036f\u00ad\u200b-\u200d])*)",
@@ -62,9 +62,9 @@ def words(text: str) -> list[str]:
     if "<" in text or "&" in text or "[[" in text:
         text = _MARKUP.sub(" ", text)
     if not text.isascii():
-        text = _SIGNS.sub(" ", stream_safe(text.translate(_INVISIBLE)))
+        text = _SIGNS.sub(" ", stream_safe(_INVISIBLE.sub("", text)))
         text = unicodedata.normalize("NFKC", text)
-        text = _LETTER.sub(r" \g<0> ", text).casefold().translate(_MARKS)
+        text = _MARKS.sub("", _LETTER.sub(r" \g<0> ", text).casefold())
     return _WORD.findall(text.casefold())
 
 

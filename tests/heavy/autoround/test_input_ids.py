@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyarrow import parquet
 
 from calibset.calibration_set import CalibrationSet
+from calibset.consumers.autoround import replay
 from calibset.exporting import export_input_ids
 from calibset.pipeline import build
 from calibset.recipe_file import load_recipe
 from tests.heavy.autoround.conftest import AutoRound
+
+if TYPE_CHECKING:
+    from calibset.tokenizers.tekken import TekkenTokenizer
 
 ROWS = 16
 SEQLEN = 128
@@ -71,3 +75,19 @@ def test_the_exported_rows_are_the_same(autoround: AutoRound, built: Calibration
         {"input_ids": ids, "attention_mask": torch.ones_like(ids)} for ids in torch.tensor(rows).split(4)
     ]
     assert shown(autoround.tokenizer, dataset, 4) == list(built.input_ids)
+
+
+def test_ids_that_are_short_are_left_out_as_the_replay_says(
+    autoround: AutoRound, built: CalibrationSet, tekken: TekkenTokenizer
+) -> None:
+    import torch
+
+    rows = [ids[: SEQLEN - 1] if number % 5 == 2 else ids for number, ids in enumerate(built.input_ids)]
+    found = replay(rows, tekken, nsamples=ROWS, seqlen=SEQLEN)
+    assert [row.row for row in found.lost] == [3, 8, 13]
+    expected = [ids for row, ids in zip(found.rows, rows, strict=True) if row.used]
+    dataset = [
+        {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        for ids in (torch.tensor([row]) for row in rows)
+    ]
+    assert shown(autoround.tokenizer, dataset, 1) == expected

@@ -49,6 +49,7 @@ def pool(hub: Hub) -> Pool:
     # Both are read when the hub's client is first imported.
     os.environ.update(HF_ENDPOINT=hub.address, HF_HOME=str(hub.home), HF_HUB_DISABLE_XET="1")
     from calibset import load_recipe, load_tokenizer
+    from calibset.excluding import open_screens
     from calibset.opening import open_places, storage_of
     from calibset.reading import read_of
     from calibset.selection.coverage import Candidate
@@ -58,7 +59,8 @@ def pool(hub: Hub) -> Pool:
     storage = storage_of(recipe, os.environ["CALIBSET_HUB"], hub.mirrors[1::2])
     tokenizer = load_tokenizer(recipe.tokenizer)
     readers = open_places(recipe, storage)
-    supplies = {name: open_supply(name, recipe, reader, tokenizer) for name, reader in readers.items()}
+    screens, _ = open_screens(recipe, readers)
+    supplies = {name: open_supply(name, recipe, readers[name], tokenizer, screens) for name in recipe.sources}
     quotas = recipe.mixture.quotas()
     got = {name: min(quotas[name], taken(supplies[name].take(FACTOR * quotas[name]))) for name in supplies}
     gone = [name for name, supply in supplies.items() if supply.exhausted]

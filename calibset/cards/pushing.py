@@ -1,0 +1,213 @@
+"""A calibration file, its card and what else belongs to it, as a dataset repository on the hub."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calibset.cards.attributing import attribution
+from calibset.cards.dataset import Beside, dataset_card
+from calibset.errors import OutputError
+from calibset.manifest import Manifest, manifest_path, read_manifest
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+__all__ = ["Companions", "Pushed", "card_files", "push_to_hub"]
+
+_LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
+_LASTING = "check the network and HF_ENDPOINT; what was not committed is not there, so push again"
+
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """What is on the hub now.
+
+    Attributes:
+        url: Of the commit.
+        files: In the repository, by name.
+        private: Whether others may not see it.
+    """
+
+    url: str
+    files: tuple[str, ...]
+    private: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companions:
+    """Files that go along with a calibration file.
+
+    Attributes:
+        holdout: The holdout's ``.jsonl``; its manifest goes along too.
+        recipe: The recipe.
+        lock: The recipe's lock.
+    """
+
+    holdout: Path | None = None
+    recipe: Path | None = None
+    lock: Path | None = None
+
+    def names(self, file: Path) -> Beside:
+        """Return what they and a calibration file are called in the repository."""
+        return Beside(
+            file=file.name,
+            manifest=manifest_path(file).name,
+            holdout=None if self.holdout is None else self.holdout.name,
+            recipe=None if self.recipe is None else self.recipe.name,
+            lock=None if self.lock is None else self.lock.name,
+        )
+
+
+def push_to_hub(
+    file: str | Path,
+    repo_id: str,
+    *,
+    private: bool = True,
+    token: str | None = None,
+    commit_message: str = "Calibration set built by calibset",
+    also: Companions = Companions(),
+) -> Pushed:
+    """Put a calibration file on the hub, in one commit: rows, manifest, card and attribution.
+
+    The repository is made where there is none. Files of other names that it holds stay.
+
+    Args:
+        file: The ``.jsonl`` with its manifest beside it.
+        repo_id: ``OWNER/NAME`` of a dataset repository, or ``NAME`` of one's own.
+        private: Whether only its owner sees it. One that is public already is refused then.
+        token: Of the hub; the login's if None.
+        commit_message: Of the commit.
+        also: What goes along.
+
+    Raises:
+        OutputError: A file can't be read or is not as its manifest says; there is no login, or it
+            may not write there; or the hub can't be reached.
+    """
+    path = Path(file)
+    contents = _contents(path, also)
+    manifest = _ensured(path, contents)
+    held = None if also.holdout is None else _ensured(also.holdout, contents)
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=token, library_name="calibset")
+    with _explained(repo_id):
+        made = api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
+        _ensure_private(api, made.repo_id, private)
+        contents |= card_files(manifest, also.names(path), holdout=held, repo_id=made.repo_id)
+        url = _committed(api, made.repo_id, contents, commit_message)
+    return Pushed(url=url, files=tuple(sorted(contents)), private=private)
+
+
+def card_files(
+    manifest: Manifest, beside: Beside, *, holdout: Manifest | None = None, repo_id: str | None = None
+) -> dict[str, bytes]:
+    """Return the card and the attribution of a calibration file by the names that they have beside it.
+
+    Args:
+        manifest: The file's.
+        beside: What stands beside them.
+        holdout: The manifest of the holdout, where its file stands there too.
+        repo_id: ``OWNER/NAME`` on the hub that they are for, where that is known.
+    """
+    card = dataset_card(manifest, beside, holdout=holdout, repo_id=repo_id)
+    return {
+        "README.md": card.encode("utf-8"),
+        "ATTRIBUTION.md": attribution(manifest, holdout=holdout).encode("utf-8"),
+    }
+
+
+def _contents(file: Path, also: Companions) -> dict[str, bytes]:
+    """Return the bytes of all files that are there already, by their names in the repository."""
+    sets = [path for path in (file, also.holdout) if path is not None]
+    others = [path for path in (also.recipe, also.lock) if path is not None]
+    paths = [*sets, *map(manifest_path, sets), *others]
+    contents = {path.name: _read(path) for path in paths}
+    if len(contents) < len(paths) or contents.keys() & {"README.md", "ATTRIBUTION.md"}:
+        raise OutputError(f"{file}: two of the files would have one name in the repository; rename one")
+    return contents
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OutputError(f"{path}: can't be read: {error.strerror}") from error
+
+
+def _ensured(path: Path, contents: Mapping[str, bytes]) -> Manifest:
+    """Return a file's manifest, which must be of this file."""
+    found = read_manifest(path)
+    if found is None or sha256(contents[path.name]).hexdigest() != found.sha256:
+        raise OutputError(f"{path}: is not the file that its manifest tells of; build it again")
+    return found
+
+
+def _ensure_private(api: HfApi, repo_id: str, private: bool) -> None:
+    # Of a repository that is there already the hub leaves the visibility as it is.
+    if private and not api.dataset_info(repo_id).private:
+        raise OutputError(
+            f"{repo_id}: is there already, and public; push with private=False, or to another repository"
+        )
+
+
+def _committed(api: HfApi, repo_id: str, contents: Mapping[str, bytes], message: str) -> str:
+    from huggingface_hub import CommitOperationAdd
+
+    operations = [CommitOperationAdd(name, contents[name]) for name in sorted(contents)]
+    done = api.create_commit(repo_id, operations, commit_message=message, repo_type="dataset")
+    return str(done.commit_url)
+
+
+@contextmanager
+def _explained(repo_id: str) -> Iterator[None]:
+    """Say in words what went wrong between here and the hub."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    except OutputError:
+        raise
+    except Exception as error:  # beside OSError what httpx, JSON and name checks raise
+        raise OutputError(f"{repo_id}: {_trouble(error, repo_id)}") from error
+    finally:
+        logger.setLevel(level)
+
+
+def _trouble(error: Exception, repo_id: str) -> str:
+    from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError
+
+    if isinstance(error, HFValidationError):
+        return "is no name of a repository; write OWNER/NAME, of letters, digits, . _ and -"
+    if isinstance(error, LocalTokenNotFoundError):
+        return f"there is no login; {_LOG_IN}"
+    response: Any = getattr(error, "response", None)
+    if response is not None:
+        return _refusal(int(response.status_code), repo_id)
+    reason = " ".join((str(error) or type(error).__name__).split())[:_LONGEST_REASON]
+    if isinstance(error, ValueError):
+        return f"the hub doesn't take it ({reason}); check the languages and licences of the recipe"
+    return f"the hub can't be reached ({reason}); {_LASTING}"
+
+
+def _refusal(status: int, repo_id: str) -> str:
+    if status == 401:
+        return f"the hub knows no such login; {_LOG_IN}"
+    if status == 403:
+        owner = repo_id.partition("/")[0]
+        return f"this login may not write there; ask for the right at {owner}, or use a token that has it"
+    if status in (404, 405):
+        return "the hub lets no repository be made or written here; check the name and HF_ENDPOINT"
+    if status in (409, 412):
+        return "the repository changed while the files were sent; push again"
+    if status in (413, 507):
+        return f"the hub answers {status}: there is no room for the files; make some, or push elsewhere"
+    return f"the hub answers {status}; try again later"

@@ -1,0 +1,97 @@
+"""What goes wrong with a model's place: its name, its tokenizer, its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from calibset.quantization.job import Job
+from calibset.quantization.models import MISTRAL_NAMES
+from calibset.quantization.trap import COMMAND, Effect, Trap
+
+__all__ = ["model_traps"]
+
+
+def model_traps(job: Job) -> Iterator[Trap]:
+    """Yield what a run meets because of its model."""
+    yield from _file_of_multimodal(job)
+    yield from _tokenizer(job)
+    yield from _kind(job)
+    yield from _positions(job)
+
+
+def _file_of_multimodal(job: Job) -> Iterator[Trap]:
+    if job.model.may_be_multimodal and job.version.before(0, 16) and job.ids is None:
+        yield Trap(
+            name="multimodal file",
+            effect=Effect.STOPS,
+            about="before 0.16 a plain .jsonl path is looked up among data sets of images where the model is "
+            "multimodal, and ends in a KeyError",
+            remedy="with an option behind it, :num=, it is read as text",
+            avoided=True,
+        )
+
+
+def _tokenizer(job: Job) -> Iterator[Trap]:
+    model = job.model
+    if model.has_mistral_name:
+        yield Trap(
+            name="Mistral path",
+            effect=Effect.STOPS,
+            about=f"a path that holds {', '.join(MISTRAL_NAMES[:-1])} or {MISTRAL_NAMES[-1]} makes AutoRound "
+            "load mistral-common's tokenizer, which can't be called with texts (TypeError)",
+            remedy="the command line knows no other tokenizer, so use the Python code, which hands over "
+            "model and tokenizer as objects",
+            avoided=False,
+            ways=COMMAND,
+        )
+    elif model.has_tekken or (job.tokenizer.name is not None and not model.has_fast_tokenizer):
+        yield _spelled(job)
+
+
+def _spelled(job: Job) -> Trap:
+    about = "the command line loads the tokenizer of the model's folder, and takes no other"
+    if job.model.has_tekken:
+        about += "; beside a tekken.json that is one that reads control tokens in text as letters"
+    return Trap(
+        name="tokenizer folder",
+        effect=Effect.CHANGES,
+        about=about,
+        remedy="put the files that `calibset tokenizer` writes into a copy of the folder without "
+        "tekken.json, or use the Python code",
+        avoided=False,
+        ways=COMMAND,
+    )
+
+
+def _kind(job: Job) -> Iterator[Trap]:
+    model = job.model
+    if model.multimodal and not model.has_mistral_name:
+        missing = "" if model.has_processor or not model.is_folder else ", whose files this folder lacks"
+        yield Trap(
+            name="processor",
+            effect=Effect.STOPS,
+            about=f"of a multimodal model AutoRound loads the processor as well{missing}",
+            remedy="install pillow and torchvision, or use the Python code, which needs none of it",
+            avoided=False,
+            ways=COMMAND,
+        )
+    if model.multimodal is None:
+        yield Trap(
+            name="kind of model",
+            effect=Effect.NOTE,
+            about="the model is no folder here, so it can't be seen whether it is multimodal",
+            remedy="if it is, load it with AutoModelForImageTextToText in the Python code",
+            avoided=False,
+        )
+
+
+def _positions(job: Job) -> Iterator[Trap]:
+    model = job.model
+    if model.positions is not None and model.positions < job.seqlen:
+        yield Trap(
+            name="positions",
+            effect=Effect.CHANGES,
+            about=f"the model has positions for {model.positions} tokens, and AutoRound lowers seqlen to it",
+            remedy=f"build rows of {model.positions} tokens or fewer",
+            avoided=False,
+        )

@@ -1,0 +1,76 @@
+"""How a recipe wants the model quantized: its table ``[quantization]``."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Quantization"]
+
+_PLAIN_SCHEME = "W4A16"
+
+
+class Quantization(BaseModel):
+    """What `calibset quantize-command` asks AutoRound for; rows and tokens are the recipe's own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    scheme: str = Field(
+        _PLAIN_SCHEME,
+        pattern=r"^[A-Za-z0-9_:]+$",
+        description="AutoRound's preset: W4A16 is 4-bit weights with 16-bit activations.",
+    )
+    bits: int = Field(
+        4, ge=1, le=16, strict=True, description="Bits of a weight. If unset, those of the scheme."
+    )
+    group_size: int = Field(
+        128,
+        ge=-1,
+        strict=True,
+        description="Weights that share a scale: a number of them, or -1 for a whole channel. If unset, that "
+        "of the scheme.",
+    )
+    sym: bool = Field(
+        True,
+        strict=True,
+        description="Whether the range of a weight lies evenly around 0, without a zero point.",
+    )
+    iters: int = Field(
+        1000, ge=0, strict=True, description="Steps of tuning for each block; 0 only rounds to the nearest."
+    )
+    batch_size: int = Field(
+        4,
+        gt=0,
+        strict=True,
+        description="Rows of a step; fewer for a version of AutoRound that would lose rows otherwise.",
+    )
+    gradient_accumulate_steps: int = Field(
+        1, gt=0, strict=True, description="Batches after which the rounding is changed once."
+    )
+    low_gpu_mem_usage: bool = Field(
+        True, strict=True, description="Whether what blocks give each other waits in the main memory."
+    )
+    format: str = Field(
+        "auto_gptq",
+        pattern=r"^[a-z0-9_:]+$",
+        description="How the quantized model is stored: auto_gptq, auto_awq, auto_round, …",
+    )
+    device: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_:,]+$",
+        description="What AutoRound runs on: 0, or 0,1 for two cards, or cpu. Its first card if unset.",
+    )
+    torch_compile: bool | None = Field(
+        None, strict=True, description="Whether torch.compile is used; as the version has it if unset."
+    )
+    trust_remote_code: bool = Field(
+        False, strict=True, description="Whether Python code that comes with the model may run."
+    )
+    output: str = Field(
+        "quantized",
+        min_length=1,
+        description="The folder for the quantized model, relative to where it runs.",
+    )
+
+    def of_scheme(self, name: str) -> bool:
+        """Return whether a key is left to the scheme: it is not set, and the scheme is another than W4A16."""
+        return name not in self.model_fields_set and self.scheme.upper() != _PLAIN_SCHEME

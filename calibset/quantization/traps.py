@@ -1,0 +1,93 @@
+"""What goes wrong, mostly without a word, when AutoRound is given a file and a model: as data.
+
+The rules were read in AutoRound 0.12.3 and 0.16.1; of another version the nearest before it is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from calibset.quantization.job import Job
+from calibset.quantization.model_traps import model_traps
+from calibset.quantization.option_traps import option_traps
+from calibset.quantization.trap import PYTHON, Effect, Trap
+from calibset.quantization.versions import KNOWN
+
+__all__ = ["traps_of"]
+
+_MISREAD = {" ": "a space", ",": "a comma", ":": "a colon"}
+
+
+def traps_of(job: Job) -> tuple[Trap, ...]:
+    """Return what a run of AutoRound meets, those that stop it first.
+
+    Args:
+        job: The run; nothing is read beside what it holds.
+    """
+    found = [*_of_file(job), *model_traps(job), *_of_batches(job), *option_traps(job), *_of_version(job)]
+    order = list(Effect)
+    return tuple(sorted(found, key=lambda trap: order.index(trap.effect)))
+
+
+def _of_file(job: Job) -> Iterator[Trap]:
+    misread = [meaning for sign, meaning in _MISREAD.items() if sign in job.file]
+    if job.ids is None and misread:
+        yield Trap(
+            name="path characters",
+            effect=Effect.STOPS,
+            about=f"the file's path holds {' and '.join(misread)}: AutoRound takes out spaces, splits at "
+            "commas, and reads options behind a colon",
+            remedy="move the file to a path without them",
+            avoided=False,
+        )
+    if job.ids is None and not job.file.endswith((".json", ".jsonl")):
+        yield Trap(
+            name="file ending",
+            effect=Effect.STOPS,
+            about="AutoRound reads local files that end in .json or .jsonl only",
+            remedy="give the file such a name",
+            avoided=False,
+        )
+    yield Trap(
+        name="defaults",
+        effect=Effect.CHANGES,
+        about="AutoRound takes 128 rows where it is not told how many, and tunes for 200 iterations",
+        remedy="nsamples and seqlen are the recipe's, iters that of its [quantization]",
+        avoided=True,
+    )
+
+
+def _of_batches(job: Job) -> Iterator[Trap]:
+    asked, left = job.options.batch_size, job.nsamples % job.options.batch_size
+    if job.batch_size != asked:
+        wrong = f"it drops the last {left} rows of a multimodal model"
+        if left == 1:
+            wrong = "one row is left over, and it ends in an IndexError"
+        yield Trap(
+            name="short batch",
+            effect=Effect.STOPS if left == 1 else Effect.CHANGES,
+            about=f"{job.nsamples} rows don't divide into batches of {asked}; AutoRound before 0.16: {wrong}",
+            remedy=f"batch_size is {job.batch_size}",
+            avoided=True,
+        )
+    if job.ids is not None and job.model.may_be_multimodal and not job.version.before(0, 16):
+        yield Trap(
+            name="batches of ids",
+            effect=Effect.CHANGES,
+            about="of a multimodal model 0.16 counts each tensor of ids as batch_size rows, however many it "
+            "has, and stops early",
+            remedy=f"each tensor has {job.batch_size} rows",
+            avoided=True,
+            ways=PYTHON,
+        )
+
+
+def _of_version(job: Job) -> Iterator[Trap]:
+    if not job.version.is_known:
+        yield Trap(
+            name="other version",
+            effect=Effect.NOTE,
+            about=f"what is said here was looked at in {' and '.join(KNOWN)}, not in {job.version.text}",
+            remedy="try it with `--iters 1` first",
+            avoided=False,
+        )

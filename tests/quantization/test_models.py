@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calibset.quantization import ModelFacts, TokenizerPlan, model_facts, tokenizer_plan
+
+
+def folder(path: Path, config: Any = None, *names: str) -> str:
+    path.mkdir(parents=True)
+    if config is not None:
+        (path / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
+    for name in names:
+        (path / name).write_text("{}")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "names", "multimodal"),
+    [
+        ({"model_type": "mistral"}, (), False),
+        ({"model_type": "mistral3", "vision_config": {}}, (), True),
+        ({"multimodal_projector_bias": False}, (), True),
+        ({}, ("preprocessor_config.json",), True),
+        (None, ("processor_config.json",), True),
+        (None, (), False),
+        ("{", (), False),
+        ("[" * 100_000, (), False),
+        ([1], (), False),
+    ],
+)
+def test_a_folder_shows_whether_it_is_multimodal(
+    tmp_path: Path, config: Any, names: tuple[str, ...], multimodal: bool
+) -> None:
+    assert model_facts(folder(tmp_path / "m", config, *names)).multimodal is multimodal
+
+
+def test_a_folder_s_files_are_seen(tmp_path: Path) -> None:
+    path = folder(tmp_path / "m", {"max_position_embeddings": 512}, "tekken.json", "tokenizer.json")
+    assert model_facts(path) == ModelFacts(
+        path=path, is_folder=True, multimodal=False, has_tekken=True, has_fast_tokenizer=True, positions=512
+    )
+
+
+def test_the_user_s_word_counts(tmp_path: Path) -> None:
+    path = folder(tmp_path / "m", {"vision_config": {}})
+    assert model_facts(path, multimodal=False).multimodal is False
+    assert model_facts("a/b", multimodal=True).multimodal is True
+
+
+@pytest.mark.parametrize(
+    ("path", "multimodal", "named"),
+    [
+        ("mistralai/Mistral-Small-3.2-24B-Instruct-2506", True, True),
+        ("mistralai/Devstral-Small-2507", True, True),
+        ("mistralai/mistral-small-3.2", None, False),
+        ("a" * 5000, None, False),
+        ("org/x\0", None, False),
+    ],
+)
+def test_of_a_name_on_the_hub_little_is_known(path: str, multimodal: bool | None, named: bool) -> None:
+    assert model_facts(path) == ModelFacts(path=path, multimodal=multimodal)
+    assert model_facts(path).has_mistral_name is named
+
+
+def test_a_text_model_of_that_name_is_none_of_them(tmp_path: Path) -> None:
+    assert not model_facts(folder(tmp_path / "Mistral-Small-3.2", {})).has_mistral_name
+
+
+def test_the_tokenizer_of_a_folder(tmp_path: Path) -> None:
+    folder(tmp_path / "fast", None, "tokenizer.json")
+    folder(tmp_path / "both", None, "tokenizer.json", "tekken.json")
+    assert tokenizer_plan("fast", tmp_path) == TokenizerPlan(place=str(tmp_path / "fast"))
+    assert tokenizer_plan("both", tmp_path) == TokenizerPlan(
+        place="tokenizer", name=str(tmp_path / "both" / "tekken.json")
+    )
+    assert tokenizer_plan("both/tekken.json", tmp_path).name == str(tmp_path / "both" / "tekken.json")
+    assert tokenizer_plan("hf://Qwen/Qwen3-8B", tmp_path) == TokenizerPlan(place="Qwen/Qwen3-8B")
