@@ -102,6 +102,21 @@ def autoround(session: nox.Session) -> None:
 
 
 @nox.session
+def consumers(session: nox.Session) -> None:
+    """Let the quantizers' own functions prepare mixed rows (CPU torch)."""
+    session.install(TORCH)
+    session.install(
+        TORCH, "transformers==5.17.0", "compressed-tensors==0.19.0", "accelerate", "loguru", "nvidia-ml-py",
+        "pillow", "pyyaml", "omegaconf", "pulp", "scipy", "safetensors", "ninja", "logbar", "pypcre",
+        "pandas", "fastparquet", "setuptools", "wheel", "-e", ".", *_group("test"),
+    )  # fmt: skip
+    session.install("--no-deps", "llmcompressor==0.14.0.1", "nvidia-modelopt==0.47.0", "exllamav2==0.3.2")
+    sources = ("--no-deps", "--no-build-isolation", "autoawq==0.2.9", "gptqmodel==7.7.0")
+    session.install(*sources, env={"BUILD_CUDA_EXT": "0"})
+    session.run("pytest", "tests/heavy/consumers", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """Open reports in the machine's Chromium (apt-get install chromium); skips where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome")

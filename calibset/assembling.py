@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 
 from calibset.choosing import chosen
-from calibset.consumers import Replay, autoround
+from calibset.consumers import Consumer, Replay, consumer_of
+from calibset.consumers.base import Given
 from calibset.document import Rejection, Sample, SetAside
-from calibset.errors import CalibsetError, ConsumerError
+from calibset.errors import CalibsetError, ConsumerError, MixtureError
 from calibset.excluding import EvaluationSet, open_screens
 from calibset.gathering import Progress, gathered, in_order
 from calibset.manifest import HoldoutReport, Manifest
+from calibset.reading import read_of
 from calibset.recipe import Recipe
 from calibset.reporting import Outcome, digest_of, manifest_of
-from calibset.selection.options import Selection
+from calibset.selection.options import Holdout, Selection
 from calibset.storage import Reader
 from calibset.supply import Supply, open_supply, with_holdout
 from calibset.tokenizers import Tokenizer, find_tokenizer, spells_control_tokens
@@ -61,28 +64,64 @@ def assembled(
         supply, other = with_holdout(open_supply(name, recipe, readers[name], tokenizer, screens), recipe)
         supplies[name] = supply
         held |= {name: other} if other else {}
-    second_recipe, second = _of_holdout(recipe), None
     with _telling_left_out(supplies):
-        first = _outcome(recipe, supplies, tokenizer, screens.seconds, progress)
-        if second_recipe is not None:
-            second = _outcome(second_recipe, held, tokenizer, screens.seconds, _of_second(progress))
-    if second_recipe is None or second is None:
+        with _with_a_holdout(recipe):
+            first = _outcome(recipe, supplies, tokenizer, screens.seconds, progress)
         made = _assembly(recipe, tokenizer, supplies, evaluations, first)
-        return replace(made, seconds=dict(screens.seconds))
-    reports = (
-        HoldoutReport(role="holdout", nsamples=second_recipe.nsamples, sha256=digest_of(second)),
-        HoldoutReport(role="calibration", nsamples=recipe.nsamples, sha256=digest_of(first)),
-    )
-    made = _assembly(recipe, tokenizer, supplies, evaluations, first, reports[0])
-    holdout = _assembly(second_recipe, tokenizer, held, evaluations, second, reports[1])
-    return replace(made, seconds=dict(screens.seconds), holdout=holdout)
+        if recipe.holdout is not None:
+            with _of_the_holdout():
+                second = _outcome(
+                    _second(recipe, recipe.holdout), held, tokenizer, screens.seconds, _of_second(progress)
+                )
+            about = HoldoutReport(role="calibration", nsamples=recipe.nsamples, sha256=digest_of(first))
+            holdout = _assembly(recipe, tokenizer, held, evaluations, second, about)
+            made = _with_holdout(made, holdout)
+    return replace(made, seconds=dict(screens.seconds))
 
 
-def _of_holdout(recipe: Recipe) -> Recipe | None:
+def _second(recipe: Recipe, holdout: Holdout) -> Recipe:
     """Return the recipe of the second file: the same mixture, chosen by the seed alone."""
-    if recipe.holdout is None:
-        return None
-    return recipe.model_copy(update={"nsamples": recipe.holdout.nsamples, "selection": Selection()})
+    return recipe.model_copy(update={"nsamples": holdout.nsamples, "selection": Selection()})
+
+
+def _with_holdout(made: Assembly, holdout: Assembly) -> Assembly:
+    """Return the first file with the second one told of; what was left out is that of both."""
+    about = holdout.manifest
+    report = HoldoutReport(role="holdout", nsamples=about.nsamples, sha256=about.sha256)
+    return replace(
+        made,
+        manifest=made.manifest.model_copy(update={"other": report}),
+        notes=tuple(dict.fromkeys((*made.notes, *holdout.notes))),
+        rejections=holdout.rejections,
+        left_out=holdout.left_out,
+        holdout=holdout,
+    )
+
+
+@contextmanager
+def _with_a_holdout(recipe: Recipe) -> Iterator[None]:
+    """Say of a shortage that some documents are held out."""
+    try:
+        yield
+    except MixtureError as error:
+        if recipe.holdout is None:
+            raise
+        part, whole = recipe.holdout.nsamples, recipe.holdout.nsamples + recipe.nsamples
+        raise MixtureError(
+            f"{error}; the holdout takes about {part} of each {whole} documents: lower holdout.nsamples"
+        ) from error
+
+
+@contextmanager
+def _of_the_holdout() -> Iterator[None]:
+    """Say of a shortage that it is the second file's."""
+    try:
+        yield
+    except MixtureError as error:
+        raise MixtureError(
+            f"holdout: {error}; or ask for fewer rows of it (holdout.nsamples), since each document "
+            "belongs to one of the two files"
+        ) from error
 
 
 def _of_second(progress: Progress | None) -> Progress | None:
@@ -107,10 +146,20 @@ def _outcome(
     for supply in supplies.values():
         supply.ensure_readable(recipe.max_rejected)
     samples = in_order(recipe, choice.gathered.rows)
-    texts = (sample.text for sample in samples)
-    replay = autoround.replay(texts, tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen)
-    _ensure_kept(replay, samples)
-    return Outcome(choice=choice, samples=samples, replay=replay)
+    replay = _replayed(recipe, samples, tokenizer)
+    _ensure_kept(replay, samples, consumer_of(recipe.consumer))
+    return Outcome(recipe=recipe, choice=choice, samples=samples, replay=replay)
+
+
+def _replayed(recipe: Recipe, samples: tuple[Sample, ...], tokenizer: Tokenizer) -> Replay:
+    """Return what the recipe's quantizer does with the rows, in the form that it takes best."""
+    consumer = consumer_of(recipe.consumer)
+    takes_ids = recipe.consumer != "autoround" and consumer.CONTRACT.forms[0].holds == "ids"
+    rows: Iterator[Given] = (
+        tuple(read_of(sample.token_ids, tokenizer, recipe.seqlen)) if takes_ids else sample.text
+        for sample in samples
+    )
+    return consumer.replay(rows, tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen)
 
 
 def _assembly(
@@ -127,11 +176,18 @@ def _assembly(
         notes=(
             *tokenizer.notes,
             *dict.fromkeys(note for supply in supplies.values() for note in supply.tally.notes),
+            *_without_titles(recipe, supplies),
             *_unread_control_tokens(recipe, tokenizer, outcome.samples),
         ),
         rejections={name: tuple(supply.tally.rejected) for name, supply in supplies.items()},
         left_out={name: tuple(supply.tally.aside) for name, supply in supplies.items()},
     )
+
+
+def _without_titles(recipe: Recipe, supplies: Mapping[str, Supply]) -> Iterator[str]:
+    for name in recipe.selection.terms_of:
+        if not supplies[name].titles:
+            yield f"selection.terms_of: no document of {name} has a title, so it gives no terms"
 
 
 @contextmanager
@@ -159,11 +215,16 @@ def _unread_control_tokens(
         )
 
 
-def _ensure_kept(replay: Replay, samples: tuple[Sample, ...]) -> None:
-    if replay.kept < replay.nsamples:
-        lost = "; ".join(
-            f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in replay.lost[:5]
-        )
+def _is_the_tail(replay: Replay, consumer: Consumer) -> bool:
+    """Return whether no more is lost than the last of rows that are joined and cut anew."""
+    last = replay.rows[-1:] if not replay.fatal else ()
+    return consumer.CONTRACT.joins and replay.lost == last
+
+
+def _ensure_kept(replay: Replay, samples: tuple[Sample, ...], consumer: Consumer) -> None:
+    if replay.kept < replay.nsamples and not _is_the_tail(replay, consumer):
+        rows = (f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in replay.lost)
+        lost = "; ".join(islice(chain(replay.fatal, rows), 5))
         raise ConsumerError(
             f"{replay.consumer} would keep {replay.kept} of {replay.nsamples} rows, so nothing was written: "
             f"{lost}; please report this recipe"

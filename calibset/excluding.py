@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from calibset.document import Rejection, SetAside
 from calibset.errors import SourceError
 from calibset.hygiene.contamination import Excluded
 from calibset.hygiene.duplicates import Duplicates
-from calibset.hygiene.words import words_of
-from calibset.intake import Tally, intake
+from calibset.hygiene.runs import SHORTEST
+from calibset.hygiene.words import all_words_of
+from calibset.intake import Tally
 from calibset.recipe import Recipe
-from calibset.screening import Screens
+from calibset.screening import Screens, whole
 from calibset.storage import Reader
 from calibset.supply import guarded
 
 __all__ = ["EvaluationSet", "open_screens"]
 
-# Words of evaluation sets that are held in memory, at about 30 bytes each.
-_MOST_WORDS = 50_000_000
+# Words of evaluation sets that are held in memory: about 50 bytes each, and 85 while they are put in.
+_MOST_WORDS = 30_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +31,15 @@ class EvaluationSet:
         reader: The place it was found at.
         documents: How many it has.
         words: How many words they have.
+        too_short: Documents of fewer words than are looked for.
+        unread: What of it could not be read, or was left out.
     """
 
     reader: Reader
     documents: int
     words: int
+    too_short: int
+    unread: Tally
 
 
 def open_screens(recipe: Recipe, readers: Mapping[str, Reader]) -> tuple[Screens, dict[str, EvaluationSet]]:
@@ -48,36 +54,54 @@ def open_screens(recipe: Recipe, readers: Mapping[str, Reader]) -> tuple[Screens
     """
     options = recipe.decontamination
     wants_near = any(recipe.hygiene_of(name).duplicates == "near" for name in recipe.sources)
-    excluded = Excluded(run=options.run, containment=options.containment) if recipe.exclude else None
-    sets = {name: _read(name, recipe, readers[name], excluded) for name in recipe.exclude if excluded}
+    excluded = Excluded(run=options.run, containment=options.containment)
+    sets: dict[str, EvaluationSet] = {}
+    for name in recipe.exclude:
+        most = _MOST_WORDS - sum(found.words for found in sets.values())
+        sets[name] = _read(name, recipe, readers[name], excluded, most)
     screens = Screens(
-        duplicates=Duplicates(near=wants_near), excluded=excluded, cuts=options.matches == "cut"
+        duplicates=Duplicates(near=wants_near),
+        excluded=excluded if sets else None,
+        cuts=options.matches == "cut",
     )
     return screens, sets
 
 
-def _read(name: str, recipe: Recipe, reader: Reader, excluded: Excluded) -> EvaluationSet:
-    """Put an evaluation set into the index, in the order in which its files hold it."""
-    source, tally = recipe.exclude[name], Tally()
-    documents = count = 0
-    for item in intake(guarded(source.in_order(reader), f"exclude.{name}"), tally, None):
-        found = words_of(item)
-        documents += 1
+def _read(name: str, recipe: Recipe, reader: Reader, excluded: Excluded, most: int) -> EvaluationSet:
+    """Put an evaluation set into the index, in the order in which its files hold it.
+
+    Records of one id are all put in: what must be kept out is what stands there, whatever it is called.
+    """
+    source, unread, count, too_short = recipe.exclude[name], Tally(), 0, 0
+    for record in guarded(source.in_order(reader), f"exclude.{name}"):
+        unread.records += 1
+        if isinstance(record, Rejection | SetAside):
+            # Sets that are stored line by line have many blank ones, which hold nothing to keep out.
+            if record.reason != "empty text":
+                unread.note(record)
+            continue
+        found = all_words_of(whole(record))
         count += len(found)
-        if count > _MOST_WORDS:
+        if count > most:
             raise SourceError(
-                f"exclude.{name}: has more than {_MOST_WORDS:,} words; name its evaluation split alone"
+                f"exclude.{name}: evaluation sets have more than {_MOST_WORDS:,} words; name their "
+                "evaluation splits alone"
             )
-        excluded.add(name, item.id, found)
-    # Sets that are stored line by line have many blank ones, which hold nothing to keep out.
-    unread = tally.rejections.total() - tally.rejections["empty text"]
-    share = unread / max(1, documents + unread)
-    if share > recipe.max_rejected:
+        unread.documents += bool(found)
+        too_short += 0 < len(found) < SHORTEST
+        excluded.add(name, record.id, found)
+    _ensure_read(name, recipe, reader, unread)
+    return EvaluationSet(
+        reader=reader, documents=unread.documents, words=count, too_short=too_short, unread=unread
+    )
+
+
+def _ensure_read(name: str, recipe: Recipe, reader: Reader, unread: Tally) -> None:
+    if unread.rejected_share > recipe.max_rejected:
         raise SourceError(
-            f"exclude.{name}: {share:.0%} of the records were rejected and max_rejected is "
-            f"{recipe.max_rejected:.0%} ({tally.left_out()}): what can't be read can't be kept out"
+            f"exclude.{name}: {unread.rejected_share:.0%} of the records were rejected and max_rejected is "
+            f"{recipe.max_rejected:.0%} ({unread.left_out()}): what can't be read can't be kept out"
         )
-    if not count:
-        reason = tally.left_out() or "it is empty"
+    if not unread.documents:
+        reason = unread.left_out() or "it is empty"
         raise SourceError(f"exclude.{name}: {reader.place} holds no words: {reason}")
-    return EvaluationSet(reader=reader, documents=documents, words=count)

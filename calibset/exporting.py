@@ -1,12 +1,14 @@
-"""A calibration file as token ids, for quantizers whose own tokenizer would read its text otherwise."""
+"""A calibration file as what a quantizer takes: token ids, or the form that its own rules keep whole."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from calibset.consumers import autoround
+from calibset.consumers import Consumer, Replay, autoround, consumer_of
+from calibset.consumers.base import Exportable, Form
 from calibset.errors import ConsumerError, OutputError, TokenizerError
 from calibset.manifest import Manifest, manifest_path, read_manifest
 from calibset.reading import read_of, room
@@ -14,10 +16,27 @@ from calibset.storage.atomic import replaced
 from calibset.tokenizers import Tokenizer
 from calibset.verification import ensure_unchanged, existing, tokenizer_of
 
-__all__ = ["FORMATS", "export_input_ids"]
+__all__ = ["FORMATS", "Exported", "export_for", "export_input_ids"]
 
 FORMATS = ("input_ids",)
-"""What a calibration file can be exported as."""
+"""What a calibration file can be exported as, whatever the quantizer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written for a quantizer.
+
+    Attributes:
+        path: The file, or the folder.
+        replay: What the quantizer does with it.
+        usage: What to type so that it reads the file.
+        traps: What goes wrong without being seen in it.
+    """
+
+    path: Path
+    replay: Replay
+    usage: str
+    traps: tuple[str, ...]
 
 
 def export_input_ids(
@@ -48,12 +67,66 @@ def export_input_ids(
         OutputError: The manifest is of another file, or ``out`` can't be written.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
+    source = _source_of(file, tokenizer, seqlen)
+    target = source.path.with_suffix(".parquet") if out is None else Path(out)
+    if target.suffix != ".parquet":
+        raise OutputError(f"{target}: must end in .parquet")
+    texts, rows = _texts(source), _rows(source)
+    names = [sample.source for sample in source.manifest.samples] if source.manifest else [None] * len(rows)
+    _write(target, [list(row.ids) for row in rows], names, texts)
+    return target
+
+
+def export_for(
+    file: str | Path,
+    consumer: str,
+    out: str | Path | None = None,
+    *,
+    tokenizer: str | None = None,
+    seqlen: int | None = None,
+) -> Exported:
+    """Write a calibration file's rows as a quantizer takes them best, so that its own rules keep every one.
+
+    Args:
+        file: JSON Lines (or a ``.json`` array) of rows.
+        consumer: The quantizer, by name: a key of ``calibset.consumers.CONSUMERS``.
+        out: The file to write (or the folder, for llm-compressor); its ending says which of the
+            quantizer's forms. By default ``x.NAME.ENDING`` beside ``x.jsonl``, in the first.
+        tokenizer: The target model's, by name or path; by default the manifest's.
+        seqlen: Tokens of a row; by default the manifest's.
+
+    Raises:
+        ConsumerError: The file can't be read, holds a row without text or with too few tokens, or has
+            no manifest to say what isn't given; or the quantizer would drop a row.
+        OutputError: The manifest is of another file, or ``out`` can't be written.
+        TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
+    """
+    asked = consumer_of(consumer)
+    source = _source_of(file, tokenizer, seqlen)
+    form, target = _form_of(asked, source.path, out)
+    rows = _rows(source)
+    given = [row.ids if form.holds == "ids" else row.text for row in rows]
+    found = asked.replay(given, source.tokenizer, nsamples=len(rows), seqlen=source.seqlen)
+    _ensure_taken(source.path, found, joins=asked.CONTRACT.joins)
+    asked.export(rows, target)
+    usage = asked.usage(target, nsamples=len(rows), seqlen=source.seqlen)
+    return Exported(path=target, replay=found, usage=usage, traps=asked.CONTRACT.traps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """A calibration file, and what measures its rows."""
+
+    path: Path
+    manifest: Manifest | None
+    tokenizer: Tokenizer
+    seqlen: int
+
+
+def _source_of(file: str | Path, tokenizer: str | None, seqlen: int | None) -> _Source:
     if seqlen is not None and seqlen < 1:
         raise ConsumerError(f"seqlen: must be at least 1, got {seqlen}")
     path = existing(file)
-    target = path.with_suffix(".parquet") if out is None else Path(out)
-    if target.suffix != ".parquet":
-        raise OutputError(f"{target}: must end in .parquet")
     manifest = read_manifest(path)
     if manifest is None and (tokenizer is None or seqlen is None):
         raise ConsumerError(f"{path}: there is no manifest beside it, so give both --tokenizer and --seqlen")
@@ -62,14 +135,54 @@ def export_input_ids(
     measure = tokenizer_of(path, tokenizer, manifest)
     if manifest is not None and tokenizer is None:
         ensure_unchanged(path, measure, manifest)
-    texts, faults = autoround.file_texts(path)
-    if faults:
-        raise ConsumerError(f"{path}: {faults[0]}; `calibset verify` names each fault")
     length = seqlen or (manifest.seqlen if manifest else 0)
-    rows = [_row(path, number, text, measure, length, manifest) for number, text in enumerate(texts, 1)]
-    sources = [sample.source for sample in manifest.samples] if manifest else [None] * len(rows)
-    _write(target, rows, sources, texts)
-    return target
+    return _Source(path=path, manifest=manifest, tokenizer=measure, seqlen=length)
+
+
+def _texts(source: _Source) -> list[str]:
+    texts, faults = autoround.file_texts(source.path)
+    if faults:
+        raise ConsumerError(f"{source.path}: {faults[0]}; `calibset verify` names each fault")
+    return texts
+
+
+def _rows(source: _Source) -> list[Exportable]:
+    return [
+        Exportable(text=text.rstrip(), ids=_ids(source, number, text))
+        for number, text in enumerate(_texts(source), 1)
+    ]
+
+
+def _form_of(consumer: Consumer, file: Path, out: str | Path | None) -> tuple[Form, Path]:
+    """Return what to write and where."""
+    contract = consumer.CONTRACT
+    default = contract.forms[0]
+    if out is None:
+        return default, file.with_name(f"{file.stem}.{contract.name}{default.ending}")
+    target = Path(out)
+    forms = {form.ending: form for form in contract.forms}
+    if target.suffix not in forms:
+        *others, last = (ending or "no ending (a folder)" for ending in forms)
+        names = f"{', '.join(others)} or {last}" if others else last
+        raise OutputError(f"{target}: for {contract.name} it must end in {names}")
+    if target.resolve() == file.resolve():
+        raise OutputError(f"{target}: is the calibration file itself")
+    form = forms[target.suffix]
+    if form.holds == "text" and (faults := consumer.path_faults(str(target))):
+        raise OutputError(f"{target}: {contract.product} can't be given this file: {'; '.join(faults)}")
+    return form, target
+
+
+def _ensure_taken(path: Path, found: Replay, *, joins: bool) -> None:
+    """Make sure that a quantizer takes the rows; of joined ones the last may fill no block."""
+    if found.fatal:
+        raise ConsumerError(f"{path}: {found.consumer} would stop: {found.fatal[0]}; nothing was written")
+    if found.lost and not joins:
+        row = found.lost[0]
+        raise ConsumerError(
+            f"{path}: {found.consumer} would drop {len(found.lost)} of {len(found.rows)} rows, the first "
+            f"row {row.row}: {row.reason}; nothing was written"
+        )
 
 
 def _ensure_of_file(manifest: Manifest, path: Path) -> None:
@@ -85,9 +198,8 @@ def _ensure_of_file(manifest: Manifest, path: Path) -> None:
         )
 
 
-def _row(
-    path: Path, number: int, text: str, tokenizer: Tokenizer, seqlen: int, manifest: Manifest | None
-) -> list[int]:
+def _ids(source: _Source, number: int, text: str) -> tuple[int, ...]:
+    path, tokenizer, manifest = source.path, source.tokenizer, source.manifest
     ids = tokenizer.encode(text.rstrip(), parse_special=True)
     if manifest is not None and len(ids) != manifest.samples[number - 1].tokens:
         raise TokenizerError(
@@ -95,12 +207,13 @@ def _row(
             f"{manifest.samples[number - 1].tokens} of {manifest.tokenizer.name}: rows are built for one "
             "tokenizer"
         )
-    short = room(tokenizer, seqlen) - len(ids)
+    short = room(tokenizer, source.seqlen) - len(ids)
     if short > 0:
         raise ConsumerError(
-            f"{path}: row {number} is {short} tokens short of {seqlen}; `calibset verify` names each such row"
+            f"{path}: row {number} is {short} tokens short of {source.seqlen}; `calibset verify` names each "
+            "such row"
         )
-    return read_of(ids, tokenizer, seqlen)
+    return tuple(read_of(ids, tokenizer, source.seqlen))
 
 
 def _write(

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
-from calibset.chat.template import with_texts
+from calibset.chat.template import Change, with_texts
 from calibset.document import Conversation, Document, Record, Rejection, SetAside
 from calibset.hygiene.contamination import Match
 from calibset.hygiene.duplicates import Duplicate
@@ -37,6 +38,7 @@ class Tally:
     """What was met while a source was read.
 
     Attributes:
+        records: What was met, whatever became of it.
         documents: Documents and conversations that came in.
         rejections: Records that could not be read or hold nothing, by reason.
         set_aside: Records left out on purpose, by reason.
@@ -58,6 +60,7 @@ class Tally:
             corpus's own.
     """
 
+    records: int = 0
     documents: int = 0
     rejections: Counter[str] = field(default_factory=Counter)
     set_aside: Counter[str] = field(default_factory=Counter)
@@ -79,8 +82,12 @@ class Tally:
     @property
     def rejected_share(self) -> float:
         """The part of the records that could not be read or hold nothing, 0 to 1."""
-        met = self.documents + self.rejections.total()
-        return self.rejections.total() / met if met else 0.0
+        return self.rejections.total() / self.records if self.records else 0.0
+
+    def came_in(self, item: Document | Conversation, count: int = 1) -> None:
+        """Count an item that can be packed; with -1 take it back."""
+        self.documents += count
+        self.lengths[1 << max(0, _length(item).bit_length() - 1)] += count
 
     def left_out(self, most: int = 3) -> str:
         """Return what came to nothing, the commonest reasons first; empty if nothing did."""
@@ -126,14 +133,14 @@ def intake(
         if cleaned is None:
             tally.note(Rejection(place=record.id, reason="empty text"))
             continue
-        tally.documents += 1
-        tally.lengths[1 << max(0, _length(cleaned).bit_length() - 1)] += 1
+        tally.came_in(cleaned)
         yield cleaned
 
 
 def _admitted(records: Iterable[Record], tally: Tally) -> Iterator[Document | Conversation]:
     seen: set[str] = set()
     for record in records:
+        tally.records += 1
         if isinstance(record, Rejection | SetAside):
             tally.note(record)
             continue
@@ -175,12 +182,16 @@ def _cleaned(
 
     changed: Document | Conversation | None
     if isinstance(record, Conversation):
-        changed = with_texts(record, change)
+        changed = with_texts(record, Change(text=change, may_change=partial(_may_be_cleaned, disarm)))
     else:
         text = change(record.text).strip()
         changed = replace(record, text=text) if text.strip(_INVISIBLE) else None
     tally.shortened += shortened
     return changed
+
+
+def _may_be_cleaned(disarm: ControlTokens | None, text: str) -> bool:
+    return bool(disarm and disarm.pattern.search(text)) or len(_shortened(text)) < len(text)
 
 
 def _shortened(text: str) -> str:

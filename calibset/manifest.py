@@ -32,8 +32,8 @@ __all__ = [
 
 # Packages whose version may change which bytes a build writes.
 _DETERMINE_BYTES = (
-    "calibset", "datasets", "ftfy", "mistral-common", "openpyxl", "phonenumberslite", "py3langid", "pyarrow",
-    "python-stdnum", "rdflib", "rensa", "tiktoken", "tokenizers",
+    "calibset", "datasets", "ftfy", "jinja2", "mistral-common", "numpy", "openpyxl", "phonenumberslite",
+    "py3langid", "pyarrow", "python-stdnum", "rdflib", "rensa", "tiktoken", "tokenizers", "transformers",
 )  # fmt: skip
 
 
@@ -71,13 +71,14 @@ class DuplicateReport(_Frozen):
 
 
 class ContaminationReport(_Frozen):
-    """A document that shares ``words`` words in a row with a passage of an evaluation set.
+    """A document that shares ``words`` words in a row with a passage of an evaluation set, or of ``others``.
 
     ``containment`` is the part of the document's runs of words that evaluation sets hold.
     """
 
     document: str
     exclude: str
+    others: tuple[str, ...]
     passage: str
     words: int
     containment: float
@@ -127,7 +128,11 @@ class SourceReport(_Frozen):
 
 
 class EvaluationReport(_Frozen):
-    """An evaluation set that was kept out; ``matched`` documents of the sources hold a part of it."""
+    """An evaluation set that was kept out; ``matched`` documents of the sources hold a part of it.
+
+    What of it could not be read (``rejections``) or was left out can't be kept out; nor can the
+    ``too_short`` documents of fewer than 8 words, but where they follow each other as they do there.
+    """
 
     name: str
     type: str
@@ -136,6 +141,9 @@ class EvaluationReport(_Frozen):
     licence: str
     documents: int
     words: int
+    too_short: int
+    rejections: Mapping[str, int]
+    set_aside: Mapping[str, int]
     matched: int
 
 
@@ -152,8 +160,9 @@ class SelectionReport(_Frozen):
 
     ``distinct_tokens`` are different ones that the quantizer reads; ``random_mean`` and ``random_sd``
     are those of 20 random choices under the same quotas, ``pool_tokens`` those of all candidates,
-    and no choice under the quotas has more than ``attainable``. ``terms_missed`` stand in some
-    candidate and in no row, ``terms_absent`` in no candidate.
+    and no choice under the quotas has more than ``attainable``. ``closed`` is the part of the gap between
+    random choice and all candidates that is closed, ``closed_of_attainable`` that to what is attainable.
+    ``terms_missed`` stand in some candidate and in no row, ``terms_absent`` in no candidate.
     """
 
     method: str
@@ -161,6 +170,8 @@ class SelectionReport(_Frozen):
     distinct_tokens: int
     random_mean: float
     random_sd: float
+    closed: float | None
+    closed_of_attainable: float | None
     pool_tokens: int
     attainable: int
     terms_met: tuple[str, ...]

@@ -88,7 +88,7 @@ def open_places(
             raise type(error)(f"{recipe.key_of(name)}: {error}") from error
     if missing:
         raise OfflineError(
-            f"offline, and not in the cache: sources {', '.join(missing)}; "
+            f"offline, and not in the cache: {', '.join(map(recipe.key_of, missing))}; "
             f"build once without --offline, or set CALIBSET_CACHE to a cache that holds them"
         )
     return found

@@ -13,6 +13,7 @@ from calibset.fields import Names
 from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.mixture import Mixture, Shortage
 from calibset.quantization.options import Quantization
+from calibset.quantizers import QuantizerName
 from calibset.selection.options import Holdout, Selection
 from calibset.sources import Source
 
@@ -108,8 +109,10 @@ class Recipe(BaseModel):
     holdout: Holdout | None = Field(
         None, description="A second file of the same mixture that shares no document with the first."
     )
-    consumer: Literal["autoround"] = Field(
-        "autoround", description="The quantizer whose loader must keep every row."
+    consumer: QuantizerName = Field(
+        "autoround",
+        description="The quantizer whose loader must keep every row: of the file, or of what "
+        "`calibset export --for` makes of it.",
     )
     allow_licences: Names | None = Field(
         None,

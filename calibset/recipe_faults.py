@@ -21,6 +21,8 @@ def faults_between(recipe: Recipe, named: Collection[str]) -> Iterator[str]:
         named: All sources that its file names.
     """
     yield from _language_faults(recipe)
+    if recipe.decontamination.model_fields_set and not recipe.exclude:
+        yield "decontamination: says how [[exclude]] sets are kept out, and there are none"
     yield from _selection_faults(recipe, named)
     yield from _holdout_faults(recipe)
     licences = {name: source.licence for name, source in recipe.sources.items()}

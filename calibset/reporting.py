@@ -42,11 +42,13 @@ class Outcome:
     """The rows of one file.
 
     Attributes:
+        recipe: That of the file: a holdout has rows of its own number.
         choice: By source, and what they were chosen from.
         samples: In order.
         replay: What the consumer does with them.
     """
 
+    recipe: Recipe
     choice: Choice
     samples: tuple[Sample, ...]
     replay: Replay
@@ -75,7 +77,7 @@ def manifest_of(
         outcome: The rows.
         other: The file that shares no document with them, if there is one.
     """
-    quotas = recipe.mixture.quotas()
+    quotas = outcome.recipe.mixture.quotas()
     choice, samples, replay = outcome.choice, outcome.samples, outcome.replay
     sources = tuple(_source(supply, choice, quotas[name]) for name, supply in supplies.items())
     read = sum(source.tokens_read for source in sources)
@@ -85,7 +87,7 @@ def manifest_of(
         versions=versions(),
         tokenizer=TokenizerReport(name=portable(tokenizer.name), sha256=tokenizer.fingerprint),
         consumer=replay.consumer,
-        nsamples=recipe.nsamples,
+        nsamples=outcome.recipe.nsamples,
         seqlen=recipe.seqlen,
         kept=replay.kept,
         waste=round(replay.waste, 6),
@@ -153,6 +155,7 @@ def _contaminated(tally: Tally) -> Iterator[ContaminationReport]:
         yield ContaminationReport(
             document=document,
             exclude=match.exclude,
+            others=match.others,
             passage=match.passage,
             words=match.words,
             containment=round(match.containment, 4),
@@ -172,7 +175,12 @@ def _evaluation(
         licence=source.licence,
         documents=found.documents,
         words=found.words,
-        matched=sum(match.exclude == name for source in sources for match in source.contaminated),
+        too_short=found.too_short,
+        rejections=_by_count(found.unread.rejections),
+        set_aside=_by_count(found.unread.set_aside),
+        matched=sum(
+            name in (match.exclude, *match.others) for source in sources for match in source.contaminated
+        ),
     )
 
 
@@ -190,6 +198,10 @@ def _selection(recipe: Recipe, choice: Choice) -> SelectionReport | None:
         distinct_tokens=report.distinct,
         random_mean=round(report.random_mean, 2),
         random_sd=round(report.random_sd, 2),
+        closed=None if report.closed is None else round(report.closed, 4),
+        closed_of_attainable=(
+            None if report.closed_of_attainable is None else round(report.closed_of_attainable, 4)
+        ),
         pool_tokens=report.pool,
         attainable=report.attainable,
         terms_met=named(report.terms.met),
@@ -229,6 +241,8 @@ def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     data = recipe.model_dump(mode="json", exclude={"quantization"})
     data["tokenizer"] = portable(recipe.tokenizer)
     data["output"] = None if recipe.output is None else portable(recipe.output)
+    if recipe.holdout is not None and recipe.holdout.output is not None:
+        data["holdout"]["output"] = portable(recipe.holdout.output)
     for name, source in data["sources"].items():
         source["hygiene"] = recipe.hygiene_of(name).model_dump(mode="json")
     for source in (*data["sources"].values(), *data["exclude"].values()):

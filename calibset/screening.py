@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from time import perf_counter
+from typing import get_args
 
-from calibset.chat.template import with_texts
+from calibset.chat.template import Change, Rendered, with_texts
 from calibset.document import Conversation, Document, SetAside
 from calibset.hygiene.boilerplate import RepeatedLines
-from calibset.hygiene.characters import repaired
+from calibset.hygiene.characters import RepairName, repaired
 from calibset.hygiene.contamination import Excluded, Match
-from calibset.hygiene.duplicates import Duplicates
+from calibset.hygiene.duplicates import Duplicate, Duplicates
 from calibset.hygiene.language import LanguageIdentifier
 from calibset.hygiene.options import Hygiene
-from calibset.hygiene.personal import masked, personal_data
+from calibset.hygiene.personal import masked, masked_number, personal_data
 from calibset.hygiene.quality import fault
-from calibset.hygiene.words import words_of
+from calibset.hygiene.words import all_words_of, words_of
 from calibset.intake import Tally
 
-__all__ = ["Screening", "Screens"]
+__all__ = ["Screening", "Screens", "whole"]
+
+_EXCERPT = 120
 
 Item = Document | Conversation
 _Step = Callable[[Item], Item | SetAside]
@@ -34,13 +39,24 @@ class Screens:
         duplicates: The documents met so far, of all sources.
         excluded: The evaluation sets, if there are any.
         cuts: Whether documents are cut around what they share with them, in place of left out.
+        rows: The conversations met so far as the model reads them, by a digest of that.
         seconds: What each step took, by its name.
     """
 
     duplicates: Duplicates
     excluded: Excluded | None = None
     cuts: bool = False
+    rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Mended:
+    """What was mended in one item, told once it has passed."""
+
+    repairs: set[str] = field(default_factory=set)
+    masked: Counter[str] = field(default_factory=Counter)
+    lines: int = 0
 
 
 class Screening:
@@ -60,60 +76,75 @@ class Screening:
         self._tally = tally
         self._lines = RepeatedLines() if options.boilerplate else None
         self._identifier = LanguageIdentifier()
-        self._last: tuple[Item, list[str]] | None = None
+        self._mended = _Mended()
+        self._steps = self._wanted()
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """Yield the items that pass, mended; the others are set aside."""
-        steps = self._steps()
         for item in items:
-            outcome = self._outcome(item, steps)
+            self._mended = _Mended()
+            outcome = self._outcome(item)
             if isinstance(outcome, SetAside):
                 self._tally.note(outcome)
-            else:
-                yield outcome
+                continue
+            self._tally.repaired.update(self._mended.repairs)
+            self._tally.masked.update(self._mended.masked)
+            self._tally.boilerplate += self._mended.lines
+            yield outcome
 
-    def _steps(self) -> dict[str, _Step]:
-        """Return the steps that the recipe wants, in their order; what mends comes first."""
+    def seen_as_row(self, rendered: Rendered) -> SetAside | None:
+        """Return why a conversation is left out that the model reads as one before it, or None.
+
+        Conversations that differ may begin alike, and be shortened to what is the same.
+        """
+        if self._options.duplicates == "keep":
+            return None
+        digest = blake2b(rendered.text.encode("utf-8"), digest_size=16).digest()
+        first = self._screens.rows.setdefault(digest, (self._source, rendered.id))
+        if first == (self._source, rendered.id):
+            return None
+        found = Duplicate(source=first[0], document=first[1], similarity=1.0, exact=True)
+        return self._repeats(rendered.id, found)
+
+    def _wanted(self) -> tuple[tuple[str, _Step], ...]:
+        """Return the steps that the recipe wants, in their order; what mends comes first.
+
+        What is masked is masked last but one, so that evaluation texts are known by what they hold.
+        """
         options = self._options
-        wanted = {
-            "repairs": (self._repaired, True),
-            "boilerplate": (self._without_repeated_lines, options.boilerplate),
-            "filters": (self._filtered, bool(options.filters)),
-            "languages": (self._in_language, bool(options.languages)),
-            "personal data": (self._without_personal_data, options.pii != "keep"),
-            "decontamination": (self._decontaminated, self._screens.excluded is not None),
-            "duplicates": (self._seen_first, options.duplicates != "keep"),
-        }
-        return {name: step for name, (step, is_wanted) in wanted.items() if is_wanted}
+        steps: tuple[tuple[str, _Step, bool], ...] = (
+            ("repairs", self._repaired, True),
+            ("boilerplate", self._without_repeated_lines, options.boilerplate),
+            ("filters", self._filtered, bool(options.filters)),
+            ("languages", self._in_language, bool(options.languages)),
+            ("decontamination", self._decontaminated, self._screens.excluded is not None),
+            ("personal data", self._without_personal_data, options.pii != "keep"),
+            ("duplicates", self._seen_first, True),
+        )
+        return tuple((name, step) for name, step, is_wanted in steps if is_wanted)
 
-    def _outcome(self, item: Item, steps: dict[str, _Step]) -> Item | SetAside:
+    def _outcome(self, item: Item) -> Item | SetAside:
         outcome: Item | SetAside = item
-        for name, step in steps.items():
+        for name, step in self._steps:
             if isinstance(outcome, SetAside):
                 break
-            began = perf_counter()
-            outcome = step(outcome)
-            seconds = self._screens.seconds
-            seconds[name] = seconds.get(name, 0.0) + perf_counter() - began
+            with _timed(name, self._screens.seconds):
+                outcome = step(outcome)
         return outcome
 
     def _repaired(self, item: Item) -> Item:
-        changed: set[str] = set()
-
         def change(text: str) -> str:
             mended, names = repaired(text, self._options.repairs)
-            changed.update(names)
+            self._mended.repairs.update(names)
             return mended
 
-        mended = _changed(item, change)
-        self._tally.repaired.update(changed)
-        return mended
+        return _changed(item, Change(text=change, may_change=_may_be_repaired))
 
     def _without_repeated_lines(self, item: Item) -> Item | SetAside:
         if self._lines is None or isinstance(item, Conversation):
             return item
         text, removed = self._lines(item.text)
-        self._tally.boilerplate += removed
+        self._mended.lines += removed
         if removed and not text:
             return SetAside(place=item.id, reason="boilerplate alone")
         return replace(item, text=text)
@@ -121,66 +152,97 @@ class Screening:
     def _filtered(self, item: Item) -> Item | SetAside:
         if isinstance(item, Conversation) or not (reason := fault(item.text, self._options.filters)):
             return item
-        return SetAside(place=item.id, reason=reason)
+        return SetAside(place=item.id, reason=reason, detail=_beginning(item.text))
 
     def _in_language(self, item: Item) -> Item | SetAside:
         options = self._options
         text = item.text if isinstance(item, Document) else _said(item)
         reason = self._identifier.fault(text, options.languages, least_score=options.language_score)
-        return SetAside(place=item.id, reason=reason) if reason else item
+        return SetAside(place=item.id, reason=reason, detail=_beginning(text)) if reason else item
+
+    def _decontaminated(self, item: Item) -> Item | SetAside:
+        excluded = self._screens.excluded
+        compared = item if set(self._options.repairs) >= set(get_args(RepairName)) else whole(item)
+        match = excluded.match(all_words_of(compared)) if excluded else None
+        if excluded is None or match is None:
+            return item
+        self._tally.contaminated[item.id] = match
+        if self._screens.cuts and isinstance(item, Document):
+            text = excluded.without(item.text)
+            # What only a repair makes alike can't be found in the text as it stands.
+            if text and text != item.text:
+                return replace(item, text=text)
+        return SetAside(place=item.id, reason="holds a part of an evaluation set", detail=_shared(match))
 
     def _without_personal_data(self, item: Item) -> Item | SetAside:
         counts: Counter[str] = Counter()
-
-        def change(text: str) -> str:
-            if self._options.pii == "drop":
-                counts.update(found.kind for found in personal_data(text))
-                return text
-            shown, found = masked(text)
-            counts.update(found)
-            return shown
-
-        mended = _changed(item, change)
+        mended = _changed(item, _masking(counts))
         if not counts:
             return item
         if self._options.pii == "drop":
             kinds = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(counts.items()))
             return SetAside(place=item.id, reason="holds personal data", detail=kinds)
-        self._tally.masked.update(counts)
+        self._mended.masked.update(counts)
         return mended
 
-    def _decontaminated(self, item: Item) -> Item | SetAside:
-        excluded = self._screens.excluded
-        match = excluded.match(self._words(item)) if excluded else None
-        if excluded is None or match is None:
-            return item
-        self._tally.contaminated[item.id] = match
-        if self._screens.cuts and isinstance(item, Document) and (text := excluded.without(item.text)):
-            return replace(item, text=text)
-        return SetAside(place=item.id, reason="holds a part of an evaluation set", detail=_shared(match))
-
     def _seen_first(self, item: Item) -> Item | SetAside:
-        near = self._options.duplicates == "near"
-        found = self._screens.duplicates.seen(self._source, item.id, self._words(item), near=near)
-        if found is None:
+        wish, duplicates, words = self._options.duplicates, self._screens.duplicates, words_of(item)
+        if wish == "keep":
+            duplicates.note(self._source, item.id, words)
             return item
-        self._tally.duplicates[item.id] = found
-        same = "repeats" if found.similarity == 1 else "nearly repeats"
+        found = duplicates.seen(self._source, item.id, words, near=wish == "near")
+        return item if found is None else self._repeats(item.id, found)
+
+    def _repeats(self, document: str, found: Duplicate) -> SetAside:
+        self._tally.duplicates[document] = found
+        reason = "repeats a document before it" if found.exact else "nearly repeats a document before it"
         detail = f"{found.source}: {found.document} ({found.similarity:.2f})"
-        return SetAside(place=item.id, reason=f"{same} a document before it", detail=detail)
-
-    def _words(self, item: Item) -> list[str]:
-        """Return an item's words, which two steps ask for one after the other."""
-        if self._last is None or self._last[0] is not item:
-            self._last = (item, words_of(item))
-        return self._last[1]
+        return SetAside(place=document, reason=reason, detail=detail)
 
 
-def _changed(item: Item, change: Callable[[str], str]) -> Item:
+@contextmanager
+def _timed(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    began = perf_counter()
+    yield
+    seconds[name] = seconds.get(name, 0.0) + perf_counter() - began
+
+
+def whole(item: Item) -> Item:
+    """Return an item with every repair made, as evaluation sets are compared."""
+    return _changed(item, Change(text=lambda text: repaired(text)[0], may_change=_may_be_repaired))
+
+
+def _masking(counts: Counter[str]) -> Change:
+    """Return what puts made-up personal data in place of real ones, and counts them."""
+
+    def text(text: str) -> str:
+        shown, found = masked(text)
+        counts.update(found)
+        return shown
+
+    def number(number: int) -> int:
+        shown, found = masked_number(number)
+        counts.update(found)
+        return shown
+
+    return Change(text=text, number=number, may_change=lambda json: bool(personal_data(json)))
+
+
+def _may_be_repaired(text: str) -> bool:
+    """Return whether a repair may change something in JSON of ASCII letters."""
+    return not text.isprintable()
+
+
+def _changed(item: Item, change: Change) -> Item:
+    """Return an item with its text, or all texts of its turns and tools, changed."""
     if isinstance(item, Conversation):
         return with_texts(item, change)
-    text = change(item.text)
+    text = change.text(item.text)
     return item if text == item.text else replace(item, text=text)
+
+
+def _beginning(text: str) -> str:
+    return " ".join(text[: 2 * _EXCERPT].split())[:_EXCERPT]
 
 
 def _said(conversation: Conversation) -> str:

@@ -117,11 +117,13 @@ def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer,
     )
     records = guarded(source.documents(reader, seed=recipe.seed), f"sources.{name}")
     rendering = partial(_rendering, recipe, tokenizer, disarm, rule.read)
-    documents = intake(records, tally, disarm, Screening(name, recipe.hygiene_of(name), screens, tally))
+    screening = Screening(name, recipe.hygiene_of(name), screens, tally)
+    documents = intake(records, tally, disarm, screening)
     titles: list[str] = []
     if name in recipe.selection.terms_of:
         documents = _noting_titles(documents, titles)
-    return Supply(name, source, reader, tally, _rendered(documents, rendering, tally), rule, titles=titles)
+    items = _rendered(documents, rendering, screening, tally)
+    return Supply(name, source, reader, tally, items, rule, titles=titles)
 
 
 def with_holdout(supply: Supply, recipe: Recipe) -> tuple[Supply, Supply | None]:
@@ -194,9 +196,12 @@ def _expected_record(item: object) -> Record:
 
 
 def _rendered(
-    items: Iterable[Document | Conversation], new_rendering: Callable[[], Rendering], tally: Tally
+    items: Iterable[Document | Conversation],
+    new_rendering: Callable[[], Rendering],
+    screening: Screening,
+    tally: Tally,
 ) -> Iterator[Document | Rendered]:
-    """Yield documents as they are, conversations as the target model reads them."""
+    """Yield documents as they are, conversations as the target model reads them, each once."""
     rendering: Rendering | None = None
     for item in items:
         if isinstance(item, Document):
@@ -207,12 +212,16 @@ def _rendered(
             tally.notes = rendering.template.notes
         try:
             rendered = rendering.render(item)
+            if repeats := screening.seen_as_row(rendered):
+                tally.came_in(item, -1)
+                tally.note(repeats)
+                continue
             if rendered.names:
                 tally.renamed[item.id] = rendered.names
             tally.cut_conversations += rendered.shortened
             yield rendered
         except RenderError as error:
-            tally.documents -= 1
+            tally.came_in(item, -1)
             tally.note(Rejection(place=item.id, reason=error.reason, excerpt=excerpt(error)))
 
 

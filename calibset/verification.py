@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from calibset.consumers import Replay, autoround
+from calibset.consumers import Replay, consumer_of
 from calibset.errors import ConsumerError, TokenizerError
 from calibset.manifest import Manifest, read_manifest
 from calibset.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = ["ensure_unchanged", "existing", "name_of", "tokenizer_of", "verify"]
 
+_CONSUMER = "autoround"
 _TOKENIZER = "mistral-small-3.2"
 _SEQLEN = 2048
 _NSAMPLES = 512
@@ -25,24 +26,29 @@ def verify(
     tokenizer: str | None = None,
     seqlen: int | None = None,
     nsamples: int | None = None,
+    consumer: str | None = None,
 ) -> Replay:
     """Say which rows of a calibration file its quantizer keeps, whoever made it.
 
     Args:
-        file: JSON Lines (or a ``.json`` array) of rows.
+        file: JSON Lines (or a ``.json`` array) of rows; or what was exported for the consumer.
         tokenizer: The quantizer's, by name or path. By default, as for the two others, what
             the manifest beside the file says; without one, ``mistral-small-3.2``.
         seqlen: Tokens of a row that the quantizer reads; without a manifest, 2,048.
         nsamples: Rows that it takes; without a manifest, 512.
+        consumer: The quantizer, by name: a key of ``calibset.consumers.CONSUMERS``. By default the
+            recipe's that the manifest holds; without one, ``autoround``.
 
     Raises:
-        ConsumerError: The file can't be read, or is of a kind that no quantizer reads.
+        ConsumerError: The file can't be read, or is of a kind that the quantizer doesn't read; or there
+            is no such consumer.
         TokenizerError: The tokenizer can't be loaded.
     """
-    path = existing(file)
-    manifest = read_manifest(path)
+    manifest = read_manifest(file)
+    asked = consumer_of(consumer or _consumer_in(manifest))
+    path = existing(file, asked.CONTRACT.reads)
     measure = tokenizer_of(path, tokenizer, manifest)
-    found = autoround.replay_file(
+    found = asked.replay_file(
         path,
         measure,
         nsamples=nsamples or (manifest.nsamples if manifest else _NSAMPLES),
@@ -59,8 +65,16 @@ def _note_on_assumed(given: Mapping[str, object]) -> Iterator[str]:
         yield f"no manifest stands beside the file, so this is for {', '.join(assumed)}"
 
 
-def existing(file: str | Path) -> Path:
+def _consumer_in(manifest: Manifest | None) -> str:
+    return str(manifest.recipe.get("consumer", _CONSUMER)) if manifest else _CONSUMER
+
+
+def existing(file: str | Path, endings: Sequence[str] = (".jsonl", ".json")) -> Path:
     """Return the path of a calibration file that is there.
+
+    Args:
+        file: The file.
+        endings: What its name may end in.
 
     Raises:
         ConsumerError: There is none, or its name is that of another kind of file.
@@ -68,8 +82,10 @@ def existing(file: str | Path) -> Path:
     path = Path(file)
     if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
         raise ConsumerError(f"{path}: no such file")
-    if path.suffix not in (".jsonl", ".json"):
-        raise ConsumerError(f"{path}: a calibration file must end in .jsonl or .json")
+    if path.suffix not in endings:
+        *others, last = endings
+        names = f"{', '.join(others)} or {last}" if others else last
+        raise ConsumerError(f"{path}: a calibration file must end in {names}")
     return path
 
 

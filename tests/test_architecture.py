@@ -18,7 +18,7 @@ PACKAGE = Path(calibset.__file__).parent
 NOXFILE = PACKAGE.parent / "noxfile.py"
 
 FLOORS = (
-    {"document", "fields", "printable", "seeding"},
+    {"document", "fields", "printable", "quantizers", "seeding"},
     {"errors"},
     {
         "storage",

@@ -131,3 +131,14 @@ def test_the_manifest_has_the_tools_own_names(recipe: Path) -> None:
 def test_a_format_that_is_not_the_tokenizers_is_a_clear_error(recipe: Path) -> None:
     with pytest.raises(TokenizerError, match=r"^model: has no control token \[INST\], \[/INST\], so "):
         built(recipe, "chat.format=mistral-v11")
+
+
+def test_conversations_that_are_shortened_to_the_same_stand_in_one_row_only(recipe: Path) -> None:
+    rows = [{"messages": exchange(1) + exchange(number, 900)} for number in range(5)]
+    rows += [{"messages": exchange(number)} for number in range(2, 60)]
+    recipe.with_name("talk.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = built(recipe, "nsamples=4", "hygiene.duplicates=exact")
+    (source,) = made.manifest.sources
+    assert source.set_aside["repeats a document before it"] == 4
+    assert {found.kept for found in source.duplicates} <= {f"talk.jsonl#{number}" for number in range(5)}
+    assert sum(sample.text.count("Question 1?") for sample in made) <= 1 + len(made)

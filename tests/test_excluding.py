@@ -151,16 +151,16 @@ def test_no_more_of_it_may_be_unreadable_than_of_a_source() -> None:
 def test_blank_records_hold_nothing_to_keep_out_and_do_not_count() -> None:
     _, sets = opened(quiz=texts(prose(1), *[""] * 9))
     assert sets["quiz"].documents == 1
-    assert error_of(quiz=texts("", " ")) == ("exclude.quiz: quiz holds no words: 2 rejected: empty text")
+    assert error_of(quiz=texts("", " ")) == "exclude.quiz: quiz holds no words: it is empty"
 
 
 def test_more_words_than_memory_has_room_for_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(excluding, "_MOST_WORDS", 120)
     quiz = texts(*map(prose, range(3)))
+    total = sum(found.words for found in opened(quiz=quiz)[1].values())
+    monkeypatch.setattr(excluding, "_MOST_WORDS", total)
     assert opened(quiz=quiz)[1]["quiz"].words == 120
-    assert error_of(quiz=quiz + texts("More.")) == (
-        "exclude.quiz: has more than 120 words; name its evaluation split alone"
-    )
+    message = f"evaluation sets have more than {total} words; name their evaluation splits alone"
+    assert error_of(quiz=quiz + texts("More.")) == f"exclude.talk: {message}"
 
 
 def test_what_goes_wrong_names_the_set() -> None:

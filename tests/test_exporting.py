@@ -8,8 +8,9 @@ import pytest
 from pyarrow import parquet
 
 from calibset.calibration_set import CalibrationSet
+from calibset.consumers import CONSUMERS
 from calibset.errors import ConsumerError, OutputError, TokenizerError
-from calibset.exporting import export_input_ids
+from calibset.exporting import export_for, export_input_ids
 from calibset.manifest import manifest_path
 from calibset.pipeline import build
 from calibset.tokenizers import Tokenizer
@@ -145,3 +146,65 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_another_ending_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
     said = failing(tmp_path / "out.jsonl", OutputError, out=tmp_path / "out.json")
     assert said == f"{tmp_path / 'out.json'}: must end in .parquet"
+
+
+@pytest.mark.parametrize("name", CONSUMERS)
+def test_a_built_set_is_exported_for_each_consumer(built: CalibrationSet, tmp_path: Path, name: str) -> None:
+    done = export_for(tmp_path / "out.jsonl", name)
+    assert done.path.parent == tmp_path
+    assert done.path.name.startswith(f"out.{name}.")
+    assert done.replay.passed
+    assert str(done.path) in done.usage
+    assert done.traps
+
+
+@pytest.mark.parametrize("name", ["gptqmodel", "llm-compressor", "autoround"])
+def test_exported_ids_are_what_the_model_is_shown(built: CalibrationSet, tmp_path: Path, name: str) -> None:
+    done = export_for(tmp_path / "out.jsonl", name, tmp_path / "sub" / "x.parquet")
+    rows = parquet.read_table(done.path)["input_ids"].to_pylist()
+    assert [tuple(row) for row in rows] == list(built.input_ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "fault"),
+    [
+        ("gptqmodel", "x.json", "for gptqmodel it must end in .parquet or .jsonl"),
+        ("llama.cpp", "x", "for llama.cpp it must end in .txt"),
+        (
+            "llm-compressor",
+            "x.csv",
+            "for llm-compressor it must end in .parquet, .jsonl or no ending (a folder)",
+        ),
+        ("modelopt", "out.jsonl", "is the calibration file itself"),
+        (
+            "autoround",
+            "a b.jsonl",
+            "AutoRound can't be given this file: the path holds a space, which it removes",
+        ),
+    ],
+)
+def test_a_form_that_a_consumer_does_not_take_is_an_error(
+    built: CalibrationSet, tmp_path: Path, name: str, out: str, fault: str
+) -> None:
+    with pytest.raises(OutputError) as caught:
+        export_for(tmp_path / "out.jsonl", name, tmp_path / out)
+    assert str(caught.value) == f"{tmp_path / out}: {fault}"
+
+
+def test_rows_that_a_consumer_would_drop_are_not_written(tmp_path: Path) -> None:
+    write_letters(tmp_path)
+    file = tmp_path / "x.jsonl"
+    file.write_text(f"{json.dumps({'text': 'a' * 20})}\n" * 2)
+    out = tmp_path / "out"
+    with pytest.raises(ConsumerError) as caught:
+        export_for(file, "autoround", out / "y.jsonl", tokenizer="tokenizer.json", seqlen=6)
+    assert str(caught.value) == (
+        f"{file}: AutoRound 0.12.3 to 0.16.1 would drop 2 of 2 rows, the first row 1: its "
+        "last token stands 5 times in 6; nothing was written"
+    )
+    with pytest.raises(ConsumerError) as caught:
+        export_for(file, "gptqmodel", out / "y.jsonl", tokenizer="tokenizer.json", seqlen=6)
+    assert str(caught.value) == (
+        f"{file}: GPTQModel 7.7.0 would stop: no row has more than 10 tokens; nothing was written"
+    )
+    assert not out.exists()

@@ -280,7 +280,9 @@ def test_the_command_refuses_one_name_for_both(
 ) -> None:
     words = ["build", str(recipe), "--set", "holdout.output=y.jsonl", "--out", "y.jsonl"]
     assert main(words) == 2
-    assert capsys.readouterr().err == "calibset: --out y.jsonl: is the name of the holdout's file\n"
+    assert capsys.readouterr().err == (
+        "calibset: holdout.output y.jsonl: y.jsonl is written by --out y.jsonl already; name another file\n"
+    )
     assert list(elsewhere.iterdir()) == []
 
 

@@ -21,6 +21,7 @@ from calibset.manifest import SourceReport
 from calibset.recipe_file import load_recipe
 from tests.chatml import write_chatml
 from tests.prose import prose, reworded, write_recipe, write_rows
+from tests.small import write_small
 
 COOKIES = "We use cookies on this page so that it works as it should."
 CZECH = "Pojišťovna poskytne pojistné plnění do patnácti dnů po skončení šetření pojistné události."
@@ -240,6 +241,9 @@ def test_the_manifest_says_which_evaluation_sets_were_kept_out(tainted: Path) ->
         "licence": "CC0-1.0",
         "documents": 2,
         "words": 60,
+        "too_short": 0,
+        "rejections": {},
+        "set_aside": {},
         "matched": 2,
     }
 
@@ -357,8 +361,8 @@ def test_what_it_took_is_on_record_but_not_in_the_manifest(everything: Path) -> 
         "boilerplate",
         "filters",
         "languages",
-        "personal data",
         "decontamination",
+        "personal data",
         "duplicates",
         "selection",
     ]
@@ -430,3 +434,42 @@ def test_the_summary_says_what_hygiene_did(
     assert "mended: 1 invisible, 1 mojibake\n" in out
     assert "personal data: made-up ones stand in for 2 e-mails, 1 phone number\n" in out
     assert "hygiene and selection took " in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--out", "x.jsonl", "--rejects", "x.jsonl"],
+            "--rejects x.jsonl: x.jsonl is written by --out x.jsonl",
+        ),
+        (
+            ["--out", "x.jsonl", "--rejects", "sub/../x.manifest.json"],
+            "--rejects sub/../x.manifest.json: sub/../x.manifest.json is written by --out x.jsonl",
+        ),
+        (["--rejects", "recipe.toml"], "--rejects recipe.toml: recipe.toml is read by the recipe"),
+    ],
+)
+def test_no_file_is_written_over_another(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = write_small(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main(["build", recipe.name, *words]) == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_source_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = write_small(tmp_path)
+    (own,) = (tmp_path / "fish").iterdir()
+    assert main(["build", recipe.name, "--out", f"fish/{own.name}"]) == 2
+    assert "is read by sources.fish; name another file" in capsys.readouterr().err

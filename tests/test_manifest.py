@@ -86,7 +86,9 @@ def test_the_versions_that_determine_bytes_are_noted() -> None:
         "calibset",
         "datasets",
         "ftfy",
+        "jinja2",
         "mistral-common",
+        "numpy",
         "openpyxl",
         "phonenumberslite",
         "py3langid",
@@ -96,6 +98,7 @@ def test_the_versions_that_determine_bytes_are_noted() -> None:
         "rensa",
         "tiktoken",
         "tokenizers",
+        "transformers",
     ]
     assert all(found.values())
 

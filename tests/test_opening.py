@@ -193,8 +193,8 @@ def test_offline_all_sources_that_need_a_server_are_named(tmp_path: Path, hub: L
     with pytest.raises(OfflineError) as caught:
         open_places(recipe, storage_of(recipe, None, (), offline=True))
     assert str(caught.value) == (
-        "offline, and not in the cache: sources fish, ships, trees; build once without --offline, or set "
-        "CALIBSET_CACHE to a cache that holds them"
+        "offline, and not in the cache: sources.fish, sources.ships, sources.trees; build once without "
+        "--offline, or set CALIBSET_CACHE to a cache that holds them"
     )
     assert hub.asked == []
 

@@ -731,7 +731,7 @@ def test_offline_all_sources_that_need_a_server_are_named(tmp_path: Path, hub: L
     with pytest.raises(OfflineError) as caught:
         pipeline.build(recipe, offline=True)
     assert str(caught.value) == (
-        "offline, and not in the cache: sources fish, rest; build once without --offline, or set "
+        "offline, and not in the cache: sources.fish, sources.rest; build once without --offline, or set "
         "CALIBSET_CACHE to a cache that holds them"
     )
     planned = [source.problem for source in pipeline.plan(recipe, offline=True).sources]

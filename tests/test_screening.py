@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -60,14 +61,15 @@ def passed(items: Iterable[Item]) -> list[str]:
 # --- what is mended -----------------------------------------------------------------------
 
 
-def test_where_nothing_is_wanted_items_pass_as_they_are_and_no_step_is_timed() -> None:
+def test_where_nothing_is_wanted_items_pass_as_they_are_and_two_steps_are_timed() -> None:
     screens = new_screens()
     items = [*documents("a\ufeff", "a\ufeff", ""), dialogue("Hi", "jan@posta.sk")]
     found, tally = screened(items, PLAIN, screens)
     # Repairs are asked for and none is wanted.
     assert found == items
     assert tally == Tally()
-    assert list(screens.seconds) == ["repairs"]
+    # What stays is remembered for other sources.
+    assert list(screens.seconds) == ["repairs", "duplicates"]
 
 
 def test_repairs_change_texts_and_are_counted_by_document() -> None:
@@ -144,8 +146,8 @@ def test_filters_are_for_documents() -> None:
     )
     assert passed(found) == ["1", "c"]
     assert tally.aside == [
-        SetAside(place="0", reason="too few words"),
-        SetAside(place="2", reason="filler text"),
+        SetAside(place="0", reason="too few words", detail="Too short."),
+        SetAside(place="2", reason="filler text", detail=" ".join(long.split())[:120]),
     ]
 
 
@@ -153,7 +155,8 @@ def test_texts_in_another_language_are_left_out() -> None:
     options = Hygiene(duplicates="keep", languages=("sk",))
     found, tally = screened(documents(SLOVAK, CZECH, "Krátke: příliš žluťoučký kůň."), options)
     assert passed(found) == ["0", "2"]
-    assert tally.aside == [SetAside(place="1", reason="in cs, not in an expected language")]
+    reason = "in cs, not in an expected language"
+    assert tally.aside == [SetAside(place="1", reason=reason, detail=CZECH[:120])]
 
 
 def test_a_higher_score_may_be_asked_for() -> None:
@@ -260,7 +263,7 @@ def test_where_near_duplicates_stay_their_copies_do_not() -> None:
     text = prose(1)
     found, tally = screened(documents(text, reworded(text), reworded(text)), Hygiene(duplicates="exact"))
     assert passed(found) == ["0", "1"]
-    assert tally.duplicates == {"2": Duplicate(source="one", document="1", similarity=1.0)}
+    assert tally.duplicates == {"2": Duplicate(source="one", document="1", similarity=1.0, exact=True)}
 
 
 def test_of_whatever_source_that_one_is() -> None:
@@ -268,14 +271,38 @@ def test_of_whatever_source_that_one_is() -> None:
     screened([Document(id="page", text=text)], Hygiene(), screens, "web")
     found, tally = screened(documents(text), Hygiene(), screens, "wiki")
     assert found == []
-    assert tally.duplicates == {"0": Duplicate(source="web", document="page", similarity=1.0)}
+    assert tally.duplicates == {"0": Duplicate(source="web", document="page", similarity=1.0, exact=True)}
 
 
-def test_a_source_that_keeps_duplicates_hides_nothing_from_others() -> None:
+def test_what_stays_in_one_source_is_left_out_of_others() -> None:
     screens, text = new_screens(), prose(1)
-    screened(documents(text), PLAIN, screens, "web")
-    found, _ = screened(documents(text), Hygiene(), screens, "wiki")
-    assert passed(found) == ["0"]
+    assert passed(screened(documents(text, text), PLAIN, screens, "web")[0]) == ["0", "1"]
+    found, tally = screened(documents(text), Hygiene(), screens, "wiki")
+    assert found == []
+    assert tally.duplicates == {"0": Duplicate(source="web", document="0", similarity=1.0, exact=True)}
+
+
+def test_the_same_words_in_another_order_are_no_exact_duplicate() -> None:
+    text = prose(1)
+    found, _ = screened(documents(text, " ".join(reversed(text.split()))), Hygiene(duplicates="exact"))
+    assert passed(found) == ["0", "1"]
+
+
+def test_what_was_mended_is_counted_only_if_it_comes_in() -> None:
+    text = f"jan@posta.sk {prose(1)}\u00ad"
+    _, tally = screened(documents(text, text), Hygiene(pii="mask"))
+    assert tally.masked == {"e-mail": 1}
+    assert tally.repaired == {"invisible": 1}
+
+
+def test_evaluation_texts_are_known_before_they_are_masked_and_however_they_are_mended() -> None:
+    words_around = prose(3, 12).split()
+    line = " ".join([*words_around[:6], "jan@posta.sk", *words_around[6:]])
+    evaluation = Excluded()
+    evaluation.add("quiz", "1", words(line))
+    screens = new_screens(excluded=evaluation)
+    found, _ = screened(documents(f"{line}\u00ad"), Hygiene(pii="mask", repairs=()), screens)
+    assert found == []
 
 
 def test_conversations_are_compared_by_turns_without_tools_and_system_prompt() -> None:
@@ -318,8 +345,8 @@ def test_steps_come_in_their_order_and_each_is_timed_over_all_sources() -> None:
         "boilerplate",
         "filters",
         "languages",
-        "personal data",
         "decontamination",
+        "personal data",
         "duplicates",
     ]
     assert all(screens.seconds[name] > before[name] > 0 for name in before)
@@ -340,3 +367,22 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
     assert read == ["0"]
     assert next(iter(found)).id == "2"
     assert read == ["0", "1", "2"]
+
+
+def test_numbers_in_json_are_personal_data_too_and_no_key_is_lost() -> None:
+    arguments = '{"card": 4111111111111111, "jan@posta.sk": 1, "eva@posta.sk": true}'
+    call = ToolCall(id="1", name="pay", arguments=arguments)
+    turns = (
+        Message(role="user", content="Pay."),
+        Message(role="assistant", content="", tool_calls=(call,)),
+    )
+    tool = Tool(name="pay", description="", parameters="{}")
+    dialogue = Conversation(id="c", messages=turns, tools=(tool,))
+    (found,), tally = screened([dialogue], Hygiene(pii="mask"))
+    assert isinstance(found, Conversation)
+    masked = json.loads(found.messages[1].tool_calls[0].arguments)
+    assert list(masked) == ["card", "name@example.com", "name@example.com_2"]
+    assert len(str(masked["card"])) == 16
+    assert masked["card"] != 4111111111111111
+    assert tally.masked == {"card number": 1, "e-mail": 2}
+    assert screened([dialogue], Hygiene(pii="drop"))[0] == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 from calibset.cli.arguments_common import Commands, add, add_output, add_quiet, positive
+from calibset.quantizers import QuantizerName
 
 __all__ = ["add_file_commands"]
 
@@ -23,13 +25,19 @@ def _verify(commands: Commands[argparse.ArgumentParser]) -> None:
     command = add(
         commands,
         "verify",
-        "say which rows of a calibration file AutoRound keeps, whoever made it",
+        "say which rows of a calibration file a quantizer keeps, whoever made it",
         "calibset verify theirs.jsonl --tokenizer ./tokenizer --seqlen 2048 --nsamples 512",
         "Exits 1 if a row is lost or there are too few. What isn't given is read from the manifest\n"
         "beside the file, where there is one; else mistral-small-3.2, 2048 and 512.\n"
         "With --backend it also exits 1 if that tokenizer of transformers reads a row otherwise.\n",
     )
-    command.add_argument("file", help="JSON Lines, or a .json array")
+    command.add_argument("file", help="JSON Lines, a .json array, or a .parquet of ids")
+    command.add_argument(
+        "--for",
+        dest="consumer",
+        choices=get_args(QuantizerName),
+        help="the quantizer; the manifest's if not given, else autoround",
+    )
     command.add_argument("--tokenizer", metavar="T", help="the quantizer's: a name, file or folder")
     command.add_argument("--seqlen", type=positive, metavar="N", help="tokens of a row that it reads")
     command.add_argument("--nsamples", type=positive, metavar="N", help="rows that it takes")
@@ -46,14 +54,18 @@ def _export(commands: Commands[argparse.ArgumentParser]) -> None:
     command = add(
         commands,
         "export",
-        "write a calibration file as the token ids that the model is shown",
-        "calibset export slovak-insurance.jsonl --format input_ids --out slovak-insurance.parquet",
-        "input_ids: a parquet file of rows of BOS and ids, cut at seqlen, for quantizers that take ids;\n"
-        "their tokenizer has no part in it. What isn't given is read from the manifest beside FILE.\n",
+        "write a calibration file as a quantizer takes it best, or as token ids",
+        "calibset export slovak-insurance.jsonl --for gptqmodel\n"
+        "  calibset export slovak-insurance.jsonl --format input_ids --out slovak-insurance.parquet",
+        "With --for it says what the quantizer keeps, and what to type. input_ids is a parquet file of\n"
+        "rows of BOS and ids, cut at seqlen, for whatever takes ids: its tokenizer has no part in it.\n"
+        "What isn't given is read from the manifest beside FILE.\n",
     )
     command.add_argument("file", help="a calibration file")
-    command.add_argument("--format", choices=["input_ids"], required=True, help="what to write")
-    command.add_argument("--out", metavar="FILE", help="the .parquet to write; FILE's name with that ending")
+    kind = command.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--for", dest="consumer", choices=get_args(QuantizerName), help="the quantizer")
+    kind.add_argument("--format", choices=["input_ids"], help="what to write, for any")
+    command.add_argument("--out", metavar="FILE", help="what to write; FILE's name with the kind's ending")
     command.add_argument("--tokenizer", metavar="T", help="the target model's: a name, file or folder")
     command.add_argument("--seqlen", type=positive, metavar="N", help="ids of a row, BOS among them")
     add_quiet(command)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from calibset.calibration_set import holdout_path
 from calibset.cli import previews, storing
@@ -20,6 +20,7 @@ from calibset.lockfile import lock_path, write_lock
 from calibset.manifest import manifest_path
 
 if TYPE_CHECKING:
+    from calibset.calibration_set import CalibrationSet
     from calibset.recipe import Recipe
 
 __all__ = ["build", "check", "lock", "plan"]
@@ -32,10 +33,10 @@ def build(arguments: Namespace) -> int:
     recipe = _recipe(arguments)
     out = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
     held = Path(recipe.holdout.output or holdout_path(out)) if recipe.holdout else None
-    for one in (out, *([held] if held else [])):
-        _ensure_usable(one)
-    if held == out:
-        raise RecipeError(f"--out {out}: is the name of the holdout's file")
+    named = {f"--out {out}": out} | ({f"holdout.output {held}": held} if held else {})
+    for what, file in named.items():
+        _ensure_usable(file, what)
+    _ensure_apart(named, arguments.rejects, _read_by(recipe, arguments))
     with _rejects(arguments.rejects), progress(quiet=arguments.quiet) as report:
         built = pipeline.build(
             recipe,
@@ -52,6 +53,7 @@ def build(arguments: Namespace) -> int:
         summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
         summary["notes"] = built.notes
         summary["seconds"] = dict(built.seconds)
+        summary["holdout"] = _holdout_data(built, held)
         summary["unlike_lock"] = storing.differences_data(built.unlike_lock)
         emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
     elif not arguments.quiet:
@@ -79,9 +81,11 @@ def check(arguments: Namespace) -> int:
     """Read every source to its end and count; exits 1 if one can't be read."""
     from calibset import pipeline
 
+    recipe = _recipe(arguments)
+    _ensure_apart({}, arguments.rejects, _read_by(recipe, arguments))
     with progress(quiet=arguments.quiet, what="records") as report:
         found = pipeline.check(
-            _recipe(arguments),
+            recipe,
             data=arguments.data,
             mirrors=arguments.mirror,
             offline=arguments.offline,
@@ -122,6 +126,13 @@ def lock(arguments: Namespace) -> int:
     return 0
 
 
+def _holdout_data(built: CalibrationSet, held: Path | None) -> dict[str, Any] | None:
+    if built.holdout is None or held is None:
+        return None
+    about = built.holdout.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
+    return {"file": str(held), "manifest": str(manifest_path(held)), **about}
+
+
 def _recipe(arguments: Namespace) -> Recipe:
     from calibset.recipe_file import load_recipe
 
@@ -139,13 +150,43 @@ def _rejects(path: str | None) -> Iterator[None]:
         raise
 
 
-def _ensure_usable(out: Path) -> None:
+def _ensure_usable(file: Path, what: str) -> None:
     """Refuse, before anything is read, a path that the quantizer would misread."""
-    if out.suffix != ".jsonl":
-        raise RecipeError(f"--out {out}: must end in .jsonl")
-    if faults := autoround.path_faults(str(out)):
-        raise RecipeError(*(f"--out {out}: AutoRound can't be given this file: {fault}" for fault in faults))
-    _ensure_folder(out, f"--out {out}")
+    if file.suffix != ".jsonl":
+        raise RecipeError(f"{what}: must end in .jsonl")
+    if faults := autoround.path_faults(str(file)):
+        raise RecipeError(*(f"{what}: AutoRound can't be given this file: {fault}" for fault in faults))
+    _ensure_folder(file, what)
+
+
+def _read_by(recipe: Recipe, arguments: Namespace) -> dict[Path, str]:
+    """Return what the recipe reads of this machine's disk, and what each is."""
+    data = arguments.data or os.environ.get("CALIBSET_DATA") or "."
+    read = {Path(arguments.recipe): "the recipe", lock_path(Path(arguments.recipe)): "the recipe's lock"}
+    for name, source in recipe.corpora.items():
+        for where in source.where:
+            if "://" not in where:
+                candidates = (folder / where for folder in (Path(), Path(data), recipe.folder))
+                read |= dict.fromkeys(candidates, recipe.key_of(name))
+    places = {path.absolute().resolve(): what for path, what in read.items()}
+    # A source that is the working folder, or one above it, reads files of some names there.
+    here = Path.cwd().resolve()
+    return {place: what for place, what in places.items() if not here.is_relative_to(place)}
+
+
+def _ensure_apart(files: Mapping[str, Path], rejects: str | None, read: Mapping[Path, str]) -> None:
+    """Refuse, before anything is read, to write over a file that is read, or one file over another."""
+    written = {what: [path, manifest_path(path)] for what, path in files.items()}
+    if rejects:
+        written[f"--rejects {rejects}"] = [Path(rejects)]
+    taken: dict[Path, str] = {}
+    for what, paths in written.items():
+        for path in paths:
+            place = path.absolute().resolve()
+            if of := next((read[one] for one in (place, *place.parents) if one in read), None):
+                raise RecipeError(f"{what}: {path} is read by {of}; name another file")
+            if (other := taken.setdefault(place, what)) != what:
+                raise RecipeError(f"{what}: {path} is written by {other} already; name another file")
 
 
 def _ensure_folder(path: Path, what: str) -> None:

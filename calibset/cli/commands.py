@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibset.cli import screen, storing
 from calibset.cli.console import emit_json, say
+from calibset.consumers import consumer_of
 from calibset.errors import OutputError, RecipeError
 from calibset.lockfile import Lock, read_lock
 from calibset.manifest import Manifest, read_manifest
@@ -25,8 +26,15 @@ def verify(arguments: Namespace) -> int:
     from calibset import verification
 
     replay = verification.verify(
-        arguments.file, tokenizer=arguments.tokenizer, seqlen=arguments.seqlen, nsamples=arguments.nsamples
+        arguments.file,
+        tokenizer=arguments.tokenizer,
+        seqlen=arguments.seqlen,
+        nsamples=arguments.nsamples,
+        consumer=arguments.consumer,
     )
+    if arguments.consumer:
+        traps = consumer_of(arguments.consumer).CONTRACT.traps
+        replay = replace(replay, warnings=(*replay.warnings, *traps))
     readback = _readback(arguments) if arguments.backend else None
     if arguments.json:
         emit_json({**screen.replay_data(replay), **({"readback": asdict(readback)} if readback else {})})
@@ -38,15 +46,20 @@ def verify(arguments: Namespace) -> int:
 
 
 def export(arguments: Namespace) -> int:
-    """Write a calibration file as token ids."""
-    from calibset.exporting import export_input_ids
+    """Write a calibration file for a quantizer, or as token ids; exits 1 if the quantizer loses a row."""
+    from calibset.exporting import export_for, export_input_ids
 
-    written = export_input_ids(
-        arguments.file, arguments.out, tokenizer=arguments.tokenizer, seqlen=arguments.seqlen
-    )
+    given = {"tokenizer": arguments.tokenizer, "seqlen": arguments.seqlen}
+    if arguments.format:
+        written = export_input_ids(arguments.file, arguments.out, **given)
+        if not arguments.quiet:
+            say(f"wrote {written}")
+        return 0
+    made = export_for(arguments.file, arguments.consumer, arguments.out, **given)
     if not arguments.quiet:
-        say(f"wrote {written}")
-    return 0
+        screen.replay_summary(replace(made.replay, warnings=made.traps), str(made.path))
+        say(f"wrote {made.path}; to use it:\n{made.usage}")
+    return 0 if made.replay.passed else 1
 
 
 def show(arguments: Namespace) -> int:

@@ -40,7 +40,7 @@ def build_summary(built: CalibrationSet, out: Path, held: Path | None) -> None:
         for reason, count in counts.items()
     ]
     if dropped:
-        console.print("left out of what was read:\n" + "\n".join(dropped))
+        console.print("left out:\n" + "\n".join(dropped))
     lines = [
         *_shortages(manifest),
         *streams(manifest.sources),
@@ -53,6 +53,8 @@ def build_summary(built: CalibrationSet, out: Path, held: Path | None) -> None:
     say(f"wrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest")
     if built.holdout is not None:
         about = built.holdout.manifest
+        for line in _shortages(about):
+            say(f"holdout: {line}")
         say(f"wrote {held}: {about.nsamples} rows held out (sha256 {about.sha256[:16]}…), and its manifest")
 
 
@@ -101,7 +103,12 @@ def _hygiene(built: CalibrationSet) -> Iterator[str]:
         kinds = (f"{count:,} {kind}{'s' * (count > 1)}" for kind, count in hidden.most_common())
         yield f"personal data: made-up ones stand in for {', '.join(kinds)}"
     for one in built.manifest.evaluations:
-        yield f"evaluation set {one.name}: {one.documents:,} documents; {one.matched} read hold a part of it"
+        unread = sum(one.rejections.values())
+        yield (
+            f"evaluation set {one.name}: {one.documents:,} documents; {one.matched} read hold a part of it"
+            + (f"; {one.too_short:,} are too short to be looked for by themselves" if one.too_short else "")
+            + (f"; {unread:,} of its records could not be read, so they are not kept out" if unread else "")
+        )
     if built.seconds:
         steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in built.seconds.items())
         yield f"hygiene and selection took {sum(built.seconds.values()):.1f} s: {steps}"
@@ -109,13 +116,16 @@ def _hygiene(built: CalibrationSet) -> Iterator[str]:
 
 def _selection(report: SelectionReport) -> Iterator[str]:
     """Say what the rows chosen cover, beside random choice and what there is."""
-    gap = report.pool_tokens - report.random_mean
-    closed = (report.distinct_tokens - report.random_mean) / gap if gap > 0 else 1.0
     yield (
         f"{report.method}: {report.distinct_tokens:,} different tokens, chosen from {report.pool:,} rows; "
-        f"random choice has {report.random_mean:,.0f} ± {report.random_sd:,.0f}, all candidates "
-        f"{report.pool_tokens:,}, so {closed:.0%} of that gap is closed"
+        f"random choice has {report.random_mean:,.0f} ± {report.random_sd:,.0f}"
     )
+    if report.closed is not None:
+        yield (
+            f"all candidates have {report.pool_tokens:,}, and no choice under the quotas more than "
+            f"{report.attainable:,}: {report.closed:.0%} of the gap to the first is closed"
+            f"{_to_the_second(report)}"
+        )
     asked = len(report.terms_met) + len(report.terms_missed)
     if asked or report.terms_absent:
         yield f"must-cover terms: {len(report.terms_met):,} of the {asked:,} that candidates hold are there"
@@ -123,6 +133,11 @@ def _selection(report: SelectionReport) -> Iterator[str]:
         if terms:
             more = f" and {len(terms) - _MOST_NAMED} more" if len(terms) > _MOST_NAMED else ""
             yield f"must-cover terms {what}: {', '.join(terms[:_MOST_NAMED])}{more}"
+
+
+def _to_the_second(report: SelectionReport) -> str:
+    part = report.closed_of_attainable
+    return "" if part is None else f", {part:.0%} of that to the second"
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -1,7 +1,49 @@
-"""The quantizers, one module each: what it does with a calibration file."""
+"""The quantizers, one module each: what it does with a calibration file, and how rows are written for it."""
 
 from __future__ import annotations
 
-from calibset.consumers.base import Acceptance, Replay
+from collections.abc import Mapping
+from types import MappingProxyType
 
-__all__ = ["Acceptance", "Replay"]
+from calibset.consumers import (
+    autoawq,
+    autoround,
+    exllamav2,
+    gptqmodel,
+    llama_cpp,
+    llm_compressor,
+    modelopt,
+)
+from calibset.consumers.base import Acceptance, Consumer, Contract, Replay
+from calibset.errors import ConsumerError
+
+__all__ = ["CONSUMERS", "Acceptance", "Consumer", "Contract", "Replay", "consumer_of"]
+
+_MODULES: tuple[Consumer, ...] = (
+    autoround,
+    gptqmodel,
+    llm_compressor,
+    llama_cpp,
+    modelopt,
+    autoawq,
+    exllamav2,
+)
+
+CONSUMERS: Mapping[str, Consumer] = MappingProxyType({one.CONTRACT.name: one for one in _MODULES})
+"""Every quantizer by its name."""
+
+
+def consumer_of(name: str) -> Consumer:
+    """Return the quantizer of a name.
+
+    Raises:
+        ConsumerError: There is none.
+
+    Examples:
+        >>> consumer_of("gptqmodel").CONTRACT.label
+        'GPTQModel 7.7.0'
+    """
+    try:
+        return CONSUMERS[name]
+    except KeyError:
+        raise ConsumerError(f"there is no consumer {name!r}; there are {', '.join(CONSUMERS)}") from None

@@ -1,25 +1,46 @@
 """Intel AutoRound: what its loader keeps of a calibration file.
 
-The rules are those of ``auto_round/calib_dataset.py`` in 0.12.3 and 0.16.1
-(``get_local_dataset`` and the filter in ``get_dataset``), for text rows without options.
+The rules are those of ``auto_round/calib_dataset.py`` in 0.12.3 and 0.16.1 (``get_local_dataset`` and the
+filter in ``get_dataset``), for text rows without options; and of ``Compressor.calib`` for token ids, which
+AutoRound takes as tensors from Python alone. Both versions keep the same rows.
 """
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from calibset.consumers.base import Acceptance, Replay
-from calibset.errors import ConsumerError
+from calibset.consumers.base import Acceptance, Contract, Exportable, Form, Given, Lost, Replay
+from calibset.consumers.counting import measured
+from calibset.consumers.rows import Fault, file_rows, ids_in, text_in
+from calibset.consumers.writing import write_ids_table, write_json_lines
 from calibset.reading import is_dominated, read_of, room
-from calibset.tokenizers.base import Tokenizer, scalar_text
+from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["NAME", "file_texts", "path_faults", "replay", "replay_file"]
+__all__ = [
+    "CONTRACT", "NAME", "export", "file_texts", "path_faults", "replay", "replay_file", "usage",
+]  # fmt: skip
 
-NAME = "AutoRound 0.12.3 to 0.16.1"
+CONTRACT = Contract(
+    name="autoround",
+    product="AutoRound",
+    versions="0.12.3 to 0.16.1",
+    files=("auto_round/calib_dataset.py", "auto_round/calibration/llm.py"),
+    reads=(".jsonl", ".json", ".parquet"),
+    forms=(Form(ending=".parquet", holds="ids"), Form(ending=".jsonl", holds="text")),
+    traps=(
+        "before 0.16 a plain .jsonl is a KeyError with a multimodal model; FILE.jsonl:num=512 is read",
+        "0.12.3 ends in an IndexError where rows % batch_size is 1",
+        "a model path that holds Mistral-Small-3.2, Magistral-Small or Devstral-Small makes it load a "
+        "tokenizer that can't be called with texts: hand over model and tokenizer as objects, or ids",
+        "of ids 0.16 counts each tensor as batch_size rows with a multimodal model",
+    ),
+)
+
+NAME = CONTRACT.label
 
 # AutoRound shuffles the rows with this seed before it takes the first nsamples.
 _SHUFFLE_SEED = 42
@@ -44,46 +65,49 @@ def path_faults(path: str) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def replay(texts: Iterable[str], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
-    """Say what AutoRound keeps of rows with these texts.
+def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what AutoRound keeps of rows: those of at least ``seqlen`` tokens.
 
     Args:
-        texts: The rows' ``text`` values.
+        rows: The rows' ``text`` values; or ids, each a tensor.
         tokenizer: The one that AutoRound will be given; it parses control tokens.
         nsamples: AutoRound's ``--nsamples``.
         seqlen: AutoRound's ``--seqlen``.
     """
-    rows = tuple(_accepted(number, text, tokenizer, seqlen) for number, text in enumerate(texts, 1))
+    given = list(rows)
+    if any(isinstance(row, tuple) for row in given):
+        return _replay_ids(given, tokenizer, nsamples, seqlen)
+    found = tuple(_accepted(number, row, tokenizer, seqlen) for number, row in enumerate(given, 1))
     warnings = []
-    if len(rows) > nsamples:
+    if len(found) > nsamples:
         warnings.append(
-            f"{len(rows)} rows for nsamples {nsamples}: which of them are used is a matter of "
+            f"{len(found)} rows for nsamples {nsamples}: which of them are used is a matter of "
             "AutoRound's shuffle, and so is the mixture"
         )
     return Replay(
-        consumer=NAME, nsamples=nsamples, seqlen=seqlen, rows=_taken(rows, nsamples), warnings=tuple(warnings)
+        consumer=NAME,
+        nsamples=nsamples,
+        seqlen=seqlen,
+        rows=_taken(found, nsamples),
+        warnings=tuple(warnings),
     )
 
 
 def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
-    """Say what AutoRound keeps of a file, row by row.
+    """Say what AutoRound keeps of a file, row by row; of a ``.parquet`` file, whose ids it is given.
 
     Raises:
-        ConsumerError: The file can't be opened.
+        ConsumerError: The file can't be read.
     """
+    if path.suffix == ".parquet":
+        ids, faults = file_rows(path, _ids)
+        return replace(replay(ids, tokenizer, nsamples=nsamples, seqlen=seqlen), fatal=tuple(faults))
     texts, faults = file_texts(path)
     found = replay(texts, tokenizer, nsamples=nsamples, seqlen=seqlen)
     warnings = found.warnings
     if not path.read_bytes().isascii():
         warnings = (*warnings, "the file isn't ASCII: AutoRound reads it in the locale's encoding")
-    return Replay(
-        consumer=NAME,
-        nsamples=nsamples,
-        seqlen=seqlen,
-        rows=found.rows,
-        fatal=(*path_faults(str(path)), *faults),
-        warnings=warnings,
-    )
+    return replace(found, fatal=(*path_faults(str(path)), *faults), warnings=warnings)
 
 
 def file_texts(path: Path) -> tuple[list[str], list[str]]:
@@ -92,20 +116,39 @@ def file_texts(path: Path) -> tuple[list[str], list[str]]:
     Raises:
         ConsumerError: The file can't be opened.
     """
-    texts, faults = [], []
-    for number, value in _values(path):
-        if isinstance(value, str):
-            texts.append(value)
-        else:
-            faults.append(f"row {number}: {value[0]}")
-            texts.append("")
-    if not texts:
-        faults.append("the file holds no row")
-    return texts, faults
+    rows, faults = file_rows(path, _text, skip_blank=False)
+    return [row if isinstance(row, str) else "" for row in rows], faults
 
 
-def _accepted(number: int, text: str, tokenizer: Tokenizer, seqlen: int) -> Acceptance:
-    ids = tokenizer.encode(text.rstrip(), parse_special=True)
+def export(rows: Sequence[Exportable], out: Path) -> None:
+    """Write the rows' ids as parquet, or their texts as JSON Lines.
+
+    Raises:
+        OutputError: They can't be written.
+    """
+    if out.suffix == ".parquet":
+        write_ids_table(out, [row.ids for row in rows])
+    else:
+        write_json_lines(out, ({"text": row.text} for row in rows))
+
+
+def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+    """Return what to type so that AutoRound reads what was exported."""
+    if out.suffix != ".parquet":
+        return f"auto-round --model MODEL --dataset {out} --nsamples {nsamples} --seqlen {seqlen}"
+    return (
+        f'rows = torch.tensor(parquet.read_table("{out}")["input_ids"].to_pylist()); '
+        'AutoRound(model, tokenizer, dataset=[{"input_ids": ids, "attention_mask": torch.ones_like(ids)} '
+        "for ids in rows.split(1)], "
+        f"nsamples={nsamples}, seqlen={seqlen}, batch_size=1)"
+    )
+
+
+def _accepted(number: int, row: Given, tokenizer: Tokenizer, seqlen: int) -> Acceptance:
+    if not isinstance(row, str):
+        why = row.reason if isinstance(row, Lost) else "texts and ids don't go together"
+        return Acceptance(row=number, tokens=0, reason=why)
+    ids = tokenizer.encode(row.rstrip(), parse_special=True)
     read = read_of(ids, tokenizer, seqlen)
     reason = None
     if len(read) < seqlen:
@@ -122,51 +165,40 @@ def _taken(rows: tuple[Acceptance, ...], nsamples: int) -> tuple[Acceptance, ...
     random.Random(_SHUFFLE_SEED).shuffle(order)  # noqa: S311  (AutoRound's own shuffle, replayed)
     kept = [position for position in order if rows[position].kept]
     used = set(kept[:nsamples])
-    return tuple(
-        Acceptance(row=row.row, tokens=row.tokens, cut=row.cut, reason=row.reason, used=position in used)
-        for position, row in enumerate(rows)
+    return tuple(replace(row, used=position in used) for position, row in enumerate(rows))
+
+
+def _replay_ids(given: Sequence[Given], tokenizer: Tokenizer, nsamples: int, seqlen: int) -> Replay:
+    rows = [Lost("texts and ids don't go together") if isinstance(row, str) else row for row in given]
+    found = measured(rows, tokenizer)
+    short = {row.row: seqlen - row.length for row in found if row.length < seqlen}
+    accepted = [
+        row.accepted(reason=f"{short[row.row]} tokens short of {seqlen}" if row.row in short else None)
+        for row in found
+    ]
+    # Nothing is shuffled: the first that are long enough.
+    used = {row.row for row in [row for row in accepted if row.kept][:nsamples]}
+    return Replay(
+        consumer=NAME,
+        nsamples=nsamples,
+        seqlen=seqlen,
+        rows=tuple(replace(row, used=row.row in used) for row in accepted),
+        warnings=tuple(_warnings_on_ids([row.length for row in found], nsamples, seqlen)),
     )
 
 
-def _values(path: Path) -> Iterator[tuple[int, str | tuple[str]]]:
-    """Yield each row's number and its text, or the reason in a tuple why AutoRound stops at it."""
-    try:
-        # Universal newlines, as AutoRound's own open() has them. Bytes that are no UTF-8 become
-        # lone surrogates, which valid UTF-8 never gives.
-        text = path.read_text("utf-8", "surrogateescape")
-    except OSError as error:
-        raise ConsumerError(f"{path}: can't be read: {error.strerror}") from error
-    if path.suffix == ".json":
-        yield from enumerate(_json_values(text), 1)
-        return
-    lines = text.split("\n")
-    if lines[-1] == "":
-        del lines[-1]
-    for number, line in enumerate(lines, 1):
-        if not _encodable(line):
-            yield number, ("not valid UTF-8",)
-            continue
-        try:
-            yield number, _text_of(json.loads(line))
-        except (ValueError, RecursionError):
-            yield number, ("blank line" if not line.strip() else "not valid JSON",)
+def _warnings_on_ids(lengths: Sequence[int], nsamples: int, seqlen: int) -> Iterator[str]:
+    if longer := sum(length > seqlen for length in lengths):
+        yield f"{longer} rows are longer than seqlen {seqlen}, and AutoRound doesn't cut ids"
+    if len(lengths) > nsamples:
+        yield f"{len(lengths)} rows for nsamples {nsamples}: the first are used, in the file's order"
 
 
-def _json_values(text: str) -> list[str | tuple[str]]:
-    if not _encodable(text):
-        return [("not valid UTF-8",)]
-    try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError):
-        return [("not valid JSON",)]
-    if isinstance(rows, dict):
-        rows = list(rows.values())
-    if not isinstance(rows, list):
-        return [("neither a list nor an object of rows",)]
-    return [_text_of(row) for row in rows]
+def _ids(row: Any) -> tuple[int, ...] | Fault:
+    return ids_in(row.get("input_ids"))
 
 
-def _text_of(row: Any) -> str | tuple[str]:
+def _text(row: Any) -> str | Fault:
     value = row
     if isinstance(row, dict):
         # One key of any name, else "text", else "input_ids", in AutoRound's order.
@@ -175,10 +207,5 @@ def _text_of(row: Any) -> str | tuple[str]:
         )
         value = values[0] if values else None
     if isinstance(value, str):
-        # AutoRound puts the texts into an Arrow table, which can't hold one.
-        return value if _encodable(value) else ("its text holds a lone surrogate",)
-    return ("its text is no string" if isinstance(row, dict) and value is not None else "has no text",)
-
-
-def _encodable(text: str) -> bool:
-    return scalar_text(text) == text
+        return text_in(value)
+    return Fault("its text is no string" if isinstance(row, dict) and value is not None else "has no text")

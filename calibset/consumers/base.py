@@ -1,10 +1,15 @@
-"""What a quantizer does with each row of a calibration file."""
+"""What a quantizer does with each row of a calibration file, and what is asked of each quantizer's module."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
 
-__all__ = ["Acceptance", "Replay"]
+from calibset.tokenizers.base import Tokenizer
+
+__all__ = ["Acceptance", "Consumer", "Contract", "Exportable", "Form", "Given", "Lost", "Replay"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +77,108 @@ class Replay:
     def passed(self) -> bool:
         """Whether no row is lost and there are as many as asked for."""
         return not self.fatal and not self.lost and self.kept >= self.nsamples
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A row of which a quantizer reads something else than its text or its ids.
+
+    Attributes:
+        reason: Why it counts as dropped.
+    """
+
+    reason: str
+
+
+Given: TypeAlias = str | tuple[int, ...] | Lost
+"""A row as a quantizer is given it: its text, or exact ids with BOS among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exportable:
+    """A row to be written for a quantizer.
+
+    Attributes:
+        text: Its text, without blanks at its end.
+        ids: What the model is shown of it: BOS and ids, cut at ``seqlen``.
+    """
+
+    text: str
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A kind of file that a quantizer can be given.
+
+    Attributes:
+        ending: Of its name; empty for a folder.
+        holds: What of each row stands in it.
+    """
+
+    ending: str
+    holds: Literal["text", "ids"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """Where a quantizer's rules are written down, and what it is given.
+
+    Attributes:
+        name: As commands and recipes spell it.
+        product: As its makers do.
+        versions: Those whose rules are replayed.
+        files: Where they stand in its source.
+        reads: Endings of the files that can be verified for it.
+        forms: What can be exported for it; the first is what it takes best.
+        joins: Whether it joins rows and cuts what it has joined, so that rows have no borders.
+        traps: What goes wrong without being seen in a file, and the way around.
+    """
+
+    name: str
+    product: str
+    versions: str
+    files: tuple[str, ...]
+    reads: tuple[str, ...]
+    forms: tuple[Form, ...]
+    joins: bool = False
+    traps: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The product with its versions."""
+        return f"{self.product} {self.versions}"
+
+
+class Consumer(Protocol):
+    """A quantizer's module: how it reads rows, and how they are written for it."""
+
+    CONTRACT: Contract
+
+    def path_faults(self, path: str) -> tuple[str, ...]:
+        """Say what in a file's path the quantizer would misread."""
+        ...
+
+    def replay(self, rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+        """Say what it keeps of rows."""
+        ...
+
+    def replay_file(self, path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+        """Say what it keeps of a file's rows.
+
+        Raises:
+            ConsumerError: The file can't be read.
+        """
+        ...
+
+    def export(self, rows: Sequence[Exportable], out: Path) -> None:
+        """Write rows in the one of its forms that a path's ending names.
+
+        Raises:
+            OutputError: They can't be written.
+        """
+        ...
+
+    def usage(self, out: Path, *, nsamples: int, seqlen: int) -> str:
+        """Return what to type so that the quantizer reads what was exported."""
+        ...

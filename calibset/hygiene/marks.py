@@ -1,16 +1,34 @@
-"""Marks on letters: no more of them in a row than any script needs."""
+"""Marks on letters: which are a part of a word, and no more in a row than any script needs."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
-__all__ = ["stream_safe"]
+__all__ = ["has_vowel_signs", "stream_safe", "vowel_signs"]
 
 # UAX #15, "Stream-Safe Text Format": 30 is beyond what any language writes. To put a run of n marks
 # in order takes Unicode normalisation n² steps.
 _MOST = 30
+_BLOCKS = ((0x0483, 0x1D00), (0xA66F, 0xAC00), (0x10A00, 0x12000))
+_FROM_BLOCKS = re.compile("[" + "".join(f"{chr(start)}-{chr(end - 1)}" for start, end in _BLOCKS) + "]")
 _RUN = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST + 1},}}")
+
+
+def has_vowel_signs(text: str) -> bool:
+    """Tell whether a text may have marks that spell vowels: whether it is in Hindi or Arabic, say.
+
+    Latin, Greek and nearly all Cyrillic texts have none.
+    """
+    return not text.isascii() and _FROM_BLOCKS.search(text) is not None
+
+
+@cache
+def vowel_signs() -> str:
+    """Return the marks that scripts write vowels and other parts of words with, each once."""
+    codes = (code for start, end in _BLOCKS for code in range(start, end))
+    return "".join(chr(code) for code in codes if unicodedata.category(chr(code)) in {"Mn", "Mc"})
 
 
 def stream_safe(text: str) -> str:

@@ -5,31 +5,35 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
-from calibset.document import Conversation, Document
-from calibset.hygiene.marks import stream_safe
+from calibset.document import Conversation, Document, Message
+from calibset.hygiene.json_texts import json_texts, schema_texts
+from calibset.hygiene.marks import has_vowel_signs, stream_safe, vowel_signs
 
-__all__ = ["Place", "located_words", "words", "words_of"]
+__all__ = ["Place", "all_words_of", "is_unspaced_letter", "located_words", "words", "words_of"]
 
 # Tags, entities and the target of a wiki link say nothing.
 _MARKUP = re.compile(
     r"</?[a-z][^<>\n]{0,200}>|&(?:[a-z]{2,8}|#\d{1,7}|#x[\da-f]{1,6});|\[\[[^\[\]|\n]{0,200}\|", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W_]+")
-# Scripts without spaces count by letter.
-_UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+# Scripts without spaces (Thai, Lao, Burmese, Khmer; Chinese, Japanese, Korean) count by letter.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _LETTER = re.compile(f"[{_UNSPACED}]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 # Signs that NFKC makes letters of: ™, ℃, ㎏, 🄰.
 _SIGNS = re.compile("(?!\\w)[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f1ff]")
-# Marks that no letter takes up: the dot that lower case leaves of İ.
-_MARKS = re.compile("[\u0300-\u036f]")
-# The same words with their marks (NFD) and what stands unseen inside them, for places in the text as it is.
-_LOCATED = re.compile(
-    rf"{_MARKUP.pattern}|([{_UNSPACED}][\u3099\u309a]?|[^\W_{_UNSPACED}](?:[^\W_{_UNSPACED}]|[\u0300-\u036f\u00ad\u200b-\u200d])*)",
-    re.IGNORECASE,
+# Marks that no letter takes up (the dot that lower case leaves of İ), and those that may as well be left out:
+# vowels in Hebrew and Arabic.
+_LEFT_OUT = (
+    "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
 )
+_MARKS = re.compile(f"[{_LEFT_OUT}]")
+# As a turn shows a text that was written as JSON twice.
+_ESCAPES = re.compile(r"\\+[nrt]")
 
 
 class Place(NamedTuple):
@@ -50,8 +54,9 @@ def words(text: str) -> list[str]:
     """Return the words of a text, composed (NFKC) and casefolded.
 
     Case, punctuation, spacing, markup, soft hyphens and ways to compose a letter make no
-    difference. WikiText's ``@-@`` is punctuation; scripts without spaces (Chinese, Japanese,
-    Korean) count by letter.
+    difference, nor do vowel points in Hebrew and Arabic; vowel signs in other scripts are a part of
+    their word. WikiText's ``@-@`` is punctuation; scripts without spaces (Thai, Lao, Burmese, Khmer,
+    Chinese, Japanese, and Korean too) count by letter.
 
     Examples:
         >>> words("The <b>well @-@ known</b> [[Bratislava|city]], 1 @,@ 000 &nbsp; HOUSES")
@@ -65,7 +70,7 @@ def words(text: str) -> list[str]:
         text = _SIGNS.sub(" ", stream_safe(_INVISIBLE.sub("", text)))
         text = unicodedata.normalize("NFKC", text)
         text = _MARKS.sub("", _LETTER.sub(r" \g<0> ", text).casefold())
-    return _WORD.findall(text.casefold())
+    return _word(signs=has_vowel_signs(text)).findall(text.casefold())
 
 
 def located_words(text: str) -> list[Place]:
@@ -77,7 +82,7 @@ def located_words(text: str) -> list[Place]:
     """
     return [
         Place(word, *match.span(1))
-        for match in _LOCATED.finditer(text)
+        for match in _located(signs=has_vowel_signs(text)).finditer(text)
         if match.group(1)
         for word in words(match.group(1))
     ]
@@ -90,11 +95,53 @@ def words_of(item: Document | Conversation) -> list[str]:
     """
     if isinstance(item, Document):
         return words(item.text)
-    return words("\n".join(_turns(item)))
+    return words("\n".join(text for turn in item.messages if turn.role != "system" for text in _said(turn)))
 
 
-def _turns(conversation: Conversation) -> Iterator[str]:
-    for message in conversation.messages:
-        if message.role != "system":
-            yield message.content
-            yield from (f"{call.name} {call.arguments}" for call in message.tool_calls)
+def all_words_of(item: Document | Conversation) -> list[str]:
+    r"""Return all words that a model sees of a document or conversation, to compare with evaluation sets.
+
+    Of a conversation these are the tools' names, descriptions and parameters (but for what every
+    JSON Schema says), and all turns, the system turn too. Tool results and turns that are JSON are
+    read as JSON, and a literal ``\n`` in others parts words, so that a text is found however it was
+    written down.
+    """
+    if isinstance(item, Document):
+        return words(item.text)
+    texts = [
+        text for tool in item.tools for text in (tool.name, tool.description, *schema_texts(tool.parameters))
+    ]
+    for turn in item.messages:
+        texts += json_texts(turn.content) if _may_be_json(turn.content) else (turn.content,)
+        texts += (text for call in turn.tool_calls for text in (call.name, *json_texts(call.arguments)))
+    return words("\n".join(_ESCAPES.sub(" ", text) for text in texts))
+
+
+def is_unspaced_letter(word: str) -> bool:
+    """Tell whether a word is a single letter of a script without spaces."""
+    return len(word) == 1 and _LETTER.match(word) is not None
+
+
+@cache
+def _word(*, signs: bool) -> re.Pattern[str]:
+    return re.compile(rf"[^\W_]+(?:[{vowel_signs()}]+[^\W_]*)*") if signs else _WORD
+
+
+@cache
+def _located(*, signs: bool) -> re.Pattern[str]:
+    """Return the pattern of words with their marks (NFD) and what stands unseen inside them."""
+    letter = rf"[^\W_{_UNSPACED}]"
+    inside = rf"{_LEFT_OUT}\u00ad\u200b-\u200d\u2060\ufeff" + (vowel_signs() if signs else "")
+    word = rf"{letter}(?:{letter}|[{inside}])*"
+    return re.compile(rf"{_MARKUP.pattern}|([{_UNSPACED}][\u3099\u309a]?|{word})", re.IGNORECASE)
+
+
+def _said(turn: Message) -> Iterator[str]:
+    yield turn.content
+    for call in turn.tool_calls:
+        yield call.name
+        yield from json_texts(call.arguments)
+
+
+def _may_be_json(text: str) -> bool:
+    return text.lstrip()[:1] in {"{", "[", '"'}

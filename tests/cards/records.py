@@ -72,12 +72,13 @@ def manifest(*sources: SourceReport, **changed: Any) -> Manifest:
         "evaluations": (
             EvaluationReport(
                 name="exam", type="jsonl", place="exam.jsonl", revision=None, licence="MIT", documents=30,
-                words=900, matched=2,
+                words=900, too_short=0, rejections={}, set_aside={}, matched=2,
             ),
         ),
         "selection": SelectionReport(
             method="coverage", pool=16, distinct_tokens=90, random_mean=80.5, random_sd=2.5, pool_tokens=120,
-            attainable=95, terms_met=(), terms_missed=(), terms_absent=(), curve=(),
+            attainable=95, closed=0.24, closed_of_attainable=0.66,
+            terms_met=(), terms_missed=(), terms_absent=(), curve=(),
         ),
         "other": HoldoutReport(role="holdout", nsamples=2, sha256="cd" * 32),
         "samples": tuple(

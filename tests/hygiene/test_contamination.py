@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene import runs
+from calibset.hygiene import grams as module_of_grams
 from calibset.hygiene.contamination import Excluded, Match
 from calibset.hygiene.words import words
 
@@ -242,8 +242,8 @@ def test_bounds(run: int, containment: float, message: str) -> None:
 
 
 def test_a_collision_is_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
-    digests = runs._digests
-    monkeypatch.setattr(runs, "_digests", lambda codes, size: digests(codes, size) * 0)
+    digests = module_of_grams._digests
+    monkeypatch.setattr(module_of_grams, "_digests", lambda codes, size: digests(codes, size) * 0)
     assert matched(excluded_lines(), LINES[4]) is None
     assert matched(excluded_lines(), "a b c d e f g h i j k l m n o p") is None
 
@@ -289,6 +289,58 @@ def test_a_text_whose_words_have_no_place_is_given_up() -> None:
     passage = "The Acme™ rocket is sold with a fuse, a manual, and a warranty that ends on launch."
     excluded.add("ads", "1", words(passage))
     assert excluded.without(passage) == ""
+
+
+CHINESE = "根据中华人民共和国保险法的规定"
+LONGER = "投保人应当在合同成立之日起三十日内一次性缴清全部费用否则本公司不承担任何赔偿责任"
+
+
+def test_letters_of_scripts_without_spaces_count_half() -> None:
+    excluded = Excluded()
+    excluded.add("quiz", "1", words(f"{CHINESE}，{LONGER}。"))
+    assert matched(excluded, f"{CHINESE}，我们今天谈谈另外一件事情，天气很好，大家都去公园散步看花。") is None
+    other = "今天天气很好，我们去公园散步看花，晚上回家吃饭聊天。" * 2
+    assert matched(excluded, f"{other}{LONGER[:25]}{other}") is None
+    found = matched(excluded, f"{other}{LONGER[:26]}{other}")
+    assert found is not None
+    assert (found.words, found.passage) == (26, "1")
+
+
+def test_whole_documents_in_such_scripts_need_sixteen_letters() -> None:
+    other = "今天天气很好，我们去公园散步看花，晚上回家吃饭聊天。" * 2
+    for letters, is_match in ((15, False), (16, True), (25, True)):
+        excluded = Excluded()
+        excluded.add("quiz", "1", words(LONGER[:letters]))
+        assert (matched(excluded, f"{other}{LONGER[:letters]}{other}") is not None) == is_match
+        assert (matched(excluded, LONGER[:letters]) is not None) == is_match
+
+
+def test_a_few_such_letters_make_no_difference() -> None:
+    excluded = Excluded()
+    passage = "The sign says 保险合同 and nobody in the town has ever read what stands under it"
+    excluded.add("quiz", "1", words(passage))
+    assert (
+        matched(excluded, f"Here we write: {' '.join(passage.split()[:10])}. And so on, as we please.")
+        is not None
+    )
+
+
+def test_all_sets_that_a_text_matches_are_told() -> None:
+    excluded = Excluded()
+    reworded = f"{' '.join(words(PASSAGE)[:12])} port of this county"
+    excluded.add(
+        "unlike", "1", words("Something else, that has nothing to do with it at all, as far as one knows.")
+    )
+    excluded.add("second", "1", words(PASSAGE))
+    excluded.add("third", "1", words(f"{LINES[4]} {PASSAGE}"))
+    excluded.add("alike", "1", words(reworded))
+    excluded.add("third", "2", words(PASSAGE))
+    found = matched(excluded, PASSAGE)
+    assert found is not None
+    assert (found.exclude, found.others) == ("second", ("third", "alike"))
+    found = matched(excluded, LINES[4])
+    assert found is not None
+    assert (found.exclude, found.others) == ("third", ())
 
 
 def telling(run: tuple[str, ...]) -> bool:

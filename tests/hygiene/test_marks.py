@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.marks import stream_safe
+from calibset.hygiene.marks import has_vowel_signs, stream_safe, vowel_signs
 
 
 @given(st.text())
@@ -24,3 +24,11 @@ def test_no_letter_has_more_than_thirty() -> None:
 
 def test_signs_that_are_no_marks_stay() -> None:
     assert stream_safe("–" * 100) == "–" * 100
+
+
+def test_vowel_signs_are_marks_of_scripts_that_may_have_them() -> None:
+    assert "\u093f" in vowel_signs()
+    assert "\u0301" not in vowel_signs()
+    assert {unicodedata.category(sign) for sign in vowel_signs()} == {"Mn", "Mc"}
+    assert all(has_vowel_signs(sign) for sign in vowel_signs())
+    assert not has_vowel_signs("Poistné, договор, ασφάλεια, 保险")

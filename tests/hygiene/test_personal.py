@@ -11,13 +11,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from stdnum import iban, luhn, numdb
 
-from calibset.hygiene.personal import Found, Kind, masked, personal_data
+from calibset.hygiene import phones
+from calibset.hygiene.personal import Found, Kind, masked, masked_number, personal_data
 
 FOUND: list[tuple[Kind, str]] = [
     ("e-mail", "jan.novak@posta.sk"),
     ("e-mail", "J_N+poistka%1@mail.posta-online.co.uk"),
     ("e-mail", "žofia@škôlka.sk"),
     ("e-mail", "12345@163.com"),
+    ("e-mail", "jan@почта.рф"),
+    ("e-mail", "иван.петров@почта.рф"),
+    ("e-mail", "νίκος@ταχυδρομείο.ελ"),
+    ("e-mail", "jan@xn--80a1acny.xn--p1ai"),
     ("phone number", "+421 905 123 456"),
     ("phone number", "+421905123456"),
     ("phone number", "+421 (0)905 123 456"),
@@ -116,6 +121,7 @@ NOT_FOUND = [
     "ASK31 1200 0000 1987 4263 7541",
     "SK31 1200 0000 1987 4263 7541A",
     "sk31 1200 0000 1987 4263 7541",
+    "GB29 NWBK 60A6 1331 9268 19",
     "710319/2746",
     "711319/2748",
     "714119/2749",
@@ -358,3 +364,87 @@ def test_a_megabyte_of_the_same_ends(unit: str) -> None:
     clean, counts = masked(text)
     assert (clean == text) == (not counts)
     assert counts.total() == (100_000 if unit == "@b.cc" else 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "mask", "kind"),
+    [
+        (4111111111111111, 4000000000000000, "card number"),
+        (-4111111111111111, -4000000000000000, "card number"),
+        (6250947000000000019, 6000000000000000000, "card number"),
+        (7103192745, 7000000000, "birth number"),
+    ],
+)
+def test_numbers_are_masked_with_as_many_digits(number: int, mask: int, kind: Kind) -> None:
+    assert masked_number(number) == (mask, Counter({kind: 1}))
+    assert masked_number(mask) == (mask, Counter())
+
+
+@pytest.mark.parametrize(
+    "number",
+    [0, -1, 1612151200, 4111111111111112, 421905123456, 10**19, 7 * 10**5000],
+    ids=lambda number: f"{number.bit_length()} bits",
+)
+def test_other_numbers_stay(number: int) -> None:
+    assert masked_number(number) == (number, Counter())
+
+
+@given(st.integers())
+def test_a_masked_number_has_as_many_digits(number: int) -> None:
+    assert len(str(masked_number(number)[0])) == len(str(number))
+
+
+class Asked:
+    """Counts what the plans are asked for."""
+
+    def __init__(self) -> None:
+        self.numbers: list[str] = []
+
+    def __call__(self, number: str) -> int | None:
+        self.numbers.append(number)
+        return 421 if number.endswith("7") else None
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    asked = Asked()
+    monkeypatch.setattr(phones, "_asked", asked)
+    return asked
+
+
+@pytest.mark.parametrize("unit", ["+1 1 1 1 ", "0905 123 456 ", "+49 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 ", "+1"])
+def test_plans_are_asked_once_for_each_number(asked: Asked, unit: str) -> None:
+    masked(unit * 10_000)
+    assert len(asked.numbers) == len(set(asked.numbers)) <= 20
+    assert all(9 <= len(number.lstrip("+")) <= 15 for number in asked.numbers)
+
+
+def test_plans_are_asked_for_so_many_numbers_of_a_text_and_no_more(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones, "MOST_ASKED", 100)
+    clean, counts = masked(" ".join(f"+4219{number:08}" for number in range(0, 3000, 10)))
+    assert len(asked.numbers) == 100
+    assert counts == Counter({"phone number": 200})
+    assert clean.split()[98:102] == ["+421900000980", "+421900000990", "+000000000000", "+000000000000"]
+    assert masked(clean) == (clean, Counter())
+
+
+def test_numbers_without_a_country_are_not_asked_for(asked: Asked) -> None:
+    assert masked("+999 905 123 457, 00 999 905 123 457")[1] == Counter()
+    assert asked.numbers == []
+
+
+def test_stand_ins_that_make_new_numbers_over_and_over_end() -> None:
+    text = "0905 1234 01" + " 421 905 12 30 01" * 1_000
+    clean, counts = masked(text)
+    assert clean == re.sub(r"\d", "0", text)
+    assert counts == Counter({"phone number": 5})
+    assert masked(clean) == (clean, Counter())
+
+
+@pytest.mark.parametrize("raw", [raw for kind, raw in FOUND if kind == "phone number"])
+def test_a_number_is_valid_by_its_digits_alone(raw: str) -> None:
+    parsed = phonenumbers.parse(raw, "SK")
+    digits = ("+" if "+" in raw else "") + phones.numerals(raw)
+    assert phonenumbers.parse(digits, "SK") == parsed

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.document import Conversation, Document, Message, Tool, ToolCall
-from calibset.hygiene.words import Place, located_words, words, words_of
+from calibset.hygiene.words import Place, all_words_of, located_words, words, words_of
 from tests.hygiene.altered import redressed
 
 # What European texts are made of; letters whose capitals are one letter each.
@@ -86,6 +86,8 @@ def test_tags_entities_and_targets_of_links_say_nothing(marked: str, expected: l
         ("GPTは便利です", ["gpt", "は", "便", "利", "で", "す"]),
         ("보험 계약", ["보", "험", "계", "약"]),
         ("2024年5月", ["2024", "年", "5", "月"]),
+        ("ประกันภัย 5", ["ป", "ร", "ะ", "ก", "น", "ภ", "ย", "5"]),
+        ("น้ำ", ["น", "า"]),
     ],
 )
 def test_scripts_without_spaces_count_by_letter(text: str, expected: list[str]) -> None:
@@ -113,6 +115,21 @@ def test_a_byte_order_mark_says_nothing() -> None:
 
 def test_lone_surrogates_part_words() -> None:
     assert words("one\ud800two") == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("बीमा कंपनी नुकसान की भरपाई करती है", ["बीमा", "कंपनी", "नुकसान", "की", "भरपाई", "करती", "है"]),
+        ("காப்பீடு ஒப்பந்தம்", ["காப்பீடு", "ஒப்பந்தம்"]),
+        ("مُحَمَّد محمد", ["محمد", "محمد"]),
+        ("שָׁלוֹם שלום", ["שלום", "שלום"]),
+    ],
+)
+def test_vowel_signs_are_a_part_of_their_word(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+    assert words(unicodedata.normalize("NFD", text)) == expected
+    assert [place.word for place in located_words(text)] == expected
 
 
 # --- Properties -------------------------------------------------------------------------------
@@ -143,7 +160,8 @@ def test_any_text_has_words_without_marks_spaces_or_capitals(text: str) -> None:
     for word in words(text):
         assert word
         assert word.casefold() == word
-        assert all(letter.isalnum() for letter in word)
+        assert word[0].isalnum()
+        assert all(letter.isalnum() or unicodedata.category(letter) in {"Mn", "Mc"} for letter in word)
 
 
 @given(ORDINARY, st.sampled_from(["NFC", "NFD"]))
@@ -188,6 +206,10 @@ HOSTILE = {
     "spaces": " ",
     "underscores": "_",
     "Chinese": "险",
+    "Hindi": "\u0928\u093f",
+    "vowel signs": "\u093f",
+    "one word of Hindi": "\u0928",
+    "Thai": "น้ำ",
 }
 
 
@@ -253,3 +275,51 @@ def test_signs_and_marks_are_read_alike_with_and_without_places(text: str) -> No
 
 def test_a_run_of_marks_takes_time_in_proportion() -> None:
     assert words("a" + "\u0301\u0316" * 200_000) == ["á"]
+
+
+CALL = ToolCall(
+    id="abc", name="find_page", arguments='{"query": "line\\nwho \\u017dilina", "top": [5, 1.50, true]}'
+)
+ASKED = Conversation(
+    id="1",
+    messages=(
+        Message(role="system", content="Be brief."),
+        Message(role="user", content="one\\nwho\\\\ttwo"),
+        Message(role="assistant", content="", tool_calls=(CALL,)),
+        Message(role="tool", content='[{"text": "a\\nb", "none": null}]', tool_call_id="abc"),
+        Message(role="assistant", content="{no JSON\\n}"),
+    ),
+    tools=(
+        Tool(
+            name="find_page",
+            description="Finds a page",
+            parameters='{"type": "object", "properties": {"query": {"type": "string", "description": '
+            '"What to find", "enum": ["x"]}}, "required": ["query"]}',
+        ),
+        Tool(name="broken", description="", parameters="{who"),
+    ),
+)
+
+
+def test_all_words_are_those_of_tools_and_every_turn_as_they_were_before_they_were_json() -> None:
+    tools = "find page finds a page query what to find x broken who"
+    call = "find page query line who žilina top 5 1 50 true"
+    turns = f"be brief one who two {call} text a b none no json"
+    assert all_words_of(ASKED) == f"{tools} {turns}".split()
+
+
+def test_arguments_are_read_as_json_for_duplicates_too() -> None:
+    assert "nwho" in words_of(ASKED)
+    assert words_of(ASKED)[3:14] == words("find page query line who žilina top 5 1 50 true")
+
+
+def test_all_words_of_a_document_are_its_words() -> None:
+    text = "The <i>Sum</i> insured\\nwho"
+    assert all_words_of(Document(id="1", text=text)) == words(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5_000, "NaN", '"\\ud800 x"'])
+def test_any_arguments_have_words(text: str) -> None:
+    call = ToolCall(id="1", name="f", arguments=text)
+    turn = Message(role="assistant", content=text, tool_calls=(call,))
+    assert "f" in all_words_of(Conversation(id="1", messages=(turn,)))

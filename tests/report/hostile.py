@@ -118,5 +118,11 @@ def _spans(text: str, name: str) -> tuple[SpanReport, ...]:
 
 def _contamination(name: str) -> ContaminationReport:
     return ContaminationReport(
-        document=name, exclude=name, passage=name, words=20, containment=0.5, excerpt="".join(ATTACKS)
+        document=name,
+        exclude=name,
+        others=(),
+        passage=name,
+        words=20,
+        containment=0.5,
+        excerpt="".join(ATTACKS),
     )

@@ -2,8 +2,9 @@
 
 Passages of WikiText of 50 words and more are repeated in other case and punctuation, with 5 % of
 their words replaced, or exchanged with the next one. The others are all pairs of passages of the
-same article, as many of different articles, and texts half of which is one template. Wants
-CALIBSET_HUB.
+same article, as many of different articles, and texts half of which is one template. Forms, any two
+of which are just not near duplicates, show that the cost of many alike grows with their number
+alone, and that their own duplicates are still found. Wants CALIBSET_HUB.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import pyarrow.parquet as pq
 
 from calibset.hygiene.duplicates import Duplicates
 from calibset.hygiene.words import words
-from tests.hygiene.altered import KINDS, altered
+from tests.hygiene.altered import KINDS, altered, replaced
 
 FILE = "Salesforce/wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet"
 LEAST_WORDS = 50
 ROUNDS = 5
+FORMS = (1_000, 2_000, 4_000, 8_000)
+REPEATED = 200
 
 Pair = tuple[list[str], list[str]]
 
@@ -46,6 +49,8 @@ def main() -> None:
     print(f"recall {found / (found + missed):.4f}, precision {found / (found + wrong):.4f}, ", end="")
     print(f"{found + missed + total:,} pairs")
     cost(texts)
+    for number in FORMS:
+        cost_of_forms(number, vocabulary)
 
 
 def read(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -99,6 +104,22 @@ def cost(texts: list[list[str]]) -> None:
     for name, near in (("exact", False), ("near", True)):
         seconds = min(timed(lambda near=near: fill(texts, near)) for _ in range(ROUNDS))  # type: ignore[misc]
         print(f"{name:<5} {seconds / size:.3f} s a MB ({size:.1f} MB, {len(texts):,} texts)")
+
+
+def cost_of_forms(number: int, vocabulary: list[str]) -> None:
+    """Print what it takes to put in forms of a similarity of 0.74, and how many repeated ones are found."""
+    random = Random(42)
+    known = sorted(set(vocabulary))
+    frame = random.sample(known, 100)
+    forms = [[*frame[:40], *random.choices(known, k=15), *frame[55:]] for _ in range(number)]
+    index = Duplicates(near=True)
+    start = time.perf_counter()
+    for place, form in enumerate(forms):
+        index.seen("forms", str(place), form)
+    seconds = time.perf_counter() - start
+    repeated = [replaced(form, known, random) for form in random.sample(forms, REPEATED)]
+    found = sum(index.seen("repeated", "", form) is not None for form in repeated)
+    print(f"{number:,} forms: {seconds:.1f} s, {found} of {REPEATED} repeated ones found")
 
 
 def fill(texts: list[list[str]], near: bool) -> None:

@@ -1,0 +1,120 @@
+"""AutoAWQ: what it keeps of a calibration file.
+
+The rules are those of ``awq/utils/calib_data.py`` in 0.2.9 (``get_calib_dataset``), for a list of texts or of
+ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from calibset.consumers.base import Acceptance, Contract, Exportable, Form, Given, Replay
+from calibset.consumers.counting import Measured, measured
+from calibset.consumers.replaying import cut_behind, mixing, note_on_more, of_file, text_or_ids
+from calibset.consumers.writing import write_json_list
+from calibset.tokenizers.base import Tokenizer
+
+__all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
+
+CONTRACT = Contract(
+    name="autoawq",
+    product="AutoAWQ",
+    versions="0.2.9",
+    files=("awq/utils/calib_data.py",),
+    reads=(".jsonl", ".json", ".parquet"),
+    forms=(Form(ending=".json", holds="ids"),),
+    joins=True,
+    traps=(
+        "rows longer than max_calib_seq_len are dropped, not cut, and it is 512 unless given",
+        "128 rows are taken unless max_calib_samples is given",
+        "rows are joined and cut into blocks of max_calib_seq_len; the rest is dropped",
+        "the list holds texts or ids, never both",
+    ),
+)
+
+_BEHIND = "all of it stands behind the last whole block"
+
+
+def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
+    """Say what in a file's path AutoAWQ would misread: nothing, since it is given a list."""
+    return ()
+
+
+def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what AutoAWQ keeps of rows: the first ``nsamples`` that aren't longer than ``seqlen``.
+
+    Args:
+        rows: Texts, or ids with BOS among them.
+        tokenizer: The one that AutoAWQ will be given; it parses control tokens.
+        nsamples: Its ``max_calib_samples``.
+        seqlen: Its ``max_calib_seq_len``.
+    """
+    # str.strip() is what AutoAWQ does.
+    given = [row.strip() if isinstance(row, str) else row for row in rows]
+    found = measured(given, tokenizer)
+    passed = [row for row in found if _reason(row, seqlen) is None]
+    taken = passed[:nsamples]
+    total = sum(row.length for row in taken)
+    joined = {row.row: row for row in cut_behind(taken, total - total % seqlen, _BEHIND)}
+    return Replay(
+        consumer=CONTRACT.label,
+        nsamples=nsamples,
+        seqlen=seqlen,
+        rows=tuple(joined.get(row.row) or _left(row, seqlen) for row in found),
+        fatal=mixing(given) or _no_block(total, seqlen),
+        warnings=tuple(_warnings(found, passed, nsamples, seqlen)),
+    )
+
+
+def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what AutoAWQ keeps of a file's texts or ids, given to it as a list.
+
+    Raises:
+        ConsumerError: The file can't be read.
+    """
+    return of_file(path, text_or_ids, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+
+
+def export(rows: Sequence[Exportable], out: Path) -> None:
+    """Write the rows' ids, cut at ``seqlen``, as a list of lists.
+
+    Raises:
+        OutputError: They can't be written.
+    """
+    write_json_list(out, [row.ids for row in rows])
+
+
+def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+    """Return what to type so that AutoAWQ reads what was exported."""
+    return (
+        f'model.quantize(tokenizer, quant_config=quant_config, calib_data=json.load(open("{out}")), '
+        f"max_calib_samples={nsamples}, max_calib_seq_len={seqlen})"
+    )
+
+
+def _no_block(total: int, seqlen: int) -> tuple[str, ...]:
+    return (f"{total} tokens in all, which make no block of {seqlen}",) if total < seqlen else ()
+
+
+def _reason(row: Measured, seqlen: int) -> str | None:
+    if row.lost:
+        return row.lost
+    if row.length > seqlen:
+        return f"{row.length} tokens, and rows longer than {seqlen} are dropped"
+    return None if row.length else "it has no tokens"
+
+
+def _left(row: Measured, seqlen: int) -> Acceptance:
+    return replace(row.accepted(reason=_reason(row, seqlen)), used=False)
+
+
+def _warnings(
+    found: Sequence[Measured], passed: Sequence[Measured], nsamples: int, seqlen: int
+) -> Iterator[str]:
+    if any(row.length > seqlen for row in found):
+        yield "`calibset export --for autoawq` writes rows that are cut, so that none is dropped"
+    if any(row.length < seqlen for row in passed[:nsamples]):
+        yield f"rows are joined and cut into blocks of {seqlen}, so that blocks begin inside rows"
+    yield from note_on_more(len(passed), nsamples, "the first are used, in the file's order")

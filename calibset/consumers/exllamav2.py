@@ -1,0 +1,113 @@
+"""ExLlamaV2: what its converter reads of a calibration file.
+
+The rules are those of ``exllamav2/conversion/tokenize.py`` (``get_tokens``) and of
+``ExLlamaV2Tokenizer.encode`` in 0.3.2, for a parquet file with the column ``text`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from calibset.consumers.base import Contract, Exportable, Form, Given, Lost, Replay
+from calibset.consumers.counting import Measured, count_spelled, measured
+from calibset.consumers.replaying import cut_behind, of_file
+from calibset.consumers.rows import Fault, text_in
+from calibset.consumers.writing import write_texts_table
+from calibset.tokenizers.base import Tokenizer
+
+__all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
+
+CONTRACT = Contract(
+    name="exllamav2",
+    product="ExLlamaV2",
+    versions="0.3.2",
+    files=("exllamav2/conversion/tokenize.py", "exllamav2/tokenizer/tokenizer.py"),
+    reads=(".jsonl", ".json", ".parquet"),
+    forms=(Form(ending=".parquet", holds="text"),),
+    joins=True,
+    traps=(
+        "all columns of the parquet file are joined by spaces, so it must have one",
+        "control tokens are read as letters, and no BOS is put before a row",
+        "rows are joined and cut into --dataset_rows (100) of --length (2048); what is behind isn't read",
+        "measuring reads --measurement_rows (16) of --measurement_length (2048) alone",
+    ),
+)
+
+
+def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
+    """Say what in a file's path ExLlamaV2 would misread: nothing."""
+    return ()
+
+
+def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what ExLlamaV2 reads of rows: as many as fill ``nsamples`` of ``seqlen`` tokens.
+
+    Args:
+        rows: Texts; it takes no ids.
+        tokenizer: The model's; control tokens are read as letters.
+        nsamples: The converter's ``--dataset_rows``.
+        seqlen: Its ``--length``.
+    """
+    given = [Lost("ids can't be given") if isinstance(row, tuple) else row for row in rows]
+    found = measured(given, tokenizer, parse_special=False, bare=True)
+    total, wanted = sum(row.length for row in found), nsamples * seqlen
+    fatal: tuple[str, ...] = ()
+    if total < wanted:
+        fatal = (f"{total:,} tokens in all, and {nsamples} rows of {seqlen} take {wanted:,}",)
+    return Replay(
+        consumer=CONTRACT.label,
+        nsamples=nsamples,
+        seqlen=seqlen,
+        rows=tuple(cut_behind(found, wanted)),
+        fatal=fatal,
+        warnings=tuple(_warnings(given, found, tokenizer, wanted)),
+    )
+
+
+def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what ExLlamaV2 reads of a file's texts, written as parquet, or of such a file.
+
+    Raises:
+        ConsumerError: The file can't be read.
+    """
+    take = _cells if path.suffix == ".parquet" else _row
+    return of_file(path, take, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+
+
+def export(rows: Sequence[Exportable], out: Path) -> None:
+    """Write the rows' texts as the one column of a parquet file.
+
+    Raises:
+        OutputError: They can't be written.
+    """
+    write_texts_table(out, [row.text for row in rows])
+
+
+def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+    """Return what to type so that ExLlamaV2 reads what was exported."""
+    return (
+        f"python convert.py --in_dir MODEL --out_dir WORK --cal_dataset {out} --dataset_rows {nsamples} "
+        f"--length {seqlen} --measurement_length {seqlen}"
+    )
+
+
+def _cells(value: dict[str, Any]) -> Given | Fault:
+    if set(value) != {"text"}:
+        return Lost("its other columns are read as text, too")
+    return text_in(value["text"])
+
+
+def _row(value: Any) -> Given | Fault:
+    text = value.get("text") if isinstance(value, dict) else value
+    return Fault("has no text") if text is None else text_in(text)
+
+
+def _warnings(
+    given: Sequence[Given], found: Sequence[Measured], tokenizer: Tokenizer, wanted: int
+) -> Iterator[str]:
+    if spelled := count_spelled(given, tokenizer):
+        yield f"{spelled} rows hold control tokens, which ExLlamaV2 reads as letters"
+    if sum(row.length for row in found) > wanted:
+        yield "rows are joined and cut, so that what it reads begins inside rows"

@@ -1,0 +1,136 @@
+"""llama.cpp's ``llama-imatrix``: what it reads of a text file.
+
+The rules are those of ``tools/imatrix/imatrix.cpp`` (``compute_imatrix``) at commit 006e7ef9, without
+``--chunk`` and ``--chunks``. Rows are joined by blank lines, as `export` writes them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from calibset.consumers.base import Acceptance, Contract, Exportable, Form, Given, Lost, Replay
+from calibset.consumers.counting import Measured, count_spelled
+from calibset.consumers.replaying import cut_behind, of_file
+from calibset.consumers.rows import Fault, text_in
+from calibset.consumers.writing import write_text
+from calibset.tokenizers.base import Tokenizer
+
+__all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
+
+CONTRACT = Contract(
+    name="llama.cpp",
+    product="llama.cpp imatrix",
+    versions="at 006e7ef9",
+    files=("tools/imatrix/imatrix.cpp",),
+    reads=(".jsonl", ".json"),
+    forms=(Form(ending=".txt", holds="text"),),
+    joins=True,
+    traps=(
+        "a .jsonl would be read as text, braces and all: give it what `calibset export` writes",
+        "control tokens are read as letters unless --parse-special is given",
+        "the text is read in chunks of -c tokens, 512 by default, that begin and end inside rows; the first "
+        "token of each gives way to BOS",
+        "what fills no chunk at the end isn't read, and there must be two chunks",
+    ),
+)
+
+_BETWEEN = "\n\n"
+_BEHIND = "all of it stands behind the last whole chunk"
+
+
+def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
+    """Say what in a file's path llama-imatrix would misread: nothing."""
+    return ()
+
+
+def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what llama-imatrix reads of rows that are joined by blank lines: all but what fills no chunk.
+
+    Args:
+        rows: Texts; it takes no ids.
+        tokenizer: The model's; control tokens are read as letters.
+        nsamples: Rows asked for; it reads all.
+        seqlen: Its ``-c``, tokens of a chunk.
+    """
+    given = [Lost("ids can't be given") if isinstance(row, tuple) else row for row in rows]
+    found = _shares(given, tokenizer)
+    total = sum(row.length for row in found)
+    fatal: tuple[str, ...] = ()
+    if total < 2 * seqlen:
+        fatal = (f"{total:,} tokens in all, and chunks of {seqlen} need {2 * seqlen:,}",)
+    return Replay(
+        consumer=CONTRACT.label,
+        nsamples=nsamples,
+        seqlen=seqlen,
+        rows=tuple(_without_others(cut_behind(found, total - total % seqlen, _BEHIND), found)),
+        fatal=fatal,
+        warnings=tuple(_warnings(given, tokenizer, total, seqlen)),
+    )
+
+
+def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what llama-imatrix reads of a file's texts, once `export` has joined them.
+
+    Raises:
+        ConsumerError: The file can't be read.
+    """
+    return of_file(path, _row, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+
+
+def export(rows: Sequence[Exportable], out: Path) -> None:
+    """Write the rows' texts as one, a blank line between two of them.
+
+    Raises:
+        OutputError: They can't be written.
+    """
+    # llama.cpp takes one line end away from the end of the file.
+    write_text(out, _BETWEEN.join(row.text for row in rows) + "\n")
+
+
+def usage(out: Path, *, nsamples: int, seqlen: int) -> str:  # noqa: ARG001
+    """Return what to type so that llama-imatrix reads what was exported."""
+    return f"llama-imatrix -m MODEL.gguf -f {out} -c {seqlen} --parse-special"
+
+
+def _shares(rows: Sequence[Given], tokenizer: Tokenizer) -> list[Measured]:
+    """Return how many tokens of the joined text begin in each row, or in what stands before it."""
+    texts = [row if isinstance(row, str) else "" for row in rows]
+    encoded = tokenizer.encode_with_ends(_BETWEEN.join(texts), parse_special=False)
+    borders = [*accumulate(len(text) + len(_BETWEEN) for text in texts)]
+    counts = [0] * len(rows)
+    for start in (0, *encoded.ends[:-1]) if encoded.ids else ():
+        counts[min(bisect_right(borders, start), len(rows) - 1)] += 1
+    shares = []
+    for number, (row, count) in enumerate(zip(rows, counts, strict=True), 1):
+        length = count + (len(tokenizer.prefix) if number == 1 else 0)
+        lost = row.reason if isinstance(row, Lost) else None
+        shares.append(Measured(row=number, tokens=count, length=length, lost=lost))
+    return shares
+
+
+def _without_others(accepted: Iterable[Acceptance], found: Sequence[Measured]) -> Iterator[Acceptance]:
+    """Yield the same, with no more tokens cut of a row than its own."""
+    for one, row in zip(accepted, found, strict=True):
+        yield replace(one, cut=min(one.cut, row.tokens))
+
+
+def _row(value: Any) -> Given | Fault:
+    text = value.get("text") if isinstance(value, dict) else value
+    return Fault("has no text") if text is None else text_in(text)
+
+
+def _warnings(given: Sequence[Given], tokenizer: Tokenizer, total: int, seqlen: int) -> Iterator[str]:
+    if spelled := count_spelled(given, tokenizer):
+        yield (
+            f"{spelled} rows hold control tokens, which are read as letters, as here, without --parse-special"
+        )
+    chunks = total // seqlen
+    if chunks > 1 and tokenizer.prefix:
+        yield f"{chunks - 1} tokens give way to BOS, one at the head of each chunk but the first"
+    if seqlen != 512:
+        yield f"give -c {seqlen}: without it chunks have 512 tokens"

@@ -1,0 +1,121 @@
+"""NVIDIA ModelOpt: what its loader keeps of a calibration file.
+
+The rules are those of ``modelopt/torch/utils/dataset_utils.py`` in 0.47.0 (``get_dataset_dataloader``), for a
+``.jsonl`` file without ``pack``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from calibset.consumers.base import Contract, Exportable, Form, Given, Lost, Replay
+from calibset.consumers.counting import Measured, measured
+from calibset.consumers.replaying import RENDERED, note_on_more, of_file
+from calibset.consumers.rows import Fault, text_in
+from calibset.consumers.writing import write_json_lines
+from calibset.tokenizers.base import Tokenizer
+
+__all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
+
+CONTRACT = Contract(
+    name="modelopt",
+    product="NVIDIA ModelOpt",
+    versions="0.47.0",
+    files=("modelopt/torch/utils/dataset_utils.py",),
+    reads=(".jsonl",),
+    forms=(Form(ending=".jsonl", holds="text"),),
+    traps=(
+        "rows are cut at 512 tokens unless max_sample_length is given",
+        "in a row messages or conversations win over prompt, that over text, and that over input",
+        "messages are rendered and then tokenized with special tokens, so BOS stands there twice",
+        "the tokenizer needs a pad token, even where all rows are of one length",
+    ),
+)
+
+_EMPTY = Lost("an empty text is skipped")
+_IDS = Lost("ids can't be given")
+
+
+def path_faults(path: str) -> tuple[str, ...]:
+    """Say what in a file's path ModelOpt would misread.
+
+    Examples:
+        >>> path_faults("set.json")
+        ('the path must end in .jsonl',)
+    """
+    return () if path.endswith(".jsonl") else ("the path must end in .jsonl",)
+
+
+def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what ModelOpt keeps of rows: the first ``nsamples``, each cut at ``seqlen``.
+
+    Args:
+        rows: Texts; it takes no ids.
+        tokenizer: The one that ModelOpt will be given; it parses control tokens.
+        nsamples: Its ``num_samples``.
+        seqlen: Its ``max_sample_length``.
+    """
+    found = measured((_IDS if isinstance(row, tuple) else row or _EMPTY for row in rows), tokenizer)
+    accepted = (row.accepted(limit=seqlen, used=row.row <= nsamples) for row in found)
+    return Replay(
+        consumer=CONTRACT.label,
+        nsamples=nsamples,
+        seqlen=seqlen,
+        rows=tuple(accepted),
+        warnings=tuple(_warnings(found, nsamples, seqlen)),
+    )
+
+
+def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    """Say what ModelOpt keeps of a file.
+
+    Raises:
+        ConsumerError: The file can't be read.
+    """
+    found = of_file(path, _row, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    return replace(found, fatal=(*path_faults(str(path)), *found.fatal))
+
+
+def export(rows: Sequence[Exportable], out: Path) -> None:
+    """Write the rows' texts; ModelOpt cuts them.
+
+    Raises:
+        OutputError: They can't be written.
+    """
+    write_json_lines(out, ({"text": row.text} for row in rows))
+
+
+def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+    """Return what to type so that ModelOpt reads what was exported."""
+    return (
+        f'get_dataset_dataloader("{out}", tokenizer, num_samples={nsamples}, max_sample_length={seqlen})'
+        "  # modelopt.torch.utils.dataset_utils"
+    )
+
+
+def _row(value: Any) -> Given | Fault:
+    if not isinstance(value, dict):
+        return Fault("is no object")
+    if value.get("messages") is not None or value.get("conversations") is not None:
+        return RENDERED
+    if value.get("prompt") is not None:
+        return Lost("its prompt is read in place of its text")
+    if value.get("text") is not None:
+        return text_in(value["text"])
+    if value.get("input") is not None:
+        return Lost("its input is read in place of a text")
+    return Fault("has no text")
+
+
+def _warnings(found: Sequence[Measured], nsamples: int, seqlen: int) -> Iterator[str]:
+    if any(row.length > 512 for row in found) and seqlen != 512:
+        yield f"give max_sample_length={seqlen}: without it rows are cut at 512 tokens"
+    if nsamples > len(found):
+        return
+    read = {min(row.length, seqlen) for row in found[:nsamples] if row.lost is None}
+    if len(read) > 1:
+        yield "rows differ in length: the shorter ones are padded, which the attention mask hides"
+    yield from note_on_more(len(found), nsamples, "the first are used, in the file's order")

@@ -1,0 +1,88 @@
+"""What replays of several quantizers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from calibset.consumers.base import Acceptance, Given, Lost, Replay
+from calibset.consumers.counting import Measured
+from calibset.consumers.rows import Fault, file_rows, ids_in, text_in
+from calibset.tokenizers.base import Tokenizer
+
+__all__ = ["RENDERED", "ReplayRows", "cut_behind", "mixing", "note_on_more", "of_file", "text_or_ids"]
+
+RENDERED = Lost("its messages are read in place of its text, rendered with BOS twice")
+
+
+class ReplayRows(Protocol):
+    """A quantizer's replay."""
+
+    def __call__(self, rows: Sequence[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+        """Say what it keeps of rows."""
+        ...
+
+
+def of_file(
+    path: Path,
+    take: Callable[[Any], Given | Fault],
+    replay: ReplayRows,
+    tokenizer: Tokenizer,
+    *,
+    nsamples: int,
+    seqlen: int,
+) -> Replay:
+    """Return the replay of a file's rows, with what the quantizer stops at.
+
+    Raises:
+        ConsumerError: The file can't be read.
+    """
+    rows, faults = file_rows(path, take)
+    found = replay(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    # Where a row can't be taken, what joining them would give can't be told.
+    return replace(found, fatal=tuple(faults)) if faults else found
+
+
+def text_or_ids(value: Any) -> Given | Fault:
+    """Return what is read of a row in which ``messages`` win over ``text``, and that over ``input_ids``."""
+    if isinstance(value, str):
+        return text_in(value)
+    if isinstance(value, list):
+        return ids_in(value)
+    if not isinstance(value, dict):
+        return Fault("has no text")
+    if value.get("messages") is not None:
+        return RENDERED
+    if value.get("text") is not None:
+        return text_in(value["text"])
+    return ids_in(value["input_ids"]) if value.get("input_ids") is not None else Fault("has no text")
+
+
+def mixing(rows: Sequence[Given]) -> tuple[str, ...]:
+    """Say that texts and ids stand in one file, if they do."""
+    both = any(isinstance(row, str) for row in rows) and any(isinstance(row, tuple) for row in rows)
+    return ("some rows are texts and some are ids; it takes rows of one kind",) if both else ()
+
+
+def note_on_more(rows: int, nsamples: int, what: str) -> Iterator[str]:
+    """Say what becomes of more rows than are asked for, if there are more."""
+    if rows > nsamples:
+        yield f"{rows} rows for nsamples {nsamples}: {what}"
+
+
+def cut_behind(rows: Sequence[Measured], end: int, reason: str | None = None) -> Iterator[Acceptance]:
+    """Yield what becomes of rows that are joined, where nothing behind the first ``end`` tokens is read.
+
+    Args:
+        rows: Those that are joined.
+        end: Tokens that are read.
+        reason: Why a row of which nothing is read is dropped; None if it is merely not used.
+    """
+    start = 0
+    for row in rows:
+        read = max(0, min(row.length, end - start))
+        why = None if read else reason if row.length else "it has no tokens"
+        yield replace(row.accepted(reason=why, used=read > 0), cut=row.length - read)
+        start += row.length

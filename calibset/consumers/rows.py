@@ -1,0 +1,126 @@
+"""The rows of a calibration file, as values and as a quantizer takes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calibset.consumers.base import Given
+from calibset.errors import ConsumerError
+from calibset.tokenizers.base import scalar_text
+
+__all__ = ["Fault", "file_rows", "ids_in", "is_encodable", "text_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What makes a quantizer stop at a row.
+
+    Attributes:
+        reason: A constant phrase.
+    """
+
+    reason: str
+
+
+def file_rows(
+    path: Path, take: Callable[[Any], Given | Fault], *, skip_blank: bool = True
+) -> tuple[list[Given], list[str]]:
+    """Return each row of a file as a quantizer takes it, and the faults that it stops at.
+
+    Args:
+        path: JSON Lines, a ``.json`` array, or a ``.parquet`` file.
+        take: Says what the quantizer takes of a row's value.
+        skip_blank: Whether blank lines are no rows to it; else it stops at them.
+
+    Returns:
+        The rows, an empty text where there is a fault; and the faults.
+
+    Raises:
+        ConsumerError: The file can't be read.
+    """
+    rows: list[Given] = []
+    faults = []
+    for number, value in enumerate(_values(path, skip_blank=skip_blank), 1):
+        row = value if isinstance(value, Fault) else take(value)
+        if isinstance(row, Fault):
+            faults.append(f"row {number}: {row.reason}")
+            row = ""
+        rows.append(row)
+    if not rows:
+        faults.append("the file holds no row")
+    return rows, faults
+
+
+def text_in(value: Any) -> str | Fault:
+    """Return a text, or say why it is none."""
+    if not isinstance(value, str):
+        return Fault("its text is no string")
+    # Quantizers put texts into Arrow tables, which can't hold one.
+    return value if is_encodable(value) else Fault("its text holds a lone surrogate")
+
+
+def ids_in(value: Any) -> tuple[int, ...] | Fault:
+    """Return token ids, or say why they are none."""
+    if not isinstance(value, list) or not all(type(one) is int and one >= 0 for one in value):
+        return Fault("its input_ids are no list of ids")
+    return tuple(value)
+
+
+def is_encodable(text: str) -> bool:
+    """Return whether a text can be written as UTF-8."""
+    return scalar_text(text) == text
+
+
+def _values(path: Path, *, skip_blank: bool) -> Iterator[Any]:
+    """Yield each row's value, or why there is none."""
+    if path.suffix == ".parquet":
+        yield from _parquet_values(path)
+        return
+    try:
+        # Universal newlines, as Python's open() has them. Bytes that are no UTF-8 become lone
+        # surrogates, which valid UTF-8 never gives.
+        text = path.read_text("utf-8", "surrogateescape")
+    except OSError as error:
+        raise ConsumerError(f"{path}: can't be read: {error.strerror}") from error
+    if path.suffix == ".json":
+        yield from _json_values(text)
+        return
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        if not line.strip():
+            if not skip_blank:
+                yield Fault("blank line")
+            continue
+        yield _value(line)
+
+
+def _value(line: str) -> Any:
+    if not is_encodable(line):
+        return Fault("not valid UTF-8")
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return Fault("not valid JSON")
+
+
+def _json_values(text: str) -> list[Any]:
+    rows = _value(text)
+    if isinstance(rows, dict):
+        rows = list(rows.values())
+    if isinstance(rows, Fault):
+        return [rows]
+    return rows if isinstance(rows, list) else [Fault("neither a list nor an object of rows")]
+
+
+def _parquet_values(path: Path) -> list[Any]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        rows: list[Any] = parquet.read_table(path).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise ConsumerError(f"{path}: can't be read as parquet") from error
+    return rows

@@ -1,0 +1,142 @@
+"""Sketches of texts, and which of many texts are probably alike, in bounded time.
+
+MinHash signatures of a byte each are searched by bands (LSH). A text is compared with those that
+share a band, and where very many share the same one, with the first of them only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rensa import RMinHash  # type: ignore[import-untyped]
+
+__all__ = ["BYTES_A_SKETCH", "Sketch", "Sketches", "sketch_of"]
+
+Sketch = npt.NDArray[np.uint8]
+
+# 32 bands of 4 miss one pair in a million at a similarity of 0.77, one in 80 at 0.6.
+_PERMUTATIONS, _BANDS = 128, 32
+_SEED = 1
+
+BYTES_A_SKETCH = _PERMUTATIONS + 8 * _BANDS
+"""What a sketch and its bands take in memory."""
+
+# So many of the texts of a run that share a band are compared.
+_MOST_IN_A_BAND = 64
+# Sketches are sorted by band in runs, which grow from the one size to the other.
+_LEAST_RUN, _MOST_RUN = 2**8, 2**15
+# An entry of a run: the band's number, its four bytes, and the text's place in the run.
+_BAND_BITS, _PLACE_BITS = 32, 27
+_PLACE = np.uint64(2**_PLACE_BITS - 1)
+_NUMBERS = np.arange(_BANDS, dtype=np.uint64) << np.uint64(_BAND_BITS + _PLACE_BITS)
+
+# A row for each text.
+_Signatures = npt.NDArray[np.uint8]
+_Entries = npt.NDArray[np.uint64]
+_Places = npt.NDArray[np.intp]
+_NONE: _Places = np.empty(0, np.intp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """Texts that were put in one after the other, and their bands in order."""
+
+    sketches: _Signatures
+    entries: _Entries
+
+
+class Sketches:
+    """The sketches of texts, numbered from 0 in the order they are put in.
+
+    Examples:
+        >>> sketches = Sketches()
+        >>> some = sketch_of(np.arange(100, dtype=np.uint64))
+        >>> sketches.add(some)
+        >>> sketches.alike(some, 0.5).tolist()
+        [0]
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[_Run] = []
+        # The newest are few enough to look at each.
+        self._newest = np.zeros((_LEAST_RUN, _PERMUTATIONS), np.uint8)
+        self._count = 0
+
+    def add(self, sketch: Sketch) -> None:
+        """Put a sketch in."""
+        self._newest[self._count] = sketch
+        self._count += 1
+        if self._count < _LEAST_RUN:
+            return
+        run = _Run(sketches=self._newest.copy(), entries=np.sort(_entries(self._newest), axis=None))
+        while self._runs and len(self._runs[-1].sketches) == len(run.sketches) < _MOST_RUN:
+            run = _joined(self._runs.pop(), run)
+        self._runs.append(run)
+        self._count = 0
+
+    def alike(self, sketch: Sketch, similarity: float) -> _Places:
+        """Return the numbers of texts whose sketches agree at least so much, the most similar first."""
+        sought = _entries(sketch[np.newaxis]).ravel()
+        # No place is the last one, so all entries of a band are between the two.
+        edges = np.concatenate((sought, sought | _PLACE))
+        newest = self._newest[: self._count]
+        shared = (newest.view(np.uint32) == sketch.view(np.uint32)).nonzero()[0]
+        found = [(run.sketches, _sharing(run.entries, edges)) for run in self._runs]
+        found.append((newest, np.unique(shared) if shared.size else shared))
+        return _best(found, sketch, similarity)
+
+
+def sketch_of(hashes: npt.NDArray[np.uint64]) -> Sketch:
+    """Return the sketch of a set of hashes."""
+    sketch = RMinHash(_PERMUTATIONS, _SEED)
+    sketch.update(hashes.view("V8").tolist())
+    # A byte tells two minima apart but once in 256, and what is found is proven anyway.
+    minima: Sketch = np.array(sketch.digest(), np.uint32).astype(np.uint8)
+    return minima
+
+
+def _entries(sketches: _Signatures) -> _Entries:
+    """Return an entry for each band of each sketch, a row for each sketch."""
+    bands = sketches.view(np.uint32).astype(np.uint64) << np.uint64(_PLACE_BITS)
+    places = np.arange(len(sketches), dtype=np.uint64)[:, np.newaxis]
+    return _NUMBERS | bands | places
+
+
+def _joined(earlier: _Run, later: _Run) -> _Run:
+    moved = later.entries + np.uint64(len(earlier.sketches))
+    return _Run(
+        sketches=np.concatenate((earlier.sketches, later.sketches)),
+        # A stable sort takes no time for what is two sorted parts.
+        entries=np.sort(np.concatenate((earlier.entries, moved)), kind="stable"),
+    )
+
+
+def _best(found: list[tuple[_Signatures, _Places]], sketch: Sketch, similarity: float) -> _Places:
+    """Return the numbers of the places found in runs whose sketches agree enough, the best first."""
+    numbers, agreements, first = [], [], 0
+    for sketches, places in found:
+        if places.size:
+            numbers.append(places + first)
+            agreements.append((sketches[places] == sketch).sum(axis=1, dtype=np.int16))
+        first += len(sketches)
+    if not numbers:
+        return _NONE
+    number, agreement = np.concatenate(numbers), np.concatenate(agreements)
+    enough = agreement >= similarity * _PERMUTATIONS
+    best: _Places = number[enough]
+    return best[np.argsort(-agreement[enough], kind="stable")]
+
+
+def _sharing(entries: _Entries, edges: _Entries) -> _Places:
+    """Return the places of texts that share a band, of each band the first, in order."""
+    bounds = entries.searchsorted(edges)
+    starts = bounds[:_BANDS]
+    lengths = np.minimum(bounds[_BANDS:] - starts, _MOST_IN_A_BAND)
+    before = lengths.cumsum()
+    if not before[-1]:
+        return _NONE
+    taken = (starts - before + lengths).repeat(lengths) + np.arange(before[-1])
+    places: _Places = np.unique(entries[taken] & _PLACE).astype(np.intp)
+    return places
