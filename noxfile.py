@@ -135,6 +135,9 @@ def benchmarks(session: nox.Session) -> None:
         session.skip(f"no corpora and no stand-in of the hub under {SHARED}")
     session.run("python", "-m", "tests.heavy.benchmarks.flagship", env=_shared())
     session.run("python", "-m", "tests.heavy.benchmarks.scale", env=_shared())
+    session.run("python", "-m", "tests.heavy.benchmarks.hygiene", env=_shared())
+    session.run("python", "-m", "tests.heavy.benchmarks.duplicates", env=_shared())
+    session.run("python", "-m", "tests.heavy.benchmarks.selection", env=_shared())
 
 
 def _group(name: str) -> list[str]:
