@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # HYPOTHESIS_PROFILE=thorough looks longer; neither measures time, which other work on the machine takes.
-settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("quick", max_examples=15, deadline=None)
 settings.register_profile("thorough", max_examples=1_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 

@@ -111,4 +111,4 @@ def test_a_check_counts_what_cannot_be_read(hub: Hub, corpora: Path) -> None:
     }
     for name in ("insurance-definitions", "actuarial-ontology", "when2call", "pile-10k"):
         assert found[name]["rejections"] == {}
-        assert found[name]["documents"] > 200
+        assert found[name]["documents"] > 160
