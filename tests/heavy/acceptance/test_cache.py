@@ -84,7 +84,7 @@ def test_list_and_clear(standin, corpora: Path, tmp_path: Path) -> None:  # type
         ran = hub.build(out, *FEW, data=corpora)
         assert ran.code == 0, ran.err
         listed = {one["place"]: one for one in hub.run("cache", "list", "--json").data["places"]}
-        assert len(listed) == len(ON_SERVERS)
+        assert len(listed) == len(ON_SERVERS) + 1  # and the evaluation set
         assert listed["hf://datasets/ivykopal/fineweb2-slovak"]["files"] == 3
         ontology = next(one for place, one in listed.items() if place.endswith("actuarial-ontology.ttl"))
         size = (corpora / "Actuarial-Notes/Actuarial-Ontology/actuarial-ontology.ttl").stat().st_size
@@ -116,8 +116,8 @@ def assert_nothing_to_build_from(hub: Hub, data: Path | None, out: Path, names: 
     assert ran.code == 1
     assert ran.err.count("\n") == 1, ran.err
     assert ran.said
-    named = re.search(r"sources ([^;]+);", ran.err)
+    named = re.search(r"not in the cache: ([^;]+);", ran.err)
     assert named, ran.err
-    assert tuple(named[1].split(", ")) == names
+    assert named[1].split(", ") == [*(f"sources.{name}" for name in names), "exclude.wikitext-2"]
     assert hub.stats()["requests"] == 0
     assert out.read_text() == "what stood here before\n"

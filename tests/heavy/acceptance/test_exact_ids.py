@@ -15,6 +15,7 @@ from calibset.document import Conversation, Sample, Span
 from calibset.intake import Tally, intake
 from calibset.opening import open_places, storage_of
 from calibset.recipe import Recipe
+from calibset.screening import whole
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.hub import FLAGSHIP
@@ -31,9 +32,8 @@ def recipe() -> Recipe:
     """The flagship recipe, its corpora on the disk."""
     asked = calibset.load_recipe(FLAGSHIP)
     places = {name: source.where[0].removeprefix("hf://datasets/") for name, source in asked.sources.items()}
-    return calibset.load_recipe(
-        FLAGSHIP, overrides=[f"sources.{name}.where={where}" for name, where in (places | LOCAL).items()]
-    )
+    here = [f"sources.{name}.where={where}" for name, where in (places | LOCAL).items()]
+    return calibset.load_recipe(FLAGSHIP, overrides=[*here, "exclude=[]"])
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def conversations(
     found = {}
     for name in ("bitext-insurance", "hermes", "toolace", "when2call"):
         records = recipe.sources[name].documents(readers[name], seed=recipe.seed)
-        items = intake(records, Tally(), disarm)
+        items = intake(records, Tally(), disarm, lambda items: map(whole, items))
         found[name] = {item.id: item for item in items if isinstance(item, Conversation)}
     return found
 
