@@ -17,7 +17,7 @@ from calibset.gathering import Progress, gathered, in_order
 from calibset.manifest import HoldoutReport, Manifest
 from calibset.reading import read_of
 from calibset.recipe import Recipe
-from calibset.reporting import Outcome, digest_of, manifest_of
+from calibset.reporting import Outcome, manifest_of
 from calibset.selection.options import Holdout, Selection
 from calibset.storage import Reader
 from calibset.supply import Supply, open_supply, with_holdout
@@ -73,7 +73,7 @@ def assembled(
                 second = _outcome(
                     _second(recipe, recipe.holdout), held, tokenizer, screens.seconds, _of_second(progress)
                 )
-            about = HoldoutReport(role="calibration", nsamples=recipe.nsamples, sha256=digest_of(first))
+            about = HoldoutReport(role="calibration", nsamples=recipe.nsamples, sha256=made.manifest.sha256)
             holdout = _assembly(recipe, tokenizer, held, evaluations, second, about)
             made = _with_holdout(made, holdout)
     return replace(made, seconds=dict(screens.seconds))
@@ -179,9 +179,17 @@ def _assembly(
             *_without_titles(recipe, supplies),
             *_unread_control_tokens(recipe, tokenizer, outcome.samples),
         ),
-        rejections={name: tuple(supply.tally.rejected) for name, supply in supplies.items()},
-        left_out={name: tuple(supply.tally.aside) for name, supply in supplies.items()},
+        rejections=_rejected(supplies),
+        left_out=_set_aside(supplies),
     )
+
+
+def _rejected(supplies: Mapping[str, Supply]) -> dict[str, tuple[Rejection, ...]]:
+    return {name: tuple(supply.tally.rejected) for name, supply in supplies.items()}
+
+
+def _set_aside(supplies: Mapping[str, Supply]) -> dict[str, tuple[SetAside, ...]]:
+    return {name: tuple(supply.tally.aside) for name, supply in supplies.items()}
 
 
 def _without_titles(recipe: Recipe, supplies: Mapping[str, Supply]) -> Iterator[str]:
@@ -196,8 +204,8 @@ def _telling_left_out(supplies: Mapping[str, Supply]) -> Iterator[None]:
     try:
         yield
     except CalibsetError as error:
-        error.rejections = {name: tuple(supply.tally.rejected) for name, supply in supplies.items()}
-        error.left_out = {name: tuple(supply.tally.aside) for name, supply in supplies.items()}
+        error.rejections = _rejected(supplies)
+        error.left_out = _set_aside(supplies)
         raise
 
 

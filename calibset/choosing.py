@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 
 from calibset.document import Sample
 from calibset.gathering import Gathered, Progress, repeating, taken
 from calibset.hygiene.words import words
 from calibset.reading import read_of
 from calibset.recipe import Recipe
+from calibset.screening import timed
 from calibset.selection.cover_report import CoverReport, cover_report
 from calibset.selection.coverage import Candidate, by_coverage
 from calibset.supply import Supply
@@ -63,21 +63,20 @@ def chosen(
     for name, count in counts.items():
         if count:
             taken(supplies[name], count * recipe.selection.pool - count, progress)
-    began = perf_counter()
-    pool = [sample for name, count in counts.items() if count for sample in supplies[name].samples]
-    reads = [read_of(sample.token_ids, tokenizer, recipe.seqlen) for sample in pool]
-    terms = _terms(reads, recipe, supplies, tokenizer)
-    held = _held(pool, reads, terms, recipe, tokenizer)
-    candidates = [
-        Candidate(token_ids=read, group=sample.source, terms=of_row)
-        for sample, read, of_row in zip(pool, reads, held, strict=True)
-    ]
-    places = by_coverage(candidates, counts)
-    report = cover_report(candidates, places, counts, terms=len(terms))
-    rows: dict[str, list[Sample]] = {name: [] for name in counts}
-    for place in sorted(places):
-        rows[pool[place].source].append(pool[place])
-    seconds["selection"] = seconds.get("selection", 0.0) + perf_counter() - began
+    with timed("selection", seconds):
+        pool = [sample for name, count in counts.items() if count for sample in supplies[name].samples]
+        reads = [read_of(sample.token_ids, tokenizer, recipe.seqlen) for sample in pool]
+        terms = _terms(reads, recipe, supplies, tokenizer)
+        held = _held(pool, reads, terms, recipe, tokenizer)
+        candidates = [
+            Candidate(token_ids=read, group=sample.source, terms=of_row)
+            for sample, read, of_row in zip(pool, reads, held, strict=True)
+        ]
+        places = by_coverage(candidates, counts)
+        report = cover_report(candidates, places, counts, terms=len(terms))
+        rows: dict[str, list[Sample]] = {name: [] for name in counts}
+        for place in sorted(places):
+            rows[pool[place].source].append(pool[place])
     sizes = {name: len(supplies[name].samples) if count else 0 for name, count in counts.items()}
     return Choice(repeating(Gathered(rows, found.repeated)), sizes, report, terms)
 

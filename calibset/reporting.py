@@ -34,7 +34,7 @@ from calibset.storage.location import portable
 from calibset.supply import Supply
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["Outcome", "digest_of", "manifest_of", "portable_recipe"]
+__all__ = ["Outcome", "manifest_of", "portable_recipe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,6 @@ class Outcome:
     choice: Choice
     samples: tuple[Sample, ...]
     replay: Replay
-
-
-def digest_of(outcome: Outcome) -> str:
-    """Return the SHA-256 of the file that the rows make."""
-    return sha256(row_bytes(outcome.samples)).hexdigest()
 
 
 def manifest_of(
@@ -100,7 +95,7 @@ def manifest_of(
         selection=_selection(recipe, choice),
         other=other,
         samples=tuple(_sample(sample) for sample in samples),
-        sha256=digest_of(outcome),
+        sha256=sha256(row_bytes(samples)).hexdigest(),
     )
 
 

@@ -23,7 +23,7 @@ from calibset.hygiene.quality import fault
 from calibset.hygiene.words import all_words_of, words_of
 from calibset.intake import Tally
 
-__all__ = ["Screening", "Screens", "whole"]
+__all__ = ["Screening", "Screens", "timed", "whole"]
 
 _EXCERPT = 120
 
@@ -128,7 +128,7 @@ class Screening:
         for name, step in self._steps:
             if isinstance(outcome, SetAside):
                 break
-            with _timed(name, self._screens.seconds):
+            with timed(name, self._screens.seconds):
                 outcome = step(outcome)
         return outcome
 
@@ -201,7 +201,8 @@ class Screening:
 
 
 @contextmanager
-def _timed(name: str, seconds: dict[str, float]) -> Iterator[None]:
+def timed(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Add what is done to the seconds that a step has taken."""
     began = perf_counter()
     yield
     seconds[name] = seconds.get(name, 0.0) + perf_counter() - began
