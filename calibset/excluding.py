@@ -11,11 +11,11 @@ from calibset.hygiene.contamination import Excluded
 from calibset.hygiene.duplicates import Duplicates
 from calibset.hygiene.runs import SHORTEST
 from calibset.hygiene.words import all_words_of
-from calibset.intake import Tally
 from calibset.recipe import Recipe
 from calibset.screening import Screens, whole
 from calibset.storage import Reader
 from calibset.supply import guarded
+from calibset.tally import Tally
 
 __all__ = ["EvaluationSet", "open_screens"]
 

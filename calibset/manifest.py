@@ -61,13 +61,14 @@ class GroupReport(_Frozen):
 class DuplicateReport(_Frozen):
     """A document that was left out, and the one before it that it repeats (``kept`` of ``source``).
 
-    ``similarity`` is 1 where all words are the same.
+    ``exact`` where all words are the same in the same order; ``similarity`` is that of their sets of words.
     """
 
     document: str
     source: str
     kept: str
     similarity: float
+    exact: bool
 
 
 class ContaminationReport(_Frozen):

@@ -12,7 +12,6 @@ from calibset.calibration_set import CalibrationSet
 from calibset.errors import CalibsetError
 from calibset.excluding import open_screens
 from calibset.gathering import Progress
-from calibset.intake import Tally
 from calibset.lockfile import Lock
 from calibset.locking import (
     LockUse,
@@ -30,6 +29,7 @@ from calibset.reporting import portable_recipe
 from calibset.screening import Screens
 from calibset.storage import Storage
 from calibset.supply import Supply, open_supply
+from calibset.tally import Tally
 from calibset.tokenizers import Tokenizer, find_tokenizer, load_tokenizer
 
 __all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from calibset.intake import Tally
 from calibset.recipe import Recipe
+from calibset.tally import Tally
 
 __all__ = ["Plan", "PlannedSource", "SourceCheck"]
 

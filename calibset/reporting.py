@@ -13,7 +13,6 @@ from calibset.choosing import Choice
 from calibset.consumers import Replay
 from calibset.document import Sample
 from calibset.excluding import EvaluationSet
-from calibset.intake import Tally
 from calibset.manifest import (
     ContaminationReport,
     CurveReport,
@@ -32,6 +31,7 @@ from calibset.manifest import (
 from calibset.recipe import Recipe
 from calibset.storage.location import portable
 from calibset.supply import Supply
+from calibset.tally import Tally
 from calibset.tokenizers import Tokenizer
 
 __all__ = ["Outcome", "manifest_of", "portable_recipe"]
@@ -101,6 +101,7 @@ def manifest_of(
 
 def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
     tally, rows = supply.tally, choice.gathered.rows[supply.name]
+    mended = tally.mended
     shown = {span.document for sample in rows for span in sample.documents}
     used = {span.document for sample in rows for span in sample.documents if not span.filler}
     return SourceReport(
@@ -123,12 +124,12 @@ def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
         document_lengths=dict(sorted(tally.lengths.items())),
         rejections=_by_count(tally.rejections),
         set_aside=_by_count(tally.set_aside),
-        control_tokens_neutralised=tally.control_tokens,
-        blanks_shortened=tally.shortened,
-        conversations_shortened=tally.cut_conversations,
-        repaired=_by_count(tally.repaired),
-        boilerplate_lines=tally.boilerplate,
-        personal_data=_by_count(tally.masked),
+        control_tokens_neutralised=mended.control_tokens,
+        blanks_shortened=mended.shortened,
+        conversations_shortened=mended.cut_conversations,
+        repaired=_by_count(mended.repaired),
+        boilerplate_lines=mended.boilerplate,
+        personal_data=_by_count(mended.masked),
         duplicates=tuple(_duplicates(tally)),
         contaminated=tuple(_contaminated(tally)),
         tool_names={name: dict(tally.renamed[name]) for name in sorted(shown & tally.renamed.keys())},
@@ -142,6 +143,7 @@ def _duplicates(tally: Tally) -> Iterator[DuplicateReport]:
             source=found.source,
             kept=found.document,
             similarity=round(found.similarity, 4),
+            exact=found.exact,
         )
 
 

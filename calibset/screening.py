@@ -21,7 +21,7 @@ from calibset.hygiene.options import Hygiene
 from calibset.hygiene.personal import masked, masked_number, personal_data
 from calibset.hygiene.quality import fault
 from calibset.hygiene.words import all_words_of, words_of
-from calibset.intake import Tally
+from calibset.tally import Mended, Tally
 
 __all__ = ["Screening", "Screens", "timed", "whole"]
 
@@ -50,15 +50,6 @@ class Screens:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Mended:
-    """What was mended in one item, told once it has passed."""
-
-    repairs: set[str] = field(default_factory=set)
-    masked: Counter[str] = field(default_factory=Counter)
-    lines: int = 0
-
-
 class Screening:
     """What a source's documents go through between being read and being packed.
 
@@ -76,20 +67,19 @@ class Screening:
         self._tally = tally
         self._lines = RepeatedLines() if options.boilerplate else None
         self._identifier = LanguageIdentifier()
-        self._mended = _Mended()
+        # Of one item, told once it has passed.
+        self._mended = Mended()
         self._steps = self._wanted()
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """Yield the items that pass, mended; the others are set aside."""
         for item in items:
-            self._mended = _Mended()
+            self._mended = Mended()
             outcome = self._outcome(item)
             if isinstance(outcome, SetAside):
                 self._tally.note(outcome)
                 continue
-            self._tally.repaired.update(self._mended.repairs)
-            self._tally.masked.update(self._mended.masked)
-            self._tally.boilerplate += self._mended.lines
+            self._tally.mended.add(self._mended)
             yield outcome
 
     def seen_as_row(self, rendered: Rendered) -> SetAside | None:
@@ -135,7 +125,7 @@ class Screening:
     def _repaired(self, item: Item) -> Item:
         def change(text: str) -> str:
             mended, names = repaired(text, self._options.repairs)
-            self._mended.repairs.update(names)
+            self._mended.repaired |= Counter(dict.fromkeys(names, 1))
             return mended
 
         return _changed(item, Change(text=change, may_change=_may_be_repaired))
@@ -144,7 +134,7 @@ class Screening:
         if self._lines is None or isinstance(item, Conversation):
             return item
         text, removed = self._lines(item.text)
-        self._mended.lines += removed
+        self._mended.boilerplate += removed
         if removed and not text:
             return SetAside(place=item.id, reason="boilerplate alone")
         return replace(item, text=text)

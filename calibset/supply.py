@@ -14,13 +14,14 @@ from calibset.chat.rendering import Rendering
 from calibset.chat.template import Rendered, RenderError
 from calibset.document import Conversation, Document, Record, Rejection, Sample, SetAside
 from calibset.errors import CalibsetError, OfflineError, RecipeError, SourceError
-from calibset.intake import Tally, intake
+from calibset.intake import intake, length
 from calibset.packing import Packed, RowRule, pack_conversations, pack_documents
 from calibset.parting import held_out, parted
 from calibset.recipe import Recipe
 from calibset.screening import Screening, Screens
 from calibset.sources import Source
 from calibset.storage import Reader
+from calibset.tally import Tally
 from calibset.tokenizers import ControlTokens, Tokenizer
 
 T = TypeVar("T", Document, Rendered)
@@ -213,15 +214,15 @@ def _rendered(
         try:
             rendered = rendering.render(item)
             if repeats := screening.seen_as_row(rendered):
-                tally.came_in(item, -1)
+                tally.came_in(length(item), -1)
                 tally.note(repeats)
                 continue
             if rendered.names:
                 tally.renamed[item.id] = rendered.names
-            tally.cut_conversations += rendered.shortened
+            tally.mended.cut_conversations += rendered.shortened
             yield rendered
         except RenderError as error:
-            tally.came_in(item, -1)
+            tally.came_in(length(item), -1)
             tally.note(Rejection(place=item.id, reason=error.reason, excerpt=excerpt(error)))
 
 

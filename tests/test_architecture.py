@@ -33,7 +33,7 @@ FLOORS = (
     },
     {"lockfile", "leftovers", "cards"},
     {"comparison", "tokenizers"},
-    {"chat"},
+    {"chat", "tally"},
     {"sources"},
     {"intake", "reading", "recipe"},
     {"locking", "opening", "packing", "recipe_schema", "recipe_faults", "consumers", "screening"},

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from calibset.document import Conversation, Document, Message, Record, Rejection, SetAside, Tool, ToolCall
 from calibset.errors import TokenizerError
-from calibset.intake import Tally, intake
+from calibset.intake import intake
+from calibset.tally import Tally
 from calibset.tokenizers import ControlTokens
 
 CONTROL = ControlTokens.of(["</s>", "<s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "<unk>"])
@@ -77,7 +78,7 @@ def test_text_is_stripped_and_metadata_kept() -> None:
 def test_control_tokens_are_broken_apart_and_counted() -> None:
     records, tally = taken([Document(id="a", text="x</s>[INST]"), Document(id="b", text="y")])
     assert records == [Document(id="a", text="x< /s>[ INST]"), Document(id="b", text="y")]
-    assert tally.control_tokens == 2
+    assert tally.mended.control_tokens == 2
 
 
 def test_control_tokens_stay_where_the_recipe_keeps_them() -> None:
@@ -103,7 +104,7 @@ def test_every_text_of_a_conversation_is_disarmed() -> None:
     (record,), tally = taken([talk])
     assert isinstance(record, Conversation)
     assert CONTROL.count(repr(record)) == 0
-    assert tally.control_tokens == CONTROL.count(repr(talk)) == 21
+    assert tally.mended.control_tokens == CONTROL.count(repr(talk)) == 21
     call = record.messages[2].tool_calls[0]
     assert call.name == record.tools[0].name == "look"
     assert call.id == record.messages[3].tool_call_id == "1"
@@ -125,7 +126,7 @@ def test_lone_surrogates_become_replacement_characters() -> None:
 def test_runs_of_white_space_are_shortened_to_a_thousand(run: int, kept: int, blank: str) -> None:
     records, tally = taken([Document(id="a", text=f"a{blank * run}b")])
     assert records == [Document(id="a", text=f"a{blank * kept}b")]
-    assert tally.shortened == (run > kept)
+    assert tally.mended.shortened == (run > kept)
 
 
 def test_runs_just_short_of_that_take_no_quadratic_time() -> None:

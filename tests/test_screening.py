@@ -10,8 +10,8 @@ from calibset.hygiene.contamination import Excluded
 from calibset.hygiene.duplicates import Duplicate, Duplicates
 from calibset.hygiene.options import Hygiene
 from calibset.hygiene.words import words
-from calibset.intake import Tally
 from calibset.screening import Item, Screening, Screens
+from calibset.tally import Tally
 from tests.prose import prose, reworded
 
 PLAIN = Hygiene(duplicates="keep", repairs=())
@@ -82,7 +82,7 @@ def test_repairs_change_texts_and_are_counted_by_document() -> None:
         "as it is",
         "ó",
     ]
-    assert dict(tally.repaired) == {"mojibake": 1, "invisible": 1, "NFC": 1}
+    assert dict(tally.mended.repaired) == {"mojibake": 1, "invisible": 1, "NFC": 1}
 
 
 def test_a_repair_that_is_not_wanted_is_not_made() -> None:
@@ -90,7 +90,7 @@ def test_a_repair_that_is_not_wanted_is_not_made() -> None:
     (found,), tally = screened(documents("Zmluvn\u00c3\u00a9\ufeff"), options)
     assert isinstance(found, Document)
     assert found.text == "Zmluvn\u00c3\u00a9"
-    assert dict(tally.repaired) == {"invisible": 1}
+    assert dict(tally.mended.repaired) == {"invisible": 1}
 
 
 def test_all_texts_of_a_conversation_are_repaired_and_it_counts_once() -> None:
@@ -108,7 +108,7 @@ def test_all_texts_of_a_conversation_are_repaired_and_it_counts_once() -> None:
     assert found.messages[0].content == "Ján"
     assert found.messages[1].tool_calls[0].arguments == '{"who": "Ján"}'
     assert found.tools[0].description == "Nájde"
-    assert dict(tally.repaired) == {"mojibake": 1}
+    assert dict(tally.mended.repaired) == {"mojibake": 1}
 
 
 def test_lines_that_five_documents_had_are_taken_out_of_the_next() -> None:
@@ -117,7 +117,7 @@ def test_lines_that_five_documents_had_are_taken_out_of_the_next() -> None:
     texts = [item.text for item in found if isinstance(item, Document)]
     assert [COOKIES in text for text in texts] == [True] * 5 + [False] * 2
     assert texts[-1] == "This paragraph is the one of page 6."
-    assert tally.boilerplate == 2
+    assert tally.mended.boilerplate == 2
 
 
 def test_a_document_of_such_lines_alone_is_left_out_and_an_empty_one_is_not() -> None:
@@ -187,7 +187,7 @@ def test_personal_data_is_masked_and_counted_by_kind() -> None:
     assert found[0].text == "name@example.com, name@example.com, +421 000 000 000"
     assert isinstance(found[2], Conversation)
     assert found[2].messages[1].content == "Ján: name@example.com"
-    assert dict(tally.masked) == {"e-mail": 3, "phone number": 1}
+    assert dict(tally.mended.masked) == {"e-mail": 3, "phone number": 1}
     assert tally.aside == []
 
 
@@ -200,7 +200,7 @@ def test_documents_with_personal_data_are_dropped_and_what_they_hold_is_said() -
         SetAside(place="0", reason="holds personal data", detail="2 e-mails, 1 phone number"),
         SetAside(place="c", reason="holds personal data", detail="1 e-mail"),
     ]
-    assert dict(tally.masked) == {}
+    assert dict(tally.mended.masked) == {}
 
 
 # --- evaluation sets ----------------------------------------------------------------------
@@ -291,8 +291,8 @@ def test_the_same_words_in_another_order_are_no_exact_duplicate() -> None:
 def test_what_was_mended_is_counted_only_if_it_comes_in() -> None:
     text = f"jan@posta.sk {prose(1)}\u00ad"
     _, tally = screened(documents(text, text), Hygiene(pii="mask"))
-    assert tally.masked == {"e-mail": 1}
-    assert tally.repaired == {"invisible": 1}
+    assert tally.mended.masked == {"e-mail": 1}
+    assert tally.mended.repaired == {"invisible": 1}
 
 
 def test_evaluation_texts_are_known_before_they_are_masked_and_however_they_are_mended() -> None:
@@ -384,5 +384,5 @@ def test_numbers_in_json_are_personal_data_too_and_no_key_is_lost() -> None:
     assert list(masked) == ["card", "name@example.com", "name@example.com_2"]
     assert len(str(masked["card"])) == 16
     assert masked["card"] != 4111111111111111
-    assert tally.masked == {"card number": 1, "e-mail": 2}
+    assert tally.mended.masked == {"card number": 1, "e-mail": 2}
     assert screened([dialogue], Hygiene(pii="drop"))[0] == []

@@ -105,7 +105,7 @@ def left_out(manifest: Manifest) -> LeftOut:
         by_source={
             source.name: Shown(
                 duplicates=len(source.duplicates),
-                same_words=sum(one.similarity == 1 for one in source.duplicates),
+                same_words=sum(one.exact for one in source.duplicates),
                 first_duplicates=source.duplicates[:_MOST_SHOWN],
                 contaminated=len(source.contaminated),
                 first_contaminated=_worst_first(source.contaminated)[:_MOST_SHOWN],

@@ -16,7 +16,8 @@ from calibset.chat.messages import Form
 from calibset.chat.template import RenderError
 from calibset.document import Conversation, Message, Tool, ToolCall
 from calibset.errors import TokenizerError
-from calibset.intake import Tally, intake
+from calibset.intake import intake
+from calibset.tally import Tally
 from calibset.tokenizers import ControlTokens, load_tokenizer
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer, from_file
 from tests.chatml import TEMPLATE, write_chatml

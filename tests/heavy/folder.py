@@ -10,9 +10,9 @@ from calibset import Recipe, load_recipe, load_tokenizer
 from calibset.chat.template import Rendered
 from calibset.document import Document
 from calibset.excluding import open_screens
-from calibset.intake import Tally
 from calibset.opening import open_places, storage_of
 from calibset.supply import open_supply
+from calibset.tally import Tally
 from tests.heavy.hub import FLAGSHIP
 
 _PLACES = {

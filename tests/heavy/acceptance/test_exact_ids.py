@@ -12,10 +12,11 @@ import calibset
 from calibset.calibration_set import CalibrationSet
 from calibset.chat import mistral
 from calibset.document import Conversation, Sample, Span
-from calibset.intake import Tally, intake
+from calibset.intake import intake
 from calibset.opening import open_places, storage_of
 from calibset.recipe import Recipe
 from calibset.screening import whole
+from calibset.tally import Tally
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.hub import FLAGSHIP
