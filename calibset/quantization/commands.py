@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from calibset.quantization.job import Job
+from calibset.quantization.job import Job, ensure_shown_as_is
 from calibset.quantization.trap import Effect, Trap, Way
 from calibset.quantization.traps import traps_of
 
@@ -32,7 +32,12 @@ class QuantizeCommand:
 
 
 def quantize_command(job: Job) -> QuantizeCommand:
-    """Return the ways of running AutoRound on a recipe's file."""
+    """Return the ways of running AutoRound on a recipe's file.
+
+    Raises:
+        RecipeError: A path holds a character that can't be shown.
+    """
+    ensure_shown_as_is(job)
     found = traps_of(job)
     return QuantizeCommand(
         command="\n".join(_command(job, _met(found, Way.COMMAND))) + "\n",
@@ -121,7 +126,7 @@ def _python(job: Job, found: tuple[Trap, ...]) -> Iterator[str]:
     yield from _reasons(found)
     if job.tokenizer.name is not None:
         words = ["calibset", "tokenizer", job.tokenizer.name, "--out", job.tokenizer.place]
-        yield f"# The tokenizer's folder is written by: {_on_one_line(shlex.join(words))}"
+        yield f"# The tokenizer's folder is written by: {shlex.join(words)}"
     kind = "AutoModelForImageTextToText" if job.model.multimodal else "AutoModelForCausalLM"
     if job.ids is not None:
         yield "import torch"
@@ -174,7 +179,3 @@ def _keywords(job: Job) -> Iterator[tuple[str, str]]:
         yield "device_map", repr(options.device)
     if options.torch_compile is not None:
         yield "enable_torch_compile", repr(options.torch_compile)
-
-
-def _on_one_line(text: str) -> str:
-    return text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text

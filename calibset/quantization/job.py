@@ -6,11 +6,12 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibset.quantization.models import ModelFacts
+from calibset.errors import RecipeError
+from calibset.quantization.models import ModelFacts, longest_text
 from calibset.quantization.options import Quantization
 from calibset.quantization.versions import Version
 
-__all__ = ["Job", "TokenizerPlan", "tokenizer_plan"]
+__all__ = ["Job", "TokenizerPlan", "ensure_shown_as_is", "tokenizer_plan"]
 
 _WRITTEN = "tokenizer"
 
@@ -22,10 +23,12 @@ class TokenizerPlan:
     Attributes:
         place: What ``AutoTokenizer`` loads: a folder, or ``OWNER/NAME`` on the hub.
         name: What `calibset tokenizer` is to write there, or None if it is there already.
+        longest_text: Tokens that it says it takes at most, where it is there and does.
     """
 
     place: str
     name: str | None = None
+    longest_text: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,24 @@ class Job:
         return self.file
 
 
+def ensure_shown_as_is(job: Job) -> None:
+    """Make sure that what is printed of a run is what is pasted: no sign steers a terminal or hides.
+
+    Raises:
+        RecipeError: A path holds one that does.
+    """
+    paths = {
+        "--model": job.model.path,
+        "--file": job.file,
+        "--ids": job.ids or "",
+        "quantization.output": job.options.output,
+        "tokenizer": job.tokenizer.place + (job.tokenizer.name or ""),
+    }
+    for what, path in paths.items():
+        if not path.isprintable():
+            raise RecipeError(f"{what}: {path!r} holds a character that can't be shown; rename it")
+
+
 def tokenizer_plan(tokenizer: str, beside: Path = Path()) -> TokenizerPlan:
     """Return where a quantizer loads a recipe's tokenizer from.
 
@@ -82,15 +103,15 @@ def tokenizer_plan(tokenizer: str, beside: Path = Path()) -> TokenizerPlan:
 
     Examples:
         >>> tokenizer_plan("mistral-small-3.2")
-        TokenizerPlan(place='tokenizer', name='mistral-small-3.2')
+        TokenizerPlan(place='tokenizer', name='mistral-small-3.2', longest_text=None)
         >>> tokenizer_plan("models/qwen/tokenizer.json")
-        TokenizerPlan(place='models/qwen', name=None)
+        TokenizerPlan(place='models/qwen', name=None, longest_text=None)
     """
     if tokenizer.startswith("hf://"):
         return TokenizerPlan(place=tokenizer.removeprefix("hf://"))
     path = beside / tokenizer
     if path.name == "tokenizer.json":
-        return TokenizerPlan(place=str(path.parent))
+        return TokenizerPlan(place=str(path.parent), longest_text=longest_text(path.parent))
     if path.name == "tekken.json":
         return TokenizerPlan(place=_WRITTEN, name=str(path))
     if not os.path.isdir(path):  # noqa: PTH112  (Path's raises on a name too long)
@@ -99,4 +120,4 @@ def tokenizer_plan(tokenizer: str, beside: Path = Path()) -> TokenizerPlan:
     tekken = path / "tekken.json"
     if os.path.isfile(tekken):  # noqa: PTH113
         return TokenizerPlan(place=_WRITTEN, name=str(tekken))
-    return TokenizerPlan(place=str(path))
+    return TokenizerPlan(place=str(path), longest_text=longest_text(path))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from calibset.quantization.job import Job
 from calibset.quantization.models import MISTRAL_NAMES
-from calibset.quantization.trap import COMMAND, Effect, Trap
+from calibset.quantization.trap import COMMAND, PYTHON, Effect, Trap
 
 __all__ = ["model_traps"]
 
@@ -79,7 +79,7 @@ def _kind(job: Job) -> Iterator[Trap]:
         yield Trap(
             name="kind of model",
             effect=Effect.NOTE,
-            about="the model is no folder here, so it can't be seen whether it is multimodal",
+            about="the model's config can't be read here, so it can't be seen whether it is multimodal",
             remedy="if it is, load it with AutoModelForImageTextToText in the Python code",
             avoided=False,
         )
@@ -95,3 +95,13 @@ def _positions(job: Job) -> Iterator[Trap]:
             remedy=f"build rows of {model.positions} tokens or fewer",
             avoided=False,
         )
+    for longest, ways in ((model.longest_text, COMMAND), (job.tokenizer.longest_text, PYTHON)):
+        if longest is not None and longest < job.seqlen:
+            yield Trap(
+                name="longest text",
+                effect=Effect.CHANGES,
+                about=f"the tokenizer's model_max_length is {longest}, and AutoRound lowers seqlen to it",
+                remedy="raise it in tokenizer_config.json, or build shorter rows",
+                avoided=False,
+                ways=ways,
+            )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ModelFacts", "model_facts"]
+__all__ = ["MISTRAL_NAMES", "ModelFacts", "longest_text", "model_facts"]
 
 MISTRAL_NAMES = ("Mistral-Small-3.2", "Magistral-Small", "Devstral-Small")
 """Parts of a path that make AutoRound load mistral-common's tokenizer, in this spelling only."""
@@ -35,6 +35,7 @@ class ModelFacts:
         has_fast_tokenizer: Whether ``tokenizer.json`` is there.
         has_processor: Whether the files are there that a multimodal model's processor is loaded from.
         positions: Tokens that the model has positions for, where its config says.
+        longest_text: Tokens that its tokenizer says it takes at most, where it does.
     """
 
     path: str
@@ -44,6 +45,7 @@ class ModelFacts:
     has_fast_tokenizer: bool = False
     has_processor: bool = False
     positions: int | None = None
+    longest_text: int | None = None
 
     @property
     def has_mistral_name(self) -> bool:
@@ -68,9 +70,9 @@ def model_facts(path: str, multimodal: bool | None = None) -> ModelFacts:
         named = any(name in path for name in MISTRAL_NAMES)
         return ModelFacts(path=path, multimodal=multimodal if multimodal is not None else named or None)
     there = {name for name in ("tekken.json", "tokenizer.json", *_PROCESSORS) if _is_file(folder / name)}
-    config = _config(folder)
-    positions = config.get("max_position_embeddings")
-    seen = bool(there & set(_PROCESSORS)) or any(mark in key for key in config for mark in _MULTIMODAL_KEYS)
+    config = _json(folder / "config.json")
+    seen = _is_multimodal(config, bool(there & set(_PROCESSORS)))
+    positions = (_whole(config or {}, key) for key in ("max_position_embeddings", "n_positions"))
     return ModelFacts(
         path=path,
         is_folder=True,
@@ -78,19 +80,35 @@ def model_facts(path: str, multimodal: bool | None = None) -> ModelFacts:
         has_tekken="tekken.json" in there,
         has_fast_tokenizer="tokenizer.json" in there,
         has_processor=bool(there & set(_PROCESSORS)),
-        positions=positions if isinstance(positions, int) and not isinstance(positions, bool) else None,
+        positions=next((number for number in positions if number is not None), None),
+        longest_text=longest_text(folder),
     )
 
 
-def _config(folder: Path) -> Mapping[str, Any]:
-    """Return what config.json holds; nothing where it can't be read, which AutoRound will say itself."""
-    path = folder / "config.json"
+def longest_text(folder: Path) -> int | None:
+    """Return how many tokens a tokenizer's folder says that a text may have, None where it doesn't."""
+    return _whole(_json(folder / "tokenizer_config.json") or {}, "model_max_length")
+
+
+def _is_multimodal(config: Mapping[str, Any] | None, has_processor: bool) -> bool | None:
+    if has_processor:
+        return True
+    return None if config is None else any(mark in key for key in config for mark in _MULTIMODAL_KEYS)
+
+
+def _whole(config: Mapping[str, Any], key: str) -> int | None:
+    number = config.get(key)
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _json(path: Path) -> Mapping[str, Any] | None:
+    """Return what a file holds; None where it can't be read, which AutoRound will say itself."""
     try:
         with path.open("rb") as stream:
             found = json.loads(stream.read(_LARGEST_CONFIG))
     except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _is_file(path: Path) -> bool:

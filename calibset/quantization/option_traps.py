@@ -11,6 +11,7 @@ from calibset.quantization.trap import COMMAND, Effect, Trap
 __all__ = ["option_traps"]
 
 _SCHEME_BITS = re.compile(r"W(\d+)A16(G\d+)?")
+_GPTQ_BITS = frozenset({2, 3, 4, 8, 16})
 # What each version stores models as, of the forms that a recipe can name.
 _FORMATS = frozenset({
     "auto_round", "auto_gptq", "auto_awq", "auto_round:auto_gptq", "auto_round:gptqmodel",
@@ -35,6 +36,7 @@ def option_traps(job: Job) -> Iterator[Trap]:
     """Yield what a run meets because of its options."""
     yield from _format(job)
     yield from _scheme(job)
+    yield from _stored(job)
     yield from _settings(job)
 
 
@@ -78,6 +80,49 @@ def _scheme(job: Job) -> Iterator[Trap]:
             remedy="leave bits out, or name the scheme that has them",
             avoided=False,
         )
+
+
+def _stored(job: Job) -> Iterator[Trap]:
+    """Yield why a format can't hold what the scheme and the options make (``check_scheme_args`` of it)."""
+    options, scheme = job.options, job.options.scheme.upper()
+    awq = frozenset({4}) if job.version.before(0, 16) else frozenset({4, 5, 6, 7})
+    can_hold = {"auto_gptq": _GPTQ_BITS, "auto_awq": awq}.get(options.format)
+    if can_hold is not None and "FP" in scheme:
+        yield Trap(
+            name="format and scheme",
+            effect=Effect.STOPS,
+            about=f"format {options.format} holds whole numbers, and scheme {scheme} makes floating ones",
+            remedy='set quantization.format to "auto_round", or another scheme',
+            avoided=False,
+        )
+    elif can_hold is not None and (bits := _bits(job)) is not None and bits not in can_hold:
+        yield Trap(
+            name="format and bits",
+            effect=Effect.STOPS,
+            about=f"format {options.format} holds {_listed(can_hold)} bits, not {bits}",
+            remedy='set quantization.format to "auto_round", or other bits',
+            avoided=False,
+        )
+    if options.group_size == 0 and not options.of_scheme("group_size") and "FP8" not in scheme:
+        yield Trap(
+            name="group size",
+            effect=Effect.CHANGES,
+            about="group_size = 0 means one scale for a whole tensor, which AutoRound has for fp8 alone",
+            remedy="set quantization.group_size to -1 for a whole channel, or to a number such as 128",
+            avoided=False,
+        )
+
+
+def _bits(job: Job) -> int | None:
+    if not job.options.of_scheme("bits"):
+        return job.options.bits
+    named = _SCHEME_BITS.fullmatch(job.options.scheme.upper())
+    return int(named[1]) if named else None
+
+
+def _listed(numbers: frozenset[int]) -> str:
+    *others, last = map(str, sorted(numbers))
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _settings(job: Job) -> Iterator[Trap]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from calibset.quantization.job import Job
 from calibset.quantization.model_traps import model_traps
 from calibset.quantization.option_traps import option_traps
-from calibset.quantization.trap import PYTHON, Effect, Trap
+from calibset.quantization.trap import COMMAND, PYTHON, Effect, Trap
 from calibset.quantization.versions import KNOWN
 
 __all__ = ["traps_of"]
@@ -30,6 +30,15 @@ def traps_of(job: Job) -> tuple[Trap, ...]:
 
 
 def _of_file(job: Job) -> Iterator[Trap]:
+    if job.ids is not None:
+        yield Trap(
+            name="ids",
+            effect=Effect.STOPS,
+            about="the command line takes files of text alone",
+            remedy="the Python code hands over the ids",
+            avoided=False,
+            ways=COMMAND,
+        )
     misread = [meaning for sign, meaning in _MISREAD.items() if sign in job.file]
     if job.ids is None and misread:
         yield Trap(

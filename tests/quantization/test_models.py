@@ -26,16 +26,32 @@ def folder(path: Path, config: Any = None, *names: str) -> str:
         ({"multimodal_projector_bias": False}, (), True),
         ({}, ("preprocessor_config.json",), True),
         (None, ("processor_config.json",), True),
-        (None, (), False),
-        ("{", (), False),
-        ("[" * 100_000, (), False),
-        ([1], (), False),
+        (None, (), None),
+        ("{", (), None),
+        ("[" * 100_000, (), None),
+        ([1], (), None),
     ],
 )
 def test_a_folder_shows_whether_it_is_multimodal(
     tmp_path: Path, config: Any, names: tuple[str, ...], multimodal: bool
 ) -> None:
     assert model_facts(folder(tmp_path / "m", config, *names)).multimodal is multimodal
+
+
+@pytest.mark.parametrize(
+    ("config", "positions"),
+    [({"n_positions": 256}, 256), ({"max_position_embeddings": True, "n_positions": "x"}, None), ({}, None)],
+)
+def test_positions_have_two_names(tmp_path: Path, config: Any, positions: int | None) -> None:
+    assert model_facts(folder(tmp_path / "m", config)).positions == positions
+
+
+def test_a_tokenizer_says_how_long_a_text_may_be(tmp_path: Path) -> None:
+    path = folder(tmp_path / "m", {}, "tokenizer.json")
+    (tmp_path / "m" / "tokenizer_config.json").write_text('{"model_max_length": 256}')
+    assert model_facts(path).longest_text == 256
+    assert tokenizer_plan(path) == TokenizerPlan(place=path, longest_text=256)
+    assert tokenizer_plan("tokenizer.json", Path(path)) == TokenizerPlan(place=path, longest_text=256)
 
 
 def test_a_folder_s_files_are_seen(tmp_path: Path) -> None:

@@ -45,7 +45,12 @@ def test_an_ending_that_it_does_not_read() -> None:
 
 
 def test_exact_ids_have_no_path_that_it_reads() -> None:
-    assert names(job(file="my set.txt", ids="x.parquet")) == set()
+    assert names(job(file="my set.txt", ids="x.parquet")) == {"ids"}
+
+
+def test_exact_ids_are_for_the_python_code() -> None:
+    trap = the("ids", job(ids="x.parquet"))
+    assert (trap.effect, trap.avoided, trap.ways) == (Effect.STOPS, False, {Way.COMMAND})
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,22 @@ def test_a_model_with_fewer_positions(positions: int | None, met: bool) -> None:
     assert ("positions" in names(job(model=replace(PLAIN, positions=positions)))) is met
 
 
+def test_a_tokenizer_that_takes_shorter_texts() -> None:
+    trap = the("longest text", job(model=replace(PLAIN, longest_text=256)))
+    assert (trap.about, trap.ways) == (
+        "the tokenizer's model_max_length is 256, and AutoRound lowers seqlen to it",
+        {Way.COMMAND},
+    )
+    trap = the("longest text", job(tokenizer=TokenizerPlan(place="x", longest_text=256)))
+    assert trap.ways == {Way.PYTHON}
+    assert names(job(model=replace(PLAIN, longest_text=2048))) == set()
+
+
+def test_bits_that_a_format_cannot_hold_are_told() -> None:
+    trap = the("format and bits", job(scheme="W5A16"))
+    assert (trap.about, trap.effect) == ("format auto_gptq holds 2, 3, 4, 8 or 16 bits, not 5", Effect.STOPS)
+
+
 @pytest.mark.parametrize(
     ("version", "model", "nsamples", "asked", "taken", "effect"),
     [
@@ -141,8 +162,8 @@ def test_tensors_of_ids_have_as_many_rows_as_a_batch() -> None:
         ("0.12.3", {"format": "mlx"}, {"unknown format"}),
         ("0.16.1", {"format": "mlx"}, set()),
         ("0.16.1", {"format": "gptq"}, {"unknown format"}),
-        ("0.12.3", {"scheme": "W5A16"}, {"unknown scheme"}),
-        ("0.16.1", {"scheme": "w5a16"}, set()),
+        ("0.12.3", {"scheme": "W5A16"}, {"unknown scheme", "format and bits"}),
+        ("0.16.1", {"scheme": "w5a16"}, {"format and bits"}),
         ("0.16.1", {"scheme": "W9A9"}, {"unknown scheme"}),
         ("0.16.1", {"scheme": "GGUF:Q4_K_M", "format": "gguf:q4_k_m"}, set()),
         ("0.16.1", {"scheme": "W8A16"}, set()),
@@ -150,6 +171,14 @@ def test_tensors_of_ids_have_as_many_rows_as_a_batch() -> None:
         ("0.16.1", {"scheme": "W8A16", "bits": 4}, {"bits and scheme"}),
         ("0.16.1", {"bits": 3}, {"bits and scheme"}),
         ("0.16.1", {"sym": False}, {"asymmetric GPTQ"}),
+        ("0.16.1", {"scheme": "W3A16", "format": "auto_awq"}, {"format and bits"}),
+        ("0.12.3", {"scheme": "W8A16", "bits": 8, "format": "auto_awq"}, {"format and bits"}),
+        ("0.16.1", {"scheme": "W5A16", "format": "auto_awq"}, set()),
+        ("0.16.1", {"scheme": "NVFP4"}, {"format and scheme"}),
+        ("0.16.1", {"scheme": "MXFP4", "format": "auto_round"}, set()),
+        ("0.16.1", {"group_size": 0}, {"group size"}),
+        ("0.16.1", {"scheme": "FP8_STATIC", "group_size": 0, "format": "auto_round"}, set()),
+        ("0.16.1", {"group_size": -1}, set()),
         ("0.16.1", {"sym": False, "format": "auto_round"}, set()),
     ],
 )
