@@ -53,7 +53,7 @@ _LONGEST_BEHIND = 6
 # What may hold a number of nine digits or more, so that the patterns are tried on little of a text. It is one
 # class of characters and a digit: nothing to try twice.
 _DIGITS = re.compile(rf"\d[\d{_SPACE}{_HYPHEN}/.()]{{7,}}\d")
-_IBAN_HEAD = re.compile(rf"{_BEFORE}[A-Z]{{2}}\d\d(?={_BETWEEN}?[A-Z\d])")
+_IBAN_HEAD = re.compile(rf"{_BEFORE}[A-Za-z]{{2}}\d\d(?={_BETWEEN}?[A-Za-z\d])")
 _CARD = re.compile(
     rf"{_BEFORE}{_NO_FRACTION}(?<!\d{{4}}{_BETWEEN})(?:\d{{13,19}}"
     rf"|\d{{4}}({_BETWEEN})\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{3}})?|\d{{4}}({_BETWEEN})\d{{6}}\2\d{{4,5}})"
@@ -61,7 +61,10 @@ _CARD = re.compile(
 )
 _SLASHED = re.compile(rf"{_BEFORE}(?<![/{_HYPHEN}])\d{{6}}[{_SPACE}]?/[{_SPACE}]?\d{{3,4}}{_BEHIND}(?!/)")
 # Ten digits that begin with 1 are the seconds since 1970 far more often than a child.
-_UNSLASHED = re.compile(rf"{_BEFORE}{_NO_FRACTION}(?!1)\d{{10}}{_BEHIND}{_NO_DECIMALS}")
+_UNSLASHED = re.compile(
+    rf"{_BEFORE}{_NO_FRACTION}(?!1)"
+    rf"(?:\d{{10}}|(?<!\d{_BETWEEN})\d{{6}}[{_SPACE}]\d{{4}}(?!{_BETWEEN}\d)){_BEHIND}{_NO_DECIMALS}"
+)
 # Who issues cards, and of how many digits (ISO/IEC 7812): Visa, Mastercard, American Express, Diners Club,
 # Discover and UnionPay, JCB, Maestro, Mir.
 _ISSUED = re.compile(
@@ -220,9 +223,9 @@ def _is_domain(domain: str) -> bool:
 
 def _ibans(text: str) -> Iterator[_Hit]:
     for head in _IBAN_HEAD.finditer(text):
-        form = _iban_form(head.group()[:2])
+        form = _iban_form(head.group()[:2].upper())
         if form and (match := form.match(text, head.start())) and _is_iban(raw := match.group()):
-            yield _Hit("IBAN", *match.span(), raw[:2] + re.sub(r"[A-Z]", "X", _masked_digits(raw[2:], 0)))
+            yield _Hit("IBAN", *match.span(), raw[:2] + re.sub(r"[A-Za-z]", "X", _masked_digits(raw[2:], 0)))
 
 
 @cache
@@ -234,7 +237,7 @@ def _iban_form(country: str) -> re.Pattern[str] | None:
     classes = {"n": r"\d", "a": "[A-Z]", "c": r"[A-Z\d]"}
     parts = re.findall(r"(\d+)!([nac])", form)
     body = "".join(rf"(?:{_BETWEEN}?{classes[kind]}){{{count}}}" for count, kind in (("2", "n"), *parts))
-    return re.compile(rf"[A-Z]{{2}}{body}{_BEHIND}") if parts else None
+    return re.compile(rf"[A-Z]{{2}}{body}{_BEHIND}", re.IGNORECASE | re.ASCII) if parts else None
 
 
 def _is_iban(number: str) -> bool:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from html import unescape
 from typing import NamedTuple
 
 from calibset.document import Conversation, Document, Message
@@ -14,10 +15,10 @@ from calibset.hygiene.marks import has_vowel_signs, stream_safe, vowel_signs
 
 __all__ = ["Place", "all_words_of", "is_unspaced_letter", "located_words", "words", "words_of"]
 
-# Tags, entities and the target of a wiki link say nothing.
-_MARKUP = re.compile(
-    r"</?[a-z][^<>\n]{0,200}>|&(?:[a-z]{2,8}|#\d{1,7}|#x[\da-f]{1,6});|\[\[[^\[\]|\n]{0,200}\|", re.IGNORECASE
-)
+_ENTITY = r"&(?:[a-z][a-z\d]{1,7}|#\d{1,7}|#x[\da-f]{1,6});"
+# Tags and the target of a wiki link say nothing.
+_SILENT = r"</?[a-z][^<>\n]{0,200}>|\[\[[^\[\]|\n]{0,200}\|"
+_MARKUP = re.compile(rf"({_ENTITY})|{_SILENT}", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 # Scripts without spaces (Thai, Lao, Burmese, Khmer; Chinese, Japanese, Korean) count by letter.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -53,7 +54,7 @@ class Place(NamedTuple):
 def words(text: str) -> list[str]:
     """Return the words of a text, composed (NFKC) and casefolded.
 
-    Case, punctuation, spacing, markup, soft hyphens and ways to compose a letter make no
+    Case, punctuation, spacing, markup, entities, soft hyphens and ways to compose a letter make no
     difference, nor do vowel points in Hebrew and Arabic; vowel signs in other scripts are a part of
     their word. WikiText's ``@-@`` is punctuation; scripts without spaces (Thai, Lao, Burmese, Khmer,
     Chinese, Japanese, and Korean too) count by letter.
@@ -65,7 +66,7 @@ def words(text: str) -> list[str]:
         ['the', 'well', 'known', 'city', '1', '000', 'houses']
     """
     if "<" in text or "&" in text or "[[" in text:
-        text = _MARKUP.sub(" ", text)
+        text = _MARKUP.sub(_unmarked, text)
     if not text.isascii():
         text = _SIGNS.sub(" ", stream_safe(_INVISIBLE.sub("", text)))
         text = unicodedata.normalize("NFKC", text)
@@ -122,6 +123,12 @@ def is_unspaced_letter(word: str) -> bool:
     return len(word) == 1 and _LETTER.match(word) is not None
 
 
+def _unmarked(found: re.Match[str]) -> str:
+    """Return the letter that an entity stands for; other markup parts words."""
+    character = unescape(found.group(1) or "")
+    return character if character.isalnum() or character == "\u00ad" else " "
+
+
 @cache
 def _word(*, signs: bool) -> re.Pattern[str]:
     return re.compile(rf"[^\W_]+(?:[{vowel_signs()}]+[^\W_]*)*") if signs else _WORD
@@ -132,8 +139,8 @@ def _located(*, signs: bool) -> re.Pattern[str]:
     """Return the pattern of words with their marks (NFD) and what stands unseen inside them."""
     letter = rf"[^\W_{_UNSPACED}]"
     inside = rf"{_LEFT_OUT}\u00ad\u200b-\u200d\u2060\ufeff" + (vowel_signs() if signs else "")
-    word = rf"{letter}(?:{letter}|[{inside}])*"
-    return re.compile(rf"{_MARKUP.pattern}|([{_UNSPACED}][\u3099\u309a]?|{word})", re.IGNORECASE)
+    word = rf"(?:{letter}|{_ENTITY})(?:{letter}|{_ENTITY}|[{inside}])*"
+    return re.compile(rf"{_SILENT}|([{_UNSPACED}][\u3099\u309a]?|{word})", re.IGNORECASE)
 
 
 def _said(turn: Message) -> Iterator[str]:

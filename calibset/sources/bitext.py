@@ -13,7 +13,7 @@ from calibset.sources.base import Source
 from calibset.sources.columns import EXCERPT
 from calibset.sources.csv import table
 from calibset.sources.entities import unescaped
-from calibset.sources.placeholders import filled
+from calibset.sources.placeholders import filled, likeness
 from calibset.sources.suffixes import by_suffix
 from calibset.storage.files import File
 
@@ -52,7 +52,7 @@ class Bitext(Source):
             )
 
     def _record(self, place: str, columns: dict[str, str]) -> Record:
-        question, answer = (self._side(columns[name], place) for name in ("instruction", "response"))
+        question, answer = self._sides(columns["instruction"], columns["response"])
         if not question:
             return Rejection(place=place, reason="empty instruction", excerpt=answer[:EXCERPT])
         if not answer:
@@ -67,6 +67,13 @@ class Bitext(Source):
         turns = (Message(role="user", content=question), Message(role="assistant", content=answer))
         return Conversation(id=place, messages=turns, metadata=metadata)
 
-    def _side(self, text: str, place: str) -> str:
-        plain = _BREAK.sub("\n", unescaped(text)).replace("\xa0", " ").strip()
-        return filled(plain, place) if self.placeholders == "fill" else plain
+    def _sides(self, instruction: str, response: str) -> tuple[str, str]:
+        question, answer = _plain(instruction), _plain(response)
+        if self.placeholders == "keep":
+            return question, answer
+        row = likeness(f"{question}\n{answer}")
+        return filled(question, row), filled(answer, row)
+
+
+def _plain(text: str) -> str:
+    return _BREAK.sub("\n", unescaped(text)).replace("\xa0", " ").strip()

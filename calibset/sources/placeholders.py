@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from zlib import crc32
 
 from calibset.seeding import seeded_key
 
-__all__ = ["VALUES", "filled"]
+__all__ = ["VALUES", "filled", "likeness"]
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}\n]{1,80})\}\}")
 
@@ -62,8 +63,27 @@ VALUES: dict[str, tuple[str, ...]] = {
 """Made-up values by name, or by the end of longer names (``EMAIL`` for ``CUSTOMER_SUPPORT_EMAIL``)."""
 
 
+def likeness(text: str) -> str:
+    """Return a key that texts share about as often as they share runs of three words.
+
+    So the same values stand in texts that repeat each other, exactly or nearly, and they are
+    still known for it (min-wise hashing: Broder, "On the resemblance and containment of documents", 1997).
+
+    Examples:
+        >>> likeness("I want to file a claim today") == likeness("I want to file a claim now")
+        True
+    """
+    words = text.casefold().split()
+    runs = {" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))}
+    return str(min(crc32(run.encode("utf-8", "surrogatepass")) for run in runs))
+
+
 def filled(text: str, row: str) -> str:
     """Return the text with its placeholders filled, those of one row and name alike.
+
+    Args:
+        text: Any.
+        row: What the values are drawn by, such as the row's `likeness`.
 
     Unknown names become their words in lower case; a placeholder that never closes stays.
 

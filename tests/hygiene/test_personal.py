@@ -45,6 +45,8 @@ FOUND: list[tuple[Kind, str]] = [
     ("IBAN", "SK3112000000198742637541"),
     ("IBAN", "SK31\u00a01200\u00a00000\u00a01987\u00a04263\u00a07541"),
     ("IBAN", "SK31-1200-0000-1987-4263-7541"),
+    ("IBAN", "sk31 1200 0000 1987 4263 7541"),
+    ("IBAN", "gb29nwbk60161331926819"),
     ("IBAN", "CZ65 0800 0000 1920 0014 5399"),
     ("IBAN", "GB29 NWBK 6016 1331 9268 19"),
     ("IBAN", "MT84MALT011000012345MTLCAST001S"),
@@ -53,6 +55,8 @@ FOUND: list[tuple[Kind, str]] = [
     ("birth number", "7103192745"),
     ("birth number", "710319 / 2745"),
     ("birth number", "385115/123"),
+    ("birth number", "710319 2745"),
+    ("birth number", "736028\u00a05163"),
     ("birth number", "045229/0014"),
     ("birth number", "122512/3471"),
     ("birth number", "７１０３１９/２７４５"),
@@ -120,7 +124,6 @@ NOT_FOUND = [
     "XX31 1200 0000 1987 4263 7541",
     "ASK31 1200 0000 1987 4263 7541",
     "SK31 1200 0000 1987 4263 7541A",
-    "sk31 1200 0000 1987 4263 7541",
     "GB29 NWBK 60A6 1331 9268 19",
     "710319/2746",
     "711319/2748",
@@ -359,6 +362,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.slow
 def test_a_megabyte_of_the_same_ends(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     clean, counts = masked(text)
