@@ -13,7 +13,7 @@ from calibset.consumers.base import Given
 from calibset.document import Rejection, Sample, SetAside
 from calibset.errors import CalibsetError, ConsumerError, MixtureError
 from calibset.excluding import EvaluationSet, open_screens
-from calibset.gathering import Progress, gathered, in_order
+from calibset.gathering import Progress, gathered, in_order, told_as
 from calibset.manifest import HoldoutReport, Manifest
 from calibset.reading import read_of
 from calibset.recipe import Recipe
@@ -71,7 +71,11 @@ def assembled(
         if recipe.holdout is not None:
             with _of_the_holdout():
                 second = _outcome(
-                    _second(recipe, recipe.holdout), held, tokenizer, screens.seconds, _of_second(progress)
+                    _second(recipe, recipe.holdout),
+                    held,
+                    tokenizer,
+                    screens.seconds,
+                    told_as(progress, "holdout"),
                 )
             about = HoldoutReport(role="calibration", nsamples=recipe.nsamples, sha256=made.manifest.sha256)
             holdout = _assembly(recipe, tokenizer, held, evaluations, second, about)
@@ -122,16 +126,6 @@ def _of_the_holdout() -> Iterator[None]:
             f"holdout: {error}; or ask for fewer rows of it (holdout.nsamples), since each document "
             "belongs to one of the two files"
         ) from error
-
-
-def _of_second(progress: Progress | None) -> Progress | None:
-    if progress is None:
-        return None
-
-    def report(source: str, done: int, asked: int | None) -> None:
-        progress(f"{source} (holdout)", done, asked)
-
-    return report
 
 
 def _outcome(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from calibset.document import Sample
-from calibset.gathering import Gathered, Progress, repeating, taken
+from calibset.gathering import Gathered, Progress, repeating, taken, told_as
 from calibset.hygiene.words import words
 from calibset.reading import read_of
 from calibset.recipe import Recipe
@@ -62,12 +62,12 @@ def chosen(
         return Choice(found, counts)
     for name, count in counts.items():
         if count:
-            taken(supplies[name], count * recipe.selection.pool - count, progress)
+            taken(supplies[name], count * recipe.selection.pool - count, told_as(progress, "candidates"))
     with timed("selection", seconds):
         pool = [sample for name, count in counts.items() if count for sample in supplies[name].samples]
         reads = [read_of(sample.token_ids, tokenizer, recipe.seqlen) for sample in pool]
         terms = _terms(reads, recipe, supplies, tokenizer)
-        held = _held(pool, reads, terms, recipe, tokenizer)
+        held = _held(reads, terms, recipe, tokenizer)
         candidates = [
             Candidate(token_ids=read, group=sample.source, terms=of_row)
             for sample, read, of_row in zip(pool, reads, held, strict=True)
@@ -94,13 +94,9 @@ def _terms(
 
 
 def _held(
-    pool: Sequence[Sample],
-    reads: Sequence[Sequence[int]],
-    terms: Sequence[str],
-    recipe: Recipe,
-    tokenizer: Tokenizer,
+    reads: Sequence[Sequence[int]], terms: Sequence[str], recipe: Recipe, tokenizer: Tokenizer
 ) -> list[frozenset[int]]:
-    """Return for each row the numbers of the terms that it holds."""
+    """Return for each row the numbers of the terms that stand in what is read of it."""
     controls = tokenizer.special_tokens if recipe.selection.control_tokens else {}
     by_id = {controls[term]: number for number, term in enumerate(terms) if term in controls}
     letters = {term: number for number, term in enumerate(terms) if term in set(recipe.selection.letters)}
@@ -110,10 +106,11 @@ def _held(
         if term not in controls and term not in letters
     )
     held = []
-    for sample, read in zip(pool, reads, strict=True):
+    for read in reads:
         found = {by_id[one] for one in by_id.keys() & set(read)}
-        found |= {number for letter, number in letters.items() if letter in sample.text}
-        held.append(frozenset(found | _titles_in(sample.text, titles)))
+        text = tokenizer.decode(read) if letters or titles else ""
+        found |= {number for letter, number in letters.items() if letter in text}
+        held.append(frozenset(found | _titles_in(text, titles)))
     return held
 
 

@@ -14,7 +14,7 @@ from calibset.packing import TOO_LONG
 from calibset.recipe import Recipe
 from calibset.supply import Supply
 
-__all__ = ["Gathered", "Progress", "gathered", "in_order", "repeating", "taken"]
+__all__ = ["Gathered", "Progress", "gathered", "in_order", "repeating", "taken", "told_as"]
 
 
 class Progress(Protocol):
@@ -80,6 +80,17 @@ def taken(supply: Supply, count: int, progress: Progress | None) -> None:
             progress(supply.name, len(supply.samples), goal)
     if progress and supply.exhausted:
         progress(supply.name, len(supply.samples), len(supply.samples))
+
+
+def told_as(progress: Progress | None, what: str) -> Progress | None:
+    """Return what tells of sources under their names and what is taken of them besides."""
+    if progress is None:
+        return None
+
+    def report(source: str, done: int, asked: int | None) -> None:
+        progress(f"{source} ({what})", done, asked)
+
+    return report
 
 
 def in_order(recipe: Recipe, rows: Mapping[str, list[Sample]]) -> tuple[Sample, ...]:

@@ -140,6 +140,16 @@ def test_letters_are_covered_where_some_row_has_them(letters: Tokenizer) -> None
     assert met(choice) == (["<s>", "ľ"], [], ["ô"])
 
 
+def test_a_letter_beyond_what_is_read_covers_nothing(letters: Tokenizer) -> None:
+    recipe = recipe_of(coverage(1, 'pool = 4, letters = "ž"'), ["one"])
+    # Of its two bytes the first is read; <s> takes the first of 32 places.
+    choice, supplies = made(recipe, letters, one=["abcdefghijklmnopqrstuvwxyz0123žx"])
+    (sample,) = supplies["one"].samples
+    assert "ž" in sample.text
+    assert choice.report is not None
+    assert [choice.terms[number] for number in choice.report.terms.absent] == ["ž"]
+
+
 def test_control_tokens_that_no_row_holds_are_not_asked_for(letters: Tokenizer) -> None:
     # The tokenizer puts <s> before each row; </s> is nowhere.
     assert set(letters.special_tokens) == {"<s>", "</s>"}

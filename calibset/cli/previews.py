@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from calibset.cli.console import columns, new_console, place_shown, size_shown
+from calibset.cli.console import columns, new_console, place_shown, say, size_shown
+from calibset.cli.mending import checked_data, checked_lines
 from calibset.printable import printable
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ def check_table(found: tuple[SourceCheck, ...]) -> None:
                 cells[column] = f"{count:,}"
                 table.add_row("", "", reason, printable(tally.examples[reason]), "", *cells)
     new_console().print(table)
+    for line in checked_lines(found):
+        say(line)
 
 
 def check_data(found: tuple[SourceCheck, ...]) -> list[dict[str, Any]]:
@@ -130,6 +133,7 @@ def check_data(found: tuple[SourceCheck, ...]) -> list[dict[str, Any]]:
             "rejections": dict(source.tally.rejections),
             "set_aside": dict(source.tally.set_aside),
             "examples": source.tally.examples,
+            **checked_data(source),
             "problem": source.problem,
         }
         for source in found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from calibset.cli.console import columns, new_console, place_shown, say
+from calibset.cli.mending import mended_lines
 from calibset.cli.previews import streams
 
 if TYPE_CHECKING:
     from calibset.calibration_set import CalibrationSet
     from calibset.manifest import Manifest, SelectionReport
+    from calibset.tally import Mended
 
 __all__ = ["build_summary"]
 
@@ -89,19 +90,7 @@ def _figures(manifest: Manifest) -> Iterator[str]:
 
 def _hygiene(built: CalibrationSet) -> Iterator[str]:
     """Say what was mended, what was kept out, and what that took."""
-    sources = built.manifest.sources
-    mended: Counter[str] = Counter()
-    hidden: Counter[str] = Counter()
-    for source in sources:
-        mended.update(source.repaired)
-        hidden.update(source.personal_data)
-    if mended:
-        yield f"mended: {_counted(mended)}"
-    if lines := sum(source.boilerplate_lines for source in sources):
-        yield f"boilerplate: {lines:,} lines that stand in other documents too were taken out"
-    if hidden:
-        kinds = (f"{count:,} {kind}{'s' * (count > 1)}" for kind, count in hidden.most_common())
-        yield f"personal data: made-up ones stand in for {', '.join(kinds)}"
+    yield from mended_lines(_mended(built.manifest))
     for one in built.manifest.evaluations:
         unread = sum(one.rejections.values())
         yield (
@@ -112,6 +101,17 @@ def _hygiene(built: CalibrationSet) -> Iterator[str]:
     if built.seconds:
         steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in built.seconds.items())
         yield f"hygiene and selection took {sum(built.seconds.values()):.1f} s: {steps}"
+
+
+def _mended(manifest: Manifest) -> Mended:
+    from calibset.tally import Mended
+
+    mended = Mended()
+    for source in manifest.sources:
+        mended.repaired.update(source.repaired)
+        mended.masked.update(source.personal_data)
+        mended.boilerplate += source.boilerplate_lines
+    return mended
 
 
 def _selection(report: SelectionReport) -> Iterator[str]:
@@ -138,10 +138,6 @@ def _selection(report: SelectionReport) -> Iterator[str]:
 def _to_the_second(report: SelectionReport) -> str:
     part = report.closed_of_attainable
     return "" if part is None else f", {part:.0%} of that to the second"
-
-
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
 
 
 def _sources_table(manifest: Manifest) -> Table:
