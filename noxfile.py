@@ -32,6 +32,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that take seconds each: fairness of sampling, bounds of memory, hostile megabytes."""
+    session.install(*WHOLE, *_group("test"))
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
 def matrix(session: nox.Session) -> None:
     """Run the tests on each Python from 3.11 on that answers, and compare what they build."""
     session.install("uv")

@@ -43,6 +43,7 @@ def test_others_have_their_own_template(tmp_path: Path) -> None:
         ("mistral-v13", "[TOOL_CALLS]f[ARGS]{}"),
     ],
 )
+@pytest.mark.slow
 def test_a_recipe_may_name_mistrals_version(
     tekken: Tokenizer, fast: Tokenizer, format_: str, call: str
 ) -> None:

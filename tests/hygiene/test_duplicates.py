@@ -286,6 +286,7 @@ def filled(most_bytes: int, length: int, *, near: bool) -> tuple[Duplicates, int
 
 
 @pytest.mark.parametrize(("near", "length"), [(False, 10), (True, 10), (True, 20), (True, 300)])
+@pytest.mark.slow
 def test_a_full_index_takes_no_more_than_it_may(near: bool, length: int) -> None:
     _, held, taken = filled(1_500_000, length, near=near)
     assert held > 100

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,8 +147,6 @@ def test_runs_of_words_are_counted_exactly(found: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", GATES)
-def test_a_gate_takes_no_more_than_its_share_of_time(name: GateName) -> None:
+def test_a_gate_says_of_half_a_megabyte_of_the_same_what_it_says_of_less(name: GateName) -> None:
     for text in ("a" * 500_000, " . " * 150_000, "\n" * 500_000, "'' " * 150_000, "(" * 500_000):
-        start = time.perf_counter()
-        GATES[name](text)
-        assert time.perf_counter() - start < 5
+        assert GATES[name](text) == GATES[name](text[:3000])

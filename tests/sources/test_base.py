@@ -217,6 +217,7 @@ def test_one_name_is_a_list_of_one() -> None:
     assert listed(5) == 5
 
 
+@pytest.mark.slow
 def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_LOADED", 100 * 1_000)
     read: list[int] = []

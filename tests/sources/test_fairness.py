@@ -132,6 +132,7 @@ def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
 
 
 @pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.slow
 def test_a_prefix_favours_no_place_and_no_length(name: str) -> None:
     place, length = excess(CORPORA[name]())
     assert abs(place) < 3

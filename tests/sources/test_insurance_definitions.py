@@ -209,6 +209,7 @@ NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 SHARED_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
 
 
+@pytest.mark.slow
 def test_rows_and_columns_far_off_are_not_filled_up_to() -> None:
     near = [row(2, inline("hail"), inline("Ice.")), row(5, inline("ice"), inline("Frozen."))]
     expected = [Document(id="hail#0", text="hail\nIce."), Document(id="ice#0", text="ice\nFrozen.")]

@@ -245,6 +245,7 @@ def test_a_tag_that_never_ends_is_given_up() -> None:
     assert taken < 5
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_dump() -> None:
     def parts() -> Iterator[bytes]:
         yield HEAD.encode()

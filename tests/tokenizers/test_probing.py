@@ -34,6 +34,7 @@ def test_a_right_conversion_has_no_note(engine: tokenizers.Tokenizer, fast: Toke
 
 
 @pytest.mark.parametrize("pattern", [LLAMA, GPT2])
+@pytest.mark.slow
 def test_another_models_pattern_is_noted(fast_folder: Path, tmp_path: Path, pattern: str) -> None:
     engine = tokenizers.Tokenizer.from_file(str(fast_folder / "tokenizer.json"))
     engine.pre_tokenizer = pre_tokenizers.Sequence(

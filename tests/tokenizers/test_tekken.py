@@ -96,6 +96,7 @@ def test_it_is_mistral_small_3_2s(tekken: TekkenTokenizer) -> None:
 
 
 @pytest.mark.parametrize("blank", [" ", "\t", "\u00a0"])
+@pytest.mark.slow
 def test_a_million_blanks_are_encoded(tekken: TekkenTokenizer, blank: str) -> None:
     text = "a" + blank * 1_000_000 + "b"
     ids = tekken.encode(text, parse_special=True)
