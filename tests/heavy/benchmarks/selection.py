@@ -102,6 +102,8 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
             f"tokens in {rows} rows or more: random {at_random_mean:,.0f}, "
             f"coverage {shared(candidates, chosen, rows):,}"
         )
+    for length in (1024, 512, 256, 128, 64):
+        print(f"pieces of {length} tokens in place of rows: {of_pieces(candidates, quotas, length)}")
     print("source: rows of candidates, then what of the text is no letter, digit or space")
     for name, quota in quotas.items():
         own = [i for i, candidate in enumerate(candidates) if candidate.group == name]
@@ -115,6 +117,27 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
     by_coverage(candidates, quotas)
     print(f"{tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB for the choice, beside the candidates")
     tracemalloc.stop()
+
+
+def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: int) -> str:
+    """Say how much of the gap to the pool pieces of rows would close, cut wherever so many tokens end."""
+    from calibset.selection.bound import most_distinct
+    from calibset.selection.cover_report import at_random
+    from calibset.selection.coverage import Candidate, TokenSets, by_coverage
+
+    whole = len(candidates[0].token_ids)
+    mean = fmean(TokenSets(candidates).distinct(at_random(candidates, quotas, seed=s)) for s in range(SEEDS))
+    pieces = [
+        Candidate(token_ids=candidate.token_ids[start : start + length], group=candidate.group)
+        for candidate in candidates
+        for start in range(0, whole, length)
+    ]
+    wanted = {name: count * (whole // length) for name, count in quotas.items()}
+    sets = TokenSets(pieces)
+    found = sets.distinct(by_coverage(pieces, wanted))
+    most = most_distinct(pieces, wanted, sets)
+    gap = sets.size - mean
+    return f"{(found - mean) / gap:.1%} closed, no choice closes more than {(most - mean) / gap:.1%}"
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
