@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from calibset.comparison import Difference
-from calibset.consumers import autoround
+from calibset.consumers import Consumer, consumer_of
 from calibset.document import Rejection, Sample, SetAside
 from calibset.errors import ConsumerError, OutputError
 from calibset.lockfile import Lock
 from calibset.manifest import Manifest, manifest_path
 from calibset.reading import read_of
 from calibset.storage.atomic import replaced_together
+from calibset.verification import consumer_beside
 
 if TYPE_CHECKING:
     import datasets
     import polars
+
+    from calibset.cards import Parcel
+    from calibset.tokenizers import Tokenizer
 
 __all__ = ["CalibrationSet", "holdout_path", "row_bytes"]
 
@@ -38,12 +43,14 @@ def holdout_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.holdout{path.suffix}")
 
 
-def _ensure_writable(path: Path) -> None:
-    """Make sure that quantizers can be given a file of this path, and that its folder is there."""
+def _ensure_writable(path: Path, consumer: Consumer) -> None:
+    """Make sure that a quantizer can be given a file of this path, and that its folder is there."""
     if path.suffix != ".jsonl":
         raise OutputError(f"{path}: a calibration file must end in .jsonl")
-    if faults := autoround.path_faults(str(path)):
-        raise OutputError(f"{path}: AutoRound can't be given this file: {'; '.join(faults)}")
+    if faults := consumer.path_faults(str(path)):
+        raise OutputError(
+            f"{path}: {consumer.CONTRACT.product} can't be given this file: {'; '.join(faults)}"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -66,6 +73,7 @@ class CalibrationSet(Sequence[Sample]):
         notes: What whoever uses the set should know.
         seconds: What hygiene and selection took, by step.
         holdout: A second set that shares no document with this one, where the recipe wants one.
+        tokenizer: What measured the rows.
     """
 
     samples: tuple[Sample, ...]
@@ -79,6 +87,7 @@ class CalibrationSet(Sequence[Sample]):
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     holdout: CalibrationSet | None = None
+    tokenizer: Tokenizer | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         about = self.manifest
@@ -128,7 +137,7 @@ class CalibrationSet(Sequence[Sample]):
                 raise OutputError(f"{path}: can't be both the calibration file and its holdout")
             written[other] = self.holdout
         for one in written:
-            _ensure_writable(one)
+            _ensure_writable(one, consumer_of(consumer_beside(self.manifest)))
         files = [file for one in written for file in (one, manifest_path(one))]
         with replaced_together(*files) as streams:
             for found, rows, record in zip(written.values(), streams[::2], streams[1::2], strict=True):
@@ -141,7 +150,8 @@ class CalibrationSet(Sequence[Sample]):
 
         Args:
             repo_id: ``OWNER/NAME`` of a dataset repository; made where there is none.
-            private: Whether only its owner sees it.
+            private: Whether only its owner sees it. If not, a warning names the sources whose licences
+                forbid something or are unknown.
             token: Of the hub; the login's if None.
 
         Returns:
@@ -150,14 +160,29 @@ class CalibrationSet(Sequence[Sample]):
         Raises:
             OutputError: There is no login, it may not write there, or the hub can't be reached.
         """
-        from tempfile import TemporaryDirectory
+        from calibset.cards import push_to_hub
 
-        from calibset.cards import Companions, push_to_hub
+        parcel = self._parcel()
+        if not private:
+            for note in parcel.notes:
+                warnings.warn(note, stacklevel=2)
+        return push_to_hub(parcel, repo_id, private=private, token=token).url
 
-        with TemporaryDirectory() as folder:
-            file = self.write(Path(folder) / f"{self.manifest.name}.jsonl")
-            also = Companions(holdout=holdout_path(file) if self.holdout is not None else None)
-            return push_to_hub(file, repo_id, private=private, token=token, also=also).url
+    def _parcel(self) -> Parcel:
+        """Return what `write` writes, by the names that it has on the hub."""
+        from calibset.cards import Companions, Parcel
+
+        file = Path(f"{self.manifest.name}.jsonl")
+        held = None if self.holdout is None else holdout_path(file)
+        sets = {file: self} if held is None or self.holdout is None else {file: self, held: self.holdout}
+        rows = {path.name: row_bytes(one.samples) for path, one in sets.items()}
+        records = {manifest_path(path).name: one.manifest.to_json().encode() for path, one in sets.items()}
+        return Parcel(
+            manifest=self.manifest,
+            beside=Companions(holdout=held).names(file),
+            contents={**rows, **records},
+            holdout=None if self.holdout is None else self.holdout.manifest,
+        )
 
     def to_polars(self) -> polars.DataFrame:
         """Return a frame with the columns text, source, tokens, documents and token_ids."""
@@ -177,8 +202,7 @@ class CalibrationSet(Sequence[Sample]):
     def to_dataset(self) -> datasets.Dataset:
         """Return a Hugging Face dataset with the columns text, source, tokens and input_ids.
 
-        The ids are those of the text, without BOS and not cut at ``seqlen``; quantizers want
-        `input_ids`, which are, or the file that `export_input_ids` writes.
+        The ids are `input_ids`, with BOS and cut at ``seqlen``; ``tokens`` counts those of the text.
         """
         import datasets
 
@@ -187,7 +211,7 @@ class CalibrationSet(Sequence[Sample]):
                 "text": [sample.text for sample in self.samples],
                 "source": [sample.source for sample in self.samples],
                 "tokens": [len(sample.token_ids) for sample in self.samples],
-                "input_ids": [list(sample.token_ids) for sample in self.samples],
+                "input_ids": [list(ids) for ids in self.input_ids],
             }
         )
 
@@ -225,4 +249,4 @@ class CalibrationSet(Sequence[Sample]):
     def _repr_html_(self) -> str:
         from calibset.report.notebook import notebook_html
 
-        return notebook_html(self.manifest)
+        return notebook_html(self.manifest, self.samples, self.tokenizer, self.notes)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from calibset.belonging import ensure_of_file
 from calibset.consumers import Consumer, Replay, autoround, consumer_of
 from calibset.consumers.base import Exportable, Form
+from calibset.consumers.writing import write_table
 from calibset.errors import ConsumerError, OutputError, TokenizerError
 from calibset.manifest import Manifest, manifest_path, read_manifest
 from calibset.reading import read_of, room
-from calibset.storage.atomic import replaced
-from calibset.tokenizers import Tokenizer
-from calibset.verification import ensure_unchanged, existing, tokenizer_of
+from calibset.tokenizers import Tokenizer, tokenizer_files
+from calibset.verification import ensure_unchanged, existing, name_of, tokenizer_of
 
 __all__ = ["FORMATS", "Exported", "export_for", "export_input_ids"]
 
@@ -30,7 +30,7 @@ class Exported:
         path: The file, or the folder.
         replay: What the quantizer does with it.
         usage: What to type so that it reads the file.
-        traps: What goes wrong without being seen in it.
+        traps: What goes wrong without being seen in the file.
     """
 
     path: Path
@@ -71,9 +71,10 @@ def export_input_ids(
     target = source.path.with_suffix(".parquet") if out is None else Path(out)
     if target.suffix != ".parquet":
         raise OutputError(f"{target}: must end in .parquet")
-    texts, rows = _texts(source), _rows(source)
+    texts = _texts(source)
+    rows = _rows(source, texts)
     names = [sample.source for sample in source.manifest.samples] if source.manifest else [None] * len(rows)
-    _write(target, [list(row.ids) for row in rows], names, texts)
+    _write(target, rows, names, texts)
     return target
 
 
@@ -98,29 +99,28 @@ def export_for(
     Raises:
         ConsumerError: The file can't be read, holds a row without text or with too few tokens, or has
             no manifest to say what isn't given; or the quantizer would drop a row.
-        OutputError: The manifest is of another file, or ``out`` can't be written.
+        OutputError: The manifest is of another file; or ``out`` can't be written or typed, or is read.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
     asked = consumer_of(consumer)
     source = _source_of(file, tokenizer, seqlen)
-    form, target = _form_of(asked, source.path, out)
-    rows = _rows(source)
-    given = [row.ids if form.holds == "ids" else row.text for row in rows]
-    found = asked.replay(given, source.tokenizer, nsamples=len(rows), seqlen=source.seqlen)
-    _ensure_taken(source.path, found, joins=asked.CONTRACT.joins)
+    form, target = _form_of(asked, source, out)
+    rows = _rows(source, _texts(source))
+    found = _replayed(asked, form, rows, source)
+    usage = asked.usage(target, found)
     asked.export(rows, target)
-    usage = asked.usage(target, nsamples=len(rows), seqlen=source.seqlen)
     return Exported(path=target, replay=found, usage=usage, traps=asked.CONTRACT.traps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """A calibration file, and what measures its rows."""
+    """A calibration file, what measures its rows, and all that is read to export it."""
 
     path: Path
     manifest: Manifest | None
     tokenizer: Tokenizer
     seqlen: int
+    read: Mapping[Path, str]
 
 
 def _source_of(file: str | Path, tokenizer: str | None, seqlen: int | None) -> _Source:
@@ -131,12 +131,14 @@ def _source_of(file: str | Path, tokenizer: str | None, seqlen: int | None) -> _
     if manifest is None and (tokenizer is None or seqlen is None):
         raise ConsumerError(f"{path}: there is no manifest beside it, so give both --tokenizer and --seqlen")
     if manifest is not None:
-        _ensure_of_file(manifest, path)
+        ensure_of_file(manifest, path)
     measure = tokenizer_of(path, tokenizer, manifest)
     if manifest is not None and tokenizer is None:
         ensure_unchanged(path, measure, manifest)
     length = seqlen or (manifest.seqlen if manifest else 0)
-    return _Source(path=path, manifest=manifest, tokenizer=measure, seqlen=length)
+    read = {path: "the calibration file itself", manifest_path(path): "its manifest"}
+    read |= dict.fromkeys(tokenizer_files(tokenizer or name_of(manifest), path.parent), "its tokenizer's")
+    return _Source(path=path, manifest=manifest, tokenizer=measure, seqlen=length, read=read)
 
 
 def _texts(source: _Source) -> list[str]:
@@ -146,56 +148,54 @@ def _texts(source: _Source) -> list[str]:
     return texts
 
 
-def _rows(source: _Source) -> list[Exportable]:
+def _rows(source: _Source, texts: Sequence[str]) -> list[Exportable]:
     return [
-        Exportable(text=text.rstrip(), ids=_ids(source, number, text))
-        for number, text in enumerate(_texts(source), 1)
+        Exportable(text=text.rstrip(), ids=_ids(source, number, text)) for number, text in enumerate(texts, 1)
     ]
 
 
-def _form_of(consumer: Consumer, file: Path, out: str | Path | None) -> tuple[Form, Path]:
+def _form_of(consumer: Consumer, source: _Source, out: str | Path | None) -> tuple[Form, Path]:
     """Return what to write and where."""
-    contract = consumer.CONTRACT
+    contract, file = consumer.CONTRACT, source.path
     default = contract.forms[0]
-    if out is None:
-        return default, file.with_name(f"{file.stem}.{contract.name}{default.ending}")
-    target = Path(out)
+    target = Path(out or file.with_name(f"{file.stem}.{contract.name}{default.ending}"))
     forms = {form.ending: form for form in contract.forms}
     if target.suffix not in forms:
         *others, last = (ending or "no ending (a folder)" for ending in forms)
         names = f"{', '.join(others)} or {last}" if others else last
         raise OutputError(f"{target}: for {contract.name} it must end in {names}")
-    if target.resolve() == file.resolve():
-        raise OutputError(f"{target}: is the calibration file itself")
+    _ensure_apart(target, source)
     form = forms[target.suffix]
     if form.holds == "text" and (faults := consumer.path_faults(str(target))):
         raise OutputError(f"{target}: {contract.product} can't be given this file: {'; '.join(faults)}")
     return form, target
 
 
-def _ensure_taken(path: Path, found: Replay, *, joins: bool) -> None:
-    """Make sure that a quantizer takes the rows; of joined ones the last may fill no block."""
+def _ensure_apart(target: Path, source: _Source) -> None:
+    """Refuse to write over a file that is read, or among such files where a folder is written."""
+    place = target.absolute().resolve()
+    for path, what in source.read.items():
+        read = path.absolute().resolve()
+        if read == place:
+            raise OutputError(f"{target}: is {what}")
+        if not target.suffix and read.parent == place:
+            raise OutputError(f"{target}: holds {path.name}, {what}; name a folder of its own")
+
+
+def _replayed(consumer: Consumer, form: Form, rows: Sequence[Exportable], source: _Source) -> Replay:
+    """Return what a quantizer does with the rows, which it must take; of joined ones the last may be left."""
+    path = source.path
+    given = [row.ids if form.holds == "ids" else row.text for row in rows]
+    found = consumer.replay(given, source.tokenizer, nsamples=len(rows), seqlen=source.seqlen)
     if found.fatal:
         raise ConsumerError(f"{path}: {found.consumer} would stop: {found.fatal[0]}; nothing was written")
-    if found.lost and not joins:
+    if found.lost and not consumer.CONTRACT.joins:
         row = found.lost[0]
         raise ConsumerError(
             f"{path}: {found.consumer} would drop {len(found.lost)} of {len(found.rows)} rows, the first "
             f"row {row.row}: {row.reason}; nothing was written"
         )
-
-
-def _ensure_of_file(manifest: Manifest, path: Path) -> None:
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ConsumerError(f"{path}: can't be read: {error.strerror}") from error
-    if digest != manifest.sha256:
-        raise OutputError(
-            f"{manifest_path(path)}: is of another file: it says sha256 {manifest.sha256[:16]}…, "
-            f"and {path} has {digest[:16]}…; build again, or move the manifest away and give --tokenizer "
-            "and --seqlen"
-        )
+    return found
 
 
 def _ids(source: _Source, number: int, text: str) -> tuple[int, ...]:
@@ -217,21 +217,13 @@ def _ids(source: _Source, number: int, text: str) -> tuple[int, ...]:
 
 
 def _write(
-    target: Path, rows: Sequence[list[int]], sources: Sequence[str | None], texts: Sequence[str]
+    target: Path, rows: Sequence[Exportable], sources: Sequence[str | None], texts: Sequence[str]
 ) -> None:
     import pyarrow as pa
-    from pyarrow import parquet
 
-    table = pa.table(
-        {
-            "input_ids": pa.array(rows, pa.list_(pa.int32())),
-            "source": pa.array(sources, pa.string()),
-            "row_text": pa.array(texts, pa.string()),
-        }
-    )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{target.parent}: can't be made: {error.strerror}") from error
-    with replaced(target) as stream:
-        parquet.write_table(table, stream, compression="zstd")
+    columns = {
+        "input_ids": pa.array([row.ids for row in rows], pa.list_(pa.int32())),
+        "source": pa.array(sources, pa.string()),
+        "row_text": pa.array(texts, pa.string()),
+    }
+    write_table(target, columns)

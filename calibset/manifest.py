@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError, model_validator
 
 from calibset.errors import OutputError
+from calibset.faults import fault, shown
+from calibset.printable import printable
+from calibset.quantities import Amount, Count, Data, Number, Positive, Share
+from calibset.source_reports import (
+    ContaminationReport,
+    DuplicateReport,
+    EvaluationReport,
+    Frozen,
+    SourceReport,
+    disagrees,
+)
 
 __all__ = [
     "ContaminationReport",
@@ -37,126 +49,32 @@ _DETERMINE_BYTES = (
 )  # fmt: skip
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TokenizerReport(_Frozen):
+class TokenizerReport(Frozen):
     """The tokenizer that measured the rows."""
 
     name: str
     sha256: str
 
 
-class GroupReport(_Frozen):
+class GroupReport(Frozen):
     """A group: samples asked for and had, and the tokens that the quantizer reads of them."""
 
     name: str
-    share: float | None
-    asked: int
-    achieved: int
-    tokens: int
+    share: Share | None
+    asked: Count
+    achieved: Count
+    tokens: Count
 
 
-class DuplicateReport(_Frozen):
-    """A document that was left out, and the one before it that it repeats (``kept`` of ``source``).
-
-    ``exact`` where all words are the same in the same order; ``similarity`` is that of their sets of words.
-    """
-
-    document: str
-    source: str
-    kept: str
-    similarity: float
-    exact: bool
-
-
-class ContaminationReport(_Frozen):
-    """A document that shares ``words`` words in a row with a passage of an evaluation set, or of ``others``.
-
-    ``containment`` is the part of the document's runs of words that evaluation sets hold.
-    """
-
-    document: str
-    exclude: str
-    others: tuple[str, ...]
-    passage: str
-    words: int
-    containment: float
-    excerpt: str
-
-
-class SourceReport(_Frozen):
-    """A source: where it was read, what it gave, and what was left out for which reason.
-
-    ``tokens`` are those of its rows, ``tokens_read`` those that the quantizer reads (its BOS is
-    not counted). ``documents_read`` came in and could be packed, ``documents_used`` stand in a
-    row; the heads of others may stand there as fillers. ``from_beginning`` says that something was
-    read as a stream, so that its documents are no fair sample of the corpus. ``pool`` rows were there
-    to choose from. ``document_lengths`` has, for each power of two, how many documents read have so many
-    characters or more, and fewer than the next. ``repaired`` counts documents by what was mended in them,
-    ``personal_data`` what made-up data stands in for. ``tool_names`` has, by conversation, the names
-    that the model reads in place of the corpus's own.
-    """
-
-    name: str
-    group: str
-    type: str
-    place: str
-    revision: str | None
-    licence: str
-    from_beginning: bool
-    asked: int
-    pool: int
-    achieved: int
-    repeated: int
-    tokens: int
-    tokens_read: int
-    documents_read: int
-    documents_used: int
-    document_lengths: Mapping[int, int]
-    rejections: Mapping[str, int]
-    set_aside: Mapping[str, int]
-    control_tokens_neutralised: int
-    blanks_shortened: int
-    conversations_shortened: int
-    repaired: Mapping[str, int]
-    boilerplate_lines: int
-    personal_data: Mapping[str, int]
-    duplicates: tuple[DuplicateReport, ...]
-    contaminated: tuple[ContaminationReport, ...]
-    tool_names: Mapping[str, Mapping[str, str]]
-
-
-class EvaluationReport(_Frozen):
-    """An evaluation set that was kept out; ``matched`` documents of the sources hold a part of it.
-
-    What of it could not be read (``rejections``) or was left out can't be kept out; nor can the
-    ``too_short`` documents of fewer than 8 words, but where they follow each other as they do there.
-    """
-
-    name: str
-    type: str
-    place: str
-    revision: str | None
-    licence: str
-    documents: int
-    words: int
-    too_short: int
-    rejections: Mapping[str, int]
-    set_aside: Mapping[str, int]
-    matched: int
-
-
-class CurveReport(_Frozen):
+class CurveReport(Frozen):
     """Different tokens in the first ``rows`` rows chosen, and in so many random ones on average."""
 
-    rows: int
-    chosen: int
-    random_mean: float
+    rows: Count
+    chosen: Count
+    random_mean: Amount
 
 
-class SelectionReport(_Frozen):
+class SelectionReport(Frozen):
     """What the rows chosen from the pool cover.
 
     ``distinct_tokens`` are different ones that the quantizer reads; ``random_mean`` and ``random_sd``
@@ -167,51 +85,57 @@ class SelectionReport(_Frozen):
     """
 
     method: str
-    pool: int
-    distinct_tokens: int
-    random_mean: float
-    random_sd: float
-    closed: float | None
-    closed_of_attainable: float | None
-    pool_tokens: int
-    attainable: int
+    pool: Count
+    distinct_tokens: Count
+    random_mean: Amount
+    random_sd: Amount
+    closed: Number | None
+    closed_of_attainable: Number | None
+    pool_tokens: Count
+    attainable: Count
     terms_met: tuple[str, ...]
     terms_missed: tuple[str, ...]
     terms_absent: tuple[str, ...]
     curve: tuple[CurveReport, ...]
 
 
-class HoldoutReport(_Frozen):
+class HoldoutReport(Frozen):
     """The other file of a build: ``role`` says whether it is the ``holdout`` or the ``calibration`` set."""
 
     role: Literal["holdout", "calibration"]
-    nsamples: int
+    nsamples: Count
     sha256: str
 
 
-class SpanReport(_Frozen):
+class SpanReport(Frozen):
     """Where a document stands in a row's text, in characters."""
 
     document: str
-    start: int
-    end: int
+    start: Count
+    end: Count
     whole: bool
     filler: bool
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.start > self.end:
+            raise disagrees("start stands behind end")
+        return self
 
-class SampleReport(_Frozen):
+
+class SampleReport(Frozen):
     """A row of the file."""
 
     source: str
-    tokens: int
+    tokens: Count
     documents: tuple[SpanReport, ...]
 
 
-class Manifest(_Frozen):
+class Manifest(Frozen):
     """All there is to say of a calibration file; written beside it.
 
     Attributes:
-        waste: Share of the tokens that stand beyond ``seqlen``.
+        waste: Share of the tokens that the quantizer cuts.
         filler: Share of the tokens read that belong to fillers.
         turns: Assistant turns that begin in the rows.
         complete_turns: Those that the quantizer reads to their end.
@@ -224,17 +148,17 @@ class Manifest(_Frozen):
 
     format: Literal[1] = 1
     name: str
-    recipe: Mapping[str, Any]
+    recipe: Data
     versions: Mapping[str, str]
     tokenizer: TokenizerReport
     consumer: str
-    nsamples: int
-    seqlen: int
-    kept: int
-    waste: float
-    filler: float
-    turns: int
-    complete_turns: int
+    nsamples: Count
+    seqlen: Positive
+    kept: Count
+    waste: Share
+    filler: Share
+    turns: Count
+    complete_turns: Count
     groups: tuple[GroupReport, ...]
     sources: tuple[SourceReport, ...]
     evaluations: tuple[EvaluationReport, ...]
@@ -246,6 +170,28 @@ class Manifest(_Frozen):
     def to_json(self) -> str:
         """Return the manifest as JSON text, the same bytes for the same build."""
         return self.model_dump_json(indent=1) + "\n"
+
+
+def _disagreements(manifest: Manifest) -> Iterator[str]:
+    count, own = len(manifest.samples), Counter(sample.source for sample in manifest.samples)
+    if count != manifest.nsamples:
+        yield f"samples are {count:,}, and nsamples {manifest.nsamples:,}"
+    if manifest.kept > manifest.nsamples:
+        yield "kept is more than nsamples"
+    if manifest.complete_turns > manifest.turns:
+        yield "complete_turns is more than turns"
+    groups = Counter(group.name for group in manifest.groups)
+    sources = Counter(source.name for source in manifest.sources)
+    for kind, names in (("groups", groups), ("sources", sources)):
+        yield from (f"{kind}: {shown(name)} is there {n} times" for name, n in names.items() if n > 1)
+    for source in manifest.sources:
+        if source.group not in groups:
+            yield f"sources: {shown(source.name)} is of group {shown(source.group)}, which is not in groups"
+        if source.achieved != own[source.name]:
+            achieved = f"{source.achieved:,}, and samples say {own[source.name]:,}"
+            yield f"sources: {shown(source.name)} achieved {achieved}"
+    if unknown := own.keys() - sources.keys():
+        yield f"samples: {shown(min(unknown))} is not in sources"
 
 
 def manifest_path(file: Path) -> Path:
@@ -264,11 +210,24 @@ def read_manifest(file: str | Path) -> Manifest | None:
     if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
         return None
     try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise OutputError(
-            f"{path}: is no manifest of this version of calibset; build the file again"
-        ) from error
+        manifest = Manifest.model_validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise OutputError(_refusal(path, _fault_in(error))) from error
+    except OSError as error:
+        raise OutputError(_refusal(path, None)) from error
+    if why := next(_disagreements(manifest), None):
+        raise OutputError(_refusal(path, why))
+    return manifest
+
+
+def _refusal(path: Path, why: str | None) -> str:
+    told = f" ({printable(why)})" if why else ""
+    return f"{path}: is no manifest of this version of calibset{told}; build the file again"
+
+
+def _fault_in(error: ValidationError) -> str | None:
+    detail = error.errors(include_url=False)[0]
+    return None if detail["type"] == "json_invalid" else fault(detail, (), Manifest).removeprefix(": ")
 
 
 def versions() -> dict[str, str]:

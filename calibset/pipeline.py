@@ -146,6 +146,7 @@ def _calibration_set(made: Assembly, lock: Lock, tokenizer: Tokenizer) -> Calibr
         suffix=tokenizer.suffix,
         notes=made.notes,
         seconds=made.seconds,
+        tokenizer=tokenizer,
     )
 
 

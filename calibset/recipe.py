@@ -118,9 +118,16 @@ class Recipe(BaseModel):
         None,
         min_length=1,
         description="SPDX identifiers or shell patterns (CC-BY-*): sources under any other licence, or an "
-        "unknown one, are faults. All are let in if unset.",
+        "unknown one, are faults. All are let in if unset. What is no SPDX expression (other) is let in by "
+        "its very name alone.",
     )
-    deny_licences: Names = Field((), description="The same for licences that are kept out, allowed or not.")
+    deny_licences: Names = Field(
+        (),
+        description="The same for licences that are kept out, allowed or not. Where any is, one that is no "
+        'SPDX expression (other, unknown, CC-BY-NC) is a fault unless allow_licences names it: ["*", '
+        '"other"]. Of alternatives (MIT OR GPL-3.0-only) one that is not denied is enough, and cards tell of '
+        "that one.",
+    )
     quantization: Quantization = Field(
         Quantization(), description="How `calibset quantize-command` asks AutoRound to quantize the model."
     )

@@ -85,7 +85,7 @@ def manifest_of(
         nsamples=outcome.recipe.nsamples,
         seqlen=recipe.seqlen,
         kept=replay.kept,
-        waste=round(replay.waste, 6),
+        waste=round(1 - read / sum(source.tokens for source in sources), 6),
         filler=round(sum(sample.filler_tokens for sample in samples) / read, 6),
         turns=sum(sample.turns for sample in samples),
         complete_turns=sum(sample.complete_turns for sample in samples),
@@ -103,7 +103,6 @@ def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
     tally, rows = supply.tally, choice.gathered.rows[supply.name]
     mended = tally.mended
     shown = {span.document for sample in rows for span in sample.documents}
-    used = {span.document for sample in rows for span in sample.documents if not span.filler}
     return SourceReport(
         name=supply.name,
         group=supply.source.group,
@@ -120,7 +119,7 @@ def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
         tokens=sum(len(sample.token_ids) for sample in rows),
         tokens_read=sum(min(len(sample.token_ids), supply.rule.read) for sample in rows),
         documents_read=tally.documents,
-        documents_used=len(used),
+        documents_used=len(shown),
         document_lengths=dict(sorted(tally.lengths.items())),
         rejections=_by_count(tally.rejections),
         set_aside=_by_count(tally.set_aside),

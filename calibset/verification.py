@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from calibset.belonging import ensure_of_file
 from calibset.consumers import Replay, consumer_of
-from calibset.errors import ConsumerError, TokenizerError
+from calibset.errors import ConsumerError, OutputError, TokenizerError
 from calibset.manifest import Manifest, read_manifest
 from calibset.tokenizers import Tokenizer, load_tokenizer
 
-__all__ = ["ensure_unchanged", "existing", "name_of", "tokenizer_of", "verify"]
+__all__ = ["consumer_beside", "ensure_unchanged", "existing", "name_of", "tokenizer_of", "verify"]
 
 _CONSUMER = "autoround"
 _TOKENIZER = "mistral-small-3.2"
@@ -45,7 +46,7 @@ def verify(
         TokenizerError: The tokenizer can't be loaded.
     """
     manifest = read_manifest(file)
-    asked = consumer_of(consumer or _consumer_in(manifest))
+    asked = consumer_of(consumer or consumer_beside(manifest))
     path = existing(file, asked.CONTRACT.reads)
     measure = tokenizer_of(path, tokenizer, manifest)
     found = asked.replay_file(
@@ -55,7 +56,18 @@ def verify(
         seqlen=seqlen or (manifest.seqlen if manifest else _SEQLEN),
     )
     assumed = {} if manifest else {"tokenizer": tokenizer, "seqlen": seqlen, "nsamples": nsamples}
-    return replace(found, warnings=(*found.warnings, *measure.notes, *_note_on_assumed(assumed)))
+    notes = (*_note_on_others(manifest, path), *_note_on_assumed(assumed))
+    return replace(found, warnings=(*found.warnings, *measure.notes, *notes))
+
+
+def _note_on_others(manifest: Manifest | None, path: Path) -> Iterator[str]:
+    """Say that the manifest is of another file, if it is: what it says may be wrong of this one."""
+    # What is exported from a file may stand beside the same manifest.
+    if manifest is not None and path.suffix == ".jsonl":
+        try:
+            ensure_of_file(manifest, path)
+        except OutputError as error:
+            yield str(error)
 
 
 def _note_on_assumed(given: Mapping[str, object]) -> Iterator[str]:
@@ -65,7 +77,8 @@ def _note_on_assumed(given: Mapping[str, object]) -> Iterator[str]:
         yield f"no manifest stands beside the file, so this is for {', '.join(assumed)}"
 
 
-def _consumer_in(manifest: Manifest | None) -> str:
+def consumer_beside(manifest: Manifest | None) -> str:
+    """Return the quantizer, by name, that a file was built for; the default without a manifest."""
     return str(manifest.recipe.get("consumer", _CONSUMER)) if manifest else _CONSUMER
 
 

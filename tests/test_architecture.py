@@ -18,21 +18,20 @@ PACKAGE = Path(calibset.__file__).parent
 NOXFILE = PACKAGE.parent / "noxfile.py"
 
 FLOORS = (
-    {"document", "fields", "printable", "quantizers", "seeding"},
-    {"errors"},
+    {"document", "fields", "printable", "quantities", "quantizers", "seeding"},
+    {"errors", "faults", "source_reports"},
     {
         "storage",
         "mixture",
         "manifest",
-        "faults",
         "overrides",
         "parting",
         "hygiene",
         "selection",
         "quantization",
     },
-    {"lockfile", "leftovers", "cards"},
-    {"comparison", "tokenizers"},
+    {"belonging", "lockfile", "leftovers"},
+    {"cards", "comparison", "tokenizers"},
     {"chat", "tally"},
     {"sources"},
     {"intake", "reading", "recipe"},

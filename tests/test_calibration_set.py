@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from calibset.errors import ConsumerError, OutputError
 from calibset.manifest import manifest_path
 from calibset.pipeline import build
 from calibset.recipe_file import load_recipe
+from tests.cards.writable_hub import WritableHub, asked_of, committing
 from tests.small import write_small
 
 
@@ -109,6 +111,7 @@ def test_a_disk_that_fails_late_leaves_both_old_files(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits")
 @pytest.mark.parametrize("limit", [1_000, 3_500])
+@pytest.mark.slow
 def test_a_limit_on_file_sizes_leaves_both_old_files(
     built: CalibrationSet, tmp_path: Path, old: Callable[[], bool], limit: int
 ) -> None:
@@ -152,6 +155,40 @@ def test_a_file_in_the_way_of_the_folder_is_an_error(built: CalibrationSet, tmp_
     assert str(caught.value) == f"{tmp_path / 'file'}: can't be made: File exists"
 
 
+@pytest.fixture
+def writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WritableHub]:
+    with committing() as hub:
+        asked_of(hub.address, tmp_path / "hub-cache", monkeypatch)
+        yield hub
+
+
+def test_a_set_is_pushed_as_it_would_be_written(
+    writable: WritableHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = build(load_recipe(write_small(tmp_path), overrides=["holdout.nsamples=4"]))
+    made.write(tmp_path / "small.jsonl")
+    # Nothing is written on the way, so it does not matter where this machine keeps what is.
+    (tmp_path / "a folder").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "a folder"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert made.push_to_hub("me/set") == f"{writable.address}/me/set/commit/1"
+    (commit,) = writable.commits
+    cards = {name: commit.files.pop(name).decode() for name in ("README.md", "ATTRIBUTION.md")}
+    assert commit.files == {path.name: path.read_bytes() for path in tmp_path.glob("small.*")}
+    assert len(commit.files) == 4
+    assert "  - split: test\n    path: small.holdout.jsonl" in cards["README.md"]
+    assert writable.private == {"me/set": True}
+
+
+def test_a_set_that_others_may_see_comes_with_a_warning(built: CalibrationSet, writable: WritableHub) -> None:
+    with pytest.warns(UserWarning, match="^before this is public") as caught:
+        built.push_to_hub("me/set", private=False)
+    assert [str(one.message) for one in caught] == [
+        "before this is public: unknown terms (read the source's own terms): ships, trees"
+    ]
+    assert writable.private == {"me/set": False}
+
+
 def test_a_set_becomes_a_frame(built: CalibrationSet) -> None:
     frame = built.to_polars()
     assert frame.columns == ["text", "source", "tokens", "documents", "token_ids"]
@@ -163,7 +200,7 @@ def test_a_set_becomes_a_frame(built: CalibrationSet) -> None:
 def test_a_set_becomes_a_dataset(built: CalibrationSet) -> None:
     dataset = built.to_dataset()
     assert dataset.column_names == ["text", "source", "tokens", "input_ids"]
-    assert dataset[3]["input_ids"] == list(built[3].token_ids)
+    assert [tuple(ids) for ids in dataset["input_ids"]] == list(built.input_ids)
     assert dataset[3]["tokens"] == len(built[3].token_ids)
 
 

@@ -19,6 +19,7 @@ from huggingface_hub import constants
 from calibset import backends, calibration_set, pipeline
 from calibset.backends import Misreading, Readback
 from calibset.cli import building, commands, main, publishing
+from calibset.consumers import consumer_of
 from calibset.consumers.autoround import NAME
 from calibset.lockfile import read_lock
 from calibset.printable import printable
@@ -474,8 +475,9 @@ def test_a_check_goes_on_after_a_fault_and_exits_1(recipe: str, capsys: pytest.C
 
 def test_verify_keeps_every_row_of_a_build(built: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", built]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith(f"{NAME} keeps 20 of 20 rows (asked for 20 of 64 tokens); ")
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1].startswith(f"{NAME} keeps 20 of 20 rows (asked for 20 rows of 64 tokens); ")
+    assert out[-1].endswith("%)")
 
 
 def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -486,13 +488,31 @@ def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFi
     assert out[0] == "small.jsonl: row 21 is dropped: 58 tokens short of 64"
     assert out[20] == "small.jsonl: and 5 more rows are dropped; --json names each"
     assert out[21].startswith("small.jsonl: note: 45 rows for nsamples 20: ")
-    assert out[22].startswith(f"{NAME} keeps 20 of 45 rows")
+    assert out[-1].startswith(f"{NAME} keeps 20 of 45 rows")
     assert main(["verify", built, "--quiet"]) == 1
     assert capsys.readouterr() == ("", "")
     assert main(["verify", built, "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
     assert (data["kept"], data["passed"], len(data["rows"]), data["fatal"]) == (20, False, 45, [])
     assert data["rows"][44]["reason"] == "58 tokens short of 64"
+
+
+def test_verify_is_for_the_quantizer_that_the_manifest_names(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", recipe, "--quiet", "--set=consumer=llama.cpp"]) == 0
+    assert main(["verify", "small.jsonl"]) == 0
+    *notes, last = capsys.readouterr().out.splitlines()
+    asked = consumer_of("llama.cpp").CONTRACT
+    assert notes[-len(asked.traps) :] == [f"small.jsonl: note: {trap}" for trap in asked.traps]
+    assert re.fullmatch(rf"{asked.label} keeps 20 of 20 rows \(.*\); \d+ tokens are cut \(\d\.\d\d%\)", last)
+    assert main(["verify", "small.jsonl", "--for", "llama.cpp"]) == 0
+    assert capsys.readouterr().out.splitlines() == [*notes, last]
+    assert main(["verify", "small.jsonl", "--json"]) == 0
+    assert 0 < json.loads(capsys.readouterr().out)["waste"] < 0.1
+    Path("small.manifest.json").unlink()
+    assert main(["verify", "small.jsonl", "--tokenizer=tokenizer.json", "--seqlen=64", "--nsamples=20"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{NAME} keeps 20 of 20 rows")
 
 
 @pytest.mark.parametrize(
@@ -509,10 +529,11 @@ def test_verify_says_what_the_quantizer_stops_at(
     Path("x.jsonl").write_bytes(content)
     assert main(["verify", "x.jsonl", "--tokenizer", "tokenizer.json", "--nsamples", "1"]) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out == [
+    assert out[:2] == [
         "x.jsonl: AutoRound 0.12.3 to 0.16.1 can't load this file, so it takes no row; mend or delete:",
         line,
     ]
+    assert all(line.startswith("x.jsonl: note: ") for line in out[2:])
 
 
 def test_verify_asks_a_backend_too(
@@ -534,7 +555,7 @@ def test_verify_asks_a_backend_too(
     misread = (
         "small.jsonl: row 2, token 5: '[' is read where '[INST]' stands: control tokens are read as letters"
     )
-    assert lines[1:] == [
+    assert lines[lines.index(misread) :] == [
         *[misread] * 20,
         "small.jsonl: and 2 more rows are misread; --json names each",
         "Them 1.0 reads 18 of 40 rows as they should be",
@@ -557,6 +578,30 @@ def test_export_writes_ids(built: str, capsys: pytest.CaptureFixture[str]) -> No
     assert main(["export", built, "--format", "input_ids", "--out", "new/x.parquet", "-q"]) == 0
     assert capsys.readouterr() == ("", "")
     assert Path("new/x.parquet").read_bytes() == Path("small.parquet").read_bytes()
+
+
+def test_export_tells_of_the_file_and_of_what_is_not_seen_in_it(
+    built: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", built, "--for", "gptqmodel", "--out", "a'b\x1b[2J.parquet"]) == 0
+    shown = "a'b\\x1b[2J.parquet"
+    out = capsys.readouterr().out
+    assert out.splitlines() == [
+        f"{shown}: note: GPTQModel warns of fewer than 256 rows; these are 20",
+        f"{shown}: note: GPTQModel warns of fewer than 256 tokens a row on average",
+        f"{shown}: note: calibration_sort='shuffle' shuffles with no seed",
+        "GPTQModel 7.7.0 keeps 20 of 20 rows (asked for 20 rows of 64 tokens); 0 tokens are cut (0.00%)",
+        f"wrote {shown}; to use it:",
+        f'model.quantize(load_dataset("parquet", data_files="{shown}", split="train"), batch_size=1)  '
+        "# datasets.load_dataset",
+    ]
+
+
+def test_export_writes_over_no_manifest(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path("small.manifest.json").read_bytes()
+    assert main(["export", built, "--for", "autoawq", "--out", "small.manifest.json"]) == 1
+    assert capsys.readouterr().err == "calibset: small.manifest.json: is its manifest\n"
+    assert Path("small.manifest.json").read_bytes() == before
 
 
 def test_export_of_an_unknown_format_exits_2(built: str, capsys: pytest.CaptureFixture[str]) -> None:

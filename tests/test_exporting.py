@@ -87,7 +87,27 @@ def test_a_manifest_of_another_file_is_an_error(built: CalibrationSet, tmp_path:
         f"{manifest_path(file)}: is of another file: it says sha256 {built.manifest.sha256[:16]}…, "
         f"and {file} has "
     )
-    assert said.endswith("; build again, or move the manifest away and give --tokenizer and --seqlen")
+    assert said.endswith("; build again, or move the manifest away")
+
+
+@pytest.mark.parametrize("samples", [19, 21])
+@pytest.mark.parametrize("consumer", [None, "gptqmodel"])
+def test_a_manifest_of_other_rows_is_an_error(
+    built: CalibrationSet, tmp_path: Path, samples: int, consumer: str | None
+) -> None:
+    file = tmp_path / "out.jsonl"
+    record = json.loads(manifest_path(file).read_text())
+    rows = (record["samples"] * 2)[:samples]
+    record |= {"samples": rows, "nsamples": samples, "kept": samples}
+    for source in record["sources"]:
+        source["achieved"] = sum(row["source"] == source["name"] for row in rows)
+    manifest_path(file).write_text(json.dumps(record))
+    with pytest.raises(OutputError) as caught:
+        export_for(file, consumer) if consumer else export_input_ids(file)
+    assert str(caught.value) == (
+        f"{manifest_path(file)}: is of another file: it has {samples} samples, and {file} has 20 rows; "
+        "build again, or move the manifest away"
+    )
 
 
 def test_another_tokenizer_than_the_manifests_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
@@ -176,6 +196,16 @@ def test_exported_ids_are_what_the_model_is_shown(built: CalibrationSet, tmp_pat
             "for llm-compressor it must end in .parquet, .jsonl or no ending (a folder)",
         ),
         ("modelopt", "out.jsonl", "is the calibration file itself"),
+        ("autoawq", "out.manifest.json", "is its manifest"),
+        ("autoawq", "tokenizer.json", "is its tokenizer's"),
+        ("autoawq", "tokenizer_config.json", "is its tokenizer's"),
+        ("autoawq", "sub/../link.json", "is its manifest"),
+        (
+            "llm-compressor",
+            "sub/..",
+            "holds out.jsonl, the calibration file itself; name a folder of its own",
+        ),
+        ("llama.cpp", "a\x1b[2Jb.txt", None),
         (
             "autoround",
             "a b.jsonl",
@@ -184,11 +214,20 @@ def test_exported_ids_are_what_the_model_is_shown(built: CalibrationSet, tmp_pat
     ],
 )
 def test_a_form_that_a_consumer_does_not_take_is_an_error(
-    built: CalibrationSet, tmp_path: Path, name: str, out: str, fault: str
+    built: CalibrationSet, tmp_path: Path, name: str, out: str, fault: str | None
 ) -> None:
+    (tmp_path / "tokenizer_config.json").write_text("{}")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.json").symlink_to(tmp_path / "out.manifest.json")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     with pytest.raises(OutputError) as caught:
         export_for(tmp_path / "out.jsonl", name, tmp_path / out)
-    assert str(caught.value) == f"{tmp_path / out}: {fault}"
+    if fault is None:
+        said = f"{str(tmp_path / out)!r} holds a character that can't be shown; rename it"
+    else:
+        said = f"{tmp_path / out}: {fault}"
+    assert str(caught.value) == said
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 def test_rows_that_a_consumer_would_drop_are_not_written(tmp_path: Path) -> None:

@@ -69,15 +69,101 @@ def test_a_file_without_a_manifest_has_none(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "out.jsonl") is None
 
 
-@pytest.mark.parametrize("harm", ["", "[]", "{", '{"format": 1}', "\x00", '{"extra": 1}'])
-def test_a_manifest_that_can_not_be_read_is_a_clear_error(written: Path, harm: str) -> None:
+@pytest.mark.parametrize("harm", ["", "{", "\x00", "[" * 100_000])
+def test_a_manifest_that_is_no_json_is_a_clear_error(written: Path, harm: str) -> None:
     path = manifest_path(written)
-    whole = json.loads(path.read_text("utf-8"))
-    text = json.dumps({**whole, **json.loads(harm)}) if "extra" in harm else harm
-    path.write_text(text)
+    path.write_text(harm)
     with pytest.raises(OutputError) as caught:
         read_manifest(written)
     assert str(caught.value) == f"{path}: is no manifest of this version of calibset; build the file again"
+
+
+HUGE = "1" + "0" * 79 + "…"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "says"),
+    [
+        ((), [], "must be a table, got []"),
+        ((), {"format": 1}, "name: is missing"),
+        (("extra",), 1, "extra: unknown key"),
+        (("format",), 2, "format: must be 1, got 2"),
+        (("seqlen",), 0, "seqlen: must be at least 1, got 0"),
+        (("waste",), 1.5, "waste: must be at most 1, got 1.5"),
+        (("filler",), float("nan"), "filler: must be a finite number, got nan"),
+        (("kept",), "20", "kept: must be a whole number, got '20'"),
+        (("sources", 0, "asked"), -1, "sources[0].asked: must be at least 0, got -1"),
+        (("sources", 0, "asked"), True, "sources[0].asked: must be a whole number, got true"),
+        (
+            ("sources", 0, "asked"),
+            10**90,
+            f"sources[0].asked: must be at most 9007199254740992, got {HUGE[:79]}…",
+        ),
+        (
+            ("sources", 0, "rejections"),
+            {"{x}\x1b": -1},
+            "sources[0].rejections.{x}\\x1b: must be at least 0, got -1",
+        ),
+        (
+            ("sources", 0, "document_lengths"),
+            {"64": 2**53 + 1},
+            "sources[0].document_lengths.64: must be at most 9007199254740992, got 9007199254740993",
+        ),
+        (("sources", 0, "tokens_read"), 2**40, "sources[0]: tokens_read is more than tokens"),
+        (("groups", 0, "share"), 2, "groups[0].share: must be at most 1, got 2"),
+        (
+            ("recipe", "sources", "fish", "weight"),
+            10**400,
+            "recipe: sources.fish.weight must be a finite number, at most 9007199254740992",
+        ),
+        (
+            ("recipe", "groups"),
+            {"{most}": [0, float("inf")]},
+            "recipe: groups.{most}[1] must be a finite number, at most 9007199254740992",
+        ),
+        (
+            ("samples", 0, "documents", 0, "start"),
+            10_000,
+            "samples[0].documents[0]: start stands behind end",
+        ),
+        (("nsamples",), 21, "samples are 20, and nsamples 21"),
+        (("kept",), 21, "kept is more than nsamples"),
+        (("complete_turns",), 1, "complete_turns is more than turns"),
+        (("groups", 0, "name"), "land", "groups: 'land' is there 2 times"),
+        (("sources", 0, "name"), "ships", "sources: 'ships' is there 2 times"),
+        (("sources", 0, "group"), "air", "sources: 'fish' is of group 'air', which is not in groups"),
+        (("sources", 0, "achieved"), 7, "sources: 'fish' achieved 7, and samples say 8"),
+    ],
+)
+def test_a_manifest_that_can_not_be_is_refused_by_its_key(
+    written: Path, place: tuple[str | int, ...], value: object, says: str
+) -> None:
+    path = manifest_path(written)
+    whole = json.loads(path.read_text("utf-8"))
+    part = whole
+    for key in place[:-1]:
+        part = part[key]
+    if place:
+        part[place[-1]] = value
+    path.write_text(json.dumps(whole if place else value))
+    with pytest.raises(OutputError) as caught:
+        read_manifest(written)
+    assert str(caught.value) == (
+        f"{path}: is no manifest of this version of calibset ({says}); build the file again"
+    )
+
+
+def test_samples_of_no_source_are_refused(written: Path) -> None:
+    path = manifest_path(written)
+    whole = json.loads(path.read_text("utf-8"))
+    rest = next(source for source in whole["sources"] if not source["achieved"])
+    whole["sources"].remove(rest)
+    path.write_text(json.dumps(whole))
+    assert read_manifest(written) is not None
+    fish = whole["sources"].pop(0)
+    path.write_text(json.dumps(whole))
+    with pytest.raises(OutputError, match=rf"\(samples: '{fish['name']}' is not in sources\)"):
+        read_manifest(written)
 
 
 def test_the_versions_that_determine_bytes_are_noted() -> None:

@@ -6,11 +6,12 @@ from calibset.cards.attributing import attribution
 from calibset.cards.dataset import Beside, dataset_card
 from calibset.cards.model import model_card_section
 from calibset.cards.permitted import ensure_licences, licence_faults
-from calibset.cards.pushing import Companions, Pushed, card_files, push_to_hub
+from calibset.cards.pushing import Companions, Parcel, Pushed, card_files, parcel_of, push_to_hub
 
 __all__ = [
     "Beside",
     "Companions",
+    "Parcel",
     "Pushed",
     "attribution",
     "card_files",
@@ -18,5 +19,6 @@ __all__ = [
     "ensure_licences",
     "licence_faults",
     "model_card_section",
+    "parcel_of",
     "push_to_hub",
 ]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from calibset.cards.composition import licences_used, of_recipe
-from calibset.cards.licence_facts import PUBLIC_DOMAIN
-from calibset.cards.licences import combined, read_licence
-from calibset.cards.markdown import escaped, link, place_link
+from calibset.cards.combining import combined
+from calibset.cards.composition import licence_link, licences_used, of_recipe
+from calibset.cards.markdown import escaped, place_link
 from calibset.cards.obligations import NO_ADVICE, obligation_lines
+from calibset.cards.written import WRITTEN
 from calibset.manifest import Manifest, SourceReport
 
 __all__ = ["attribution"]
-
-_SPDX = "https://spdx.org/licenses"
 
 
 def attribution(manifest: Manifest, *, holdout: Manifest | None = None) -> str:
@@ -25,54 +23,60 @@ def attribution(manifest: Manifest, *, holdout: Manifest | None = None) -> str:
     """
     manifests = [manifest] if holdout is None else [manifest, holdout]
     used = licences_used(*manifests)
-    reports = {source.name: source for one in reversed(manifests) for source in one.sources}
     parts = [
         f"# Sources of {escaped(manifest.name)}",
         "The rows are excerpts of the works below, joined and cut to an exact number of tokens; "
         "conversations are rendered in the target model's chat format. The manifest names the documents of "
-        "each row.",
-        *(_section(manifest, reports[name]) for name in used),
+        "each row."
+        + (" The counts are of the calibration file and its holdout together." if holdout else ""),
+        *(
+            _section([source for one in manifests for source in one.sources if source.name == name], manifest)
+            for name in used
+        ),
         "## What the licences ask for together",
         "\n".join(f"- {line}" for line in obligation_lines(combined(used))),
-        NO_ADVICE,
+        f"{WRITTEN} {NO_ADVICE}",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(manifest: Manifest, source: SourceReport) -> str:
+def _section(reports: Sequence[SourceReport], manifest: Manifest) -> str:
+    """Return what is said of a source, of which each file has a report."""
+    source = reports[0]
+    documents = sum(one.documents_used for one in reports)  # no two files share one
     lines = [
         f"read from: {place_link(source.place, source.revision)}",
         *([f"revision: {escaped(source.revision)}"] if source.revision else []),
-        f"licence: {escaped(source.licence)}{_texts(source.licence)}",
-        f"used: {source.documents_used:,} documents in {source.achieved:,} rows",
-        f"changed: {'; '.join(_changes(manifest, source))}",
+        f"licence: {licence_link(source.licence)}",
+        f"used: {documents:,} documents in {sum(one.achieved for one in reports):,} rows",
+        f"changed: {'; '.join(_changes(reports, manifest))}",
     ]
     return "\n".join([f"## {escaped(source.name)}", "", *(f"- {line}" for line in lines)])
 
 
-def _texts(licence: str) -> str:
-    """Return links to the texts of a licence's parts, where SPDX has them."""
-    identifiers = sorted(set().union(*read_licence(licence).alternatives))
-    known = [one for one in identifiers if not one.startswith("LicenseRef-") and one != PUBLIC_DOMAIN]
-    return " (" + ", ".join(link(one, f"{_SPDX}/{one}.html") for one in known) + ")" if known else ""
-
-
-def _changes(manifest: Manifest, source: SourceReport) -> Iterator[str]:
+def _changes(reports: Sequence[SourceReport], manifest: Manifest) -> Iterator[str]:
+    # What is mended while a source is read is counted on, so the holdout's count is that of both files.
+    last = reports[-1]
     yield "excerpted, packed and cut into rows of an exact length"
-    if source.repaired:
-        yield "characters mended in " + _counted(source.repaired, "documents")
-    if source.personal_data:
-        yield "made-up data stand for " + _counted(source.personal_data, "pieces of personal data")
-    if source.boilerplate_lines:
-        yield f"{source.boilerplate_lines:,} lines of boilerplate taken out"
-    if source.control_tokens_neutralised:
-        yield f"{source.control_tokens_neutralised:,} spelled control tokens broken apart"
-    if source.conversations_shortened:
-        yield f"{source.conversations_shortened:,} conversations shortened"
-    if source.tool_names:
-        yield f"names of tools changed in {len(source.tool_names):,} conversations"
-    if of_recipe(manifest, "sources", source.name, "placeholders") == "fill":
+    if renamed := sum(len(one.tool_names) for one in reports):
+        yield f"names of tools changed in {renamed:,} conversations"
+    if of_recipe(manifest, "sources", last.name, "placeholders") == "fill":
         yield "placeholders filled with made-up values"
+    if mended := list(_mended(last)):
+        yield f"in the {last.documents_read:,} documents that were read to choose from: {', '.join(mended)}"
+
+
+def _mended(last: SourceReport) -> Iterator[str]:
+    if last.repaired:
+        yield "characters mended in " + _counted(last.repaired, "documents")
+    if last.personal_data:
+        yield "made-up data stand for " + _counted(last.personal_data, "pieces of personal data")
+    if last.boilerplate_lines:
+        yield f"{last.boilerplate_lines:,} lines of boilerplate taken out"
+    if last.control_tokens_neutralised:
+        yield f"{last.control_tokens_neutralised:,} spelled control tokens broken apart"
+    if last.conversations_shortened:
+        yield f"{last.conversations_shortened:,} conversations shortened"
 
 
 def _counted(counts: Mapping[str, int], what: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from calibset.cards.markdown import escaped, place_link, table
+from calibset.cards.licences import Licence, read_licence
+from calibset.cards.markdown import escaped, link, place_link, table
+from calibset.cards.permitted import permitted
 from calibset.manifest import Manifest, SourceReport
 
-__all__ = ["evaluation_table", "group_table", "licences_used", "of_recipe", "source_table"]
+__all__ = ["evaluation_table", "group_table", "licence_link", "licences_used", "of_recipe", "source_table"]
 
 
 def of_recipe(manifest: Manifest, *keys: str) -> Any:
@@ -19,14 +21,31 @@ def of_recipe(manifest: Manifest, *keys: str) -> Any:
     return found
 
 
-def licences_used(*manifests: Manifest) -> dict[str, str]:
-    """Return, by source, the licences of those that gave a row to any of several files of one build."""
+def licences_used(*manifests: Manifest) -> dict[str, Licence]:
+    """Return, by source, the licences of those that gave a row to any of several files of one build.
+
+    Of alternatives there are those that the recipe lets in.
+    """
     return {
-        source.name: source.licence
+        source.name: permitted(
+            source.licence,
+            _names(manifest, "allow_licences") or None,
+            _names(manifest, "deny_licences"),
+        )
         for manifest in manifests
         for source in manifest.sources
         if source.achieved
     }
+
+
+def licence_link(text: str) -> str:
+    """Return a licence as a recipe names it, with links to the texts of its parts where SPDX has them."""
+    identifiers = sorted(set().union(*read_licence(text).alternatives))
+    known = [one for one in identifiers if not one.startswith("LicenseRef-")]
+    if len(identifiers) == 1:
+        return link(text, _text_of(known[0])) if known else escaped(text)
+    texts = ", ".join(link(one, _text_of(one)) for one in known)
+    return f"{escaped(text)} ({texts})" if texts else escaped(text)
 
 
 def source_table(manifest: Manifest) -> str:
@@ -46,7 +65,7 @@ def source_table(manifest: Manifest) -> str:
                 escaped(source.group),
                 place_link(source.place, source.revision),
                 escaped((source.revision or "")[:12]),
-                escaped(source.licence),
+                licence_link(source.licence),
                 _weight(manifest, source),
                 f"{source.asked:,}",
                 _share(source.asked, asked),
@@ -90,13 +109,22 @@ def evaluation_table(manifest: Manifest) -> str:
             [
                 escaped(one.name),
                 place_link(one.place, one.revision),
-                escaped(one.licence),
+                licence_link(one.licence),
                 f"{one.documents:,}",
                 f"{one.matched:,}",
             ]
             for one in manifest.evaluations
         ],
     )
+
+
+def _names(manifest: Manifest, key: str) -> list[str]:
+    found = of_recipe(manifest, key)
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list | tuple) else []
+
+
+def _text_of(identifier: str) -> str:
+    return f"https://spdx.org/licenses/{identifier}.html"
 
 
 def _weight(manifest: Manifest, source: SourceReport) -> str:

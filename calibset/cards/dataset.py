@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from calibset.cards.combining import Combined, combined
 from calibset.cards.composition import (
     evaluation_table,
     group_table,
@@ -14,13 +16,17 @@ from calibset.cards.composition import (
     source_table,
 )
 from calibset.cards.front_matter import front_matter, languages_of
-from calibset.cards.licences import combined
 from calibset.cards.markdown import escaped, fenced, table
 from calibset.cards.method import hash_lines, method_lines
 from calibset.cards.obligations import NO_ADVICE, obligation_lines
+from calibset.cards.written import WRITTEN
+from calibset.errors import OutputError
 from calibset.manifest import Manifest
 
-__all__ = ["Beside", "dataset_card", "rebuilding", "version_table"]
+__all__ = ["Beside", "dataset_card", "version_table"]
+
+# What stands for the bytes of a name that are not UTF-8.
+_LONE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,9 @@ class Beside:
         holdout: The other set's file, if it is there.
         recipe: The recipe, if it is there.
         lock: The recipe's lock, if it is there.
+
+    Raises:
+        OutputError: One of the names is not Unicode.
     """
 
     file: str
@@ -40,6 +49,11 @@ class Beside:
     holdout: str | None = None
     recipe: str | None = None
     lock: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in (self.file, self.manifest, self.holdout, self.recipe, self.lock):
+            if name is not None and _LONE.search(name):
+                raise OutputError(f"{name}: its name is not UTF-8, so that no card can name it; rename it")
 
 
 def dataset_card(
@@ -61,55 +75,24 @@ def dataset_card(
     """
     manifests = [manifest] if holdout is None else [manifest, holdout]
     found = combined(licences_used(*manifests))
-    files = {"train": beside.file} | ({"test": beside.holdout} if beside.holdout else {})
     head = front_matter(
         manifest,
         found,
-        files,
+        {"test" if is_held_out(manifest) else "train": beside.file}
+        | ({"test": beside.holdout} if beside.holdout else {}),
         rows=sum(len(one.samples) for one in manifests),
         languages=languages_of(manifest) if languages is None else languages,
         repo_id=repo_id,
     )
-    parts = [
-        head,
-        f"# {escaped(manifest.name)}",
-        *_about(manifest),
-        "## Sources",
-        source_table(manifest),
-        "Shares of the domains:",
-        group_table(manifest),
-        "## How it was made",
-        _listed(method_lines(manifest)),
-        *([evaluation_table(manifest)] if manifest.evaluations else []),
-        "## Licences",
-        _listed(obligation_lines(found)),
-        f"ATTRIBUTION.md names each source, its licence and what was changed. {NO_ADVICE}",
-        "## Using it",
-        *_using(manifest, beside),
-        "## Building it again",
-        *rebuilding(beside),
-        "## Hashes and versions",
-        _listed(hash_lines(manifest, beside.file)),
-        version_table(manifest),
-    ]
+    parts = [head, *_about(manifest), *_made_of(manifest, beside, holdout), *_terms(found)]
+    parts += [*_using(manifest, beside), *_rebuilding(manifest, beside), *_identified(manifest, beside)]
+    parts.append(WRITTEN)
     return "\n\n".join(parts) + "\n"
 
 
-def rebuilding(beside: Beside) -> Iterator[str]:
-    """Yield paragraphs that say how the same bytes are built once more."""
-    if beside.recipe is None:
-        yield (
-            f"The recipe stands in {escaped(beside.manifest)} under `recipe`, every default spelled out. "
-            "With the same recipe, revisions, versions and seed calibset builds the same bytes."
-        )
-        return
-    recipe = shlex.quote(beside.recipe)
-    if beside.lock is None:
-        yield "Built from the same revisions with the same versions the bytes are the same:"
-        yield fenced(f"calibset build {recipe} --out {shlex.quote(beside.file)}", "console")
-        return
-    yield f"{escaped(beside.lock)} stands beside the recipe; a build fails unless all is as it says:"
-    yield fenced(f"calibset build {recipe} --locked --out {shlex.quote(beside.file)}", "console")
+def is_held_out(manifest: Manifest) -> bool:
+    """Return whether a manifest is of a holdout."""
+    return manifest.other is not None and manifest.other.role == "calibration"
 
 
 def version_table(manifest: Manifest) -> str:
@@ -119,19 +102,71 @@ def version_table(manifest: Manifest) -> str:
 
 
 def _about(manifest: Manifest) -> Iterator[str]:
-    yield (
-        f"{len(manifest.samples):,} rows of {manifest.seqlen:,} tokens that calibrate a language model's "
-        "quantization (GPTQ, AWQ, AutoRound). It is no training set."
-    )
+    yield f"# {escaped(manifest.name)}"
+    what_for = "that calibrate a language model's quantization (GPTQ, AWQ, AutoRound)"
+    if is_held_out(manifest):
+        what_for = "to measure a quantized language model with, held out of what calibrates it"
+    yield f"{len(manifest.samples):,} rows of {manifest.seqlen:,} tokens {what_for}. It is no training set."
     description = of_recipe(manifest, "description")
     if isinstance(description, str) and description.strip():
         yield f"What for: {escaped(description)}"
 
 
+def _made_of(manifest: Manifest, beside: Beside, holdout: Manifest | None) -> Iterator[str]:
+    yield "## Sources"
+    yield source_table(manifest)
+    yield "Shares of the domains:"
+    yield group_table(manifest)
+    if holdout is not None and beside.holdout is not None:
+        yield (
+            f"These are the rows of {escaped(beside.file)}; {escaped(beside.holdout)} has "
+            f"{len(holdout.samples):,} more, of the same mixture."
+        )
+    yield "## How it was made"
+    yield _listed(method_lines(manifest))
+    if manifest.evaluations:
+        yield evaluation_table(manifest)
+
+
+def _terms(found: Combined) -> Iterator[str]:
+    yield "## Licences"
+    yield _listed(obligation_lines(found))
+    yield f"ATTRIBUTION.md names each source, its licence and what was changed. {NO_ADVICE}"
+
+
+def _rebuilding(manifest: Manifest, beside: Beside) -> Iterator[str]:
+    """Yield the section that says how the same bytes are built once more."""
+    yield "## Building it again"
+    if beside.recipe is None:
+        yield (
+            f"The recipe stands in {escaped(beside.manifest)} under `recipe`, every default spelled out. "
+            "With the same recipe, revisions, versions and seed calibset builds the same bytes."
+        )
+        return
+    recipe = shlex.quote(beside.recipe)
+    # A holdout is written beside the file that it is held out of.
+    out = "" if is_held_out(manifest) else f" --out {shlex.quote(beside.file)}"
+    if beside.lock is None:
+        yield "Built from the same revisions with the same versions the bytes are the same:"
+        yield fenced(f"calibset build {recipe}{out}", "console")
+        return
+    yield f"{escaped(beside.lock)} stands beside the recipe; a build fails unless all is as it says:"
+    yield fenced(f"calibset build {recipe} --locked{out}", "console")
+
+
+def _identified(manifest: Manifest, beside: Beside) -> Iterator[str]:
+    yield "## Hashes and versions"
+    yield _listed(hash_lines(manifest, beside.file))
+    yield version_table(manifest)
+
+
 def _using(manifest: Manifest, beside: Beside) -> Iterator[str]:
+    yield "## Using it"
     file = shlex.quote(beside.file)
     yield "Each line is an object: `text` is the row, `source` where it is from, `tokens` how many it has."
     yield fenced(f"calibset verify {file}    # which rows the quantizer keeps", "console")
+    if is_held_out(manifest):
+        return
     yield (
         f"Give the quantizer `nsamples` {manifest.nsamples} and `seqlen` {manifest.seqlen}, and a tokenizer "
         "that parses control tokens in text."

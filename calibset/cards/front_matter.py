@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from calibset.cards.combining import Combined
 from calibset.cards.composition import of_recipe
-from calibset.cards.licences import Combined
 from calibset.cards.markdown import HUB, flat
 from calibset.manifest import Manifest
 

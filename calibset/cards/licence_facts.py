@@ -27,11 +27,11 @@ class Terms:
 
     Attributes:
         duties: All of them; none for a dedication to the public domain.
-        family: Licences of one family take each other's adaptations, at least in a later version.
+        shared_under: Of share-alike, the licences that what is made of a work may be passed on under.
     """
 
     duties: frozenset[Duty]
-    family: str
+    shared_under: frozenset[str] = frozenset()
 
 
 PUBLIC_DOMAIN = "LicenseRef-public-domain"
@@ -51,7 +51,9 @@ ALIASES: Mapping[str, str] = {
 }
 """Usual spellings that are no SPDX identifiers, in lower case; the hub's own are among them."""
 
-_CREATIVE_COMMONS = re.compile(r"CC-BY(?P<nc>-NC)?(?P<nd>-ND)?(?P<sa>-SA)?-\d+\.\d+(-[A-Z0-9]+)?")
+_CREATIVE_COMMONS = re.compile(
+    r"CC-BY(?P<nc>-NC)?(?P<nd>-ND)?(?P<sa>-SA)?-(?P<version>\d+\.\d+)(-[A-Z0-9]+)?"
+)
 
 _FREE: frozenset[Duty] = frozenset()
 _ATTRIBUTION = frozenset({Duty.ATTRIBUTION})
@@ -60,45 +62,62 @@ _ATTRIBUTION_AND_NOTICE = _ATTRIBUTION | _NOTICE
 _SHARE_ALIKE = _NOTICE | {Duty.SHARE_ALIKE}
 _ATTRIBUTION_AND_SHARE_ALIKE = _SHARE_ALIKE | _ATTRIBUTION
 
-_TERMS: Mapping[str, Terms] = {
-    "0BSD": Terms(_FREE, "0BSD"),
-    "AGPL-3.0-only": Terms(_SHARE_ALIKE, "GPL"),
-    "AGPL-3.0-or-later": Terms(_SHARE_ALIKE, "GPL"),
-    "Apache-2.0": Terms(_NOTICE, "Apache"),
-    "BSD-2-Clause": Terms(_NOTICE, "BSD"),
-    "BSD-3-Clause": Terms(_NOTICE, "BSD"),
-    "CC-PDDC": Terms(_FREE, "public domain"),
-    "CC-PDM-1.0": Terms(_FREE, "public domain"),
-    "CC0-1.0": Terms(_FREE, "CC0"),
-    "CDLA-Permissive-1.0": Terms(_ATTRIBUTION_AND_NOTICE, "CDLA-Permissive"),
-    "CDLA-Permissive-2.0": Terms(_NOTICE, "CDLA-Permissive"),
-    "CDLA-Sharing-1.0": Terms(_ATTRIBUTION_AND_SHARE_ALIKE, "CDLA-Sharing"),
-    "DL-DE-BY-2.0": Terms(_ATTRIBUTION, "DL-DE"),
-    "DL-DE-ZERO-2.0": Terms(_FREE, "DL-DE"),
-    "GFDL-1.1-only": Terms(_ATTRIBUTION_AND_SHARE_ALIKE, "GFDL"),
-    "GFDL-1.1-or-later": Terms(_ATTRIBUTION_AND_SHARE_ALIKE, "GFDL"),
-    "GFDL-1.2-only": Terms(_ATTRIBUTION_AND_SHARE_ALIKE, "GFDL"),
-    "GFDL-1.2-or-later": Terms(_ATTRIBUTION_AND_SHARE_ALIKE, "GFDL"),
-    "GFDL-1.3-only": Terms(_ATTRIBUTION_AND_SHARE_ALIKE, "GFDL"),
-    "GFDL-1.3-or-later": Terms(_ATTRIBUTION_AND_SHARE_ALIKE, "GFDL"),
-    "GPL-2.0-only": Terms(_SHARE_ALIKE, "GPL"),
-    "GPL-2.0-or-later": Terms(_SHARE_ALIKE, "GPL"),
-    "GPL-3.0-only": Terms(_SHARE_ALIKE, "GPL"),
-    "GPL-3.0-or-later": Terms(_SHARE_ALIKE, "GPL"),
-    "ISC": Terms(_NOTICE, "ISC"),
-    "MIT": Terms(_NOTICE, "MIT"),
-    "MIT-0": Terms(_FREE, "MIT"),
-    "NLOD-2.0": Terms(_ATTRIBUTION, "NLOD"),
-    "ODC-By-1.0": Terms(_ATTRIBUTION_AND_NOTICE, "ODC-By"),
-    "ODbL-1.0": Terms(_ATTRIBUTION_AND_SHARE_ALIKE, "ODbL"),
-    "OGL-UK-3.0": Terms(_ATTRIBUTION, "OGL-UK"),
-    "PDDL-1.0": Terms(_FREE, "PDDL"),
-    "PSF-2.0": Terms(_NOTICE, "PSF"),
-    "Python-2.0": Terms(_NOTICE, "PSF"),
-    "Unlicense": Terms(_FREE, "Unlicense"),
-    "WTFPL": Terms(_FREE, "WTFPL"),
-    "etalab-2.0": Terms(_ATTRIBUTION, "etalab"),
-    PUBLIC_DOMAIN: Terms(_FREE, "public domain"),
+_DUTIES: Mapping[str, frozenset[Duty]] = {
+    "0BSD": _FREE,
+    "AGPL-3.0-only": _SHARE_ALIKE,
+    "AGPL-3.0-or-later": _SHARE_ALIKE,
+    "Apache-2.0": _NOTICE,
+    "BSD-2-Clause": _NOTICE,
+    "BSD-3-Clause": _NOTICE,
+    "CC-PDDC": _FREE,
+    "CC-PDM-1.0": _FREE,
+    "CC0-1.0": _FREE,
+    "CDLA-Permissive-1.0": _ATTRIBUTION_AND_NOTICE,
+    "CDLA-Permissive-2.0": _NOTICE,
+    "CDLA-Sharing-1.0": _ATTRIBUTION_AND_SHARE_ALIKE,
+    "DL-DE-BY-2.0": _ATTRIBUTION,
+    "DL-DE-ZERO-2.0": _FREE,
+    "GFDL-1.1-only": _ATTRIBUTION_AND_SHARE_ALIKE,
+    "GFDL-1.1-or-later": _ATTRIBUTION_AND_SHARE_ALIKE,
+    "GFDL-1.2-only": _ATTRIBUTION_AND_SHARE_ALIKE,
+    "GFDL-1.2-or-later": _ATTRIBUTION_AND_SHARE_ALIKE,
+    "GFDL-1.3-only": _ATTRIBUTION_AND_SHARE_ALIKE,
+    "GFDL-1.3-or-later": _ATTRIBUTION_AND_SHARE_ALIKE,
+    "GPL-2.0-only": _SHARE_ALIKE,
+    "GPL-2.0-or-later": _SHARE_ALIKE,
+    "GPL-3.0-only": _SHARE_ALIKE,
+    "GPL-3.0-or-later": _SHARE_ALIKE,
+    "ISC": _NOTICE,
+    "MIT": _NOTICE,
+    "MIT-0": _FREE,
+    "NLOD-2.0": _ATTRIBUTION,
+    "ODC-By-1.0": _ATTRIBUTION_AND_NOTICE,
+    "ODbL-1.0": _ATTRIBUTION_AND_SHARE_ALIKE,
+    "OGL-UK-3.0": _ATTRIBUTION,
+    "PDDL-1.0": _FREE,
+    "PSF-2.0": _NOTICE,
+    "Python-2.0": _NOTICE,
+    "Unlicense": _FREE,
+    "WTFPL": _FREE,
+    "etalab-2.0": _ATTRIBUTION,
+    PUBLIC_DOMAIN: _FREE,
+}
+
+# Of licences that say "or any later version", or let themselves be combined with another: the GPL's
+# third version with the AGPL's. Any other is passed on under itself.
+_SHARED_UNDER: Mapping[str, frozenset[str]] = {
+    "AGPL-3.0-only": frozenset({"GPL-3.0"}),
+    "AGPL-3.0-or-later": frozenset({"GPL-3.0"}),
+    "GFDL-1.1-only": frozenset({"GFDL-1.1"}),
+    "GFDL-1.1-or-later": frozenset({"GFDL-1.1", "GFDL-1.2", "GFDL-1.3"}),
+    "GFDL-1.2-only": frozenset({"GFDL-1.2"}),
+    "GFDL-1.2-or-later": frozenset({"GFDL-1.2", "GFDL-1.3"}),
+    "GFDL-1.3-only": frozenset({"GFDL-1.3"}),
+    "GFDL-1.3-or-later": frozenset({"GFDL-1.3"}),
+    "GPL-2.0-only": frozenset({"GPL-2.0"}),
+    "GPL-2.0-or-later": frozenset({"GPL-2.0", "GPL-3.0"}),
+    "GPL-3.0-only": frozenset({"GPL-3.0"}),
+    "GPL-3.0-or-later": frozenset({"GPL-3.0"}),
 }
 
 # Where the hub's identifier is not the SPDX one in lower case.
@@ -129,14 +148,11 @@ def terms_of(identifier: str) -> Terms:
         ['attribution', 'share-alike', 'non-commercial']
     """
     found = _CREATIVE_COMMONS.fullmatch(identifier)
-    if found is None:
-        return _TERMS.get(identifier, Terms(frozenset({Duty.UNKNOWN}), identifier))
-    duties = {Duty.ATTRIBUTION}
-    duties |= {Duty.NON_COMMERCIAL} if found["nc"] else set()
-    duties |= {Duty.NO_DERIVATIVES} if found["nd"] else set()
-    duties |= {Duty.SHARE_ALIKE} if found["sa"] else set()
-    family = "CC-BY" + "".join(found[part] or "" for part in ("nc", "nd", "sa"))
-    return Terms(frozenset(duties), family)
+    if found is not None:
+        return _creative_commons(found)
+    duties = _DUTIES.get(identifier, frozenset({Duty.UNKNOWN}))
+    shared = _SHARED_UNDER.get(identifier, frozenset({identifier}))
+    return Terms(duties, shared if Duty.SHARE_ALIKE in duties else frozenset())
 
 
 def hub_licence(identifier: str) -> str | None:
@@ -148,3 +164,13 @@ def hub_licence(identifier: str) -> str | None:
     """
     lower = identifier.lower()
     return _ON_THE_HUB.get(identifier) or (lower if lower in _SAME_ON_THE_HUB else None)
+
+
+def _creative_commons(found: re.Match[str]) -> Terms:
+    named = {"nc": Duty.NON_COMMERCIAL, "nd": Duty.NO_DERIVATIVES, "sa": Duty.SHARE_ALIKE}
+    duties = frozenset({Duty.ATTRIBUTION, *(duty for part, duty in named.items() if found[part])})
+    if Duty.SHARE_ALIKE not in duties:
+        return Terms(duties)
+    # From 2.0 on a later version will do, and a jurisdiction's own of the same.
+    kind = "CC-BY-NC-SA" if found["nc"] else "CC-BY-SA"
+    return Terms(duties, frozenset({f"{kind}-1.0" if found["version"].startswith("1.") else kind}))

@@ -1,23 +1,17 @@
-"""The licences of sources, read as SPDX expressions, and what they ask for together.
-
-These are facts of common licences for a first look, and no legal advice.
-"""
+"""The licences of sources, read as SPDX expressions."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-from calibset.cards.licence_facts import ALIASES, Duty, hub_licence, terms_of
+from calibset.cards.licence_facts import ALIASES, Duty, terms_of
 
-__all__ = ["Combined", "Conflict", "Licence", "combined", "is_identifier", "read_licence"]
-
-MIXED = "mixed-see-attribution"
-"""The name that a card gives to several licences together."""
+__all__ = ["Licence", "is_identifier", "read_licence"]
 
 _LONGEST = 300
 _MOST_ALTERNATIVES = 64
@@ -55,36 +49,6 @@ class Licence:
         return Duty.UNKNOWN not in self.duties
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """What should be said of licences that stand side by side.
-
-    Attributes:
-        sources: Whose licences they are.
-        about: A sentence; it holds no text of the recipe's.
-    """
-
-    sources: tuple[str, ...]
-    about: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Combined:
-    """What the licences of a set's sources ask for together.
-
-    Attributes:
-        licence: The hub's identifier for the whole: that of all sources, or ``other``.
-        name: What ``other`` stands for, else None.
-        duties: By duty, the sources that have it; in the order of `Duty`.
-        conflicts: What should be said of them.
-    """
-
-    licence: str
-    name: str | None
-    duties: Mapping[Duty, tuple[str, ...]]
-    conflicts: tuple[Conflict, ...]
-
-
 def read_licence(text: str) -> Licence:
     """Read a licence: an SPDX expression, or a usual spelling of one.
 
@@ -106,91 +70,9 @@ def read_licence(text: str) -> Licence:
     return Licence(spelled=text, alternatives=_any_of(deque(normal)) if normal else ())
 
 
-def combined(licences: Mapping[str, str]) -> Combined:
-    """Say what the licences of sources ask for together.
-
-    Args:
-        licences: By source; of those only that gave a row.
-    """
-    read = {source: read_licence(text) for source, text in licences.items()}
-    duties = {
-        duty: tuple(source for source, licence in read.items() if duty in licence.duties) for duty in Duty
-    }
-    licence, name = _for_the_hub(list(read.values()))
-    return Combined(
-        licence=licence,
-        name=name,
-        duties={duty: sources for duty, sources in duties.items() if sources},
-        conflicts=tuple(_conflicts(read)),
-    )
-
-
 def is_identifier(text: str) -> bool:
     """Return whether a text is one SPDX identifier, or a usual spelling of one."""
     return _known(text) is not None
-
-
-def _for_the_hub(licences: list[Licence]) -> tuple[str, str | None]:
-    if not licences or not all(licence.alternatives for licence in licences):
-        alone = {licence.spelled.strip().lower() for licence in licences}
-        return ("unknown", None) if alone <= {"unknown"} else ("other", MIXED)
-    different = {licence.alternatives for licence in licences}
-    if len(different) > 1 or len(next(iter(different))) > 1 or len(licences[0].taken) > 1:
-        return "other", MIXED
-    (identifier,) = licences[0].taken
-    found = hub_licence(identifier)
-    return (found, None) if found else ("other", identifier.lower())
-
-
-def _conflicts(read: Mapping[str, Licence]) -> Iterator[Conflict]:
-    sharing = _families(read, Duty.SHARE_ALIKE)
-    if len(set(sharing.values())) > 1:
-        yield Conflict(
-            sources=tuple(sharing),
-            about=f"{_listed(sorted(set().union(*sharing.values())))} each want what is made of their works "
-            "passed on under their own terms; rows of such sources may stand side by side, but a text made "
-            "of several would fall under all of these",
-        )
-    limited = _having(read, Duty.NON_COMMERCIAL)
-    if limited and len(limited) < len(read):
-        yield Conflict(
-            sources=limited, about="these forbid commercial use, so the set as a whole has to do without it"
-        )
-    if limited and (free := tuple(source for source in sharing if source not in limited)):
-        yield Conflict(
-            sources=(*limited, *free),
-            about="some forbid commercial use, and others forbid that such a limit is put on their works",
-        )
-    if unaltered := _having(read, Duty.NO_DERIVATIVES):
-        yield Conflict(
-            sources=unaltered,
-            about="these let no altered work be passed on, and the rows are excerpts that may be mended",
-        )
-    if unknown := _having(read, Duty.UNKNOWN):
-        yield Conflict(
-            sources=unknown,
-            about="what these ask for is not known here; read their terms before you pass the set on",
-        )
-
-
-def _having(read: Mapping[str, Licence], duty: Duty) -> tuple[str, ...]:
-    return tuple(source for source, licence in read.items() if duty in licence.duties)
-
-
-def _families(read: Mapping[str, Licence], duty: Duty) -> dict[str, frozenset[str]]:
-    """Return, by source, the families of its licences that have a duty; only of sources with one."""
-    found = {
-        source: frozenset(
-            terms.family for terms in map(terms_of, sorted(licence.taken)) if duty in terms.duties
-        )
-        for source, licence in read.items()
-    }
-    return {source: families for source, families in found.items() if families}
-
-
-def _listed(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}"
 
 
 def _burden(identifiers: frozenset[str]) -> tuple[bool, int]:

@@ -44,7 +44,7 @@ def hash_lines(manifest: Manifest, file: str) -> Iterator[str]:
 def _packing(manifest: Manifest) -> Iterator[str]:
     said = (
         f"Packing: a row is the shortest text that still has {manifest.seqlen:,} tokens; "
-        f"{manifest.waste:.2%} of the tokens stand beyond them and are cut, {manifest.filler:.2%} of what is "
+        f"{manifest.waste:.2%} of the tokens are cut, {manifest.filler:.2%} of what is "
         "read is the head of a conversation that fills a row."
     )
     if manifest.turns:
@@ -78,7 +78,8 @@ def _decontamination(manifest: Manifest) -> Iterator[str]:
     names = ", ".join(escaped(one.name) for one in manifest.evaluations)
     run = of_recipe(manifest, "decontamination", "run")
     how = f" with which they share {run} words in a row" if isinstance(run, int) else ""
-    matched = sum(one.matched for one in manifest.evaluations)
+    # Of the sources, since a document may hold a part of several sets.
+    matched = sum(len(source.contaminated) for source in manifest.sources)
     yield f"Decontamination: documents were compared with {names}; {matched:,} were found{how}."
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from calibset.cards.combining import combined
 from calibset.cards.composition import evaluation_table, group_table, licences_used, source_table
 from calibset.cards.dataset import version_table
-from calibset.cards.licences import combined
 from calibset.cards.markdown import escaped
 from calibset.cards.method import hash_lines, method_lines
 from calibset.cards.obligations import NO_ADVICE, obligation_lines

@@ -6,19 +6,22 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calibset.belonging import ensure_of_file
 from calibset.cards.attributing import attribution
+from calibset.cards.combining import combined
+from calibset.cards.composition import licences_used
 from calibset.cards.dataset import Beside, dataset_card
+from calibset.cards.obligations import public_notes
 from calibset.errors import OutputError
 from calibset.manifest import Manifest, manifest_path, read_manifest
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-__all__ = ["Companions", "Pushed", "card_files", "push_to_hub"]
+__all__ = ["Companions", "Parcel", "Pushed", "card_files", "parcel_of", "push_to_hub"]
 
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
 _LASTING = "check the network and HF_ENDPOINT; what was not committed is not there, so push again"
@@ -66,44 +69,89 @@ class Companions:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A calibration file and what goes along with it, on its way to the hub.
+
+    Attributes:
+        manifest: The calibration file's.
+        beside: What the files are called in the repository.
+        contents: Their bytes, by these names.
+        holdout: The manifest of the holdout, if it goes along.
+    """
+
+    manifest: Manifest
+    beside: Beside
+    contents: Mapping[str, bytes]
+    holdout: Manifest | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to look at in the licences before others may see it."""
+        manifests = [one for one in (self.manifest, self.holdout) if one is not None]
+        return tuple(public_notes(combined(licences_used(*manifests))))
+
+    def complete(self, repo_id: str) -> dict[str, bytes]:
+        """Return all files of a repository, card and attribution among them."""
+        cards = card_files(self.manifest, self.beside, holdout=self.holdout, repo_id=repo_id)
+        return {**self.contents, **cards}
+
+
+def parcel_of(file: str | Path, also: Companions = Companions()) -> Parcel:
+    """Read a calibration file and what goes along with it.
+
+    Args:
+        file: The ``.jsonl`` with its manifest beside it.
+        also: What goes along.
+
+    Raises:
+        OutputError: A file can't be read or is not as its manifest says, or two have one name.
+    """
+    path = Path(file)
+    contents = _contents(path, also)
+    return Parcel(
+        manifest=_ensured(path),
+        beside=also.names(path),
+        contents=contents,
+        holdout=None if also.holdout is None else _ensured(also.holdout),
+    )
+
+
 def push_to_hub(
-    file: str | Path,
+    what: str | Path | Parcel,
     repo_id: str,
     *,
     private: bool = True,
     token: str | None = None,
     commit_message: str = "Calibration set built by calibset",
-    also: Companions = Companions(),
 ) -> Pushed:
     """Put a calibration file on the hub, in one commit: rows, manifest, card and attribution.
 
     The repository is made where there is none. Files of other names that it holds stay.
 
     Args:
-        file: The ``.jsonl`` with its manifest beside it.
+        what: The ``.jsonl`` with its manifest beside it; or it and others, as `parcel_of` reads them.
         repo_id: ``OWNER/NAME`` of a dataset repository, or ``NAME`` of one's own.
         private: Whether only its owner sees it. One that is public already is refused then.
         token: Of the hub; the login's if None.
         commit_message: Of the commit.
-        also: What goes along.
 
     Raises:
         OutputError: A file can't be read or is not as its manifest says; there is no login, or it
             may not write there; or the hub can't be reached.
     """
-    path = Path(file)
-    contents = _contents(path, also)
-    manifest = _ensured(path, contents)
-    held = None if also.holdout is None else _ensured(also.holdout, contents)
+    parcel = what if isinstance(what, Parcel) else parcel_of(what)
+    parcel.complete(repo_id)  # should that fail, no empty repository is left
     from huggingface_hub import HfApi
 
     api = HfApi(token=token, library_name="calibset")
     with _explained(repo_id):
         made = api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
-        _ensure_private(api, made.repo_id, private)
-        contents |= card_files(manifest, also.names(path), holdout=held, repo_id=made.repo_id)
-        url = _committed(api, made.repo_id, contents, commit_message)
-    return Pushed(url=url, files=tuple(sorted(contents)), private=private)
+    if private:
+        _ensure_private(api, made.repo_id)
+    files = parcel.complete(made.repo_id)  # the hub put the owner before a bare name
+    url = _committed(api, made.repo_id, files, commit_message)
+    return Pushed(url=url, files=tuple(sorted(files)), private=private)
 
 
 def card_files(
@@ -142,17 +190,20 @@ def _read(path: Path) -> bytes:
         raise OutputError(f"{path}: can't be read: {error.strerror}") from error
 
 
-def _ensured(path: Path, contents: Mapping[str, bytes]) -> Manifest:
+def _ensured(path: Path) -> Manifest:
     """Return a file's manifest, which must be of this file."""
     found = read_manifest(path)
-    if found is None or sha256(contents[path.name]).hexdigest() != found.sha256:
-        raise OutputError(f"{path}: is not the file that its manifest tells of; build it again")
+    if found is None:
+        raise OutputError(f"{manifest_path(path)}: there is no manifest beside the file; build it again")
+    ensure_of_file(found, path)
     return found
 
 
-def _ensure_private(api: HfApi, repo_id: str, private: bool) -> None:
+def _ensure_private(api: HfApi, repo_id: str) -> None:
     # Of a repository that is there already the hub leaves the visibility as it is.
-    if private and not api.dataset_info(repo_id).private:
+    with _explained(repo_id):
+        found = api.dataset_info(repo_id)
+    if not found.private:
         raise OutputError(
             f"{repo_id}: is there already, and public; push with private=False, or to another repository"
         )
@@ -162,7 +213,8 @@ def _committed(api: HfApi, repo_id: str, contents: Mapping[str, bytes], message:
     from huggingface_hub import CommitOperationAdd
 
     operations = [CommitOperationAdd(name, contents[name]) for name in sorted(contents)]
-    done = api.create_commit(repo_id, operations, commit_message=message, repo_type="dataset")
+    with _explained(repo_id):
+        done = api.create_commit(repo_id, operations, commit_message=message, repo_type="dataset")
     return str(done.commit_url)
 
 
@@ -174,8 +226,6 @@ def _explained(repo_id: str) -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     try:
         yield
-    except OutputError:
-        raise
     except Exception as error:  # beside OSError what httpx, JSON and name checks raise
         raise OutputError(f"{repo_id}: {_trouble(error, repo_id)}") from error
     finally:
@@ -193,9 +243,11 @@ def _trouble(error: Exception, repo_id: str) -> str:
     if response is not None:
         return _refusal(int(response.status_code), repo_id)
     reason = " ".join((str(error) or type(error).__name__).split())[:_LONGEST_REASON]
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError) and reason.startswith("Invalid metadata"):
         return f"the hub doesn't take it ({reason}); check the languages and licences of the recipe"
-    return f"the hub can't be reached ({reason}); {_LASTING}"
+    if isinstance(error, OSError) or "TransportError" in {one.__name__ for one in type(error).__mro__}:
+        return f"the hub can't be reached ({reason}); {_LASTING}"
+    return f"the hub's answer can't be understood ({reason}); check HF_ENDPOINT"
 
 
 def _refusal(status: int, repo_id: str) -> str:

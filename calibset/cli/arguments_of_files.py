@@ -126,11 +126,16 @@ def _card(commands: Commands[argparse.ArgumentParser]) -> None:
         "--push puts file, manifest, holdout and card into a dataset repository, private unless --public.\n",
     )
     command.add_argument("file", help="a calibration file; its manifest stands beside it")
-    command.add_argument("--model", action="store_true", help="print the section for a model's card instead")
-    command.add_argument(
-        "--out", metavar="DIR", help="where README.md and ATTRIBUTION.md go; printed if unset"
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument("--model", action="store_true", help="print the section for a model's card instead")
+    kind.add_argument(
+        "--out", metavar="DIR", help="where README.md and ATTRIBUTION.md go; the card is printed if unset"
     )
-    command.add_argument("--recipe", metavar="RECIPE", help="the recipe, to go along with it")
-    command.add_argument("--push", metavar="OWNER/NAME", help="put it all on the hub")
-    command.add_argument("--public", action="store_true", help="let others see what is pushed")
+    kind.add_argument("--push", metavar="OWNER/NAME", help="put it all on the hub")
+    command.add_argument(
+        "--recipe",
+        metavar="RECIPE",
+        help="the recipe that it was built with, for the card to name; goes along with --push",
+    )
+    command.add_argument("--public", action="store_true", help="with --push: let others see it")
     add_quiet(command)

@@ -13,7 +13,7 @@ from calibset.calibration_set import holdout_path
 from calibset.cli import previews, storing
 from calibset.cli.console import emit_json, progress
 from calibset.cli.summary import build_summary
-from calibset.consumers import autoround
+from calibset.consumers import Consumer, consumer_of
 from calibset.errors import CalibsetError, OutputError, RecipeError
 from calibset.leftovers import write_left_out
 from calibset.lockfile import lock_path, write_lock
@@ -35,7 +35,7 @@ def build(arguments: Namespace) -> int:
     held = Path(recipe.holdout.output or holdout_path(out)) if recipe.holdout else None
     named = {f"--out {out}": out} | ({f"holdout.output {held}": held} if held else {})
     for what, file in named.items():
-        _ensure_usable(file, what)
+        _ensure_usable(file, what, consumer_of(recipe.consumer))
     _ensure_apart(named, arguments.rejects, _read_by(recipe, arguments))
     with _rejects(arguments.rejects), progress(quiet=arguments.quiet) as report:
         built = pipeline.build(
@@ -150,12 +150,13 @@ def _rejects(path: str | None) -> Iterator[None]:
         raise
 
 
-def _ensure_usable(file: Path, what: str) -> None:
+def _ensure_usable(file: Path, what: str, consumer: Consumer) -> None:
     """Refuse, before anything is read, a path that the quantizer would misread."""
     if file.suffix != ".jsonl":
         raise RecipeError(f"{what}: must end in .jsonl")
-    if faults := autoround.path_faults(str(file)):
-        raise RecipeError(*(f"{what}: AutoRound can't be given this file: {fault}" for fault in faults))
+    if faults := consumer.path_faults(str(file)):
+        product = consumer.CONTRACT.product
+        raise RecipeError(*(f"{what}: {product} can't be given this file: {fault}" for fault in faults))
     _ensure_folder(file, what)
 
 

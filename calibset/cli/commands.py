@@ -25,16 +25,15 @@ def verify(arguments: Namespace) -> int:
     """Say which rows the quantizer keeps; exits 1 if one is lost or there are too few."""
     from calibset import verification
 
+    consumer = arguments.consumer or verification.consumer_beside(read_manifest(arguments.file))
     replay = verification.verify(
         arguments.file,
         tokenizer=arguments.tokenizer,
         seqlen=arguments.seqlen,
         nsamples=arguments.nsamples,
-        consumer=arguments.consumer,
+        consumer=consumer,
     )
-    if arguments.consumer:
-        traps = consumer_of(arguments.consumer).CONTRACT.traps
-        replay = replace(replay, warnings=(*replay.warnings, *traps))
+    replay = replace(replay, warnings=(*replay.warnings, *consumer_of(consumer).CONTRACT.traps))
     readback = _readback(arguments) if arguments.backend else None
     if arguments.json:
         emit_json({**screen.replay_data(replay), **({"readback": asdict(readback)} if readback else {})})
@@ -57,7 +56,8 @@ def export(arguments: Namespace) -> int:
         return 0
     made = export_for(arguments.file, arguments.consumer, arguments.out, **given)
     if not arguments.quiet:
-        screen.replay_summary(replace(made.replay, warnings=made.traps), str(made.path))
+        shown = replace(made.replay, warnings=(*made.replay.warnings, *made.traps))
+        screen.replay_summary(shown, str(made.path))
         say(f"wrote {made.path}; to use it:\n{made.usage}")
     return 0 if made.replay.passed else 1
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibset.cli.console import say
-from calibset.errors import OutputError
+from calibset.belonging import ensure_of_file
+from calibset.calibration_set import holdout_path
+from calibset.cli.console import new_console, say
+from calibset.errors import OutputError, RecipeError
 from calibset.lockfile import lock_path
 from calibset.manifest import Manifest, manifest_path, read_manifest
 
@@ -30,19 +34,17 @@ def report(arguments: Namespace) -> int:
 
 def card(arguments: Namespace) -> int:
     """Print or write the card of a calibration file, or put it on the hub."""
-    from calibset.cards import card_files, model_card_section, push_to_hub
+    from calibset.cards import Companions, card_files, model_card_section
 
+    _ensure_options(arguments)
     path = Path(arguments.file)
     manifest = _manifest(path)
     if arguments.model:
-        sys.stdout.write(model_card_section(manifest, path.name))
+        sys.stdout.write(model_card_section(manifest, Companions().names(path).file))
         return 0
-    also = _companions(path, manifest, arguments.recipe)
+    also = _companions(path, manifest, arguments)
     if arguments.push:
-        pushed = push_to_hub(path, arguments.push, private=not arguments.public, also=also)
-        if not arguments.quiet:
-            say(f"pushed {', '.join(pushed.files)} to {pushed.url}")
-        return 0
+        return _push(path, also, arguments)
     holdout = read_manifest(also.holdout) if also.holdout else None
     files = card_files(manifest, also.names(path), holdout=holdout)
     if arguments.out is None:
@@ -78,29 +80,88 @@ def quantize_command(arguments: Namespace) -> int:
     return 0
 
 
+def _ensure_options(arguments: Namespace) -> None:
+    if arguments.public and not arguments.push:
+        raise RecipeError("--public: goes with --push alone; what is written here nobody else sees")
+    if arguments.model and arguments.recipe:
+        raise RecipeError("--recipe: a model's section names no recipe; leave it out")
+    if arguments.recipe and not os.path.isfile(arguments.recipe):  # noqa: PTH113  (Path's raises)
+        raise RecipeError(f"--recipe {arguments.recipe}: there is no such file")
+
+
 def _manifest(path: Path) -> Manifest:
+    if path.name.endswith(".manifest.json"):
+        raise RecipeError(f"{path}: is a manifest; name the calibration file that it stands beside")
     manifest = read_manifest(path)
     if manifest is None:
         raise OutputError(f"{manifest_path(path)}: there is no manifest beside the file; build it again")
+    ensure_of_file(manifest, path)
     return manifest
 
 
-def _companions(path: Path, manifest: Manifest, recipe: str | None) -> Companions:
+def _ensure_recipe_of(manifest: Manifest, path: Path) -> None:
+    """Make sure that building the recipe gives the file, so that the card may say so."""
+    from calibset.comparison import differences
+    from calibset.recipe_file import load_recipe
+    from calibset.reporting import portable_recipe
+
+    recipe = portable_recipe(load_recipe(path))
+    if changed := differences(manifest, manifest.model_copy(update={"recipe": recipe})):
+        named = "; ".join(str(one) for one in changed[:3])
+        raise RecipeError(
+            f"--recipe {path}: is not what the file was built with ({named}): write what --set changed into "
+            "it, or leave it out; the manifest holds the recipe in any case"
+        )
+
+
+def _push(path: Path, also: Companions, arguments: Namespace) -> int:
+    from calibset.cards import parcel_of, push_to_hub
+
+    parcel = parcel_of(path, also)
+    if arguments.public and not arguments.quiet:
+        for note in parcel.notes:
+            say(f"note: {note}")
+    pushed = push_to_hub(parcel, arguments.push, private=not arguments.public)
+    if not arguments.quiet:
+        say(f"pushed {', '.join(pushed.files)} to {pushed.url}")
+    return 0
+
+
+def _companions(path: Path, manifest: Manifest, arguments: Namespace) -> Companions:
     """Return what stands beside a calibration file: its holdout, the recipe named, and the recipe's lock."""
-    from calibset.calibration_set import holdout_path
     from calibset.cards import Companions
 
-    held = holdout_path(path)
-    has_holdout = manifest.other is not None and manifest.other.role == "holdout" and held.is_file()
-    lock = lock_path(Path(recipe)) if recipe else None
-    return Companions(
-        holdout=held if has_holdout else None,
-        recipe=Path(recipe) if recipe else None,
-        lock=lock if lock and lock.is_file() else None,
-    )
+    held = _holdout(path, manifest)
+    if held is None and manifest.other and manifest.other.role == "holdout" and not arguments.quiet:
+        note = f"note: the holdout of {path} is not where it was written; the card has {path.name} alone"
+        new_console(stderr=True).print(note, soft_wrap=True)  # the card may go to standard output
+    recipe = Path(arguments.recipe) if arguments.recipe else None
+    if recipe is not None:
+        _ensure_recipe_of(manifest, recipe)
+    lock = lock_path(recipe) if recipe else None
+    return Companions(holdout=held, recipe=recipe, lock=lock if lock and lock.is_file() else None)
+
+
+def _holdout(path: Path, manifest: Manifest) -> Path | None:
+    """Return the holdout that was built with a file, if it is found."""
+    if manifest.other is None or manifest.other.role != "holdout":
+        return None
+    holdout = manifest.recipe.get("holdout")
+    named = holdout.get("output") if isinstance(holdout, Mapping) else None
+    found = [holdout_path(path)]
+    if isinstance(named, str):
+        # Relative to the folder of the build, which nothing tells; of an absolute path the name is left.
+        found = [path.parent / named, path.with_name(Path(named).name), Path(named)]
+    for one in found:
+        about = read_manifest(one) if one.is_file() else None
+        if about is not None and about.sha256 == manifest.other.sha256:
+            ensure_of_file(about, one)
+            return one
+    return None
 
 
 def _written(folder: Path, files: dict[str, bytes]) -> list[Path]:
+    from calibset.cards.written import ensure_replaceable
     from calibset.storage.atomic import replaced_together
 
     try:
@@ -108,6 +169,7 @@ def _written(folder: Path, files: dict[str, bytes]) -> list[Path]:
     except OSError as error:
         raise OutputError(f"{folder}: can't be made: {error.strerror}") from error
     paths = [folder / name for name in files]
+    ensure_replaceable(paths)
     with replaced_together(*paths) as streams:
         for stream, content in zip(streams, files.values(), strict=True):
             stream.write(content)

@@ -36,6 +36,8 @@ def replay_summary(replay: Replay, file: str) -> None:
             say(f"{file}: {fault}")
         if len(replay.fatal) > _MOST_LOST_ROWS:
             say(f"{file}: and {len(replay.fatal) - _MOST_LOST_ROWS} faults more; --json names each")
+        for warning in replay.warnings:
+            say(f"{file}: note: {warning}")
         return
     lines = [f"{file}: row {lost.row} is dropped: {lost.reason}" for lost in replay.lost[:_MOST_LOST_ROWS]]
     if len(replay.lost) > _MOST_LOST_ROWS:
@@ -50,8 +52,8 @@ def replay_summary(replay: Replay, file: str) -> None:
     cut = sum(row.cut for row in replay.rows if row.kept)
     lines.append(
         f"{replay.consumer} keeps {replay.kept} of {len(replay.rows)} rows "
-        f"(asked for {replay.nsamples} of {replay.seqlen} tokens); "
-        f"{cut:,} tokens are cut, {replay.waste:.2%} stand beyond seqlen"
+        f"(asked for {replay.nsamples} rows of {replay.seqlen} tokens); {cut:,} tokens are cut "
+        f"({replay.waste:.2%})"
     )
     for line in lines:
         say(line)

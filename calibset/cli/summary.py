@@ -76,7 +76,7 @@ def _figures(manifest: Manifest) -> Iterator[str]:
         f"{manifest.kept} of {manifest.nsamples} rows kept by {manifest.consumer}, "
         f"{manifest.seqlen} tokens read of each"
     )
-    yield f"waste: {manifest.waste:.2%} of the tokens stand beyond seqlen and are cut"
+    yield f"waste: {manifest.waste:.2%} of the tokens are cut"
     if manifest.turns:
         yield (
             f"filler: {manifest.filler:.2%} of what is read is the head of one more conversation; "

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from calibset.consumers.base import Acceptance, Contract, Exportable, Form, Given, Replay
 from calibset.consumers.counting import Measured, measured
-from calibset.consumers.replaying import cut_behind, mixing, note_on_more, of_file, text_or_ids
+from calibset.consumers.replaying import cut_behind, mixing, note_on_more, of_file
+from calibset.consumers.rows import Fault, ids_in, text_in
 from calibset.consumers.writing import write_json_list
 from calibset.tokenizers.base import Tokenizer
 
@@ -29,8 +31,6 @@ CONTRACT = Contract(
     traps=(
         "rows longer than max_calib_seq_len are dropped, not cut, and it is 512 unless given",
         "128 rows are taken unless max_calib_samples is given",
-        "rows are joined and cut into blocks of max_calib_seq_len; the rest is dropped",
-        "the list holds texts or ids, never both",
     ),
 )
 
@@ -74,7 +74,7 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
     Raises:
         ConsumerError: The file can't be read.
     """
-    return of_file(path, text_or_ids, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    return of_file(path, _row, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
 def export(rows: Sequence[Exportable], out: Path) -> None:
@@ -86,12 +86,22 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_json_list(out, [row.ids for row in rows])
 
 
-def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+def usage(out: Path, found: Replay) -> str:
     """Return what to type so that AutoAWQ reads what was exported."""
     return (
-        f'model.quantize(tokenizer, quant_config=quant_config, calib_data=json.load(open("{out}")), '
-        f"max_calib_samples={nsamples}, max_calib_seq_len={seqlen})"
+        f"model.quantize(tokenizer, quant_config=quant_config, calib_data=json.load(open({str(out)!r})), "
+        f"max_calib_samples={found.nsamples}, max_calib_seq_len={found.seqlen})"
     )
+
+
+def _row(value: Any) -> Given | Fault:
+    if isinstance(value, list):
+        return ids_in(value)
+    if not isinstance(value, dict):
+        return text_in(value)
+    if value.get("text") is not None:
+        return text_in(value["text"])
+    return ids_in(value["input_ids"]) if value.get("input_ids") is not None else Fault("has no text")
 
 
 def _no_block(total: int, seqlen: int) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ from typing import Any
 from calibset.consumers.base import Acceptance, Contract, Exportable, Form, Given, Lost, Replay
 from calibset.consumers.counting import measured
 from calibset.consumers.rows import Fault, file_rows, ids_in, text_in
+from calibset.consumers.spelling import shell_word
 from calibset.consumers.writing import write_ids_table, write_json_lines
+from calibset.quantization import rules
 from calibset.reading import is_dominated, read_of, room
 from calibset.tokenizers.base import Tokenizer
 
@@ -32,11 +34,10 @@ CONTRACT = Contract(
     reads=(".jsonl", ".json", ".parquet"),
     forms=(Form(ending=".parquet", holds="ids"), Form(ending=".jsonl", holds="text")),
     traps=(
-        "before 0.16 a plain .jsonl is a KeyError with a multimodal model; FILE.jsonl:num=512 is read",
-        "0.12.3 ends in an IndexError where rows % batch_size is 1",
-        "a model path that holds Mistral-Small-3.2, Magistral-Small or Devstral-Small makes it load a "
-        "tokenizer that can't be called with texts: hand over model and tokenizer as objects, or ids",
-        "of ids 0.16 counts each tensor as batch_size rows with a multimodal model",
+        f"{rules.FILE_OF_MULTIMODAL}; {rules.READ_AS_TEXT}",
+        f"before 0.16, where rows % batch_size is 1, {rules.SHORT_BATCH}",
+        f"{rules.MISTRAL_PATH}; hand over model and tokenizer as objects, or ids",
+        rules.BATCHES_OF_IDS,
     ),
 )
 
@@ -44,12 +45,6 @@ NAME = CONTRACT.label
 
 # AutoRound shuffles the rows with this seed before it takes the first nsamples.
 _SHUFFLE_SEED = 42
-
-_MEANINGS = {
-    " ": "a space, which it removes",
-    ",": "a comma, which separates datasets",
-    ":": "a colon, which begins options",
-}
 
 
 def path_faults(path: str) -> tuple[str, ...]:
@@ -59,7 +54,7 @@ def path_faults(path: str) -> tuple[str, ...]:
         >>> path_faults("out/my set.jsonl")
         ('the path holds a space, which it removes',)
     """
-    faults = [f"the path holds {meaning}" for character, meaning in _MEANINGS.items() if character in path]
+    faults = [f"the path holds {meaning}" for sign, meaning in rules.MISREAD.items() if sign in path]
     if not path.endswith((".json", ".jsonl")):
         faults.append("the path must end in .jsonl or .json")
     return tuple(faults)
@@ -100,7 +95,7 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
         ConsumerError: The file can't be read.
     """
     if path.suffix == ".parquet":
-        ids, faults = file_rows(path, _ids)
+        ids, faults = file_rows(path, _ids, tokenizer=tokenizer)
         return replace(replay(ids, tokenizer, nsamples=nsamples, seqlen=seqlen), fatal=tuple(faults))
     texts, faults = file_texts(path)
     found = replay(texts, tokenizer, nsamples=nsamples, seqlen=seqlen)
@@ -132,15 +127,19 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
         write_json_lines(out, ({"text": row.text} for row in rows))
 
 
-def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+def usage(out: Path, found: Replay) -> str:
     """Return what to type so that AutoRound reads what was exported."""
     if out.suffix != ".parquet":
-        return f"auto-round --model MODEL --dataset {out} --nsamples {nsamples} --seqlen {seqlen}"
+        given = f"--nsamples {found.nsamples} --seqlen {found.seqlen}"
+        return f"auto-round --model MODEL --dataset {shell_word(out)} {given}"
+    # Batches that the rows divide into: of others versions before 0.16 lose rows.
+    size = next(size for size in (4, 2, 1) if found.nsamples % size == 0)
     return (
-        f'rows = torch.tensor(parquet.read_table("{out}")["input_ids"].to_pylist()); '
-        'AutoRound(model, tokenizer, dataset=[{"input_ids": ids, "attention_mask": torch.ones_like(ids)} '
-        "for ids in rows.split(1)], "
-        f"nsamples={nsamples}, seqlen={seqlen}, batch_size=1)"
+        f'rows = torch.tensor(parquet.read_table({str(out)!r})["input_ids"].to_pylist())\n'
+        'dataset = [{"input_ids": ids, "attention_mask": torch.ones_like(ids)} '
+        f"for ids in rows.split({size})]\n"
+        f"AutoRound(model, tokenizer, dataset=dataset, nsamples={found.nsamples}, seqlen={found.seqlen}, "
+        f"batch_size={size})"
     )
 
 

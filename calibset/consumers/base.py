@@ -46,7 +46,7 @@ class Replay:
         seqlen: Tokens of a row that it reads.
         rows: What becomes of each row.
         fatal: Faults that make the quantizer stop before it takes a row.
-        warnings: What one can't see in the rows but should know.
+        warnings: What one should know of these rows, beside which are dropped.
     """
 
     consumer: str
@@ -68,10 +68,9 @@ class Replay:
 
     @property
     def waste(self) -> float:
-        """The share of the kept rows' tokens that stand beyond ``seqlen``, 0 to 1."""
+        """The share of the kept rows' tokens that are cut, 0 to 1."""
         tokens = sum(row.tokens for row in self.rows if row.kept)
-        beyond = sum(max(0, row.tokens - self.seqlen) for row in self.rows if row.kept)
-        return beyond / tokens if tokens else 0.0
+        return sum(row.cut for row in self.rows if row.kept) / tokens if tokens else 0.0
 
     @property
     def passed(self) -> bool:
@@ -179,6 +178,10 @@ class Consumer(Protocol):
         """
         ...
 
-    def usage(self, out: Path, *, nsamples: int, seqlen: int) -> str:
-        """Return what to type so that the quantizer reads what was exported."""
+    def usage(self, out: Path, found: Replay) -> str:
+        """Return what to type so that the quantizer reads what was exported.
+
+        Raises:
+            OutputError: The path can't be typed.
+        """
         ...

@@ -13,8 +13,9 @@ from typing import Any
 from calibset.consumers.base import Contract, Exportable, Form, Given, Lost, Replay
 from calibset.consumers.counting import Measured, count_spelled, measured
 from calibset.consumers.replaying import cut_behind, of_file
-from calibset.consumers.rows import Fault, text_in
-from calibset.consumers.writing import write_texts_table
+from calibset.consumers.rows import Fault, text_alone, text_in
+from calibset.consumers.spelling import shell_word
+from calibset.consumers.writing import write_table
 from calibset.tokenizers.base import Tokenizer
 
 __all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
@@ -28,12 +29,16 @@ CONTRACT = Contract(
     forms=(Form(ending=".parquet", holds="text"),),
     joins=True,
     traps=(
-        "all columns of the parquet file are joined by spaces, so it must have one",
-        "control tokens are read as letters, and no BOS is put before a row",
-        "rows are joined and cut into --dataset_rows (100) of --length (2048); what is behind isn't read",
-        "measuring reads --measurement_rows (16) of --measurement_length (2048) alone",
+        "no BOS is put before a row",
+        "--dataset_rows (100 by default) of --length (2048) tokens are read",
+        "measuring reads --measurement_rows (16) of --measurement_length (2048), and stops where there are "
+        "fewer",
     ),
 )
+
+
+# --measurement_rows, by default.
+_MEASURED = 16
 
 
 def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
@@ -42,17 +47,20 @@ def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
 
 
 def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
-    """Say what ExLlamaV2 reads of rows: as many as fill ``nsamples`` of ``seqlen`` tokens.
+    """Say what ExLlamaV2 reads of rows: as many as fill its ``--dataset_rows`` of ``seqlen`` tokens.
 
     Args:
         rows: Texts; it takes no ids.
         tokenizer: The model's; control tokens are read as letters.
-        nsamples: The converter's ``--dataset_rows``.
+        nsamples: The converter's ``--dataset_rows`` where there are more rows than that; where all are
+            wanted, that is as many as they fill.
         seqlen: Its ``--length``.
     """
     given = [Lost("ids can't be given") if isinstance(row, tuple) else row for row in rows]
     found = measured(given, tokenizer, parse_special=False, bare=True)
-    total, wanted = sum(row.length for row in found), nsamples * seqlen
+    total = sum(row.length for row in found)
+    filled = nsamples if nsamples < len(found) else max(nsamples, total // seqlen)
+    wanted = filled * seqlen
     fatal: tuple[str, ...] = ()
     if total < wanted:
         fatal = (f"{total:,} tokens in all, and {nsamples} rows of {seqlen} take {wanted:,}",)
@@ -62,7 +70,7 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
         seqlen=seqlen,
         rows=tuple(cut_behind(found, wanted)),
         fatal=fatal,
-        warnings=tuple(_warnings(given, found, tokenizer, wanted)),
+        warnings=tuple(_warnings(given, found, tokenizer, filled, seqlen)),
     )
 
 
@@ -72,7 +80,7 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
     Raises:
         ConsumerError: The file can't be read.
     """
-    take = _cells if path.suffix == ".parquet" else _row
+    take = _cells if path.suffix == ".parquet" else text_alone
     return of_file(path, take, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
@@ -82,14 +90,18 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     Raises:
         OutputError: They can't be written.
     """
-    write_texts_table(out, [row.text for row in rows])
+    import pyarrow as pa
+
+    write_table(out, {"text": pa.array([row.text for row in rows], pa.string())})
 
 
-def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+def usage(out: Path, found: Replay) -> str:
     """Return what to type so that ExLlamaV2 reads what was exported."""
+    rows = sum(row.tokens - row.cut for row in found.rows) // found.seqlen
     return (
-        f"python convert.py --in_dir MODEL --out_dir WORK --cal_dataset {out} --dataset_rows {nsamples} "
-        f"--length {seqlen} --measurement_length {seqlen}"
+        f"python convert.py --in_dir MODEL --out_dir WORK --cal_dataset {shell_word(out)} "
+        f"--dataset_rows {rows} --length {found.seqlen} "
+        f"--measurement_rows {min(_MEASURED, rows)} --measurement_length {found.seqlen}"
     )
 
 
@@ -99,15 +111,14 @@ def _cells(value: dict[str, Any]) -> Given | Fault:
     return text_in(value["text"])
 
 
-def _row(value: Any) -> Given | Fault:
-    text = value.get("text") if isinstance(value, dict) else value
-    return Fault("has no text") if text is None else text_in(text)
-
-
 def _warnings(
-    given: Sequence[Given], found: Sequence[Measured], tokenizer: Tokenizer, wanted: int
+    given: Sequence[Given], found: Sequence[Measured], tokenizer: Tokenizer, nsamples: int, seqlen: int
 ) -> Iterator[str]:
+    total = sum(row.length for row in found)
     if spelled := count_spelled(given, tokenizer):
         yield f"{spelled} rows hold control tokens, which ExLlamaV2 reads as letters"
-    if sum(row.length for row in found) > wanted:
+    if total > nsamples * seqlen:
         yield "rows are joined and cut, so that what it reads begins inside rows"
+    if nsamples * seqlen <= total < _MEASURED * seqlen:
+        rows = total // seqlen
+        yield f"give --measurement_rows {rows} or fewer: without it measuring takes {_MEASURED}, and stops"

@@ -7,11 +7,14 @@ The rules are those of ``gptqmodel/utils/calibration.py`` in 7.7.0 (``prepare_ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from calibset.consumers.base import Contract, Exportable, Form, Given, Replay
 from calibset.consumers.counting import Measured, measured
-from calibset.consumers.replaying import of_file, text_or_ids
+from calibset.consumers.replaying import RENDERED, mixing, of_file
+from calibset.consumers.rows import Fault, ids_in, text_in
 from calibset.consumers.writing import write_ids_table, write_json_lines
 from calibset.tokenizers.base import Tokenizer
 
@@ -24,12 +27,7 @@ CONTRACT = Contract(
     files=("gptqmodel/utils/calibration.py", "gptqmodel/looper/loop_processor.py"),
     reads=(".jsonl", ".json", ".parquet"),
     forms=(Form(ending=".parquet", holds="ids"), Form(ending=".jsonl", holds="ids")),
-    traps=(
-        "in a row messages win over text, and text over input_ids: give it rows of one kind",
-        "messages are rendered and then tokenized with special tokens, so BOS stands there twice",
-        "nothing is cut at seqlen, only at the model's max_position_embeddings",
-        "calibration_sort='shuffle' shuffles with no seed",
-    ),
+    traps=("calibration_sort='shuffle' shuffles with no seed",),
 )
 
 # calibration_data_min_length, by default.
@@ -55,23 +53,25 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     found = measured(rows, tokenizer)
     accepted = tuple(row.accepted(reason=_too_short(row)) for row in found)
     kept = [row for row, what in zip(found, accepted, strict=True) if what.kept]
+    # Of rows that are rendered the length isn't known.
+    taken = kept or any(row.lost for row in found)
     return Replay(
         consumer=CONTRACT.label,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=accepted,
-        fatal=() if kept or not found else ("no row has more than 10 tokens",),
+        fatal=("no row has more than 10 tokens",) if found and not taken else (),
         warnings=tuple(_warnings(kept, nsamples, seqlen)),
     )
 
 
 def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
-    """Say what GPTQModel keeps of a file's rows, given to it as dictionaries or as a dataset.
+    """Say what GPTQModel keeps of a file that ``load_dataset`` reads for it.
 
     Raises:
         ConsumerError: The file can't be read.
     """
-    return of_file(path, text_or_ids, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    return of_file(path, _row, _replay_dataset, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
 def export(rows: Sequence[Exportable], out: Path) -> None:
@@ -86,13 +86,34 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
         write_json_lines(out, ({"input_ids": row.ids} for row in rows))
 
 
-def usage(out: Path, *, nsamples: int, seqlen: int) -> str:  # noqa: ARG001
+def usage(out: Path, found: Replay) -> str:  # noqa: ARG001
     """Return what to type so that GPTQModel reads what was exported."""
     kind = "parquet" if out.suffix == ".parquet" else "json"
     return (
-        f'model.quantize(load_dataset("{kind}", data_files="{out}", split="train"), batch_size=1)  '
+        f'model.quantize(load_dataset("{kind}", data_files={str(out)!r}, split="train"), batch_size=1)  '
         "# datasets.load_dataset"
     )
+
+
+def _replay_dataset(rows: Sequence[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    found = replay(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    # A column of one row is one of all rows, and null where they have no such key.
+    return replace(found, fatal=mixing(rows) or found.fatal)
+
+
+def _row(value: Any) -> Given | Fault:
+    if isinstance(value, str):
+        return text_in(value)
+    if isinstance(value, list):
+        return ids_in(value)
+    if not isinstance(value, dict):
+        return Fault("has no text")
+    # A key wins by being there, whatever it holds.
+    if "messages" in value:
+        return Fault("its messages are null") if value["messages"] is None else RENDERED
+    if "text" in value:
+        return text_in(value["text"])
+    return ids_in(value["input_ids"]) if "input_ids" in value else Fault("has no text")
 
 
 def _too_short(row: Measured) -> str | None:
@@ -106,7 +127,7 @@ def _warnings(kept: Sequence[Measured], nsamples: int, seqlen: int) -> Iterator[
     if longer:
         yield (
             f"{len(longer)} rows are longer than seqlen {seqlen}, up to {max(longer)} tokens, and are read "
-            "whole: `calibset export --for gptqmodel` cuts them"
+            "whole, up to the model's max_position_embeddings: `calibset export --for gptqmodel` cuts them"
         )
     if len(kept) > nsamples:
         yield f"{len(kept)} rows for nsamples {nsamples}: GPTQModel has no such option and takes all"

@@ -1,7 +1,8 @@
 """llama.cpp's ``llama-imatrix``: what it reads of a text file.
 
-The rules are those of ``tools/imatrix/imatrix.cpp`` (``compute_imatrix``) at commit 006e7ef9, without
-``--chunk`` and ``--chunks``. Rows are joined by blank lines, as `export` writes them.
+The rules are those of ``tools/imatrix/imatrix.cpp`` (``compute_imatrix``) at commit 006e7ef9, with
+``--parse-special`` and without ``--chunk`` and ``--chunks``. Rows are joined by blank lines, as `export`
+writes them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 from calibset.consumers.base import Acceptance, Contract, Exportable, Form, Given, Lost, Replay
 from calibset.consumers.counting import Measured, count_spelled
 from calibset.consumers.replaying import cut_behind, of_file
-from calibset.consumers.rows import Fault, text_in
+from calibset.consumers.rows import text_alone
+from calibset.consumers.spelling import shell_word
 from calibset.consumers.writing import write_text
 from calibset.tokenizers.base import Tokenizer
 
@@ -32,10 +33,7 @@ CONTRACT = Contract(
     joins=True,
     traps=(
         "a .jsonl would be read as text, braces and all: give it what `calibset export` writes",
-        "control tokens are read as letters unless --parse-special is given",
-        "the text is read in chunks of -c tokens, 512 by default, that begin and end inside rows; the first "
-        "token of each gives way to BOS",
-        "what fills no chunk at the end isn't read, and there must be two chunks",
+        "the text is read in chunks of -c tokens, 512 by default, that begin and end inside rows",
     ),
 )
 
@@ -53,7 +51,7 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
 
     Args:
         rows: Texts; it takes no ids.
-        tokenizer: The model's; control tokens are read as letters.
+        tokenizer: The model's; it parses control tokens.
         nsamples: Rows asked for; it reads all.
         seqlen: Its ``-c``, tokens of a chunk.
     """
@@ -79,7 +77,7 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
     Raises:
         ConsumerError: The file can't be read.
     """
-    return of_file(path, _row, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    return of_file(path, text_alone, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
 def export(rows: Sequence[Exportable], out: Path) -> None:
@@ -92,15 +90,15 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_text(out, _BETWEEN.join(row.text for row in rows) + "\n")
 
 
-def usage(out: Path, *, nsamples: int, seqlen: int) -> str:  # noqa: ARG001
+def usage(out: Path, found: Replay) -> str:
     """Return what to type so that llama-imatrix reads what was exported."""
-    return f"llama-imatrix -m MODEL.gguf -f {out} -c {seqlen} --parse-special"
+    return f"llama-imatrix -m MODEL.gguf -f {shell_word(out)} -c {found.seqlen} --parse-special"
 
 
 def _shares(rows: Sequence[Given], tokenizer: Tokenizer) -> list[Measured]:
     """Return how many tokens of the joined text begin in each row, or in what stands before it."""
     texts = [row if isinstance(row, str) else "" for row in rows]
-    encoded = tokenizer.encode_with_ends(_BETWEEN.join(texts), parse_special=False)
+    encoded = tokenizer.encode_with_ends(_BETWEEN.join(texts), parse_special=True)
     borders = [*accumulate(len(text) + len(_BETWEEN) for text in texts)]
     counts = [0] * len(rows)
     for start in (0, *encoded.ends[:-1]) if encoded.ids else ():
@@ -119,18 +117,9 @@ def _without_others(accepted: Iterable[Acceptance], found: Sequence[Measured]) -
         yield replace(one, cut=min(one.cut, row.tokens))
 
 
-def _row(value: Any) -> Given | Fault:
-    text = value.get("text") if isinstance(value, dict) else value
-    return Fault("has no text") if text is None else text_in(text)
-
-
 def _warnings(given: Sequence[Given], tokenizer: Tokenizer, total: int, seqlen: int) -> Iterator[str]:
     if spelled := count_spelled(given, tokenizer):
-        yield (
-            f"{spelled} rows hold control tokens, which are read as letters, as here, without --parse-special"
-        )
+        yield f"{spelled} rows hold control tokens, which are read as letters without --parse-special"
     chunks = total // seqlen
     if chunks > 1 and tokenizer.prefix:
         yield f"{chunks - 1} tokens give way to BOS, one at the head of each chunk but the first"
-    if seqlen != 512:
-        yield f"give -c {seqlen}: without it chunks have 512 tokens"

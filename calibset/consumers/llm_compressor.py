@@ -22,7 +22,7 @@ __all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"
 CONTRACT = Contract(
     name="llm-compressor",
     product="llm-compressor",
-    versions="0.14.0",
+    versions="0.14.0.1",
     files=("llmcompressor/datasets/utils.py", "llmcompressor/transformers/data/base.py"),
     reads=(".jsonl", ".json", ".parquet"),
     forms=(
@@ -34,9 +34,7 @@ CONTRACT = Contract(
         "without max_seq_length ids aren't cut, and texts at the tokenizer's model_max_length; where it has "
         "none, that is an OverflowError",
         "rows are drawn at random with no seed unless shuffle_calibration_samples=False",
-        "with batch_size above 1 each batch is cut to the shortest of its rows",
         "dataset_path must be a folder of files that end in json; it doesn't see a .jsonl",
-        "a column input_ids in one row makes the loader read ids of all: give it rows of one kind",
     ),
 )
 
@@ -93,33 +91,32 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_json_lines(out if out.suffix else out / _IN_FOLDER, objects)
 
 
-def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+def usage(out: Path, found: Replay) -> str:
     """Return what to type so that llm-compressor reads what was exported."""
     kind = "parquet" if out.suffix == ".parquet" else "json"
-    given = f'dataset=load_dataset("{kind}", data_files="{out}", split="train")'
+    given = f'dataset=load_dataset("{kind}", data_files={str(out)!r}, split="train")'
     if not out.suffix:
-        given = f'dataset="json", dataset_path="{out}"'
+        given = f'dataset="json", dataset_path={str(out)!r}'
     return (
-        f"oneshot(model=model, recipe=recipe, {given}, max_seq_length={seqlen}, "
-        f"num_calibration_samples={nsamples}, shuffle_calibration_samples=False)"
+        f"oneshot(model=model, recipe=recipe, {given}, max_seq_length={found.seqlen}, "
+        f"num_calibration_samples={found.nsamples}, shuffle_calibration_samples=False)"
     )
 
 
 def _row(value: Any) -> Given | Fault:
     if not isinstance(value, dict):
         return Fault("is no object")
-    if value.get("input_ids") is not None:
+    # The column alone, whatever it holds, keeps texts from being read.
+    if "input_ids" in value:
         return ids_in(value["input_ids"])
     return text_in(value["text"]) if value.get("text") is not None else Fault("has no text")
 
 
 def _warnings(found: Sequence[Measured], nsamples: int, seqlen: int) -> Iterator[str]:
-    if any(row.length > seqlen for row in found):
-        yield f"give max_seq_length={seqlen}: without it rows are not cut there"
     if len({min(row.length, seqlen) for row in found}) > 1:
         yield "rows differ in length: with batch_size above 1 each batch is cut to its shortest"
     yield from note_on_more(
         len(found),
         nsamples,
-        "which of them are used is chance, since they are shuffled with no seed, and so is the mixture",
+        "chance decides which of them are used, and so the mixture",
     )

@@ -29,8 +29,6 @@ CONTRACT = Contract(
     forms=(Form(ending=".jsonl", holds="text"),),
     traps=(
         "rows are cut at 512 tokens unless max_sample_length is given",
-        "in a row messages or conversations win over prompt, that over text, and that over input",
-        "messages are rendered and then tokenized with special tokens, so BOS stands there twice",
         "the tokenizer needs a pad token, even where all rows are of one length",
     ),
 )
@@ -88,10 +86,11 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_json_lines(out, ({"text": row.text} for row in rows))
 
 
-def usage(out: Path, *, nsamples: int, seqlen: int) -> str:
+def usage(out: Path, found: Replay) -> str:
     """Return what to type so that ModelOpt reads what was exported."""
     return (
-        f'get_dataset_dataloader("{out}", tokenizer, num_samples={nsamples}, max_sample_length={seqlen})'
+        f"get_dataset_dataloader({str(out)!r}, tokenizer, num_samples={found.nsamples}, "
+        f"max_sample_length={found.seqlen})"
         "  # modelopt.torch.utils.dataset_utils"
     )
 
@@ -111,10 +110,6 @@ def _row(value: Any) -> Given | Fault:
 
 
 def _warnings(found: Sequence[Measured], nsamples: int, seqlen: int) -> Iterator[str]:
-    if any(row.length > 512 for row in found) and seqlen != 512:
-        yield f"give max_sample_length={seqlen}: without it rows are cut at 512 tokens"
-    if nsamples > len(found):
-        return
     read = {min(row.length, seqlen) for row in found[:nsamples] if row.lost is None}
     if len(read) > 1:
         yield "rows differ in length: the shorter ones are padded, which the attention mask hides"

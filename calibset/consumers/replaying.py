@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 from calibset.consumers.base import Acceptance, Given, Lost, Replay
 from calibset.consumers.counting import Measured
-from calibset.consumers.rows import Fault, file_rows, ids_in, text_in
+from calibset.consumers.rows import Fault, file_rows
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["RENDERED", "ReplayRows", "cut_behind", "mixing", "note_on_more", "of_file", "text_or_ids"]
+__all__ = ["RENDERED", "ReplayRows", "cut_behind", "mixing", "note_on_more", "of_file"]
 
 RENDERED = Lost("its messages are read in place of its text, rendered with BOS twice")
 
@@ -39,31 +39,21 @@ def of_file(
     Raises:
         ConsumerError: The file can't be read.
     """
-    rows, faults = file_rows(path, take)
+    rows, faults = file_rows(path, take, tokenizer=tokenizer)
     found = replay(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
     # Where a row can't be taken, what joining them would give can't be told.
     return replace(found, fatal=tuple(faults)) if faults else found
 
 
-def text_or_ids(value: Any) -> Given | Fault:
-    """Return what is read of a row in which ``messages`` win over ``text``, and that over ``input_ids``."""
-    if isinstance(value, str):
-        return text_in(value)
-    if isinstance(value, list):
-        return ids_in(value)
-    if not isinstance(value, dict):
-        return Fault("has no text")
-    if value.get("messages") is not None:
-        return RENDERED
-    if value.get("text") is not None:
-        return text_in(value["text"])
-    return ids_in(value["input_ids"]) if value.get("input_ids") is not None else Fault("has no text")
-
-
 def mixing(rows: Sequence[Given]) -> tuple[str, ...]:
-    """Say that texts and ids stand in one file, if they do."""
-    both = any(isinstance(row, str) for row in rows) and any(isinstance(row, tuple) for row in rows)
-    return ("some rows are texts and some are ids; it takes rows of one kind",) if both else ()
+    """Say that messages, texts or ids stand in one file, if they do."""
+    of_kind = {
+        "messages": RENDERED in rows,
+        "texts": any(isinstance(row, str) for row in rows),
+        "ids": any(isinstance(row, tuple) for row in rows),
+    }
+    kinds = [kind for kind, there in of_kind.items() if there]
+    return (f"some rows are {' and some are '.join(kinds)}; it takes rows of one kind",) if kinds[1:] else ()
 
 
 def note_on_more(rows: int, nsamples: int, what: str) -> Iterator[str]:

@@ -10,9 +10,12 @@ from typing import Any
 
 from calibset.consumers.base import Given
 from calibset.errors import ConsumerError
-from calibset.tokenizers.base import scalar_text
+from calibset.tokenizers.base import Tokenizer, scalar_text
 
-__all__ = ["Fault", "file_rows", "ids_in", "is_encodable", "text_in"]
+__all__ = ["Fault", "file_rows", "ids_in", "is_encodable", "text_alone", "text_in"]
+
+# The columns of a parquet file whose values are read; of others the name alone matters.
+_READ = ("messages", "text", "input_ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,18 @@ class Fault:
 
 
 def file_rows(
-    path: Path, take: Callable[[Any], Given | Fault], *, skip_blank: bool = True
+    path: Path,
+    take: Callable[[Any], Given | Fault],
+    *,
+    tokenizer: Tokenizer | None = None,
+    skip_blank: bool = True,
 ) -> tuple[list[Given], list[str]]:
     """Return each row of a file as a quantizer takes it, and the faults that it stops at.
 
     Args:
         path: JSON Lines, a ``.json`` array, or a ``.parquet`` file.
         take: Says what the quantizer takes of a row's value.
+        tokenizer: The quantizer's, for rows of ids.
         skip_blank: Whether blank lines are no rows to it; else it stops at them.
 
     Returns:
@@ -46,6 +54,8 @@ def file_rows(
     faults = []
     for number, value in enumerate(_values(path, skip_blank=skip_blank), 1):
         row = value if isinstance(value, Fault) else take(value)
+        if isinstance(row, tuple) and tokenizer and max(row, default=0) >= tokenizer.vocabulary_size:
+            row = Fault("its input_ids hold ids that the tokenizer hasn't")
         if isinstance(row, Fault):
             faults.append(f"row {number}: {row.reason}")
             row = ""
@@ -53,6 +63,12 @@ def file_rows(
     if not rows:
         faults.append("the file holds no row")
     return rows, faults
+
+
+def text_alone(value: Any) -> str | Fault:
+    """Return the text of a row, where a quantizer is given nothing else."""
+    text = value.get("text") if isinstance(value, dict) else value
+    return Fault("has no text") if text is None else text_in(text)
 
 
 def text_in(value: Any) -> str | Fault:
@@ -115,12 +131,18 @@ def _json_values(text: str) -> list[Any]:
     return rows if isinstance(rows, list) else [Fault("neither a list nor an object of rows")]
 
 
-def _parquet_values(path: Path) -> list[Any]:
+def _parquet_values(path: Path) -> list[dict[str, Any]]:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        rows: list[Any] = parquet.read_table(path).to_pylist()
-    except (OSError, pa.ArrowException) as error:
+        with parquet.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            table = file.read([name for name in _READ if name in names])
+            count = file.metadata.num_rows
+        rows = table.to_pylist() if table.num_columns else [{}] * count
+    # Python has no value for some times and dates.
+    except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
         raise ConsumerError(f"{path}: can't be read as parquet") from error
-    return rows
+    others = dict.fromkeys(name for name in names if name not in _READ)
+    return [{**row, **others} for row in rows]

@@ -10,7 +10,7 @@ from typing import Any
 from calibset.errors import OutputError
 from calibset.storage.atomic import replaced
 
-__all__ = ["write_ids_table", "write_json_lines", "write_json_list", "write_text", "write_texts_table"]
+__all__ = ["write_ids_table", "write_json_lines", "write_json_list", "write_table", "write_text"]
 
 
 def write_json_lines(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -41,6 +41,20 @@ def write_text(out: Path, text: str) -> None:
     _write(out, text.encode("utf-8"))
 
 
+def write_table(out: Path, columns: Mapping[str, Any]) -> None:
+    """Write Arrow arrays as the columns of a parquet file.
+
+    Raises:
+        OutputError: The file can't be written.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    _make_folder(out)
+    with replaced(out) as stream:
+        parquet.write_table(pa.table(dict(columns)), stream, compression="zstd")
+
+
 def write_ids_table(out: Path, rows: Sequence[Sequence[int]], *, mask: bool = False) -> None:
     """Write a parquet file with the column ``input_ids``, and an ``attention_mask`` of ones if asked.
 
@@ -52,27 +66,7 @@ def write_ids_table(out: Path, rows: Sequence[Sequence[int]], *, mask: bool = Fa
     columns = {"input_ids": pa.array(rows, pa.list_(pa.int32()))}
     if mask:
         columns["attention_mask"] = pa.array([[1] * len(row) for row in rows], pa.list_(pa.int8()))
-    _write_table(out, columns)
-
-
-def write_texts_table(out: Path, texts: Sequence[str]) -> None:
-    """Write a parquet file with the column ``text`` alone.
-
-    Raises:
-        OutputError: The file can't be written.
-    """
-    import pyarrow as pa
-
-    _write_table(out, {"text": pa.array(texts, pa.string())})
-
-
-def _write_table(out: Path, columns: Mapping[str, Any]) -> None:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    _make_folder(out)
-    with replaced(out) as stream:
-        parquet.write_table(pa.table(dict(columns)), stream, compression="zstd")
+    write_table(out, columns)
 
 
 def _write(out: Path, content: bytes) -> None:

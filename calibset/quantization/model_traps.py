@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calibset.quantization.job import Job
-from calibset.quantization.models import MISTRAL_NAMES
+from calibset.quantization.rules import FILE_OF_MULTIMODAL, MISTRAL_PATH, READ_AS_TEXT
 from calibset.quantization.trap import COMMAND, PYTHON, Effect, Trap
 
 __all__ = ["model_traps"]
@@ -24,9 +24,8 @@ def _file_of_multimodal(job: Job) -> Iterator[Trap]:
         yield Trap(
             name="multimodal file",
             effect=Effect.STOPS,
-            about="before 0.16 a plain .jsonl path is looked up among data sets of images where the model is "
-            "multimodal, and ends in a KeyError",
-            remedy="with an option behind it, :num=, it is read as text",
+            about=FILE_OF_MULTIMODAL,
+            remedy=READ_AS_TEXT,
             avoided=True,
         )
 
@@ -37,8 +36,7 @@ def _tokenizer(job: Job) -> Iterator[Trap]:
         yield Trap(
             name="Mistral path",
             effect=Effect.STOPS,
-            about=f"a path that holds {', '.join(MISTRAL_NAMES[:-1])} or {MISTRAL_NAMES[-1]} makes AutoRound "
-            "load mistral-common's tokenizer, which can't be called with texts (TypeError)",
+            about=MISTRAL_PATH,
             remedy="the command line knows no other tokenizer, so use the Python code, which hands over "
             "model and tokenizer as objects",
             avoided=False,

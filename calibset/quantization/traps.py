@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from calibset.quantization.job import Job
 from calibset.quantization.model_traps import model_traps
 from calibset.quantization.option_traps import option_traps
+from calibset.quantization.rules import BATCHES_OF_IDS, MISREAD, SHORT_BATCH
 from calibset.quantization.trap import COMMAND, PYTHON, Effect, Trap
 from calibset.quantization.versions import KNOWN
 
 __all__ = ["traps_of"]
-
-_MISREAD = {" ": "a space", ",": "a comma", ":": "a colon"}
 
 
 def traps_of(job: Job) -> tuple[Trap, ...]:
@@ -39,13 +38,12 @@ def _of_file(job: Job) -> Iterator[Trap]:
             avoided=False,
             ways=COMMAND,
         )
-    misread = [meaning for sign, meaning in _MISREAD.items() if sign in job.file]
+    misread = [meaning for sign, meaning in MISREAD.items() if sign in job.file]
     if job.ids is None and misread:
         yield Trap(
             name="path characters",
             effect=Effect.STOPS,
-            about=f"the file's path holds {' and '.join(misread)}: AutoRound takes out spaces, splits at "
-            "commas, and reads options behind a colon",
+            about=f"the file's path holds {'; '.join(misread)}",
             remedy="move the file to a path without them",
             avoided=False,
         )
@@ -71,7 +69,7 @@ def _of_batches(job: Job) -> Iterator[Trap]:
     if job.batch_size != asked:
         wrong = f"it drops the last {left} rows of a multimodal model"
         if left == 1:
-            wrong = "one row is left over, and it ends in an IndexError"
+            wrong = SHORT_BATCH
         yield Trap(
             name="short batch",
             effect=Effect.STOPS if left == 1 else Effect.CHANGES,
@@ -83,8 +81,7 @@ def _of_batches(job: Job) -> Iterator[Trap]:
         yield Trap(
             name="batches of ids",
             effect=Effect.CHANGES,
-            about="of a multimodal model 0.16 counts each tensor of ids as batch_size rows, however many it "
-            "has, and stops early",
+            about=BATCHES_OF_IDS,
             remedy=f"each tensor has {job.batch_size} rows",
             avoided=True,
             ways=PYTHON,

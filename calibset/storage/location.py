@@ -12,6 +12,7 @@ from calibset.errors import RecipeError
 __all__ = ["HubDataset", "LocalPath", "Location", "Mirror", "Url", "parse_location", "portable"]
 
 _HUB = "hf://datasets/"
+_HTTPS = "https://"
 # What the hub itself accepts as a name, bar its rule against runs of dots and dashes.
 _REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
@@ -100,10 +101,16 @@ def parse_location(text: str) -> Location:
 
 
 def portable(place: str) -> str:
-    """Return a place as records name it: of an absolute path the last part alone.
+    """Return a place as records name it: of an absolute path the last part, of a URL no query or fragment.
+
+    A signed URL's query opens the file to whoever reads it.
 
     Examples:
         >>> portable("/home/me/corpora/pile"), portable("corpora/pile")
         ('pile', 'corpora/pile')
+        >>> portable("https://example.org/a.jsonl?token=secret")
+        'https://example.org/a.jsonl'
     """
+    if place[: len(_HTTPS)].lower() == _HTTPS:
+        return re.split("[?#]", place, maxsplit=1)[0]
     return Path(place).name if Path(place).is_absolute() or place.startswith("~") else place

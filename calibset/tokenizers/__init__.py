@@ -16,6 +16,7 @@ __all__ = [
     "find_tokenizer",
     "load_tokenizer",
     "spells_control_tokens",
+    "tokenizer_files",
 ]
 
 _FILES = (
@@ -88,6 +89,22 @@ def _from_hub(name: str, *, offline: bool) -> Path:
         return fetched_model(name, _FILES, Cache.default(offline=offline))
     except SourceError as error:
         raise TokenizerError(f"tokenizer {error}") from error
+
+
+def tokenizer_files(name: str, beside: Path | None = None) -> tuple[Path, ...]:
+    """Return the files that `load_tokenizer` reads; none of the hub, or where it needs no file.
+
+    Args:
+        name: As that of `load_tokenizer`.
+        beside: The folder that a relative path is looked up in, before the working directory.
+
+    Raises:
+        TokenizerError: There is no such name or file.
+    """
+    path = None if name.startswith("hf://") else find_tokenizer(name, beside)
+    if path is None:
+        return ()
+    return (path, *sorted(found for like in _FILES for found in path.parent.glob(like)))
 
 
 def spells_control_tokens(path: Path | None) -> bool:

@@ -42,6 +42,11 @@ class Tokenizer(Protocol):
         ...
 
     @property
+    def vocabulary_size(self) -> int:
+        """One more than the largest id."""
+        ...
+
+    @property
     def prefix(self) -> tuple[int, ...]:
         """Ids that the quantizer's call puts before a text (BOS, mostly)."""
         ...

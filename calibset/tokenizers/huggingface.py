@@ -63,6 +63,11 @@ class HuggingFaceTokenizer:
         }
 
     @cached_property
+    def vocabulary_size(self) -> int:
+        """One more than the largest id; numbers below may be left out."""
+        return max(self.parsing.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+    @cached_property
     def eos(self) -> str:
         """How EOS is spelled; nothing where no file says so or the tokenizer has no such token."""
         named = self.named_tokens.get("eos_token", "")

@@ -58,6 +58,11 @@ class TekkenTokenizer:
         """BOS."""
         return (self.tekkenizer.bos_id,)
 
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the largest id."""
+        return int(self.tekkenizer.n_words)
+
     @cached_property
     def special_tokens(self) -> Mapping[str, int]:
         """Every control token's spelling and id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from calibset.manifest import (
+    ContaminationReport,
     EvaluationReport,
     GroupReport,
     HoldoutReport,
@@ -15,7 +16,7 @@ from calibset.manifest import (
     TokenizerReport,
 )
 
-__all__ = ["manifest", "source"]
+__all__ = ["evaluation", "held_by", "manifest", "source"]
 
 
 def source(name: str, **changed: Any) -> SourceReport:
@@ -30,6 +31,22 @@ def source(name: str, **changed: Any) -> SourceReport:
         "duplicates": (), "contaminated": (), "tool_names": {},
     }  # fmt: skip
     return SourceReport(**{**plain, **changed})
+
+
+def evaluation(name: str, *, matched: int) -> EvaluationReport:
+    """Return an evaluation set of thirty documents."""
+    return EvaluationReport(
+        name=name, type="jsonl", place=f"{name}.jsonl", revision=None, licence="MIT", documents=30,
+        words=900, too_short=0, rejections={}, set_aside={}, matched=matched,
+    )  # fmt: skip
+
+
+def held_by(document: str, exclude: str, *others: str) -> ContaminationReport:
+    """Return a document that holds a part of one or more evaluation sets."""
+    return ContaminationReport(
+        document=document, exclude=exclude, others=others, passage="1", words=13, containment=0.5,
+        excerpt="once upon a time",
+    )  # fmt: skip
 
 
 def manifest(*sources: SourceReport, **changed: Any) -> Manifest:
@@ -69,12 +86,7 @@ def manifest(*sources: SourceReport, **changed: Any) -> Manifest:
             for name in names
         ),
         "sources": found,
-        "evaluations": (
-            EvaluationReport(
-                name="exam", type="jsonl", place="exam.jsonl", revision=None, licence="MIT", documents=30,
-                words=900, too_short=0, rejections={}, set_aside={}, matched=2,
-            ),
-        ),
+        "evaluations": (evaluation("exam", matched=2),),
         "selection": SelectionReport(
             method="coverage", pool=16, distinct_tokens=90, random_mean=80.5, random_sd=2.5, pool_tokens=120,
             attainable=95, closed=0.24, closed_of_attainable=0.66,

@@ -26,10 +26,10 @@ def test_each_source_that_gave_a_row_is_named() -> None:
         "([CC-BY-SA-4.0](https://spdx.org/licenses/CC-BY-SA-4.0.html), "
         "[GFDL-1.3-or-later](https://spdx.org/licenses/GFDL-1.3-or-later.html))",
         "- used: 7 documents in 4 rows",
-        "- changed: excerpted, packed and cut into rows of an exact length; characters mended in 3 documents "
-        "(NFC, controls); made-up data stand for 4 pieces of personal data (e-mail); 6 lines of boilerplate "
-        "taken out; 1 spelled control tokens broken apart; 2 conversations shortened; names of tools changed "
-        "in 1 conversations",
+        "- changed: excerpted, packed and cut into rows of an exact length; names of tools changed in 1 "
+        "conversations; in the 9 documents that were read to choose from: characters mended in 3 documents "
+        "(NFC, controls), made-up data stand for 4 pieces of personal data (e-mail), 6 lines of boilerplate "
+        "taken out, 1 spelled control tokens broken apart, 2 conversations shortened",
     ]
     assert found.split("\n\n")[5].splitlines()[:2] == ["- read from: texts/x", "- licence: other"]
 
@@ -45,6 +45,26 @@ def test_the_holdout_s_sources_are_named_too() -> None:
     assert "## b" not in attribution(calibration)
     assert "## a" in attribution(calibration, holdout=held)
     assert "## b" in attribution(calibration, holdout=held)
+
+
+def test_what_both_files_use_is_counted_together() -> None:
+    calibration = manifest(
+        source("both", repaired={"NFC": 2}, tool_names={"d1": {"a": "b"}}), source("pile", achieved=0,
+        documents_used=0),
+    )  # fmt: skip
+    held = manifest(
+        source("both", achieved=1, documents_used=2, repaired={"NFC": 3}, tool_names={"d2": {"a": "c"}}),
+        source("pile", achieved=1_001, documents_used=1),
+    )
+    found = attribution(calibration, holdout=held)
+    assert [line for line in found.splitlines() if line.startswith("- used")] == [
+        "- used: 9 documents in 5 rows", "- used: 1 documents in 1,001 rows",
+    ]  # fmt: skip
+    assert " The counts are of the calibration file and its holdout together.\n" in found
+    assert "together.\n" not in attribution(calibration)
+    # The holdout's sources were read on, and what was mended before is in their counts.
+    changes = "names of tools changed in 2 conversations; in the 9 documents that were read to choose from"
+    assert f"; {changes}: characters mended in 3 documents (NFC)\n" in found
 
 
 def test_a_dedication_has_no_text_to_link() -> None:

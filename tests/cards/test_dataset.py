@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from calibset.cards.dataset import Beside, dataset_card
 from calibset.cards.model import model_card_section
+from calibset.errors import OutputError
 from calibset.manifest import Manifest
-from tests.cards.records import manifest, source
+from tests.cards.records import evaluation, held_by, manifest, source
 from tests.cards.rendered import headings, kinds, links, table_rows
 
 HEADINGS = ["Sources", "How it was made", "Licences", "Using it", "Building it again", "Hashes and versions"]
@@ -61,6 +62,37 @@ def test_a_holdout_is_a_split_and_its_sources_count() -> None:
     assert data["license"] == "other"
 
 
+def test_the_holdout_s_rows_are_said_to_be_in_no_table() -> None:
+    beside = Beside(file="x.jsonl", manifest="x.manifest.json", holdout="x.holdout.jsonl")
+    text = dataset_card(manifest(), beside, holdout=manifest(source("texts", achieved=3)))
+    line = "These are the rows of x.jsonl; x.holdout.jsonl has 3 more, of the same mixture."
+    assert line in text.splitlines()
+    assert "These are the rows" not in dataset_card(manifest(), BESIDE)
+
+
+def test_an_alternative_that_is_denied_is_not_the_one_taken() -> None:
+    plain = manifest(source("a", licence="MIT OR CC-BY-SA-4.0"))
+    denying = plain.model_copy(update={"recipe": {**plain.recipe, "deny_licences": ["MIT"]}})
+    notice = (
+        "- notice (keep the licence's text and its copyright lines with the data; they are not in this file, "
+        "so take them from the source): a"
+    )
+    sharing = "- share-alike (pass on what is made of it under the same licence): a"
+    for found, taken, other in ((plain, notice, sharing), (denying, sharing, notice)):
+        for text in (dataset_card(found, BESIDE), model_card_section(found).replace("- Licences: ", "- ")):
+            assert taken in text.splitlines()
+            assert other not in text.splitlines()
+    assert card(denying).data.to_dict()["license"] == "cc-by-sa-4.0"
+
+
+def test_a_name_that_is_no_unicode_is_refused() -> None:
+    with pytest.raises(OutputError) as caught:
+        Beside(file="x.jsonl", manifest="x.manifest.json", recipe="n\udcff.toml")
+    assert str(caught.value) == (
+        "n\udcff.toml: its name is not UTF-8, so that no card can name it; rename it"
+    )
+
+
 @pytest.mark.parametrize(("rows", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (20_000, "10K<n<100K")])
 def test_its_size(rows: int, size: str) -> None:
     sample = manifest().samples[0]
@@ -85,23 +117,30 @@ def test_its_tables() -> None:
         ["chats", "50.0%", "4", "1", "20.0%", "20.0%"],
     ]
     assert rows[7] == ["exam", "exam.jsonl", "MIT", "30", "2"]
+    linked = [address for address in links(card(found).text) if "spdx" in address]
+    assert linked == [
+        f"https://spdx.org/licenses/{one}.html" for one in ("CC-BY-4.0", "MIT", "MIT")
+    ]  # fmt: skip
     assert rows[9:] == [["calibset", "0.1.0"], ["pyarrow", "26.0.1"]]
 
 
 def test_it_says_how_the_set_was_made() -> None:
     found = manifest(
         source(
-            "a", set_aside={"no text": 3}, rejections={"bad": 1}, repaired={"NFC": 2}, boilerplate_lines=5
+            "a", set_aside={"no text": 3}, rejections={"bad": 1}, repaired={"NFC": 2}, boilerplate_lines=5,
+            contaminated=(held_by("d1", "exam", "quiz"),),
         ),
-        source("b", set_aside={"no text": 1}, personal_data={"e-mail": 1}, control_tokens_neutralised=4),
-    )
+        source("b", set_aside={"no text": 1}, personal_data={"e-mail": 1}, control_tokens_neutralised=4,
+               contaminated=(held_by("d2", "quiz"), held_by("d3", "exam"))),
+        evaluations=(evaluation("exam", matched=2), evaluation("quiz", matched=2)),
+    )  # fmt: skip
     text = card(found).text
     for line in (
         "- Rows: 8, of which AutoRound 0.12.3 to 0.16.1 keeps 8 and reads 100 tokens of each.",
         f"- Tokenizer: mistral-small-3.2, SHA-256 {'ab' * 32}. Every row was encoded with it and holds "
         "enough tokens.",
-        "- Packing: a row is the shortest text that still has 100 tokens; 1.23% of the tokens stand beyond "
-        "them and are cut, 0.45% of what is read is the head of a conversation that fills a row. Of 10 "
+        "- Packing: a row is the shortest text that still has 100 tokens; 1.23% of the tokens "
+        "are cut, 0.45% of what is read is the head of a conversation that fills a row. Of 10 "
         "assistant turns 9 are read to their end.",
         "- Control tokens that texts spell by accident were broken apart: 4.",
         "- Duplicates: documents that repeat one before them were left out (near).",
@@ -110,8 +149,8 @@ def test_it_says_how_the_set_was_made() -> None:
         "- Mended, in documents: 2 × NFC.",
         "- Personal data with made-up ones in their place: 1 × e-mail.",
         "- Boilerplate: 5 lines that stand in other documents too were taken out.",
-        "- Decontamination: documents were compared with exam; 2 were found with which they share 13 words "
-        "in a row.",
+        "- Decontamination: documents were compared with exam, quiz; 3 were found with which they share 13 "
+        "words in a row.",
         "- Selection: coverage, from 16 candidate rows. They hold 90 different tokens; random choice has 80 "
         "(± 2), all candidates 120.",
         "- The holdout set of 2 rows shares no document with this one.",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.cards.licence_facts import Duty, hub_licence, terms_of
-from calibset.cards.licences import combined, read_licence
+from calibset.cards.licences import read_licence
 
 ATTRIBUTION, NOTICE, SHARE_ALIKE, NON_COMMERCIAL, NO_DERIVATIVES, UNKNOWN = Duty
 
@@ -103,9 +103,9 @@ def test_a_licence_asks_for(identifier: str, duties: set[Duty]) -> None:
 
 
 def test_every_fact_is_of_an_spdx_identifier() -> None:
-    from calibset.cards.licence_facts import _ON_THE_HUB, _TERMS, ALIASES
+    from calibset.cards.licence_facts import _DUTIES, _ON_THE_HUB, _SHARED_UNDER, ALIASES
 
-    named = {*_TERMS, *_ON_THE_HUB, *ALIASES.values()}
+    named = {*_DUTIES, *_SHARED_UNDER, *_ON_THE_HUB, *ALIASES.values()}
     assert [name for name in sorted(named) if sets(name) != [{name}]] == []
 
 
@@ -122,63 +122,3 @@ def test_of_alternatives_the_lightest_is_taken() -> None:
     assert read_licence("GPL-3.0-only OR MIT").duties == {NOTICE}
     assert read_licence("LicenseRef-mine OR CC-BY-SA-4.0").duties == {ATTRIBUTION, SHARE_ALIKE}
     assert read_licence("MIT AND CC-BY-4.0").duties == {NOTICE, ATTRIBUTION}
-
-
-@pytest.mark.parametrize(
-    ("licences", "licence", "name"),
-    [
-        (["MIT", "mit"], "mit", None),
-        (["PSF-2.0"], "other", "psf-2.0"),
-        (["MIT", "CC0-1.0"], "other", "mixed-see-attribution"),
-        (["MIT OR ISC"], "other", "mixed-see-attribution"),
-        (["MIT AND ISC"], "other", "mixed-see-attribution"),
-        (["unknown", "unknown"], "unknown", None),
-        (["unknown", "MIT"], "other", "mixed-see-attribution"),
-        (["terms of my own"], "other", "mixed-see-attribution"),
-        ([], "unknown", None),
-    ],
-)
-def test_the_whole_has_one_licence_on_the_hub(licences: list[str], licence: str, name: str | None) -> None:
-    found = combined({str(number): text for number, text in enumerate(licences)})
-    assert (found.licence, found.name) == (licence, name)
-
-
-def test_duties_name_their_sources() -> None:
-    found = combined({"wiki": "CC-BY-SA-3.0", "code": "MIT", "free": "CC0-1.0", "pile": "other"})
-    assert dict(found.duties) == {
-        ATTRIBUTION: ("wiki",), NOTICE: ("code",), SHARE_ALIKE: ("wiki",), UNKNOWN: ("pile",),
-    }  # fmt: skip
-
-
-def conflicts(**licences: str) -> list[tuple[tuple[str, ...], str]]:
-    return [(one.sources, one.about.split(",")[0].split(";")[0]) for one in combined(licences).conflicts]
-
-
-def test_two_share_alike_licences_are_told() -> None:
-    assert conflicts(wiki="CC-BY-SA-3.0", chats="CDLA-Sharing-1.0", code="MIT") == [
-        (("wiki", "chats"), "CC-BY-SA and CDLA-Sharing each want what is made of their works passed on under "
-         "their own terms"),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "licences",
-    [
-        {"a": "CC-BY-SA-3.0", "b": "CC-BY-SA-4.0"},
-        {"a": "CC-BY-SA-3.0 AND GFDL-1.3-or-later"},
-        {"a": "CC-BY-NC-4.0", "b": "CC-BY-NC-4.0"},
-        {"a": "GFDL-1.3-or-later OR CC-BY-SA-4.0", "b": "CC-BY-SA-4.0"},
-        {"a": "MIT", "b": "CC-BY-4.0", "c": "CC0-1.0"},
-    ],
-)
-def test_licences_that_go_together_are_not(licences: dict[str, str]) -> None:
-    assert conflicts(**licences) == []
-
-
-def test_limits_are_told() -> None:
-    assert conflicts(a="CC-BY-NC-4.0", b="CC-BY-SA-4.0", c="CC-BY-ND-4.0", d="unknown") == [
-        (("a",), "these forbid commercial use"),
-        (("a", "b"), "some forbid commercial use"),
-        (("c",), "these let no altered work be passed on"),
-        (("d",), "what these ask for is not known here"),
-    ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.cards.permitted import ensure_licences
+from calibset.cards.permitted import ensure_licences, permitted
 from calibset.errors import RecipeError
 
 
@@ -18,7 +18,12 @@ def faults(allowed: list[str] | None, denied: list[str], **licences: str) -> lis
     ("allowed", "denied", "licence"),
     [
         (None, [], "whatever"),
-        (None, ["CC-BY-NC-*"], "other"),
+        (None, [], "other"),
+        (["*", "other"], ["*NC*"], "other"),
+        (["*", "Terms of ACME"], ["*NC*"], "terms of acme"),
+        (None, ["*GPL*"], "LicenseRef-acme"),
+        (None, ["MIT"], "MIT OR CC-BY-SA-4.0"),
+        (["see README"], [], "see README"),
         (["MIT"], [], "mit"),
         (["mit"], [], "MIT"),
         (["CC-BY-*"], [], "CC-BY-SA-4.0"),
@@ -57,11 +62,51 @@ LET_IN = "leave the source out, or let it in"
             f"is denied by deny_licences (GPL-*, *-NC-*); {LET_IN}",
         ),
         (None, ["unknown"], "unknown", f"is denied by deny_licences (unknown); {LET_IN}"),
+        (None, ["see README"], "See README", f"is denied by deny_licences (see README); {LET_IN}"),
+        (["*", "other"], ["other"], "other", f"is denied by deny_licences (other); {LET_IN}"),
+        (["*"], [], "*", f"names no known licence, so it can't be among allow_licences (*); {FIND}"),
         (["MIT"], ["ISC"], "MIT AND ISC OR GPL-3.0-only", f"is not among allow_licences (MIT); {ADD}"),
     ],
 )
 def test_it_is_not(allowed: list[str] | None, denied: list[str], licence: str, expected: str) -> None:
     assert faults(allowed, denied, a=licence) == [f"sources.a.licence: {licence!r} {expected}"]
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [
+        "CC-BY-NC", "CC BY-NC", "CC-BY-NC-4.0 license", "CC-BY-NC-4.0, see terms", "cc-by-nc-4.0 and custom",
+        "CC-BY-NC-4.0 OR foo", "gpl", "AGPL", "noncommercial", "other", "unknown", "",
+    ],
+)  # fmt: skip
+def test_what_nobody_can_read_is_not_let_in_where_something_is_denied(licence: str) -> None:
+    assert faults(None, ["*NC*", "*GPL*"], a=licence) == [
+        f"sources.a.licence: {licence!r} can't be read as an SPDX expression, so nothing tells whether "
+        "deny_licences (*NC*, *GPL*) keeps it out; write the SPDX identifier, leave the source out, or let "
+        'it in by this very name with allow_licences = ["*", …]'
+    ]
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [
+        " AND ".join(["MIT"] * 50 + ["CC-BY-NC-4.0"]),
+        " AND ".join(f"(MIT OR {one})" for one in ("ISC", "0BSD", "X11", "Zlib", "WTFPL", "MIT-0", "NCSA")),
+    ],
+    ids=["long", "alternatives"],
+)
+def test_nor_is_an_expression_that_is_too_long(licence: str) -> None:
+    (line,) = faults(None, ["*NC*"], a=licence)
+    assert "can't be read as an SPDX expression, so nothing tells whether deny_licences (*NC*)" in line
+    assert len(line) < 400
+
+
+def test_of_alternatives_those_that_are_let_in_are_left() -> None:
+    both = "MIT OR CC-BY-SA-4.0"
+    assert permitted(both, None, []).alternatives == ({"MIT"}, {"CC-BY-SA-4.0"})
+    assert permitted(both, None, ["MIT"]).alternatives == ({"CC-BY-SA-4.0"},)
+    assert permitted(both, ["MIT"], []).alternatives == ({"MIT"},)
+    assert permitted("other", None, ["MIT"]).alternatives == ()
 
 
 def test_all_faults_are_told_at_once() -> None:

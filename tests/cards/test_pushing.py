@@ -3,36 +3,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from calibset.cards.pushing import Companions, push_to_hub
+from calibset.cards import pushing
+from calibset.cards.pushing import Companions, parcel_of, push_to_hub
 from calibset.errors import OutputError
 from calibset.manifest import manifest_path
 from tests.cards.records import manifest, source
-from tests.cards.writable_hub import WritableHub, committing
-from tests.storage.loopback import refusing, use_as_hub
+from tests.cards.writable_hub import WritableHub, asked_of, committing
+from tests.storage.loopback import refusing
 
-ROWS = b'{"text": "a", "source": "texts", "tokens": 1}\n'
-
-
-def ask(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-
-    def change(name: str, value: Any) -> None:
-        monkeypatch.setattr(constants, name, value, raising=False)
-
-    use_as_hub(address, str(folder), change)
+ROWS = b'{"text": "a", "source": "texts", "tokens": 1}\n' * 4
 
 
 @pytest.fixture
 def writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WritableHub]:
     with committing() as hub:
-        ask(hub.address, tmp_path / "hub-cache", monkeypatch)
+        asked_of(hub.address, tmp_path / "hub-cache", monkeypatch)
         yield hub
 
 
@@ -63,8 +51,9 @@ def test_holdout_recipe_and_lock_go_along(writable: WritableHub, tmp_path: Path)
     recipe, lock = tmp_path / "r.toml", tmp_path / "r.lock"
     recipe.write_text("# a recipe\n")
     lock.write_text("{}")
-    held = written(tmp_path, "x.holdout.jsonl", b"{}\n")
-    push_to_hub(written(tmp_path), "set", also=Companions(holdout=held, recipe=recipe, lock=lock))
+    held = written(tmp_path, "x.holdout.jsonl", b"{}\n" * 4)
+    also = Companions(holdout=held, recipe=recipe, lock=lock)
+    push_to_hub(parcel_of(written(tmp_path), also), "set")
     (commit,) = writable.commits
     assert commit.repo == "me/set"
     assert commit.files.keys() >= {"x.holdout.jsonl", "x.holdout.manifest.json", "r.toml", "r.lock"}
@@ -128,8 +117,39 @@ def test_a_card_that_the_hub_does_not_take(writable: WritableHub, tmp_path: Path
     assert writable.commits == []
 
 
+def test_a_hub_that_answers_something_else(writable: WritableHub, tmp_path: Path) -> None:
+    writable.garbled = True
+    with pytest.raises(
+        OutputError, match=r"^me/set: the hub's answer can't be understood \(.+\); check HF_ENDPOINT$"
+    ):
+        push_to_hub(written(tmp_path), "me/set")
+
+
+def test_a_card_that_can_not_be_made_leaves_no_empty_repository(
+    writable: WritableHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> str:
+        raise TypeError("a slip")
+
+    monkeypatch.setattr(pushing, "dataset_card", broken)
+    with pytest.raises(TypeError, match=r"^a slip$"):
+        push_to_hub(written(tmp_path), "me/set")
+    assert writable.private == {}
+
+
+def test_a_bare_name_gets_its_owner_from_the_hub(writable: WritableHub, tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(ROWS)
+    record = manifest(source("texts", licence="PSF-2.0"), sha256=sha256(ROWS).hexdigest())
+    manifest_path(path).write_text(record.to_json(), "utf-8")
+    push_to_hub(path, "set")
+    (commit,) = writable.commits
+    link = "license_link: https://huggingface.co/datasets/me/set/blob/main/ATTRIBUTION.md"
+    assert link in commit.files["README.md"].decode().splitlines()
+
+
 def test_a_hub_that_nobody_answers_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask(refusing(), tmp_path / "hub-cache", monkeypatch)
+    asked_of(refusing(), tmp_path / "hub-cache", monkeypatch)
     with pytest.raises(OutputError, match=r"^me/set: the hub can't be reached \(.+\); check the network and"):
         push_to_hub(written(tmp_path), "me/set")
 
@@ -144,7 +164,7 @@ def test_a_name_that_is_none(writable: WritableHub, tmp_path: Path) -> None:
 def test_a_file_that_its_manifest_does_not_tell_of(tmp_path: Path) -> None:
     path = written(tmp_path)
     path.write_bytes(ROWS + ROWS)
-    with pytest.raises(OutputError, match=r"is not the file that its manifest tells of; build it again$"):
+    with pytest.raises(OutputError, match=r"x\.manifest\.json: is of another file: it says sha256 "):
         push_to_hub(path, "me/set")
 
 
@@ -159,10 +179,10 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(
         OutputError, match=r"two of the files would have one name in the repository; rename one$"
     ):
-        push_to_hub(written(tmp_path), "me/set", also=Companions(holdout=written(tmp_path / "other")))
+        parcel_of(written(tmp_path), Companions(holdout=written(tmp_path / "other")))
 
 
 def test_a_recipe_does_not_take_the_card_s_place(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("")
     with pytest.raises(OutputError, match="two of the files would have one name"):
-        push_to_hub(written(tmp_path), "me/set", also=Companions(recipe=tmp_path / "README.md"))
+        parcel_of(written(tmp_path), Companions(recipe=tmp_path / "README.md"))

@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Committed", "WritableHub", "committing"]
+import pytest
+
+from tests.storage.loopback import use_as_hub
+
+__all__ = ["Committed", "WritableHub", "asked_of", "committing"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class WritableHub:
         refusals: By the last part of a path, the status that is answered in place of what is right.
         faults: What the hub finds wrong with a card's metadata.
         logins: The tokens that came.
+        garbled: Whether its answers are no JSON.
     """
 
     address: str = ""
@@ -43,6 +49,7 @@ class WritableHub:
     refusals: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     logins: set[str] = field(default_factory=set)
+    garbled: bool = False
 
     def answer(self, path: str, body: bytes) -> tuple[int, Any]:
         parts = path.strip("/").split("/")
@@ -101,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.hub.logins.update(self.headers.get_all("Authorization", []))
         status, data = self.hub.answer(urlsplit(self.path).path, body)
-        content = json.dumps(data).encode()
+        content = b"<html>" if self.hub.garbled else json.dumps(data).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -109,6 +116,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     do_GET = do_POST = _answer  # noqa: N815  (the names that http.server calls)
+
+
+def asked_of(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `huggingface_hub` ask an address, without a login, and keep its files in a folder."""
+    from huggingface_hub import constants
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+
+    def change(name: str, value: Any) -> None:
+        monkeypatch.setattr(constants, name, value, raising=False)
+
+    use_as_hub(address, str(folder), change)
 
 
 @contextmanager

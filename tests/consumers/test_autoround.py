@@ -151,9 +151,9 @@ def test_a_row_is_kept_or_dropped_for_a_reason(
     assert one(text, letters) == (tokens, cut, reason)
 
 
-def test_waste_counts_what_stands_beyond_seqlen_in_kept_rows(letters: Tokenizer) -> None:
+def test_waste_is_what_is_cut_of_kept_rows(letters: Tokenizer) -> None:
     found = replay([EXACT + "pqrst", EXACT, "short"], letters, nsamples=2, seqlen=SEQLEN)
-    assert found.waste == 4 / 35
+    assert found.waste == 5 / 35
     assert [row.row for row in found.lost] == [3]
     assert not found.passed
     assert replay([], letters, nsamples=1, seqlen=SEQLEN).waste == 0

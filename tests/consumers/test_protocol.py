@@ -69,7 +69,7 @@ def test_good_rows_are_kept_and_what_is_exported_as_well(
         first = written.read_bytes()
         asked.export(rows, out)
         assert written.read_bytes() == first
-        assert str(out) in asked.usage(out, nsamples=3, seqlen=SEQLEN)
+        assert str(out) in asked.usage(out, found)
         if form.ending in asked.CONTRACT.reads:
             again = asked.replay_file(out, letters, nsamples=2, seqlen=SEQLEN)
             assert (again.fatal, again.lost, len(again.rows)) == ((), (), 3)

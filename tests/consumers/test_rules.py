@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from calibset.consumers import (
+    CONSUMERS,
     Replay,
     autoawq,
     autoround,
@@ -23,6 +25,7 @@ from calibset.consumers import (
     modelopt,
 )
 from calibset.consumers.base import Exportable
+from calibset.errors import ConsumerError
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 
@@ -82,8 +85,8 @@ def test_gptqmodel_drops_ten_tokens_and_cuts_none(letters: Tokenizer) -> None:
         (11, 0, None, True),
     ]  # fmt: skip
     assert found.warnings == (
-        "1 rows are longer than seqlen 16, up to 41 tokens, and are read whole: "
-        "`calibset export --for gptqmodel` cuts them",
+        "1 rows are longer than seqlen 16, up to 41 tokens, and are read whole, up to the model's "
+        "max_position_embeddings: `calibset export --for gptqmodel` cuts them",
         "GPTQModel warns of fewer than 256 rows; these are 3",
         "GPTQModel warns of fewer than 256 tokens a row on average",
     )
@@ -102,7 +105,7 @@ RENDERED = "its messages are read in place of its text, rendered with BOS twice"
     [
         ("gptqmodel", {"messages": [], "text": EXACT}, RENDERED),
         ("gptqmodel", {"text": EXACT, "input_ids": [1]}, None),
-        ("autoawq", {"messages": [], "text": EXACT}, RENDERED),
+        ("autoawq", {"messages": [], "text": EXACT}, None),
         ("modelopt", {"messages": [], "text": EXACT}, RENDERED),
         ("modelopt", {"conversations": [], "text": EXACT}, RENDERED),
         ("modelopt", {"prompt": "a", "text": EXACT}, "its prompt is read in place of its text"),
@@ -116,12 +119,12 @@ RENDERED = "its messages are read in place of its text, rendered with BOS twice"
 def test_one_key_wins_over_another(
     name: str, row: dict[str, Any], reason: str | None, letters: Tokenizer, tmp_path: Path
 ) -> None:
-    found = on(name, [row, {"text": EXACT}] if "input_ids" not in row else [row], letters, tmp_path)
+    found = on(name, [row, row], letters, tmp_path)
     assert found.fatal == ()
     assert found.rows[0].reason == reason
 
 
-@pytest.mark.parametrize("name", ["autoawq", "llm-compressor"])
+@pytest.mark.parametrize("name", ["autoawq", "llm-compressor", "gptqmodel"])
 def test_rows_of_two_kinds_stop_it(name: str, letters: Tokenizer, tmp_path: Path) -> None:
     found = on(name, [{"text": EXACT}, {"input_ids": [1] * 16}], letters, tmp_path)
     assert found.fatal == ("some rows are texts and some are ids; it takes rows of one kind",)
@@ -133,14 +136,83 @@ def test_ids_are_whole_numbers(bad: Any, letters: Tokenizer, tmp_path: Path) -> 
     assert found.fatal == ("row 1: its input_ids are no list of ids",)
 
 
+@pytest.mark.parametrize("row", [{"text": None, "input_ids": [1] * 16}, {"text": None}])
+def test_gptqmodel_reads_a_text_that_is_null(row: Any, letters: Tokenizer, tmp_path: Path) -> None:
+    assert on("gptqmodel", [row], letters, tmp_path).fatal == ("row 1: its text is no string",)
+
+
+def test_gptqmodel_reads_messages_that_are_null(letters: Tokenizer, tmp_path: Path) -> None:
+    found = on("gptqmodel", [{"messages": None, "text": EXACT}], letters, tmp_path)
+    assert found.fatal == ("row 1: its messages are null",)
+
+
+def test_gptqmodel_is_given_no_messages_beside_texts(letters: Tokenizer, tmp_path: Path) -> None:
+    found = on("gptqmodel", [{"messages": []}, {"text": EXACT}, {"input_ids": [1] * 16}], letters, tmp_path)
+    assert found.fatal == (
+        "some rows are messages and some are texts and some are ids; it takes rows of one kind",
+    )
+
+
+def test_llm_compressor_reads_ids_that_are_null(letters: Tokenizer, tmp_path: Path) -> None:
+    found = on("llm-compressor", [{"text": EXACT, "input_ids": None}], letters, tmp_path)
+    assert found.fatal == ("row 1: its input_ids are no list of ids",)
+
+
+@pytest.mark.parametrize("name", ["gptqmodel", "llm-compressor", "autoawq"])
+@pytest.mark.parametrize("outside", [258, 2**40, 2**70])
+def test_ids_are_of_the_vocabulary(name: str, outside: int, letters: Tokenizer, tmp_path: Path) -> None:
+    assert letters.vocabulary_size == 258
+    found = on(name, [{"input_ids": [257] * 16}, {"input_ids": [outside] * 16}], letters, tmp_path)
+    assert found.fatal == ("row 2: its input_ids hold ids that the tokenizer hasn't",)
+    assert not found.passed
+
+
+@pytest.mark.parametrize("name", [n for n, one in CONSUMERS.items() if ".parquet" in one.CONTRACT.reads])
+def test_ids_of_a_parquet_file_are_of_the_vocabulary(name: str, letters: Tokenizer, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"input_ids": [[2**40] * 16]}), path)
+    found = consumer_of(name).replay_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    assert not found.passed
+    if name != "exllamav2":
+        assert found.fatal == ("row 1: its input_ids hold ids that the tokenizer hasn't",)
+
+
+def far_off() -> pa.Array:
+    """Return a time that Python has no value for."""
+    return pa.array([2**62], pa.timestamp("ms"))
+
+
+@pytest.mark.parametrize("name", ["gptqmodel", "llm-compressor", "autoawq"])
+def test_columns_that_no_quantizer_reads_are_not_read(name: str, letters: Tokenizer, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"date": far_off(), "text": [EXACT]}), path)
+    found = consumer_of(name).replay_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    assert (found.fatal, found.lost) == ((), ())
+
+
+@pytest.mark.parametrize("name", [n for n, one in CONSUMERS.items() if ".parquet" in one.CONTRACT.reads])
+def test_a_parquet_file_of_values_that_python_has_not_is_an_error(
+    name: str, letters: Tokenizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"text": far_off()}), path)
+    with pytest.raises(ConsumerError) as caught:
+        consumer_of(name).replay_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    assert str(caught.value) == f"{path}: can't be read as parquet"
+
+
+def test_a_parquet_file_of_other_columns_has_no_text(letters: Tokenizer, tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"a": [1, 2]}), tmp_path / "x.parquet")
+    found = gptqmodel.replay_file(tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN)
+    assert found.fatal == ("row 1: has no text", "row 2: has no text")
+
+
 def test_llm_compressor_cuts_and_draws_lots(letters: Tokenizer) -> None:
     found = llm_compressor.replay([EXACT, EXACT + "pq", "abc"], letters, nsamples=2, seqlen=SEQLEN)
     assert fates(found) == [(15, 0, None, False), (17, 2, None, False), (3, 0, None, False)]
     assert found.warnings == (
-        "give max_seq_length=16: without it rows are not cut there",
         "rows differ in length: with batch_size above 1 each batch is cut to its shortest",
-        "3 rows for nsamples 2: which of them are used is chance, since they are shuffled with no seed, and "
-        "so is the mixture",
+        "3 rows for nsamples 2: chance decides which of them are used, and so the mixture",
     )
     assert all(row.used for row in llm_compressor.replay([EXACT], letters, nsamples=1, seqlen=9).rows)
 
@@ -157,8 +229,8 @@ def test_modelopt_takes_the_first_rows_and_pads(letters: Tokenizer) -> None:
         "rows differ in length: the shorter ones are padded, which the attention mask hides",
         "4 rows for nsamples 3: the first are used, in the file's order",
     )
-    (warning,) = modelopt.replay(["a" * 600], letters, nsamples=1, seqlen=600).warnings
-    assert warning == "give max_sample_length=600: without it rows are cut at 512 tokens"
+    fewer = modelopt.replay([EXACT, "abc"], letters, nsamples=3, seqlen=SEQLEN)
+    assert fewer.warnings == found.warnings[:1]
 
 
 def test_modelopt_reads_jsonl_alone(letters: Tokenizer, tmp_path: Path) -> None:
@@ -196,28 +268,28 @@ def test_exllamav2_reads_letters_until_it_has_enough(letters: Tokenizer) -> None
     assert found.warnings == (
         "1 rows hold control tokens, which ExLlamaV2 reads as letters",
         "rows are joined and cut, so that what it reads begins inside rows",
+        "give --measurement_rows 2 or fewer: without it measuring takes 16, and stops",
     )
+    assert found.waste == 5 / 37
     assert exllamav2.replay([EXACT], letters, nsamples=2, seqlen=SEQLEN).fatal == (
         "15 tokens in all, and 2 rows of 16 take 32",
     )
 
 
 def test_exllamav2_reads_every_column_of_a_parquet_file(letters: Tokenizer, tmp_path: Path) -> None:
-    import pyarrow as pa
-
     parquet.write_table(pa.table({"text": ["a" * 40], "source": ["web"]}), tmp_path / "x.parquet")
     found = exllamav2.replay_file(tmp_path / "x.parquet", letters, nsamples=2, seqlen=SEQLEN)
     assert [row.reason for row in found.lost] == ["its other columns are read as text, too"]
 
 
 def test_llama_cpp_reads_whole_chunks_of_what_is_joined(letters: Tokenizer) -> None:
-    # BOS, 15 and 2 line ends, 15 and 2, 20: 55 tokens, of which 48 are three chunks.
+    # BOS, 15 and 2 line ends, 15 and 2, 17: 52 tokens, of which 48 are three chunks.
     found = llama_cpp.replay([EXACT, EXACT, "x" * 16 + "</s>"], letters, nsamples=3, seqlen=SEQLEN)
-    assert fates(found) == [(17, 0, None, True), (17, 0, None, True), (20, 7, None, True)]
+    assert fates(found) == [(17, 0, None, True), (17, 0, None, True), (17, 4, None, True)]
+    assert found.waste == 4 / 51
     assert found.warnings == (
-        "1 rows hold control tokens, which are read as letters, as here, without --parse-special",
+        "1 rows hold control tokens, which are read as letters without --parse-special",
         "2 tokens give way to BOS, one at the head of each chunk but the first",
-        "give -c 16: without it chunks have 512 tokens",
     )
     found = llama_cpp.replay([EXACT, EXACT, "abc"], letters, nsamples=3, seqlen=SEQLEN)
     assert fates(found)[1:] == [
@@ -236,7 +308,8 @@ def test_llama_cpp_needs_two_chunks(letters: Tokenizer) -> None:
 @given(st.lists(st.text("ab é</s>\n", max_size=30), min_size=1, max_size=6))
 def test_llama_cpp_counts_each_token_once(letters: Tokenizer, texts: list[str]) -> None:
     found = llama_cpp.replay(texts, letters, nsamples=1, seqlen=SEQLEN)
-    assert sum(row.tokens for row in found.rows) == len("\n\n".join(texts).encode())
+    whole = letters.encode("\n\n".join(texts), parse_special=True)
+    assert sum(row.tokens for row in found.rows) == len(whole)
 
 
 @pytest.mark.parametrize("name", ["llama.cpp", "modelopt", "exllamav2"])

@@ -77,8 +77,8 @@ def test_filled_values_agree_between_question_and_answer() -> None:
 
 def test_rows_that_repeat_each_other_get_the_same_values() -> None:
     rows = "".join(
-        f'B,Where is my claim {{{{CLAIM_NUMBER}}}} of {day}?,C,i,"{{{{NAME}}}} is looking into it, and it may take some'
-        ' days until a letter with all that we have found reaches you, so please wait."\n'
+        f'B,Where is my claim {{{{CLAIM_NUMBER}}}} of {day}?,C,i,"{{{{NAME}}}} is looking into it, and it'
+        ' may take some days until a letter with all that we have found reaches you, so please wait."\n'
         for day in ("May", "May", "June")
     )
     first, same, near = (record.messages for record in read(rows, placeholders="fill"))  # type: ignore[union-attr]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.errors import RecipeError
-from calibset.storage.location import HubDataset, LocalPath, Mirror, Url, parse_location
+from calibset.storage.location import HubDataset, LocalPath, Mirror, Url, parse_location, portable
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,24 @@ def test_any_text_is_a_place_or_a_value_error(text: str) -> None:
     except ValueError:
         return
     assert isinstance(location, HubDataset | Url | LocalPath)
+
+
+@pytest.mark.parametrize(
+    ("place", "recorded"),
+    [
+        ("https://example.org/a.jsonl?X-Amz-Signature=S&token=t", "https://example.org/a.jsonl"),
+        ("HTTPS://example.org/a.jsonl#t?x", "HTTPS://example.org/a.jsonl"),
+        ("https://example.org?t", "https://example.org"),
+        ("https://example.org/folder/", "https://example.org/folder/"),
+        ("hf://datasets/them/corpus", "hf://datasets/them/corpus"),
+        ("why?/a#1.txt", "why?/a#1.txt"),
+        ("/data/why?/a#1.txt", "a#1.txt"),
+        ("~/corpora", "corpora"),
+    ],
+)
+def test_a_record_names_no_secret_and_no_folder_of_this_machine(place: str, recorded: str) -> None:
+    assert portable(place) == recorded
+    assert portable(recorded) == recorded
 
 
 def test_a_mirror_replaces_a_prefix() -> None:

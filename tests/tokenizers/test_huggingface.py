@@ -124,6 +124,19 @@ def test_tokens_end_in_order_inside_the_text(
     assert small.decode(encoded.ids) == text
 
 
+def test_no_id_is_as_large_as_the_vocabulary(small: HuggingFaceTokenizer, tmp_path: Path) -> None:
+    assert (
+        small.vocabulary_size
+        == small.parsing.get_vocab_size()
+        == small.encode("\n\n", parse_special=True)[0] + 1
+    )
+    import tokenizers
+
+    # Numbers that are left out count as well.
+    engine = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "b": 7}, unk_token="a"))
+    assert loaded(tmp_path, engine).vocabulary_size == 8
+
+
 def test_the_fingerprint_is_that_of_the_file(tmp_path: Path) -> None:
     import hashlib
 

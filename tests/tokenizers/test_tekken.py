@@ -82,6 +82,7 @@ def test_it_is_mistral_small_3_2s(tekken: TekkenTokenizer) -> None:
     assert tekken.prefix == (1,)
     assert tekken.suffix == ()
     assert len(tekken.special_tokens) == 1000
+    assert tekken.vocabulary_size == 131_072
     expected = {
         "<unk>": 0,
         "<s>": 1,

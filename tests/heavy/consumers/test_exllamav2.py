@@ -56,6 +56,20 @@ def test_exported_texts_are_read_as_foretold(
     assert len(read) == nsamples * SEQLEN
 
 
+def test_what_is_printed_measures_as_many_rows_as_there_are(
+    letters: Tokenizer, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [text for text in rows.texts if len(text) > SEQLEN][:4]
+    exllamav2.export([Exportable(text=text, ids=()) for text in texts], tmp_path / "x.parquet")
+    found = exllamav2.replay_file(tmp_path / "x.parquet", letters, nsamples=4, seqlen=SEQLEN)
+    assert any(warning.startswith("give --measurement_rows ") for warning in found.warnings)
+    words = exllamav2.usage(tmp_path / "x.parquet", found).split()
+    measured = int(words[words.index("--measurement_rows") + 1])
+    assert len(tokens(tmp_path / "x.parquet", letters, measured, monkeypatch)) == 4 * SEQLEN
+    with pytest.raises(RuntimeError, match="shape"):
+        tokens(tmp_path / "x.parquet", letters, 16, monkeypatch)
+
+
 def test_too_little_text_stops_it(
     letters: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import UndefinedError
 
 from calibset.consumers import gptqmodel
 from calibset.tokenizers import Tokenizer
@@ -48,6 +50,31 @@ def test_text_wins_over_ids_and_no_row_may_have_neither(theirs: Any, letters: To
     assert prepared(theirs, [{"input_ids": [1] * 20, "text": text}]) == [tuple(whole(text, letters))]
     with pytest.raises(ValueError, match="unsupported calibration example structure"):
         prepared(theirs, [{"prompt": text}])
+
+
+NULLS = [
+    [{"text": None, "input_ids": [1] * 20}],
+    [{"text": "a row of some length"}, {"input_ids": [1] * 20}],
+    [{"messages": None, "text": "a row of some length"}],
+]
+
+
+@pytest.mark.parametrize("given", NULLS)
+def test_a_key_wins_by_being_there(
+    theirs: Any, letters: Tokenizer, tmp_path: Path, given: list[dict[str, Any]]
+) -> None:
+    from datasets import load_dataset
+
+    file = tmp_path / "x.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in given))
+    assert gptqmodel.replay_file(file, letters, nsamples=1, seqlen=SEQLEN).fatal
+    dataset = load_dataset("json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
+    theirs.chat_template = "{% for one in messages %}{{ one.content }}{% endfor %}"
+    try:
+        with pytest.raises((TypeError, ValueError, UndefinedError)):
+            prepared(theirs, dataset)
+    finally:
+        theirs.chat_template = None
 
 
 def test_messages_win_over_text_and_have_bos_twice(theirs: Any, letters: Tokenizer) -> None:

@@ -59,6 +59,14 @@ def test_exported_ids_are_read_as_they_are(
     assert Counter(batches(dataset_of(kind, tmp_path / name, tmp_path / "cache"), theirs)) == Counter(ids)
 
 
+def test_a_column_of_ids_that_are_null_is_read(theirs: Any, letters: Tokenizer, tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_text('{"text": "a row of some length", "input_ids": null}\n')
+    assert llm_compressor.replay_file(file, letters, nsamples=1, seqlen=SEQLEN).fatal
+    with pytest.raises((TypeError, ValueError)):
+        batches(dataset_of("json", file, tmp_path / "cache"), theirs)
+
+
 def test_an_exported_folder_is_found(
     theirs: Any, letters: Tokenizer, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

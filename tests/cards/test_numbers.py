@@ -1,0 +1,126 @@
+"""A real build's card, section and attribution, held number by number against its manifests."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from huggingface_hub import DatasetCard
+
+from calibset.cli import main
+from tests.cards.expected import (
+    Line,
+    expected_attribution,
+    expected_card,
+    expected_section,
+    expected_tables,
+)
+from tests.cards.rendered import shown, table_rows
+from tests.report.material import build_material
+
+# Not what is a part of a version, a licence, a hash or a name.
+_NUMBER = re.compile(r"(?<![\w.-])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?%?(?![\w-]|\.\d)")
+
+
+class Written(NamedTuple):
+    """The pages of a build, and its records as JSON."""
+
+    card: str
+    section: str
+    attribution: str
+    manifest: dict[str, Any]
+    holdout: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    folder = tmp_path_factory.mktemp("numbers")
+    file = build_material(folder).write(folder / "material.jsonl")
+    assert main(["card", str(file), "--out", str(folder / "card"), "--quiet"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        printed: list[str] = []
+        patch.setattr("sys.stdout.write", printed.append)
+        assert main(["card", str(file), "--model"]) == 0
+    card, attribution = (
+        (folder / "card" / name).read_text("utf-8") for name in ("README.md", "ATTRIBUTION.md")
+    )
+    records = [
+        json.loads((folder / f"material{kind}.manifest.json").read_text()) for kind in ("", ".holdout")
+    ]
+    return Written(DatasetCard(card).text, "".join(printed), attribution, *records)
+
+
+def numbers(text: str) -> list[str]:
+    return _NUMBER.findall(text)
+
+
+def lines(page: str) -> list[tuple[str, list[str]]]:
+    """Return the lines that have a number, bar those of tables, as a reader sees them."""
+    plain = [shown(line.removeprefix("- ")) for line in page.splitlines() if not line.startswith("|")]
+    return [(line, numbers(line)) for line in plain if numbers(line)]
+
+
+def ensure_same(found: Sequence[str], expected: Sequence[float]) -> None:
+    """Compare numbers as far as they are written out."""
+    assert len(found) == len(expected), (found, expected)
+    for text, value in zip(found, expected, strict=True):
+        digits = text.removesuffix("%").replace(",", "")
+        places = len(digits.partition(".")[2])
+        exact = value * 100 if text.endswith("%") else value
+        assert abs(float(digits) - exact) <= 0.5 * 10**-places + 1e-9, (text, value)
+
+
+def ensure_lines(page: str, expected: Sequence[Line]) -> None:
+    found = lines(page)
+    assert [line[: len(start)] for (line, _), (start, _) in zip(found, expected, strict=False)] == [
+        start for start, _ in expected
+    ]
+    assert len(found) == len(expected), found[len(expected) :]
+    for (_, texts), (_, values) in zip(found, expected, strict=True):
+        ensure_same(texts, values)
+
+
+def test_the_build_has_something_of_all_that_is_told(written: Written) -> None:
+    manifest, holdout = written.manifest, written.holdout
+    sources = manifest["sources"]
+    assert len(holdout["samples"]) == 4
+    assert manifest["selection"]["method"] == "coverage"
+    assert sum(one["matched"] for one in manifest["evaluations"]) > 0
+    for key in ("set_aside", "rejections", "personal_data", "contaminated", "duplicates"):
+        assert any(source[key] for source in sources), key
+
+
+def test_the_numbers_of_the_card(written: Written) -> None:
+    ensure_lines(written.card, expected_card(written.manifest, written.holdout))
+
+
+def test_the_numbers_of_the_section(written: Written) -> None:
+    ensure_lines(written.section, expected_section(written.manifest, written.holdout))
+
+
+def test_the_numbers_of_the_attribution(written: Written) -> None:
+    assert not table_rows(written.attribution)
+    ensure_lines(written.attribution, expected_attribution(written.manifest, written.holdout))
+
+
+@pytest.mark.parametrize("page", ["card", "section"])
+def test_the_numbers_of_the_tables(page: str, written: Written) -> None:
+    rows = table_rows(getattr(written, page))
+    versions = written.manifest["versions"]
+    assert rows[-len(versions) :] == [list(pair) for pair in versions.items()]
+    found = [row for row in rows[: -len(versions)] if numbers(" ".join(row))]
+    expected = expected_tables(written.manifest)
+    for row, values in zip(found, expected, strict=True):
+        ensure_same([number for cell in row for number in numbers(cell)], values)
+
+
+@pytest.mark.parametrize("page", ["card", "section"])
+def test_the_hashes(page: str, written: Written) -> None:
+    manifest = written.manifest
+    expected = [manifest["tokenizer"]["sha256"], manifest["sha256"], written.holdout["sha256"]]
+    found = re.findall(r"\b[0-9a-f]{64}\b", getattr(written, page))
+    assert found == [*expected, manifest["tokenizer"]["sha256"]]
+    assert manifest["other"]["sha256"] == written.holdout["sha256"]
