@@ -17,6 +17,7 @@ __all__ = ["Bin", "Figures", "GroupFigures", "Licence", "Point", "SourceFigures"
 
 _MOST_BINS = 16
 _MOST_POINTS = 32
+_MOST_LISTED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +125,16 @@ class Figures:
     licences: tuple[Licence, ...]
 
 
-def figures_of(manifest: Manifest, rows: Sequence[Row], control_tokens: ControlTokens) -> Figures:
+def figures_of(
+    manifest: Manifest, rows: Sequence[Row], control_tokens: ControlTokens, *, listed: int = _MOST_LISTED
+) -> Figures:
     """Compute all numbers of a report.
 
     Args:
         manifest: The record of the build.
         rows: Those of its file.
         control_tokens: The spellings of its tokenizer's.
+        listed: Duplicates, and contaminated documents, of a source that are named.
     """
     sources = manifest.sources
     return Figures(
@@ -146,7 +150,7 @@ def figures_of(manifest: Manifest, rows: Sequence[Row], control_tokens: ControlT
         row_documents=_doubling_bins([_documents_of(row) for row in rows]),
         coverage=tuple(_coverage(manifest, rows)),
         languages=language_mix(rows, control_tokens),
-        left_out=left_out(manifest),
+        left_out=left_out(manifest, listed),
         licences=_licences(sources),
     )
 

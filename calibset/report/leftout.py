@@ -10,7 +10,6 @@ from calibset.manifest import ContaminationReport, DuplicateReport, Manifest
 __all__ = ["Kept", "LeftOut", "Reason", "Shown", "left_out"]
 
 _TOP = 10
-_MOST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +73,7 @@ class LeftOut:
         reasons: Source by source, in the manifest's order.
         rejected: Records that could not be read or hold nothing.
         set_aside: Records left out on purpose.
+        sought: Whether duplicates were looked for.
         most_repeated: Documents kept for the most others, up to ten.
         by_source: Duplicates and contamination.
     """
@@ -81,6 +81,7 @@ class LeftOut:
     reasons: tuple[Reason, ...]
     rejected: int
     set_aside: int
+    sought: bool
     most_repeated: tuple[Kept, ...]
     by_source: Mapping[str, Shown]
 
@@ -95,20 +96,27 @@ class LeftOut:
         return sum(shown.contaminated for shown in self.by_source.values())
 
 
-def left_out(manifest: Manifest) -> LeftOut:
-    """Return what a manifest says was left out."""
+def left_out(manifest: Manifest, listed: int) -> LeftOut:
+    """Return what a manifest says was left out.
+
+    Args:
+        manifest: The record of a build.
+        listed: Duplicates, and contaminated documents, of a source that are named.
+    """
+    hygiene = manifest.recipe.get("hygiene")
     return LeftOut(
         reasons=tuple(_reasons(manifest)),
         rejected=sum(sum(source.rejections.values()) for source in manifest.sources),
         set_aside=sum(sum(source.set_aside.values()) for source in manifest.sources),
+        sought=not (isinstance(hygiene, Mapping) and hygiene.get("duplicates") == "keep"),
         most_repeated=_most_repeated(manifest),
         by_source={
             source.name: Shown(
                 duplicates=len(source.duplicates),
                 same_words=sum(one.exact for one in source.duplicates),
-                first_duplicates=source.duplicates[:_MOST_SHOWN],
+                first_duplicates=source.duplicates[:listed],
                 contaminated=len(source.contaminated),
-                first_contaminated=_worst_first(source.contaminated)[:_MOST_SHOWN],
+                first_contaminated=_worst_first(source.contaminated)[:listed],
             )
             for source in manifest.sources
         },

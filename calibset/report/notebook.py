@@ -1,72 +1,120 @@
-"""A calibration set in a notebook: a short table of what the page tells."""
+"""A calibration set in a notebook: the report's figures, plots and tables, and the first rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from html import escape
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
+from calibset.document import Sample
+from calibset.hygiene.language import LEAST_LETTERS
 from calibset.manifest import Manifest
-from calibset.printable import printable
+from calibset.report.brief import brief_html
+from calibset.report.drawing import plots_of
+from calibset.report.figures import Figures, figures_of
+from calibset.report.rows import Row, built_rows
+from calibset.report.samples import BETWEEN, BEYOND, CONTROL, SPELLED, stretches_of
+from calibset.report.templating import filled, styled
+from calibset.tokenizers import ControlTokens, Tokenizer
 
 __all__ = ["notebook_html"]
 
+_ROWS = 5
+_CHARACTERS = 20_000
+_LISTED = 20
+_KINDS = ("between documents", "whole", "part", "filler, cut")
+_WITHOUT_ANY = "The report's figures, its plots and rows need more: pip install 'calibset[report]'"
+_WITHOUT_PLOTS = "The plots need matplotlib, which is not installed: pip install 'calibset[report]'"
 
-def notebook_html(manifest: Manifest) -> str:
-    """Return what a notebook shows of a calibration set; needs nothing but its manifest.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    classes: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    document: str
+    what: str
+    headed: bool
+    pieces: tuple[_Piece, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ShownRow:
+    number: int
+    source: str
+    tokens: int
+    stretches: tuple[_Stretch, ...]
+    more: int
+
+
+def notebook_html(
+    manifest: Manifest, samples: Sequence[Sample], tokenizer: Tokenizer | None, notes: Sequence[str] = ()
+) -> str:
+    """Return what a notebook shows of a calibration set, as an element with its own style and no script.
 
     Text of the corpora and the recipe is escaped, and what could steer the page is spelled out.
+
+    Args:
+        manifest: The record of the build.
+        samples: Its rows.
+        tokenizer: What measured them; without it, or without jinja2, there are two tables alone.
+        notes: What whoever uses the set should know.
     """
-    return "".join(
-        (
-            f"<p><b>{_text(manifest.name)}</b>: {manifest.nsamples:,} samples of {manifest.seqlen:,} tokens, "
-            f"{manifest.kept:,} kept by {_text(manifest.consumer)}, {manifest.waste:.2%} waste</p>",
-            _table(
-                ("group", "share", "asked", "achieved", "tokens read"),
-                (
-                    (g.name, "fill" if g.share is None else f"{g.share:.1%}", g.asked, g.achieved, g.tokens)
-                    for g in manifest.groups
-                ),
-            ),
-            _table(
-                ("source", "group", "asked", "achieved", "tokens read", "waste", "left out", "licence"),
-                _sources(manifest),
-            ),
-            *(f"<p>{line}</p>" for line in _lines(manifest)),
-        )
+    if tokenizer is None:
+        return brief_html(manifest)
+    if find_spec("jinja2") is None:
+        return f"{brief_html(manifest)}<p>{_WITHOUT_ANY}</p>"
+    control_tokens = ControlTokens.of(tokenizer.special_tokens)
+    rows = built_rows(samples, manifest.seqlen, tokenizer, _ROWS)
+    figures = figures_of(manifest, rows, control_tokens, listed=_LISTED)
+    return _filled(figures, tuple(_shown(row, control_tokens) for row in rows[:_ROWS]), notes)
+
+
+def _filled(figures: Figures, rows: tuple[_ShownRow, ...], notes: Sequence[str]) -> str:
+    from markupsafe import Markup
+
+    drawable = find_spec("matplotlib") is not None
+    plots = plots_of(figures) if drawable else {}
+    return filled(
+        "notebook.html",
+        notebook=True,
+        file=None,
+        figures=figures,
+        manifest=figures.manifest,
+        notes=(*notes, *(() if drawable else (_WITHOUT_PLOTS,))),
+        plots={name: Markup(plot) for name, plot in plots.items()},  # noqa: S704  (escaped)
+        least_letters=LEAST_LETTERS,
+        rows=rows,
+        style=Markup(styled("notebook.css", notebook=True)),  # noqa: S704  (this package's own)
     )
 
 
-def _sources(manifest: Manifest) -> Iterator[tuple[str | int, ...]]:
-    for one in manifest.sources:
-        waste = (one.tokens - one.tokens_read) / one.tokens if one.tokens else 0.0
-        left_out = sum(one.rejections.values()) + sum(one.set_aside.values())
-        given = (one.asked, one.achieved, one.tokens_read)
-        yield (one.name, one.group, *given, f"{waste:.2%}", left_out, one.licence)
+def _shown(row: Row, control_tokens: ControlTokens) -> _ShownRow:
+    return _ShownRow(
+        number=row.number,
+        source=row.source,
+        tokens=row.tokens,
+        stretches=tuple(_stretches(replace(row, text=row.text[:_CHARACTERS]), control_tokens)),
+        more=max(0, len(row.text) - _CHARACTERS),
+    )
 
 
-def _lines(manifest: Manifest) -> Iterator[str]:
-    if chosen := manifest.selection:
-        yield (
-            f"{_text(chosen.method)}: {chosen.distinct_tokens:,} different tokens, chosen from "
-            f"{chosen.pool:,} rows; random choice has {chosen.random_mean:,.0f} ± {chosen.random_sd:,.0f}"
-        )
-    duplicates = sum(len(source.duplicates) for source in manifest.sources)
-    contaminated = sum(len(source.contaminated) for source in manifest.sources)
-    if duplicates or contaminated:
-        yield f"{duplicates:,} duplicates and {contaminated:,} parts of evaluation sets were found"
-    if manifest.other:
-        yield f"{manifest.other.role}: {manifest.other.nsamples:,} rows that share no document with these"
+def _stretches(row: Row, control_tokens: ControlTokens) -> Iterator[_Stretch]:
+    is_read = True
+    for document, kind, pieces in stretches_of(row, control_tokens):
+        shown = [_Piece(classes=_classes(flags), text=text) for flags, text in pieces]
+        unread = next((place for place, (flags, _) in enumerate(pieces) if flags & BEYOND), None)
+        if is_read and unread is not None:
+            shown.insert(unread, _Piece(classes="cut", text="the quantizer reads to here"))
+            is_read = False
+        headed = kind != BETWEEN or any(text.strip() for _, text in pieces)
+        if pieces:
+            yield _Stretch(document=document, what=_KINDS[kind], headed=headed, pieces=tuple(shown))
 
 
-def _table(head: Iterable[str], rows: Iterable[tuple[str | int, ...]]) -> str:
-    titles = "".join(f"<th>{title}</th>" for title in head)
-    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(value: str | int) -> str:
-    return f"<td>{value:,}</td>" if isinstance(value, int) else f"<td>{_text(value)}</td>"
-
-
-def _text(value: str) -> str:
-    return escape(printable(value))
+def _classes(flags: int) -> str:
+    names = ((CONTROL, "control"), (BEYOND, "beyond"), (SPELLED, "spelled"))
+    return " ".join(name for flag, name in names if flags & flag)

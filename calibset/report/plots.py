@@ -48,38 +48,42 @@ def bars(
         shown: How a value is written.
     """
     labels = [_shortened(text) for text in labels[:_MOST_BARS]]
-    thickness = 0.76 / len(series)
-    height = 14.0 * max(1, len(labels)) * (1 + len(series)) * 0.68 + 12
+    height = max(1, len(labels)) * (6.0 + 14.0 * len(series)) + 12
     left = 10 + _LETTER * max(map(len, labels), default=0)
     longest = max((value for one in series for value in one.values), default=0) or 1
     widest = max((len(shown(value)) for one in series for value in one.values), default=1)
 
     def draw(axes: Axes) -> None:
-        for number, one in enumerate(series):
-            places = [i - 0.38 + thickness * (number + 0.5) for i in range(len(labels))]
-            values = list(one.values[:_MOST_BARS])
-            outlined = len(series) > 1 and number == 0
-            axes.barh(
-                places,
-                values,
-                height=thickness * 0.86,
-                facecolor="none" if outlined else _SERIES[number],
-                edgecolor=_SERIES[number],
-                linewidth=1.2,
-                clip_on=False,
-            )
-            for place, value in zip(places, values, strict=True):
-                axes.annotate(
-                    shown(value), (value, place), (4, 0), textcoords="offset points", va="center", fontsize=11
-                )
+        _lay(axes, series, shown)
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(max(1, len(labels)) - 0.5, -0.5)
         axes.set_xlim(0, longest)
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
 
-    right = 10 + _LETTER * widest
-    return _drawn(draw, height, (left, 6.0, right, 6.0), label)
+    return _drawn(draw, height, (left, 6.0, 10 + _LETTER * widest, 6.0), label)
+
+
+def _lay(axes: Axes, series: Sequence[Series], shown: Callable[[float], str]) -> None:
+    """Draw each series' bars, those of a label below each other, with their values at their ends."""
+    thickness = 0.76 / len(series)
+    for number, one in enumerate(series):
+        values = list(one.values[:_MOST_BARS])
+        places = [i - 0.38 + thickness * (number + 0.5) for i in range(len(values))]
+        outlined = len(series) > 1 and number == 0
+        axes.barh(
+            places,
+            values,
+            height=thickness * 0.86,
+            facecolor="none" if outlined else _SERIES[number],
+            edgecolor=_SERIES[number],
+            linewidth=1.2,
+            clip_on=False,
+        )
+        for place, value in zip(places, values, strict=True):
+            axes.annotate(
+                shown(value), (value, place), (4, 0), textcoords="offset points", va="center", fontsize=11
+            )
 
 
 def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: str) -> str:

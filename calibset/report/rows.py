@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from calibset.document import Sample, Span
 from calibset.manifest import Manifest, SpanReport
 from calibset.reading import read_of, room
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["Row", "read_rows"]
+__all__ = ["Row", "built_rows", "read_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Row:
     tokens: int
     read_to: int
     distinct_so_far: int
-    documents: tuple[SpanReport, ...]
+    documents: tuple[SpanReport, ...] | tuple[Span, ...]
 
 
 def read_rows(texts: Sequence[str], manifest: Manifest, tokenizer: Tokenizer) -> tuple[Row, ...]:
@@ -61,3 +62,37 @@ def read_rows(texts: Sequence[str], manifest: Manifest, tokenizer: Tokenizer) ->
             )
         )
     return tuple(rows)
+
+
+def built_rows(samples: Sequence[Sample], seqlen: int, tokenizer: Tokenizer, located: int) -> tuple[Row, ...]:
+    """Return the rows of a set in memory, which is not encoded once more.
+
+    Args:
+        samples: Those of the set.
+        seqlen: Tokens of a row that are read, special ones around it included.
+        tokenizer: What measured the rows.
+        located: Of how many it is told where in the text ``read_to`` is; of others it is the end.
+    """
+    seen: set[int] = set()
+    rows = []
+    most = room(tokenizer, seqlen)
+    for number, sample in enumerate(samples, 1):
+        seen.update(read_of(sample.token_ids, tokenizer, seqlen))
+        cut = number <= located and 0 < most < len(sample.token_ids)
+        rows.append(
+            Row(
+                number=number,
+                source=sample.source,
+                text=sample.text,
+                tokens=len(sample.token_ids),
+                read_to=_end(sample.text, most, tokenizer) if cut else len(sample.text),
+                distinct_so_far=len(seen),
+                documents=sample.documents,
+            )
+        )
+    return tuple(rows)
+
+
+def _end(text: str, count: int, tokenizer: Tokenizer) -> int:
+    ends = tokenizer.encode_with_ends(text, parse_special=True).ends
+    return ends[count - 1] if count <= len(ends) else len(text)

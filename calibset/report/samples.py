@@ -11,13 +11,30 @@ from calibset.printable import printable, printable_pieces
 from calibset.report.rows import Row
 from calibset.tokenizers import ControlTokens
 
-__all__ = ["BETWEEN", "BEYOND", "CONTROL", "FILLER", "PART", "SPELLED", "WHOLE", "Samples", "samples_of"]
+__all__ = [
+    "BETWEEN",
+    "BEYOND",
+    "CONTROL",
+    "FILLER",
+    "PART",
+    "SPELLED",
+    "WHOLE",
+    "Samples",
+    "samples_of",
+    "stretches_of",
+]
 
 CONTROL, BEYOND, SPELLED = 1, 2, 4
 """Flags of a piece of text: a control token, what is not read, a character that is spelled out."""
 
 BETWEEN, WHOLE, PART, FILLER = range(4)
 """What a stretch of a row is: of no document, a whole one, a part of one, a filler."""
+
+Piece = tuple[int, str]
+"""Flags, and text that nothing in steers a page."""
+
+Stretch = tuple[str, int, list[Piece]]
+"""A document's id, what it is (`WHOLE`, …), and pieces."""
 
 # Bytes of JSON; with the rest a page stays under ten million.
 _MOST = 8_000_000
@@ -30,8 +47,7 @@ class Samples:
     """Rows for the browser.
 
     Attributes:
-        json: An array of rows: number, tokens, index of the source, and stretches. A stretch is a
-            document's id, what it is (`WHOLE`, …), and pieces; a piece is its flags and its text.
+        json: An array of rows: number, tokens, index of the source, and stretches.
         sources: Their names, and how many rows each has here.
         rows: How many are here.
         of: How many the file has.
@@ -54,7 +70,8 @@ def samples_of(rows: Sequence[Row], control_tokens: ControlTokens, *, most: int 
     names = list(dict.fromkeys(row.source for row in rows))
     index = {name: number for number, name in enumerate(names)}
     lines = [
-        _encoded([row.number, row.tokens, index[row.source], _stretches(row, control_tokens)]) for row in rows
+        _encoded([row.number, row.tokens, index[row.source], stretches_of(row, control_tokens)])
+        for row in rows
     ]
     taken = _spread([len(line.encode()) for line in lines], most)
     counts = [sum(rows[i].source == name for i in taken) for name in names]
@@ -81,22 +98,23 @@ def _encoded(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED)
 
 
-def _stretches(row: Row, control_tokens: ControlTokens) -> list[Any]:
-    found = []
+def stretches_of(row: Row, control_tokens: ControlTokens) -> list[Stretch]:
+    """Return a row in stretches, each of one document or of what stands between two."""
+    found: list[Stretch] = []
     position = 0
     for span in row.documents:
         start, end = max(position, span.start), max(position, span.end)
         if start > position:
-            found.append(["", BETWEEN, list(_pieces(row, position, start, control_tokens))])
+            found.append(("", BETWEEN, list(_pieces(row, position, start, control_tokens))))
         kind = FILLER if span.filler else WHOLE if span.whole else PART
-        found.append([printable(span.document), kind, list(_pieces(row, start, end, control_tokens))])
+        found.append((printable(span.document), kind, list(_pieces(row, start, end, control_tokens))))
         position = end
     if position < len(row.text):
-        found.append(["", BETWEEN, list(_pieces(row, position, len(row.text), control_tokens))])
+        found.append(("", BETWEEN, list(_pieces(row, position, len(row.text), control_tokens))))
     return found
 
 
-def _pieces(row: Row, start: int, end: int, control_tokens: ControlTokens) -> Iterator[list[Any]]:
+def _pieces(row: Row, start: int, end: int, control_tokens: ControlTokens) -> Iterator[Piece]:
     for first, last, beyond in (
         (start, min(end, row.read_to), 0),
         (max(start, row.read_to), end, BEYOND),
@@ -104,7 +122,7 @@ def _pieces(row: Row, start: int, end: int, control_tokens: ControlTokens) -> It
         if first < last:
             for piece, is_control in control_tokens.pieces(row.text[first:last]):
                 if is_control:
-                    yield [CONTROL | beyond, printable(piece)]
+                    yield CONTROL | beyond, printable(piece)
                 else:
                     for shown, spelled in printable_pieces(piece):
-                        yield [(SPELLED if spelled else 0) | beyond, shown]
+                        yield (SPELLED if spelled else 0) | beyond, shown

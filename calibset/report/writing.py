@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from calibset.belonging import ensure_of_file
 from calibset.consumers import autoround
 from calibset.errors import ConsumerError, OutputError, TokenizerError
 from calibset.manifest import Manifest, read_manifest
@@ -95,10 +95,5 @@ def _manifest_of(path: Path) -> Manifest:
     manifest = read_manifest(path)
     if manifest is None:
         raise ConsumerError(f"{path}: there is no manifest beside it, and a report tells what stands there")
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ConsumerError(f"{path}: can't be read: {error.strerror}") from error
-    if digest != manifest.sha256:
-        raise OutputError(f"{path}: the manifest beside it is of another file; build it again")
+    ensure_of_file(manifest, path)
     return manifest

@@ -6,16 +6,28 @@ from pathlib import Path
 
 import pytest
 
+from calibset.calibration_set import CalibrationSet
 from calibset.report import report_html
 from tests.report.material import build_material
 from tests.report.reading_pages import Page
 
 
 @pytest.fixture(scope="session")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the material is."""
+    return tmp_path_factory.mktemp("material")
+
+
+@pytest.fixture(scope="session")
+def built(folder: Path) -> CalibrationSet:
+    """The set in memory."""
+    return build_material(folder)
+
+
+@pytest.fixture(scope="session")
+def file(folder: Path, built: CalibrationSet) -> Path:
     """A calibration file with its manifest, its holdout and its tokenizer."""
-    folder = tmp_path_factory.mktemp("material")
-    return build_material(folder).write(folder / "material.jsonl")
+    return built.write(folder / "material.jsonl")
 
 
 @pytest.fixture(scope="session")

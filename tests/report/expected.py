@@ -26,18 +26,29 @@ _BY_NAME = ("document_lengths", "rejections", "set_aside", "repaired", "personal
 Figure = tuple[str, float]
 
 
-def expected_figures(file: Path, tokenizer: Tokenizer) -> dict[str, float]:
-    """Return what the page about a file must say, by figure."""
+def expected_figures(
+    file: Path, tokenizer: Tokenizer, *, listed: int = 200, rows_shown: int = 0
+) -> dict[str, float]:
+    """Return what the page about a file must say, by figure.
+
+    Args:
+        file: The calibration file.
+        tokenizer: What measured it.
+        listed: Duplicates of a source that are named.
+        rows_shown: Rows whose tokens stand above them.
+    """
     manifest = json.loads(file.with_suffix(".manifest.json").read_text("utf-8"))
     rows = [json.loads(line)["text"] for line in file.read_text("ascii").splitlines()]
     found = dict(_of_manifest(manifest))
     found |= dict(_of_sums(manifest))
     found |= dict(_of_sources(manifest))
-    found |= dict(_of_left_out(manifest))
+    found |= dict(_of_left_out(manifest, listed))
     found |= dict(_of_kept(manifest))
     found |= dict(_of_lengths(manifest))
     found |= dict(_of_coverage(manifest, rows, tokenizer))
     found |= dict(_of_languages(manifest, rows, tokenizer))
+    for place, sample in enumerate(manifest["samples"][:rows_shown]):
+        found |= {f"computed.rows.{place}.number": place + 1, f"samples.{place}.tokens": sample["tokens"]}
     return found
 
 
@@ -98,7 +109,7 @@ def _of_sources(manifest: dict[str, Any]) -> Iterator[Figure]:
             yield f"computed.{key}.documents", len(documents) / len(own)
 
 
-def _of_left_out(manifest: dict[str, Any]) -> Iterator[Figure]:
+def _of_left_out(manifest: dict[str, Any], listed: int) -> Iterator[Figure]:
     rejected = sum(count for source in manifest["sources"] for count in source["rejections"].values())
     aside = sum(count for source in manifest["sources"] for count in source["set_aside"].values())
     yield "computed.left_out", rejected + aside
@@ -107,13 +118,13 @@ def _of_left_out(manifest: dict[str, Any]) -> Iterator[Figure]:
         yield "computed.set_aside", aside
     for source in manifest["sources"]:
         name, found = source["name"], source["duplicates"]
-        for one in found[:200]:
+        for one in found[:listed]:
             yield f"sources.{name}.duplicates.{one['document']}.similarity", one["similarity"]
         if found:
             yield f"computed.duplicates.{name}.count", len(found)
-            yield f"computed.duplicates.{name}.same_words", sum(one["similarity"] == 1 for one in found)
-        if len(found) > 200:
-            yield f"computed.duplicates.{name}.more", len(found) - 200
+            yield f"computed.duplicates.{name}.same_words", sum(one["exact"] for one in found)
+        if len(found) > listed:
+            yield f"computed.duplicates.{name}.more", len(found) - listed
 
 
 def _of_kept(manifest: dict[str, Any]) -> Iterator[Figure]:

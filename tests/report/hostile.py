@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from calibset.document import Sample, Span
 from calibset.manifest import ContaminationReport, DuplicateReport, Manifest, SampleReport, SpanReport
 from calibset.report.figures import figures_of
+from calibset.report.notebook import notebook_html
 from calibset.report.page import page
 from calibset.report.rows import read_rows
 from calibset.report.samples import samples_of
 from calibset.tokenizers import ControlTokens, load_tokenizer
 from tests.report.material import build_material
 
-__all__ = ["ATTACKS", "TEXTS", "hostile_page"]
+__all__ = ["ATTACKS", "TEXTS", "hostile_notebook", "hostile_page"]
 
 ATTACKS = (
     "<script>window.__pwned = 1; alert(1)</script>",
@@ -40,7 +42,7 @@ def _manifest(built: Manifest, folder: Path) -> Manifest:
     tokenizer = load_tokenizer(str(folder / "tokenizer.json"))
     names = [f"{attack} {number}" for number, attack in enumerate(ATTACKS)]
     samples = tuple(
-        SampleReport(
+        SampleReport.model_construct(
             source=name, tokens=len(tokenizer.encode(text, parse_special=True)), documents=_spans(text, name)
         )
         for text, name in zip(TEXTS, names, strict=True)
@@ -62,7 +64,9 @@ def _manifest(built: Manifest, folder: Path) -> Manifest:
                 "set_aside": counts,
                 "repaired": counts,
                 "personal_data": counts,
-                "duplicates": (DuplicateReport(document=name, source=name, kept=name, similarity=0.9),),
+                "duplicates": (
+                    DuplicateReport(document=name, source=name, kept=name, similarity=0.9, exact=False),
+                ),
                 "contaminated": (_contamination(name),),
                 "tool_names": {name: {name: name}},
             }
@@ -107,11 +111,30 @@ def hostile_page(folder: Path) -> tuple[Manifest, str]:
     return manifest, page("".join(ATTACKS), figures, samples_of(rows, control_tokens), ATTACKS)
 
 
+def hostile_notebook(folder: Path) -> str:
+    """Return what a notebook shows of such a set."""
+    manifest = _manifest(build_material(folder).manifest, folder)
+    tokenizer = load_tokenizer(str(folder / "tokenizer.json"))
+    samples = [
+        Sample(
+            text=text,
+            token_ids=tuple(tokenizer.encode(text, parse_special=True)),
+            source=report.source,
+            documents=tuple(
+                Span(document=s.document, start=s.start, end=s.end, whole=s.whole, filler=s.filler)
+                for s in report.documents
+            ),
+        )
+        for text, report in zip(TEXTS, manifest.samples, strict=True)
+    ]
+    return notebook_html(manifest, samples, tokenizer, ATTACKS)
+
+
 def _spans(text: str, name: str) -> tuple[SpanReport, ...]:
     # Spans of a manifest that someone altered may lie anywhere.
     places = ((0, 40), (45, 90), (60, 50), (-5, 120), (110, 10_000))
     return tuple(
-        SpanReport(document=name, start=start, end=end, whole=start == 0, filler=start == 110)
+        SpanReport.model_construct(document=name, start=start, end=end, whole=start == 0, filler=start == 110)
         for start, end in places
     )
 

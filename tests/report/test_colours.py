@@ -8,8 +8,11 @@ from itertools import combinations
 
 import pytest
 
-STYLE = files("calibset.report").joinpath("templates", "page.css").read_text("utf-8")
-LIGHT, DARK = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in STYLE.split("@media")[:2])
+FOLDER = files("calibset.report").joinpath("templates")
+LIGHT, DARK = (
+    dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", FOLDER.joinpath(name).read_text("utf-8")))
+    for name in ("light.css", "dark.css")
+)
 
 TEXT = [
     ("ink", "paper"), ("ink", "raised"), ("muted", "paper"), ("muted", "raised"), ("link", "paper"),

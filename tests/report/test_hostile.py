@@ -4,10 +4,11 @@ import re
 
 import pytest
 
+from calibset.calibration_set import CalibrationSet
 from calibset.manifest import Manifest
 from calibset.printable import printable
-from calibset.report.notebook import notebook_html
-from tests.report.hostile import ATTACKS, TEXTS, hostile_page
+from calibset.report.brief import brief_html
+from tests.report.hostile import ATTACKS, TEXTS, hostile_notebook, hostile_page
 from tests.report.reading_pages import Page
 
 
@@ -21,6 +22,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, str]:
 def hostile(made: tuple[Manifest, str]) -> str:
     """The page."""
     return made[1]
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a notebook shows of it."""
+    return hostile_notebook(tmp_path_factory.mktemp("notebook"))
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +72,41 @@ def test_no_row_can_end_its_script(hostile: str, read: Page) -> None:
     assert data.group(1) == read.scripts["rows-data"]
 
 
-def test_a_notebook_is_as_safe(made: tuple[Manifest, str]) -> None:
-    page = Page(notebook_html(made[0]))
+def test_nothing_of_a_corpus_becomes_an_element_of_a_notebook(notebook: str, built: CalibrationSet) -> None:
+    shown, plain = Page(notebook), Page(built._repr_html_())
+    tags = [tag for tag, _ in shown.elements]
+    assert set(tags) <= {tag for tag, _ in plain.elements}
+    assert (tags.count("script"), tags.count("style"), tags.count("svg")) == (0, 1, 7)
+    names = {name for _, attributes in shown.elements for name in attributes}
+    assert names <= {name for _, attributes in plain.elements for name in attributes}
+    assert not names & {"href", "src", "style", "id"}
+    assert not any(name.startswith("on") for name in names)
+    classes = {str(attributes["class"]) for _, attributes in shown.elements if "class" in attributes}
+    assert classes <= {
+        *{str(a["class"]) for _, a in plain.elements if "class" in a},
+        "note",
+        "terms",
+        "spelled",
+        "spelled beyond",
+    }
+    assert notebook.count("<!--") == 0
+
+
+def test_what_can_steer_a_notebook_is_spelled_out(notebook: str) -> None:
+    assert (
+        re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", notebook)
+        == []
+    )
+    notebook.encode("utf-8")
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_shows_itself_in_a_notebook(notebook: str, attack: str) -> None:
+    assert Page(notebook).text.count(printable(attack)) >= 20
+
+
+def test_two_tables_alone_are_as_safe(made: tuple[Manifest, str]) -> None:
+    page = Page(brief_html(made[0]))
     assert {tag for tag, _ in page.elements} == {"p", "b", "table", "thead", "tbody", "tr", "th", "td"}
     assert all(not attributes for _, attributes in page.elements)
     assert all(printable(attack) in page.text for attack in ATTACKS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from shutil import copy
@@ -51,7 +52,23 @@ def test_a_manifest_of_another_file_is_an_error(alone: Path) -> None:
     alone.write_bytes(alone.read_bytes() + b'{"text": "one more"}\n')
     with pytest.raises(OutputError) as caught:
         report_html(alone)
-    assert str(caught.value) == f"{alone}: the manifest beside it is of another file; build it again"
+    record = alone.with_name("material.manifest.json")
+    assert str(caught.value).startswith(f"{record}: is of another file: it says sha256 ")
+
+
+def test_a_manifest_that_tells_of_fewer_rows_is_an_error(alone: Path) -> None:
+    record = alone.with_name("material.manifest.json")
+    manifest = json.loads(record.read_text("utf-8"))
+    gone = manifest["samples"].pop()
+    manifest["nsamples"] = manifest["kept"] = 23
+    source = next(source for source in manifest["sources"] if source["name"] == gone["source"])
+    source["achieved"] -= 1
+    record.write_text(json.dumps(manifest), "utf-8")
+    with pytest.raises(OutputError) as caught:
+        report_html(alone)
+    assert str(caught.value).startswith(
+        f"{record}: is of another file: it has 23 samples, and {alone} has 24 rows"
+    )
 
 
 def test_another_tokenizer_is_an_error(alone: Path, tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from typing import Any, cast
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from calibset.calibration_set import CalibrationSet
 from calibset.manifest import read_manifest
 from calibset.report import write_report
+from tests.letters import write_letters
 from tests.report.hostile import hostile_page
 from tests.report.material import build_material
 
@@ -84,10 +86,17 @@ def visit(chromium: Browser) -> Open:
 
 
 @pytest.fixture(scope="session")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A calibration file."""
-    folder = tmp_path_factory.mktemp("material")
-    return build_material(folder).write(folder / "material.jsonl")
+def built(tmp_path_factory: pytest.TempPathFactory) -> CalibrationSet:
+    """A calibration set."""
+    return build_material(tmp_path_factory.mktemp("material"))
+
+
+@pytest.fixture(scope="session")
+def file(built: CalibrationSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its file."""
+    folder = tmp_path_factory.mktemp("file")
+    write_letters(folder)
+    return built.write(folder / "material.jsonl")
 
 
 @pytest.fixture(scope="session")
@@ -112,8 +121,17 @@ def thousands(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert manifest is not None
     times = 210
     content = file.read_bytes() * times
+    sources = tuple(
+        source.model_copy(update={"achieved": source.achieved * times}) for source in manifest.sources
+    )
     long = manifest.model_copy(
-        update={"samples": manifest.samples * times, "sha256": sha256(content).hexdigest()}
+        update={
+            "samples": manifest.samples * times,
+            "nsamples": manifest.nsamples * times,
+            "kept": manifest.kept * times,
+            "sources": sources,
+            "sha256": sha256(content).hexdigest(),
+        }
     )
     folder = tmp_path_factory.mktemp("thousands")
     (folder / "long.jsonl").write_bytes(content)
