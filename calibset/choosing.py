@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from calibset.document import Sample
 from calibset.gathering import Gathered, Progress, repeating, taken, told_as
 from calibset.hygiene.words import words
-from calibset.reading import read_of
+from calibset.reading import read_of, room
 from calibset.recipe import Recipe
 from calibset.screening import timed
 from calibset.selection.cover_report import CoverReport, cover_report
@@ -67,7 +67,8 @@ def chosen(
         pool = [sample for name, count in counts.items() if count for sample in supplies[name].samples]
         reads = [read_of(sample.token_ids, tokenizer, recipe.seqlen) for sample in pool]
         terms = _terms(reads, recipe, supplies, tokenizer)
-        held = _held(reads, terms, recipe, tokenizer)
+        texts = [_read_text(sample, tokenizer, recipe.seqlen) for sample in pool]
+        held = _held(texts, reads, terms, recipe, tokenizer)
         candidates = [
             Candidate(token_ids=read, group=sample.source, terms=of_row)
             for sample, read, of_row in zip(pool, reads, held, strict=True)
@@ -93,8 +94,21 @@ def _terms(
     return tuple(dict.fromkeys([*controls, *recipe.selection.letters, *titles]))
 
 
+def _read_text(sample: Sample, tokenizer: Tokenizer, seqlen: int) -> str:
+    """Return the text of a row without what the quantizer cuts."""
+    read = room(tokenizer, seqlen)
+    behind = tokenizer.decode(sample.token_ids[read:])
+    if sample.text.endswith(behind):
+        return sample.text.removesuffix(behind)
+    return tokenizer.decode(sample.token_ids[:read])  # the cut is inside a character
+
+
 def _held(
-    reads: Sequence[Sequence[int]], terms: Sequence[str], recipe: Recipe, tokenizer: Tokenizer
+    texts: Sequence[str],
+    reads: Sequence[Sequence[int]],
+    terms: Sequence[str],
+    recipe: Recipe,
+    tokenizer: Tokenizer,
 ) -> list[frozenset[int]]:
     """Return for each row the numbers of the terms that stand in what is read of it."""
     controls = tokenizer.special_tokens if recipe.selection.control_tokens else {}
@@ -106,9 +120,9 @@ def _held(
         if term not in controls and term not in letters
     )
     held = []
-    for read in reads:
-        found = {by_id[one] for one in by_id.keys() & set(read)}
-        text = tokenizer.decode(read) if letters or titles else ""
+    for text, read in zip(texts, reads, strict=True):
+        ids = set(read)
+        found = {number for one, number in by_id.items() if one in ids}
         found |= {number for letter, number in letters.items() if letter in text}
         held.append(frozenset(found | _titles_in(text, titles)))
     return held

@@ -67,6 +67,8 @@ class Screening:
         self._tally = tally
         self._lines = RepeatedLines() if options.boilerplate else None
         self._identifier = LanguageIdentifier()
+        self._is_whole = set(options.repairs) >= set(get_args(RepairName))
+        self._known: tuple[Item | None, list[str]] = None, []
         # Of one item, told once it has passed.
         self._mended = Mended()
         self._steps = self._wanted()
@@ -152,8 +154,7 @@ class Screening:
 
     def _decontaminated(self, item: Item) -> Item | SetAside:
         excluded = self._screens.excluded
-        compared = item if set(self._options.repairs) >= set(get_args(RepairName)) else whole(item)
-        match = excluded.match(all_words_of(compared)) if excluded else None
+        match = excluded.match(self._words_to_compare(item)) if excluded else None
         if excluded is None or match is None:
             return item
         self._tally.contaminated[item.id] = match
@@ -176,12 +177,25 @@ class Screening:
         return mended
 
     def _seen_first(self, item: Item) -> Item | SetAside:
-        wish, duplicates, words = self._options.duplicates, self._screens.duplicates, words_of(item)
+        wish, duplicates, words = self._options.duplicates, self._screens.duplicates, self._words(item)
         if wish == "keep":
             duplicates.note(self._source, item.id, words)
             return item
         found = duplicates.seen(self._source, item.id, words, near=wish == "near")
         return item if found is None else self._repeats(item.id, found)
+
+    def _words_to_compare(self, item: Item) -> list[str]:
+        """Return the words of an item as evaluation sets are compared: with every repair made."""
+        item = item if self._is_whole else whole(item)
+        return self._words(item) if isinstance(item, Document) else all_words_of(item)
+
+    def _words(self, item: Item) -> list[str]:
+        """Return the words of an item; of one that did not change between two steps only once."""
+        known, words = self._known
+        if known is not item:
+            words = words_of(item)
+            self._known = item, words
+        return words
 
     def _repeats(self, document: str, found: Duplicate) -> SetAside:
         self._tally.duplicates[document] = found

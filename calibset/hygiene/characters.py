@@ -91,6 +91,8 @@ def repaired(
     chosen = {name: REPAIRS[name] for name in REPAIRS if name in names}
     if len(chosen) < len(set(names)):
         raise KeyError(*sorted(set(names) - set(chosen)))
+    if text.isascii() and not _CONTROLS.search(text):
+        return text, ()  # nothing to mend: most texts of conversations
     changed: set[RepairName] = set()
     text = _without_surrogates(text)
     for _ in range(_MOST_PASSES):
