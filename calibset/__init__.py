@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from calibset.backends import Misreading, Readback, read_back
     from calibset.calibration_set import CalibrationSet
     from calibset.comparison import Difference, differences
-    from calibset.consumers import Acceptance, Replay
+    from calibset.consumers import CONSUMERS, Acceptance, Consumer, Contract, Replay, consumer_of
     from calibset.document import (
         Conversation,
         Document,
@@ -40,25 +40,30 @@ if TYPE_CHECKING:
         SourceError,
         TokenizerError,
     )
-    from calibset.exporting import export_input_ids
+    from calibset.exporting import Exported, export_for, export_input_ids
     from calibset.lockfile import Lock, read_lock, write_lock
     from calibset.manifest import Manifest, read_manifest
     from calibset.pipeline import Plan, build, check, plan
     from calibset.recipe import Recipe
     from calibset.recipe_file import load_recipe, parse_recipe
+    from calibset.report import write_report
     from calibset.sources import Source
     from calibset.storage import File, Reader, in_memory
     from calibset.tokenizers import Tokenizer, load_tokenizer
     from calibset.verification import verify
 
 __all__ = [
+    "CONSUMERS",
     "Acceptance",
     "CalibrationSet",
     "CalibsetError",
+    "Consumer",
     "ConsumerError",
+    "Contract",
     "Conversation",
     "Difference",
     "Document",
+    "Exported",
     "File",
     "Lock",
     "LockError",
@@ -87,7 +92,9 @@ __all__ = [
     "ToolCall",
     "build",
     "check",
+    "consumer_of",
     "differences",
+    "export_for",
     "export_input_ids",
     "in_memory",
     "load_recipe",
@@ -99,13 +106,14 @@ __all__ = [
     "read_manifest",
     "verify",
     "write_lock",
+    "write_report",
 ]
 
 _HOMES = {
     "calibset.backends": ("Misreading", "Readback", "read_back"),
     "calibset.calibration_set": ("CalibrationSet",),
     "calibset.comparison": ("Difference", "differences"),
-    "calibset.consumers": ("Acceptance", "Replay"),
+    "calibset.consumers": ("CONSUMERS", "Acceptance", "Consumer", "Contract", "Replay", "consumer_of"),
     "calibset.document": (
         "Conversation", "Document", "Message", "Record", "Rejection", "Sample", "SetAside", "Span", "Tool",
         "ToolCall",
@@ -114,12 +122,13 @@ _HOMES = {
         "CalibsetError", "ConsumerError", "LockError", "MixtureError", "OfflineError", "OutputError",
         "RecipeError", "SourceError", "TokenizerError",
     ),
-    "calibset.exporting": ("export_input_ids",),
+    "calibset.exporting": ("Exported", "export_for", "export_input_ids"),
     "calibset.lockfile": ("Lock", "read_lock", "write_lock"),
     "calibset.manifest": ("Manifest", "read_manifest"),
     "calibset.pipeline": ("Plan", "build", "check", "plan"),
     "calibset.recipe": ("Recipe",),
     "calibset.recipe_file": ("load_recipe", "parse_recipe"),
+    "calibset.report": ("write_report",),
     "calibset.sources": ("Source",),
     "calibset.storage": ("File", "Reader", "in_memory"),
     "calibset.tokenizers": ("Tokenizer", "load_tokenizer"),

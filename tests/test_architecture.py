@@ -170,13 +170,14 @@ def test_a_module_says_literally_what_it_exports(module: str) -> None:
 
 def test_the_exported_names_are_these() -> None:
     assert calibset.__all__ == [
-        "Acceptance", "CalibrationSet", "CalibsetError", "ConsumerError", "Conversation",
-        "Difference", "Document", "File", "Lock", "LockError", "Manifest", "Message", "Misreading",
-        "MixtureError", "OfflineError", "OutputError", "Plan", "Readback", "Reader", "Recipe",
-        "RecipeError", "Record", "Rejection", "Replay", "Sample", "SetAside", "Source",
-        "SourceError", "Span", "Tokenizer", "TokenizerError", "Tool", "ToolCall", "build", "check",
-        "differences", "export_input_ids", "in_memory", "load_recipe", "load_tokenizer",
-        "parse_recipe", "plan", "read_back", "read_lock", "read_manifest", "verify", "write_lock",
+        "CONSUMERS", "Acceptance", "CalibrationSet", "CalibsetError", "Consumer", "ConsumerError",
+        "Contract", "Conversation", "Difference", "Document", "Exported", "File", "Lock", "LockError",
+        "Manifest", "Message", "Misreading", "MixtureError", "OfflineError", "OutputError", "Plan",
+        "Readback", "Reader", "Recipe", "RecipeError", "Record", "Rejection", "Replay", "Sample",
+        "SetAside", "Source", "SourceError", "Span", "Tokenizer", "TokenizerError", "Tool", "ToolCall",
+        "build", "check", "consumer_of", "differences", "export_for", "export_input_ids", "in_memory",
+        "load_recipe", "load_tokenizer", "parse_recipe", "plan", "read_back", "read_lock",
+        "read_manifest", "verify", "write_lock", "write_report",
     ]  # fmt: skip
 
 

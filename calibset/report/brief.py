@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from calibset.manifest import Manifest
+from calibset.manifest import Manifest, SourceReport
 from calibset.printable import printable
 
 __all__ = ["brief_html"]
@@ -18,8 +18,8 @@ def brief_html(manifest: Manifest) -> str:
     """
     return "".join(
         (
-            f"<p><b>{_text(manifest.name)}</b>: {manifest.nsamples:,} samples of {manifest.seqlen:,} tokens, "
-            f"{manifest.kept:,} kept by {_text(manifest.consumer)}, {manifest.waste:.2%} waste</p>",
+            f"<p><b>{_text(manifest.name)}</b>: {_counted(manifest.nsamples, 'sample', 'samples')} of {manifest.seqlen:,} tokens, "
+            f"{manifest.kept:,} kept by {_text(manifest.consumer)}, {_waste(manifest.sources):.2%} cut (waste)</p>",
             _table(
                 ("group", "share", "asked", "achieved", "tokens read"),
                 (
@@ -28,7 +28,7 @@ def brief_html(manifest: Manifest) -> str:
                 ),
             ),
             _table(
-                ("source", "group", "asked", "achieved", "tokens read", "waste", "left out", "licence"),
+                ("source", "group", "asked", "achieved", "tokens read", "cut (waste)", "left out", "licence"),
                 _sources(manifest),
             ),
             *(f"<p>{line}</p>" for line in _lines(manifest)),
@@ -38,10 +38,14 @@ def brief_html(manifest: Manifest) -> str:
 
 def _sources(manifest: Manifest) -> Iterator[tuple[str | int, ...]]:
     for one in manifest.sources:
-        waste = (one.tokens - one.tokens_read) / one.tokens if one.tokens else 0.0
         left_out = sum(one.rejections.values()) + sum(one.set_aside.values())
         given = (one.asked, one.achieved, one.tokens_read)
-        yield (one.name, one.group, *given, f"{waste:.2%}", left_out, one.licence)
+        yield (one.name, one.group, *given, f"{_waste((one,)):.2%}", left_out, one.licence)
+
+
+def _waste(sources: Sequence[SourceReport]) -> float:
+    tokens = sum(source.tokens for source in sources)
+    return (tokens - sum(source.tokens_read for source in sources)) / tokens if tokens else 0.0
 
 
 def _lines(manifest: Manifest) -> Iterator[str]:
@@ -53,9 +57,17 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     duplicates = sum(len(source.duplicates) for source in manifest.sources)
     contaminated = sum(len(source.contaminated) for source in manifest.sources)
     if duplicates or contaminated:
-        yield f"{duplicates:,} duplicates and {contaminated:,} parts of evaluation sets were found"
+        yield (
+            f"found: {_counted(duplicates, 'duplicate', 'duplicates')} and "
+            f"{_counted(contaminated, 'document', 'documents')} with a part of an evaluation set"
+        )
     if manifest.other:
-        yield f"{manifest.other.role}: {manifest.other.nsamples:,} rows that share no document with these"
+        rows = _counted(manifest.other.nsamples, "row that shares", "rows that share")
+        yield f"{manifest.other.role}: {rows} no document with these"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _table(head: Iterable[str], rows: Iterable[tuple[str | int, ...]]) -> str:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calibset.report.figures import Bin, Figures
+from calibset.report.languages import CONVERSATION, SHORT, UNCERTAIN
 from calibset.report.plots import Series, bars, columns, curves
 
 __all__ = ["plots_of"]
 
 _LONGEST_LANGUAGES = 12
+_UNTOLD = {
+    CONVERSATION: "not told: conversations",
+    SHORT: "not told: too short",
+    UNCERTAIN: "not told: uncertain",
+}
 
 
 def plots_of(figures: Figures) -> dict[str, str]:
@@ -38,7 +44,7 @@ def _mixture(figures: Figures) -> Iterator[tuple[str, str]]:
         bars(
             [source.name for source in with_rows],
             [Series(name="waste", values=[figures.sources[source.name].waste for source in with_rows])],
-            label="Part of each source's tokens that stands beyond what is read; the table has the numbers",
+            label="Part of each source's tokens that is cut; the table has the numbers",
             shown=lambda value: f"{value:.2%}",
         ),
     )
@@ -91,14 +97,17 @@ def _contents(figures: Figures) -> Iterator[tuple[str, str]]:
             below="rows",
         ),
     )
-    told = list(figures.languages.told.items())[:_LONGEST_LANGUAGES]
+    mix = figures.languages
+    told = list(mix.told.items())[:_LONGEST_LANGUAGES]
+    amounts = [amount.characters for amount in (*(amount for _, amount in told), *mix.untold.values())]
     yield (
         "languages",
         bars(
-            [code for code, _ in told],
-            [Series(name="characters", values=[amount.characters for _, amount in told])],
-            label="Characters of prose by language; the table has the numbers",
-            shown=_count,
+            [*(code for code, _ in told), *(_UNTOLD[reason] for reason in mix.untold)],
+            [Series(name="characters", values=[amount / mix.characters for amount in amounts])],
+            label="Part of all characters by language; the table has the numbers",
+            shown=lambda value: f"{value:.1%}",
+            outlined=len(mix.untold),
         ),
     )
 

@@ -61,7 +61,7 @@ class SourceFigures:
     Attributes:
         share: Its part of the rows, 0 to 1.
         missing: Rows asked for that it did not give.
-        waste_tokens: Those that stand beyond ``seqlen``.
+        waste_tokens: Those that are cut.
         waste: Their part of its tokens, 0 to 1.
         least: Tokens of its shortest row; 0 without rows.
         middle: Of its median row.
@@ -98,6 +98,9 @@ class Figures:
         groups: By name, in the record's order, as the sources are.
         tokens: Of all rows.
         tokens_read: Of them, those that the quantizer reads (its BOS is not counted).
+        waste_tokens: Of them, those that are cut.
+        waste: Their part, 0 to 1.
+        special_tokens: BOS and the like, which the quantizer reads besides.
         documents_read: What came in and could be packed.
         documents_used: What stands in a row.
         document_lengths: Documents before packing by characters, in powers of two.
@@ -114,6 +117,9 @@ class Figures:
     sources: dict[str, SourceFigures]
     tokens: int
     tokens_read: int
+    waste_tokens: int
+    waste: float
+    special_tokens: int
     documents_read: int
     documents_used: int
     document_lengths: tuple[Bin, ...]
@@ -126,7 +132,12 @@ class Figures:
 
 
 def figures_of(
-    manifest: Manifest, rows: Sequence[Row], control_tokens: ControlTokens, *, listed: int = _MOST_LISTED
+    manifest: Manifest,
+    rows: Sequence[Row],
+    control_tokens: ControlTokens,
+    *,
+    around: int = 0,
+    listed: int = _MOST_LISTED,
 ) -> Figures:
     """Compute all numbers of a report.
 
@@ -134,15 +145,21 @@ def figures_of(
         manifest: The record of the build.
         rows: Those of its file.
         control_tokens: The spellings of its tokenizer's.
+        around: Special tokens that the quantizer reads around each row's own.
         listed: Duplicates, and contaminated documents, of a source that are named.
     """
     sources = manifest.sources
+    tokens = sum(source.tokens for source in sources)
+    read = sum(source.tokens_read for source in sources)
     return Figures(
         manifest=manifest,
         groups=dict(_groups(manifest)),
         sources={source.name: _source(source, rows) for source in sources},
-        tokens=sum(source.tokens for source in sources),
-        tokens_read=sum(source.tokens_read for source in sources),
+        tokens=tokens,
+        tokens_read=read,
+        waste_tokens=tokens - read,
+        waste=_part(tokens - read, tokens),
+        special_tokens=around * len(rows),
         documents_read=sum(source.documents_read for source in sources),
         documents_used=sum(source.documents_used for source in sources),
         document_lengths=_document_lengths(sources),

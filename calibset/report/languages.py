@@ -42,8 +42,8 @@ class LanguageMix:
 
     @property
     def characters(self) -> int:
-        """How many characters the languages are told of."""
-        return sum(amount.characters for amount in self.told.values())
+        """How many characters the documents' parts have, whether their language is told or not."""
+        return sum(amount.characters for amount in (*self.told.values(), *self.untold.values()))
 
 
 def language_mix(rows: Iterable[Row], control_tokens: ControlTokens) -> LanguageMix:

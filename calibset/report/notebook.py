@@ -69,7 +69,8 @@ def notebook_html(
         return f"{brief_html(manifest)}<p>{_WITHOUT_ANY}</p>"
     control_tokens = ControlTokens.of(tokenizer.special_tokens)
     rows = built_rows(samples, manifest.seqlen, tokenizer, _ROWS)
-    figures = figures_of(manifest, rows, control_tokens, listed=_LISTED)
+    around = len(tokenizer.prefix) + len(tokenizer.suffix)
+    figures = figures_of(manifest, rows, control_tokens, around=around, listed=_LISTED)
     return _filled(figures, tuple(_shown(row, control_tokens) for row in rows[:_ROWS]), notes)
 
 

@@ -24,6 +24,8 @@ _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 _WIDTH = 400.0
 _HEIGHT = 240.0
 _LETTER = 6.8
+_SMALL = 9.5
+_SMALL_LETTER = 5.9
 _LONGEST = 24
 _MOST_BARS = 40
 
@@ -37,7 +39,12 @@ class Series:
 
 
 def bars(
-    labels: Sequence[str], series: Sequence[Series], *, label: str, shown: Callable[[float], str]
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    label: str,
+    shown: Callable[[float], str],
+    outlined: int = 0,
 ) -> str:
     """Return bars that lie, one for each label and series, each with its value at its end.
 
@@ -46,6 +53,7 @@ def bars(
         series: One or two; of two the first is drawn as an outline.
         label: What a screen reader says of the plot.
         shown: How a value is written.
+        outlined: So many of the last labels' bars are drawn as an outline: they are of another kind.
     """
     labels = [_shortened(text) for text in labels[:_MOST_BARS]]
     height = max(1, len(labels)) * (6.0 + 14.0 * len(series)) + 12
@@ -54,7 +62,7 @@ def bars(
     widest = max((len(shown(value)) for one in series for value in one.values), default=1)
 
     def draw(axes: Axes) -> None:
-        _lay(axes, series, shown)
+        _lay(axes, series, shown, outlined)
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(max(1, len(labels)) - 0.5, -0.5)
         axes.set_xlim(0, longest)
@@ -64,18 +72,18 @@ def bars(
     return _drawn(draw, height, (left, 6.0, 10 + _LETTER * widest, 6.0), label)
 
 
-def _lay(axes: Axes, series: Sequence[Series], shown: Callable[[float], str]) -> None:
+def _lay(axes: Axes, series: Sequence[Series], shown: Callable[[float], str], outlined: int) -> None:
     """Draw each series' bars, those of a label below each other, with their values at their ends."""
     thickness = 0.76 / len(series)
     for number, one in enumerate(series):
         values = list(one.values[:_MOST_BARS])
         places = [i - 0.38 + thickness * (number + 0.5) for i in range(len(values))]
-        outlined = len(series) > 1 and number == 0
+        filled = 0 if len(series) > 1 and number == 0 else len(values) - outlined
         axes.barh(
             places,
             values,
             height=thickness * 0.86,
-            facecolor="none" if outlined else _SERIES[number],
+            facecolor=[_SERIES[number] if i < filled else "none" for i in range(len(values))],
             edgecolor=_SERIES[number],
             linewidth=1.2,
             clip_on=False,
@@ -87,7 +95,7 @@ def _lay(axes: Axes, series: Sequence[Series], shown: Callable[[float], str]) ->
 
 
 def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: str) -> str:
-    """Return bars that stand, one for each label.
+    """Return bars that stand, one for each label, each with its value above it.
 
     Args:
         labels: From left to right; some are left out where they would overlap.
@@ -98,13 +106,27 @@ def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: 
     widest = max(map(len, labels), default=1)
     room = (_WIDTH - 70) / max(1, len(labels))
     step = max(1, int(-(-(widest * _LETTER + 4) // room)))
+    written = [f"{value:,}" for value in values]
+    longest = _SMALL_LETTER * max(map(len, written), default=1)
+    # What is wider than its bar stands upright.
+    upright = longest + 2 > room
 
     def draw(axes: Axes) -> None:
         axes.bar(range(len(values)), values, width=0.9, facecolor=_SERIES[0], clip_on=False)
+        for place, (value, text) in enumerate(zip(values, written, strict=True)):
+            axes.annotate(
+                text,
+                (place, value),
+                (0, 3),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=_SMALL,
+                rotation=90 if upright else 0,
+            )
         axes.set_xticks(range(0, len(labels), step), labels[::step])
         axes.set_xlim(-0.6, max(1, len(values)) - 0.4)
-        axes.set_ylim(0, max(values, default=0) or 1)
-        _scale(axes, below)
+        _scale(axes, below, max(values, default=0), (longest if upright else _SMALL) + 6)
 
     return _drawn(draw, _HEIGHT, (56.0, 46.0, 12.0, 10.0), label)
 
@@ -131,16 +153,19 @@ def curves(places: Sequence[Sequence[float]], series: Sequence[Series], *, label
                 clip_on=False,
             )
         axes.set_xlim(0, max((x for at in places for x in at), default=1) or 1)
-        axes.set_ylim(0, (max((y for one in series for y in one.values), default=1) or 1) * 1.04)
-        _scale(axes, below)
+        _scale(axes, below, max((y for one in series for y in one.values), default=1), 4)
 
     return _drawn(draw, _HEIGHT, (56.0, 46.0, 18.0, 10.0), label)
 
 
-def _scale(axes: Axes, below: str) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def _scale(axes: Axes, below: str, highest: float, above: float) -> None:
+    """Draw a scale that ends with a mark, so many points or more above what is highest."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    most = (highest or 1) * _HEIGHT / (_HEIGHT - above)
+    marks = MaxNLocator(nbins=5, integer=True).tick_values(0, most)
+    axes.set_ylim(0, marks[-1])
+    axes.yaxis.set_major_locator(FixedLocator(list(marks)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.grid(visible=True, axis="y", color=_LINE, linewidth=0.8, clip_on=False)
     axes.set_axisbelow(True)

@@ -22,7 +22,7 @@ class Row:
         source: The name of the source it comes from.
         text: What it holds.
         tokens: How many tokens that is, without BOS.
-        read_to: Characters of the text that the quantizer reads; the rest stands beyond ``seqlen``.
+        read_to: Characters of the text that the quantizer reads; the rest is cut.
         distinct_so_far: Different tokens that the quantizer reads of this row and all before it.
         documents: What of the text came from where, in order.
     """

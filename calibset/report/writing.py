@@ -77,9 +77,9 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
     control_tokens = ControlTokens.of(measure.special_tokens)
     rows = read_rows(texts, manifest, measure)
     _ensure_measured(path, rows, manifest, measure)
-    return page(
-        path.name, figures_of(manifest, rows, control_tokens), samples_of(rows, control_tokens), measure.notes
-    )
+    around = len(measure.prefix) + len(measure.suffix)
+    figures = figures_of(manifest, rows, control_tokens, around=around)
+    return page(path.name, figures, samples_of(rows, control_tokens), measure.notes)
 
 
 def _ensure_measured(path: Path, rows: Sequence[Row], manifest: Manifest, tokenizer: Tokenizer) -> None:
