@@ -18,8 +18,9 @@ def brief_html(manifest: Manifest) -> str:
     """
     return "".join(
         (
-            f"<p><b>{_text(manifest.name)}</b>: {_counted(manifest.nsamples, 'sample', 'samples')} of {manifest.seqlen:,} tokens, "
-            f"{manifest.kept:,} kept by {_text(manifest.consumer)}, {_waste(manifest.sources):.2%} cut (waste)</p>",
+            f"<p><b>{_text(manifest.name)}</b>: {_counted(manifest.nsamples, 'sample', 'samples')} "
+            f"of {manifest.seqlen:,} tokens, {manifest.kept:,} kept by {_text(manifest.consumer)}, "
+            f"{_waste(manifest.sources):.2%} cut (waste)</p>",
             _table(
                 ("group", "share", "asked", "achieved", "tokens read"),
                 (

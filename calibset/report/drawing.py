@@ -104,7 +104,7 @@ def _contents(figures: Figures) -> Iterator[tuple[str, str]]:
         "languages",
         bars(
             [*(code for code, _ in told), *(_UNTOLD[reason] for reason in mix.untold)],
-            [Series(name="characters", values=[amount / mix.characters for amount in amounts])],
+            [Series(name="characters", values=[amount / (mix.characters or 1) for amount in amounts])],
             label="Part of all characters by language; the table has the numbers",
             shown=lambda value: f"{value:.1%}",
             outlined=len(mix.untold),

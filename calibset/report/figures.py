@@ -96,6 +96,8 @@ class Figures:
     Attributes:
         manifest: The record of the build.
         groups: By name, in the record's order, as the sources are.
+        asked: Rows asked for of all sources.
+        pool: Rows to choose from.
         tokens: Of all rows.
         tokens_read: Of them, those that the quantizer reads (its BOS is not counted).
         waste_tokens: Of them, those that are cut.
@@ -115,6 +117,8 @@ class Figures:
     manifest: Manifest
     groups: dict[str, GroupFigures]
     sources: dict[str, SourceFigures]
+    asked: int
+    pool: int
     tokens: int
     tokens_read: int
     waste_tokens: int
@@ -155,6 +159,8 @@ def figures_of(
         manifest=manifest,
         groups=dict(_groups(manifest)),
         sources={source.name: _source(source, rows) for source in sources},
+        asked=sum(source.asked for source in sources),
+        pool=sum(source.pool for source in sources),
         tokens=tokens,
         tokens_read=read,
         waste_tokens=tokens - read,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from calibset.manifest import ContaminationReport, DuplicateReport, Manifest
 
@@ -84,6 +85,10 @@ class LeftOut:
     sought: bool
     most_repeated: tuple[Kept, ...]
     by_source: Mapping[str, Shown]
+
+    def by_name(self) -> tuple[tuple[str, tuple[Reason, ...]], ...]:
+        """Return the reasons by source, in the manifest's order."""
+        return tuple((name, tuple(found)) for name, found in groupby(self.reasons, lambda one: one.source))
 
     @property
     def duplicates(self) -> int:

@@ -40,7 +40,7 @@ def expected_figures(
     manifest = json.loads(file.with_suffix(".manifest.json").read_text("utf-8"))
     rows = [json.loads(line)["text"] for line in file.read_text("ascii").splitlines()]
     found = dict(_of_manifest(manifest))
-    found |= dict(_of_sums(manifest))
+    found |= dict(_of_sums(manifest, tokenizer))
     found |= dict(_of_sources(manifest))
     found |= dict(_of_left_out(manifest, listed))
     found |= dict(_of_kept(manifest))
@@ -53,7 +53,7 @@ def expected_figures(
 
 
 def _of_manifest(manifest: dict[str, Any]) -> Iterator[Figure]:
-    for key in ("nsamples", "seqlen", "kept", "waste"):
+    for key in ("nsamples", "seqlen", "kept"):
         yield key, manifest[key]
     if manifest["turns"]:
         for key in ("turns", "complete_turns", "filler"):
@@ -70,13 +70,18 @@ def _of_manifest(manifest: dict[str, Any]) -> Iterator[Figure]:
         yield "other.nsamples", manifest["other"]["nsamples"]
 
 
-def _of_sums(manifest: dict[str, Any]) -> Iterator[Figure]:
+def _of_sums(manifest: dict[str, Any], tokenizer: Tokenizer) -> Iterator[Figure]:
     sources = manifest["sources"]
     for one in manifest["evaluations"]:
         for field in ("documents", "words", "matched"):
             yield f"evaluations.{one['name']}.{field}", one[field]
-    yield "computed.tokens_read", sum(source["tokens_read"] for source in sources)
-    for field in ("documents_used", "documents_read"):
+    tokens, read = (sum(source[field] for source in sources) for field in ("tokens", "tokens_read"))
+    around = len(tokenizer.prefix) + len(tokenizer.suffix)
+    if around:
+        yield "computed.tokens_given", read + around * manifest["nsamples"]
+    yield "computed.waste_tokens", tokens - read
+    yield "computed.waste", (tokens - read) / tokens
+    for field in ("asked", "pool", "tokens", "tokens_read", "documents_used", "documents_read"):
         yield f"computed.{field}", sum(source[field] for source in sources)
     for licence in {source["licence"] for source in sources}:
         own = [source for source in sources if source["licence"] == licence]
@@ -114,8 +119,7 @@ def _of_left_out(manifest: dict[str, Any], listed: int) -> Iterator[Figure]:
     aside = sum(count for source in manifest["sources"] for count in source["set_aside"].values())
     yield "computed.left_out", rejected + aside
     yield "computed.rejected", rejected
-    if rejected + aside:
-        yield "computed.set_aside", aside
+    yield "computed.set_aside", aside
     for source in manifest["sources"]:
         name, found = source["name"], source["duplicates"]
         for one in found[:listed]:
@@ -216,11 +220,12 @@ def _of_languages(manifest: dict[str, Any], rows: list[str], tokenizer: Tokenize
             for key in keys:
                 parts[key] += 1
                 letters[key] += len(part)
-    told = sum(count for key, count in letters.items() if key.startswith("languages."))
+    # Each of a source's is one of a language's too.
+    everything = sum(count for key, count in letters.items() if not key.startswith("languages_by_source."))
     for key in parts:
         yield f"computed.{key}.parts", parts[key]
         yield f"computed.{key}.characters", letters[key]
-        if key.startswith("languages."):
-            yield f"computed.{key}.share", letters[key] / told
+        if not key.startswith("languages_by_source."):
+            yield f"computed.{key}.share", letters[key] / everything
     if "untold.short" in parts:
         yield "computed.least_letters", 150

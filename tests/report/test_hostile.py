@@ -39,7 +39,7 @@ def read(hostile: str) -> Page:
 def test_nothing_of_a_corpus_becomes_an_element(hostile: str, read: Page, page: Page) -> None:
     tags = [tag for tag, _ in read.elements]
     assert set(tags) <= {tag for tag, _ in page.elements}
-    assert (tags.count("script"), tags.count("style"), tags.count("svg")) == (2, 1, 7)
+    assert (tags.count("script"), tags.count("style"), tags.count("svg")) == (2, 1, 8)
     assert [a for _, a in read.elements if any(name.startswith("on") for name in a)] == []
     assert [a for _, a in read.elements if "href" in a and not str(a["href"]).startswith("#")] == []
     assert hostile.count("<!--") == 0
@@ -76,7 +76,7 @@ def test_nothing_of_a_corpus_becomes_an_element_of_a_notebook(notebook: str, bui
     shown, plain = Page(notebook), Page(built._repr_html_())
     tags = [tag for tag, _ in shown.elements]
     assert set(tags) <= {tag for tag, _ in plain.elements}
-    assert (tags.count("script"), tags.count("style"), tags.count("svg")) == (0, 1, 7)
+    assert (tags.count("script"), tags.count("style"), tags.count("svg")) == (0, 1, 8)
     names = {name for _, attributes in shown.elements for name in attributes}
     assert names <= {name for _, attributes in plain.elements for name in attributes}
     assert not names & {"href", "src", "style", "id"}

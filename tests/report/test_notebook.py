@@ -127,10 +127,12 @@ def test_without_jinja_there_are_two_tables(built: CalibrationSet, monkeypatch: 
 
 def test_without_its_tokenizer_a_set_is_two_tables(built: CalibrationSet) -> None:
     manifest, chosen = built.manifest, built.manifest.selection
+    tokens = sum(source.tokens for source in manifest.sources)
+    waste = 1 - sum(source.tokens_read for source in manifest.sources) / tokens
     assert chosen is not None
     plain = Page(replace(built, tokenizer=None)._repr_html_())
     assert (
-        f"material: 24 samples of 256 tokens, 24 kept by {manifest.consumer}, {manifest.waste:.2%} waste"
+        f"material: 24 samples of 256 tokens, 24 kept by {manifest.consumer}, {waste:.2%} cut (waste)"
         in plain.text
     )
     for source in manifest.sources:
@@ -138,7 +140,7 @@ def test_without_its_tokenizer_a_set_is_two_tables(built: CalibrationSet) -> Non
             f"{source.name}{source.group}{source.asked}{source.achieved}{source.tokens_read:,}" in plain.text
         )
     assert f"coverage: {chosen.distinct_tokens} different tokens, chosen from 45 rows" in plain.text
-    assert "1 duplicates and 1 parts of evaluation sets were found" in plain.text
+    assert "found: 1 duplicate and 1 document with a part of an evaluation set" in plain.text
     assert "holdout: 4 rows that share no document with these" in plain.text
     rows = 2 + len(manifest.groups) + len(manifest.sources)
     assert [tag for tag, _ in plain.elements].count("tr") == rows

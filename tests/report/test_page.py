@@ -56,6 +56,28 @@ def test_no_number_of_the_page_is_not_a_figure(page: Page) -> None:
     assert re.findall(r".{0,30}\d.{0,30}", said) == []
 
 
+def test_sums_add_up(page: Page) -> None:
+    values = page.values()
+    assert values["computed.tokens_given"] == values["nsamples"] * values["seqlen"]
+    assert values["computed.tokens"] == values["computed.tokens_read"] + values["computed.waste_tokens"]
+    of_source = r"computed\.sources\..*\.waste_tokens"
+    of_language = r"computed\.(languages|untold)\.\w+\.share"
+    cut = [value for key, value in values.items() if re.fullmatch(of_source, key)]
+    assert values["computed.waste_tokens"] == sum(cut)
+    assert values["computed.waste"] == pytest.approx(sum(cut) / values["computed.tokens"])
+    assert values["computed.left_out"] == values["computed.rejected"] + values["computed.set_aside"]
+    shares = [value for key, value in values.items() if re.fullmatch(of_language, key)]
+    assert len(shares) > 2
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_one_is_not_many(page: Page) -> None:
+    said = " ".join(page.text.split())
+    assert "1 document holds a part of an evaluation set" in said
+    many = "rows|tokens|documents|records|were|are|duplicates|samples|characters"
+    assert re.findall(rf"(?<![\d,.])1 (?:{many})\b", said) == []
+
+
 def test_selection_and_rows_agree_on_what_is_covered(page: Page) -> None:
     values = page.values()
     assert values["computed.coverage.24.distinct"] == values["selection.distinct_tokens"]

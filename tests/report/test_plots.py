@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import warnings
 
 import pytest
@@ -42,6 +43,37 @@ def test_a_plot_takes_its_colours_from_the_page_and_clashes_with_nothing(made: s
     assert made.startswith('<svg role="img" aria-label="Rows" viewBox="0 0 400 ')
     for word in ("#", " id=", "style", "clip", "href", "<!", "nan", "<use", "Date"):
         assert word not in made
+
+
+def _text(made: str, text: str) -> re.Match[str]:
+    found = re.search(rf"<text([^>]*)>{text}</text>", made)
+    assert found is not None
+    return found
+
+
+def _height(made: str, text: str) -> float:
+    """Return how far below the plot's top a text stands."""
+    place = re.search(r'(?: y="|translate\([\d.-]+ )([\d.]+)', _text(made, text)[1])
+    assert place is not None
+    return float(place[1])
+
+
+def test_columns_have_their_values_above_them_and_end_below_the_last_mark() -> None:
+    made = columns(["1", "2"], [1_234, 56], label="Rows", below="tokens")
+    assert _height(made, "1,500") < _height(made, "1,234") < _height(made, "900") < _height(made, "56")
+    assert "rotate(-90)" not in _text(made, "1,234")[1]
+
+
+def test_a_value_wider_than_its_column_stands_upright() -> None:
+    made = columns([str(1 << i) for i in range(40)], [2_170] * 40, label="Rows", below="tokens")
+    assert "rotate(-90)" in _text(made, "2,170")[1]
+    assert ">3,000</text>" in made
+
+
+def test_the_last_bars_may_be_outlined() -> None:
+    made = bars(["a", "b"], [Series(name="x", values=[1, 2])], label="Rows", shown=str, outlined=1)
+    assert made.count('fill="var(--one)"') == 1
+    assert made.count('stroke="var(--one)"') == 2
 
 
 def test_a_plot_is_drawn_alike_under_other_settings() -> None:

@@ -16,6 +16,8 @@
     return made;
   };
 
+  const counted = (count, what) => `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
+
   const piece = ([flags, text]) => {
     const classes = [];
     if (flags & CONTROL) classes.push("control");
@@ -61,7 +63,7 @@
     status.textContent = "";
     status.append(
       `Row ${number} · `, element("bdi", "", names[source]),
-      ` · ${tokens.toLocaleString("en")} tokens · ${documents} ${documents === 1 ? "document" : "documents"}`,
+      ` · ${counted(tokens, "token")} · ${counted(documents, "document")}`,
       shown.length < rows.length ? ` · ${place + 1} of ${shown.length} of this source` : "",
     );
     const cut = { done: false };
@@ -79,9 +81,11 @@
   };
 
   at("source").addEventListener("change", () => {
+    const source = Number(at("source").value);
     const before = shown.length ? rows[shown[place]][0] : 1;
-    filter(Number(at("source").value));
-    seek(before);
+    filter(source);
+    // A source's first row; back among all, the row that is shown stays.
+    seek(source < 0 ? before : 1);
     show();
   });
   at("number").addEventListener("change", () => {

@@ -83,6 +83,42 @@ def test_rows_are_found_by_source_and_number(report: Path, file: Path, visit: Op
         assert found.seen == []
 
 
+def test_a_source_is_gone_to_by_the_keyboard(report: Path, file: Path, visit: Open) -> None:
+    rows = rows_of(file)
+    with visit(report) as found:
+        page = found.page
+        page.fill("#number", str(len(rows)))
+        page.press("#number", "Enter")
+        choice = page.get_by_label("Go to source")
+        choice.focus()
+        for name in dict.fromkeys(row["source"] for row in rows):
+            page.keyboard.press("ArrowDown")
+            first = next(number for number, row in enumerate(rows, 1) if row["source"] == name)
+            expect(page.get_by_role("status")).to_contain_text(f"Row {first} · {name} · ")
+        last = page.get_by_label("Go to row").input_value()
+        choice.select_option(label="all sources")
+        assert page.get_by_label("Go to row").input_value() == last
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_tables_need_no_scrolling_sideways(report: Path, visit: Open, width: int) -> None:
+    with visit(report, width=width) as found:
+        page = found.page
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        wide = page.evaluate(
+            """[...document.querySelectorAll(".scroll, .card")]
+               .filter((one) => one.scrollWidth > one.clientWidth)
+               .map((one) => one.getAttribute("aria-label"))"""
+        )
+        assert wide == []
+        row = page.get_by_role("region", name="Mixture by group").get_by_role("row").nth(1)
+        name = page.get_by_role("rowheader", name="slovak", exact=True).first
+        assert row.get_by_role("cell").count() == 5
+        before = row.get_by_role("cell").first.evaluate("(one) => getComputedStyle(one, '::before').content")
+        assert before == ('"share"' if width == 390 else "none")
+        expect(name).to_be_visible()
+
+
 def test_what_is_not_read_is_set_apart(report: Path, file: Path, visit: Open) -> None:
     rows = rows_of(file)
     longest = max(range(len(rows)), key=lambda number: rows[number]["tokens"])
