@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
 from huggingface_hub import DatasetCard
 
 from calibset.cli import main
-from tests.cards.expected import (
-    Line,
-    expected_attribution,
-    expected_card,
-    expected_section,
-    expected_tables,
-)
-from tests.cards.rendered import shown, table_rows
+from tests.cards.comparing import ensure_lines, ensure_tables
+from tests.cards.expected import expected_attribution, expected_card, expected_section
+from tests.cards.rendered import table_rows
 from tests.report.material import build_material
-
-# Not what is a part of a version, a licence, a hash or a name.
-_NUMBER = re.compile(r"(?<![\w.-])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?%?(?![\w-]|\.\d)")
 
 
 class Written(NamedTuple):
@@ -53,36 +44,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     return Written(DatasetCard(card).text, "".join(printed), attribution, *records)
 
 
-def numbers(text: str) -> list[str]:
-    return _NUMBER.findall(text)
-
-
-def lines(page: str) -> list[tuple[str, list[str]]]:
-    """Return the lines that have a number, bar those of tables, as a reader sees them."""
-    plain = [shown(line.removeprefix("- ")) for line in page.splitlines() if not line.startswith("|")]
-    return [(line, numbers(line)) for line in plain if numbers(line)]
-
-
-def ensure_same(found: Sequence[str], expected: Sequence[float]) -> None:
-    """Compare numbers as far as they are written out."""
-    assert len(found) == len(expected), (found, expected)
-    for text, value in zip(found, expected, strict=True):
-        digits = text.removesuffix("%").replace(",", "")
-        places = len(digits.partition(".")[2])
-        exact = value * 100 if text.endswith("%") else value
-        assert abs(float(digits) - exact) <= 0.5 * 10**-places + 1e-9, (text, value)
-
-
-def ensure_lines(page: str, expected: Sequence[Line]) -> None:
-    found = lines(page)
-    assert [line[: len(start)] for (line, _), (start, _) in zip(found, expected, strict=False)] == [
-        start for start, _ in expected
-    ]
-    assert len(found) == len(expected), found[len(expected) :]
-    for (_, texts), (_, values) in zip(found, expected, strict=True):
-        ensure_same(texts, values)
-
-
 def test_the_build_has_something_of_all_that_is_told(written: Written) -> None:
     manifest, holdout = written.manifest, written.holdout
     sources = manifest["sources"]
@@ -108,13 +69,7 @@ def test_the_numbers_of_the_attribution(written: Written) -> None:
 
 @pytest.mark.parametrize("page", ["card", "section"])
 def test_the_numbers_of_the_tables(page: str, written: Written) -> None:
-    rows = table_rows(getattr(written, page))
-    versions = written.manifest["versions"]
-    assert rows[-len(versions) :] == [list(pair) for pair in versions.items()]
-    found = [row for row in rows[: -len(versions)] if numbers(" ".join(row))]
-    expected = expected_tables(written.manifest)
-    for row, values in zip(found, expected, strict=True):
-        ensure_same([number for cell in row for number in numbers(cell)], values)
+    ensure_tables(getattr(written, page), written.manifest)
 
 
 @pytest.mark.parametrize("page", ["card", "section"])
