@@ -141,13 +141,13 @@ def assert_one_of_the_pair_is_left_out(
     assert both & let_in["fineweb2-sk"].texts.keys() == {kept}
 
 
-def test_the_repeated_row_of_bitext_is_found_although_made_up_values_differ(
+def test_the_repeated_row_of_bitext_gets_the_same_made_up_values_and_is_found(
     left_out: list[LeftOut], let_in: dict[str, Admitted]
 ) -> None:
     named = {one.place: one for one in left_out if one.source == "bitext-insurance"}
     repeated = named[BITEXT.format(1437)]
-    assert repeated.reason == NEARLY
-    assert repeated.repeated[:2] == ("bitext-insurance", BITEXT.format(1041))
+    assert repeated.reason == REPEATS
+    assert repeated.repeated == ("bitext-insurance", BITEXT.format(1041), 1.0)
     # The same question with another answer is another example.
     texts = let_in["bitext-insurance"].texts
     assert {BITEXT.format(1069), BITEXT.format(1526), BITEXT.format(1041)} <= texts.keys()
