@@ -148,9 +148,9 @@ def test_the_repeated_row_of_bitext_gets_the_same_made_up_values_and_is_found(
     repeated = named[BITEXT.format(1437)]
     assert repeated.reason == REPEATS
     assert repeated.repeated == ("bitext-insurance", BITEXT.format(1041), 1.0)
-    # The same question with another answer is another example.
-    texts = let_in["bitext-insurance"].texts
-    assert {BITEXT.format(1069), BITEXT.format(1526), BITEXT.format(1041)} <= texts.keys()
+    # The same question with another answer is another example; this one has the answer of a third.
+    assert named[BITEXT.format(1526)].repeated[:2] == ("bitext-insurance", BITEXT.format(1076))
+    assert {BITEXT.format(1069), BITEXT.format(1041)} <= let_in["bitext-insurance"].texts.keys()
 
 
 def test_the_repeated_row_of_bitext_is_the_same_where_placeholders_stay(corpora: Path) -> None:

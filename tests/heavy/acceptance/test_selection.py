@@ -67,7 +67,7 @@ def test_the_rows_chosen_hold_more_tokens_than_random_ones(built: Built) -> None
         f"{built.said['seconds']['selection']:.2f} s of {built.said['seconds']}"
     )
     assert found.pool > 1.3 * NSAMPLES
-    assert found.random_mean + 10 * found.random_sd < found.distinct_tokens
+    assert found.random_mean + 8 * found.random_sd < found.distinct_tokens
     assert found.distinct_tokens <= found.attainable <= found.pool_tokens
     assert of_attainable >= 0.8
 
