@@ -167,6 +167,11 @@ class Manifest(Frozen):
     samples: tuple[SampleReport, ...]
     sha256: str
 
+    @property
+    def is_holdout(self) -> bool:
+        """Whether its rows are held out of a calibration file."""
+        return self.other is not None and self.other.role == "calibration"
+
     def to_json(self) -> str:
         """Return the manifest as JSON text, the same bytes for the same build."""
         return self.model_dump_json(indent=1) + "\n"

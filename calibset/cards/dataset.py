@@ -78,7 +78,7 @@ def dataset_card(
     head = front_matter(
         manifest,
         found,
-        {"test" if is_held_out(manifest) else "train": beside.file}
+        {"test" if manifest.is_holdout else "train": beside.file}
         | ({"test": beside.holdout} if beside.holdout else {}),
         rows=sum(len(one.samples) for one in manifests),
         languages=languages_of(manifest) if languages is None else languages,
@@ -90,11 +90,6 @@ def dataset_card(
     return "\n\n".join(parts) + "\n"
 
 
-def is_held_out(manifest: Manifest) -> bool:
-    """Return whether a manifest is of a holdout."""
-    return manifest.other is not None and manifest.other.role == "calibration"
-
-
 def version_table(manifest: Manifest) -> str:
     """Return the versions of the packages that determine the bytes."""
     rows = [[escaped(name), escaped(version)] for name, version in manifest.versions.items()]
@@ -104,7 +99,7 @@ def version_table(manifest: Manifest) -> str:
 def _about(manifest: Manifest) -> Iterator[str]:
     yield f"# {escaped(manifest.name)}"
     what_for = "that calibrate a language model's quantization (GPTQ, AWQ, AutoRound)"
-    if is_held_out(manifest):
+    if manifest.is_holdout:
         what_for = "to measure a quantized language model with, held out of what calibrates it"
     yield f"{len(manifest.samples):,} rows of {manifest.seqlen:,} tokens {what_for}. It is no training set."
     description = of_recipe(manifest, "description")
@@ -145,7 +140,7 @@ def _rebuilding(manifest: Manifest, beside: Beside) -> Iterator[str]:
         return
     recipe = shlex.quote(beside.recipe)
     # A holdout is written beside the file that it is held out of.
-    out = "" if is_held_out(manifest) else f" --out {shlex.quote(beside.file)}"
+    out = "" if manifest.is_holdout else f" --out {shlex.quote(beside.file)}"
     if beside.lock is None:
         yield "Built from the same revisions with the same versions the bytes are the same:"
         yield fenced(f"calibset build {recipe}{out}", "console")
@@ -165,7 +160,7 @@ def _using(manifest: Manifest, beside: Beside) -> Iterator[str]:
     file = shlex.quote(beside.file)
     yield "Each line is an object: `text` is the row, `source` where it is from, `tokens` how many it has."
     yield fenced(f"calibset verify {file}    # which rows the quantizer keeps", "console")
-    if is_held_out(manifest):
+    if manifest.is_holdout:
         return
     yield (
         f"Give the quantizer `nsamples` {manifest.nsamples} and `seqlen` {manifest.seqlen}, and a tokenizer "

@@ -12,7 +12,7 @@ from typing import Any
 
 from calibset.consumers.base import Contract, Exportable, Form, Given, Lost, Replay
 from calibset.consumers.counting import Measured, count_spelled, measured
-from calibset.consumers.replaying import cut_behind, of_file
+from calibset.consumers.replaying import cut_behind, of_file, without_ids
 from calibset.consumers.rows import Fault, text_alone, text_in
 from calibset.consumers.spelling import shell_word
 from calibset.consumers.writing import write_table
@@ -56,7 +56,7 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
             wanted, that is as many as they fill.
         seqlen: Its ``--length``.
     """
-    given = [Lost("ids can't be given") if isinstance(row, tuple) else row for row in rows]
+    given = without_ids(rows)
     found = measured(given, tokenizer, parse_special=False, bare=True)
     total = sum(row.length for row in found)
     filled = nsamples if nsamples < len(found) else max(nsamples, total // seqlen)

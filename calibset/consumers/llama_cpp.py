@@ -15,7 +15,7 @@ from pathlib import Path
 
 from calibset.consumers.base import Acceptance, Contract, Exportable, Form, Given, Lost, Replay
 from calibset.consumers.counting import Measured, count_spelled
-from calibset.consumers.replaying import cut_behind, of_file
+from calibset.consumers.replaying import cut_behind, of_file, without_ids
 from calibset.consumers.rows import text_alone
 from calibset.consumers.spelling import shell_word
 from calibset.consumers.writing import write_text
@@ -55,7 +55,7 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
         nsamples: Rows asked for; it reads all.
         seqlen: Its ``-c``, tokens of a chunk.
     """
-    given = [Lost("ids can't be given") if isinstance(row, tuple) else row for row in rows]
+    given = without_ids(rows)
     found = _shares(given, tokenizer)
     total = sum(row.length for row in found)
     fatal: tuple[str, ...] = ()

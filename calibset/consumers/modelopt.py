@@ -13,7 +13,7 @@ from typing import Any
 
 from calibset.consumers.base import Contract, Exportable, Form, Given, Lost, Replay
 from calibset.consumers.counting import Measured, measured
-from calibset.consumers.replaying import RENDERED, note_on_more, of_file
+from calibset.consumers.replaying import RENDERED, note_on_more, of_file, without_ids
 from calibset.consumers.rows import Fault, text_in
 from calibset.consumers.writing import write_json_lines
 from calibset.tokenizers.base import Tokenizer
@@ -34,7 +34,6 @@ CONTRACT = Contract(
 )
 
 _EMPTY = Lost("an empty text is skipped")
-_IDS = Lost("ids can't be given")
 
 
 def path_faults(path: str) -> tuple[str, ...]:
@@ -56,7 +55,7 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
         nsamples: Its ``num_samples``.
         seqlen: Its ``max_sample_length``.
     """
-    found = measured((_IDS if isinstance(row, tuple) else row or _EMPTY for row in rows), tokenizer)
+    found = measured((row or _EMPTY for row in without_ids(rows)), tokenizer)
     accepted = (row.accepted(limit=seqlen, used=row.row <= nsamples) for row in found)
     return Replay(
         consumer=CONTRACT.label,

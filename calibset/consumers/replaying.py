@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from calibset.consumers.counting import Measured
 from calibset.consumers.rows import Fault, file_rows
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["RENDERED", "ReplayRows", "cut_behind", "mixing", "note_on_more", "of_file"]
+__all__ = ["RENDERED", "ReplayRows", "cut_behind", "mixing", "note_on_more", "of_file", "without_ids"]
 
 RENDERED = Lost("its messages are read in place of its text, rendered with BOS twice")
 
@@ -54,6 +54,11 @@ def mixing(rows: Sequence[Given]) -> tuple[str, ...]:
     }
     kinds = [kind for kind, there in of_kind.items() if there]
     return (f"some rows are {' and some are '.join(kinds)}; it takes rows of one kind",) if kinds[1:] else ()
+
+
+def without_ids(rows: Iterable[Given]) -> list[Given]:
+    """Return the rows as a quantizer takes them that can be given texts alone."""
+    return [Lost("ids can't be given") if isinstance(row, tuple) else row for row in rows]
 
 
 def note_on_more(rows: int, nsamples: int, what: str) -> Iterator[str]:
