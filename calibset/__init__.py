@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from calibset.exporting import Exported, export_for, export_input_ids
     from calibset.lockfile import Lock, read_lock, write_lock
     from calibset.manifest import Manifest, read_manifest
-    from calibset.pipeline import Plan, build, check, plan
+    from calibset.pipeline import build, check, plan
+    from calibset.planned import Plan
     from calibset.recipe import Recipe
     from calibset.recipe_file import load_recipe, parse_recipe
     from calibset.report import write_report

@@ -23,8 +23,6 @@ from calibset.storage import Reader
 from calibset.supply import Supply, open_supply, with_holdout
 from calibset.tokenizers import Tokenizer, find_tokenizer, spells_control_tokens
 
-__all__ = ["Assembly", "assembled"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:

@@ -24,8 +24,6 @@ from calibset.tokenizers.quietly import quiet_transformers
 from calibset.tokenizers.tekken import TekkenTokenizer
 from calibset.verification import ensure_unchanged, existing, name_of, tokenizer_of
 
-__all__ = ["BACKENDS", "Backend", "Misreading", "Readback", "compare", "read_back"]
-
 Backend = Literal["fast", "mistral-common", "tokenizers"]
 """transformers' fast tokenizer of a ``tokenizer.json``, its ``MistralCommonBackend`` of a ``tekken.json``,
 and its ``TokenizersBackend`` of the same where mistral-common is not used."""

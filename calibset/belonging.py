@@ -9,8 +9,6 @@ from pathlib import Path
 from calibset.errors import OutputError
 from calibset.manifest import Manifest, manifest_path
 
-__all__ = ["ensure_of_file"]
-
 
 def ensure_of_file(manifest: Manifest, file: Path) -> None:
     """Make sure that a manifest is of a file: of its bytes, and with a sample for each of its rows.

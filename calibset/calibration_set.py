@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from calibset.cards import Parcel
     from calibset.tokenizers import Tokenizer
 
-__all__ = ["CalibrationSet", "holdout_path", "row_bytes"]
-
 
 def row_bytes(samples: Iterable[Sample]) -> bytes:
     """Return the samples as JSON Lines: ASCII, one object a line, no blank line."""

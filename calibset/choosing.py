@@ -16,8 +16,6 @@ from calibset.selection.coverage import Candidate, by_coverage
 from calibset.supply import Supply
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["Choice", "chosen"]
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:

@@ -11,8 +11,6 @@ from calibset.errors import OutputError
 from calibset.lockfile import Lock
 from calibset.manifest import Manifest
 
-__all__ = ["Difference", "differences", "shortened"]
-
 _MOST_NAMED = 3
 _LONGEST = 100
 # Follow from which documents are there, which is told once.

@@ -11,20 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = [
-    "Conversation",
-    "Document",
-    "Message",
-    "Record",
-    "Rejection",
-    "Role",
-    "Sample",
-    "SetAside",
-    "Span",
-    "Tool",
-    "ToolCall",
-]
-
 Role = Literal["system", "user", "assistant", "tool"]
 
 

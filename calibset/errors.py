@@ -20,19 +20,6 @@ from collections.abc import Mapping
 
 from calibset.document import Rejection, SetAside
 
-__all__ = [
-    "CalibsetError",
-    "ConsumerError",
-    "LockError",
-    "MixtureError",
-    "NotThereError",
-    "OfflineError",
-    "OutputError",
-    "RecipeError",
-    "SourceError",
-    "TokenizerError",
-]
-
 
 class CalibsetError(Exception):
     """Base of every error that calibset raises on purpose.

@@ -17,8 +17,6 @@ from calibset.storage import Reader
 from calibset.supply import guarded
 from calibset.tally import Tally
 
-__all__ = ["EvaluationSet", "open_screens"]
-
 # Words of evaluation sets that are held in memory: about 50 bytes each, and 85 while they are put in.
 _MOST_WORDS = 30_000_000
 

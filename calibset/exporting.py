@@ -16,8 +16,6 @@ from calibset.reading import read_of, room
 from calibset.tokenizers import Tokenizer, tokenizer_files
 from calibset.verification import ensure_unchanged, existing, name_of, tokenizer_of
 
-__all__ = ["FORMATS", "Exported", "export_for", "export_input_ids"]
-
 FORMATS = ("input_ids",)
 """What a calibration file can be exported as, whatever the quantizer."""
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
-__all__ = ["fault", "mixture_faults", "shown"]
-
 # Shares are decimal fractions such as 0.333; more than this off 1 is a mistake.
 _SHARE_TOLERANCE = Fraction(1, 1000)
 _LONGEST_VALUE = 80

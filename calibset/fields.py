@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-__all__ = ["Names", "listed"]
-
 
 def listed(value: Any) -> Any:
     """Return a single name as a list of one, anything else as it is."""

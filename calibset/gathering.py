@@ -14,8 +14,6 @@ from calibset.packing import TOO_LONG
 from calibset.recipe import Recipe
 from calibset.supply import Supply
 
-__all__ = ["Gathered", "Progress", "gathered", "in_order", "repeating", "taken", "told_as"]
-
 
 class Progress(Protocol):
     """Is told how far a build or a check has come."""

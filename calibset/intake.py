@@ -14,8 +14,6 @@ from calibset.tally import Tally
 from calibset.tokenizers.base import scalar_text
 from calibset.tokenizers.control_tokens import ControlTokens
 
-__all__ = ["Screen", "intake", "length"]
-
 Screen = Callable[[Iterator[Document | Conversation]], Iterator[Document | Conversation]]
 """What lets some of the documents and conversations through, mended perhaps."""
 

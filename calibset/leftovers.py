@@ -10,8 +10,6 @@ from pathlib import Path
 from calibset.document import Rejection, SetAside
 from calibset.storage.atomic import replaced
 
-__all__ = ["write_left_out"]
-
 
 def write_left_out(path: str | Path, *found: Mapping[str, Iterable[Rejection | SetAside]]) -> Path:
     """Write what was rejected or set aside as JSON Lines: source, place, reason, and what else is known.

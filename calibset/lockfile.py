@@ -13,8 +13,6 @@ from calibset.manifest import TokenizerReport
 from calibset.storage.atomic import replaced
 from calibset.storage.location import portable
 
-__all__ = ["Lock", "LockedFile", "LockedSource", "lock_path", "read_lock", "write_lock"]
-
 # Some file systems refuse to seek further than 8 TiB.
 _Offset = Annotated[int, Field(ge=0, le=2**43)]
 

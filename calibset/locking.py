@@ -8,12 +8,11 @@ from typing import Any, Literal, get_args
 from calibset.comparison import Difference, differences
 from calibset.errors import LockError, SourceError
 from calibset.lockfile import Lock, LockedFile, LockedSource, lock_path, read_lock
-from calibset.manifest import EvaluationReport, Manifest, SourceReport
+from calibset.manifest import Manifest
 from calibset.recipe import Recipe
+from calibset.source_reports import EvaluationReport, SourceReport
 from calibset.storage import FileRead, Watched
 from calibset.storage.extents import Extent
-
-__all__ = ["LockUse", "differences_of_recipe", "ensure_as_locked", "known_lock", "lock_of", "unlike_lock"]
 
 LockUse = Literal["use", "require", "ignore"]
 """What becomes of a lock: its commits are read, all must be as it says, or nothing."""

@@ -16,31 +16,11 @@ from calibset.faults import fault, shown
 from calibset.printable import printable
 from calibset.quantities import Amount, Count, Data, Number, Positive, Share
 from calibset.source_reports import (
-    ContaminationReport,
-    DuplicateReport,
     EvaluationReport,
     Frozen,
     SourceReport,
     disagrees,
 )
-
-__all__ = [
-    "ContaminationReport",
-    "CurveReport",
-    "DuplicateReport",
-    "EvaluationReport",
-    "GroupReport",
-    "HoldoutReport",
-    "Manifest",
-    "SampleReport",
-    "SelectionReport",
-    "SourceReport",
-    "SpanReport",
-    "TokenizerReport",
-    "manifest_path",
-    "read_manifest",
-    "versions",
-]
 
 # Packages whose version may change which bytes a build writes.
 _DETERMINE_BYTES = (

@@ -13,8 +13,6 @@ from typing import Literal
 
 from calibset.errors import MixtureError
 
-__all__ = ["Mixture", "Shortage", "interleave", "largest_remainder"]
-
 Shortage = Literal["fill", "redistribute", "repeat", "error"]
 """What happens when a source runs short: see `Mixture.further`."""
 

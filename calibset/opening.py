@@ -11,8 +11,6 @@ from calibset.lockfile import Lock
 from calibset.recipe import Recipe
 from calibset.storage import Cache, Mirror, Storage, Watched
 
-__all__ = ["open_place", "open_places", "storage_of"]
-
 
 def storage_of(
     recipe: Recipe, data: str | Path | None, mirrors: Iterable[str], *, offline: bool = False

@@ -6,8 +6,6 @@ import tomllib
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["applied"]
-
 # Keys that a source cannot be without: they may begin a new one.
 _OF_A_NEW_SOURCE = ("type", "group", "where")
 

@@ -8,8 +8,6 @@ from typing import TypeVar
 
 from calibset.seeding import seeded_key
 
-__all__ = ["held_out", "parted"]
-
 T = TypeVar("T")
 
 

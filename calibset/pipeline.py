@@ -32,8 +32,6 @@ from calibset.supply import Supply, open_supply
 from calibset.tally import Tally
 from calibset.tokenizers import Tokenizer, find_tokenizer, load_tokenizer
 
-__all__ = ["Plan", "PlannedSource", "Progress", "SourceCheck", "build", "check", "plan"]
-
 
 def plan(
     recipe: Recipe | str | Path,

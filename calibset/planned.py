@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from calibset.recipe import Recipe
 from calibset.tally import Tally
 
-__all__ = ["Plan", "PlannedSource", "SourceCheck"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSource:

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-__all__ = ["MOST", "Amount", "Count", "Data", "Number", "Positive", "Share"]
-
 MOST = 2**53
 """The largest number: every whole one up to it is a float and a number of JavaScript's as well."""
 

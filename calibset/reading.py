@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["Surroundings", "is_dominated", "read_of", "room"]
-
 
 class Surroundings(Protocol):
     """What stands around a text's ids when the model reads it; every tokenizer tells."""

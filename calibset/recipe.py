@@ -17,8 +17,6 @@ from calibset.quantizers import QuantizerName
 from calibset.selection.options import Holdout, Selection
 from calibset.sources import Source
 
-__all__ = ["EXCLUDE", "OF_SOURCES", "Recipe"]
-
 EXCLUDE = "exclude"
 """The group of sources that are evaluation sets, to be kept out."""
 

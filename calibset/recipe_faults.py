@@ -10,8 +10,6 @@ from calibset.faults import shown
 from calibset.hygiene.language import LanguageIdentifier
 from calibset.recipe import Recipe
 
-__all__ = ["faults_between"]
-
 
 def faults_between(recipe: Recipe, named: Collection[str]) -> Iterator[str]:
     """Say which languages nobody knows, what can't be chosen or held out, and whose licence is not let in.

@@ -19,8 +19,6 @@ from calibset.recipe_faults import faults_between
 from calibset.sources import Source, adapter
 from calibset.storage.location import parse_location
 
-__all__ = ["load_recipe", "parse_recipe"]
-
 
 def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: bool = False) -> Recipe:
     """Read a recipe.

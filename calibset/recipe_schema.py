@@ -8,8 +8,6 @@ from typing import Any
 from calibset.recipe import OF_SOURCES, Recipe
 from calibset.sources import ADAPTERS, adapter
 
-__all__ = ["recipe_schema"]
-
 _OTHERS = "another-package"
 _NAME = {"type": "string", "minLength": 1, "description": "What reports and messages call it."}
 # Tables with lists of names, of which a single one may stand by itself.

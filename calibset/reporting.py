@@ -14,27 +14,22 @@ from calibset.consumers import Replay
 from calibset.document import Sample
 from calibset.excluding import EvaluationSet
 from calibset.manifest import (
-    ContaminationReport,
     CurveReport,
-    DuplicateReport,
-    EvaluationReport,
     GroupReport,
     HoldoutReport,
     Manifest,
     SampleReport,
     SelectionReport,
-    SourceReport,
     SpanReport,
     TokenizerReport,
     versions,
 )
 from calibset.recipe import Recipe
+from calibset.source_reports import ContaminationReport, DuplicateReport, EvaluationReport, SourceReport
 from calibset.storage.location import portable
 from calibset.supply import Supply
 from calibset.tally import Tally
 from calibset.tokenizers import Tokenizer
-
-__all__ = ["Outcome", "manifest_of", "portable_recipe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

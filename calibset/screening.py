@@ -23,8 +23,6 @@ from calibset.hygiene.quality import fault
 from calibset.hygiene.words import all_words_of, words_of
 from calibset.tally import Mended, Tally
 
-__all__ = ["Screening", "Screens", "timed", "whole"]
-
 _EXCERPT = 120
 
 Item = Document | Conversation

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TypeVar
 
-__all__ = ["seeded_key", "shuffled"]
-
 T = TypeVar("T")
 
 

@@ -10,15 +10,6 @@ from pydantic_core import PydanticCustomError
 
 from calibset.quantities import Count, Share
 
-__all__ = [
-    "ContaminationReport",
-    "DuplicateReport",
-    "EvaluationReport",
-    "Frozen",
-    "SourceReport",
-    "disagrees",
-]
-
 
 class Frozen(BaseModel):
     """A part of a manifest."""

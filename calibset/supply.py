@@ -26,8 +26,6 @@ from calibset.tokenizers import ControlTokens, Tokenizer
 
 T = TypeVar("T", Document, Rendered)
 
-__all__ = ["Supply", "guarded", "open_supply", "with_holdout"]
-
 
 @dataclass(slots=True)
 class Supply:

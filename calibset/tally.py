@@ -13,8 +13,6 @@ from calibset.tokenizers.base import scalar_text
 
 T = TypeVar("T")
 
-__all__ = ["Mended", "Tally"]
-
 _MOST_LISTED = 100_000
 
 

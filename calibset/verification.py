@@ -13,8 +13,6 @@ from calibset.errors import ConsumerError, OutputError, TokenizerError
 from calibset.manifest import Manifest, read_manifest
 from calibset.tokenizers import Tokenizer, load_tokenizer
 
-__all__ = ["consumer_beside", "ensure_unchanged", "existing", "name_of", "tokenizer_of", "verify"]
-
 _CONSUMER = "autoround"
 _TOKENIZER = "mistral-small-3.2"
 _SEQLEN = 2048

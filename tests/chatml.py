@@ -7,8 +7,6 @@ from pathlib import Path
 
 from tests.letters import write_letters
 
-__all__ = ["TEMPLATE", "write_chatml"]
-
 TEMPLATE = """\
 {%- macro turn(role, text) %}{{ "<|im_start|>" + role + "\\n" + text + "<|im_end|>\\n" }}{% endmacro %}
 {%- set told = messages[0].content if messages[0].role == "system" else "" %}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["write_letters"]
-
 
 def write_letters(folder: Path, *, bos: bool = True, eos: bool = False) -> Path:
     """Write a ``tokenizer.json`` that makes each byte a token, and ``<s>`` and ``</s>`` control tokens.

@@ -6,8 +6,6 @@ import json
 import string
 from pathlib import Path
 
-__all__ = ["INSTRUCT", "write_pieces"]
-
 INSTRUCT = """\
 {{ bos_token }}
 {%- for tool in tools or [] %}<<TOOL>>{{ tool | tojson }}<</TOOL>>{% endfor %}

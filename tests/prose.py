@@ -9,8 +9,6 @@ from random import Random
 
 from tests.letters import write_letters
 
-__all__ = ["prose", "reworded", "write_recipe"]
-
 _SYLLABLES = ("ba", "do", "fe", "gi", "ka", "lu", "mo", "ne", "pi", "ra", "su", "ty")
 
 

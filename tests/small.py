@@ -8,8 +8,6 @@ from pathlib import Path
 
 from tests.letters import write_letters
 
-__all__ = ["RECIPE", "corpus", "write_small"]
-
 RECIPE = """\
 name = "small"
 nsamples = 20

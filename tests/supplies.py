@@ -13,8 +13,6 @@ from calibset.storage import in_memory
 from calibset.supply import Supply, open_supply
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["Rows", "recipe_of", "supplies_of"]
-
 Rows = Iterable[str | Mapping[str, str]]
 
 

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from calibset import document
 from calibset.document import Conversation, Document, Message, Rejection, Sample, SetAside, Span, ToolCall
 
 VALUES = [
@@ -44,7 +43,3 @@ def test_a_span_is_no_filler_and_a_rejection_has_no_excerpt_unless_said() -> Non
     assert not Span(document="a", start=0, end=1, whole=True).filler
     assert Rejection(place="a", reason="r").excerpt == ""
     assert Sample(text="", token_ids=(), source="s", documents=()).turns == 0
-
-
-def test_every_exported_name_is_there() -> None:
-    assert all(hasattr(document, name) for name in document.__all__)

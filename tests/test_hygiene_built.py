@@ -17,8 +17,8 @@ from calibset.calibration_set import CalibrationSet, row_bytes
 from calibset.cli import main
 from calibset.errors import SourceError
 from calibset.hygiene.words import words
-from calibset.manifest import SourceReport
 from calibset.recipe_file import load_recipe
+from calibset.source_reports import SourceReport
 from tests.chatml import write_chatml
 from tests.prose import prose, reworded, write_recipe, write_rows
 from tests.small import write_small

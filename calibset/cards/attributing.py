@@ -9,9 +9,8 @@ from calibset.cards.composition import licence_link, licences_used, of_recipe
 from calibset.cards.markdown import escaped, place_link
 from calibset.cards.obligations import NO_ADVICE, obligation_lines
 from calibset.cards.written import WRITTEN
-from calibset.manifest import Manifest, SourceReport
-
-__all__ = ["attribution"]
+from calibset.manifest import Manifest
+from calibset.source_reports import SourceReport
 
 
 def attribution(manifest: Manifest, *, holdout: Manifest | None = None) -> str:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from calibset.cards.licence_facts import Duty, hub_licence, terms_of
 from calibset.cards.licences import Licence
 
-__all__ = ["Combined", "Conflict", "combined"]
-
 MIXED = "mixed-see-attribution"
 """The name that a card gives to several licences together."""
 

@@ -8,9 +8,8 @@ from typing import Any
 from calibset.cards.licences import Licence, read_licence
 from calibset.cards.markdown import escaped, link, place_link, table
 from calibset.cards.permitted import permitted
-from calibset.manifest import Manifest, SourceReport
-
-__all__ = ["evaluation_table", "group_table", "licence_link", "licences_used", "of_recipe", "source_table"]
+from calibset.manifest import Manifest
+from calibset.source_reports import SourceReport
 
 
 def of_recipe(manifest: Manifest, *keys: str) -> Any:

@@ -23,8 +23,6 @@ from calibset.cards.written import WRITTEN
 from calibset.errors import OutputError
 from calibset.manifest import Manifest
 
-__all__ = ["Beside", "dataset_card", "version_table"]
-
 # What stands for the bytes of a name that are not UTF-8.
 _LONE = re.compile("[\ud800-\udfff]")
 

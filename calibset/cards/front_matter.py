@@ -11,8 +11,6 @@ from calibset.cards.composition import of_recipe
 from calibset.cards.markdown import HUB, flat
 from calibset.manifest import Manifest
 
-__all__ = ["front_matter", "languages_of"]
-
 _LANGUAGE = re.compile("[a-z]{2,3}")
 _SIZES = (
     (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["ALIASES", "PUBLIC_DOMAIN", "Duty", "Terms", "hub_licence", "terms_of"]
-
 
 class Duty(StrEnum):
     """Something that a licence asks for; the value is how cards name it."""

@@ -11,8 +11,6 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 from calibset.cards.licence_facts import ALIASES, Duty, terms_of
 
-__all__ = ["Licence", "is_identifier", "read_licence"]
-
 _LONGEST = 300
 _MOST_ALTERNATIVES = 64
 _SIGNS = {"(", ")", "AND", "OR", "WITH"}

@@ -9,8 +9,6 @@ from urllib.parse import quote
 
 from calibset.storage.location import HubDataset, Url, parse_location
 
-__all__ = ["HUB", "escaped", "fenced", "flat", "link", "place_link", "table"]
-
 HUB = "https://huggingface.co"
 """The public hub, which cards link to wherever their data were read."""
 

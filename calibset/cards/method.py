@@ -10,8 +10,6 @@ from calibset.cards.composition import of_recipe
 from calibset.cards.markdown import escaped
 from calibset.manifest import Manifest
 
-__all__ = ["hash_lines", "method_lines"]
-
 
 def method_lines(manifest: Manifest) -> Iterator[str]:
     """Yield a line of Markdown for each step of a build that matters to whoever uses its file."""

@@ -10,8 +10,6 @@ from calibset.cards.method import hash_lines, method_lines
 from calibset.cards.obligations import NO_ADVICE, obligation_lines
 from calibset.manifest import Manifest
 
-__all__ = ["model_card_section"]
-
 
 def model_card_section(manifest: Manifest, file: str = "the calibration file") -> str:
     """Return the section ``## Calibration data``, to be put into a model's README.

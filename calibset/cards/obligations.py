@@ -8,8 +8,6 @@ from calibset.cards.combining import Combined
 from calibset.cards.licence_facts import Duty
 from calibset.cards.markdown import escaped
 
-__all__ = ["NO_ADVICE", "obligation_lines", "public_notes"]
-
 NO_ADVICE = "This was put together from the recipe's licence fields by a program. It is no legal advice."
 """What stands under everything that is said of licences."""
 

@@ -9,8 +9,6 @@ from fnmatch import fnmatchcase
 from calibset.cards.licences import Licence, is_identifier, read_licence
 from calibset.errors import RecipeError
 
-__all__ = ["ensure_licences", "licence_faults", "permitted"]
-
 _UNNAMED = ("other", "unknown")
 _WILD = "*?["
 _LONGEST_QUOTED = 80

@@ -21,8 +21,6 @@ from calibset.manifest import Manifest, manifest_path, read_manifest
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-__all__ = ["Companions", "Parcel", "Pushed", "card_files", "parcel_of", "push_to_hub"]
-
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
 _LASTING = "check the network and HF_ENDPOINT; what was not committed is not there, so push again"
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from calibset.errors import OutputError
 
-__all__ = ["WRITTEN", "ensure_replaceable"]
-
 WRITTEN = "Written by `calibset card`, which writes over it when it is run again."
 """What stands in every page."""
 

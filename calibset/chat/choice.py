@@ -8,8 +8,6 @@ from calibset.chat.options import Format
 from calibset.chat.template import ChatTemplate
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["template_for"]
-
 
 def template_for(
     tokenizer: Tokenizer, format_: Format = "auto", *, keeps_control_tokens: bool = False

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["DialectError", "excerpt"]
-
 _MOST_CHARACTERS = 200
 
 

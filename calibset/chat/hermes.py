@@ -20,8 +20,6 @@ from calibset.chat.tagged import tagged_calls, tagged_values
 from calibset.chat.turns import Result, Turn, conversation_of, result_of, turns_of
 from calibset.document import Conversation, Role, Tool
 
-__all__ = ["parse", "write"]
-
 _ROLES: dict[str, Role] = {
     "system": "system",
     "human": "user",

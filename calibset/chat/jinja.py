@@ -19,8 +19,6 @@ from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.quietly import quiet_transformers
 
-__all__ = ["JinjaTemplate", "jinja_template"]
-
 # Templates that write today's date would give other bytes tomorrow. This is the date that Llama 3's
 # own template falls back to, a Friday.
 _TODAY = {

@@ -15,17 +15,6 @@ from typing import NoReturn
 
 from calibset.chat.repairs import Repairs
 
-__all__ = [
-    "completed_value",
-    "escapes_blanks",
-    "is_json",
-    "json_text",
-    "mended_value",
-    "parse_value",
-    "read_value",
-    "skip_blank",
-]
-
 MAX_DEPTH = 64
 
 _BLANK = re.compile(r"(?:\s|\\[nrt])*")

@@ -10,8 +10,6 @@ from typing import Any
 from calibset.chat.names import valid_call_id
 from calibset.document import Conversation, Message
 
-__all__ = ["TEXT", "Form", "messages_of", "tools_of"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:

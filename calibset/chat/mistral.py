@@ -17,8 +17,6 @@ from calibset.tokenizers.tekken import TekkenTokenizer, embedded
 if TYPE_CHECKING:
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
-__all__ = ["MistralTemplate", "is_mistral", "mistral_template"]
-
 # What v11 writes; a tokenizer.json does not say its version, and one with thinking is of a later.
 _NEEDED = (
     "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]",

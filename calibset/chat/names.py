@@ -9,8 +9,6 @@ from hashlib import blake2b
 
 from calibset.document import Conversation
 
-__all__ = ["names_of", "renamed", "valid_call_id", "valid_names"]
-
 # What OpenAI's API and mistral-common's validator accept; a Jinja template has no rule of its own.
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _NOT_IN_DOTTED_NAMES = re.compile(r"[^a-zA-Z0-9_.-]")

@@ -20,8 +20,6 @@ from calibset.chat.schema import tool_to_json
 from calibset.chat.turns import Result, Turn, result_of
 from calibset.document import Conversation, Message, Role
 
-__all__ = ["parse", "write"]
-
 _ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from calibset.chat.template import ChatTemplate, Rendered, RenderError
 from calibset.document import Conversation, Message
 
-__all__ = ["Rendering"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:

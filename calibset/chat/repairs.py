@@ -9,8 +9,6 @@ from typing import NamedTuple, Protocol
 from calibset.chat.dialect import DialectError
 from calibset.document import Conversation
 
-__all__ = ["MendingParse", "Repair", "Repairs", "strictly"]
-
 
 class Repair(NamedTuple):
     """A fault that was mended.

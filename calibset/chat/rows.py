@@ -13,8 +13,6 @@ from calibset.chat.schema import tools_from_json
 from calibset.chat.turns import Call, Turn, call_from_object, conversation_of
 from calibset.document import Conversation
 
-__all__ = ["calls_in", "conversation_from", "turns_in"]
-
 _MEDIA = ("image", "images", "audio", "audios", "video", "videos")
 _PLACEHOLDERS = ("<image>", "<audio>", "<video>")
 _TAGGED = re.compile(r"<(?:tool_?call|function_?call)>\s*[\[{]", re.IGNORECASE)

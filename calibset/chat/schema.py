@@ -17,8 +17,6 @@ from calibset.chat.repairs import Repairs
 from calibset.chat.typenames import declared_type
 from calibset.document import Tool
 
-__all__ = ["normalised_parameters", "tool_to_json", "tools_from_json", "tools_to_json"]
-
 MAX_DEPTH = 32
 
 _SCHEMA = (

@@ -14,8 +14,6 @@ from dataclasses import replace
 from calibset.chat.template import RenderError, with_texts
 from calibset.document import Conversation
 
-__all__ = ["ensure_complete", "shadow_of", "word"]
-
 # What control tokens are spelled with beside letters and digits.
 _MARKS = re.compile(r"[^\w\s]|_")
 _WORD = re.compile(r"turn[0-9]+calibset")

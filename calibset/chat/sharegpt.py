@@ -20,8 +20,6 @@ from calibset.chat.schema import tools_to_json
 from calibset.chat.turns import Call, Result, Turn, result_of, turns_of
 from calibset.document import Conversation, Role
 
-__all__ = ["parse", "write"]
-
 _ROLES: dict[str, Role] = {
     "system": "system",
     "human": "user",

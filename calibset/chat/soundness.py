@@ -7,8 +7,6 @@ import re
 from calibset.chat.template import RenderError
 from calibset.document import Conversation
 
-__all__ = ["ensure_sound"]
-
 # How deep a decoder can follow depends on the Python, so a bound of our own comes first.
 _DEEPEST = 200
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')

@@ -9,8 +9,6 @@ from calibset.chat.literals import completed_value, is_json, read_value, skip_bl
 from calibset.chat.repairs import Repairs
 from calibset.chat.turns import Call, call_from_object
 
-__all__ = ["tagged_calls", "tagged_values"]
-
 
 def tagged_calls(
     text: str, tag: str, declared: Collection[str], repairs: Repairs | None = None

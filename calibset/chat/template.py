@@ -11,9 +11,6 @@ from typing import NamedTuple, Protocol
 from calibset.chat.literals import json_text
 from calibset.document import Conversation, Message
 
-__all__ = ["Change", "ChatTemplate", "RenderError", "Rendered", "Turn", "reason_of", "with_texts"]
-
-
 # What a text in JSON may hold without its letters standing there, and runs of blanks spelled out.
 _HIDDEN = re.compile(r"\\[^\"\\nrt]|(?:\\[nrt]){32}")
 

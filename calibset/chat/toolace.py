@@ -18,8 +18,6 @@ from calibset.chat.schema import tools_from_json, tools_to_json
 from calibset.chat.turns import Call, Result, Turn, conversation_of, result_of, turns_of
 from calibset.document import Conversation, Role, Tool
 
-__all__ = ["parse", "write"]
-
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "tool": "tool", "system": "system"}
 _ARGUMENT_NAME = re.compile(r"""([^=,()"']+)=""")
 _LOOKS_LIKE_A_CALL = re.compile(r"""\[[^\[\](){}"'=]{1,200}\((?:\s*\)|[^=,()"']{1,200}=)""")

@@ -21,8 +21,6 @@ from calibset.document import Conversation, Message, Role, Tool, ToolCall
 from calibset.errors import TokenizerError
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 
-__all__ = ["Apply", "Trial", "tried"]
-
 Apply = Callable[..., str]
 """Renders messages in Hugging Face's form.
 

@@ -16,8 +16,6 @@ from calibset.chat.literals import json_text, mended_value
 from calibset.chat.repairs import Repairs
 from calibset.document import Conversation, Message, Role, Tool, ToolCall
 
-__all__ = ["Call", "Result", "Turn", "call_from_object", "conversation_of", "result_of", "turns_of"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:

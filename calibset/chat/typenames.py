@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["DeclaredType", "declared_type"]
-
 _MOST_CHARACTERS = 200
 
 _JSON_TYPES = {

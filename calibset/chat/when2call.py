@@ -18,8 +18,6 @@ from calibset.chat.tagged import tagged_calls
 from calibset.chat.turns import Result, Turn, conversation_of, turns_of
 from calibset.document import Conversation, Role
 
-__all__ = ["parse", "write"]
-
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _ANSWERS = ("direct", "tool_call", "request_for_info", "cannot_answer")
 _METADATA = ("correct_answer", "source", "source_id")

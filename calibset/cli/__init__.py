@@ -8,11 +8,21 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from calibset.errors import CalibsetError
 
 __all__ = ["main"]
+
+_MODULES = {
+    **dict.fromkeys(("plan", "build", "check", "lock"), "building"),
+    **dict.fromkeys(
+        ("show", "verify", "export", "diff", "cache", "sources", "schema", "tokenizer"), "commands"
+    ),
+    **dict.fromkeys(("report", "card", "quantize-command"), "publishing"),
+}
+"""The module of each command, which is loaded when the command is called."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,14 +55,11 @@ def _run(words: Sequence[str]) -> int:
     from calibset.cli.arguments import parser
 
     arguments = parser().parse_args(words or ["--help"])
-    from calibset.cli import building, commands, publishing
-
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or a pipe that knows few letters gets the others spelled out.
         sys.stdout.reconfigure(errors="backslashreplace")
-    name = arguments.command.replace("-", "_")
-    (module,) = (one for one in (building, commands, publishing) if name in one.__all__)
-    code: int = getattr(module, name)(arguments)
+    module = import_module(f"calibset.cli.{_MODULES[arguments.command]}")
+    code: int = getattr(module, arguments.command.replace("-", "_"))(arguments)
     sys.stdout.flush()
     return code
 

@@ -10,8 +10,6 @@ from calibset.cli.arguments_common import Commands, add, add_quiet
 from calibset.cli.arguments_of_files import add_file_commands
 from calibset.cli.arguments_of_recipes import add_recipe_commands
 
-__all__ = ["parser"]
-
 _DESCRIPTION = """\
 Build calibration datasets for post-training quantization, from one TOML recipe:
 weighted sources, rows of an exact token length, proof that the quantizer keeps them.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["Commands", "add", "add_output", "add_quiet", "add_recipe", "add_rejects", "add_set", "positive"]
-
 Commands = argparse._SubParsersAction  # noqa: SLF001  (argparse has no public name for it)
 
 

@@ -8,8 +8,6 @@ from typing import get_args
 from calibset.cli.arguments_common import Commands, add, add_output, add_quiet, positive
 from calibset.quantizers import QuantizerName
 
-__all__ = ["add_file_commands"]
-
 
 def add_file_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add the commands that read what a build wrote."""

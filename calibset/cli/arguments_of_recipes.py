@@ -14,8 +14,6 @@ from calibset.cli.arguments_common import (
     add_set,
 )
 
-__all__ = ["add_recipe_commands"]
-
 _PLACES = """\
 places:
   --data DIR (or CALIBSET_DATA) is where relative places of a recipe are looked up first;

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from calibset.calibration_set import CalibrationSet
     from calibset.recipe import Recipe
 
-__all__ = ["build", "check", "lock", "plan"]
-
 
 def build(arguments: Namespace) -> int:
     """Build a calibration file and its manifest."""

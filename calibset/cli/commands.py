@@ -18,8 +18,6 @@ from calibset.manifest import Manifest, read_manifest
 if TYPE_CHECKING:
     from calibset.backends import Readback
 
-__all__ = ["cache", "diff", "export", "schema", "show", "sources", "tokenizer", "verify"]
-
 
 def verify(arguments: Namespace) -> int:
     """Say which rows the quantizer keeps; exits 1 if one is lost or there are too few."""

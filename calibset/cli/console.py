@@ -16,9 +16,7 @@ from calibset.printable import printable
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from calibset.pipeline import Progress
-
-__all__ = ["columns", "emit_json", "new_console", "place_shown", "progress", "say", "size_shown"]
+    from calibset.gathering import Progress
 
 # Where nobody watches there is no width to keep to; a table must not be cut.
 _WIDTH_OF_A_FILE = 140

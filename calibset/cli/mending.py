@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from calibset.planned import SourceCheck
     from calibset.tally import Mended
 
-__all__ = ["checked_data", "checked_lines", "mended_lines"]
-
 
 def mended_lines(mended: Mended) -> Iterator[str]:
     """Say what was mended, taken out and masked."""

@@ -12,11 +12,9 @@ from calibset.printable import printable
 
 if TYPE_CHECKING:
     from calibset.hygiene.options import Hygiene
-    from calibset.manifest import SourceReport
     from calibset.planned import Plan, PlannedSource, SourceCheck
     from calibset.recipe import Recipe
-
-__all__ = ["check_data", "check_table", "plan_data", "plan_table", "problems", "streams"]
+    from calibset.source_reports import SourceReport
 
 
 def plan_table(plan: Plan) -> None:

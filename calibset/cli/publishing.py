@@ -19,8 +19,6 @@ from calibset.manifest import Manifest, manifest_path, read_manifest
 if TYPE_CHECKING:
     from calibset.cards import Companions
 
-__all__ = ["card", "quantize_command", "report"]
-
 
 def report(arguments: Namespace) -> int:
     """Write a page about a calibration file."""

@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from calibset.sources import Source
     from calibset.tokenizers import ControlTokens
 
-__all__ = [
-    "adapter_table",
-    "adapters_table",
-    "readback_summary",
-    "replay_data",
-    "replay_summary",
-    "row",
-]
-
 _MOST_LOST_ROWS = 20
 
 

@@ -14,15 +14,6 @@ if TYPE_CHECKING:
     from calibset.lockfile import Lock
     from calibset.storage import Cache
 
-__all__ = [
-    "cache_data",
-    "cache_table",
-    "differences_data",
-    "differences_table",
-    "lock_summary",
-    "unlike_lock_note",
-]
-
 _MOST_NAMED = 5
 
 

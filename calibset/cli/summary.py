@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from calibset.manifest import Manifest, SelectionReport
     from calibset.tally import Mended
 
-__all__ = ["build_summary"]
-
 _MOST_NAMED = 8
 
 

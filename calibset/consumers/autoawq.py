@@ -18,8 +18,6 @@ from calibset.consumers.rows import Fault, ids_in, text_in
 from calibset.consumers.writing import write_json_list
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
-
 CONTRACT = Contract(
     name="autoawq",
     product="AutoAWQ",

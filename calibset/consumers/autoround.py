@@ -22,10 +22,6 @@ from calibset.quantization import rules
 from calibset.reading import is_dominated, read_of, room
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = [
-    "CONTRACT", "NAME", "export", "file_texts", "path_faults", "replay", "replay_file", "usage",
-]  # fmt: skip
-
 CONTRACT = Contract(
     name="autoround",
     product="AutoRound",

@@ -9,8 +9,6 @@ from typing import Literal, Protocol, TypeAlias
 
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["Acceptance", "Consumer", "Contract", "Exportable", "Form", "Given", "Lost", "Replay"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from calibset.consumers.base import Acceptance, Given, Lost
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["Measured", "count_spelled", "measured"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:

@@ -18,8 +18,6 @@ from calibset.consumers.spelling import shell_word
 from calibset.consumers.writing import write_table
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
-
 CONTRACT = Contract(
     name="exllamav2",
     product="ExLlamaV2",

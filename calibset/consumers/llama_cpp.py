@@ -21,8 +21,6 @@ from calibset.consumers.spelling import shell_word
 from calibset.consumers.writing import write_text
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
-
 CONTRACT = Contract(
     name="llama.cpp",
     product="llama.cpp imatrix",

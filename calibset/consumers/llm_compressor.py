@@ -17,8 +17,6 @@ from calibset.consumers.rows import Fault, ids_in, text_in
 from calibset.consumers.writing import write_ids_table, write_json_lines
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["CONTRACT", "export", "path_faults", "replay", "replay_file", "usage"]
-
 CONTRACT = Contract(
     name="llm-compressor",
     product="llm-compressor",

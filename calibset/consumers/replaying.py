@@ -12,8 +12,6 @@ from calibset.consumers.counting import Measured
 from calibset.consumers.rows import Fault, file_rows
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["RENDERED", "ReplayRows", "cut_behind", "mixing", "note_on_more", "of_file", "without_ids"]
-
 RENDERED = Lost("its messages are read in place of its text, rendered with BOS twice")
 
 

@@ -12,8 +12,6 @@ from calibset.consumers.base import Given
 from calibset.errors import ConsumerError
 from calibset.tokenizers.base import Tokenizer, scalar_text
 
-__all__ = ["Fault", "file_rows", "ids_in", "is_encodable", "text_alone", "text_in"]
-
 # The columns of a parquet file whose values are read; of others the name alone matters.
 _READ = ("messages", "text", "input_ids")
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from calibset.errors import OutputError
 
-__all__ = ["shell_word"]
-
 
 def shell_word(path: Path) -> str:
     """Return a path as one word of a shell's line, which no program takes for an option.

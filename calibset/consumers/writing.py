@@ -10,8 +10,6 @@ from typing import Any
 from calibset.errors import OutputError
 from calibset.storage.atomic import replaced
 
-__all__ = ["write_ids_table", "write_json_lines", "write_json_list", "write_table", "write_text"]
-
 
 def write_json_lines(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write an object a line, in ASCII.

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-__all__ = ["RepeatedLines"]
-
 _DIGEST = 8
 
 

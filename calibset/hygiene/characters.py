@@ -18,8 +18,6 @@ from calibset.hygiene.marks import stream_safe
 if TYPE_CHECKING:
     from ftfy import TextFixerConfig
 
-__all__ = ["REPAIRS", "RepairName", "repaired"]
-
 RepairName = Literal["mojibake", "controls", "private use", "invisible", "NFC"]
 
 _MOST_PASSES = 10

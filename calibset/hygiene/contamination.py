@@ -11,8 +11,6 @@ import numpy as np
 from calibset.hygiene.runs import SHINGLE, SHORTEST, Index, Series, Vocabulary, covered, longest, stretches
 from calibset.hygiene.words import located_words, words
 
-__all__ = ["Excluded", "Match"]
-
 _EXCERPT = 200
 # A cut may bring words together that match again; a text that is not clean after so many is given up.
 _ROUNDS = 16

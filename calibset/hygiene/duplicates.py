@@ -16,8 +16,6 @@ import numpy.typing as npt
 
 from calibset.hygiene.sketches import BYTES_A_SKETCH, Sketch, Sketches, sketch_of
 
-__all__ = ["MOST_BYTES", "SIMILARITY", "Duplicate", "Duplicates"]
-
 SIMILARITY = 0.77
 """From here on two texts are near duplicates: 5 % of other words cost about 0.14."""
 

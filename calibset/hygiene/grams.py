@@ -6,8 +6,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["Grams"]
-
 _Codes = NDArray[np.uint32]
 _Digests = NDArray[np.uint64]
 _Positions = NDArray[np.int64]

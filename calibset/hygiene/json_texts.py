@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-__all__ = ["json_texts", "schema_texts"]
-
 # What a JSON Schema says of its values, in the same words in every tool.
 _SCHEMA_WORDS = frozenset(
     {

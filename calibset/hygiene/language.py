@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-__all__ = ["LEAST_LETTERS", "LEAST_SCORE", "NO_LANGUAGE", "Language", "LanguageIdentifier"]
-
 LEAST_LETTERS = 150
 """Letters below which no language is told: Slovak and Czech are taken for one another there."""
 

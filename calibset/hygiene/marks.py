@@ -6,8 +6,6 @@ import re
 import unicodedata
 from functools import cache
 
-__all__ = ["has_vowel_signs", "stream_safe", "vowel_signs"]
-
 # UAX #15, "Stream-Safe Text Format": 30 is beyond what any language writes. To put a run of n marks
 # in order takes Unicode normalisation n² steps.
 _MOST = 30

@@ -11,8 +11,6 @@ from calibset.hygiene.characters import RepairName
 from calibset.hygiene.language import LEAST_SCORE
 from calibset.hygiene.quality import GateName
 
-__all__ = ["Decontamination", "Hygiene"]
-
 
 class Hygiene(BaseModel):
     """What is kept out of the sources, and what is mended in them."""

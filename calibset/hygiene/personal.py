@@ -12,8 +12,6 @@ from typing import Literal, NamedTuple
 
 from calibset.hygiene.phones import PhonePlans, is_book, numerals
 
-__all__ = ["Found", "Kind", "masked", "masked_number", "personal_data"]
-
 Kind = Literal["e-mail", "phone number", "IBAN", "birth number", "card number"]
 
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-__all__ = ["MOST_ASKED", "PhonePlans", "is_book", "numerals"]
-
 MOST_ASKED = 10_000
 """Different numbers of one text that the plans are asked for; beyond them the form alone decides."""
 

@@ -23,8 +23,6 @@ from typing import Literal
 
 from calibset.hygiene.words import words
 
-__all__ = ["GATES", "WEB_GATES", "GateName", "fault"]
-
 GateName = Literal[
     "length",
     "words",

@@ -15,18 +15,6 @@ from numpy.typing import NDArray
 from calibset.hygiene.grams import Grams
 from calibset.hygiene.words import is_unspaced_letter
 
-__all__ = [
-    "SHINGLE",
-    "SHORTEST",
-    "Index",
-    "Series",
-    "Stretch",
-    "Vocabulary",
-    "covered",
-    "longest",
-    "stretches",
-]
-
 SHINGLE = 5
 """Words of the runs that a text's likeness is counted by."""
 

@@ -12,8 +12,6 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash  # type: ignore[import-untyped]
 
-__all__ = ["BYTES_A_SKETCH", "Sketch", "Sketches", "sketch_of"]
-
 Sketch = npt.NDArray[np.uint8]
 
 # 32 bands of 4 miss one pair in a million at a similarity of 0.77, one in 80 at 0.6.

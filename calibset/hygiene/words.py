@@ -13,8 +13,6 @@ from calibset.document import Conversation, Document, Message
 from calibset.hygiene.json_texts import json_texts, schema_texts
 from calibset.hygiene.marks import has_vowel_signs, stream_safe, vowel_signs
 
-__all__ = ["Place", "all_words_of", "is_unspaced_letter", "located_words", "words", "words_of"]
-
 _ENTITY = r"&(?:[a-z][a-z\d]{1,7}|#\d{1,7}|#x[\da-f]{1,6});"
 # Tags and the target of a wiki link say nothing.
 _SILENT = r"</?[a-z][^<>\n]{0,200}>|\[\[[^\[\]|\n]{0,200}\|"

@@ -10,8 +10,6 @@ from calibset.chat.template import Rendered
 from calibset.document import Sample, SetAside, Span
 from calibset.packing.rule import Packed, RowRule
 
-__all__ = ["TOO_LONG", "pack_conversations"]
-
 TOO_LONG = "longer than a row (its head may be a filler)"
 """Why a conversation that no row holds is set aside."""
 

@@ -11,8 +11,6 @@ from calibset.document import Document, Sample, SetAside, Span
 from calibset.packing.rule import SEPARATOR, Packed, RowRule
 from calibset.tokenizers.base import Encoded
 
-__all__ = ["pack_documents"]
-
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|\Z)|(?=\n)|\Z")
 _WORD_END = re.compile(r"(?<=\S)(?=\s)")
 

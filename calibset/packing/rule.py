@@ -9,8 +9,6 @@ from calibset.document import Sample, SetAside
 from calibset.reading import is_dominated, read_of, room
 from calibset.tokenizers.base import Tokenizer
 
-__all__ = ["SEPARATOR", "Packed", "Proof", "RowRule"]
-
 SEPARATOR = "\n\n"
 """What stands between two documents of a row."""
 

@@ -10,8 +10,6 @@ from calibset.quantization.job import Job, ensure_shown_as_is
 from calibset.quantization.trap import Effect, Trap, Way
 from calibset.quantization.traps import traps_of
 
-__all__ = ["QuantizeCommand", "command_arguments", "quantize_command"]
-
 # Words that AutoRound before 0.16 takes for commands of its own wherever they stand.
 _COMMANDS = ("list", "eval")
 

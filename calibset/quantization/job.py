@@ -11,8 +11,6 @@ from calibset.quantization.models import ModelFacts, longest_text
 from calibset.quantization.options import Quantization
 from calibset.quantization.versions import Version
 
-__all__ = ["Job", "TokenizerPlan", "ensure_shown_as_is", "tokenizer_plan"]
-
 _WRITTEN = "tokenizer"
 
 

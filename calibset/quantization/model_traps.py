@@ -8,8 +8,6 @@ from calibset.quantization.job import Job
 from calibset.quantization.rules import FILE_OF_MULTIMODAL, MISTRAL_PATH, READ_AS_TEXT
 from calibset.quantization.trap import COMMAND, PYTHON, Effect, Trap
 
-__all__ = ["model_traps"]
-
 
 def model_traps(job: Job) -> Iterator[Trap]:
     """Yield what a run meets because of its model."""

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MISTRAL_NAMES", "ModelFacts", "longest_text", "model_facts"]
-
 MISTRAL_NAMES = ("Mistral-Small-3.2", "Magistral-Small", "Devstral-Small")
 """Parts of a path that make AutoRound load mistral-common's tokenizer, in this spelling only."""
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from calibset.quantization.job import Job
 from calibset.quantization.trap import COMMAND, Effect, Trap
 
-__all__ = ["option_traps"]
-
 _SCHEME_BITS = re.compile(r"W(\d+)A16(G\d+)?")
 _GPTQ_BITS = frozenset({2, 3, 4, 8, 16})
 # What each version stores models as, of the forms that a recipe can name.

@@ -7,8 +7,6 @@ from types import MappingProxyType
 
 from calibset.quantization.models import MISTRAL_NAMES
 
-__all__ = ["BATCHES_OF_IDS", "FILE_OF_MULTIMODAL", "MISREAD", "MISTRAL_PATH", "READ_AS_TEXT", "SHORT_BATCH"]
-
 MISREAD: Mapping[str, str] = MappingProxyType({
     " ": "a space, which it removes",
     ",": "a comma, which separates datasets",

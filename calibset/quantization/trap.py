@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["COMMAND", "PYTHON", "Effect", "Trap", "Way"]
-
 
 class Effect(StrEnum):
     """What a trap does."""

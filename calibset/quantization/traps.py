@@ -14,8 +14,6 @@ from calibset.quantization.rules import BATCHES_OF_IDS, MISREAD, SHORT_BATCH
 from calibset.quantization.trap import COMMAND, PYTHON, Effect, Trap
 from calibset.quantization.versions import KNOWN
 
-__all__ = ["traps_of"]
-
 
 def traps_of(job: Job) -> tuple[Trap, ...]:
     """Return what a run of AutoRound meets, those that stop it first.

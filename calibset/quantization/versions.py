@@ -9,8 +9,6 @@ from importlib.metadata import version as installed
 
 from calibset.errors import ConsumerError
 
-__all__ = ["KNOWN", "Version", "version_of"]
-
 KNOWN = ("0.12.3", "0.16.1")
 """The versions whose behaviour was looked at; of others the nearest before them is taken."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from calibset.manifest import Manifest, SourceReport
+from calibset.manifest import Manifest
 from calibset.printable import printable
-
-__all__ = ["brief_html"]
+from calibset.source_reports import SourceReport
 
 
 def brief_html(manifest: Manifest) -> str:

@@ -8,8 +8,6 @@ from calibset.report.figures import Bin, Figures
 from calibset.report.languages import CONVERSATION, SHORT, UNCERTAIN
 from calibset.report.plots import Series, bars, columns, curves
 
-__all__ = ["plots_of"]
-
 _LONGEST_LANGUAGES = 12
 _UNTOLD = {
     CONVERSATION: "not told: conversations",

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from calibset.manifest import Manifest, SourceReport
+from calibset.manifest import Manifest
 from calibset.report.languages import LanguageMix, language_mix
 from calibset.report.leftout import LeftOut, left_out
 from calibset.report.rows import Row
+from calibset.source_reports import SourceReport
 from calibset.tokenizers import ControlTokens
-
-__all__ = ["Bin", "Figures", "GroupFigures", "Licence", "Point", "SourceFigures", "figures_of"]
 
 _MOST_BINS = 16
 _MOST_POINTS = 32

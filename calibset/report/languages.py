@@ -10,8 +10,6 @@ from calibset.hygiene.language import LEAST_LETTERS, LEAST_SCORE, LanguageIdenti
 from calibset.report.rows import Row
 from calibset.tokenizers import ControlTokens
 
-__all__ = ["CONVERSATION", "SHORT", "UNCERTAIN", "Amount", "LanguageMix", "language_mix"]
-
 CONVERSATION = "conversation"
 SHORT = "short"
 UNCERTAIN = "uncertain"

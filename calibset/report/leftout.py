@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from calibset.manifest import ContaminationReport, DuplicateReport, Manifest
-
-__all__ = ["Kept", "LeftOut", "Reason", "Shown", "left_out"]
+from calibset.manifest import Manifest
+from calibset.source_reports import ContaminationReport, DuplicateReport
 
 _TOP = 10
 

@@ -17,8 +17,6 @@ from calibset.report.samples import BETWEEN, BEYOND, CONTROL, SPELLED, stretches
 from calibset.report.templating import filled, styled
 from calibset.tokenizers import ControlTokens, Tokenizer
 
-__all__ = ["notebook_html"]
-
 _ROWS = 5
 _CHARACTERS = 20_000
 _LISTED = 20

@@ -12,8 +12,6 @@ from calibset.report.figures import Figures
 from calibset.report.samples import Samples
 from calibset.report.templating import asset, filled, styled
 
-__all__ = ["ensure_installed", "page"]
-
 
 def page(file: str, figures: Figures, samples: Samples, notes: tuple[str, ...] = ()) -> str:
     """Return the page about a calibration file.

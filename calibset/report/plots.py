@@ -15,8 +15,6 @@ from calibset.report.svg import COLOURS, inline
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Series", "bars", "columns", "curves"]
-
 _INK, _MUTED, _LINE, *_SERIES = COLOURS
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
 

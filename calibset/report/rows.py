@@ -10,8 +10,6 @@ from calibset.manifest import Manifest, SpanReport
 from calibset.reading import read_of, room
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["Row", "built_rows", "read_rows"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

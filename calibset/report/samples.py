@@ -11,19 +11,6 @@ from calibset.printable import printable, printable_pieces
 from calibset.report.rows import Row
 from calibset.tokenizers import ControlTokens
 
-__all__ = [
-    "BETWEEN",
-    "BEYOND",
-    "CONTROL",
-    "FILLER",
-    "PART",
-    "SPELLED",
-    "WHOLE",
-    "Samples",
-    "samples_of",
-    "stretches_of",
-]
-
 CONTROL, BEYOND, SPELLED = 1, 2, 4
 """Flags of a piece of text: a control token, what is not read, a character that is spelled out."""
 

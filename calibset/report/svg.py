@@ -10,8 +10,6 @@ from xml.sax.saxutils import escape, quoteattr
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["COLOURS", "inline"]
-
 COLOURS = {
     "#010101": "var(--ink)",
     "#010102": "var(--muted)",

@@ -12,8 +12,6 @@ from calibset.printable import printable
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["asset", "filled", "styled"]
-
 _DARK = "@media (prefers-color-scheme: dark) {{ .calibset {{ {dark} }} }}\n"
 # Notebooks say on the page's body which theme they have, whatever the browser prefers.
 _NOTEBOOK = (

@@ -17,8 +17,6 @@ from calibset.storage.atomic import replaced
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.verification import ensure_unchanged, existing, tokenizer_of
 
-__all__ = ["report_html", "report_path", "write_report"]
-
 
 def report_path(file: Path) -> Path:
     """Return where the report of a calibration file stands: ``x.jsonl`` has ``x.report.html``."""

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from calibset.selection.coverage import Candidate, TokenSets
 
-__all__ = ["most_distinct"]
-
 # A token's price is a whole number of these parts of a token, so that the bound is exact.
 _PARTS = 1 << 12
 # Tokens that more rows hold are taken to be covered whatever is chosen.

@@ -13,8 +13,6 @@ from calibset.seeding import shuffled
 from calibset.selection.bound import most_distinct
 from calibset.selection.coverage import Candidate, TokenSets
 
-__all__ = ["CoverReport", "CurvePoint", "TermCover", "at_random", "cover_report", "term_cover"]
-
 _SEEDS = 20
 _POINTS = 8
 

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Candidate", "Gains", "TokenSets", "by_coverage", "distinct"]
-
 # What a token's first row is worth. The second is worth a quarter of that, the third a quarter
 # again, and a fourth nothing: a byte shifted right by two bits each time.
 _FIRST = 16

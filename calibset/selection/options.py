@@ -8,8 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from calibset.fields import Names
 
-__all__ = ["Holdout", "Selection"]
-
 
 class Selection(BaseModel):
     """Which of the candidate rows are chosen."""

@@ -9,7 +9,8 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
 from calibset.errors import RecipeError
-from calibset.sources.base import Names, Source
+from calibset.fields import Names
+from calibset.sources.base import Source
 
 __all__ = ["ADAPTERS", "Names", "Source", "adapter", "installed_adapters"]
 

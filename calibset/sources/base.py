@@ -29,8 +29,6 @@ from calibset.sources.sampling import (
 from calibset.sources.windows import BLOCKS_AT_ONCE, Begins, Window, drawn_windows
 from calibset.storage.files import File, Reader
 
-__all__ = ["Names", "Source", "is_large", "size_of"]
-
 # Bytes of a file that is loaded whole, and of those that are loaded together.
 _LARGE = 32 * 2**20
 _LOADED = 64 * 2**20

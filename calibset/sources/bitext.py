@@ -17,8 +17,6 @@ from calibset.sources.placeholders import filled, likeness
 from calibset.sources.suffixes import by_suffix
 from calibset.storage.files import File
 
-__all__ = ["Bitext"]
-
 _BREAK = re.compile(r"<br ?/?>|\r\n?", re.IGNORECASE)
 
 

@@ -19,8 +19,6 @@ from calibset.sources.parquet import RowGroups
 from calibset.sources.suffixes import by_suffix
 from calibset.storage.files import File
 
-__all__ = ["Chat"]
-
 Form = Literal["openai", "sharegpt"]
 
 _IDS = ("id", "uuid", "conversation_id")

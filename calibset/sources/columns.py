@@ -8,8 +8,6 @@ from typing import Any
 from calibset.document import Document, Rejection
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["EXCERPT", "document_from", "excerpt_of", "scalars"]
-
 EXCERPT = 200
 """Characters of a faulty record that a `Rejection` shows, at most."""
 

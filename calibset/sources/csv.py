@@ -11,13 +11,12 @@ from pydantic import Field
 
 from calibset.document import Record, Rejection
 from calibset.errors import SourceError
-from calibset.sources.base import Names, Source
+from calibset.fields import Names
+from calibset.sources.base import Source
 from calibset.sources.columns import EXCERPT, document_from
 from calibset.sources.suffixes import by_suffix
 from calibset.storage.files import Block, File, is_faulty, text_lines
 from calibset.tokenizers.base import scalar_text
-
-__all__ = ["LONGEST_FIELD", "Csv", "Row", "table"]
 
 LONGEST_FIELD = 1_000_000
 """Characters of a field, at most; a quote that never closes takes no more than this with it."""

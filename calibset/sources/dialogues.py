@@ -10,8 +10,6 @@ from pydantic import Field
 from calibset.chat.dialect import DialectError, excerpt
 from calibset.document import Conversation, Record, Rejection
 
-__all__ = ["Parse", "Repair", "dialogue", "own_id"]
-
 Repair = Annotated[
     bool,
     Field(

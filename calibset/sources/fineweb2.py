@@ -8,11 +8,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from calibset.document import Document, Record, SetAside
-from calibset.sources.base import Names
+from calibset.fields import Names
 from calibset.sources.columns import document_from
 from calibset.sources.parquet import RowGroups
-
-__all__ = ["FineWeb2"]
 
 
 class FineWeb2(RowGroups):

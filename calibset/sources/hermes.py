@@ -16,8 +16,6 @@ from calibset.sources.dialogues import Repair, dialogue, own_id
 from calibset.sources.json_array import array_rows
 from calibset.storage.files import File, Reader
 
-__all__ = ["Hermes"]
-
 Config = Literal[
     "func_calling_singleturn",
     "func_calling",

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from calibset.document import Document, Record
 from calibset.errors import SourceError
-from calibset.sources.base import Names, Source
+from calibset.fields import Names
+from calibset.sources.base import Source
 from calibset.sources.columns import document_from
 from calibset.sources.sampling import shuffled_in_blocks
 from calibset.storage.cache import About
@@ -19,8 +20,6 @@ from calibset.storage.hub import HubReader
 from calibset.storage.kept_stream import Row, kept_stream
 from calibset.storage.local import LocalReader
 from calibset.storage.watched import unwatched
-
-__all__ = ["HubDataset"]
 
 
 class HubDataset(Source):

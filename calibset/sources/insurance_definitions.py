@@ -18,8 +18,6 @@ from calibset.sources.json_array import json_text
 from calibset.storage.files import Block, File, Reader, read_whole, text_lines
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["InsuranceDefinitions"]
-
 LARGEST_WORKBOOK = 256 * 2**20
 """Bytes that a workbook may unpack to."""
 

@@ -7,8 +7,6 @@ import json
 from calibset.errors import SourceError
 from calibset.storage.files import File, read_whole
 
-__all__ = ["MOST_VALUES", "array_rows", "json_text"]
-
 MOST_VALUES = 2**24
 """Values that a file may hold: one of two characters takes up to ninety bytes of memory."""
 

@@ -10,15 +10,14 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from calibset.document import Record, Rejection
-from calibset.sources.base import Names, Source, is_large
+from calibset.fields import Names
+from calibset.sources.base import Source, is_large
 from calibset.sources.columns import EXCERPT, document_from
 from calibset.sources.json_array import json_text
 from calibset.sources.suffixes import by_suffix
 from calibset.sources.windows import first_seen
 from calibset.storage.files import File, first_character, is_faulty, text_lines
 from calibset.tokenizers.base import scalar_text
-
-__all__ = ["Jsonl", "json_rows", "one_a_line"]
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 

@@ -21,17 +21,6 @@ from calibset.document import Rejection
 from calibset.errors import SourceError
 from calibset.storage.files import File, open_plain, text_lines
 
-__all__ = [
-    "LONGEST",
-    "MOST_STREAMS",
-    "DumpPage",
-    "Site",
-    "dump_pages",
-    "stream_pages",
-    "stream_site",
-    "stream_sizes",
-]
-
 LONGEST = 20 * 2**20
 """Bytes of wikitext that a page may have."""
 

@@ -18,8 +18,6 @@ from calibset.storage.files import LONGEST_RECORD, File, read_whole
 if TYPE_CHECKING:
     from calibset.sources.rdf_graph import Format
 
-__all__ = ["Ontology"]
-
 _FORMATS: dict[str, Format] = {".ttl": "turtle", ".nt": "nt", ".rdf": "xml", ".owl": "xml"}
 
 

@@ -10,14 +10,13 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from calibset.document import Record, Rejection
+from calibset.fields import Names
 from calibset.seeding import shuffled
-from calibset.sources.base import Names, Source, size_of
+from calibset.sources.base import Source, size_of
 from calibset.sources.columns import document_from
 from calibset.sources.row_groups import Row, row_groups
 from calibset.sources.sampling import PARTS_AT_ONCE, Part, batches, concurrently, proportionally
 from calibset.storage.files import File
-
-__all__ = ["Parquet", "RowGroups"]
 
 
 class RowGroups(Source):

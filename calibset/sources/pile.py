@@ -11,8 +11,6 @@ from calibset.sources.jsonl import json_rows
 from calibset.sources.parquet import RowGroups
 from calibset.storage.files import File
 
-__all__ = ["Pile"]
-
 
 class Pile(RowGroups):
     """Texts of the Pile, from parquet files or from shards of JSON Lines (``.zst`` or not)."""

@@ -7,8 +7,6 @@ from zlib import crc32
 
 from calibset.seeding import seeded_key
 
-__all__ = ["VALUES", "filled", "likeness"]
-
 _PLACEHOLDER = re.compile(r"\{\{([^{}\n]{1,80})\}\}")
 
 VALUES: dict[str, tuple[str, ...]] = {

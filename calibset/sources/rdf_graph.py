@@ -17,8 +17,6 @@ from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
 from calibset.storage.files import LONGEST_RECORD
 
-__all__ = ["LARGEST_GRAPH", "Format", "TooLargeError", "graph_of"]
-
 Format = Literal["turtle", "nt", "xml"]
 
 LARGEST_GRAPH = 2**31

@@ -15,8 +15,6 @@ from calibset.sources.sampling import drawn
 from calibset.storage.extents import merged
 from calibset.storage.files import LONGEST_RECORD, File
 
-__all__ = ["Row", "RowGroup", "row_groups"]
-
 Row = tuple[int, Mapping[str, Any] | Rejection]
 """A row's number, counted from 0 over the whole file, and the needed columns that it has."""
 

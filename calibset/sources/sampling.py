@@ -17,16 +17,6 @@ from typing import Generic, TypeVar
 
 from calibset.seeding import seeded_key, shuffled
 
-__all__ = [
-    "PARTS_AT_ONCE",
-    "Part",
-    "batches",
-    "concurrently",
-    "drawn",
-    "proportionally",
-    "shuffled_in_blocks",
-]
-
 T = TypeVar("T")
 R = TypeVar("R")
 

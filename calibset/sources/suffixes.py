@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from calibset.sources.base import Source
 
-__all__ = ["by_suffix"]
-
 _PACKED = ("", ".gz", ".bz2", ".xz", ".zst")
 
 

@@ -15,8 +15,6 @@ from calibset.sources.windows import Begins
 from calibset.storage.files import Block, File, is_faulty, text_lines
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["Text"]
-
 _LONGEST_SEPARATOR = 1_000
 
 

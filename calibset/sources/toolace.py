@@ -13,8 +13,6 @@ from calibset.sources.dialogues import Repair, dialogue
 from calibset.sources.json_array import array_rows
 from calibset.storage.files import File
 
-__all__ = ["ToolACE"]
-
 
 class ToolACE(Source):
     """Reads `Team-ACE/ToolACE`."""

@@ -9,8 +9,6 @@ from urllib.parse import unquote
 
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["Verbal", "words"]
-
 _OWL = "http://www.w3.org/2002/07/owl#"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _RDFS = "http://www.w3.org/2000/01/rdf-schema#"

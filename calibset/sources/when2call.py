@@ -17,8 +17,6 @@ from calibset.sources.base import Source
 from calibset.sources.dialogues import Repair, dialogue, own_id
 from calibset.storage.files import File, text_lines
 
-__all__ = ["When2Call"]
-
 Split = Literal["train_sft", "train_pref", "test"]
 
 

@@ -18,8 +18,6 @@ from calibset.sources.entities import unescaped
 from calibset.storage.files import Block, File, text_lines
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["Page", "attributes", "cleaned", "json_pages", "plain_pages"]
-
 _ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
 
 # What stands for a formula or a listing that WikiExtractor left out.

@@ -28,8 +28,6 @@ from calibset.sources.windows import Begins, first_seen
 from calibset.storage.files import File, Reader, first_character
 from calibset.tokenizers.base import scalar_text
 
-__all__ = ["Wikipedia"]
-
 _DUMPS = tuple(f"*pages-articles*.xml{packed}" for packed in ("", ".bz2", ".gz", ".xz", ".zst"))
 _MULTISTREAM = "pages-articles-multistream.xml.bz2"
 _INDEX = "pages-articles-multistream-index.txt.bz2"

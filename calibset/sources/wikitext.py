@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from mwparserfromhell.nodes import Node, Wikilink
     from mwparserfromhell.wikicode import Wikicode
 
-__all__ = ["CANONICAL", "TooDeeplyNestedError", "plain_text"]
-
 CANONICAL = frozenset({"category", "file", "image", "media"})
 """Prefixes of links that show nothing in the text, as every wiki knows them, in lower case."""
 

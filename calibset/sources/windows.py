@@ -17,8 +17,6 @@ from typing import BinaryIO, TypeAlias, cast
 from calibset.sources.sampling import drawn
 from calibset.storage.files import LONGEST_RECORD, File, first_character
 
-__all__ = ["BLOCK", "BLOCKS_AT_ONCE", "Begins", "Window", "drawn_windows", "first_seen"]
-
 BLOCK = 2**16
 """Bytes of a block."""
 

@@ -13,8 +13,6 @@ from typing import BinaryIO, cast
 
 from calibset.errors import OutputError
 
-__all__ = ["allow_as_usual", "replaced", "replaced_together"]
-
 _ENDING = ".tmp"
 # Seconds after which a temporary file can't be one that is being written.
 _STALE = 24 * 3600.0

@@ -25,8 +25,6 @@ from calibset.errors import SourceError
 from calibset.storage.atomic import allow_as_usual
 from calibset.storage.extents import merged
 
-__all__ = ["About", "Cache", "Kept", "Piece", "Shelf", "cache_folder"]
-
 M = TypeVar("M", bound=BaseModel)
 
 _ABOUT = "about.json"

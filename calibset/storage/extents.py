@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["Extent", "gaps", "merged"]
-
 Extent = tuple[int, int]
 """The first byte, and the one behind the last."""
 

@@ -15,21 +15,6 @@ from calibset.document import Rejection
 from calibset.errors import NotThereError, SourceError
 from calibset.storage.unpacking import PACKED, damage, fault, unpacked
 
-__all__ = [
-    "LARGEST_WHOLE",
-    "LONGEST_RECORD",
-    "Block",
-    "File",
-    "Reader",
-    "first_character",
-    "in_memory",
-    "is_faulty",
-    "matching",
-    "open_plain",
-    "read_whole",
-    "text_lines",
-]
-
 LONGEST_RECORD = 16 * 2**20
 """Bytes that a record may have, unpacked; a longer one is rejected and not kept in memory."""
 

@@ -15,8 +15,6 @@ from calibset.storage.files import File
 from calibset.storage.kept_file import PIECE, Remote, open_kept
 from calibset.storage.transfer import GONE, Head, Transfer, Trouble
 
-__all__ = ["UrlReader"]
-
 # Sizes of several files are asked for at once.
 _THREADS = 8
 _NO_FILE = "the server has no such file; check the URL"

@@ -23,8 +23,6 @@ from calibset.storage.transfer import Transfer
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
 
-__all__ = ["HubReader"]
-
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 

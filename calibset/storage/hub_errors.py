@@ -7,8 +7,6 @@ from typing import Any
 from calibset.storage.retrying import PASSING_STATUS
 from calibset.storage.transfer import Trouble
 
-__all__ = ["api_trouble", "data_trouble", "is_missing", "is_passing", "no_repository"]
-
 _GATED = (
     "the repository is gated; accept its terms on the hub, then log in with `hf auth login` or set HF_TOKEN"
 )

@@ -12,8 +12,6 @@ from calibset.storage.cache import Cache
 from calibset.storage.hub_errors import api_trouble, is_passing
 from calibset.storage.retrying import retried
 
-__all__ = ["HUB_MODEL", "fetched_model"]
-
 HUB_MODEL = re.compile(r"hf://(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w.-]+))?", re.ASCII)
 """How a recipe names one: ``hf://OWNER/NAME``, with ``@REVISION`` for another than the main branch."""
 

@@ -16,8 +16,6 @@ from calibset.storage.extents import gaps, merged
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["PIECE", "Announced", "Remote", "open_kept"]
-
 PIECE = 4 * 2**20
 """Bytes that are fetched at once, at most; what came before a failure stays."""
 

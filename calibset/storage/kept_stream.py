@@ -12,8 +12,6 @@ from calibset.document import Document, Rejection
 from calibset.errors import OfflineError
 from calibset.storage.cache import Shelf
 
-__all__ = ["Row", "kept_stream"]
-
 Row: TypeAlias = Document | Rejection
 
 _CHUNK = 100

@@ -10,8 +10,6 @@ from typing import BinaryIO, cast
 from calibset.errors import SourceError
 from calibset.storage.files import File, matching
 
-__all__ = ["LocalReader"]
-
 
 @dataclass(frozen=True, slots=True)
 class LocalReader:

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 from calibset.errors import RecipeError
 
-__all__ = ["HubDataset", "LocalPath", "Location", "Mirror", "Url", "parse_location", "portable"]
-
 _HUB = "hf://datasets/"
 _HTTPS = "https://"
 # What the hub itself accepts as a name, bar its rule against runs of dots and dashes.

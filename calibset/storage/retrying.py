@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import tenacity
 
-__all__ = ["PASSING_STATUS", "retried"]
-
 T = TypeVar("T")
 
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -15,8 +15,6 @@ from calibset.storage.retrying import PASSING_STATUS, retried
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["GONE", "Head", "Transfer", "Trouble"]
-
 T = TypeVar("T")
 
 GONE = (404, 410)

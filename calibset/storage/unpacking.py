@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["MOST_MEMORY", "PACKED", "damage", "fault", "unpacked"]
-
 PACKED = (".gz", ".bz2", ".xz", ".zst")
 """The suffixes of packed files."""
 

@@ -17,8 +17,6 @@ from calibset.storage.files import File, Reader
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["FileRead", "Watched", "hash_of", "unwatched"]
-
 _NONE: Mapping[str, tuple[Extent, ...]] = MappingProxyType({})
 
 _CHUNK = 2**20

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Encoded", "Tokenizer", "scalar_text"]
-
 
 @dataclass(frozen=True, slots=True)
 class Encoded:

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 from calibset.errors import TokenizerError
 
-__all__ = ["WrittenTemplate", "chat_template", "named_tokens"]
-
 _NAMED = ("bos_token", "eos_token", "unk_token", "pad_token")
 _LARGEST = 2**22
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from calibset.errors import TokenizerError
 
-__all__ = ["ControlTokens"]
-
 # A space first; where that spells another control token, a word joiner or a soft hyphen.
 _BREAKS = (" ", "\u2060", "\u00ad")
 # Spellings that stand inside each other, at most; a mark that spells tokens itself would never end.

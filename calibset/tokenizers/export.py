@@ -17,8 +17,6 @@ from calibset.storage.atomic import replaced
 from calibset.tokenizers.base import Tokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 
-__all__ = ["fast_tokenizer_json", "tekken_json", "write_fast_tokenizer"]
-
 
 def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]:
     """Write ``tokenizer.json`` and ``tokenizer_config.json``.

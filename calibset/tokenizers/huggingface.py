@@ -18,8 +18,6 @@ from calibset.tokenizers.probing import notes_on
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["HuggingFaceTokenizer", "from_file"]
-
 # Every vocabulary has a token for some of these letters.
 _PROBE = "a1 ."
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["notes_on"]
-
 _SIZE = 131072
 # The ids below are control tokens, which differ from version to version.
 _FIRST = 1000

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from types import ModuleType
 
-__all__ = ["quiet_transformers"]
-
 _VERBOSITY = "TRANSFORMERS_VERBOSITY"
 
 

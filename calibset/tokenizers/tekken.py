@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import tiktoken
     from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
 
-__all__ = ["TekkenTokenizer", "embedded", "from_file"]
-
 # Mistral-Small-3.2-24B-Instruct-2506 is of instruct version v11. Its control tokens are those
 # that mistral-common 1.13 lists as defaults, and two more at these ids.
 _V11_EXTRA = {32: "[ARGS]", 33: "[CALL_ID]"}

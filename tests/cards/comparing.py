@@ -9,8 +9,6 @@ from typing import Any
 from tests.cards.expected import Line, expected_tables
 from tests.cards.rendered import shown, table_rows
 
-__all__ = ["ensure_lines", "ensure_tables"]
-
 # Not what is a part of a version, a licence, a hash or a name.
 _NUMBER = re.compile(r"(?<![\w.-])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?%?(?![\w-]|\.\d)")
 

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Line", "expected_attribution", "expected_card", "expected_section", "expected_tables"]
-
 Data = dict[str, Any]
 Line = tuple[str, list[float]]
 """How a line begins, and its numbers in order; those of percentages as parts of a whole."""

@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from calibset.manifest import (
-    ContaminationReport,
-    EvaluationReport,
     GroupReport,
     HoldoutReport,
     Manifest,
     SampleReport,
     SelectionReport,
-    SourceReport,
     TokenizerReport,
 )
-
-__all__ = ["evaluation", "held_by", "manifest", "source"]
+from calibset.source_reports import ContaminationReport, EvaluationReport, SourceReport
 
 
 def source(name: str, **changed: Any) -> SourceReport:

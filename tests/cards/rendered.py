@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-__all__ = ["headings", "kinds", "links", "shown", "table_rows"]
-
 
 def _tokens(markdown: str) -> Iterator[Token]:
     for token in MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown):

@@ -17,8 +17,6 @@ import pytest
 
 from tests.storage.loopback import use_as_hub
 
-__all__ = ["Committed", "WritableHub", "asked_of", "committing"]
-
 
 @dataclass(frozen=True)
 class Committed:

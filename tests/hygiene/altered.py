@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-__all__ = ["KINDS", "altered", "exchanged", "redressed", "replaced"]
-
 SHARE = 0.05
 
 

@@ -1,4 +1,4 @@
-"""Builds whose every byte is pinned: the quickstart, and a recipe with each adapter and all that can be asked.
+"""Builds whose every byte is pinned: the quickstart, and a recipe with every adapter and every table.
 
 `python -m tests.pipeline.golden_builds` writes the pinned files anew, for a change that is meant.
 """
@@ -14,8 +14,6 @@ from tempfile import TemporaryDirectory
 import calibset
 from calibset.leftovers import write_left_out
 from calibset.lockfile import write_lock
-
-__all__ = ["GOLDEN", "PINNED", "built"]
 
 GOLDEN = Path(__file__).parent / "golden"
 PINNED = GOLDEN / "pinned"

@@ -10,9 +10,7 @@ from tests.pipeline.golden_builds import PINNED, built
 
 
 @pytest.mark.parametrize("name", ["golden", "quickstart"])
-def test_a_build_writes_the_pinned_bytes(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_build_writes_the_pinned_bytes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Folders named by the environment must not stand in for the recipe's own.
     monkeypatch.delenv("CALIBSET_DATA", raising=False)
     pinned = {path.name: path.read_text("utf-8") for path in PINNED.glob(f"{name}.*")}

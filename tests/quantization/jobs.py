@@ -6,8 +6,6 @@ from typing import Any
 
 from calibset.quantization import Job, ModelFacts, Quantization, TokenizerPlan, Version
 
-__all__ = ["MULTIMODAL", "PLAIN", "job"]
-
 PLAIN = ModelFacts(path="models/small", is_folder=True, multimodal=False, has_fast_tokenizer=True)
 MULTIMODAL = ModelFacts(path="models/mm", is_folder=True, multimodal=True, has_fast_tokenizer=True)
 

@@ -12,8 +12,6 @@ from typing import Any
 from calibset.hygiene.language import LanguageIdentifier
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["expected_figures"]
-
 _COUNTS = (
     "asked", "achieved", "pool", "tokens", "tokens_read", "documents_read", "documents_used",
 )  # fmt: skip

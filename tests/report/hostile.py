@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from calibset.document import Sample, Span
-from calibset.manifest import ContaminationReport, DuplicateReport, Manifest, SampleReport, SpanReport
+from calibset.manifest import Manifest, SampleReport, SpanReport
 from calibset.report.figures import figures_of
 from calibset.report.notebook import notebook_html
 from calibset.report.page import page
 from calibset.report.rows import read_rows
 from calibset.report.samples import samples_of
+from calibset.source_reports import ContaminationReport, DuplicateReport
 from calibset.tokenizers import ControlTokens, load_tokenizer
 from tests.report.material import build_material
-
-__all__ = ["ATTACKS", "TEXTS", "hostile_notebook", "hostile_page"]
 
 ATTACKS = (
     "<script>window.__pwned = 1; alert(1)</script>",

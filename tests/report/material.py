@@ -12,8 +12,6 @@ from calibset.pipeline import build
 from calibset.recipe_file import load_recipe
 from tests.letters import write_letters
 
-__all__ = ["build_material", "prose"]
-
 _RECIPE = """\
 name = "material"
 description = "Prose of two languages."

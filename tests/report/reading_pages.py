@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from html.parser import HTMLParser
 from typing import Any
 
-__all__ = ["Page"]
-
 _VOID = {"meta", "link", "br", "input", "img", "hr"}
 # Names, ids, versions and the like: not figures.
 _QUOTED = {"bdi", "code", "pre", "svg", "script", "style", "option"}

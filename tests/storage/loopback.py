@@ -13,8 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-__all__ = ["COMMIT", "WELL", "Fault", "Loopback", "refusing", "serving", "use_as_hub"]
-
 COMMIT = "c0ffee" + "0" * 34
 """The one commit of every repository, until it moves on."""
 

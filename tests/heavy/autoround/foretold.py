@@ -8,8 +8,6 @@ from pathlib import Path
 from calibset.consumers.autoround import replay_file
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["foretold"]
-
 
 def foretold(
     path: Path, texts: Sequence[str], tokenizer: Tokenizer, *, seqlen: int, nsamples: int

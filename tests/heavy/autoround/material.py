@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["PIECES", "Row", "mixed_rows", "mixed_texts"]
-
 PIECES = (
     "Poistná zmluva sa uzatvára na dobu neurčitú; poistné je splatné vopred.",
     "Žltý kôň preskočil ďalší plot, hoci šéf mu to zakázal.",

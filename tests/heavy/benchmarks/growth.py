@@ -23,8 +23,6 @@ import pyarrow.parquet as pq
 
 from tests.heavy.hub import Hub
 
-__all__ = ["NSAMPLES", "Corpus", "Taken", "footer_bytes", "grown_lines", "grown_parquet", "taken"]
-
 NSAMPLES, SEQLEN = 100, 2048
 
 # What pyarrow reads of a file at first, from its end.

@@ -10,8 +10,6 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["alone", "beneath"]
-
 
 def alone(package: str, path: str) -> ModuleType:
     """Return a module that imports nothing of its package, which isn't imported."""

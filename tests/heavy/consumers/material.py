@@ -9,8 +9,6 @@ from pathlib import Path
 from calibset.consumers import Replay
 from calibset.tokenizers import Tokenizer
 
-__all__ = ["SEQLEN", "Rows", "mixed", "read_by", "whole"]
-
 SEQLEN = 64
 _WORDS = "the keeper of the light went down to the harbour and came back with two lamps and some oil"
 
