@@ -13,11 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from calibset.backends import Misreading, Readback, read_back
-    from calibset.calibration_set import CalibrationSet
-    from calibset.comparison import Difference, differences
-    from calibset.consumers import CONSUMERS, Acceptance, Consumer, Contract, Replay, consumer_of
-    from calibset.document import (
+    from calibset.core.documents import (
         Conversation,
         Document,
         Message,
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
         Tool,
         ToolCall,
     )
-    from calibset.errors import (
+    from calibset.core.errors import (
         CalibsetError,
         ConsumerError,
         LockError,
@@ -40,18 +36,24 @@ if TYPE_CHECKING:
         SourceError,
         TokenizerError,
     )
-    from calibset.exporting import Exported, export_for, export_input_ids
-    from calibset.lockfile import Lock, read_lock, write_lock
-    from calibset.manifest import Manifest, read_manifest
-    from calibset.pipeline import build, check, plan
-    from calibset.planned import Plan
-    from calibset.recipe import Recipe
-    from calibset.recipe_file import load_recipe, parse_recipe
-    from calibset.report import write_report
+    from calibset.dataset.calibration_set import CalibrationSet
+    from calibset.dataset.diff import Difference, differences
+    from calibset.dataset.export import Exported, export_for, export_input_ids
+    from calibset.dataset.lockfile import Lock, read_lock, write_lock
+    from calibset.dataset.manifest import Manifest, read_manifest
+    from calibset.dataset.report import write_report
+    from calibset.dataset.tokenizer_check import Misreading, Readback, read_back
+    from calibset.dataset.verify import verify
+    from calibset.pipeline.build import build
+    from calibset.pipeline.check import check
+    from calibset.pipeline.plan import Plan, plan
+    from calibset.quantizers import CONSUMERS, consumer_of
+    from calibset.quantizers.base import Acceptance, Consumer, Contract, Replay
+    from calibset.recipe.loader import load_recipe, parse_recipe
+    from calibset.recipe.model import Recipe
     from calibset.sources import Source
     from calibset.storage import File, Reader, in_memory
     from calibset.tokenizers import Tokenizer, load_tokenizer
-    from calibset.verification import verify
 
 __all__ = [
     "CONSUMERS",
@@ -111,29 +113,31 @@ __all__ = [
 ]
 
 _HOMES = {
-    "calibset.backends": ("Misreading", "Readback", "read_back"),
-    "calibset.calibration_set": ("CalibrationSet",),
-    "calibset.comparison": ("Difference", "differences"),
-    "calibset.consumers": ("CONSUMERS", "Acceptance", "Consumer", "Contract", "Replay", "consumer_of"),
-    "calibset.document": (
+    "calibset.dataset.tokenizer_check": ("Misreading", "Readback", "read_back"),
+    "calibset.dataset.calibration_set": ("CalibrationSet",),
+    "calibset.dataset.diff": ("Difference", "differences"),
+    "calibset.quantizers": ("CONSUMERS", "Acceptance", "Consumer", "Contract", "Replay", "consumer_of"),
+    "calibset.core.documents": (
         "Conversation", "Document", "Message", "Record", "Rejection", "Sample", "SetAside", "Span", "Tool",
         "ToolCall",
     ),
-    "calibset.errors": (
+    "calibset.core.errors": (
         "CalibsetError", "ConsumerError", "LockError", "MixtureError", "OfflineError", "OutputError",
         "RecipeError", "SourceError", "TokenizerError",
     ),
-    "calibset.exporting": ("Exported", "export_for", "export_input_ids"),
-    "calibset.lockfile": ("Lock", "read_lock", "write_lock"),
-    "calibset.manifest": ("Manifest", "read_manifest"),
-    "calibset.pipeline": ("Plan", "build", "check", "plan"),
-    "calibset.recipe": ("Recipe",),
-    "calibset.recipe_file": ("load_recipe", "parse_recipe"),
-    "calibset.report": ("write_report",),
+    "calibset.dataset.export": ("Exported", "export_for", "export_input_ids"),
+    "calibset.dataset.lockfile": ("Lock", "read_lock", "write_lock"),
+    "calibset.dataset.manifest": ("Manifest", "read_manifest"),
+    "calibset.pipeline.build": ("build",),
+    "calibset.pipeline.check": ("check",),
+    "calibset.pipeline.plan": ("Plan", "plan"),
+    "calibset.recipe.model": ("Recipe",),
+    "calibset.recipe.loader": ("load_recipe", "parse_recipe"),
+    "calibset.dataset.report": ("write_report",),
     "calibset.sources": ("Source",),
     "calibset.storage": ("File", "Reader", "in_memory"),
     "calibset.tokenizers": ("Tokenizer", "load_tokenizer"),
-    "calibset.verification": ("verify",),
+    "calibset.dataset.verify": ("verify",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -13,12 +13,12 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from calibset.chat.options import FORMATS, ChatOptions
 from calibset.hygiene.options import Decontamination, Hygiene
-from calibset.quantization.options import Quantization
-from calibset.recipe import Recipe
+from calibset.quantizers.autoround.options import Quantization
+from calibset.recipe.model import Recipe
 from calibset.selection.options import Holdout, Selection
 from calibset.sources import ADAPTERS, Source, adapter
+from calibset.tokenizers.chat_templates.options import FORMATS, ChatOptions
 
 DOCS = Path(__file__).parent
 

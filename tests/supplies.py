@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from calibset.hygiene.duplicates import Duplicates
-from calibset.recipe import Recipe
-from calibset.recipe_file import parse_recipe
-from calibset.screening import Screens
+from calibset.hygiene.cleaner import Screens
+from calibset.hygiene.deduplication import Duplicates
+from calibset.pipeline.source_stream import Supply, open_supply
+from calibset.recipe.loader import parse_recipe
+from calibset.recipe.model import Recipe
 from calibset.storage import in_memory
-from calibset.supply import Supply, open_supply
 from calibset.tokenizers import Tokenizer
 
 Rows = Iterable[str | Mapping[str, str]]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from calibset.backends import BACKENDS, Misreading, Readback, compare, read_back
-from calibset.cli.arguments import parser
-from calibset.errors import ConsumerError, TokenizerError
-from calibset.pipeline import build
+from calibset.cli.parser import parser
+from calibset.core.errors import ConsumerError, TokenizerError
+from calibset.dataset.tokenizer_check import BACKENDS, Misreading, Readback, compare, read_back
+from calibset.pipeline.build import build
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 from tests.small import write_small

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from calibset.belonging import ensure_of_file
-from calibset.errors import OutputError
-from calibset.manifest import Manifest, manifest_path
-from calibset.pipeline import build
+from calibset.core.errors import OutputError
+from calibset.dataset.calibration_file import ensure_of_file
+from calibset.dataset.manifest import Manifest, manifest_path
+from calibset.pipeline.build import build
 from tests.small import write_small
 
 TODO = "; build again, or move the manifest away"

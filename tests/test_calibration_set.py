@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from calibset import calibration_set
-from calibset.calibration_set import CalibrationSet, row_bytes
-from calibset.document import Sample
-from calibset.errors import ConsumerError, OutputError
-from calibset.manifest import manifest_path
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
+from calibset.core.documents import Sample
+from calibset.core.errors import ConsumerError, OutputError
+from calibset.dataset import calibration_set
+from calibset.dataset.calibration_file import row_bytes
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.manifest import manifest_path
+from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from tests.cards.writable_hub import WritableHub, asked_of, committing
 from tests.small import write_small
 

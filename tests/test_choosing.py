@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.choosing import Choice, chosen
-from calibset.gathering import gathered
-from calibset.recipe import Recipe
+from calibset.pipeline.gathering import gathered
+from calibset.pipeline.select import Choice, chosen
+from calibset.pipeline.source_stream import Supply
+from calibset.recipe.model import Recipe
 from calibset.selection.coverage import Candidate, distinct
-from calibset.supply import Supply
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 from tests.supplies import Rows, recipe_of, supplies_of

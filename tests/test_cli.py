@@ -17,14 +17,15 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
-from calibset import backends, calibration_set, pipeline
-from calibset.backends import Misreading, Readback
+import calibset
 from calibset.cli import _MODULES as MODULES
 from calibset.cli import main
-from calibset.consumers import consumer_of
-from calibset.consumers.autoround import NAME
-from calibset.lockfile import read_lock
-from calibset.printable import printable
+from calibset.core.text import printable
+from calibset.dataset import calibration_set, tokenizer_check
+from calibset.dataset.lockfile import read_lock
+from calibset.dataset.tokenizer_check import Misreading, Readback
+from calibset.quantizers import consumer_of
+from calibset.quantizers.autoround.loader import NAME
 from calibset.sources import ADAPTERS
 from calibset.storage import Cache
 from tests.small import corpus, write_small
@@ -321,7 +322,7 @@ def test_a_recipe_that_is_not_there_exits_2(recipe: str, capsys: pytest.CaptureF
 def test_a_path_that_the_quantizer_misreads_is_refused_first(
     out: str, fault: str, recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(pipeline, "build", None)
+    monkeypatch.setattr(calibset, "build", None)
     assert main(["build", recipe, "--out", out]) == 2
     assert capsys.readouterr().err == f"calibset: --out {out}: {fault}\n"
 
@@ -358,7 +359,7 @@ def test_an_interrupt_exits_130(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "build", interrupted)
+    monkeypatch.setattr(calibset, "build", interrupted)
     Path("small.jsonl").write_text("old")
     assert main(["build", recipe]) == 130
     assert capsys.readouterr().err == "calibset: interrupted; what stood in the output before is unchanged\n"
@@ -545,7 +546,7 @@ def test_verify_asks_a_backend_too(
     )
     answers = {"mistral-common": (row,) * 22, "fast": ()}
     monkeypatch.setattr(
-        backends,
+        tokenizer_check,
         "read_back",
         lambda file, backend, tokenizer: Readback(backend="Them 1.0", rows=40, misread=answers[backend]),
     )
@@ -773,7 +774,7 @@ def test_a_folder_where_no_lock_can_be_written_is_refused_first(
 ) -> None:
     # The superuser may write anywhere, so a folder's mode alone would not refuse him.
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
-    monkeypatch.setattr(pipeline, "build", None)
+    monkeypatch.setattr(calibset, "build", None)
     assert said(["lock", recipe], 1, capsys) == f"recipe.lock: {tmp_path} can't be written to"
 
 
@@ -1092,7 +1093,7 @@ def test_tokenizer_writes_a_folder(
     monkeypatch.setattr(
         "calibset.tokenizers.load_tokenizer", lambda name: {"mistral-small-3.2": tekken}[name]
     )
-    monkeypatch.setattr("calibset.tokenizers.export.fast_tokenizer_json", lambda _: "{}")
+    monkeypatch.setattr("calibset.tokenizers.conversion.fast_tokenizer_json", lambda _: "{}")
     assert main(["tokenizer", "mistral-small-3.2", "--out", "new/folder"]) == 0
     assert (
         capsys.readouterr().out == "wrote new/folder/tokenizer.json\nwrote new/folder/tokenizer_config.json\n"

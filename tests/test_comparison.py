@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 import calibset
-from calibset.calibration_set import CalibrationSet
-from calibset.comparison import Difference, differences, shortened
-from calibset.errors import OutputError
-from calibset.lockfile import Lock, LockedFile, LockedSource
-from calibset.manifest import Manifest, SampleReport
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
+from calibset.core.errors import OutputError
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.diff import Difference, differences, shortened
+from calibset.dataset.lockfile import Lock, LockedFile, LockedSource
+from calibset.dataset.manifest import Manifest, SampleReport
+from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from tests.small import write_small
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from calibset.calibration_set import CalibrationSet
-from calibset.errors import RecipeError, TokenizerError
-from calibset.exporting import export_input_ids
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
-from calibset.verification import verify
+from calibset.core.errors import RecipeError, TokenizerError
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.export import export_input_ids
+from calibset.dataset.verify import verify
+from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
 
 pytest.importorskip("transformers")

@@ -4,7 +4,16 @@ import dataclasses
 
 import pytest
 
-from calibset.document import Conversation, Document, Message, Rejection, Sample, SetAside, Span, ToolCall
+from calibset.core.documents import (
+    Conversation,
+    Document,
+    Message,
+    Rejection,
+    Sample,
+    SetAside,
+    Span,
+    ToolCall,
+)
 
 VALUES = [
     Document(id="a", text="x", metadata={"url": "u"}),

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from calibset import excluding
-from calibset.errors import SourceError
-from calibset.excluding import EvaluationSet, open_screens
+from calibset.core.errors import SourceError
+from calibset.hygiene.cleaner import Screens
 from calibset.hygiene.words import words
-from calibset.recipe import Recipe
-from calibset.recipe_file import parse_recipe
-from calibset.screening import Screens
+from calibset.pipeline import evaluation_sets
+from calibset.pipeline.evaluation_sets import EvaluationSet, open_screens
+from calibset.recipe.loader import parse_recipe
+from calibset.recipe.model import Recipe
 from calibset.storage import Reader, in_memory
 from tests.prose import prose, reworded
 
@@ -157,7 +157,7 @@ def test_blank_records_hold_nothing_to_keep_out_and_do_not_count() -> None:
 def test_more_words_than_memory_has_room_for_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     quiz = texts(*map(prose, range(3)))
     total = sum(found.words for found in opened(quiz=quiz)[1].values())
-    monkeypatch.setattr(excluding, "_MOST_WORDS", total)
+    monkeypatch.setattr(evaluation_sets, "_MOST_WORDS", total)
     assert opened(quiz=quiz)[1]["quiz"].words == 120
     message = f"evaluation sets have more than {total} words; name their evaluation splits alone"
     assert error_of(quiz=quiz + texts("More.")) == f"exclude.talk: {message}"

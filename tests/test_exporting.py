@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from calibset.calibration_set import CalibrationSet
-from calibset.consumers import CONSUMERS
-from calibset.errors import ConsumerError, OutputError, TokenizerError
-from calibset.exporting import export_for, export_input_ids
-from calibset.manifest import manifest_path
-from calibset.pipeline import build
+from calibset.core.errors import ConsumerError, OutputError, TokenizerError
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.export import export_for, export_input_ids
+from calibset.dataset.manifest import manifest_path
+from calibset.pipeline.build import build
+from calibset.quantizers import CONSUMERS
 from calibset.tokenizers import Tokenizer
 from tests.letters import write_letters
 from tests.small import write_small

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.document import Sample
-from calibset.errors import MixtureError, SourceError
-from calibset.gathering import Gathered, gathered, in_order, repeating, taken
-from calibset.recipe import Recipe
-from calibset.recipe_file import parse_recipe
+from calibset.core.documents import Sample
+from calibset.core.errors import MixtureError, SourceError
+from calibset.pipeline.gathering import Gathered, gathered, in_order, repeating, taken
+from calibset.recipe.loader import parse_recipe
+from calibset.recipe.model import Recipe
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 from tests.supplies import Rows, recipe_of, supplies_of

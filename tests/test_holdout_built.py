@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from calibset import pipeline
-from calibset.calibration_set import CalibrationSet, holdout_path, row_bytes
+import calibset
 from calibset.cli import main
-from calibset.errors import MixtureError, OutputError
-from calibset.hygiene.duplicates import Duplicates
+from calibset.core.errors import MixtureError, OutputError
+from calibset.dataset.calibration_file import holdout_path, row_bytes
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.verify import verify
+from calibset.hygiene.deduplication import Duplicates
 from calibset.hygiene.words import words
-from calibset.recipe_file import load_recipe
-from calibset.verification import verify
+from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
 from tests.prose import prose, reworded, write_recipe
 
@@ -30,7 +31,7 @@ def write(folder: Path, lines: str = "") -> Path:
 
 
 def built(path: Path, *overrides: str) -> CalibrationSet:
-    return pipeline.build(load_recipe(path, overrides=overrides))
+    return calibset.build(load_recipe(path, overrides=overrides))
 
 
 def held(made: CalibrationSet) -> CalibrationSet:
@@ -174,7 +175,7 @@ def test_each_manifest_names_the_other_file(made: CalibrationSet) -> None:
 
 def test_without_a_holdout_there_is_no_other(recipe: Path) -> None:
     plain = load_recipe(recipe).model_copy(update={"holdout": None})
-    made = pipeline.build(plain)
+    made = calibset.build(plain)
     assert (made.holdout, made.manifest.other) == (None, None)
 
 
@@ -184,7 +185,7 @@ def test_progress_tells_the_two_apart(recipe: Path) -> None:
     def progress(source: str, done: int, asked: int | None) -> None:
         told[source] = (done, asked)
 
-    pipeline.build(recipe, progress=progress)
+    calibset.build(recipe, progress=progress)
     assert told == {
         "web": (12, 12),
         "wiki": (12, 12),

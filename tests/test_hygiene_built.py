@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from calibset import pipeline
-from calibset.calibration_set import CalibrationSet, row_bytes
+import calibset
 from calibset.cli import main
-from calibset.errors import SourceError
+from calibset.core.errors import SourceError
+from calibset.dataset.calibration_file import row_bytes
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.source_reports import SourceReport
 from calibset.hygiene.words import words
-from calibset.recipe_file import load_recipe
-from calibset.source_reports import SourceReport
+from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
 from tests.prose import prose, reworded, write_recipe, write_rows
 from tests.small import write_small
@@ -30,7 +31,7 @@ EVALUATION = '[[exclude]]\nname = "quiz"\ntype = "jsonl"\nwhere = "quiz"\nlicenc
 
 
 def built(path: Path, *overrides: str) -> CalibrationSet:
-    return pipeline.build(load_recipe(path, overrides=overrides))
+    return calibset.build(load_recipe(path, overrides=overrides))
 
 
 def report(made: CalibrationSet, name: str = "one") -> SourceReport:
@@ -257,10 +258,10 @@ def test_an_evaluation_set_that_is_not_there_fails_build_and_check(tainted: Path
     recipe = load_recipe(tainted)
     gone = recipe.exclude["quiz"].model_copy(update={"where": ("gone",)})
     recipe = recipe.model_copy(update={"exclude": {"quiz": gone}})
-    (planned,) = pipeline.plan(recipe).evaluations
+    (planned,) = calibset.plan(recipe).evaluations
     assert (planned.name, planned.quota) == ("quiz", 0)
     assert planned.problem is not None
-    for run in (pipeline.build, pipeline.check):
+    for run in (calibset.build, calibset.check):
         with pytest.raises(SourceError) as caught:
             run(recipe)
         assert str(caught.value) == f"exclude.quiz: {planned.problem}"

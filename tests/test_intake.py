@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.document import Conversation, Document, Message, Record, Rejection, SetAside, Tool, ToolCall
-from calibset.errors import TokenizerError
-from calibset.intake import intake
-from calibset.tally import Tally
+from calibset.core.documents import (
+    Conversation,
+    Document,
+    Message,
+    Record,
+    Rejection,
+    SetAside,
+    Tool,
+    ToolCall,
+)
+from calibset.core.errors import TokenizerError
+from calibset.hygiene.admission import intake
+from calibset.hygiene.stats import Tally
 from calibset.tokenizers import ControlTokens
 
 CONTROL = ControlTokens.of(["</s>", "<s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "<unk>"])

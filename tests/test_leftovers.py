@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from calibset.document import Rejection, SetAside
-from calibset.errors import OutputError
-from calibset.leftovers import write_left_out
+from calibset.core.documents import Rejection, SetAside
+from calibset.core.errors import OutputError
+from calibset.dataset.rejects import write_left_out
 
 
 def test_a_line_says_source_place_reason_and_what_else_is_known(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import calibset
-from calibset.errors import OutputError
-from calibset.lockfile import Lock, LockedFile, LockedSource, lock_path, read_lock, write_lock
-from calibset.manifest import TokenizerReport
-from calibset.storage import atomic
+from calibset.core import atomic_write
+from calibset.core.errors import OutputError
+from calibset.dataset.lockfile import Lock, LockedFile, LockedSource, lock_path, read_lock, write_lock
+from calibset.dataset.manifest import TokenizerReport
 
 LOCK = Lock(
     name="small",
@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_the_old_lock(tmp_path: Path, monkeypatch: pytest.Mon
 
     path = tmp_path / "x.lock"
     path.write_text("old")
-    monkeypatch.setattr(atomic, "_finish", full)
+    monkeypatch.setattr(atomic_write, "_finish", full)
     with pytest.raises(OutputError) as caught:
         write_lock(LOCK, path)
     assert str(caught.value) == f"{path}: can't be written: No space left on device; nothing was changed"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from calibset.comparison import Difference
-from calibset.errors import LockError, OutputError
-from calibset.lockfile import Lock, read_lock, write_lock
-from calibset.locking import LockUse, ensure_as_locked, known_lock, unlike_lock
-from calibset.recipe import Recipe
-from calibset.recipe_file import load_recipe, parse_recipe
+from calibset.core.errors import LockError, OutputError
+from calibset.dataset.diff import Difference
+from calibset.dataset.lockfile import Lock, read_lock, write_lock
+from calibset.pipeline.locking import LockUse, ensure_as_locked, known_lock, unlike_lock
+from calibset.recipe.loader import load_recipe, parse_recipe
+from calibset.recipe.model import Recipe
 from tests.small import RECIPE
 from tests.test_lockfile import LOCK
 

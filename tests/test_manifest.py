@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import calibset
-from calibset.errors import OutputError
-from calibset.manifest import Manifest, manifest_path, read_manifest, versions
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
+from calibset.core.errors import OutputError
+from calibset.dataset.manifest import Manifest, manifest_path, read_manifest, versions
+from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from tests.small import write_small
 
 
@@ -190,5 +190,5 @@ def test_the_versions_that_determine_bytes_are_noted() -> None:
 
 
 def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calibset.manifest._DETERMINE_BYTES", ("no-such-package-of-a-test",))
+    monkeypatch.setattr("calibset.dataset.manifest._DETERMINE_BYTES", ("no-such-package-of-a-test",))
     assert versions() == {"no-such-package-of-a-test": "not installed"}

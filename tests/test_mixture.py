@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.errors import MixtureError
-from calibset.mixture import Mixture, Shortage, interleave, largest_remainder
+from calibset.core.errors import MixtureError
+from calibset.selection.quotas import Mixture, Shortage, interleave, largest_remainder
 
 FRACTIONS = st.builds(Fraction, st.integers(1, 1000), st.integers(1, 60))
 WEIGHTS = st.dictionaries(st.text("abcdefghij", min_size=1, max_size=2), FRACTIONS, min_size=1, max_size=8)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from calibset.errors import NotThereError, OfflineError, RecipeError, SourceError
-from calibset.lockfile import Lock, LockedSource
-from calibset.manifest import TokenizerReport
-from calibset.opening import open_place, open_places, storage_of
-from calibset.recipe import Recipe
-from calibset.recipe_file import load_recipe
+from calibset.core.errors import NotThereError, OfflineError, RecipeError, SourceError
+from calibset.dataset.lockfile import Lock, LockedSource
+from calibset.dataset.manifest import TokenizerReport
+from calibset.pipeline.readers import open_place, open_places, storage_of
+from calibset.recipe.loader import load_recipe
+from calibset.recipe.model import Recipe
 from calibset.storage import Cache, Mirror, Storage
 from tests.small import corpus, write_small
 from tests.storage.loopback import COMMIT, Loopback

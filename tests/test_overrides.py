@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from calibset.overrides import applied
+from calibset.recipe.overrides import applied
 
 
 def recipe() -> dict[str, Any]:

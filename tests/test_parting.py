@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.parting import held_out, parted
+from calibset.selection.holdout import held_out, parted
 
 
 @given(st.lists(st.tuples(st.integers(), st.booleans())), st.lists(st.booleans()))

@@ -14,10 +14,7 @@ from typing import Any
 import pytest
 
 import calibset
-from calibset import pipeline
-from calibset.calibration_set import CalibrationSet, row_bytes
-from calibset.consumers import Replay, autoround
-from calibset.errors import (
+from calibset.core.errors import (
     ConsumerError,
     LockError,
     MixtureError,
@@ -27,11 +24,15 @@ from calibset.errors import (
     SourceError,
     TokenizerError,
 )
-from calibset.leftovers import write_left_out
-from calibset.lockfile import Lock, LockedFile, lock_path, read_lock, write_lock
-from calibset.manifest import Manifest
-from calibset.recipe import Recipe
-from calibset.recipe_file import load_recipe, parse_recipe
+from calibset.dataset.calibration_file import row_bytes
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.lockfile import Lock, LockedFile, lock_path, read_lock, write_lock
+from calibset.dataset.manifest import Manifest
+from calibset.dataset.rejects import write_left_out
+from calibset.quantizers.autoround import loader
+from calibset.quantizers.base import Replay
+from calibset.recipe.loader import load_recipe, parse_recipe
+from calibset.recipe.model import Recipe
 from calibset.storage import Cache
 from calibset.tokenizers import Tokenizer
 from tests.letters import write_letters
@@ -48,7 +49,7 @@ def rows_of(built: CalibrationSet) -> dict[str, int]:
 
 
 def test_a_build_gives_the_mixture_in_rows_that_are_long_enough(tmp_path: Path) -> None:
-    built = pipeline.build(small(tmp_path))
+    built = calibset.build(small(tmp_path))
     assert len(built) == 20
     assert rows_of(built) == {"fish": 8, "ships": 4, "trees": 8}
     assert all(len(sample.token_ids) >= 64 for sample in built)
@@ -58,7 +59,7 @@ def test_a_build_gives_the_mixture_in_rows_that_are_long_enough(tmp_path: Path) 
 
 def test_every_prefix_holds_the_mixture(tmp_path: Path) -> None:
     recipe = small(tmp_path, "groups.sea=0.7", "groups.land=0.3")
-    built = pipeline.build(recipe)
+    built = calibset.build(recipe)
     totals = rows_of(built)
     group_of = {name: source.group for name, source in recipe.sources.items()}
     for k in range(1, 21):
@@ -72,7 +73,7 @@ def test_every_prefix_holds_the_mixture(tmp_path: Path) -> None:
 
 
 def test_what_runs_short_goes_to_the_fill_group(tmp_path: Path) -> None:
-    built = pipeline.build(small(tmp_path, ships=2))
+    built = calibset.build(small(tmp_path, ships=2))
     found = rows_of(built)
     assert found["ships"] < 4
     assert found == {"fish": 8, "ships": found["ships"], "trees": 8, "rest": 4 - found["ships"]}
@@ -86,7 +87,7 @@ def test_what_runs_short_goes_to_the_fill_group(tmp_path: Path) -> None:
 
 
 def test_or_to_the_others_of_its_group(tmp_path: Path) -> None:
-    built = pipeline.build(small(tmp_path, 'shortage="redistribute"', ships=2))
+    built = calibset.build(small(tmp_path, 'shortage="redistribute"', ships=2))
     found = rows_of(built)
     assert found["fish"] + found["ships"] == 12
     assert found["trees"] == 8
@@ -94,7 +95,7 @@ def test_or_to_the_others_of_its_group(tmp_path: Path) -> None:
 
 
 def test_and_to_the_fill_group_where_the_others_run_short_too(tmp_path: Path) -> None:
-    built = pipeline.build(small(tmp_path, 'shortage="redistribute"', ships=2, fish=4))
+    built = calibset.build(small(tmp_path, 'shortage="redistribute"', ships=2, fish=4))
     found = rows_of(built)
     assert found["trees"] == 8
     assert found["fish"] + found["ships"] + found["rest"] == 12
@@ -102,7 +103,7 @@ def test_and_to_the_fill_group_where_the_others_run_short_too(tmp_path: Path) ->
 
 
 def test_or_is_made_up_by_repeating(tmp_path: Path) -> None:
-    built = pipeline.build(small(tmp_path, 'shortage="repeat"', ships=2))
+    built = calibset.build(small(tmp_path, 'shortage="repeat"', ships=2))
     assert rows_of(built) == {"fish": 8, "ships": 4, "trees": 8}
     times = Counter(sample.text for sample in built if sample.source == "ships")
     assert sum(times.values()) == 4
@@ -135,7 +136,7 @@ def test_a_shortage_without_a_way_out_is_an_error(
     if documents["ships"] == 0:
         (tmp_path / "ships" / "a.jsonl").write_text('{"text": "x"}\n')
     with pytest.raises(MixtureError, match=says) as caught:
-        pipeline.build(recipe)
+        calibset.build(recipe)
     assert "\n" not in str(caught.value)
     assert "left out: of ships 1 set aside: too little left for a row" in str(caught.value)
 
@@ -145,38 +146,38 @@ def test_a_source_that_gives_nothing_is_an_error(tmp_path: Path, content: str) -
     recipe = small(tmp_path)
     (tmp_path / "ships" / "a.jsonl").write_text(content)
     with pytest.raises(SourceError) as caught:
-        pipeline.build(recipe)
+        calibset.build(recipe)
     reasons = " (3 rejected: no column 'text')" if content else ""
     assert str(caught.value) == f"sources.ships: ships gives nothing to pack{reasons}"
-    (ships,) = (found for found in pipeline.check(recipe) if found.name == "ships")
+    (ships,) = (found for found in calibset.check(recipe) if found.name == "ships")
     assert ships.problem == str(caught.value)
 
 
 def test_a_recipe_may_be_given_by_its_path(tmp_path: Path) -> None:
     recipe = small(tmp_path)
-    assert row_bytes(pipeline.build(tmp_path / "recipe.toml")) == row_bytes(pipeline.build(recipe))
-    assert pipeline.plan(str(tmp_path / "recipe.toml")).recipe == recipe
+    assert row_bytes(calibset.build(tmp_path / "recipe.toml")) == row_bytes(calibset.build(recipe))
+    assert calibset.plan(str(tmp_path / "recipe.toml")).recipe == recipe
 
 
 def test_a_plan_wants_a_tokenizer_that_is_there(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match="tokenizer 'mistral-small-9'"):
-        pipeline.plan(small(tmp_path, 'tokenizer="mistral-small-9"'))
+        calibset.plan(small(tmp_path, 'tokenizer="mistral-small-9"'))
 
 
 def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
     recipe = small(tmp_path, ships=2)
-    first, second = pipeline.build(recipe), pipeline.build(recipe)
+    first, second = calibset.build(recipe), calibset.build(recipe)
     assert row_bytes(first) == row_bytes(second)
     assert first.manifest.to_json() == second.manifest.to_json()
     assert row_bytes(
-        pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=["seed=7"]))
+        calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=["seed=7"]))
     ) != row_bytes(first)
 
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_another_process_gives_the_same_bytes(tmp_path: Path, hash_seed: str) -> None:
     recipe = small(tmp_path, ships=2)
-    here = pipeline.build(recipe)
+    here = calibset.build(recipe)
     script = (
         "import calibset, sys\n"
         "built = calibset.build(calibset.load_recipe(sys.argv[1]))\n"
@@ -196,7 +197,7 @@ def test_another_process_gives_the_same_bytes(tmp_path: Path, hash_seed: str) ->
 def test_the_manifest_says_what_was_built_and_nothing_of_this_machine(tmp_path: Path) -> None:
     places = [f'sources.fish.where="{tmp_path / "fish"}"', f'tokenizer="{tmp_path / "tokenizer.json"}"']
     recipe = small(tmp_path, *places, f'output="{tmp_path / "x.jsonl"}"', ships=2)
-    built = pipeline.build(recipe)
+    built = calibset.build(recipe)
     out = built.write(tmp_path / "out.jsonl")
     text = (tmp_path / "out.manifest.json").read_text("utf-8")
     assert str(tmp_path) not in text
@@ -206,7 +207,7 @@ def test_the_manifest_says_what_was_built_and_nothing_of_this_machine(tmp_path: 
     assert manifest["tokenizer"]["name"] == "tokenizer.json"
     assert manifest["recipe"]["sources"]["fish"]["where"] == ["fish"]
     assert [manifest[key] for key in ("name", "nsamples", "seqlen", "kept")] == ["small", 20, 64, 20]
-    assert manifest["consumer"] == autoround.NAME
+    assert manifest["consumer"] == loader.NAME
     assert [len(manifest[key]) for key in ("samples", "sources", "groups")] == [20, 4, 3]
     assert not [key for key in manifest if "time" in key or "date" in key]
     (fish,) = (source for source in manifest["sources"] if source["name"] == "fish")
@@ -219,7 +220,7 @@ def test_the_manifest_says_what_was_built_and_nothing_of_this_machine(tmp_path: 
 
 
 def test_the_manifests_spans_are_the_texts_documents(tmp_path: Path) -> None:
-    built = pipeline.build(small(tmp_path))
+    built = calibset.build(small(tmp_path))
     lines = {
         f"a.jsonl#{number}": json.loads(line)["text"]
         for number, line in enumerate((tmp_path / "fish" / "a.jsonl").read_text("utf-8").splitlines())
@@ -244,7 +245,7 @@ def test_control_tokens_are_neutralised_or_kept(tmp_path: Path) -> None:
     (tmp_path / "trees" / "a.jsonl").write_bytes(
         b"".join(ARMED.replace(b"Turns", b"Turns %d" % i) for i in range(40))
     )
-    safe = pipeline.build(recipe)
+    safe = calibset.build(recipe)
     trees = [sample for sample in safe if sample.source == "trees"]
     assert not any("</s>" in sample.text for sample in trees)
     assert any("< /s>" in sample.text for sample in trees)
@@ -252,7 +253,7 @@ def test_control_tokens_are_neutralised_or_kept(tmp_path: Path) -> None:
     report = safe.manifest.sources[2]
     assert report.control_tokens_neutralised == 2 * report.documents_read > 0
 
-    armed = pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=['control_tokens="keep"']))
+    armed = calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=['control_tokens="keep"']))
     trees = [sample for sample in armed if sample.source == "trees"]
     assert any("</s>" in sample.text for sample in trees)
     assert specials(tmp_path) & {i for sample in trees for i in sample.token_ids}
@@ -267,18 +268,18 @@ def specials(tmp_path: Path) -> set[int]:
 def test_rows_that_the_consumer_would_drop_are_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replay = autoround.replay
+    replay = loader.replay
 
     def strict(texts: Iterable[str], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
         return replay(
             (text[: 60 + i] for i, text in enumerate(texts)), tokenizer, nsamples=nsamples, seqlen=seqlen
         )
 
-    monkeypatch.setattr(autoround, "replay", strict)
+    monkeypatch.setattr(loader, "replay", strict)
     with pytest.raises(ConsumerError) as caught:
-        pipeline.build(small(tmp_path))
+        calibset.build(small(tmp_path))
     assert str(caught.value) == (
-        f"{autoround.NAME} would keep 17 of 20 rows, so nothing was written: "
+        f"{loader.NAME} would keep 17 of 20 rows, so nothing was written: "
         "row 1 (source fish): 3 tokens short of 64; row 2 (source trees): 2 tokens short of 64; "
         "row 3 (source fish): 1 tokens short of 64; please report this recipe"
     )
@@ -298,7 +299,7 @@ def test_a_build_tells_how_far_it_has_come(tmp_path: Path) -> None:
     heard = Heard()
     recipe = small(tmp_path, ships=0)
     (tmp_path / "ships" / "a.jsonl").write_text('{"text": "x"}\n')
-    pipeline.build(recipe, progress=heard)
+    calibset.build(recipe, progress=heard)
     assert [call for call in heard.calls if call[0] == "fish"] == [("fish", i, 8) for i in range(1, 9)]
     assert [call for call in heard.calls if call[0] == "ships"] == [("ships", 0, 0)]
     assert heard.calls[-1] == ("rest", 4, 4)
@@ -310,7 +311,7 @@ def test_a_source_may_be_named_in_every_way(tmp_path: Path, hub: Loopback, pause
         'sources.fish.where=["nowhere", "hf://datasets/them/none", "hf://datasets/them/fish"]',
         'sources.ships.where="https://example.org/x/ships.jsonl"',
     )
-    local = pipeline.build(load_recipe(tmp_path / "recipe.toml"))
+    local = calibset.build(load_recipe(tmp_path / "recipe.toml"))
     hub.repositories["them/fish"] = {"a.jsonl": corpus("fish", 30)}
     hub.files["/m/ships.jsonl"] = corpus("ships", 30)
     data = f"/datasets/them/fish/resolve/{COMMIT}/a.jsonl"
@@ -319,7 +320,7 @@ def test_a_source_may_be_named_in_every_way(tmp_path: Path, hub: Loopback, pause
         "/m/ships.jsonl": [Fault(stop_after=1_000), Fault(status=503)],
     }
     mirror = f"https://example.org/x/={hub.address}/m/"
-    built = pipeline.build(recipe, mirrors=[mirror])
+    built = calibset.build(recipe, mirrors=[mirror])
     assert {sample.text for sample in built if sample.source != "ships"} == {
         sample.text for sample in local if sample.source != "ships"
     }
@@ -338,7 +339,7 @@ def test_a_plan_downloads_no_data(tmp_path: Path, hub: Loopback) -> None:
         'sources.ships.where="https://example.org/ships.jsonl"',
         'sources.trees.where=["gone", "gone too"]',
     )
-    planned = pipeline.plan(recipe, mirrors=[f"https://example.org/={hub.address}/m/"])
+    planned = calibset.plan(recipe, mirrors=[f"https://example.org/={hub.address}/m/"])
     assert hub.asked
     assert hub.data_requests() == []
     assert planned.groups == {"sea": 12, "land": 8, "general": 0}
@@ -358,7 +359,7 @@ def test_a_check_counts_what_the_sources_hold(tmp_path: Path) -> None:
     (tmp_path / "ships" / "a.jsonl").write_text('{"text": "one"}\n{"text": ""}\n{oops\n{"title": "x"}\n3\n\n')
     (tmp_path / "rest" / "a.jsonl").rename(tmp_path / "rest" / "a.jsonl.gz")
     heard = Heard()
-    fish, ships, trees, rest = pipeline.check(recipe, progress=heard)
+    fish, ships, trees, rest = calibset.check(recipe, progress=heard)
     assert (fish.tally.documents, fish.tally.rejections.total(), fish.problem) == (30, 0, None)
     assert ships.tally.documents == 1
     assert ships.tally.rejections == {
@@ -380,13 +381,13 @@ def test_the_data_folder_can_be_set_by_environment(tmp_path: Path, monkeypatch: 
     data.mkdir()
     (tmp_path / "fish").rename(data / "fish")
     with pytest.raises(SourceError, match=r"^sources\.fish: fish: no such file or folder under "):
-        pipeline.build(recipe)
+        calibset.build(recipe)
     monkeypatch.setenv("CALIBSET_DATA", str(data))
-    assert len(pipeline.build(recipe)) == 20
+    assert len(calibset.build(recipe)) == 20
     with pytest.raises(SourceError, match=r"^sources\.fish: "):
-        pipeline.build(recipe, data=tmp_path)
+        calibset.build(recipe, data=tmp_path)
     monkeypatch.setenv("CALIBSET_DATA", "")
-    assert pipeline.plan(recipe, data=data).sources[0].problem is None
+    assert calibset.plan(recipe, data=data).sources[0].problem is None
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "recipe.toml", "~nobody-of-this-name/x"])
@@ -394,7 +395,7 @@ def test_a_data_folder_that_is_none_is_an_error(tmp_path: Path, folder: str) -> 
     recipe = small(tmp_path)
     data = folder if folder.startswith("~") else str(tmp_path / folder)
     with pytest.raises(RecipeError) as caught:
-        pipeline.plan(recipe, data=data)
+        calibset.plan(recipe, data=data)
     assert str(caught.value) == f"--data {data}: no such folder"
 
 
@@ -405,19 +406,19 @@ def test_mirrors_can_be_set_by_environment(
     loopback.files = {"/m/fish.jsonl": b"", "/n/fish.jsonl": b""}
     from_environment = f"https://other.org/=http://127.0.0.1:1/  https://example.org/={loopback.address}/m/"
     monkeypatch.setenv("CALIBSET_MIRRORS", from_environment)
-    assert pipeline.plan(recipe).sources[0].problem is None
-    pipeline.plan(recipe, mirrors=[f"https://example.org/={loopback.address}/n/"])
+    assert calibset.plan(recipe).sources[0].problem is None
+    calibset.plan(recipe, mirrors=[f"https://example.org/={loopback.address}/n/"])
     assert [path for _, path in loopback.asked] == ["/m/fish.jsonl", "/n/fish.jsonl"]
     monkeypatch.setenv("CALIBSET_MIRRORS", "nonsense")
     with pytest.raises(RecipeError, match=r"^--mirror nonsense: must read "):
-        pipeline.plan(recipe)
+        calibset.plan(recipe)
 
 
 @pytest.mark.parametrize("pattern", ["../fish/*", "/etc/passwd", "*/../../fish/a.jsonl"])
 def test_files_of_a_recipe_can_not_lead_out_of_the_place(tmp_path: Path, pattern: str) -> None:
     recipe = small(tmp_path, f'sources.trees.files="{pattern}"')
     with pytest.raises(SourceError) as caught:
-        pipeline.build(recipe)
+        calibset.build(recipe)
     assert str(caught.value) == (
         f"sources.trees: trees: no file matches {pattern}; it holds a.jsonl: "
         "name the right ones with files = [...]"
@@ -425,7 +426,7 @@ def test_files_of_a_recipe_can_not_lead_out_of_the_place(tmp_path: Path, pattern
 
 
 ODD = """
-from calibset.document import Conversation, Document, Message, Rejection
+from calibset.core.documents import Conversation, Document, Message, Rejection
 from calibset.sources import Source
 class Mixed(Source):
     def patterns(self): return ("*",)
@@ -463,26 +464,26 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Reci
 
 def test_whatever_an_adapter_raises_names_the_source(odd: Callable[[str], Recipe]) -> None:
     with pytest.raises(SourceError) as caught:
-        pipeline.build(odd("Raising"))
+        calibset.build(odd("Raising"))
     assert str(caught.value) == "sources.fish: can't be read: ZeroDivisionError: first"
 
 
 def test_a_source_gives_documents_or_conversations(
     odd: Callable[[str], Recipe], tekken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "load_tokenizer", lambda *_, **__: tekken)
+    monkeypatch.setattr("calibset.pipeline.build.load_tokenizer", lambda *_, **__: tekken)
     with pytest.raises(SourceError) as caught:
-        pipeline.build(odd("Mixed"))
+        calibset.build(odd("Mixed"))
     assert str(caught.value) == "sources.fish: yields both documents and conversations; make it two sources"
 
 
 def test_a_tokenizer_of_letters_renders_no_conversations(odd: Callable[[str], Recipe]) -> None:
     with pytest.raises(TokenizerError):
-        pipeline.build(odd("Mixed"))
+        calibset.build(odd("Mixed"))
 
 
 def test_a_name_that_can_not_be_written_is_replaced(odd: Callable[[str], Recipe], tmp_path: Path) -> None:
-    built = pipeline.build(odd("Halves").model_copy(update={"max_rejected": 1.0}))
+    built = calibset.build(odd("Halves").model_copy(update={"max_rejected": 1.0}))
     built.write(tmp_path / "out.jsonl")
     fish = next(sample for sample in built if sample.source == "fish")
     assert fish.documents[0].document.startswith("\ufffd")
@@ -491,7 +492,7 @@ def test_a_name_that_can_not_be_written_is_replaced(odd: Callable[[str], Recipe]
 
 def test_a_tokenizer_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match=r"^tokenizer 'gone': neither a known name"):
-        pipeline.build(small(tmp_path, "tokenizer=gone"))
+        calibset.build(small(tmp_path, "tokenizer=gone"))
 
 
 def test_conversations_are_built_for_the_target_model(
@@ -509,8 +510,8 @@ def test_conversations_are_built_for_the_target_model(
         '[sources.chat]\ngroup = "c"\ntype = "bitext"\nwhere = "chat"\n'
     )
     (tmp_path / "r.toml").write_text(text)
-    monkeypatch.setattr(pipeline, "load_tokenizer", lambda name, _, **__: tekken)
-    built = pipeline.build(load_recipe(tmp_path / "r.toml"))
+    monkeypatch.setattr("calibset.pipeline.build.load_tokenizer", lambda name, _, **__: tekken)
+    built = calibset.build(load_recipe(tmp_path / "r.toml"))
     assert len(built) == 6
     assert all(sample.text.startswith("[INST]") for sample in built)
     assert all(sample.documents[-1].filler for sample in built)
@@ -529,11 +530,11 @@ def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:
     file = tmp_path / "ships" / "a.jsonl"
     file.write_bytes(file.read_bytes() + b"{broken\n" * 30)
     with pytest.raises(SourceError) as caught:
-        pipeline.build(recipe)
+        calibset.build(recipe)
     assert str(caught.value).startswith("sources.ships: ")
     assert "of the records read were rejected and max_rejected is 20% (" in str(caught.value)
     assert "rejected: not valid JSON" in str(caught.value)
-    allowed = pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=["max_rejected=1"]))
+    allowed = calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=["max_rejected=1"]))
     assert len(allowed) == 20
 
 
@@ -541,7 +542,7 @@ def test_what_was_rejected_can_be_written(tmp_path: Path) -> None:
     recipe = small(tmp_path, ships=8)
     file = tmp_path / "ships" / "a.jsonl"
     file.write_bytes(file.read_bytes() + b"{broken\n")
-    built = pipeline.build(load_recipe(tmp_path / "recipe.toml", overrides=["sources.ships.weight=50"]))
+    built = calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=["sources.ships.weight=50"]))
     written = write_left_out(tmp_path / "rejects.jsonl", built.rejections)
     lines = written.read_text("ascii").splitlines()
     assert [json.loads(line) for line in lines] == [
@@ -562,7 +563,7 @@ def on_hub(tmp_path: Path, hub: Loopback) -> Path:
     path = write_small(tmp_path)
     path.write_text(path.read_text().replace('where = "fish"', f'where = ["nets", "{FISH}"]'))
     hub.repositories["them/fish"] = {"a.jsonl": corpus("fish", 30)}
-    write_lock(pipeline.build(path).lock, tmp_path / "recipe.lock")
+    write_lock(calibset.build(path).lock, tmp_path / "recipe.lock")
     hub.move_on(LATER)
     hub.repositories["them/fish"] = {"a.jsonl": corpus("cod", 30), "b.jsonl": corpus("eel", 30)}
     return path
@@ -586,7 +587,7 @@ def test_a_lock_holds_what_a_build_depended_on(tmp_path: Path, hub: Loopback) ->
         'sources.trees.where=["gone", "trees"]',
     )
     mirror = f"https://example.org/={hub.address}/m/"
-    built = pipeline.build(recipe, mirrors=[mirror])
+    built = calibset.build(recipe, mirrors=[mirror])
     lock, manifest = built.lock, built.manifest
     assert (lock.format, lock.name, lock.sha256) == (1, "small", hashlib.sha256(row_bytes(built)).hexdigest())
     assert (lock.recipe, lock.versions, lock.tokenizer) == (
@@ -613,7 +614,7 @@ def test_a_lock_holds_what_a_build_depended_on(tmp_path: Path, hub: Loopback) ->
     assert lock.sources["rest"].files == {}
     calibset.write_lock(lock, tmp_path / "recipe.lock")
     assert calibset.read_lock(tmp_path / "recipe.lock") == lock
-    assert pipeline.build(recipe, mirrors=[mirror], lock="require").lock == lock
+    assert calibset.build(recipe, mirrors=[mirror], lock="require").lock == lock
 
 
 def test_a_lock_says_nothing_of_this_machine(
@@ -631,36 +632,36 @@ def test_a_lock_says_nothing_of_this_machine(
     )
     monkeypatch.setenv("CALIBSET_DATA", str(tmp_path))
     path = tmp_path / "recipe.lock"
-    write_lock(pipeline.build(recipe).lock, path)
+    write_lock(calibset.build(recipe).lock, path)
     text = path.read_text("utf-8")
     assert [one for one in (str(tmp_path), tmp_path.name, hub.address, "secret", "~") if one in text] == []
-    assert pipeline.build(recipe, lock="require").unlike_lock == ()
+    assert calibset.build(recipe, lock="require").unlike_lock == ()
 
 
 def test_a_locked_commit_is_read_though_the_hub_has_moved_on(on_hub: Path) -> None:
     for use in ("use", "require"):
-        built = pipeline.build(on_hub, lock=use)
+        built = calibset.build(on_hub, lock=use)
         assert fish_of(built) == (FISH, COMMIT, "fish")
         assert built.unlike_lock == ()
-    free = pipeline.build(on_hub, lock="ignore")
+    free = calibset.build(on_hub, lock="ignore")
     assert free.manifest.sources[0].revision == LATER
     assert free.unlike_lock == ()
     assert sorted(free.lock.sources["fish"].files) == ["a.jsonl", "b.jsonl"]
 
 
 def test_so_it_is_in_a_plan_and_a_check(on_hub: Path) -> None:
-    assert [(one.revision, one.files) for one in pipeline.plan(on_hub).sources[:1]] == [(COMMIT, 1)]
-    assert pipeline.check(on_hub)[0].tally.documents == 30
+    assert [(one.revision, one.files) for one in calibset.plan(on_hub).sources[:1]] == [(COMMIT, 1)]
+    assert calibset.check(on_hub)[0].tally.documents == 30
     (on_hub.parent / "recipe.lock").unlink()
-    assert [(one.revision, one.files) for one in pipeline.plan(on_hub).sources[:1]] == [(LATER, 2)]
-    assert pipeline.check(on_hub)[0].tally.documents == 60
+    assert [(one.revision, one.files) for one in calibset.plan(on_hub).sources[:1]] == [(LATER, 2)]
+    assert calibset.check(on_hub)[0].tally.documents == 60
 
 
 def test_a_locked_place_is_read_though_an_earlier_one_has_appeared(on_hub: Path) -> None:
     (on_hub.parent / "fish").rename(on_hub.parent / "nets")
-    assert fish_of(pipeline.build(on_hub)) == (FISH, COMMIT, "fish")
-    assert pipeline.plan(on_hub).sources[0].place == pipeline.check(on_hub)[0].place == FISH
-    assert fish_of(pipeline.build(on_hub, lock="ignore")) == ("nets", None, "fish")
+    assert fish_of(calibset.build(on_hub)) == (FISH, COMMIT, "fish")
+    assert calibset.plan(on_hub).sources[0].place == calibset.check(on_hub)[0].place == FISH
+    assert fish_of(calibset.build(on_hub, lock="ignore")) == ("nets", None, "fish")
 
 
 @pytest.mark.parametrize(
@@ -684,14 +685,14 @@ def test_what_the_recipe_asks_for_since_is_read(
     on_hub: Path, hub: Loopback, override: str, revision: str, first: str
 ) -> None:
     hub.repositories["you/fish"] = {"a.jsonl": corpus("carp", 30)}
-    built = pipeline.build(load_recipe(on_hub, overrides=[override]))
+    built = calibset.build(load_recipe(on_hub, overrides=[override]))
     assert built.manifest.sources[0].revision == revision
     assert str(built.unlike_lock[0]) == first
 
 
 def test_a_source_of_another_name_is_read_where_the_hub_is_now(on_hub: Path) -> None:
     on_hub.write_text(on_hub.read_text().replace("[sources.fish]", "[sources.cod]"))
-    built = pipeline.build(on_hub)
+    built = calibset.build(on_hub)
     assert built.manifest.sources[0].revision == LATER
     changed = {one.what: (one.before, one.after) for one in built.unlike_lock}
     assert changed["sources.fish.revision"] == (COMMIT, None)
@@ -708,19 +709,19 @@ def test_a_locked_place_that_is_gone_is_an_error_that_names_the_lock(
         "the lock names it, `calibset lock` renews it"
     )
     with pytest.raises(SourceError) as caught:
-        pipeline.build(on_hub)
+        calibset.build(on_hub)
     assert str(caught.value) == f"sources.fish: {says}"
-    assert pipeline.plan(on_hub).sources[0].problem == says
-    assert pipeline.check(on_hub)[0].problem == says
-    assert pipeline.build(on_hub, lock="ignore").manifest.sources[0].revision == LATER
+    assert calibset.plan(on_hub).sources[0].problem == says
+    assert calibset.check(on_hub)[0].problem == says
+    assert calibset.build(on_hub, lock="ignore").manifest.sources[0].revision == LATER
 
 
 def test_offline_a_locked_build_needs_no_server(on_hub: Path, hub: Loopback) -> None:
     before = list(hub.asked)
-    built = pipeline.build(on_hub, offline=True, lock="require")
+    built = calibset.build(on_hub, offline=True, lock="require")
     assert fish_of(built) == (FISH, COMMIT, "fish")
-    assert pipeline.plan(on_hub, offline=True).sources[0].problem is None
-    assert pipeline.check(on_hub, offline=True)[0].tally.documents == 30
+    assert calibset.plan(on_hub, offline=True).sources[0].problem is None
+    assert calibset.check(on_hub, offline=True)[0].tally.documents == 30
     assert hub.asked == before
 
 
@@ -729,14 +730,14 @@ def test_offline_all_sources_that_need_a_server_are_named(tmp_path: Path, hub: L
         tmp_path, f"sources.fish.where={FISH}", "sources.rest.where=https://example.org/rest.jsonl"
     )
     with pytest.raises(OfflineError) as caught:
-        pipeline.build(recipe, offline=True)
+        calibset.build(recipe, offline=True)
     assert str(caught.value) == (
         "offline, and not in the cache: sources.fish, sources.rest; build once without --offline, or set "
         "CALIBSET_CACHE to a cache that holds them"
     )
-    planned = [source.problem for source in pipeline.plan(recipe, offline=True).sources]
+    planned = [source.problem for source in calibset.plan(recipe, offline=True).sources]
     says = [f"{FISH}: not in the cache", None, None, "https://example.org/rest.jsonl: not in the cache"]
-    assert planned == [found.problem for found in pipeline.check(recipe, offline=True)] == says
+    assert planned == [found.problem for found in calibset.check(recipe, offline=True)] == says
     assert hub.asked == []
 
 
@@ -744,7 +745,7 @@ def test_offline_all_sources_that_need_a_server_are_named(tmp_path: Path, hub: L
 def locked(tmp_path: Path) -> Path:
     """The small recipe with its lock."""
     path = write_small(tmp_path)
-    write_lock(pipeline.build(path).lock, tmp_path / "recipe.lock")
+    write_lock(calibset.build(path).lock, tmp_path / "recipe.lock")
     return path
 
 
@@ -771,10 +772,10 @@ def unlike(recipe: Path, *overrides: str) -> list[str]:
     """Return what a build finds other than locked; where the lock is required, that is the error."""
     asked = load_recipe(recipe, overrides=overrides)
     before = {path: path.stat().st_mtime_ns for path in recipe.parent.iterdir()}
-    named = [str(one) for one in pipeline.build(asked).unlike_lock]
+    named = [str(one) for one in calibset.build(asked).unlike_lock]
     if named:
         with pytest.raises(LockError) as caught:
-            pipeline.build(asked, lock="require")
+            calibset.build(asked, lock="require")
         # What a recipe asks for otherwise is known before anything is read.
         first = [one for one in named if one.startswith("recipe.")] or named
         more = f"; and {len(first) - 5} more" if len(first) > 5 else ""
@@ -783,7 +784,7 @@ def unlike(recipe: Path, *overrides: str) -> list[str]:
             "nothing was written, `calibset lock` renews it"
         )
     else:
-        assert pipeline.build(asked, lock="require").unlike_lock == ()
+        assert calibset.build(asked, lock="require").unlike_lock == ()
     assert {path: path.stat().st_mtime_ns for path in recipe.parent.iterdir()} == before
     return named
 
@@ -885,22 +886,22 @@ def test_a_server_that_tells_no_size_at_first_is_no_difference(
     loopback.files["/ships.jsonl"] = corpus("ships", 30)
     loopback.broken["/ships.jsonl"] = Fault(left_out="Content-Length", methods=("HEAD",))
     mirrors = [f"https://example.org/={loopback.address}/"]
-    first = pipeline.build(recipe, mirrors=mirrors).lock
-    second = pipeline.build(recipe, mirrors=mirrors).lock
+    first = calibset.build(recipe, mirrors=mirrors).lock
+    second = calibset.build(recipe, mirrors=mirrors).lock
     sizes = [lock.sources["ships"].files["ships.jsonl"].size for lock in (first, second)]
     assert sizes == [None, len(corpus("ships", 30))]
     write_lock(first, tmp_path / "recipe.lock")
-    assert pipeline.build(recipe, mirrors=mirrors, lock="require").lock == first
+    assert calibset.build(recipe, mirrors=mirrors, lock="require").lock == first
     write_lock(second, tmp_path / "recipe.lock")
     cache.clear()
-    assert pipeline.build(recipe, mirrors=mirrors, lock="require").lock == second
+    assert calibset.build(recipe, mirrors=mirrors, lock="require").lock == second
 
 
 def test_a_lock_that_is_required_must_be_there(tmp_path: Path) -> None:
     recipe = small(tmp_path)
     shutil.rmtree(tmp_path / "fish")
     with pytest.raises(LockError) as caught:
-        pipeline.build(recipe, lock="require")
+        calibset.build(recipe, lock="require")
     assert str(caught.value) == (
         f"{tmp_path / 'recipe.lock'}: there is no lock; write one with `calibset lock`"
     )
@@ -910,19 +911,19 @@ def test_a_recipe_of_text_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     write_small(tmp_path)
     monkeypatch.chdir(tmp_path)
     recipe = parse_recipe(RECIPE)
-    built = pipeline.build(recipe)
+    built = calibset.build(recipe)
     assert built.unlike_lock == ()
     write_lock(built.lock, "recipe.lock")
     with pytest.raises(LockError) as caught:
-        pipeline.build(recipe, lock="require")
+        calibset.build(recipe, lock="require")
     assert str(caught.value) == "small: there is no lock; write one with `calibset lock`"
 
 
 def test_of_a_lock_that_is_ignored_nothing_is_read(locked: Path) -> None:
     lock_path(locked).write_text("{")
-    assert pipeline.build(locked, lock="ignore").unlike_lock == ()
+    assert calibset.build(locked, lock="ignore").unlike_lock == ()
     says = f"{lock_path(locked)}: is no lock of this version of calibset; renew it with `calibset lock`"
-    for call in (pipeline.build, pipeline.plan, pipeline.check):
+    for call in (calibset.build, calibset.plan, calibset.check):
         with pytest.raises(OutputError) as caught:
             call(locked)
         assert str(caught.value) == says
@@ -931,7 +932,7 @@ def test_of_a_lock_that_is_ignored_nothing_is_read(locked: Path) -> None:
 def test_a_build_of_another_recipe_locks_what_it_read(locked: Path) -> None:
     content = corpus("fish", 30)
     refile(locked, extents=((0, 5),), sha256=hashlib.sha256(content[:5]).hexdigest())
-    built = pipeline.build(load_recipe(locked, overrides=["nsamples=24"]))
+    built = calibset.build(load_recipe(locked, overrides=["nsamples=24"]))
     assert built.lock.sources["fish"].files["a.jsonl"].extents == ((0, len(content)),)
 
 
@@ -940,12 +941,12 @@ def test_recipes_side_by_side_have_locks_of_their_own(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.toml", "a.v1", "a.v2", "a.lock.x")]
     for seed, path in enumerate(paths):
         path.write_text(f"seed = {seed}\n{text}")
-        write_lock(pipeline.build(path).lock, lock_path(path))
-    assert [pipeline.build(path, lock="require").unlike_lock for path in paths] == [()] * 4
+        write_lock(calibset.build(path).lock, lock_path(path))
+    assert [calibset.build(path, lock="require").unlike_lock for path in paths] == [()] * 4
 
 
 def test_a_recipe_may_be_called_a_lock(tmp_path: Path) -> None:
     path = write_small(tmp_path).rename(tmp_path / "x.lock")
-    write_lock(pipeline.build(path).lock, lock_path(path))
+    write_lock(calibset.build(path).lock, lock_path(path))
     assert path.read_text() == RECIPE
-    assert pipeline.build(path, lock="require").unlike_lock == ()
+    assert calibset.build(path, lock="require").unlike_lock == ()

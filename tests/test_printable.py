@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.printable import printable, printable_pieces
+from calibset.core.text import printable, printable_pieces
 
 
 def test_what_steers_is_spelled_out() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from calibset.cli import main
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
+from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from tests.cards.writable_hub import WritableHub, asked_of, committing
 from tests.small import corpus, write_small
 from tests.storage.loopback import Loopback

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.errors import RecipeError
-from calibset.recipe import Recipe
-from calibset.recipe_file import load_recipe, parse_recipe
-from calibset.recipe_schema import recipe_schema
+from calibset.core.errors import RecipeError
+from calibset.recipe.json_schema import recipe_schema
+from calibset.recipe.loader import load_recipe, parse_recipe
+from calibset.recipe.model import Recipe
 from calibset.sources import ADAPTERS, adapter
-from calibset.sources.text import Text
+from calibset.sources.adapters.text import Text
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 

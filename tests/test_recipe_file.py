@@ -6,12 +6,12 @@ from typing import get_args
 
 import pytest
 
-from calibset.errors import RecipeError
-from calibset.hygiene.characters import RepairName
+from calibset.core.errors import RecipeError
 from calibset.hygiene.options import Decontamination, Hygiene
-from calibset.recipe_file import parse_recipe
+from calibset.hygiene.text_repair import RepairName
+from calibset.recipe.loader import parse_recipe
 from calibset.selection.options import Holdout, Selection
-from calibset.sources.text import Text
+from calibset.sources.adapters.text import Text
 
 SOURCES = """
 name = "small"

@@ -6,11 +6,11 @@ from hashlib import sha256
 
 import pytest
 
-from calibset.lockfile import Lock, LockedFile, LockedSource
-from calibset.locking import lock_of
-from calibset.manifest import Manifest, TokenizerReport
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
+from calibset.dataset.lockfile import Lock, LockedFile, LockedSource
+from calibset.dataset.manifest import Manifest, TokenizerReport
+from calibset.pipeline.build import build
+from calibset.pipeline.locking import lock_of
+from calibset.recipe.loader import load_recipe
 from calibset.storage import File, Reader, Watched, in_memory
 from tests.small import write_small
 

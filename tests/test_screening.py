@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from calibset.document import Conversation, Document, Message, SetAside, Tool, ToolCall
-from calibset.hygiene.contamination import Excluded
-from calibset.hygiene.duplicates import Duplicate, Duplicates
+from calibset.core.documents import Conversation, Document, Message, SetAside, Tool, ToolCall
+from calibset.hygiene.cleaner import Item, Screening, Screens
+from calibset.hygiene.decontamination import Excluded
+from calibset.hygiene.deduplication import Duplicate, Duplicates
 from calibset.hygiene.options import Hygiene
+from calibset.hygiene.stats import Tally
 from calibset.hygiene.words import words
-from calibset.screening import Item, Screening, Screens
-from calibset.tally import Tally
 from tests.prose import prose, reworded
 
 PLAIN = Hygiene(duplicates="keep", repairs=())

@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.seeding import seeded_key, shuffled
+from calibset.core.seeding import seeded_key, shuffled
 
 SEEDS = st.integers(0, 2**70)
 
@@ -19,7 +19,7 @@ def test_an_order_is_pinned() -> None:
 
 
 def test_an_order_does_not_depend_on_the_hash_seed() -> None:
-    code = "from calibset.seeding import shuffled; print(shuffled('abcdefgh', 7, 'x', 3))"
+    code = "from calibset.core.seeding import shuffled; print(shuffled('abcdefgh', 7, 'x', 3))"
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],

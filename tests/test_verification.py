@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from calibset import verification
-from calibset.errors import ConsumerError, TokenizerError
-from calibset.pipeline import build
-from calibset.verification import verify
+from calibset.core.errors import ConsumerError, TokenizerError
+from calibset.dataset.verify import verify
+from calibset.pipeline.build import build
 from tests.small import write_small
 
 
@@ -31,7 +30,7 @@ def test_verify_knows_what_to_expect_without_a_manifest(
     tmp_path: Path, tekken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = {"mistral-small-3.2": tekken}
-    monkeypatch.setattr(verification, "load_tokenizer", lambda name, _: known[name])
+    monkeypatch.setattr("calibset.dataset.calibration_file.load_tokenizer", lambda name, _: known[name])
     (tmp_path / "x.jsonl").write_text('{"text": "short"}\n')
     found = verify(tmp_path / "x.jsonl")
     assert (found.nsamples, found.seqlen, found.kept) == (512, 2048, 0)

@@ -11,16 +11,16 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from calibset.errors import CalibsetError
+from calibset.core.errors import CalibsetError
 
 __all__ = ["main"]
 
 _MODULES = {
-    **dict.fromkeys(("plan", "build", "check", "lock"), "building"),
+    **dict.fromkeys(("plan", "build", "check", "lock"), "build_commands"),
     **dict.fromkeys(
-        ("show", "verify", "export", "diff", "cache", "sources", "schema", "tokenizer"), "commands"
+        ("show", "verify", "export", "diff", "cache", "sources", "schema", "tokenizer"), "file_commands"
     ),
-    **dict.fromkeys(("report", "card", "quantize-command"), "publishing"),
+    **dict.fromkeys(("report", "card", "quantize-command"), "publish_commands"),
 }
 """The module of each command, which is loaded when the command is called."""
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except CalibsetError as error:
-        from calibset.printable import printable
+        from calibset.core.text import printable
 
         for line in str(error).split("\n"):
             print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    from calibset.cli.arguments import parser
+    from calibset.cli.parser import parser
 
     arguments = parser().parse_args(words or ["--help"])
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from calibset.printable import printable
+from calibset.core.text import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from calibset.gathering import Progress
+    from calibset.pipeline.gathering import Progress
 
 # Where nobody watches there is no width to keep to; a table must not be cut.
 _WIDTH_OF_A_FILE = 140

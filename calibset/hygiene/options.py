@@ -6,10 +6,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from calibset.fields import Names, listed
-from calibset.hygiene.characters import RepairName
+from calibset.core.fields import Names, listed
 from calibset.hygiene.language import LEAST_SCORE
-from calibset.hygiene.quality import GateName
+from calibset.hygiene.quality_filters import GateName
+from calibset.hygiene.text_repair import RepairName
 
 
 class Hygiene(BaseModel):

@@ -9,9 +9,9 @@ from functools import cache
 from html import unescape
 from typing import NamedTuple
 
-from calibset.document import Conversation, Document, Message
-from calibset.hygiene.json_texts import json_texts, schema_texts
-from calibset.hygiene.marks import has_vowel_signs, stream_safe, vowel_signs
+from calibset.core.documents import Conversation, Document, Message
+from calibset.hygiene.combining_marks import has_vowel_signs, stream_safe, vowel_signs
+from calibset.hygiene.json_strings import json_texts, schema_texts
 
 _ENTITY = r"&(?:[a-z][a-z\d]{1,7}|#\d{1,7}|#x[\da-f]{1,6});"
 # Tags and the target of a wiki link say nothing.

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from calibset.chat.template import Rendered
-from calibset.document import Sample, SetAside, Span
-from calibset.packing.rule import Packed, RowRule
+from calibset.core.documents import Sample, SetAside, Span
+from calibset.packing.row_spec import Packed, RowRule
+from calibset.tokenizers.chat_templates.base import Rendered
 
 TOO_LONG = "longer than a row (its head may be a filler)"
 """Why a conversation that no row holds is set aside."""

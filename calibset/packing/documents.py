@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from calibset.document import Document, Sample, SetAside, Span
-from calibset.packing.rule import SEPARATOR, Packed, RowRule
+from calibset.core.documents import Document, Sample, SetAside, Span
+from calibset.packing.row_spec import SEPARATOR, Packed, RowRule
 from calibset.tokenizers.base import Encoded
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|\Z)|(?=\n)|\Z")

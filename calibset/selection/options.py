@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from calibset.fields import Names
+from calibset.core.fields import Names
 
 
 class Selection(BaseModel):

@@ -8,29 +8,29 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from calibset.errors import RecipeError
-from calibset.fields import Names
+from calibset.core.errors import RecipeError
+from calibset.core.fields import Names
 from calibset.sources.base import Source
 
 __all__ = ["ADAPTERS", "Names", "Source", "adapter", "installed_adapters"]
 
 ADAPTERS: Mapping[str, str] = MappingProxyType(
     {
-        "bitext": "calibset.sources.bitext:Bitext",
-        "chat": "calibset.sources.chat:Chat",
-        "csv": "calibset.sources.csv:Csv",
-        "fineweb2": "calibset.sources.fineweb2:FineWeb2",
-        "hermes": "calibset.sources.hermes:Hermes",
-        "hub-dataset": "calibset.sources.hub_dataset:HubDataset",
-        "insurance-definitions": "calibset.sources.insurance_definitions:InsuranceDefinitions",
-        "jsonl": "calibset.sources.jsonl:Jsonl",
-        "ontology": "calibset.sources.ontology:Ontology",
-        "parquet": "calibset.sources.parquet:Parquet",
-        "pile": "calibset.sources.pile:Pile",
-        "text": "calibset.sources.text:Text",
-        "toolace": "calibset.sources.toolace:ToolACE",
-        "when2call": "calibset.sources.when2call:When2Call",
-        "wikipedia": "calibset.sources.wikipedia:Wikipedia",
+        "bitext": "calibset.sources.adapters.bitext:Bitext",
+        "chat": "calibset.sources.adapters.chat:Chat",
+        "csv": "calibset.sources.adapters.csv:Csv",
+        "fineweb2": "calibset.sources.adapters.fineweb2:FineWeb2",
+        "hermes": "calibset.sources.adapters.hermes:Hermes",
+        "hub-dataset": "calibset.sources.adapters.hub_dataset:HubDataset",
+        "insurance-definitions": "calibset.sources.adapters.insurance_definitions:InsuranceDefinitions",
+        "jsonl": "calibset.sources.adapters.jsonl:Jsonl",
+        "ontology": "calibset.sources.adapters.ontology:Ontology",
+        "parquet": "calibset.sources.adapters.parquet:Parquet",
+        "pile": "calibset.sources.adapters.pile:Pile",
+        "text": "calibset.sources.adapters.text:Text",
+        "toolace": "calibset.sources.adapters.toolace:ToolACE",
+        "when2call": "calibset.sources.adapters.when2call:When2Call",
+        "wikipedia": "calibset.sources.adapters.wikipedia:Wikipedia",
     }
 )
 """The adapters that come with calibset, by their name in a recipe."""

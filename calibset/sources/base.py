@@ -7,18 +7,19 @@ of them (`read`); the base puts records in a seeded, representative order.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from calibset.document import Conversation, Document, Record
-from calibset.fields import Names
+from calibset.core.documents import Conversation, Document, Record
+from calibset.core.errors import CalibsetError, OfflineError, SourceError
+from calibset.core.fields import Names
+from calibset.core.seeding import seeded_key, shuffled
 from calibset.hygiene.options import Hygiene
-from calibset.seeding import seeded_key, shuffled
-from calibset.sources.sampling import (
+from calibset.sources.sampling.interleave import (
     PARTS_AT_ONCE,
     Part,
     batches,
@@ -26,7 +27,7 @@ from calibset.sources.sampling import (
     proportionally,
     shuffled_in_blocks,
 )
-from calibset.sources.windows import BLOCKS_AT_ONCE, Begins, Window, drawn_windows
+from calibset.sources.sampling.line_blocks import BLOCKS_AT_ONCE, Begins, Window, drawn_windows
 from calibset.storage.files import File, Reader
 
 # Bytes of a file that is loaded whole, and of those that are loaded together.
@@ -247,3 +248,41 @@ def _length(record: Record) -> int:
     if isinstance(record, Conversation):
         return sum(len(message.content) for message in record.messages)
     return len(record.text) if isinstance(record, Document) else 0
+
+
+_PACKED = ("", ".gz", ".bz2", ".xz", ".zst")
+
+
+def by_suffix(source: Source, *kinds: str, packed: bool = True) -> tuple[str, ...]:
+    """Return patterns for files of these kinds, where they may be packed also with a suffix that says so.
+
+    A configuration narrows them to folders whose names hold it, a split to file names that do.
+    """
+    folders = [f"*{config}*/" for config in source.config] or [""]
+    return tuple(
+        f"{folder}*{split}*.{kind}{suffix}" if split else f"{folder}*.{kind}{suffix}"
+        for folder in folders
+        for split in source.split or ("",)
+        for kind in kinds
+        for suffix in (_PACKED if packed else ("",))
+    )
+
+
+def guarded(records: Iterable[Record], name: str) -> Iterator[Record]:
+    """Yield records; whatever goes wrong below becomes an error that names the corpus."""
+    try:
+        for record in records:
+            yield _expected_record(record)
+    except OfflineError as error:
+        raise OfflineError(f"{name}: {error}") from error
+    except CalibsetError as error:
+        raise SourceError(f"{name}: {error}") from error
+    except Exception as error:  # an adapter of someone else's may raise anything
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise SourceError(f"{name}: can't be read: {type(error).__name__}: {reason}") from error
+
+
+def _expected_record(item: object) -> Record:
+    if not isinstance(item, Record):
+        raise SourceError(f"its adapter yields a {type(item).__name__}, which is no record")
+    return item

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibset.errors import NotThereError
+from calibset.core.errors import NotThereError
+from calibset.core.locations import HubDataset, LocalPath, Mirror, Url, parse_location
 from calibset.storage.cache import Cache
 from calibset.storage.files import File, Reader, in_memory
 from calibset.storage.https import UrlReader
 from calibset.storage.hub import HubReader
 from calibset.storage.hub_errors import no_repository
 from calibset.storage.local import LocalReader
-from calibset.storage.location import HubDataset, LocalPath, Mirror, Url, parse_location
-from calibset.storage.watched import FileRead, Watched
+from calibset.storage.read_tracker import FileRead, Watched
 
 __all__ = ["Cache", "File", "FileRead", "Mirror", "Reader", "Storage", "Watched", "in_memory"]
 

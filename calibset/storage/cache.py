@@ -21,9 +21,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from calibset.errors import SourceError
-from calibset.storage.atomic import allow_as_usual
-from calibset.storage.extents import merged
+from calibset.core.atomic_write import allow_as_usual
+from calibset.core.errors import SourceError
+from calibset.storage.byte_ranges import merged
 
 M = TypeVar("M", bound=BaseModel)
 

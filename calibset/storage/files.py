@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import BinaryIO, Protocol
 
-from calibset.document import Rejection
-from calibset.errors import NotThereError, SourceError
-from calibset.storage.unpacking import PACKED, damage, fault, unpacked
+from calibset.core.documents import Rejection
+from calibset.core.errors import NotThereError, SourceError
+from calibset.storage.compression import PACKED, damage, fault, unpacked
 
 LONGEST_RECORD = 16 * 2**20
 """Bytes that a record may have, unpacked; a longer one is rejected and not kept in memory."""

@@ -9,11 +9,11 @@ from threading import Lock
 from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
-from calibset.errors import NotThereError, OfflineError, SourceError
+from calibset.core.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import About, Cache, Shelf
+from calibset.storage.cached_file import PIECE, Remote, open_kept
 from calibset.storage.files import File
-from calibset.storage.kept_file import PIECE, Remote, open_kept
-from calibset.storage.transfer import GONE, Head, Transfer, Trouble
+from calibset.storage.http import GONE, Head, Transfer, Trouble
 
 # Sizes of several files are asked for at once.
 _THREADS = 8

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from calibset.errors import NotThereError, OfflineError, SourceError
+from calibset.core.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import About, Cache
+from calibset.storage.cached_file import Announced, Remote, open_kept
 from calibset.storage.files import File, matching
+from calibset.storage.http import Transfer
 from calibset.storage.hub_errors import api_trouble, data_trouble, is_missing, is_passing
-from calibset.storage.kept_file import Announced, Remote, open_kept
-from calibset.storage.retrying import retried
-from calibset.storage.transfer import Transfer
+from calibset.storage.retry import retried
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from calibset.storage.retrying import PASSING_STATUS
-from calibset.storage.transfer import Trouble
+from calibset.storage.http import Trouble
+from calibset.storage.retry import PASSING_STATUS
 
 _GATED = (
     "the repository is gated; accept its terms on the hub, then log in with `hf auth login` or set HF_TOKEN"

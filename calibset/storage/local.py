@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from calibset.errors import SourceError
+from calibset.core.errors import SourceError
 from calibset.storage.files import File, matching
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from calibset.errors import SourceError, TokenizerError
+from calibset.core.control_tokens import ControlTokens
+from calibset.core.errors import SourceError, TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
-from calibset.tokenizers.control_tokens import ControlTokens
 
 __all__ = [
     "EMBEDDED",
@@ -83,7 +83,7 @@ def find_tokenizer(name: str, beside: Path | None = None, *, offline: bool = Fal
 
 def _from_hub(name: str, *, offline: bool) -> Path:
     from calibset.storage.cache import Cache
-    from calibset.storage.hub_model import fetched_model
+    from calibset.tokenizers.hub import fetched_model
 
     try:
         return fetched_model(name, _FILES, Cache.default(offline=offline))

@@ -70,17 +70,3 @@ class Tokenizer(Protocol):
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, control tokens spelled out."""
         ...
-
-
-def scalar_text(text: str) -> str:
-    r"""Return the text with lone surrogates, which no encoder can write, as U+FFFD.
-
-    Examples:
-        >>> scalar_text("a\ud800b")
-        'a\ufffdb'
-    """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

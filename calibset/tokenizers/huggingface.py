@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibset.errors import TokenizerError
-from calibset.tokenizers.base import Encoded, scalar_text
-from calibset.tokenizers.beside import chat_template, named_tokens
-from calibset.tokenizers.probing import notes_on
+from calibset.core.errors import TokenizerError
+from calibset.core.text import scalar_text
+from calibset.tokenizers.base import Encoded
+from calibset.tokenizers.model_files import chat_template, named_tokens
+from calibset.tokenizers.tekken_check import notes_on
 
 if TYPE_CHECKING:
     import tokenizers

@@ -12,9 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calibset.errors import TokenizerError
-from calibset.tokenizers.base import Encoded, scalar_text
-from calibset.tokenizers.control_tokens import ControlTokens
+from calibset.core.control_tokens import ControlTokens
+from calibset.core.errors import TokenizerError
+from calibset.core.text import scalar_text
+from calibset.tokenizers.base import Encoded
 
 if TYPE_CHECKING:
     import tiktoken

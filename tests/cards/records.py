@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calibset.manifest import (
+from calibset.dataset.manifest import (
     GroupReport,
     HoldoutReport,
     Manifest,
@@ -12,7 +12,7 @@ from calibset.manifest import (
     SelectionReport,
     TokenizerReport,
 )
-from calibset.source_reports import ContaminationReport, EvaluationReport, SourceReport
+from calibset.dataset.source_reports import ContaminationReport, EvaluationReport, SourceReport
 
 
 def source(name: str, **changed: Any) -> SourceReport:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from calibset.cards.attributing import attribution
+from calibset.dataset.cards.attribution import attribution
 from tests.cards.records import manifest, source
 from tests.cards.rendered import headings, kinds
 

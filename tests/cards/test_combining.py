@@ -5,10 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from calibset.cards.combining import Combined, combined
-from calibset.cards.licence_facts import Duty
-from calibset.cards.licences import read_licence
-from calibset.cards.obligations import obligation_lines, public_notes
+from calibset.dataset.cards.licence_summary import Combined, combined, obligation_lines, public_notes
+from calibset.recipe.licences.spdx import read_licence
+from calibset.recipe.licences.terms import Duty
 
 ATTRIBUTION, NOTICE, SHARE_ALIKE, NON_COMMERCIAL, NO_DERIVATIVES, UNKNOWN = Duty
 

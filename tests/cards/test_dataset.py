@@ -7,10 +7,10 @@ from huggingface_hub import DatasetCard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.cards.dataset import Beside, dataset_card
-from calibset.cards.model import model_card_section
-from calibset.errors import OutputError
-from calibset.manifest import Manifest
+from calibset.core.errors import OutputError
+from calibset.dataset.cards.dataset_card import Beside, dataset_card
+from calibset.dataset.cards.model_card import model_card_section
+from calibset.dataset.manifest import Manifest
 from tests.cards.records import evaluation, held_by, manifest, source
 from tests.cards.rendered import headings, kinds, links, table_rows
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.cards.licence_facts import Duty, hub_licence, terms_of
-from calibset.cards.licences import read_licence
+from calibset.recipe.licences.spdx import read_licence
+from calibset.recipe.licences.terms import Duty, hub_licence, terms_of
 
 ATTRIBUTION, NOTICE, SHARE_ALIKE, NON_COMMERCIAL, NO_DERIVATIVES, UNKNOWN = Duty
 
@@ -103,7 +103,7 @@ def test_a_licence_asks_for(identifier: str, duties: set[Duty]) -> None:
 
 
 def test_every_fact_is_of_an_spdx_identifier() -> None:
-    from calibset.cards.licence_facts import _DUTIES, _ON_THE_HUB, _SHARED_UNDER, ALIASES
+    from calibset.recipe.licences.terms import _DUTIES, _ON_THE_HUB, _SHARED_UNDER, ALIASES
 
     named = {*_DUTIES, *_SHARED_UNDER, *_ON_THE_HUB, *ALIASES.values()}
     assert [name for name in sorted(named) if sets(name) != [{name}]] == []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.cards.markdown import escaped, fenced, flat, link, place_link, table
+from calibset.dataset.cards.markdown import escaped, fenced, flat, link, place_link, table
 from tests.cards.rendered import kinds, links, shown, table_rows
 
 TRICKS = st.text(alphabet="ab|\\`*_[]()<>&!#-=+~$\"'\n\r\t :/.1@{}\u202e\u0085\x00") | st.sampled_from(

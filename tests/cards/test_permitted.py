@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.cards.permitted import ensure_licences, permitted
-from calibset.errors import RecipeError
+from calibset.core.errors import RecipeError
+from calibset.recipe.licences.policy import ensure_licences, permitted
 
 
 def faults(allowed: list[str] | None, denied: list[str], **licences: str) -> list[str]:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from calibset.cards import pushing
-from calibset.cards.pushing import Companions, parcel_of, push_to_hub
-from calibset.errors import OutputError
-from calibset.manifest import manifest_path
+from calibset.core.errors import OutputError
+from calibset.dataset.hub_upload import Companions, parcel_of, push_to_hub
+from calibset.dataset.manifest import manifest_path
 from tests.cards.records import manifest, source
 from tests.cards.writable_hub import WritableHub, asked_of, committing
 from tests.storage.loopback import refusing
@@ -131,7 +130,7 @@ def test_a_card_that_can_not_be_made_leaves_no_empty_repository(
     def broken(*_: object, **__: object) -> str:
         raise TypeError("a slip")
 
-    monkeypatch.setattr(pushing, "dataset_card", broken)
+    monkeypatch.setattr("calibset.dataset.cards.dataset_card.dataset_card", broken)
     with pytest.raises(TypeError, match=r"^a slip$"):
         push_to_hub(written(tmp_path), "me/set")
     assert writable.private == {}

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from calibset.chat.choice import template_for
-from calibset.chat.jinja import JinjaTemplate
-from calibset.chat.mistral import MistralTemplate
-from calibset.document import Conversation, Message, Tool, ToolCall
-from calibset.errors import TokenizerError
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.core.errors import TokenizerError
 from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers.chat_templates.jinja import JinjaTemplate
+from calibset.tokenizers.chat_templates.loading import template_for
+from calibset.tokenizers.chat_templates.mistral import MistralTemplate
 from tests.chatml import write_chatml
 
 CALLING = Conversation(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.chat.dialect import DialectError
-from calibset.chat.hermes import parse
-from calibset.document import Conversation
+from calibset.core.documents import Conversation
+from calibset.sources.chat_formats.base import DialectError
+from calibset.sources.chat_formats.hermes import parse
 
 TOOL = {
     "type": "function",

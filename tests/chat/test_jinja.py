@@ -11,14 +11,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from calibset.chat.jinja import JinjaTemplate, jinja_template
-from calibset.chat.messages import Form
-from calibset.chat.template import RenderError
-from calibset.document import Conversation, Message, Tool, ToolCall
-from calibset.errors import TokenizerError
-from calibset.intake import intake
-from calibset.tally import Tally
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.core.errors import TokenizerError
+from calibset.hygiene.admission import intake
+from calibset.hygiene.stats import Tally
 from calibset.tokenizers import ControlTokens, load_tokenizer
+from calibset.tokenizers.chat_templates.base import RenderError
+from calibset.tokenizers.chat_templates.jinja import JinjaTemplate, jinja_template
+from calibset.tokenizers.chat_templates.messages import Form
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer, from_file
 from tests.chatml import TEMPLATE, write_chatml
 from tests.pieces import INSTRUCT, write_pieces

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.chat.literals import json_text, parse_value, read_value
+from calibset.core.text import json_text
+from calibset.sources.chat_formats.literals import parse_value, read_value
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

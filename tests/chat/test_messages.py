@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 
-from calibset.chat.messages import TEXT, Form, messages_of, tools_of
-from calibset.chat.names import valid_call_id
-from calibset.document import Conversation, Message, Tool, ToolCall
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.tokenizers.chat_templates.messages import TEXT, Form, messages_of, tools_of
+from calibset.tokenizers.chat_templates.tool_names import valid_call_id
 
 TALK = Conversation(
     id="row",

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.chat.mistral import MistralTemplate, mistral_template
-from calibset.chat.names import valid_call_id
-from calibset.chat.template import RenderError
-from calibset.document import Conversation, Message, Tool, ToolCall
-from calibset.errors import TokenizerError
-from calibset.intake import intake
-from calibset.tally import Tally
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.core.errors import TokenizerError
+from calibset.hygiene.admission import intake
+from calibset.hygiene.stats import Tally
 from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers.chat_templates.base import RenderError
+from calibset.tokenizers.chat_templates.mistral import MistralTemplate, mistral_template
+from calibset.tokenizers.chat_templates.tool_names import valid_call_id
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer

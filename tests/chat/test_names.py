@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.chat.names import names_of, renamed, valid_call_id, valid_names
-from calibset.document import Conversation, Message, Tool, ToolCall
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.tokenizers.chat_templates.tool_names import names_of, renamed, valid_call_id, valid_names
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.chat.mistral import mistral_template
-from calibset.chat.rendering import Rendering
-from calibset.chat.template import Rendered, RenderError
-from calibset.document import Conversation, Message, Tool, ToolCall
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.tokenizers import Tokenizer
+from calibset.tokenizers.chat_templates.base import Rendered, RenderError
+from calibset.tokenizers.chat_templates.mistral import mistral_template
+from calibset.tokenizers.chat_templates.renderer import Rendering
 
 OBJECT = '{"type": "object", "properties": {}}'
 

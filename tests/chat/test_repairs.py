@@ -7,9 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from calibset.chat import hermes, toolace, when2call
-from calibset.chat.dialect import DialectError
-from calibset.chat.repairs import MendingParse, Repairs, strictly
+from calibset.sources.chat_formats import hermes, toolace, when2call
+from calibset.sources.chat_formats.base import DialectError, MendingParse, Repairs, strictly
 
 TOOL = {"name": "f", "description": "F.", "parameters": {"type": "object", "properties": {}}}
 CALL = '{"name": "f", "arguments": {"x": 1}}'

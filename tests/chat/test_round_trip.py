@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calibset.chat import hermes, openai, sharegpt, toolace, when2call
-from calibset.chat.repairs import strictly
-from calibset.chat.schema import tools_from_json
-from calibset.document import Conversation, Message, ToolCall
+from calibset.core.documents import Conversation, Message, ToolCall
+from calibset.sources.chat_formats import hermes, openai, sharegpt, toolace, when2call
+from calibset.sources.chat_formats.base import strictly
+from calibset.sources.chat_formats.tool_schema import tools_from_json
 
 TEXT = (
     st.text(st.characters(codec="utf-8", exclude_characters="<[\\"), min_size=1).map(str.strip).filter(bool)

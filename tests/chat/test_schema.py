@@ -12,9 +12,9 @@ from mistral_common.protocol.instruct.tool_calls import Tool as MistralTool
 from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
 from mistral_common.tokens.tokenizers.base import TokenizerVersion
 
-from calibset.chat.dialect import DialectError
-from calibset.chat.schema import normalised_parameters, tools_from_json, tools_to_json
-from calibset.chat.typenames import declared_type
+from calibset.sources.chat_formats.base import DialectError
+from calibset.sources.chat_formats.tool_schema import normalised_parameters, tools_from_json, tools_to_json
+from calibset.sources.chat_formats.type_names import declared_type
 
 
 def parameters(properties: object, **others: object) -> object:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.chat.shadow import ensure_complete, shadow_of, word
-from calibset.chat.template import RenderError
-from calibset.document import Conversation, Message, Tool, ToolCall
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.tokenizers.chat_templates.base import RenderError
+from calibset.tokenizers.chat_templates.completeness import ensure_complete, shadow_of, word
 
 TALK = Conversation(
     id="row",

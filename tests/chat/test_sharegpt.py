@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.chat.dialect import DialectError
-from calibset.chat.repairs import Repairs, strictly
-from calibset.chat.sharegpt import parse, write
-from calibset.document import Conversation, Message, Tool, ToolCall
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.sources.chat_formats.base import DialectError, Repairs, strictly
+from calibset.sources.chat_formats.sharegpt import parse, write
 from tests.damage import JSON, damaged
 
 TOOL = {"name": "get_rate", "description": "A rate.", "parameters": {"type": "object", "properties": {}}}

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.chat.template import RenderError, Turn, with_texts
-from calibset.document import Conversation, Message, Tool, ToolCall
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.core.text_map import with_texts
+from calibset.tokenizers.chat_templates.base import RenderError, Turn
 
 TALK = Conversation(
     id="c",

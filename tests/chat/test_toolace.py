@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.chat.dialect import DialectError
-from calibset.chat.schema import tools_from_json
-from calibset.chat.toolace import parse, write
-from calibset.document import Conversation, Message, ToolCall
+from calibset.core.documents import Conversation, Message, ToolCall
+from calibset.sources.chat_formats.base import DialectError
+from calibset.sources.chat_formats.tool_schema import tools_from_json
+from calibset.sources.chat_formats.toolace import parse, write
 
 NAMES = ["Get Rate", "Get Rate (Daily) V2", "M4.5+ Earthquakes, Past 7 Days", "Strong's Number API", "a.b"]
 SYSTEM = "Here is a list of functions:\n{}. \nPut it in the format of [func1(name=value), func2(params)]\n"

@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 import pytest
 
-from calibset.chat.choice import template_for
-from calibset.chat.jinja import JinjaTemplate, jinja_template
-from calibset.chat.messages import Form
-from calibset.document import Conversation, Message
-from calibset.errors import TokenizerError
+from calibset.core.documents import Conversation, Message
+from calibset.core.errors import TokenizerError
 from calibset.tokenizers import Tokenizer
+from calibset.tokenizers.chat_templates.jinja import JinjaTemplate, jinja_template
+from calibset.tokenizers.chat_templates.loading import template_for
+from calibset.tokenizers.chat_templates.messages import Form
 from calibset.tokenizers.huggingface import from_file
 from tests.chatml import TEMPLATE, write_chatml
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.chat.dialect import DialectError, excerpt
-from calibset.chat.repairs import Repairs
-from calibset.chat.schema import tools_from_json
-from calibset.chat.turns import Call, Result, Turn, call_from_object, conversation_of
-from calibset.document import Conversation
+from calibset.core.documents import Conversation
+from calibset.core.text import excerpt
+from calibset.sources.chat_formats.base import DialectError, Repairs
+from calibset.sources.chat_formats.tool_schema import tools_from_json
+from calibset.sources.chat_formats.turns import Call, Result, Turn, call_from_object, conversation_of
 
 TOOLS = tools_from_json([{"name": "f"}, {"name": "g"}])
 ASKED = Turn(role="user", content="Go")

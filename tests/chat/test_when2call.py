@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from calibset.chat.dialect import DialectError
-from calibset.chat.when2call import parse
+from calibset.sources.chat_formats.base import DialectError
+from calibset.sources.chat_formats.when2call import parse
 
 TOOL = json.dumps(
     {"name": "get_rate", "parameters": {"type": "dict", "properties": {"to": {"type": "str, optional"}}}}

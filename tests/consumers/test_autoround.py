@@ -10,8 +10,8 @@ import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calibset.consumers.autoround import NAME, path_faults, replay, replay_file
-from calibset.errors import ConsumerError
+from calibset.core.errors import ConsumerError
+from calibset.quantizers.autoround.loader import NAME, path_faults, replay, replay_file
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 

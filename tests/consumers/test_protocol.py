@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from calibset.consumers import CONSUMERS, Replay, consumer_of
-from calibset.consumers.base import Exportable, Form
-from calibset.errors import ConsumerError
+from calibset.core.errors import ConsumerError
+from calibset.quantizers import CONSUMERS, consumer_of
+from calibset.quantizers.base import Exportable, Form, Replay
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 

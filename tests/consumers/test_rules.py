@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from calibset.consumers import (
+from calibset.core.errors import ConsumerError
+from calibset.quantizers import (
     CONSUMERS,
-    Replay,
     autoawq,
-    autoround,
     consumer_of,
     exllamav2,
     gptqmodel,
@@ -24,8 +23,8 @@ from calibset.consumers import (
     llm_compressor,
     modelopt,
 )
-from calibset.consumers.base import Exportable
-from calibset.errors import ConsumerError
+from calibset.quantizers.autoround import loader
+from calibset.quantizers.base import Exportable, Replay
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 
@@ -51,7 +50,7 @@ def on(name: str, rows: list[Any], tokenizer: Tokenizer, folder: Path, nsamples:
 
 def test_autoround_takes_the_first_ids_that_are_long_enough(letters: Tokenizer) -> None:
     ids = [(256, *range(length)) for length in (15, 14, 15, 18, 15)]
-    found = autoround.replay(ids, letters, nsamples=2, seqlen=SEQLEN)
+    found = loader.replay(ids, letters, nsamples=2, seqlen=SEQLEN)
     assert fates(found) == [
         (15, 0, None, True),
         (14, 0, "1 tokens short of 16", False),
@@ -66,12 +65,12 @@ def test_autoround_takes_the_first_ids_that_are_long_enough(letters: Tokenizer) 
 
 
 def test_autoround_lets_ids_through_that_are_all_alike(letters: Tokenizer) -> None:
-    assert autoround.replay([(7,) * 16], letters, nsamples=1, seqlen=SEQLEN).passed
-    assert autoround.replay(["a" * 15], letters, nsamples=1, seqlen=SEQLEN).lost
+    assert loader.replay([(7,) * 16], letters, nsamples=1, seqlen=SEQLEN).passed
+    assert loader.replay(["a" * 15], letters, nsamples=1, seqlen=SEQLEN).lost
 
 
 def test_autoround_is_given_one_kind_of_row(letters: Tokenizer) -> None:
-    found = autoround.replay([(7,) * 16, EXACT], letters, nsamples=1, seqlen=SEQLEN)
+    found = loader.replay([(7,) * 16, EXACT], letters, nsamples=1, seqlen=SEQLEN)
     assert [row.reason for row in found.rows] == [None, "texts and ids don't go together"]
 
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.consumers import CONSUMERS, Acceptance, Replay, consumer_of
-from calibset.errors import OutputError
+from calibset.core.errors import OutputError
+from calibset.quantizers import CONSUMERS, consumer_of
+from calibset.quantizers.base import Acceptance, Replay
 
 FORMS = [(name, form.ending) for name, one in CONSUMERS.items() for form in one.CONTRACT.forms]
 SHELL = [("autoround", ".jsonl"), ("llama.cpp", ".txt"), ("exllamav2", ".parquet")]

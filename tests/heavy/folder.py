@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calibset import Recipe, load_recipe, load_tokenizer
-from calibset.chat.template import Rendered
-from calibset.document import Document
-from calibset.excluding import open_screens
-from calibset.opening import open_places, storage_of
-from calibset.supply import open_supply
-from calibset.tally import Tally
+from calibset.core.documents import Document
+from calibset.hygiene.stats import Tally
+from calibset.pipeline.evaluation_sets import open_screens
+from calibset.pipeline.readers import open_places, storage_of
+from calibset.pipeline.source_stream import open_supply
+from calibset.tokenizers.chat_templates.base import Rendered
 from tests.heavy.hub import FLAGSHIP
 
 _PLACES = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.boilerplate import RepeatedLines
+from calibset.hygiene.repeated_lines import RepeatedLines
 
 BANNER = "Súhlasím s použitím cookies na tejto stránke a jej častiach"
 

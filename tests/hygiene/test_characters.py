@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.characters import REPAIRS, RepairName, repaired
+from calibset.hygiene.text_repair import REPAIRS, RepairName, repaired
 
 RIGHT = {
     "Slovak": "Ľúbezný kôň z Ďumbiera zdĺhavo hrýzol „šťavnatú“ mrkvu – až do večera… Čo ďalej? ŇUCHAL!",

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene import grams as module_of_grams
-from calibset.hygiene.contamination import Excluded, Match
+from calibset.hygiene import ngram_hashes as module_of_grams
+from calibset.hygiene.decontamination import Excluded, Match
 from calibset.hygiene.words import words
 
 # Lines as WikiText stores them.

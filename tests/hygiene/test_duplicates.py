@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene import duplicates
-from calibset.hygiene.duplicates import SIMILARITY, Duplicate, Duplicates
+from calibset.hygiene import deduplication
+from calibset.hygiene.deduplication import SIMILARITY, Duplicate, Duplicates
 from calibset.hygiene.words import words
 from tests.hygiene.altered import KINDS, altered, redressed
 
@@ -235,13 +235,13 @@ def forms(count: int, random: Random) -> list[list[str]]:
 
 
 def test_few_are_counted_out_however_many_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, jaccard = [], duplicates._jaccard
+    counted, jaccard = [], deduplication._jaccard
 
     def counting(some: Shingles, other: Shingles) -> float:
         counted.append(similarity := jaccard(some, other))
         return similarity
 
-    monkeypatch.setattr(duplicates, "_jaccard", counting)
+    monkeypatch.setattr(deduplication, "_jaccard", counting)
     index = Duplicates(near=True, similarity=0.8)
     texts = forms(600, Random(1))
     assert all(index.seen("s", str(number), text) is None for number, text in enumerate(texts[:-1]))

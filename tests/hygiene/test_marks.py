@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.marks import has_vowel_signs, stream_safe, vowel_signs
+from calibset.hygiene.combining_marks import has_vowel_signs, stream_safe, vowel_signs
 
 
 @given(st.text())

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from stdnum import iban, luhn, numdb
 
-from calibset.hygiene import phones
-from calibset.hygiene.personal import Found, Kind, masked, masked_number, personal_data
+from calibset.hygiene import pii_phones
+from calibset.hygiene.pii import Found, Kind, masked, masked_number, personal_data
 
 FOUND: list[tuple[Kind, str]] = [
     ("e-mail", "jan.novak@posta.sk"),
@@ -412,7 +412,7 @@ class Asked:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     asked = Asked()
-    monkeypatch.setattr(phones, "_asked", asked)
+    monkeypatch.setattr(pii_phones, "_asked", asked)
     return asked
 
 
@@ -426,7 +426,7 @@ def test_plans_are_asked_once_for_each_number(asked: Asked, unit: str) -> None:
 def test_plans_are_asked_for_so_many_numbers_of_a_text_and_no_more(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phones, "MOST_ASKED", 100)
+    monkeypatch.setattr(pii_phones, "MOST_ASKED", 100)
     clean, counts = masked(" ".join(f"+4219{number:08}" for number in range(0, 3000, 10)))
     assert len(asked.numbers) == 100
     assert counts == Counter({"phone number": 200})
@@ -450,5 +450,5 @@ def test_stand_ins_that_make_new_numbers_over_and_over_end() -> None:
 @pytest.mark.parametrize("raw", [raw for kind, raw in FOUND if kind == "phone number"])
 def test_a_number_is_valid_by_its_digits_alone(raw: str) -> None:
     parsed = phonenumbers.parse(raw, "SK")
-    digits = ("+" if "+" in raw else "") + phones.numerals(raw)
+    digits = ("+" if "+" in raw else "") + pii_phones.numerals(raw)
     assert phonenumbers.parse(digits, "SK") == parsed

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.quality import GATES, WEB_GATES, GateName, fault
+from calibset.hygiene.quality_filters import GATES, WEB_GATES, GateName, fault
 
 SLOVAK = (
     "Poistenie domácnosti kryje veci, ktoré má rodina v byte alebo v dome. Patrí k nim nábytok, "

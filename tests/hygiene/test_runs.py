@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.grams import Grams
-from calibset.hygiene.runs import Index, Series, Stretch, Vocabulary, covered, longest, stretches
+from calibset.hygiene.ngram_hashes import Grams
+from calibset.hygiene.ngram_index import Index, Series, Stretch, Vocabulary, covered, longest, stretches
 
 
 def test_every_word_has_a_number_of_its_own() -> None:

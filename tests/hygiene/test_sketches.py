@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from calibset.hygiene.sketches import Sketches, sketch_of
+from calibset.hygiene.minhash import Sketches, sketch_of
 
 
 def hashes(seed: int, count: int = 200) -> npt.NDArray[np.uint64]:
@@ -34,7 +34,7 @@ def test_each_is_found_by_its_number_wherever_it_is_kept(count: int) -> None:
 
 
 def test_runs_that_are_not_joined_any_more_are_searched_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calibset.hygiene.sketches._MOST_RUN", 512)
+    monkeypatch.setattr("calibset.hygiene.minhash._MOST_RUN", 512)
     sketches = Sketches()
     some = [sketch_of(hashes(seed, 30)) for seed in range(1_600)]
     for sketch in some:

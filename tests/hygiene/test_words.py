@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.document import Conversation, Document, Message, Tool, ToolCall
+from calibset.core.documents import Conversation, Document, Message, Tool, ToolCall
 from calibset.hygiene.words import Place, all_words_of, located_words, words, words_of
 from tests.hygiene.altered import redressed
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from calibset.chat.jinja import jinja_template
-from calibset.chat.mistral import mistral_template
-from calibset.chat.template import Rendered, Turn
-from calibset.document import Conversation, Message, Sample, SetAside, Tool, ToolCall
+from calibset.core.documents import Conversation, Message, Sample, SetAside, Tool, ToolCall
 from calibset.packing import Packed, RowRule, pack_conversations
+from calibset.tokenizers.chat_templates.base import Rendered, Turn
+from calibset.tokenizers.chat_templates.jinja import jinja_template
+from calibset.tokenizers.chat_templates.mistral import mistral_template
 from calibset.tokenizers.huggingface import from_file
 from tests.pieces import write_pieces
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.document import Document, Sample, SetAside
+from calibset.core.documents import Document, Sample, SetAside
 from calibset.packing import Packed, RowRule, pack_documents
-from calibset.packing.rule import SEPARATOR
+from calibset.packing.row_spec import SEPARATOR
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer

@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import calibset
-from calibset.leftovers import write_left_out
-from calibset.lockfile import write_lock
+from calibset.dataset.lockfile import write_lock
+from calibset.dataset.rejects import write_left_out
 
 GOLDEN = Path(__file__).parent / "golden"
 PINNED = GOLDEN / "pinned"

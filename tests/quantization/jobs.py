@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from calibset.quantization import Job, ModelFacts, Quantization, TokenizerPlan, Version
+from calibset.quantizers.autoround.job import Job, TokenizerPlan
+from calibset.quantizers.autoround.model_files import ModelFacts
+from calibset.quantizers.autoround.options import Quantization
+from calibset.quantizers.autoround.versions import Version
 
 PLAIN = ModelFacts(path="models/small", is_folder=True, multimodal=False, has_fast_tokenizer=True)
 MULTIMODAL = ModelFacts(path="models/mm", is_folder=True, multimodal=True, has_fast_tokenizer=True)

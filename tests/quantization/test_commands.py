@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.errors import RecipeError
-from calibset.quantization import Job, ModelFacts, TokenizerPlan, quantize_command
-from calibset.quantization.commands import command_arguments
+from calibset.core.errors import RecipeError
+from calibset.quantizers.autoround.command import command_arguments, quantize_command
+from calibset.quantizers.autoround.job import Job, TokenizerPlan
+from calibset.quantizers.autoround.model_files import ModelFacts
 from tests.quantization.jobs import MULTIMODAL, PLAIN, job
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from calibset.quantization import ModelFacts, TokenizerPlan, model_facts, tokenizer_plan
+from calibset.quantizers.autoround.job import TokenizerPlan, tokenizer_plan
+from calibset.quantizers.autoround.model_files import ModelFacts, model_facts
 
 
 def folder(path: Path, config: Any = None, *names: str) -> str:

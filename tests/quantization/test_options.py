@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from calibset.quantization import Quantization
+from calibset.quantizers.autoround.options import Quantization
 
 
 def test_the_defaults() -> None:

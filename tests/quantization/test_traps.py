@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from calibset.quantization import Effect, Job, ModelFacts, TokenizerPlan, Trap, Way, traps_of
+from calibset.quantizers.autoround.job import Job, TokenizerPlan
+from calibset.quantizers.autoround.model_files import ModelFacts
+from calibset.quantizers.autoround.pitfall import Effect, Trap, Way
+from calibset.quantizers.autoround.pitfalls import traps_of
 from tests.quantization.jobs import MULTIMODAL, PLAIN, job
 
 ALWAYS = {"defaults", "remote code"}

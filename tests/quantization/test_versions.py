@@ -4,8 +4,9 @@ import importlib.metadata
 
 import pytest
 
-from calibset.errors import ConsumerError
-from calibset.quantization import Version, version_of, versions
+from calibset.core.errors import ConsumerError
+from calibset.quantizers.autoround import versions
+from calibset.quantizers.autoround.versions import Version, version_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from calibset.calibration_set import CalibrationSet
-from calibset.report import report_html
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.report import report_html
 from tests.report.material import build_material
 from tests.report.reading_pages import Page
 

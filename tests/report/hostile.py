@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from calibset.document import Sample, Span
-from calibset.manifest import Manifest, SampleReport, SpanReport
-from calibset.report.figures import figures_of
-from calibset.report.notebook import notebook_html
-from calibset.report.page import page
-from calibset.report.rows import read_rows
-from calibset.report.samples import samples_of
-from calibset.source_reports import ContaminationReport, DuplicateReport
+from calibset.core.documents import Sample, Span
+from calibset.dataset.manifest import Manifest, SampleReport, SpanReport
+from calibset.dataset.report.browser_rows import samples_of
+from calibset.dataset.report.figures import figures_of
+from calibset.dataset.report.notebook import notebook_html
+from calibset.dataset.report.page import page
+from calibset.dataset.report.rows import read_rows
+from calibset.dataset.source_reports import ContaminationReport, DuplicateReport
 from calibset.tokenizers import ControlTokens, load_tokenizer
 from tests.report.material import build_material
 

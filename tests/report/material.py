@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from random import Random
 
-from calibset.calibration_set import CalibrationSet
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from tests.letters import write_letters
 
 _RECIPE = """\

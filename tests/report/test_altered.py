@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.calibration_set import CalibrationSet
-from calibset.errors import CalibsetError
-from calibset.manifest import read_manifest
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
-from calibset.report import report_html
-from calibset.report.notebook import notebook_html
+from calibset.core.errors import CalibsetError
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.manifest import read_manifest
+from calibset.dataset.report import report_html
+from calibset.dataset.report.notebook import notebook_html
+from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from tests.report.reading_pages import Page
 from tests.small import write_small
 

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import pytest
 
-FOLDER = files("calibset.report").joinpath("templates")
+FOLDER = files("calibset.dataset.report").joinpath("templates")
 LIGHT, DARK = (
     dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", FOLDER.joinpath(name).read_text("utf-8")))
     for name in ("light.css", "dark.css")

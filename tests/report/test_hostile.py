@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from calibset.calibration_set import CalibrationSet
-from calibset.manifest import Manifest
-from calibset.printable import printable
-from calibset.report.brief import brief_html
+from calibset.core.text import printable
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.manifest import Manifest
+from calibset.dataset.report.notebook import brief_html
 from tests.report.hostile import ATTACKS, TEXTS, hostile_notebook, hostile_page
 from tests.report.reading_pages import Page
 

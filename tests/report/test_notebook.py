@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from calibset.calibration_set import CalibrationSet
-from calibset.document import Sample, Span
-from calibset.report.notebook import notebook_html
+from calibset.core.documents import Sample, Span
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.report.notebook import notebook_html
 from calibset.tokenizers import load_tokenizer
 from tests.report.expected import expected_figures
 from tests.report.reading_pages import Page

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calibset.report import report_html
+from calibset.dataset.report import report_html
 from calibset.tokenizers import load_tokenizer
 from tests.report.expected import expected_figures
 from tests.report.reading_pages import Page

@@ -3,9 +3,9 @@ from __future__ import annotations
 import itertools
 import json
 
-from calibset.manifest import SpanReport
-from calibset.report.rows import Row
-from calibset.report.samples import samples_of
+from calibset.dataset.manifest import SpanReport
+from calibset.dataset.report.browser_rows import samples_of
+from calibset.dataset.report.rows import Row
 from calibset.tokenizers import ControlTokens
 
 CONTROL = ControlTokens.of(["</s>", "\x02"])

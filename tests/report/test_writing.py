@@ -7,8 +7,8 @@ from shutil import copy
 
 import pytest
 
-from calibset.errors import ConsumerError, OutputError, TokenizerError
-from calibset.report import report_html, report_path, write_report
+from calibset.core.errors import ConsumerError, OutputError, TokenizerError
+from calibset.dataset.report import report_html, report_path, write_report
 from tests.letters import write_letters
 
 

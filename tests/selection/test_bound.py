@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from calibset.selection.bound import most_distinct
 from calibset.selection.coverage import Candidate, TokenSets, by_coverage, distinct
+from calibset.selection.coverage_report import most_distinct
 from tests.selection.pools import choices, pools, topical
 
 

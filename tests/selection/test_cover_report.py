@@ -5,7 +5,8 @@ from statistics import fmean, stdev
 
 import pytest
 
-from calibset.selection.cover_report import (
+from calibset.selection.coverage import Candidate, by_coverage, distinct
+from calibset.selection.coverage_report import (
     CoverReport,
     CurvePoint,
     TermCover,
@@ -13,7 +14,6 @@ from calibset.selection.cover_report import (
     cover_report,
     term_cover,
 )
-from calibset.selection.coverage import Candidate, by_coverage, distinct
 from tests.selection.pools import topical
 
 

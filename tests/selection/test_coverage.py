@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.selection.cover_report import at_random
 from calibset.selection.coverage import Candidate, Gains, TokenSets, by_coverage, distinct
+from calibset.selection.coverage_report import at_random
 from tests.selection.pools import GROUPS, choices, pools, topical, value
 
 Pool = tuple[list[Candidate], dict[str, int]]

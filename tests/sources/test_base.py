@@ -7,16 +7,16 @@ from typing import Any, BinaryIO
 import pytest
 from pydantic import ValidationError
 
-from calibset.document import Document, Record
-from calibset.errors import SourceError
-from calibset.fields import listed
+from calibset.core.documents import Document, Record
+from calibset.core.errors import SourceError
+from calibset.core.fields import listed
 from calibset.sources import base
+from calibset.sources.adapters.csv import Csv
+from calibset.sources.adapters.jsonl import Jsonl
+from calibset.sources.adapters.pile import Pile
+from calibset.sources.adapters.text import Text
 from calibset.sources.base import Source
-from calibset.sources.csv import Csv
-from calibset.sources.jsonl import Jsonl
-from calibset.sources.pile import Pile
-from calibset.sources.sampling import PARTS_AT_ONCE
-from calibset.sources.text import Text
+from calibset.sources.sampling.interleave import PARTS_AT_ONCE
 from calibset.storage.files import File, in_memory, text_lines
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.document import Conversation, Document, Message, Record, Rejection
-from calibset.errors import SourceError
-from calibset.sources.bitext import Bitext
-from calibset.sources.placeholders import VALUES, filled
+from calibset.core.documents import Conversation, Document, Message, Record, Rejection
+from calibset.core.errors import SourceError
+from calibset.sources.adapters.bitext import Bitext
+from calibset.sources.formats.placeholders import VALUES, filled
 from calibset.storage.files import in_memory
 
 HEADER = "tags,instruction,category,intent,response\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from calibset.errors import RecipeError
-from calibset.recipe_file import parse_recipe
+from calibset.core.errors import RecipeError
+from calibset.recipe.loader import parse_recipe
 from calibset.sources import ADAPTERS, Source, adapter, installed_adapters
 
 NUMBERS = count()
@@ -17,7 +17,7 @@ MODULE = """\
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from calibset.document import Document, Record
+from calibset.core.documents import Document, Record
 from calibset.sources import Source
 from calibset.storage import File
 
@@ -98,7 +98,7 @@ def test_an_entry_point_needs_no_permission_in_a_recipe(tmp_path: Path, package:
 def test_an_entry_point_does_not_replace_an_adapter(tmp_path: Path, package: str) -> None:
     offer(tmp_path, package, f"text = {package}:Letters")
     assert "text" not in installed_adapters()
-    assert adapter("text").__module__ == "calibset.sources.text"
+    assert adapter("text").__module__ == "calibset.sources.adapters.text"
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
 
-from calibset.document import Conversation, Record, Rejection
-from calibset.sources import base, row_groups
-from calibset.sources.chat import Chat
+from calibset.core.documents import Conversation, Record, Rejection
+from calibset.sources import base
+from calibset.sources.adapters.chat import Chat
+from calibset.sources.sampling import row_groups
 from calibset.storage.files import in_memory
 
 OPENAI = [{"role": "user", "content": "Rate?"}, {"role": "assistant", "content": "Of what?"}]

@@ -18,8 +18,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.document import Conversation, Document, Record, Rejection, SetAside
-from calibset.errors import SourceError
+from calibset.core.documents import Conversation, Document, Record, Rejection, SetAside
+from calibset.core.errors import SourceError
 from calibset.sources import ADAPTERS, Source, adapter
 from calibset.storage import files as storage
 from calibset.storage.files import File, Reader, in_memory

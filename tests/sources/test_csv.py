@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from calibset.document import Document, Record, Rejection
-from calibset.errors import SourceError
-from calibset.sources.csv import LONGEST_FIELD, Csv
+from calibset.core.documents import Document, Record, Rejection
+from calibset.core.errors import SourceError
+from calibset.sources.adapters.csv import Csv
+from calibset.sources.formats.csv_rows import LONGEST_FIELD
 from calibset.storage import files
 from calibset.storage.files import in_memory
 

@@ -19,15 +19,16 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from calibset.document import Document, Record
-from calibset.seeding import shuffled
-from calibset.sources import base, windows
+from calibset.core.documents import Document, Record
+from calibset.core.seeding import shuffled
+from calibset.sources import base
+from calibset.sources.adapters.jsonl import Jsonl
+from calibset.sources.adapters.parquet import Parquet
+from calibset.sources.adapters.text import Text
+from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.base import Source
-from calibset.sources.jsonl import Jsonl
-from calibset.sources.parquet import Parquet
-from calibset.sources.sampling import Part
-from calibset.sources.text import Text
-from calibset.sources.wikipedia import Wikipedia
+from calibset.sources.sampling import line_blocks
+from calibset.sources.sampling.interleave import Part
 from calibset.storage.files import File, in_memory
 
 ROWS = 4_000
@@ -123,7 +124,7 @@ def _errors(found: list[float], true: float) -> float:
 def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Fewer blocks, of a few rows; and small files are large, but for those that shall be loaded."""
     name = getattr(getattr(request.node, "callspec", None), "params", {}).get("name", "")
-    monkeypatch.setattr(windows, "BLOCK", 400)
+    monkeypatch.setattr(line_blocks, "BLOCK", 400)
     monkeypatch.setattr(base, "BLOCKS_AT_ONCE", 64)
     monkeypatch.setattr(base, "concurrently", lambda call, items: list(map(call, items)))
     monkeypatch.setattr(base, "_LARGE", 0 if not name.startswith("small files") else 10**9)

@@ -7,8 +7,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from calibset.document import Document, Rejection
-from calibset.sources.fineweb2 import FineWeb2
+from calibset.core.documents import Document, Rejection
+from calibset.sources.adapters.fineweb2 import FineWeb2
 from calibset.storage.files import in_memory
 
 

@@ -5,10 +5,10 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from calibset.document import Conversation, Record, Rejection, SetAside
-from calibset.errors import SourceError
-from calibset.sources.hermes import Hermes
-from calibset.sources.json_array import array_rows
+from calibset.core.documents import Conversation, Record, Rejection, SetAside
+from calibset.core.errors import SourceError
+from calibset.sources.adapters.hermes import Hermes
+from calibset.sources.formats.json_files import array_rows
 from calibset.storage.files import File, in_memory
 
 GOOD = {"id": "a1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
@@ -96,7 +96,7 @@ def test_no_file_is_read_twice_for_that(monkeypatch: pytest.MonkeyPatch) -> None
         names.append(file.name)
         return array_rows(file)
 
-    monkeypatch.setattr("calibset.sources.hermes.array_rows", noted)
+    monkeypatch.setattr("calibset.sources.adapters.hermes.array_rows", noted)
     source = hermes()
     reader = in_memory({name: json.dumps(rows).encode() for name, rows in BOTH.items()})
     once = list(source.documents(reader, seed=7))

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from calibset.document import Document, Record, Rejection
-from calibset.errors import SourceError
-from calibset.pipeline import plan
-from calibset.recipe_file import parse_recipe
-from calibset.sources.hub_dataset import HubDataset
+from calibset.core.documents import Document, Record, Rejection
+from calibset.core.errors import SourceError
+from calibset.pipeline.plan import plan
+from calibset.recipe.loader import parse_recipe
+from calibset.sources.adapters.hub_dataset import HubDataset
 from calibset.storage.cache import Cache
 from calibset.storage.files import in_memory
 from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
-from calibset.storage.watched import Watched
+from calibset.storage.read_tracker import Watched
 from tests.storage.loopback import COMMIT, Loopback
 
 

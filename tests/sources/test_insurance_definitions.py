@@ -12,10 +12,10 @@ from dataclasses import replace
 import openpyxl
 import pytest
 
-from calibset.document import Document, Record, Rejection
-from calibset.errors import SourceError
-from calibset.sources import insurance_definitions
-from calibset.sources.insurance_definitions import InsuranceDefinitions
+from calibset.core.documents import Document, Record, Rejection
+from calibset.core.errors import SourceError
+from calibset.sources.adapters import insurance_definitions
+from calibset.sources.adapters.insurance_definitions import InsuranceDefinitions
 from calibset.storage import files
 from calibset.storage.files import in_memory
 

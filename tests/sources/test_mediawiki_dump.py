@@ -13,10 +13,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.document import Rejection
-from calibset.errors import SourceError
-from calibset.sources import mediawiki_dump
-from calibset.sources.mediawiki_dump import (
+from calibset.core.documents import Rejection
+from calibset.core.errors import SourceError
+from calibset.sources.formats import mediawiki_dump
+from calibset.sources.formats.mediawiki_dump import (
     LONGEST,
     DumpPage,
     Site,

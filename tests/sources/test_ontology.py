@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import rdflib
 
-from calibset.document import Document, Record, Rejection, SetAside
-from calibset.errors import SourceError
-from calibset.sources import ontology, rdf_graph
-from calibset.sources.ontology import Ontology
+from calibset.core.documents import Document, Record, Rejection, SetAside
+from calibset.core.errors import SourceError
+from calibset.sources.adapters import ontology
+from calibset.sources.adapters.ontology import Ontology
+from calibset.sources.formats import rdf_graph
 from calibset.storage import files
 from calibset.storage.files import in_memory
 

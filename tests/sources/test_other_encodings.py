@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.document import Document, Rejection
+from calibset.core.documents import Document, Rejection
 from calibset.sources import adapter
 from calibset.storage.files import in_memory
 

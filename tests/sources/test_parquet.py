@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.document import Document, Record, Rejection
-from calibset.errors import SourceError
-from calibset.sources import row_groups as reading
-from calibset.sources.parquet import Parquet
-from calibset.sources.row_groups import row_groups
-from calibset.storage.extents import merged
+from calibset.core.documents import Document, Record, Rejection
+from calibset.core.errors import SourceError
+from calibset.sources.adapters.parquet import Parquet
+from calibset.sources.sampling import row_groups as reading
+from calibset.sources.sampling.row_groups import row_groups
+from calibset.storage.byte_ranges import merged
 from calibset.storage.files import File, in_memory
 
 

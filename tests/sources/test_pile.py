@@ -10,9 +10,9 @@ import pyarrow.parquet
 import pytest
 import zstandard
 
-from calibset.document import Document, Record, Rejection
-from calibset.errors import SourceError
-from calibset.sources.pile import Pile
+from calibset.core.documents import Document, Record, Rejection
+from calibset.core.errors import SourceError
+from calibset.sources.adapters.pile import Pile
 from calibset.storage.files import in_memory
 
 SOURCE = Pile.model_validate({"type": "pile", "group": "general", "where": "here"})

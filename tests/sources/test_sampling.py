@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.sources.sampling import (
+from calibset.sources.sampling.interleave import (
     Part,
     batches,
     concurrently,

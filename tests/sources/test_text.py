@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.document import Document, Record, Rejection
-from calibset.sources.text import Text
+from calibset.core.documents import Document, Record, Rejection
+from calibset.sources.adapters.text import Text
 from calibset.storage import files
 from calibset.storage.files import in_memory
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 
-from calibset.document import Conversation, Rejection
-from calibset.sources.toolace import ToolACE
+from calibset.core.documents import Conversation, Rejection
+from calibset.sources.adapters.toolace import ToolACE
 from calibset.storage.files import in_memory
 
 ROW = {

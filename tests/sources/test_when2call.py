@@ -5,8 +5,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from calibset.document import Conversation, Rejection
-from calibset.sources.when2call import When2Call
+from calibset.core.documents import Conversation, Rejection
+from calibset.sources.adapters.when2call import When2Call
 from calibset.storage import files
 from calibset.storage.files import in_memory
 

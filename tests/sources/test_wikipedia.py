@@ -14,11 +14,11 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.document import Document, Record, Rejection, SetAside
-from calibset.errors import SourceError
-from calibset.seeding import shuffled
-from calibset.sources.wikiextractor import Page, attributes, cleaned
-from calibset.sources.wikipedia import Wikipedia
+from calibset.core.documents import Document, Record, Rejection, SetAside
+from calibset.core.errors import SourceError
+from calibset.core.seeding import shuffled
+from calibset.sources.adapters.wikipedia import Wikipedia
+from calibset.sources.formats.wikiextractor import Page, attributes, cleaned
 from calibset.storage import files
 from calibset.storage.files import File, in_memory
 

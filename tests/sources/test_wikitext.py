@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.sources.wikitext import CANONICAL, TooDeeplyNestedError, plain_text
+from calibset.sources.formats.wikitext import CANONICAL, TooDeeplyNestedError, plain_text
 
 SLOVAK = CANONICAL | {"súbor", "kategória"}
 

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.document import Document, Record, Rejection, SetAside
-from calibset.sources import base, windows
+from calibset.core.documents import Document, Record, Rejection, SetAside
+from calibset.sources import base
+from calibset.sources.adapters.jsonl import Jsonl
+from calibset.sources.adapters.pile import Pile
+from calibset.sources.adapters.text import Text
+from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.base import Source
-from calibset.sources.jsonl import Jsonl
-from calibset.sources.pile import Pile
-from calibset.sources.text import Text
-from calibset.sources.wikipedia import Wikipedia
-from calibset.sources.windows import Begins, Window, drawn_windows, first_seen
+from calibset.sources.sampling import line_blocks
+from calibset.sources.sampling.line_blocks import Begins, Window, drawn_windows, first_seen
 from calibset.storage.files import File, in_memory
 
 EVERY_LINE: Begins = lambda _before, _line: True  # noqa: E731
@@ -49,10 +50,10 @@ PIECES["lines.json"] = PIECES["shard.jsonl"] = PIECES["a.jsonl"]
 def shrunk(patch: pytest.MonkeyPatch, block: int, large: int = 0) -> None:
     """Make every constant so small that small files are large."""
     patch.setattr(base, "_LARGE", large)
-    patch.setattr(windows, "BLOCK", block)
+    patch.setattr(line_blocks, "BLOCK", block)
     patch.setattr(base, "BLOCKS_AT_ONCE", 10)
-    patch.setattr(windows, "_SEEN", 16)
-    patch.setattr(windows, "_BEHIND", 4)
+    patch.setattr(line_blocks, "_SEEN", 16)
+    patch.setattr(line_blocks, "_BEHIND", 4)
 
 
 def one(name: str, data: bytes) -> File:
@@ -181,31 +182,31 @@ def fails() -> BinaryIO:
 def test_a_block_costs_a_block_and_one_read() -> None:
     line = b'{"text": "' + b"x" * 3_000 + b'"}\n'
     file, reads = counted(line * 1_000)
-    window = Window(file, 10 * windows.BLOCK, 11 * windows.BLOCK).load(EVERY_LINE)
+    window = Window(file, 10 * line_blocks.BLOCK, 11 * line_blocks.BLOCK).load(EVERY_LINE)
     assert window is not None
     assert window.size is not None
     assert window.size % len(line) == 0
-    assert reads == [(10 * windows.BLOCK - 1_025, 1_025 + windows.BLOCK + 8_192)]
+    assert reads == [(10 * line_blocks.BLOCK - 1_025, 1_025 + line_blocks.BLOCK + 8_192)]
 
 
 def test_a_block_inside_a_long_line_is_read_no_further() -> None:
     file, reads = counted(b"x" * 5_000_000)
-    assert Window(file, 10 * windows.BLOCK, 11 * windows.BLOCK).load(EVERY_LINE) is None
-    assert sum(size for _, size in reads) < 1.2 * windows.BLOCK
+    assert Window(file, 10 * line_blocks.BLOCK, 11 * line_blocks.BLOCK).load(EVERY_LINE) is None
+    assert sum(size for _, size in reads) < 1.2 * line_blocks.BLOCK
 
 
 def test_a_record_too_long_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "_LONGEST", 500_000)
+    monkeypatch.setattr(line_blocks, "_LONGEST", 500_000)
     file, reads = counted(b"x\n" * 10 + b"y" * 5_000_000)
-    window = Window(file, 0, windows.BLOCK).load(EVERY_LINE)
+    window = Window(file, 0, line_blocks.BLOCK).load(EVERY_LINE)
     assert window is not None
-    assert window.size == windows.BLOCK + 500_000
+    assert window.size == line_blocks.BLOCK + 500_000
     assert sum(size for _, size in reads) < 2_000_000
 
 
 def test_a_record_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     shrunk(monkeypatch, 32)
-    monkeypatch.setattr(windows, "_LONGEST", 200)
+    monkeypatch.setattr(line_blocks, "_LONGEST", 200)
     monkeypatch.setattr("calibset.storage.files.LONGEST_RECORD", 100)
     lines = [b'{"text": "one"}', b'{"text": "' + b"x" * 900 + b'"}', b'{"text": "two"}']
     records = list(SOURCES["a.jsonl"].documents(in_memory({"a.jsonl": b"\n".join(lines)}), seed=1))
@@ -217,7 +218,7 @@ def test_a_record_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_blocks_are_drawn_from_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "BLOCK", 10)
+    monkeypatch.setattr(line_blocks, "BLOCK", 10)
     files = [File(name, fails, size) for name, size in (("a", 95), ("b", 0), ("c", 10), ("d", 11))]
     orders = [[(w.file.name, w.start, w.end) for w in drawn_windows(files, seed)] for seed in (1, 2, 1)]
     assert orders[0] == orders[2] != orders[1]

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import pytest
 
-from calibset.errors import OutputError
-from calibset.storage.atomic import replaced, replaced_together
+from calibset.core.atomic_write import replaced, replaced_together
+from calibset.core.errors import OutputError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and limits")
 
@@ -70,8 +70,8 @@ def test_a_limit_on_file_sizes_changes_nothing(target: Path) -> None:
 import resource, signal, sys
 from pathlib import Path
 from typing import BinaryIO
-from calibset.errors import OutputError
-from calibset.storage.atomic import replaced
+from calibset.core.errors import OutputError
+from calibset.core.atomic_write import replaced
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

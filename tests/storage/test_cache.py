@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from calibset.errors import SourceError
+from calibset.core.errors import SourceError
 from calibset.storage.cache import About, Cache, Kept, Shelf, cache_folder
 
 URL = "https://x.org/a"

@@ -14,8 +14,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.document import Rejection
-from calibset.errors import SourceError
+from calibset.core.documents import Rejection
+from calibset.core.errors import SourceError
 from calibset.storage import files
 from calibset.storage.files import (
     LONGEST_RECORD,

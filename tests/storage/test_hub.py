@@ -13,7 +13,7 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.utils import _http
 
-from calibset.errors import OfflineError, SourceError
+from calibset.core.errors import OfflineError, SourceError
 from calibset.storage.cache import Cache
 from calibset.storage.files import File
 from calibset.storage.hub import HubReader

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from calibset.errors import OfflineError, SourceError
+from calibset.core.errors import OfflineError, SourceError
 from calibset.storage.cache import Cache
-from calibset.storage.hub_model import fetched_model
+from calibset.tokenizers.hub import fetched_model
 from tests.storage.loopback import COMMIT, Fault, Loopback
 
 PLACE = "hf://them/model"

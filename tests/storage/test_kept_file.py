@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.errors import OfflineError, SourceError
-from calibset.storage import kept_file
+from calibset.core.errors import OfflineError, SourceError
+from calibset.storage import cached_file
 from calibset.storage.cache import About, Cache, Shelf
-from calibset.storage.kept_file import Announced, Remote, open_kept
+from calibset.storage.cached_file import Announced, Remote, open_kept
 
 CONTENT = random.Random(0).randbytes(1_000)
 
@@ -57,8 +57,8 @@ def test_a_small_file_is_fetched_whole_when_it_is_read(shelf: Shelf) -> None:
 
 
 def test_a_large_file_is_fetched_ahead_of_its_reader(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_file, "_WHOLE", 100)
-    monkeypatch.setattr(kept_file, "PIECE", 300)
+    monkeypatch.setattr(cached_file, "_WHOLE", 100)
+    monkeypatch.setattr(cached_file, "PIECE", 300)
     server = Server()
     with open_kept(remote(shelf, server)) as stream:
         assert stream.read(1) == CONTENT[:1]
@@ -80,7 +80,7 @@ def test_of_ranges_nothing_more_is_fetched_than_asked_for(shelf: Shelf) -> None:
 
 
 def test_long_ranges_come_in_pieces(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_file, "PIECE", 300)
+    monkeypatch.setattr(cached_file, "PIECE", 300)
     server = Server()
     with open_kept(remote(shelf, server), ranges=True) as stream:
         assert stream.read(700) == CONTENT[:700]
@@ -98,8 +98,8 @@ def test_any_reads_give_the_files_bytes_and_fetch_none_twice(
     server = Server()
     shelf = new_shelf(Cache(tmp_path_factory.mktemp("cache")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept_file, "PIECE", piece)
-        patch.setattr(kept_file, "_WHOLE", 0)
+        patch.setattr(cached_file, "PIECE", piece)
+        patch.setattr(cached_file, "_WHOLE", 0)
         for start, count in reads:
             with open_kept(remote(shelf, server), ranges=ranges) as stream:
                 stream.seek(start)
@@ -179,8 +179,8 @@ def test_what_stays_other_than_announced_is_an_error_and_not_kept(shelf: Shelf) 
 def test_a_file_that_was_read_in_parts_is_compared_once_it_is_whole(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, ranges: bool
 ) -> None:
-    monkeypatch.setattr(kept_file, "_WHOLE", 0)
-    monkeypatch.setattr(kept_file, "PIECE", 300)
+    monkeypatch.setattr(cached_file, "_WHOLE", 0)
+    monkeypatch.setattr(cached_file, "PIECE", 300)
     announced = Announced(sha256=sha256(CONTENT).hexdigest())
     with open_kept(remote(shelf, Server(), announced=announced), ranges=ranges) as stream:
         assert stream.read() == CONTENT

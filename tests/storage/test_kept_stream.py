@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from calibset.document import Document, Rejection
-from calibset.errors import OfflineError
-from calibset.storage import kept_stream as module
+from calibset.core.documents import Document, Rejection
+from calibset.core.errors import OfflineError
+from calibset.storage import cached_rows as module
 from calibset.storage.cache import About, Cache, Shelf
-from calibset.storage.kept_stream import Row, kept_stream
+from calibset.storage.cached_rows import Row, kept_stream
 
 ROWS: list[Row] = [
     Rejection(place="train#7", reason="empty text", excerpt="ž")

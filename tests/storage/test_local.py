@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from calibset.errors import SourceError
+from calibset.core.errors import SourceError
 from calibset.storage.files import File
 from calibset.storage.local import LocalReader
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.errors import RecipeError
-from calibset.storage.location import HubDataset, LocalPath, Mirror, Url, parse_location, portable
+from calibset.core.errors import RecipeError
+from calibset.core.locations import HubDataset, LocalPath, Mirror, Url, parse_location, portable
 
 
 @pytest.mark.parametrize(

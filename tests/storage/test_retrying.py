@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.storage.retrying import retried
+from calibset.storage.retry import retried
 
 
 class Calls:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from calibset.errors import SourceError
+from calibset.core.errors import SourceError
 from calibset.storage import Mirror, Reader, Storage
 from tests.storage.loopback import COMMIT, Fault, Loopback
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.storage.files import File, in_memory
-from calibset.storage.watched import FileRead, Watched, hash_of
+from calibset.storage.read_tracker import FileRead, Watched, hash_of
 
 CONTENT = bytes(range(256)) * 4
 

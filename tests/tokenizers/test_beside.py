@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from calibset.errors import TokenizerError
-from calibset.tokenizers import beside
-from calibset.tokenizers.beside import chat_template, named_tokens
+from calibset.core.errors import TokenizerError
+from calibset.tokenizers import model_files
+from calibset.tokenizers.model_files import chat_template, named_tokens
 
 
 def put(folder: Path, **files: object) -> None:
@@ -71,7 +71,7 @@ def test_what_can_not_be_read_is_a_clear_error(tmp_path: Path, content: bytes, s
 
 
 def test_a_file_too_large_to_be_one_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "_LARGEST", 10)
+    monkeypatch.setattr(model_files, "_LARGEST", 10)
     (tmp_path / "chat_template.jinja").write_text("x" * 11)
     with pytest.raises(TokenizerError, match=r"chat_template\.jinja: is over 4 MiB"):
         chat_template(tmp_path)

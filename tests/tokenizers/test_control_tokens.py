@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.errors import TokenizerError
+from calibset.core.errors import TokenizerError
 from calibset.tokenizers import ControlTokens
 
 if TYPE_CHECKING:

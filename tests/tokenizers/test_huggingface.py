@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.document import Document, Sample
-from calibset.errors import TokenizerError
+from calibset.core.documents import Document, Sample
+from calibset.core.errors import TokenizerError
 from calibset.packing import RowRule, pack_documents
 from calibset.tokenizers import ControlTokens
 from calibset.tokenizers.huggingface import from_file

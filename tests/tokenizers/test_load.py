@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from calibset.errors import TokenizerError
+from calibset.core.errors import TokenizerError
 from calibset.tokenizers import EMBEDDED, load_tokenizer, spells_control_tokens
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer

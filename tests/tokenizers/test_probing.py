@@ -6,8 +6,8 @@ import pytest
 import tokenizers
 from tokenizers import Regex, pre_tokenizers
 
-from calibset.tokenizers import Tokenizer, load_tokenizer, probing
-from calibset.tokenizers.probing import notes_on
+from calibset.tokenizers import Tokenizer, load_tokenizer, tekken_check
+from calibset.tokenizers.tekken_check import notes_on
 from tests.letters import write_letters
 
 # Patterns of other models, as converted files carry them.
@@ -24,8 +24,8 @@ def engine(fast_folder: Path) -> tokenizers.Tokenizer:
 
 
 def test_the_readings_are_those_of_mistral_common(tekken: Tokenizer) -> None:
-    read = {text: tuple(tekken.encode(text, parse_special=False)) for text in probing._READINGS}
-    assert read == probing._READINGS
+    read = {text: tuple(tekken.encode(text, parse_special=False)) for text in tekken_check._READINGS}
+    assert read == tekken_check._READINGS
 
 
 def test_a_right_conversion_has_no_note(engine: tokenizers.Tokenizer, fast: Tokenizer) -> None:

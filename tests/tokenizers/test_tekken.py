@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.errors import TokenizerError
+from calibset.core.errors import TokenizerError
 from calibset.tokenizers.tekken import from_file
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from calibset import Manifest, read_manifest
-from calibset.source_reports import SourceReport
+from calibset.dataset.source_reports import SourceReport
 from tests.heavy.folder import admitted, flagship
 from tests.heavy.hub import FLAGSHIP, Hub
 from tests.heavy.likeness import Shingles, plain_words, runs

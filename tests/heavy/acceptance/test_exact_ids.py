@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 import calibset
-from calibset.calibration_set import CalibrationSet
-from calibset.chat import mistral
-from calibset.document import Conversation, Sample, Span
-from calibset.intake import intake
-from calibset.opening import open_places, storage_of
-from calibset.recipe import Recipe
-from calibset.screening import whole
-from calibset.tally import Tally
+from calibset.core.documents import Conversation, Sample, Span
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.hygiene.admission import intake
+from calibset.hygiene.cleaner import whole
+from calibset.hygiene.stats import Tally
+from calibset.pipeline.readers import open_places, storage_of
+from calibset.recipe.model import Recipe
 from calibset.tokenizers import ControlTokens, Tokenizer
+from calibset.tokenizers.chat_templates import mistral
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.hub import FLAGSHIP
 

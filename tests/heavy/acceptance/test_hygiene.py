@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from calibset.chat.template import Rendered
-from calibset.hygiene.characters import repaired
+from calibset.hygiene.text_repair import repaired
+from calibset.tokenizers.chat_templates.base import Rendered
 from tests.heavy.folder import Admitted, admitted, flagship
 from tests.heavy.hub import FLAGSHIP, Hub
 from tests.heavy.likeness import Shingles, alike, likeness, plain_words, runs

@@ -12,8 +12,8 @@ from pathlib import Path
 import mistral_common
 import pytest
 
-from calibset.lockfile import Lock, lock_path, read_lock
-from calibset.manifest import manifest_path, read_manifest
+from calibset.dataset.lockfile import Lock, lock_path, read_lock
+from calibset.dataset.manifest import manifest_path, read_manifest
 from tests.heavy.hub import FLAGSHIP, Hub, Ran
 
 FEW = ("--set", "nsamples=64")

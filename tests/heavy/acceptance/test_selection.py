@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from calibset import Manifest, read_manifest
-from calibset.manifest import SelectionReport
+from calibset.dataset.manifest import SelectionReport
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.hub import Hub
 from tests.heavy.likeness import Shingles, alike, plain_words, runs

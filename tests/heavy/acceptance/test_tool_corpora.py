@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from calibset.chat import hermes, toolace, when2call
-from calibset.chat.mistral import MistralTemplate, mistral_template
-from calibset.document import Conversation, Message, Record, Rejection
+from calibset.core.documents import Conversation, Message, Record, Rejection
 from calibset.sources import adapter
+from calibset.sources.chat_formats import hermes, toolace, when2call
 from calibset.storage.local import LocalReader
+from calibset.tokenizers.chat_templates.mistral import MistralTemplate, mistral_template
 from calibset.tokenizers.tekken import TekkenTokenizer
 
 FOLDERS = {

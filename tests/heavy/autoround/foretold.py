@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibset.consumers.autoround import replay_file
+from calibset.quantizers.autoround.loader import replay_file
 from calibset.tokenizers import Tokenizer
 
 

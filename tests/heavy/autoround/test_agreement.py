@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from calibset.consumers.autoround import replay_file
+from calibset.quantizers.autoround.loader import replay_file
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.autoround.conftest import AutoRound
 from tests.heavy.autoround.foretold import foretold

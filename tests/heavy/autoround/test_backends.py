@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calibset.backends import Backend, read_back
+from calibset.dataset.tokenizer_check import Backend, read_back
 
 TEXTS = ("Žltý kôň preskočil plot.", "[INST]Aké je poistné?[/INST]12 €.</s>", "isn't 1 234,50\n\n\tx")
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyarrow import parquet
 
-from calibset.calibration_set import CalibrationSet
-from calibset.consumers.autoround import replay
-from calibset.exporting import export_input_ids
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.export import export_input_ids
+from calibset.pipeline.build import build
+from calibset.quantizers.autoround.loader import replay
+from calibset.recipe.loader import load_recipe
 from tests.heavy.autoround.conftest import AutoRound
 
 if TYPE_CHECKING:

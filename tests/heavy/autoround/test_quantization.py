@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from calibset.pipeline import build
-from calibset.recipe_file import load_recipe
+from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from tests.heavy.autoround.conftest import AutoRound
 
 ROWS, SEQLEN, GROUP, BITS = 16, 128, 128, 4

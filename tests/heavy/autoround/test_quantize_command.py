@@ -12,15 +12,11 @@ from typing import Any
 
 import pytest
 
-from calibset.quantization import (
-    Job,
-    Quantization,
-    TokenizerPlan,
-    Version,
-    model_facts,
-    quantize_command,
-    version_of,
-)
+from calibset.quantizers.autoround.command import quantize_command
+from calibset.quantizers.autoround.job import Job, TokenizerPlan
+from calibset.quantizers.autoround.model_files import model_facts
+from calibset.quantizers.autoround.options import Quantization
+from calibset.quantizers.autoround.versions import Version, version_of
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.autoround.material import mixed_rows
 
@@ -98,11 +94,11 @@ def test_the_formats_and_schemes_are_its_own() -> None:
     from auto_round.schemes import PRESET_SCHEMES
     from auto_round.utils import SUPPORTED_FORMATS
 
-    from calibset.quantization import option_traps
+    from calibset.quantizers.autoround import option_pitfalls
 
     late = not version_of().before(0, 16)
-    formats = option_traps._FORMATS_SINCE_16 if late else option_traps._FORMATS
-    schemes = option_traps._SCHEMES_SINCE_16 if late else option_traps._SCHEMES
+    formats = option_pitfalls._FORMATS_SINCE_16 if late else option_pitfalls._FORMATS
+    schemes = option_pitfalls._SCHEMES_SINCE_16 if late else option_pitfalls._SCHEMES
     assert formats == set(SUPPORTED_FORMATS)
     assert schemes == {name for name in PRESET_SCHEMES if not name.startswith("GGUF:")}
 
@@ -110,9 +106,9 @@ def test_the_formats_and_schemes_are_its_own() -> None:
 def test_the_names_of_paths_are_its_own() -> None:
     from auto_round.special_model_handler import MISTRAL_3_2_MODELS
 
-    from calibset.quantization import models
+    from calibset.quantizers.autoround import model_files
 
-    assert list(models.MISTRAL_NAMES) == MISTRAL_3_2_MODELS
+    assert list(model_files.MISTRAL_NAMES) == MISTRAL_3_2_MODELS
 
 
 def small_model(folder: Path) -> None:

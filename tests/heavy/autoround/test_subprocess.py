@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from calibset.consumers.autoround import replay_file
+from calibset.quantizers.autoround.loader import replay_file
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.autoround.foretold import foretold
 

@@ -18,7 +18,7 @@ from random import Random
 
 import pyarrow.parquet as pq
 
-from calibset.hygiene.duplicates import Duplicates
+from calibset.hygiene.deduplication import Duplicates
 from calibset.hygiene.words import words
 from tests.hygiene.altered import KINDS, altered, replaced
 

@@ -21,8 +21,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from calibset.core.seeding import shuffled
 from calibset.hygiene.language import LanguageIdentifier
-from calibset.seeding import shuffled
 
 CODES = ("sk", "cs", "pl", "hu", "en", "de")
 LENGTHS = (50, 200, 1000)

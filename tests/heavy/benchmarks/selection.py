@@ -49,11 +49,11 @@ def pool(hub: Hub) -> Pool:
     # Both are read when the hub's client is first imported.
     os.environ.update(HF_ENDPOINT=hub.address, HF_HOME=str(hub.home), HF_HUB_DISABLE_XET="1")
     from calibset import load_recipe, load_tokenizer
-    from calibset.excluding import open_screens
-    from calibset.opening import open_places, storage_of
-    from calibset.reading import read_of
+    from calibset.pipeline.evaluation_sets import open_screens
+    from calibset.pipeline.readers import open_places, storage_of
+    from calibset.pipeline.source_stream import open_supply
     from calibset.selection.coverage import Candidate
-    from calibset.supply import open_supply
+    from calibset.tokenizers.truncation import read_of
 
     recipe = load_recipe(FLAGSHIP)
     storage = storage_of(recipe, os.environ["CALIBSET_HUB"], hub.mirrors[1::2])
@@ -81,8 +81,8 @@ def taken(samples: Iterable[object]) -> int:
 
 
 def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]) -> None:
-    from calibset.selection.cover_report import at_random, cover_report
     from calibset.selection.coverage import by_coverage
+    from calibset.selection.coverage_report import at_random, cover_report
 
     chosen, seconds = timed(lambda: by_coverage(candidates, quotas))
     found, seconds_of_report = timed(lambda: cover_report(candidates, chosen, quotas))
@@ -121,9 +121,8 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
 
 def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: int) -> str:
     """Say how much of the gap to the pool pieces of rows would close, cut wherever so many tokens end."""
-    from calibset.selection.bound import most_distinct
-    from calibset.selection.cover_report import at_random
     from calibset.selection.coverage import Candidate, TokenSets, by_coverage
+    from calibset.selection.coverage_report import at_random, most_distinct
 
     whole = len(candidates[0].token_ids)
     mean = fmean(TokenSets(candidates).distinct(at_random(candidates, quotas, seed=s)) for s in range(SEEDS))

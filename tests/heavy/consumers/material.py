@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibset.consumers import Replay
+from calibset.quantizers.base import Replay
 from calibset.tokenizers import Tokenizer
 
 SEQLEN = 64

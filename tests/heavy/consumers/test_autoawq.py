@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from calibset.consumers import autoawq
+from calibset.quantizers import autoawq
 from calibset.tokenizers import Tokenizer
 from tests.heavy.consumers.loaded import alone
 from tests.heavy.consumers.material import SEQLEN, Rows, read_by, whole

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from calibset.consumers import exllamav2
-from calibset.consumers.base import Exportable
+from calibset.quantizers import exllamav2
+from calibset.quantizers.base import Exportable
 from calibset.tokenizers import Tokenizer
 from tests.heavy.consumers.loaded import alone
 from tests.heavy.consumers.material import SEQLEN, Rows, read_by

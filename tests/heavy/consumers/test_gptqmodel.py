@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from calibset.consumers import gptqmodel
+from calibset.quantizers import gptqmodel
 from calibset.tokenizers import Tokenizer
 from tests.heavy.consumers.loaded import beneath
 from tests.heavy.consumers.material import SEQLEN, Rows, read_by, whole

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from calibset.consumers import llm_compressor
-from calibset.consumers.base import Exportable
+from calibset.quantizers import llm_compressor
+from calibset.quantizers.base import Exportable
 from calibset.tokenizers import Tokenizer
 from tests.heavy.consumers.material import SEQLEN, Rows, read_by, whole
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from calibset.consumers import modelopt
+from calibset.quantizers import modelopt
 from calibset.tokenizers import Tokenizer
 from tests.heavy.consumers.material import SEQLEN, Rows, read_by, whole
 

@@ -14,9 +14,9 @@ from typing import Any, cast
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from calibset.calibration_set import CalibrationSet
-from calibset.manifest import read_manifest
-from calibset.report import write_report
+from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.manifest import read_manifest
+from calibset.dataset.report import write_report
 from tests.letters import write_letters
 from tests.report.hostile import hostile_page
 from tests.report.material import build_material

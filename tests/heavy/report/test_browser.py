@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from calibset.printable import printable
+from calibset.core.text import printable
 from tests.heavy.report.conftest import Open
 from tests.report.hostile import TEXTS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from calibset.calibration_set import CalibrationSet
+from calibset.dataset.calibration_set import CalibrationSet
 from tests.heavy.report.conftest import Open
 from tests.report.hostile import hostile_notebook
 

@@ -1,0 +1,83 @@
+"""Everything that calibset raises on purpose.
+
+    CalibsetError
+    ├── RecipeError        the recipe or the command line is wrong (exit code 2)
+    ├── SourceError        a corpus can't be found, reached or read
+    │   ├── NotThereError  none of its places is there
+    │   └── OfflineError   it is not in the cache, and servers may not be asked
+    ├── MixtureError       the sources can't fill the quotas as the policy asks
+    ├── TokenizerError     a tokenizer can't be found, loaded or used for the job
+    ├── ConsumerError      the quantizer would not keep what was built
+    ├── LockError          what would be built is not what the lock says
+    └── OutputError        a result can't be written or read back
+
+A message says where, what, and what to do about it, in one line a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from calibset.core.documents import Rejection, SetAside
+
+
+class CalibsetError(Exception):
+    """Base of every error that calibset raises on purpose.
+
+    Attributes:
+        rejections: By source, the records that had been rejected when a build failed.
+        left_out: By source, those that had been left out on purpose.
+    """
+
+    exit_code = 1
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*said)
+        self.rejections: Mapping[str, tuple[Rejection, ...]] = {}
+        self.left_out: Mapping[str, tuple[SetAside, ...]] = {}
+
+
+class RecipeError(CalibsetError):
+    """One or more faults in a recipe or on the command line.
+
+    Attributes:
+        faults: One line a fault, each with the file and the key path.
+    """
+
+    exit_code = 2
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class SourceError(CalibsetError):
+    """A corpus can't be found, reached or read."""
+
+
+class NotThereError(SourceError):
+    """None of a corpus's places is there, or nothing in it is of the names looked for."""
+
+
+class OfflineError(SourceError):
+    """Something is not in the cache, and servers may not be asked."""
+
+
+class MixtureError(CalibsetError):
+    """The sources can't fill the quotas as the shortage policy asks."""
+
+
+class TokenizerError(CalibsetError):
+    """A tokenizer can't be found, loaded or used for the job."""
+
+
+class ConsumerError(CalibsetError):
+    """The quantizer would not keep what was built."""
+
+
+class LockError(CalibsetError):
+    """What would be built is not what the recipe's lock says."""
+
+
+class OutputError(CalibsetError):
+    """A result can't be written or read back."""

@@ -1,0 +1,112 @@
+"""Text of any origin, shown so that nothing in it steers what shows it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+
+# Control characters, marks that turn the direction of writing, and halves of characters.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Return the text with what could steer a terminal or a page spelled out.
+
+    Examples:
+        >>> printable("a\x1b[2Jb")
+        'a\\x1b[2Jb'
+    """
+    return _UNPRINTABLE.sub(lambda match: _spelled(match.group()), text)
+
+
+def printable_pieces(text: str) -> Iterator[tuple[str, bool]]:
+    r"""Yield the same text in pieces, each with whether it is spelled out; none is empty.
+
+    Examples:
+        >>> list(printable_pieces("a\x00b"))
+        [('a', False), ('\\x00', True), ('b', False)]
+    """
+    position = 0
+    for match in _UNPRINTABLE.finditer(text):
+        if match.start() > position:
+            yield text[position : match.start()], False
+        yield _spelled(match.group()), True
+        position = match.end()
+    if position < len(text):
+        yield text[position:], False
+
+
+def _spelled(character: str) -> str:
+    return ascii(character)[1:-1]
+
+
+# Without the semicolon `?a=1&copy=2` would turn into `?a=1©=2`.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+
+
+def unescaped(text: str) -> str:
+    r"""Return the text with its HTML entities resolved once, only those that end in a semicolon.
+
+    Examples:
+        >>> unescaped("R &amp; B&nbsp;&lt;live&gt; ?a=1&copy=2 &amp;lt;")
+        'R & B\xa0<live> ?a=1&copy=2 &lt;'
+    """
+    return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
+
+
+_MOST_CHARACTERS = 200
+
+
+def excerpt(value: object) -> str:
+    """Return the beginning of a value as text that can be written anywhere.
+
+    Examples:
+        >>> len(excerpt("long " * 100))
+        200
+    """
+    try:
+        text = str(value)
+    except RecursionError:
+        return "nested too deeply"
+    return scalar_text(text[:_MOST_CHARACTERS])
+
+
+def scalar_text(text: str) -> str:
+    r"""Return the text with lone surrogates, which no encoder can write, as U+FFFD.
+
+    Examples:
+        >>> scalar_text("a\ud800b")
+        'a\ufffdb'
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def json_text(value: object) -> str:
+    """Return a value as JSON text in one line, non-ASCII characters as they are.
+
+    Blanks stand after commas and colons, as in what most programs send to a model.
+
+    Args:
+        value: What `parse_value` returns.
+
+    Raises:
+        ValueError: JSON can't hold the value (an infinite number, a date, endless nesting).
+
+    Examples:
+        >>> json_text({"mesto": "Košice", "dni": [1, 2]})
+        '{"mesto": "Košice", "dni": [1, 2]}'
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except TypeError:
+        raise ValueError("no JSON value") from None

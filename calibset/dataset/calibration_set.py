@@ -1,0 +1,237 @@
+"""A calibration set in memory: its samples and the record of how it was made."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from calibset.core.atomic_write import replaced_together
+from calibset.core.documents import Rejection, Sample, SetAside
+from calibset.core.errors import ConsumerError, OutputError
+from calibset.dataset.calibration_file import consumer_beside
+from calibset.dataset.diff import Difference
+from calibset.dataset.lockfile import Lock
+from calibset.dataset.manifest import Manifest, manifest_path
+from calibset.quantizers import consumer_of
+from calibset.quantizers.base import Consumer
+from calibset.tokenizers.truncation import read_of
+
+if TYPE_CHECKING:
+    import datasets
+    import polars
+
+    from calibset.dataset.hub_upload import Parcel
+    from calibset.tokenizers import Tokenizer
+from calibset.dataset.calibration_file import holdout_path, row_bytes
+
+
+def _ensure_writable(path: Path, consumer: Consumer) -> None:
+    """Make sure that a quantizer can be given a file of this path, and that its folder is there."""
+    if path.suffix != ".jsonl":
+        raise OutputError(f"{path}: a calibration file must end in .jsonl")
+    if faults := consumer.path_faults(str(path)):
+        raise OutputError(
+            f"{path}: {consumer.CONTRACT.product} can't be given this file: {'; '.join(faults)}"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent}: can't be made: {error.strerror}") from error
+
+
+@dataclass(frozen=True)
+class CalibrationSet(Sequence[Sample]):
+    """The samples of a build, in the order of the file.
+
+    Attributes:
+        samples: One a row.
+        manifest: The record that is written beside the file.
+        lock: All that the build depended on.
+        rejections: By source, the records that were met and could not be read or hold nothing.
+        left_out: By source, those that were left out on purpose.
+        unlike_lock: What is not as the lock beside the recipe has it, where there is one.
+        prefix: Ids that the model reads before each text (BOS, mostly).
+        suffix: Ids that it reads behind.
+        notes: What whoever uses the set should know.
+        seconds: What hygiene and selection took, by step.
+        holdout: A second set that shares no document with this one, where the recipe wants one.
+        tokenizer: What measured the rows.
+    """
+
+    samples: tuple[Sample, ...]
+    manifest: Manifest
+    lock: Lock
+    rejections: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
+    left_out: Mapping[str, tuple[SetAside, ...]] = field(default_factory=dict)
+    unlike_lock: tuple[Difference, ...] = ()
+    prefix: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    holdout: CalibrationSet | None = None
+    tokenizer: Tokenizer | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        about = self.manifest
+        return f"<CalibrationSet {about.name}: {len(self)} samples of {about.seqlen} tokens>"
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Sample, ...]: ...
+    def __getitem__(self, index: int | slice) -> Sample | tuple[Sample, ...]:
+        return self.samples[index]
+
+    @property
+    def token_ids(self) -> tuple[tuple[int, ...], ...]:
+        """Each sample's ids as the target model reads them, without BOS."""
+        return tuple(sample.token_ids for sample in self.samples)
+
+    @property
+    def input_ids(self) -> tuple[tuple[int, ...], ...]:
+        """What the target model is shown of each sample: BOS and ids, ``seqlen`` in all."""
+        return tuple(tuple(read_of(ids, self, self.manifest.seqlen)) for ids in self.token_ids)
+
+    def write(self, path: str | Path, holdout: str | Path | None = None) -> Path:
+        """Write the rows as JSON Lines and the manifest beside them; of a holdout as well.
+
+        All appear whole or not at all; what stood there before stays if writing fails.
+
+        Args:
+            path: The ``.jsonl`` file.
+            holdout: That of the holdout, if there is one; by default ``path`` with ``.holdout`` before
+                its ending.
+
+        Raises:
+            OutputError: They can't be written.
+        """
+        path = Path(path)
+        written = {path: self}
+        if self.holdout is not None:
+            other = holdout_path(path) if holdout is None else Path(holdout)
+            if other.resolve() == path.resolve():
+                raise OutputError(f"{path}: can't be both the calibration file and its holdout")
+            written[other] = self.holdout
+        for one in written:
+            _ensure_writable(one, consumer_of(consumer_beside(self.manifest)))
+        files = [file for one in written for file in (one, manifest_path(one))]
+        with replaced_together(*files) as streams:
+            for found, rows, record in zip(written.values(), streams[::2], streams[1::2], strict=True):
+                rows.write(row_bytes(found.samples))
+                record.write(found.manifest.to_json().encode("utf-8"))
+        return path
+
+    def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> str:
+        """Put the set on the Hugging Face hub: rows, manifest, holdout, card and attribution.
+
+        Args:
+            repo_id: ``OWNER/NAME`` of a dataset repository; made where there is none.
+            private: Whether only its owner sees it. If not, a warning names the sources whose licences
+                forbid something or are unknown.
+            token: Of the hub; the login's if None.
+
+        Returns:
+            The URL of the commit.
+
+        Raises:
+            OutputError: There is no login, it may not write there, or the hub can't be reached.
+        """
+        from calibset.dataset.hub_upload import push_to_hub
+
+        parcel = self._parcel()
+        if not private:
+            for note in parcel.notes:
+                warnings.warn(note, stacklevel=2)
+        return push_to_hub(parcel, repo_id, private=private, token=token).url
+
+    def _parcel(self) -> Parcel:
+        """Return what `write` writes, by the names that it has on the hub."""
+        from calibset.dataset.hub_upload import Companions, Parcel
+
+        file = Path(f"{self.manifest.name}.jsonl")
+        held = None if self.holdout is None else holdout_path(file)
+        sets = {file: self} if held is None or self.holdout is None else {file: self, held: self.holdout}
+        rows = {path.name: row_bytes(one.samples) for path, one in sets.items()}
+        records = {manifest_path(path).name: one.manifest.to_json().encode() for path, one in sets.items()}
+        return Parcel(
+            manifest=self.manifest,
+            beside=Companions(holdout=held).names(file),
+            contents={**rows, **records},
+            holdout=None if self.holdout is None else self.holdout.manifest,
+        )
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return a frame with the columns text, source, tokens, documents and token_ids."""
+        import polars
+
+        return polars.DataFrame(
+            {
+                "text": [sample.text for sample in self.samples],
+                "source": [sample.source for sample in self.samples],
+                "tokens": [len(sample.token_ids) for sample in self.samples],
+                "documents": [[span.document for span in sample.documents] for sample in self.samples],
+                "token_ids": [list(sample.token_ids) for sample in self.samples],
+            },
+            schema_overrides={"token_ids": polars.List(polars.Int32)},
+        )
+
+    def to_dataset(self) -> datasets.Dataset:
+        """Return a Hugging Face dataset with the columns text, source, tokens and input_ids.
+
+        The ids are `input_ids`, with BOS and cut at ``seqlen``; ``tokens`` counts those of the text.
+        """
+        import datasets
+
+        return datasets.Dataset.from_dict(
+            {
+                "text": [sample.text for sample in self.samples],
+                "source": [sample.source for sample in self.samples],
+                "tokens": [len(sample.token_ids) for sample in self.samples],
+                "input_ids": [list(ids) for ids in self.input_ids],
+            }
+        )
+
+    def to_autoround(self, *, batch_size: int = 1) -> list[dict[str, Any]]:
+        """Return what ``AutoRound(dataset=…)`` takes, so that it reads exactly these ids.
+
+        AutoRound reads no tokenizer then, shuffles nothing and takes the first ``nsamples`` rows.
+        It accepts ids as tensors alone, so this needs torch, which comes with AutoRound.
+
+        Args:
+            batch_size: Rows of a tensor. AutoRound 0.16 counts each as its own ``batch_size`` rows
+                with a multimodal model (Mistral Small 3 is one), so give both the same number.
+
+        Returns:
+            Tensors ``input_ids`` and ``attention_mask`` of shape (batch_size, seqlen), int64; the
+            last may have fewer rows.
+
+        Raises:
+            ConsumerError: torch is not installed, or ``batch_size`` is below 1.
+        """
+        if batch_size < 1:
+            raise ConsumerError(f"batch_size: must be at least 1, got {batch_size}")
+        try:
+            import torch
+        except ModuleNotFoundError as error:
+            raise ConsumerError(
+                "AutoRound takes ids as tensors, and torch is not installed; input_ids has them as tuples"
+            ) from error
+
+        rows = self.input_ids
+        batches = [torch.tensor(rows[i : i + batch_size]) for i in range(0, len(rows), batch_size)]
+        # Without a mask AutoRound hides the tokenizer's pad token, which may be one that rows hold.
+        return [{"input_ids": ids, "attention_mask": torch.ones_like(ids)} for ids in batches]
+
+    def _repr_html_(self) -> str:
+        from calibset.dataset.report.notebook import notebook_html
+
+        return notebook_html(self.manifest, self.samples, self.tokenizer, self.notes)

@@ -1,0 +1,69 @@
+"""The YAML block of a dataset card, as the Hugging Face hub reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from calibset.dataset.cards.licence_summary import Combined
+from calibset.dataset.cards.markdown import HUB, flat
+from calibset.dataset.cards.tables import of_recipe
+from calibset.dataset.manifest import Manifest
+
+_LANGUAGE = re.compile("[a-z]{2,3}")
+_SIZES = (
+    (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
+)  # fmt: skip
+
+
+def front_matter(
+    manifest: Manifest,
+    licence: Combined,
+    files: Mapping[str, str],
+    *,
+    rows: int,
+    languages: Iterable[str],
+    repo_id: str | None,
+) -> str:
+    """Return the block, its fences included.
+
+    Args:
+        manifest: The build's record.
+        licence: What the sources' licences ask for together.
+        files: By split, the file in the repository.
+        rows: Of all files.
+        languages: ISO 639 codes; anything else is left out.
+        repo_id: ``OWNER/NAME`` that the card is for; the licence is linked there.
+    """
+    from huggingface_hub import DatasetCardData
+
+    # The hub takes no path of a repository here, bar that of a file named LICENSE.
+    linked = f"{HUB}/datasets/{repo_id}/blob/main/ATTRIBUTION.md" if repo_id and licence.name else None
+    data = DatasetCardData(
+        language=sorted({code for code in languages if _LANGUAGE.fullmatch(code)}) or None,
+        license=licence.licence,
+        pretty_name=flat(manifest.name, 100),
+        size_categories=next((name for most, name in _SIZES if rows < most), "1M<n<10M"),
+        task_categories=["text-generation"],
+        license_name=licence.name,
+        license_link=linked,
+        tags=["calibration", "quantization", "calibset"],
+        configs=[
+            {
+                "config_name": "default",
+                "data_files": [{"split": split, "path": flat(path)} for split, path in files.items()],
+            }
+        ],
+    )
+    return f"---\n{data.to_yaml()}\n---"
+
+
+def languages_of(manifest: Manifest) -> tuple[str, ...]:
+    """Return the languages that the recipe keeps, of the sources that gave a row."""
+    found: set[str] = set()
+    for source in manifest.sources:
+        kept: Any = of_recipe(manifest, "sources", source.name, "hygiene", "languages")
+        if source.achieved and isinstance(kept, list | tuple):
+            found.update(code for code in kept if isinstance(code, str))
+    return tuple(sorted(found))

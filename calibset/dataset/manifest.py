@@ -1,0 +1,221 @@
+"""The record of a build: what went in, what came out, and why things were left out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import ValidationError, model_validator
+
+from calibset.core.errors import OutputError
+from calibset.core.fields import Amount, Count, Data, Number, Positive, Share
+from calibset.core.text import printable
+from calibset.core.validation_errors import fault, shown
+from calibset.dataset.source_reports import EvaluationReport, Frozen, SourceReport, disagrees
+
+# Packages whose version may change which bytes a build writes.
+_DETERMINE_BYTES = (
+    "calibset", "datasets", "ftfy", "jinja2", "mistral-common", "numpy", "openpyxl", "phonenumberslite",
+    "py3langid", "pyarrow", "python-stdnum", "rdflib", "rensa", "tiktoken", "tokenizers", "transformers",
+)  # fmt: skip
+
+
+class TokenizerReport(Frozen):
+    """The tokenizer that measured the rows."""
+
+    name: str
+    sha256: str
+
+
+class GroupReport(Frozen):
+    """A group: samples asked for and had, and the tokens that the quantizer reads of them."""
+
+    name: str
+    share: Share | None
+    asked: Count
+    achieved: Count
+    tokens: Count
+
+
+class CurveReport(Frozen):
+    """Different tokens in the first ``rows`` rows chosen, and in so many random ones on average."""
+
+    rows: Count
+    chosen: Count
+    random_mean: Amount
+
+
+class SelectionReport(Frozen):
+    """What the rows chosen from the pool cover.
+
+    ``distinct_tokens`` are different ones that the quantizer reads; ``random_mean`` and ``random_sd``
+    are those of 20 random choices under the same quotas, ``pool_tokens`` those of all candidates,
+    and no choice under the quotas has more than ``attainable``. ``closed`` is the part of the gap between
+    random choice and all candidates that is closed, ``closed_of_attainable`` that to what is attainable.
+    ``terms_missed`` stand in some candidate and in no row, ``terms_absent`` in no candidate.
+    """
+
+    method: str
+    pool: Count
+    distinct_tokens: Count
+    random_mean: Amount
+    random_sd: Amount
+    closed: Number | None
+    closed_of_attainable: Number | None
+    pool_tokens: Count
+    attainable: Count
+    terms_met: tuple[str, ...]
+    terms_missed: tuple[str, ...]
+    terms_absent: tuple[str, ...]
+    curve: tuple[CurveReport, ...]
+
+
+class HoldoutReport(Frozen):
+    """The other file of a build: ``role`` says whether it is the ``holdout`` or the ``calibration`` set."""
+
+    role: Literal["holdout", "calibration"]
+    nsamples: Count
+    sha256: str
+
+
+class SpanReport(Frozen):
+    """Where a document stands in a row's text, in characters."""
+
+    document: str
+    start: Count
+    end: Count
+    whole: bool
+    filler: bool
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.start > self.end:
+            raise disagrees("start stands behind end")
+        return self
+
+
+class SampleReport(Frozen):
+    """A row of the file."""
+
+    source: str
+    tokens: Count
+    documents: tuple[SpanReport, ...]
+
+
+class Manifest(Frozen):
+    """All there is to say of a calibration file; written beside it.
+
+    Attributes:
+        waste: Share of the tokens that the quantizer cuts.
+        filler: Share of the tokens read that belong to fillers.
+        turns: Assistant turns that begin in the rows.
+        complete_turns: Those that the quantizer reads to their end.
+        kept: Rows that the consumer's replay keeps.
+        evaluations: Evaluation sets that were kept out.
+        selection: What the rows cover, where they were chosen to.
+        other: The file that shares no document with this one, if there is one.
+        sha256: Of the file's bytes.
+    """
+
+    format: Literal[1] = 1
+    name: str
+    recipe: Data
+    versions: Mapping[str, str]
+    tokenizer: TokenizerReport
+    consumer: str
+    nsamples: Count
+    seqlen: Positive
+    kept: Count
+    waste: Share
+    filler: Share
+    turns: Count
+    complete_turns: Count
+    groups: tuple[GroupReport, ...]
+    sources: tuple[SourceReport, ...]
+    evaluations: tuple[EvaluationReport, ...]
+    selection: SelectionReport | None
+    other: HoldoutReport | None
+    samples: tuple[SampleReport, ...]
+    sha256: str
+
+    @property
+    def is_holdout(self) -> bool:
+        """Whether its rows are held out of a calibration file."""
+        return self.other is not None and self.other.role == "calibration"
+
+    def to_json(self) -> str:
+        """Return the manifest as JSON text, the same bytes for the same build."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def _disagreements(manifest: Manifest) -> Iterator[str]:
+    count, own = len(manifest.samples), Counter(sample.source for sample in manifest.samples)
+    if count != manifest.nsamples:
+        yield f"samples are {count:,}, and nsamples {manifest.nsamples:,}"
+    if manifest.kept > manifest.nsamples:
+        yield "kept is more than nsamples"
+    if manifest.complete_turns > manifest.turns:
+        yield "complete_turns is more than turns"
+    groups = Counter(group.name for group in manifest.groups)
+    sources = Counter(source.name for source in manifest.sources)
+    for kind, names in (("groups", groups), ("sources", sources)):
+        yield from (f"{kind}: {shown(name)} is there {n} times" for name, n in names.items() if n > 1)
+    for source in manifest.sources:
+        if source.group not in groups:
+            yield f"sources: {shown(source.name)} is of group {shown(source.group)}, which is not in groups"
+        if source.achieved != own[source.name]:
+            achieved = f"{source.achieved:,}, and samples say {own[source.name]:,}"
+            yield f"sources: {shown(source.name)} achieved {achieved}"
+    if unknown := own.keys() - sources.keys():
+        yield f"samples: {shown(min(unknown))} is not in sources"
+
+
+def manifest_path(file: Path) -> Path:
+    """Return where a calibration file's manifest stands: ``x.jsonl`` has ``x.manifest.json``."""
+    return file.parent / f"{file.stem}.manifest.json"
+
+
+def read_manifest(file: str | Path) -> Manifest | None:
+    """Return the manifest beside a calibration file, or at its own path; None if there is none.
+
+    Raises:
+        OutputError: There is one, and it can't be read.
+    """
+    file = Path(file)
+    path = file if file.name.endswith(".manifest.json") else manifest_path(file)
+    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
+        return None
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise OutputError(_refusal(path, _fault_in(error))) from error
+    except OSError as error:
+        raise OutputError(_refusal(path, None)) from error
+    if why := next(_disagreements(manifest), None):
+        raise OutputError(_refusal(path, why))
+    return manifest
+
+
+def _refusal(path: Path, why: str | None) -> str:
+    told = f" ({printable(why)})" if why else ""
+    return f"{path}: is no manifest of this version of calibset{told}; build the file again"
+
+
+def _fault_in(error: ValidationError) -> str | None:
+    detail = error.errors(include_url=False)[0]
+    return None if detail["type"] == "json_invalid" else fault(detail, (), Manifest).removeprefix(": ")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that determine a build's bytes."""
+    found = {}
+    for name in _DETERMINE_BYTES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,31 @@
+"""What came into no file, as a file of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from calibset.core.atomic_write import replaced
+from calibset.core.documents import Rejection, SetAside
+
+
+def write_left_out(path: str | Path, *found: Mapping[str, Iterable[Rejection | SetAside]]) -> Path:
+    """Write what was rejected or set aside as JSON Lines: source, place, reason, and what else is known.
+
+    Args:
+        path: The file.
+        found: By source; one mapping after the other is written.
+
+    Raises:
+        OutputError: The file can't be written.
+    """
+    path = Path(path)
+    with replaced(path) as stream:
+        for by_source in found:
+            for source, records in by_source.items():
+                for record in records:
+                    line = {"source": source, **asdict(record)}
+                    stream.write((json.dumps(line) + "\n").encode("ascii"))
+    return path

@@ -1,0 +1,155 @@
+"""A report of a calibration file, as text and as a file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from calibset.core.atomic_write import replaced
+from calibset.core.errors import ConsumerError, OutputError, TokenizerError
+from calibset.dataset.calibration_file import ensure_of_file, ensure_unchanged, existing, tokenizer_of
+from calibset.dataset.manifest import Manifest, read_manifest
+from calibset.dataset.report.browser_rows import Samples, samples_of
+from calibset.dataset.report.charts import plots_of
+from calibset.dataset.report.figures import Figures, figures_of
+from calibset.dataset.report.rows import Row, read_rows
+from calibset.dataset.report.templating import asset, filled, styled
+from calibset.hygiene.language import LEAST_LETTERS
+from calibset.quantizers.row_reader import file_texts
+from calibset.tokenizers import ControlTokens, Tokenizer
+
+
+def report_path(file: Path) -> Path:
+    """Return where the report of a calibration file stands: ``x.jsonl`` has ``x.report.html``."""
+    return file.parent / f"{file.stem}.report.html"
+
+
+def write_report(file: str | Path, out: str | Path | None = None, *, tokenizer: str | None = None) -> Path:
+    """Write a page about a calibration file: what is in it, where it comes from, and each of its rows.
+
+    The page needs no network and loads nothing; the same file gives the same bytes.
+
+    Args:
+        file: The calibration file; its manifest stands beside it.
+        out: The ``.html`` file to write; by default ``x.report.html`` beside ``x.jsonl``.
+        tokenizer: The target model's, by name or path; by default the manifest's.
+
+    Returns:
+        The path of the file written.
+
+    Raises:
+        ConsumerError: The file can't be read, or has no manifest.
+        OutputError: The manifest is of another file, ``out`` can't be written, or what draws the page
+            is not installed.
+        TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
+    """
+    target = report_path(Path(file)) if out is None else Path(out)
+    if target.suffix not in (".html", ".htm"):
+        raise OutputError(f"{target}: a report must end in .html")
+    text = report_html(file, tokenizer=tokenizer)
+    with replaced(target) as stream:
+        stream.write(text.encode("utf-8"))
+    return target
+
+
+def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
+    """Return the page that `write_report` writes.
+
+    Args:
+        file: The calibration file; its manifest stands beside it.
+        tokenizer: The target model's, by name or path; by default the manifest's.
+
+    Raises:
+        ConsumerError: The file can't be read, or has no manifest.
+        OutputError: The manifest is of another file, or what draws the page is not installed.
+        TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
+    """
+    path = existing(file)
+    ensure_installed()
+    manifest = _manifest_of(path)
+    measure = tokenizer_of(path, tokenizer, manifest)
+    if tokenizer is None:
+        ensure_unchanged(path, measure, manifest)
+    texts, faults = file_texts(path)
+    if faults:
+        raise ConsumerError(f"{path}: {faults[0]}; `calibset verify` names each fault")
+    control_tokens = ControlTokens.of(measure.special_tokens)
+    rows = read_rows(texts, manifest, measure)
+    _ensure_measured(path, rows, manifest, measure)
+    around = len(measure.prefix) + len(measure.suffix)
+    figures = figures_of(manifest, rows, control_tokens, around=around)
+    return page(path.name, figures, samples_of(rows, control_tokens), measure.notes)
+
+
+def _ensure_measured(path: Path, rows: Sequence[Row], manifest: Manifest, tokenizer: Tokenizer) -> None:
+    for row, sample in zip(rows, manifest.samples, strict=True):
+        if row.tokens != sample.tokens:
+            raise TokenizerError(
+                f"{path}: row {row.number} has {row.tokens} tokens of {tokenizer.name}, and its manifest "
+                f"says {sample.tokens} of {manifest.tokenizer.name}: rows are built for one tokenizer"
+            )
+
+
+def _manifest_of(path: Path) -> Manifest:
+    manifest = read_manifest(path)
+    if manifest is None:
+        raise ConsumerError(f"{path}: there is no manifest beside it, and a report tells what stands there")
+    ensure_of_file(manifest, path)
+    return manifest
+
+
+def page(file: str, figures: Figures, samples: Samples, notes: tuple[str, ...] = ()) -> str:
+    """Return the page about a calibration file.
+
+    Args:
+        file: Its name.
+        figures: All numbers.
+        samples: The rows for the browser.
+        notes: What whoever uses the tokenizer should know.
+
+    Raises:
+        OutputError: jinja2 or matplotlib is not installed.
+    """
+    ensure_installed()
+    from markupsafe import Markup
+
+    plots = {name: Markup(plot) for name, plot in plots_of(figures).items()}  # noqa: S704  (escaped)
+    style, script = styled("page.css"), asset("browser.js")
+    return filled(
+        "page.html",
+        notebook=False,
+        file=file,
+        figures=figures,
+        manifest=figures.manifest,
+        samples=samples,
+        notes=notes,
+        plots=plots,
+        least_letters=LEAST_LETTERS,
+        style=Markup(style),  # noqa: S704  (this package's own, as are the script and escaped JSON)
+        script=Markup(script),  # noqa: S704
+        rows=Markup(samples.json),  # noqa: S704
+        policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+        "base-uri 'none'; form-action 'none'",
+    )
+
+
+def ensure_installed() -> None:
+    """Make sure that what draws a page is installed.
+
+    Raises:
+        OutputError: jinja2 or matplotlib is not.
+    """
+    try:
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise OutputError(
+            f"a report needs jinja2 and matplotlib, and {error.name} is not installed; "
+            "pip install 'calibset[report]'"
+        ) from error
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,104 @@
+"""Records on their way in: counted, cleaned of what breaks tokenizers, control tokens disarmed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from calibset.core.control_tokens import ControlTokens
+from calibset.core.documents import Conversation, Document, Record, Rejection, SetAside
+from calibset.core.text import scalar_text
+from calibset.core.text_map import Change, with_texts
+from calibset.hygiene.stats import Tally, length
+from calibset.storage.files import LONGEST_RECORD
+
+Screen = Callable[[Iterator[Document | Conversation]], Iterator[Document | Conversation]]
+"""What lets some of the documents and conversations through, mended perhaps."""
+
+# A run of blanks or of empty lines says no more when it is longer, and a million of them
+# breaks tiktoken's regular expression.
+_LONGEST_RUN = 1_000
+_LONG_RUN = re.compile(rf"(?<!\s)\s{{{_LONGEST_RUN + 1},}}")
+# What a text of nothing else shows nobody: byte order marks, zero-width spaces and joiners.
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060 \t\r\n"
+
+
+def intake(
+    records: Iterable[Record], tally: Tally, disarm: ControlTokens | None, screen: Screen = iter
+) -> Iterator[Document | Conversation]:
+    """Yield the documents and conversations that may be packed.
+
+    Lone surrogates, in ids too, become U+FFFD, runs of more than 1,000 white-space characters are
+    shortened, control tokens in texts are broken apart, and of records with one id the first
+    is taken. A record of more than 16 MiB is rejected, whatever form it was read from.
+
+    Args:
+        records: What a source yields.
+        tally: Is told of everything that happens.
+        disarm: The control tokens to break apart; None leaves them.
+        screen: What mends them, and keeps some out, before they are cleaned.
+    """
+    for record in screen(_admitted(records, tally)):
+        cleaned = _cleaned(record, tally, disarm)
+        if cleaned is None:
+            tally.note(Rejection(place=record.id, reason="empty text"))
+            continue
+        tally.came_in(length(cleaned))
+        yield cleaned
+
+
+def _admitted(records: Iterable[Record], tally: Tally) -> Iterator[Document | Conversation]:
+    seen: set[str] = set()
+    for record in records:
+        tally.records += 1
+        if isinstance(record, Rejection | SetAside):
+            tally.note(record)
+            continue
+        if (name := scalar_text(record.id)) != record.id:
+            record = replace(record, id=name)  # noqa: PLW2901  (a manifest could not hold the other)
+        if record.id in seen:
+            tally.note(SetAside(place=record.id, reason="id seen before"))
+            continue
+        seen.add(record.id)
+        if length(record) > LONGEST_RECORD:
+            tally.note(Rejection(place=record.id, reason="record too long"))
+            continue
+        yield record
+
+
+def _cleaned(
+    record: Document | Conversation, tally: Tally, disarm: ControlTokens | None
+) -> Document | Conversation | None:
+    shortened = False
+
+    def change(text: str) -> str:
+        nonlocal shortened
+        cleaned = _shortened(scalar_text(text))
+        shortened = shortened or len(cleaned) < len(text)
+        if disarm is None or not (found := disarm.count(cleaned)):
+            return cleaned
+        tally.mended.control_tokens += found
+        return disarm.neutralised(cleaned)
+
+    changed: Document | Conversation | None
+    if isinstance(record, Conversation):
+        changed = with_texts(record, Change(text=change, may_change=partial(_may_be_cleaned, disarm)))
+    else:
+        text = change(record.text).strip()
+        changed = replace(record, text=text) if text.strip(_INVISIBLE) else None
+    tally.mended.shortened += shortened
+    return changed
+
+
+def _may_be_cleaned(disarm: ControlTokens | None, text: str) -> bool:
+    return bool(disarm and disarm.pattern.search(text)) or len(_shortened(text)) < len(text)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_RUN:
+        return text
+    # Both ends of a run, so that the lines before and behind it stay apart.
+    half = _LONGEST_RUN // 2
+    return _LONG_RUN.sub(lambda match: match.group()[:half] + match.group()[-half:], text)

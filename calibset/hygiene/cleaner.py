@@ -1,0 +1,248 @@
+"""Documents and conversations on their way in: mended, and kept out where the recipe says so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import get_args
+
+from calibset.core.documents import Conversation, Document, SetAside
+from calibset.core.text_map import Change, with_texts
+from calibset.core.timing import timed
+from calibset.hygiene.decontamination import Excluded, Match
+from calibset.hygiene.deduplication import Duplicate, Duplicates
+from calibset.hygiene.language import LanguageIdentifier
+from calibset.hygiene.options import Hygiene
+from calibset.hygiene.pii import masked, masked_number, personal_data
+from calibset.hygiene.quality_filters import fault
+from calibset.hygiene.repeated_lines import RepeatedLines
+from calibset.hygiene.stats import Mended, Tally
+from calibset.hygiene.text_repair import RepairName, repaired
+from calibset.hygiene.words import all_words_of, words_of
+
+_EXCERPT = 120
+
+Item = Document | Conversation
+_Step = Callable[[Item], Item | SetAside]
+
+
+@dataclass(slots=True, kw_only=True)
+class Screens:
+    """What the sources of a build share.
+
+    Attributes:
+        duplicates: The documents met so far, of all sources.
+        excluded: The evaluation sets, if there are any.
+        cuts: Whether documents are cut around what they share with them, in place of left out.
+        rows: The conversations met so far as the model reads them, by a digest of that.
+        seconds: What each step took, by its name.
+    """
+
+    duplicates: Duplicates
+    excluded: Excluded | None = None
+    cuts: bool = False
+    rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Screening:
+    """What a source's documents go through between being read and being packed.
+
+    Args:
+        source: The source's name.
+        options: What the recipe wants of it.
+        screens: What it shares with others.
+        tally: Is told of everything that happens.
+    """
+
+    def __init__(self, source: str, options: Hygiene, screens: Screens, tally: Tally) -> None:
+        self._source = source
+        self._options = options
+        self._screens = screens
+        self._tally = tally
+        self._lines = RepeatedLines() if options.boilerplate else None
+        self._identifier = LanguageIdentifier()
+        self._is_whole = set(options.repairs) >= set(get_args(RepairName))
+        self._known: tuple[Item | None, list[str]] = None, []
+        # Of one item, told once it has passed.
+        self._mended = Mended()
+        self._steps = self._wanted()
+
+    def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
+        """Yield the items that pass, mended; the others are set aside."""
+        for item in items:
+            self._mended = Mended()
+            outcome = self._outcome(item)
+            if isinstance(outcome, SetAside):
+                self._tally.note(outcome)
+                continue
+            self._tally.mended.add(self._mended)
+            yield outcome
+
+    def seen_as_row(self, conversation: str, text: str) -> SetAside | None:
+        """Return why a conversation is left out whose rendered text is that of one before it, or None.
+
+        Conversations that differ may begin alike, and be shortened to what is the same.
+        """
+        if self._options.duplicates == "keep":
+            return None
+        digest = blake2b(text.encode("utf-8"), digest_size=16).digest()
+        first = self._screens.rows.setdefault(digest, (self._source, conversation))
+        if first == (self._source, conversation):
+            return None
+        found = Duplicate(source=first[0], document=first[1], similarity=1.0, exact=True)
+        return self._repeats(conversation, found)
+
+    def _wanted(self) -> tuple[tuple[str, _Step], ...]:
+        """Return the steps that the recipe wants, in their order; what mends comes first.
+
+        What is masked is masked last but one, so that evaluation texts are known by what they hold.
+        """
+        options = self._options
+        steps: tuple[tuple[str, _Step, bool], ...] = (
+            ("repairs", self._repaired, True),
+            ("boilerplate", self._without_repeated_lines, options.boilerplate),
+            ("filters", self._filtered, bool(options.filters)),
+            ("languages", self._in_language, bool(options.languages)),
+            ("decontamination", self._decontaminated, self._screens.excluded is not None),
+            ("personal data", self._without_personal_data, options.pii != "keep"),
+            ("duplicates", self._seen_first, True),
+        )
+        return tuple((name, step) for name, step, is_wanted in steps if is_wanted)
+
+    def _outcome(self, item: Item) -> Item | SetAside:
+        outcome: Item | SetAside = item
+        for name, step in self._steps:
+            if isinstance(outcome, SetAside):
+                break
+            with timed(name, self._screens.seconds):
+                outcome = step(outcome)
+        return outcome
+
+    def _repaired(self, item: Item) -> Item:
+        def change(text: str) -> str:
+            mended, names = repaired(text, self._options.repairs)
+            self._mended.repaired |= Counter(dict.fromkeys(names, 1))
+            return mended
+
+        return _changed(item, Change(text=change, may_change=_may_be_repaired))
+
+    def _without_repeated_lines(self, item: Item) -> Item | SetAside:
+        if self._lines is None or isinstance(item, Conversation):
+            return item
+        text, removed = self._lines(item.text)
+        self._mended.boilerplate += removed
+        if removed and not text:
+            return SetAside(place=item.id, reason="boilerplate alone")
+        return replace(item, text=text)
+
+    def _filtered(self, item: Item) -> Item | SetAside:
+        if isinstance(item, Conversation) or not (reason := fault(item.text, self._options.filters)):
+            return item
+        return SetAside(place=item.id, reason=reason, detail=_beginning(item.text))
+
+    def _in_language(self, item: Item) -> Item | SetAside:
+        options = self._options
+        text = item.text if isinstance(item, Document) else _said(item)
+        reason = self._identifier.fault(text, options.languages, least_score=options.language_score)
+        return SetAside(place=item.id, reason=reason, detail=_beginning(text)) if reason else item
+
+    def _decontaminated(self, item: Item) -> Item | SetAside:
+        excluded = self._screens.excluded
+        match = excluded.match(self._words_to_compare(item)) if excluded else None
+        if excluded is None or match is None:
+            return item
+        self._tally.contaminated[item.id] = match
+        if self._screens.cuts and isinstance(item, Document):
+            text = excluded.without(item.text)
+            # What only a repair makes alike can't be found in the text as it stands.
+            if text and text != item.text:
+                return replace(item, text=text)
+        return SetAside(place=item.id, reason="holds a part of an evaluation set", detail=_shared(match))
+
+    def _without_personal_data(self, item: Item) -> Item | SetAside:
+        counts: Counter[str] = Counter()
+        mended = _changed(item, _masking(counts))
+        if not counts:
+            return item
+        if self._options.pii == "drop":
+            kinds = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(counts.items()))
+            return SetAside(place=item.id, reason="holds personal data", detail=kinds)
+        self._mended.masked.update(counts)
+        return mended
+
+    def _seen_first(self, item: Item) -> Item | SetAside:
+        wish, duplicates, words = self._options.duplicates, self._screens.duplicates, self._words(item)
+        if wish == "keep":
+            duplicates.note(self._source, item.id, words)
+            return item
+        found = duplicates.seen(self._source, item.id, words, near=wish == "near")
+        return item if found is None else self._repeats(item.id, found)
+
+    def _words_to_compare(self, item: Item) -> list[str]:
+        """Return the words of an item as evaluation sets are compared: with every repair made."""
+        item = item if self._is_whole else whole(item)
+        return self._words(item) if isinstance(item, Document) else all_words_of(item)
+
+    def _words(self, item: Item) -> list[str]:
+        """Return the words of an item; of one that did not change between two steps only once."""
+        known, words = self._known
+        if known is not item:
+            words = words_of(item)
+            self._known = item, words
+        return words
+
+    def _repeats(self, document: str, found: Duplicate) -> SetAside:
+        self._tally.duplicates[document] = found
+        reason = "repeats a document before it" if found.exact else "nearly repeats a document before it"
+        detail = f"{found.source}: {found.document} ({found.similarity:.2f})"
+        return SetAside(place=document, reason=reason, detail=detail)
+
+
+def whole(item: Item) -> Item:
+    """Return an item with every repair made, as evaluation sets are compared."""
+    return _changed(item, Change(text=lambda text: repaired(text)[0], may_change=_may_be_repaired))
+
+
+def _masking(counts: Counter[str]) -> Change:
+    """Return what puts made-up personal data in place of real ones, and counts them."""
+
+    def text(text: str) -> str:
+        shown, found = masked(text)
+        counts.update(found)
+        return shown
+
+    def number(number: int) -> int:
+        shown, found = masked_number(number)
+        counts.update(found)
+        return shown
+
+    return Change(text=text, number=number, may_change=lambda json: bool(personal_data(json)))
+
+
+def _may_be_repaired(text: str) -> bool:
+    """Return whether a repair may change something in JSON of ASCII letters."""
+    return not text.isprintable()
+
+
+def _changed(item: Item, change: Change) -> Item:
+    """Return an item with its text, or all texts of its turns and tools, changed."""
+    if isinstance(item, Conversation):
+        return with_texts(item, change)
+    text = change.text(item.text)
+    return item if text == item.text else replace(item, text=text)
+
+
+def _beginning(text: str) -> str:
+    return " ".join(text[: 2 * _EXCERPT].split())[:_EXCERPT]
+
+
+def _said(conversation: Conversation) -> str:
+    turns = (message.content for message in conversation.messages if message.role in ("user", "assistant"))
+    return "\n".join(turns)
+
+
+def _shared(match: Match) -> str:
+    return f"{match.exclude}: {match.passage}: {match.words} words: {match.excerpt}"

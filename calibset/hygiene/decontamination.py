@@ -1,0 +1,184 @@
+"""What a text shares with evaluation sets, and the text without it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibset.hygiene.ngram_index import (
+    SHINGLE,
+    SHORTEST,
+    Index,
+    Series,
+    Vocabulary,
+    covered,
+    longest,
+    stretches,
+)
+from calibset.hygiene.words import located_words, words
+
+_EXCERPT = 200
+# A cut may bring words together that match again; a text that is not clean after so many is given up.
+_ROUNDS = 16
+# What is left of a sentence or bracket whose beginning was cut away.
+_CLOSING = re.compile(r"(?:[\s.,;:!?…)\]}’”»]|(?<!\s)[\"'*-])*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What a text shares with an evaluation set.
+
+    Attributes:
+        exclude: The evaluation set.
+        passage: The evaluation document in which the shared words begin; of several the first put in.
+        words: How many words the longest shared stretch has.
+        containment: The part of the text's own five-word shingles that evaluation sets hold, 0 to 1.
+        excerpt: The shared words, at most 200 characters.
+        others: Further evaluation sets that the text matches, in the order in which they were put in.
+    """
+
+    exclude: str
+    passage: str
+    words: int
+    containment: float
+    excerpt: str
+    others: tuple[str, ...] = ()
+
+
+class Excluded:
+    """Evaluation sets, and what texts share with them.
+
+    A text matches that shares a run of words: 13 of them as for GPT-3 (Brown et al. 2020,
+    arXiv:2005.14165, appendix C), and as lm-evaluation-harness and NeMo Curator do it. An evaluation
+    document that is shorter than a run, but has the 8 words that are the least there, matches where
+    all of it stands in a row. So does a text of whose five-word shingles evaluation sets hold the
+    given part, 8 words of it in a row; stock phrases in short texts come to 0.57, reworded sentences
+    to 0.6 and more.
+
+    Thirteen letters of a script without spaces (Chinese, Thai) are about seven words, so of what is
+    mostly such letters twice as many have to be shared: 26 in a row, or 16 where it says 8 above.
+
+    What says nothing does not count: a run of which less than half are words that hold a letter and
+    differ (tables, a word said over and over). Words on the two sides of a border between documents
+    of one evaluation set are a run as any other, since some sets are stored line by line. A stretch
+    is what runs cover without a gap. Words are compared, not digests of them: no match is a chance
+    collision.
+
+    Args:
+        run: Words in a row that make a match, 8 or more.
+        containment: The part of a text's shingles that makes a match, above 0.
+
+    Raises:
+        ValueError: `run` or `containment` is out of its bounds.
+
+    Examples:
+        >>> excluded = Excluded()
+        >>> line = "Robert Boulter is an English film , television and theatre actor , born in 1981 ."
+        >>> excluded.add("wikitext", "1", words(line))
+        >>> page = "<p>Robert Boulter is an English film, television and theatre actor, born in 1981."
+        >>> match = excluded.match(words(page))
+        >>> match.exclude, match.passage, match.words
+        ('wikitext', '1', 13)
+        >>> excluded.match(words("Robert Boulter is an English actor."))
+    """
+
+    def __init__(self, *, run: int = 13, containment: float = 0.6) -> None:
+        if run < SHORTEST:
+            raise ValueError(f"run: must be at least {SHORTEST}, got {run}")
+        if not 0 < containment <= 1:
+            raise ValueError(f"containment: must be above 0 and at most 1, got {containment}")
+        self._run = run
+        self._containment = containment
+        self._vocabulary = Vocabulary()
+        self._series: dict[str, Series] = {}
+        self._built: Index | None = None
+
+    def add(self, exclude: str, document: str, words: Sequence[str]) -> None:
+        """Put in a document of an evaluation set, behind those put in before.
+
+        Args:
+            exclude: The evaluation set.
+            document: The document's id.
+            words: Its words, as `calibset.hygiene.words.all_words_of` returns them.
+        """
+        if words:
+            series = self._series.setdefault(exclude, Series())
+            series.documents.append(document)
+            series.starts.append(len(series.codes))
+            series.codes.extend(map(self._vocabulary.code, words))
+            self._built = None
+
+    def match(self, words: Sequence[str]) -> Match | None:
+        """Return what a text shares with the evaluation sets; None where that is no match.
+
+        Args:
+            words: The text's words, as `calibset.hygiene.words.all_words_of` returns them.
+        """
+        codes = self._vocabulary.codes(words)
+        if np.count_nonzero(codes) < SHORTEST:
+            return None
+        index = self._index
+        shingles = index.shingles.positions(codes)
+        if not (shingles >= 0).any() or longest(covered(shingles, SHINGLE)).words < SHORTEST:
+            return None
+        containment, alike = index.likeness(shingles)
+        shared, positions = index.shared(codes)
+        if not shared.any() and containment >= self._containment and index.is_long(codes, longest(alike)):
+            shared, positions = alike, shingles
+        stretch = longest(shared)
+        if not stretch.words:
+            return None
+        exclude, passage = index.document(int(positions[stretch.start]))
+        sharing = index.sharing(codes, self._containment)
+        return Match(
+            exclude=exclude,
+            passage=passage,
+            words=stretch.words,
+            containment=containment,
+            excerpt=" ".join(words[stretch.start : stretch.end])[:_EXCERPT],
+            others=tuple(name for name in sharing if name != exclude),
+        )
+
+    def without(self, text: str) -> str:
+        r"""Return a text cut around every match, the pieces joined by a blank line.
+
+        A text that is no match is returned as it is, and what is returned is none. Pieces of fewer
+        words than a run go with what was cut; of a text that matches by its shingles alone nothing
+        is left.
+
+        Examples:
+            >>> excluded = Excluded()
+            >>> excluded.add("quiz", "1", words("Which river runs through the capital of Slovakia?"))
+            >>> excluded.without('''Which river runs through the capital of Slovakia? The answer
+            ... that we were looking for is of course the Danube, and no other.''')
+            'The answer\nthat we were looking for is of course the Danube, and no other.'
+        """
+        for _ in range(_ROUNDS):
+            if self.match(words(text)) is None:
+                return text
+            text = self._cut(text)
+        return ""
+
+    def _cut(self, text: str) -> str:
+        places = located_words(text)
+        shared, _ = self._index.shared(self._vocabulary.codes([place.word for place in places]))
+        if not shared.any():
+            return ""
+        pieces = []
+        for stretch in stretches(~shared):
+            if stretch.words >= self._run:
+                start = places[stretch.start - 1].end if stretch.start else 0
+                end = places[stretch.end].start if stretch.end < len(places) else len(text)
+                if stretch.start and (closing := _CLOSING.match(text, start)):
+                    start = closing.end()
+                pieces.append(text[start:end].rstrip())
+        return "\n\n".join(pieces)
+
+    @property
+    def _index(self) -> Index:
+        if self._built is None:
+            self._built = Index(self._series, self._vocabulary, self._run)
+        return self._built

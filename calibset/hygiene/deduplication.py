@@ -1,0 +1,227 @@
+"""Documents that were seen before, with the same words or nearly the same.
+
+Near duplicates are found by MinHash-LSH and then proven: what counts is the Jaccard
+similarity of the two sets of shingles, which are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from calibset.hygiene.minhash import BYTES_A_SKETCH, Sketch, Sketches, sketch_of
+
+SIMILARITY = 0.77
+"""From here on two texts are near duplicates: 5 % of other words cost about 0.14."""
+
+MOST_BYTES = 1_500_000_000
+"""What an index takes in memory at most: some 60 million words, or a million short texts."""
+
+# 32 bands of 4 find one pair in 80 less at 0.6, so no less may be asked.
+_LEAST_SIMILARITY = 0.6
+
+# In a shorter text one other word is more than 5 %, and often all the difference (a premium, a deductible).
+_MIN_WORDS = 20
+
+# Five standard deviations of a sketch's estimate: what lies further below need not be counted out.
+_SLACK = 0.2
+# So many are counted out for a text, those whose sketches are most similar.
+_MOST_COUNTED = 64
+
+# Measured: a digest, a name, and their place in a dictionary that was just enlarged.
+_BYTES_A_TEXT = 280
+# Measured: an array, its place in two lists, and what sorting the bands needs for a while.
+_BYTES_A_NEAR_TEXT = BYTES_A_SKETCH + 288
+# The rest is for texts to be found that are exactly the same.
+_NEAR_PART = 3 / 4
+
+_Shingles = npt.NDArray[np.uint64]
+# The same bytes, and so the same sketches, on machines of either byte order.
+_HASH = np.dtype("<u8")
+_PAIR, _AGAIN = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+
+# A source, and a document's id in UTF-8, which takes less than a string of many alphabets.
+_Name = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """The document that another one repeats.
+
+    Attributes:
+        source: The name of the source of the one that came first and is kept.
+        document: Its id.
+        similarity: Jaccard similarity of the shingles, from 0 to 1.
+        exact: Whether the words are the same, in the same order.
+    """
+
+    source: str
+    document: str
+    similarity: float
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text as near duplicates of it are found."""
+
+    shingles: _Shingles
+    sketch: Sketch
+
+
+class Duplicates:
+    """An index that documents are put into, one after the other.
+
+    A shingle is a word, or two neighbours in either order, and how often it came before in its
+    text. Single words make scattered changes cost no more than one passage that differs, pairs
+    tell texts of the same words apart, and pairs in either order forgive an exchange of neighbours.
+    Texts of fewer than 20 words are duplicates only if all their words are the same, and texts
+    without words never. Near duplicates are looked for among the 64 texts that are probably most
+    similar, so that texts of one template cost no more than others.
+
+    Args:
+        near: Whether near duplicates are found, too.
+        similarity: From which Jaccard similarity on they are, from 0.6 to 1.
+        most_bytes: What the index may take in memory; three quarters of it are for near duplicates.
+
+    Raises:
+        ValueError: The similarity is out of these bounds.
+
+    Examples:
+        >>> index = Duplicates(near=False)
+        >>> index.seen("wiki", "Bratislava", ["the", "capital", "of", "slovakia"])
+        >>> index.seen("web", "page-7", ["the", "capital", "of", "slovakia"])
+        Duplicate(source='wiki', document='Bratislava', similarity=1.0, exact=True)
+    """
+
+    def __init__(self, *, near: bool, similarity: float = SIMILARITY, most_bytes: int = MOST_BYTES) -> None:
+        if not _LEAST_SIMILARITY <= similarity <= 1:
+            raise ValueError(f"similarity must be from {_LEAST_SIMILARITY} to 1, got {similarity}")
+        near_bytes = int(most_bytes * _NEAR_PART) if near else 0
+        self._same: dict[bytes, _Name] = {}
+        self._near = _Near(similarity, near_bytes) if near else None
+        self._bytes_left = most_bytes - near_bytes
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there was no room for a text, so that some duplicates may not be found."""
+        return self._bytes_left < 0 or (self._near is not None and self._near.is_full)
+
+    def seen(
+        self, source: str, document: str, words: Sequence[str], *, near: bool = True
+    ) -> Duplicate | None:
+        """Return the document of which this is a duplicate; else put it in and return None.
+
+        The first of the same words is returned, else of several near duplicates the most similar,
+        of equally similar ones the first.
+
+        Args:
+            source: The name of the document's source.
+            document: Its id.
+            words: Its normalised words.
+            near: Whether this one may be a near duplicate, if the index finds them. Near
+                duplicates of it are found in any case.
+        """
+        if not words:
+            return None
+        digest = _digest(" ".join(words), 16)
+        if same := self._same.get(digest):
+            return _duplicate(same, 1.0, exact=True)
+        text = self._text(words)
+        if near and self._near and text and (closest := self._near.closest(text)):
+            name, similarity = closest
+            return _duplicate(name, similarity, exact=False)
+        self._put(digest, (source, document.encode("utf-8", "surrogatepass")), text)
+        return None
+
+    def note(self, source: str, document: str, words: Sequence[str]) -> None:
+        """Put a document in, whatever it repeats; of the same words the first stays."""
+        self.seen(source, document, words, near=False)
+
+    def _text(self, words: Sequence[str]) -> _Text | None:
+        if self._near is None or len(words) < _MIN_WORDS:
+            return None
+        shingles = _shingles(words)
+        return _Text(shingles, sketch_of(shingles))
+
+    def _put(self, digest: bytes, name: _Name, text: _Text | None) -> None:
+        # Below zero it stays, so that what is found does not depend on which text is small enough.
+        self._bytes_left -= _BYTES_A_TEXT + len(name[1])
+        if self._bytes_left < 0:
+            return
+        self._same[digest] = name
+        if self._near and text:
+            self._near.put(name, text)
+
+
+class _Near:
+    """The documents that were put in, by their shingles."""
+
+    def __init__(self, similarity: float, most_bytes: int) -> None:
+        self._similarity = similarity
+        self._bytes_left = most_bytes
+        self._sketches = Sketches()
+        self._shingles: list[_Shingles] = []
+        self._names: list[_Name] = []
+
+    @property
+    def is_full(self) -> bool:
+        return self._bytes_left < 0
+
+    def put(self, name: _Name, text: _Text) -> None:
+        self._bytes_left -= _BYTES_A_NEAR_TEXT + text.shingles.nbytes
+        if self.is_full:
+            return
+        self._sketches.add(text.sketch)
+        self._shingles.append(text.shingles)
+        self._names.append(name)
+
+    def closest(self, text: _Text) -> tuple[_Name, float] | None:
+        """Return the most similar document, and its similarity."""
+        best, closest = 0.0, -1
+        probable = self._sketches.alike(text.sketch, self._similarity - _SLACK)
+        for number in probable[:_MOST_COUNTED].tolist():
+            similarity = _jaccard(text.shingles, self._shingles[number])
+            if similarity >= self._similarity and (-similarity, number) < (-best, closest):
+                best, closest = similarity, number
+        return (self._names[closest], best) if best else None
+
+
+def _duplicate(name: _Name, similarity: float, *, exact: bool) -> Duplicate:
+    source, document = name[0], name[1].decode("utf-8", "surrogatepass")
+    return Duplicate(source=source, document=document, similarity=similarity, exact=exact)
+
+
+def _shingles(words: Sequence[str]) -> _Shingles:
+    """Return the hashes of all words and pairs of neighbours, numbered where they recur, in order."""
+    single = np.fromiter(map(_word_hash, words), _HASH, len(words))
+    left, right = single[:-1], single[1:]
+    pairs = np.minimum(left, right) * _PAIR + np.maximum(left, right)
+    hashes = np.sort(np.concatenate((single, pairs)))
+    places = np.arange(hashes.size, dtype=_HASH)
+    recurs = np.concatenate(([False], hashes[1:] == hashes[:-1]))
+    before = places - np.maximum.accumulate(np.where(recurs, 0, places))
+    return np.sort(hashes + before * _AGAIN)
+
+
+# Bounded, and enough for nearly all words of a build.
+@lru_cache(maxsize=2**17)
+def _word_hash(word: str) -> int:
+    return int.from_bytes(_digest(word, 8), "little")
+
+
+def _digest(text: str, size: int) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).digest()
+
+
+def _jaccard(some: _Shingles, other: _Shingles) -> float:
+    if some.size > other.size:
+        some, other = other, some
+    places = other.searchsorted(some)
+    shared = int(np.count_nonzero(other.take(places, mode="clip") == some))
+    return shared / (some.size + other.size - shared)

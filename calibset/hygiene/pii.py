@@ -1,0 +1,281 @@
+"""Personal data in texts: where it stands, and the text with stand-ins for it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import takewhile
+from typing import Literal, NamedTuple
+
+from calibset.hygiene.pii_phones import PhonePlans, is_book, numerals
+
+Kind = Literal["e-mail", "phone number", "IBAN", "birth number", "card number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Personal data in a text.
+
+    Attributes:
+        kind: What it is.
+        start: Its first character.
+        end: One past its last.
+    """
+
+    kind: Kind
+    start: int
+    end: int
+
+
+class _Hit(NamedTuple):
+    kind: Kind
+    start: int
+    end: int
+    stand_in: str
+
+
+_SPACE = " \u00a0\u2007\u2009\u202f"
+_HYPHEN = "\u2010-\u2013-"
+_BETWEEN = f"[{_SPACE}{_HYPHEN}]"
+# No letter or digit before, but for those of an escaped line end, nor behind.
+_BEFORE = r"(?:(?<![^\W_])|(?<=\\[nrt]))"
+_BEHIND = r"(?![^\W_])"
+# Nor a part of a number with a fraction.
+_NO_FRACTION = r"(?<!\d\.)"
+_NO_DECIMALS = r"(?!\.\d)"
+_LONGEST_BEHIND = 6
+
+# What may hold a number of nine digits or more, so that the patterns are tried on little of a text. It is one
+# class of characters and a digit: nothing to try twice.
+_DIGITS = re.compile(rf"\d[\d{_SPACE}{_HYPHEN}/.()]{{7,}}\d")
+_IBAN_HEAD = re.compile(rf"{_BEFORE}[A-Za-z]{{2}}\d\d(?={_BETWEEN}?[A-Za-z\d])")
+_CARD = re.compile(
+    rf"{_BEFORE}{_NO_FRACTION}(?<!\d{{4}}{_BETWEEN})(?:\d{{13,19}}"
+    rf"|\d{{4}}({_BETWEEN})\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{3}})?|\d{{4}}({_BETWEEN})\d{{6}}\2\d{{4,5}})"
+    rf"{_BEHIND}{_NO_DECIMALS}(?!{_BETWEEN}\d{{4}}(?!\d))"
+)
+_SLASHED = re.compile(rf"{_BEFORE}(?<![/{_HYPHEN}])\d{{6}}[{_SPACE}]?/[{_SPACE}]?\d{{3,4}}{_BEHIND}(?!/)")
+# Ten digits that begin with 1 are the seconds since 1970 far more often than a child.
+_UNSLASHED = re.compile(
+    rf"{_BEFORE}{_NO_FRACTION}(?!1)"
+    rf"(?:\d{{10}}|(?<!\d{_BETWEEN})\d{{6}}[{_SPACE}]\d{{4}}(?!{_BETWEEN}\d)){_BEHIND}{_NO_DECIMALS}"
+)
+# Who issues cards, and of how many digits (ISO/IEC 7812): Visa, Mastercard, American Express, Diners Club,
+# Discover and UnionPay, JCB, Maestro, Mir.
+_ISSUED = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|3[47]\d{13}"
+    r"|3(?:0[0-59]|[689]\d)\d{11}|(?:6011|64[4-9]\d|65\d\d|62\d\d)\d{12,15}|35(?:2[89]|[3-8]\d)\d{12,15}"
+    r"|(?:5018|5020|5038|5893|6304|6759|676[1-3])\d{9,15}|220[0-4]\d{12,15}"
+)
+# Latin, Greek, Cyrillic and Armenian letters: behind those of scripts without spaces a sentence may go on.
+_LETTERS = r"A-Za-z\d\u00c0-\u024f\u0370-\u0481\u048a-\u0556\u0561-\u0587"
+_DOMAIN = re.compile(rf"@([{_LETTERS}][{_LETTERS}.-]{{2,252}})")
+_ESCAPE = re.compile(r"u[\da-fA-F]{4}|[nrtbf]")
+# Names that RFC 2606 keeps for examples.
+_EXAMPLE = re.compile(r"(?:.*\.)?(?:example\.(?:com|net|org)|test|example|invalid|localhost)", re.IGNORECASE)
+_LONGEST_LOCAL = 64
+_ADDRESS = "name@example.com"
+_ROUNDS = 4
+# Birth numbers of ten digits, cards of nineteen.
+_LEAST_NUMBER = 10**9
+_PAST_NUMBERS = 10**19
+
+
+def personal_data(text: str) -> tuple[Found, ...]:
+    """Return the personal data of a text in order; no two of them overlap.
+
+    - E-mail addresses in Latin, Greek, Cyrillic or Armenian letters, but for those of example
+      domains (RFC 2606).
+    - Phone numbers with a country code, and Slovak ones that begin with 0, of nine digits or more,
+      which the country's numbering plan has (from the 10,001st different one of a text on, unchecked).
+    - IBANs of the country's form with right check digits.
+    - Slovak and Czech birth numbers: a date, and divisible by 11. Nine digits (before 1954, without
+      a check) count with a slash only, and so do those of ten that begin with 1.
+    - Payment card numbers of a known issuer, with the right check digit.
+
+    What has been masked is not found again.
+
+    Examples:
+        >>> text = "Ján (0905 123 456) má účet SK31 1200 0000 1987 4263 7541."
+        >>> [(found.kind, text[found.start : found.end]) for found in personal_data(text)]
+        [('phone number', '0905 123 456'), ('IBAN', 'SK31 1200 0000 1987 4263 7541')]
+    """
+    return tuple(Found(*hit[:3]) for hit in _free(text, _candidates(text, PhonePlans())))
+
+
+def masked(text: str) -> tuple[str, Counter[Kind]]:
+    """Return a text with stand-ins for its personal data, and how many of each kind there were.
+
+    A stand-in has the form of what it stands for: digits become 0, but for a country code and the
+    first digit of a card or birth number (so that a number in JSON stays one); an e-mail address
+    becomes name@example.com. Masked text comes back as it is. Of a text in which stand-ins make new
+    personal data over and over, as no letter does, all digits become 0.
+
+    Examples:
+        >>> masked("+421 905 123 456, jan@posta.sk")
+        ('+421 000 000 000, name@example.com', Counter({'e-mail': 1, 'phone number': 1}))
+    """
+    counts: Counter[Kind] = Counter()
+    plans = PhonePlans()
+    # A stand-in may end what kept its neighbour from being one.
+    for _ in range(_ROUNDS):
+        hits = _free(text, _candidates(text, plans))
+        if not hits:
+            return text, counts
+        counts.update(sorted(hit.kind for hit in hits))
+        text = _replaced(text, hits)
+    if hits := _free(text, _candidates(text, plans)):
+        counts.update(sorted(hit.kind for hit in hits))
+        text = re.sub(r"\d", "0", _replaced(text, hits))
+    return text, counts
+
+
+def masked_number(number: int) -> tuple[int, Counter[Kind]]:
+    """Return a number with a stand-in of as many digits if it is a card or birth number.
+
+    For the integers of JSON. Phone numbers can't be told from other numbers without their 0 or +.
+
+    Examples:
+        >>> masked_number(4111111111111111)
+        (4000000000000000, Counter({'card number': 1}))
+    """
+    # No such number is longer, and Python writes none of more than 4,300 digits.
+    if not _LEAST_NUMBER <= abs(number) < _PAST_NUMBERS:
+        return number, Counter()
+    text, counts = masked(str(number))
+    return int(text), counts
+
+
+def _replaced(text: str, hits: Sequence[_Hit]) -> str:
+    pieces: list[str] = []
+    end = 0
+    for hit in hits:
+        pieces += text[end : hit.start], hit.stand_in
+        end = hit.end
+    return "".join((*pieces, text[end:]))
+
+
+def _free(text: str, hits: Iterable[_Hit]) -> list[_Hit]:
+    """Return the hits in order that are no stand-ins and overlap none that comes before."""
+    kept: list[_Hit] = []
+    taken: bytearray | None = None
+    for hit in hits:
+        if text[hit.start : hit.end] == hit.stand_in:
+            continue
+        taken = bytearray(len(text)) if taken is None else taken
+        if not any(taken[hit.start : hit.end]):
+            taken[hit.start : hit.end] = b"\1" * (hit.end - hit.start)
+            kept.append(hit)
+    return sorted(kept, key=lambda hit: hit.start)
+
+
+def _candidates(text: str, plans: PhonePlans) -> Iterator[_Hit]:
+    """Yield what is found, that first which wins where two overlap."""
+    yield from _emails(text)
+    yield from _ibans(text)
+    places = [(max(match.start() - 2, 0), match.end() + _LONGEST_BEHIND) for match in _DIGITS.finditer(text)]
+    for search in (_cards, _slashed_births):
+        for place in places:
+            yield from search(text, *place)
+    for place in places:
+        for found in plans.found(text, *place):
+            yield _Hit("phone number", *found)
+    for place in places:
+        yield from _births(text, *place)
+
+
+def _emails(text: str) -> Iterator[_Hit]:
+    for match in _DOMAIN.finditer(text):
+        domain = match.group(1).rstrip(".-")
+        if _is_domain(domain):
+            before = text[max(match.start() - _LONGEST_LOCAL, 0) : match.start()]
+            local = "".join(takewhile(_is_local, reversed(before)))[::-1]
+            start = match.start() - len(local)
+            if text[start - 1 : start] == "\\" and (escape := _ESCAPE.match(local)):
+                start += escape.end()
+            local = text[start : match.start()].lstrip(".-")
+            start = match.start() - len(local)
+            # The address of a Git repository is nobody's.
+            if local not in {"", "git"} and local[-1] != ".":
+                yield _Hit("e-mail", start, match.start(1) + len(domain), _ADDRESS)
+
+
+def _is_local(character: str) -> bool:
+    return character in "._%+-" or (character < "\u0590" and character.isalnum())
+
+
+def _is_domain(domain: str) -> bool:
+    labels = domain.split(".")
+    top = labels[-1]
+    is_top = len(top) > 1 and (top.isalpha() or top.startswith("xn--"))
+    if len(labels) < 2 or not is_top or _EXAMPLE.fullmatch(domain):
+        return False
+    # Versions (name@1.0.0-beta.rc) and the sizes of pictures (name@2x.png) look much the same.
+    if (labels[0].isdecimal() and labels[1][:1].isdecimal()) or re.fullmatch(r"\dx", labels[0]):
+        return False
+    return all(0 < len(label) <= 63 and label[0] != "-" and label[-1] != "-" for label in labels)
+
+
+def _ibans(text: str) -> Iterator[_Hit]:
+    for head in _IBAN_HEAD.finditer(text):
+        form = _iban_form(head.group()[:2].upper())
+        if form and (match := form.match(text, head.start())) and _is_iban(raw := match.group()):
+            yield _Hit("IBAN", *match.span(), raw[:2] + re.sub(r"[A-Za-z]", "X", _masked_digits(raw[2:], 0)))
+
+
+@cache
+def _iban_form(country: str) -> re.Pattern[str] | None:
+    """Return what the IBANs of a country look like, None where it has none."""
+    from stdnum import numdb
+
+    form = str(numdb.get("iban").info(country)[0][1].get("bban", ""))
+    classes = {"n": r"\d", "a": "[A-Z]", "c": r"[A-Z\d]"}
+    parts = re.findall(r"(\d+)!([nac])", form)
+    body = "".join(rf"(?:{_BETWEEN}?{classes[kind]}){{{count}}}" for count, kind in (("2", "n"), *parts))
+    return re.compile(rf"[A-Z]{{2}}{body}{_BEHIND}", re.IGNORECASE | re.ASCII) if parts else None
+
+
+def _is_iban(number: str) -> bool:
+    """Tell whether the check digits (ISO 7064, mod 97-10) are right and of those that are given out."""
+    plain = [str(int(character, 36)) for character in number if character.isalnum()]
+    # Check digits of its own that a country has inside change too often to be held against a number.
+    return 2 <= int("".join(plain[2:4])) <= 98 and int("".join(plain[4:] + plain[:4])) % 97 == 1
+
+
+def _cards(text: str, start: int, end: int) -> Iterator[_Hit]:
+    from stdnum import luhn
+
+    for match in _CARD.finditer(text, start, end):
+        number = numerals(match.group())
+        if _ISSUED.fullmatch(number) and luhn.is_valid(number):
+            yield _Hit("card number", *match.span(), _masked_digits(match.group(), 1))
+
+
+def _slashed_births(text: str, start: int, end: int) -> Iterator[_Hit]:
+    for match in _SLASHED.finditer(text, start, end):
+        if _is_birth_number(numerals(match.group())):
+            yield _Hit("birth number", *match.span(), _masked_digits(match.group(), 1))
+
+
+def _births(text: str, start: int, end: int) -> Iterator[_Hit]:
+    for match in _UNSLASHED.finditer(text, start, end):
+        number = numerals(match.group())
+        if int(number) % 11 == 0 and _is_birth_number(number) and not is_book(text, match.start()):
+            yield _Hit("birth number", *match.span(), _masked_digits(match.group(), 1))
+
+
+@lru_cache(maxsize=10_000)
+def _is_birth_number(number: str) -> bool:
+    from stdnum.cz import rc
+
+    month = int(number[2:4]) % 50
+    recent = len(number) == 10 and 4 <= int(number[:2]) < 54
+    # Czechia adds 20 to the month where the numbers of a day run out, since 2004.
+    return (1 <= month <= 12 or (recent and 21 <= month <= 32)) and rc.is_valid(number)
+
+
+def _masked_digits(raw: str, kept: int) -> str:
+    return raw[:kept] + re.sub(r"\d", "0", raw[kept:])

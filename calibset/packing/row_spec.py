@@ -1,0 +1,95 @@
+"""What a row must be, proven on the row as it is read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from calibset.core.documents import Sample, SetAside
+from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.truncation import is_dominated, read_of, room
+
+SEPARATOR = "\n\n"
+"""What stands between two documents of a row."""
+
+Packed = Sample | SetAside
+
+Flaw = Literal[
+    "too short",
+    "one token fills more than half the row",
+    "spells a control token",
+    "begins with BOS",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A row as the quantizer reads it.
+
+    Attributes:
+        token_ids: Its ids, without BOS.
+        flaw: Why a quantizer would drop it, or None.
+    """
+
+    token_ids: tuple[int, ...]
+    flaw: Flaw | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRule:
+    """The length a row must have, and the tokenizer that measures it.
+
+    Attributes:
+        tokenizer: The target model's, as the quantizer will use it.
+        seqlen: Tokens that the quantizer reads of a row, its BOS included.
+        source: The name that samples carry.
+        parse_special: Whether letters such as ``</s>`` in a document are control tokens.
+        max_rows_per_document: Rows that one document gives before others have had their turn.
+    """
+
+    tokenizer: Tokenizer
+    seqlen: int
+    source: str
+    parse_special: bool = False
+    max_rows_per_document: int = 4
+
+    @property
+    def read(self) -> int:
+        """Tokens of the text that the quantizer reads: ``seqlen`` less what it adds."""
+        return room(self.tokenizer, self.seqlen)
+
+    @property
+    def slack(self) -> int:
+        """Tokens past ``seqlen`` that a better place to cut is worth."""
+        return max(2, self.seqlen // 64)
+
+    def prove(self, text: str, *, control_tokens: bool = True) -> Proof:
+        """Encode a row as it will be read back and say what is wrong with it, if anything.
+
+        The row must have ``seqlen`` tokens without special tokens, whether the quantizer's
+        tokenizer parses control tokens or reads them as letters; no token may fill more than
+        half of what is read; and the BOS that the quantizer adds must be the only one.
+
+        Args:
+            text: The row.
+            control_tokens: Whether it may hold any.
+        """
+        parsed = self.tokenizer.encode(text, parse_special=True)
+        spelled = parsed
+        if not set(self.tokenizer.special_tokens.values()).isdisjoint(parsed):
+            if not control_tokens:
+                return Proof(tuple(parsed), "spells a control token")
+            spelled = self.tokenizer.encode(text, parse_special=False)
+        return Proof(tuple(parsed), self._flaw(parsed, spelled))
+
+    def _flaw(self, parsed: list[int], spelled: list[int]) -> Flaw | None:
+        if min(len(parsed), len(spelled)) < self.seqlen:
+            return "too short"
+        if self.tokenizer.prefix and parsed[: len(self.tokenizer.prefix)] == list(self.tokenizer.prefix):
+            return "begins with BOS"
+        # A quantizer may as well be given a tokenizer that adds nothing.
+        windows = [read_of(ids, self.tokenizer, self.seqlen) for ids in (parsed, spelled)]
+        windows += [ids[: self.seqlen] for ids in (parsed, spelled)]
+        if any(is_dominated(window, self.seqlen) for window in windows):
+            return "one token fills more than half the row"
+        return None

@@ -1,0 +1,127 @@
+"""What a build would do, and what the sources of one hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibset.core.errors import CalibsetError
+from calibset.dataset.lockfile import Lock
+from calibset.pipeline.build import _loaded
+from calibset.pipeline.locking import (
+    known_lock,
+)
+from calibset.pipeline.readers import open_place, storage_of
+from calibset.recipe.model import Recipe
+from calibset.storage import Storage
+from calibset.tokenizers import find_tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSource:
+    """What a build would ask of a source, and where it would read it.
+
+    Attributes:
+        name: Its name in the recipe.
+        group: Its group.
+        type: Its adapter.
+        quota: Samples asked for, before anything runs short.
+        place: The place that is there, as the recipe spells it.
+        revision: The commit, of a hub repository.
+        files: How many files would be read from.
+        size: Their size in bytes, where the place tells.
+        licence: As the recipe states it.
+        from_beginning: Whether something of it can only be read from its beginning, as a stream.
+        problem: Why it can't be read, if so.
+    """
+
+    name: str
+    group: str
+    type: str
+    quota: int
+    place: str
+    revision: str | None
+    files: int
+    size: int | None
+    licence: str
+    from_beginning: bool
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a build would do.
+
+    Attributes:
+        recipe: The recipe, overrides applied.
+        groups: Each group's quota of samples.
+        sources: What would be asked of each source.
+        evaluations: The evaluation sets that would be kept out.
+    """
+
+    recipe: Recipe
+    groups: Mapping[str, int]
+    sources: tuple[PlannedSource, ...]
+    evaluations: tuple[PlannedSource, ...] = ()
+
+
+def plan(
+    recipe: Recipe | str | Path,
+    *,
+    data: str | Path | None = None,
+    mirrors: Iterable[str] = (),
+    offline: bool = False,
+) -> Plan:
+    """Say what a build would read and how much of it, without downloading data.
+
+    Args:
+        recipe: What to build; or the path of the recipe.
+        data: A folder that relative places are looked up in first; ``CALIBSET_DATA`` if None.
+        mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
+        offline: Look into the cache alone in place of servers.
+
+    Raises:
+        RecipeError: The recipe at the path has faults.
+        OutputError: There is a lock beside the recipe, and it can't be read.
+        TokenizerError: There is no such tokenizer.
+    """
+    recipe = _loaded(recipe)
+    find_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
+    storage = storage_of(recipe, data, mirrors, offline=offline)
+    quotas = recipe.mixture.quotas()
+    groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
+    for name, source in recipe.sources.items():
+        groups[source.group] += quotas[name]
+    known = known_lock(recipe)
+    sources = tuple(_planned(name, recipe, storage, known, quotas[name]) for name in recipe.sources)
+    evaluations = tuple(_planned(name, recipe, storage, known, 0) for name in recipe.exclude)
+    return Plan(recipe=recipe, groups=groups, sources=sources, evaluations=evaluations)
+
+
+def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, quota: int) -> PlannedSource:
+    source = recipe.corpora[name]
+    place, revision, count, size, streamed, problem = source.where[0], None, 0, None, False, None
+    try:
+        reader = open_place(name, recipe, storage, known)
+        place, revision = reader.place, reader.revision
+        files = source.select(reader)
+        count = len(files)
+        sizes = [file.size for file in files if file.size is not None]
+        size = sum(sizes) if len(sizes) == count else None
+        streamed = size is not None and source.from_beginning(reader)
+    except CalibsetError as error:
+        problem = str(error)
+    return PlannedSource(
+        name=name,
+        group=source.group,
+        type=source.type,
+        quota=quota,
+        place=place,
+        revision=revision,
+        files=count,
+        size=size,
+        licence=source.licence,
+        from_beginning=streamed,
+        problem=problem,
+    )

@@ -1,0 +1,92 @@
+"""The places of a recipe, found and opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from calibset.core.errors import CalibsetError, NotThereError, OfflineError, RecipeError
+from calibset.dataset.lockfile import Lock
+from calibset.recipe.model import Recipe
+from calibset.storage import Cache, Mirror, Storage, Watched
+
+
+def storage_of(
+    recipe: Recipe, data: str | Path | None, mirrors: Iterable[str], *, offline: bool = False
+) -> Storage:
+    """Return how this machine finds what the recipe names.
+
+    Args:
+        recipe: Its folder is where relative places are looked up last.
+        data: A folder that they are looked up in first; ``CALIBSET_DATA`` if None.
+        mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
+        offline: Whether the cache alone is read in place of servers.
+
+    Raises:
+        RecipeError: There is no such folder, or a mirror is of another form.
+    """
+    data = data if data is not None else os.environ.get("CALIBSET_DATA") or None
+    folder = Path(os.path.expanduser(data)) if data is not None else None  # noqa: PTH111  (Path's raises)
+    if folder is not None and not folder.is_dir():
+        raise RecipeError(f"--data {data}: no such folder")
+    texts = (*mirrors, *os.environ.get("CALIBSET_MIRRORS", "").split())
+    return Storage(
+        beside=recipe.folder,
+        data=folder,
+        mirrors=tuple(Mirror.parse(text) for text in texts),
+        cache=Cache.default(offline=offline),
+    )
+
+
+def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = None) -> Watched:
+    """Return a reader over the first of a source's places that is there.
+
+    Args:
+        name: The source, or the evaluation set.
+        recipe: Names the places.
+        storage: Finds them.
+        lock: Names the place and the commit to read, where it stands.
+
+    Raises:
+        SourceError: None is there, or a server that may hold one can't be asked.
+    """
+    source = recipe.corpora[name]
+    pinned = lock.pinned(name, source.where, source.revision) if lock else None
+    where, revision = pinned or (source.where, source.revision)
+    try:
+        return Watched(storage.reader(where, revision))
+    except NotThereError as error:
+        hint = "; the lock names it, `calibset lock` renews it" if pinned else ""
+        raise NotThereError(f"{error}{hint}") from error
+
+
+def open_places(
+    recipe: Recipe, storage: Storage, lock: Lock | None = None, names: Iterable[str] | None = None
+) -> dict[str, Watched]:
+    """Return a reader for each source and evaluation set, by name; see `open_place`.
+
+    Args:
+        recipe: Names the places.
+        storage: Finds them.
+        lock: Names those to read, where they stand.
+        names: Of which sources and evaluation sets; of all if None.
+
+    Raises:
+        SourceError: One is not there.
+        OfflineError: Some are not in the cache; all of them are named.
+    """
+    found, missing = {}, []
+    for name in recipe.corpora if names is None else names:
+        try:
+            found[name] = open_place(name, recipe, storage, lock)
+        except OfflineError:
+            missing.append(name)
+        except CalibsetError as error:
+            raise type(error)(f"{recipe.key_of(name)}: {error}") from error
+    if missing:
+        raise OfflineError(
+            f"offline, and not in the cache: {', '.join(map(recipe.key_of, missing))}; "
+            f"build once without --offline, or set CALIBSET_CACHE to a cache that holds them"
+        )
+    return found

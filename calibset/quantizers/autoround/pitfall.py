@@ -1,0 +1,86 @@
+"""What it is for something to go wrong between a calibration file and AutoRound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from calibset.quantizers.autoround.model_files import MISTRAL_NAMES
+
+
+class Effect(StrEnum):
+    """What a trap does."""
+
+    STOPS = "stops"
+    """AutoRound ends with an error."""
+    CHANGES = "changes"
+    """It goes on with other rows, tokens or settings than were meant."""
+    NOTE = "note"
+    """It goes on as meant; one should know."""
+
+
+class Way(StrEnum):
+    """How AutoRound is called."""
+
+    COMMAND = "command line"
+    PYTHON = "Python"
+
+
+_BOTH = frozenset(Way)
+
+COMMAND = frozenset({Way.COMMAND})
+"""Of traps that the command line alone meets."""
+
+PYTHON = frozenset({Way.PYTHON})
+"""Of traps that Python code alone meets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trap:
+    """One thing that goes wrong.
+
+    Attributes:
+        name: A constant phrase, to count and to look up.
+        effect: What it does where nothing is done about it.
+        about: What AutoRound does, and when.
+        remedy: What the printed command does about it; or, where it is not ``avoided``, what the user
+            should do.
+        avoided: Whether the printed command avoids it.
+        ways: The ways of calling AutoRound that it is met on.
+    """
+
+    name: str
+    effect: Effect
+    about: str
+    remedy: str
+    avoided: bool
+    ways: frozenset[Way] = _BOTH
+
+
+MISREAD: Mapping[str, str] = MappingProxyType({
+    " ": "a space, which it removes",
+    ",": "a comma, which separates datasets",
+    ":": "a colon, which begins options",
+})  # fmt: skip
+"""Characters that a path may not hold, and what it makes of each."""
+
+FILE_OF_MULTIMODAL = (
+    "before 0.16 a plain .jsonl path is looked up among data sets of images where the model is multimodal, "
+    "and ends in a KeyError"
+)
+READ_AS_TEXT = "with an option behind it, :num=, it is read as text"
+
+MISTRAL_PATH = (
+    f"a path that holds {', '.join(MISTRAL_NAMES[:-1])} or {MISTRAL_NAMES[-1]} makes AutoRound load "
+    "mistral-common's tokenizer, which can't be called with texts (TypeError)"
+)
+
+SHORT_BATCH = "one row is left over, and it ends in an IndexError"
+"""Of a version before 0.16, and rows that leave 1 when divided by ``batch_size``."""
+
+BATCHES_OF_IDS = (
+    "of a multimodal model 0.16 counts each tensor of ids as batch_size rows, however many it has, and stops "
+    "early"
+)

@@ -1,0 +1,1 @@
+"""The dataset recipe: its model, its file, what is wrong in one."""

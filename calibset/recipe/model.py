@@ -1,0 +1,187 @@
+"""The dataset recipe: what a calibration set is made of, as a frozen model."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
+
+from calibset.core.fields import Names
+from calibset.hygiene.options import Decontamination, Hygiene
+from calibset.quantizers.autoround.options import Quantization
+from calibset.quantizers.base import QuantizerName
+from calibset.selection.options import Holdout, Selection
+from calibset.selection.quotas import Mixture, Shortage
+from calibset.sources import Source
+from calibset.tokenizers.chat_templates.options import ChatOptions
+
+EXCLUDE = "exclude"
+"""The group of sources that are evaluation sets, to be kept out."""
+
+OF_SOURCES = ("group", "weight", "hygiene")
+"""Keys that evaluation sets have none of: how much of the file a source makes, and in what state."""
+
+Share = Annotated[float, Field(gt=0, le=1, strict=True)]
+
+
+class Recipe(BaseModel):
+    """What a calibration set is made of, and how. Unknown keys are faults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="A short name: letters, digits, . _ -"
+    )
+    description: str = Field("", description="What the set is for.")
+    seed: int = Field(
+        42,
+        ge=0,
+        le=2**63 - 1,
+        strict=True,
+        description="Fixes which documents are chosen, and their order.",
+    )
+    nsamples: int = Field(
+        512, gt=0, le=1_000_000, strict=True, description="Rows of the file; the quantizer's --nsamples."
+    )
+    seqlen: int = Field(
+        2048,
+        ge=16,
+        le=1_000_000,
+        strict=True,
+        description="Tokens of a row, at least; the quantizer's --seqlen.",
+    )
+    tokenizer: str = Field(
+        "mistral-small-3.2",
+        description="The target model's: a name that needs no download, or the path of a tokenizer.json "
+        "or tekken.json, or of a folder with one; or hf://OWNER/NAME, a model on the hub.",
+    )
+    groups: dict[str, Share] = Field(
+        min_length=1, description="Each group's share of the rows; they sum to 1."
+    )
+    fill: str | None = Field(
+        None, description="The group that stands in for what runs short. It has no share of its own."
+    )
+    shortage: Shortage | None = Field(
+        None,
+        description="When a source runs short, its rows go to the fill group (`fill`, the default where "
+        "there is one), to the others of its group and then to the fill group (`redistribute`, the default "
+        "elsewhere), are made up by repeating its own (`repeat`), or the build fails (`error`).",
+    )
+    max_repeats: int = Field(
+        4, ge=1, strict=True, description='How often a row may stand in the file under shortage = "repeat".'
+    )
+    max_rows_per_document: int = Field(
+        4,
+        ge=1,
+        strict=True,
+        description="Rows that one document gives before all others have had their turn.",
+    )
+    max_rejected: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        strict=True,
+        description="The part of a source's records that may be unreadable or empty before the build fails. "
+        "What is set aside on purpose (redirects, repeated ids, filters) is not counted.",
+    )
+    control_tokens: Literal["neutralise", "keep"] = Field(
+        "neutralise",
+        description="What becomes of letters such as </s> or [INST] in a text: broken apart so that they "
+        "stay letters (`neutralise`), or left to become control tokens (`keep`).",
+    )
+    chat: ChatOptions = Field(
+        ChatOptions(), description="How conversations are rendered for the target model."
+    )
+    hygiene: Hygiene = Field(
+        Hygiene(), description="What is kept out of every source, and what is mended in it."
+    )
+    decontamination: Decontamination = Field(
+        Decontamination(), description="When a document holds a part of an evaluation set."
+    )
+    exclude: dict[str, SerializeAsAny[Source]] = Field(
+        {}, description="Evaluation sets, by name, of which no part may stand in the file."
+    )
+    selection: Selection = Field(Selection(), description="Which of the candidate rows are chosen.")
+    holdout: Holdout | None = Field(
+        None, description="A second file of the same mixture that shares no document with the first."
+    )
+    consumer: QuantizerName = Field(
+        "autoround",
+        description="The quantizer whose loader must keep every row: of the file, or of what "
+        "`calibset export --for` makes of it.",
+    )
+    allow_licences: Names | None = Field(
+        None,
+        min_length=1,
+        description="SPDX identifiers or shell patterns (CC-BY-*): sources under any other licence, or an "
+        "unknown one, are faults. All are let in if unset. What is no SPDX expression (other) is let in by "
+        "its very name alone.",
+    )
+    deny_licences: Names = Field(
+        (),
+        description="The same for licences that are kept out, allowed or not. Where any is, one that is no "
+        'SPDX expression (other, unknown, CC-BY-NC) is a fault unless allow_licences names it: ["*", '
+        '"other"]. Of alternatives (MIT OR GPL-3.0-only) one that is not denied is enough, and cards tell of '
+        "that one.",
+    )
+    quantization: Quantization = Field(
+        Quantization(), description="How `calibset quantize-command` asks AutoRound to quantize the model."
+    )
+    output: str | None = Field(
+        None,
+        pattern=r"\.jsonl$",
+        description="The file to write, relative to the working directory; NAME.jsonl if unset.",
+    )
+    sources: dict[str, SerializeAsAny[Source]] = Field(
+        min_length=1, description="The corpora, by name. Every adapter has these keys and its own."
+    )
+
+    _path: Path | None = PrivateAttr(default=None)
+
+    @property
+    def path(self) -> Path | None:
+        """The recipe's file, if it was read from one."""
+        return self._path
+
+    @property
+    def folder(self) -> Path:
+        """The recipe file's folder, which relative paths are looked up in."""
+        return self._path.parent if self._path else Path()
+
+    @property
+    def corpora(self) -> dict[str, Source]:
+        """The sources, and behind them the evaluation sets, by name."""
+        return {**self.sources, **self.exclude}
+
+    def hygiene_of(self, name: str) -> Hygiene:
+        """Return what is kept out of a source: the recipe's own, its table's keys in their place."""
+        own = self.sources[name].hygiene
+        return self.hygiene.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+    def key_of(self, name: str) -> str:
+        """Return how messages call a corpus: ``sources.NAME`` or ``exclude.NAME``."""
+        return f"{EXCLUDE if name in self.exclude else 'sources'}.{name}"
+
+    @property
+    def policy(self) -> Shortage:
+        """The shortage policy, the default applied."""
+        return self.shortage or ("fill" if self.fill else "redistribute")
+
+    @property
+    def mixture(self) -> Mixture:
+        """The mixture asked for, in exact fractions."""
+        weights: dict[str, dict[str, Fraction]] = {group: {} for group in self.groups}
+        if self.fill:
+            weights.setdefault(self.fill, {})
+        for name, source in self.sources.items():
+            weights[source.group][name] = Fraction(repr(source.weight))
+        return Mixture(
+            nsamples=self.nsamples,
+            shares={group: Fraction(repr(share)) for group, share in self.groups.items()},
+            weights=weights,
+            fill=self.fill,
+            shortage=self.policy,
+            max_repeats=self.max_repeats,
+        )

@@ -1,0 +1,166 @@
+"""Quotas: how many samples each source gives, and who stands in for one that runs short.
+
+Pure arithmetic on exact fractions. Shares count samples; a consumer reads exactly ``seqlen``
+tokens of each, so that is the same as tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from calibset.core.errors import MixtureError
+
+Shortage = Literal["fill", "redistribute", "repeat", "error"]
+"""What happens when a source runs short: see `Mixture.further`."""
+
+
+def largest_remainder(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
+    """Split a whole number by weights so that the parts sum to it.
+
+    Each part is its exact share rounded down, and the units left over go to the largest
+    remainders, the first named winning a tie (Hare's method).
+
+    Args:
+        total: The number of units, zero or more.
+        weights: At least one above zero; they need not sum to 1.
+
+    Examples:
+        >>> largest_remainder(512, {"a": Fraction(4), "b": Fraction(3), "c": Fraction(3)})
+        {'a': 205, 'b': 154, 'c': 153}
+    """
+    whole = sum(weights.values())
+    exact = {name: total * weight / whole for name, weight in weights.items()}
+    parts = {name: int(share) for name, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: parts[name] - exact[name])
+    for name in by_remainder[: total - sum(parts.values())]:
+        parts[name] += 1
+    return parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """The mixture asked for.
+
+    Attributes:
+        nsamples: Rows in all.
+        shares: Each group's share; they sum to 1. The fill group has none.
+        weights: For each group (the fill group too) its sources' weights.
+        fill: The group that stands in for what runs short, if there is one.
+        shortage: What happens when a source runs short.
+        max_repeats: How often a sample may stand in the set under ``repeat``.
+    """
+
+    nsamples: int
+    shares: Mapping[str, Fraction]
+    weights: Mapping[str, Mapping[str, Fraction]]
+    fill: str | None
+    shortage: Shortage
+    max_repeats: int = 1
+
+    def quotas(self) -> dict[str, int]:
+        """Return each source's quota: largest remainder over groups, then over their sources."""
+        quotas = dict.fromkeys((source for group in self.weights.values() for source in group), 0)
+        for group, quota in largest_remainder(self.nsamples, self.shares).items():
+            quotas.update(largest_remainder(quota, self.weights[group]))
+        return quotas
+
+    def further(self, got: Mapping[str, int], exhausted: Iterable[str]) -> dict[str, int]:
+        """Return how many more samples to ask of whom, after some sources ran short.
+
+        Under ``fill`` what is missing goes to the fill group by weight; under
+        ``redistribute`` to the others of the group, and only then to the fill group; under
+        ``repeat`` it is made up by repeating (`repeats`), so nothing more is asked.
+
+        Args:
+            got: Samples had from each source so far.
+            exhausted: Sources that have no more to give.
+
+        Returns:
+            Additional samples by source; empty when the set is complete.
+
+        Raises:
+            MixtureError: The policy leaves no way to complete the set.
+        """
+        gone = frozenset(exhausted)
+        quotas = self.quotas()
+        missing = self.nsamples - sum(got.values())
+        if missing == 0:
+            return {}
+        if self.shortage == "error":
+            raise MixtureError(self._short(got, gone, quotas))
+        if self.shortage == "repeat":
+            return {}
+        more: dict[str, int] = {}
+        for group in self.shares if self.shortage == "redistribute" else ():
+            lacking = sum(quotas[s] for s in self.weights[group]) - sum(got[s] for s in self.weights[group])
+            others = {s: w for s, w in self.weights[group].items() if s not in gone}
+            if lacking > 0 and others:
+                more.update(largest_remainder(lacking, others))
+                missing -= lacking
+        if missing > 0:
+            fillers = {s: w for s, w in self.weights.get(self.fill or "", {}).items() if s not in gone}
+            if not fillers:
+                raise MixtureError(self._short(got, gone, quotas))
+            more.update(largest_remainder(missing, fillers))
+        return {source: count for source, count in more.items() if count}
+
+    def repeats(self, got: Mapping[str, int]) -> dict[str, int]:
+        """Return how many rows of each source must be repeats for the set to be complete.
+
+        Raises:
+            MixtureError: A sample would stand there more than ``max_repeats`` times.
+        """
+        quotas = self.quotas()
+        lacking = {source: quotas[source] - count for source, count in got.items() if count < quotas[source]}
+        if any(got[s] + missing > got[s] * self.max_repeats for s, missing in lacking.items()):
+            raise MixtureError(self._short(got, frozenset(lacking), quotas))
+        return lacking
+
+    def _short(self, got: Mapping[str, int], gone: frozenset[str], quotas: Mapping[str, int]) -> str:
+        short = [
+            f"source {s!r} gives {got[s]} of {quotas[s]} samples"
+            for s in quotas
+            if s in gone and got[s] < quotas[s]
+        ]
+        dry = [s for s in self.weights.get(self.fill or "", {}) if s in gone]
+        if dry and self.shortage in ("fill", "redistribute"):
+            short.append(f"the fill group {self.fill!r} ({', '.join(dry)}) has no more to give")
+        return (
+            f"mixture: {'; '.join(short)}; {sum(got.values())} of {self.nsamples} samples in all; the "
+            f"policy is {self.shortage!r}; {self._way_out(got, gone, quotas)}"
+        )
+
+    def _way_out(self, got: Mapping[str, int], gone: frozenset[str], quotas: Mapping[str, int]) -> str:
+        ways = ["lower its weight or nsamples", "add a source to its group"]
+        if self.shortage == "error":
+            ways.append('set shortage = "redistribute"')
+        needed = [-(-quotas[s] // got[s]) for s in quotas if s in gone and 0 < got[s] < quotas[s]]
+        if needed and self.shortage in ("error", "repeat"):
+            ways.append(f'set shortage = "repeat" with max_repeats >= {max(needed)}')
+        return ", or ".join(ways)
+
+
+def interleave(counts: Mapping[str, int]) -> list[str]:
+    """Order so many of each name that every prefix holds the proportions.
+
+    After ``k`` places each name stands there its exact share of ``k`` times, rounded up or
+    down: of the names that may go without running ahead, the one due first goes (Steiner and
+    Yeomans, "Level schedules for mixed-model, just-in-time processes", 1993).
+
+    Examples:
+        >>> interleave({"a": 3, "b": 2, "c": 1})
+        ['a', 'b', 'a', 'b', 'a', 'c']
+    """
+    total = sum(counts.values())
+    placed = dict.fromkeys(counts, 0)
+    order: list[str] = []
+    for k in range(1, total + 1):
+        ready = [name for name, count in counts.items() if placed[name] * total < count * k]
+        # Due at the first place where its share has grown by one more whole unit.
+        chosen = min(ready, key=lambda name: -(-(placed[name] + 1) * total // counts[name]))
+        placed[chosen] += 1
+        order.append(chosen)
+    return order

@@ -1,0 +1,1 @@
+"""The adapters, a module for each corpus or kind of file."""

@@ -1,0 +1,76 @@
+"""Bitext's customer-support questions and answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.core.documents import Conversation, Document, Message, Record, Rejection
+from calibset.core.text import unescaped
+from calibset.sources.base import Source, by_suffix
+from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.formats.csv_rows import table
+from calibset.sources.formats.placeholders import filled, likeness
+from calibset.storage.files import File
+
+_BREAK = re.compile(r"<br ?/?>|\r\n?", re.IGNORECASE)
+
+
+class Bitext(Source):
+    """A question and its answer a row, as a dialogue or as text."""
+
+    summary: ClassVar[str] = "Bitext customer-support questions and answers (CSV)"
+
+    type: Literal["bitext"] = "bitext"
+    form: Literal["conversation", "text"] = Field(
+        "conversation",
+        description="A user and an assistant turn, or one text: the question, then the answer.",
+    )
+    placeholders: Literal["keep", "fill"] = Field(
+        "keep", description="Whether {{POLICY_NUMBER}} and its like stay or get made-up values."
+    )
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for CSV files."""
+        return by_suffix(self, "csv")
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield one record a row, with the id ``FILE#ROW``, rows counted from 0 without the header.
+
+        Raises:
+            SourceError: The header lacks the instruction or the response.
+        """
+        for row in table(file, required=("instruction", "response")):
+            yield (
+                row if isinstance(row, Rejection) else self._record(f"{file.name}#{row.number}", row.columns)
+            )
+
+    def _record(self, place: str, columns: dict[str, str]) -> Record:
+        question, answer = self._sides(columns["instruction"], columns["response"])
+        if not question:
+            return Rejection(place=place, reason="empty instruction", excerpt=answer[:EXCERPT])
+        if not answer:
+            return Rejection(place=place, reason="empty response", excerpt=question[:EXCERPT])
+        metadata = {
+            name: value for name in ("category", "intent", "tags") if (value := columns.get(name, "").strip())
+        }
+        if "category" in metadata:
+            metadata["category"] = metadata["category"].upper()
+        if self.form == "text":
+            return Document(id=place, text=f"{question}\n{answer}", metadata=metadata)
+        turns = (Message(role="user", content=question), Message(role="assistant", content=answer))
+        return Conversation(id=place, messages=turns, metadata=metadata)
+
+    def _sides(self, instruction: str, response: str) -> tuple[str, str]:
+        question, answer = _plain(instruction), _plain(response)
+        if self.placeholders == "keep":
+            return question, answer
+        row = likeness(f"{question}\n{answer}")
+        return filled(question, row), filled(answer, row)
+
+
+def _plain(text: str) -> str:
+    return _BREAK.sub("\n", unescaped(text)).replace("\xa0", " ").strip()

@@ -1,0 +1,138 @@
+"""Conversations of any corpus in the two forms that are common: OpenAI's and ShareGPT's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.core.documents import Conversation, Record, Rejection
+from calibset.sources.base import by_suffix
+from calibset.sources.chat_formats import openai, sharegpt
+from calibset.sources.chat_formats.base import RepairKey, dialogue, own_id, strictly
+from calibset.sources.formats.columns import excerpt_of, scalars
+from calibset.sources.formats.json_rows import json_rows, one_a_line
+from calibset.sources.parquet_source import RowGroups
+from calibset.storage.files import File
+
+Form = Literal["openai", "sharegpt"]
+
+_IDS = ("id", "uuid", "conversation_id")
+# Shorter ones, and those without a digit, are as often the same in many rows.
+_UNIQUE = re.compile(r"(?=.*[0-9])[!-~]{8,200}")
+_DIALECTS = {
+    "openai": ("messages", openai.parse),
+    "sharegpt": ("conversations", sharegpt.parse),
+}
+
+
+class Chat(RowGroups):
+    """Dialogues, with tools or without, as OpenAI writes them (`messages`) or ShareGPT (`conversations`).
+
+    Read from JSON Lines, JSON arrays or parquet files. Turns of `role` and `content` are OpenAI's,
+    turns of `from` and `value` are ShareGPT's, whichever column they stand in.
+
+    In OpenAI's form an assistant turn calls with `tool_calls` or `function_call`, turns of the role
+    `tool` or `function` answer, and `developer` is the system prompt. What a model thought before it
+    spoke (`reasoning_content`, `reasoning`, `thinking`) is left out, which is a repair. In ShareGPT's
+    form a turn from `function_call` is a call or a list of calls, one from `observation` (or `tool`,
+    `function_response`) the result of one, or a list of the results of all. Tools are declared in
+    `tools` or `functions`; a dialogue may end on a call.
+
+    A row's `id`, `uuid` or `conversation_id` is the dialogue's id if it looks like no other's: of 8
+    characters or more, with a digit. Rows with pictures or sound are rejected, and those with calls
+    between tags: for them there is `hermes`. Rows of `instruction` and `output`, as Alpaca has them,
+    are no dialogues: for them there are `jsonl` and `parquet`, with their `columns`.
+    """
+
+    summary: ClassVar[str] = "dialogues as OpenAI messages or ShareGPT conversations, JSON or parquet"
+
+    type: Literal["chat"] = "chat"
+    form: Literal["auto", "openai", "sharegpt"] = Field(
+        "auto", description="How rows are written; auto: as the column that a row has, and its turns, say."
+    )
+    messages: str = Field("messages", description="The column of turns in OpenAI's form.")
+    conversations: str = Field("conversations", description="The column of turns in ShareGPT's form.")
+    tools: str = Field("tools", description="The column of tools, as a list or JSON text; rows may lack it.")
+    system: str = Field("system", description="The column of the system prompt; rows may lack it.")
+    repair: RepairKey = True
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for JSON files, compressed or not, and for parquet files."""
+        return (*by_suffix(self, "jsonl", "ndjson", "json"), *by_suffix(self, "parquet", packed=False))
+
+    def splits(self, file: File) -> bool:
+        """Return whether a file has a row a line."""
+        return not file.name.endswith(".parquet") and one_a_line(file)
+
+    def needed_columns(self) -> tuple[str, ...]:
+        """Return the columns that make up a dialogue."""
+        return tuple(dict.fromkeys((*self._turns(), *self._beside(), *_IDS)))
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield one dialogue a row, in the file's order."""
+        if file.name.endswith(".parquet"):
+            yield from super().read(file)
+            return
+        for number, place, row in json_rows(file):
+            if isinstance(row, Rejection):
+                yield row
+            else:
+                yield self._dialogue(row, place, f"{file.name}#{number}")
+
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
+        """Return the dialogue of a parquet row."""
+        return self._dialogue(_without_nulls(row), place, place)
+
+    def _dialogue(self, row: Any, place: str, numbered: str) -> Record:
+        turns = self._turns()
+        if not row or not isinstance(row, dict):
+            return dialogue(row, openai.parse, place=place, conversation_id=numbered)
+        column = next((name for name in turns if row.get(name) is not None), None)
+        if column is None:
+            reason = f"no column {' or '.join(map(repr, turns))}"
+            if "instruction" in row:
+                reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
+            return Rejection(place=place, reason=reason, excerpt=excerpt_of(row))
+        ids = (own_id(row, key) for key in _IDS)
+        conversation_id = next(filter(_UNIQUE.fullmatch, ids), numbered)
+        name, parse = _DIALECTS[self._form(column, row[column])]
+        found = dialogue(
+            {**row, name: row[column], "tools": row.get(self.tools), "system": row.get(self.system)},
+            parse if self.repair else strictly(parse),
+            place=place,
+            conversation_id=conversation_id,
+        )
+        if not isinstance(found, Conversation):
+            return found
+        return replace(found, metadata=dict(scalars(row, (*turns, *self._beside()))))
+
+    def _turns(self) -> tuple[str, ...]:
+        columns = {
+            "auto": (self.messages, self.conversations),
+            "openai": (self.messages,),
+            "sharegpt": (self.conversations,),
+        }
+        return columns[self.form]
+
+    def _beside(self) -> tuple[str, ...]:
+        return (self.tools, "functions", self.system)
+
+    def _form(self, column: str, turns: object) -> Form:
+        if self.form != "auto":
+            return self.form
+        first = turns[0] if isinstance(turns, list) and turns else None
+        keys = first.keys() if isinstance(first, dict) else ()
+        if "role" in keys or "from" in keys:
+            return "openai" if "role" in keys else "sharegpt"
+        return "openai" if column == self.messages else "sharegpt"
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a value of a parquet file without the keys that another row has: each row has every key."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

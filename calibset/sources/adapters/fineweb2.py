@@ -1,0 +1,47 @@
+"""FineWeb2: web pages of one language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.core.documents import Document, Record, SetAside
+from calibset.core.fields import Names
+from calibset.sources.formats.columns import document_from
+from calibset.sources.parquet_source import RowGroups
+
+
+class FineWeb2(RowGroups):
+    """Pages of a FineWeb2 configuration, or of a repository that holds one language of it.
+
+    The page's own identifier is the document's id.
+    """
+
+    summary: ClassVar[str] = "FineWeb2 web pages (HuggingFaceFW/fineweb-2 and its excerpts)"
+    needed: ClassVar[tuple[str, ...]] = ("text", "id", "url", "language_score")
+
+    type: Literal["fineweb2"] = "fineweb2"
+    split: Names = Field(("train",), description="The splits to read.")
+    min_language_score: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        strict=True,
+        description="Pages of which the corpus says less surely that they are of its language are set aside.",
+    )
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for one language's repository and for the configurations of the whole."""
+        if self.config:
+            return tuple(f"data/{config}/{split}/*.parquet" for config in self.config for split in self.split)
+        return tuple(f"data/{split}-*.parquet" for split in self.split)
+
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
+        """Return the page as a document."""
+        found = document_from(row, ("text",), str(row.get("id") or place), place)
+        score = row.get("language_score")
+        if isinstance(found, Document) and isinstance(score, float) and score < self.min_language_score:
+            return SetAside(place=place, reason="language score too low")
+        return found

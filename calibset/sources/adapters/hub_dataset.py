@@ -1,0 +1,102 @@
+"""Any dataset that the `datasets` library loads, as a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.core.documents import Document, Record
+from calibset.core.errors import SourceError
+from calibset.core.fields import Names
+from calibset.sources.base import Source
+from calibset.sources.formats.columns import document_from
+from calibset.sources.sampling.interleave import shuffled_in_blocks
+from calibset.storage.cache import About
+from calibset.storage.cached_rows import Row, kept_stream
+from calibset.storage.files import Reader
+from calibset.storage.hub import HubReader
+from calibset.storage.local import LocalReader
+from calibset.storage.read_tracker import unwatched
+
+
+class HubDataset(Source):
+    """Rows of a dataset in whatever form its card declares, without running code of it.
+
+    The stream is read from its beginning, shuffled within a buffer of 1,000 rows: for parquet,
+    CSV, JSON Lines and text files the adapters of those names sample more fairly.
+    """
+
+    summary: ClassVar[str] = "any dataset that Hugging Face `datasets` streams"
+
+    type: Literal["hub-dataset"] = "hub-dataset"
+    columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
+    split: Names = Field(("train",), description="The splits to read.")
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return a pattern for any file: which of them are data is for `datasets` to say."""
+        return ("*",)
+
+    def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
+        """Yield one document a row, with the id ``SPLIT#ROW``."""
+        for place, rows in self._splits(reader):
+            yield from shuffled_in_blocks(rows, seed, place, length=_length)
+
+    def in_order(self, reader: Reader) -> Iterator[Record]:
+        """Yield the same documents in the order in which `datasets` gives the rows."""
+        for _, rows in self._splits(reader):
+            yield from rows
+
+    def from_beginning(self, reader: Reader) -> bool:  # noqa: ARG002  (so it is everywhere)
+        """Return True: `datasets` gives the rows in their order."""
+        return True
+
+    def _splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[Row]]]:
+        for config in self.config or (None,):
+            for split in self.split:
+                place = "/".join(filter(None, (config, split)))
+                yield place, self._rows(reader, config, split, place)
+
+    def _rows(self, reader: Reader, config: str | None, split: str, place: str) -> Iterator[Row]:
+        """Yield the documents in their order; those of a hub repository are kept in the cache."""
+        origin = unwatched(reader)
+
+        def stream(first: int) -> Iterator[Row]:
+            for number, row in enumerate(_stream(origin, config, split, self.files, first), first):
+                yield document_from(row, self.columns, f"{place}#{number}", f"{place}#{number}")
+
+        if not isinstance(origin, HubReader):
+            yield from stream(0)
+            return
+        version = json.dumps([origin.revision, self.columns, self.files])
+        about = About(place=origin.place, name=place, version=version, size=None)
+        shelf = origin.cache.shelf(origin.place, about)
+        yield from kept_stream(shelf, stream, offline=origin.cache.offline)
+
+
+def _length(row: Row) -> int:
+    return len(row.text) if isinstance(row, Document) else 0
+
+
+def _stream(
+    reader: Reader, config: str | None, split: str, files: tuple[str, ...], first: int
+) -> Iterator[Any]:
+    import datasets
+
+    if isinstance(reader, HubReader):
+        path, revision = reader.repo_id, reader.revision
+    elif isinstance(reader, LocalReader):
+        path, revision = str(reader.path), None
+    else:
+        raise SourceError(
+            f'{reader.place}: type = "hub-dataset" reads hub repositories and local folders only'
+        )
+    try:
+        yield from datasets.load_dataset(
+            path, config, split=split, revision=revision, data_files=list(files) or None, streaming=True
+        ).skip(first)
+    except Exception as error:  # its readers raise whatever they trip over
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SourceError(f"{reader.place}: `datasets` can't load it: {reason}") from error

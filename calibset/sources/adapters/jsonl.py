@@ -1,0 +1,40 @@
+"""JSON Lines, and JSON arrays in ``.json`` files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.core.documents import Record, Rejection
+from calibset.core.fields import Names
+from calibset.sources.base import Source, by_suffix
+from calibset.sources.formats.columns import document_from
+from calibset.sources.formats.json_rows import json_rows, one_a_line
+from calibset.storage.files import File
+
+
+class Jsonl(Source):
+    """Objects of JSON Lines files or of a JSON array."""
+
+    summary: ClassVar[str] = "JSON Lines, or a JSON array in a .json file"
+
+    type: Literal["jsonl"] = "jsonl"
+    columns: Names = Field(("text",), min_length=1, description="The keys that hold the text, in order.")
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for ``.jsonl``, ``.ndjson`` and ``.json`` files, compressed or not."""
+        return by_suffix(self, "jsonl", "ndjson", "json")
+
+    def splits(self, file: File) -> bool:
+        """Return whether a file has a row a line."""
+        return one_a_line(file)
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield one document an object, with the id ``FILE#ROW``."""
+        for number, place, row in json_rows(file):
+            if isinstance(row, Rejection):
+                yield row
+            else:
+                yield document_from(row, self.columns, f"{file.name}#{number}", place)

@@ -1,0 +1,35 @@
+"""Parquet files, read by row groups so that a part of a large file costs a part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.core.documents import Record
+from calibset.core.fields import Names
+from calibset.sources.formats.columns import document_from
+from calibset.sources.parquet_source import RowGroups
+
+
+class Parquet(RowGroups):
+    """The text columns of any parquet files."""
+
+    summary: ClassVar[str] = "parquet files with text columns"
+
+    type: Literal["parquet"] = "parquet"
+    columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for parquet files, of the named configuration and split if there are such."""
+        folders = [f"*{config}*/" for config in self.config] or [""]
+        return tuple(f"{folder}*{split}*.parquet" for folder in folders for split in self.split or ("",))
+
+    def needed_columns(self) -> tuple[str, ...]:
+        """Return the text columns."""
+        return self.columns
+
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
+        """Return the row's text as a document."""
+        return document_from(row, self.columns, place, place)

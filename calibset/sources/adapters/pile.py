@@ -1,0 +1,45 @@
+"""The Pile, or a part of it such as pile-10k."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
+
+from calibset.core.documents import Document, Record, Rejection
+from calibset.sources.formats.columns import document_from
+from calibset.sources.formats.json_rows import json_rows
+from calibset.sources.parquet_source import RowGroups
+from calibset.storage.files import File
+
+
+class Pile(RowGroups):
+    """Texts of the Pile, from parquet files or from shards of JSON Lines (``.zst`` or not)."""
+
+    summary: ClassVar[str] = "the Pile and excerpts of it (NeelNanda/pile-10k, *.jsonl.zst shards)"
+    needed: ClassVar[tuple[str, ...]] = ("text", "meta")
+
+    type: Literal["pile"] = "pile"
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for parquet files and for shards."""
+        return ("*.parquet", "*.jsonl", "*.jsonl.zst", "*.jsonl.gz")
+
+    def splits(self, file: File) -> bool:
+        """Return whether a file is a shard of lines."""
+        return not file.name.endswith(".parquet")
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield the texts of one file in the order they stand in it."""
+        if file.name.endswith(".parquet"):
+            yield from super().read(file)
+            return
+        for _, place, row in json_rows(file):
+            yield row if isinstance(row, Rejection) else self.record(row, place)
+
+    def record(self, row: Mapping[str, Any], place: str) -> Record:
+        """Return the text, with the name of the subset it comes from."""
+        found = document_from(row, ("text",), place, place)
+        meta = row.get("meta") if isinstance(row, Mapping) else None
+        if not isinstance(found, Document) or not isinstance(meta, Mapping):
+            return found
+        return Document(id=found.id, text=found.text, metadata={"subset": str(meta.get("pile_set_name", ""))})

@@ -1,0 +1,82 @@
+"""Plain text files: a file is a document, or is split into several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from calibset.core.documents import Document, Record, Rejection
+from calibset.core.text import scalar_text
+from calibset.sources.base import Source, by_suffix
+from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.sampling.line_blocks import Begins
+from calibset.storage.files import Block, File, is_faulty, text_lines
+
+_LONGEST_SEPARATOR = 1_000
+
+
+class Text(Source):
+    """Plain UTF-8 text."""
+
+    summary: ClassVar[str] = "plain text files, whole or split at a separator line"
+
+    type: Literal["text"] = "text"
+    separator: str | None = Field(
+        None,
+        description="The line between two documents (an empty string: a blank line); unset, a file is one.",
+    )
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return patterns for ``.txt`` files, compressed or not."""
+        return by_suffix(self, "txt")
+
+    def splits(self, file: File) -> bool:  # noqa: ARG002  (the separator tells)
+        """Return whether a file is split at a line, one that is short enough to be seen as a whole."""
+        return self.separator is not None and len(self.separator.encode()) < _LONGEST_SEPARATOR
+
+    def begins(self, file: File) -> Begins:  # noqa: ARG002  (the separator tells)
+        """Return what tells that a line comes after a separator."""
+        separator = (self.separator or "").strip()
+        return lambda before, _line: (
+            before is not None and before.decode("utf-8", "surrogateescape").strip() == separator
+        )
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield the file under its name, or its parts as ``FILE#N``, N counted from 0."""
+        if self.separator is None:
+            yield _document(file.name, file.name, _whole(file))
+            return
+        for number, part in enumerate(self._parts(file, self.separator.strip())):
+            yield _document(f"{file.name}#{number}", part.place, part.joined())
+
+    def _parts(self, file: File, separator: str) -> Iterator[Block]:
+        part = Block(f"{file.name}:1")
+        for number, line in enumerate(text_lines(file, mark_faults=True), start=1):
+            if isinstance(line, Rejection) or line.strip() != separator:
+                part.add(line)
+                continue
+            if part.lines or separator:
+                yield part
+            part = Block(f"{file.name}:{number + 1}")
+        if part.lines:
+            yield part
+
+
+def _whole(file: File) -> str | Rejection:
+    block = Block(file.name)
+    for line in text_lines(file, mark_faults=True):
+        block.add(line)
+        if block.rejection:
+            break
+    return block.joined()
+
+
+def _document(id_: str, place: str, text: str | Rejection) -> Record:
+    if isinstance(text, Rejection):
+        return text
+    if is_faulty(text):
+        return Rejection(place=place, reason="not valid UTF-8", excerpt=scalar_text(text[:EXCERPT]))
+    stripped = text.strip()
+    return Document(id=id_, text=stripped) if stripped else Rejection(place=place, reason="empty text")

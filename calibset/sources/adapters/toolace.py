@@ -1,0 +1,37 @@
+"""ToolACE: conversations with tools whose names are mostly no identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from calibset.core.documents import Record
+from calibset.sources.base import Source
+from calibset.sources.chat_formats import toolace
+from calibset.sources.chat_formats.base import RepairKey, dialogue, strictly
+from calibset.sources.formats.json_files import array_rows
+from calibset.storage.files import File
+
+
+class ToolACE(Source):
+    """Reads `Team-ACE/ToolACE`."""
+
+    summary: ClassVar[str] = "ToolACE: single and parallel tool calls, English and Chinese"
+
+    type: Literal["toolace"] = "toolace"
+    repair: RepairKey = True
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return the one file's name, at the place's root or in a folder."""
+        return ("data.json", "*/data.json")
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield a conversation a row, in the file's order; rows are counted from 0.
+
+        Raises:
+            SourceError: The file holds no JSON array.
+        """
+        parse = toolace.parse if self.repair else strictly(toolace.parse)
+        for number, row in enumerate(array_rows(file)):
+            place = f"{file.name}#{number}"
+            yield dialogue(row, parse, place=place, conversation_id=f"{file.stem}#{number}")

@@ -1,0 +1,56 @@
+"""When2Call: when to call a tool, when to ask back and when to decline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from calibset.core.documents import Record, Rejection
+from calibset.core.fields import listed
+from calibset.sources.base import Source
+from calibset.sources.chat_formats import when2call
+from calibset.sources.chat_formats.base import RepairKey, dialogue, own_id, strictly
+from calibset.storage.files import File, text_lines
+
+Split = Literal["train_sft", "train_pref", "test"]
+
+
+class When2Call(Source):
+    """Reads `nvidia/When2Call` line by line, since rows have optional keys.
+
+    The test split stems from BFCL: leave it out where BFCL is an evaluation.
+    """
+
+    summary: ClassVar[str] = "When2Call: calls, questions back and refusals, English"
+
+    type: Literal["when2call"] = "when2call"
+    split: Annotated[tuple[Split, ...], BeforeValidator(listed)] = Field(
+        ("train_sft", "train_pref"),
+        description="Any of train_sft, train_pref and test; the first two if unset.",
+        min_length=1,
+    )
+    repair: RepairKey = True
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return a pattern for each split."""
+        return tuple(f"*when2call_{name}*.jsonl" for name in self.split)
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield a conversation a line, in the file's order; lines are counted from 1."""
+        parse = when2call.parse if self.repair else strictly(when2call.parse)
+        for number, line in enumerate(text_lines(file), start=1):
+            place = f"{file.name}#{number}"
+            if isinstance(line, Rejection):
+                yield replace(line, place=place)
+                continue
+            try:
+                row = json.loads(line) if line.strip() else {}
+            except (ValueError, RecursionError):
+                yield Rejection(place=place, reason="not valid JSON", excerpt=line[:200])
+                continue
+            name = own_id(row, "uuid") or f"{file.stem}#{number}"
+            yield dialogue(row, parse, place=place, conversation_id=name)

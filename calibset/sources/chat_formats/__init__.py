@@ -1,0 +1,1 @@
+"""The formats that corpora write conversations and tool calls in."""

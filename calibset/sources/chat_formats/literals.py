@@ -1,0 +1,237 @@
+r"""Reading JSON or Python literals out of text, without running anything.
+
+Corpora mix the two freely: ``{"a": true}``, ``{'a': True}``, tuples, trailing commas, a
+literal backslash and ``n`` where a line break was meant. One reader takes them all, in time
+linear in the text and with bounded nesting.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from typing import NoReturn
+
+from calibset.core.text import json_text
+from calibset.sources.chat_formats.base import Repairs
+
+MAX_DEPTH = 64
+
+_BLANK = re.compile(r"(?:\s|\\[nrt])*")
+_STRING = {
+    '"': re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),
+    "'": re.compile(r"'([^'\\]*(?:\\.[^'\\]*)*)'", re.DOTALL),
+}
+_STRINGS = re.compile("|".join(pattern.pattern for pattern in _STRING.values()), re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPED = {
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "b": "\b",
+    "f": "\f",
+    "a": "\a",
+    "v": "\v",
+    "0": "\0",
+    "\n": "",
+    "/": "/",
+    "\\": "\\",
+    '"': '"',
+    "'": "'",
+}
+_NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]{0,400})(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]{1,4})?(?![\w.])")
+_WORD = re.compile(r"(true|false|null|True|False|None)(?!\w)")
+_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+
+
+def _no_constant(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def parse_value(text: str) -> object:
+    """Return the one value that a text holds.
+
+    Raises:
+        ValueError: It is neither JSON nor a Python literal, or there is more than one value.
+
+    Examples:
+        >>> parse_value("{'open': True, 'days': (1, 2),}")
+        {'open': True, 'days': [1, 2]}
+    """
+    value, end = read_value(text, 0)
+    if skip_blank(text, end) != len(text):
+        raise ValueError("text after the value")
+    return value
+
+
+def completed_value(text: str) -> object:
+    """Return the value that a text holds but for its last brace; more than one would be guessing.
+
+    Raises:
+        ValueError: It needs something else.
+
+    Examples:
+        >>> completed_value('{"name": "f", "arguments": {"x": 1}')
+        {'name': 'f', 'arguments': {'x': 1}}
+    """
+    return parse_value(text.rstrip().removesuffix("\\n") + "}")
+
+
+def mended_value(text: str, repairs: Repairs) -> object:
+    """Return the value that a text holds, and note what was wrong with it.
+
+    Raises:
+        ValueError: It holds none, even with one brace more at its end.
+    """
+    try:
+        value = parse_value(text)
+    except ValueError:
+        value = completed_value(text)
+        repairs.note("last brace missing", text)
+        return value
+    if not is_json(text):
+        repairs.note("not quite JSON", text)
+    return value
+
+
+def read_value(text: str, start: int) -> tuple[object, int]:
+    """Return the value that begins at a position, and the position after it.
+
+    Raises:
+        ValueError: No value begins there.
+
+    Examples:
+        >>> read_value("n = 12, m", 4)
+        (12, 6)
+    """
+    start = skip_blank(text, start)
+    if text[start : start + 1] in ("{", "["):
+        try:
+            return _JSON.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            pass
+    return _value(text, start, MAX_DEPTH)
+
+
+def is_json(text: str) -> bool:
+    """Return whether a text is JSON, and not only like it.
+
+    Examples:
+        >>> is_json('{"open": true}'), is_json("{'open': True}")
+        (True, False)
+    """
+    try:
+        _JSON.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def escapes_blanks(text: str) -> bool:
+    r"""Return whether a literal has a backslash outside its strings, such as ``\n`` for a line break."""
+    return "\\" in text and "\\" in _STRINGS.sub("", text)
+
+
+def skip_blank(text: str, start: int, repairs: Repairs | None = None) -> int:
+    r"""Return the position of the first character that is no white space.
+
+    A literal backslash with ``n``, ``r`` or ``t`` counts as white space.
+    """
+    found = _BLANK.match(text, start)
+    end = found.end() if found else start
+    if repairs and "\\" in text[start:end]:
+        repairs.note("escaped line breaks", text)
+    return end
+
+
+def _value(text: str, start: int, depth: int) -> tuple[object, int]:
+    if depth == 0:
+        raise ValueError("nested too deeply")
+    opening = text[start : start + 1]
+    if opening == "{":
+        return _mapping(text, start, depth)
+    if opening in ("[", "("):
+        return _sequence(text, start, depth)
+    if opening in ('"', "'"):
+        return _string(text, start)
+    if (word := _WORD.match(text, start)) is not None:
+        return _WORDS[word[1]], word.end()
+    return _number(text, start)
+
+
+def _number(text: str, start: int) -> tuple[object, int]:
+    found = _NUMBER.match(text, start)
+    if found is None:
+        raise ValueError("no value")
+    if not (found[1] or found[2] or found[3]):
+        return int(found[0]), found.end()
+    number = float(found[0])
+    if not math.isfinite(number):
+        raise ValueError("number out of range")
+    return number, found.end()
+
+
+def _string(text: str, start: int) -> tuple[str, int]:
+    found = _STRING[text[start]].match(text, start)
+    if found is None:
+        raise ValueError("string without an end")
+    body = found[1]
+    if "\\" in body:
+        # Two \uXXXX halves of one character are joined by the way through UTF-16.
+        halves = _ESCAPE.sub(_unescaped, body).encode("utf-16", "surrogatepass")
+        body = halves.decode("utf-16", "surrogatepass")
+    return body, found.end()
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    name = escape[1]
+    if len(name) > 1:
+        number = int(name[1:], 16)
+        if number > sys.maxunicode:
+            raise ValueError("no such character")
+        return chr(number)
+    return _ESCAPED.get(name, escape[0])
+
+
+def _sequence(text: str, start: int, depth: int) -> tuple[object, int]:
+    closing = "]" if text[start] == "[" else ")"
+    items: list[object] = []
+    comma = False
+    at = skip_blank(text, start + 1)
+    while text[at : at + 1] != closing:
+        item, at = _value(text, at, depth - 1)
+        items.append(item)
+        at, comma = _after_item(text, at, closing)
+    if closing == ")" and len(items) == 1 and not comma:
+        return items[0], at + 1
+    return items, at + 1
+
+
+def _mapping(text: str, start: int, depth: int) -> tuple[dict[str, object], int]:
+    items: dict[str, object] = {}
+    at = skip_blank(text, start + 1)
+    while text[at : at + 1] != "}":
+        key, at = _value(text, at, depth - 1)
+        if isinstance(key, list | dict):
+            raise ValueError("no key of an object")  # noqa: TRY004 - a fault of the text, not of a type
+        at = skip_blank(text, at)
+        if text[at : at + 1] != ":":
+            raise ValueError("key without a value")
+        item, at = _value(text, skip_blank(text, at + 1), depth - 1)
+        items[key if isinstance(key, str) else json_text(key)] = item
+        at, _ = _after_item(text, at, "}")
+    return items, at + 1
+
+
+def _after_item(text: str, at: int, closing: str) -> tuple[int, bool]:
+    at = skip_blank(text, at)
+    if text[at : at + 1] == ",":
+        return skip_blank(text, at + 1), True
+    if text[at : at + 1] != closing:
+        raise ValueError("item without an end")
+    return at, False

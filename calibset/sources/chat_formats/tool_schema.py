@@ -1,0 +1,268 @@
+"""Tool declarations, and their parameters made into valid JSON Schema (draft 7).
+
+Corpora write Python types (``dict``, ``float``, ``List[int]``), ``required: null``, a boolean
+``required`` on each parameter, and much else that a chat template's validator refuses.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from typing import cast
+
+from calibset.core.documents import Tool
+from calibset.core.text import json_text
+from calibset.sources.chat_formats.base import DialectError, Repairs
+from calibset.sources.chat_formats.literals import is_json, parse_value
+from calibset.sources.chat_formats.type_names import declared_type
+
+MAX_DEPTH = 32
+
+_SCHEMA = (
+    *("items", "additionalItems", "additionalProperties", "contains", "propertyNames"),
+    *("not", "if", "then", "else"),
+)
+_SCHEMA_MAP = ("properties", "patternProperties", "definitions", "$defs")
+_SCHEMA_LIST = ("anyOf", "oneOf", "allOf")
+_NO_PARAMETERS = {"type": "object", "properties": {}}
+_NESTED = frozenset((*_SCHEMA_MAP, "additionalProperties"))
+"""What may hold a schema at the top of parameters: a mapping without them maps names to parameters."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_pattern(value: object) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            re.compile(cast("str", value))
+    except (re.error, TypeError, RecursionError, OverflowError, Warning):
+        return False
+    return True
+
+
+def _is(*kinds: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kinds)
+
+
+_VALID: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("title", "format", "$comment", "$id", "$schema", "$ref"), _is(str)),
+    **dict.fromkeys(("contentMediaType", "contentEncoding"), _is(str)),
+    **dict.fromkeys(("uniqueItems", "readOnly", "writeOnly"), _is(bool)),
+    **dict.fromkeys(("enum", "examples"), _is(list)),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _is_number),
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), _is_count),
+    **dict.fromkeys(("minProperties", "maxProperties"), _is_count),
+    **dict.fromkeys(_SCHEMA, _is(bool)),
+    "multipleOf": lambda value: _is_number(value) and cast("float", value) > 0,
+    "pattern": _is_pattern,
+    "dependencies": lambda _: False,
+}
+"""Which values a keyword may hold; another value is dropped with its keyword."""
+
+
+def tools_from_json(value: object, repairs: Repairs | None = None) -> tuple[Tool, ...]:
+    """Return the tools that a corpus declares, each name once: the first one counts.
+
+    Args:
+        value: A tool, a list of tools, or either as JSON text, also inside the list. A tool is
+            ``{"type": "function", "function": {…}}`` or ``{"name", "description", "parameters"}``.
+        repairs: Where to note what had to be mended.
+
+    Raises:
+        DialectError: It is no list of tools, or a tool has no name.
+
+    Examples:
+        >>> [tool.name for tool in tools_from_json('[{"name": "Get Rate"}, {"name": "Get Rate"}]')]
+        ['Get Rate']
+        >>> tools_from_json("null")
+        ()
+    """
+    repairs = repairs or Repairs()
+    value = _parsed(value, repairs)
+    if value is None:
+        return ()
+    tools: dict[str, Tool] = {}
+    for item in value if isinstance(value, list) else [value]:
+        tool = _tool(_parsed(item, repairs), repairs)
+        first = tools.setdefault(tool.name, tool)
+        if first is not tool:
+            same = first.parameters == tool.parameters
+            repairs.note("tool declared twice" if same else "two tools under one name", item)
+    return tuple(tools.values())
+
+
+def tool_to_json(tool: Tool) -> str:
+    """Return a tool as JSON text: name, description, parameters."""
+    return json_text(
+        {"name": tool.name, "description": tool.description, "parameters": parse_value(tool.parameters)}
+    )
+
+
+def tools_to_json(tools: tuple[Tool, ...]) -> str:
+    """Return tools as the JSON text of a list."""
+    return f"[{', '.join(map(tool_to_json, tools))}]"
+
+
+def normalised_parameters(schema: object, required: object = None) -> str:
+    """Return a tool's parameters as JSON Schema of type object, as text; keys keep their order.
+
+    Args:
+        schema: What the corpus has, parsed; possibly nothing.
+        required: A list of required names that stands beside the parameters.
+
+    Raises:
+        ValueError: JSON can't hold what the schema holds.
+
+    Examples:
+        >>> normalised_parameters({"type": "dict", "properties": {"x": {"type": "float"}}, "required": None})
+        '{"type": "object", "properties": {"x": {"type": "number"}}}'
+        >>> normalised_parameters(None)
+        '{"type": "object", "properties": {}}'
+    """
+    if not isinstance(schema, dict):
+        schema = {}
+    if schema and not schema.keys() & _NESTED and all(isinstance(value, dict) for value in schema.values()):
+        schema = {"properties": schema}
+    if isinstance(listed := schema.get("required"), bool):
+        listed = None
+    names = [*_strings(listed), *_strings(required)]
+    if names:
+        schema = {**schema, "required": names}
+    clean = _clean(schema, MAX_DEPTH)
+    if not isinstance(clean.get("properties"), dict):
+        clean["properties"] = {}
+    if "type" not in clean:
+        clean = {"type": "object", **clean}
+    clean["type"] = "object"
+    return json_text(clean)
+
+
+def _parsed(value: object, repairs: Repairs) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        parsed = parse_value(value)
+    except ValueError:
+        raise DialectError("unparsable tools", value) from None
+    if not is_json(value):
+        repairs.note("tools not quite JSON", value)
+    return parsed
+
+
+def _tool(value: object, repairs: Repairs) -> Tool:
+    if isinstance(value, dict) and isinstance(value.get("function"), dict):
+        value = value["function"]
+    if not isinstance(value, dict):
+        raise DialectError("unparsable tools", value)
+    name, description, given = value.get("name"), value.get("description", ""), value.get("parameters")
+    if not isinstance(name, str) or not name.strip():
+        raise DialectError("tool without a name", value)
+    try:
+        parameters = normalised_parameters(_parsed(given, repairs), value.get("required"))
+    except ValueError:
+        raise DialectError("unparsable tools", value) from None
+    if "parameters" in value and given is None:
+        repairs.note("tool without parameters", value)
+    # OpenAI's form has a tool without the key for one that takes none.
+    elif not _is_written(given if given is not None else _NO_PARAMETERS, parameters):
+        repairs.note("parameters are not JSON Schema", value)
+    if not isinstance(description, str):
+        repairs.note("tool description is no text", value)
+        description = ""
+    return Tool(name=name, description=description, parameters=parameters)
+
+
+def _is_written(schema: object, text: str) -> bool:
+    try:
+        return json_text(schema) == text
+    except ValueError:
+        return False
+
+
+def _clean(schema: object, depth: int) -> dict[str, object]:
+    """Return a schema of which every keyword holds what draft 7 lets it hold."""
+    if isinstance(schema, str):
+        schema = {"type": schema}
+    if not isinstance(schema, dict) or depth == 0:
+        return {}
+    clean = {
+        keyword: kept
+        for key, value in schema.items()
+        for keyword, kept in _keyword(key, value, depth - 1).items()
+        if keyword == key or keyword not in schema
+    }
+    return _with_required(schema, clean)
+
+
+def _keyword(key: str, value: object, depth: int) -> dict[str, object]:  # noqa: PLR0911 - one line a case
+    """Return what becomes of one keyword: the same, others, or nothing."""
+    if key == "type":
+        return _type(value)
+    if key == "description":
+        return {key: value if isinstance(value, str) else ""}
+    if key == "required":
+        return {key: list(dict.fromkeys(_strings(value)))} if isinstance(value, list) else {}
+    if key in _SCHEMA_MAP:
+        return {key: _clean_map(key, value, depth)}
+    if key in _SCHEMA_LIST or (key == "items" and isinstance(value, list)):
+        return {key: [_clean(item, depth) for item in value]} if isinstance(value, list) and value else {}
+    if key in _SCHEMA and isinstance(value, str | dict):
+        return {key: _clean(value, depth)}
+    return {key: value} if _VALID.get(key, _anything)(value) else {}
+
+
+def _anything(_: object) -> bool:
+    return True
+
+
+def _type(value: object) -> dict[str, object]:
+    if isinstance(value, str):
+        return declared_type(value).keywords()
+    if isinstance(value, list):
+        types = [name for item in _strings(value) for name in declared_type(item).types]
+        return {"type": list(dict.fromkeys(types))} if types else {}
+    return {}
+
+
+def _clean_map(key: str, value: object, depth: int) -> dict[str, object]:
+    if isinstance(value, list):
+        named = [item for item in value if isinstance(item, dict) and isinstance(item.get("name"), str)]
+        value = {item["name"]: {k: v for k, v in item.items() if k != "name"} for item in named}
+    if not isinstance(value, dict):
+        return {}
+    return {
+        name: _clean(schema, depth)
+        for name, schema in value.items()
+        if key != "patternProperties" or _is_pattern(name)
+    }
+
+
+def _with_required(schema: dict[str, object], clean: dict[str, object]) -> dict[str, object]:
+    """Collect what parameters say of themselves: ``required: true``, ``str, optional``."""
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return clean
+    required = cast("list[str]", clean.get("required", []))
+    for name, parameter in properties.items():
+        spelling = parameter.get("type") if isinstance(parameter, dict) else parameter
+        if isinstance(spelling, str) and declared_type(spelling).optional:
+            required = [other for other in required if other != name]
+        elif isinstance(parameter, dict) and parameter.get("required") is True and name not in required:
+            required = [*required, name]
+    if required or "required" in clean:
+        clean["required"] = required
+    return clean
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,0 +1,230 @@
+"""The dialect of ToolACE: calls as ``[Name With Spaces(text="x", n=1), other.name()]``.
+
+A row holds ``system`` (instructions around the tools as a JSON list) and ``conversations`` of
+``{"from", "value"}``; a tool turn is ``[{"name": …, "results": …}]``. Most tool names are no
+identifiers, so a call is matched against the declared names before its arguments are read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from calibset.core.documents import Conversation, Role, Tool
+from calibset.core.text import json_text
+from calibset.sources.chat_formats.base import DialectError, Repairs
+from calibset.sources.chat_formats.literals import (
+    escapes_blanks,
+    is_json,
+    parse_value,
+    read_value,
+    skip_blank,
+)
+from calibset.sources.chat_formats.tool_schema import tools_from_json, tools_to_json
+from calibset.sources.chat_formats.turns import Call, Result, Turn, conversation_of, result_of, turns_of
+
+_ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "tool": "tool", "system": "system"}
+_ARGUMENT_NAME = re.compile(r"""([^=,()"']+)=""")
+_LOOKS_LIKE_A_CALL = re.compile(r"""\[[^\[\](){}"'=]{1,200}\((?:\s*\)|[^=,()"']{1,200}=)""")
+_MOST_LISTS_TRIED = 50
+
+
+def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs | None = None) -> Conversation:
+    """Return the conversation that a row holds.
+
+    The system prompt is left out where it carries the tools, since they are returned apart.
+
+    Args:
+        row: As the corpus has it.
+        conversation_id: The conversation's id.
+        repairs: Where to note what had to be mended.
+
+    Raises:
+        DialectError: The row is no whole conversation.
+
+    Examples:
+        >>> row = {"system": 'Functions: [{"name": "Get Rate"}]', "conversations": [
+        ...     {"from": "user", "value": "EUR?"},
+        ...     {"from": "assistant", "value": '[Get Rate(from="EUR")]'}]}
+        >>> parse(row, conversation_id="1").messages[1].tool_calls[0].arguments
+        '{"from": "EUR"}'
+    """
+    system = row.get("system") or ""
+    if not isinstance(system, str):
+        raise DialectError("malformed turn", system)
+    turns = row.get("conversations")
+    if not isinstance(turns, list) or not turns:
+        raise DialectError("no conversation", turns)
+    repairs = repairs or Repairs()
+    tools = _tools(system, repairs)
+    names = sorted((tool.name for tool in tools), key=len, reverse=True)
+    spoken = [_turn(turn, names, repairs) for turn in turns]
+    if system.strip() and not tools:
+        spoken.insert(0, Turn(role="system", content=system))
+    return conversation_of(conversation_id, spoken, tools, {}, repairs)
+
+
+def write(conversation: Conversation) -> dict[str, object]:
+    """Return the row that `parse` reads as this conversation.
+
+    Raises:
+        ValueError: It has tools and a system message, or an argument's name that this dialect can't hold.
+    """
+    turns = list(turns_of(conversation))
+    system = turns.pop(0).content if turns[0].role == "system" else ""
+    if conversation.tools:
+        if system:
+            raise ValueError("a ToolACE row holds either tools or a system message")
+        system = f"Here is a list of functions that you can invoke:\n{tools_to_json(conversation.tools)}.\n"
+    return {
+        "system": system,
+        "conversations": [{"from": turn.role, "value": _written(turn)} for turn in turns],
+    }
+
+
+def _tools(system: str, repairs: Repairs) -> tuple[Tool, ...]:
+    decoder = json.JSONDecoder()
+    at = system.find("[")
+    for _ in range(_MOST_LISTS_TRIED):
+        if at < 0:
+            break
+        try:
+            value, _ = decoder.raw_decode(system, at)
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            return tools_from_json(value, repairs)
+        at = system.find("[", at + 1)
+    if re.search(r"\[\s*\{", system):
+        raise DialectError("unparsable tools", system)
+    return ()
+
+
+def _turn(turn: object, names: Sequence[str], repairs: Repairs) -> Turn:
+    if not isinstance(turn, dict) or not isinstance(text := turn.get("value"), str):
+        raise DialectError("malformed turn", turn)
+    role = _ROLES.get(str(turn.get("from")))
+    if role is None:
+        raise DialectError("unknown role", turn.get("from"))
+    if role == "assistant":
+        content, calls = _calls(text, names, repairs)
+        return Turn(role=role, content=content, calls=calls)
+    if role == "tool":
+        return Turn(role=role, results=_results(text, repairs))
+    return Turn(role=role, content=text)
+
+
+def _calls(text: str, names: Sequence[str], repairs: Repairs) -> tuple[str, tuple[Call, ...]]:
+    """Return the prose and the calls of an assistant turn.
+
+    Square brackets are common in prose too: they hold calls where a declared name opens them
+    and they begin or end the turn.
+    """
+    whole = text.strip()
+    if whole == "[]":
+        return "", ()
+    start = _first_call(whole, names)
+    if start < 0 or (start > 0 and not whole.endswith("]")):
+        if whole.endswith(")]") and _LOOKS_LIKE_A_CALL.match(whole):
+            raise DialectError("call to an undeclared tool", whole)
+        return text, ()
+    try:
+        calls, end = _call_list(whole, start, names, repairs)
+    except ValueError:
+        raise DialectError("unparsable tool call", whole[start:]) from None
+    if end != len(whole):
+        raise DialectError("prose after a tool call", whole[end:])
+    return whole[:start].strip(), calls
+
+
+def _first_call(text: str, names: Sequence[str]) -> int:
+    at = text.find("[")
+    while at >= 0:
+        if _name_at(text, skip_blank(text, at + 1), names) is not None:
+            return at
+        at = text.find("[", at + 1)
+    return -1
+
+
+def _name_at(text: str, start: int, names: Sequence[str]) -> tuple[str, int] | None:
+    """Return the longest declared name that opens a call here, and where its arguments begin."""
+    for name in names:
+        if text.startswith(name, start):
+            end = skip_blank(text, start + len(name))
+            if text.startswith("(", end):
+                return name, end + 1
+    return None
+
+
+def _call_list(text: str, start: int, names: Sequence[str], repairs: Repairs) -> tuple[tuple[Call, ...], int]:
+    calls: list[Call] = []
+    at = start
+    while not calls or text.startswith(",", at):
+        at = skip_blank(text, at + 1, repairs)
+        named = _name_at(text, at, names)
+        if named is None:
+            if _LOOKS_LIKE_A_CALL.match("[" + text[at : at + 500]):
+                raise DialectError("call to an undeclared tool", text[at:])
+            raise ValueError("no call")
+        arguments, end = _arguments(text, named[1])
+        if escapes_blanks(text[at + len(named[0]) : end]):
+            repairs.note("escaped line breaks", text[at:end])
+        calls.append(Call(name=named[0], arguments=json_text(arguments)))
+        at = skip_blank(text, end, repairs)
+    if not text.startswith("]", at):
+        raise ValueError("list without an end")
+    return tuple(calls), at + 1
+
+
+def _arguments(text: str, start: int) -> tuple[dict[str, object], int]:
+    arguments: dict[str, object] = {}
+    at = skip_blank(text, start)
+    while not text.startswith(")", at):
+        named = _ARGUMENT_NAME.match(text, at)
+        name = named[1].strip() if named else ""
+        if named is None or not name or name in arguments:
+            raise ValueError("no argument")
+        arguments[name], at = read_value(text, named.end())
+        at = skip_blank(text, at)
+        if text.startswith(",", at):
+            at = skip_blank(text, at + 1)
+        elif not text.startswith(")", at):
+            raise ValueError("argument without an end")
+    return arguments, at + 1
+
+
+def _results(text: str, repairs: Repairs) -> tuple[Result, ...]:
+    try:
+        value = parse_value(text)
+    except ValueError:
+        return (Result(name=None, content=text.strip()),)
+    if isinstance(value, dict | list) and not is_json(text):
+        repairs.note("not quite JSON", text)
+    results = []
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str) or "results" not in item:
+            return (result_of(None, value),)
+        results.append(result_of(item["name"], item["results"]))
+    return tuple(results)
+
+
+def _fits(name: str) -> bool:
+    """Return whether an argument's name is read back as it is written."""
+    found = _ARGUMENT_NAME.fullmatch(f"{name}=")
+    return found is not None and bool(name) and name == name.strip() and skip_blank(name, 0) == 0
+
+
+def _written(turn: Turn) -> str:
+    if turn.results:
+        return json_text([{"name": result.name, "results": result.content} for result in turn.results])
+    if not turn.calls:
+        return turn.content
+    calls = []
+    for call in turn.calls:
+        arguments = json.loads(call.arguments)
+        if unfit := [name for name in arguments if not _fits(name)]:
+            raise ValueError(f"a ToolACE row can't hold an argument of the name {unfit[0]!r}")
+        listed = ", ".join(f"{name}={json_text(value)}" for name, value in arguments.items())
+        calls.append(f"{call.name}({listed})")
+    return f"{turn.content}[{', '.join(calls)}]"

@@ -1,0 +1,71 @@
+"""What the tabular adapters share: from the columns of a row to a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from calibset.core.documents import Document, Rejection
+from calibset.core.text import scalar_text
+
+EXCERPT = 200
+"""Characters of a faulty record that a `Rejection` shows, at most."""
+
+_LONGEST_METADATA = 500
+
+
+def document_from(row: Any, columns: tuple[str, ...], id_: str, place: str) -> Document | Rejection:
+    r"""Return the document that the columns of a row make up, joined by a blank line.
+
+    Blank columns are left out; a row whose columns are all blank is rejected. Short scalar
+    values of the other columns become metadata.
+
+    Args:
+        row: A mapping by column name; anything else is rejected.
+        columns: The columns that hold text.
+        id_: The document's id.
+        place: What a rejection names.
+
+    Examples:
+        >>> row = {"title": "Hail", "text": "Ice from clouds.", "year": 2024}
+        >>> document = document_from(row, ("title", "text"), "a.csv#0", "a.csv:2")
+        >>> document.text, dict(document.metadata)
+        ('Hail\n\nIce from clouds.', {'year': '2024'})
+        >>> document_from({"title": "Hail"}, ("text",), "a.csv#0", "a.csv:2").reason
+        "no column 'text'"
+    """
+    if not isinstance(row, Mapping):
+        return Rejection(place=place, reason="row is no object", excerpt=excerpt_of(row))
+    parts = []
+    for column in columns:
+        if column not in row:
+            return Rejection(place=place, reason=f"no column {column!r}", excerpt=excerpt_of(row))
+        value = row[column]
+        if value is not None and not isinstance(value, str):
+            return Rejection(place=place, reason=f"column {column!r} is no text", excerpt=excerpt_of(value))
+        if value and not value.isspace():
+            parts.append(scalar_text(value))
+    if not parts:
+        return Rejection(place=place, reason="empty text")
+    return Document(id=id_, text="\n\n".join(parts), metadata=dict(scalars(row, columns)))
+
+
+def scalars(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the short scalar values of the columns that aren't among the named ones, as text."""
+    for name, value in row.items():
+        if not isinstance(name, str) or name in columns or not isinstance(value, str | int | float):
+            continue
+        if isinstance(value, int) and value.bit_length() > _LONGEST_METADATA:
+            continue  # str() of a huge integer is slow, and refused from 4,300 digits on
+        spelled = str(value)
+        if 0 < len(spelled) <= _LONGEST_METADATA:
+            yield scalar_text(name), scalar_text(spelled)
+
+
+def excerpt_of(value: Any) -> str:
+    """Return what a `Rejection` shows of a value: of a row the names of its columns."""
+    if isinstance(value, Mapping):
+        return scalar_text(", ".join(str(key)[:EXCERPT] for key in list(value)[:20]))[:EXCERPT]
+    if isinstance(value, str):
+        return scalar_text(value[:EXCERPT])
+    return type(value).__name__

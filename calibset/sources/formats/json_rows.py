@@ -1,0 +1,86 @@
+"""Rows of JSON Lines files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from calibset.core.documents import Rejection
+from calibset.core.text import scalar_text
+from calibset.sources.base import is_large
+from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.formats.json_files import json_text
+from calibset.sources.sampling.line_blocks import first_seen
+from calibset.storage.files import File, first_character, is_faulty, text_lines
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def one_a_line(file: File) -> bool:
+    """Return whether a file has a row a line; of a small ``.json`` file that isn't looked up."""
+    return not file.stem.endswith(".json") or (is_large(file) and first_seen(file) != "[")
+
+
+def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
+    """Yield the number (from 0), the place and the value of each row; a `Rejection` where it is no JSON.
+
+    A ``.json`` file that begins with a bracket is an array, everything else has one value a
+    line; blank lines are counted but yield nothing.
+
+    Raises:
+        SourceError: An array is too large to be read.
+    """
+    if file.stem.endswith(".json") and first_character(file) == "[":
+        yield from _array(file, json_text(file, mark_faults=True))
+        return
+    for number, line in enumerate(text_lines(file, mark_faults=True)):
+        place = f"{file.name}:{number + 1}"
+        if isinstance(line, Rejection):
+            yield number, place, line
+        elif line.strip():
+            yield number, place, _value(line, place)
+
+
+def _value(line: str, place: str) -> Any:
+    if is_faulty(line):
+        return _rejection(place, line, "not valid UTF-8")
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return _rejection(place, line)
+
+
+def _array(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
+    """Decode one element after the other, so that a file cut off gives what is whole."""
+    decoder = json.JSONDecoder()
+    position = _after_space(text, text.index("[") + 1)
+    number = 0
+    while text[position : position + 1] != "]" or number:
+        place = f"{file.name}#{number}"
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            yield number, place, _rejection(place, text[position : position + EXCERPT])
+            return
+        faulty = is_faulty(text[position:end])
+        yield number, place, _rejection(place, text[position:end], "not valid UTF-8") if faulty else value
+        end = _after_space(text, end)
+        if text[end : end + 1] == "]":
+            break
+        number += 1
+        if text[end : end + 1] != ",":
+            place = f"{file.name}#{number}"
+            yield number, place, _rejection(place, text[end : end + EXCERPT])
+            return
+        position = _after_space(text, end + 1)
+
+
+def _after_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def _rejection(place: str, text: str, reason: str = "not valid JSON") -> Rejection:
+    return Rejection(place=place, reason=reason, excerpt=scalar_text(text[:EXCERPT]))

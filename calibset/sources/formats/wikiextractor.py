@@ -1,0 +1,160 @@
+"""What WikiExtractor writes: pages between ``<doc …>`` and ``</doc>``, or one JSON object a line.
+
+Titles are not escaped and attributes come in any order; redirects and empty pages have no
+body; bodies keep some markup, which `cleaned` takes out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from calibset.core.documents import Rejection
+from calibset.core.text import scalar_text, unescaped
+from calibset.sources.formats.columns import EXCERPT
+from calibset.storage.files import Block, File, text_lines
+
+_ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
+
+# What stands for a formula or a listing that WikiExtractor left out.
+_STAND_IN = re.compile(r"(?:(?:formula|codice)_[0-9]+[\s.,;:]*)+\Z")
+_TEMPLATE_STYLES = re.compile(r"</?templatestyles\b[^<>]*>", re.IGNORECASE)
+_MAGIC_WORD = re.compile(r"(?<!\w)__[A-ZÀ-ÖØ-ÞČĎĹĽŇŔŠŤŽ]{3,40}__(?!\w)")
+# Spaces are matched from the first of a run only: else a long run takes quadratic time.
+_EMPTY_PARENTHESES = re.compile(r"(?:(?<! ) +|(?<![\w ]))\([ ,;]*\)")
+_SECOND_STOP = re.compile(r"(?<=\.) +\.(?=\s|\Z)")
+_ORPHAN_STOP = re.compile(r"(?<! ) +\.(?=\s|\Z)")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page as the file has it.
+
+    Attributes:
+        id: The page's number in its wiki.
+        url: May be empty.
+        title: May be empty.
+        text: The body, with or without the title line.
+    """
+
+    id: str
+    url: str
+    title: str
+    text: str
+
+
+def attributes(heading: str) -> dict[str, str]:
+    """Return the attributes of a ``<doc …>`` line by name; a value runs to its last quote.
+
+    Examples:
+        >>> attributes('<doc id="7" url="https://x.org/7" title="The "A > B" & C">')
+        {'id': '7', 'url': 'https://x.org/7', 'title': 'The "A > B" & C'}
+        >>> attributes('<doc title=""A" id" id="7">')
+        {'title': '"A" id', 'id': '7'}
+    """
+    inner = heading.strip().removeprefix("<doc").removesuffix(">").strip()
+    _, *pieces = _ATTRIBUTE.split(inner)
+    values: dict[str, str] = {}
+    for name, value in zip(pieces[::2], pieces[1::2], strict=True):
+        values.setdefault(name, value.rstrip().removesuffix('"'))
+    return values
+
+
+def plain_pages(file: File) -> Iterator[Page | Rejection]:
+    """Yield the pages of a file in the ``<doc …>`` format."""
+    heading: tuple[int, str] | None = None
+    body = Block(file.name)
+    strayed = False
+    for number, line in enumerate(text_lines(file), start=1):
+        if isinstance(line, Rejection):
+            if heading:
+                body.add(line)
+            else:
+                yield line
+        elif line.startswith("<doc "):
+            if heading:
+                yield _rejection(file, *heading, "page cut off")
+            heading, body = (number, line), Block(f"{file.name}:{number}")
+        elif heading and line.rstrip() == "</doc>":
+            yield _page(file, *heading, body)
+            heading = None
+        elif heading:
+            body.add(line)
+        elif line.strip() and not strayed:
+            strayed = True
+            yield _rejection(file, number, line, "text outside a page")
+    if heading:
+        yield _rejection(file, *heading, "page cut off")
+
+
+def json_pages(file: File) -> Iterator[Page | Rejection]:
+    """Yield the pages of a file in the ``--json`` format."""
+    for number, line in enumerate(text_lines(file), start=1):
+        if isinstance(line, Rejection):
+            yield line
+            continue
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            yield _rejection(file, number, line, "not valid JSON")
+            continue
+        if not isinstance(row, dict):
+            yield _rejection(file, number, line, "row is no object")
+        elif not isinstance(row.get("id"), str | int) or row["id"] == "":
+            yield _rejection(file, number, line, "page without an id")
+        elif not isinstance(row.get("text"), str):
+            yield _rejection(file, number, line, "column 'text' is no text")
+        else:
+            yield Page(id=_string(row["id"]), url=_string(row.get("url")), title=_string(row.get("title")),
+                       text=scalar_text(row["text"]))  # fmt: skip
+
+
+def cleaned(page: Page) -> Page:
+    r"""Return the page with its title as the first line, once, and without left-over markup.
+
+    A page with nothing but its title has an empty text.
+
+    Examples:
+        >>> page = Page(id="1", url="", title="Poprad", text="Poprad () je rieka . Tečie.\n\n\n\nKoniec.")
+        >>> cleaned(page).text
+        'Poprad\n\nPoprad je rieka. Tečie.\n\nKoniec.'
+    """
+    title = _tidy([page.title])
+    lines = page.text.lstrip().split("\n")
+    if title and _tidy(lines[:1]) == title:
+        del lines[0]
+    body = _tidy(lines)
+    text = f"{title}\n\n{body}" if title and body else body
+    return Page(id=page.id, url=page.url, title=title, text=text)
+
+
+def _tidy(lines: Iterable[str]) -> str:
+    text = "\n".join(line for line in lines if not _STAND_IN.match(line.strip()))
+    text = unescaped(text).replace("\xa0", " ")
+    for markup in (_TEMPLATE_STYLES, _MAGIC_WORD, _EMPTY_PARENTHESES, _SECOND_STOP):
+        text = markup.sub("", text)
+    text = _ORPHAN_STOP.sub(".", text)
+    return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
+
+
+def _page(file: File, number: int, heading: str, body: Block) -> Page | Rejection:
+    values, text = attributes(heading), body.joined()
+    if not values.get("id"):
+        return _rejection(file, number, heading, "page without an id")
+    if isinstance(text, Rejection):
+        return _rejection(file, number, heading, text.reason)
+    return Page(id=values["id"], url=values.get("url", ""), title=values.get("title", ""), text=text)
+
+
+def _string(value: Any) -> str:
+    return scalar_text(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+
+
+def _rejection(file: File, number: int, line: str, reason: str) -> Rejection:
+    return Rejection(place=f"{file.name}:{number}", reason=reason, excerpt=line[:EXCERPT])

@@ -1,0 +1,1 @@
+"""Seeded, fair reading of corpora larger than what is asked of them."""

@@ -1,0 +1,171 @@
+"""What is read of a place: which files, which bytes of them, and their hash."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from itertools import chain
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from calibset.storage.byte_ranges import Extent, merged
+from calibset.storage.files import File, Reader
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_NONE: Mapping[str, tuple[Extent, ...]] = MappingProxyType({})
+
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRead:
+    """What was read of a file.
+
+    Attributes:
+        name: The file's name inside its place.
+        size: Of the whole file in bytes, where the place tells.
+        extents: The bytes that were read.
+        sha256: Of these bytes, in the order of the file.
+    """
+
+    name: str
+    size: int | None
+    extents: tuple[Extent, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file that was opened, and what was read by each of the streams over it."""
+
+    file: File
+    extents: list[list[Extent]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A reader of which is known what was read through it.
+
+    Attributes:
+        reader: The reader itself.
+    """
+
+    reader: Reader
+    _opened: dict[str, _Opened] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """The location as the recipe spells it."""
+        return self.reader.place
+
+    @property
+    def revision(self) -> str | None:
+        """The commit that is read, where the place has revisions."""
+        return self.reader.revision
+
+    def files(self, *patterns: str) -> tuple[File, ...]:
+        """Return the reader's files, watched.
+
+        Raises:
+            SourceError: Nothing matches.
+        """
+        return tuple(self._watched(file) for file in self.reader.files(*patterns))
+
+    def read(self, instead: Mapping[str, tuple[Extent, ...]] = _NONE) -> Iterator[FileRead]:
+        """Yield what was read so far, by file name; the bytes are read once more for their hash.
+
+        Args:
+            instead: By file, the bytes to speak of in place of those that were read.
+
+        Raises:
+            SourceError: They can't be.
+        """
+        for name, opened in sorted(self._opened.items()):
+            read = instead.get(name) or merged(chain.from_iterable(opened.extents))
+            yield FileRead(name=name, size=opened.file.size, extents=read, sha256=hash_of(opened.file, read))
+
+    def _watched(self, file: File) -> File:
+        def opened(open_file: Callable[[], BinaryIO]) -> BinaryIO:
+            # A list for each stream, because several may be read at once.
+            extents: list[Extent] = []
+            self._opened.setdefault(file.name, _Opened(file)).extents.append(extents)
+            return cast("BinaryIO", _WatchedStream(open_file(), extents))
+
+        ranges = file.open_ranges
+        return replace(
+            file,
+            open_bytes=partial(opened, file.open_bytes),
+            open_ranges=None if ranges is None else partial(opened, ranges),
+        )
+
+
+class _WatchedStream(io.BufferedIOBase):
+    """Notes what is read of a stream."""
+
+    def __init__(self, stream: BinaryIO, extents: list[Extent]) -> None:
+        super().__init__()
+        self._stream: Any = stream
+        self._extents = extents
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return int(self._stream.tell())
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return int(self._stream.seek(offset, whence))
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._noted(self._stream.read(-1 if size is None else size))
+
+    def read1(self, size: int = -1, /) -> bytes:
+        return self._noted(getattr(self._stream, "read1", self._stream.read)(size))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._noted(self._stream.readline(-1 if size is None else size))
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        target = memoryview(buffer).cast("B")
+        content = self.read(len(target))
+        target[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+    def _noted(self, content: bytes) -> bytes:
+        end = self.tell()
+        start = end - len(content)
+        if self._extents and self._extents[-1][1] == start:
+            self._extents[-1] = (self._extents[-1][0], end)
+        elif content:
+            self._extents.append((start, end))
+        return content
+
+
+def unwatched(reader: Reader) -> Reader:
+    """Return the reader itself, watched or not, for a library that opens files of its own accord."""
+    return reader.reader if isinstance(reader, Watched) else reader
+
+
+def hash_of(file: File, extents: tuple[Extent, ...]) -> str:
+    """Return the SHA-256 of some bytes of a file, in the order given."""
+    found = sha256()
+    with file.open_parts() as stream:
+        for start, end in extents:
+            stream.seek(start)
+            left = end - start
+            while left > 0 and (content := stream.read(min(_CHUNK, left))):
+                found.update(content)
+                left -= len(content)
+    return found.hexdigest()

@@ -1,0 +1,148 @@
+"""Tekken as a Hugging Face fast tokenizer, in a folder that transformers loads.
+
+A quantizer that reads text rows needs a tokenizer that parses control tokens. A model folder
+that holds only ``tekken.json`` gives it mistral-common's, which spells them.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from calibset.core.atomic_write import replaced
+from calibset.core.errors import OutputError, TokenizerError
+from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.tekken import TekkenTokenizer
+
+
+def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]:
+    """Write ``tokenizer.json`` and ``tokenizer_config.json``.
+
+    Args:
+        tokenizer: A Tekken tokenizer.
+        folder: Made if it isn't there.
+
+    Returns:
+        The files written.
+
+    Raises:
+        TokenizerError: The tokenizer is not Tekken, so there is nothing to convert.
+        OutputError: The folder can't be written.
+    """
+    if not isinstance(tokenizer, TekkenTokenizer):
+        raise TokenizerError(f"{tokenizer.name} is a Hugging Face tokenizer already; use its folder as it is")
+    contents = {
+        "tokenizer.json": fast_tokenizer_json(tokenizer),
+        "tokenizer_config.json": _config_json(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: can't be made: {error.strerror}") from error
+    for name, text in contents.items():
+        with replaced(folder / name) as stream:
+            stream.write(text.encode("utf-8"))
+    return tuple(folder / name for name in contents)
+
+
+def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
+    """Return the text of a ``tokenizer.json`` that gives the same ids as Tekken."""
+    import tokenizers
+    from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, processors
+
+    tekken = tokenizer.tekkenizer
+    letters = _byte_letters()
+    offset = tekken.num_special_tokens
+    ranks = {tekken.id_to_byte_piece(i): i - offset for i in range(offset, tekken.n_words)}
+    spelled = {piece: "".join(letters[byte] for byte in piece) for piece in ranks}
+    vocabulary = {spelled[piece]: rank + offset for piece, rank in ranks.items()}
+    vocabulary.update(tokenizer.special_tokens)
+    merges = [(spelled[left], spelled[right]) for left, right in _merges(ranks)]
+
+    engine = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    pattern = Regex(tokenizer.pattern)
+    engine.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(pattern, "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    engine.decoder = decoders.ByteLevel()
+    bos = tekken.id_to_piece(tekken.bos_id)
+    engine.post_processor = processors.TemplateProcessing(
+        single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, tekken.bos_id)]
+    )
+    engine.add_special_tokens(
+        [AddedToken(spelling, special=True, normalized=False) for spelling in tokenizer.special_tokens]
+    )
+    return str(engine.to_str())
+
+
+def tekken_json(tokenizer: TekkenTokenizer) -> str:
+    """Return the text of a ``tekken.json`` that gives the same ids for text."""
+    tekken = tokenizer.tekkenizer
+    offset = tekken.num_special_tokens
+    pieces = (tekken.id_to_byte_piece(i) for i in range(offset, tekken.n_words))
+    vocabulary = [
+        {"rank": rank, "token_bytes": b64encode(piece).decode("ascii"), "token_str": None}
+        for rank, piece in enumerate(pieces)
+    ]
+    control = [
+        {"rank": rank, "token_str": spelling, "is_control": True}
+        for spelling, rank in tokenizer.special_tokens.items()
+    ]
+    config = {
+        "pattern": tokenizer.pattern,
+        "num_vocab_tokens": len(vocabulary),
+        "default_vocab_size": tekken.n_words,
+        "default_num_special_tokens": offset,
+        "version": tekken.version.value,
+    }
+    return json.dumps({"config": config, "vocab": vocabulary, "special_tokens": control})
+
+
+def _merges(ranks: dict[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield, by rank, the one pair of tokens that byte pair encoding joins into each token."""
+    for token in sorted(ranks, key=ranks.__getitem__):
+        if len(token) > 1:
+            parts = _parts_below(token, ranks, ranks[token])
+            if len(parts) == 2:
+                yield parts[0], parts[1]
+
+
+def _parts_below(token: bytes, ranks: dict[bytes, int], limit: int) -> list[bytes]:
+    """Encode a token's bytes with the merges of a lower rank only."""
+    parts = [token[i : i + 1] for i in range(len(token))]
+    while True:
+        best, place = limit, -1
+        for i in range(len(parts) - 1):
+            rank = ranks.get(parts[i] + parts[i + 1], limit)
+            if rank < best:
+                best, place = rank, i
+        if place < 0:
+            return parts
+        parts[place : place + 2] = [parts[place] + parts[place + 1]]
+
+
+def _byte_letters() -> list[str]:
+    """Return the printable letter that byte-level tokenizers write for each byte (GPT-2's table)."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = iter(range(0x100, 0x200))
+    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
+
+
+def _config_json() -> str:
+    config: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "add_bos_token": True,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 131072,
+    }
+    return json.dumps(config, indent=2) + "\n"
