@@ -10,11 +10,11 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from calibset import load_tokenizer
-from tests.cards.comparing import ensure_lines, ensure_tables
-from tests.cards.expected import expected_attribution, expected_card
+from tests.dataset.cards.comparing import ensure_lines, ensure_tables
+from tests.dataset.cards.expected import expected_attribution, expected_card
+from tests.dataset.report.expected import expected_figures
+from tests.dataset.report.reading_pages import Page
 from tests.heavy.hub import Hub
-from tests.report.expected import expected_figures
-from tests.report.reading_pages import Page
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.manifest import read_manifest
 from calibset.dataset.report import write_report
+from tests.dataset.report.hostile import hostile_page
+from tests.dataset.report.material import build_material
 from tests.letters import write_letters
-from tests.report.hostile import hostile_page
-from tests.report.material import build_material
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 

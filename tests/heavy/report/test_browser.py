@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from calibset.core.text import printable
+from tests.dataset.report.hostile import TEXTS
 from tests.heavy.report.conftest import Open
-from tests.report.hostile import TEXTS
 
 WIDTHS = (390, 1280)
 SCHEMES = ("light", "dark")

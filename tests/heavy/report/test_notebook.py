@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from calibset.dataset.calibration_set import CalibrationSet
+from tests.dataset.report.hostile import hostile_notebook
 from tests.heavy.report.conftest import Open
-from tests.report.hostile import hostile_notebook
 
 # Some of what JupyterLab says of all output.
 _STYLE = """

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from calibset.dataset.cards.attribution import attribution
+from tests.dataset.cards.records import manifest, source
+from tests.dataset.cards.rendered import headings, kinds
+
+
+def test_each_source_that_gave_a_row_is_named() -> None:
+    found = attribution(
+        manifest(
+            source(
+                "chats", licence="CC-BY-SA-4.0 OR GFDL-1.3-or-later", repaired={"NFC": 2, "controls": 1},
+                personal_data={"e-mail": 4}, boilerplate_lines=6, control_tokens_neutralised=1,
+                conversations_shortened=2, tool_names={"d1": {"a": "b"}},
+            ),
+            source("unused", achieved=0),
+            source("local", place="texts/x", revision=None, licence="other"),
+        )
+    )  # fmt: skip
+    assert headings(found) == ["Sources of small-set", "chats", "local", "What the licences ask for together"]
+    assert found.split("\n\n")[3].splitlines() == [
+        "- read from: [someone/texts](https://huggingface.co/datasets/someone/texts/tree/"
+        "0123456789abcdef0123456789abcdef01234567)",
+        "- revision: 0123456789abcdef0123456789abcdef01234567",
+        "- licence: CC-BY-SA-4.0 OR GFDL-1.3-or-later "
+        "([CC-BY-SA-4.0](https://spdx.org/licenses/CC-BY-SA-4.0.html), "
+        "[GFDL-1.3-or-later](https://spdx.org/licenses/GFDL-1.3-or-later.html))",
+        "- used: 7 documents in 4 rows",
+        "- changed: excerpted, packed and cut into rows of an exact length; names of tools changed in 1 "
+        "conversations; in the 9 documents that were read to choose from: characters mended in 3 documents "
+        "(NFC, controls), made-up data stand for 4 pieces of personal data (e-mail), 6 lines of boilerplate "
+        "taken out, 1 spelled control tokens broken apart, 2 conversations shortened",
+    ]
+    assert found.split("\n\n")[5].splitlines()[:2] == ["- read from: texts/x", "- licence: other"]
+
+
+def test_filled_placeholders_are_told() -> None:
+    found = manifest(source("a"), recipe={"sources": {"a": {"placeholders": "fill"}}})
+    assert "; placeholders filled with made-up values\n" in attribution(found)
+
+
+def test_the_holdout_s_sources_are_named_too() -> None:
+    calibration = manifest(source("a"), source("b", achieved=0))
+    held = manifest(source("a", achieved=0), source("b", achieved=1))
+    assert "## b" not in attribution(calibration)
+    assert "## a" in attribution(calibration, holdout=held)
+    assert "## b" in attribution(calibration, holdout=held)
+
+
+def test_what_both_files_use_is_counted_together() -> None:
+    calibration = manifest(
+        source("both", repaired={"NFC": 2}, tool_names={"d1": {"a": "b"}}), source("pile", achieved=0,
+        documents_used=0),
+    )  # fmt: skip
+    held = manifest(
+        source("both", achieved=1, documents_used=2, repaired={"NFC": 3}, tool_names={"d2": {"a": "c"}}),
+        source("pile", achieved=1_001, documents_used=1),
+    )
+    found = attribution(calibration, holdout=held)
+    assert [line for line in found.splitlines() if line.startswith("- used")] == [
+        "- used: 9 documents in 5 rows", "- used: 1 documents in 1,001 rows",
+    ]  # fmt: skip
+    assert " The counts are of the calibration file and its holdout together.\n" in found
+    assert "together.\n" not in attribution(calibration)
+    # The holdout's sources were read on, and what was mended before is in their counts.
+    changes = "names of tools changed in 2 conversations; in the 9 documents that were read to choose from"
+    assert f"; {changes}: characters mended in 3 documents (NFC)\n" in found
+
+
+def test_a_dedication_has_no_text_to_link() -> None:
+    assert "- licence: public domain\n" in attribution(manifest(source("a", licence="public domain")))
+
+
+def test_names_do_not_break_out() -> None:
+    found = attribution(manifest(source("a\n# b", place="<b>", licence="<i>\n---", repaired={"<u>": 1})))
+    assert headings(found)[1] == "a # b"
+    assert not kinds(found) & {"html_inline", "html_block", "hr"}
+
+
+def test_it_is_no_advice() -> None:
+    assert attribution(manifest()).endswith("by a program. It is no legal advice.\n")

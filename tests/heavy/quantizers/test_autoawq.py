@@ -1,0 +1,45 @@
+"""AutoAWQ's own function gives exactly the blocks that the replay foretells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from calibset.quantizers import autoawq
+from calibset.tokenizers import Tokenizer
+from tests.heavy.quantizers.loaded import alone
+from tests.heavy.quantizers.material import SEQLEN, Rows, read_by, whole
+
+pytest.importorskip("torch")
+
+
+def blocks(tokenizer: Any, data: Any, nsamples: int) -> list[list[int]]:
+    module = alone("autoawq", "awq/utils/calib_data.py")
+    found = module.get_calib_dataset(data, tokenizer, n_samples=nsamples, max_seq_len=SEQLEN)
+    return [block[0].tolist() for block in found]
+
+
+def joined(rows: list[tuple[int, ...]]) -> list[int]:
+    return [one for row in rows for one in row]
+
+
+@pytest.mark.parametrize("nsamples", [3, 100, 400])
+def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows, nsamples: int) -> None:
+    found = autoawq.replay_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
+    assert len(found.lost) == 40
+    expected = read_by(found, [whole(text.strip(), letters) for text in rows.texts])
+    assert joined(blocks(theirs, rows.texts, nsamples)) == joined(expected)
+
+
+def test_ids_of_one_length_are_read_as_they_are(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
+    ids = [whole(text, letters) for text in rows.texts]
+    ids = [one[:SEQLEN] for one in ids if len(one) >= SEQLEN]
+    found = autoawq.replay([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
+    assert found.passed
+    assert blocks(theirs, ids, len(ids)) == ids == [list(row) for row in read_by(found, ids)]
+
+
+def test_no_block_is_foretold(theirs: Any, letters: Tokenizer) -> None:
+    assert autoawq.replay(["short"], letters, nsamples=1, seqlen=SEQLEN).fatal
+    assert blocks(theirs, ["short"], 1) == []
