@@ -16,95 +16,95 @@ if TYPE_CHECKING:
     from calibset.core.documents import (
         Conversation,
         Document,
+        Filtered,
         Message,
         Record,
         Rejection,
         Sample,
-        SetAside,
         Span,
         Tool,
         ToolCall,
     )
     from calibset.core.errors import (
         CalibsetError,
-        ConsumerError,
         LockError,
         MixtureError,
         OfflineError,
         OutputError,
+        QuantizerError,
         RecipeError,
         SourceError,
         TokenizerError,
     )
     from calibset.dataset.calibration_set import CalibrationSet
     from calibset.dataset.diff import Difference, differences
-    from calibset.dataset.export import Exported, export_for, export_input_ids
+    from calibset.dataset.export import ExportResult, export_for, export_input_ids
     from calibset.dataset.lockfile import Lock, read_lock, write_lock
     from calibset.dataset.manifest import Manifest, read_manifest
     from calibset.dataset.report import write_report
-    from calibset.dataset.tokenizer_check import Misreading, Readback, read_back
+    from calibset.dataset.tokenizer_check import TokenizerReport, TokenMismatch, check_tokenizer
     from calibset.dataset.verify import verify
     from calibset.pipeline.build import build
     from calibset.pipeline.check import check
     from calibset.pipeline.plan import Plan, plan
-    from calibset.quantizers import CONSUMERS, consumer_of
-    from calibset.quantizers.base import Acceptance, Consumer, Contract, Replay
+    from calibset.quantizers import QUANTIZERS, get_quantizer
+    from calibset.quantizers.base import LoadReport, Quantizer, QuantizerInfo, RowResult
     from calibset.recipe.loader import load_recipe, parse_recipe
     from calibset.recipe.model import Recipe
     from calibset.sources import Source
-    from calibset.storage import File, Reader, in_memory
+    from calibset.storage import File, Reader, memory_reader
     from calibset.tokenizers import Tokenizer, load_tokenizer
 
 __all__ = [
-    "CONSUMERS",
-    "Acceptance",
+    "QUANTIZERS",
     "CalibrationSet",
     "CalibsetError",
-    "Consumer",
-    "ConsumerError",
-    "Contract",
     "Conversation",
     "Difference",
     "Document",
-    "Exported",
+    "ExportResult",
     "File",
+    "Filtered",
+    "LoadReport",
     "Lock",
     "LockError",
     "Manifest",
     "Message",
-    "Misreading",
     "MixtureError",
     "OfflineError",
     "OutputError",
     "Plan",
-    "Readback",
+    "Quantizer",
+    "QuantizerError",
+    "QuantizerInfo",
     "Reader",
     "Recipe",
     "RecipeError",
     "Record",
     "Rejection",
-    "Replay",
+    "RowResult",
     "Sample",
-    "SetAside",
     "Source",
     "SourceError",
     "Span",
+    "TokenMismatch",
     "Tokenizer",
     "TokenizerError",
+    "TokenizerReport",
     "Tool",
     "ToolCall",
     "build",
     "check",
-    "consumer_of",
+    "check_tokenizer",
     "differences",
     "export_for",
     "export_input_ids",
-    "in_memory",
+    "get_quantizer",
     "load_recipe",
     "load_tokenizer",
+    "memory_reader",
     "parse_recipe",
     "plan",
-    "read_back",
     "read_lock",
     "read_manifest",
     "verify",
@@ -113,19 +113,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "calibset.dataset.tokenizer_check": ("Misreading", "Readback", "read_back"),
+    "calibset.dataset.tokenizer_check": ("TokenMismatch", "TokenizerReport", "check_tokenizer"),
     "calibset.dataset.calibration_set": ("CalibrationSet",),
     "calibset.dataset.diff": ("Difference", "differences"),
-    "calibset.quantizers": ("CONSUMERS", "Acceptance", "Consumer", "Contract", "Replay", "consumer_of"),
+    "calibset.quantizers": ("QUANTIZERS", "RowResult", "Quantizer", "QuantizerInfo", "LoadReport", "get_quantizer"),
     "calibset.core.documents": (
-        "Conversation", "Document", "Message", "Record", "Rejection", "Sample", "SetAside", "Span", "Tool",
+        "Conversation", "Document", "Message", "Record", "Rejection", "Sample", "Filtered", "Span", "Tool",
         "ToolCall",
     ),
     "calibset.core.errors": (
-        "CalibsetError", "ConsumerError", "LockError", "MixtureError", "OfflineError", "OutputError",
+        "CalibsetError", "QuantizerError", "LockError", "MixtureError", "OfflineError", "OutputError",
         "RecipeError", "SourceError", "TokenizerError",
     ),
-    "calibset.dataset.export": ("Exported", "export_for", "export_input_ids"),
+    "calibset.dataset.export": ("ExportResult", "export_for", "export_input_ids"),
     "calibset.dataset.lockfile": ("Lock", "read_lock", "write_lock"),
     "calibset.dataset.manifest": ("Manifest", "read_manifest"),
     "calibset.pipeline.build": ("build",),
@@ -135,7 +135,7 @@ _HOMES = {
     "calibset.recipe.loader": ("load_recipe", "parse_recipe"),
     "calibset.dataset.report": ("write_report",),
     "calibset.sources": ("Source",),
-    "calibset.storage": ("File", "Reader", "in_memory"),
+    "calibset.storage": ("File", "Reader", "memory_reader"),
     "calibset.tokenizers": ("Tokenizer", "load_tokenizer"),
     "calibset.dataset.verify": ("verify",),
 }  # fmt: skip

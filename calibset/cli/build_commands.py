@@ -16,9 +16,9 @@ from calibset.core.errors import CalibsetError, OutputError, RecipeError
 from calibset.dataset.calibration_file import holdout_path
 from calibset.dataset.lockfile import lock_path, write_lock
 from calibset.dataset.manifest import manifest_path
-from calibset.dataset.rejects import write_left_out
-from calibset.quantizers import consumer_of
-from calibset.quantizers.base import Consumer
+from calibset.dataset.rejects import write_rejects
+from calibset.quantizers import get_quantizer
+from calibset.quantizers.base import Quantizer
 
 if TYPE_CHECKING:
     from calibset.dataset.calibration_set import CalibrationSet
@@ -34,7 +34,7 @@ def build(arguments: Namespace) -> int:
     held = Path(recipe.holdout.output or holdout_path(out)) if recipe.holdout else None
     named = {f"--out {out}": out} | ({f"holdout.output {held}": held} if held else {})
     for what, file in named.items():
-        _ensure_usable(file, what, consumer_of(recipe.consumer))
+        _ensure_usable(file, what, get_quantizer(recipe.quantizer))
     _ensure_apart(named, arguments.rejects, _read_by(recipe, arguments))
     with _rejects(arguments.rejects), progress(quiet=arguments.quiet) as report:
         built = calibset.build(
@@ -47,17 +47,17 @@ def build(arguments: Namespace) -> int:
         )
     built.write(out, held)
     if arguments.rejects:
-        write_left_out(arguments.rejects, built.rejections, built.left_out)
+        write_rejects(arguments.rejects, built.rejections, built.left_out)
     if arguments.json:
         summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
         summary["notes"] = built.notes
         summary["seconds"] = dict(built.seconds)
         summary["holdout"] = _holdout_data(built, held)
-        summary["unlike_lock"] = lock_view.differences_data(built.unlike_lock)
+        summary["lock_differences"] = lock_view.differences_data(built.lock_differences)
         emit_json({"file": str(out), "manifest": str(manifest_path(out)), **summary})
     elif not arguments.quiet:
         build_summary(built, out, held)
-        lock_view.unlike_lock_note(built.unlike_lock, lock_path(Path(arguments.recipe)))
+        lock_view.unlike_lock_note(built.lock_differences, lock_path(Path(arguments.recipe)))
     return 0
 
 
@@ -93,7 +93,7 @@ def check(arguments: Namespace) -> int:
     if arguments.rejects:
         tallies = {source.name: source.tally for source in found}
         rejected = {name: tally.rejected for name, tally in tallies.items()}
-        write_left_out(arguments.rejects, rejected, {name: tally.aside for name, tally in tallies.items()})
+        write_rejects(arguments.rejects, rejected, {name: tally.aside for name, tally in tallies.items()})
     if arguments.json:
         emit_json(plan_view.check_data(found))
     elif not arguments.quiet:
@@ -145,16 +145,16 @@ def _rejects(path: str | None) -> Iterator[None]:
         yield
     except CalibsetError as error:
         if path and (error.rejections or error.left_out):
-            write_left_out(path, error.rejections, error.left_out)
+            write_rejects(path, error.rejections, error.left_out)
         raise
 
 
-def _ensure_usable(file: Path, what: str, consumer: Consumer) -> None:
+def _ensure_usable(file: Path, what: str, quantizer: Quantizer) -> None:
     """Refuse, before anything is read, a path that the quantizer would misread."""
     if file.suffix != ".jsonl":
         raise RecipeError(f"{what}: must end in .jsonl")
-    if faults := consumer.path_faults(str(file)):
-        product = consumer.CONTRACT.product
+    if faults := quantizer.path_faults(str(file)):
+        product = quantizer.INFO.product
         raise RecipeError(*(f"{what}: {product} can't be given this file: {fault}" for fault in faults))
     _ensure_folder(file, what)
 

@@ -15,7 +15,7 @@ from calibset.cli.views import mended_lines
 if TYPE_CHECKING:
     from calibset.dataset.calibration_set import CalibrationSet
     from calibset.dataset.manifest import Manifest, SelectionReport
-    from calibset.hygiene.stats import Mended
+    from calibset.hygiene.stats import RepairCounts
 
 _MOST_NAMED = 8
 
@@ -35,7 +35,7 @@ def build_summary(built: CalibrationSet, out: Path, held: Path | None) -> None:
     dropped = [
         f"  {source.name}: {count} {kind}: {reason}"
         for source in manifest.sources
-        for kind, counts in (("rejected", source.rejections), ("set aside", source.set_aside))
+        for kind, counts in (("rejected", source.rejections), ("filtered", source.filtered))
         for reason, count in counts.items()
     ]
     if dropped:
@@ -71,7 +71,7 @@ def _shortages(manifest: Manifest) -> Iterator[str]:
 
 def _figures(manifest: Manifest) -> Iterator[str]:
     yield (
-        f"{manifest.kept} of {manifest.nsamples} rows kept by {manifest.consumer}, "
+        f"{manifest.kept} of {manifest.nsamples} rows kept by {manifest.quantizer}, "
         f"{manifest.seqlen} tokens read of each"
     )
     yield f"waste: {manifest.waste:.2%} of the tokens are cut"
@@ -101,10 +101,10 @@ def _hygiene(built: CalibrationSet) -> Iterator[str]:
         yield f"hygiene and selection took {sum(built.seconds.values()):.1f} s: {steps}"
 
 
-def _mended(manifest: Manifest) -> Mended:
-    from calibset.hygiene.stats import Mended
+def _mended(manifest: Manifest) -> RepairCounts:
+    from calibset.hygiene.stats import RepairCounts
 
-    mended = Mended()
+    mended = RepairCounts()
     for source in manifest.sources:
         mended.repaired.update(source.repaired)
         mended.masked.update(source.personal_data)
@@ -139,12 +139,12 @@ def _to_the_second(report: SelectionReport) -> str:
 
 
 def _sources_table(manifest: Manifest) -> Table:
-    table = columns("source", "group", "place", "licence", asked=">", rows=">", tokens=">", read=">")
+    table = columns("source", "group", "location", "licence", asked=">", rows=">", tokens=">", read=">")
     for source in manifest.sources:
         table.add_row(
             source.name,
             source.group,
-            place_shown(source.place),
+            place_shown(source.location),
             source.licence,
             str(source.asked),
             str(source.achieved),

@@ -13,26 +13,26 @@ from calibset.cli.console import emit_json, say
 from calibset.core.errors import OutputError, RecipeError
 from calibset.dataset.lockfile import Lock, read_lock
 from calibset.dataset.manifest import Manifest, read_manifest
-from calibset.quantizers import consumer_of
+from calibset.quantizers import get_quantizer
 
 if TYPE_CHECKING:
-    from calibset.dataset.tokenizer_check import Readback
+    from calibset.dataset.tokenizer_check import TokenizerReport
 
 
 def verify(arguments: Namespace) -> int:
     """Say which rows the quantizer keeps; exits 1 if one is lost or there are too few."""
     import calibset
-    from calibset.dataset.calibration_file import consumer_beside
+    from calibset.dataset.calibration_file import quantizer_of
 
-    consumer = arguments.consumer or consumer_beside(read_manifest(arguments.file))
+    quantizer = arguments.quantizer or quantizer_of(read_manifest(arguments.file))
     replay = calibset.verify(
         arguments.file,
         tokenizer=arguments.tokenizer,
         seqlen=arguments.seqlen,
         nsamples=arguments.nsamples,
-        consumer=consumer,
+        quantizer=quantizer,
     )
-    replay = replace(replay, warnings=(*replay.warnings, *consumer_of(consumer).CONTRACT.traps))
+    replay = replace(replay, warnings=(*replay.warnings, *get_quantizer(quantizer).INFO.traps))
     readback = _readback(arguments) if arguments.backend else None
     if arguments.json:
         emit_json({**views.replay_data(replay), **({"readback": asdict(readback)} if readback else {})})
@@ -53,7 +53,7 @@ def export(arguments: Namespace) -> int:
         if not arguments.quiet:
             say(f"wrote {written}")
         return 0
-    made = export_for(arguments.file, arguments.consumer, arguments.out, **given)
+    made = export_for(arguments.file, arguments.quantizer, arguments.out, **given)
     if not arguments.quiet:
         shown = replace(made.replay, warnings=(*made.replay.warnings, *made.traps))
         views.replay_summary(shown, str(made.path))
@@ -146,10 +146,10 @@ def tokenizer(arguments: Namespace) -> int:
     return 0
 
 
-def _readback(arguments: Namespace) -> Readback:
-    from calibset.dataset.tokenizer_check import read_back
+def _readback(arguments: Namespace) -> TokenizerReport:
+    from calibset.dataset.tokenizer_check import check_tokenizer
 
-    return read_back(arguments.file, arguments.backend, tokenizer=arguments.tokenizer)
+    return check_tokenizer(arguments.file, arguments.backend, tokenizer=arguments.tokenizer)
 
 
 def _record(name: str) -> Manifest | Lock:

@@ -19,12 +19,12 @@ _MOST_NAMED = 5
 
 def lock_summary(lock: Lock, path: Path) -> None:
     """Print what a lock holds."""
-    table = columns("source", "place", "revision", files=">", read=">")
+    table = columns("source", "location", "revision", files=">", read=">")
     for name, source in lock.sources.items():
         read = sum(end - start for file in source.files.values() for start, end in file.extents)
         table.add_row(
             name,
-            place_shown(source.place),
+            place_shown(source.location),
             (source.revision or "")[:10],
             str(len(source.files)),
             size_shown(read),
@@ -64,10 +64,10 @@ def differences_data(changed: tuple[Difference, ...]) -> list[dict[str, Any]]:
 
 def cache_table(cache: Cache) -> None:
     """Print what a cache holds."""
-    table = columns("place", files=">", size=">")
+    table = columns("location", files=">", size=">")
     kept = list(cache.kept())
     for one in kept:
-        table.add_row(place_shown(one.place), str(one.files), size_shown(one.size))
+        table.add_row(place_shown(one.location), str(one.files), size_shown(one.size))
     if kept:
         new_console().print(table)
     say(f"{size_shown(sum(one.size for one in kept))} in {cache.folder}")

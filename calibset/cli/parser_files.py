@@ -32,7 +32,7 @@ def _verify(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("file", help="JSON Lines, a .json array, or a .parquet of ids")
     command.add_argument(
         "--for",
-        dest="consumer",
+        dest="quantizer",
         choices=get_args(QuantizerName),
         help="the quantizer; the manifest's if not given, else autoround",
     )
@@ -61,7 +61,7 @@ def _export(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("file", help="a calibration file")
     kind = command.add_mutually_exclusive_group(required=True)
-    kind.add_argument("--for", dest="consumer", choices=get_args(QuantizerName), help="the quantizer")
+    kind.add_argument("--for", dest="quantizer", choices=get_args(QuantizerName), help="the quantizer")
     kind.add_argument("--format", choices=["input_ids"], help="what to write, for any")
     command.add_argument("--out", metavar="FILE", help="what to write; FILE's name with the kind's ending")
     command.add_argument("--tokenizer", metavar="T", help="the target model's: a name, file or folder")

@@ -66,7 +66,7 @@ def _check(commands: Commands[argparse.ArgumentParser]) -> None:
     command = add(
         commands,
         "check",
-        "read every source to its end and count documents, rejections and what was set aside",
+        "read every source to its end and count documents, rejections and what was filtered",
         "calibset check recipes/quickstart.toml",
         _PLACES,
     )

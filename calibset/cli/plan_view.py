@@ -22,14 +22,14 @@ def plan_table(plan: Plan) -> None:
     """Print what a build would read."""
     recipe = plan.recipe
     table = columns(
-        "source", "group", "type", "place", "revision", "licence", samples=">", files=">", size=">"
+        "source", "group", "type", "location", "revision", "licence", samples=">", files=">", size=">"
     )
     for source in (*plan.sources, *plan.evaluations):
         table.add_row(
             source.name,
             source.group,
             source.type,
-            place_shown(source.place),
+            place_shown(source.location),
             (source.revision or "")[:10],
             source.licence,
             str(source.quota),
@@ -44,7 +44,7 @@ def plan_table(plan: Plan) -> None:
     console.print(
         f"{recipe.nsamples} samples of {recipe.seqlen} tokens ({groups}); tokenizer {recipe.tokenizer}, "
         f"seed {recipe.seed}, shortage {recipe.policy}, control tokens {recipe.control_tokens}, "
-        f"consumer {recipe.consumer}",
+        f"consumer {recipe.quantizer}",
         soft_wrap=True,
     )
 
@@ -103,16 +103,14 @@ def plan_data(plan: Plan) -> dict[str, Any]:
 
 def check_table(found: tuple[SourceCheck, ...]) -> None:
     """Print what the sources hold."""
-    table = columns(
-        "source", "place", "reason", "for example", documents=">", rejected=">", **{"set aside": ">"}
-    )
+    table = columns("source", "location", "reason", "for example", documents=">", rejected=">", filtered=">")
     for source in found:
         tally = source.tally
         table.add_row(
-            source.name, place_shown(source.place), "", "", f"{tally.documents:,}",
-            f"{tally.rejections.total():,}", f"{tally.set_aside.total():,}", style="bold",
+            source.name, place_shown(source.location), "", "", f"{tally.documents:,}",
+            f"{tally.rejections.total():,}", f"{tally.filtered.total():,}", style="bold",
         )  # fmt: skip
-        for counts, column in ((tally.rejections, 0), (tally.set_aside, 1)):
+        for counts, column in ((tally.rejections, 0), (tally.filtered, 1)):
             for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
                 cells = ["", ""]
                 cells[column] = f"{count:,}"
@@ -127,10 +125,10 @@ def check_data(found: tuple[SourceCheck, ...]) -> list[dict[str, Any]]:
     return [
         {
             "name": source.name,
-            "place": source.place,
+            "location": source.location,
             "documents": source.tally.documents,
             "rejections": dict(source.tally.rejections),
-            "set_aside": dict(source.tally.set_aside),
+            "filtered": dict(source.tally.filtered),
             "examples": source.tally.examples,
             **checked_data(source),
             "problem": source.problem,

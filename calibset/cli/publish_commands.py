@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from calibset.cli.console import new_console, say
 from calibset.core.errors import OutputError, RecipeError
-from calibset.dataset.calibration_file import ensure_of_file, holdout_path
+from calibset.dataset.calibration_file import check_manifest_matches, holdout_path
 from calibset.dataset.lockfile import lock_path
 from calibset.dataset.manifest import Manifest, manifest_path, read_manifest
 
 if TYPE_CHECKING:
-    from calibset.dataset.hub_upload import Companions
+    from calibset.dataset.hub_upload import RelatedFiles
 
 
 def report(arguments: Namespace) -> int:
@@ -33,13 +33,13 @@ def card(arguments: Namespace) -> int:
     """Print or write the card of a calibration file, or put it on the hub."""
     from calibset.dataset.cards.dataset_card import card_files
     from calibset.dataset.cards.model_card import model_card_section
-    from calibset.dataset.hub_upload import Companions
+    from calibset.dataset.hub_upload import RelatedFiles
 
     _ensure_options(arguments)
     path = Path(arguments.file)
     manifest = _manifest(path)
     if arguments.model:
-        sys.stdout.write(model_card_section(manifest, Companions().names(path).file))
+        sys.stdout.write(model_card_section(manifest, RelatedFiles().names(path).file))
         return 0
     also = _companions(path, manifest, arguments)
     if arguments.push:
@@ -97,7 +97,7 @@ def _manifest(path: Path) -> Manifest:
     manifest = read_manifest(path)
     if manifest is None:
         raise OutputError(f"{manifest_path(path)}: there is no manifest beside the file; build it again")
-    ensure_of_file(manifest, path)
+    check_manifest_matches(manifest, path)
     return manifest
 
 
@@ -116,7 +116,7 @@ def _ensure_recipe_of(manifest: Manifest, path: Path) -> None:
         )
 
 
-def _push(path: Path, also: Companions, arguments: Namespace) -> int:
+def _push(path: Path, also: RelatedFiles, arguments: Namespace) -> int:
     from calibset.dataset.hub_upload import parcel_of, push_to_hub
 
     parcel = parcel_of(path, also)
@@ -129,9 +129,9 @@ def _push(path: Path, also: Companions, arguments: Namespace) -> int:
     return 0
 
 
-def _companions(path: Path, manifest: Manifest, arguments: Namespace) -> Companions:
+def _companions(path: Path, manifest: Manifest, arguments: Namespace) -> RelatedFiles:
     """Return what stands beside a calibration file: its holdout, the recipe named, and the recipe's lock."""
-    from calibset.dataset.hub_upload import Companions
+    from calibset.dataset.hub_upload import RelatedFiles
 
     held = _holdout(path, manifest)
     if held is None and manifest.other and manifest.other.role == "holdout" and not arguments.quiet:
@@ -141,7 +141,7 @@ def _companions(path: Path, manifest: Manifest, arguments: Namespace) -> Compani
     if recipe is not None:
         _ensure_recipe_of(manifest, recipe)
     lock = lock_path(recipe) if recipe else None
-    return Companions(holdout=held, recipe=recipe, lock=lock if lock and lock.is_file() else None)
+    return RelatedFiles(holdout=held, recipe=recipe, lock=lock if lock and lock.is_file() else None)
 
 
 def _holdout(path: Path, manifest: Manifest) -> Path | None:
@@ -157,7 +157,7 @@ def _holdout(path: Path, manifest: Manifest) -> Path | None:
     for one in found:
         about = read_manifest(one) if one.is_file() else None
         if about is not None and about.sha256 == manifest.other.sha256:
-            ensure_of_file(about, one)
+            check_manifest_matches(about, one)
             return one
     return None
 

@@ -11,8 +11,8 @@ from calibset.core.text import printable
 
 if TYPE_CHECKING:
     from calibset.dataset.manifest import SampleReport
-    from calibset.dataset.tokenizer_check import Readback
-    from calibset.quantizers.base import Replay
+    from calibset.dataset.tokenizer_check import TokenizerReport
+    from calibset.quantizers.base import LoadReport
     from calibset.sources import Source
     from calibset.tokenizers import ControlTokens
 from collections import Counter
@@ -21,16 +21,16 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from calibset.hygiene.stats import Mended
+    from calibset.hygiene.stats import RepairCounts
     from calibset.pipeline.check import SourceCheck
 
 _MOST_LOST_ROWS = 20
 
 
-def replay_summary(replay: Replay, file: str) -> None:
+def replay_summary(replay: LoadReport, file: str) -> None:
     """Print what a quantizer keeps of a file."""
     if replay.fatal:
-        say(f"{file}: {replay.consumer} can't load this file, so it takes no row; mend or delete:")
+        say(f"{file}: {replay.quantizer} can't load this file, so it takes no row; mend or delete:")
         for fault in replay.fatal[:_MOST_LOST_ROWS]:
             say(f"{file}: {fault}")
         if len(replay.fatal) > _MOST_LOST_ROWS:
@@ -50,7 +50,7 @@ def replay_summary(replay: Replay, file: str) -> None:
         )
     cut = sum(row.cut for row in replay.rows if row.kept)
     lines.append(
-        f"{replay.consumer} keeps {replay.kept} of {len(replay.rows)} rows "
+        f"{replay.quantizer} keeps {replay.kept} of {len(replay.rows)} rows "
         f"(asked for {replay.nsamples} rows of {replay.seqlen} tokens); {cut:,} tokens are cut "
         f"({replay.waste:.2%})"
     )
@@ -58,11 +58,11 @@ def replay_summary(replay: Replay, file: str) -> None:
         say(line)
 
 
-def readback_summary(readback: Readback, file: str) -> None:
+def readback_summary(readback: TokenizerReport, file: str) -> None:
     """Print which rows a tokenizer reads otherwise, and what to do about it."""
     for row in readback.misread[:_MOST_LOST_ROWS]:
         say(
-            f"{file}: row {row.row}, token {row.place + 1}: "
+            f"{file}: row {row.row}, token {row.index + 1}: "
             f"{row.found!r} is read where {row.expected!r} stands: {row.reason}"
         )
     if len(readback.misread) > _MOST_LOST_ROWS:
@@ -73,7 +73,7 @@ def readback_summary(readback: Readback, file: str) -> None:
         say("give the quantizer the tokenizer that `calibset tokenizer` writes, or ids: `calibset export`")
 
 
-def replay_data(replay: Replay) -> dict[str, Any]:
+def replay_data(replay: LoadReport) -> dict[str, Any]:
     """Return a replay as data."""
     from dataclasses import asdict
 
@@ -128,7 +128,7 @@ def adapter_table(adapter: type[Source]) -> None:
     console.print(table)
 
 
-def mended_lines(mended: Mended) -> Iterator[str]:
+def mended_lines(mended: RepairCounts) -> Iterator[str]:
     """Say what was mended, taken out and masked."""
     if mended.repaired:
         repairs = ", ".join(f"{count:,} {name}" for name, count in mended.repaired.most_common())

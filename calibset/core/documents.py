@@ -1,7 +1,7 @@
 """The values that flow from a corpus to a sample.
 
 A source yields records: a `Document` (plain text), a `Conversation` (a dialogue, with or
-without tools), a `Rejection` (a record that could not be read) or a `SetAside` (one left
+without tools), a `Rejection` (a record that could not be read) or a `Filtered` (one left
 out on purpose). Packing turns the first two into `Sample`s.
 """
 
@@ -103,13 +103,13 @@ class Rejection:
         excerpt: The beginning of what stood there.
     """
 
-    place: str
+    position: str
     reason: str
     excerpt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetAside:
+class Filtered:
     """A record that was read and left out on purpose (a redirect, a repeated id …).
 
     Attributes:
@@ -118,12 +118,12 @@ class SetAside:
         detail: What else there is to say of this one: the document that it repeats, say.
     """
 
-    place: str
+    position: str
     reason: str
     detail: str = ""
 
 
-Record = Document | Conversation | Rejection | SetAside
+Record = Document | Conversation | Rejection | Filtered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

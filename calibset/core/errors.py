@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from calibset.core.documents import Rejection, SetAside
+from calibset.core.documents import Filtered, Rejection
 
 
 class CalibsetError(Exception):
@@ -34,7 +34,7 @@ class CalibsetError(Exception):
     def __init__(self, *said: object) -> None:
         super().__init__(*said)
         self.rejections: Mapping[str, tuple[Rejection, ...]] = {}
-        self.left_out: Mapping[str, tuple[SetAside, ...]] = {}
+        self.left_out: Mapping[str, tuple[Filtered, ...]] = {}
 
 
 class RecipeError(CalibsetError):
@@ -71,7 +71,7 @@ class TokenizerError(CalibsetError):
     """A tokenizer can't be found, loaded or used for the job."""
 
 
-class ConsumerError(CalibsetError):
+class QuantizerError(CalibsetError):
     """The quantizer would not keep what was built."""
 
 

@@ -98,15 +98,15 @@ def parse_location(text: str) -> Location:
         raise ValueError(f"has no home folder that this machine knows, got {text!r}") from error
 
 
-def portable(place: str) -> str:
+def redact_location(place: str) -> str:
     """Return a place as records name it: of an absolute path the last part, of a URL no query or fragment.
 
     A signed URL's query opens the file to whoever reads it.
 
     Examples:
-        >>> portable("/home/me/corpora/pile"), portable("corpora/pile")
+        >>> redact_location("/home/me/corpora/pile"), redact_location("corpora/pile")
         ('pile', 'corpora/pile')
-        >>> portable("https://example.org/a.jsonl?token=secret")
+        >>> redact_location("https://example.org/a.jsonl?token=secret")
         'https://example.org/a.jsonl'
     """
     if place[: len(_HTTPS)].lower() == _HTTPS:

@@ -15,7 +15,7 @@ _HIDDEN = re.compile(r"\\[^\"\\nrt]|(?:\\[nrt]){32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class TextMap:
     """What becomes of the texts of a conversation.
 
     Attributes:
@@ -30,14 +30,14 @@ class Change:
     may_change: Callable[[str], bool] = bool
 
 
-def with_texts(conversation: Conversation, change: Callable[[str], str] | Change) -> Conversation:
+def map_texts(conversation: Conversation, change: Callable[[str], str] | TextMap) -> Conversation:
     """Return the conversation with every text in it changed: turns, arguments, results and tools.
 
     Of arguments and parameters, which are JSON, the texts inside are changed. Names of tools stay: a
     template maps them to valid ones.
     """
-    if not isinstance(change, Change):
-        change = Change(text=change)
+    if not isinstance(change, TextMap):
+        change = TextMap(text=change)
     return replace(
         conversation,
         messages=tuple(_message(message, change) for message in conversation.messages),
@@ -52,12 +52,12 @@ def with_texts(conversation: Conversation, change: Callable[[str], str] | Change
     )
 
 
-def _message(message: Message, change: Change) -> Message:
+def _message(message: Message, change: TextMap) -> Message:
     calls = tuple(replace(call, arguments=_in_json(call.arguments, change)) for call in message.tool_calls)
     return replace(message, content=change.text(message.content), tool_calls=calls)
 
 
-def _in_json(text: str, change: Change) -> str:
+def _in_json(text: str, change: TextMap) -> str:
     """Return JSON with every text in it changed, keys too: templates write them without quotes as well."""
     if text.isascii() and not _HIDDEN.search(text) and not change.may_change(text):
         return text

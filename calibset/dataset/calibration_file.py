@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 import os
 from collections.abc import Sequence
 
-from calibset.core.errors import ConsumerError, TokenizerError
+from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.tokenizers import Tokenizer, load_tokenizer
 
 
-def ensure_of_file(manifest: Manifest, file: Path) -> None:
+def check_manifest_matches(manifest: Manifest, file: Path) -> None:
     """Make sure that a manifest is of a file: of its bytes, and with a sample for each of its rows.
 
     Args:
@@ -77,9 +77,9 @@ _CONSUMER = "autoround"
 _TOKENIZER = "mistral-small-3.2"
 
 
-def consumer_beside(manifest: Manifest | None) -> str:
+def quantizer_of(manifest: Manifest | None) -> str:
     """Return the quantizer, by name, that a file was built for; the default without a manifest."""
-    return str(manifest.recipe.get("consumer", _CONSUMER)) if manifest else _CONSUMER
+    return str(manifest.recipe.get("quantizer", _CONSUMER)) if manifest else _CONSUMER
 
 
 def existing(file: str | Path, endings: Sequence[str] = (".jsonl", ".json")) -> Path:
@@ -94,11 +94,11 @@ def existing(file: str | Path, endings: Sequence[str] = (".jsonl", ".json")) -> 
     """
     path = Path(file)
     if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
-        raise ConsumerError(f"{path}: no such file")
+        raise QuantizerError(f"{path}: no such file")
     if path.suffix not in endings:
         *others, last = endings
         names = f"{', '.join(others)} or {last}" if others else last
-        raise ConsumerError(f"{path}: a calibration file must end in {names}")
+        raise QuantizerError(f"{path}: a calibration file must end in {names}")
     return path
 
 

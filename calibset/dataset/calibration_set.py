@@ -9,33 +9,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from calibset.core.atomic_write import replaced_together
-from calibset.core.documents import Rejection, Sample, SetAside
-from calibset.core.errors import ConsumerError, OutputError
-from calibset.dataset.calibration_file import consumer_beside
+from calibset.core.documents import Filtered, Rejection, Sample
+from calibset.core.errors import OutputError, QuantizerError
+from calibset.dataset.calibration_file import quantizer_of
 from calibset.dataset.diff import Difference
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import Manifest, manifest_path
-from calibset.quantizers import consumer_of
-from calibset.quantizers.base import Consumer
-from calibset.tokenizers.truncation import read_of
+from calibset.quantizers import get_quantizer
+from calibset.quantizers.base import Quantizer
+from calibset.tokenizers.truncation import visible_ids
 
 if TYPE_CHECKING:
     import datasets
     import polars
 
-    from calibset.dataset.hub_upload import Parcel
+    from calibset.dataset.hub_upload import HubUpload
     from calibset.tokenizers import Tokenizer
 from calibset.dataset.calibration_file import holdout_path, row_bytes
 
 
-def _ensure_writable(path: Path, consumer: Consumer) -> None:
+def _ensure_writable(path: Path, quantizer: Quantizer) -> None:
     """Make sure that a quantizer can be given a file of this path, and that its folder is there."""
     if path.suffix != ".jsonl":
         raise OutputError(f"{path}: a calibration file must end in .jsonl")
-    if faults := consumer.path_faults(str(path)):
-        raise OutputError(
-            f"{path}: {consumer.CONTRACT.product} can't be given this file: {'; '.join(faults)}"
-        )
+    if faults := quantizer.path_faults(str(path)):
+        raise OutputError(f"{path}: {quantizer.INFO.product} can't be given this file: {'; '.join(faults)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -65,8 +63,8 @@ class CalibrationSet(Sequence[Sample]):
     manifest: Manifest
     lock: Lock
     rejections: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
-    left_out: Mapping[str, tuple[SetAside, ...]] = field(default_factory=dict)
-    unlike_lock: tuple[Difference, ...] = ()
+    left_out: Mapping[str, tuple[Filtered, ...]] = field(default_factory=dict)
+    lock_differences: tuple[Difference, ...] = ()
     prefix: tuple[int, ...] = ()
     suffix: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
@@ -99,7 +97,7 @@ class CalibrationSet(Sequence[Sample]):
     @property
     def input_ids(self) -> tuple[tuple[int, ...], ...]:
         """What the target model is shown of each sample: BOS and ids, ``seqlen`` in all."""
-        return tuple(tuple(read_of(ids, self, self.manifest.seqlen)) for ids in self.token_ids)
+        return tuple(tuple(visible_ids(ids, self, self.manifest.seqlen)) for ids in self.token_ids)
 
     def write(self, path: str | Path, holdout: str | Path | None = None) -> Path:
         """Write the rows as JSON Lines and the manifest beside them; of a holdout as well.
@@ -122,7 +120,7 @@ class CalibrationSet(Sequence[Sample]):
                 raise OutputError(f"{path}: can't be both the calibration file and its holdout")
             written[other] = self.holdout
         for one in written:
-            _ensure_writable(one, consumer_of(consumer_beside(self.manifest)))
+            _ensure_writable(one, get_quantizer(quantizer_of(self.manifest)))
         files = [file for one in written for file in (one, manifest_path(one))]
         with replaced_together(*files) as streams:
             for found, rows, record in zip(written.values(), streams[::2], streams[1::2], strict=True):
@@ -153,18 +151,18 @@ class CalibrationSet(Sequence[Sample]):
                 warnings.warn(note, stacklevel=2)
         return push_to_hub(parcel, repo_id, private=private, token=token).url
 
-    def _parcel(self) -> Parcel:
+    def _parcel(self) -> HubUpload:
         """Return what `write` writes, by the names that it has on the hub."""
-        from calibset.dataset.hub_upload import Companions, Parcel
+        from calibset.dataset.hub_upload import HubUpload, RelatedFiles
 
         file = Path(f"{self.manifest.name}.jsonl")
         held = None if self.holdout is None else holdout_path(file)
         sets = {file: self} if held is None or self.holdout is None else {file: self, held: self.holdout}
         rows = {path.name: row_bytes(one.samples) for path, one in sets.items()}
         records = {manifest_path(path).name: one.manifest.to_json().encode() for path, one in sets.items()}
-        return Parcel(
+        return HubUpload(
             manifest=self.manifest,
-            beside=Companions(holdout=held).names(file),
+            beside=RelatedFiles(holdout=held).names(file),
             contents={**rows, **records},
             holdout=None if self.holdout is None else self.holdout.manifest,
         )
@@ -218,11 +216,11 @@ class CalibrationSet(Sequence[Sample]):
             ConsumerError: torch is not installed, or ``batch_size`` is below 1.
         """
         if batch_size < 1:
-            raise ConsumerError(f"batch_size: must be at least 1, got {batch_size}")
+            raise QuantizerError(f"batch_size: must be at least 1, got {batch_size}")
         try:
             import torch
         except ModuleNotFoundError as error:
-            raise ConsumerError(
+            raise QuantizerError(
                 "AutoRound takes ids as tensors, and torch is not installed; input_ids has them as tuples"
             ) from error
 

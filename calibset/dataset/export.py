@@ -6,28 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibset.core.errors import ConsumerError, OutputError, TokenizerError
+from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.dataset.calibration_file import (
-    ensure_of_file,
+    check_manifest_matches,
     ensure_unchanged,
     existing,
     name_of,
     tokenizer_of,
 )
 from calibset.dataset.manifest import Manifest, manifest_path, read_manifest
-from calibset.quantizers import consumer_of
-from calibset.quantizers.base import Consumer, Exportable, Form, Replay
+from calibset.quantizers import get_quantizer
+from calibset.quantizers.base import ExportRow, FileFormat, LoadReport, Quantizer
 from calibset.quantizers.row_reader import file_texts
 from calibset.quantizers.row_writer import write_table
 from calibset.tokenizers import Tokenizer, tokenizer_files
-from calibset.tokenizers.truncation import read_of, room
+from calibset.tokenizers.truncation import text_budget, visible_ids
 
 FORMATS = ("input_ids",)
 """What a calibration file can be exported as, whatever the quantizer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class ExportResult:
     """What was written for a quantizer.
 
     Attributes:
@@ -38,7 +38,7 @@ class Exported:
     """
 
     path: Path
-    replay: Replay
+    replay: LoadReport
     usage: str
     traps: tuple[str, ...]
 
@@ -84,17 +84,17 @@ def export_input_ids(
 
 def export_for(
     file: str | Path,
-    consumer: str,
+    quantizer: str,
     out: str | Path | None = None,
     *,
     tokenizer: str | None = None,
     seqlen: int | None = None,
-) -> Exported:
+) -> ExportResult:
     """Write a calibration file's rows as a quantizer takes them best, so that its own rules keep every one.
 
     Args:
         file: JSON Lines (or a ``.json`` array) of rows.
-        consumer: The quantizer, by name: a key of ``calibset.quantizers.CONSUMERS``.
+        quantizer: The quantizer, by name: a key of ``calibset.quantizers.CONSUMERS``.
         out: The file to write (or the folder, for llm-compressor); its ending says which of the
             quantizer's forms. By default ``x.NAME.ENDING`` beside ``x.jsonl``, in the first.
         tokenizer: The target model's, by name or path; by default the manifest's.
@@ -106,14 +106,14 @@ def export_for(
         OutputError: The manifest is of another file; or ``out`` can't be written or typed, or is read.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
-    asked = consumer_of(consumer)
+    asked = get_quantizer(quantizer)
     source = _source_of(file, tokenizer, seqlen)
     form, target = _form_of(asked, source, out)
     rows = _rows(source, _texts(source))
     found = _replayed(asked, form, rows, source)
     usage = asked.usage(target, found)
     asked.export(rows, target)
-    return Exported(path=target, replay=found, usage=usage, traps=asked.CONTRACT.traps)
+    return ExportResult(path=target, replay=found, usage=usage, traps=asked.INFO.traps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +129,13 @@ class _Source:
 
 def _source_of(file: str | Path, tokenizer: str | None, seqlen: int | None) -> _Source:
     if seqlen is not None and seqlen < 1:
-        raise ConsumerError(f"seqlen: must be at least 1, got {seqlen}")
+        raise QuantizerError(f"seqlen: must be at least 1, got {seqlen}")
     path = existing(file)
     manifest = read_manifest(path)
     if manifest is None and (tokenizer is None or seqlen is None):
-        raise ConsumerError(f"{path}: there is no manifest beside it, so give both --tokenizer and --seqlen")
+        raise QuantizerError(f"{path}: there is no manifest beside it, so give both --tokenizer and --seqlen")
     if manifest is not None:
-        ensure_of_file(manifest, path)
+        check_manifest_matches(manifest, path)
     measure = tokenizer_of(path, tokenizer, manifest)
     if manifest is not None and tokenizer is None:
         ensure_unchanged(path, measure, manifest)
@@ -148,19 +148,19 @@ def _source_of(file: str | Path, tokenizer: str | None, seqlen: int | None) -> _
 def _texts(source: _Source) -> list[str]:
     texts, faults = file_texts(source.path)
     if faults:
-        raise ConsumerError(f"{source.path}: {faults[0]}; `calibset verify` names each fault")
+        raise QuantizerError(f"{source.path}: {faults[0]}; `calibset verify` names each fault")
     return texts
 
 
-def _rows(source: _Source, texts: Sequence[str]) -> list[Exportable]:
+def _rows(source: _Source, texts: Sequence[str]) -> list[ExportRow]:
     return [
-        Exportable(text=text.rstrip(), ids=_ids(source, number, text)) for number, text in enumerate(texts, 1)
+        ExportRow(text=text.rstrip(), ids=_ids(source, number, text)) for number, text in enumerate(texts, 1)
     ]
 
 
-def _form_of(consumer: Consumer, source: _Source, out: str | Path | None) -> tuple[Form, Path]:
+def _form_of(quantizer: Quantizer, source: _Source, out: str | Path | None) -> tuple[FileFormat, Path]:
     """Return what to write and where."""
-    contract, file = consumer.CONTRACT, source.path
+    contract, file = quantizer.INFO, source.path
     default = contract.forms[0]
     target = Path(out or file.with_name(f"{file.stem}.{contract.name}{default.ending}"))
     forms = {form.ending: form for form in contract.forms}
@@ -170,7 +170,7 @@ def _form_of(consumer: Consumer, source: _Source, out: str | Path | None) -> tup
         raise OutputError(f"{target}: for {contract.name} it must end in {names}")
     _ensure_apart(target, source)
     form = forms[target.suffix]
-    if form.holds == "text" and (faults := consumer.path_faults(str(target))):
+    if form.holds == "text" and (faults := quantizer.path_faults(str(target))):
         raise OutputError(f"{target}: {contract.product} can't be given this file: {'; '.join(faults)}")
     return form, target
 
@@ -186,17 +186,19 @@ def _ensure_apart(target: Path, source: _Source) -> None:
             raise OutputError(f"{target}: holds {path.name}, {what}; name a folder of its own")
 
 
-def _replayed(consumer: Consumer, form: Form, rows: Sequence[Exportable], source: _Source) -> Replay:
+def _replayed(
+    quantizer: Quantizer, form: FileFormat, rows: Sequence[ExportRow], source: _Source
+) -> LoadReport:
     """Return what a quantizer does with the rows, which it must take; of joined ones the last may be left."""
     path = source.path
     given = [row.ids if form.holds == "ids" else row.text for row in rows]
-    found = consumer.replay(given, source.tokenizer, nsamples=len(rows), seqlen=source.seqlen)
+    found = quantizer.simulate(given, source.tokenizer, nsamples=len(rows), seqlen=source.seqlen)
     if found.fatal:
-        raise ConsumerError(f"{path}: {found.consumer} would stop: {found.fatal[0]}; nothing was written")
-    if found.lost and not consumer.CONTRACT.joins:
+        raise QuantizerError(f"{path}: {found.quantizer} would stop: {found.fatal[0]}; nothing was written")
+    if found.lost and not quantizer.INFO.joins:
         row = found.lost[0]
-        raise ConsumerError(
-            f"{path}: {found.consumer} would drop {len(found.lost)} of {len(found.rows)} rows, the first "
+        raise QuantizerError(
+            f"{path}: {found.quantizer} would drop {len(found.lost)} of {len(found.rows)} rows, the first "
             f"row {row.row}: {row.reason}; nothing was written"
         )
     return found
@@ -211,17 +213,17 @@ def _ids(source: _Source, number: int, text: str) -> tuple[int, ...]:
             f"{manifest.samples[number - 1].tokens} of {manifest.tokenizer.name}: rows are built for one "
             "tokenizer"
         )
-    short = room(tokenizer, source.seqlen) - len(ids)
+    short = text_budget(tokenizer, source.seqlen) - len(ids)
     if short > 0:
-        raise ConsumerError(
+        raise QuantizerError(
             f"{path}: row {number} is {short} tokens short of {source.seqlen}; `calibset verify` names each "
             "such row"
         )
-    return tuple(read_of(ids, tokenizer, source.seqlen))
+    return tuple(visible_ids(ids, tokenizer, source.seqlen))
 
 
 def _write(
-    target: Path, rows: Sequence[Exportable], sources: Sequence[str | None], texts: Sequence[str]
+    target: Path, rows: Sequence[ExportRow], sources: Sequence[str | None], texts: Sequence[str]
 ) -> None:
     import pyarrow as pa
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibset.core.errors import OutputError
-from calibset.dataset.calibration_file import ensure_of_file
-from calibset.dataset.cards.dataset_card import Beside
+from calibset.dataset.calibration_file import check_manifest_matches
+from calibset.dataset.cards.dataset_card import CardFiles
 from calibset.dataset.cards.licence_summary import combined, public_notes
 from calibset.dataset.cards.tables import licences_used
 from calibset.dataset.manifest import Manifest, manifest_path, read_manifest
@@ -42,7 +42,7 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Companions:
+class RelatedFiles:
     """Files that go along with a calibration file.
 
     Attributes:
@@ -55,9 +55,9 @@ class Companions:
     recipe: Path | None = None
     lock: Path | None = None
 
-    def names(self, file: Path) -> Beside:
+    def names(self, file: Path) -> CardFiles:
         """Return what they and a calibration file are called in the repository."""
-        return Beside(
+        return CardFiles(
             file=file.name,
             manifest=manifest_path(file).name,
             holdout=None if self.holdout is None else self.holdout.name,
@@ -67,7 +67,7 @@ class Companions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class HubUpload:
     """A calibration file and what goes along with it, on its way to the hub.
 
     Attributes:
@@ -78,7 +78,7 @@ class Parcel:
     """
 
     manifest: Manifest
-    beside: Beside
+    beside: CardFiles
     contents: Mapping[str, bytes]
     holdout: Manifest | None = None
 
@@ -94,7 +94,7 @@ class Parcel:
         return {**self.contents, **cards}
 
 
-def parcel_of(file: str | Path, also: Companions = Companions()) -> Parcel:
+def parcel_of(file: str | Path, also: RelatedFiles = RelatedFiles()) -> HubUpload:
     """Read a calibration file and what goes along with it.
 
     Args:
@@ -106,7 +106,7 @@ def parcel_of(file: str | Path, also: Companions = Companions()) -> Parcel:
     """
     path = Path(file)
     contents = _contents(path, also)
-    return Parcel(
+    return HubUpload(
         manifest=_ensured(path),
         beside=also.names(path),
         contents=contents,
@@ -115,7 +115,7 @@ def parcel_of(file: str | Path, also: Companions = Companions()) -> Parcel:
 
 
 def push_to_hub(
-    what: str | Path | Parcel,
+    what: str | Path | HubUpload,
     repo_id: str,
     *,
     private: bool = True,
@@ -137,7 +137,7 @@ def push_to_hub(
         OutputError: A file can't be read or is not as its manifest says; there is no login, or it
             may not write there; or the hub can't be reached.
     """
-    parcel = what if isinstance(what, Parcel) else parcel_of(what)
+    parcel = what if isinstance(what, HubUpload) else parcel_of(what)
     parcel.complete(repo_id)  # should that fail, no empty repository is left
     from huggingface_hub import HfApi
 
@@ -151,7 +151,7 @@ def push_to_hub(
     return Pushed(url=url, files=tuple(sorted(files)), private=private)
 
 
-def _contents(file: Path, also: Companions) -> dict[str, bytes]:
+def _contents(file: Path, also: RelatedFiles) -> dict[str, bytes]:
     """Return the bytes of all files that are there already, by their names in the repository."""
     sets = [path for path in (file, also.holdout) if path is not None]
     others = [path for path in (also.recipe, also.lock) if path is not None]
@@ -174,7 +174,7 @@ def _ensured(path: Path) -> Manifest:
     found = read_manifest(path)
     if found is None:
         raise OutputError(f"{manifest_path(path)}: there is no manifest beside the file; build it again")
-    ensure_of_file(found, path)
+    check_manifest_matches(found, path)
     return found
 
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from calibset.core.atomic_write import replaced
 from calibset.core.errors import OutputError
-from calibset.core.locations import portable
-from calibset.dataset.manifest import TokenizerReport
+from calibset.core.locations import redact_location
+from calibset.dataset.manifest import TokenizerIdentity
 
 # Some file systems refuse to seek further than 8 TiB.
 _Offset = Annotated[int, Field(ge=0, le=2**43)]
@@ -38,7 +38,7 @@ class LockedFile(_Frozen):
 class LockedSource(_Frozen):
     """A source: the place and the commit that it was read at, and its files by name."""
 
-    place: str
+    location: str
     revision: str | None
     files: Mapping[str, LockedFile]
 
@@ -60,7 +60,7 @@ class Lock(_Frozen):
     name: str
     recipe: Mapping[str, Any]
     versions: Mapping[str, str]
-    tokenizer: TokenizerReport
+    tokenizer: TokenizerIdentity
     sources: Mapping[str, LockedSource]
     sha256: str
     holdout: str | None = None
@@ -91,7 +91,7 @@ class Lock(_Frozen):
         asked = corpora.get(name, {}).get("revision")
         if source is None or asked != revision:
             return None
-        places = tuple(place for place in where if portable(place) == source.place)
+        places = tuple(place for place in where if redact_location(place) == source.location)
         return (places, source.revision) if places else None
 
 

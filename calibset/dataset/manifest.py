@@ -24,7 +24,7 @@ _DETERMINE_BYTES = (
 )  # fmt: skip
 
 
-class TokenizerReport(Frozen):
+class TokenizerIdentity(Frozen):
     """The tokenizer that measured the rows."""
 
     name: str
@@ -125,8 +125,8 @@ class Manifest(Frozen):
     name: str
     recipe: Data
     versions: Mapping[str, str]
-    tokenizer: TokenizerReport
-    consumer: str
+    tokenizer: TokenizerIdentity
+    quantizer: str
     nsamples: Count
     seqlen: Positive
     kept: Count

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from calibset.core.atomic_write import replaced
-from calibset.core.documents import Rejection, SetAside
+from calibset.core.documents import Filtered, Rejection
 
 
-def write_left_out(path: str | Path, *found: Mapping[str, Iterable[Rejection | SetAside]]) -> Path:
-    """Write what was rejected or set aside as JSON Lines: source, place, reason, and what else is known.
+def write_rejects(path: str | Path, *found: Mapping[str, Iterable[Rejection | Filtered]]) -> Path:
+    """Write what was rejected or filtered as JSON Lines: source, place, reason, and what else is known.
 
     Args:
         path: The file.

@@ -67,7 +67,7 @@ class SourceReport(Frozen):
     name: str
     group: str
     type: str
-    place: str
+    location: str
     revision: str | None
     licence: str
     from_beginning: bool
@@ -81,7 +81,7 @@ class SourceReport(Frozen):
     documents_used: Count
     document_lengths: Mapping[Count, Count]
     rejections: Mapping[str, Count]
-    set_aside: Mapping[str, Count]
+    filtered: Mapping[str, Count]
     control_tokens_neutralised: Count
     blanks_shortened: Count
     conversations_shortened: Count
@@ -108,12 +108,12 @@ class EvaluationReport(Frozen):
 
     name: str
     type: str
-    place: str
+    location: str
     revision: str | None
     licence: str
     documents: Count
     words: Count
     too_short: Count
     rejections: Mapping[str, Count]
-    set_aside: Mapping[str, Count]
+    filtered: Mapping[str, Count]
     matched: Count

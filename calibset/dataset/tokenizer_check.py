@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
-from calibset.core.errors import ConsumerError, TokenizerError
+from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.dataset.calibration_file import ensure_unchanged, existing, name_of, tokenizer_of
 from calibset.dataset.manifest import read_manifest
 from calibset.quantizers.row_reader import file_texts
@@ -32,7 +32,7 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Misreading:
+class TokenMismatch:
     """A row that a tokenizer reads otherwise.
 
     Attributes:
@@ -44,14 +44,14 @@ class Misreading:
     """
 
     row: int
-    place: int
+    index: int
     expected: str
     found: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readback:
+class TokenizerReport:
     """What a tokenizer makes of a calibration file.
 
     Attributes:
@@ -62,7 +62,7 @@ class Readback:
 
     backend: str
     rows: int
-    misread: tuple[Misreading, ...]
+    misread: tuple[TokenMismatch, ...]
 
     @property
     def passed(self) -> bool:
@@ -70,7 +70,7 @@ class Readback:
         return not self.misread
 
 
-def read_back(file: str | Path, backend: Backend, *, tokenizer: str | None = None) -> Readback:
+def check_tokenizer(file: str | Path, backend: Backend, *, tokenizer: str | None = None) -> TokenizerReport:
     """Say which rows of a calibration file a tokenizer of transformers reads otherwise than calibset.
 
     Args:
@@ -87,21 +87,21 @@ def read_back(file: str | Path, backend: Backend, *, tokenizer: str | None = Non
     manifest = read_manifest(path)
     texts, faults = file_texts(path)
     if faults:
-        raise ConsumerError(f"{path}: {faults[0]}; `calibset verify` without --backend names each fault")
+        raise QuantizerError(f"{path}: {faults[0]}; `calibset verify` without --backend names each fault")
     expected = tokenizer_of(path, tokenizer, manifest)
     if manifest is not None and tokenizer is None:
         ensure_unchanged(path, expected, manifest)
     file_of_it = find_tokenizer(tokenizer or name_of(manifest), path.parent)
     with _loaded(backend, expected, file_of_it) as loaded:
         name = f"{type(loaded).__name__} of transformers {_version()}"
-        return Readback(
+        return TokenizerReport(
             backend=name, rows=len(texts), misread=tuple(compare(texts, expected, _encoder(loaded)))
         )
 
 
 def compare(
     texts: Iterable[str], tokenizer: Tokenizer, encode: Callable[[str], list[int]]
-) -> Iterator[Misreading]:
+) -> Iterator[TokenMismatch]:
     """Yield the rows of which ``encode`` gives other ids than the tokenizer that parses control tokens.
 
     Args:
@@ -118,9 +118,9 @@ def compare(
         spelled = tokenizer.encode(text, parse_special=False)
         pairs = enumerate(zip(ids, right, strict=False))
         place = next((i for i, (one, other) in pairs if one != other), min(len(ids), len(right)))
-        yield Misreading(
+        yield TokenMismatch(
             row=row,
-            place=place,
+            index=place,
             expected=tokenizer.decode(right[place : place + 1]),
             found=tokenizer.decode(ids[place : place + 1]),
             reason=_reason(ids, tokenizer, bare, spelled),

@@ -9,14 +9,14 @@ from pathlib import Path
 from calibset.core.errors import OutputError
 from calibset.dataset.calibration_file import (
     _TOKENIZER,
-    consumer_beside,
-    ensure_of_file,
+    check_manifest_matches,
     existing,
+    quantizer_of,
     tokenizer_of,
 )
 from calibset.dataset.manifest import Manifest, read_manifest
-from calibset.quantizers import consumer_of
-from calibset.quantizers.base import Replay
+from calibset.quantizers import get_quantizer
+from calibset.quantizers.base import LoadReport
 
 _SEQLEN = 2048
 _NSAMPLES = 512
@@ -28,8 +28,8 @@ def verify(
     tokenizer: str | None = None,
     seqlen: int | None = None,
     nsamples: int | None = None,
-    consumer: str | None = None,
-) -> Replay:
+    quantizer: str | None = None,
+) -> LoadReport:
     """Say which rows of a calibration file its quantizer keeps, whoever made it.
 
     Args:
@@ -38,7 +38,7 @@ def verify(
             the manifest beside the file says; without one, ``mistral-small-3.2``.
         seqlen: Tokens of a row that the quantizer reads; without a manifest, 2,048.
         nsamples: Rows that it takes; without a manifest, 512.
-        consumer: The quantizer, by name: a key of ``calibset.quantizers.CONSUMERS``. By default the
+        quantizer: The quantizer, by name: a key of ``calibset.quantizers.CONSUMERS``. By default the
             recipe's that the manifest holds; without one, ``autoround``.
 
     Raises:
@@ -47,10 +47,10 @@ def verify(
         TokenizerError: The tokenizer can't be loaded.
     """
     manifest = read_manifest(file)
-    asked = consumer_of(consumer or consumer_beside(manifest))
-    path = existing(file, asked.CONTRACT.reads)
+    asked = get_quantizer(quantizer or quantizer_of(manifest))
+    path = existing(file, asked.INFO.reads)
     measure = tokenizer_of(path, tokenizer, manifest)
-    found = asked.replay_file(
+    found = asked.simulate_file(
         path,
         measure,
         nsamples=nsamples or (manifest.nsamples if manifest else _NSAMPLES),
@@ -66,7 +66,7 @@ def _note_on_others(manifest: Manifest | None, path: Path) -> Iterator[str]:
     # What is exported from a file may stand beside the same manifest.
     if manifest is not None and path.suffix == ".jsonl":
         try:
-            ensure_of_file(manifest, path)
+            check_manifest_matches(manifest, path)
         except OutputError as error:
             yield str(error)
 

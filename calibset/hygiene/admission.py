@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 
 from calibset.core.control_tokens import ControlTokens
-from calibset.core.documents import Conversation, Document, Record, Rejection, SetAside
+from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.text import scalar_text
-from calibset.core.text_map import Change, with_texts
-from calibset.hygiene.stats import Tally, length
+from calibset.core.text_map import TextMap, map_texts
+from calibset.hygiene.stats import SourceStats, length
 from calibset.storage.files import LONGEST_RECORD
 
 Screen = Callable[[Iterator[Document | Conversation]], Iterator[Document | Conversation]]
@@ -25,8 +25,11 @@ _LONG_RUN = re.compile(rf"(?<!\s)\s{{{_LONGEST_RUN + 1},}}")
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060 \t\r\n"
 
 
-def intake(
-    records: Iterable[Record], tally: Tally, disarm: ControlTokens | None, screen: Screen = iter
+def admit(
+    records: Iterable[Record],
+    tally: SourceStats,
+    control_tokens: ControlTokens | None,
+    screen: Screen = iter,
 ) -> Iterator[Document | Conversation]:
     """Yield the documents and conversations that may be packed.
 
@@ -37,39 +40,39 @@ def intake(
     Args:
         records: What a source yields.
         tally: Is told of everything that happens.
-        disarm: The control tokens to break apart; None leaves them.
+        control_tokens: The control tokens to break apart; None leaves them.
         screen: What mends them, and keeps some out, before they are cleaned.
     """
     for record in screen(_admitted(records, tally)):
-        cleaned = _cleaned(record, tally, disarm)
+        cleaned = _cleaned(record, tally, control_tokens)
         if cleaned is None:
-            tally.note(Rejection(place=record.id, reason="empty text"))
+            tally.note(Rejection(position=record.id, reason="empty text"))
             continue
-        tally.came_in(length(cleaned))
+        tally.count_admitted(length(cleaned))
         yield cleaned
 
 
-def _admitted(records: Iterable[Record], tally: Tally) -> Iterator[Document | Conversation]:
+def _admitted(records: Iterable[Record], tally: SourceStats) -> Iterator[Document | Conversation]:
     seen: set[str] = set()
     for record in records:
         tally.records += 1
-        if isinstance(record, Rejection | SetAside):
+        if isinstance(record, Rejection | Filtered):
             tally.note(record)
             continue
         if (name := scalar_text(record.id)) != record.id:
             record = replace(record, id=name)  # noqa: PLW2901  (a manifest could not hold the other)
         if record.id in seen:
-            tally.note(SetAside(place=record.id, reason="id seen before"))
+            tally.note(Filtered(position=record.id, reason="id seen before"))
             continue
         seen.add(record.id)
         if length(record) > LONGEST_RECORD:
-            tally.note(Rejection(place=record.id, reason="record too long"))
+            tally.note(Rejection(position=record.id, reason="record too long"))
             continue
         yield record
 
 
 def _cleaned(
-    record: Document | Conversation, tally: Tally, disarm: ControlTokens | None
+    record: Document | Conversation, tally: SourceStats, control_tokens: ControlTokens | None
 ) -> Document | Conversation | None:
     shortened = False
 
@@ -77,14 +80,14 @@ def _cleaned(
         nonlocal shortened
         cleaned = _shortened(scalar_text(text))
         shortened = shortened or len(cleaned) < len(text)
-        if disarm is None or not (found := disarm.count(cleaned)):
+        if control_tokens is None or not (found := control_tokens.count(cleaned)):
             return cleaned
         tally.mended.control_tokens += found
-        return disarm.neutralised(cleaned)
+        return control_tokens.neutralised(cleaned)
 
     changed: Document | Conversation | None
     if isinstance(record, Conversation):
-        changed = with_texts(record, Change(text=change, may_change=partial(_may_be_cleaned, disarm)))
+        changed = map_texts(record, TextMap(text=change, may_change=partial(_may_be_cleaned, control_tokens)))
     else:
         text = change(record.text).strip()
         changed = replace(record, text=text) if text.strip(_INVISIBLE) else None
@@ -92,8 +95,8 @@ def _cleaned(
     return changed
 
 
-def _may_be_cleaned(disarm: ControlTokens | None, text: str) -> bool:
-    return bool(disarm and disarm.pattern.search(text)) or len(_shortened(text)) < len(text)
+def _may_be_cleaned(control_tokens: ControlTokens | None, text: str) -> bool:
+    return bool(control_tokens and control_tokens.pattern.search(text)) or len(_shortened(text)) < len(text)
 
 
 def _shortened(text: str) -> str:

@@ -8,28 +8,28 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import get_args
 
-from calibset.core.documents import Conversation, Document, SetAside
-from calibset.core.text_map import Change, with_texts
+from calibset.core.documents import Conversation, Document, Filtered
+from calibset.core.text_map import TextMap, map_texts
 from calibset.core.timing import timed
-from calibset.hygiene.decontamination import Excluded, Match
+from calibset.hygiene.decontamination import EvaluationIndex, Match
 from calibset.hygiene.deduplication import Duplicate, Duplicates
 from calibset.hygiene.language import LanguageIdentifier
 from calibset.hygiene.options import Hygiene
 from calibset.hygiene.pii import masked, masked_number, personal_data
 from calibset.hygiene.quality_filters import fault
 from calibset.hygiene.repeated_lines import RepeatedLines
-from calibset.hygiene.stats import Mended, Tally
+from calibset.hygiene.stats import RepairCounts, SourceStats
 from calibset.hygiene.text_repair import RepairName, repaired
 from calibset.hygiene.words import all_words_of, words_of
 
 _EXCERPT = 120
 
 Item = Document | Conversation
-_Step = Callable[[Item], Item | SetAside]
+_Step = Callable[[Item], Item | Filtered]
 
 
 @dataclass(slots=True, kw_only=True)
-class Screens:
+class SharedIndexes:
     """What the sources of a build share.
 
     Attributes:
@@ -41,13 +41,13 @@ class Screens:
     """
 
     duplicates: Duplicates
-    excluded: Excluded | None = None
+    excluded: EvaluationIndex | None = None
     cuts: bool = False
     rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-class Screening:
+class Cleaner:
     """What a source's documents go through between being read and being packed.
 
     Args:
@@ -57,7 +57,7 @@ class Screening:
         tally: Is told of everything that happens.
     """
 
-    def __init__(self, source: str, options: Hygiene, screens: Screens, tally: Tally) -> None:
+    def __init__(self, source: str, options: Hygiene, screens: SharedIndexes, tally: SourceStats) -> None:
         self._source = source
         self._options = options
         self._screens = screens
@@ -67,21 +67,21 @@ class Screening:
         self._is_whole = set(options.repairs) >= set(get_args(RepairName))
         self._known: tuple[Item | None, list[str]] = None, []
         # Of one item, told once it has passed.
-        self._mended = Mended()
+        self._mended = RepairCounts()
         self._steps = self._wanted()
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
-        """Yield the items that pass, mended; the others are set aside."""
+        """Yield the items that pass, mended; the others are filtered."""
         for item in items:
-            self._mended = Mended()
+            self._mended = RepairCounts()
             outcome = self._outcome(item)
-            if isinstance(outcome, SetAside):
+            if isinstance(outcome, Filtered):
                 self._tally.note(outcome)
                 continue
             self._tally.mended.add(self._mended)
             yield outcome
 
-    def seen_as_row(self, conversation: str, text: str) -> SetAside | None:
+    def seen_as_row(self, conversation: str, text: str) -> Filtered | None:
         """Return why a conversation is left out whose rendered text is that of one before it, or None.
 
         Conversations that differ may begin alike, and be shortened to what is the same.
@@ -112,10 +112,10 @@ class Screening:
         )
         return tuple((name, step) for name, step, is_wanted in steps if is_wanted)
 
-    def _outcome(self, item: Item) -> Item | SetAside:
-        outcome: Item | SetAside = item
+    def _outcome(self, item: Item) -> Item | Filtered:
+        outcome: Item | Filtered = item
         for name, step in self._steps:
-            if isinstance(outcome, SetAside):
+            if isinstance(outcome, Filtered):
                 break
             with timed(name, self._screens.seconds):
                 outcome = step(outcome)
@@ -127,29 +127,29 @@ class Screening:
             self._mended.repaired |= Counter(dict.fromkeys(names, 1))
             return mended
 
-        return _changed(item, Change(text=change, may_change=_may_be_repaired))
+        return _changed(item, TextMap(text=change, may_change=_may_be_repaired))
 
-    def _without_repeated_lines(self, item: Item) -> Item | SetAside:
+    def _without_repeated_lines(self, item: Item) -> Item | Filtered:
         if self._lines is None or isinstance(item, Conversation):
             return item
         text, removed = self._lines(item.text)
         self._mended.boilerplate += removed
         if removed and not text:
-            return SetAside(place=item.id, reason="boilerplate alone")
+            return Filtered(position=item.id, reason="boilerplate alone")
         return replace(item, text=text)
 
-    def _filtered(self, item: Item) -> Item | SetAside:
+    def _filtered(self, item: Item) -> Item | Filtered:
         if isinstance(item, Conversation) or not (reason := fault(item.text, self._options.filters)):
             return item
-        return SetAside(place=item.id, reason=reason, detail=_beginning(item.text))
+        return Filtered(position=item.id, reason=reason, detail=_beginning(item.text))
 
-    def _in_language(self, item: Item) -> Item | SetAside:
+    def _in_language(self, item: Item) -> Item | Filtered:
         options = self._options
         text = item.text if isinstance(item, Document) else _said(item)
         reason = self._identifier.fault(text, options.languages, least_score=options.language_score)
-        return SetAside(place=item.id, reason=reason, detail=_beginning(text)) if reason else item
+        return Filtered(position=item.id, reason=reason, detail=_beginning(text)) if reason else item
 
-    def _decontaminated(self, item: Item) -> Item | SetAside:
+    def _decontaminated(self, item: Item) -> Item | Filtered:
         excluded = self._screens.excluded
         match = excluded.match(self._words_to_compare(item)) if excluded else None
         if excluded is None or match is None:
@@ -160,20 +160,20 @@ class Screening:
             # What only a repair makes alike can't be found in the text as it stands.
             if text and text != item.text:
                 return replace(item, text=text)
-        return SetAside(place=item.id, reason="holds a part of an evaluation set", detail=_shared(match))
+        return Filtered(position=item.id, reason="holds a part of an evaluation set", detail=_shared(match))
 
-    def _without_personal_data(self, item: Item) -> Item | SetAside:
+    def _without_personal_data(self, item: Item) -> Item | Filtered:
         counts: Counter[str] = Counter()
         mended = _changed(item, _masking(counts))
         if not counts:
             return item
         if self._options.pii == "drop":
             kinds = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(counts.items()))
-            return SetAside(place=item.id, reason="holds personal data", detail=kinds)
+            return Filtered(position=item.id, reason="holds personal data", detail=kinds)
         self._mended.masked.update(counts)
         return mended
 
-    def _seen_first(self, item: Item) -> Item | SetAside:
+    def _seen_first(self, item: Item) -> Item | Filtered:
         wish, duplicates, words = self._options.duplicates, self._screens.duplicates, self._words(item)
         if wish == "keep":
             duplicates.note(self._source, item.id, words)
@@ -194,19 +194,19 @@ class Screening:
             self._known = item, words
         return words
 
-    def _repeats(self, document: str, found: Duplicate) -> SetAside:
+    def _repeats(self, document: str, found: Duplicate) -> Filtered:
         self._tally.duplicates[document] = found
         reason = "repeats a document before it" if found.exact else "nearly repeats a document before it"
         detail = f"{found.source}: {found.document} ({found.similarity:.2f})"
-        return SetAside(place=document, reason=reason, detail=detail)
+        return Filtered(position=document, reason=reason, detail=detail)
 
 
 def whole(item: Item) -> Item:
     """Return an item with every repair made, as evaluation sets are compared."""
-    return _changed(item, Change(text=lambda text: repaired(text)[0], may_change=_may_be_repaired))
+    return _changed(item, TextMap(text=lambda text: repaired(text)[0], may_change=_may_be_repaired))
 
 
-def _masking(counts: Counter[str]) -> Change:
+def _masking(counts: Counter[str]) -> TextMap:
     """Return what puts made-up personal data in place of real ones, and counts them."""
 
     def text(text: str) -> str:
@@ -219,7 +219,7 @@ def _masking(counts: Counter[str]) -> Change:
         counts.update(found)
         return shown
 
-    return Change(text=text, number=number, may_change=lambda json: bool(personal_data(json)))
+    return TextMap(text=text, number=number, may_change=lambda json: bool(personal_data(json)))
 
 
 def _may_be_repaired(text: str) -> bool:
@@ -227,10 +227,10 @@ def _may_be_repaired(text: str) -> bool:
     return not text.isprintable()
 
 
-def _changed(item: Item, change: Change) -> Item:
+def _changed(item: Item, change: TextMap) -> Item:
     """Return an item with its text, or all texts of its turns and tools, changed."""
     if isinstance(item, Conversation):
-        return with_texts(item, change)
+        return map_texts(item, change)
     text = change.text(item.text)
     return item if text == item.text else replace(item, text=text)
 

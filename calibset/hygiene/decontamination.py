@@ -48,7 +48,7 @@ class Match:
     others: tuple[str, ...] = ()
 
 
-class Excluded:
+class EvaluationIndex:
     """Evaluation sets, and what texts share with them.
 
     A text matches that shares a run of words: 13 of them as for GPT-3 (Brown et al. 2020,
@@ -75,7 +75,7 @@ class Excluded:
         ValueError: `run` or `containment` is out of its bounds.
 
     Examples:
-        >>> excluded = Excluded()
+        >>> excluded = EvaluationIndex()
         >>> line = "Robert Boulter is an English film , television and theatre actor , born in 1981 ."
         >>> excluded.add("wikitext", "1", words(line))
         >>> page = "<p>Robert Boulter is an English film, television and theatre actor, born in 1981."
@@ -150,7 +150,7 @@ class Excluded:
         is left.
 
         Examples:
-            >>> excluded = Excluded()
+            >>> excluded = EvaluationIndex()
             >>> excluded.add("quiz", "1", words("Which river runs through the capital of Slovakia?"))
             >>> excluded.without('''Which river runs through the capital of Slovakia? The answer
             ... that we were looking for is of course the Danube, and no other.''')

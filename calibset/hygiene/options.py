@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from calibset.core.fields import Names, listed
 from calibset.hygiene.language import LEAST_SCORE
-from calibset.hygiene.quality_filters import GateName
+from calibset.hygiene.quality_filters import FilterName
 from calibset.hygiene.text_repair import RepairName
 
 
@@ -37,7 +37,7 @@ class Hygiene(BaseModel):
     repairs: Annotated[tuple[RepairName, ...], BeforeValidator(listed)] = Field(
         get_args(RepairName), description="What is mended in texts; nothing if empty."
     )
-    filters: Annotated[tuple[GateName, ...], BeforeValidator(listed)] = Field(
+    filters: Annotated[tuple[FilterName, ...], BeforeValidator(listed)] = Field(
         (), description="Rules of prose that plain documents must pass; none if empty."
     )
     boilerplate: bool = Field(

@@ -23,7 +23,7 @@ from typing import Literal
 
 from calibset.hygiene.words import words
 
-GateName = Literal[
+FilterName = Literal[
     "length",
     "words",
     "symbols",
@@ -37,7 +37,7 @@ GateName = Literal[
     "damaged",
 ]
 
-WEB_GATES: tuple[GateName, ...] = (
+WEB_GATES: tuple[FilterName, ...] = (
     "length",
     "words",
     "symbols",
@@ -91,7 +91,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 _TAKEN_APART = re.compile(r" (?:@[-,.]@|-[LR][RCS]B-|``|''|n't|'(?:s|re|ve|ll|d|m)|[,.])(?!\S)")
 
 
-def fault(text: str, names: Iterable[GateName] = WEB_GATES) -> str | None:
+def fault(text: str, names: Iterable[FilterName] = WEB_GATES) -> str | None:
     """Return why the first gate that stops a text does so, or None if all let it through.
 
     Raises:
@@ -104,7 +104,7 @@ def fault(text: str, names: Iterable[GateName] = WEB_GATES) -> str | None:
         'mostly notices'
         >>> fault("The insurer shall pay within fifteen days.", ["words", "symbols", "lines"])
     """
-    return next((reason for name in names if (reason := GATES[name](text))), None)
+    return next((reason for name in names if (reason := FILTERS[name](text))), None)
 
 
 def _length(text: str) -> str | None:
@@ -241,7 +241,7 @@ def _lines(text: str) -> list[str]:
     return [stripped for line in text.split("\n") if (stripped := line.strip())]
 
 
-GATES: Mapping[GateName, Callable[[str], str | None]] = MappingProxyType(
+FILTERS: Mapping[FilterName, Callable[[str], str | None]] = MappingProxyType(
     {
         "length": _length,
         "words": _words,

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from calibset.core.documents import Conversation, Document, Rejection, SetAside
+from calibset.core.documents import Conversation, Document, Filtered, Rejection
 from calibset.core.text import scalar_text
 from calibset.hygiene.decontamination import Match
 from calibset.hygiene.deduplication import Duplicate
@@ -17,7 +17,7 @@ _MOST_LISTED = 100_000
 
 
 @dataclass(slots=True)
-class Mended:
+class RepairCounts:
     """What was changed in documents and conversations.
 
     Attributes:
@@ -36,7 +36,7 @@ class Mended:
     shortened: int = 0
     cut_conversations: int = 0
 
-    def add(self, other: Mended) -> None:
+    def add(self, other: RepairCounts) -> None:
         """Count what was changed in others besides."""
         self.repaired.update(other.repaired)
         self.masked.update(other.masked)
@@ -47,7 +47,7 @@ class Mended:
 
 
 @dataclass(slots=True)
-class Tally:
+class SourceStats:
     """What was met while a source was read.
 
     Attributes:
@@ -60,8 +60,8 @@ class Tally:
         set_aside: Records left out on purpose, by reason.
         examples: For each reason the first place where it was met.
         rejected: The rejections themselves, in the order they were met, the first 100,000 of them.
-        aside: What was set aside itself, in the same way.
-        duplicates: By document set aside, the one before it that it repeats.
+        aside: What was filtered itself, in the same way.
+        duplicates: By document filtered, the one before it that it repeats.
         contaminated: By document, what it shares with an evaluation set.
         renamed: By conversation, the tools that the model knows by another name: that, and the
             corpus's own.
@@ -71,12 +71,12 @@ class Tally:
     records: int = 0
     documents: int = 0
     lengths: Counter[int] = field(default_factory=Counter)
-    mended: Mended = field(default_factory=Mended)
+    mended: RepairCounts = field(default_factory=RepairCounts)
     rejections: Counter[str] = field(default_factory=Counter)
-    set_aside: Counter[str] = field(default_factory=Counter)
+    filtered: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
-    aside: list[SetAside] = field(default_factory=list)
+    aside: list[Filtered] = field(default_factory=list)
     duplicates: dict[str, Duplicate] = field(default_factory=dict)
     contaminated: dict[str, Match] = field(default_factory=dict)
     renamed: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
@@ -87,17 +87,17 @@ class Tally:
         """The part of the records that could not be read or hold nothing, 0 to 1."""
         return self.rejections.total() / self.records if self.records else 0.0
 
-    def came_in(self, length: int, count: int = 1) -> None:
+    def count_admitted(self, length: int, count: int = 1) -> None:
         """Count an item of so many characters that can be packed; with -1 take it back."""
         self.documents += count
         self.lengths[1 << max(0, length.bit_length() - 1)] += count
 
-    def note(self, record: Rejection | SetAside) -> None:
+    def note(self, record: Rejection | Filtered) -> None:
         """Count a record that does not come in."""
-        counts = self.rejections if isinstance(record, Rejection) else self.set_aside
+        counts = self.rejections if isinstance(record, Rejection) else self.filtered
         reason = scalar_text(record.reason)
         counts[reason] += 1
-        self.examples.setdefault(reason, scalar_text(record.place))
+        self.examples.setdefault(reason, scalar_text(record.position))
         if isinstance(record, Rejection):
             _listed(record, self.rejected)
         else:
@@ -106,7 +106,7 @@ class Tally:
     def left_out(self, most: int = 3) -> str:
         """Return what came to nothing, the commonest reasons first; empty if nothing did."""
         counts = [(count, "rejected", reason) for reason, count in self.rejections.items()]
-        counts += [(count, "set aside", reason) for reason, count in self.set_aside.items()]
+        counts += [(count, "filtered", reason) for reason, count in self.filtered.items()]
         ordered = sorted(counts, key=lambda entry: (-entry[0], *entry[1:]))
         return ", ".join(f"{count:,} {kind}: {reason}" for count, kind, reason in ordered[:most])
 

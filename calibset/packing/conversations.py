@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from calibset.core.documents import Sample, SetAside, Span
-from calibset.packing.row_spec import Packed, RowRule
+from calibset.core.documents import Filtered, Sample, Span
+from calibset.packing.row_spec import Packed, RowSpec
 from calibset.tokenizers.chat_templates.base import Rendered
 
 TOO_LONG = "longer than a row (its head may be a filler)"
-"""Why a conversation that no row holds is set aside."""
+"""Why a conversation that no row holds is filtered."""
 
 # Conversations to choose from when a row's gap is filled: enough to find a good fit, few
 # enough that none waits long.
@@ -25,7 +25,7 @@ _LAST_RESORT = 64
 
 
 @dataclass(slots=True)
-class _Stock:
+class _Buffer:
     """Conversations that wait for a row.
 
     Attributes:
@@ -39,7 +39,7 @@ class _Stock:
     spent: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
 
 
-def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iterator[Packed]:
+def pack_conversations(conversations: Iterable[Rendered], rule: RowSpec) -> Iterator[Packed]:
     """Yield rows of whole conversations, each with a labelled filler at its end.
 
     The conversation that came first opens a row; then the largest that fits is added until
@@ -52,10 +52,10 @@ def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iter
         rule: Length, tokenizer and name.
 
     Yields:
-        Samples, and a `SetAside` for each conversation that stands whole in none.
+        Samples, and a `Filtered` for each conversation that stands whole in none.
     """
     supply = iter(conversations)
-    stock = _Stock()
+    stock = _Buffer()
     while True:
         yield from _refill(stock, supply, rule)
         if not stock.pool:
@@ -66,33 +66,33 @@ def pack_conversations(conversations: Iterable[Rendered], rule: RowRule) -> Iter
             yield filled
         else:
             for conversation in row:
-                yield SetAside(place=conversation.id, reason=filled)
+                yield Filtered(position=conversation.id, reason=filled)
 
 
-def _refill(stock: _Stock, supply: Iterator[Rendered], rule: RowRule) -> Iterator[SetAside]:
+def _refill(stock: _Buffer, supply: Iterator[Rendered], rule: RowSpec) -> Iterator[Filtered]:
     while len(stock.pool) < _POOL and (conversation := next(supply, None)) is not None:
         if len(conversation.token_ids) <= rule.read:
             stock.pool.append(conversation)
         else:
             stock.long.append(conversation)
-            yield SetAside(place=conversation.id, reason=TOO_LONG)
+            yield Filtered(position=conversation.id, reason=TOO_LONG)
 
 
-def _best_fit(pool: list[Rendered], room: int) -> list[Rendered]:
+def _best_fit(pool: list[Rendered], text_budget: int) -> list[Rendered]:
     """Take from the pool its first conversation and those that fill the room best."""
     row = [pool.pop(0)]
-    room -= len(row[0].token_ids)
+    text_budget -= len(row[0].token_ids)
     while True:
-        fitting = [c for c in pool if len(c.opening_ids) + len(c.token_ids) <= room]
+        fitting = [c for c in pool if len(c.opening_ids) + len(c.token_ids) <= text_budget]
         if not fitting:
             return row
         best = max(fitting, key=lambda c: len(c.token_ids))
         pool.remove(best)
         row.append(best)
-        room -= len(best.opening_ids) + len(best.token_ids)
+        text_budget -= len(best.opening_ids) + len(best.token_ids)
 
 
-def _filled(row: list[Rendered], stock: _Stock, rule: RowRule) -> Sample | str:
+def _filled(row: list[Rendered], stock: _Buffer, rule: RowSpec) -> Sample | str:
     """Complete a row with a filler, or say why that can't be done."""
     text, ids, spans = _joined(row)
     need = rule.seqlen - len(ids)
@@ -100,7 +100,7 @@ def _filled(row: list[Rendered], stock: _Stock, rule: RowRule) -> Sample | str:
     for filler in _fillers(stock, need, rule):
         for cut in _cuts(filler, need, rule):
             full = (text + filler.opening_text + filler.text[:cut]).rstrip()
-            proof = rule.prove(full, control_tokens=True)
+            proof = rule.check_row(full, control_tokens=True)
             if proof.flaw is None:
                 if proof.token_ids[: len(ids)] != ids:
                     return "read otherwise behind another conversation"
@@ -126,7 +126,7 @@ def _joined(row: list[Rendered]) -> tuple[str, tuple[int, ...], list[Span]]:
     return text, ids, spans
 
 
-def _fillers(stock: _Stock, need: int, rule: RowRule) -> list[Rendered]:
+def _fillers(stock: _Buffer, need: int, rule: RowSpec) -> list[Rendered]:
     """Return conversations that could fill the gap, the best first.
 
     One that no row holds whole comes first; then the last to arrive whose first assistant turn
@@ -142,14 +142,14 @@ def _fillers(stock: _Stock, need: int, rule: RowRule) -> list[Rendered]:
     return [*long, *fresh[:2], *(again if need <= rule.read // 4 else [])]
 
 
-def _cuts(filler: Rendered, need: int, rule: RowRule) -> Iterator[int]:
+def _cuts(filler: Rendered, need: int, rule: RowSpec) -> Iterator[int]:
     first = max(0, need - len(filler.opening_ids) - 1)
     # The whole opening may do; but an empty filler would leave a span of nothing.
     ends = rule.tokenizer.encode_with_ends(filler.text, parse_special=True).ends
     yield from dict.fromkeys(ends[first : first + _LAST_RESORT])
 
 
-def _spend(filler: Rendered, stock: _Stock) -> None:
+def _spend(filler: Rendered, stock: _Buffer) -> None:
     for waiting in (stock.pool, stock.long, stock.spent):
         if filler in waiting:
             waiting.remove(filler)
@@ -158,7 +158,7 @@ def _spend(filler: Rendered, stock: _Stock) -> None:
 
 
 def _sample(
-    row: list[Rendered], filler: Rendered, text: str, ids: tuple[int, ...], spans: list[Span], rule: RowRule
+    row: list[Rendered], filler: Rendered, text: str, ids: tuple[int, ...], spans: list[Span], rule: RowSpec
 ) -> Sample:
     before = sum(len(c.token_ids) for c in row) + sum(len(c.opening_ids) for c in row[1:])
     start = before + len(filler.opening_ids)

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from calibset.core.documents import Document, Sample, SetAside, Span
-from calibset.packing.row_spec import SEPARATOR, Packed, RowRule
+from calibset.core.documents import Document, Filtered, Sample, Span
+from calibset.packing.row_spec import SEPARATOR, Packed, RowSpec
 from calibset.tokenizers.base import Encoded
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|\Z)|(?=\n)|\Z")
@@ -62,7 +62,7 @@ class _Step:
     packed: tuple[Packed, ...] = ()
 
 
-def pack_documents(documents: Iterable[Document], rule: RowRule) -> Iterator[Packed]:
+def pack_documents(documents: Iterable[Document], rule: RowSpec) -> Iterator[Packed]:
     """Yield the tightest rows that the documents give, in the order they come.
 
     A row ends at the first place past ``seqlen`` tokens where a sentence or line ends, if one
@@ -75,7 +75,7 @@ def pack_documents(documents: Iterable[Document], rule: RowRule) -> Iterator[Pac
         rule: Length, tokenizer and name.
 
     Yields:
-        Samples, and a `SetAside` for each document, or part of one, that ends up in no row.
+        Samples, and a `Filtered` for each document, or part of one, that ends up in no row.
     """
     later: deque[_Rest] = deque()
     row = _Row()
@@ -98,7 +98,7 @@ def _in_turn(documents: Iterable[Document], later: deque[_Rest]) -> Iterator[_Re
         yield later.popleft()
 
 
-def _fill(row: _Row, rest: _Rest, rule: RowRule) -> _Step:
+def _fill(row: _Row, rest: _Rest, rule: RowSpec) -> _Step:
     need = max(1, rule.seqlen - row.tokens)
     head, encoded = _head(rest, need + rule.slack + _LAST_RESORT, rule)
     reaches_end = rest.start + len(head) == len(rest.document.text)
@@ -109,7 +109,7 @@ def _fill(row: _Row, rest: _Rest, rule: RowRule) -> _Step:
         if not piece:  # the first token ends inside a character
             continue
         full = row.with_piece(rest, piece, 0)
-        proof = rule.prove(full.text, control_tokens=rule.parse_special)
+        proof = rule.check_row(full.text, control_tokens=rule.parse_special)
         if proof.flaw is None:
             sample = Sample(
                 text=full.text, token_ids=proof.token_ids, source=rule.source, documents=full.spans
@@ -123,7 +123,7 @@ def _fill(row: _Row, rest: _Rest, rule: RowRule) -> _Step:
     return _Step(row, None, _left_out(end.spans, "no place to cut it"))
 
 
-def _without_fault(row: _Row, rest: _Rest, piece: str, flaw: str, rule: RowRule) -> _Step:
+def _without_fault(row: _Row, rest: _Rest, piece: str, flaw: str, rule: RowSpec) -> _Step:
     """Leave out the piece that spoils a row, or else the row that was begun before it."""
     if row.text and not _spoils(piece, flaw, rule):
         return _Step(_Row(), rest, _left_out(row.spans, flaw))
@@ -133,15 +133,15 @@ def _without_fault(row: _Row, rest: _Rest, piece: str, flaw: str, rule: RowRule)
     return _Step(row, behind, _left_out(_Row().with_piece(rest, lost, 0).spans, flaw))
 
 
-def _spoils(piece: str, flaw: str, rule: RowRule) -> bool:
-    proof = rule.prove(piece, control_tokens=rule.parse_special)
+def _spoils(piece: str, flaw: str, rule: RowSpec) -> bool:
+    proof = rule.check_row(piece, control_tokens=rule.parse_special)
     if proof.flaw != "too short":
         return proof.flaw == flaw
     # Too short to be judged as a row: half of what would spoil one is enough.
     return proof.token_ids.count(proof.token_ids[-1]) > rule.seqlen // 4
 
 
-def _head(rest: _Rest, tokens: int, rule: RowRule) -> tuple[str, Encoded]:
+def _head(rest: _Rest, tokens: int, rule: RowSpec) -> tuple[str, Encoded]:
     """Return the rest's beginning, of so many tokens at least if it has them, and its tokens."""
     text = rest.document.text
     length = tokens * _CHARACTERS_PER_TOKEN
@@ -180,8 +180,8 @@ def _after(rest: _Rest, start: int, *, spoiled: bool = False) -> _Rest | None:
     return _Rest(rest.document, start, rest.rows if spoiled else rest.rows + 1, spoiled)
 
 
-def _left_out(spans: tuple[Span, ...], reason: str) -> tuple[SetAside, ...]:
+def _left_out(spans: tuple[Span, ...], reason: str) -> tuple[Filtered, ...]:
     return tuple(
-        SetAside(place=span.document, reason=reason if span.whole else f"{reason} (a part of it)")
+        Filtered(position=span.document, reason=reason if span.whole else f"{reason} (a part of it)")
         for span in spans
     )

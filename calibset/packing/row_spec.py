@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from calibset.core.documents import Sample, SetAside
+from calibset.core.documents import Filtered, Sample
 from calibset.tokenizers.base import Tokenizer
-from calibset.tokenizers.truncation import is_dominated, read_of, room
+from calibset.tokenizers.truncation import last_token_dominates, text_budget, visible_ids
 
 SEPARATOR = "\n\n"
 """What stands between two documents of a row."""
 
-Packed = Sample | SetAside
+Packed = Sample | Filtered
 
-Flaw = Literal[
+RowFault = Literal[
     "too short",
     "one token fills more than half the row",
     "spells a control token",
@@ -23,7 +23,7 @@ Flaw = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class RowCheck:
     """A row as the quantizer reads it.
 
     Attributes:
@@ -32,11 +32,11 @@ class Proof:
     """
 
     token_ids: tuple[int, ...]
-    flaw: Flaw | None
+    flaw: RowFault | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowRule:
+class RowSpec:
     """The length a row must have, and the tokenizer that measures it.
 
     Attributes:
@@ -56,14 +56,14 @@ class RowRule:
     @property
     def read(self) -> int:
         """Tokens of the text that the quantizer reads: ``seqlen`` less what it adds."""
-        return room(self.tokenizer, self.seqlen)
+        return text_budget(self.tokenizer, self.seqlen)
 
     @property
     def slack(self) -> int:
         """Tokens past ``seqlen`` that a better place to cut is worth."""
         return max(2, self.seqlen // 64)
 
-    def prove(self, text: str, *, control_tokens: bool = True) -> Proof:
+    def check_row(self, text: str, *, control_tokens: bool = True) -> RowCheck:
         """Encode a row as it will be read back and say what is wrong with it, if anything.
 
         The row must have ``seqlen`` tokens without special tokens, whether the quantizer's
@@ -78,18 +78,18 @@ class RowRule:
         spelled = parsed
         if not set(self.tokenizer.special_tokens.values()).isdisjoint(parsed):
             if not control_tokens:
-                return Proof(tuple(parsed), "spells a control token")
+                return RowCheck(tuple(parsed), "spells a control token")
             spelled = self.tokenizer.encode(text, parse_special=False)
-        return Proof(tuple(parsed), self._flaw(parsed, spelled))
+        return RowCheck(tuple(parsed), self._flaw(parsed, spelled))
 
-    def _flaw(self, parsed: list[int], spelled: list[int]) -> Flaw | None:
+    def _flaw(self, parsed: list[int], spelled: list[int]) -> RowFault | None:
         if min(len(parsed), len(spelled)) < self.seqlen:
             return "too short"
         if self.tokenizer.prefix and parsed[: len(self.tokenizer.prefix)] == list(self.tokenizer.prefix):
             return "begins with BOS"
         # A quantizer may as well be given a tokenizer that adds nothing.
-        windows = [read_of(ids, self.tokenizer, self.seqlen) for ids in (parsed, spelled)]
+        windows = [visible_ids(ids, self.tokenizer, self.seqlen) for ids in (parsed, spelled)]
         windows += [ids[: self.seqlen] for ids in (parsed, spelled)]
-        if any(is_dominated(window, self.seqlen) for window in windows):
+        if any(last_token_dominates(window, self.seqlen) for window in windows):
             return "one token fills more than half the row"
         return None

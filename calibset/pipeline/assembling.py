@@ -7,21 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
-from calibset.core.documents import Rejection, Sample, SetAside
-from calibset.core.errors import CalibsetError, ConsumerError, MixtureError
+from calibset.core.documents import Filtered, Rejection, Sample
+from calibset.core.errors import CalibsetError, MixtureError, QuantizerError
 from calibset.dataset.manifest import HoldoutReport, Manifest
-from calibset.pipeline.evaluation_sets import EvaluationSet, open_screens
-from calibset.pipeline.gathering import Progress, gathered, in_order, told_as
+from calibset.pipeline.evaluation_sets import EvaluationSet, open_shared_indexes
+from calibset.pipeline.gathering import Progress, gathered, in_order, labelled_progress
 from calibset.pipeline.manifest_builder import Outcome, manifest_of
 from calibset.pipeline.select import chosen
-from calibset.pipeline.source_stream import Supply, open_supply, with_holdout
-from calibset.quantizers import consumer_of
-from calibset.quantizers.base import Consumer, Given, Replay
+from calibset.pipeline.source_stream import SourceStream, open_source_stream, with_holdout
+from calibset.quantizers import get_quantizer
+from calibset.quantizers.base import LoadReport, Quantizer, RowInput
 from calibset.recipe.model import Recipe
 from calibset.selection.options import Holdout, Selection
 from calibset.storage import Reader
 from calibset.tokenizers import Tokenizer, find_tokenizer, spells_control_tokens
-from calibset.tokenizers.truncation import read_of
+from calibset.tokenizers.truncation import visible_ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Assembly:
     manifest: Manifest
     notes: tuple[str, ...]
     rejections: Mapping[str, tuple[Rejection, ...]]
-    left_out: Mapping[str, tuple[SetAside, ...]]
+    left_out: Mapping[str, tuple[Filtered, ...]]
     seconds: Mapping[str, float] = field(default_factory=dict)
     holdout: Assembly | None = None
 
@@ -55,11 +55,13 @@ def assembled(
     Raises:
         CalibsetError: As `calibset.build`; its ``rejections`` and ``left_out`` are those that were met.
     """
-    screens, evaluations = open_screens(recipe, readers)
-    supplies: dict[str, Supply] = {}
-    held: dict[str, Supply] = {}
+    screens, evaluations = open_shared_indexes(recipe, readers)
+    supplies: dict[str, SourceStream] = {}
+    held: dict[str, SourceStream] = {}
     for name in recipe.sources:
-        supply, other = with_holdout(open_supply(name, recipe, readers[name], tokenizer, screens), recipe)
+        supply, other = with_holdout(
+            open_source_stream(name, recipe, readers[name], tokenizer, screens), recipe
+        )
         supplies[name] = supply
         held |= {name: other} if other else {}
     with _telling_left_out(supplies):
@@ -73,7 +75,7 @@ def assembled(
                     held,
                     tokenizer,
                     screens.seconds,
-                    told_as(progress, "holdout"),
+                    labelled_progress(progress, "holdout"),
                 )
             about = HoldoutReport(role="calibration", nsamples=recipe.nsamples, sha256=made.manifest.sha256)
             holdout = _assembly(recipe, tokenizer, held, evaluations, second, about)
@@ -128,7 +130,7 @@ def _of_the_holdout() -> Iterator[None]:
 
 def _outcome(
     recipe: Recipe,
-    supplies: Mapping[str, Supply],
+    supplies: Mapping[str, SourceStream],
     tokenizer: Tokenizer,
     seconds: dict[str, float],
     progress: Progress | None,
@@ -139,25 +141,25 @@ def _outcome(
         supply.ensure_readable(recipe.max_rejected)
     samples = in_order(recipe, choice.gathered.rows)
     replay = _replayed(recipe, samples, tokenizer)
-    _ensure_kept(replay, samples, consumer_of(recipe.consumer))
+    _ensure_kept(replay, samples, get_quantizer(recipe.quantizer))
     return Outcome(recipe=recipe, choice=choice, samples=samples, replay=replay)
 
 
-def _replayed(recipe: Recipe, samples: tuple[Sample, ...], tokenizer: Tokenizer) -> Replay:
+def _replayed(recipe: Recipe, samples: tuple[Sample, ...], tokenizer: Tokenizer) -> LoadReport:
     """Return what the recipe's quantizer does with the rows, in the form that it takes best."""
-    consumer = consumer_of(recipe.consumer)
-    takes_ids = recipe.consumer != "autoround" and consumer.CONTRACT.forms[0].holds == "ids"
-    rows: Iterator[Given] = (
-        tuple(read_of(sample.token_ids, tokenizer, recipe.seqlen)) if takes_ids else sample.text
+    quantizer = get_quantizer(recipe.quantizer)
+    takes_ids = recipe.quantizer != "autoround" and quantizer.INFO.forms[0].holds == "ids"
+    rows: Iterator[RowInput] = (
+        tuple(visible_ids(sample.token_ids, tokenizer, recipe.seqlen)) if takes_ids else sample.text
         for sample in samples
     )
-    return consumer.replay(rows, tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen)
+    return quantizer.simulate(rows, tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen)
 
 
 def _assembly(
     recipe: Recipe,
     tokenizer: Tokenizer,
-    supplies: Mapping[str, Supply],
+    supplies: Mapping[str, SourceStream],
     evaluations: Mapping[str, EvaluationSet],
     outcome: Outcome,
     other: HoldoutReport | None = None,
@@ -176,23 +178,23 @@ def _assembly(
     )
 
 
-def _rejected(supplies: Mapping[str, Supply]) -> dict[str, tuple[Rejection, ...]]:
+def _rejected(supplies: Mapping[str, SourceStream]) -> dict[str, tuple[Rejection, ...]]:
     return {name: tuple(supply.tally.rejected) for name, supply in supplies.items()}
 
 
-def _set_aside(supplies: Mapping[str, Supply]) -> dict[str, tuple[SetAside, ...]]:
+def _set_aside(supplies: Mapping[str, SourceStream]) -> dict[str, tuple[Filtered, ...]]:
     return {name: tuple(supply.tally.aside) for name, supply in supplies.items()}
 
 
-def _without_titles(recipe: Recipe, supplies: Mapping[str, Supply]) -> Iterator[str]:
+def _without_titles(recipe: Recipe, supplies: Mapping[str, SourceStream]) -> Iterator[str]:
     for name in recipe.selection.terms_of:
         if not supplies[name].titles:
             yield f"selection.terms_of: no document of {name} has a title, so it gives no terms"
 
 
 @contextmanager
-def _telling_left_out(supplies: Mapping[str, Supply]) -> Iterator[None]:
-    """Let an error carry what was rejected or set aside until then, since that may be why."""
+def _telling_left_out(supplies: Mapping[str, SourceStream]) -> Iterator[None]:
+    """Let an error carry what was rejected or filtered until then, since that may be why."""
     try:
         yield
     except CalibsetError as error:
@@ -215,17 +217,17 @@ def _unread_control_tokens(
         )
 
 
-def _is_the_tail(replay: Replay, consumer: Consumer) -> bool:
+def _is_the_tail(replay: LoadReport, quantizer: Quantizer) -> bool:
     """Return whether no more is lost than the last of rows that are joined and cut anew."""
     last = replay.rows[-1:] if not replay.fatal else ()
-    return consumer.CONTRACT.joins and replay.lost == last
+    return quantizer.INFO.joins and replay.lost == last
 
 
-def _ensure_kept(replay: Replay, samples: tuple[Sample, ...], consumer: Consumer) -> None:
-    if replay.kept < replay.nsamples and not _is_the_tail(replay, consumer):
+def _ensure_kept(replay: LoadReport, samples: tuple[Sample, ...], quantizer: Quantizer) -> None:
+    if replay.kept < replay.nsamples and not _is_the_tail(replay, quantizer):
         rows = (f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in replay.lost)
         lost = "; ".join(islice(chain(replay.fatal, rows), 5))
-        raise ConsumerError(
-            f"{replay.consumer} would keep {replay.kept} of {replay.nsamples} rows, so nothing was written: "
+        raise QuantizerError(
+            f"{replay.quantizer} would keep {replay.kept} of {replay.nsamples} rows, so nothing was written: "
             f"{lost}; please report this recipe"
         )

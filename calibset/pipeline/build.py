@@ -13,12 +13,12 @@ from calibset.pipeline.gathering import Progress
 from calibset.pipeline.locking import (
     LockUse,
     differences_of_recipe,
-    ensure_as_locked,
-    known_lock,
+    lock_differences,
     lock_of,
-    unlike_lock,
+    read_existing_lock,
+    require_unchanged,
 )
-from calibset.pipeline.readers import open_places, storage_of
+from calibset.pipeline.readers import open_readers, open_storage
 from calibset.recipe.loader import load_recipe
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
@@ -56,19 +56,19 @@ def build(
         ConsumerError: The consumer would not keep every row.
     """
     recipe = _loaded(recipe)
-    known = known_lock(recipe, lock)
+    known = read_existing_lock(recipe, lock)
     if lock == "require" and known is not None:
-        ensure_as_locked(recipe, differences_of_recipe(known, portable_recipe(recipe)))
-    storage = storage_of(recipe, data, mirrors, offline=offline)
-    readers = open_places(recipe, storage, known)
+        require_unchanged(recipe, differences_of_recipe(known, portable_recipe(recipe)))
+    storage = open_storage(recipe, data, mirrors, offline=offline)
+    readers = open_readers(recipe, storage, known)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
     made = assembled(recipe, readers, tokenizer, progress)
     written = lock_of(made.manifest, readers, known)
-    changed = unlike_lock(known, written)
+    changed = lock_differences(known, written)
     if lock == "require":
-        ensure_as_locked(recipe, changed)
+        require_unchanged(recipe, changed)
     holdout = _calibration_set(made.holdout, written, tokenizer) if made.holdout else None
-    return replace(_calibration_set(made, written, tokenizer), unlike_lock=changed, holdout=holdout)
+    return replace(_calibration_set(made, written, tokenizer), lock_differences=changed, holdout=holdout)
 
 
 def _calibration_set(made: Assembly, lock: Lock, tokenizer: Tokenizer) -> CalibrationSet:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from calibset.core.errors import CalibsetError
 from calibset.dataset.lockfile import Lock
-from calibset.hygiene.cleaner import Screens
-from calibset.hygiene.stats import Tally
+from calibset.hygiene.cleaner import SharedIndexes
+from calibset.hygiene.stats import SourceStats
 from calibset.pipeline.build import _loaded
-from calibset.pipeline.evaluation_sets import open_screens
+from calibset.pipeline.evaluation_sets import open_shared_indexes
 from calibset.pipeline.gathering import Progress
 from calibset.pipeline.locking import (
-    known_lock,
+    read_existing_lock,
 )
-from calibset.pipeline.readers import open_place, open_places, storage_of
-from calibset.pipeline.source_stream import Supply, open_supply
+from calibset.pipeline.readers import open_reader, open_readers, open_storage
+from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage
 from calibset.tokenizers import Tokenizer, load_tokenizer
@@ -34,10 +34,10 @@ def check(
 ) -> tuple[SourceCheck, ...]:
     """Read every source to its end and count what is in it; arguments as for `build`."""
     recipe = _loaded(recipe)
-    known = known_lock(recipe)
-    storage = storage_of(recipe, data, mirrors, offline=offline)
+    known = read_existing_lock(recipe)
+    storage = open_storage(recipe, data, mirrors, offline=offline)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
-    screens, _ = open_screens(recipe, open_places(recipe, storage, known, recipe.exclude))
+    screens, _ = open_shared_indexes(recipe, open_readers(recipe, storage, known, recipe.exclude))
     found = []
     for name in recipe.sources:
         supply = partial(_opened, name, recipe, storage, known, tokenizer, screens)
@@ -46,17 +46,24 @@ def check(
 
 
 def _opened(
-    name: str, recipe: Recipe, storage: Storage, known: Lock | None, tokenizer: Tokenizer, screens: Screens
-) -> Supply:
-    reader = open_place(name, recipe, storage, known)
-    return open_supply(name, recipe, reader, tokenizer, screens)
+    name: str,
+    recipe: Recipe,
+    storage: Storage,
+    known: Lock | None,
+    tokenizer: Tokenizer,
+    screens: SharedIndexes,
+) -> SourceStream:
+    reader = open_reader(name, recipe, storage, known)
+    return open_source_stream(name, recipe, reader, tokenizer, screens)
 
 
-def _checked(name: str, place: str, opened: Callable[[], Supply], progress: Progress | None) -> SourceCheck:
-    tally, problem, done = Tally(), None, 0
+def _checked(
+    name: str, place: str, opened: Callable[[], SourceStream], progress: Progress | None
+) -> SourceCheck:
+    tally, problem, done = SourceStats(), None, 0
     try:
         supply = opened()
-        tally, place = supply.tally, supply.reader.place
+        tally, place = supply.tally, supply.reader.location
         for done, _ in enumerate(supply.items, 1):
             if progress and done % 100 == 0:
                 progress(name, done, None)
@@ -65,7 +72,7 @@ def _checked(name: str, place: str, opened: Callable[[], Supply], progress: Prog
         problem = str(error)
     if progress:
         progress(name, done, done)
-    return SourceCheck(name=name, place=place, tally=tally, problem=problem)
+    return SourceCheck(name=name, location=place, tally=tally, problem=problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +82,11 @@ class SourceCheck:
     Attributes:
         name: Its name in the recipe.
         place: The place it was read at.
-        tally: Counts of documents, rejections and what was set aside.
+        tally: Counts of documents, rejections and what was filtered.
         problem: Why it could not be read to its end, if so.
     """
 
     name: str
-    place: str
-    tally: Tally
+    location: str
+    tally: SourceStats
     problem: str | None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from calibset.core.documents import Rejection, SetAside
+from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import SourceError
-from calibset.hygiene.cleaner import Screens, whole
-from calibset.hygiene.decontamination import Excluded
+from calibset.hygiene.cleaner import SharedIndexes, whole
+from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import Duplicates
 from calibset.hygiene.ngram_index import SHORTEST
-from calibset.hygiene.stats import Tally
+from calibset.hygiene.stats import SourceStats
 from calibset.hygiene.words import all_words_of
 from calibset.recipe.model import Recipe
 from calibset.sources.base import guarded
@@ -37,10 +37,12 @@ class EvaluationSet:
     documents: int
     words: int
     too_short: int
-    unread: Tally
+    unread: SourceStats
 
 
-def open_screens(recipe: Recipe, readers: Mapping[str, Reader]) -> tuple[Screens, dict[str, EvaluationSet]]:
+def open_shared_indexes(
+    recipe: Recipe, readers: Mapping[str, Reader]
+) -> tuple[SharedIndexes, dict[str, EvaluationSet]]:
     """Return what the sources of a build share, the evaluation sets read; and these, by name.
 
     Args:
@@ -52,12 +54,12 @@ def open_screens(recipe: Recipe, readers: Mapping[str, Reader]) -> tuple[Screens
     """
     options = recipe.decontamination
     wants_near = any(recipe.hygiene_of(name).duplicates == "near" for name in recipe.sources)
-    excluded = Excluded(run=options.run, containment=options.containment)
+    excluded = EvaluationIndex(run=options.run, containment=options.containment)
     sets: dict[str, EvaluationSet] = {}
     for name in recipe.exclude:
         most = _MOST_WORDS - sum(found.words for found in sets.values())
         sets[name] = _read(name, recipe, readers[name], excluded, most)
-    screens = Screens(
+    screens = SharedIndexes(
         duplicates=Duplicates(near=wants_near),
         excluded=excluded if sets else None,
         cuts=options.matches == "cut",
@@ -65,15 +67,15 @@ def open_screens(recipe: Recipe, readers: Mapping[str, Reader]) -> tuple[Screens
     return screens, sets
 
 
-def _read(name: str, recipe: Recipe, reader: Reader, excluded: Excluded, most: int) -> EvaluationSet:
+def _read(name: str, recipe: Recipe, reader: Reader, excluded: EvaluationIndex, most: int) -> EvaluationSet:
     """Put an evaluation set into the index, in the order in which its files hold it.
 
     Records of one id are all put in: what must be kept out is what stands there, whatever it is called.
     """
-    source, unread, count, too_short = recipe.exclude[name], Tally(), 0, 0
+    source, unread, count, too_short = recipe.exclude[name], SourceStats(), 0, 0
     for record in guarded(source.in_order(reader), f"exclude.{name}"):
         unread.records += 1
-        if isinstance(record, Rejection | SetAside):
+        if isinstance(record, Rejection | Filtered):
             # Sets that are stored line by line have many blank ones, which hold nothing to keep out.
             if record.reason != "empty text":
                 unread.note(record)
@@ -94,7 +96,7 @@ def _read(name: str, recipe: Recipe, reader: Reader, excluded: Excluded, most: i
     )
 
 
-def _ensure_read(name: str, recipe: Recipe, reader: Reader, unread: Tally) -> None:
+def _ensure_read(name: str, recipe: Recipe, reader: Reader, unread: SourceStats) -> None:
     if unread.rejected_share > recipe.max_rejected:
         raise SourceError(
             f"exclude.{name}: {unread.rejected_share:.0%} of the records were rejected and max_rejected is "
@@ -102,4 +104,4 @@ def _ensure_read(name: str, recipe: Recipe, reader: Reader, unread: Tally) -> No
         )
     if not unread.documents:
         reason = unread.left_out() or "it is empty"
-        raise SourceError(f"exclude.{name}: {reader.place} holds no words: {reason}")
+        raise SourceError(f"exclude.{name}: {reader.location} holds no words: {reason}")

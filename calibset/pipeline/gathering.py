@@ -10,7 +10,7 @@ from typing import Protocol
 from calibset.core.documents import Sample
 from calibset.core.errors import MixtureError
 from calibset.packing import TOO_LONG
-from calibset.pipeline.source_stream import Supply
+from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
 from calibset.selection.quotas import interleave
 
@@ -40,7 +40,7 @@ class Gathered:
         return {name: len(rows) - self.repeated.get(name, 0) for name, rows in self.rows.items()}
 
 
-def gathered(recipe: Recipe, supplies: Mapping[str, Supply], progress: Progress | None) -> Gathered:
+def gathered(recipe: Recipe, supplies: Mapping[str, SourceStream], progress: Progress | None) -> Gathered:
     """Take from each source what the mixture asks, until the set is complete.
 
     Raises:
@@ -70,7 +70,7 @@ def repeating(found: Gathered) -> Gathered:
     return Gathered(rows, found.repeated)
 
 
-def taken(supply: Supply, count: int, progress: Progress | None) -> None:
+def taken(supply: SourceStream, count: int, progress: Progress | None) -> None:
     """Let a source give so many further rows, or all it has."""
     goal = len(supply.samples) + count
     for _ in supply.take(count):
@@ -80,7 +80,7 @@ def taken(supply: Supply, count: int, progress: Progress | None) -> None:
         progress(supply.name, len(supply.samples), len(supply.samples))
 
 
-def told_as(progress: Progress | None, what: str) -> Progress | None:
+def labelled_progress(progress: Progress | None, what: str) -> Progress | None:
     """Return what tells of sources under their names and what is taken of them besides."""
     if progress is None:
         return None
@@ -103,13 +103,13 @@ def in_order(recipe: Recipe, rows: Mapping[str, list[Sample]]) -> tuple[Sample, 
 
 
 @contextmanager
-def _saying_why(supplies: Mapping[str, Supply], gone: list[str]) -> Iterator[None]:
+def _saying_why(supplies: Mapping[str, SourceStream], gone: list[str]) -> Iterator[None]:
     """Add to a shortage what was left out of the sources that ran short."""
     try:
         yield
     except MixtureError as error:
         reasons = [f"of {name} {left_out}" for name in gone if (left_out := supplies[name].tally.left_out())]
         said = f"{error}; left out: {'; '.join(reasons)}" if reasons else str(error)
-        if any(TOO_LONG in supplies[name].tally.set_aside for name in gone):
+        if any(TOO_LONG in supplies[name].tally.filtered for name in gone):
             said += "; a larger seqlen would hold the conversations that are longer than a row"
         raise MixtureError(said) from error

@@ -11,7 +11,7 @@ from calibset.dataset.lockfile import Lock, LockedFile, LockedSource, lock_path,
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.source_reports import EvaluationReport, SourceReport
 from calibset.recipe.model import Recipe
-from calibset.storage import FileRead, Watched
+from calibset.storage import FileRead, TrackedReader
 from calibset.storage.byte_ranges import Extent
 
 LockUse = Literal["use", "require", "ignore"]
@@ -21,7 +21,7 @@ _MOST_NAMED = 5
 _INFORMATIVE = "versions."
 
 
-def known_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
+def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
     """Return the lock beside a recipe, if there is one and it is wanted.
 
     Raises:
@@ -40,7 +40,7 @@ def known_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
     return found
 
 
-def unlike_lock(known: Lock | None, made: Lock) -> tuple[Difference, ...]:
+def lock_differences(known: Lock | None, made: Lock) -> tuple[Difference, ...]:
     """Return what is not as a lock has it; if something isn't, versions of packages too, as the last."""
     changed = differences(known, made) if known else ()
     own = tuple(one for one in changed if not one.what.startswith(_INFORMATIVE))
@@ -52,7 +52,7 @@ def differences_of_recipe(known: Lock, recipe: Mapping[str, Any]) -> tuple[Diffe
     return differences(known, known.model_copy(update={"recipe": recipe}))
 
 
-def ensure_as_locked(recipe: Recipe, changed: tuple[Difference, ...]) -> None:
+def require_unchanged(recipe: Recipe, changed: tuple[Difference, ...]) -> None:
     """Make sure that nothing has changed.
 
     Raises:
@@ -68,7 +68,7 @@ def ensure_as_locked(recipe: Recipe, changed: tuple[Difference, ...]) -> None:
     )
 
 
-def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | None) -> Lock:
+def lock_of(manifest: Manifest, readers: Mapping[str, TrackedReader], known: Lock | None) -> Lock:
     """Return the lock of a build.
 
     Args:
@@ -90,7 +90,7 @@ def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | No
         except SourceError as error:
             raise SourceError(f"{source.name}: {error}") from error
         sources[source.name] = LockedSource(
-            place=source.place,
+            location=source.location,
             revision=source.revision,
             files=files,
         )
@@ -105,7 +105,7 @@ def lock_of(manifest: Manifest, readers: Mapping[str, Watched], known: Lock | No
     )
 
 
-def _locked_files(reader: Watched, earlier: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
+def _locked_files(reader: TrackedReader, earlier: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
     extents = {name: file.extents for name, file in earlier.items()}
     files = {}
     for read in _reads(reader, extents):
@@ -117,7 +117,7 @@ def _locked_files(reader: Watched, earlier: Mapping[str, LockedFile]) -> dict[st
     return files
 
 
-def _reads(reader: Watched, extents: Mapping[str, tuple[Extent, ...]]) -> Iterable[FileRead]:
+def _reads(reader: TrackedReader, extents: Mapping[str, tuple[Extent, ...]]) -> Iterable[FileRead]:
     try:
         return list(reader.read(extents))
     except SourceError:

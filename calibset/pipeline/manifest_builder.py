@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from calibset.core.documents import Sample
-from calibset.core.locations import portable
+from calibset.core.locations import redact_location
 from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.manifest import (
     CurveReport,
@@ -18,7 +18,7 @@ from calibset.dataset.manifest import (
     SampleReport,
     SelectionReport,
     SpanReport,
-    TokenizerReport,
+    TokenizerIdentity,
     versions,
 )
 from calibset.dataset.source_reports import (
@@ -27,11 +27,11 @@ from calibset.dataset.source_reports import (
     EvaluationReport,
     SourceReport,
 )
-from calibset.hygiene.stats import Tally
+from calibset.hygiene.stats import SourceStats
 from calibset.pipeline.evaluation_sets import EvaluationSet
 from calibset.pipeline.select import Choice
-from calibset.pipeline.source_stream import Supply
-from calibset.quantizers.base import Replay
+from calibset.pipeline.source_stream import SourceStream
+from calibset.quantizers.base import LoadReport
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
 from calibset.tokenizers import Tokenizer
@@ -51,13 +51,13 @@ class Outcome:
     recipe: Recipe
     choice: Choice
     samples: tuple[Sample, ...]
-    replay: Replay
+    replay: LoadReport
 
 
 def manifest_of(
     recipe: Recipe,
     tokenizer: Tokenizer,
-    supplies: Mapping[str, Supply],
+    supplies: Mapping[str, SourceStream],
     evaluations: Mapping[str, EvaluationSet],
     outcome: Outcome,
     other: HoldoutReport | None = None,
@@ -80,8 +80,8 @@ def manifest_of(
         name=recipe.name,
         recipe=portable_recipe(recipe),
         versions=versions(),
-        tokenizer=TokenizerReport(name=portable(tokenizer.name), sha256=tokenizer.fingerprint),
-        consumer=replay.consumer,
+        tokenizer=TokenizerIdentity(name=redact_location(tokenizer.name), sha256=tokenizer.fingerprint),
+        quantizer=replay.quantizer,
         nsamples=outcome.recipe.nsamples,
         seqlen=recipe.seqlen,
         kept=replay.kept,
@@ -99,7 +99,7 @@ def manifest_of(
     )
 
 
-def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
+def _source(supply: SourceStream, choice: Choice, asked: int) -> SourceReport:
     tally, rows = supply.tally, choice.gathered.rows[supply.name]
     mended = tally.mended
     shown = {span.document for sample in rows for span in sample.documents}
@@ -107,7 +107,7 @@ def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
         name=supply.name,
         group=supply.source.group,
         type=supply.source.type,
-        place=portable(supply.reader.place),
+        location=redact_location(supply.reader.location),
         revision=supply.reader.revision,
         licence=supply.source.licence,
         # Of a source that nothing was asked of not even a listing need be there, offline.
@@ -122,7 +122,7 @@ def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
         documents_used=len(shown),
         document_lengths=dict(sorted(tally.lengths.items())),
         rejections=_by_count(tally.rejections),
-        set_aside=_by_count(tally.set_aside),
+        filtered=_by_count(tally.filtered),
         control_tokens_neutralised=mended.control_tokens,
         blanks_shortened=mended.shortened,
         conversations_shortened=mended.cut_conversations,
@@ -135,7 +135,7 @@ def _source(supply: Supply, choice: Choice, asked: int) -> SourceReport:
     )
 
 
-def _duplicates(tally: Tally) -> Iterator[DuplicateReport]:
+def _duplicates(tally: SourceStats) -> Iterator[DuplicateReport]:
     for document, found in tally.duplicates.items():
         yield DuplicateReport(
             document=document,
@@ -146,7 +146,7 @@ def _duplicates(tally: Tally) -> Iterator[DuplicateReport]:
         )
 
 
-def _contaminated(tally: Tally) -> Iterator[ContaminationReport]:
+def _contaminated(tally: SourceStats) -> Iterator[ContaminationReport]:
     for document, match in tally.contaminated.items():
         yield ContaminationReport(
             document=document,
@@ -166,14 +166,14 @@ def _evaluation(
     return EvaluationReport(
         name=name,
         type=source.type,
-        place=portable(found.reader.place),
+        location=redact_location(found.reader.location),
         revision=found.reader.revision,
         licence=source.licence,
         documents=found.documents,
         words=found.words,
         too_short=found.too_short,
         rejections=_by_count(found.unread.rejections),
-        set_aside=_by_count(found.unread.set_aside),
+        filtered=_by_count(found.unread.filtered),
         matched=sum(
             name in (match.exclude, *match.others) for source in sources for match in source.contaminated
         ),

@@ -10,9 +10,9 @@ from calibset.core.errors import CalibsetError
 from calibset.dataset.lockfile import Lock
 from calibset.pipeline.build import _loaded
 from calibset.pipeline.locking import (
-    known_lock,
+    read_existing_lock,
 )
-from calibset.pipeline.readers import open_place, storage_of
+from calibset.pipeline.readers import open_reader, open_storage
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage
 from calibset.tokenizers import find_tokenizer
@@ -40,7 +40,7 @@ class PlannedSource:
     group: str
     type: str
     quota: int
-    place: str
+    location: str
     revision: str | None
     files: int
     size: int | None
@@ -88,12 +88,12 @@ def plan(
     """
     recipe = _loaded(recipe)
     find_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
-    storage = storage_of(recipe, data, mirrors, offline=offline)
+    storage = open_storage(recipe, data, mirrors, offline=offline)
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
     for name, source in recipe.sources.items():
         groups[source.group] += quotas[name]
-    known = known_lock(recipe)
+    known = read_existing_lock(recipe)
     sources = tuple(_planned(name, recipe, storage, known, quotas[name]) for name in recipe.sources)
     evaluations = tuple(_planned(name, recipe, storage, known, 0) for name in recipe.exclude)
     return Plan(recipe=recipe, groups=groups, sources=sources, evaluations=evaluations)
@@ -103,8 +103,8 @@ def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, qu
     source = recipe.corpora[name]
     place, revision, count, size, streamed, problem = source.where[0], None, 0, None, False, None
     try:
-        reader = open_place(name, recipe, storage, known)
-        place, revision = reader.place, reader.revision
+        reader = open_reader(name, recipe, storage, known)
+        place, revision = reader.location, reader.revision
         files = source.select(reader)
         count = len(files)
         sizes = [file.size for file in files if file.size is not None]
@@ -117,7 +117,7 @@ def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, qu
         group=source.group,
         type=source.type,
         quota=quota,
-        place=place,
+        location=place,
         revision=revision,
         files=count,
         size=size,

@@ -9,10 +9,10 @@ from pathlib import Path
 from calibset.core.errors import CalibsetError, NotThereError, OfflineError, RecipeError
 from calibset.dataset.lockfile import Lock
 from calibset.recipe.model import Recipe
-from calibset.storage import Cache, Mirror, Storage, Watched
+from calibset.storage import Cache, Mirror, Storage, TrackedReader
 
 
-def storage_of(
+def open_storage(
     recipe: Recipe, data: str | Path | None, mirrors: Iterable[str], *, offline: bool = False
 ) -> Storage:
     """Return how this machine finds what the recipe names.
@@ -39,7 +39,7 @@ def storage_of(
     )
 
 
-def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = None) -> Watched:
+def open_reader(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = None) -> TrackedReader:
     """Return a reader over the first of a source's places that is there.
 
     Args:
@@ -55,16 +55,16 @@ def open_place(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = 
     pinned = lock.pinned(name, source.where, source.revision) if lock else None
     where, revision = pinned or (source.where, source.revision)
     try:
-        return Watched(storage.reader(where, revision))
+        return TrackedReader(storage.reader(where, revision))
     except NotThereError as error:
         hint = "; the lock names it, `calibset lock` renews it" if pinned else ""
         raise NotThereError(f"{error}{hint}") from error
 
 
-def open_places(
+def open_readers(
     recipe: Recipe, storage: Storage, lock: Lock | None = None, names: Iterable[str] | None = None
-) -> dict[str, Watched]:
-    """Return a reader for each source and evaluation set, by name; see `open_place`.
+) -> dict[str, TrackedReader]:
+    """Return a reader for each source and evaluation set, by name; see `open_reader`.
 
     Args:
         recipe: Names the places.
@@ -79,7 +79,7 @@ def open_places(
     found, missing = {}, []
     for name in recipe.corpora if names is None else names:
         try:
-            found[name] = open_place(name, recipe, storage, lock)
+            found[name] = open_reader(name, recipe, storage, lock)
         except OfflineError:
             missing.append(name)
         except CalibsetError as error:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from calibset.core.documents import Sample
 from calibset.core.timing import timed
 from calibset.hygiene.words import words
-from calibset.pipeline.gathering import Gathered, Progress, repeating, taken, told_as
-from calibset.pipeline.source_stream import Supply
+from calibset.pipeline.gathering import Gathered, Progress, labelled_progress, repeating, taken
+from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
-from calibset.selection.coverage import Candidate, by_coverage
-from calibset.selection.coverage_report import CoverReport, cover_report
+from calibset.selection.coverage import Candidate, select_by_coverage
+from calibset.selection.coverage_report import CoverageReport, coverage_report
 from calibset.tokenizers import Tokenizer
-from calibset.tokenizers.truncation import read_of, room
+from calibset.tokenizers.truncation import text_budget, visible_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class Choice:
 
     gathered: Gathered
     pool: Mapping[str, int]
-    report: CoverReport | None = None
+    report: CoverageReport | None = None
     terms: tuple[str, ...] = ()
 
 
 def chosen(
     recipe: Recipe,
-    supplies: Mapping[str, Supply],
+    supplies: Mapping[str, SourceStream],
     found: Gathered,
     tokenizer: Tokenizer,
     seconds: dict[str, float],
@@ -60,10 +60,14 @@ def chosen(
         return Choice(found, counts)
     for name, count in counts.items():
         if count:
-            taken(supplies[name], count * recipe.selection.pool - count, told_as(progress, "candidates"))
+            taken(
+                supplies[name],
+                count * recipe.selection.pool - count,
+                labelled_progress(progress, "candidates"),
+            )
     with timed("selection", seconds):
         pool = [sample for name, count in counts.items() if count for sample in supplies[name].samples]
-        reads = [read_of(sample.token_ids, tokenizer, recipe.seqlen) for sample in pool]
+        reads = [visible_ids(sample.token_ids, tokenizer, recipe.seqlen) for sample in pool]
         terms = _terms(reads, recipe, supplies, tokenizer)
         texts = [_read_text(sample, tokenizer, recipe.seqlen) for sample in pool]
         held = _held(texts, reads, terms, recipe, tokenizer)
@@ -71,8 +75,8 @@ def chosen(
             Candidate(token_ids=read, group=sample.source, terms=of_row)
             for sample, read, of_row in zip(pool, reads, held, strict=True)
         ]
-        places = by_coverage(candidates, counts)
-        report = cover_report(candidates, places, counts, terms=len(terms))
+        places = select_by_coverage(candidates, counts)
+        report = coverage_report(candidates, places, counts, terms=len(terms))
         rows: dict[str, list[Sample]] = {name: [] for name in counts}
         for place in sorted(places):
             rows[pool[place].source].append(pool[place])
@@ -81,7 +85,7 @@ def chosen(
 
 
 def _terms(
-    reads: Sequence[Sequence[int]], recipe: Recipe, supplies: Mapping[str, Supply], tokenizer: Tokenizer
+    reads: Sequence[Sequence[int]], recipe: Recipe, supplies: Mapping[str, SourceStream], tokenizer: Tokenizer
 ) -> tuple[str, ...]:
     """Return what coverage must hold if some candidate does: control tokens, letters, and terms."""
     # A vocabulary has a thousand that are reserved: those that no candidate holds are no news.
@@ -94,7 +98,7 @@ def _terms(
 
 def _read_text(sample: Sample, tokenizer: Tokenizer, seqlen: int) -> str:
     """Return the text of a row without what the quantizer cuts."""
-    read = room(tokenizer, seqlen)
+    read = text_budget(tokenizer, seqlen)
     behind = tokenizer.decode(sample.token_ids[read:])
     if sample.text.endswith(behind):
         return sample.text.removesuffix(behind)

@@ -8,28 +8,28 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
-from calibset.core.documents import Conversation, Document, Rejection, Sample, SetAside
+from calibset.core.documents import Conversation, Document, Filtered, Rejection, Sample
 from calibset.core.errors import RecipeError, SourceError
 from calibset.core.text import excerpt
-from calibset.hygiene.admission import intake
-from calibset.hygiene.cleaner import Screening, Screens
-from calibset.hygiene.stats import Tally, length
-from calibset.packing import Packed, RowRule, pack_conversations, pack_documents
+from calibset.hygiene.admission import admit
+from calibset.hygiene.cleaner import Cleaner, SharedIndexes
+from calibset.hygiene.stats import SourceStats, length
+from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
 from calibset.recipe.model import Recipe
-from calibset.selection.holdout import held_out, parted
+from calibset.selection.holdout import is_held_out, split_stream
 from calibset.sources import Source
 from calibset.sources.base import guarded
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.chat_templates.base import Rendered, RenderError
 from calibset.tokenizers.chat_templates.loading import template_for
-from calibset.tokenizers.chat_templates.renderer import Rendering
+from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
 
 T = TypeVar("T", Document, Rendered)
 
 
 @dataclass(slots=True)
-class Supply:
+class SourceStream:
     """One source of a build, read no further than its samples are asked for.
 
     Attributes:
@@ -47,9 +47,9 @@ class Supply:
     name: str
     source: Source
     reader: Reader
-    tally: Tally
+    tally: SourceStats
     items: Iterator[Document | Rendered]
-    rule: RowRule
+    rule: RowSpec
     samples: list[Sample] = field(default_factory=list)
     exhausted: bool = False
     titles: list[str] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Supply:
                 self.exhausted = True
                 self.ensure_something()
                 return
-            if isinstance(packed, SetAside):
+            if isinstance(packed, Filtered):
                 self.tally.note(packed)
             else:
                 self.samples.append(packed)
@@ -97,18 +97,20 @@ class Supply:
         """
         if self.tally.documents == 0:
             raise SourceError(
-                f"sources.{self.name}: {self.reader.place} gives nothing to pack"
+                f"sources.{self.name}: {self.reader.location} gives nothing to pack"
                 + (f" ({left_out})" if (left_out := self.tally.left_out()) else "")
             )
 
 
-def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer, screens: Screens) -> Supply:
+def open_source_stream(
+    name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer, screens: SharedIndexes
+) -> SourceStream:
     """Return a source's supply; nothing is read before the first sample is asked for."""
     source = recipe.sources[name]
-    tally = Tally()
+    tally = SourceStats()
     keeps = recipe.control_tokens == "keep"
-    disarm = None if keeps else ControlTokens.of(tokenizer.special_tokens)
-    rule = RowRule(
+    control_tokens = None if keeps else ControlTokens.of(tokenizer.special_tokens)
+    rule = RowSpec(
         tokenizer=tokenizer,
         seqlen=recipe.seqlen,
         source=name,
@@ -116,26 +118,26 @@ def open_supply(name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer,
         max_rows_per_document=recipe.max_rows_per_document,
     )
     records = guarded(source.documents(reader, seed=recipe.seed), f"sources.{name}")
-    rendering = partial(_rendering, recipe, tokenizer, disarm, rule.read)
-    screening = Screening(name, recipe.hygiene_of(name), screens, tally)
-    documents = intake(records, tally, disarm, screening)
+    rendering = partial(_rendering, recipe, tokenizer, control_tokens, rule.read)
+    screening = Cleaner(name, recipe.hygiene_of(name), screens, tally)
+    documents = admit(records, tally, control_tokens, screening)
     titles: list[str] = []
     if name in recipe.selection.terms_of:
         documents = _noting_titles(documents, titles)
     items = _rendered(documents, rendering, screening, tally)
-    return Supply(name, source, reader, tally, items, rule, titles=titles)
+    return SourceStream(name, source, reader, tally, items, rule, titles=titles)
 
 
-def with_holdout(supply: Supply, recipe: Recipe) -> tuple[Supply, Supply | None]:
+def with_holdout(supply: SourceStream, recipe: Recipe) -> tuple[SourceStream, SourceStream | None]:
     """Return a supply, and another one of the documents that it leaves to the holdout, if there is one."""
     if recipe.holdout is None:
         return supply, None
     part, whole = recipe.holdout.nsamples, recipe.holdout.nsamples + recipe.nsamples
 
     def is_held(item: Document | Rendered) -> bool:
-        return held_out(recipe.seed, supply.name, item.id, part, whole)
+        return is_held_out(recipe.seed, supply.name, item.id, part, whole)
 
-    own, held = parted(supply.items, is_held)
+    own, held = split_stream(supply.items, is_held)
     return replace(supply, items=own), replace(supply, items=held, samples=[])
 
 
@@ -148,13 +150,15 @@ def _noting_titles(
         yield item
 
 
-def _rendering(recipe: Recipe, tokenizer: Tokenizer, disarm: ControlTokens | None, room: int) -> Rendering:
+def _rendering(
+    recipe: Recipe, tokenizer: Tokenizer, control_tokens: ControlTokens | None, text_budget: int
+) -> ConversationRenderer:
     chat = recipe.chat
     prompt = chat.system_prompt
-    rendering = Rendering(
-        template=template_for(tokenizer, chat.format, keeps_control_tokens=disarm is None),
-        room=room,
-        system_prompt=disarm.neutralised(prompt) if prompt and disarm else prompt,
+    rendering = ConversationRenderer(
+        template=template_for(tokenizer, chat.format, keeps_control_tokens=control_tokens is None),
+        text_budget=text_budget,
+        system_prompt=control_tokens.neutralised(prompt) if prompt and control_tokens else prompt,
         shortens=chat.long_conversations == "shorten",
     )
     if prompt:
@@ -162,27 +166,27 @@ def _rendering(recipe: Recipe, tokenizer: Tokenizer, disarm: ControlTokens | Non
     return rendering
 
 
-def _ensure_room(rendering: Rendering) -> None:
+def _ensure_room(rendering: ConversationRenderer) -> None:
     """Make sure that the recipe's system prompt leaves half of a row to conversations."""
     try:
         taken = rendering.overhead()
     except RenderError as error:
         raise RecipeError(f"chat.system_prompt: the model's format has no place for it ({error})") from error
-    if taken > rendering.room // 2:
+    if taken > rendering.text_budget // 2:
         raise RecipeError(
-            f"chat.system_prompt: takes {taken} of the {rendering.room} tokens of a row, which leaves too "
+            f"chat.system_prompt: takes {taken} of the {rendering.text_budget} tokens of a row, which leaves too "
             "little for a conversation; shorten it, or raise seqlen"
         )
 
 
 def _rendered(
     items: Iterable[Document | Conversation],
-    new_rendering: Callable[[], Rendering],
-    screening: Screening,
-    tally: Tally,
+    new_rendering: Callable[[], ConversationRenderer],
+    screening: Cleaner,
+    tally: SourceStats,
 ) -> Iterator[Document | Rendered]:
     """Yield documents as they are, conversations as the target model reads them, each once."""
-    rendering: Rendering | None = None
+    rendering: ConversationRenderer | None = None
     for item in items:
         if isinstance(item, Document):
             yield item
@@ -193,7 +197,7 @@ def _rendered(
         try:
             rendered = rendering.render(item)
             if repeats := screening.seen_as_row(rendered.id, rendered.text):
-                tally.came_in(length(item), -1)
+                tally.count_admitted(length(item), -1)
                 tally.note(repeats)
                 continue
             if rendered.names:
@@ -201,11 +205,11 @@ def _rendered(
             tally.mended.cut_conversations += rendered.shortened
             yield rendered
         except RenderError as error:
-            tally.came_in(length(item), -1)
-            tally.note(Rejection(place=item.id, reason=error.reason, excerpt=excerpt(error)))
+            tally.count_admitted(length(item), -1)
+            tally.note(Rejection(position=item.id, reason=error.reason, excerpt=excerpt(error)))
 
 
-def _packed(items: Iterator[Document | Rendered], rule: RowRule) -> Iterator[Packed]:
+def _packed(items: Iterator[Document | Rendered], rule: RowSpec) -> Iterator[Packed]:
     """Pack whichever kind the source gives; its first item tells."""
     first = list(islice(items, 1))
     rest = chain(first, items)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from calibset.core.errors import ConsumerError
+from calibset.core.errors import QuantizerError
 from calibset.quantizers import autoawq, exllamav2, gptqmodel, llama_cpp, llm_compressor, modelopt
 from calibset.quantizers.autoround import loader as autoround
-from calibset.quantizers.base import Acceptance, Consumer, Contract, Replay
+from calibset.quantizers.base import LoadReport, Quantizer, QuantizerInfo, RowResult
 
-__all__ = ["CONSUMERS", "Acceptance", "Consumer", "Contract", "Replay", "consumer_of"]
+__all__ = ["QUANTIZERS", "LoadReport", "Quantizer", "QuantizerInfo", "RowResult", "get_quantizer"]
 
-_MODULES: tuple[Consumer, ...] = (
+_MODULES: tuple[Quantizer, ...] = (
     autoround,
     gptqmodel,
     llm_compressor,
@@ -22,21 +22,21 @@ _MODULES: tuple[Consumer, ...] = (
     exllamav2,
 )
 
-CONSUMERS: Mapping[str, Consumer] = MappingProxyType({one.CONTRACT.name: one for one in _MODULES})
+QUANTIZERS: Mapping[str, Quantizer] = MappingProxyType({one.INFO.name: one for one in _MODULES})
 """Every quantizer by its name."""
 
 
-def consumer_of(name: str) -> Consumer:
+def get_quantizer(name: str) -> Quantizer:
     """Return the quantizer of a name.
 
     Raises:
         ConsumerError: There is none.
 
     Examples:
-        >>> consumer_of("gptqmodel").CONTRACT.label
+        >>> get_quantizer("gptqmodel").INFO.label
         'GPTQModel 7.7.0'
     """
     try:
-        return CONSUMERS[name]
+        return QUANTIZERS[name]
     except KeyError:
-        raise ConsumerError(f"there is no consumer {name!r}; there are {', '.join(CONSUMERS)}") from None
+        raise QuantizerError(f"there is no quantizer {name!r}; there are {', '.join(QUANTIZERS)}") from None

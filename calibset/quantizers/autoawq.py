@@ -11,19 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import Acceptance, Contract, Exportable, Form, Given, Replay
+from calibset.quantizers.base import ExportRow, FileFormat, LoadReport, QuantizerInfo, RowInput, RowResult
 from calibset.quantizers.row_reader import Fault, ids_in, text_in
 from calibset.quantizers.row_writer import write_json_list
 from calibset.quantizers.simulation import Measured, cut_behind, measured, mixing, note_on_more, of_file
 from calibset.tokenizers.base import Tokenizer
 
-CONTRACT = Contract(
+INFO = QuantizerInfo(
     name="autoawq",
     product="AutoAWQ",
     versions="0.2.9",
     files=("awq/utils/calib_data.py",),
     reads=(".jsonl", ".json", ".parquet"),
-    forms=(Form(ending=".json", holds="ids"),),
+    forms=(FileFormat(ending=".json", holds="ids"),),
     joins=True,
     traps=(
         "rows longer than max_calib_seq_len are dropped, not cut, and it is 512 unless given",
@@ -39,7 +39,7 @@ def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
     return ()
 
 
-def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what AutoAWQ keeps of rows: the first ``nsamples`` that aren't longer than ``seqlen``.
 
     Args:
@@ -55,8 +55,8 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     taken = passed[:nsamples]
     total = sum(row.length for row in taken)
     joined = {row.row: row for row in cut_behind(taken, total - total % seqlen, _BEHIND)}
-    return Replay(
-        consumer=CONTRACT.label,
+    return LoadReport(
+        quantizer=INFO.label,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=tuple(joined.get(row.row) or _left(row, seqlen) for row in found),
@@ -65,16 +65,16 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     )
 
 
-def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what AutoAWQ keeps of a file's texts or ids, given to it as a list.
 
     Raises:
         ConsumerError: The file can't be read.
     """
-    return of_file(path, _row, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    return of_file(path, _row, simulate, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
-def export(rows: Sequence[Exportable], out: Path) -> None:
+def export(rows: Sequence[ExportRow], out: Path) -> None:
     """Write the rows' ids, cut at ``seqlen``, as a list of lists.
 
     Raises:
@@ -83,7 +83,7 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_json_list(out, [row.ids for row in rows])
 
 
-def usage(out: Path, found: Replay) -> str:
+def usage(out: Path, found: LoadReport) -> str:
     """Return what to type so that AutoAWQ reads what was exported."""
     return (
         f"model.quantize(tokenizer, quant_config=quant_config, calib_data=json.load(open({str(out)!r})), "
@@ -91,7 +91,7 @@ def usage(out: Path, found: Replay) -> str:
     )
 
 
-def _row(value: Any) -> Given | Fault:
+def _row(value: Any) -> RowInput | Fault:
     if isinstance(value, list):
         return ids_in(value)
     if not isinstance(value, dict):
@@ -113,7 +113,7 @@ def _reason(row: Measured, seqlen: int) -> str | None:
     return None if row.length else "it has no tokens"
 
 
-def _left(row: Measured, seqlen: int) -> Acceptance:
+def _left(row: Measured, seqlen: int) -> RowResult:
     return replace(row.accepted(reason=_reason(row, seqlen)), used=False)
 
 

@@ -13,7 +13,7 @@ from calibset.tokenizers.base import Tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acceptance:
+class RowResult:
     """What becomes of one row.
 
     Attributes:
@@ -37,11 +37,11 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
+class LoadReport:
     """What becomes of a calibration file.
 
     Attributes:
-        consumer: The quantizer, with the versions whose rules were replayed.
+        quantizer: The quantizer, with the versions whose rules were replayed.
         nsamples: Rows that the quantizer is asked to take.
         seqlen: Tokens of a row that it reads.
         rows: What becomes of each row.
@@ -49,10 +49,10 @@ class Replay:
         warnings: What one should know of these rows, beside which are dropped.
     """
 
-    consumer: str
+    quantizer: str
     nsamples: int
     seqlen: int
-    rows: tuple[Acceptance, ...]
+    rows: tuple[RowResult, ...]
     fatal: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ class Replay:
         return 0 if self.fatal else sum(row.kept for row in self.rows)
 
     @property
-    def lost(self) -> tuple[Acceptance, ...]:
+    def lost(self) -> tuple[RowResult, ...]:
         """The rows that are dropped."""
         return tuple(row for row in self.rows if not row.kept)
 
@@ -79,7 +79,7 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class UnusableRow:
     """A row of which a quantizer reads something else than its text or its ids.
 
     Attributes:
@@ -89,12 +89,12 @@ class Lost:
     reason: str
 
 
-Given: TypeAlias = str | tuple[int, ...] | Lost
+RowInput: TypeAlias = str | tuple[int, ...] | UnusableRow
 """A row as a quantizer is given it: its text, or exact ids with BOS among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exportable:
+class ExportRow:
     """A row to be written for a quantizer.
 
     Attributes:
@@ -107,7 +107,7 @@ class Exportable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class FileFormat:
     """A kind of file that a quantizer can be given.
 
     Attributes:
@@ -120,7 +120,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
+class QuantizerInfo:
     """Where a quantizer's rules are written down, and what it is given.
 
     Attributes:
@@ -139,7 +139,7 @@ class Contract:
     versions: str
     files: tuple[str, ...]
     reads: tuple[str, ...]
-    forms: tuple[Form, ...]
+    forms: tuple[FileFormat, ...]
     joins: bool = False
     traps: tuple[str, ...] = ()
 
@@ -149,20 +149,22 @@ class Contract:
         return f"{self.product} {self.versions}"
 
 
-class Consumer(Protocol):
+class Quantizer(Protocol):
     """A quantizer's module: how it reads rows, and how they are written for it."""
 
-    CONTRACT: Contract
+    INFO: QuantizerInfo
 
     def path_faults(self, path: str) -> tuple[str, ...]:
         """Say what in a file's path the quantizer would misread."""
         ...
 
-    def replay(self, rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    def simulate(
+        self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
+    ) -> LoadReport:
         """Say what it keeps of rows."""
         ...
 
-    def replay_file(self, path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    def simulate_file(self, path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
         """Say what it keeps of a file's rows.
 
         Raises:
@@ -170,7 +172,7 @@ class Consumer(Protocol):
         """
         ...
 
-    def export(self, rows: Sequence[Exportable], out: Path) -> None:
+    def export(self, rows: Sequence[ExportRow], out: Path) -> None:
         """Write rows in the one of its forms that a path's ending names.
 
         Raises:
@@ -178,7 +180,7 @@ class Consumer(Protocol):
         """
         ...
 
-    def usage(self, out: Path, found: Replay) -> str:
+    def usage(self, out: Path, found: LoadReport) -> str:
         """Return what to type so that the quantizer reads what was exported.
 
         Raises:

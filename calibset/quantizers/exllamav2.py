@@ -10,19 +10,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import Contract, Exportable, Form, Given, Lost, Replay, shell_word
+from calibset.quantizers.base import (
+    ExportRow,
+    FileFormat,
+    LoadReport,
+    QuantizerInfo,
+    RowInput,
+    UnusableRow,
+    shell_word,
+)
 from calibset.quantizers.row_reader import Fault, text_alone, text_in
 from calibset.quantizers.row_writer import write_table
 from calibset.quantizers.simulation import Measured, count_spelled, cut_behind, measured, of_file, without_ids
 from calibset.tokenizers.base import Tokenizer
 
-CONTRACT = Contract(
+INFO = QuantizerInfo(
     name="exllamav2",
     product="ExLlamaV2",
     versions="0.3.2",
     files=("exllamav2/conversion/tokenize.py", "exllamav2/tokenizer/tokenizer.py"),
     reads=(".jsonl", ".json", ".parquet"),
-    forms=(Form(ending=".parquet", holds="text"),),
+    forms=(FileFormat(ending=".parquet", holds="text"),),
     joins=True,
     traps=(
         "no BOS is put before a row",
@@ -42,7 +50,7 @@ def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
     return ()
 
 
-def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what ExLlamaV2 reads of rows: as many as fill its ``--dataset_rows`` of ``seqlen`` tokens.
 
     Args:
@@ -60,8 +68,8 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     fatal: tuple[str, ...] = ()
     if total < wanted:
         fatal = (f"{total:,} tokens in all, and {nsamples} rows of {seqlen} take {wanted:,}",)
-    return Replay(
-        consumer=CONTRACT.label,
+    return LoadReport(
+        quantizer=INFO.label,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=tuple(cut_behind(found, wanted)),
@@ -70,17 +78,17 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     )
 
 
-def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what ExLlamaV2 reads of a file's texts, written as parquet, or of such a file.
 
     Raises:
         ConsumerError: The file can't be read.
     """
     take = _cells if path.suffix == ".parquet" else text_alone
-    return of_file(path, take, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    return of_file(path, take, simulate, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
-def export(rows: Sequence[Exportable], out: Path) -> None:
+def export(rows: Sequence[ExportRow], out: Path) -> None:
     """Write the rows' texts as the one column of a parquet file.
 
     Raises:
@@ -91,7 +99,7 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_table(out, {"text": pa.array([row.text for row in rows], pa.string())})
 
 
-def usage(out: Path, found: Replay) -> str:
+def usage(out: Path, found: LoadReport) -> str:
     """Return what to type so that ExLlamaV2 reads what was exported."""
     rows = sum(row.tokens - row.cut for row in found.rows) // found.seqlen
     return (
@@ -101,14 +109,14 @@ def usage(out: Path, found: Replay) -> str:
     )
 
 
-def _cells(value: dict[str, Any]) -> Given | Fault:
+def _cells(value: dict[str, Any]) -> RowInput | Fault:
     if set(value) != {"text"}:
-        return Lost("its other columns are read as text, too")
+        return UnusableRow("its other columns are read as text, too")
     return text_in(value["text"])
 
 
 def _warnings(
-    given: Sequence[Given], found: Sequence[Measured], tokenizer: Tokenizer, nsamples: int, seqlen: int
+    given: Sequence[RowInput], found: Sequence[Measured], tokenizer: Tokenizer, nsamples: int, seqlen: int
 ) -> Iterator[str]:
     total = sum(row.length for row in found)
     if spelled := count_spelled(given, tokenizer):

@@ -11,19 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import Contract, Exportable, Form, Given, Replay
+from calibset.quantizers.base import ExportRow, FileFormat, LoadReport, QuantizerInfo, RowInput
 from calibset.quantizers.row_reader import Fault, ids_in, text_in
 from calibset.quantizers.row_writer import write_ids_table, write_json_lines
 from calibset.quantizers.simulation import RENDERED, Measured, measured, mixing, of_file
 from calibset.tokenizers.base import Tokenizer
 
-CONTRACT = Contract(
+INFO = QuantizerInfo(
     name="gptqmodel",
     product="GPTQModel",
     versions="7.7.0",
     files=("gptqmodel/utils/calibration.py", "gptqmodel/looper/loop_processor.py"),
     reads=(".jsonl", ".json", ".parquet"),
-    forms=(Form(ending=".parquet", holds="ids"), Form(ending=".jsonl", holds="ids")),
+    forms=(FileFormat(ending=".parquet", holds="ids"), FileFormat(ending=".jsonl", holds="ids")),
     traps=("calibration_sort='shuffle' shuffles with no seed",),
 )
 
@@ -38,7 +38,7 @@ def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
     return ()
 
 
-def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what GPTQModel keeps of rows: all but the shortest, each whole.
 
     Args:
@@ -52,8 +52,8 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     kept = [row for row, what in zip(found, accepted, strict=True) if what.kept]
     # Of rows that are rendered the length isn't known.
     taken = kept or any(row.lost for row in found)
-    return Replay(
-        consumer=CONTRACT.label,
+    return LoadReport(
+        quantizer=INFO.label,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=accepted,
@@ -62,7 +62,7 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     )
 
 
-def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what GPTQModel keeps of a file that ``load_dataset`` reads for it.
 
     Raises:
@@ -71,7 +71,7 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
     return of_file(path, _row, _replay_dataset, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
-def export(rows: Sequence[Exportable], out: Path) -> None:
+def export(rows: Sequence[ExportRow], out: Path) -> None:
     """Write the rows' ids, cut at ``seqlen``, with no other column.
 
     Raises:
@@ -83,7 +83,7 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
         write_json_lines(out, ({"input_ids": row.ids} for row in rows))
 
 
-def usage(out: Path, found: Replay) -> str:  # noqa: ARG001
+def usage(out: Path, found: LoadReport) -> str:  # noqa: ARG001
     """Return what to type so that GPTQModel reads what was exported."""
     kind = "parquet" if out.suffix == ".parquet" else "json"
     return (
@@ -92,13 +92,15 @@ def usage(out: Path, found: Replay) -> str:  # noqa: ARG001
     )
 
 
-def _replay_dataset(rows: Sequence[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
-    found = replay(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
+def _replay_dataset(
+    rows: Sequence[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
+) -> LoadReport:
+    found = simulate(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
     # A column of one row is one of all rows, and null where they have no such key.
     return replace(found, fatal=mixing(rows) or found.fatal)
 
 
-def _row(value: Any) -> Given | Fault:
+def _row(value: Any) -> RowInput | Fault:
     if isinstance(value, str):
         return text_in(value)
     if isinstance(value, list):

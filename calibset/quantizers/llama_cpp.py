@@ -13,19 +13,28 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from calibset.quantizers.base import Acceptance, Contract, Exportable, Form, Given, Lost, Replay, shell_word
+from calibset.quantizers.base import (
+    ExportRow,
+    FileFormat,
+    LoadReport,
+    QuantizerInfo,
+    RowInput,
+    RowResult,
+    UnusableRow,
+    shell_word,
+)
 from calibset.quantizers.row_reader import text_alone
 from calibset.quantizers.row_writer import write_text
 from calibset.quantizers.simulation import Measured, count_spelled, cut_behind, of_file, without_ids
 from calibset.tokenizers.base import Tokenizer
 
-CONTRACT = Contract(
+INFO = QuantizerInfo(
     name="llama.cpp",
     product="llama.cpp imatrix",
     versions="at 006e7ef9",
     files=("tools/imatrix/imatrix.cpp",),
     reads=(".jsonl", ".json"),
-    forms=(Form(ending=".txt", holds="text"),),
+    forms=(FileFormat(ending=".txt", holds="text"),),
     joins=True,
     traps=(
         "a .jsonl would be read as text, braces and all: give it what `calibset export` writes",
@@ -42,7 +51,7 @@ def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
     return ()
 
 
-def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what llama-imatrix reads of rows that are joined by blank lines: all but what fills no chunk.
 
     Args:
@@ -57,8 +66,8 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     fatal: tuple[str, ...] = ()
     if total < 2 * seqlen:
         fatal = (f"{total:,} tokens in all, and chunks of {seqlen} need {2 * seqlen:,}",)
-    return Replay(
-        consumer=CONTRACT.label,
+    return LoadReport(
+        quantizer=INFO.label,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=tuple(_without_others(cut_behind(found, total - total % seqlen, _BEHIND), found)),
@@ -67,16 +76,16 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     )
 
 
-def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what llama-imatrix reads of a file's texts, once `export` has joined them.
 
     Raises:
         ConsumerError: The file can't be read.
     """
-    return of_file(path, text_alone, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    return of_file(path, text_alone, simulate, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
-def export(rows: Sequence[Exportable], out: Path) -> None:
+def export(rows: Sequence[ExportRow], out: Path) -> None:
     """Write the rows' texts as one, a blank line between two of them.
 
     Raises:
@@ -86,12 +95,12 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_text(out, _BETWEEN.join(row.text for row in rows) + "\n")
 
 
-def usage(out: Path, found: Replay) -> str:
+def usage(out: Path, found: LoadReport) -> str:
     """Return what to type so that llama-imatrix reads what was exported."""
     return f"llama-imatrix -m MODEL.gguf -f {shell_word(out)} -c {found.seqlen} --parse-special"
 
 
-def _shares(rows: Sequence[Given], tokenizer: Tokenizer) -> list[Measured]:
+def _shares(rows: Sequence[RowInput], tokenizer: Tokenizer) -> list[Measured]:
     """Return how many tokens of the joined text begin in each row, or in what stands before it."""
     texts = [row if isinstance(row, str) else "" for row in rows]
     encoded = tokenizer.encode_with_ends(_BETWEEN.join(texts), parse_special=True)
@@ -102,18 +111,18 @@ def _shares(rows: Sequence[Given], tokenizer: Tokenizer) -> list[Measured]:
     shares = []
     for number, (row, count) in enumerate(zip(rows, counts, strict=True), 1):
         length = count + (len(tokenizer.prefix) if number == 1 else 0)
-        lost = row.reason if isinstance(row, Lost) else None
+        lost = row.reason if isinstance(row, UnusableRow) else None
         shares.append(Measured(row=number, tokens=count, length=length, lost=lost))
     return shares
 
 
-def _without_others(accepted: Iterable[Acceptance], found: Sequence[Measured]) -> Iterator[Acceptance]:
+def _without_others(accepted: Iterable[RowResult], found: Sequence[Measured]) -> Iterator[RowResult]:
     """Yield the same, with no more tokens cut of a row than its own."""
     for one, row in zip(accepted, found, strict=True):
         yield replace(one, cut=min(one.cut, row.tokens))
 
 
-def _warnings(given: Sequence[Given], tokenizer: Tokenizer, total: int, seqlen: int) -> Iterator[str]:
+def _warnings(given: Sequence[RowInput], tokenizer: Tokenizer, total: int, seqlen: int) -> Iterator[str]:
     if spelled := count_spelled(given, tokenizer):
         yield f"{spelled} rows hold control tokens, which are read as letters without --parse-special"
     chunks = total // seqlen

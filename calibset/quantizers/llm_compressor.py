@@ -10,22 +10,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import Contract, Exportable, Form, Given, Replay
+from calibset.quantizers.base import ExportRow, FileFormat, LoadReport, QuantizerInfo, RowInput
 from calibset.quantizers.row_reader import Fault, ids_in, text_in
 from calibset.quantizers.row_writer import write_ids_table, write_json_lines
 from calibset.quantizers.simulation import Measured, measured, mixing, note_on_more, of_file
 from calibset.tokenizers.base import Tokenizer
 
-CONTRACT = Contract(
+INFO = QuantizerInfo(
     name="llm-compressor",
     product="llm-compressor",
     versions="0.14.0.1",
     files=("llmcompressor/datasets/utils.py", "llmcompressor/transformers/data/base.py"),
     reads=(".jsonl", ".json", ".parquet"),
     forms=(
-        Form(ending=".parquet", holds="ids"),
-        Form(ending=".jsonl", holds="ids"),
-        Form(ending="", holds="ids"),
+        FileFormat(ending=".parquet", holds="ids"),
+        FileFormat(ending=".jsonl", holds="ids"),
+        FileFormat(ending="", holds="ids"),
     ),
     traps=(
         "without max_seq_length ids aren't cut, and texts at the tokenizer's model_max_length; where it has "
@@ -43,7 +43,7 @@ def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
     return ()
 
 
-def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what llm-compressor keeps of rows: all, each cut at ``seqlen``.
 
     Args:
@@ -56,8 +56,8 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     found = measured(given, tokenizer)
     # Of more rows chance decides which are used.
     used = len(found) <= nsamples
-    return Replay(
-        consumer=CONTRACT.label,
+    return LoadReport(
+        quantizer=INFO.label,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=tuple(row.accepted(limit=seqlen, used=used) for row in found),
@@ -66,16 +66,16 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     )
 
 
-def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what llm-compressor keeps of a file that ``load_dataset`` reads for it.
 
     Raises:
         ConsumerError: The file can't be read.
     """
-    return of_file(path, _row, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    return of_file(path, _row, simulate, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
 
-def export(rows: Sequence[Exportable], out: Path) -> None:
+def export(rows: Sequence[ExportRow], out: Path) -> None:
     """Write the rows' ids, cut at ``seqlen``, with a mask of ones; a folder gets ``train.json``.
 
     Raises:
@@ -88,7 +88,7 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_json_lines(out if out.suffix else out / _IN_FOLDER, objects)
 
 
-def usage(out: Path, found: Replay) -> str:
+def usage(out: Path, found: LoadReport) -> str:
     """Return what to type so that llm-compressor reads what was exported."""
     kind = "parquet" if out.suffix == ".parquet" else "json"
     given = f'dataset=load_dataset("{kind}", data_files={str(out)!r}, split="train")'
@@ -100,7 +100,7 @@ def usage(out: Path, found: Replay) -> str:
     )
 
 
-def _row(value: Any) -> Given | Fault:
+def _row(value: Any) -> RowInput | Fault:
     if not isinstance(value, dict):
         return Fault("is no object")
     # The column alone, whatever it holds, keeps texts from being read.

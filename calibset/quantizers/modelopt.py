@@ -11,26 +11,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import Contract, Exportable, Form, Given, Lost, Replay
+from calibset.quantizers.base import ExportRow, FileFormat, LoadReport, QuantizerInfo, RowInput, UnusableRow
 from calibset.quantizers.row_reader import Fault, text_in
 from calibset.quantizers.row_writer import write_json_lines
 from calibset.quantizers.simulation import RENDERED, Measured, measured, note_on_more, of_file, without_ids
 from calibset.tokenizers.base import Tokenizer
 
-CONTRACT = Contract(
+INFO = QuantizerInfo(
     name="modelopt",
     product="NVIDIA ModelOpt",
     versions="0.47.0",
     files=("modelopt/torch/utils/dataset_utils.py",),
     reads=(".jsonl",),
-    forms=(Form(ending=".jsonl", holds="text"),),
+    forms=(FileFormat(ending=".jsonl", holds="text"),),
     traps=(
         "rows are cut at 512 tokens unless max_sample_length is given",
         "the tokenizer needs a pad token, even where all rows are of one length",
     ),
 )
 
-_EMPTY = Lost("an empty text is skipped")
+_EMPTY = UnusableRow("an empty text is skipped")
 
 
 def path_faults(path: str) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def path_faults(path: str) -> tuple[str, ...]:
     return () if path.endswith(".jsonl") else ("the path must end in .jsonl",)
 
 
-def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what ModelOpt keeps of rows: the first ``nsamples``, each cut at ``seqlen``.
 
     Args:
@@ -54,8 +54,8 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     """
     found = measured((row or _EMPTY for row in without_ids(rows)), tokenizer)
     accepted = (row.accepted(limit=seqlen, used=row.row <= nsamples) for row in found)
-    return Replay(
-        consumer=CONTRACT.label,
+    return LoadReport(
+        quantizer=INFO.label,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=tuple(accepted),
@@ -63,17 +63,17 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     )
 
 
-def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what ModelOpt keeps of a file.
 
     Raises:
         ConsumerError: The file can't be read.
     """
-    found = of_file(path, _row, replay, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    found = of_file(path, _row, simulate, tokenizer, nsamples=nsamples, seqlen=seqlen)
     return replace(found, fatal=(*path_faults(str(path)), *found.fatal))
 
 
-def export(rows: Sequence[Exportable], out: Path) -> None:
+def export(rows: Sequence[ExportRow], out: Path) -> None:
     """Write the rows' texts; ModelOpt cuts them.
 
     Raises:
@@ -82,7 +82,7 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
     write_json_lines(out, ({"text": row.text} for row in rows))
 
 
-def usage(out: Path, found: Replay) -> str:
+def usage(out: Path, found: LoadReport) -> str:
     """Return what to type so that ModelOpt reads what was exported."""
     return (
         f"get_dataset_dataloader({str(out)!r}, tokenizer, num_samples={found.nsamples}, "
@@ -91,17 +91,17 @@ def usage(out: Path, found: Replay) -> str:
     )
 
 
-def _row(value: Any) -> Given | Fault:
+def _row(value: Any) -> RowInput | Fault:
     if not isinstance(value, dict):
         return Fault("is no object")
     if value.get("messages") is not None or value.get("conversations") is not None:
         return RENDERED
     if value.get("prompt") is not None:
-        return Lost("its prompt is read in place of its text")
+        return UnusableRow("its prompt is read in place of its text")
     if value.get("text") is not None:
         return text_in(value["text"])
     if value.get("input") is not None:
-        return Lost("its input is read in place of a text")
+        return UnusableRow("its input is read in place of a text")
     return Fault("has no text")
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calibset.core.errors import ConsumerError
+from calibset.core.errors import QuantizerError
 from calibset.core.text import scalar_text
-from calibset.quantizers.base import Given
+from calibset.quantizers.base import RowInput
 from calibset.tokenizers.base import Tokenizer
 
 # The columns of a parquet file whose values are read; of others the name alone matters.
@@ -30,11 +30,11 @@ class Fault:
 
 def file_rows(
     path: Path,
-    take: Callable[[Any], Given | Fault],
+    take: Callable[[Any], RowInput | Fault],
     *,
     tokenizer: Tokenizer | None = None,
     skip_blank: bool = True,
-) -> tuple[list[Given], list[str]]:
+) -> tuple[list[RowInput], list[str]]:
     """Return each row of a file as a quantizer takes it, and the faults that it stops at.
 
     Args:
@@ -49,7 +49,7 @@ def file_rows(
     Raises:
         ConsumerError: The file can't be read.
     """
-    rows: list[Given] = []
+    rows: list[RowInput] = []
     faults = []
     for number, value in enumerate(_values(path, skip_blank=skip_blank), 1):
         row = value if isinstance(value, Fault) else take(value)
@@ -100,7 +100,7 @@ def _values(path: Path, *, skip_blank: bool) -> Iterator[Any]:
         # surrogates, which valid UTF-8 never gives.
         text = path.read_text("utf-8", "surrogateescape")
     except OSError as error:
-        raise ConsumerError(f"{path}: can't be read: {error.strerror}") from error
+        raise QuantizerError(f"{path}: can't be read: {error.strerror}") from error
     if path.suffix == ".json":
         yield from _json_values(text)
         return
@@ -142,7 +142,7 @@ def _parquet_values(path: Path) -> list[dict[str, Any]]:
         rows = table.to_pylist() if table.num_columns else [{}] * count
     # Python has no value for some times and dates.
     except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
-        raise ConsumerError(f"{path}: can't be read as parquet") from error
+        raise QuantizerError(f"{path}: can't be read as parquet") from error
     others = dict.fromkeys(name for name in names if name not in _READ)
     return [{**row, **others} for row in rows]
 

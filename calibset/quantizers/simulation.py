@@ -7,42 +7,44 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from calibset.quantizers.base import Acceptance, Given, Lost, Replay
+from calibset.quantizers.base import LoadReport, RowInput, RowResult, UnusableRow
 from calibset.quantizers.row_reader import Fault, file_rows
 from calibset.tokenizers.base import Tokenizer
 
-RENDERED = Lost("its messages are read in place of its text, rendered with BOS twice")
+RENDERED = UnusableRow("its messages are read in place of its text, rendered with BOS twice")
 
 
 class ReplayRows(Protocol):
     """A quantizer's replay."""
 
-    def __call__(self, rows: Sequence[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    def __call__(
+        self, rows: Sequence[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
+    ) -> LoadReport:
         """Say what it keeps of rows."""
         ...
 
 
 def of_file(
     path: Path,
-    take: Callable[[Any], Given | Fault],
-    replay: ReplayRows,
+    take: Callable[[Any], RowInput | Fault],
+    simulate: ReplayRows,
     tokenizer: Tokenizer,
     *,
     nsamples: int,
     seqlen: int,
-) -> Replay:
+) -> LoadReport:
     """Return the replay of a file's rows, with what the quantizer stops at.
 
     Raises:
         ConsumerError: The file can't be read.
     """
     rows, faults = file_rows(path, take, tokenizer=tokenizer)
-    found = replay(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    found = simulate(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
     # Where a row can't be taken, what joining them would give can't be told.
     return replace(found, fatal=tuple(faults)) if faults else found
 
 
-def mixing(rows: Sequence[Given]) -> tuple[str, ...]:
+def mixing(rows: Sequence[RowInput]) -> tuple[str, ...]:
     """Say that messages, texts or ids stand in one file, if they do."""
     of_kind = {
         "messages": RENDERED in rows,
@@ -53,9 +55,9 @@ def mixing(rows: Sequence[Given]) -> tuple[str, ...]:
     return (f"some rows are {' and some are '.join(kinds)}; it takes rows of one kind",) if kinds[1:] else ()
 
 
-def without_ids(rows: Iterable[Given]) -> list[Given]:
+def without_ids(rows: Iterable[RowInput]) -> list[RowInput]:
     """Return the rows as a quantizer takes them that can be given texts alone."""
-    return [Lost("ids can't be given") if isinstance(row, tuple) else row for row in rows]
+    return [UnusableRow("ids can't be given") if isinstance(row, tuple) else row for row in rows]
 
 
 def note_on_more(rows: int, nsamples: int, what: str) -> Iterator[str]:
@@ -64,7 +66,7 @@ def note_on_more(rows: int, nsamples: int, what: str) -> Iterator[str]:
         yield f"{rows} rows for nsamples {nsamples}: {what}"
 
 
-def cut_behind(rows: Sequence[Measured], end: int, reason: str | None = None) -> Iterator[Acceptance]:
+def cut_behind(rows: Sequence[Measured], end: int, reason: str | None = None) -> Iterator[RowResult]:
     """Yield what becomes of rows that are joined, where nothing behind the first ``end`` tokens is read.
 
     Args:
@@ -98,15 +100,15 @@ class Measured:
 
     def accepted(
         self, *, limit: int | None = None, reason: str | None = None, used: bool = True
-    ) -> Acceptance:
+    ) -> RowResult:
         """Return what becomes of it where nothing behind ``limit`` is read, and where ``reason`` drops it."""
         why = self.lost or reason
         cut = 0 if limit is None else max(0, self.length - limit)
-        return Acceptance(row=self.row, tokens=self.tokens, cut=cut, reason=why, used=used and why is None)
+        return RowResult(row=self.row, tokens=self.tokens, cut=cut, reason=why, used=used and why is None)
 
 
 def measured(
-    rows: Iterable[Given], tokenizer: Tokenizer, *, parse_special: bool = True, bare: bool = False
+    rows: Iterable[RowInput], tokenizer: Tokenizer, *, parse_special: bool = True, bare: bool = False
 ) -> list[Measured]:
     """Return the length of each row.
 
@@ -119,14 +121,14 @@ def measured(
     return [_one(number, row, tokenizer, parse_special, bare) for number, row in enumerate(rows, 1)]
 
 
-def count_spelled(rows: Iterable[Given], tokenizer: Tokenizer) -> int:
+def count_spelled(rows: Iterable[RowInput], tokenizer: Tokenizer) -> int:
     """Return how many texts hold letters that a tokenizer may read as a control token."""
     spellings = tuple(tokenizer.special_tokens)
     return sum(isinstance(row, str) and any(one in row for one in spellings) for row in rows)
 
 
-def _one(number: int, row: Given, tokenizer: Tokenizer, parse_special: bool, bare: bool) -> Measured:
-    if isinstance(row, Lost):
+def _one(number: int, row: RowInput, tokenizer: Tokenizer, parse_special: bool, bare: bool) -> Measured:
+    if isinstance(row, UnusableRow):
         return Measured(row=number, tokens=0, length=0, lost=row.reason)
     if isinstance(row, str):
         tokens = len(tokenizer.encode(row, parse_special=parse_special))

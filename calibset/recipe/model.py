@@ -84,7 +84,7 @@ class Recipe(BaseModel):
         le=1,
         strict=True,
         description="The part of a source's records that may be unreadable or empty before the build fails. "
-        "What is set aside on purpose (redirects, repeated ids, filters) is not counted.",
+        "What is filtered on purpose (redirects, repeated ids, filters) is not counted.",
     )
     control_tokens: Literal["neutralise", "keep"] = Field(
         "neutralise",
@@ -107,7 +107,7 @@ class Recipe(BaseModel):
     holdout: Holdout | None = Field(
         None, description="A second file of the same mixture that shares no document with the first."
     )
-    consumer: QuantizerName = Field(
+    quantizer: QuantizerName = Field(
         "autoround",
         description="The quantizer whose loader must keep every row: of the file, or of what "
         "`calibset export --for` makes of it.",

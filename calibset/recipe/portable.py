@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calibset.core.locations import portable
+from calibset.core.locations import redact_location
 from calibset.recipe.model import Recipe
 
 
@@ -12,12 +12,12 @@ def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as data, local absolute paths reduced to their last part."""
     # How the model is quantized afterwards has no part in the file.
     data = recipe.model_dump(mode="json", exclude={"quantization"})
-    data["tokenizer"] = portable(recipe.tokenizer)
-    data["output"] = None if recipe.output is None else portable(recipe.output)
+    data["tokenizer"] = redact_location(recipe.tokenizer)
+    data["output"] = None if recipe.output is None else redact_location(recipe.output)
     if recipe.holdout is not None and recipe.holdout.output is not None:
-        data["holdout"]["output"] = portable(recipe.holdout.output)
+        data["holdout"]["output"] = redact_location(recipe.holdout.output)
     for name, source in data["sources"].items():
         source["hygiene"] = recipe.hygiene_of(name).model_dump(mode="json")
     for source in (*data["sources"].values(), *data["exclude"].values()):
-        source["where"] = [portable(place) for place in source["where"]]
+        source["where"] = [redact_location(place) for place in source["where"]]
     return data

@@ -108,7 +108,9 @@ class Gains:
                     del self._lacking[term]
 
 
-def by_coverage(candidates: Sequence[Candidate], quotas: Mapping[str, int], *, times: int = 1) -> list[int]:
+def select_by_coverage(
+    candidates: Sequence[Candidate], quotas: Mapping[str, int], *, times: int = 1
+) -> list[int]:
     """Choose rows that together hold many different tokens, and the must-cover terms before all.
 
     Greedy: each step takes the row that adds most (see `Gains`), the first of those that add the
@@ -146,7 +148,7 @@ def by_coverage(candidates: Sequence[Candidate], quotas: Mapping[str, int], *, t
 
     Examples:
         >>> rows = [(1, 2, 3), (1, 2, 4), (5, 6, 1)]
-        >>> by_coverage([Candidate(token_ids=row, group="web") for row in rows], {"web": 2})
+        >>> select_by_coverage([Candidate(token_ids=row, group="web") for row in rows], {"web": 2})
         [0, 2]
     """
     gains = Gains(candidates, TokenSets(candidates), times=times)

@@ -48,7 +48,7 @@ class TermCover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoverReport:
+class CoverageReport:
     """What a choice of rows covers.
 
     Attributes:
@@ -87,14 +87,14 @@ class CoverReport:
         return (self.distinct - self.random_mean) / gap if gap > 0 else None
 
 
-def cover_report(
+def coverage_report(
     candidates: Sequence[Candidate],
     chosen: Sequence[int],
     quotas: Mapping[str, int],
     *,
     terms: int = 0,
     times: int = 1,
-) -> CoverReport:
+) -> CoverageReport:
     """Say what a choice of rows covers.
 
     Random choice is measured over 20 seeds, the same ones each time.
@@ -111,12 +111,12 @@ def cover_report(
     own = _growth(sets, chosen, marks)
     others = [_growth(sets, at_random(candidates, quotas, seed=seed), marks) for seed in range(_SEEDS)]
     ends = [growth[-1] for growth in others]
-    return CoverReport(
+    return CoverageReport(
         distinct=own[-1],
         random_mean=fmean(ends),
         random_sd=stdev(ends),
         pool=sets.size,
-        attainable=most_distinct(candidates, quotas, sets),
+        attainable=coverage_upper_bound(candidates, quotas, sets),
         terms=term_cover(candidates, chosen, terms=terms, times=times),
         curve=tuple(
             CurvePoint(rows=rows, chosen=count, random_mean=fmean(growth[k] for growth in others))
@@ -188,7 +188,7 @@ _COMMON = 32
 _STEPS = 100
 
 
-def most_distinct(candidates: Sequence[Candidate], quotas: Mapping[str, int], sets: TokenSets) -> int:
+def coverage_upper_bound(candidates: Sequence[Candidate], quotas: Mapping[str, int], sets: TokenSets) -> int:
     """Return a number of different tokens that no choice under the quotas exceeds.
 
     By Lagrangian relaxation of maximum coverage: let each token have a price of at most one. No

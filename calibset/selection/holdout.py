@@ -11,13 +11,13 @@ from calibset.core.seeding import seeded_key
 T = TypeVar("T")
 
 
-def parted(items: Iterator[T], is_held: Callable[[T], bool]) -> tuple[Iterator[T], Iterator[T]]:
+def split_stream(items: Iterator[T], is_held: Callable[[T], bool]) -> tuple[Iterator[T], Iterator[T]]:
     """Return the items that are not held out, and those that are, in order.
 
     Either may be read first; what comes up for the other in the meantime waits.
 
     Examples:
-        >>> odd, even = parted(iter(range(6)), lambda number: number % 2 == 0)
+        >>> odd, even = split_stream(iter(range(6)), lambda number: number % 2 == 0)
         >>> list(even), list(odd)
         ([0, 2, 4], [1, 3, 5])
     """
@@ -35,7 +35,7 @@ def parted(items: Iterator[T], is_held: Callable[[T], bool]) -> tuple[Iterator[T
     return side(0), side(1)
 
 
-def held_out(seed: int, source: str, document: str, part: int, whole: int) -> bool:
+def is_held_out(seed: int, source: str, document: str, part: int, whole: int) -> bool:
     """Return whether a document belongs to the ``part`` of ``whole`` that is held out.
 
     By its id alone, so that it does not depend on what else is read.

@@ -10,14 +10,14 @@ from pathlib import Path
 from calibset.core.errors import NotThereError
 from calibset.core.locations import HubDataset, LocalPath, Mirror, Url, parse_location
 from calibset.storage.cache import Cache
-from calibset.storage.files import File, Reader, in_memory
+from calibset.storage.files import File, Reader, memory_reader
 from calibset.storage.https import UrlReader
 from calibset.storage.hub import HubReader
 from calibset.storage.hub_errors import no_repository
 from calibset.storage.local import LocalReader
-from calibset.storage.read_tracker import FileRead, Watched
+from calibset.storage.read_tracker import FileRead, TrackedReader
 
-__all__ = ["Cache", "File", "FileRead", "Mirror", "Reader", "Storage", "Watched", "in_memory"]
+__all__ = ["Cache", "File", "FileRead", "Mirror", "Reader", "Storage", "TrackedReader", "memory_reader"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,31 +49,31 @@ class Storage:
             OfflineError: It may not be asked, and what it holds is not in the cache.
         """
         missing = []
-        for place in where:
-            found = self._found(place, revision)
+        for name in where:
+            found = self._found(name, revision)
             if not isinstance(found, str):
                 return found
             missing.append(found)
         raise NotThereError("; ".join(missing))
 
-    def _found(self, place: str, revision: str | None) -> Reader | str:
+    def _found(self, name: str, revision: str | None) -> Reader | str:
         """Return a reader, or a sentence that says what was looked for."""
-        location = parse_location(place)
+        location = parse_location(name)
         if isinstance(location, LocalPath):
-            return self._local(place, location.path)
+            return self._local(name, location.path)
         if isinstance(location, HubDataset):
-            hub = HubReader(place, location.repo_id, self.cache, revision)
-            return hub if hub.is_there() else f"{place}: {no_repository('dataset')}"
-        remote = UrlReader(place, self._mirrored(location), self.cache)
-        return remote if remote.is_there() else f"{place}: the server has no such file; check the URL"
+            hub = HubReader(name, location.repo_id, self.cache, revision)
+            return hub if hub.is_there() else f"{name}: {no_repository('dataset')}"
+        remote = UrlReader(name, self._mirrored(location), self.cache)
+        return remote if remote.is_there() else f"{name}: the server has no such file; check the URL"
 
-    def _local(self, place: str, path: Path) -> Reader | str:
+    def _local(self, name: str, path: Path) -> Reader | str:
         bases = [base for base in (self.data, self.beside) if base is not None]
         for base in [Path()] if path.is_absolute() else bases:
             if os.path.exists(base / path):  # noqa: PTH110  (Path.exists raises on a name too long)
-                return LocalReader(place, base / path)
+                return LocalReader(name, base / path)
         looked = "" if path.is_absolute() else f" under {' or '.join(str(base) for base in bases)}"
-        return f"{place}: no such file or folder{looked}; set --data DIR to where the corpora are"
+        return f"{name}: no such file or folder{looked}; set --data DIR to where the corpora are"
 
     def _mirrored(self, location: Url) -> str:
         replaced = (mirror.applied(location.url) for mirror in self.mirrors)

@@ -44,14 +44,14 @@ class About(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    place: str
+    location: str
     name: str
     version: str
     size: int | None
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Piece:
+class CachedRange:
     """A stretch of a file that is kept; its file's name tells all of it."""
 
     start: int
@@ -65,21 +65,21 @@ class Piece:
 
 
 @dataclass(slots=True)
-class Shelf:
+class CachedFile:
     """Where the pieces of one file version stand."""
 
     folder: Path
     about: About
-    _pieces: list[Piece] | None = None
+    _pieces: list[CachedRange] | None = None
     _longest: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> list[CachedRange]:
         """Return the pieces in the order of their place in the file, those that were there at first."""
         with self._lock:
             return list(self._known())
 
-    def covering(self, position: int) -> Iterator[Piece]:
+    def covering(self, position: int) -> Iterator[CachedRange]:
         """Yield the pieces that hold a byte."""
         with self._lock:
             known = self._known()
@@ -89,13 +89,13 @@ class Shelf:
             candidates = known[first:at]
         yield from (piece for piece in reversed(candidates) if piece.end > position)
 
-    def put(self, start: int, content: bytes) -> Piece:
+    def put(self, start: int, content: bytes) -> CachedRange:
         """Keep a stretch.
 
         Raises:
             SourceError: The disk doesn't take it.
         """
-        piece = Piece(start, start + len(content), _digest(content))
+        piece = CachedRange(start, start + len(content), _digest(content))
         self.pieces()  # those that were there before this one
         if not (self.folder / _ABOUT).exists():
             _keep(self.folder / _ABOUT, self.about.model_dump_json().encode())
@@ -106,7 +106,7 @@ class Shelf:
             self._longest = max(self._longest, len(content))
         return piece
 
-    def content(self, piece: Piece) -> bytes | None:
+    def content(self, piece: CachedRange) -> bytes | None:
         """Return a piece's bytes; None, and the piece is gone, where they are damaged."""
         try:
             content = (self.folder / piece.name).read_bytes()
@@ -122,13 +122,13 @@ class Shelf:
         for piece in self.pieces():
             self._drop(piece)
 
-    def _drop(self, piece: Piece) -> None:
+    def _drop(self, piece: CachedRange) -> None:
         with suppress(OSError):
             (self.folder / piece.name).unlink()
         with self._lock, suppress(ValueError):
             self._known().remove(piece)
 
-    def _known(self) -> list[Piece]:
+    def _known(self) -> list[CachedRange]:
         if self._pieces is None:
             try:
                 names = os.listdir(self.folder)  # noqa: PTH208  (a third of the time of iterdir)
@@ -140,7 +140,7 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class CachedPlace:
     """What a cache holds of a place.
 
     Attributes:
@@ -149,7 +149,7 @@ class Kept:
         size: What is kept, in bytes.
     """
 
-    place: str
+    location: str
     files: int
     size: int
 
@@ -171,14 +171,14 @@ class Cache:
         """Return the cache that the environment names, offline where HF_HUB_OFFLINE says so."""
         return cls(cache_folder(), offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE)
 
-    def shelf(self, url: str, about: About) -> Shelf:
+    def cached_file(self, url: str, about: About) -> CachedFile:
         """Return where the pieces of a file version stand, or would stand.
 
         Args:
             url: Where it is read; it may hold a login, so it is written nowhere.
             about: Which version of which file it is.
         """
-        return Shelf(self.folder / "files" / _key(url, about.name, about.version), about)
+        return CachedFile(self.folder / "files" / _key(url, about.name, about.version), about)
 
     def note(self, fact: BaseModel, *key: str) -> None:
         """Keep what a server said under a key.
@@ -195,16 +195,16 @@ class Cache:
         except (OSError, ValidationError):
             return None
 
-    def kept(self) -> Iterator[Kept]:
+    def kept(self) -> Iterator[CachedPlace]:
         """Yield what the cache holds, by place."""
         found: dict[str, list[int]] = {}
         for folder in self.folder.glob("files/*"):
             with suppress(OSError, ValidationError):
                 about = About.model_validate_json((folder / _ABOUT).read_bytes())
-                extents = merged((p.start, p.end) for p in Shelf(folder, about).pieces())
-                found.setdefault(about.place, []).append(sum(end - start for start, end in extents))
-        for place, sizes in sorted(found.items()):
-            yield Kept(place=place, files=len(sizes), size=sum(sizes))
+                extents = merged((p.start, p.end) for p in CachedFile(folder, about).pieces())
+                found.setdefault(about.location, []).append(sum(end - start for start, end in extents))
+        for location, sizes in sorted(found.items()):
+            yield CachedPlace(location=location, files=len(sizes), size=sum(sizes))
 
     def clear(self) -> None:
         """Remove all that is kept.
@@ -239,11 +239,11 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("calibset", appauthor=False)
 
 
-def _piece(name: str) -> Piece | None:
+def _piece(name: str) -> CachedRange | None:
     start, _, rest = name.partition("-")
     end, _, digest = rest.partition("-")
     numbered = start.isascii() and start.isdigit() and end.isascii() and end.isdigit()
-    return Piece(int(start), int(end), digest) if numbered and digest else None
+    return CachedRange(int(start), int(end), digest) if numbered and digest else None
 
 
 def _key(*words: str) -> str:

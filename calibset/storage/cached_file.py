@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from calibset.core.errors import OfflineError, SourceError
 from calibset.storage.byte_ranges import gaps, merged
-from calibset.storage.cache import About, Piece, Shelf
+from calibset.storage.cache import About, CachedFile, CachedRange
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -52,13 +52,13 @@ class Remote:
     """A file on a server and what is kept of it.
 
     Attributes:
-        shelf: Where its pieces stand; knows its name and size.
+        cached_file: Where its pieces stand; knows its name and size.
         fetch: Returns the bytes from one place to another, all of them.
         announced: What the whole should be.
         offline: Whether nothing may be fetched.
     """
 
-    shelf: Shelf
+    cached_file: CachedFile
     size: int
     fetch: Callable[[int, int], bytes]
     announced: Announced = Announced()
@@ -90,7 +90,7 @@ class _KeptFile(io.RawIOBase):
         self._ahead = 0 if ranges else PIECE
         self._position = 0
         self._checks = not self._whole
-        self._at = Piece(0, 0, "")
+        self._at = CachedRange(0, 0, "")
         self._content = b""
 
     def readable(self) -> bool:
@@ -130,8 +130,8 @@ class _KeptFile(io.RawIOBase):
             yield part
 
     def _turn_to(self, start: int, end: int) -> None:
-        for piece in self._remote.shelf.covering(start):
-            content = self._remote.shelf.content(piece)
+        for piece in self._remote.cached_file.covering(start):
+            content = self._remote.cached_file.content(piece)
             if content is not None:
                 self._at, self._content = piece, content
                 return
@@ -139,23 +139,23 @@ class _KeptFile(io.RawIOBase):
 
     def _fetch(self, start: int, end: int) -> None:
         remote = self._remote
-        about = remote.shelf.about
+        about = remote.cached_file.about
         wanted = min(max(end, start + self._ahead), start + PIECE, remote.size)
-        kept = ((piece.start, piece.end) for piece in remote.shelf.pieces())
+        kept = ((piece.start, piece.end) for piece in remote.cached_file.pieces())
         start, end = gaps(kept, start, wanted)[0]
         if remote.offline:
             raise OfflineError(
-                f"{about.place}: {about.name}: not all of it that the build needs is in the cache; "
+                f"{about.location}: {about.name}: not all of it that the build needs is in the cache; "
                 "build once without --offline"
             )
         content = remote.fetch(start, end)
-        self._at, self._content = remote.shelf.put(start, content), content
+        self._at, self._content = remote.cached_file.put(start, content), content
         if self._checks and self._is_whole() and not self._fits():
-            remote.shelf.clear()
+            remote.cached_file.clear()
             raise SourceError(_unlike(about))
 
     def _is_whole(self) -> bool:
-        kept = merged((piece.start, piece.end) for piece in self._remote.shelf.pieces())
+        kept = merged((piece.start, piece.end) for piece in self._remote.cached_file.pieces())
         return kept == ((0, self._remote.size),)
 
     def _fits(self) -> bool:
@@ -171,13 +171,13 @@ class _KeptFile(io.RawIOBase):
             if self._fits():
                 return
             if not remote.offline:
-                remote.shelf.clear()
-            self._at = Piece(0, 0, "")
-        raise SourceError(_unlike(remote.shelf.about))
+                remote.cached_file.clear()
+            self._at = CachedRange(0, 0, "")
+        raise SourceError(_unlike(remote.cached_file.about))
 
 
 def _unlike(about: About) -> str:
     return (
-        f"{about.place}: {about.name}: what comes is not what the server announces (its checksum is "
+        f"{about.location}: {about.name}: what comes is not what the server announces (its checksum is "
         "another); try again later"
     )

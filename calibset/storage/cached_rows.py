@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from calibset.core.documents import Document, Rejection
 from calibset.core.errors import OfflineError
-from calibset.storage.cache import Shelf
+from calibset.storage.cache import CachedFile
 
 Row: TypeAlias = Document | Rejection
 
@@ -26,11 +26,13 @@ class _Chunk(BaseModel):
     last: bool
 
 
-def kept_stream(shelf: Shelf, stream: Callable[[int], Iterator[Row]], *, offline: bool) -> Iterator[Row]:
+def kept_stream(
+    cached_file: CachedFile, stream: Callable[[int], Iterator[Row]], *, offline: bool
+) -> Iterator[Row]:
     """Yield the records of a stream: those that are kept, then the others, which are kept too.
 
     Args:
-        shelf: Where they are kept.
+        cached_file: Where they are kept.
         stream: Opens the stream behind so many records; not called while there are kept ones.
         offline: Whether it may not be called.
 
@@ -39,28 +41,28 @@ def kept_stream(shelf: Shelf, stream: Callable[[int], Iterator[Row]], *, offline
         SourceError: They can't be kept.
     """
     count = position = 0
-    while found := _kept(shelf, position):
+    while found := _kept(cached_file, position):
         chunk, position = found
         yield from chunk.rows
         if chunk.last:
             return
         count += len(chunk.rows)
     if offline:
-        about = shelf.about
-        raise OfflineError(f"{about.place}: {about.name}: rows from {count} on are not in the cache")
+        about = cached_file.about
+        raise OfflineError(f"{about.location}: {about.name}: rows from {count} on are not in the cache")
     rest = stream(count)
     last = False
     while not last:
         rows = tuple(islice(rest, _CHUNK))
         last = len(rows) < _CHUNK
-        position = shelf.put(position, _Chunk(rows=rows, last=last).model_dump_json().encode()).end
+        position = cached_file.put(position, _Chunk(rows=rows, last=last).model_dump_json().encode()).end
         yield from rows
 
 
-def _kept(shelf: Shelf, position: int) -> tuple[_Chunk, int] | None:
+def _kept(cached_file: CachedFile, position: int) -> tuple[_Chunk, int] | None:
     """Return the chunk that begins at a place, and where the next one does."""
-    for piece in shelf.pieces():
-        if piece.start == position and (content := shelf.content(piece)) is not None:
+    for piece in cached_file.pieces():
+        if piece.start == position and (content := cached_file.content(piece)) is not None:
             try:
                 return _Chunk.model_validate_json(content), piece.end
             except ValidationError:

@@ -66,7 +66,7 @@ class Reader(Protocol):
     """Opens the files of the place that a source was found at."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The location as the recipe spells it."""
         ...
 
@@ -89,22 +89,22 @@ class Reader(Protocol):
 @dataclass(frozen=True, slots=True)
 class _InMemory:
     contents: dict[str, bytes]
-    place: str
+    location: str
     revision: str | None = None
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        names = matching(tuple(self.contents), patterns, self.place)
+        names = matching(tuple(self.contents), patterns, self.location)
         return tuple(
             File(name, lambda name=name: io.BytesIO(self.contents[name]), len(self.contents[name]))  # type: ignore[misc]
             for name in names
         )
 
 
-def in_memory(contents: dict[str, bytes], place: str = "memory") -> Reader:
+def memory_reader(contents: dict[str, bytes], place: str = "memory") -> Reader:
     """Return a reader over files that stand in memory: for tests and notebooks.
 
     Examples:
-        >>> reader = in_memory({"a.txt": b"one", "b.json": b"{}"})
+        >>> reader = memory_reader({"a.txt": b"one", "b.json": b"{}"})
         >>> [file.name for file in reader.files("*.txt")]
         ['a.txt']
     """
@@ -207,7 +207,7 @@ class Block:
     r"""Lines that make up one record together, of `LONGEST_RECORD` bytes at most.
 
     Attributes:
-        place: The file and the line that it begins on.
+        position: The file and the line that it begins on.
         lines: How many there are.
         rejection: What stands for them if they have too many bytes; then none is kept.
 
@@ -219,8 +219,8 @@ class Block:
         'one\ntwo'
     """
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    def __init__(self, position: str) -> None:
+        self.position = position
         self.lines = 0
         self.rejection: Rejection | None = None
         self._size = 0
@@ -235,7 +235,7 @@ class Block:
         self._size += 1 + len(text if text.isascii() else text.encode("utf-8", "surrogateescape"))
         self._text.write(text if self.lines == 1 else "\n" + text)
         if isinstance(line, Rejection) or self._size > LONGEST_RECORD:
-            self.rejection = _too_long(self.place, self._text.getvalue())
+            self.rejection = _too_long(self.position, self._text.getvalue())
             self._text.close()
 
     def joined(self) -> str | Rejection:
@@ -243,9 +243,9 @@ class Block:
         return self.rejection or self._text.getvalue()
 
 
-def _too_long(place: str, text: str) -> Rejection:
+def _too_long(position: str, text: str) -> Rejection:
     excerpt = _FAULTS.sub("\ufffd", text[:_EXCERPT])
-    return Rejection(place=place, reason="record too long", excerpt=excerpt)
+    return Rejection(position=position, reason="record too long", excerpt=excerpt)
 
 
 def is_faulty(text: str) -> bool:

@@ -49,7 +49,7 @@ class Head(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TransferFailure:
     """What went wrong.
 
     Attributes:
@@ -79,8 +79,8 @@ class Transfer:
     """
 
     url: str
-    place: str
-    explained: Callable[[Trouble], str]
+    location: str
+    explained: Callable[[TransferFailure], str]
     size: int | None = None
     etag: str = ""
     headers: Callable[[], Mapping[str, str]] = dict
@@ -101,7 +101,7 @@ class Transfer:
                 return Head()
             if trouble.status in GONE:
                 return None
-            raise SourceError(f"{self.place}: {self.explained(trouble)}") from error
+            raise SourceError(f"{self.location}: {self.explained(trouble)}") from error
 
     def fetch(self, start: int, end: int) -> bytes:
         """Return the bytes from one place to another.
@@ -131,7 +131,7 @@ class Transfer:
         try:
             return retried(call, _passing)
         except requests.RequestException as error:
-            raise SourceError(f"{self.place}: {self.explained(_trouble(error))}") from error
+            raise SourceError(f"{self.location}: {self.explained(_trouble(error))}") from error
 
     def _whole(self, keep: Callable[[int, bytes], object], piece: int) -> int:
         import requests
@@ -161,7 +161,7 @@ class Transfer:
         """
         came = answer.headers.get("ETag", "")
         if self.etag and came and came != self.etag:
-            raise SourceError(f"{self.place}: it was replaced while it was read; start again")
+            raise SourceError(f"{self.location}: it was replaced while it was read; start again")
 
     def _headers(self, **more: str) -> dict[str, str]:
         # Bytes are counted as they are sent, so the server must not compress them.
@@ -222,13 +222,13 @@ class _Stretch:
                 return
 
 
-def _trouble(error: requests.RequestException) -> Trouble:
+def _trouble(error: requests.RequestException) -> TransferFailure:
     import requests
 
     broken = isinstance(error, requests.ConnectionError) and (
         "aborted" in str(error) or "Read timed out" in str(error)
     )
-    return Trouble(
+    return TransferFailure(
         status=None if error.response is None else error.response.status_code,
         code="" if error.response is None else error.response.headers.get("X-Error-Code", ""),
         lost=broken or isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError),

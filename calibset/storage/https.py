@@ -10,10 +10,10 @@ from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
 from calibset.core.errors import NotThereError, OfflineError, SourceError
-from calibset.storage.cache import About, Cache, Shelf
+from calibset.storage.cache import About, Cache, CachedFile
 from calibset.storage.cached_file import PIECE, Remote, open_kept
 from calibset.storage.files import File
-from calibset.storage.http import GONE, Head, Transfer, Trouble
+from calibset.storage.http import GONE, Head, Transfer, TransferFailure
 
 # Sizes of several files are asked for at once.
 _THREADS = 8
@@ -30,7 +30,7 @@ class UrlReader:
         cache: Where what was read is kept.
     """
 
-    place: str
+    location: str
     url: str
     cache: Cache
     revision: None = None
@@ -54,13 +54,13 @@ class UrlReader:
             return (self._single.file(self._head),)
         if wild := [pattern for pattern in patterns if set(pattern) & set("*?[")]:
             raise NotThereError(
-                f"{self.place}: https lists no files, so {', '.join(wild)} can't be looked up; "
+                f"{self.location}: https lists no files, so {', '.join(wild)} can't be looked up; "
                 "name each with files = [...]"
             )
         if outside := [name for name in patterns if name.startswith("/") or ".." in name.split("/")]:
-            raise SourceError(f"{self.place}: {', '.join(outside)} would lead out of the folder")
+            raise SourceError(f"{self.location}: {', '.join(outside)} would lead out of the folder")
         singles = [
-            _Single(name, self.place + name, self.url + quote(name), self.cache)
+            _Single(name, self.location + name, self.url + quote(name), self.cache)
             for name in sorted(set(patterns))
         ]
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -74,7 +74,7 @@ class UrlReader:
     @property
     def _single(self) -> _Single:
         # The place's own name, so that a mirror changes no document's id.
-        return _Single(urlsplit(self.place).path.rsplit("/", 1)[-1], self.place, self.url, self.cache)
+        return _Single(urlsplit(self.location).path.rsplit("/", 1)[-1], self.location, self.url, self.cache)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Single:
     """
 
     name: str
-    place: str
+    location: str
     url: str
     cache: Cache
 
@@ -103,7 +103,7 @@ class _Single:
         known = self.cache.noted(Head, self.url)
         if self.cache.offline:
             if known is None:
-                raise OfflineError(f"{self.place}: not in the cache")
+                raise OfflineError(f"{self.location}: not in the cache")
             return known
         head = self._transfer.head()
         if head is None or known is None or head.version != known.version:
@@ -121,7 +121,7 @@ class _Single:
 
     @property
     def _transfer(self) -> Transfer:
-        return Transfer(self.url, self.place, _explained)
+        return Transfer(self.url, self.location, _explained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,47 +137,48 @@ class _Opener:
     single: _Single
     head: Head
     missing: bool
-    _ready: list[tuple[Shelf, int]] = field(default_factory=list)
+    _ready: list[tuple[CachedFile, int]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def open(self, *, ranges: bool = False) -> BinaryIO:
         single, cache = self.single, self.single.cache
         if self.missing:
-            raise SourceError(f"{single.place}: {_NO_FILE}")
+            raise SourceError(f"{single.location}: {_NO_FILE}")
         with self._lock:  # it may be opened by several threads
             if not self._ready:
                 self._ready.append(self._prepared())
-        shelf, size = self._ready[0]
-        transfer = Transfer(single.url, single.place, _explained, size, self.head.etag)
+        cached_file, size = self._ready[0]
+        transfer = Transfer(single.url, single.location, _explained, size, self.head.etag)
         return open_kept(
-            Remote(shelf=shelf, size=size, fetch=transfer.fetch, offline=cache.offline), ranges=ranges
+            Remote(cached_file=cached_file, size=size, fetch=transfer.fetch, offline=cache.offline),
+            ranges=ranges,
         )
 
-    def _prepared(self) -> tuple[Shelf, int]:
+    def _prepared(self) -> tuple[CachedFile, int]:
         """Return where the file is kept, and its size; it is fetched here if it only comes whole."""
         single, cache = self.single, self.single.cache
         head = self.head
-        about = About(place=single.place, name=single.name, version=head.version, size=head.size)
-        shelf = cache.shelf(single.url, about)
+        about = About(location=single.location, name=single.name, version=head.version, size=head.size)
+        cached_file = cache.cached_file(single.url, about)
         if not head.version and not cache.offline:
-            shelf.clear()  # nothing tells whether it is still the same
+            cached_file.clear()  # nothing tells whether it is still the same
         if head.size is not None:
-            return shelf, head.size
+            return cached_file, head.size
         if cache.offline:
-            raise OfflineError(f"{single.place}: not in the cache")
+            raise OfflineError(f"{single.location}: not in the cache")
 
         def keep(start: int, content: bytes) -> None:
             if start == 0:
-                shelf.clear()  # of another attempt
-            shelf.put(start, content)
+                cached_file.clear()  # of another attempt
+            cached_file.put(start, content)
 
-        transfer = Transfer(single.url, single.place, _explained, etag=head.etag)
+        transfer = Transfer(single.url, single.location, _explained, etag=head.etag)
         size = transfer.whole(keep, PIECE)
         cache.note(head.model_copy(update={"size": size}), single.url)
-        return shelf, size
+        return cached_file, size
 
 
-def _explained(trouble: Trouble) -> str:
+def _explained(trouble: TransferFailure) -> str:
     if trouble.status in GONE:
         return _NO_FILE
     if trouble.status in (401, 403):

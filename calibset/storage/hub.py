@@ -66,7 +66,7 @@ class HubReader:
         asked: The branch, tag or commit asked for; the main branch if None.
     """
 
-    place: str
+    location: str
     repo_id: str
     cache: Cache
     asked: str | None = None
@@ -88,7 +88,7 @@ class HubReader:
         if known is not None:
             return known
         if self.cache.offline:
-            raise OfflineError(f"{self.place}: not in the cache")
+            raise OfflineError(f"{self.location}: not in the cache")
         from huggingface_hub import HfApi
 
         info = self._asked_hub(lambda: HfApi().dataset_info(self.repo_id, revision=self.asked))
@@ -129,7 +129,7 @@ class HubReader:
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
         """
-        names = matching(self._at[1].names, patterns, self.place)
+        names = matching(self._at[1].names, patterns, self.location)
         entries = self._entries(names)
         return tuple(self._file(name, entries[name]) for name in names if name in entries)
 
@@ -138,7 +138,7 @@ class HubReader:
         found = {name: entry for name, entry in known.items() if entry is not None}
         if unknown := [name for name in names if name not in found]:
             if self.cache.offline:
-                raise OfflineError(f"{self.place}: {unknown[0]} is not in the cache")
+                raise OfflineError(f"{self.location}: {unknown[0]} is not in the cache")
             for name, entry in self._looked_up(unknown).items():
                 found[name] = entry
                 # Each for itself, so that builds that run at once lose none of each other's.
@@ -160,16 +160,16 @@ class HubReader:
 
         url = partial(hf_hub_url, self.repo_id, name, repo_type="dataset")
         version = entry.sha256 or entry.git or self.revision
-        about = About(place=self.place, name=name, version=version, size=entry.size)
+        about = About(location=self.location, name=name, version=version, size=entry.size)
         transfer = Transfer(
             url(revision=self.revision),
-            f"{self.place}: {name}",
+            f"{self.location}: {name}",
             partial(data_trouble, self.revision),
             entry.size,
             headers=build_hf_headers,
         )
         remote = Remote(
-            shelf=self.cache.shelf(url(revision="main"), about),
+            cached_file=self.cache.cached_file(url(revision="main"), about),
             size=entry.size,
             fetch=transfer.fetch,
             announced=Announced(sha256=entry.sha256, git=entry.git),
@@ -196,7 +196,7 @@ class HubReader:
                 return retried(call, is_passing)
         except Exception as error:  # beside OSError what httpx, JSON and name checks raise
             kind = NotThereError if is_missing(error) else SourceError
-            raise kind(f"{self.place}: {api_trouble(error, self.asked)}") from error
+            raise kind(f"{self.location}: {api_trouble(error, self.asked)}") from error
 
 
 def _entry(info: RepoFile) -> _Entry:

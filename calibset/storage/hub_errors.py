@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calibset.storage.http import Trouble
+from calibset.storage.http import TransferFailure
 from calibset.storage.retry import PASSING_STATUS
 
 _GATED = (
@@ -21,7 +21,7 @@ def no_repository(kind: str) -> str:
     return f"no such {kind} repository; check its name, or log in with `hf auth login` if it is private"
 
 
-def data_trouble(commit: str, trouble: Trouble) -> str:
+def data_trouble(commit: str, trouble: TransferFailure) -> str:
     """Say what is wrong where a file's bytes did not come.
 
     Args:

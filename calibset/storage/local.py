@@ -23,7 +23,7 @@ class LocalReader:
         path: Where it stands.
     """
 
-    place: str
+    location: str
     path: Path
     revision: None = None
 
@@ -37,12 +37,12 @@ class LocalReader:
             return (self._file(_name(self.path.name), self.path),)
         # By path first: of two names that read the same, the same one is taken every time.
         paths = {_name(path.relative_to(self.path).as_posix()): path for path in sorted(self._inside())}
-        names = matching(tuple(paths), patterns, self.place)
+        names = matching(tuple(paths), patterns, self.location)
         root = self.path.resolve()
         for name in names:
             if not paths[name].resolve().is_relative_to(root):
                 raise SourceError(
-                    f"{self.place}: {name} is a symbolic link out of the folder, which is not followed; "
+                    f"{self.location}: {name} is a symbolic link out of the folder, which is not followed; "
                     "put the file itself there, or leave it out with files = [...]"
                 )
         return tuple(self._file(name, paths[name]) for name in names)
@@ -55,7 +55,7 @@ class LocalReader:
         ]
 
     def _file(self, name: str, path: Path) -> File:
-        return File(name, lambda: _opened(path, self.place), path.stat().st_size)
+        return File(name, lambda: _opened(path, self.location), path.stat().st_size)
 
 
 def _name(path: str) -> str:
@@ -63,8 +63,8 @@ def _name(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _opened(path: Path, place: str) -> BinaryIO:
+def _opened(path: Path, location: str) -> BinaryIO:
     try:
         return cast("BinaryIO", path.open("rb"))
     except OSError as error:
-        raise SourceError(f"{place}: {_name(path.name)} can't be opened: {error.strerror}") from error
+        raise SourceError(f"{location}: {_name(path.name)} can't be opened: {error.strerror}") from error

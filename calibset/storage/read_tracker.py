@@ -48,7 +48,7 @@ class _Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class TrackedReader:
     """A reader of which is known what was read through it.
 
     Attributes:
@@ -59,9 +59,9 @@ class Watched:
     _opened: dict[str, _Opened] = field(default_factory=dict)
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The location as the recipe spells it."""
-        return self.reader.place
+        return self.reader.location
 
     @property
     def revision(self) -> str | None:
@@ -153,9 +153,9 @@ class _WatchedStream(io.BufferedIOBase):
         return content
 
 
-def unwatched(reader: Reader) -> Reader:
+def untracked(reader: Reader) -> Reader:
     """Return the reader itself, watched or not, for a library that opens files of its own accord."""
-    return reader.reader if isinstance(reader, Watched) else reader
+    return reader.reader if isinstance(reader, TrackedReader) else reader
 
 
 def hash_of(file: File, extents: tuple[Extent, ...]) -> str:

@@ -22,7 +22,7 @@ class WrittenTemplate(NamedTuple):
     """
 
     text: str | dict[str, str]
-    place: str
+    location: str
 
 
 def chat_template(folder: Path) -> WrittenTemplate | None:

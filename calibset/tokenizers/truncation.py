@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
-class Surroundings(Protocol):
+class SpecialAffixes(Protocol):
     """What stands around a text's ids when the model reads it; every tokenizer tells."""
 
     @property
@@ -20,23 +20,23 @@ class Surroundings(Protocol):
         ...
 
 
-def room(tokenizer: Surroundings, seqlen: int) -> int:
+def text_budget(tokenizer: SpecialAffixes, seqlen: int) -> int:
     """Return how many of a text's tokens are read: ``seqlen`` less the special ones around it."""
     return seqlen - len(tokenizer.prefix) - len(tokenizer.suffix)
 
 
-def read_of(ids: Sequence[int], tokenizer: Surroundings, seqlen: int) -> list[int]:
+def visible_ids(ids: Sequence[int], tokenizer: SpecialAffixes, seqlen: int) -> list[int]:
     """Return a text's ids as the quantizer reads them: special tokens around, cut at ``seqlen``."""
-    return [*tokenizer.prefix, *ids[: room(tokenizer, seqlen)], *tokenizer.suffix]
+    return [*tokenizer.prefix, *ids[: text_budget(tokenizer, seqlen)], *tokenizer.suffix]
 
 
-def is_dominated(read: Sequence[int], seqlen: int) -> bool:
+def last_token_dominates(read: Sequence[int], seqlen: int) -> bool:
     """Return whether the last token that is read fills more than half of a row.
 
     AutoRound 0.12.3 to 0.16.1 drops such rows (the filter in ``auto_round/calib_dataset.py``).
 
     Examples:
-        >>> is_dominated([1, 7, 7, 7], 4), is_dominated([1, 2, 7, 7], 4)
+        >>> last_token_dominates([1, 7, 7, 7], 4), last_token_dominates([1, 2, 7, 7], 4)
         (True, False)
     """
     return len(read) > 1 and seqlen > 2 and list(read).count(read[-1]) > seqlen // 2

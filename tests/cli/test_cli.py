@@ -23,8 +23,8 @@ from calibset.cli import main
 from calibset.core.text import printable
 from calibset.dataset import calibration_set, tokenizer_check
 from calibset.dataset.lockfile import read_lock
-from calibset.dataset.tokenizer_check import Misreading, Readback
-from calibset.quantizers import consumer_of
+from calibset.dataset.tokenizer_check import TokenizerReport, TokenMismatch
+from calibset.quantizers import get_quantizer
 from calibset.quantizers.autoround.loader import NAME
 from calibset.sources import ADAPTERS
 from calibset.storage import Cache
@@ -432,7 +432,7 @@ def test_a_check_counts(recipe: str, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["check", recipe, "--json", "-q"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data[0] == {
-        "name": "fish", "place": "fish", "documents": 30, "rejections": {"empty text": 1}, "set_aside": {},
+        "name": "fish", "location": "fish", "documents": 30, "rejections": {"empty text": 1}, "filtered": {},
         "examples": {"empty text": "a.jsonl:31"}, "problem": None, "contaminated": {},
         "mended": {
             "repaired": {}, "masked": {}, "boilerplate": 0, "control_tokens": 0, "shortened": 0,
@@ -502,10 +502,10 @@ def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFi
 def test_verify_is_for_the_quantizer_that_the_manifest_names(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["build", recipe, "--quiet", "--set=consumer=llama.cpp"]) == 0
+    assert main(["build", recipe, "--quiet", "--set=quantizer=llama.cpp"]) == 0
     assert main(["verify", "small.jsonl"]) == 0
     *notes, last = capsys.readouterr().out.splitlines()
-    asked = consumer_of("llama.cpp").CONTRACT
+    asked = get_quantizer("llama.cpp").INFO
     assert notes[-len(asked.traps) :] == [f"small.jsonl: note: {trap}" for trap in asked.traps]
     assert re.fullmatch(rf"{asked.label} keeps 20 of 20 rows \(.*\); \d+ tokens are cut \(\d\.\d\d%\)", last)
     assert main(["verify", "small.jsonl", "--for", "llama.cpp"]) == 0
@@ -541,14 +541,16 @@ def test_verify_says_what_the_quantizer_stops_at(
 def test_verify_asks_a_backend_too(
     built: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = Misreading(
-        row=2, place=4, expected="[INST]", found="[", reason="control tokens are read as letters"
+    row = TokenMismatch(
+        row=2, index=4, expected="[INST]", found="[", reason="control tokens are read as letters"
     )
     answers = {"mistral-common": (row,) * 22, "fast": ()}
     monkeypatch.setattr(
         tokenizer_check,
-        "read_back",
-        lambda file, backend, tokenizer: Readback(backend="Them 1.0", rows=40, misread=answers[backend]),
+        "check_tokenizer",
+        lambda file, backend, tokenizer: TokenizerReport(
+            backend="Them 1.0", rows=40, misread=answers[backend]
+        ),
     )
     assert main(["verify", built, "--backend", "fast"]) == 0
     assert capsys.readouterr().out.endswith("\nThem 1.0 reads 40 of 40 rows as they should be\n")
@@ -731,7 +733,7 @@ def test_a_lock_is_written_beside_the_recipe(recipe: str, capsys: pytest.Capture
     assert lock is not None
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert lines[0].split() == ["source", "place", "revision", "files", "read"]
+    assert lines[0].split() == ["source", "location", "revision", "files", "read"]
     assert [line.split() for line in lines[1:5]] == [
         ["fish", "fish", "1", "2.7", "kB"],
         ["ships", "ships", "1", "2.7", "kB"],
@@ -973,7 +975,7 @@ def test_the_cache_can_be_listed_and_cleared(
     assert main(["cache", "list"]) == 0
     out, err = capsys.readouterr()
     assert [line.split() for line in out.splitlines()] == [
-        ["place", "files", "size"],
+        ["location", "files", "size"],
         ["them/fish", "1", "2.7", "kB"],
         ["https://example.org/ships.jsonl", "1", "2.7", "kB"],
         ["5.4", "kB", "in", str(cache.folder)],
@@ -983,8 +985,8 @@ def test_the_cache_can_be_listed_and_cleared(
     assert json.loads(capsys.readouterr().out) == {
         "folder": str(cache.folder),
         "places": [
-            {"place": "hf://datasets/them/fish", "files": 1, "size": len(corpus("fish", 30))},
-            {"place": "https://example.org/ships.jsonl", "files": 1, "size": len(corpus("ships", 30))},
+            {"location": "hf://datasets/them/fish", "files": 1, "size": len(corpus("fish", 30))},
+            {"location": "https://example.org/ships.jsonl", "files": 1, "size": len(corpus("ships", 30))},
         ],
     }
     assert main(["cache", "clear"]) == 0

@@ -7,10 +7,10 @@ import pytest
 from calibset.core.documents import (
     Conversation,
     Document,
+    Filtered,
     Message,
     Rejection,
     Sample,
-    SetAside,
     Span,
     ToolCall,
 )
@@ -18,8 +18,8 @@ from calibset.core.documents import (
 VALUES = [
     Document(id="a", text="x", metadata={"url": "u"}),
     Conversation(id="a", messages=(Message(role="user", content="x"),), metadata={"url": "u"}),
-    Rejection(place="a#1", reason="empty text"),
-    SetAside(place="a#1", reason="a redirect"),
+    Rejection(position="a#1", reason="empty text"),
+    Filtered(position="a#1", reason="a redirect"),
     Span(document="a", start=0, end=1, whole=True),
     Sample(text="x", token_ids=(1,), source="s", documents=()),
     ToolCall(id="1", name="f", arguments="{}"),
@@ -50,5 +50,5 @@ def test_metadata_tells_documents_apart_but_not_their_hashes() -> None:
 
 def test_a_span_is_no_filler_and_a_rejection_has_no_excerpt_unless_said() -> None:
     assert not Span(document="a", start=0, end=1, whole=True).filler
-    assert Rejection(place="a", reason="r").excerpt == ""
+    assert Rejection(position="a", reason="r").excerpt == ""
     assert Sample(text="", token_ids=(), source="s", documents=()).turns == 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.errors import RecipeError
-from calibset.core.locations import HubDataset, LocalPath, Mirror, Url, parse_location, portable
+from calibset.core.locations import HubDataset, LocalPath, Mirror, Url, parse_location, redact_location
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_any_text_is_a_place_or_a_value_error(text: str) -> None:
     ],
 )
 def test_a_record_names_no_secret_and_no_folder_of_this_machine(place: str, recorded: str) -> None:
-    assert portable(place) == recorded
-    assert portable(recorded) == recorded
+    assert redact_location(place) == recorded
+    assert redact_location(recorded) == recorded
 
 
 def test_a_mirror_replaces_a_prefix() -> None:

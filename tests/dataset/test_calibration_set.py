@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from calibset.core.documents import Sample
-from calibset.core.errors import ConsumerError, OutputError
+from calibset.core.errors import OutputError, QuantizerError
 from calibset.dataset import calibration_set
 from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
@@ -220,13 +220,13 @@ def test_a_set_knows_what_the_model_is_shown(built: CalibrationSet) -> None:
 
 
 def test_batches_below_one_row_are_an_error(built: CalibrationSet) -> None:
-    with pytest.raises(ConsumerError, match=r"^batch_size: must be at least 1, got 0$"):
+    with pytest.raises(QuantizerError, match=r"^batch_size: must be at least 1, got 0$"):
         built.to_autoround(batch_size=0)
 
 
 def test_without_torch_there_are_no_tensors(built: CalibrationSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ConsumerError) as caught:
+    with pytest.raises(QuantizerError) as caught:
         built.to_autoround()
     assert str(caught.value) == (
         "AutoRound takes ids as tensors, and torch is not installed; input_ids has them as tuples"

@@ -134,10 +134,10 @@ def test_a_locks_files_are_compared(lock: Lock) -> None:
 def test_a_source_that_a_lock_has_not_differs_in_all(lock: Lock) -> None:
     more = {
         **lock.sources,
-        "birds": LockedSource(place="hf://datasets/them/birds", revision="c0ffee", files={}),
+        "birds": LockedSource(location="hf://datasets/them/birds", revision="c0ffee", files={}),
     }
     assert found(lock, lock.model_copy(update={"sources": more})) == {
-        "sources.birds.place": (None, "hf://datasets/them/birds"),
+        "sources.birds.location": (None, "hf://datasets/them/birds"),
         "sources.birds.revision": (None, "c0ffee"),
     }
 

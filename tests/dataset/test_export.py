@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from calibset.core.errors import ConsumerError, OutputError, TokenizerError
+from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.export import export_for, export_input_ids
 from calibset.dataset.manifest import manifest_path
 from calibset.pipeline.build import build
-from calibset.quantizers import CONSUMERS
+from calibset.quantizers import QUANTIZERS
 from calibset.tokenizers import Tokenizer
 from tests.letters import write_letters
 from tests.small import write_small
@@ -91,9 +91,9 @@ def test_a_manifest_of_another_file_is_an_error(built: CalibrationSet, tmp_path:
 
 
 @pytest.mark.parametrize("samples", [19, 21])
-@pytest.mark.parametrize("consumer", [None, "gptqmodel"])
+@pytest.mark.parametrize("quantizer", [None, "gptqmodel"])
 def test_a_manifest_of_other_rows_is_an_error(
-    built: CalibrationSet, tmp_path: Path, samples: int, consumer: str | None
+    built: CalibrationSet, tmp_path: Path, samples: int, quantizer: str | None
 ) -> None:
     file = tmp_path / "out.jsonl"
     record = json.loads(manifest_path(file).read_text())
@@ -103,7 +103,7 @@ def test_a_manifest_of_other_rows_is_an_error(
         source["achieved"] = sum(row["source"] == source["name"] for row in rows)
     manifest_path(file).write_text(json.dumps(record))
     with pytest.raises(OutputError) as caught:
-        export_for(file, consumer) if consumer else export_input_ids(file)
+        export_for(file, quantizer) if quantizer else export_input_ids(file)
     assert str(caught.value) == (
         f"{manifest_path(file)}: is of another file: it has {samples} samples, and {file} has 20 rows; "
         "build again, or move the manifest away"
@@ -131,7 +131,7 @@ def test_a_tokenizer_that_changed_is_an_error(built: CalibrationSet, tmp_path: P
 @pytest.mark.parametrize("given", [{}, {"seqlen": 8}, {"tokenizer": "tokenizer.json"}])
 def test_without_a_manifest_both_must_be_given(given: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"text": "abc"}\n')
-    assert failing(tmp_path / "x.jsonl", ConsumerError, **given) == (
+    assert failing(tmp_path / "x.jsonl", QuantizerError, **given) == (
         f"{tmp_path / 'x.jsonl'}: there is no manifest beside it, so give both --tokenizer and --seqlen"
     )
 
@@ -150,17 +150,17 @@ def test_without_a_manifest_both_must_be_given(given: dict[str, object], tmp_pat
 def test_rows_that_a_quantizer_would_lose_are_an_error(tmp_path: Path, rows: str, fault: str) -> None:
     write_letters(tmp_path)
     (tmp_path / "x.jsonl").write_text(rows)
-    said = failing(tmp_path / "x.jsonl", ConsumerError, tokenizer="tokenizer.json", seqlen=5)
+    said = failing(tmp_path / "x.jsonl", QuantizerError, tokenizer="tokenizer.json", seqlen=5)
     assert said == f"{tmp_path / 'x.jsonl'}: {fault}"
 
 
 def test_a_length_below_one_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
-    with pytest.raises(ConsumerError, match=r"^seqlen: must be at least 1, got -5$"):
+    with pytest.raises(QuantizerError, match=r"^seqlen: must be at least 1, got -5$"):
         export_input_ids(tmp_path / "out.jsonl", seqlen=-5)
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    assert failing(tmp_path / "x.jsonl", ConsumerError) == f"{tmp_path / 'x.jsonl'}: no such file"
+    assert failing(tmp_path / "x.jsonl", QuantizerError) == f"{tmp_path / 'x.jsonl'}: no such file"
 
 
 def test_another_ending_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_another_ending_is_an_error(built: CalibrationSet, tmp_path: Path) -> No
     assert said == f"{tmp_path / 'out.json'}: must end in .parquet"
 
 
-@pytest.mark.parametrize("name", CONSUMERS)
+@pytest.mark.parametrize("name", QUANTIZERS)
 def test_a_built_set_is_exported_for_each_consumer(built: CalibrationSet, tmp_path: Path, name: str) -> None:
     done = export_for(tmp_path / "out.jsonl", name)
     assert done.path.parent == tmp_path
@@ -235,13 +235,13 @@ def test_rows_that_a_consumer_would_drop_are_not_written(tmp_path: Path) -> None
     file = tmp_path / "x.jsonl"
     file.write_text(f"{json.dumps({'text': 'a' * 20})}\n" * 2)
     out = tmp_path / "out"
-    with pytest.raises(ConsumerError) as caught:
+    with pytest.raises(QuantizerError) as caught:
         export_for(file, "autoround", out / "y.jsonl", tokenizer="tokenizer.json", seqlen=6)
     assert str(caught.value) == (
         f"{file}: AutoRound 0.12.3 to 0.16.1 would drop 2 of 2 rows, the first row 1: its "
         "last token stands 5 times in 6; nothing was written"
     )
-    with pytest.raises(ConsumerError) as caught:
+    with pytest.raises(QuantizerError) as caught:
         export_for(file, "gptqmodel", out / "y.jsonl", tokenizer="tokenizer.json", seqlen=6)
     assert str(caught.value) == (
         f"{file}: GPTQModel 7.7.0 would stop: no row has more than 10 tokens; nothing was written"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calibset.core.errors import OutputError
-from calibset.dataset.hub_upload import Companions, parcel_of, push_to_hub
+from calibset.dataset.hub_upload import RelatedFiles, parcel_of, push_to_hub
 from calibset.dataset.manifest import manifest_path
 from tests.dataset.cards.records import manifest, source
 from tests.dataset.writable_hub import WritableHub, asked_of, committing
@@ -51,7 +51,7 @@ def test_holdout_recipe_and_lock_go_along(writable: WritableHub, tmp_path: Path)
     recipe.write_text("# a recipe\n")
     lock.write_text("{}")
     held = written(tmp_path, "x.holdout.jsonl", b"{}\n" * 4)
-    also = Companions(holdout=held, recipe=recipe, lock=lock)
+    also = RelatedFiles(holdout=held, recipe=recipe, lock=lock)
     push_to_hub(parcel_of(written(tmp_path), also), "set")
     (commit,) = writable.commits
     assert commit.repo == "me/set"
@@ -178,10 +178,10 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(
         OutputError, match=r"two of the files would have one name in the repository; rename one$"
     ):
-        parcel_of(written(tmp_path), Companions(holdout=written(tmp_path / "other")))
+        parcel_of(written(tmp_path), RelatedFiles(holdout=written(tmp_path / "other")))
 
 
 def test_a_recipe_does_not_take_the_card_s_place(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("")
     with pytest.raises(OutputError, match="two of the files would have one name"):
-        parcel_of(written(tmp_path), Companions(recipe=tmp_path / "README.md"))
+        parcel_of(written(tmp_path), RelatedFiles(recipe=tmp_path / "README.md"))

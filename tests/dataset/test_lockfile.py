@@ -11,16 +11,16 @@ import calibset
 from calibset.core import atomic_write
 from calibset.core.errors import OutputError
 from calibset.dataset.lockfile import Lock, LockedFile, LockedSource, lock_path, read_lock, write_lock
-from calibset.dataset.manifest import TokenizerReport
+from calibset.dataset.manifest import TokenizerIdentity
 
 LOCK = Lock(
     name="small",
     recipe={"seed": 42, "sources": {"fish": {"where": ["nets", "sea"], "revision": None}}},
     versions={"calibset": "0.1"},
-    tokenizer=TokenizerReport(name="tokenizer.json", sha256="ab" * 32),
+    tokenizer=TokenizerIdentity(name="tokenizer.json", sha256="ab" * 32),
     sources={
         "fish": LockedSource(
-            place="sea",
+            location="sea",
             revision=None,
             files={"a.jsonl": LockedFile(size=9, extents=((0, 4), (6, 9)), sha256="cd" * 32)},
         )
@@ -61,7 +61,7 @@ def test_a_lock_is_json_that_people_can_compare(tmp_path: Path) -> None:
     assert list(data) == ["format", "name", "recipe", "versions", "tokenizer", "sources", "sha256", "holdout"]
     assert data["format"] == 1
     file = {"size": 9, "extents": [[0, 4], [6, 9]], "sha256": "cd" * 32}
-    assert data["sources"] == {"fish": {"place": "sea", "revision": None, "files": {"a.jsonl": file}}}
+    assert data["sources"] == {"fish": {"location": "sea", "revision": None, "files": {"a.jsonl": file}}}
 
 
 def test_where_there_is_no_lock_there_is_none(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_where_there_is_no_lock_there_is_none(tmp_path: Path) -> None:
 
 def refiled(extents: list[list[int]]) -> dict[str, Any]:
     file = {"size": 9, "extents": extents, "sha256": ""}
-    return {"fish": {"place": "sea", "revision": None, "files": {"a": file}}}
+    return {"fish": {"location": "sea", "revision": None, "files": {"a": file}}}
 
 
 def changed(**values: Any) -> bytes:
@@ -92,7 +92,7 @@ def changed(**values: Any) -> bytes:
         changed(format=2),
         changed(extra=1),
         changed(sha256=None),
-        changed(sources={"fish": {"place": "sea"}}),
+        changed(sources={"fish": {"location": "sea"}}),
         changed(recipe={"sources": []}),
         changed(recipe={"sources": {"fish": 5}}),
         changed(sources=refiled([[-1, 3]])),
@@ -186,7 +186,7 @@ def test_a_place_is_pinned_while_the_recipe_still_names_it(
 def test_a_commit_is_pinned_while_the_recipe_names_the_same_branch() -> None:
     place = "hf://datasets/them/fish"
     asked = {"sources": {"fish": {"where": [place], "revision": "next"}}}
-    source = LockedSource(place=place, revision="c0ffee", files={})
+    source = LockedSource(location=place, revision="c0ffee", files={})
     lock = LOCK.model_copy(update={"recipe": asked, "sources": {"fish": source}})
     assert lock.pinned("fish", [place], "next") == ((place,), "c0ffee")
     assert lock.pinned("fish", [place], None) is None

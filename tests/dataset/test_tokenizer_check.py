@@ -6,8 +6,14 @@ from pathlib import Path
 import pytest
 
 from calibset.cli.parser import parser
-from calibset.core.errors import ConsumerError, TokenizerError
-from calibset.dataset.tokenizer_check import BACKENDS, Misreading, Readback, compare, read_back
+from calibset.core.errors import QuantizerError, TokenizerError
+from calibset.dataset.tokenizer_check import (
+    BACKENDS,
+    TokenizerReport,
+    TokenMismatch,
+    check_tokenizer,
+    compare,
+)
 from calibset.pipeline.build import build
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
@@ -21,7 +27,7 @@ def letters(tmp_path: Path) -> Tokenizer:
     return load_tokenizer(str(write_letters(tmp_path)))
 
 
-def reading(letters: Tokenizer, ids: list[int], text: str = TEXT) -> list[Misreading]:
+def reading(letters: Tokenizer, ids: list[int], text: str = TEXT) -> list[TokenMismatch]:
     return list(compare([text], letters, lambda _: ids))
 
 
@@ -42,20 +48,20 @@ def test_what_is_read_has_no_blanks_behind(letters: Tokenizer) -> None:
 @pytest.mark.parametrize(
     ("bos", "parsed", "expected"),
     [
-        (True, False, Misreading(
-            row=1, place=3, expected="</s>", found="<", reason="control tokens are read as letters",
+        (True, False, TokenMismatch(
+            row=1, index=3, expected="</s>", found="<", reason="control tokens are read as letters",
         )),
-        (False, True, Misreading(
-            row=1, place=0, expected="<s>", found="a", reason="no BOS stands before it",
+        (False, True, TokenMismatch(
+            row=1, index=0, expected="<s>", found="a", reason="no BOS stands before it",
         )),
-        (False, False, Misreading(
-            row=1, place=0, expected="<s>", found="a",
+        (False, False, TokenMismatch(
+            row=1, index=0, expected="<s>", found="a",
             reason="control tokens are read as letters, and no BOS stands before it",
         )),
     ],
 )  # fmt: skip
 def test_each_way_of_misreading_has_its_reason(
-    letters: Tokenizer, bos: bool, parsed: bool, expected: Misreading
+    letters: Tokenizer, bos: bool, parsed: bool, expected: TokenMismatch
 ) -> None:
     assert reading(letters, ids_of(letters, bos=bos, parsed=parsed)) == [expected]
 
@@ -63,9 +69,9 @@ def test_each_way_of_misreading_has_its_reason(
 def test_other_ids_are_a_text_split_otherwise(letters: Tokenizer) -> None:
     right = ids_of(letters, bos=True, parsed=True)
     (longer,) = reading(letters, [*right, 257])
-    assert (longer.place, longer.expected, longer.found) == (len(right), "", "</s>")
+    assert (longer.index, longer.expected, longer.found) == (len(right), "", "</s>")
     (shorter,) = reading(letters, right[:-1])
-    assert (shorter.place, shorter.expected, shorter.found) == (len(right) - 1, "c", "")
+    assert (shorter.index, shorter.expected, shorter.found) == (len(right) - 1, "c", "")
     assert {longer.reason, shorter.reason} == {"the text is split otherwise"}
 
 
@@ -75,8 +81,8 @@ def test_rows_are_counted_from_one(letters: Tokenizer) -> None:
 
 
 def test_a_file_passes_if_no_row_is_misread(letters: Tokenizer) -> None:
-    assert Readback(backend="x", rows=3, misread=()).passed
-    assert not Readback(backend="x", rows=3, misread=tuple(reading(letters, []))).passed
+    assert TokenizerReport(backend="x", rows=3, misread=()).passed
+    assert not TokenizerReport(backend="x", rows=3, misread=tuple(reading(letters, []))).passed
 
 
 def test_without_transformers_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +90,7 @@ def test_without_transformers_there_is_an_error(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "x.jsonl").write_text('{"text": "abc"}\n')
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(TokenizerError) as caught:
-        read_back(tmp_path / "x.jsonl", "fast", tokenizer="tokenizer.json")
+        check_tokenizer(tmp_path / "x.jsonl", "fast", tokenizer="tokenizer.json")
     assert str(caught.value) == (
         "--backend asks transformers, which is not installed; pip install 'calibset[transformers]'"
     )
@@ -92,8 +98,8 @@ def test_without_transformers_there_is_an_error(tmp_path: Path, monkeypatch: pyt
 
 def test_rows_without_text_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"text": "abc"}\n{"messages": [], "n": 1}\n')
-    with pytest.raises(ConsumerError) as caught:
-        read_back(tmp_path / "x.jsonl", "fast")
+    with pytest.raises(QuantizerError) as caught:
+        check_tokenizer(tmp_path / "x.jsonl", "fast")
     assert str(caught.value) == (
         f"{tmp_path / 'x.jsonl'}: row 2: has no text; `calibset verify` without --backend names each fault"
     )
@@ -108,7 +114,7 @@ def test_a_tokenizer_that_was_changed_since_is_a_clear_error(tmp_path: Path) -> 
     out = build(write_small(tmp_path)).write(tmp_path / "out.jsonl")
     write_letters(tmp_path, eos=True)
     with pytest.raises(TokenizerError) as caught:
-        read_back(out, "fast")
+        check_tokenizer(out, "fast")
     assert str(caught.value) == (
         f"{out}: tokenizer.json is not what it was when the file was built; build again, or give --tokenizer"
     )

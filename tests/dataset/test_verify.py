@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from calibset.core.errors import ConsumerError, TokenizerError
+from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.dataset.verify import verify
 from calibset.pipeline.build import build
 from tests.small import write_small
@@ -46,19 +46,19 @@ def test_verify_knows_what_to_expect_without_a_manifest(
 @pytest.mark.parametrize("name", ["x.txt", "x"])
 def test_verify_reads_no_other_kind_of_file(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"PAR1\n\xff\n" * 20)
-    with pytest.raises(ConsumerError) as caught:
+    with pytest.raises(QuantizerError) as caught:
         verify(tmp_path / name)
     said = "a calibration file must end in .jsonl, .json or .parquet"
     assert str(caught.value) == f"{tmp_path / name}: {said}"
-    with pytest.raises(ConsumerError, match=r"x.*: a calibration file must end in \.jsonl$"):
-        verify(tmp_path / name, consumer="modelopt")
+    with pytest.raises(QuantizerError, match=r"x.*: a calibration file must end in \.jsonl$"):
+        verify(tmp_path / name, quantizer="modelopt")
 
 
 def test_verify_asks_the_consumer_that_is_named(tmp_path: Path) -> None:
     out = build(write_small(tmp_path)).write(tmp_path / "out.jsonl")
-    assert verify(out).consumer == "AutoRound 0.12.3 to 0.16.1"
-    found = verify(out, consumer="autoawq")
-    assert (found.consumer, found.kept, found.passed) == ("AutoAWQ 0.2.9", 0, False)
-    assert verify(out, consumer="llm-compressor").passed
-    with pytest.raises(ConsumerError, match=r"^there is no consumer 'x'; there are autoround, gptqmodel, "):
-        verify(out, consumer="x")
+    assert verify(out).quantizer == "AutoRound 0.12.3 to 0.16.1"
+    found = verify(out, quantizer="autoawq")
+    assert (found.quantizer, found.kept, found.passed) == ("AutoAWQ 0.2.9", 0, False)
+    assert verify(out, quantizer="llm-compressor").passed
+    with pytest.raises(QuantizerError, match=r"^there is no quantizer 'x'; there are autoround, gptqmodel, "):
+        verify(out, quantizer="x")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from calibset import Recipe, load_recipe, load_tokenizer
 from calibset.core.documents import Document
-from calibset.hygiene.stats import Tally
-from calibset.pipeline.evaluation_sets import open_screens
-from calibset.pipeline.readers import open_places, storage_of
-from calibset.pipeline.source_stream import open_supply
+from calibset.hygiene.stats import SourceStats
+from calibset.pipeline.evaluation_sets import open_shared_indexes
+from calibset.pipeline.readers import open_readers, open_storage
+from calibset.pipeline.source_stream import open_source_stream
 from calibset.tokenizers.chat_templates.base import Rendered
 from tests.heavy.hub import FLAGSHIP
 
@@ -41,7 +41,7 @@ class Admitted:
     """
 
     items: tuple[Document | Rendered, ...]
-    tally: Tally
+    tally: SourceStats
 
     @property
     def texts(self) -> dict[str, str]:
@@ -57,12 +57,12 @@ def flagship(*overrides: str) -> Recipe:
 
 def admitted(recipe: Recipe, corpora: Path, names: Iterable[str] = ()) -> dict[str, Admitted]:
     """Read sources to their end, all of them if none is named."""
-    storage = storage_of(recipe, corpora, ())
+    storage = open_storage(recipe, corpora, ())
     tokenizer = load_tokenizer(recipe.tokenizer)
-    readers = open_places(recipe, storage)
-    screens, _ = open_screens(recipe, readers)
+    readers = open_readers(recipe, storage)
+    screens, _ = open_shared_indexes(recipe, readers)
     found = {}
     for name in names or recipe.sources:
-        supply = open_supply(name, recipe, readers[name], tokenizer, screens)
+        supply = open_source_stream(name, recipe, readers[name], tokenizer, screens)
         found[name] = Admitted(tuple(supply.items), supply.tally)
     return found

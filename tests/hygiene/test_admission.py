@@ -9,38 +9,40 @@ from hypothesis import strategies as st
 from calibset.core.documents import (
     Conversation,
     Document,
+    Filtered,
     Message,
     Record,
     Rejection,
-    SetAside,
     Tool,
     ToolCall,
 )
 from calibset.core.errors import TokenizerError
-from calibset.hygiene.admission import intake
-from calibset.hygiene.stats import Tally
+from calibset.hygiene.admission import admit
+from calibset.hygiene.stats import SourceStats
 from calibset.tokenizers import ControlTokens
 
 CONTROL = ControlTokens.of(["</s>", "<s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "<unk>"])
 
 
-def taken(records: Iterable[Record], disarm: ControlTokens | None = CONTROL) -> tuple[list[Record], Tally]:
-    tally = Tally()
-    return list(intake(records, tally, disarm)), tally
+def taken(
+    records: Iterable[Record], control_tokens: ControlTokens | None = CONTROL
+) -> tuple[list[Record], SourceStats]:
+    tally = SourceStats()
+    return list(admit(records, tally, control_tokens)), tally
 
 
-def texts(*given: str, disarm: ControlTokens | None = CONTROL) -> list[str]:
-    records, _ = taken((Document(id=str(i), text=text) for i, text in enumerate(given)), disarm)
+def texts(*given: str, control_tokens: ControlTokens | None = CONTROL) -> list[str]:
+    records, _ = taken((Document(id=str(i), text=text) for i, text in enumerate(given)), control_tokens)
     return [record.text for record in records if isinstance(record, Document)]
 
 
 def test_only_documents_and_conversations_come_in_and_the_rest_is_counted() -> None:
     records, tally = taken(
         [
-            Rejection(place="f#0", reason="not valid JSON", excerpt="{"),
+            Rejection(position="f#0", reason="not valid JSON", excerpt="{"),
             Document(id="a", text="one"),
-            SetAside(place="f#2", reason="a redirect"),
-            Rejection(place="f#3", reason="not valid JSON"),
+            Filtered(position="f#2", reason="a redirect"),
+            Rejection(position="f#3", reason="not valid JSON"),
             Document(id="a", text="two"),
             Document(id="b", text=" \n"),
         ]
@@ -48,7 +50,7 @@ def test_only_documents_and_conversations_come_in_and_the_rest_is_counted() -> N
     assert records == [Document(id="a", text="one")]
     assert tally.documents == 1
     assert tally.rejections == {"not valid JSON": 2, "empty text": 1}
-    assert tally.set_aside == {"a redirect": 1, "id seen before": 1}
+    assert tally.filtered == {"a redirect": 1, "id seen before": 1}
     assert tally.examples == {
         "not valid JSON": "f#0",
         "a redirect": "f#2",
@@ -61,7 +63,7 @@ def test_a_conversation_with_a_documents_id_is_seen_before() -> None:
     talk = Conversation(id="a", messages=(Message(role="user", content="x"),))
     records, tally = taken([Document(id="a", text="one"), talk])
     assert len(records) == 1
-    assert tally.set_aside == {"id seen before": 1}
+    assert tally.filtered == {"id seen before": 1}
 
 
 def test_records_are_taken_one_by_one() -> None:
@@ -72,7 +74,7 @@ def test_records_are_taken_one_by_one() -> None:
             asked.append(number)
             yield Document(id=str(number), text="x")
 
-    stream = intake(endless(), Tally(), None)
+    stream = admit(endless(), SourceStats(), None)
     assert asked == []
     assert [next(stream).id, next(stream).id] == ["0", "1"]
     assert asked == [0, 1]
@@ -90,7 +92,7 @@ def test_control_tokens_are_broken_apart_and_counted() -> None:
 
 
 def test_control_tokens_stay_where_the_recipe_keeps_them() -> None:
-    assert texts("x</s>[INST]", disarm=None) == ["x</s>[INST]"]
+    assert texts("x</s>[INST]", control_tokens=None) == ["x</s>[INST]"]
 
 
 def test_every_text_of_a_conversation_is_disarmed() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from calibset.core.documents import Conversation, Document, Message, SetAside, Tool, ToolCall
-from calibset.hygiene.cleaner import Item, Screening, Screens
-from calibset.hygiene.decontamination import Excluded
+from calibset.core.documents import Conversation, Document, Filtered, Message, Tool, ToolCall
+from calibset.hygiene.cleaner import Cleaner, Item, SharedIndexes
+from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, Duplicates
 from calibset.hygiene.options import Hygiene
-from calibset.hygiene.stats import Tally
+from calibset.hygiene.stats import SourceStats
 from calibset.hygiene.words import words
 from tests.prose import prose, reworded
 
@@ -36,20 +36,22 @@ def dialogue(*turns: str, name: str = "c", system: str = "", result: str = "") -
     return Conversation(id=name, messages=tuple(messages))
 
 
-def new_screens(*, near: bool = True, excluded: Excluded | None = None, cuts: bool = False) -> Screens:
-    return Screens(duplicates=Duplicates(near=near), excluded=excluded, cuts=cuts)
+def new_screens(
+    *, near: bool = True, excluded: EvaluationIndex | None = None, cuts: bool = False
+) -> SharedIndexes:
+    return SharedIndexes(duplicates=Duplicates(near=near), excluded=excluded, cuts=cuts)
 
 
 def screened(
-    items: Iterable[Item], options: Hygiene = PLAIN, screens: Screens | None = None, source: str = "one"
-) -> tuple[list[Item], Tally]:
-    tally = Tally()
-    screening = Screening(source, options, screens or new_screens(), tally)
+    items: Iterable[Item], options: Hygiene = PLAIN, screens: SharedIndexes | None = None, source: str = "one"
+) -> tuple[list[Item], SourceStats]:
+    tally = SourceStats()
+    screening = Cleaner(source, options, screens or new_screens(), tally)
     return list(screening(iter(items))), tally
 
 
-def excluded() -> Excluded:
-    found = Excluded()
+def excluded() -> EvaluationIndex:
+    found = EvaluationIndex()
     found.add("quiz", "7", words(EVALUATED))
     return found
 
@@ -67,7 +69,7 @@ def test_where_nothing_is_wanted_items_pass_as_they_are_and_two_steps_are_timed(
     found, tally = screened(items, PLAIN, screens)
     # Repairs are asked for and none is wanted.
     assert found == items
-    assert tally == Tally()
+    assert tally == SourceStats()
     # What stays is remembered for other sources.
     assert list(screens.seconds) == ["repairs", "duplicates"]
 
@@ -123,7 +125,7 @@ def test_lines_that_five_documents_had_are_taken_out_of_the_next() -> None:
 def test_a_document_of_such_lines_alone_is_left_out_and_an_empty_one_is_not() -> None:
     found, tally = screened(documents(*[COOKIES] * 6, ""), Hygiene(duplicates="keep", boilerplate=True))
     assert passed(found) == ["0", "1", "2", "3", "4", "6"]
-    assert tally.aside == [SetAside(place="5", reason="boilerplate alone")]
+    assert tally.aside == [Filtered(position="5", reason="boilerplate alone")]
 
 
 def test_each_source_has_boilerplate_of_its_own_and_conversations_have_none() -> None:
@@ -146,8 +148,8 @@ def test_filters_are_for_documents() -> None:
     )
     assert passed(found) == ["1", "c"]
     assert tally.aside == [
-        SetAside(place="0", reason="too few words", detail="Too short."),
-        SetAside(place="2", reason="filler text", detail=" ".join(long.split())[:120]),
+        Filtered(position="0", reason="too few words", detail="Too short."),
+        Filtered(position="2", reason="filler text", detail=" ".join(long.split())[:120]),
     ]
 
 
@@ -156,14 +158,14 @@ def test_texts_in_another_language_are_left_out() -> None:
     found, tally = screened(documents(SLOVAK, CZECH, "Krátke: příliš žluťoučký kůň."), options)
     assert passed(found) == ["0", "2"]
     reason = "in cs, not in an expected language"
-    assert tally.aside == [SetAside(place="1", reason=reason, detail=CZECH[:120])]
+    assert tally.aside == [Filtered(position="1", reason=reason, detail=CZECH[:120])]
 
 
 def test_a_higher_score_may_be_asked_for() -> None:
     options = Hygiene(duplicates="keep", languages=("sk",), language_score=1.0, repairs=())
     found, tally = screened(documents(SLOVAK[:180] + CZECH[:180]), options)
     assert found == []
-    assert dict(tally.set_aside) == {"in no language for certain": 1}
+    assert dict(tally.filtered) == {"in no language for certain": 1}
 
 
 def test_of_a_conversation_the_language_of_user_and_assistant_counts() -> None:
@@ -176,7 +178,7 @@ def test_of_a_conversation_the_language_of_user_and_assistant_counts() -> None:
 
 def test_personal_data_stays_unless_it_is_not_wanted() -> None:
     items = [*documents(*JOIN), dialogue("Kto?", JOIN[0])]
-    assert screened(items, PLAIN) == (items, Tally())
+    assert screened(items, PLAIN) == (items, SourceStats())
 
 
 def test_personal_data_is_masked_and_counted_by_kind() -> None:
@@ -197,8 +199,8 @@ def test_documents_with_personal_data_are_dropped_and_what_they_hold_is_said() -
     found, tally = screened([*documents(text, JOIN[1]), dialogue("Kto?", JOIN[0])], options)
     assert passed(found) == ["1"]
     assert tally.aside == [
-        SetAside(place="0", reason="holds personal data", detail="2 e-mails, 1 phone number"),
-        SetAside(place="c", reason="holds personal data", detail="1 e-mail"),
+        Filtered(position="0", reason="holds personal data", detail="2 e-mails, 1 phone number"),
+        Filtered(position="c", reason="holds personal data", detail="1 e-mail"),
     ]
     assert dict(tally.mended.masked) == {}
 
@@ -213,8 +215,8 @@ def test_what_holds_a_part_of_an_evaluation_set_is_left_out(item: Item) -> None:
     match = tally.contaminated[item.id]
     assert (match.exclude, match.passage, match.words) == ("quiz", "7", 30)
     assert tally.aside == [
-        SetAside(
-            place=item.id,
+        Filtered(
+            position=item.id,
             reason="holds a part of an evaluation set",
             detail=f"quiz: 7: 30 words: {match.excerpt}",
         )
@@ -236,7 +238,7 @@ def test_of_what_nothing_is_left_and_of_conversations_nothing_is_cut() -> None:
     items = [*documents(EVALUATED), dialogue(f"{prose(1)} {EVALUATED}", prose(2))]
     found, tally = screened(items, PLAIN, screens)
     assert found == []
-    assert dict(tally.set_aside) == {"holds a part of an evaluation set": 2}
+    assert dict(tally.filtered) == {"holds a part of an evaluation set": 2}
     assert list(tally.contaminated) == ["0", "c"]
 
 
@@ -252,11 +254,11 @@ def test_what_repeats_a_document_before_it_is_left_out(kind: str, left: list[str
     found, tally = screened(documents(text, text.upper(), reworded(text)), options)
     assert passed(found) == left
     asides = {
-        "1": SetAside(place="1", reason="repeats a document before it", detail="one: 0 (1.00)"),
-        "2": SetAside(place="2", reason="nearly repeats a document before it", detail="one: 0 (0.93)"),
+        "1": Filtered(position="1", reason="repeats a document before it", detail="one: 0 (1.00)"),
+        "2": Filtered(position="2", reason="nearly repeats a document before it", detail="one: 0 (0.93)"),
     }
     assert tally.aside == [asides[name] for name in ("1", "2") if name not in left]
-    assert list(tally.duplicates) == [one.place for one in tally.aside]
+    assert list(tally.duplicates) == [one.position for one in tally.aside]
 
 
 def test_where_near_duplicates_stay_their_copies_do_not() -> None:
@@ -298,7 +300,7 @@ def test_what_was_mended_is_counted_only_if_it_comes_in() -> None:
 def test_evaluation_texts_are_known_before_they_are_masked_and_however_they_are_mended() -> None:
     words_around = prose(3, 12).split()
     line = " ".join([*words_around[:6], "jan@posta.sk", *words_around[6:]])
-    evaluation = Excluded()
+    evaluation = EvaluationIndex()
     evaluation.add("quiz", "1", words(line))
     screens = new_screens(excluded=evaluation)
     found, _ = screened(documents(f"{line}\u00ad"), Hygiene(pii="mask", repairs=()), screens)
@@ -360,7 +362,7 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
             read.append(item.id)
             yield item
 
-    screening: Callable[..., Iterable[Item]] = Screening("one", Hygiene(), new_screens(), Tally())
+    screening: Callable[..., Iterable[Item]] = Cleaner("one", Hygiene(), new_screens(), SourceStats())
     found = iter(screening(iter(items())))
     assert read == []
     assert next(iter(found)).id == "0"

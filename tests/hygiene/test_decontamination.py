@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.hygiene import ngram_hashes as module_of_grams
-from calibset.hygiene.decontamination import Excluded, Match
+from calibset.hygiene.decontamination import EvaluationIndex, Match
 from calibset.hygiene.words import words
 
 # Lines as WikiText stores them.
@@ -21,14 +21,14 @@ PASSAGE = LINES[3].strip()
 LETTERS = "abcdefgh"
 
 
-def excluded_lines(run: int = 13) -> Excluded:
-    excluded = Excluded(run=run)
+def excluded_lines(run: int = 13) -> EvaluationIndex:
+    excluded = EvaluationIndex(run=run)
     for number, line in enumerate(LINES):
         excluded.add("wikitext", str(number), words(line))
     return excluded
 
 
-def matched(excluded: Excluded, text: str) -> Match | None:
+def matched(excluded: EvaluationIndex, text: str) -> Match | None:
     return excluded.match(words(text))
 
 
@@ -93,7 +93,7 @@ def test_a_run_goes_across_lines() -> None:
 
 def test_a_run_does_not_go_across_sets() -> None:
     text = "one two three four five six seven eight nine ten eleven twelve thirteen"
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     excluded.add("a", "1", words(text)[:7])
     excluded.add("b", "1", words(text)[7:])
     assert matched(excluded, text) is None
@@ -104,7 +104,7 @@ def test_a_run_does_not_go_across_sets() -> None:
 
 
 def test_of_several_passages_the_first_is_named() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     for name in ("first", "second"):
         excluded.add("quiz", f"other {name}", words("Something else, that has nothing to do with it at all."))
         excluded.add("quiz", name, words(PASSAGE))
@@ -123,7 +123,7 @@ def test_the_longest_stretch_is_told() -> None:
 
 
 def test_an_excerpt_is_short() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     long = [f"word{number}" for number in range(100)]
     excluded.add("quiz", "1", long)
     found = excluded.match(long)
@@ -133,7 +133,7 @@ def test_an_excerpt_is_short() -> None:
 
 
 def test_a_short_question_is_found_as_a_whole() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     excluded.add("quiz", "1", words("Which river runs through the capital of Slovakia?"))
     excluded.add("quiz", "2", words("What is the capital of it?"))
     answer = (
@@ -152,7 +152,7 @@ def test_a_short_question_is_found_as_a_whole() -> None:
 
 
 def test_a_short_text_is_matched_by_its_shingles() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     excluded.add(
         "defs",
         "1",
@@ -163,7 +163,7 @@ def test_a_short_text_is_matched_by_its_shingles() -> None:
     assert found is not None
     assert (found.passage, found.words, found.containment) == ("1", 11, 7 / 9)
     assert found.excerpt == "a disease recognised by the health organisation or a government body"
-    assert Excluded(containment=0.8).match(words(text)) is None
+    assert EvaluationIndex(containment=0.8).match(words(text)) is None
     assert (
         matched(
             excluded,
@@ -174,7 +174,7 @@ def test_a_short_text_is_matched_by_its_shingles() -> None:
 
 
 def test_a_stock_phrase_is_no_match() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     excluded.add(
         "quiz", "1", words("To assist you better, could you please provide me with the name of the company?")
     )
@@ -195,14 +195,14 @@ def test_a_stock_phrase_is_no_match() -> None:
     ],
 )
 def test_what_says_nothing_is_no_match(table: str) -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     excluded.add("quiz", "1", words(table))
     assert matched(excluded, table) is None
     assert excluded.without(table) == table
 
 
 def test_a_run_half_of_which_says_something_is_a_match() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     excluded.add("quiz", "1", words("length 1 width 2 height 3 depth 4 weight 5 price 6 total 7"))
     found = matched(excluded, "length 1 width 2 height 3 depth 4 weight 5 price 6 total")
     assert found is not None
@@ -210,8 +210,8 @@ def test_a_run_half_of_which_says_something_is_a_match() -> None:
 
 
 def test_nothing_matches_nothing() -> None:
-    assert matched(Excluded(), PASSAGE) is None
-    excluded = Excluded()
+    assert matched(EvaluationIndex(), PASSAGE) is None
+    excluded = EvaluationIndex()
     excluded.add("quiz", "1", [])
     assert matched(excluded, PASSAGE) is None
     assert excluded.without(PASSAGE) == PASSAGE
@@ -220,7 +220,7 @@ def test_nothing_matches_nothing() -> None:
 
 
 def test_more_can_be_put_in_later() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     assert matched(excluded, PASSAGE) is None
     excluded.add("quiz", "1", words(PASSAGE)[:7])
     assert matched(excluded, PASSAGE) is None
@@ -238,7 +238,7 @@ def test_more_can_be_put_in_later() -> None:
 )
 def test_bounds(run: int, containment: float, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
-        Excluded(run=run, containment=containment)
+        EvaluationIndex(run=run, containment=containment)
 
 
 def test_a_collision_is_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +270,7 @@ def test_a_cut_that_makes_a_new_run_is_cut_again() -> None:
 
 
 def test_a_text_that_matches_by_its_shingles_is_given_up() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     excluded.add(
         "defs",
         "1",
@@ -285,7 +285,7 @@ def test_a_text_that_matches_by_its_shingles_is_given_up() -> None:
 
 
 def test_a_text_whose_words_have_no_place_is_given_up() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     passage = "The Acme™ rocket is sold with a fuse, a manual, and a warranty that ends on launch."
     excluded.add("ads", "1", words(passage))
     assert excluded.without(passage) == ""
@@ -296,7 +296,7 @@ LONGER = "投保人应当在合同成立之日起三十日内一次性缴清全�
 
 
 def test_letters_of_scripts_without_spaces_count_half() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     excluded.add("quiz", "1", words(f"{CHINESE}，{LONGER}。"))
     assert matched(excluded, f"{CHINESE}，我们今天谈谈另外一件事情，天气很好，大家都去公园散步看花。") is None
     other = "今天天气很好，我们去公园散步看花，晚上回家吃饭聊天。" * 2
@@ -309,14 +309,14 @@ def test_letters_of_scripts_without_spaces_count_half() -> None:
 def test_whole_documents_in_such_scripts_need_sixteen_letters() -> None:
     other = "今天天气很好，我们去公园散步看花，晚上回家吃饭聊天。" * 2
     for letters, is_match in ((15, False), (16, True), (25, True)):
-        excluded = Excluded()
+        excluded = EvaluationIndex()
         excluded.add("quiz", "1", words(LONGER[:letters]))
         assert (matched(excluded, f"{other}{LONGER[:letters]}{other}") is not None) == is_match
         assert (matched(excluded, LONGER[:letters]) is not None) == is_match
 
 
 def test_a_few_such_letters_make_no_difference() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     passage = "The sign says 保险合同 and nobody in the town has ever read what stands under it"
     excluded.add("quiz", "1", words(passage))
     assert (
@@ -326,7 +326,7 @@ def test_a_few_such_letters_make_no_difference() -> None:
 
 
 def test_all_sets_that_a_text_matches_are_told() -> None:
-    excluded = Excluded()
+    excluded = EvaluationIndex()
     reworded = f"{' '.join(words(PASSAGE)[:12])} port of this county"
     excluded.add(
         "unlike", "1", words("Something else, that has nothing to do with it at all, as far as one knows.")
@@ -359,7 +359,7 @@ def test_a_match_is_what_comparing_every_run_says(
     run: int, rows: list[list[str]], text: list[str], repeats: bool
 ) -> None:
     text = text[:10] + rows[-1] + text[10:] if repeats and rows else text
-    excluded = Excluded(run=run, containment=1.0)
+    excluded = EvaluationIndex(run=run, containment=1.0)
     for number, row in enumerate(rows):
         excluded.add("set", str(number), row)
     stream = [word for row in rows for word in row]
@@ -376,7 +376,7 @@ def test_a_match_is_what_comparing_every_run_says(
 
 @given(st.lists(passages, min_size=1, max_size=3), st.data())
 def test_what_is_cut_is_clean(rows: list[list[str]], data: st.DataObject) -> None:
-    excluded = Excluded(run=8)
+    excluded = EvaluationIndex(run=8)
     for number, row in enumerate(rows):
         excluded.add("set", str(number), row)
     parts = data.draw(st.lists(st.sampled_from(rows) | passages, max_size=6))

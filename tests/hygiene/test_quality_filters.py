@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.quality_filters import GATES, WEB_GATES, GateName, fault
+from calibset.hygiene.quality_filters import FILTERS, WEB_GATES, FilterName, fault
 
 SLOVAK = (
     "Poistenie domácnosti kryje veci, ktoré má rodina v byte alebo v dome. Patrí k nim nábytok, "
@@ -45,8 +45,8 @@ GOOD = {"Slovak": SLOVAK, "English": ENGLISH, "Chinese": CHINESE, "French": FREN
 
 @pytest.mark.parametrize("language", GOOD)
 @pytest.mark.parametrize("name", WEB_GATES)
-def test_good_text_passes(language: str, name: GateName) -> None:
-    assert GATES[name](GOOD[language]) is None
+def test_good_text_passes(language: str, name: FilterName) -> None:
+    assert FILTERS[name](GOOD[language]) is None
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_good_text_passes(language: str, name: GateName) -> None:
         ("damaged", "u\ufffditeľ a ža\ufffdka", "characters lost"),
     ],
 )
-def test_a_gate_stops_what_it_is_for(name: GateName, text: str, reason: str) -> None:
-    assert GATES[name](text) == reason
+def test_a_gate_stops_what_it_is_for(name: FilterName, text: str, reason: str) -> None:
+    assert FILTERS[name](text) == reason
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_a_gate_stops_what_it_is_for(name: GateName, text: str, reason: str) -> 
         ("symbols", ENGLISH + " # ..."),
     ],
 )
-def test_a_gate_lets_a_little_through(name: GateName, text: str) -> None:
-    assert GATES[name](text) is None
+def test_a_gate_lets_a_little_through(name: FilterName, text: str) -> None:
+    assert FILTERS[name](text) is None
 
 
 def test_the_first_gate_that_stops_a_text_gives_the_reason() -> None:
@@ -115,13 +115,13 @@ def test_an_unknown_gate_is_a_key_error() -> None:
 
 
 def test_the_gates_of_a_web_source_are_gates() -> None:
-    assert set(WEB_GATES) < set(GATES)
+    assert set(WEB_GATES) < set(FILTERS)
 
 
 def test_the_commonest_words_are_found_whatever_stands_around_them() -> None:
     # Every word is rare, the pair is not.
     text = " ".join(f"alfa beta slovo{number}" for number in range(60))
-    assert GATES["repetition"](text) == "repeated words"
+    assert FILTERS["repetition"](text) == "repeated words"
 
 
 REASON = st.text("ab .,\n#…•{}\ufffd保1-", max_size=200)
@@ -129,7 +129,7 @@ REASON = st.text("ab .,\n#…•{}\ufffd保1-", max_size=200)
 
 @given(REASON | st.text(max_size=100))
 def test_any_text_gets_a_constant_phrase_or_none(text: str) -> None:
-    for gate in GATES.values():
+    for gate in FILTERS.values():
         reason = gate(text)
         assert reason is None or (0 < len(reason) < 40 and reason.isascii())
 
@@ -143,10 +143,10 @@ def test_runs_of_words_are_counted_exactly(found: list[str]) -> None:
         for run in set(runs):
             count = runs.count(run)
             expected = expected or (count > 1 and count * sum(map(len, run)) > most * letters)
-    assert (GATES["repetition"](" ".join(found)) == "repeated words") == expected
+    assert (FILTERS["repetition"](" ".join(found)) == "repeated words") == expected
 
 
-@pytest.mark.parametrize("name", GATES)
-def test_a_gate_says_of_half_a_megabyte_of_the_same_what_it_says_of_less(name: GateName) -> None:
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_gate_says_of_half_a_megabyte_of_the_same_what_it_says_of_less(name: FilterName) -> None:
     for text in ("a" * 500_000, " . " * 150_000, "\n" * 500_000, "'' " * 150_000, "(" * 500_000):
-        assert GATES[name](text) == GATES[name](text[:3000])
+        assert FILTERS[name](text) == FILTERS[name](text[:3000])

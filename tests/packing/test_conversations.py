@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from calibset.core.documents import Conversation, Message, Sample, SetAside, Tool, ToolCall
-from calibset.packing import Packed, RowRule, pack_conversations
+from calibset.core.documents import Conversation, Filtered, Message, Sample, Tool, ToolCall
+from calibset.packing import Packed, RowSpec, pack_conversations
 from calibset.tokenizers.chat_templates.base import Rendered, Turn
 from calibset.tokenizers.chat_templates.jinja import jinja_template
 from calibset.tokenizers.chat_templates.mistral import mistral_template
@@ -53,15 +53,15 @@ def mixed(tekken: TekkenTokenizer) -> list[Rendered]:
     ]
 
 
-def rule_of(tekken: TekkenTokenizer, seqlen: int = 192) -> RowRule:
-    return RowRule(tokenizer=tekken, seqlen=seqlen, source="s")
+def rule_of(tekken: TekkenTokenizer, seqlen: int = 192) -> RowSpec:
+    return RowSpec(tokenizer=tekken, seqlen=seqlen, source="s")
 
 
-def check(conversations: list[Rendered], packed: list[Packed], rule: RowRule) -> list[Sample]:
+def check(conversations: list[Rendered], packed: list[Packed], rule: RowSpec) -> list[Sample]:
     """Check everything that must hold of any packing; return the samples."""
     known = {rendered.id: rendered for rendered in conversations}
     samples = [item for item in packed if isinstance(item, Sample)]
-    asides = Counter(item.place for item in packed if isinstance(item, SetAside))
+    asides = Counter(item.position for item in packed if isinstance(item, Filtered))
     whole: Counter[str] = Counter()
     fillers: Counter[str] = Counter()
     for sample in samples:
@@ -75,7 +75,7 @@ def check(conversations: list[Rendered], packed: list[Packed], rule: RowRule) ->
     return samples
 
 
-def check_row(sample: Sample, known: dict[str, Rendered], rule: RowRule) -> None:
+def check_row(sample: Sample, known: dict[str, Rendered], rule: RowSpec) -> None:
     tokenizer, ids = rule.tokenizer, list(sample.token_ids)
     assert sample.text == sample.text.rstrip()
     read = json.loads(json.dumps({"text": sample.text}))["text"].rstrip()
@@ -190,7 +190,7 @@ def test_one_longer_than_what_is_read_is_only_a_filler(tekken: TekkenTokenizer) 
     long = sized(tekken, "long", 64)
     short = [sized(tekken, f"s{i}", 40) for i in range(3)]
     packed = list(pack_conversations([long, *short], rule))
-    assert packed[0] == SetAside(place="long", reason="longer than a row (its head may be a filler)")
+    assert packed[0] == Filtered(position="long", reason="longer than a row (its head may be a filler)")
     assert rows(iter(packed))[0] == ["s0", "long*"]
     check([long, *short], packed, rule)
 
@@ -227,8 +227,8 @@ def test_what_does_not_fill_a_row_is_set_aside(tekken: TekkenTokenizer, lengths:
     conversations = [sized(tekken, f"c{i}", length) for i, length in enumerate(lengths)]
     packed = list(pack_conversations(conversations, rule_of(tekken, 64)))
     expected = [
-        SetAside(
-            place=c.id,
+        Filtered(
+            position=c.id,
             reason="longer than a row (its head may be a filler)"
             if len(c.token_ids) > 63
             else "too little left for a row",
@@ -248,7 +248,7 @@ def test_a_row_of_one_token_is_set_aside_with_its_reason(tekken: TekkenTokenizer
         id="filler", text=text, token_ids=ids, turns=same.turns, opening_text="<s>", opening_ids=(1,)
     )
     packed = list(pack_conversations([same, filler], rule_of(tekken, 64)))
-    assert SetAside(place="same", reason="one token fills more than half the row") in packed
+    assert Filtered(position="same", reason="one token fills more than half the row") in packed
 
 
 def test_no_more_is_taken_than_there_is_to_choose_from(tekken: TekkenTokenizer) -> None:
@@ -290,9 +290,9 @@ def test_a_conversation_stands_behind_another_only_if_it_reads_as_alone(
     talks = [template.render(conversation(number, 3)) for number in range(12)]
     behind = tokenizer.encode("</s>user", parse_special=True)[1]
     assert tokenizer.parsing.id_to_token(behind) == begins
-    rule = RowRule(tokenizer=tokenizer, seqlen=256, source="s")
+    rule = RowSpec(tokenizer=tokenizer, seqlen=256, source="s")
     packed = list(pack_conversations(iter(talks), rule))
-    asides = {item.reason for item in packed if isinstance(item, SetAside)}
+    asides = {item.reason for item in packed if isinstance(item, Filtered)}
     several = [item for item in packed if isinstance(item, Sample) and len(item.documents) > 2]
     if prepend == "always":
         assert several

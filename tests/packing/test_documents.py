@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.core.documents import Document, Sample, SetAside
-from calibset.packing import Packed, RowRule, pack_documents
+from calibset.core.documents import Document, Filtered, Sample
+from calibset.packing import Packed, RowSpec, pack_documents
 from calibset.packing.row_spec import SEPARATOR
 
 if TYPE_CHECKING:
@@ -39,18 +39,18 @@ TEXTS = {
 }
 
 
-def rule_of(tekken: TekkenTokenizer, *, seqlen: int = SEQLEN, rows: int = 4, keep: bool = False) -> RowRule:
-    return RowRule(
+def rule_of(tekken: TekkenTokenizer, *, seqlen: int = SEQLEN, rows: int = 4, keep: bool = False) -> RowSpec:
+    return RowSpec(
         tokenizer=tekken, seqlen=seqlen, source="s", parse_special=keep, max_rows_per_document=rows
     )
 
 
-def check(documents: list[Document], packed: Iterable[Packed], rule: RowRule) -> list[Sample]:
+def check(documents: list[Document], packed: Iterable[Packed], rule: RowSpec) -> list[Sample]:
     """Check everything that must hold of any packing; return the samples."""
     texts = {document.id: document.text for document in documents}
     packed = list(packed)
     samples = [item for item in packed if isinstance(item, Sample)]
-    asides = [item for item in packed if isinstance(item, SetAside)]
+    asides = [item for item in packed if isinstance(item, Filtered)]
     positions = dict.fromkeys(texts, 0)
     for sample in samples:
         check_row(sample, rule)
@@ -67,17 +67,17 @@ def check(documents: list[Document], packed: Iterable[Packed], rule: RowRule) ->
             # or a part that would have spoiled a row, and was said to be left out.
             begun = texts[span.document].index(piece, positions[span.document])
             passed_over = texts[span.document][positions[span.document] : begun].strip()
-            assert not passed_over or span.document in {aside.place for aside in asides}
+            assert not passed_over or span.document in {aside.position for aside in asides}
             positions[span.document] = begun + len(piece)
         assert end_before == len(sample.text)
     for name, text in texts.items():
         left = text[positions[name] :].strip()
-        assert not left or name in {aside.place for aside in asides}
-    assert {aside.place for aside in asides} <= set(texts)
+        assert not left or name in {aside.position for aside in asides}
+    assert {aside.position for aside in asides} <= set(texts)
     return samples
 
 
-def check_row(sample: Sample, rule: RowRule) -> None:
+def check_row(sample: Sample, rule: RowSpec) -> None:
     tokenizer = rule.tokenizer
     assert sample.source == "s"
     assert sample.text == sample.text.strip()
@@ -128,7 +128,7 @@ def test_documents_of_one_character(tekken: TekkenTokenizer) -> None:
     packed = list(pack_documents(documents, rule))
     samples = check(documents, packed, rule)
     placed = sum(len(sample.documents) for sample in samples)
-    asides = [item for item in packed if isinstance(item, SetAside)]
+    asides = [item for item in packed if isinstance(item, Filtered)]
     assert placed + len(asides) == len(documents)
     # Half of the tokens are separators, so a row may hold one more than half of them and be dropped.
     assert placed > 0.8 * len(documents) or all(a.reason.startswith("one token fills") for a in asides)
@@ -181,8 +181,8 @@ def test_what_does_not_fill_a_row_is_set_aside(tekken: TekkenTokenizer) -> None:
     documents = [Document(id="a", text="One."), Document(id="b", text="Two.")]
     reason = "too little left for a row"
     assert list(pack_documents(documents, rule_of(tekken))) == [
-        SetAside(place="a", reason=reason),
-        SetAside(place="b", reason=reason),
+        Filtered(position="a", reason=reason),
+        Filtered(position="b", reason=reason),
     ]
     assert list(pack_documents([], rule_of(tekken))) == []
 
@@ -202,7 +202,7 @@ def test_a_giant_document_of_nothing_is_set_aside_and_the_next_one_packed(
     rule = rule_of(tekken)
     packed = list(pack_documents(documents, rule))
     samples = check(documents, packed, rule)
-    assert SetAside(place="giant", reason=reason) in packed
+    assert Filtered(position="giant", reason=reason) in packed
     assert [span.document for sample in samples for span in sample.documents].count("good") >= 4
 
 
@@ -219,7 +219,7 @@ def test_blanks_that_go_on_past_every_cut_end_a_document(tekken: TekkenTokenizer
     rule = rule_of(tekken)
     packed = list(pack_documents([document], rule))
     check([document], packed, rule)
-    assert packed[-1] == SetAside(place="d", reason="no place to cut it (a part of it)")
+    assert packed[-1] == Filtered(position="d", reason="no place to cut it (a part of it)")
 
 
 def test_a_part_that_would_spoil_a_row_is_left_out_and_the_rest_goes_on(tekken: TekkenTokenizer) -> None:
@@ -229,7 +229,7 @@ def test_a_part_that_would_spoil_a_row_is_left_out_and_the_rest_goes_on(tekken: 
     packed = list(pack_documents([document], rule))
     samples = check([document], packed, rule)
     reason = "one token fills more than half the row (a part of it)"
-    assert packed.count(SetAside(place="d", reason=reason)) == 1
+    assert packed.count(Filtered(position="d", reason=reason)) == 1
     assert "Poist" in samples[-1].text
     assert sum(len(sample.token_ids) for sample in samples) > 5 * SEQLEN
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.packing import RowRule
+from calibset.packing import RowSpec
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
@@ -31,8 +31,8 @@ WORDS = [
 ]
 
 
-def rule(tekken: TekkenTokenizer, seqlen: int = 64) -> RowRule:
-    return RowRule(tokenizer=tekken, seqlen=seqlen, source="s")
+def rule(tekken: TekkenTokenizer, seqlen: int = 64) -> RowSpec:
+    return RowSpec(tokenizer=tekken, seqlen=seqlen, source="s")
 
 
 @pytest.mark.parametrize(("seqlen", "slack"), [(16, 2), (64, 2), (192, 3), (2048, 32)])
@@ -44,7 +44,7 @@ def test_what_is_read_is_one_token_less_for_bos(tekken: TekkenTokenizer, seqlen:
 def test_a_row_of_exactly_seqlen_tokens_is_kept_and_one_shorter_is_not(tekken: TekkenTokenizer) -> None:
     text = "Poistná zmluva nadobúda účinnosť dňom podpisu. The premium is due, or else."
     ids = tekken.encode(text, parse_special=True)
-    enough, short = rule(tekken, len(ids)).prove(text), rule(tekken, len(ids) + 1).prove(text)
+    enough, short = rule(tekken, len(ids)).check_row(text), rule(tekken, len(ids) + 1).check_row(text)
     assert enough.token_ids == short.token_ids == tuple(ids)
     assert (enough.flaw, short.flaw) == (None, "too short")
 
@@ -54,8 +54,8 @@ def test_a_row_must_be_long_enough_with_control_tokens_parsed(tekken: TekkenToke
     parsed = tekken.encode(text, parse_special=True)
     spelled = tekken.encode(text, parse_special=False)
     assert len(parsed) < len(spelled)
-    assert rule(tekken, len(spelled)).prove(text).flaw == "too short"
-    proof = rule(tekken, len(parsed)).prove(text)
+    assert rule(tekken, len(spelled)).check_row(text).flaw == "too short"
+    proof = rule(tekken, len(parsed)).check_row(text)
     assert (proof.flaw, proof.token_ids) == (None, tuple(parsed))
 
 
@@ -76,7 +76,7 @@ def test_a_row_must_be_long_enough_with_control_tokens_parsed(tekken: TekkenToke
 def test_one_token_may_fill_half_of_what_is_read(
     tekken: TekkenTokenizer, text: str, flaw: str | None
 ) -> None:
-    assert rule(tekken).prove(text).flaw == flaw
+    assert rule(tekken).check_row(text).flaw == flaw
 
 
 def auto_round_keeps(tekken: TekkenTokenizer, text: str, seqlen: int, *, parsed: bool, bos: bool) -> bool:
@@ -98,4 +98,4 @@ def test_what_is_proven_is_kept(tekken: TekkenTokenizer, text: str, seqlen: int)
         for parsed in (True, False)
         for bos in (True, False)
     )
-    assert (rule(tekken, seqlen).prove(text).flaw is None) == kept
+    assert (rule(tekken, seqlen).check_row(text).flaw is None) == kept

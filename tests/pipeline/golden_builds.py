@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import calibset
 from calibset.dataset.lockfile import write_lock
-from calibset.dataset.rejects import write_left_out
+from calibset.dataset.rejects import write_rejects
 
 GOLDEN = Path(__file__).parent / "golden"
 PINNED = GOLDEN / "pinned"
@@ -30,7 +30,7 @@ def built(name: str, folder: Path) -> Mapping[str, str]:
     result = calibset.build(_RECIPES[name])
     result.write(folder / f"{name}.jsonl")
     write_lock(result.lock, folder / f"{name}.lock")
-    write_left_out(folder / f"{name}.rejects.jsonl", result.rejections, result.left_out)
+    write_rejects(folder / f"{name}.rejects.jsonl", result.rejections, result.left_out)
     return {path.name: _pinned(path) for path in sorted(folder.iterdir())}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from calibset.hygiene.cleaner import Screens
+from calibset.hygiene.cleaner import SharedIndexes
 from calibset.hygiene.deduplication import Duplicates
-from calibset.pipeline.source_stream import Supply, open_supply
+from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
-from calibset.storage import in_memory
+from calibset.storage import memory_reader
 from calibset.tokenizers import Tokenizer
 
 Rows = Iterable[str | Mapping[str, str]]
@@ -33,7 +33,7 @@ def recipe_of(lines: str, sources: Iterable[str], *, fill: str = "", keys: str =
     return parse_recipe("".join(tables))
 
 
-def supplies_of(recipe: Recipe, tokenizer: Tokenizer, **sources: Rows) -> dict[str, Supply]:
+def supplies_of(recipe: Recipe, tokenizer: Tokenizer, **sources: Rows) -> dict[str, SourceStream]:
     """Return the supplies of a recipe's sources.
 
     Args:
@@ -41,11 +41,11 @@ def supplies_of(recipe: Recipe, tokenizer: Tokenizer, **sources: Rows) -> dict[s
         tokenizer: Measures their rows.
         sources: By name, texts, or rows as they are.
     """
-    screens = Screens(duplicates=Duplicates(near=False))
+    screens = SharedIndexes(duplicates=Duplicates(near=False))
     found = {}
     for name, given in sources.items():
         rows = [{"text": one} if isinstance(one, str) else dict(one) for one in given]
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-        reader = in_memory({"a.jsonl": content}, name)
-        found[name] = open_supply(name, recipe, reader, tokenizer, screens)
+        reader = memory_reader({"a.jsonl": content}, name)
+        found[name] = open_source_stream(name, recipe, reader, tokenizer, screens)
     return found

@@ -89,7 +89,7 @@ def test_long_conversations_lose_their_last_exchanges(recipe: Path) -> None:
     assert source.conversations_shortened == 10
     (source,) = built(recipe, "nsamples=12", "chat.long_conversations=reject").manifest.sources
     assert source.conversations_shortened == 0
-    assert source.set_aside["longer than a row (its head may be a filler)"] == 11
+    assert source.filtered["longer than a row (its head may be a filler)"] == 11
 
 
 def test_a_system_prompt_opens_each_and_can_not_break_out(recipe: Path) -> None:
@@ -139,6 +139,6 @@ def test_conversations_that_are_shortened_to_the_same_stand_in_one_row_only(reci
     recipe.with_name("talk.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = built(recipe, "nsamples=4", "hygiene.duplicates=exact")
     (source,) = made.manifest.sources
-    assert source.set_aside["repeats a document before it"] == 4
+    assert source.filtered["repeats a document before it"] == 4
     assert {found.kept for found in source.duplicates} <= {f"talk.jsonl#{number}" for number in range(5)}
     assert sum(sample.text.count("Question 1?") for sample in made) <= 1 + len(made)

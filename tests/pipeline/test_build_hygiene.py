@@ -41,7 +41,7 @@ def report(made: CalibrationSet, name: str = "one") -> SourceReport:
 
 def left_out(source: SourceReport) -> dict[str, int]:
     """Return what hygiene left out of a source, by reason."""
-    return {why: count for why, count in source.set_aside.items() if not why.startswith("too little left")}
+    return {why: count for why, count in source.filtered.items() if not why.startswith("too little left")}
 
 
 def shown(made: CalibrationSet, name: str) -> set[str]:
@@ -92,7 +92,7 @@ def test_what_repeats_another_sources_document_is_left_out_and_the_manifest_says
     assert shown(made, "wiki") == {f"a.jsonl#{number}" for number in range(4)} - repeats.keys()
     assert report(made, "web").duplicates == ()
     assert found.documents_read == 4 - len(repeats)
-    details = {one.place: one.detail for one in made.left_out["wiki"] if "repeats" in one.reason}
+    details = {one.position: one.detail for one in made.left_out["wiki"] if "repeats" in one.reason}
     assert details == {name: f"web: {kept} ({same:.2f})" for name, (_, kept, same) in repeats.items()}
 
 
@@ -192,7 +192,7 @@ def test_personal_data_is_masked_or_its_document_left_out(mixed: Path) -> None:
     assert left_out(report(dropped)) == {"holds personal data": 1}
     assert not any("Volajte" in sample.text for sample in dropped)
     details = {
-        one.place: one.detail for one in dropped.left_out["one"] if one.reason == "holds personal data"
+        one.position: one.detail for one in dropped.left_out["one"] if one.reason == "holds personal data"
     }
     assert details == {"a.jsonl#10": "2 e-mails, 1 phone number"}
 
@@ -229,7 +229,7 @@ def test_no_part_of_an_evaluation_set_stands_in_the_file(tainted: Path, matches:
         "a.jsonl#1": ("quiz", "a.jsonl#1", 30),
     }
     assert found["a.jsonl#1"].excerpt == " ".join(words(QUIZ[1]))[:200]
-    assert report(made).set_aside["holds a part of an evaluation set"] == 2 - tokens
+    assert report(made).filtered["holds a part of an evaluation set"] == 2 - tokens
 
 
 def test_the_manifest_says_which_evaluation_sets_were_kept_out(tainted: Path) -> None:
@@ -237,14 +237,14 @@ def test_the_manifest_says_which_evaluation_sets_were_kept_out(tainted: Path) ->
     assert found.model_dump() == {
         "name": "quiz",
         "type": "jsonl",
-        "place": "quiz",
+        "location": "quiz",
         "revision": None,
         "licence": "CC0-1.0",
         "documents": 2,
         "words": 60,
         "too_short": 0,
         "rejections": {},
-        "set_aside": {},
+        "filtered": {},
         "matched": 2,
     }
 
@@ -394,7 +394,7 @@ def test_a_build_that_fails_writes_what_was_left_out(
     monkeypatch.chdir(tmp_path)
     overrides = ["--set", "hygiene.languages=cs", "--set", "shortage=error", "--set", "nsamples=20"]
     assert main(["build", str(mixed), "--rejects", "left.jsonl", "--quiet", *overrides]) == 1
-    assert "left out: of one 10 set aside: in sk, not in an expected language" in capsys.readouterr().err
+    assert "left out: of one 10 filtered: in sk, not in an expected language" in capsys.readouterr().err
     found = left_out_lines(tmp_path / "left.jsonl")
     found = [line for line in found if not line["reason"].startswith("too little left")]
     assert len(found) == 10
@@ -414,7 +414,7 @@ def test_a_check_writes_what_a_build_would_leave_out(
         assert main(["check", str(tainted), "--rejects", "left.jsonl"]) == 0
     finally:
         (tainted.parent / "one" / "b.jsonl").unlink()
-    reasons = {(line["place"], line["reason"]) for line in left_out_lines(tmp_path / "left.jsonl")}
+    reasons = {(line["position"], line["reason"]) for line in left_out_lines(tmp_path / "left.jsonl")}
     (repeat,) = (place for place, reason in reasons if reason == "repeats a document before it")
     assert repeat in ("a.jsonl#5", "b.jsonl#1")
     assert reasons == {

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from calibset.core.errors import SourceError
-from calibset.hygiene.cleaner import Screens
+from calibset.hygiene.cleaner import SharedIndexes
 from calibset.hygiene.words import words
 from calibset.pipeline import evaluation_sets
-from calibset.pipeline.evaluation_sets import EvaluationSet, open_screens
+from calibset.pipeline.evaluation_sets import EvaluationSet, open_shared_indexes
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
-from calibset.storage import Reader, in_memory
+from calibset.storage import Reader, memory_reader
 from tests.prose import prose, reworded
 
 RECIPE = """
@@ -52,9 +52,12 @@ TALK = {"messages": [{"role": "user", "content": prose(8)}, {"role": "assistant"
 
 def opened(
     *, quiz: bytes = texts(prose(1)), talk: bytes = rows(TALK), lines: str = "", sets: str = SETS
-) -> tuple[Screens, dict[str, EvaluationSet]]:
-    readers = {"quiz": in_memory({"a.jsonl": quiz}, "quiz"), "talk": in_memory({"a.jsonl": talk}, "talk")}
-    return open_screens(parse_recipe(lines + RECIPE + sets), readers)
+) -> tuple[SharedIndexes, dict[str, EvaluationSet]]:
+    readers = {
+        "quiz": memory_reader({"a.jsonl": quiz}, "quiz"),
+        "talk": memory_reader({"a.jsonl": talk}, "talk"),
+    }
+    return open_shared_indexes(parse_recipe(lines + RECIPE + sets), readers)
 
 
 def error_of(*, quiz: bytes = texts(prose(1)), talk: bytes = rows(TALK)) -> str:
@@ -69,7 +72,7 @@ def test_evaluation_sets_are_read_whole() -> None:
         "quiz": (5, 5 * 40),
         "talk": (1, 2 * 40),
     }
-    assert [one.reader.place for one in sets.values()] == ["quiz", "talk"]
+    assert [one.reader.location for one in sets.values()] == ["quiz", "talk"]
     assert screens.excluded is not None
     for number in range(5):
         match = screens.excluded.match(words(prose(number)))
@@ -97,7 +100,7 @@ def test_they_are_read_in_their_files_order_so_that_lines_can_stand_together() -
 
 
 def test_without_evaluation_sets_nothing_is_excluded() -> None:
-    screens, sets = open_screens(parse_recipe(RECIPE), {})
+    screens, sets = open_shared_indexes(parse_recipe(RECIPE), {})
     assert (screens.excluded, screens.cuts, sets) == (None, False, {})
 
 
@@ -123,7 +126,7 @@ def test_when_something_matches_is_the_recipes_to_say() -> None:
 def test_near_duplicates_are_found_if_some_source_wants_it(hygiene: str, finds_near: bool) -> None:
     base, _, own = hygiene.partition("sources.one.")
     text = base + RECIPE.replace('where = "one"\n', f'where = "one"\n{own}')
-    screens, _ = open_screens(parse_recipe(text), {})
+    screens, _ = open_shared_indexes(parse_recipe(text), {})
     assert screens.duplicates.seen("one", "1", words(prose(1))) is None
     found = screens.duplicates.seen("one", "2", words(reworded(prose(1))))
     assert (found is not None) == finds_near
@@ -164,7 +167,7 @@ def test_more_words_than_memory_has_room_for_are_an_error(monkeypatch: pytest.Mo
 
 
 def test_what_goes_wrong_names_the_set() -> None:
-    readers: dict[str, Reader] = {"quiz": in_memory({"b.txt": b"text"}, "quiz")}
+    readers: dict[str, Reader] = {"quiz": memory_reader({"b.txt": b"text"}, "quiz")}
     recipe: Recipe = parse_recipe(RECIPE + SETS.partition('[[exclude]]\nname = "talk"')[0])
     with pytest.raises(SourceError, match=r"^exclude\.quiz: quiz: no file matches \*\.jsonl"):
-        open_screens(recipe, readers)
+        open_shared_indexes(recipe, readers)

@@ -7,7 +7,7 @@ import pytest
 from calibset.core.errors import LockError, OutputError
 from calibset.dataset.diff import Difference
 from calibset.dataset.lockfile import Lock, read_lock, write_lock
-from calibset.pipeline.locking import LockUse, ensure_as_locked, known_lock, unlike_lock
+from calibset.pipeline.locking import LockUse, lock_differences, read_existing_lock, require_unchanged
 from calibset.recipe.loader import load_recipe, parse_recipe
 from calibset.recipe.model import Recipe
 from tests.dataset.test_lockfile import LOCK
@@ -26,10 +26,10 @@ def difference(what: str) -> Difference:
 
 
 def test_the_lock_beside_a_recipe_is_known_unless_it_is_to_be_ignored(recipe: Recipe, tmp_path: Path) -> None:
-    assert known_lock(recipe) is None
+    assert read_existing_lock(recipe) is None
     write_lock(LOCK, tmp_path / "small.lock")
-    assert known_lock(recipe) == known_lock(recipe, "require") == LOCK
-    assert known_lock(recipe, "ignore") is None
+    assert read_existing_lock(recipe) == read_existing_lock(recipe, "require") == LOCK
+    assert read_existing_lock(recipe, "ignore") is None
 
 
 @pytest.mark.parametrize("use", ["use", "require"])
@@ -39,16 +39,16 @@ def test_a_broken_lock_is_an_error_unless_it_is_to_be_ignored(
     path = tmp_path / "small.lock"
     path.write_text("{")
     with pytest.raises(OutputError) as caught:
-        known_lock(recipe, use)
+        read_existing_lock(recipe, use)
     assert str(caught.value) == (
         f"{path}: is no lock of this version of calibset; renew it with `calibset lock`"
     )
-    assert known_lock(recipe, "ignore") is None
+    assert read_existing_lock(recipe, "ignore") is None
 
 
 def test_a_lock_that_is_required_must_be_there(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(LockError) as caught:
-        known_lock(recipe, "require")
+        read_existing_lock(recipe, "require")
     assert str(caught.value) == (
         f"{tmp_path / 'small.lock'}: there is no lock; write one with `calibset lock`"
     )
@@ -56,28 +56,28 @@ def test_a_lock_that_is_required_must_be_there(recipe: Recipe, tmp_path: Path) -
 
 def test_a_recipe_that_stands_in_no_file_has_no_lock() -> None:
     recipe = parse_recipe(RECIPE)
-    assert known_lock(recipe) is None
+    assert read_existing_lock(recipe) is None
     with pytest.raises(LockError) as caught:
-        known_lock(recipe, "require")
+        read_existing_lock(recipe, "require")
     assert str(caught.value) == "small: there is no lock; write one with `calibset lock`"
 
 
 def test_a_lock_is_like_itself_and_anything_is_like_none(tmp_path: Path) -> None:
     write_lock(LOCK, tmp_path / "x.lock")
     found = read_lock(tmp_path / "x.lock")
-    assert unlike_lock(found, LOCK) == unlike_lock(LOCK, LOCK) == unlike_lock(None, LOCK) == ()
+    assert lock_differences(found, LOCK) == lock_differences(LOCK, LOCK) == lock_differences(None, LOCK) == ()
 
 
 NEWER = LOCK.model_copy(update={"versions": {"calibset": "0.2", "pyarrow": "21"}})
 
 
 def test_versions_alone_are_no_difference() -> None:
-    assert unlike_lock(LOCK, NEWER) == ()
+    assert lock_differences(LOCK, NEWER) == ()
 
 
 def test_versions_are_named_last_where_something_else_differs() -> None:
     made: Lock = NEWER.model_copy(update={"sha256": "99" * 32})
-    assert unlike_lock(LOCK, made) == (
+    assert lock_differences(LOCK, made) == (
         Difference(what="sha256", before="ef" * 32, after="99" * 32),
         Difference(what="versions.calibset", before="0.1", after="0.2"),
         Difference(what="versions.pyarrow", before=None, after="21"),
@@ -85,7 +85,7 @@ def test_versions_are_named_last_where_something_else_differs() -> None:
 
 
 def test_nothing_changed_is_as_locked(recipe: Recipe) -> None:
-    ensure_as_locked(recipe, ())
+    require_unchanged(recipe, ())
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_nothing_changed_is_as_locked(recipe: Recipe) -> None:
 )
 def test_the_first_differences_are_named(recipe: Recipe, tmp_path: Path, count: int, named: str) -> None:
     with pytest.raises(LockError) as caught:
-        ensure_as_locked(recipe, tuple(map(difference, "abcdefgh"[:count])))
+        require_unchanged(recipe, tuple(map(difference, "abcdefgh"[:count])))
     assert str(caught.value) == (
         f"{tmp_path / 'small.lock'}: the build is not as locked: {named}; "
         "nothing was written, `calibset lock` renews it"

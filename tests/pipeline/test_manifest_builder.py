@@ -7,18 +7,18 @@ from hashlib import sha256
 import pytest
 
 from calibset.dataset.lockfile import Lock, LockedFile, LockedSource
-from calibset.dataset.manifest import Manifest, TokenizerReport
+from calibset.dataset.manifest import Manifest, TokenizerIdentity
 from calibset.pipeline.build import build
 from calibset.pipeline.locking import lock_of
 from calibset.recipe.loader import load_recipe
-from calibset.storage import File, Reader, Watched, in_memory
+from calibset.storage import File, Reader, TrackedReader, memory_reader
 from tests.small import write_small
 
 CONTENT = bytes(range(256)) * 4
 RECIPE = {"seed": 42}
 
 
-FISH = {"name": "fish", "place": "sea", "revision": "c0ffee"}
+FISH = {"name": "fish", "location": "sea", "revision": "c0ffee"}
 Told = Callable[..., Manifest]
 
 
@@ -32,7 +32,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
             update={
                 "recipe": RECIPE,
                 "versions": {"calibset": "0.1"},
-                "tokenizer": TokenizerReport(name="tokenizer.json", sha256="ab"),
+                "tokenizer": TokenizerIdentity(name="tokenizer.json", sha256="ab"),
                 "sources": tuple(small.sources[0].model_copy(update=source) for source in sources),
                 "sha256": "ef",
             }
@@ -41,9 +41,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     return manifest
 
 
-def read(contents: dict[str, bytes], *names: str, until: int = -1) -> Watched:
+def read(contents: dict[str, bytes], *names: str, until: int = -1) -> TrackedReader:
     """Return a reader through which the files were read, each up to a byte."""
-    reader = Watched(in_memory(contents))
+    reader = TrackedReader(memory_reader(contents))
     for file in reader.files(*names):
         with file.open_bytes() as stream:
             stream.read(until)
@@ -52,27 +52,27 @@ def read(contents: dict[str, bytes], *names: str, until: int = -1) -> Watched:
 
 def known(recipe: dict[str, int] | None = None, **file: object) -> Lock:
     """Return an earlier lock of one file."""
-    sources = {"fish": LockedSource(place="", revision=None, files={"a": LockedFile.model_validate(file)})}
-    tokenizer = TokenizerReport(name="", sha256="")
+    sources = {"fish": LockedSource(location="", revision=None, files={"a": LockedFile.model_validate(file)})}
+    tokenizer = TokenizerIdentity(name="", sha256="")
     asked = RECIPE if recipe is None else recipe
     return Lock(name="", recipe=asked, versions={}, tokenizer=tokenizer, sources=sources, sha256="")
 
 
-def the_file(told: Told, reader: Watched, earlier: Lock | None) -> LockedFile:
+def the_file(told: Told, reader: TrackedReader, earlier: Lock | None) -> LockedFile:
     return lock_of(told(FISH), {"fish": reader}, earlier).sources["fish"].files["a"]
 
 
 def test_a_lock_holds_all_that_a_build_depended_on(told: Told) -> None:
-    ships = {"name": "ships", "place": "port", "revision": None}
+    ships = {"name": "ships", "location": "port", "revision": None}
     fish = read({"b": b"bb", "a": CONTENT, "c": b""}, "a", "b")
     assert lock_of(told(FISH, ships), {"ships": read({"x": b"x"}, "x"), "fish": fish}, None) == Lock(
         name="small",
         recipe=RECIPE,
         versions={"calibset": "0.1"},
-        tokenizer=TokenizerReport(name="tokenizer.json", sha256="ab"),
+        tokenizer=TokenizerIdentity(name="tokenizer.json", sha256="ab"),
         sources={
             "fish": LockedSource(
-                place="sea",
+                location="sea",
                 revision="c0ffee",
                 files={
                     "a": LockedFile(size=1_024, extents=((0, 1_024),), sha256=sha256(CONTENT).hexdigest()),
@@ -80,7 +80,7 @@ def test_a_lock_holds_all_that_a_build_depended_on(told: Told) -> None:
                 },
             ),
             "ships": LockedSource(
-                place="port",
+                location="port",
                 revision=None,
                 files={"x": LockedFile(size=1, extents=((0, 1),), sha256=sha256(b"x").hexdigest())},
             ),
@@ -90,7 +90,7 @@ def test_a_lock_holds_all_that_a_build_depended_on(told: Told) -> None:
 
 
 def test_files_stand_in_the_order_of_their_names(told: Told) -> None:
-    reader = Watched(in_memory({name: name.encode() for name in "badc"}))
+    reader = TrackedReader(memory_reader({name: name.encode() for name in "badc"}))
     for file in reversed(reader.files("*")):
         file.open_bytes().read()
     assert list(lock_of(told(FISH), {"fish": reader}, None).sources["fish"].files) == list("abcd")
@@ -145,7 +145,7 @@ class _Sizeless:
 def test_a_size_that_is_not_known_every_time_is_no_difference(told: Told) -> None:
     def locked(size: int | None, earlier: Lock | None) -> LockedFile:
         reader: Reader = _Sizeless(size)
-        watched = Watched(reader)
+        watched = TrackedReader(reader)
         watched.files("a")[0].open_bytes().read()
         return the_file(told, watched, earlier)
 

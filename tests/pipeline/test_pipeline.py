@@ -15,11 +15,11 @@ import pytest
 
 import calibset
 from calibset.core.errors import (
-    ConsumerError,
     LockError,
     MixtureError,
     OfflineError,
     OutputError,
+    QuantizerError,
     RecipeError,
     SourceError,
     TokenizerError,
@@ -28,9 +28,9 @@ from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.lockfile import Lock, LockedFile, lock_path, read_lock, write_lock
 from calibset.dataset.manifest import Manifest
-from calibset.dataset.rejects import write_left_out
+from calibset.dataset.rejects import write_rejects
 from calibset.quantizers.autoround import loader
-from calibset.quantizers.base import Replay
+from calibset.quantizers.base import LoadReport
 from calibset.recipe.loader import load_recipe, parse_recipe
 from calibset.recipe.model import Recipe
 from calibset.storage import Cache
@@ -138,7 +138,7 @@ def test_a_shortage_without_a_way_out_is_an_error(
     with pytest.raises(MixtureError, match=says) as caught:
         calibset.build(recipe)
     assert "\n" not in str(caught.value)
-    assert "left out: of ships 1 set aside: too little left for a row" in str(caught.value)
+    assert "left out: of ships 1 filtered: too little left for a row" in str(caught.value)
 
 
 @pytest.mark.parametrize("content", ["", '{"txet": "x"}\n' * 3])
@@ -207,7 +207,7 @@ def test_the_manifest_says_what_was_built_and_nothing_of_this_machine(tmp_path: 
     assert manifest["tokenizer"]["name"] == "tokenizer.json"
     assert manifest["recipe"]["sources"]["fish"]["where"] == ["fish"]
     assert [manifest[key] for key in ("name", "nsamples", "seqlen", "kept")] == ["small", 20, 64, 20]
-    assert manifest["consumer"] == loader.NAME
+    assert manifest["quantizer"] == loader.NAME
     assert [len(manifest[key]) for key in ("samples", "sources", "groups")] == [20, 4, 3]
     assert not [key for key in manifest if "time" in key or "date" in key]
     (fish,) = (source for source in manifest["sources"] if source["name"] == "fish")
@@ -268,15 +268,15 @@ def specials(tmp_path: Path) -> set[int]:
 def test_rows_that_the_consumer_would_drop_are_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replay = loader.replay
+    replay = loader.simulate
 
-    def strict(texts: Iterable[str], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+    def strict(texts: Iterable[str], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
         return replay(
             (text[: 60 + i] for i, text in enumerate(texts)), tokenizer, nsamples=nsamples, seqlen=seqlen
         )
 
-    monkeypatch.setattr(loader, "replay", strict)
-    with pytest.raises(ConsumerError) as caught:
+    monkeypatch.setattr(loader, "simulate", strict)
+    with pytest.raises(QuantizerError) as caught:
         calibset.build(small(tmp_path))
     assert str(caught.value) == (
         f"{loader.NAME} would keep 17 of 20 rows, so nothing was written: "
@@ -325,8 +325,8 @@ def test_a_source_may_be_named_in_every_way(tmp_path: Path, hub: Loopback, pause
         sample.text for sample in local if sample.source != "ships"
     }
     fish, ships = built.manifest.sources[:2]
-    assert (fish.place, fish.revision) == ("hf://datasets/them/fish", COMMIT)
-    assert (ships.place, ships.revision) == ("https://example.org/x/ships.jsonl", None)
+    assert (fish.location, fish.revision) == ("hf://datasets/them/fish", COMMIT)
+    assert (ships.location, ships.revision) == ("https://example.org/x/ships.jsonl", None)
     assert hub.address not in built.manifest.to_json()
 
 
@@ -346,7 +346,7 @@ def test_a_plan_downloads_no_data(tmp_path: Path, hub: Loopback) -> None:
     fish, ships, trees, rest = planned.sources
     assert (fish.quota, fish.files, fish.size, fish.revision, fish.problem) == (8, 2, 101, COMMIT, None)
     assert (ships.quota, ships.files, ships.size, ships.problem) == (4, 1, 2703, None)
-    assert (trees.quota, trees.files, trees.place) == (8, 0, "gone")
+    assert (trees.quota, trees.files, trees.location) == (8, 0, "gone")
     assert trees.problem == (
         f"gone: no such file or folder under {tmp_path}; set --data DIR to where the corpora are; "
         f"gone too: no such file or folder under {tmp_path}; set --data DIR to where the corpora are"
@@ -366,7 +366,7 @@ def test_a_check_counts_what_the_sources_hold(tmp_path: Path) -> None:
         "empty text": 1, "not valid JSON": 1, "no column 'text'": 1, "row is no object": 1,
     }  # fmt: skip
     assert ships.tally.examples["not valid JSON"] == "a.jsonl:3"
-    assert (trees.tally.documents, trees.place) == (0, "gone")
+    assert (trees.tally.documents, trees.location) == (0, "gone")
     assert trees.problem is not None
     assert trees.problem.startswith("gone: no such file or folder")
     assert rest.problem is not None
@@ -439,7 +439,7 @@ class Halves(Source):
     def read(self, file):
         for i in range(40):
             yield Document(id=f"\\ud800{i}", text=f"{i} words of a text that has an odd name " * 3)
-            yield Rejection(place="\\ud800", reason="odd \\ud800")
+            yield Rejection(position="\\ud800", reason="odd \\ud800")
 class Raising(Source):
     def patterns(self): return ("*",)
     def read(self, file):
@@ -543,10 +543,10 @@ def test_what_was_rejected_can_be_written(tmp_path: Path) -> None:
     file = tmp_path / "ships" / "a.jsonl"
     file.write_bytes(file.read_bytes() + b"{broken\n")
     built = calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=["sources.ships.weight=50"]))
-    written = write_left_out(tmp_path / "rejects.jsonl", built.rejections)
+    written = write_rejects(tmp_path / "rejects.jsonl", built.rejections)
     lines = written.read_text("ascii").splitlines()
     assert [json.loads(line) for line in lines] == [
-        {"source": "ships", "place": "a.jsonl:9", "reason": "not valid JSON", "excerpt": "{broken"}
+        {"source": "ships", "position": "a.jsonl:9", "reason": "not valid JSON", "excerpt": "{broken"}
     ]
     assert recipe.max_rejected == 0.2
 
@@ -573,7 +573,7 @@ def fish_of(built: CalibrationSet) -> tuple[str, str | None, str]:
     """Return where the fish were read, and what they are called."""
     source = built.manifest.sources[0]
     (word,) = {sample.text.split()[0] for sample in built if sample.source == "fish"} & {"fish", "cod", "eel"}
-    return source.place, source.revision, word
+    return source.location, source.revision, word
 
 
 def test_a_lock_holds_what_a_build_depended_on(tmp_path: Path, hub: Loopback) -> None:
@@ -595,7 +595,7 @@ def test_a_lock_holds_what_a_build_depended_on(tmp_path: Path, hub: Loopback) ->
         manifest.versions,
         manifest.tokenizer,
     )
-    assert {name: (source.place, source.revision) for name, source in lock.sources.items()} == {
+    assert {name: (source.location, source.revision) for name, source in lock.sources.items()} == {
         "fish": (FISH, COMMIT),
         "ships": ("https://example.org/ships.jsonl", None),
         "trees": ("trees", None),
@@ -635,17 +635,17 @@ def test_a_lock_says_nothing_of_this_machine(
     write_lock(calibset.build(recipe).lock, path)
     text = path.read_text("utf-8")
     assert [one for one in (str(tmp_path), tmp_path.name, hub.address, "secret", "~") if one in text] == []
-    assert calibset.build(recipe, lock="require").unlike_lock == ()
+    assert calibset.build(recipe, lock="require").lock_differences == ()
 
 
 def test_a_locked_commit_is_read_though_the_hub_has_moved_on(on_hub: Path) -> None:
     for use in ("use", "require"):
         built = calibset.build(on_hub, lock=use)
         assert fish_of(built) == (FISH, COMMIT, "fish")
-        assert built.unlike_lock == ()
+        assert built.lock_differences == ()
     free = calibset.build(on_hub, lock="ignore")
     assert free.manifest.sources[0].revision == LATER
-    assert free.unlike_lock == ()
+    assert free.lock_differences == ()
     assert sorted(free.lock.sources["fish"].files) == ["a.jsonl", "b.jsonl"]
 
 
@@ -660,7 +660,7 @@ def test_so_it_is_in_a_plan_and_a_check(on_hub: Path) -> None:
 def test_a_locked_place_is_read_though_an_earlier_one_has_appeared(on_hub: Path) -> None:
     (on_hub.parent / "fish").rename(on_hub.parent / "nets")
     assert fish_of(calibset.build(on_hub)) == (FISH, COMMIT, "fish")
-    assert calibset.plan(on_hub).sources[0].place == calibset.check(on_hub)[0].place == FISH
+    assert calibset.plan(on_hub).sources[0].location == calibset.check(on_hub)[0].location == FISH
     assert fish_of(calibset.build(on_hub, lock="ignore")) == ("nets", None, "fish")
 
 
@@ -687,14 +687,14 @@ def test_what_the_recipe_asks_for_since_is_read(
     hub.repositories["you/fish"] = {"a.jsonl": corpus("carp", 30)}
     built = calibset.build(load_recipe(on_hub, overrides=[override]))
     assert built.manifest.sources[0].revision == revision
-    assert str(built.unlike_lock[0]) == first
+    assert str(built.lock_differences[0]) == first
 
 
 def test_a_source_of_another_name_is_read_where_the_hub_is_now(on_hub: Path) -> None:
     on_hub.write_text(on_hub.read_text().replace("[sources.fish]", "[sources.cod]"))
     built = calibset.build(on_hub)
     assert built.manifest.sources[0].revision == LATER
-    changed = {one.what: (one.before, one.after) for one in built.unlike_lock}
+    changed = {one.what: (one.before, one.after) for one in built.lock_differences}
     assert changed["sources.fish.revision"] == (COMMIT, None)
     assert changed["sources.cod.revision"] == (None, LATER)
 
@@ -772,7 +772,7 @@ def unlike(recipe: Path, *overrides: str) -> list[str]:
     """Return what a build finds other than locked; where the lock is required, that is the error."""
     asked = load_recipe(recipe, overrides=overrides)
     before = {path: path.stat().st_mtime_ns for path in recipe.parent.iterdir()}
-    named = [str(one) for one in calibset.build(asked).unlike_lock]
+    named = [str(one) for one in calibset.build(asked).lock_differences]
     if named:
         with pytest.raises(LockError) as caught:
             calibset.build(asked, lock="require")
@@ -784,7 +784,7 @@ def unlike(recipe: Path, *overrides: str) -> list[str]:
             "nothing was written, `calibset lock` renews it"
         )
     else:
-        assert calibset.build(asked, lock="require").unlike_lock == ()
+        assert calibset.build(asked, lock="require").lock_differences == ()
     assert {path: path.stat().st_mtime_ns for path in recipe.parent.iterdir()} == before
     return named
 
@@ -848,7 +848,7 @@ def test_another_place_is_named(locked: Path) -> None:
     (locked.parent / "fish").rename(locked.parent / "nets")
     assert unlike(locked, "sources.fish.where=nets") == [
         "recipe.sources.fish.where: ['fish'] → ['nets']",
-        "sources.fish.place: fish → nets",
+        "sources.fish.location: fish → nets",
     ]
 
 
@@ -912,7 +912,7 @@ def test_a_recipe_of_text_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     recipe = parse_recipe(RECIPE)
     built = calibset.build(recipe)
-    assert built.unlike_lock == ()
+    assert built.lock_differences == ()
     write_lock(built.lock, "recipe.lock")
     with pytest.raises(LockError) as caught:
         calibset.build(recipe, lock="require")
@@ -921,7 +921,7 @@ def test_a_recipe_of_text_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_of_a_lock_that_is_ignored_nothing_is_read(locked: Path) -> None:
     lock_path(locked).write_text("{")
-    assert calibset.build(locked, lock="ignore").unlike_lock == ()
+    assert calibset.build(locked, lock="ignore").lock_differences == ()
     says = f"{lock_path(locked)}: is no lock of this version of calibset; renew it with `calibset lock`"
     for call in (calibset.build, calibset.plan, calibset.check):
         with pytest.raises(OutputError) as caught:
@@ -942,11 +942,11 @@ def test_recipes_side_by_side_have_locks_of_their_own(tmp_path: Path) -> None:
     for seed, path in enumerate(paths):
         path.write_text(f"seed = {seed}\n{text}")
         write_lock(calibset.build(path).lock, lock_path(path))
-    assert [calibset.build(path, lock="require").unlike_lock for path in paths] == [()] * 4
+    assert [calibset.build(path, lock="require").lock_differences for path in paths] == [()] * 4
 
 
 def test_a_recipe_may_be_called_a_lock(tmp_path: Path) -> None:
     path = write_small(tmp_path).rename(tmp_path / "x.lock")
     write_lock(calibset.build(path).lock, lock_path(path))
     assert path.read_text() == RECIPE
-    assert calibset.build(path, lock="require").unlike_lock == ()
+    assert calibset.build(path, lock="require").lock_differences == ()

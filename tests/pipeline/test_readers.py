@@ -6,8 +6,8 @@ import pytest
 
 from calibset.core.errors import NotThereError, OfflineError, RecipeError, SourceError
 from calibset.dataset.lockfile import Lock, LockedSource
-from calibset.dataset.manifest import TokenizerReport
-from calibset.pipeline.readers import open_place, open_places, storage_of
+from calibset.dataset.manifest import TokenizerIdentity
+from calibset.pipeline.readers import open_reader, open_readers, open_storage
 from calibset.recipe.loader import load_recipe
 from calibset.recipe.model import Recipe
 from calibset.storage import Cache, Mirror, Storage
@@ -30,9 +30,9 @@ def locked(recipe: Recipe, **places: tuple[str, str | None]) -> Lock:
         name=recipe.name,
         recipe=recipe.model_dump(mode="json"),
         versions={},
-        tokenizer=TokenizerReport(name="", sha256=""),
+        tokenizer=TokenizerIdentity(name="", sha256=""),
         sources={
-            name: LockedSource(place=place, revision=revision, files={})
+            name: LockedSource(location=place, revision=revision, files={})
             for name, (place, revision) in places.items()
         },
         sha256="",
@@ -42,8 +42,8 @@ def locked(recipe: Recipe, **places: tuple[str, str | None]) -> Lock:
 def found(
     name: str, recipe: Recipe, lock: Lock | None = None, *, offline: bool = False
 ) -> tuple[str, str | None]:
-    opened = open_place(name, recipe, storage_of(recipe, None, (), offline=offline), lock)
-    return opened.place, opened.revision
+    opened = open_reader(name, recipe, open_storage(recipe, None, (), offline=offline), lock)
+    return opened.location, opened.revision
 
 
 # --- storage ------------------------------------------------------------------------------
@@ -53,17 +53,17 @@ def test_the_storage_is_what_recipe_arguments_and_environment_say(
     tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = small(tmp_path)
-    assert storage_of(recipe, None, ()) == Storage(beside=tmp_path, cache=cache)
+    assert open_storage(recipe, None, ()) == Storage(beside=tmp_path, cache=cache)
     monkeypatch.setenv("CALIBSET_DATA", str(tmp_path / "fish"))
     monkeypatch.setenv("CALIBSET_MIRRORS", "https://c/=https://d/  https://e/=https://f/")
     mirrors = (Mirror("https://a/", "https://b/"), Mirror("https://c/", "https://d/"))
-    assert storage_of(recipe, None, ["https://a/=https://b/"], offline=True) == Storage(
+    assert open_storage(recipe, None, ["https://a/=https://b/"], offline=True) == Storage(
         beside=tmp_path,
         data=tmp_path / "fish",
         mirrors=(*mirrors, Mirror("https://e/", "https://f/")),
         cache=Cache(cache.folder, offline=True),
     )
-    assert storage_of(recipe, str(tmp_path / "rest"), ()).data == tmp_path / "rest"
+    assert open_storage(recipe, str(tmp_path / "rest"), ()).data == tmp_path / "rest"
 
 
 @pytest.mark.parametrize(("value", "offline"), [("1", True), ("on", True), ("0", False), ("", False)])
@@ -71,12 +71,12 @@ def test_the_hubs_own_switch_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, offline: bool
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", value)
-    assert storage_of(small(tmp_path), None, ()).cache.offline is offline
+    assert open_storage(small(tmp_path), None, ()).cache.offline is offline
 
 
 def test_a_data_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecipeError) as caught:
-        storage_of(small(tmp_path), "nowhere", ())
+        open_storage(small(tmp_path), "nowhere", ())
     assert str(caught.value) == "--data nowhere: no such folder"
 
 
@@ -170,8 +170,8 @@ def test_a_place_that_was_never_there_is_no_matter_of_the_lock(tmp_path: Path) -
 
 def test_all_places_are_opened_in_the_recipes_order(tmp_path: Path) -> None:
     recipe = small(tmp_path)
-    opened = open_places(recipe, storage_of(recipe, None, ()))
-    assert [(name, one.place) for name, one in opened.items()] == [
+    opened = open_readers(recipe, open_storage(recipe, None, ()))
+    assert [(name, one.location) for name, one in opened.items()] == [
         ("fish", "fish"), ("ships", "ships"), ("trees", "trees"), ("rest", "rest"),
     ]  # fmt: skip
 
@@ -179,7 +179,7 @@ def test_all_places_are_opened_in_the_recipes_order(tmp_path: Path) -> None:
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
     recipe = small(tmp_path, "sources.ships.where=gone")
     with pytest.raises(SourceError) as caught:
-        open_places(recipe, storage_of(recipe, None, ()))
+        open_readers(recipe, open_storage(recipe, None, ()))
     assert type(caught.value) is NotThereError
     assert str(caught.value) == (
         f"sources.ships: gone: no such file or folder under {tmp_path}; set --data DIR to where the corpora "
@@ -191,7 +191,7 @@ def test_offline_all_sources_that_need_a_server_are_named(tmp_path: Path, hub: L
     words = [f'sources.fish.where=["gone", "{HUB}"]', f"sources.ships.where={URL}"]
     recipe = small(tmp_path, *words, f'sources.trees.where=["{HUB}", "trees"]')
     with pytest.raises(OfflineError) as caught:
-        open_places(recipe, storage_of(recipe, None, (), offline=True))
+        open_readers(recipe, open_storage(recipe, None, (), offline=True))
     assert str(caught.value) == (
         "offline, and not in the cache: sources.fish, sources.ships, sources.trees; build once without "
         "--offline, or set CALIBSET_CACHE to a cache that holds them"

@@ -4,7 +4,7 @@ import pytest
 
 from calibset.pipeline.gathering import gathered
 from calibset.pipeline.select import Choice, chosen
-from calibset.pipeline.source_stream import Supply
+from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
 from calibset.selection.coverage import Candidate, distinct
 from calibset.tokenizers import Tokenizer, load_tokenizer
@@ -25,7 +25,7 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 
 def made(
     recipe: Recipe, letters: Tokenizer, seconds: dict[str, float] | None = None, **sources: Rows
-) -> tuple[Choice, dict[str, Supply]]:
+) -> tuple[Choice, dict[str, SourceStream]]:
     supplies = supplies_of(recipe, letters, **sources)
     found = gathered(recipe, supplies, None)
     return chosen(recipe, supplies, found, letters, {} if seconds is None else seconds, None), supplies

@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from calibset.core.errors import ConsumerError
-from calibset.quantizers import CONSUMERS, consumer_of
-from calibset.quantizers.base import Exportable, Form, Replay
+from calibset.core.errors import QuantizerError
+from calibset.quantizers import QUANTIZERS, get_quantizer
+from calibset.quantizers.base import ExportRow, FileFormat, LoadReport
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 
@@ -22,11 +22,11 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return load_tokenizer(str(write_letters(tmp_path_factory.mktemp("letters"))))
 
 
-def replayed(name: str, content: str, tokenizer: Tokenizer, folder: Path, **given: int) -> Replay:
+def replayed(name: str, content: str, tokenizer: Tokenizer, folder: Path, **given: int) -> LoadReport:
     path = folder / "x.jsonl"
     path.write_text(content)
     asked = {"nsamples": 3, "seqlen": SEQLEN, **given}
-    return consumer_of(name).replay_file(path, tokenizer, **asked)
+    return get_quantizer(name).simulate_file(path, tokenizer, **asked)
 
 
 def lines(*rows: object) -> str:
@@ -34,35 +34,35 @@ def lines(*rows: object) -> str:
 
 
 def test_the_names_are_these() -> None:
-    assert list(CONSUMERS) == [
+    assert list(QUANTIZERS) == [
         "autoround", "gptqmodel", "llm-compressor", "llama.cpp", "modelopt", "autoawq", "exllamav2",
     ]  # fmt: skip
-    with pytest.raises(ConsumerError) as caught:
-        consumer_of("awq")
-    assert str(caught.value) == f"there is no consumer 'awq'; there are {', '.join(CONSUMERS)}"
+    with pytest.raises(QuantizerError) as caught:
+        get_quantizer("awq")
+    assert str(caught.value) == f"there is no quantizer 'awq'; there are {', '.join(QUANTIZERS)}"
 
 
-@pytest.mark.parametrize("name", CONSUMERS)
+@pytest.mark.parametrize("name", QUANTIZERS)
 def test_a_contract_says_where_its_rules_stand(name: str) -> None:
-    contract = consumer_of(name).CONTRACT
+    contract = get_quantizer(name).INFO
     assert contract.name == name
     assert contract.label == f"{contract.product} {contract.versions}"
     assert contract.files
     assert contract.traps
-    holds = get_args(get_type_hints(Form)["holds"])
+    holds = get_args(get_type_hints(FileFormat)["holds"])
     assert {form.holds for form in contract.forms} <= set(holds)
 
 
-@pytest.mark.parametrize("name", CONSUMERS)
+@pytest.mark.parametrize("name", QUANTIZERS)
 def test_good_rows_are_kept_and_what_is_exported_as_well(
     name: str, letters: Tokenizer, tmp_path: Path
 ) -> None:
-    asked = consumer_of(name)
+    asked = get_quantizer(name)
     found = replayed(name, lines(*({"text": text} for text in TEXTS)), letters, tmp_path, nsamples=2)
-    assert (found.consumer, found.fatal, found.lost) == (asked.CONTRACT.label, (), ())
+    assert (found.quantizer, found.fatal, found.lost) == (asked.INFO.label, (), ())
     ids = [(*letters.prefix, *letters.encode(text, parse_special=True)) for text in TEXTS]
-    rows = [Exportable(text=text, ids=one) for text, one in zip(TEXTS, ids, strict=True)]
-    for form in asked.CONTRACT.forms:
+    rows = [ExportRow(text=text, ids=one) for text, one in zip(TEXTS, ids, strict=True)]
+    for form in asked.INFO.forms:
         out = tmp_path / f"out{form.ending}"
         asked.export(rows, out)
         written = out if out.is_file() else out / "train.json"
@@ -70,12 +70,12 @@ def test_good_rows_are_kept_and_what_is_exported_as_well(
         asked.export(rows, out)
         assert written.read_bytes() == first
         assert str(out) in asked.usage(out, found)
-        if form.ending in asked.CONTRACT.reads:
-            again = asked.replay_file(out, letters, nsamples=2, seqlen=SEQLEN)
+        if form.ending in asked.INFO.reads:
+            again = asked.simulate_file(out, letters, nsamples=2, seqlen=SEQLEN)
             assert (again.fatal, again.lost, len(again.rows)) == ((), (), 3)
 
 
-@pytest.mark.parametrize("name", CONSUMERS)
+@pytest.mark.parametrize("name", QUANTIZERS)
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
@@ -97,10 +97,10 @@ def test_what_is_no_row_stops_it(
     assert (found.kept, found.passed) == (0, False)
 
 
-@pytest.mark.parametrize("name", [n for n, one in CONSUMERS.items() if ".parquet" in one.CONTRACT.reads])
+@pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.INFO.reads])
 def test_a_parquet_file_that_is_none_is_an_error(name: str, letters: Tokenizer, tmp_path: Path) -> None:
-    asked = consumer_of(name)
+    asked = get_quantizer(name)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ConsumerError) as caught:
-        asked.replay_file(tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN)
+    with pytest.raises(QuantizerError) as caught:
+        asked.simulate_file(tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN)
     assert str(caught.value) == f"{tmp_path / 'x.parquet'}: can't be read as parquet"

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.errors import OutputError
-from calibset.quantizers import CONSUMERS, consumer_of
-from calibset.quantizers.base import Acceptance, Replay
+from calibset.quantizers import QUANTIZERS, get_quantizer
+from calibset.quantizers.base import LoadReport, RowResult
 
-FORMS = [(name, form.ending) for name, one in CONSUMERS.items() for form in one.CONTRACT.forms]
+FORMS = [(name, form.ending) for name, one in QUANTIZERS.items() for form in one.INFO.forms]
 SHELL = [("autoround", ".jsonl"), ("llama.cpp", ".txt"), ("exllamav2", ".parquet")]
 PYTHON = [form for form in FORMS if form not in SHELL]
 NASTY = [
@@ -44,8 +44,10 @@ NAMES = st.text(min_size=1, max_size=20).filter(
 
 
 def usage(name: str, path: Path, rows: int = 7, seqlen: int = 9) -> str:
-    read = tuple(Acceptance(row=number, tokens=seqlen + 1, cut=1) for number in range(1, rows + 1))
-    return consumer_of(name).usage(path, Replay(consumer=name, nsamples=rows, seqlen=seqlen, rows=read))
+    read = tuple(RowResult(row=number, tokens=seqlen + 1, cut=1) for number in range(1, rows + 1))
+    return get_quantizer(name).usage(
+        path, LoadReport(quantizer=name, nsamples=rows, seqlen=seqlen, rows=read)
+    )
 
 
 def given_to(code: str) -> set[str]:

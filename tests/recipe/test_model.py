@@ -46,7 +46,7 @@ def test_a_small_recipe_has_the_usual_defaults() -> None:
         42,
         "mistral-small-3.2",
     )
-    assert (recipe.control_tokens, recipe.consumer, recipe.policy) == (
+    assert (recipe.control_tokens, recipe.quantizer, recipe.policy) == (
         "neutralise",
         "autoround",
         "redistribute",

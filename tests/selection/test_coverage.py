@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.selection.coverage import Candidate, Gains, TokenSets, by_coverage, distinct
+from calibset.selection.coverage import Candidate, Gains, TokenSets, distinct, select_by_coverage
 from calibset.selection.coverage_report import at_random
 from tests.selection.pools import GROUPS, choices, pools, topical, value
 
@@ -39,7 +39,7 @@ def plainly(candidates: Sequence[Candidate], quotas: Mapping[str, int], times: i
 @given(pools(), st.integers(0, 3))
 def test_it_is_the_plain_rule_to_the_row(pool: Pool, times: int) -> None:
     candidates, quotas = pool
-    assert by_coverage(candidates, quotas, times=times) == plainly(candidates, quotas, times)
+    assert select_by_coverage(candidates, quotas, times=times) == plainly(candidates, quotas, times)
 
 
 @given(pools(), st.integers(0, 2), st.data())
@@ -60,7 +60,7 @@ def test_a_row_never_adds_more_to_a_larger_set_and_never_less_than_nothing(
 @given(pools())
 def test_each_group_gives_its_quota_or_all_it_has_and_no_row_twice(pool: Pool) -> None:
     candidates, quotas = pool
-    chosen = by_coverage(candidates, quotas)
+    chosen = select_by_coverage(candidates, quotas)
     there = Counter(candidate.group for candidate in candidates)
     given_by = Counter(candidates[i].group for i in chosen)
     assert len(set(chosen)) == len(chosen)
@@ -71,9 +71,9 @@ def test_each_group_gives_its_quota_or_all_it_has_and_no_row_twice(pool: Pool) -
 def test_it_reaches_half_of_the_best_at_least(pool: Pool) -> None:
     candidates, quotas = pool
     without_terms = [Candidate(token_ids=c.token_ids, group=c.group) for c in candidates]
-    _, reached = value(without_terms, by_coverage(without_terms, quotas))
+    _, reached = value(without_terms, select_by_coverage(without_terms, quotas))
     assert 2 * reached >= max(value(without_terms, choice)[1] for choice in choices(candidates, quotas))
-    terms, _ = value(candidates, by_coverage(candidates, quotas))
+    terms, _ = value(candidates, select_by_coverage(candidates, quotas))
     assert 2 * terms >= max(value(candidates, choice)[0] for choice in choices(candidates, quotas))
 
 
@@ -82,7 +82,7 @@ def test_terms_are_met_where_each_quota_has_room_for_all_of_them(pool: Pool, tim
     candidates, _ = pool
     holders = Counter(term for candidate in candidates for term in candidate.terms)
     needed = {term: min(times, count) for term, count in holders.items()}
-    chosen = by_coverage(candidates, dict.fromkeys(GROUPS, sum(needed.values())), times=times)
+    chosen = select_by_coverage(candidates, dict.fromkeys(GROUPS, sum(needed.values())), times=times)
     held = Counter(term for i in chosen for term in candidates[i].terms)
     assert all(held[term] >= count for term, count in needed.items())
 
@@ -92,8 +92,8 @@ def test_of_one_group_a_smaller_quota_gives_the_beginning_of_a_larger_ones(
     rows: list[list[int]], quota: int
 ) -> None:
     candidates = [row(*ids) for ids in rows]
-    longer = by_coverage(candidates, {"web": quota + 1})
-    assert by_coverage(candidates, {"web": quota}) == longer[:quota]
+    longer = select_by_coverage(candidates, {"web": quota + 1})
+    assert select_by_coverage(candidates, {"web": quota}) == longer[:quota]
 
 
 def test_half_again_and_more_of_what_random_choice_holds_where_the_pool_holds_twice_as_much() -> None:
@@ -102,12 +102,12 @@ def test_half_again_and_more_of_what_random_choice_holds_where_the_pool_holds_tw
         distinct(candidates, at_random(candidates, quotas, seed=seed)) for seed in range(20)
     )
     assert distinct(candidates, range(len(candidates))) >= 2 * at_random_mean
-    assert distinct(candidates, by_coverage(candidates, quotas)) >= 1.5 * at_random_mean
+    assert distinct(candidates, select_by_coverage(candidates, quotas)) >= 1.5 * at_random_mean
 
 
 def test_a_new_token_is_worth_more_than_the_second_rows_of_three() -> None:
     candidates = [row(1, 2, 3, 4), row(1, 2, 3), row(5)]
-    assert by_coverage(candidates, {"web": 2}) == [0, 2]
+    assert select_by_coverage(candidates, {"web": 2}) == [0, 2]
 
 
 def test_second_and_third_rows_of_tokens_count_a_fourth_does_not() -> None:
@@ -121,33 +121,33 @@ def test_second_and_third_rows_of_tokens_count_a_fourth_does_not() -> None:
 
 
 def test_a_token_counts_once_a_row_however_often_it_is_repeated() -> None:
-    assert by_coverage([row(*[1] * 50), row(2, 3)], {"web": 1}) == [1]
+    assert select_by_coverage([row(*[1] * 50), row(2, 3)], {"web": 1}) == [1]
 
 
 def test_of_rows_that_add_the_same_the_first_is_taken() -> None:
-    assert by_coverage([row(1, 2), row(3, 4), row(5, 6)], {"web": 2}) == [0, 1]
+    assert select_by_coverage([row(1, 2), row(3, 4), row(5, 6)], {"web": 2}) == [0, 1]
 
 
 def test_the_row_that_adds_most_comes_first() -> None:
     candidates = [row(1), row(1, 2, 3, group="wiki"), row(4, 5)]
-    assert by_coverage(candidates, {"web": 2, "wiki": 1}) == [1, 2, 0]
+    assert select_by_coverage(candidates, {"web": 2, "wiki": 1}) == [1, 2, 0]
 
 
 def test_a_group_without_a_quota_gives_nothing() -> None:
-    assert by_coverage([row(1), row(2, 3, group="wiki")], {"web": 5}) == [0]
-    assert by_coverage([], {"web": 5}) == []
+    assert select_by_coverage([row(1), row(2, 3, group="wiki")], {"web": 5}) == [0]
+    assert select_by_coverage([], {"web": 5}) == []
 
 
 def test_a_term_comes_before_any_number_of_tokens() -> None:
-    assert by_coverage([row(*range(2_000)), row(0, terms=[3])], {"web": 1}) == [1]
-    assert by_coverage([row(*range(2_000)), row(0, terms=[3])], {"web": 1}, times=0) == [0]
+    assert select_by_coverage([row(*range(2_000)), row(0, terms=[3])], {"web": 1}) == [1]
+    assert select_by_coverage([row(*range(2_000)), row(0, terms=[3])], {"web": 1}, times=0) == [0]
 
 
 def test_a_term_is_met_as_often_as_wanted_and_then_is_worth_nothing() -> None:
     candidates = [row(1, terms=[0]), row(1, terms=[0]), row(1, terms=[0]), row(2, 3)]
-    assert by_coverage(candidates, {"web": 2}) == [0, 3]
-    assert sorted(by_coverage(candidates, {"web": 3}, times=2)) == [0, 1, 3]
-    assert by_coverage(candidates, {"web": 3}, times=9) == [0, 1, 2]
+    assert select_by_coverage(candidates, {"web": 2}) == [0, 3]
+    assert sorted(select_by_coverage(candidates, {"web": 3}, times=2)) == [0, 1, 3]
+    assert select_by_coverage(candidates, {"web": 3}, times=9) == [0, 1, 2]
 
 
 def test_a_term_that_few_hold_comes_before_two_that_many_hold() -> None:
@@ -159,7 +159,7 @@ def test_a_term_that_few_hold_comes_before_two_that_many_hold() -> None:
         row(4, group="wiki", terms=[0]),
         row(5, group="wiki", terms=[1]),
     ]
-    assert sorted(by_coverage(candidates, {"web": 1, "wiki": 1})) == [1, 2]
+    assert sorted(select_by_coverage(candidates, {"web": 1, "wiki": 1})) == [1, 2]
 
 
 def test_tight_quotas_may_cost_a_term_that_another_choice_meets() -> None:
@@ -169,14 +169,14 @@ def test_tight_quotas_may_cost_a_term_that_another_choice_meets() -> None:
         row(2, terms=[2]),
         row(3, group="wiki", terms=[0, 1]),
     ]
-    assert by_coverage(candidates, {"web": 1, "wiki": 1}) == [0, 3]
+    assert select_by_coverage(candidates, {"web": 1, "wiki": 1}) == [0, 3]
     assert value(candidates, [1, 3]) > value(candidates, [0, 3])
 
 
 @pytest.mark.parametrize("kind", [list, tuple, np.array])
 def test_ids_may_be_of_any_sequence(kind: type) -> None:
     candidates = [Candidate(token_ids=kind(ids), group="web") for ids in ([4, 4, 131_071], [4], [])]
-    assert by_coverage(candidates, {"web": 3}) == [0, 1, 2]
+    assert select_by_coverage(candidates, {"web": 3}) == [0, 1, 2]
     assert distinct(candidates, [0, 1]) == 2
 
 
@@ -190,11 +190,11 @@ def test_token_sets_count_what_rows_hold_together() -> None:
 def test_the_choice_is_the_same_whatever_the_hash_seed() -> None:
     code = (
         "from tests.selection.pools import GROUPS, topical\n"
-        "from calibset.selection.coverage import Candidate, by_coverage\n"
+        "from calibset.selection.coverage import Candidate, select_by_coverage\n"
         "pool, quotas = topical(3)\n"
         "pool = [Candidate(token_ids=c.token_ids, group=c.group,"
         " terms=frozenset(t % 31 for t in c.token_ids[:3])) for c in pool]\n"
-        "print(by_coverage(pool, quotas, times=2))"
+        "print(select_by_coverage(pool, quotas, times=2))"
     )
     said = {
         subprocess.run(

@@ -5,13 +5,13 @@ from statistics import fmean, stdev
 
 import pytest
 
-from calibset.selection.coverage import Candidate, by_coverage, distinct
+from calibset.selection.coverage import Candidate, distinct, select_by_coverage
 from calibset.selection.coverage_report import (
-    CoverReport,
+    CoverageReport,
     CurvePoint,
     TermCover,
     at_random,
-    cover_report,
+    coverage_report,
     term_cover,
 )
 from tests.selection.pools import topical
@@ -23,29 +23,29 @@ def pool() -> tuple[list[Candidate], dict[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def report(pool: tuple[list[Candidate], dict[str, int]]) -> CoverReport:
+def report(pool: tuple[list[Candidate], dict[str, int]]) -> CoverageReport:
     candidates, quotas = pool
-    return cover_report(candidates, by_coverage(candidates, quotas), quotas)
+    return coverage_report(candidates, select_by_coverage(candidates, quotas), quotas)
 
 
 def test_distinct_tokens_are_those_of_the_choice_random_choices_and_the_pool(
-    pool: tuple[list[Candidate], dict[str, int]], report: CoverReport
+    pool: tuple[list[Candidate], dict[str, int]], report: CoverageReport
 ) -> None:
     candidates, quotas = pool
     drawn = [distinct(candidates, at_random(candidates, quotas, seed=seed)) for seed in range(20)]
-    assert report.distinct == distinct(candidates, by_coverage(candidates, quotas))
+    assert report.distinct == distinct(candidates, select_by_coverage(candidates, quotas))
     assert (report.random_mean, report.random_sd) == (fmean(drawn), stdev(drawn))
     assert report.pool == distinct(candidates, range(len(candidates)))
 
 
-def test_gaps_are_measured_from_random_choice(report: CoverReport) -> None:
+def test_gaps_are_measured_from_random_choice(report: CoverageReport) -> None:
     gained = report.distinct - report.random_mean
     assert report.closed == gained / (report.pool - report.random_mean)
     assert report.closed_of_attainable == gained / (report.attainable - report.random_mean)
     assert 0 < report.closed < report.closed_of_attainable <= 1
 
 
-def test_the_curve_ends_with_the_whole_choice(report: CoverReport) -> None:
+def test_the_curve_ends_with_the_whole_choice(report: CoverageReport) -> None:
     assert [point.rows for point in report.curve] == [6, 12, 17, 23, 29, 34, 40, 45]
     assert report.curve[-1] == CurvePoint(rows=45, chosen=report.distinct, random_mean=report.random_mean)
     assert all(point.chosen > point.random_mean for point in report.curve)
@@ -53,19 +53,19 @@ def test_the_curve_ends_with_the_whole_choice(report: CoverReport) -> None:
 
 def test_the_curve_counts_rows_in_the_order_given() -> None:
     rows = [Candidate(token_ids=ids, group="web") for ids in ((1,), (2, 3), (4, 5, 6))]
-    curve = cover_report(rows, [2, 0, 1], {"web": 3}).curve
+    curve = coverage_report(rows, [2, 0, 1], {"web": 3}).curve
     assert [(point.rows, point.chosen) for point in curve] == [(1, 3), (2, 4), (3, 6)]
 
 
 def test_there_is_no_gap_where_all_candidates_are_taken() -> None:
     rows = [Candidate(token_ids=(i, i + 1), group="web") for i in range(3)]
-    found = cover_report(rows, [0, 1, 2], {"web": 3})
+    found = coverage_report(rows, [0, 1, 2], {"web": 3})
     assert (found.distinct, found.pool, found.attainable, found.random_sd) == (4, 4, 4, 0.0)
     assert (found.closed, found.closed_of_attainable) == (None, None)
 
 
 def test_nothing_chosen_of_nothing_is_reported_too() -> None:
-    found = cover_report([], [], {"web": 3}, terms=1)
+    found = coverage_report([], [], {"web": 3}, terms=1)
     assert (found.distinct, found.random_mean, found.pool, found.attainable) == (0, 0.0, 0, 0)
     assert found.terms == TermCover(met=(), missed=(), absent=(0,))
 
@@ -78,7 +78,7 @@ def test_terms_are_met_missed_or_absent() -> None:
     assert term_cover(rows, [0, 2], terms=4, times=2) == twice
     # All that hold it are enough, where they are fewer than wanted.
     assert term_cover(rows, [0, 1, 3], terms=3, times=2) == TermCover(met=(0, 1, 2), missed=(), absent=())
-    assert cover_report(rows, [0, 2], {"web": 2}, terms=4, times=2).terms == twice
+    assert coverage_report(rows, [0, 2], {"web": 2}, terms=4, times=2).terms == twice
 
 
 def test_random_choice_fills_the_quotas_and_the_seed_alone_decides() -> None:

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from calibset.selection.coverage import Candidate, TokenSets, by_coverage, distinct
-from calibset.selection.coverage_report import most_distinct
+from calibset.selection.coverage import Candidate, TokenSets, distinct, select_by_coverage
+from calibset.selection.coverage_report import coverage_upper_bound
 from tests.selection.pools import choices, pools, topical
 
 
 def bound(candidates: list[Candidate], quotas: dict[str, int]) -> int:
-    return most_distinct(candidates, quotas, TokenSets(candidates))
+    return coverage_upper_bound(candidates, quotas, TokenSets(candidates))
 
 
 @given(pools())
@@ -35,5 +35,5 @@ def test_nothing_can_be_held_of_nothing() -> None:
 
 def test_it_comes_close_to_what_greedy_reaches() -> None:
     candidates, quotas = topical(7)
-    reached = distinct(candidates, by_coverage(candidates, quotas))
+    reached = distinct(candidates, select_by_coverage(candidates, quotas))
     assert reached <= bound(candidates, quotas) <= 1.06 * reached

@@ -17,7 +17,7 @@ from calibset.sources.adapters.pile import Pile
 from calibset.sources.adapters.text import Text
 from calibset.sources.base import Source
 from calibset.sources.sampling.interleave import PARTS_AT_ONCE
-from calibset.storage.files import File, in_memory, text_lines
+from calibset.storage.files import File, memory_reader, text_lines
 
 
 class Lines(Source):
@@ -38,7 +38,7 @@ def lines(**options: Any) -> Lines:
 def ids(source: Source, contents: dict[str, bytes], seed: int = 42) -> list[str]:
     return [
         record.id
-        for record in source.documents(in_memory(contents), seed=seed)
+        for record in source.documents(memory_reader(contents), seed=seed)
         if isinstance(record, Document)
     ]
 
@@ -149,22 +149,24 @@ def test_streams_are_read_side_by_side_with_what_is_loaded(monkeypatch: pytest.M
 
 def test_what_is_read_from_its_beginning_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_LARGE", 100)
-    assert not lines().from_beginning(in_memory({"a.txt": b"x" * 100, "b.txt": b"y"}))
-    assert lines().from_beginning(in_memory({"a.txt": b"x" * 101, "b.txt": b"y"}))
+    assert not lines().from_beginning(memory_reader({"a.txt": b"x" * 100, "b.txt": b"y"}))
+    assert lines().from_beginning(memory_reader({"a.txt": b"x" * 101, "b.txt": b"y"}))
     named = lines(files=["a.txt.gz"])
-    assert not named.from_beginning(in_memory({"a.txt.gz": b"x" * 25}))
-    assert named.from_beginning(in_memory({"a.txt.gz": b"x" * 26}))
+    assert not named.from_beginning(memory_reader({"a.txt.gz": b"x" * 25}))
+    assert named.from_beginning(memory_reader({"a.txt.gz": b"x" * 26}))
     jsonl = Jsonl(group="g", where=("x",))
-    assert not jsonl.from_beginning(in_memory({"a.jsonl": b"x" * 500}))
-    assert jsonl.from_beginning(in_memory({"a.jsonl.gz": b"x" * 500}))
-    assert not jsonl.from_beginning(in_memory({"a.json": b"{" * 500}))
-    assert jsonl.from_beginning(in_memory({"a.json": b"[" * 500}))
-    assert Text(group="g", where=("x",)).from_beginning(in_memory({"a.txt": b"x" * 500}))
-    assert not Text(group="g", where=("x",), separator="-").from_beginning(in_memory({"a.txt": b"x" * 500}))
-    assert Csv(group="g", where=("x",)).from_beginning(in_memory({"a.csv": b"x" * 500}))
+    assert not jsonl.from_beginning(memory_reader({"a.jsonl": b"x" * 500}))
+    assert jsonl.from_beginning(memory_reader({"a.jsonl.gz": b"x" * 500}))
+    assert not jsonl.from_beginning(memory_reader({"a.json": b"{" * 500}))
+    assert jsonl.from_beginning(memory_reader({"a.json": b"[" * 500}))
+    assert Text(group="g", where=("x",)).from_beginning(memory_reader({"a.txt": b"x" * 500}))
+    assert not Text(group="g", where=("x",), separator="-").from_beginning(
+        memory_reader({"a.txt": b"x" * 500})
+    )
+    assert Csv(group="g", where=("x",)).from_beginning(memory_reader({"a.csv": b"x" * 500}))
     pile = Pile(group="g", where=("x",))
-    assert not pile.from_beginning(in_memory({"a.parquet": b"x" * 500, "b.jsonl": b"x" * 500}))
-    assert pile.from_beginning(in_memory({"a.parquet": b"x", "b.jsonl.zst": b"x" * 500}))
+    assert not pile.from_beginning(memory_reader({"a.parquet": b"x" * 500, "b.jsonl": b"x" * 500}))
+    assert pile.from_beginning(memory_reader({"a.parquet": b"x", "b.jsonl.zst": b"x" * 500}))
 
 
 def opening(opened: list[str], number: int) -> BinaryIO:
@@ -230,7 +232,7 @@ def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch:
 
     contents = {"a.txt": b"x" * 499 + b"\n" + b"short\n" * 9_999}
     source = Noted.model_validate({"type": "lines", "group": "g", "where": "here"})
-    documents = source.documents(in_memory(contents), seed=1)
+    documents = source.documents(memory_reader(contents), seed=1)
     numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
     assert sorted(numbers) == list(range(10_000))
     # Counted once, then gone through for each of the slices, of which one is held at a time.
@@ -242,7 +244,7 @@ def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: py
     monkeypatch.setattr(base, "_LOADED", 1_000)
     monkeypatch.setattr(base, "_MOST_COUNTED", 50_000)
     contents = {"a.txt": b"short\n" * 5_000}
-    documents = lines().documents(in_memory(contents), seed=1)
+    documents = lines().documents(memory_reader(contents), seed=1)
     numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
     assert sorted(numbers) == list(range(5_000))
     assert max(numbers[:1_000]) == 999

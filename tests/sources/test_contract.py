@@ -18,11 +18,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.core.documents import Conversation, Document, Record, Rejection, SetAside
+from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources import ADAPTERS, Source, adapter
 from calibset.storage import files as storage
-from calibset.storage.files import File, Reader, in_memory
+from calibset.storage.files import File, Reader, memory_reader
 from calibset.storage.local import LocalReader
 
 COUNT = 24
@@ -190,7 +190,7 @@ def source(name: str) -> Source:
 def reader(name: str, folder: Path) -> Reader:
     """Return a reader over the corpus: in memory, or where an adapter wants one, in a folder."""
     if name != "hub-dataset":
-        return in_memory(CORPORA[name].files)
+        return memory_reader(CORPORA[name].files)
     for file, data in CORPORA[name].files.items():
         (folder / file).write_bytes(data)
     return LocalReader("here", folder)
@@ -208,13 +208,13 @@ def id_of(record: Record) -> str:
 def check_record(record: Record) -> None:
     """Check what holds of every record, a good one or not."""
     if isinstance(record, Rejection):
-        assert record.place
+        assert record.position
         assert record.reason
         assert len(record.reason) < 80
         assert len(record.excerpt) <= 200
         return
-    if isinstance(record, SetAside):
-        assert record.place
+    if isinstance(record, Filtered):
+        assert record.position
         assert record.reason
         return
     assert isinstance(record, Document | Conversation)
@@ -235,7 +235,7 @@ def survives(name: str, contents: dict[str, bytes]) -> list[Record] | None:
     records: list[Record] = []
     fault = ""
     try:
-        for record in chosen.documents(in_memory(contents), seed=1):
+        for record in chosen.documents(memory_reader(contents), seed=1):
             check_record(record)
             records.append(record)
     except SourceError as error:
@@ -280,12 +280,12 @@ def test_an_adapter_is_hashable_equal_to_its_like_and_goes_through_json(name: st
 
 
 @dataclass(frozen=True)
-class Watched:
+class TrackedReader:
     """A reader that notes what is asked of it."""
 
     inner: Reader
     seen: list[str]
-    place: str = "here"
+    location: str = "here"
     revision: str | None = None
 
     def files(self, *patterns: str) -> tuple[File, ...]:
@@ -302,7 +302,7 @@ class Watched:
 
 @pytest.mark.parametrize("name", OF_FILES)
 def test_nothing_is_listed_or_opened_before_the_first_record(name: str, tmp_path: Path) -> None:
-    watched = Watched(reader(name, tmp_path), [])
+    watched = TrackedReader(reader(name, tmp_path), [])
     stream = source(name).documents(watched, seed=1)
     assert isinstance(stream, Iterator)
     assert watched.seen == []
@@ -320,7 +320,7 @@ def test_a_hub_dataset_is_not_looked_at_before_the_first_record(tmp_path: Path) 
 @pytest.mark.parametrize("name", OF_FILES)
 def test_a_place_without_its_files_is_an_error(name: str) -> None:
     with pytest.raises(SourceError, match=r"^memory: no file matches .+: name the right ones with files = "):
-        list(source(name).documents(in_memory({"LICENCE": b"x"}), seed=1))
+        list(source(name).documents(memory_reader({"LICENCE": b"x"}), seed=1))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -357,7 +357,7 @@ def test_empty_and_foreign_files_give_rejections_or_an_error(form: str) -> None:
 def test_a_header_of_several_lines_is_told_in_one(name: str) -> None:
     ((file, _),) = CORPORA[name].files.items()
     with pytest.raises(SourceError) as caught:
-        list(source(name).documents(in_memory({file: b'"a\nb",c\n1,2\n'}), seed=1))
+        list(source(name).documents(memory_reader({file: b'"a\nb",c\n1,2\n'}), seed=1))
     column = "instruction" if name == "bitext" else "text"
     assert str(caught.value) == (
         f"{file}: no column {column!r}; it has a b, c: name the right columns, "

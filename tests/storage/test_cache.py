@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from calibset.core.errors import SourceError
-from calibset.storage.cache import About, Cache, Kept, Shelf, cache_folder
+from calibset.storage.cache import About, Cache, CachedFile, CachedPlace, cache_folder
 
 URL = "https://x.org/a"
 
@@ -19,33 +19,33 @@ class Fact(BaseModel):
 
 
 def about(name: str = "a.bin", place: str = "https://x.org/") -> About:
-    return About(place=place, name=name, version="1", size=10)
+    return About(location=place, name=name, version="1", size=10)
 
 
 @pytest.fixture
-def shelf(cache: Cache) -> Shelf:
-    return cache.shelf(URL, about())
+def cached_file(cache: Cache) -> CachedFile:
+    return cache.cached_file(URL, about())
 
 
-def contents(shelf: Shelf) -> list[tuple[int, bytes | None]]:
-    return [(piece.start, shelf.content(piece)) for piece in shelf.pieces()]
+def contents(cached_file: CachedFile) -> list[tuple[int, bytes | None]]:
+    return [(piece.start, cached_file.content(piece)) for piece in cached_file.pieces()]
 
 
-def test_pieces_are_there_for_the_next_build(cache: Cache, shelf: Shelf) -> None:
-    shelf.put(5, b"world")
-    shelf.put(0, b"hello")
-    assert contents(cache.shelf(URL, about())) == [(0, b"hello"), (5, b"world")]
+def test_pieces_are_there_for_the_next_build(cache: Cache, cached_file: CachedFile) -> None:
+    cached_file.put(5, b"world")
+    cached_file.put(0, b"hello")
+    assert contents(cache.cached_file(URL, about())) == [(0, b"hello"), (5, b"world")]
 
 
-def test_another_version_or_name_or_url_has_a_shelf_of_its_own(cache: Cache, shelf: Shelf) -> None:
-    shelf.put(0, b"hello")
+def test_another_version_or_name_or_url_has_a_shelf_of_its_own(cache: Cache, cached_file: CachedFile) -> None:
+    cached_file.put(0, b"hello")
     for other in ({"version": "2"}, {"name": "b.bin"}):
-        assert contents(cache.shelf(URL, about().model_copy(update=other))) == []
-    assert contents(cache.shelf("https://y.org/a", about())) == []
+        assert contents(cache.cached_file(URL, about().model_copy(update=other))) == []
+    assert contents(cache.cached_file("https://y.org/a", about())) == []
 
 
 def test_a_login_in_a_mirrors_url_is_written_nowhere(cache: Cache) -> None:
-    cache.shelf("https://me:secret@mirror.org/", about()).put(0, b"hello")
+    cache.cached_file("https://me:secret@mirror.org/", about()).put(0, b"hello")
     cache.note(Fact(said="yes"), "https://me:secret@mirror.org/")
     kept = [path for path in cache.folder.rglob("*") if path.is_file()]
     assert len(kept) == 3
@@ -53,36 +53,36 @@ def test_a_login_in_a_mirrors_url_is_written_nowhere(cache: Cache) -> None:
 
 
 def test_a_name_can_not_lead_out_of_the_cache(cache: Cache) -> None:
-    shelf = cache.shelf(URL, about("../../../etc"))
-    shelf.put(0, b"x")
-    assert shelf.folder.resolve().parent == cache.folder.resolve() / "files"
+    cached_file = cache.cached_file(URL, about("../../../etc"))
+    cached_file.put(0, b"x")
+    assert cached_file.folder.resolve().parent == cache.folder.resolve() / "files"
 
 
-def test_a_damaged_piece_is_taken_for_missing(shelf: Shelf) -> None:
-    piece = shelf.put(0, b"hello")
-    (shelf.folder / piece.name).write_bytes(b"hellO")
-    assert shelf.content(piece) is None
-    assert shelf.pieces() == []
-    assert list(shelf.folder.iterdir()) == [shelf.folder / "about.json"]
-    assert shelf.content(piece) is None
+def test_a_damaged_piece_is_taken_for_missing(cached_file: CachedFile) -> None:
+    piece = cached_file.put(0, b"hello")
+    (cached_file.folder / piece.name).write_bytes(b"hellO")
+    assert cached_file.content(piece) is None
+    assert cached_file.pieces() == []
+    assert list(cached_file.folder.iterdir()) == [cached_file.folder / "about.json"]
+    assert cached_file.content(piece) is None
 
 
-def test_what_a_killed_build_left_half_written_is_passed_over(shelf: Shelf) -> None:
-    shelf.put(0, b"hello")
-    (shelf.folder / ".tmpabc").write_bytes(b"wor")
-    (shelf.folder / "1-x-y").write_bytes(b"wor")
-    assert contents(shelf) == [(0, b"hello")]
+def test_what_a_killed_build_left_half_written_is_passed_over(cached_file: CachedFile) -> None:
+    cached_file.put(0, b"hello")
+    (cached_file.folder / ".tmpabc").write_bytes(b"wor")
+    (cached_file.folder / "1-x-y").write_bytes(b"wor")
+    assert contents(cached_file) == [(0, b"hello")]
 
 
-def test_builds_may_write_the_same_piece_at_once(shelf: Shelf) -> None:
+def test_builds_may_write_the_same_piece_at_once(cached_file: CachedFile) -> None:
     content = b"x" * 100_000
-    threads = [threading.Thread(target=shelf.put, args=(0, content)) for _ in range(8)]
+    threads = [threading.Thread(target=cached_file.put, args=(0, content)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert contents(shelf) == [(0, content)]
-    assert sorted(path.name[0] for path in shelf.folder.iterdir()) == ["0", "a"]
+    assert contents(cached_file) == [(0, content)]
+    assert sorted(path.name[0] for path in cached_file.folder.iterdir()) == ["0", "a"]
 
 
 def test_what_a_server_said_is_kept_by_key(cache: Cache) -> None:
@@ -102,29 +102,29 @@ def test_what_was_said_in_another_form_is_passed_over(cache: Cache) -> None:
 def test_what_is_kept_is_told_by_place(cache: Cache) -> None:
     assert list(cache.kept()) == []
     for name, place in [("a", "https://x.org/"), ("b", "https://x.org/"), ("a", "hf://datasets/a/b")]:
-        shelf = cache.shelf(place, about(name, place))
-        shelf.put(0, b"hello")
-        shelf.put(3, b"lo world")
+        cached_file = cache.cached_file(place, about(name, place))
+        cached_file.put(0, b"hello")
+        cached_file.put(3, b"lo world")
     assert list(cache.kept()) == [
-        Kept(place="hf://datasets/a/b", files=1, size=11),
-        Kept(place="https://x.org/", files=2, size=22),
+        CachedPlace(location="hf://datasets/a/b", files=1, size=11),
+        CachedPlace(location="https://x.org/", files=2, size=22),
     ]
 
 
-def test_clearing_removes_all_of_it_and_nothing_else(cache: Cache, shelf: Shelf) -> None:
+def test_clearing_removes_all_of_it_and_nothing_else(cache: Cache, cached_file: CachedFile) -> None:
     cache.clear()
-    shelf.put(0, b"hello")
+    cached_file.put(0, b"hello")
     cache.note(Fact(said="yes"), "x")
     (cache.folder / "own.txt").write_text("kept")
     cache.clear()
     assert [path.name for path in cache.folder.iterdir()] == ["own.txt"]
     assert cache.noted(Fact, "x") is None
-    shelf.put(0, b"hello")
-    assert contents(shelf) == [(0, b"hello")]
+    cached_file.put(0, b"hello")
+    assert contents(cached_file) == [(0, b"hello")]
 
 
 def test_a_folder_that_goes_while_something_is_written_is_made_again(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Path.mkdir
     calls = []
@@ -135,19 +135,21 @@ def test_a_folder_that_goes_while_something_is_written_is_made_again(
             made(self, parents=True, exist_ok=True)
 
     monkeypatch.setattr(Path, "mkdir", gone_once)
-    shelf.put(0, b"hello")
-    assert contents(shelf) == [(0, b"hello")]
+    cached_file.put(0, b"hello")
+    assert contents(cached_file) == [(0, b"hello")]
 
 
-def test_a_full_disk_is_a_clear_error(cache: Cache, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_clear_error(
+    cache: Cache, cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("calibset.storage.cache.tempfile.NamedTemporaryFile", full)
     with pytest.raises(SourceError) as caught:
-        shelf.put(0, b"hello")
+        cached_file.put(0, b"hello")
     assert str(caught.value) == (
-        f"{shelf.folder}: can't be kept in the cache: No space left on device; "
+        f"{cached_file.folder}: can't be kept in the cache: No space left on device; "
         "CALIBSET_CACHE may name another folder"
     )
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.errors import OfflineError, SourceError
-from calibset.storage import cached_file
-from calibset.storage.cache import About, Cache, Shelf
+from calibset.storage import cached_file as module
+from calibset.storage.cache import About, Cache, CachedFile
 from calibset.storage.cached_file import Announced, Remote, open_kept
 
 CONTENT = random.Random(0).randbytes(1_000)
@@ -32,21 +32,21 @@ class Server:
 
 
 @pytest.fixture
-def shelf(cache: Cache) -> Shelf:
+def cached_file(cache: Cache) -> CachedFile:
     return new_shelf(cache)
 
 
-def new_shelf(cache: Cache) -> Shelf:
-    return cache.shelf("u", About(place="https://x.org/a", name="a", version="1", size=len(CONTENT)))
+def new_shelf(cache: Cache) -> CachedFile:
+    return cache.cached_file("u", About(location="https://x.org/a", name="a", version="1", size=len(CONTENT)))
 
 
-def remote(shelf: Shelf, fetch: Callable[[int, int], bytes], **more: object) -> Remote:
-    return Remote(shelf=shelf, size=len(CONTENT), fetch=fetch, **more)  # type: ignore[arg-type]
+def remote(cached_file: CachedFile, fetch: Callable[[int, int], bytes], **more: object) -> Remote:
+    return Remote(cached_file=cached_file, size=len(CONTENT), fetch=fetch, **more)  # type: ignore[arg-type]
 
 
-def test_a_small_file_is_fetched_whole_when_it_is_read(shelf: Shelf) -> None:
+def test_a_small_file_is_fetched_whole_when_it_is_read(cached_file: CachedFile) -> None:
     server = Server()
-    with open_kept(remote(shelf, server)) as stream:
+    with open_kept(remote(cached_file, server)) as stream:
         assert server.asked == []
         stream.seek(500)
         assert stream.read(1) == CONTENT[500:501]
@@ -56,19 +56,21 @@ def test_a_small_file_is_fetched_whole_when_it_is_read(shelf: Shelf) -> None:
     assert server.asked == [(0, 1_000)]
 
 
-def test_a_large_file_is_fetched_ahead_of_its_reader(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached_file, "_WHOLE", 100)
-    monkeypatch.setattr(cached_file, "PIECE", 300)
+def test_a_large_file_is_fetched_ahead_of_its_reader(
+    cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WHOLE", 100)
+    monkeypatch.setattr(module, "PIECE", 300)
     server = Server()
-    with open_kept(remote(shelf, server)) as stream:
+    with open_kept(remote(cached_file, server)) as stream:
         assert stream.read(1) == CONTENT[:1]
         assert stream.read() == CONTENT[1:]
     assert server.asked == [(0, 300), (300, 600), (600, 900), (900, 1_000)]
 
 
-def test_of_ranges_nothing_more_is_fetched_than_asked_for(shelf: Shelf) -> None:
+def test_of_ranges_nothing_more_is_fetched_than_asked_for(cached_file: CachedFile) -> None:
     server = Server()
-    with open_kept(remote(shelf, server), ranges=True) as stream:
+    with open_kept(remote(cached_file, server), ranges=True) as stream:
         stream.seek(-10, io.SEEK_END)
         assert stream.read(10) == CONTENT[-10:]
         stream.seek(100)
@@ -79,10 +81,10 @@ def test_of_ranges_nothing_more_is_fetched_than_asked_for(shelf: Shelf) -> None:
     assert server.asked == [(990, 1_000), (100, 150), (90, 100), (150, 190)]
 
 
-def test_long_ranges_come_in_pieces(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached_file, "PIECE", 300)
+def test_long_ranges_come_in_pieces(cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PIECE", 300)
     server = Server()
-    with open_kept(remote(shelf, server), ranges=True) as stream:
+    with open_kept(remote(cached_file, server), ranges=True) as stream:
         assert stream.read(700) == CONTENT[:700]
     assert server.asked == [(0, 300), (300, 600), (600, 700)]
 
@@ -96,34 +98,34 @@ def test_any_reads_give_the_files_bytes_and_fetch_none_twice(
     tmp_path_factory: pytest.TempPathFactory, reads: list[tuple[int, int]], piece: int, ranges: bool
 ) -> None:
     server = Server()
-    shelf = new_shelf(Cache(tmp_path_factory.mktemp("cache")))
+    cached_file = new_shelf(Cache(tmp_path_factory.mktemp("cache")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cached_file, "PIECE", piece)
-        patch.setattr(cached_file, "_WHOLE", 0)
+        patch.setattr(module, "PIECE", piece)
+        patch.setattr(module, "_WHOLE", 0)
         for start, count in reads:
-            with open_kept(remote(shelf, server), ranges=ranges) as stream:
+            with open_kept(remote(cached_file, server), ranges=ranges) as stream:
                 stream.seek(start)
                 assert stream.read(count) == CONTENT[start : start + count]
     fetched = sorted(server.asked)
     assert all(end <= start for (_, end), (start, _) in pairwise(fetched))
 
 
-def test_a_piece_that_is_damaged_is_fetched_again(shelf: Shelf) -> None:
+def test_a_piece_that_is_damaged_is_fetched_again(cached_file: CachedFile) -> None:
     server = Server()
-    with open_kept(remote(shelf, server), ranges=True) as stream:
+    with open_kept(remote(cached_file, server), ranges=True) as stream:
         stream.read(500)
-    (piece,) = shelf.pieces()
-    (shelf.folder / piece.name).write_bytes(b"x" * 500)
-    with open_kept(remote(shelf, server), ranges=True) as stream:
+    (piece,) = cached_file.pieces()
+    (cached_file.folder / piece.name).write_bytes(b"x" * 500)
+    with open_kept(remote(cached_file, server), ranges=True) as stream:
         assert stream.read(1_000) == CONTENT
     assert server.asked == [(0, 500), (0, 1_000)]
 
 
-def test_offline_nothing_is_fetched(shelf: Shelf) -> None:
+def test_offline_nothing_is_fetched(cached_file: CachedFile) -> None:
     server = Server()
-    with open_kept(remote(shelf, server), ranges=True) as stream:
+    with open_kept(remote(cached_file, server), ranges=True) as stream:
         stream.read(500)
-    with open_kept(remote(shelf, server, offline=True), ranges=True) as stream:
+    with open_kept(remote(cached_file, server, offline=True), ranges=True) as stream:
         assert stream.read(500) == CONTENT[:500]
         with pytest.raises(OfflineError) as caught:
             stream.read(1)
@@ -141,12 +143,12 @@ def test_offline_nothing_is_fetched(shelf: Shelf) -> None:
         Announced(),
     ],
 )
-def test_what_the_server_announces_is_taken(shelf: Shelf, announced: Announced) -> None:
-    with open_kept(remote(shelf, Server(), announced=announced)) as stream:
+def test_what_the_server_announces_is_taken(cached_file: CachedFile, announced: Announced) -> None:
+    with open_kept(remote(cached_file, Server(), announced=announced)) as stream:
         assert stream.read() == CONTENT
 
 
-def test_what_it_does_not_announce_is_fetched_again(shelf: Shelf) -> None:
+def test_what_it_does_not_announce_is_fetched_again(cached_file: CachedFile) -> None:
     server = Server(content=b"x" + CONTENT[1:])
     announced = Announced(sha256=sha256(CONTENT).hexdigest())
 
@@ -155,15 +157,15 @@ def test_what_it_does_not_announce_is_fetched_again(shelf: Shelf) -> None:
         server.content = CONTENT
         return came
 
-    with open_kept(remote(shelf, mended, announced=announced)) as stream:
+    with open_kept(remote(cached_file, mended, announced=announced)) as stream:
         assert stream.read() == CONTENT
     assert server.asked == [(0, 1_000)] * 2
 
 
-def test_what_stays_other_than_announced_is_an_error_and_not_kept(shelf: Shelf) -> None:
+def test_what_stays_other_than_announced_is_an_error_and_not_kept(cached_file: CachedFile) -> None:
     server = Server()
     with (
-        open_kept(remote(shelf, server, announced=Announced(sha256="0" * 64))) as stream,
+        open_kept(remote(cached_file, server, announced=Announced(sha256="0" * 64))) as stream,
         pytest.raises(SourceError) as caught,
     ):
         stream.read()
@@ -172,23 +174,23 @@ def test_what_stays_other_than_announced_is_an_error_and_not_kept(shelf: Shelf) 
         "try again later"
     )
     assert server.asked == [(0, 1_000)] * 3
-    assert shelf.pieces() == []
+    assert cached_file.pieces() == []
 
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_file_that_was_read_in_parts_is_compared_once_it_is_whole(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, ranges: bool
+    cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch, ranges: bool
 ) -> None:
-    monkeypatch.setattr(cached_file, "_WHOLE", 0)
-    monkeypatch.setattr(cached_file, "PIECE", 300)
+    monkeypatch.setattr(module, "_WHOLE", 0)
+    monkeypatch.setattr(module, "PIECE", 300)
     announced = Announced(sha256=sha256(CONTENT).hexdigest())
-    with open_kept(remote(shelf, Server(), announced=announced), ranges=ranges) as stream:
+    with open_kept(remote(cached_file, Server(), announced=announced), ranges=ranges) as stream:
         assert stream.read() == CONTENT
-    shelf.clear()
+    cached_file.clear()
     spoiled = Server(content=CONTENT[:-1] + b"?")
     with (
-        open_kept(remote(shelf, spoiled, announced=announced), ranges=ranges) as stream,
+        open_kept(remote(cached_file, spoiled, announced=announced), ranges=ranges) as stream,
         pytest.raises(SourceError, match=r"^https://x\.org/a: a: what comes is not what"),
     ):
         stream.read(1_000)
-    assert shelf.pieces() == []
+    assert cached_file.pieces() == []

@@ -7,11 +7,11 @@ import pytest
 from calibset.core.documents import Document, Rejection
 from calibset.core.errors import OfflineError
 from calibset.storage import cached_rows as module
-from calibset.storage.cache import About, Cache, Shelf
+from calibset.storage.cache import About, Cache, CachedFile
 from calibset.storage.cached_rows import Row, kept_stream
 
 ROWS: list[Row] = [
-    Rejection(place="train#7", reason="empty text", excerpt="ž")
+    Rejection(position="train#7", reason="empty text", excerpt="ž")
     if number == 7
     else Document(id=f"train#{number}", text=f"č {number}", metadata={"n": str(number)})
     for number in range(25)
@@ -33,34 +33,36 @@ class Stream:
 
 
 @pytest.fixture
-def shelf(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def cached_file(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> CachedFile:
     monkeypatch.setattr(module, "_CHUNK", 10)
-    return cache.shelf("u", About(place="hf://datasets/a/b", name="train", version="1", size=None))
+    return cache.cached_file("u", About(location="hf://datasets/a/b", name="train", version="1", size=None))
 
 
 def taken(rows: Iterator[Row], count: int) -> list[Row]:
     return [next(rows) for _ in range(count)]
 
 
-def test_a_stream_is_read_once(shelf: Shelf) -> None:
+def test_a_stream_is_read_once(cached_file: CachedFile) -> None:
     stream = Stream()
-    assert list(kept_stream(shelf, stream, offline=False)) == ROWS
-    assert list(kept_stream(shelf, stream, offline=False)) == ROWS
-    assert list(kept_stream(shelf, stream, offline=True)) == ROWS
+    assert list(kept_stream(cached_file, stream, offline=False)) == ROWS
+    assert list(kept_stream(cached_file, stream, offline=False)) == ROWS
+    assert list(kept_stream(cached_file, stream, offline=True)) == ROWS
     assert (stream.begun, stream.taken) == ([0], 25)
 
 
-def test_no_more_is_read_than_is_asked_for_and_the_next_build_goes_on_behind_it(shelf: Shelf) -> None:
+def test_no_more_is_read_than_is_asked_for_and_the_next_build_goes_on_behind_it(
+    cached_file: CachedFile,
+) -> None:
     stream = Stream()
-    assert taken(kept_stream(shelf, stream, offline=False), 10) == ROWS[:10]
+    assert taken(kept_stream(cached_file, stream, offline=False), 10) == ROWS[:10]
     assert (stream.begun, stream.taken) == ([0], 10)
-    assert taken(kept_stream(shelf, stream, offline=False), 11) == ROWS[:11]
+    assert taken(kept_stream(cached_file, stream, offline=False), 11) == ROWS[:11]
     assert (stream.begun, stream.taken) == ([0, 10], 20)
 
 
-def test_offline_the_end_of_what_is_kept_is_an_error(shelf: Shelf) -> None:
-    taken(kept_stream(shelf, Stream(), offline=False), 10)
-    rows = kept_stream(shelf, Stream(), offline=True)
+def test_offline_the_end_of_what_is_kept_is_an_error(cached_file: CachedFile) -> None:
+    taken(kept_stream(cached_file, Stream(), offline=False), 10)
+    rows = kept_stream(cached_file, Stream(), offline=True)
     assert taken(rows, 10) == ROWS[:10]
     with pytest.raises(OfflineError) as caught:
         next(rows)
@@ -68,15 +70,15 @@ def test_offline_the_end_of_what_is_kept_is_an_error(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("spoiled", [b"{}", b""])
-def test_what_is_damaged_is_read_again(shelf: Shelf, spoiled: bytes) -> None:
-    list(kept_stream(shelf, Stream(), offline=False))
-    second = shelf.pieces()[1]
-    (shelf.folder / second.name).write_bytes(spoiled)
+def test_what_is_damaged_is_read_again(cached_file: CachedFile, spoiled: bytes) -> None:
+    list(kept_stream(cached_file, Stream(), offline=False))
+    second = cached_file.pieces()[1]
+    (cached_file.folder / second.name).write_bytes(spoiled)
     stream = Stream()
-    assert list(kept_stream(shelf, stream, offline=False)) == ROWS
+    assert list(kept_stream(cached_file, stream, offline=False)) == ROWS
     assert stream.begun == [10]
 
 
-def test_an_empty_stream_stays_empty(shelf: Shelf) -> None:
-    assert list(kept_stream(shelf, lambda _: iter(()), offline=False)) == []
-    assert list(kept_stream(shelf, Stream(), offline=True)) == []
+def test_an_empty_stream_stays_empty(cached_file: CachedFile) -> None:
+    assert list(kept_stream(cached_file, lambda _: iter(()), offline=False)) == []
+    assert list(kept_stream(cached_file, Stream(), offline=True)) == []

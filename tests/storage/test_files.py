@@ -22,9 +22,9 @@ from calibset.storage.files import (
     Block,
     File,
     first_character,
-    in_memory,
     is_faulty,
     matching,
+    memory_reader,
     open_plain,
     read_whole,
     text_lines,
@@ -43,17 +43,17 @@ def file(content: bytes, name: str = "a.txt") -> File:
 
 
 def test_files_in_memory_open_like_any_others() -> None:
-    reader = in_memory({"b/c.json": b"{}", "a.json": b"[1]", "a.txt": b""}, "here")
+    reader = memory_reader({"b/c.json": b"{}", "a.json": b"[1]", "a.txt": b""}, "here")
     found = reader.files("*.json", "a.*n")
     assert [(one.name, one.size) for one in found] == [("a.json", 3), ("b/c.json", 2)]
     with found[0].open_bytes() as stream:
         assert stream.read() == b"[1]"
-    assert (reader.place, reader.revision) == ("here", None)
+    assert (reader.location, reader.revision) == ("here", None)
 
 
 def test_no_match_names_the_patterns_and_some_files() -> None:
     with pytest.raises(SourceError) as caught:
-        in_memory({f"{i}.txt": b"" for i in range(7)}, "here").files("*.csv", "*.tsv")
+        memory_reader({f"{i}.txt": b"" for i in range(7)}, "here").files("*.csv", "*.tsv")
     assert str(caught.value) == (
         "here: no file matches *.csv, *.tsv; it holds 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 2 more: "
         "name the right ones with files = [...]"
@@ -62,7 +62,7 @@ def test_no_match_names_the_patterns_and_some_files() -> None:
 
 def test_an_empty_place_says_so() -> None:
     with pytest.raises(SourceError, match="it holds nothing: name"):
-        in_memory({}, "here").files("*")
+        memory_reader({}, "here").files("*")
 
 
 @given(st.lists(st.text("ab/.*[", max_size=6), max_size=8), st.lists(st.text("ab*?[]/", max_size=4)))
@@ -157,7 +157,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def too_long(place: str, excerpt: str) -> Rejection:
-    return Rejection(place=place, reason="record too long", excerpt=excerpt)
+    return Rejection(position=place, reason="record too long", excerpt=excerpt)
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])

@@ -26,9 +26,9 @@ def content(loopback: Loopback) -> bytes:
     return loopback.files[PATH]
 
 
-def reader(loopback: Loopback, path: str = PATH, place: str = PLACE) -> UrlReader:
+def reader(loopback: Loopback, path: str = PATH, location: str = PLACE) -> UrlReader:
     """Return a new reader, as a new build has it."""
-    return UrlReader(place, loopback.address + path, Cache.default())
+    return UrlReader(location, loopback.address + path, Cache.default())
 
 
 def folder(loopback: Loopback) -> UrlReader:
@@ -46,7 +46,7 @@ def bytes_of(file: File) -> bytes:
 
 
 def test_a_file_is_fetched_whole_under_its_own_name(loopback: Loopback, content: bytes) -> None:
-    found = reader(loopback, place="https://example.org/corpora/own.json?download=a/b")
+    found = reader(loopback, location="https://example.org/corpora/own.json?download=a/b")
     assert found.is_there()
     assert [file.name for file in found.files("*.txt")] == ["own.json"]
     assert fetched(found) == content

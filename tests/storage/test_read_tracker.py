@@ -6,31 +6,31 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.storage.files import File, in_memory
-from calibset.storage.read_tracker import FileRead, Watched, hash_of
+from calibset.storage.files import File, memory_reader
+from calibset.storage.read_tracker import FileRead, TrackedReader, hash_of
 
 CONTENT = bytes(range(256)) * 4
 
 
-def watched() -> tuple[Watched, File]:
-    reader = Watched(in_memory({"a.bin": CONTENT, "b.bin": b"b"}))
+def watched() -> tuple[TrackedReader, File]:
+    reader = TrackedReader(memory_reader({"a.bin": CONTENT, "b.bin": b"b"}))
     return reader, reader.files("a.*")[0]
 
 
-def read_of(reader: Watched) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
+def visible_ids(reader: TrackedReader) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
     return [(read.name, read.extents) for read in reader.read()]
 
 
 def test_it_is_the_reader_in_all_else() -> None:
     reader, file = watched()
-    assert (reader.place, reader.revision) == ("memory", None)
+    assert (reader.location, reader.revision) == ("memory", None)
     assert [file.name for file in reader.files("*")] == ["a.bin", "b.bin"]
     assert file.size == 1_024
 
 
 def test_a_file_that_nobody_opened_was_not_read() -> None:
     reader, _ = watched()
-    assert read_of(reader) == []
+    assert visible_ids(reader) == []
 
 
 def test_what_was_read_is_noted_with_its_hash() -> None:
@@ -75,4 +75,4 @@ def test_however_it_is_read_the_bytes_are_right_and_all_are_noted(steps: list[tu
             else:
                 assert getattr(stream, step)(count) == getattr(plain, step)(count)
     end = plain.tell()
-    assert read_of(reader) == [("a.bin", ((0, end),) if end else ())]
+    assert visible_ids(reader) == [("a.bin", ((0, end),) if end else ())]

@@ -40,8 +40,8 @@ def test_the_first_place_that_is_there_is_read(folders: Storage, hub: Loopback) 
     hub.repositories["them/c"] = {"x.txt": b"hub"}
     places = ["nowhere", "hf://datasets/them/gone", "hf://datasets/them/c", "a.txt"]
     reader = folders.reader(places)
-    assert (reader.place, reader.revision, text_of(reader)) == ("hf://datasets/them/c", COMMIT, "hub")
-    assert folders.reader(["a.txt", *places]).place == "a.txt"
+    assert (reader.location, reader.revision, text_of(reader)) == ("hf://datasets/them/c", COMMIT, "hub")
+    assert folders.reader(["a.txt", *places]).location == "a.txt"
 
 
 def test_where_nothing_is_there_every_place_is_named(folders: Storage, hub: Loopback) -> None:
@@ -74,7 +74,7 @@ def test_the_first_mirror_that_fits_is_applied(folders: Storage, loopback: Loopb
         Mirror("https://example.org/", "http://127.0.0.1:1/"),
     )
     reader = Storage(beside=folders.beside, mirrors=mirrors).reader([URL])
-    assert (reader.place, reader.revision, text_of(reader)) == (URL, None, "mirror")
+    assert (reader.location, reader.revision, text_of(reader)) == (URL, None, "mirror")
 
 
 @pytest.mark.parametrize("place", ["x" * 5_000, "a/" * 3_000, "a.txt/b"])

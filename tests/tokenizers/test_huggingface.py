@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Document, Sample
 from calibset.core.errors import TokenizerError
-from calibset.packing import RowRule, pack_documents
+from calibset.packing import RowSpec, pack_documents
 from calibset.tokenizers import ControlTokens
 from calibset.tokenizers.huggingface import from_file
 
@@ -170,14 +170,14 @@ def corpus(count: int, seed: int) -> list[Document]:
 @pytest.mark.parametrize(("bos", "eos"), [(True, False), (True, True), (False, False)])
 def test_documents_are_packed_into_rows_that_are_long_enough(tmp_path: Path, bos: bool, eos: bool) -> None:
     small = loaded(tmp_path, trained(bos=bos, eos=eos))
-    rule = RowRule(tokenizer=small, seqlen=48, source="s")
+    rule = RowSpec(tokenizer=small, seqlen=48, source="s")
     samples = [row for row in pack_documents(corpus(30, 7), rule) if isinstance(row, Sample)]
     assert len(samples) > 30
     for sample in samples:
         assert sample.text == sample.text.strip()
         assert list(sample.token_ids) == small.encode(sample.text, parse_special=True)
         assert 48 <= len(sample.token_ids) <= 48 + rule.slack + 8
-        assert rule.prove(sample.text).flaw is None
+        assert rule.check_row(sample.text).flaw is None
         # What the quantizer reads is full to the last token, whatever is added around it.
         read = engine_ids(small, sample.text)
         assert len(read) == 48 + bos + eos + len(sample.token_ids) - 48
@@ -189,7 +189,7 @@ def engine_ids(small: HuggingFaceTokenizer, text: str) -> list[int]:
 
 
 def test_a_document_that_spells_control_tokens_is_long_enough_either_way(small: HuggingFaceTokenizer) -> None:
-    rule = RowRule(tokenizer=small, seqlen=32, source="s", parse_special=True)
+    rule = RowSpec(tokenizer=small, seqlen=32, source="s", parse_special=True)
     text = "záznam </s> poistenia <|end|> " * 40
     samples = [
         r for r in pack_documents([Document(id="d", text=text.strip())], rule) if isinstance(r, Sample)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from calibset.dataset.cards.licence_summary import NO_ADVICE, combined, obligation_lines
 from calibset.dataset.cards.markdown import escaped, place_link
 from calibset.dataset.cards.overwrite import WRITTEN
-from calibset.dataset.cards.tables import licence_link, licences_used, of_recipe
+from calibset.dataset.cards.tables import licence_link, licences_used, recipe_value
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.source_reports import SourceReport
 
@@ -43,7 +43,7 @@ def _section(reports: Sequence[SourceReport], manifest: Manifest) -> str:
     source = reports[0]
     documents = sum(one.documents_used for one in reports)  # no two files share one
     lines = [
-        f"read from: {place_link(source.place, source.revision)}",
+        f"read from: {place_link(source.location, source.revision)}",
         *([f"revision: {escaped(source.revision)}"] if source.revision else []),
         f"licence: {licence_link(source.licence)}",
         f"used: {documents:,} documents in {sum(one.achieved for one in reports):,} rows",
@@ -58,7 +58,7 @@ def _changes(reports: Sequence[SourceReport], manifest: Manifest) -> Iterator[st
     yield "excerpted, packed and cut into rows of an exact length"
     if renamed := sum(len(one.tool_names) for one in reports):
         yield f"names of tools changed in {renamed:,} conversations"
-    if of_recipe(manifest, "sources", last.name, "placeholders") == "fill":
+    if recipe_value(manifest, "sources", last.name, "placeholders") == "fill":
         yield "placeholders filled with made-up values"
     if mended := list(_mended(last)):
         yield f"in the {last.documents_read:,} documents that were read to choose from: {', '.join(mended)}"

@@ -23,7 +23,7 @@ from calibset.dataset.cards.tables import (
     evaluation_table,
     group_table,
     licences_used,
-    of_recipe,
+    recipe_value,
     source_table,
 )
 from calibset.dataset.manifest import Manifest
@@ -33,7 +33,7 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class CardFiles:
     """The files that a card speaks of, by their names in its folder or repository.
 
     Attributes:
@@ -61,7 +61,7 @@ class Beside:
 
 def dataset_card(
     manifest: Manifest,
-    beside: Beside,
+    beside: CardFiles,
     *,
     holdout: Manifest | None = None,
     languages: Sequence[str] | None = None,
@@ -105,12 +105,12 @@ def _about(manifest: Manifest) -> Iterator[str]:
     if manifest.is_holdout:
         what_for = "to measure a quantized language model with, held out of what calibrates it"
     yield f"{len(manifest.samples):,} rows of {manifest.seqlen:,} tokens {what_for}. It is no training set."
-    description = of_recipe(manifest, "description")
+    description = recipe_value(manifest, "description")
     if isinstance(description, str) and description.strip():
         yield f"What for: {escaped(description)}"
 
 
-def _made_of(manifest: Manifest, beside: Beside, holdout: Manifest | None) -> Iterator[str]:
+def _made_of(manifest: Manifest, beside: CardFiles, holdout: Manifest | None) -> Iterator[str]:
     yield "## Sources"
     yield source_table(manifest)
     yield "Shares of the domains:"
@@ -132,7 +132,7 @@ def _terms(found: Combined) -> Iterator[str]:
     yield f"ATTRIBUTION.md names each source, its licence and what was changed. {NO_ADVICE}"
 
 
-def _rebuilding(manifest: Manifest, beside: Beside) -> Iterator[str]:
+def _rebuilding(manifest: Manifest, beside: CardFiles) -> Iterator[str]:
     """Yield the section that says how the same bytes are built once more."""
     yield "## Building it again"
     if beside.recipe is None:
@@ -152,13 +152,13 @@ def _rebuilding(manifest: Manifest, beside: Beside) -> Iterator[str]:
     yield fenced(f"calibset build {recipe} --locked{out}", "console")
 
 
-def _identified(manifest: Manifest, beside: Beside) -> Iterator[str]:
+def _identified(manifest: Manifest, beside: CardFiles) -> Iterator[str]:
     yield "## Hashes and versions"
     yield _listed(hash_lines(manifest, beside.file))
     yield version_table(manifest)
 
 
-def _using(manifest: Manifest, beside: Beside) -> Iterator[str]:
+def _using(manifest: Manifest, beside: CardFiles) -> Iterator[str]:
     yield "## Using it"
     file = shlex.quote(beside.file)
     yield "Each line is an object: `text` is the row, `source` where it is from, `tokens` how many it has."
@@ -176,7 +176,7 @@ def _listed(lines: Iterable[str]) -> str:
 
 
 def card_files(
-    manifest: Manifest, beside: Beside, *, holdout: Manifest | None = None, repo_id: str | None = None
+    manifest: Manifest, beside: CardFiles, *, holdout: Manifest | None = None, repo_id: str | None = None
 ) -> dict[str, bytes]:
     """Return the card and the attribution of a calibration file by the names that they have beside it.
 

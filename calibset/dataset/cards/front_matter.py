@@ -8,7 +8,7 @@ from typing import Any
 
 from calibset.dataset.cards.licence_summary import Combined
 from calibset.dataset.cards.markdown import HUB, flat
-from calibset.dataset.cards.tables import of_recipe
+from calibset.dataset.cards.tables import recipe_value
 from calibset.dataset.manifest import Manifest
 
 _LANGUAGE = re.compile("[a-z]{2,3}")
@@ -63,7 +63,7 @@ def languages_of(manifest: Manifest) -> tuple[str, ...]:
     """Return the languages that the recipe keeps, of the sources that gave a row."""
     found: set[str] = set()
     for source in manifest.sources:
-        kept: Any = of_recipe(manifest, "sources", source.name, "hygiene", "languages")
+        kept: Any = recipe_value(manifest, "sources", source.name, "hygiene", "languages")
         if source.achieved and isinstance(kept, list | tuple):
             found.update(code for code in kept if isinstance(code, str))
     return tuple(sorted(found))

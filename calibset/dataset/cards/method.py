@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from calibset.dataset.cards.markdown import escaped
-from calibset.dataset.cards.tables import of_recipe
+from calibset.dataset.cards.tables import recipe_value
 from calibset.dataset.manifest import Manifest
 
 
@@ -15,7 +15,7 @@ def method_lines(manifest: Manifest) -> Iterator[str]:
     """Yield a line of Markdown for each step of a build that matters to whoever uses its file."""
     yield (
         f"Rows: {sum(source.achieved for source in manifest.sources):,}, of which "
-        f"{escaped(manifest.consumer)} keeps {manifest.kept:,} and reads {manifest.seqlen:,} tokens of each."
+        f"{escaped(manifest.quantizer)} keeps {manifest.kept:,} and reads {manifest.seqlen:,} tokens of each."
     )
     yield (
         f"Tokenizer: {escaped(manifest.tokenizer.name)}, SHA-256 {escaped(manifest.tokenizer.sha256)}. "
@@ -27,7 +27,7 @@ def method_lines(manifest: Manifest) -> Iterator[str]:
     yield from _selection(manifest)
     if (other := manifest.other) is not None:
         yield f"The {escaped(other.role)} set of {other.nsamples:,} rows shares no document with this one."
-    if isinstance(seed := of_recipe(manifest, "seed"), int):
+    if isinstance(seed := recipe_value(manifest, "seed"), int):
         yield f"Seed: {seed}."
 
 
@@ -48,19 +48,19 @@ def _packing(manifest: Manifest) -> Iterator[str]:
     if manifest.turns:
         said += f" Of {manifest.turns:,} assistant turns {manifest.complete_turns:,} are read to their end."
     yield said
-    chat = of_recipe(manifest, "chat", "format")
+    chat = recipe_value(manifest, "chat", "format")
     if manifest.turns and isinstance(chat, str):
         yield f"Conversations: rendered in the target model's chat format ({escaped(chat)})."
     spelled = sum(source.control_tokens_neutralised for source in manifest.sources)
-    if of_recipe(manifest, "control_tokens") == "neutralise":
+    if recipe_value(manifest, "control_tokens") == "neutralise":
         yield f"Control tokens that texts spell by accident were broken apart: {spelled:,}."
 
 
 def _hygiene(manifest: Manifest) -> Iterator[str]:
-    asked = of_recipe(manifest, "hygiene", "duplicates")
+    asked = recipe_value(manifest, "hygiene", "duplicates")
     if isinstance(asked, str) and asked != "keep":
         yield f"Duplicates: documents that repeat one before them were left out ({escaped(asked)})."
-    yield from _counted("Left out on purpose", _summed(manifest, "set_aside"))
+    yield from _counted("Left out on purpose", _summed(manifest, "filtered"))
     yield from _counted("Could not be read", _summed(manifest, "rejections"))
     yield from _counted("Mended, in documents", _summed(manifest, "repaired"))
     yield from _counted("Personal data with made-up ones in their place", _summed(manifest, "personal_data"))
@@ -74,7 +74,7 @@ def _decontamination(manifest: Manifest) -> Iterator[str]:
         yield "Decontamination: no evaluation set was named to be kept out."
         return
     names = ", ".join(escaped(one.name) for one in manifest.evaluations)
-    run = of_recipe(manifest, "decontamination", "run")
+    run = recipe_value(manifest, "decontamination", "run")
     how = f" with which they share {run} words in a row" if isinstance(run, int) else ""
     # Of the sources, since a document may hold a part of several sets.
     matched = sum(len(source.contaminated) for source in manifest.sources)

@@ -12,7 +12,7 @@ from calibset.recipe.licences.policy import permitted
 from calibset.recipe.licences.spdx import Licence, read_licence
 
 
-def of_recipe(manifest: Manifest, *keys: str) -> Any:
+def recipe_value(manifest: Manifest, *keys: str) -> Any:
     """Return what stands at a path of keys in the manifest's recipe, None if nothing does."""
     found: Any = manifest.recipe
     for key in keys:
@@ -62,7 +62,7 @@ def source_table(manifest: Manifest) -> str:
             [
                 escaped(source.name),
                 escaped(source.group),
-                place_link(source.place, source.revision),
+                place_link(source.location, source.revision),
                 escaped((source.revision or "")[:12]),
                 licence_link(source.licence),
                 _weight(manifest, source),
@@ -107,7 +107,7 @@ def evaluation_table(manifest: Manifest) -> str:
         [
             [
                 escaped(one.name),
-                place_link(one.place, one.revision),
+                place_link(one.location, one.revision),
                 licence_link(one.licence),
                 f"{one.documents:,}",
                 f"{one.matched:,}",
@@ -118,7 +118,7 @@ def evaluation_table(manifest: Manifest) -> str:
 
 
 def _names(manifest: Manifest, key: str) -> list[str]:
-    found = of_recipe(manifest, key)
+    found = recipe_value(manifest, key)
     return [one for one in found if isinstance(one, str)] if isinstance(found, list | tuple) else []
 
 
@@ -127,7 +127,7 @@ def _text_of(identifier: str) -> str:
 
 
 def _weight(manifest: Manifest, source: SourceReport) -> str:
-    weight = of_recipe(manifest, "sources", source.name, "weight")
+    weight = recipe_value(manifest, "sources", source.name, "weight")
     return f"{weight:g}" if isinstance(weight, int | float) else ""
 
 

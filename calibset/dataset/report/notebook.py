@@ -129,7 +129,7 @@ def brief_html(manifest: Manifest) -> str:
     return "".join(
         (
             f"<p><b>{_text(manifest.name)}</b>: {_counted(manifest.nsamples, 'sample', 'samples')} "
-            f"of {manifest.seqlen:,} tokens, {manifest.kept:,} kept by {_text(manifest.consumer)}, "
+            f"of {manifest.seqlen:,} tokens, {manifest.kept:,} kept by {_text(manifest.quantizer)}, "
             f"{_waste(manifest.sources):.2%} cut (waste)</p>",
             _table(
                 ("group", "share", "asked", "achieved", "tokens read"),
@@ -149,7 +149,7 @@ def brief_html(manifest: Manifest) -> str:
 
 def _sources(manifest: Manifest) -> Iterator[tuple[str | int, ...]]:
     for one in manifest.sources:
-        left_out = sum(one.rejections.values()) + sum(one.set_aside.values())
+        left_out = sum(one.rejections.values()) + sum(one.filtered.values())
         given = (one.asked, one.achieved, one.tokens_read)
         yield (one.name, one.group, *given, f"{_waste((one,)):.2%}", left_out, one.licence)
 

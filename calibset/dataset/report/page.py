@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calibset.core.atomic_write import replaced
-from calibset.core.errors import ConsumerError, OutputError, TokenizerError
-from calibset.dataset.calibration_file import ensure_of_file, ensure_unchanged, existing, tokenizer_of
+from calibset.core.errors import OutputError, QuantizerError, TokenizerError
+from calibset.dataset.calibration_file import check_manifest_matches, ensure_unchanged, existing, tokenizer_of
 from calibset.dataset.manifest import Manifest, read_manifest
 from calibset.dataset.report.browser_rows import Samples, samples_of
 from calibset.dataset.report.charts import plots_of
@@ -74,7 +74,7 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
         ensure_unchanged(path, measure, manifest)
     texts, faults = file_texts(path)
     if faults:
-        raise ConsumerError(f"{path}: {faults[0]}; `calibset verify` names each fault")
+        raise QuantizerError(f"{path}: {faults[0]}; `calibset verify` names each fault")
     control_tokens = ControlTokens.of(measure.special_tokens)
     rows = read_rows(texts, manifest, measure)
     _ensure_measured(path, rows, manifest, measure)
@@ -95,8 +95,8 @@ def _ensure_measured(path: Path, rows: Sequence[Row], manifest: Manifest, tokeni
 def _manifest_of(path: Path) -> Manifest:
     manifest = read_manifest(path)
     if manifest is None:
-        raise ConsumerError(f"{path}: there is no manifest beside it, and a report tells what stands there")
-    ensure_of_file(manifest, path)
+        raise QuantizerError(f"{path}: there is no manifest beside it, and a report tells what stands there")
+    check_manifest_matches(manifest, path)
     return manifest
 
 

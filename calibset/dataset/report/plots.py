@@ -102,12 +102,12 @@ def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: 
         below: What stands under the labels.
     """
     widest = max(map(len, labels), default=1)
-    room = (_WIDTH - 70) / max(1, len(labels))
-    step = max(1, int(-(-(widest * _LETTER + 4) // room)))
+    text_budget = (_WIDTH - 70) / max(1, len(labels))
+    step = max(1, int(-(-(widest * _LETTER + 4) // text_budget)))
     written = [f"{value:,}" for value in values]
     longest = _SMALL_LETTER * max(map(len, written), default=1)
     # What is wider than its bar stands upright.
-    upright = longest + 2 > room
+    upright = longest + 2 > text_budget
 
     def draw(axes: Axes) -> None:
         axes.bar(range(len(values)), values, width=0.9, facecolor=_SERIES[0], clip_on=False)

@@ -30,7 +30,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class CachedPlace:
     """A document that was kept for others that repeat it.
 
     Attributes:
@@ -80,9 +80,9 @@ class LeftOut:
 
     reasons: tuple[Reason, ...]
     rejected: int
-    set_aside: int
+    filtered: int
     sought: bool
-    most_repeated: tuple[Kept, ...]
+    most_repeated: tuple[CachedPlace, ...]
     by_source: Mapping[str, Shown]
 
     def by_name(self) -> tuple[tuple[str, tuple[Reason, ...]], ...]:
@@ -111,7 +111,7 @@ def left_out(manifest: Manifest, listed: int) -> LeftOut:
     return LeftOut(
         reasons=tuple(_reasons(manifest)),
         rejected=sum(sum(source.rejections.values()) for source in manifest.sources),
-        set_aside=sum(sum(source.set_aside.values()) for source in manifest.sources),
+        filtered=sum(sum(source.filtered.values()) for source in manifest.sources),
         sought=not (isinstance(hygiene, Mapping) and hygiene.get("duplicates") == "keep"),
         most_repeated=_most_repeated(manifest),
         by_source={
@@ -129,19 +129,19 @@ def left_out(manifest: Manifest, listed: int) -> LeftOut:
 
 def _reasons(manifest: Manifest) -> Iterator[Reason]:
     for source in manifest.sources:
-        for kind, counts in (("rejections", source.rejections), ("set_aside", source.set_aside)):
+        for kind, counts in (("rejections", source.rejections), ("filtered", source.filtered)):
             for reason, count in counts.items():
                 yield Reason(source=source.name, kind=kind, reason=reason, count=count)
 
 
-def _most_repeated(manifest: Manifest) -> tuple[Kept, ...]:
+def _most_repeated(manifest: Manifest) -> tuple[CachedPlace, ...]:
     repeats: dict[tuple[str, str], list[float]] = {}
     for source in manifest.sources:
         for one in source.duplicates:
             repeats.setdefault((one.source, one.kept), []).append(one.similarity)
     ordered = sorted(repeats.items(), key=lambda item: (-len(item[1]), item[0]))
     return tuple(
-        Kept(source=source, document=document, repeats=len(found), least_similarity=min(found))
+        CachedPlace(source=source, document=document, repeats=len(found), least_similarity=min(found))
         for (source, document), found in ordered[:_TOP]
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from calibset.core.documents import Sample, Span
 from calibset.dataset.manifest import Manifest, SpanReport
 from calibset.tokenizers import Tokenizer
-from calibset.tokenizers.truncation import read_of, room
+from calibset.tokenizers.truncation import text_budget, visible_ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +44,10 @@ def read_rows(texts: Sequence[str], manifest: Manifest, tokenizer: Tokenizer) ->
     """
     seen: set[int] = set()
     rows = []
-    most = room(tokenizer, manifest.seqlen)
+    most = text_budget(tokenizer, manifest.seqlen)
     for number, (text, sample) in enumerate(zip(texts, manifest.samples, strict=True), 1):
         encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
-        seen.update(read_of(encoded.ids, tokenizer, manifest.seqlen))
+        seen.update(visible_ids(encoded.ids, tokenizer, manifest.seqlen))
         rows.append(
             Row(
                 number=number,
@@ -73,9 +73,9 @@ def built_rows(samples: Sequence[Sample], seqlen: int, tokenizer: Tokenizer, loc
     """
     seen: set[int] = set()
     rows = []
-    most = room(tokenizer, seqlen)
+    most = text_budget(tokenizer, seqlen)
     for number, sample in enumerate(samples, 1):
-        seen.update(read_of(sample.token_ids, tokenizer, seqlen))
+        seen.update(visible_ids(sample.token_ids, tokenizer, seqlen))
         cut = number <= located and 0 < most < len(sample.token_ids)
         rows.append(
             Row(

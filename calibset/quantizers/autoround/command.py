@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from calibset.quantizers.autoround.job import Job, ensure_shown_as_is
-from calibset.quantizers.autoround.pitfall import Effect, Trap, Way
-from calibset.quantizers.autoround.pitfalls import traps_of
+from calibset.quantizers.autoround.pitfall import Effect, Pitfall, Way
+from calibset.quantizers.autoround.pitfalls import pitfalls_of
 
 # Words that AutoRound before 0.16 takes for commands of its own wherever they stand.
 _COMMANDS = ("list", "eval")
@@ -26,7 +26,7 @@ class QuantizeCommand:
 
     command: str
     python: str
-    traps: tuple[Trap, ...]
+    traps: tuple[Pitfall, ...]
 
 
 def quantize_command(job: Job) -> QuantizeCommand:
@@ -36,7 +36,7 @@ def quantize_command(job: Job) -> QuantizeCommand:
         RecipeError: A path holds a character that can't be shown.
     """
     ensure_shown_as_is(job)
-    found = traps_of(job)
+    found = pitfalls_of(job)
     return QuantizeCommand(
         command="\n".join(_command(job, _met(found, Way.COMMAND))) + "\n",
         python="\n".join(_python(job, _met(found, Way.PYTHON))) + "\n",
@@ -84,11 +84,11 @@ def _plain(path: str) -> str:
     return f"./{path}" if path in _COMMANDS or path.startswith("-") else path
 
 
-def _met(found: tuple[Trap, ...], way: Way) -> tuple[Trap, ...]:
+def _met(found: tuple[Pitfall, ...], way: Way) -> tuple[Pitfall, ...]:
     return tuple(trap for trap in found if way in trap.ways)
 
 
-def _command(job: Job, found: tuple[Trap, ...]) -> Iterator[str]:
+def _command(job: Job, found: tuple[Pitfall, ...]) -> Iterator[str]:
     yield f"# AutoRound {job.version.text}"
     yield from _reasons(found)
     if any(_is_in_vain(trap) for trap in found):
@@ -98,7 +98,7 @@ def _command(job: Job, found: tuple[Trap, ...]) -> Iterator[str]:
     yield " \\\n".join([first, *(f"  {option}" for option in rest)])
 
 
-def _is_in_vain(trap: Trap) -> bool:
+def _is_in_vain(trap: Pitfall) -> bool:
     # A processor may be there once its packages are installed.
     return trap.effect is Effect.STOPS and not trap.avoided and trap.name != "processor"
 
@@ -113,17 +113,17 @@ def _by_option(words: tuple[str, ...]) -> list[str]:
     return [shlex.join(line) for line in lines]
 
 
-def _reasons(found: tuple[Trap, ...]) -> Iterator[str]:
+def _reasons(found: tuple[Pitfall, ...]) -> Iterator[str]:
     for trap in found:
         sign = "" if trap.avoided else "! "
         yield f"# {sign}{trap.name}: {trap.about}; {trap.remedy}."
 
 
-def _python(job: Job, found: tuple[Trap, ...]) -> Iterator[str]:
+def _python(job: Job, found: tuple[Pitfall, ...]) -> Iterator[str]:
     yield f"# AutoRound {job.version.text}"
     yield from _reasons(found)
     if job.tokenizer.name is not None:
-        words = ["calibset", "tokenizer", job.tokenizer.name, "--out", job.tokenizer.place]
+        words = ["calibset", "tokenizer", job.tokenizer.name, "--out", job.tokenizer.location]
         yield f"# The tokenizer's folder is written by: {shlex.join(words)}"
     kind = "AutoModelForImageTextToText" if job.model.multimodal else "AutoModelForCausalLM"
     if job.ids is not None:
@@ -135,7 +135,7 @@ def _python(job: Job, found: tuple[Trap, ...]) -> Iterator[str]:
     yield ""
     trusting = ", trust_remote_code=True" if job.options.trust_remote_code else ""
     yield f'model = {kind}.from_pretrained({job.model.path!r}, dtype="auto"{trusting})'
-    yield f"tokenizer = AutoTokenizer.from_pretrained({job.tokenizer.place!r}{trusting})"
+    yield f"tokenizer = AutoTokenizer.from_pretrained({job.tokenizer.location!r}{trusting})"
     yield from _dataset(job)
     yield "autoround = AutoRound("
     yield "    model,"

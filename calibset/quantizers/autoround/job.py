@@ -24,7 +24,7 @@ class TokenizerPlan:
         longest_text: Tokens that it says it takes at most, where it is there and does.
     """
 
-    place: str
+    location: str
     name: str | None = None
     longest_text: int | None = None
 
@@ -85,7 +85,7 @@ def ensure_shown_as_is(job: Job) -> None:
         "--file": job.file,
         "--ids": job.ids or "",
         "quantization.output": job.options.output,
-        "tokenizer": job.tokenizer.place + (job.tokenizer.name or ""),
+        "tokenizer": job.tokenizer.location + (job.tokenizer.name or ""),
     }
     for what, path in paths.items():
         if not path.isprintable():
@@ -101,21 +101,21 @@ def tokenizer_plan(tokenizer: str, beside: Path = Path()) -> TokenizerPlan:
 
     Examples:
         >>> tokenizer_plan("mistral-small-3.2")
-        TokenizerPlan(place='tokenizer', name='mistral-small-3.2', longest_text=None)
+        TokenizerPlan(location='tokenizer', name='mistral-small-3.2', longest_text=None)
         >>> tokenizer_plan("models/qwen/tokenizer.json")
-        TokenizerPlan(place='models/qwen', name=None, longest_text=None)
+        TokenizerPlan(location='models/qwen', name=None, longest_text=None)
     """
     if tokenizer.startswith("hf://"):
-        return TokenizerPlan(place=tokenizer.removeprefix("hf://"))
+        return TokenizerPlan(location=tokenizer.removeprefix("hf://"))
     path = beside / tokenizer
     if path.name == "tokenizer.json":
-        return TokenizerPlan(place=str(path.parent), longest_text=longest_text(path.parent))
+        return TokenizerPlan(location=str(path.parent), longest_text=longest_text(path.parent))
     if path.name == "tekken.json":
-        return TokenizerPlan(place=_WRITTEN, name=str(path))
+        return TokenizerPlan(location=_WRITTEN, name=str(path))
     if not os.path.isdir(path):  # noqa: PTH112  (Path's raises on a name too long)
-        return TokenizerPlan(place=_WRITTEN, name=tokenizer)
+        return TokenizerPlan(location=_WRITTEN, name=tokenizer)
     # Beside a tekken.json transformers loads mistral-common's tokenizer, whatever else is there.
     tekken = path / "tekken.json"
     if os.path.isfile(tekken):  # noqa: PTH113
-        return TokenizerPlan(place=_WRITTEN, name=str(tekken))
-    return TokenizerPlan(place=str(path), longest_text=longest_text(path))
+        return TokenizerPlan(location=_WRITTEN, name=str(tekken))
+    return TokenizerPlan(location=str(path), longest_text=longest_text(path))

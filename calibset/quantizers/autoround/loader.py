@@ -14,20 +14,29 @@ from pathlib import Path
 from typing import Any
 
 from calibset.quantizers.autoround import pitfall
-from calibset.quantizers.base import Acceptance, Contract, Exportable, Form, Given, Lost, Replay, shell_word
+from calibset.quantizers.base import (
+    ExportRow,
+    FileFormat,
+    LoadReport,
+    QuantizerInfo,
+    RowInput,
+    RowResult,
+    UnusableRow,
+    shell_word,
+)
 from calibset.quantizers.row_reader import Fault, file_rows, file_texts, ids_in
 from calibset.quantizers.row_writer import write_ids_table, write_json_lines
 from calibset.quantizers.simulation import measured
 from calibset.tokenizers.base import Tokenizer
-from calibset.tokenizers.truncation import is_dominated, read_of, room
+from calibset.tokenizers.truncation import last_token_dominates, text_budget, visible_ids
 
-CONTRACT = Contract(
+INFO = QuantizerInfo(
     name="autoround",
     product="AutoRound",
     versions="0.12.3 to 0.16.1",
     files=("auto_round/calib_dataset.py", "auto_round/calibration/llm.py"),
     reads=(".jsonl", ".json", ".parquet"),
-    forms=(Form(ending=".parquet", holds="ids"), Form(ending=".jsonl", holds="text")),
+    forms=(FileFormat(ending=".parquet", holds="ids"), FileFormat(ending=".jsonl", holds="text")),
     traps=(
         f"{pitfall.FILE_OF_MULTIMODAL}; {pitfall.READ_AS_TEXT}",
         f"before 0.16, where rows % batch_size is 1, {pitfall.SHORT_BATCH}",
@@ -36,7 +45,7 @@ CONTRACT = Contract(
     ),
 )
 
-NAME = CONTRACT.label
+NAME = INFO.label
 
 # AutoRound shuffles the rows with this seed before it takes the first nsamples.
 _SHUFFLE_SEED = 42
@@ -55,7 +64,7 @@ def path_faults(path: str) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what AutoRound keeps of rows: those of at least ``seqlen`` tokens.
 
     Args:
@@ -74,8 +83,8 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
             f"{len(found)} rows for nsamples {nsamples}: which of them are used is a matter of "
             "AutoRound's shuffle, and so is the mixture"
         )
-    return Replay(
-        consumer=NAME,
+    return LoadReport(
+        quantizer=NAME,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=_taken(found, nsamples),
@@ -83,7 +92,7 @@ def replay(rows: Iterable[Given], tokenizer: Tokenizer, *, nsamples: int, seqlen
     )
 
 
-def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> Replay:
+def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
     """Say what AutoRound keeps of a file, row by row; of a ``.parquet`` file, whose ids it is given.
 
     Raises:
@@ -91,16 +100,16 @@ def replay_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int)
     """
     if path.suffix == ".parquet":
         ids, faults = file_rows(path, _ids, tokenizer=tokenizer)
-        return replace(replay(ids, tokenizer, nsamples=nsamples, seqlen=seqlen), fatal=tuple(faults))
+        return replace(simulate(ids, tokenizer, nsamples=nsamples, seqlen=seqlen), fatal=tuple(faults))
     texts, faults = file_texts(path)
-    found = replay(texts, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    found = simulate(texts, tokenizer, nsamples=nsamples, seqlen=seqlen)
     warnings = found.warnings
     if not path.read_bytes().isascii():
         warnings = (*warnings, "the file isn't ASCII: AutoRound reads it in the locale's encoding")
     return replace(found, fatal=(*path_faults(str(path)), *faults), warnings=warnings)
 
 
-def export(rows: Sequence[Exportable], out: Path) -> None:
+def export(rows: Sequence[ExportRow], out: Path) -> None:
     """Write the rows' ids as parquet, or their texts as JSON Lines.
 
     Raises:
@@ -112,7 +121,7 @@ def export(rows: Sequence[Exportable], out: Path) -> None:
         write_json_lines(out, ({"text": row.text} for row in rows))
 
 
-def usage(out: Path, found: Replay) -> str:
+def usage(out: Path, found: LoadReport) -> str:
     """Return what to type so that AutoRound reads what was exported."""
     if out.suffix != ".parquet":
         given = f"--nsamples {found.nsamples} --seqlen {found.seqlen}"
@@ -128,23 +137,23 @@ def usage(out: Path, found: Replay) -> str:
     )
 
 
-def _accepted(number: int, row: Given, tokenizer: Tokenizer, seqlen: int) -> Acceptance:
+def _accepted(number: int, row: RowInput, tokenizer: Tokenizer, seqlen: int) -> RowResult:
     if not isinstance(row, str):
-        why = row.reason if isinstance(row, Lost) else "texts and ids don't go together"
-        return Acceptance(row=number, tokens=0, reason=why)
+        why = row.reason if isinstance(row, UnusableRow) else "texts and ids don't go together"
+        return RowResult(row=number, tokens=0, reason=why)
     ids = tokenizer.encode(row.rstrip(), parse_special=True)
-    read = read_of(ids, tokenizer, seqlen)
+    read = visible_ids(ids, tokenizer, seqlen)
     reason = None
     if len(read) < seqlen:
         reason = f"{seqlen - len(read)} tokens short of {seqlen}"
-    elif is_dominated(read, seqlen):
+    elif last_token_dominates(read, seqlen):
         reason = f"its last token stands {read.count(read[-1])} times in {seqlen}"
-    return Acceptance(
-        row=number, tokens=len(ids), cut=max(0, len(ids) - room(tokenizer, seqlen)), reason=reason
+    return RowResult(
+        row=number, tokens=len(ids), cut=max(0, len(ids) - text_budget(tokenizer, seqlen)), reason=reason
     )
 
 
-def _taken(rows: tuple[Acceptance, ...], nsamples: int) -> tuple[Acceptance, ...]:
+def _taken(rows: tuple[RowResult, ...], nsamples: int) -> tuple[RowResult, ...]:
     order = list(range(len(rows)))
     random.Random(_SHUFFLE_SEED).shuffle(order)  # noqa: S311  (AutoRound's own shuffle, replayed)
     kept = [position for position in order if rows[position].kept]
@@ -152,8 +161,8 @@ def _taken(rows: tuple[Acceptance, ...], nsamples: int) -> tuple[Acceptance, ...
     return tuple(replace(row, used=position in used) for position, row in enumerate(rows))
 
 
-def _replay_ids(given: Sequence[Given], tokenizer: Tokenizer, nsamples: int, seqlen: int) -> Replay:
-    rows = [Lost("texts and ids don't go together") if isinstance(row, str) else row for row in given]
+def _replay_ids(given: Sequence[RowInput], tokenizer: Tokenizer, nsamples: int, seqlen: int) -> LoadReport:
+    rows = [UnusableRow("texts and ids don't go together") if isinstance(row, str) else row for row in given]
     found = measured(rows, tokenizer)
     short = {row.row: seqlen - row.length for row in found if row.length < seqlen}
     accepted = [
@@ -162,8 +171,8 @@ def _replay_ids(given: Sequence[Given], tokenizer: Tokenizer, nsamples: int, seq
     ]
     # Nothing is shuffled: the first that are long enough.
     used = {row.row for row in [row for row in accepted if row.kept][:nsamples]}
-    return Replay(
-        consumer=NAME,
+    return LoadReport(
+        quantizer=NAME,
         nsamples=nsamples,
         seqlen=seqlen,
         rows=tuple(replace(row, used=row.row in used) for row in accepted),

@@ -12,11 +12,11 @@ from calibset.quantizers.autoround.pitfall import (
     PYTHON,
     READ_AS_TEXT,
     Effect,
-    Trap,
+    Pitfall,
 )
 
 
-def model_traps(job: Job) -> Iterator[Trap]:
+def model_traps(job: Job) -> Iterator[Pitfall]:
     """Yield what a run meets because of its model."""
     yield from _file_of_multimodal(job)
     yield from _tokenizer(job)
@@ -24,9 +24,9 @@ def model_traps(job: Job) -> Iterator[Trap]:
     yield from _positions(job)
 
 
-def _file_of_multimodal(job: Job) -> Iterator[Trap]:
+def _file_of_multimodal(job: Job) -> Iterator[Pitfall]:
     if job.model.may_be_multimodal and job.version.before(0, 16) and job.ids is None:
-        yield Trap(
+        yield Pitfall(
             name="multimodal file",
             effect=Effect.STOPS,
             about=FILE_OF_MULTIMODAL,
@@ -35,10 +35,10 @@ def _file_of_multimodal(job: Job) -> Iterator[Trap]:
         )
 
 
-def _tokenizer(job: Job) -> Iterator[Trap]:
+def _tokenizer(job: Job) -> Iterator[Pitfall]:
     model = job.model
     if model.has_mistral_name:
-        yield Trap(
+        yield Pitfall(
             name="Mistral path",
             effect=Effect.STOPS,
             about=MISTRAL_PATH,
@@ -51,11 +51,11 @@ def _tokenizer(job: Job) -> Iterator[Trap]:
         yield _spelled(job)
 
 
-def _spelled(job: Job) -> Trap:
+def _spelled(job: Job) -> Pitfall:
     about = "the command line loads the tokenizer of the model's folder, and takes no other"
     if job.model.has_tekken:
         about += "; beside a tekken.json that is one that reads control tokens in text as letters"
-    return Trap(
+    return Pitfall(
         name="tokenizer folder",
         effect=Effect.CHANGES,
         about=about,
@@ -66,11 +66,11 @@ def _spelled(job: Job) -> Trap:
     )
 
 
-def _kind(job: Job) -> Iterator[Trap]:
+def _kind(job: Job) -> Iterator[Pitfall]:
     model = job.model
     if model.multimodal and not model.has_mistral_name:
         missing = "" if model.has_processor or not model.is_folder else ", whose files this folder lacks"
-        yield Trap(
+        yield Pitfall(
             name="processor",
             effect=Effect.STOPS,
             about=f"of a multimodal model AutoRound loads the processor as well{missing}",
@@ -79,7 +79,7 @@ def _kind(job: Job) -> Iterator[Trap]:
             ways=COMMAND,
         )
     if model.multimodal is None:
-        yield Trap(
+        yield Pitfall(
             name="kind of model",
             effect=Effect.NOTE,
             about="the model's config can't be read here, so it can't be seen whether it is multimodal",
@@ -88,10 +88,10 @@ def _kind(job: Job) -> Iterator[Trap]:
         )
 
 
-def _positions(job: Job) -> Iterator[Trap]:
+def _positions(job: Job) -> Iterator[Pitfall]:
     model = job.model
     if model.positions is not None and model.positions < job.seqlen:
-        yield Trap(
+        yield Pitfall(
             name="positions",
             effect=Effect.CHANGES,
             about=f"the model has positions for {model.positions} tokens, and AutoRound lowers seqlen to it",
@@ -100,7 +100,7 @@ def _positions(job: Job) -> Iterator[Trap]:
         )
     for longest, ways in ((model.longest_text, COMMAND), (job.tokenizer.longest_text, PYTHON)):
         if longest is not None and longest < job.seqlen:
-            yield Trap(
+            yield Pitfall(
                 name="longest text",
                 effect=Effect.CHANGES,
                 about=f"the tokenizer's model_max_length is {longest}, and AutoRound lowers seqlen to it",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from calibset.quantizers.autoround.job import Job
-from calibset.quantizers.autoround.pitfall import COMMAND, Effect, Trap
+from calibset.quantizers.autoround.pitfall import COMMAND, Effect, Pitfall
 
 _SCHEME_BITS = re.compile(r"W(\d+)A16(G\d+)?")
 _GPTQ_BITS = frozenset({2, 3, 4, 8, 16})
@@ -30,7 +30,7 @@ _SCHEMES_SINCE_16 = _SCHEMES | {
 }  # fmt: skip
 
 
-def option_traps(job: Job) -> Iterator[Trap]:
+def option_traps(job: Job) -> Iterator[Pitfall]:
     """Yield what a run meets because of its options."""
     yield from _format(job)
     yield from _scheme(job)
@@ -38,10 +38,10 @@ def option_traps(job: Job) -> Iterator[Trap]:
     yield from _settings(job)
 
 
-def _format(job: Job) -> Iterator[Trap]:
+def _format(job: Job) -> Iterator[Pitfall]:
     options, late = job.options, not job.version.before(0, 16)
     if options.format not in (_FORMATS_SINCE_16 if late else _FORMATS):
-        yield Trap(
+        yield Pitfall(
             name="unknown format",
             effect=Effect.STOPS,
             about=f"AutoRound {job.version.text} knows no format {options.format}",
@@ -49,7 +49,7 @@ def _format(job: Job) -> Iterator[Trap]:
             avoided=False,
         )
     if not options.sym and "gptq" in options.format:
-        yield Trap(
+        yield Pitfall(
             name="asymmetric GPTQ",
             effect=Effect.CHANGES,
             about="kernels of the GPTQ format compute asymmetric weights wrongly",
@@ -58,11 +58,11 @@ def _format(job: Job) -> Iterator[Trap]:
         )
 
 
-def _scheme(job: Job) -> Iterator[Trap]:
+def _scheme(job: Job) -> Iterator[Pitfall]:
     options, late = job.options, not job.version.before(0, 16)
     scheme = options.scheme.upper()
     if not scheme.startswith("GGUF:") and scheme not in (_SCHEMES_SINCE_16 if late else _SCHEMES):
-        yield Trap(
+        yield Pitfall(
             name="unknown scheme",
             effect=Effect.STOPS,
             about=f"AutoRound {job.version.text} knows no scheme {scheme}",
@@ -71,7 +71,7 @@ def _scheme(job: Job) -> Iterator[Trap]:
         )
     named = _SCHEME_BITS.fullmatch(scheme)
     if named and not options.of_scheme("bits") and options.bits != int(named[1]):
-        yield Trap(
+        yield Pitfall(
             name="bits and scheme",
             effect=Effect.CHANGES,
             about=f"bits = {options.bits} takes the place of what scheme {scheme} says",
@@ -80,13 +80,13 @@ def _scheme(job: Job) -> Iterator[Trap]:
         )
 
 
-def _stored(job: Job) -> Iterator[Trap]:
+def _stored(job: Job) -> Iterator[Pitfall]:
     """Yield why a format can't hold what the scheme and the options make (``check_scheme_args`` of it)."""
     options, scheme = job.options, job.options.scheme.upper()
     awq = frozenset({4}) if job.version.before(0, 16) else frozenset({4, 5, 6, 7})
     can_hold = {"auto_gptq": _GPTQ_BITS, "auto_awq": awq}.get(options.format)
     if can_hold is not None and "FP" in scheme:
-        yield Trap(
+        yield Pitfall(
             name="format and scheme",
             effect=Effect.STOPS,
             about=f"format {options.format} holds whole numbers, and scheme {scheme} makes floating ones",
@@ -94,7 +94,7 @@ def _stored(job: Job) -> Iterator[Trap]:
             avoided=False,
         )
     elif can_hold is not None and (bits := _bits(job)) is not None and bits not in can_hold:
-        yield Trap(
+        yield Pitfall(
             name="format and bits",
             effect=Effect.STOPS,
             about=f"format {options.format} holds {_listed(can_hold)} bits, not {bits}",
@@ -102,7 +102,7 @@ def _stored(job: Job) -> Iterator[Trap]:
             avoided=False,
         )
     if options.group_size == 0 and not options.of_scheme("group_size") and "FP8" not in scheme:
-        yield Trap(
+        yield Pitfall(
             name="group size",
             effect=Effect.CHANGES,
             about="group_size = 0 means one scale for a whole tensor, which AutoRound has for fp8 alone",
@@ -123,9 +123,9 @@ def _listed(numbers: frozenset[int]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-def _settings(job: Job) -> Iterator[Trap]:
+def _settings(job: Job) -> Iterator[Pitfall]:
     if job.options.low_gpu_mem_usage and "bloom" in job.model.path:
-        yield Trap(
+        yield Pitfall(
             name="bloom path",
             effect=Effect.CHANGES,
             about="the model's path holds the word bloom, so AutoRound leaves low_gpu_mem_usage out",
@@ -135,7 +135,7 @@ def _settings(job: Job) -> Iterator[Trap]:
         )
     if not job.options.trust_remote_code:
         heeded = "" if job.model.multimodal is False else ", and for multimodal models whatever is asked"
-        yield Trap(
+        yield Pitfall(
             name="remote code",
             effect=Effect.NOTE,
             about=f"AutoRound runs Python code that comes with a model unless it is told not to{heeded}",

@@ -38,7 +38,7 @@ PYTHON = frozenset({Way.PYTHON})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trap:
+class Pitfall:
     """One thing that goes wrong.
 
     Attributes:

@@ -17,12 +17,12 @@ from calibset.quantizers.autoround.pitfall import (
     PYTHON,
     SHORT_BATCH,
     Effect,
-    Trap,
+    Pitfall,
 )
 from calibset.quantizers.autoround.versions import KNOWN
 
 
-def traps_of(job: Job) -> tuple[Trap, ...]:
+def pitfalls_of(job: Job) -> tuple[Pitfall, ...]:
     """Return what a run of AutoRound meets, those that stop it first.
 
     Args:
@@ -33,9 +33,9 @@ def traps_of(job: Job) -> tuple[Trap, ...]:
     return tuple(sorted(found, key=lambda trap: order.index(trap.effect)))
 
 
-def _of_file(job: Job) -> Iterator[Trap]:
+def _of_file(job: Job) -> Iterator[Pitfall]:
     if job.ids is not None:
-        yield Trap(
+        yield Pitfall(
             name="ids",
             effect=Effect.STOPS,
             about="the command line takes files of text alone",
@@ -45,7 +45,7 @@ def _of_file(job: Job) -> Iterator[Trap]:
         )
     misread = [meaning for sign, meaning in MISREAD.items() if sign in job.file]
     if job.ids is None and misread:
-        yield Trap(
+        yield Pitfall(
             name="path characters",
             effect=Effect.STOPS,
             about=f"the file's path holds {'; '.join(misread)}",
@@ -53,14 +53,14 @@ def _of_file(job: Job) -> Iterator[Trap]:
             avoided=False,
         )
     if job.ids is None and not job.file.endswith((".json", ".jsonl")):
-        yield Trap(
+        yield Pitfall(
             name="file ending",
             effect=Effect.STOPS,
             about="AutoRound reads local files that end in .json or .jsonl only",
             remedy="give the file such a name",
             avoided=False,
         )
-    yield Trap(
+    yield Pitfall(
         name="defaults",
         effect=Effect.CHANGES,
         about="AutoRound takes 128 rows where it is not told how many, and tunes for 200 iterations",
@@ -69,13 +69,13 @@ def _of_file(job: Job) -> Iterator[Trap]:
     )
 
 
-def _of_batches(job: Job) -> Iterator[Trap]:
+def _of_batches(job: Job) -> Iterator[Pitfall]:
     asked, left = job.options.batch_size, job.nsamples % job.options.batch_size
     if job.batch_size != asked:
         wrong = f"it drops the last {left} rows of a multimodal model"
         if left == 1:
             wrong = SHORT_BATCH
-        yield Trap(
+        yield Pitfall(
             name="short batch",
             effect=Effect.STOPS if left == 1 else Effect.CHANGES,
             about=f"{job.nsamples} rows don't divide into batches of {asked}; AutoRound before 0.16: {wrong}",
@@ -83,7 +83,7 @@ def _of_batches(job: Job) -> Iterator[Trap]:
             avoided=True,
         )
     if job.ids is not None and job.model.may_be_multimodal and not job.version.before(0, 16):
-        yield Trap(
+        yield Pitfall(
             name="batches of ids",
             effect=Effect.CHANGES,
             about=BATCHES_OF_IDS,
@@ -93,9 +93,9 @@ def _of_batches(job: Job) -> Iterator[Trap]:
         )
 
 
-def _of_version(job: Job) -> Iterator[Trap]:
+def _of_version(job: Job) -> Iterator[Pitfall]:
     if not job.version.is_known:
-        yield Trap(
+        yield Pitfall(
             name="other version",
             effect=Effect.NOTE,
             about=f"what is said here was looked at in {' and '.join(KNOWN)}, not in {job.version.text}",

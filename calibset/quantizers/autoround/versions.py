@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 
-from calibset.core.errors import ConsumerError
+from calibset.core.errors import QuantizerError
 
 KNOWN = ("0.12.3", "0.16.1")
 """The versions whose behaviour was looked at; of others the nearest before them is taken."""
@@ -40,7 +40,7 @@ class Version:
         """
         found = _FORM.fullmatch(text.strip())
         if not found:
-            raise ConsumerError(f"AutoRound {text[:40]!r}: is no version; write one such as {KNOWN[-1]}")
+            raise QuantizerError(f"AutoRound {text[:40]!r}: is no version; write one such as {KNOWN[-1]}")
         major, minor, patch = (int(part or 0) for part in found.groups())
         return cls((major, minor, patch), text.strip())
 

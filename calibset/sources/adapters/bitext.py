@@ -48,21 +48,21 @@ class Bitext(Source):
                 row if isinstance(row, Rejection) else self._record(f"{file.name}#{row.number}", row.columns)
             )
 
-    def _record(self, place: str, columns: dict[str, str]) -> Record:
+    def _record(self, position: str, columns: dict[str, str]) -> Record:
         question, answer = self._sides(columns["instruction"], columns["response"])
         if not question:
-            return Rejection(place=place, reason="empty instruction", excerpt=answer[:EXCERPT])
+            return Rejection(position=position, reason="empty instruction", excerpt=answer[:EXCERPT])
         if not answer:
-            return Rejection(place=place, reason="empty response", excerpt=question[:EXCERPT])
+            return Rejection(position=position, reason="empty response", excerpt=question[:EXCERPT])
         metadata = {
             name: value for name in ("category", "intent", "tags") if (value := columns.get(name, "").strip())
         }
         if "category" in metadata:
             metadata["category"] = metadata["category"].upper()
         if self.form == "text":
-            return Document(id=place, text=f"{question}\n{answer}", metadata=metadata)
+            return Document(id=position, text=f"{question}\n{answer}", metadata=metadata)
         turns = (Message(role="user", content=question), Message(role="assistant", content=answer))
-        return Conversation(id=place, messages=turns, metadata=metadata)
+        return Conversation(id=position, messages=turns, metadata=metadata)
 
     def _sides(self, instruction: str, response: str) -> tuple[str, str]:
         question, answer = _plain(instruction), _plain(response)

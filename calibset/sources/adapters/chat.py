@@ -77,33 +77,33 @@ class Chat(RowGroups):
         if file.name.endswith(".parquet"):
             yield from super().read(file)
             return
-        for number, place, row in json_rows(file):
+        for number, position, row in json_rows(file):
             if isinstance(row, Rejection):
                 yield row
             else:
-                yield self._dialogue(row, place, f"{file.name}#{number}")
+                yield self._dialogue(row, position, f"{file.name}#{number}")
 
-    def record(self, row: Mapping[str, Any], place: str) -> Record:
+    def record(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the dialogue of a parquet row."""
-        return self._dialogue(_without_nulls(row), place, place)
+        return self._dialogue(_without_nulls(row), position, position)
 
-    def _dialogue(self, row: Any, place: str, numbered: str) -> Record:
+    def _dialogue(self, row: Any, position: str, numbered: str) -> Record:
         turns = self._turns()
         if not row or not isinstance(row, dict):
-            return dialogue(row, openai.parse, place=place, conversation_id=numbered)
+            return dialogue(row, openai.parse, position=position, conversation_id=numbered)
         column = next((name for name in turns if row.get(name) is not None), None)
         if column is None:
             reason = f"no column {' or '.join(map(repr, turns))}"
             if "instruction" in row:
                 reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
-            return Rejection(place=place, reason=reason, excerpt=excerpt_of(row))
+            return Rejection(position=position, reason=reason, excerpt=excerpt_of(row))
         ids = (own_id(row, key) for key in _IDS)
         conversation_id = next(filter(_UNIQUE.fullmatch, ids), numbered)
         name, parse = _DIALECTS[self._form(column, row[column])]
         found = dialogue(
             {**row, name: row[column], "tools": row.get(self.tools), "system": row.get(self.system)},
             parse if self.repair else strictly(parse),
-            place=place,
+            position=position,
             conversation_id=conversation_id,
         )
         if not isinstance(found, Conversation):

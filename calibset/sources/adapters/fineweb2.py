@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Document, Record, SetAside
+from calibset.core.documents import Document, Filtered, Record
 from calibset.core.fields import Names
 from calibset.sources.formats.columns import document_from
 from calibset.sources.parquet_source import RowGroups
@@ -29,7 +29,7 @@ class FineWeb2(RowGroups):
         ge=0,
         le=1,
         strict=True,
-        description="Pages of which the corpus says less surely that they are of its language are set aside.",
+        description="Pages of which the corpus says less surely that they are of its language are filtered.",
     )
 
     def patterns(self) -> tuple[str, ...]:
@@ -38,10 +38,10 @@ class FineWeb2(RowGroups):
             return tuple(f"data/{config}/{split}/*.parquet" for config in self.config for split in self.split)
         return tuple(f"data/{split}-*.parquet" for split in self.split)
 
-    def record(self, row: Mapping[str, Any], place: str) -> Record:
+    def record(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the page as a document."""
-        found = document_from(row, ("text",), str(row.get("id") or place), place)
+        found = document_from(row, ("text",), str(row.get("id") or position), position)
         score = row.get("language_score")
         if isinstance(found, Document) and isinstance(score, float) and score < self.min_language_score:
-            return SetAside(place=place, reason="language score too low")
+            return Filtered(position=position, reason="language score too low")
         return found

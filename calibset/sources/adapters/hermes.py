@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
-from calibset.core.documents import Conversation, Record, SetAside
+from calibset.core.documents import Conversation, Filtered, Record
 from calibset.core.fields import listed
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import hermes
@@ -37,7 +37,7 @@ class Hermes(Source):
 
     A dialogue that stands in two configs has one id in both, the corpus's own. Of a question that
     `func_calling` goes on with, the copy in `func_calling_singleturn`, which ends on the call, is
-    set aside.
+    filtered.
     """
 
     summary: ClassVar[str] = "Hermes function calling v1: tool calls and JSON mode, English"
@@ -59,7 +59,7 @@ class Hermes(Source):
         longest = reading._longest(reader)  # noqa: SLF001 - a copy of its own, for what it keeps
         for record in super(Hermes, reading).documents(reader, seed=seed):
             if isinstance(record, Conversation) and len(record.messages) < longest.get(record.id, 0):
-                yield SetAside(place=record.id, reason="goes on in func_calling")
+                yield Filtered(position=record.id, reason="goes on in func_calling")
             else:
                 yield record
 
@@ -89,6 +89,6 @@ class Hermes(Source):
             return
         parse = hermes.parse if self.repair else strictly(hermes.parse)
         for number, row in enumerate(array_rows(file)):
-            place = f"{file.name}#{number}"
-            name = own_id(row, "id") or place
-            yield dialogue(row, parse, place=place, conversation_id=name)
+            position = f"{file.name}#{number}"
+            name = own_id(row, "id") or position
+            yield dialogue(row, parse, position=position, conversation_id=name)

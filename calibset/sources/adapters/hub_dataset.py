@@ -19,7 +19,7 @@ from calibset.storage.cached_rows import Row, kept_stream
 from calibset.storage.files import Reader
 from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
-from calibset.storage.read_tracker import unwatched
+from calibset.storage.read_tracker import untracked
 
 
 class HubDataset(Source):
@@ -61,7 +61,7 @@ class HubDataset(Source):
 
     def _rows(self, reader: Reader, config: str | None, split: str, place: str) -> Iterator[Row]:
         """Yield the documents in their order; those of a hub repository are kept in the cache."""
-        origin = unwatched(reader)
+        origin = untracked(reader)
 
         def stream(first: int) -> Iterator[Row]:
             for number, row in enumerate(_stream(origin, config, split, self.files, first), first):
@@ -71,9 +71,9 @@ class HubDataset(Source):
             yield from stream(0)
             return
         version = json.dumps([origin.revision, self.columns, self.files])
-        about = About(place=origin.place, name=place, version=version, size=None)
-        shelf = origin.cache.shelf(origin.place, about)
-        yield from kept_stream(shelf, stream, offline=origin.cache.offline)
+        about = About(location=origin.location, name=place, version=version, size=None)
+        cached_file = origin.cache.cached_file(origin.location, about)
+        yield from kept_stream(cached_file, stream, offline=origin.cache.offline)
 
 
 def _length(row: Row) -> int:
@@ -91,7 +91,7 @@ def _stream(
         path, revision = str(reader.path), None
     else:
         raise SourceError(
-            f'{reader.place}: type = "hub-dataset" reads hub repositories and local folders only'
+            f'{reader.location}: type = "hub-dataset" reads hub repositories and local folders only'
         )
     try:
         yield from datasets.load_dataset(
@@ -99,4 +99,4 @@ def _stream(
         ).skip(first)
     except Exception as error:  # its readers raise whatever they trip over
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SourceError(f"{reader.place}: `datasets` can't load it: {reason}") from error
+        raise SourceError(f"{reader.location}: `datasets` can't load it: {reason}") from error

@@ -78,13 +78,15 @@ def _records(file: File, definitions: Iterable[Definition | Rejection]) -> Itera
         name = scalar_text(term).strip() if isinstance(term, str) else ""
         id_ = f"{name}#{seen[name]}"
         seen[name] += 1
-        place = f"{file.name}: {id_[:EXCERPT]}"
+        position = f"{file.name}: {id_[:EXCERPT]}"
         if not name:
-            yield Rejection(place=place, reason="no term", excerpt=str(definition)[:EXCERPT])
+            yield Rejection(position=position, reason="no term", excerpt=str(definition)[:EXCERPT])
         elif not isinstance(definition, str | None):
-            yield Rejection(place=place, reason="definition is no text", excerpt=type(definition).__name__)
+            yield Rejection(
+                position=position, reason="definition is no text", excerpt=type(definition).__name__
+            )
         elif not (text := scalar_text(definition or "").strip()):
-            yield Rejection(place=place, reason="empty definition", excerpt=name[:EXCERPT])
+            yield Rejection(position=position, reason="empty definition", excerpt=name[:EXCERPT])
         else:
             said = {"lob": lob, "country": country}
             metadata = {

@@ -33,8 +33,8 @@ class Jsonl(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document an object, with the id ``FILE#ROW``."""
-        for number, place, row in json_rows(file):
+        for number, position, row in json_rows(file):
             if isinstance(row, Rejection):
                 yield row
             else:
-                yield document_from(row, self.columns, f"{file.name}#{number}", place)
+                yield document_from(row, self.columns, f"{file.name}#{number}", position)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from calibset.core.documents import Document, Record, Rejection, SetAside
+from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import EXCERPT
@@ -45,10 +45,10 @@ class Ontology(Source):
         for subject in verbal.subjects():
             text = verbal.text(subject)
             if text is None:
-                yield SetAside(place=f"{file.name}: {subject}", reason="nothing but a type")
+                yield Filtered(position=f"{file.name}: {subject}", reason="nothing but a type")
             elif len(text) > LONGEST_RECORD:
-                place = f"{file.name}: {subject}"
-                yield Rejection(place=place, reason="record too long", excerpt=text[:EXCERPT])
+                position = f"{file.name}: {subject}"
+                yield Rejection(position=position, reason="record too long", excerpt=text[:EXCERPT])
             else:
                 yield Document(id=str(subject), text=text, metadata={"title": verbal.name(subject)})
 

@@ -30,6 +30,6 @@ class Parquet(RowGroups):
         """Return the text columns."""
         return self.columns
 
-    def record(self, row: Mapping[str, Any], place: str) -> Record:
+    def record(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the row's text as a document."""
-        return document_from(row, self.columns, place, place)
+        return document_from(row, self.columns, position, position)

@@ -33,12 +33,12 @@ class Pile(RowGroups):
         if file.name.endswith(".parquet"):
             yield from super().read(file)
             return
-        for _, place, row in json_rows(file):
-            yield row if isinstance(row, Rejection) else self.record(row, place)
+        for _, position, row in json_rows(file):
+            yield row if isinstance(row, Rejection) else self.record(row, position)
 
-    def record(self, row: Mapping[str, Any], place: str) -> Record:
+    def record(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the text, with the name of the subset it comes from."""
-        found = document_from(row, ("text",), place, place)
+        found = document_from(row, ("text",), position, position)
         meta = row.get("meta") if isinstance(row, Mapping) else None
         if not isinstance(found, Document) or not isinstance(meta, Mapping):
             return found

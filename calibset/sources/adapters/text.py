@@ -49,7 +49,7 @@ class Text(Source):
             yield _document(file.name, file.name, _whole(file))
             return
         for number, part in enumerate(self._parts(file, self.separator.strip())):
-            yield _document(f"{file.name}#{number}", part.place, part.joined())
+            yield _document(f"{file.name}#{number}", part.position, part.joined())
 
     def _parts(self, file: File, separator: str) -> Iterator[Block]:
         part = Block(f"{file.name}:1")
@@ -73,10 +73,10 @@ def _whole(file: File) -> str | Rejection:
     return block.joined()
 
 
-def _document(id_: str, place: str, text: str | Rejection) -> Record:
+def _document(id_: str, position: str, text: str | Rejection) -> Record:
     if isinstance(text, Rejection):
         return text
     if is_faulty(text):
-        return Rejection(place=place, reason="not valid UTF-8", excerpt=scalar_text(text[:EXCERPT]))
+        return Rejection(position=position, reason="not valid UTF-8", excerpt=scalar_text(text[:EXCERPT]))
     stripped = text.strip()
-    return Document(id=id_, text=stripped) if stripped else Rejection(place=place, reason="empty text")
+    return Document(id=id_, text=stripped) if stripped else Rejection(position=position, reason="empty text")

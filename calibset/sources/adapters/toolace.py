@@ -33,5 +33,5 @@ class ToolACE(Source):
         """
         parse = toolace.parse if self.repair else strictly(toolace.parse)
         for number, row in enumerate(array_rows(file)):
-            place = f"{file.name}#{number}"
-            yield dialogue(row, parse, place=place, conversation_id=f"{file.stem}#{number}")
+            position = f"{file.name}#{number}"
+            yield dialogue(row, parse, position=position, conversation_id=f"{file.stem}#{number}")

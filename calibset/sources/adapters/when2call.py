@@ -43,14 +43,14 @@ class When2Call(Source):
         """Yield a conversation a line, in the file's order; lines are counted from 1."""
         parse = when2call.parse if self.repair else strictly(when2call.parse)
         for number, line in enumerate(text_lines(file), start=1):
-            place = f"{file.name}#{number}"
+            position = f"{file.name}#{number}"
             if isinstance(line, Rejection):
-                yield replace(line, place=place)
+                yield replace(line, position=position)
                 continue
             try:
                 row = json.loads(line) if line.strip() else {}
             except (ValueError, RecursionError):
-                yield Rejection(place=place, reason="not valid JSON", excerpt=line[:200])
+                yield Rejection(position=position, reason="not valid JSON", excerpt=line[:200])
                 continue
             name = own_id(row, "uuid") or f"{file.stem}#{number}"
-            yield dialogue(row, parse, place=place, conversation_id=name)
+            yield dialogue(row, parse, position=position, conversation_id=name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from glob import escape
 from typing import Any, ClassVar, Literal
 
-from calibset.core.documents import Document, Record, Rejection, SetAside
+from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import NotThereError
 from calibset.core.seeding import shuffled
 from calibset.core.text import scalar_text
@@ -78,7 +78,7 @@ class Wikipedia(RowGroups):
         return tuple(files.values())
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one document a page; redirects and empty pages are set aside."""
+        """Yield one document a page; redirects and empty pages are filtered."""
         if file.name.endswith(".parquet"):
             yield from super().read(file)
             return
@@ -88,14 +88,14 @@ class Wikipedia(RowGroups):
         for page in json_pages(file) if first_character(file) == "{" else plain_pages(file):
             yield page if isinstance(page, Rejection) else _record(page, f"{file.name}#{page.id}")
 
-    def record(self, row: Mapping[str, Any], place: str) -> Record:
+    def record(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the page of a parquet row."""
         if row.get("id") in (None, ""):
-            return Rejection(place=place, reason="page without an id")
+            return Rejection(position=position, reason="page without an id")
         if "text" not in row:
-            return Rejection(place=place, reason="no column 'text'")
+            return Rejection(position=position, reason="no column 'text'")
         url, title, text = (_text(row.get(name)) for name in self.needed[1:])
-        return _record(Page(id=str(row["id"]), url=url, title=title, text=text), place)
+        return _record(Page(id=str(row["id"]), url=url, title=title, text=text), position)
 
     def splits(self, file: File) -> bool:
         """Return whether a file is of those that WikiExtractor writes."""
@@ -163,18 +163,20 @@ def _dumped(page: DumpPage | Rejection, name: str) -> Record:
     if isinstance(page, Rejection):
         return page
     if not page.id:
-        return Rejection(place=name, reason="page without an id", excerpt=page.title[:EXCERPT])
-    place = f"{name}#{page.id}"
+        return Rejection(position=name, reason="page without an id", excerpt=page.title[:EXCERPT])
+    position = f"{name}#{page.id}"
     if reason := _left_out(page):
-        return SetAside(place=place, reason=reason)
+        return Filtered(position=position, reason=reason)
     try:
         text = plain_text(page.wikitext, hidden=_hidden(page.site)) if not page.too_long else None
     except TooDeeplyNestedError:
-        return Rejection(place=place, reason="wikitext too deeply nested", excerpt=page.wikitext[:EXCERPT])
+        return Rejection(
+            position=position, reason="wikitext too deeply nested", excerpt=page.wikitext[:EXCERPT]
+        )
     if text is None:
-        return Rejection(place=place, reason="page too long", excerpt=page.wikitext[:EXCERPT])
+        return Rejection(position=position, reason="page too long", excerpt=page.wikitext[:EXCERPT])
     url = f"{page.site.url}?curid={page.id}" if page.site.url else ""
-    return _record(Page(id=page.id, url=url, title=page.title, text=text), place)
+    return _record(Page(id=page.id, url=url, title=page.title, text=text), position)
 
 
 def _left_out(page: DumpPage) -> str | None:
@@ -190,10 +192,10 @@ def _hidden(site: Site) -> frozenset[str]:
     return CANONICAL.union(name.lower() for key, name in site.namespaces if key in _HIDDEN_NAMESPACES)
 
 
-def _record(page: Page, place: str) -> Record:
+def _record(page: Page, position: str) -> Record:
     clean = cleaned(page)
     if not clean.text:
-        return SetAside(place=place, reason="no text (a redirect or an empty page)")
+        return Filtered(position=position, reason="no text (a redirect or an empty page)")
     said = {"url": clean.url, "title": clean.title}
     return Document(
         id=clean.id, text=clean.text, metadata={name: value for name, value in said.items() if value}

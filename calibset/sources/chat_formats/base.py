@@ -106,16 +106,16 @@ class Parse(Protocol):
         ...
 
 
-def dialogue(row: object, parse: Parse, *, place: str, conversation_id: str) -> Record:
+def dialogue(row: object, parse: Parse, *, position: str, conversation_id: str) -> Record:
     """Return the conversation that a row holds, or a rejection with the dialect's reason."""
     if not row:
-        return Rejection(place=place, reason="empty row")
+        return Rejection(position=position, reason="empty row")
     if not isinstance(row, dict):
-        return Rejection(place=place, reason="not an object", excerpt=excerpt(row))
+        return Rejection(position=position, reason="not an object", excerpt=excerpt(row))
     try:
         return parse(row, conversation_id=conversation_id)
     except DialectError as error:
-        return Rejection(place=place, reason=error.reason, excerpt=error.excerpt)
+        return Rejection(position=position, reason=error.reason, excerpt=error.excerpt)
 
 
 def own_id(row: object, key: str) -> str:

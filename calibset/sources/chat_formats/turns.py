@@ -243,14 +243,14 @@ def _messages(
     kept = sorted(matched) if results else range(len(turn.calls))
     if len(kept) < len(turn.calls):
         repairs.note("tool call without a response", [call.name for call in turn.calls])
-    ids = {place: f"call_{next(numbers)}" for place in kept}
+    ids = {position: f"call_{next(numbers)}" for position in kept}
     calls = tuple(
-        ToolCall(id=ids[place], name=turn.calls[place].name, arguments=turn.calls[place].arguments)
-        for place in kept
+        ToolCall(id=ids[position], name=turn.calls[position].name, arguments=turn.calls[position].arguments)
+        for position in kept
     )
     answers = [
-        Message(role="tool", content=result.content, tool_call_id=ids[place])
-        for place, result in zip(matched, results, strict=True)
+        Message(role="tool", content=result.content, tool_call_id=ids[position])
+        for position, result in zip(matched, results, strict=True)
     ]
     return [Message(role=turn.role, content=turn.content, tool_calls=calls), *answers]
 
@@ -268,8 +268,8 @@ def _matched(calls: Sequence[Call], results: Sequence[Result]) -> list[int]:
 
 def _first_open(calls: Sequence[str | None], results: Sequence[str | None]) -> list[int]:
     open_calls: dict[str | None, deque[int]] = {}
-    for place, called in enumerate(calls):
-        open_calls.setdefault(called, deque()).append(place)
+    for position, called in enumerate(calls):
+        open_calls.setdefault(called, deque()).append(position)
     matched = []
     for answered in results:
         if not open_calls.get(answered):

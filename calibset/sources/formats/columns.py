@@ -14,7 +14,7 @@ EXCERPT = 200
 _LONGEST_METADATA = 500
 
 
-def document_from(row: Any, columns: tuple[str, ...], id_: str, place: str) -> Document | Rejection:
+def document_from(row: Any, columns: tuple[str, ...], id_: str, position: str) -> Document | Rejection:
     r"""Return the document that the columns of a row make up, joined by a blank line.
 
     Blank columns are left out; a row whose columns are all blank is rejected. Short scalar
@@ -24,7 +24,7 @@ def document_from(row: Any, columns: tuple[str, ...], id_: str, place: str) -> D
         row: A mapping by column name; anything else is rejected.
         columns: The columns that hold text.
         id_: The document's id.
-        place: What a rejection names.
+        position: What a rejection names.
 
     Examples:
         >>> row = {"title": "Hail", "text": "Ice from clouds.", "year": 2024}
@@ -35,18 +35,20 @@ def document_from(row: Any, columns: tuple[str, ...], id_: str, place: str) -> D
         "no column 'text'"
     """
     if not isinstance(row, Mapping):
-        return Rejection(place=place, reason="row is no object", excerpt=excerpt_of(row))
+        return Rejection(position=position, reason="row is no object", excerpt=excerpt_of(row))
     parts = []
     for column in columns:
         if column not in row:
-            return Rejection(place=place, reason=f"no column {column!r}", excerpt=excerpt_of(row))
+            return Rejection(position=position, reason=f"no column {column!r}", excerpt=excerpt_of(row))
         value = row[column]
         if value is not None and not isinstance(value, str):
-            return Rejection(place=place, reason=f"column {column!r} is no text", excerpt=excerpt_of(value))
+            return Rejection(
+                position=position, reason=f"column {column!r} is no text", excerpt=excerpt_of(value)
+            )
         if value and not value.isspace():
             parts.append(scalar_text(value))
     if not parts:
-        return Rejection(place=place, reason="empty text")
+        return Rejection(position=position, reason="empty text")
     return Document(id=id_, text="\n\n".join(parts), metadata=dict(scalars(row, columns)))
 
 

@@ -42,7 +42,7 @@ def table(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Ite
     rows = _fields(file, delimiter)
     _, header = next(rows, (1, None))
     if not isinstance(header, list):
-        yield header or Rejection(place=file.name, reason="no header row")
+        yield header or Rejection(position=file.name, reason="no header row")
         return
     names = [name.strip() for name in header]
     if missing := [name for name in required if name not in names]:
@@ -159,4 +159,4 @@ def _reason(fault: str) -> str:
 
 
 def _rejection(file: File, line: int, reason: str, excerpt: str = "") -> Rejection:
-    return Rejection(place=f"{file.name}:{line}", reason=reason, excerpt=scalar_text(excerpt[:EXCERPT]))
+    return Rejection(position=f"{file.name}:{line}", reason=reason, excerpt=scalar_text(excerpt[:EXCERPT]))

@@ -36,51 +36,51 @@ def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
         yield from _array(file, json_text(file, mark_faults=True))
         return
     for number, line in enumerate(text_lines(file, mark_faults=True)):
-        place = f"{file.name}:{number + 1}"
+        position = f"{file.name}:{number + 1}"
         if isinstance(line, Rejection):
-            yield number, place, line
+            yield number, position, line
         elif line.strip():
-            yield number, place, _value(line, place)
+            yield number, position, _value(line, position)
 
 
-def _value(line: str, place: str) -> Any:
+def _value(line: str, position: str) -> Any:
     if is_faulty(line):
-        return _rejection(place, line, "not valid UTF-8")
+        return _rejection(position, line, "not valid UTF-8")
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
-        return _rejection(place, line)
+        return _rejection(position, line)
 
 
 def _array(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
     """Decode one element after the other, so that a file cut off gives what is whole."""
     decoder = json.JSONDecoder()
-    position = _after_space(text, text.index("[") + 1)
+    offset = _after_space(text, text.index("[") + 1)
     number = 0
-    while text[position : position + 1] != "]" or number:
-        place = f"{file.name}#{number}"
+    while text[offset : offset + 1] != "]" or number:
+        position = f"{file.name}#{number}"
         try:
-            value, end = decoder.raw_decode(text, position)
+            value, end = decoder.raw_decode(text, offset)
         except (ValueError, RecursionError):
-            yield number, place, _rejection(place, text[position : position + EXCERPT])
+            yield number, position, _rejection(position, text[offset : offset + EXCERPT])
             return
-        faulty = is_faulty(text[position:end])
-        yield number, place, _rejection(place, text[position:end], "not valid UTF-8") if faulty else value
+        faulty = is_faulty(text[offset:end])
+        yield number, position, _rejection(position, text[offset:end], "not valid UTF-8") if faulty else value
         end = _after_space(text, end)
         if text[end : end + 1] == "]":
             break
         number += 1
         if text[end : end + 1] != ",":
-            place = f"{file.name}#{number}"
-            yield number, place, _rejection(place, text[end : end + EXCERPT])
+            position = f"{file.name}#{number}"
+            yield number, position, _rejection(position, text[end : end + EXCERPT])
             return
-        position = _after_space(text, end + 1)
+        offset = _after_space(text, end + 1)
 
 
-def _after_space(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
+def _after_space(text: str, offset: int) -> int:
+    found = _SPACE.match(text, offset)
+    return found.end() if found else offset
 
 
-def _rejection(place: str, text: str, reason: str = "not valid JSON") -> Rejection:
-    return Rejection(place=place, reason=reason, excerpt=scalar_text(text[:EXCERPT]))
+def _rejection(position: str, text: str, reason: str = "not valid JSON") -> Rejection:
+    return Rejection(position=position, reason=reason, excerpt=scalar_text(text[:EXCERPT]))

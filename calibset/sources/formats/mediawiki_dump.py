@@ -223,7 +223,7 @@ class _NoExportError(ValueError):
     """The XML is none of MediaWiki's."""
 
 
-def _pages(chunks: Iterator[bytes], place: str, export: _Export) -> Iterator[DumpPage | Rejection]:
+def _pages(chunks: Iterator[bytes], position: str, export: _Export) -> Iterator[DumpPage | Rejection]:
     from defusedxml.ElementTree import DefusedXMLParser  # type: ignore[import-untyped]
 
     parser: Any = DefusedXMLParser(target=export, encoding="utf-8", forbid_dtd=True)
@@ -231,13 +231,13 @@ def _pages(chunks: Iterator[bytes], place: str, export: _Export) -> Iterator[Dum
     # A tag or comment that never ends gives no event, while the parser keeps all of it.
     while reading and export.quiet <= _LONGEST_TAG:
         export.quiet += _CHUNK
-        reading = _read_on(parser, chunks, place)
+        reading = _read_on(parser, chunks, position)
         yield from export.taken()
     if not export.ended:
-        yield Rejection(place=place, reason="dump cut off")
+        yield Rejection(position=position, reason="dump cut off")
 
 
-def _read_on(parser: Any, chunks: Iterator[bytes], place: str) -> bool:
+def _read_on(parser: Any, chunks: Iterator[bytes], position: str) -> bool:
     """Feed one more chunk to the parser and return whether there may be another."""
     import zstandard
     from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
@@ -251,7 +251,7 @@ def _read_on(parser: Any, chunks: Iterator[bytes], place: str) -> bool:
     except (DefusedXmlException, _NoExportError) as error:
         fault = "no MediaWiki export" if isinstance(error, _NoExportError) else "it declares a document type"
         raise SourceError(
-            f"{place}: {fault}, so it is not read; name a pages-articles dump of dumps.wikimedia.org"
+            f"{position}: {fault}, so it is not read; name a pages-articles dump of dumps.wikimedia.org"
         ) from error
     except (ParseError, EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -125,7 +125,7 @@ class Verbal:
         return list(dict.fromkeys(own + sorted(other)))
 
     def _relations(self, subject: Any) -> Iterator[str]:
-        rank = {predicate: place for place, predicate in enumerate(_RELATIONS)}
+        rank = {predicate: position for position, predicate in enumerate(_RELATIONS)}
         told = {
             predicate for predicate in self._graph.predicates(subject) if isinstance(predicate, self._iri)
         }

@@ -157,4 +157,4 @@ def _string(value: Any) -> str:
 
 
 def _rejection(file: File, number: int, line: str, reason: str) -> Rejection:
-    return Rejection(place=f"{file.name}:{number}", reason=reason, excerpt=line[:EXCERPT])
+    return Rejection(position=f"{file.name}:{number}", reason=reason, excerpt=line[:EXCERPT])

@@ -115,7 +115,7 @@ class RowGroup:
         return self._size() > _LARGEST_GROUP or max(self.rows, values) > _MOST_VALUES
 
     def _rejected(self) -> Row:
-        return self.start, Rejection(place=f"{self.file.name}#{self.start}", reason="row group too large")
+        return self.start, Rejection(position=f"{self.file.name}#{self.start}", reason="row group too large")
 
     def _pieces(self, places: list[int]) -> list[tuple[int, Any]] | None:
         """Return the rows at sorted places, in pieces with the number of rows before each.
@@ -180,7 +180,7 @@ class RowGroup:
         # Without columns a batch has no rows to slice.
         row = _values(batch.slice(position, 1)) if self.columns else {}
         if isinstance(row, str):
-            return number, Rejection(place=f"{self.file.name}#{number}", reason=row)
+            return number, Rejection(position=f"{self.file.name}#{number}", reason=row)
         return number, row
 
 

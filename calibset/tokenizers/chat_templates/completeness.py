@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from calibset.core.documents import Conversation
-from calibset.core.text_map import with_texts
+from calibset.core.text_map import map_texts
 from calibset.tokenizers.chat_templates.base import RenderError
 
 # What control tokens are spelled with beside letters and digits.
@@ -30,7 +30,7 @@ def word(place: int) -> str:
     return f"turn{place}calibset"
 
 
-def shadow_of(conversation: Conversation, control_tokens: Iterable[str]) -> Conversation:
+def placeholder_copy(conversation: Conversation, control_tokens: Iterable[str]) -> Conversation:
     """Return a conversation's shadow: none of its texts can spell a control token.
 
     What is said becomes the message's `word`, except where nothing is said. Names of tools stay.
@@ -45,7 +45,7 @@ def shadow_of(conversation: Conversation, control_tokens: Iterable[str]) -> Conv
         replace(message, content=word(place)) if message.content.strip() else message
         for place, message in enumerate(conversation.messages)
     )
-    return with_texts(
+    return map_texts(
         replace(conversation, messages=messages),
         lambda text: "x" if text.strip() in cores else _MARKS.sub("x", text),
     )
@@ -60,7 +60,7 @@ def ensure_complete(
 
     Args:
         text: What it wrote.
-        shadow: As of `shadow_of`.
+        shadow: As of `placeholder_copy`.
         names: What the template was given for each tool's name.
         declares: Whether it writes the tools on offer, and not only calls; a tool that is never
             called must be there either way.

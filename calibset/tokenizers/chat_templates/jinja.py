@@ -11,8 +11,8 @@ from calibset.core.documents import Conversation, Message
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.chat_templates.base import Rendered, RenderError, Turn, ensure_sound, reason_of
-from calibset.tokenizers.chat_templates.completeness import ensure_complete, shadow_of
-from calibset.tokenizers.chat_templates.jinja_probe import Apply, tried
+from calibset.tokenizers.chat_templates.completeness import ensure_complete, placeholder_copy
+from calibset.tokenizers.chat_templates.jinja_probe import Apply, probe_template
 from calibset.tokenizers.chat_templates.messages import TEXT, Form, messages_of, tools_of
 from calibset.tokenizers.chat_templates.tool_names import names_of, renamed
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
@@ -64,7 +64,7 @@ class JinjaTemplate:
         opening, names = self._opening, names_of(conversation, dots=True)
         text = self._text(conversation, names)
         encoded = self.tokenizer.encode_with_ends(text, parse_special=True)
-        shadow = shadow_of(conversation, self.tokenizer.special_tokens)
+        shadow = placeholder_copy(conversation, self.tokenizer.special_tokens)
         written = self._text(shadow, names)
         ensure_complete(written, shadow, names, declares=self.declares)
         if not self.parses and self._controls(encoded.ids) != self._controls(self._encoded(written)):
@@ -142,7 +142,9 @@ def jinja_template(
             "model's chat_template.jinja or tokenizer_config.json beside its tokenizer.json"
         )
     apply = _applied(tokenizer, tokenizer.chat_template)
-    return JinjaTemplate(tokenizer, apply, keeps_control_tokens, *tried(apply, tokenizer, lenient=lenient))
+    return JinjaTemplate(
+        tokenizer, apply, keeps_control_tokens, *probe_template(apply, tokenizer, lenient=lenient)
+    )
 
 
 def _applied(tokenizer: HuggingFaceTokenizer, written: str | dict[str, str]) -> Apply:

@@ -16,7 +16,7 @@ from calibset.core.documents import Conversation, Message, Role, Tool, ToolCall
 from calibset.core.errors import TokenizerError
 from calibset.core.text import json_text
 from calibset.tokenizers.chat_templates.base import RenderError
-from calibset.tokenizers.chat_templates.completeness import ensure_complete, shadow_of, word
+from calibset.tokenizers.chat_templates.completeness import ensure_complete, placeholder_copy, word
 from calibset.tokenizers.chat_templates.messages import Form, messages_of, tools_of
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 
@@ -38,7 +38,7 @@ _MOST_CHARACTERS = 60
 
 def _dialogue(*roles: Role) -> Conversation:
     turns = tuple(Message(role=role, content="?") for role in roles)
-    return shadow_of(Conversation(id="trial", messages=turns), ())
+    return placeholder_copy(Conversation(id="trial", messages=turns), ())
 
 
 _DIALOGUES = (
@@ -57,7 +57,7 @@ _CALLING = Conversation(
 )
 
 
-class Trial(NamedTuple):
+class TemplateTraits(NamedTuple):
     """What a trial shows.
 
     Attributes:
@@ -77,7 +77,7 @@ class _Written(NamedTuple):
     text: str
 
 
-def tried(apply: Apply, tokenizer: HuggingFaceTokenizer, *, lenient: bool = False) -> Trial:
+def probe_template(apply: Apply, tokenizer: HuggingFaceTokenizer, *, lenient: bool = False) -> TemplateTraits:
     """Try a chat template with the tokenizer that will read what it writes.
 
     Args:
@@ -99,7 +99,7 @@ def tried(apply: Apply, tokenizer: HuggingFaceTokenizer, *, lenient: bool = Fals
             'or set format = "jinja" in [chat] if it was trained to read letters'
         )
     unknown += [*_unknown(_TAG, plain.text, tokenizer), *_unknown(_MARKER, calling, tokenizer)]
-    return Trial(form, calling.count(_NAME) != 1, tuple(_notes(unknown, ends, tokenizer)))
+    return TemplateTraits(form, calling.count(_NAME) != 1, tuple(_notes(unknown, ends, tokenizer)))
 
 
 def _notes(unknown: Sequence[str], ends: Sequence[str], tokenizer: HuggingFaceTokenizer) -> Iterator[str]:

@@ -40,7 +40,7 @@ class ChatOptions(BaseModel):
     long_conversations: Literal["shorten", "reject"] = Field(
         "shorten",
         description="What becomes of a conversation that no row holds: it loses its last exchanges "
-        "(`shorten`), or is set aside whole (`reject`). Where not even its first exchange fits, it ends on "
+        "(`shorten`), or is filtered whole (`reject`). Where not even its first exchange fits, it ends on "
         "the last turn of the assistant's that does, which may be one that calls tools; where none fits, it "
-        "is set aside.",
+        "is filtered.",
     )

@@ -10,7 +10,7 @@ from calibset.tokenizers.chat_templates.base import ChatTemplate, Rendered, Rend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendering:
+class ConversationRenderer:
     """A template, and what the recipe wants beside it.
 
     Attributes:
@@ -21,7 +21,7 @@ class Rendering:
     """
 
     template: ChatTemplate
-    room: int
+    text_budget: int
     system_prompt: str | None = None
     shortens: bool = True
 
@@ -38,7 +38,7 @@ class Rendering:
             opening = Message(role="system", content=self.system_prompt)
             conversation = replace(conversation, messages=(opening, *conversation.messages))
         rendered = self.template.render(conversation)
-        if not self.shortens or len(rendered.token_ids) <= self.room:
+        if not self.shortens or len(rendered.token_ids) <= self.text_budget:
             return rendered
         return self._shortened(conversation) or rendered
 
@@ -71,7 +71,7 @@ class Rendering:
             middle = (first + last) // 2
             part = replace(conversation, messages=conversation.messages[: ends[middle]])
             rendered = self.template.render(part)
-            if len(rendered.token_ids) <= self.room:
+            if len(rendered.token_ids) <= self.text_budget:
                 best, first = rendered, middle + 1
             else:
                 last = middle - 1

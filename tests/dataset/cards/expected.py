@@ -92,7 +92,7 @@ def _method(manifest: Data, holdout: Data) -> Iterator[Line]:
     if recipe["control_tokens"] == "neutralise":
         yield "Control tokens", [sum(source["control_tokens_neutralised"] for source in sources)]
     for label, key in (
-        ("Left out on purpose:", "set_aside"), ("Could not be read:", "rejections"),
+        ("Left out on purpose:", "filtered"), ("Could not be read:", "rejections"),
         ("Mended,", "repaired"), ("Personal data", "personal_data"),
     ):  # fmt: skip
         counts: Counter[str] = Counter()

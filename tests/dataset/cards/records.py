@@ -10,7 +10,7 @@ from calibset.dataset.manifest import (
     Manifest,
     SampleReport,
     SelectionReport,
-    TokenizerReport,
+    TokenizerIdentity,
 )
 from calibset.dataset.source_reports import ContaminationReport, EvaluationReport, SourceReport
 
@@ -18,11 +18,11 @@ from calibset.dataset.source_reports import ContaminationReport, EvaluationRepor
 def source(name: str, **changed: Any) -> SourceReport:
     """Return a source that was asked for four rows and gave them."""
     plain: dict[str, Any] = {
-        "name": name, "group": "web", "type": "jsonl", "place": "hf://datasets/someone/texts",
+        "name": name, "group": "web", "type": "jsonl", "location": "hf://datasets/someone/texts",
         "revision": "0123456789abcdef0123456789abcdef01234567", "licence": "CC-BY-4.0",
         "from_beginning": False, "asked": 4, "pool": 4, "achieved": 4, "repeated": 0, "tokens": 410,
         "tokens_read": 400, "documents_read": 9, "documents_used": 7, "document_lengths": {},
-        "rejections": {}, "set_aside": {}, "control_tokens_neutralised": 0, "blanks_shortened": 0,
+        "rejections": {}, "filtered": {}, "control_tokens_neutralised": 0, "blanks_shortened": 0,
         "conversations_shortened": 0, "repaired": {}, "boilerplate_lines": 0, "personal_data": {},
         "duplicates": (), "contaminated": (), "tool_names": {},
     }  # fmt: skip
@@ -32,8 +32,8 @@ def source(name: str, **changed: Any) -> SourceReport:
 def evaluation(name: str, *, matched: int) -> EvaluationReport:
     """Return an evaluation set of thirty documents."""
     return EvaluationReport(
-        name=name, type="jsonl", place=f"{name}.jsonl", revision=None, licence="MIT", documents=30,
-        words=900, too_short=0, rejections={}, set_aside={}, matched=matched,
+        name=name, type="jsonl", location=f"{name}.jsonl", revision=None, licence="MIT", documents=30,
+        words=900, too_short=0, rejections={}, filtered={}, matched=matched,
     )  # fmt: skip
 
 
@@ -62,8 +62,8 @@ def manifest(*sources: SourceReport, **changed: Any) -> Manifest:
             "sources": {one.name: {"weight": 2.0, "hygiene": {"languages": ["sk"]}} for one in found},
         },
         "versions": {"calibset": "0.1.0", "pyarrow": "26.0.1"},
-        "tokenizer": TokenizerReport(name="mistral-small-3.2", sha256="ab" * 32),
-        "consumer": "AutoRound 0.12.3 to 0.16.1",
+        "tokenizer": TokenizerIdentity(name="mistral-small-3.2", sha256="ab" * 32),
+        "quantizer": "AutoRound 0.12.3 to 0.16.1",
         "nsamples": sum(one.asked for one in found),
         "seqlen": 100,
         "kept": sum(one.achieved for one in found),

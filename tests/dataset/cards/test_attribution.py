@@ -14,7 +14,7 @@ def test_each_source_that_gave_a_row_is_named() -> None:
                 conversations_shortened=2, tool_names={"d1": {"a": "b"}},
             ),
             source("unused", achieved=0),
-            source("local", place="texts/x", revision=None, licence="other"),
+            source("local", location="texts/x", revision=None, licence="other"),
         )
     )  # fmt: skip
     assert headings(found) == ["Sources of small-set", "chats", "local", "What the licences ask for together"]
@@ -72,7 +72,7 @@ def test_a_dedication_has_no_text_to_link() -> None:
 
 
 def test_names_do_not_break_out() -> None:
-    found = attribution(manifest(source("a\n# b", place="<b>", licence="<i>\n---", repaired={"<u>": 1})))
+    found = attribution(manifest(source("a\n# b", location="<b>", licence="<i>\n---", repaired={"<u>": 1})))
     assert headings(found)[1] == "a # b"
     assert not kinds(found) & {"html_inline", "html_block", "hr"}
 

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.errors import OutputError
-from calibset.dataset.cards.dataset_card import Beside, dataset_card
+from calibset.dataset.cards.dataset_card import CardFiles, dataset_card
 from calibset.dataset.cards.model_card import model_card_section
 from calibset.dataset.manifest import Manifest
 from tests.dataset.cards.records import evaluation, held_by, manifest, source
 from tests.dataset.cards.rendered import headings, kinds, links, table_rows
 
 HEADINGS = ["Sources", "How it was made", "Licences", "Using it", "Building it again", "Hashes and versions"]
-BESIDE = Beside(file="x.jsonl", manifest="x.manifest.json")
+BESIDE = CardFiles(file="x.jsonl", manifest="x.manifest.json")
 TRICKS = [
     "a\n---\nlicense: mit\n---\n# b", "<script>alert(1)</script>", "| a | b |", "](javascript:x)", "`",
     "a: b", "- a", "'\"", "{a: [", "&copy;", "@someone", "!!python/object:os.system", "*x*", "\\", "#", "%x",
@@ -23,7 +23,7 @@ TRICKS = [
 ]  # fmt: skip
 
 
-def card(found: Manifest, beside: Beside = BESIDE, **more: Any) -> DatasetCard:
+def card(found: Manifest, beside: CardFiles = BESIDE, **more: Any) -> DatasetCard:
     return DatasetCard(dataset_card(found, beside, **more))
 
 
@@ -56,14 +56,14 @@ def test_sources_that_gave_no_row_do_not_count() -> None:
 def test_a_holdout_is_a_split_and_its_sources_count() -> None:
     found = manifest(source("a"), source("b", licence="MIT", achieved=0))
     held = manifest(source("a", achieved=0), source("b", licence="MIT"))
-    beside = Beside(file="x.jsonl", manifest="x.manifest.json", holdout="x.holdout.jsonl")
+    beside = CardFiles(file="x.jsonl", manifest="x.manifest.json", holdout="x.holdout.jsonl")
     data = card(found, beside, holdout=held).data.to_dict()
     assert data["configs"][0]["data_files"][1] == {"split": "test", "path": "x.holdout.jsonl"}
     assert data["license"] == "other"
 
 
 def test_the_holdout_s_rows_are_said_to_be_in_no_table() -> None:
-    beside = Beside(file="x.jsonl", manifest="x.manifest.json", holdout="x.holdout.jsonl")
+    beside = CardFiles(file="x.jsonl", manifest="x.manifest.json", holdout="x.holdout.jsonl")
     text = dataset_card(manifest(), beside, holdout=manifest(source("texts", achieved=3)))
     line = "These are the rows of x.jsonl; x.holdout.jsonl has 3 more, of the same mixture."
     assert line in text.splitlines()
@@ -87,7 +87,7 @@ def test_an_alternative_that_is_denied_is_not_the_one_taken() -> None:
 
 def test_a_name_that_is_no_unicode_is_refused() -> None:
     with pytest.raises(OutputError) as caught:
-        Beside(file="x.jsonl", manifest="x.manifest.json", recipe="n\udcff.toml")
+        CardFiles(file="x.jsonl", manifest="x.manifest.json", recipe="n\udcff.toml")
     assert str(caught.value) == (
         "n\udcff.toml: its name is not UTF-8, so that no card can name it; rename it"
     )
@@ -127,10 +127,10 @@ def test_its_tables() -> None:
 def test_it_says_how_the_set_was_made() -> None:
     found = manifest(
         source(
-            "a", set_aside={"no text": 3}, rejections={"bad": 1}, repaired={"NFC": 2}, boilerplate_lines=5,
+            "a", filtered={"no text": 3}, rejections={"bad": 1}, repaired={"NFC": 2}, boilerplate_lines=5,
             contaminated=(held_by("d1", "exam", "quiz"),),
         ),
-        source("b", set_aside={"no text": 1}, personal_data={"e-mail": 1}, control_tokens_neutralised=4,
+        source("b", filtered={"no text": 1}, personal_data={"e-mail": 1}, control_tokens_neutralised=4,
                contaminated=(held_by("d2", "quiz"), held_by("d3", "exam"))),
         evaluations=(evaluation("exam", matched=2), evaluation("quiz", matched=2)),
     )  # fmt: skip
@@ -181,7 +181,7 @@ def test_a_plain_build_has_less_to_say() -> None:
     ],
 )
 def test_it_says_how_to_build_it_again(recipe: str | None, lock: str | None, expected: str) -> None:
-    beside = Beside(file="x.jsonl", manifest="x.manifest.json", recipe=recipe, lock=lock)
+    beside = CardFiles(file="x.jsonl", manifest="x.manifest.json", recipe=recipe, lock=lock)
     assert expected in dataset_card(manifest(), beside)
 
 
@@ -189,17 +189,17 @@ def test_it_says_how_to_build_it_again(recipe: str | None, lock: str | None, exp
 def test_no_text_of_a_manifest_breaks_out(tricks: list[str]) -> None:
     name, group, place, licence, reason, description = tricks
     one = source(
-        f"s{name}", group=group, place=place, licence=licence, revision=reason, set_aside={reason: 1},
+        f"s{name}", group=group, location=place, licence=licence, revision=reason, filtered={reason: 1},
     )  # fmt: skip
     found = manifest(
         one,
         name=name,
         recipe={"description": description, "sources": {one.name: {"hygiene": {"languages": [name, "sk"]}}}},
         versions={name: place},
-        consumer=group,
+        quantizer=group,
         evaluations=(),
     )
-    beside = Beside(file=name or "x", manifest=place, recipe=group)
+    beside = CardFiles(file=name or "x", manifest=place, recipe=group)
     drawn = DatasetCard(dataset_card(found, beside))
     data = drawn.data.to_dict()
     assert set(data) <= {"language", "license", "license_name", "pretty_name", "size_categories",

@@ -50,7 +50,7 @@ def test_the_build_has_something_of_all_that_is_told(written: Written) -> None:
     assert len(holdout["samples"]) == 4
     assert manifest["selection"]["method"] == "coverage"
     assert sum(one["matched"] for one in manifest["evaluations"]) > 0
-    for key in ("set_aside", "rejections", "personal_data", "contaminated", "duplicates"):
+    for key in ("filtered", "rejections", "personal_data", "contaminated", "duplicates"):
         assert any(source[key] for source in sources), key
 
 

@@ -19,7 +19,7 @@ _WHERE_ANY = (
     "repeated", "boilerplate_lines", "control_tokens_neutralised", "blanks_shortened",
     "conversations_shortened",
 )  # fmt: skip
-_BY_NAME = ("document_lengths", "rejections", "set_aside", "repaired", "personal_data")
+_BY_NAME = ("document_lengths", "rejections", "filtered", "repaired", "personal_data")
 
 Figure = tuple[str, float]
 
@@ -114,10 +114,10 @@ def _of_sources(manifest: dict[str, Any]) -> Iterator[Figure]:
 
 def _of_left_out(manifest: dict[str, Any], listed: int) -> Iterator[Figure]:
     rejected = sum(count for source in manifest["sources"] for count in source["rejections"].values())
-    aside = sum(count for source in manifest["sources"] for count in source["set_aside"].values())
+    aside = sum(count for source in manifest["sources"] for count in source["filtered"].values())
     yield "computed.left_out", rejected + aside
     yield "computed.rejected", rejected
-    yield "computed.set_aside", aside
+    yield "computed.filtered", aside
     for source in manifest["sources"]:
         name, found = source["name"], source["duplicates"]
         for one in found[:listed]:

@@ -54,13 +54,13 @@ def _manifest(built: Manifest, folder: Path) -> Manifest:
                 "name": name,
                 "group": everywhere,
                 "type": name,
-                "place": name,
+                "location": name,
                 "revision": name,
                 "licence": name,
                 "tokens": sample.tokens,
                 "tokens_read": sample.tokens - 1,
                 "rejections": counts,
-                "set_aside": counts,
+                "filtered": counts,
                 "repaired": counts,
                 "personal_data": counts,
                 "duplicates": (
@@ -74,7 +74,7 @@ def _manifest(built: Manifest, folder: Path) -> Manifest:
     )
     group = built.groups[0].model_copy(update={"name": everywhere})
     evaluation = built.evaluations[0].model_copy(
-        update={"name": everywhere, "place": everywhere, "type": everywhere}
+        update={"name": everywhere, "location": everywhere, "type": everywhere}
     )
     assert built.selection is not None
     update: Mapping[str, Any] = {
@@ -85,7 +85,7 @@ def _manifest(built: Manifest, folder: Path) -> Manifest:
             everywhere: [everywhere, {everywhere: everywhere}],
         },
         "versions": {everywhere: everywhere},
-        "consumer": everywhere,
+        "quantizer": everywhere,
         "groups": (group,),
         "sources": sources,
         "evaluations": (evaluation,),

@@ -65,7 +65,7 @@ def test_sums_add_up(page: Page) -> None:
     cut = [value for key, value in values.items() if re.fullmatch(of_source, key)]
     assert values["computed.waste_tokens"] == sum(cut)
     assert values["computed.waste"] == pytest.approx(sum(cut) / values["computed.tokens"])
-    assert values["computed.left_out"] == values["computed.rejected"] + values["computed.set_aside"]
+    assert values["computed.left_out"] == values["computed.rejected"] + values["computed.filtered"]
     shares = [value for key, value in values.items() if re.fullmatch(of_language, key)]
     assert len(shares) > 2
     assert sum(shares) == pytest.approx(1)

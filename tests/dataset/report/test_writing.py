@@ -7,7 +7,7 @@ from shutil import copy
 
 import pytest
 
-from calibset.core.errors import ConsumerError, OutputError, TokenizerError
+from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.dataset.report import report_html, report_path, write_report
 from tests.letters import write_letters
 
@@ -41,7 +41,7 @@ def test_a_report_is_no_file_of_another_kind(alone: Path) -> None:
 
 def test_a_file_without_a_manifest_has_no_report(alone: Path) -> None:
     alone.with_name("material.manifest.json").unlink()
-    with pytest.raises(ConsumerError) as caught:
+    with pytest.raises(QuantizerError) as caught:
         report_html(alone)
     assert (
         str(caught.value) == f"{alone}: there is no manifest beside it, and a report tells what stands there"

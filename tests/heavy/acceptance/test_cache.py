@@ -83,7 +83,7 @@ def test_list_and_clear(standin, corpora: Path, tmp_path: Path) -> None:  # type
         assert hub.run("cache", "list", "--json").data["places"] == []
         ran = hub.build(out, *FEW, data=corpora)
         assert ran.code == 0, ran.err
-        listed = {one["place"]: one for one in hub.run("cache", "list", "--json").data["places"]}
+        listed = {one["location"]: one for one in hub.run("cache", "list", "--json").data["places"]}
         assert len(listed) == len(ON_SERVERS) + 1  # and the evaluation set
         assert listed["hf://datasets/ivykopal/fineweb2-slovak"]["files"] == 3
         ontology = next(one for place, one in listed.items() if place.endswith("actuarial-ontology.ttl"))

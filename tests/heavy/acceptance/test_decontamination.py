@@ -209,7 +209,7 @@ def test_the_pile_was_read_whole_and_every_salted_document_was_a_candidate(
 ) -> None:
     pile = built.pile
     assert pile.achieved - pile.repeated < pile.asked
-    left_out = sum(pile.set_aside.get(reason, 0) for reason in REASONS)
+    left_out = sum(pile.filtered.get(reason, 0) for reason in REASONS)
     assert pile.documents_read + left_out == salted.documents
     assert {one.document for one in pile.contaminated} == salted.salts.keys()
     assert {one.exclude for one in pile.contaminated} == {"wikitext-2"}
@@ -244,7 +244,7 @@ def test_what_is_dropped_or_cut_is_as_asked(built: Built, salted: Salted) -> Non
     drops = built.manifest.recipe["decontamination"]["matches"] == "drop"
     hosts = {name: salt.host for name, salt in salted.salts.items() if salt.host}
     kept = set() if drops else hosts.keys()
-    assert built.pile.set_aside["holds a part of an evaluation set"] == len(salted.salts) - len(kept)
+    assert built.pile.filtered["holds a part of an evaluation set"] == len(salted.salts) - len(kept)
     assert used(built) & salted.salts.keys() == kept
     if drops:
         return

@@ -11,10 +11,10 @@ import pytest
 import calibset
 from calibset.core.documents import Conversation, Sample, Span
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.hygiene.admission import intake
+from calibset.hygiene.admission import admit
 from calibset.hygiene.cleaner import whole
-from calibset.hygiene.stats import Tally
-from calibset.pipeline.readers import open_places, storage_of
+from calibset.hygiene.stats import SourceStats
+from calibset.pipeline.readers import open_readers, open_storage
 from calibset.recipe.model import Recipe
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.chat_templates import mistral
@@ -47,12 +47,12 @@ def conversations(
     recipe: Recipe, corpora: Path, tekken: TekkenTokenizer
 ) -> dict[str, dict[str, Conversation]]:
     """What each source of conversations holds, by source and id."""
-    disarm = ControlTokens.of(tekken.special_tokens)
-    readers = open_places(recipe, storage_of(recipe, corpora, ()))
+    control_tokens = ControlTokens.of(tekken.special_tokens)
+    readers = open_readers(recipe, open_storage(recipe, corpora, ()))
     found = {}
     for name in ("bitext-insurance", "hermes", "toolace", "when2call"):
         records = recipe.sources[name].documents(readers[name], seed=recipe.seed)
-        items = intake(records, Tally(), disarm, lambda items: map(whole, items))
+        items = admit(records, SourceStats(), control_tokens, lambda items: map(whole, items))
         found[name] = {item.id: item for item in items if isinstance(item, Conversation)}
     return found
 

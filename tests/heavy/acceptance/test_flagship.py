@@ -85,7 +85,7 @@ def test_the_hub_stands_in_where_the_extracted_wikipedia_is_not_there(hub: Hub, 
     assert hub.build(file).code == 0
     manifest = read_manifest(file)
     assert manifest is not None
-    places = {source.name: (source.place, source.achieved) for source in manifest.sources}
+    places = {source.name: (source.location, source.achieved) for source in manifest.sources}
     assert places["skwiki"] == ("hf://datasets/wikimedia/wikipedia", 68)
 
 
@@ -103,7 +103,7 @@ def test_a_check_counts_what_cannot_be_read(hub: Hub, corpora: Path) -> None:
     assert ran.code == 0, ran.err
     found = {source["name"]: source for source in ran.data}
     assert found["fineweb2-sk"]["rejections"] == {"empty text": 2}
-    assert found["skwiki"]["set_aside"] == {"no text (a redirect or an empty page)": 7, "id seen before": 1}
+    assert found["skwiki"]["filtered"] == {"no text (a redirect or an empty page)": 7, "id seen before": 1}
     assert found["bitext-insurance"]["rejections"] == {"empty response": 1}
     assert found["hermes"]["rejections"] == {
         "tool response without a call": 2,

@@ -51,7 +51,7 @@ class LeftOut:
     """A line of what ``check --rejects`` writes."""
 
     source: str
-    place: str
+    position: str
     reason: str
     detail: str
 
@@ -74,7 +74,7 @@ def left_out(hub: Hub, corpora: Path, tmp_path_factory: pytest.TempPathFactory) 
     ran = hub.run("check", FLAGSHIP, *hub.places(corpora), "--rejects", file, "--quiet")
     assert ran.code == 0, ran.err
     lines = map(json.loads, file.read_text("utf-8").splitlines())
-    return [LeftOut(one["source"], one["place"], one["reason"], one.get("detail", "")) for one in lines]
+    return [LeftOut(one["source"], one["position"], one["reason"], one.get("detail", "")) for one in lines]
 
 
 @pytest.fixture(scope="module")
@@ -133,10 +133,10 @@ def assert_one_of_the_pair_is_left_out(
     left_out: list[LeftOut], let_in: dict[str, Admitted], pair: tuple[str, str], reason: str, least: float
 ) -> None:
     both = {page(number) for number in pair}
-    (found,) = (one for one in left_out if one.place in both)
+    (found,) = (one for one in left_out if one.position in both)
     source, kept, similarity = found.repeated
     assert (found.source, found.reason, source) == ("fineweb2-sk", reason, "fineweb2-sk")
-    assert {found.place, kept} == both
+    assert {found.position, kept} == both
     assert similarity >= least
     assert both & let_in["fineweb2-sk"].texts.keys() == {kept}
 
@@ -144,7 +144,7 @@ def assert_one_of_the_pair_is_left_out(
 def test_the_repeated_row_of_bitext_gets_the_same_made_up_values_and_is_found(
     left_out: list[LeftOut], let_in: dict[str, Admitted]
 ) -> None:
-    named = {one.place: one for one in left_out if one.source == "bitext-insurance"}
+    named = {one.position: one for one in left_out if one.source == "bitext-insurance"}
     repeated = named[BITEXT.format(1437)]
     assert repeated.reason == REPEATS
     assert repeated.repeated == ("bitext-insurance", BITEXT.format(1041), 1.0)
@@ -169,21 +169,21 @@ def test_the_article_that_comes_twice_comes_in_once(
     left_out: list[LeftOut], let_in: dict[str, Admitted]
 ) -> None:
     named = [one for one in left_out if one.source == "skwiki" and "redirect" not in one.reason]
-    assert [(one.place, one.reason) for one in named] == [("513690", "id seen before")]
+    assert [(one.position, one.reason) for one in named] == [("513690", "id seen before")]
     assert "513690" in let_in["skwiki"].texts
 
 
 def test_the_language_score_leaves_out_the_czech_pages_and_the_broken_one(
     left_out: list[LeftOut], pages: dict[str, tuple[str, str, float]]
 ) -> None:
-    found = [pages[one.place] for one in left_out if one.reason == "language score too low"]
+    found = [pages[one.position] for one in left_out if one.reason == "language score too low"]
     assert {name for name, _, _ in found} == {page(number) for number in (*CZECH, MOJIBAKE)}
     assert {score < 0.65 for _, _, score in found} == {True}
 
 
 def test_the_identifier_finds_the_czech_pages_and_no_others(whatever_the_score: dict[str, Admitted]) -> None:
     found = {
-        (source, aside.place, aside.reason)
+        (source, aside.position, aside.reason)
         for source, one in whatever_the_score.items()
         for aside in one.tally.aside
         if aside.reason.startswith("in ")
@@ -194,7 +194,7 @@ def test_the_identifier_finds_the_czech_pages_and_no_others(whatever_the_score: 
 def test_empty_pages_and_the_one_of_boilerplate_are_left_out(
     left_out: list[LeftOut], pages: dict[str, tuple[str, str, float]]
 ) -> None:
-    named = {one.place: one.reason for one in left_out if one.source == "fineweb2-sk"}
+    named = {one.position: one.reason for one in left_out if one.source == "fineweb2-sk"}
     empty = {pages[place][0] for place, reason in named.items() if reason == "empty text"}
     assert empty == {page(number) for number in EMPTY}
     assert named[page(BOILERPLATE)] == "too few words"
@@ -231,7 +231,7 @@ def test_characters_are_mended(
     assert not re.search("[ÃÅÄ][\u0080-\u00bf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]", mended)
     # Some bytes were lost before, so it is no good page even so.
     assert "\ufffd" in stored[page(MOJIBAKE)]
-    found = {aside.place: aside.reason for aside in whatever_the_score["fineweb2-sk"].tally.aside}
+    found = {aside.position: aside.reason for aside in whatever_the_score["fineweb2-sk"].tally.aside}
     assert found[page(MOJIBAKE)] == "characters lost"
 
 

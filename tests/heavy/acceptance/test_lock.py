@@ -97,7 +97,7 @@ def test_the_lock_says_what_was_read_and_what_came_of_it(locked: Locked) -> None
     }
     toolace = lock.sources["toolace"]
     content = (locked.root / "Team-ACE/ToolACE/data.json").read_bytes()
-    assert toolace.place == "hf://datasets/Team-ACE/ToolACE"
+    assert toolace.location == "hf://datasets/Team-ACE/ToolACE"
     assert toolace.files["data.json"].size == len(content)
     assert toolace.files["data.json"].extents == ((0, len(content)),)
     assert toolace.files["data.json"].sha256 == sha256(content).hexdigest()
@@ -158,7 +158,7 @@ def test_what_differs_between_two_builds_is_named(locked: Locked, tmp_path: Path
     assert ran.code == 1
     found = {one["what"]: (one["before"], one["after"]) for one in ran.data}
     assert found["recipe.seed"] == ("42", "7")
-    assert found["sources.skwiki.place"] == ("skwiki-extracted", "hf://datasets/wikimedia/wikipedia")
+    assert found["sources.skwiki.location"] == ("skwiki-extracted", "hf://datasets/wikimedia/wikipedia")
     assert found["sources.skwiki.revision"][0] is None
     assert found["sources.toolace.asked"] == ("6", "9")
     assert found["sources.when2call.asked"] == ("6", "5")

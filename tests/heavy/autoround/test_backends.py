@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calibset.dataset.tokenizer_check import Backend, read_back
+from calibset.dataset.tokenizer_check import Backend, check_tokenizer
 
 TEXTS = ("Žltý kôň preskočil plot.", "[INST]Aké je poistné?[/INST]12 €.</s>", "isn't 1 234,50\n\n\tx")
 
@@ -31,14 +31,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_reads_as_it_is_known_to(
     file: Path, backend: Backend, kind: str, reasons: dict[int, str]
 ) -> None:
-    found = read_back(file, backend)
+    found = check_tokenizer(file, backend)
     assert found.backend.startswith(f"{kind} of transformers ")
     assert {row.row: row.reason for row in found.misread} == reasons
     assert found.rows == len(TEXTS)
 
 
 def test_a_folder_of_ones_own_is_asked(file: Path, tokenizer_folder: Path) -> None:
-    assert read_back(file, "fast", tokenizer=str(tokenizer_folder)).passed
+    assert check_tokenizer(file, "fast", tokenizer=str(tokenizer_folder)).passed
     assert Counter(path.name for path in tokenizer_folder.iterdir()) == {
         "tokenizer.json": 1,
         "tokenizer_config.json": 1,

@@ -41,7 +41,7 @@ def own_parser(version: Version) -> argparse.ArgumentParser:
 def job(model: str, file: str, **changed: Any) -> Job:
     plain: dict[str, Any] = {
         "model": model_facts(model), "file": file, "nsamples": ROWS, "seqlen": SEQLEN,
-        "tokenizer": TokenizerPlan(place="tokenizer"), "version": version_of(),
+        "tokenizer": TokenizerPlan(location="tokenizer"), "version": version_of(),
     }  # fmt: skip
     return Job(**{**plain, **changed})
 
@@ -152,7 +152,7 @@ def test_the_python_code_quantizes_a_model_that_the_command_line_can_not(
     found = job(
         str(model),
         "x.jsonl",
-        tokenizer=TokenizerPlan(place=str(tokenizer_folder)),
+        tokenizer=TokenizerPlan(location=str(tokenizer_folder)),
         options=Quantization(iters=1, device="cpu", torch_compile=False),
         ids=str(ids) if exact else None,
     )

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from calibset import Replay, verify
+from calibset import LoadReport, verify
 from tests.heavy.hub import Hub
 
 ROUNDS = 3
@@ -74,7 +74,7 @@ def report(name: str, file: Path, seconds: float, peer: float) -> None:
     )
 
 
-def reaching(replay: Replay) -> float:
+def reaching(replay: LoadReport) -> float:
     """Return which part of all tokens in the file the quantizer reads."""
     total = sum(row.tokens for row in replay.rows)
     return sum(row.tokens - row.cut for row in replay.rows if row.kept) / total

@@ -49,18 +49,20 @@ def pool(hub: Hub) -> Pool:
     # Both are read when the hub's client is first imported.
     os.environ.update(HF_ENDPOINT=hub.address, HF_HOME=str(hub.home), HF_HUB_DISABLE_XET="1")
     from calibset import load_recipe, load_tokenizer
-    from calibset.pipeline.evaluation_sets import open_screens
-    from calibset.pipeline.readers import open_places, storage_of
-    from calibset.pipeline.source_stream import open_supply
+    from calibset.pipeline.evaluation_sets import open_shared_indexes
+    from calibset.pipeline.readers import open_readers, open_storage
+    from calibset.pipeline.source_stream import open_source_stream
     from calibset.selection.coverage import Candidate
-    from calibset.tokenizers.truncation import read_of
+    from calibset.tokenizers.truncation import visible_ids
 
     recipe = load_recipe(FLAGSHIP)
-    storage = storage_of(recipe, os.environ["CALIBSET_HUB"], hub.mirrors[1::2])
+    storage = open_storage(recipe, os.environ["CALIBSET_HUB"], hub.mirrors[1::2])
     tokenizer = load_tokenizer(recipe.tokenizer)
-    readers = open_places(recipe, storage)
-    screens, _ = open_screens(recipe, readers)
-    supplies = {name: open_supply(name, recipe, readers[name], tokenizer, screens) for name in recipe.sources}
+    readers = open_readers(recipe, storage)
+    screens, _ = open_shared_indexes(recipe, readers)
+    supplies = {
+        name: open_source_stream(name, recipe, readers[name], tokenizer, screens) for name in recipe.sources
+    }
     quotas = recipe.mixture.quotas()
     got = {name: min(quotas[name], taken(supplies[name].take(FACTOR * quotas[name]))) for name in supplies}
     gone = [name for name, supply in supplies.items() if supply.exhausted]
@@ -70,7 +72,7 @@ def pool(hub: Hub) -> Pool:
         quotas = {**quotas, name: got[name] + count}
     samples: list[Sample] = [sample for supply in supplies.values() for sample in supply.samples]
     candidates = [
-        Candidate(token_ids=read_of(sample.token_ids, tokenizer, recipe.seqlen), group=sample.source)
+        Candidate(token_ids=visible_ids(sample.token_ids, tokenizer, recipe.seqlen), group=sample.source)
         for sample in samples
     ]
     return candidates, [sample.text for sample in samples], quotas
@@ -81,11 +83,11 @@ def taken(samples: Iterable[object]) -> int:
 
 
 def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]) -> None:
-    from calibset.selection.coverage import by_coverage
-    from calibset.selection.coverage_report import at_random, cover_report
+    from calibset.selection.coverage import select_by_coverage
+    from calibset.selection.coverage_report import at_random, coverage_report
 
-    chosen, seconds = timed(lambda: by_coverage(candidates, quotas))
-    found, seconds_of_report = timed(lambda: cover_report(candidates, chosen, quotas))
+    chosen, seconds = timed(lambda: select_by_coverage(candidates, quotas))
+    found, seconds_of_report = timed(lambda: coverage_report(candidates, chosen, quotas))
     drawn = [at_random(candidates, quotas, seed=seed) for seed in range(SEEDS)]
     print(f"{sum(quotas.values())} of {len(candidates)} candidates")
     print(
@@ -114,15 +116,15 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
         )
     print(f"{seconds:.2f} s for the choice, {seconds_of_report:.2f} s for the report")
     tracemalloc.start()
-    by_coverage(candidates, quotas)
+    select_by_coverage(candidates, quotas)
     print(f"{tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB for the choice, beside the candidates")
     tracemalloc.stop()
 
 
 def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: int) -> str:
     """Say how much of the gap to the pool pieces of rows would close, cut wherever so many tokens end."""
-    from calibset.selection.coverage import Candidate, TokenSets, by_coverage
-    from calibset.selection.coverage_report import at_random, most_distinct
+    from calibset.selection.coverage import Candidate, TokenSets, select_by_coverage
+    from calibset.selection.coverage_report import at_random, coverage_upper_bound
 
     whole = len(candidates[0].token_ids)
     mean = fmean(TokenSets(candidates).distinct(at_random(candidates, quotas, seed=s)) for s in range(SEEDS))
@@ -133,8 +135,8 @@ def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: i
     ]
     wanted = {name: count * (whole // length) for name, count in quotas.items()}
     sets = TokenSets(pieces)
-    found = sets.distinct(by_coverage(pieces, wanted))
-    most = most_distinct(pieces, wanted, sets)
+    found = sets.distinct(select_by_coverage(pieces, wanted))
+    most = coverage_upper_bound(pieces, wanted, sets)
     gap = sets.size - mean
     return f"{(found - mean) / gap:.1%} closed, no choice closes more than {(most - mean) / gap:.1%}"
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibset.quantizers.base import Replay
+from calibset.quantizers.base import LoadReport
 from calibset.tokenizers import Tokenizer
 
 SEQLEN = 64
@@ -46,7 +46,7 @@ def whole(text: str, tokenizer: Tokenizer) -> list[int]:
     return [*tokenizer.prefix, *tokenizer.encode(text, parse_special=True), *tokenizer.suffix]
 
 
-def read_by(replay: Replay, ids: list[list[int]]) -> list[tuple[int, ...]]:
+def read_by(simulate: LoadReport, ids: list[list[int]]) -> list[tuple[int, ...]]:
     """Return what a replay says is read of rows of these ids."""
-    assert replay.fatal == ()
-    return [tuple(one[: len(one) - row.cut]) for row, one in zip(replay.rows, ids, strict=True) if row.used]
+    assert simulate.fatal == ()
+    return [tuple(one[: len(one) - row.cut]) for row, one in zip(simulate.rows, ids, strict=True) if row.used]

@@ -18,7 +18,7 @@ def job(version: str = "0.16.1", model: ModelFacts = PLAIN, **changed: Any) -> J
     options = {name: changed.pop(name) for name in list(changed) if name in Quantization.model_fields}
     plain: dict[str, Any] = {
         "model": model, "file": "out/x.jsonl", "nsamples": 512, "seqlen": 2048,
-        "tokenizer": TokenizerPlan(place="tokenizer", name="mistral-small-3.2"),
+        "tokenizer": TokenizerPlan(location="tokenizer", name="mistral-small-3.2"),
         "version": Version.parse(version), "options": Quantization(**options),
     }  # fmt: skip
     return Job(**{**plain, **changed})

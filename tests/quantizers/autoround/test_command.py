@@ -88,12 +88,14 @@ def test_the_python_code() -> None:
 
 
 def test_the_tokenizer_s_folder_is_said_to_be_written() -> None:
-    found = quantize_command(job(tokenizer=TokenizerPlan(place="tokenizer", name="my models/tekken.json")))
+    found = quantize_command(job(tokenizer=TokenizerPlan(location="tokenizer", name="my models/tekken.json")))
     line = (
         "# The tokenizer's folder is written by: calibset tokenizer 'my models/tekken.json' --out tokenizer"
     )
     assert line in found.python.splitlines()
-    assert "is written by" not in quantize_command(job(tokenizer=TokenizerPlan(place="models/small"))).python
+    assert (
+        "is written by" not in quantize_command(job(tokenizer=TokenizerPlan(location="models/small"))).python
+    )
 
 
 def test_exact_ids() -> None:
@@ -208,13 +210,13 @@ NASTY = [
 PATHS = st.text(min_size=1, max_size=20).filter(str.isprintable) | st.sampled_from(NASTY)
 
 
-@given(path=PATHS, output=PATHS, name=PATHS, place=PATHS, file=PATHS)
+@given(path=PATHS, output=PATHS, name=PATHS, location=PATHS, file=PATHS)
 def test_no_path_breaks_out_of_the_python_code(
-    path: str, output: str, name: str, place: str, file: str
+    path: str, output: str, name: str, location: str, file: str
 ) -> None:
     found = job(
         model=ModelFacts(path=path, multimodal=False), output=output, file=file,
-        tokenizer=TokenizerPlan(place=place, name=name),
+        tokenizer=TokenizerPlan(location=location, name=name),
     )  # fmt: skip
     tree = ast.parse(quantize_command(found).python)
     compile(tree, "snippet", "exec")
@@ -222,14 +224,14 @@ def test_no_path_breaks_out_of_the_python_code(
         "ImportFrom", "ImportFrom", "Assign", "Assign", "Assign", "Assign", "Expr",
     ]  # fmt: skip
     loaded = [node.args[0] for node in ast.walk(tree) if isinstance(node, ast.Call) and _loads(node)]
-    assert [ast.literal_eval(argument) for argument in loaded] == [path, place]
+    assert [ast.literal_eval(argument) for argument in loaded] == [path, location]
 
 
 @pytest.mark.parametrize("nasty", NASTY)
 def test_no_path_breaks_out_of_the_command_line(nasty: str, tmp_path: Path) -> None:
     found = job(
         model=ModelFacts(path=nasty, multimodal=False), output=nasty, file=nasty.replace(" ", "_") + ".jsonl",
-        tokenizer=TokenizerPlan(place="tokenizer", name=nasty),
+        tokenizer=TokenizerPlan(location="tokenizer", name=nasty),
     )  # fmt: skip
     program = tmp_path / "auto-round"
     program.write_text('#!/bin/sh\nprintf "%s\\0" auto-round "$@"\n')
@@ -251,7 +253,7 @@ def test_a_path_that_is_not_what_it_looks_like_is_refused(unseen: str) -> None:
         (job(file=path), "--file"),
         (job(ids=path), "--ids"),
         (job(output=path), "quantization.output"),
-        (job(tokenizer=TokenizerPlan(place="tokenizer", name=path)), "tokenizer"),
+        (job(tokenizer=TokenizerPlan(location="tokenizer", name=path)), "tokenizer"),
     ):
         with pytest.raises(RecipeError) as caught:
             quantize_command(found)

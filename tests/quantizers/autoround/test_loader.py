@@ -10,8 +10,8 @@ import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calibset.core.errors import ConsumerError
-from calibset.quantizers.autoround.loader import NAME, path_faults, replay, replay_file
+from calibset.core.errors import QuantizerError
+from calibset.quantizers.autoround.loader import NAME, path_faults, simulate, simulate_file
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 
@@ -69,7 +69,7 @@ def text_rows() -> st.SearchStrategy[str]:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_replay_keeps_and_uses_what_the_loader_does(folder: Path, texts: list[str], nsamples: int) -> None:
     engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    found = replay(texts, load_tokenizer(str(folder)), nsamples=nsamples, seqlen=SEQLEN)
+    found = simulate(texts, load_tokenizer(str(folder)), nsamples=nsamples, seqlen=SEQLEN)
     kept, used = kept_and_used(texts, engine, nsamples)
     assert {row.row for row in found.rows if row.kept} == kept
     assert {row.row for row in found.rows if row.used} == used
@@ -115,8 +115,8 @@ def test_a_files_rows_are_read_as_the_loader_does(
     )
     path.write_bytes(text.encode())
     texts = [text_of(row) for row in rows]
-    found = replay_file(path, letters, nsamples=4, seqlen=SEQLEN)
-    alone = replay([text or "" for text in texts], letters, nsamples=4, seqlen=SEQLEN)
+    found = simulate_file(path, letters, nsamples=4, seqlen=SEQLEN)
+    alone = simulate([text or "" for text in texts], letters, nsamples=4, seqlen=SEQLEN)
     stops = [number for number, text in enumerate(texts, 1) if text is None]
     faults = [fault for fault in found.fatal if fault.startswith("row ")]
     assert [int(fault.split()[1].rstrip(":")) for fault in faults] == stops
@@ -126,7 +126,7 @@ def test_a_files_rows_are_read_as_the_loader_does(
 
 
 def one(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
-    (row,) = replay([text], tokenizer, nsamples=1, seqlen=SEQLEN).rows
+    (row,) = simulate([text], tokenizer, nsamples=1, seqlen=SEQLEN).rows
     return row.tokens, row.cut, row.reason
 
 
@@ -152,17 +152,17 @@ def test_a_row_is_kept_or_dropped_for_a_reason(
 
 
 def test_waste_is_what_is_cut_of_kept_rows(letters: Tokenizer) -> None:
-    found = replay([EXACT + "pqrst", EXACT, "short"], letters, nsamples=2, seqlen=SEQLEN)
+    found = simulate([EXACT + "pqrst", EXACT, "short"], letters, nsamples=2, seqlen=SEQLEN)
     assert found.waste == 5 / 35
     assert [row.row for row in found.lost] == [3]
     assert not found.passed
-    assert replay([], letters, nsamples=1, seqlen=SEQLEN).waste == 0
+    assert simulate([], letters, nsamples=1, seqlen=SEQLEN).waste == 0
 
 
 def test_of_more_rows_than_nsamples_the_shuffle_decides(letters: Tokenizer) -> None:
     texts = [f"{i:02}{EXACT}" for i in range(40)]
     texts[5] = "short"
-    found = replay(texts, letters, nsamples=10, seqlen=SEQLEN)
+    found = simulate(texts, letters, nsamples=10, seqlen=SEQLEN)
     order = list(range(1, 41))
     random.Random(42).shuffle(order)
     order.remove(6)
@@ -206,9 +206,9 @@ GOOD = json.dumps({"text": EXACT}).encode()
 def test_what_the_loader_stops_at_is_fatal(
     letters: Tokenizer, tmp_path: Path, content: bytes, fatal: str
 ) -> None:
-    found = replay_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
+    found = simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
     assert found.fatal == (fatal,)
-    assert (found.kept, found.passed, found.consumer) == (0, False, NAME)
+    assert (found.kept, found.passed, found.quantizer) == (0, False, NAME)
 
 
 @pytest.mark.parametrize(
@@ -223,20 +223,20 @@ def test_what_the_loader_stops_at_is_fatal(
     ],
 )
 def test_a_json_file_is_one_value(letters: Tokenizer, tmp_path: Path, content: bytes, fatal: str) -> None:
-    found = replay_file(written(tmp_path, content, "x.json"), letters, nsamples=1, seqlen=SEQLEN)
+    found = simulate_file(written(tmp_path, content, "x.json"), letters, nsamples=1, seqlen=SEQLEN)
     assert found.fatal == (fatal,)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_any_line_end_ends_a_row(letters: Tokenizer, tmp_path: Path, end: bytes) -> None:
-    found = replay_file(written(tmp_path, end.join([GOOD] * 3) + end), letters, nsamples=3, seqlen=SEQLEN)
+    found = simulate_file(written(tmp_path, end.join([GOOD] * 3) + end), letters, nsamples=3, seqlen=SEQLEN)
     assert found.passed
     assert (len(found.rows), found.warnings) == (3, ())
 
 
 def test_an_unescaped_line_separator_ends_no_row(letters: Tokenizer, tmp_path: Path) -> None:
     content = json.dumps({"text": EXACT + "\u2028\x85x"}, ensure_ascii=False).encode() + b"\n"
-    found = replay_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
+    found = simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
     assert found.passed
     assert found.warnings == ("the file isn't ASCII: AutoRound reads it in the locale's encoding",)
 
@@ -266,7 +266,7 @@ def test_a_path_that_is_misread_is_a_fault(path: str, faults: tuple[str, ...]) -
 
 
 def test_a_files_path_is_looked_at_too(letters: Tokenizer, tmp_path: Path) -> None:
-    found = replay_file(written(tmp_path, GOOD, "a b.jsonl"), letters, nsamples=1, seqlen=SEQLEN)
+    found = simulate_file(written(tmp_path, GOOD, "a b.jsonl"), letters, nsamples=1, seqlen=SEQLEN)
     assert found.fatal == ("the path holds a space, which it removes",)
     assert found.rows[0].kept
 
@@ -275,6 +275,6 @@ def test_a_files_path_is_looked_at_too(letters: Tokenizer, tmp_path: Path) -> No
 def test_a_file_that_can_not_be_read_is_an_error(letters: Tokenizer, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     says = "Is a directory" if not name else "No such file or directory"
-    with pytest.raises(ConsumerError) as caught:
-        replay_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    with pytest.raises(QuantizerError) as caught:
+        simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
     assert str(caught.value) == f"{path}: can't be read: {says}"

@@ -51,8 +51,8 @@ def test_a_tokenizer_says_how_long_a_text_may_be(tmp_path: Path) -> None:
     path = folder(tmp_path / "m", {}, "tokenizer.json")
     (tmp_path / "m" / "tokenizer_config.json").write_text('{"model_max_length": 256}')
     assert model_facts(path).longest_text == 256
-    assert tokenizer_plan(path) == TokenizerPlan(place=path, longest_text=256)
-    assert tokenizer_plan("tokenizer.json", Path(path)) == TokenizerPlan(place=path, longest_text=256)
+    assert tokenizer_plan(path) == TokenizerPlan(location=path, longest_text=256)
+    assert tokenizer_plan("tokenizer.json", Path(path)) == TokenizerPlan(location=path, longest_text=256)
 
 
 def test_a_folder_s_files_are_seen(tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ def test_a_text_model_of_that_name_is_none_of_them(tmp_path: Path) -> None:
 def test_the_tokenizer_of_a_folder(tmp_path: Path) -> None:
     folder(tmp_path / "fast", None, "tokenizer.json")
     folder(tmp_path / "both", None, "tokenizer.json", "tekken.json")
-    assert tokenizer_plan("fast", tmp_path) == TokenizerPlan(place=str(tmp_path / "fast"))
+    assert tokenizer_plan("fast", tmp_path) == TokenizerPlan(location=str(tmp_path / "fast"))
     assert tokenizer_plan("both", tmp_path) == TokenizerPlan(
-        place="tokenizer", name=str(tmp_path / "both" / "tekken.json")
+        location="tokenizer", name=str(tmp_path / "both" / "tekken.json")
     )
     assert tokenizer_plan("both/tekken.json", tmp_path).name == str(tmp_path / "both" / "tekken.json")
-    assert tokenizer_plan("hf://Qwen/Qwen3-8B", tmp_path) == TokenizerPlan(place="Qwen/Qwen3-8B")
+    assert tokenizer_plan("hf://Qwen/Qwen3-8B", tmp_path) == TokenizerPlan(location="Qwen/Qwen3-8B")

@@ -6,27 +6,27 @@ import pytest
 
 from calibset.quantizers.autoround.job import Job, TokenizerPlan
 from calibset.quantizers.autoround.model_files import ModelFacts
-from calibset.quantizers.autoround.pitfall import Effect, Trap, Way
-from calibset.quantizers.autoround.pitfalls import traps_of
+from calibset.quantizers.autoround.pitfall import Effect, Pitfall, Way
+from calibset.quantizers.autoround.pitfalls import pitfalls_of
 from tests.quantizers.autoround.jobs import MULTIMODAL, PLAIN, job
 
 ALWAYS = {"defaults", "remote code"}
 
 
 def names(found: Job) -> set[str]:
-    return {trap.name for trap in traps_of(found)} - ALWAYS
+    return {trap.name for trap in pitfalls_of(found)} - ALWAYS
 
 
-def the(name: str, found: Job) -> Trap:
-    (trap,) = (trap for trap in traps_of(found) if trap.name == name)
+def the(name: str, found: Job) -> Pitfall:
+    (trap,) = (trap for trap in pitfalls_of(found) if trap.name == name)
     return trap
 
 
 @pytest.mark.parametrize("version", ["0.12.3", "0.16.1"])
 def test_a_plain_run_meets_those_that_are_always_met(version: str) -> None:
     assert names(job(version)) == set()
-    assert {trap.name for trap in traps_of(job(version))} == ALWAYS
-    assert all(trap.avoided for trap in traps_of(job(version)))
+    assert {trap.name for trap in pitfalls_of(job(version))} == ALWAYS
+    assert all(trap.avoided for trap in pitfalls_of(job(version)))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_folder_with_a_tekken_json() -> None:
 def test_a_folder_without_a_tokenizer_that_parses_control_tokens() -> None:
     bare = replace(PLAIN, has_fast_tokenizer=False)
     assert names(job(model=bare)) == {"tokenizer folder"}
-    assert names(job(model=bare, tokenizer=TokenizerPlan(place="models/small"))) == set()
+    assert names(job(model=bare, tokenizer=TokenizerPlan(location="models/small"))) == set()
 
 
 def test_a_multimodal_model_s_processor_is_loaded() -> None:
@@ -118,7 +118,7 @@ def test_a_tokenizer_that_takes_shorter_texts() -> None:
         "the tokenizer's model_max_length is 256, and AutoRound lowers seqlen to it",
         {Way.COMMAND},
     )
-    trap = the("longest text", job(tokenizer=TokenizerPlan(place="x", longest_text=256)))
+    trap = the("longest text", job(tokenizer=TokenizerPlan(location="x", longest_text=256)))
     assert trap.ways == {Way.PYTHON}
     assert names(job(model=replace(PLAIN, longest_text=2048))) == set()
 
@@ -203,7 +203,7 @@ def test_a_path_that_switches_an_option_off() -> None:
 def test_remote_code() -> None:
     assert "whatever is asked" not in the("remote code", job()).about
     assert "whatever is asked" in the("remote code", job(model=MULTIMODAL)).about
-    assert "remote code" not in {trap.name for trap in traps_of(job(trust_remote_code=True))}
+    assert "remote code" not in {trap.name for trap in pitfalls_of(job(trust_remote_code=True))}
 
 
 def test_another_version_is_told() -> None:
@@ -212,6 +212,6 @@ def test_another_version_is_told() -> None:
 
 
 def test_what_stops_comes_first() -> None:
-    effects = [trap.effect for trap in traps_of(job("0.14.0", MULTIMODAL, file="a b.jsonl", nsamples=513))]
+    effects = [trap.effect for trap in pitfalls_of(job("0.14.0", MULTIMODAL, file="a b.jsonl", nsamples=513))]
     assert effects == sorted(effects, key=list(Effect).index)
     assert len(effects) > 4

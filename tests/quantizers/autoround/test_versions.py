@@ -4,7 +4,7 @@ import importlib.metadata
 
 import pytest
 
-from calibset.core.errors import ConsumerError
+from calibset.core.errors import QuantizerError
 from calibset.quantizers.autoround import versions
 from calibset.quantizers.autoround.versions import Version, version_of
 
@@ -24,7 +24,7 @@ def test_a_version_is_read(text: str, number: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "latest", "0.16.1; x", "0.1\n# x", "٣.1", "9" * 50 + ".1"])
 def test_what_is_none_is_told(text: str) -> None:
-    with pytest.raises(ConsumerError, match=r"is no version; write one such as 0\.16\.1$"):
+    with pytest.raises(QuantizerError, match=r"is no version; write one such as 0\.16\.1$"):
         Version.parse(text)
 
 

@@ -10,13 +10,13 @@ from calibset.core.documents import Conversation, Document, Message, Record, Rej
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.bitext import Bitext
 from calibset.sources.formats.placeholders import VALUES, filled
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 HEADER = "tags,instruction,category,intent,response\n"
 
 
 def read(rows: str, header: str = HEADER, **options: Any) -> list[Record]:
-    (file,) = in_memory({"a.csv": (header + rows).encode()}).files("*")
+    (file,) = memory_reader({"a.csv": (header + rows).encode()}).files("*")
     return list(Bitext(group="insurance", where=("bitext",), **options).read(file))
 
 
@@ -49,9 +49,9 @@ def test_entities_and_line_breaks_are_resolved() -> None:
 
 def test_empty_sides_are_rejected_and_rows_keep_their_numbers() -> None:
     assert read("B,,C,i,answer\nB,question,C,i, \nB,q\nB,q,C,i,a\n", form="text") == [
-        Rejection(place="a.csv#0", reason="empty instruction", excerpt="answer"),
-        Rejection(place="a.csv#1", reason="empty response", excerpt="question"),
-        Rejection(place="a.csv:4", reason="row has too few columns", excerpt="B,q"),
+        Rejection(position="a.csv#0", reason="empty instruction", excerpt="answer"),
+        Rejection(position="a.csv#1", reason="empty response", excerpt="question"),
+        Rejection(position="a.csv:4", reason="row has too few columns", excerpt="B,q"),
         Document(id="a.csv#3", text="q\na", metadata={"category": "C", "intent": "i", "tags": "B"}),
     ]
 

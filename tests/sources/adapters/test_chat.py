@@ -15,7 +15,7 @@ from calibset.core.documents import Conversation, Record, Rejection
 from calibset.sources import base
 from calibset.sources.adapters.chat import Chat
 from calibset.sources.sampling import row_groups
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 OPENAI = [{"role": "user", "content": "Rate?"}, {"role": "assistant", "content": "Of what?"}]
 SHAREGPT = [{"from": "human", "value": "Rate?"}, {"from": "gpt", "value": "Of what?"}]
@@ -31,7 +31,7 @@ def chat(**options: Any) -> Chat:
 
 def read(rows: Sequence[object] | bytes, name: str = "a.jsonl", **options: Any) -> list[Record]:
     data = rows if isinstance(rows, bytes) else b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    (file,) = in_memory({name: data}).files("*")
+    (file,) = memory_reader({name: data}).files("*")
     return list(chat(**options).read(file))
 
 
@@ -155,21 +155,21 @@ def test_bad_rows_are_rejected_with_place_and_reason() -> None:
     records = read("\n".join(lines).encode())
     assert isinstance(records[0], Conversation)
     assert records[1:] == [
-        Rejection(place="a.jsonl:3", reason="not valid JSON", excerpt="{broken"),
-        Rejection(place="a.jsonl:4", reason="not an object", excerpt="[1]"),
-        Rejection(place="a.jsonl:5", reason="empty row"),
-        Rejection(place="a.jsonl:6", reason="no column 'messages' or 'conversations'", excerpt="text, id"),
-        Rejection(place="a.jsonl:7", reason="no assistant turn"),
-        Rejection(place="a.jsonl:8", reason="no conversation", excerpt="[]"),
+        Rejection(position="a.jsonl:3", reason="not valid JSON", excerpt="{broken"),
+        Rejection(position="a.jsonl:4", reason="not an object", excerpt="[1]"),
+        Rejection(position="a.jsonl:5", reason="empty row"),
+        Rejection(position="a.jsonl:6", reason="no column 'messages' or 'conversations'", excerpt="text, id"),
+        Rejection(position="a.jsonl:7", reason="no assistant turn"),
+        Rejection(position="a.jsonl:8", reason="no conversation", excerpt="[]"),
         Rejection(
-            place="a.jsonl:9",
+            position="a.jsonl:9",
             reason="no column 'messages' or 'conversations' but 'instruction', which `columns` of jsonl and "
             "parquet read as text",
             excerpt="instruction, input, output",
         ),
     ]
     (record,) = read([{"messages": OPENAI}], form="sharegpt")
-    assert record == Rejection(place="a.jsonl:1", reason="no column 'conversations'", excerpt="messages")
+    assert record == Rejection(position="a.jsonl:1", reason="no column 'conversations'", excerpt="messages")
 
 
 def test_rows_that_need_mending_can_be_refused() -> None:
@@ -209,7 +209,7 @@ FILES = dict.fromkeys(
     ],
 )
 def test_config_and_split_choose_the_files(options: dict[str, object], expected: list[str]) -> None:
-    assert [file.name for file in chat(**options).select(in_memory(FILES))] == expected
+    assert [file.name for file in chat(**options).select(memory_reader(FILES))] == expected
 
 
 def test_large_files_of_lines_are_sampled_by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,11 +217,11 @@ def test_large_files_of_lines_are_sampled_by_blocks(monkeypatch: pytest.MonkeyPa
     row = {"messages": [{"role": "user", "content": "x" * 1_000}, OPENAI[1]]}
     lines = b"".join(json.dumps({"id": f"dialogue-{i}", **row}).encode() + b"\n" for i in range(400))
     contents = {"a.jsonl": lines}
-    records = list(chat().documents(in_memory(contents), seed=1))
+    records = list(chat().documents(memory_reader(contents), seed=1))
     ids = [record.id for record in records if isinstance(record, Conversation)]
     assert sorted(ids) == sorted(f"dialogue-{i}" for i in range(400))
-    assert not chat().from_beginning(in_memory(contents))
-    assert chat().from_beginning(in_memory({"a.json": b"[" + b",".join(lines.splitlines()) + b"]"}))
+    assert not chat().from_beginning(memory_reader(contents))
+    assert chat().from_beginning(memory_reader({"a.json": b"[" + b",".join(lines.splitlines()) + b"]"}))
 
 
 def test_parquet_rows_are_numbered_and_other_columns_stay_unread() -> None:
@@ -277,7 +277,7 @@ def test_a_parquet_column_of_any_type_is_a_rejection(column: str, values: Any) -
     pyarrow.parquet.write_table(pyarrow.table({column: values}), sink)
     (record,) = read(sink.getvalue(), "a.parquet")
     assert isinstance(record, Rejection)
-    assert record.place == "a.parquet#0"
+    assert record.position == "a.parquet#0"
 
 
 def test_values_that_json_has_not_are_a_rejection() -> None:
@@ -306,10 +306,12 @@ def test_a_parquet_row_whose_values_are_stored_once_is_no_bomb(
     data = long_lists(text, times)
     assert len(data) < 2**17
     records = (
-        list(chat().documents(in_memory({"a.parquet": data}), seed=1)) if seeded else read(data, "a.parquet")
+        list(chat().documents(memory_reader({"a.parquet": data}), seed=1))
+        if seeded
+        else read(data, "a.parquet")
     )
     assert len(records) == 2
-    assert Rejection(place="a.parquet#0", reason="record too long") in records
+    assert Rejection(position="a.parquet#0", reason="record too long") in records
     assert [said(record) for record in records if isinstance(record, Conversation)] == [WHOLE]
 
 
@@ -326,5 +328,5 @@ def test_a_parquet_map_is_measured_by_its_own_row(monkeypatch: pytest.MonkeyPatc
 def test_a_parquet_row_group_of_too_many_values_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_groups, "_MOST_VALUES", 999)
     assert read(long_lists("x", 1_000), "a.parquet") == [
-        Rejection(place="a.parquet#0", reason="row group too large")
+        Rejection(position="a.parquet#0", reason="row group too large")
     ]

@@ -15,11 +15,11 @@ from calibset.core.errors import SourceError
 from calibset.sources.adapters.csv import Csv
 from calibset.sources.formats.csv_rows import LONGEST_FIELD
 from calibset.storage import files
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 
 def read(data: str | bytes, name: str = "a.csv", **options: Any) -> list[Record]:
-    (file,) = in_memory({name: data.encode() if isinstance(data, str) else data}).files("*")
+    (file,) = memory_reader({name: data.encode() if isinstance(data, str) else data}).files("*")
     return list(Csv(group="g", where=("here",), **options).read(file))
 
 
@@ -59,7 +59,7 @@ def test_a_delimiter_is_one_character(delimiter: str) -> None:
 def test_broken_rows_are_rejected_and_the_next_is_read(row: str, reason: str, excerpt: str) -> None:
     assert read(f"text,b\ngood,1\n{row}\ngood,2\n") == [
         Document(id="a.csv#0", text="good", metadata={"b": "1"}),
-        Rejection(place="a.csv:3", reason=reason, excerpt=excerpt),
+        Rejection(position="a.csv:3", reason=reason, excerpt=excerpt),
         Document(id="a.csv#2", text="good", metadata={"b": "2"}),
     ]
 
@@ -67,14 +67,14 @@ def test_broken_rows_are_rejected_and_the_next_is_read(row: str, reason: str, ex
 def test_a_quote_that_never_closes() -> None:
     assert read('text\ngood\n"open\nlost\n') == [
         Document(id="a.csv#0", text="good"),
-        Rejection(place="a.csv:3", reason="quote not closed"),
+        Rejection(position="a.csv:3", reason="quote not closed"),
     ]
 
 
 def test_a_quote_that_never_closes_takes_a_bounded_part_along() -> None:
     line = "x" * 999 + "\n"
     records = read('text\n"open\n' + line * (LONGEST_FIELD // 1000 + 3))
-    assert records[0] == Rejection(place="a.csv:2", reason="field too long")
+    assert records[0] == Rejection(position="a.csv:2", reason="field too long")
     assert [record for record in records[1:] if not isinstance(record, Document)] == []
     assert len(records) == 4
 
@@ -90,7 +90,7 @@ def test_a_field_may_be_longer_than_the_module_allows_by_default() -> None:
 def test_the_limit_is_the_callers_between_rows() -> None:
     limit = csv.field_size_limit(1234)
     try:
-        (file,) = in_memory({"a.csv": b"text\n" + b"y" * 5_000 + b"\n" + b"z\n"}).files("*")
+        (file,) = memory_reader({"a.csv": b"text\n" + b"y" * 5_000 + b"\n" + b"z\n"}).files("*")
         rows = Csv(group="g", where=("here",)).read(file)
         assert isinstance(next(rows), Document)
         assert csv.field_size_limit() == 1234
@@ -109,11 +109,11 @@ def test_a_header_without_the_column_is_an_error() -> None:
 
 @pytest.mark.parametrize("data", ["", "\n\n"])
 def test_a_file_without_a_header_is_rejected(data: str) -> None:
-    assert read(data) == [Rejection(place="a.csv", reason="no header row")]
+    assert read(data) == [Rejection(position="a.csv", reason="no header row")]
 
 
 def test_a_broken_header_is_rejected() -> None:
-    assert read('"text"x,b\na,b\n') == [Rejection(place="a.csv:1", reason="text after a closing quote")]
+    assert read('"text"x,b\na,b\n') == [Rejection(position="a.csv:1", reason="text after a closing quote")]
 
 
 @given(st.binary())
@@ -132,13 +132,13 @@ def test_quoted_texts_come_back(texts: list[str]) -> None:
 def test_patterns_take_compressed_files_configurations_and_splits() -> None:
     names = dict.fromkeys(["a.csv", "en/train.csv.zst", "en/test.csv", "notes.txt"], b"")
     source = Csv(group="g", where=("here",))
-    assert [file.name for file in source.select(in_memory(names))] == [
+    assert [file.name for file in source.select(memory_reader(names))] == [
         "a.csv",
         "en/test.csv",
         "en/train.csv.zst",
     ]
     narrow = Csv(group="g", where=("here",), config=("en",), split=("train",))
-    assert [file.name for file in narrow.select(in_memory(names))] == ["en/train.csv.zst"]
+    assert [file.name for file in narrow.select(memory_reader(names))] == ["en/train.csv.zst"]
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_line_that_is_too_long_is_one_rejection(short: int, row: str, excerpt:
     data = gzip.compress(f"text,b\ngood,1\n{row}\ngood,2\n".encode())
     assert read(data, "a.csv.gz") == [
         Document(id="a.csv.gz#0", text="good", metadata={"b": "1"}),
-        Rejection(place="a.csv.gz:3", reason="record too long", excerpt=excerpt),
+        Rejection(position="a.csv.gz:3", reason="record too long", excerpt=excerpt),
         Document(id="a.csv.gz#2", text="good", metadata={"b": "2"}),
     ]
 
@@ -168,7 +168,7 @@ def test_a_line_that_is_too_long_is_one_rejection(short: int, row: str, excerpt:
 def test_a_row_of_many_lines_that_is_too_long_is_one_rejection(short: int) -> None:
     field = '"' + "a" * 500 + "\n" + "b" * 500 + '"'
     row = ",".join([field] * (short // 1_004 + 1))
-    rejection = Rejection(place="a.csv:3", reason="record too long", excerpt='"' + "a" * 199)
+    rejection = Rejection(position="a.csv:3", reason="record too long", excerpt='"' + "a" * 199)
     for rest in ("", ',"b\n\nc"', ',"' + "b\n" * short + '"', ',"b""\n"'):
         assert read(f"text\ngood\n{row}{rest}\ngood\n") == [
             Document(id="a.csv#0", text="good"),
@@ -177,7 +177,7 @@ def test_a_row_of_many_lines_that_is_too_long_is_one_rejection(short: int) -> No
         ]
     assert read(f"text\n\n{row}\n{row[:-1]}") == [
         rejection,
-        replace(rejection, place=f"a.csv:{3 + row.count(chr(10)) + 1}"),
+        replace(rejection, position=f"a.csv:{3 + row.count(chr(10)) + 1}"),
     ]
 
 
@@ -191,5 +191,5 @@ def test_behind_a_row_that_is_too_long_a_quote_that_never_closes_takes_a_bounded
 
 def test_a_header_that_is_too_long_is_rejected(short: int) -> None:
     assert read("text," * short + "\na\n") == [
-        Rejection(place="a.csv:1", reason="record too long", excerpt="text," * 40)
+        Rejection(position="a.csv:1", reason="record too long", excerpt="text," * 40)
     ]

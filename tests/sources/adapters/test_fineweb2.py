@@ -9,7 +9,7 @@ import pytest
 
 from calibset.core.documents import Document, Rejection
 from calibset.sources.adapters.fineweb2 import FineWeb2
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 
 def packed(*rows: dict[str, Any]) -> bytes:
@@ -34,7 +34,7 @@ PAGE = {
 
 
 def test_a_page_has_its_own_id_and_says_where_it_stood() -> None:
-    (record,) = source().documents(in_memory({"data/train-0.parquet": packed(PAGE)}), seed=1)
+    (record,) = source().documents(memory_reader({"data/train-0.parquet": packed(PAGE)}), seed=1)
     assert record == Document(
         id="<urn:uuid:1>",
         text="Škoda na vozidle.",
@@ -44,7 +44,7 @@ def test_a_page_has_its_own_id_and_says_where_it_stood() -> None:
 
 def test_only_the_text_is_required() -> None:
     contents = {"data/train-0.parquet": packed({"text": "a"}, {"text": "b"})}
-    records = list(source().documents(in_memory(contents), seed=1))
+    records = list(source().documents(memory_reader(contents), seed=1))
     assert {record.id for record in records if isinstance(record, Document)} == {
         "data/train-0.parquet#0",
         "data/train-0.parquet#1",
@@ -53,8 +53,8 @@ def test_only_the_text_is_required() -> None:
 
 def test_a_page_without_text_is_rejected() -> None:
     contents = {"data/train-0.parquet": packed({**PAGE, "text": " "})}
-    assert list(source().documents(in_memory(contents), seed=1)) == [
-        Rejection(place="data/train-0.parquet#0", reason="empty text")
+    assert list(source().documents(memory_reader(contents), seed=1)) == [
+        Rejection(position="data/train-0.parquet#0", reason="empty text")
     ]
 
 
@@ -75,5 +75,5 @@ WHOLE = tuple(f"data/{name}/0.parquet" for name in ("slk_Latn/train", "slk_Latn/
 def test_configuration_and_split_choose_files(
     names: tuple[str, ...], options: dict[str, Any], found: tuple[str, ...]
 ) -> None:
-    reader = in_memory(dict.fromkeys((*names, "README.md"), b""))
+    reader = memory_reader(dict.fromkeys((*names, "README.md"), b""))
     assert sorted(file.name for file in source(**options).select(reader)) == sorted(found)

@@ -5,11 +5,11 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from calibset.core.documents import Conversation, Record, Rejection, SetAside
+from calibset.core.documents import Conversation, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.hermes import Hermes
 from calibset.sources.formats.json_files import array_rows
-from calibset.storage.files import File, in_memory
+from calibset.storage.files import File, memory_reader
 
 GOOD = {"id": "a1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
 
@@ -22,7 +22,7 @@ SOURCE = hermes()
 
 
 def records(source: Hermes, **files: object) -> list[Record]:
-    reader = in_memory({name: json.dumps(rows).encode() for name, rows in files.items()})
+    reader = memory_reader({name: json.dumps(rows).encode() for name, rows in files.items()})
     return list(source.documents(reader, seed=7))
 
 
@@ -52,11 +52,13 @@ def test_configs_choose_the_files() -> None:
 def test_bad_rows_are_rejected_with_place_and_reason() -> None:
     rows = [{}, 7, GOOD, {"id": "x", "conversations": []}]
     found = records(SOURCE, **{"func-calling.json": rows})
-    rejections = sorted((record for record in found if isinstance(record, Rejection)), key=lambda r: r.place)
+    rejections = sorted(
+        (record for record in found if isinstance(record, Rejection)), key=lambda r: r.position
+    )
     assert rejections == [
-        Rejection(place="func-calling.json#0", reason="empty row"),
-        Rejection(place="func-calling.json#1", reason="not an object", excerpt="7"),
-        Rejection(place="func-calling.json#3", reason="no conversation", excerpt="[]"),
+        Rejection(position="func-calling.json#0", reason="empty row"),
+        Rejection(position="func-calling.json#1", reason="not an object", excerpt="7"),
+        Rejection(position="func-calling.json#3", reason="no conversation", excerpt="[]"),
     ]
 
 
@@ -82,10 +84,10 @@ def test_of_a_dialogue_in_two_configs_the_longer_form_is_kept() -> None:
         "a1": 2,
         "c1": 4,
     }
-    others = [record for record in found if isinstance(record, Rejection | SetAside)]
-    assert sorted(others, key=lambda record: record.place) == [
-        SetAside(place="c1", reason="goes on in func_calling"),
-        Rejection(place="func-calling.json#1", reason="empty row"),
+    others = [record for record in found if isinstance(record, Rejection | Filtered)]
+    assert sorted(others, key=lambda record: record.position) == [
+        Filtered(position="c1", reason="goes on in func_calling"),
+        Rejection(position="func-calling.json#1", reason="empty row"),
     ]
 
 
@@ -98,7 +100,7 @@ def test_no_file_is_read_twice_for_that(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr("calibset.sources.adapters.hermes.array_rows", noted)
     source = hermes()
-    reader = in_memory({name: json.dumps(rows).encode() for name, rows in BOTH.items()})
+    reader = memory_reader({name: json.dumps(rows).encode() for name, rows in BOTH.items()})
     once = list(source.documents(reader, seed=7))
     assert sorted(names) == sorted(BOTH)
     assert list(source.documents(reader, seed=7)) == once
@@ -119,7 +121,7 @@ def test_rows_that_need_a_repair_are_rejected_without_it() -> None:
     strict = records(hermes(repair=False), **files)
     assert [record for record in strict if isinstance(record, Rejection)] == [
         Rejection(
-            place="func-calling.json#0",
+            position="func-calling.json#0",
             reason="needs repair: parameters are not JSON Schema",
             excerpt="{'name': 'f', 'parameters': {'type': 'dict', 'properties': {}}}",
         )
@@ -155,5 +157,5 @@ def test_an_unknown_config_is_an_error_that_lists_the_valid_ones() -> None:
 )
 def test_a_file_that_is_no_array_is_an_error(content: bytes, message: str) -> None:
     with pytest.raises(SourceError) as caught:
-        list(SOURCE.documents(in_memory({"func-calling.json": content}), seed=7))
+        list(SOURCE.documents(memory_reader({"func-calling.json": content}), seed=7))
     assert str(caught.value) == message

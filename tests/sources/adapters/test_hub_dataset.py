@@ -13,10 +13,10 @@ from calibset.pipeline.plan import plan
 from calibset.recipe.loader import parse_recipe
 from calibset.sources.adapters.hub_dataset import HubDataset
 from calibset.storage.cache import Cache
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
-from calibset.storage.read_tracker import Watched
+from calibset.storage.read_tracker import TrackedReader
 from tests.storage.loopback import COMMIT, Loopback
 
 
@@ -56,7 +56,7 @@ def test_the_order_is_seeded(tmp_path: Path) -> None:
 
 
 def test_it_is_read_from_its_beginning() -> None:
-    assert source().from_beginning(in_memory({"a.parquet": b""}))
+    assert source().from_beginning(memory_reader({"a.parquet": b""}))
 
 
 def test_a_configuration_of_the_card_chooses_files(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_columns_and_files_are_the_recipes(tmp_path: Path) -> None:
     reader = write(tmp_path, a_jsonl=lines({"q": "Q", "a": "A"}), b_jsonl=lines({"q": "X", "a": "Y"}))
     assert read(reader, columns=["q", "a"], files="a.jsonl") == [Document(id="train#0", text="Q\n\nA")]
     assert read(reader, files="a.jsonl") == [
-        Rejection(place="train#0", reason="no column 'text'", excerpt="q, a")
+        Rejection(position="train#0", reason="no column 'text'", excerpt="q, a")
     ]
 
 
@@ -118,7 +118,7 @@ def test_a_row_of_another_kind_is_rejected(tmp_path: Path) -> None:
 
 def test_other_places_are_an_error() -> None:
     with pytest.raises(SourceError) as caught:
-        list(source().documents(in_memory({"a.jsonl": b""}, "https://x.org/a.jsonl"), seed=1))
+        list(source().documents(memory_reader({"a.jsonl": b""}, "https://x.org/a.jsonl"), seed=1))
     assert str(caught.value) == (
         'https://x.org/a.jsonl: type = "hub-dataset" reads hub repositories and local folders only'
     )
@@ -137,7 +137,7 @@ def test_rows_of_a_repository_are_streamed_once(
         return datasets.Dataset.from_dict({"text": ["one", "two", ""]}).to_iterable_dataset()
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    reader = Watched(HubReader("hf://datasets/them/corpus", "them/corpus", cache))
+    reader = TrackedReader(HubReader("hf://datasets/them/corpus", "them/corpus", cache))
     first, again = (list(source(split="a").documents(reader, seed=1)) for _ in range(2))
     assert first == again
     assert sorted(r.id for r in first if isinstance(r, Document)) == ["a#0", "a#1"]

@@ -17,7 +17,7 @@ from calibset.core.errors import SourceError
 from calibset.sources.adapters import insurance_definitions
 from calibset.sources.adapters.insurance_definitions import InsuranceDefinitions
 from calibset.storage import files
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 SOURCE = InsuranceDefinitions(group="insurance", where=("definitions",))
 
@@ -56,7 +56,7 @@ def workbook(*header: str, sheet: str = "data") -> bytes:
 
 
 def read(name: str, data: bytes) -> list[Record]:
-    (file,) = in_memory({name: data}).files("*")
+    (file,) = memory_reader({name: data}).files("*")
     return list(SOURCE.read(file))
 
 
@@ -73,7 +73,7 @@ def test_a_definition_is_its_term_and_what_a_contract_says() -> None:
             text="flood\nWater that rises; certi\x1fcates.",
             metadata={"lob": "home", "country": "UK"},
         ),
-        Rejection(place="data.json: flood#1", reason="empty definition", excerpt="flood"),
+        Rejection(position="data.json: flood#1", reason="empty definition", excerpt="flood"),
     ]
 
 
@@ -98,15 +98,15 @@ def test_the_workbook_has_the_metadata_too() -> None:
 def test_only_the_first_form_that_is_there_is_read() -> None:
     forms = {"data.json": b"", "raw.txt": b"", "list.xlsx": b"", "README.md": b""}
     for expected in ("data.json", "raw.txt", "list.xlsx"):
-        assert [file.name for file in SOURCE.select(in_memory(forms))] == [expected]
+        assert [file.name for file in SOURCE.select(memory_reader(forms))] == [expected]
         del forms[expected]
     with pytest.raises(SourceError, match=r"memory: no file matches data\.json, raw\.txt, \*\.xlsx"):
-        SOURCE.select(in_memory(forms))
+        SOURCE.select(memory_reader(forms))
 
 
 def test_files_that_the_recipe_names_are_all_read() -> None:
     source = InsuranceDefinitions(group="insurance", where=("definitions",), files=("raw.txt", "*.xlsx"))
-    chosen = source.select(in_memory({"data.json": b"", "raw.txt": b"", "list.xlsx": b""}))
+    chosen = source.select(memory_reader({"data.json": b"", "raw.txt": b"", "list.xlsx": b""}))
     assert [file.name for file in chosen] == ["list.xlsx", "raw.txt"]
 
 
@@ -119,9 +119,9 @@ def test_terms_without_full_definitions_fall_back_to_the_short_ones() -> None:
     }
     assert read("data.json", json.dumps({"WORDS": words}).encode()) == [
         Document(id="hail#0", text="hail\nIce."),
-        Rejection(place="data.json: hail#1", reason="definition is no text", excerpt="int"),
-        Rejection(place="data.json: ice#0", reason="empty definition", excerpt="ice"),
-        Rejection(place="data.json: #0", reason="no term", excerpt="No term."),
+        Rejection(position="data.json: hail#1", reason="definition is no text", excerpt="int"),
+        Rejection(position="data.json: ice#0", reason="empty definition", excerpt="ice"),
+        Rejection(position="data.json: #0", reason="no term", excerpt="No term."),
         Document(id="snow#0", text="snow\nIce, too."),
     ]
 
@@ -167,8 +167,8 @@ def test_a_workbook_that_unpacks_to_too_much_is_not_unpacked(monkeypatch: pytest
 
 def test_blocks_of_raw_text_without_a_definition_are_rejected() -> None:
     assert read("raw.txt", b"hail\n---\n\n---\nice\r\nFrozen.\n---\n") == [
-        Rejection(place="raw.txt: hail#0", reason="empty definition", excerpt="hail"),
-        Rejection(place="raw.txt: #0", reason="no term"),
+        Rejection(position="raw.txt: hail#0", reason="empty definition", excerpt="hail"),
+        Rejection(position="raw.txt: #0", reason="no term"),
         Document(id="ice#0", text="ice\nFrozen."),
     ]
 
@@ -278,7 +278,7 @@ def test_entities_of_a_workbook_are_refused() -> None:
 
 def test_a_definition_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
-    expected = Rejection(place="raw.txt:4", reason="record too long", excerpt="bomb\n" + "a" * 195)
+    expected = Rejection(position="raw.txt:4", reason="record too long", excerpt="bomb\n" + "a" * 195)
     for bomb in (b"a" * 2**18, (b"a" * 199 + b"\n") * 1_000):
         last = bomb.startswith(b"a" * 200)
         data = b"hail\nIce.\n---\nbomb\n" + bomb + b"\n---\nice\nFrozen."
@@ -286,9 +286,9 @@ def test_a_definition_that_is_too_long_is_one_rejection(monkeypatch: pytest.Monk
         assert found[0] == Document(id="hail#0", text="hail\nIce.")
         assert found[1] == expected or not last
         assert isinstance(found[1], Rejection)
-        assert (found[1].place, found[1].reason) == ("raw.txt:4", "record too long")
+        assert (found[1].position, found[1].reason) == ("raw.txt:4", "record too long")
         assert found[2:] == [Document(id="ice#0", text="ice\nFrozen.")]
-        assert read("raw.txt", b"bomb\n" + bomb)[0] == replace(found[1], place="raw.txt:1")
+        assert read("raw.txt", b"bomb\n" + bomb)[0] == replace(found[1], position="raw.txt:1")
 
 
 def test_json_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,11 @@ from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.formats import json_files
 from calibset.sources.formats.columns import document_from
 from calibset.storage import files
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 
 def read(data: str | bytes, name: str = "a.jsonl", **options: Any) -> list[Record]:
-    (file,) = in_memory({name: data.encode() if isinstance(data, str) else data}).files("*")
+    (file,) = memory_reader({name: data.encode() if isinstance(data, str) else data}).files("*")
     return list(Jsonl(group="g", where=("here",), **options).read(file))
 
 
@@ -56,7 +56,7 @@ def test_a_json_file_holds_an_array_or_lines() -> None:
 def test_an_array_cut_off_gives_what_is_whole(rest: str) -> None:
     first, fault = read('[{"text": "a"}' + rest, "a.json")
     assert first == Document(id="a.json#0", text="a")
-    assert fault == Rejection(place="a.json#1", reason="not valid JSON", excerpt=rest.lstrip(", "))
+    assert fault == Rejection(position="a.json#1", reason="not valid JSON", excerpt=rest.lstrip(", "))
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_an_array_cut_off_gives_what_is_whole(rest: str) -> None:
 )
 def test_faulty_lines_are_rejected(line: str, reason: str, excerpt: str) -> None:
     assert read(f'{line}\n{{"text": "b"}}\n') == [
-        Rejection(place="a.jsonl:1", reason=reason, excerpt=excerpt),
+        Rejection(position="a.jsonl:1", reason=reason, excerpt=excerpt),
         Document(id="a.jsonl#1", text="b"),
     ]
 
 
 def test_deep_arrays_are_rejected() -> None:
     assert read("[" * 100_000, "a.json") == [
-        Rejection(place="a.json#0", reason="not valid JSON", excerpt="[" * 200)
+        Rejection(position="a.json#0", reason="not valid JSON", excerpt="[" * 200)
     ]
 
 
@@ -130,7 +130,7 @@ def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatc
     long = json.dumps({"text": "č" * 2**20})
     expected = [
         Document(id="{0}#0", text="a"),
-        Rejection(place="{0}:2", reason="record too long", excerpt=long[:200]),
+        Rejection(position="{0}:2", reason="record too long", excerpt=long[:200]),
         Document(id="{0}#2", text="b"),
     ]
     data = f'{{"text": "a"}}\n{long}\n{{"text": "b"}}\n'.encode()

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import rdflib
 
-from calibset.core.documents import Document, Record, Rejection, SetAside
+from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters import ontology
 from calibset.sources.adapters.ontology import Ontology
 from calibset.sources.formats import rdf_graph
 from calibset.storage import files
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 SOURCE = Ontology(group="insurance", where=("ontology",))
 
@@ -31,7 +31,7 @@ PREFIXES = """\
 
 
 def read(turtle: str, name: str = "o.ttl") -> list[Record]:
-    (file,) = in_memory({name: turtle.encode()}).files("*")
+    (file,) = memory_reader({name: turtle.encode()}).files("*")
     return list(SOURCE.read(file))
 
 
@@ -126,7 +126,7 @@ def test_expressions_that_share_their_parts_do_not_multiply() -> None:
 
 def test_what_is_nothing_but_a_type_is_set_aside() -> None:
     assert read(PREFIXES + ":A a owl:Class . :x a owl:Ontology . [] a owl:Class ; rdfs:label 'blank' .") == [
-        SetAside(place="o.ttl: http://example.org/o#A", reason="nothing but a type")
+        Filtered(position="o.ttl: http://example.org/o#A", reason="nothing but a type")
     ]
 
 
@@ -307,7 +307,7 @@ def test_what_no_ontology_has_is_refused(
 
 def test_a_file_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LARGEST_WHOLE", 2**20)
-    (file,) = in_memory({"o.ttl.gz": gzip.compress(b" " * 2**21)}).files("*")
+    (file,) = memory_reader({"o.ttl.gz": gzip.compress(b" " * 2**21)}).files("*")
     with pytest.raises(
         SourceError, match=r"^o\.ttl\.gz: holds more than 1,048,576 bytes, too many for a file"
     ):
@@ -319,7 +319,7 @@ def test_a_subject_with_too_much_to_tell_is_rejected(monkeypatch: pytest.MonkeyP
     turtle = f':a a :K ; rdfs:comment "{"a" * 2**16}" . :b a :K ; rdfs:comment "b" .'
     first, second = read(PREFIXES + turtle)
     assert first == Rejection(
-        place="o.ttl: http://example.org/o#a", reason="record too long", excerpt="a (K)\n" + "a" * 194
+        position="o.ttl: http://example.org/o#a", reason="record too long", excerpt="a (K)\n" + "a" * 194
     )
     assert isinstance(second, Document)
 

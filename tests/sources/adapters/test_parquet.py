@@ -16,7 +16,7 @@ from calibset.sources.adapters.parquet import Parquet
 from calibset.sources.sampling import row_groups as reading
 from calibset.sources.sampling.row_groups import row_groups
 from calibset.storage.byte_ranges import merged
-from calibset.storage.files import File, in_memory
+from calibset.storage.files import File, memory_reader
 
 
 def packed(table: list[dict[str, Any]] | pyarrow.Table, **options: Any) -> bytes:
@@ -35,7 +35,7 @@ def source(**options: Any) -> Parquet:
 
 
 def read(contents: dict[str, bytes], seed: int = 42, **options: Any) -> list[Record]:
-    return list(source(**options).documents(in_memory(contents), seed=seed))
+    return list(source(**options).documents(memory_reader(contents), seed=seed))
 
 
 def by_id(records: list[Record]) -> dict[str, str]:
@@ -70,7 +70,7 @@ def test_columns_are_joined_and_others_are_not_read() -> None:
 def test_a_row_without_text_is_rejected_with_its_place(row: dict[str, Any], reason: str) -> None:
     (record,) = read({"a.parquet": packed([row])})
     assert isinstance(record, Rejection)
-    assert (record.place, record.reason) == ("a.parquet#0", reason)
+    assert (record.position, record.reason) == ("a.parquet#0", reason)
 
 
 def test_file_and_row_order_are_seeded() -> None:
@@ -244,7 +244,7 @@ def test_text_that_is_no_utf_8_is_rejected() -> None:
     broken = pyarrow.StringArray.from_buffers(2, ends, pyarrow.py_buffer(b"ok\xff\xfe"))
     assert sorted(read({"a.parquet": packed(pyarrow.table({"text": broken}))}), key=str) == [
         Document(id="a.parquet#0", text="ok"),
-        Rejection(place="a.parquet#1", reason="not valid UTF-8"),
+        Rejection(position="a.parquet#1", reason="not valid UTF-8"),
     ]
 
 
@@ -252,7 +252,7 @@ def test_a_value_that_python_has_no_place_for_is_rejected() -> None:
     moments = pyarrow.array([0, 2**62], pyarrow.timestamp("ms"))
     data = packed(pyarrow.table({"text": ["a", "b"], "at": moments}))
     records = read({"a.parquet": data}, columns=["text", "at"])
-    assert {r.place: r.reason for r in records if isinstance(r, Rejection)} == {
+    assert {r.position: r.reason for r in records if isinstance(r, Rejection)} == {
         "a.parquet#0": "column 'at' is no text",
         "a.parquet#1": "not a readable value",
     }
@@ -263,12 +263,12 @@ def test_a_row_group_too_large_is_rejected_once_and_not_read(monkeypatch: pytest
     place = Place({"large.parquet": packed(wide(100)), "small.parquet": packed(texts(3))})
     records = list(place.stream())
     assert [r for r in records if isinstance(r, Rejection)] == [
-        Rejection(place="large.parquet#0", reason="row group too large")
+        Rejection(position="large.parquet#0", reason="row group too large")
     ]
     assert sorted(by_id(records)) == [f"small.parquet#{i}" for i in range(3)]
     assert sum(stream.name == "large.parquet" for stream in place.streams) == 1
-    (file,) = in_memory({"large.parquet": place.contents["large.parquet"]}).files("*")
-    assert list(source().read(file)) == [Rejection(place="large.parquet#0", reason="row group too large")]
+    (file,) = memory_reader({"large.parquet": place.contents["large.parquet"]}).files("*")
+    assert list(source().read(file)) == [Rejection(position="large.parquet#0", reason="row group too large")]
 
 
 def test_other_columns_make_no_row_group_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,13 +281,13 @@ def test_a_row_group_that_unpacks_to_more_than_it_says_is_rejected(monkeypatch: 
     monkeypatch.setattr(reading, "_LARGEST", 1_000_000)
     # Each value is stored once, so the footer tells of few bytes.
     data = packed([{"text": "x" * 10_000} for _ in range(1_000)])
-    assert read({"a.parquet": data}) == [Rejection(place="a.parquet#0", reason="row group too large")]
+    assert read({"a.parquet": data}) == [Rejection(position="a.parquet#0", reason="row group too large")]
 
 
 def test_a_row_group_of_too_many_rows_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_MOST_VALUES", 9)
     assert read({"a.parquet": packed(texts(10))}) == [
-        Rejection(place="a.parquet#0", reason="row group too large")
+        Rejection(position="a.parquet#0", reason="row group too large")
     ]
 
 
@@ -295,7 +295,7 @@ def test_a_row_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "LONGEST_RECORD", 5)
     records = read({"a.parquet": packed([{"text": "12345"}, {"text": "123456"}])})
     assert by_id(records) == {"a.parquet#0": "12345"}
-    assert Rejection(place="a.parquet#1", reason="record too long") in records
+    assert Rejection(position="a.parquet#1", reason="record too long") in records
 
 
 @given(st.integers(1, 200), st.integers(1, 90), st.integers(1, 2_000), st.integers(0, 5))
@@ -316,7 +316,7 @@ def test_of_a_large_row_group_little_is_held(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(reading, "_HELD", 400_000)
     data = packed(wide(1_000), use_dictionary=False)  # 4 MB
     before = pyarrow.total_allocated_bytes()
-    stream = source().documents(in_memory({"a.parquet": data}), seed=1)
+    stream = source().documents(memory_reader({"a.parquet": data}), seed=1)
     places = [int(next(stream).id.split("#")[1]) for _ in range(80)]  # type: ignore[union-attr]
     assert pyarrow.total_allocated_bytes() - before < 1_000_000
     assert min(places) < 100
@@ -335,12 +335,12 @@ def test_of_a_large_row_group_little_is_held(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_configuration_and_split_choose_files(options: dict[str, str], found: list[str]) -> None:
     contents = {f"data/{name}-0.parquet": b"" for name in ("sk/train", "sk/test", "cs/train")}
-    chosen = source(**options).select(in_memory({**contents, "README.md": b""}))
+    chosen = source(**options).select(memory_reader({**contents, "README.md": b""}))
     assert sorted(file.name for file in chosen) == sorted(found)
 
 
 def test_rows_are_numbered_over_row_groups() -> None:
-    (file,) = in_memory({"a.parquet": packed(texts(5), row_group_size=2)}).files("*")
+    (file,) = memory_reader({"a.parquet": packed(texts(5), row_group_size=2)}).files("*")
     groups = row_groups(file, ("n", "missing"))
     assert [(group.number, group.start, group.rows) for group in groups] == [(0, 0, 2), (1, 2, 2), (2, 4, 1)]
     assert [row for group in groups for row in group.in_order()] == [(i, {"n": i}) for i in range(5)]
@@ -350,7 +350,7 @@ def test_rows_are_numbered_over_row_groups() -> None:
 
 
 def test_rows_are_read_in_order_from_a_file_of_large_row_groups() -> None:
-    (file,) = in_memory({"a.parquet": packed(texts(1_000), row_group_size=700)}).files("*")
+    (file,) = memory_reader({"a.parquet": packed(texts(1_000), row_group_size=700)}).files("*")
     assert [r.id for r in source().read(file) if isinstance(r, Document)] == [
         f"a.parquet#{i}" for i in range(1_000)
     ]
@@ -362,4 +362,4 @@ def test_a_columns_name_that_is_damaged_is_a_clear_error() -> None:
     at = data.rindex(b"text")
     spoiled = data[:at] + b"\xffext" + data[at + 4 :]
     with pytest.raises(SourceError, match=r"^a\.parquet: can't be read as parquet \("):
-        list(source().documents(in_memory({"a.parquet": spoiled}), seed=1))
+        list(source().documents(memory_reader({"a.parquet": spoiled}), seed=1))

@@ -13,7 +13,7 @@ import zstandard
 from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.pile import Pile
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 SOURCE = Pile.model_validate({"type": "pile", "group": "general", "where": "here"})
 ROWS: list[dict[str, Any]] = [
@@ -32,7 +32,7 @@ def lines(rows: list[Any]) -> bytes:
 
 
 def read(name: str, data: bytes) -> list[Record]:
-    (file,) = in_memory({name: data}).files("*")
+    (file,) = memory_reader({name: data}).files("*")
     return list(SOURCE.read(file))
 
 
@@ -77,7 +77,7 @@ def test_a_text_without_a_subset() -> None:
 
 def test_bad_rows_are_rejected_with_place_and_reason() -> None:
     data = lines([7, {"text": None}, {"meta": {}}, {"text": ["a"]}]) + b'{"text": "cut'
-    assert [(r.place, r.reason) for r in read("a.jsonl", data) if isinstance(r, Rejection)] == [
+    assert [(r.position, r.reason) for r in read("a.jsonl", data) if isinstance(r, Rejection)] == [
         ("a.jsonl:1", "row is no object"),
         ("a.jsonl:2", "empty text"),
         ("a.jsonl:3", "no column 'text'"),
@@ -97,10 +97,10 @@ def test_a_damaged_shard_is_an_error() -> None:
 
 def test_parquet_and_shards_stand_side_by_side() -> None:
     contents = {"a.parquet": parquet(ROWS), "b.jsonl": lines(ROWS), "README.md": b"#"}
-    records = list(SOURCE.documents(in_memory(contents), seed=3))
+    records = list(SOURCE.documents(memory_reader(contents), seed=3))
     assert {record.id for record in records if isinstance(record, Document)} == {
         *(f"a.parquet#{i}" for i in range(6)),
         *(f"b.jsonl:{i}" for i in range(1, 7)),
     }
-    assert records == list(SOURCE.documents(in_memory(contents), seed=3))
-    assert records != list(SOURCE.documents(in_memory(contents), seed=4))
+    assert records == list(SOURCE.documents(memory_reader(contents), seed=3))
+    assert records != list(SOURCE.documents(memory_reader(contents), seed=4))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from calibset.core.documents import Document, Record, Rejection
 from calibset.sources.adapters.text import Text
 from calibset.storage import files
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 
 def read(data: bytes, name: str = "a.txt", **options: Any) -> list[Record]:
-    (file,) = in_memory({name: data}).files("*")
+    (file,) = memory_reader({name: data}).files("*")
     return list(Text(group="g", where=("here",), **options).read(file))
 
 
@@ -25,14 +25,14 @@ def test_a_file_is_a_document() -> None:
 
 
 def test_an_empty_file_is_rejected() -> None:
-    assert read(b" \n") == [Rejection(place="a.txt", reason="empty text")]
-    assert read(b"") == [Rejection(place="a.txt", reason="empty text")]
+    assert read(b" \n") == [Rejection(position="a.txt", reason="empty text")]
+    assert read(b"") == [Rejection(position="a.txt", reason="empty text")]
 
 
 def test_a_separator_line_splits() -> None:
     assert read(b"one\nmore\n ---\n\n---\nthree --- 3\n", separator="---") == [
         Document(id="a.txt#0", text="one\nmore"),
-        Rejection(place="a.txt:4", reason="empty text"),
+        Rejection(position="a.txt:4", reason="empty text"),
         Document(id="a.txt#2", text="three --- 3"),
     ]
 
@@ -69,9 +69,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> int:
 @pytest.mark.parametrize("line", [b"a" * 999, b"a" * 2**18], ids=["many lines", "one line"])
 def test_a_file_that_is_too_long_is_one_rejection(short: int, line: bytes) -> None:
     packed = bz2.compress((line + b"\n") * 100)
-    expected = Rejection(place="a.txt.bz2", reason="record too long", excerpt="a" * 200)
+    expected = Rejection(position="a.txt.bz2", reason="record too long", excerpt="a" * 200)
     assert read(packed, "a.txt.bz2") == [expected]
-    assert read((line + b"\n") * 100) == [replace(expected, place="a.txt")]
+    assert read((line + b"\n") * 100) == [replace(expected, position="a.txt")]
 
 
 def test_nothing_is_read_behind_the_bound(short: int) -> None:
@@ -86,6 +86,6 @@ def test_a_part_that_is_too_long_is_one_rejection(short: int, line: bytes) -> No
     packed = bz2.compress(b"one\n---\ntwo\n" + (line + b"\n") * 100 + b"more\n---\nthree")
     assert read(packed, "a.txt.bz2", separator="---") == [
         Document(id="a.txt.bz2#0", text="one"),
-        Rejection(place="a.txt.bz2:3", reason="record too long", excerpt="two\n" + "a" * 196),
+        Rejection(position="a.txt.bz2:3", reason="record too long", excerpt="two\n" + "a" * 196),
         Document(id="a.txt.bz2#2", text="three"),
     ]

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from calibset.core.documents import Conversation, Rejection
 from calibset.sources.adapters.when2call import When2Call
 from calibset.storage import files
-from calibset.storage.files import in_memory
+from calibset.storage.files import memory_reader
 
 ASKED = {"role": "user", "content": "Rate?"}
 SFT = {"tools": [], "messages": [ASKED, {"role": "assistant", "content": "Which one?"}]}
@@ -24,7 +24,9 @@ FILES = {
 def ids(**fields: object) -> list[str]:
     source = When2Call.model_validate({"group": "tools", "where": "memory", **fields})
     return sorted(
-        record.id for record in source.documents(in_memory(FILES), seed=7) if isinstance(record, Conversation)
+        record.id
+        for record in source.documents(memory_reader(FILES), seed=7)
+        if isinstance(record, Conversation)
     )
 
 
@@ -48,7 +50,7 @@ def test_an_unknown_split_is_an_error_that_lists_the_valid_ones() -> None:
 def test_without_repair_lines_that_need_one_are_rejected() -> None:
     tool = {"name": "f", "parameters": {"type": "dict", "properties": {}}}
     lines = [json.dumps({**SFT, "tools": [json.dumps(tool)]}), json.dumps(SFT)]
-    reader = in_memory({"when2call_train_sft.jsonl": "\n".join(lines).encode()})
+    reader = memory_reader({"when2call_train_sft.jsonl": "\n".join(lines).encode()})
     fields = {"group": "tools", "where": "memory"}
     lenient, strict = (
         [record for file in reader.files("*") for record in source.read(file)]
@@ -56,7 +58,7 @@ def test_without_repair_lines_that_need_one_are_rejected() -> None:
     )
     assert strict == [
         Rejection(
-            place="when2call_train_sft.jsonl#1",
+            position="when2call_train_sft.jsonl#1",
             reason="needs repair: parameters are not JSON Schema",
             excerpt=str(tool),
         ),
@@ -67,24 +69,24 @@ def test_without_repair_lines_that_need_one_are_rejected() -> None:
 
 def test_bad_lines_are_rejected_with_place_and_reason() -> None:
     lines = [json.dumps(SFT), "", "{broken", "[1]", json.dumps({"messages": []})]
-    reader = in_memory({"when2call_train_sft.jsonl": "\n".join(lines).encode()})
+    reader = memory_reader({"when2call_train_sft.jsonl": "\n".join(lines).encode()})
     source = When2Call.model_validate({"group": "tools", "where": "memory"})
     records = [record for file in reader.files("*") for record in source.read(file)]
     assert isinstance(records[0], Conversation)
     assert records[1:] == [
-        Rejection(place="when2call_train_sft.jsonl#2", reason="empty row"),
-        Rejection(place="when2call_train_sft.jsonl#3", reason="not valid JSON", excerpt="{broken"),
-        Rejection(place="when2call_train_sft.jsonl#4", reason="not an object", excerpt="[1]"),
-        Rejection(place="when2call_train_sft.jsonl#5", reason="no conversation", excerpt="[]"),
+        Rejection(position="when2call_train_sft.jsonl#2", reason="empty row"),
+        Rejection(position="when2call_train_sft.jsonl#3", reason="not valid JSON", excerpt="{broken"),
+        Rejection(position="when2call_train_sft.jsonl#4", reason="not an object", excerpt="[1]"),
+        Rejection(position="when2call_train_sft.jsonl#5", reason="no conversation", excerpt="[]"),
     ]
 
 
 def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
-    (file,) = in_memory({"when2call_train_sft.jsonl": b"{}\n" + b"[" * 2**18 + b"\n{}\n"}).files("*")
+    (file,) = memory_reader({"when2call_train_sft.jsonl": b"{}\n" + b"[" * 2**18 + b"\n{}\n"}).files("*")
     source = When2Call.model_validate({"type": "when2call", "group": "g", "where": "here"})
     assert list(source.read(file)) == [
-        Rejection(place="when2call_train_sft.jsonl#1", reason="empty row"),
-        Rejection(place="when2call_train_sft.jsonl#2", reason="record too long", excerpt="[" * 200),
-        Rejection(place="when2call_train_sft.jsonl#3", reason="empty row"),
+        Rejection(position="when2call_train_sft.jsonl#1", reason="empty row"),
+        Rejection(position="when2call_train_sft.jsonl#2", reason="record too long", excerpt="[" * 200),
+        Rejection(position="when2call_train_sft.jsonl#3", reason="empty row"),
     ]

@@ -14,13 +14,13 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.core.documents import Document, Record, Rejection, SetAside
+from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.core.seeding import shuffled
 from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.formats.wikiextractor import Page, attributes, cleaned
 from calibset.storage import files
-from calibset.storage.files import File, in_memory
+from calibset.storage.files import File, memory_reader
 
 SOURCE = Wikipedia(group="sk", where=("wiki",))
 
@@ -40,7 +40,7 @@ Presmerovanie
 
 def read(text: str | bytes, name: str = "AA/wiki_00", source: Wikipedia = SOURCE) -> list[Record]:
     data = text.encode() if isinstance(text, str) else text
-    (file,) = in_memory({name: data}).files("*")
+    (file,) = memory_reader({name: data}).files("*")
     return list(source.read(file))
 
 
@@ -59,7 +59,7 @@ REDIRECT = "no text (a redirect or an empty page)"
 
 
 def test_plain_pages_keep_their_title_once_and_redirects_are_set_aside() -> None:
-    assert read(PLAIN) == [POPRAD, SetAside(place="AA/wiki_00#8", reason=REDIRECT)]
+    assert read(PLAIN) == [POPRAD, Filtered(position="AA/wiki_00#8", reason=REDIRECT)]
 
 
 def test_all_forms_of_a_page_give_the_same_document() -> None:
@@ -124,22 +124,22 @@ def test_pages_of_a_dump_that_are_no_articles() -> None:
     )
     at = "pages-articles.xml"
     assert read(text, at) == [
-        SetAside(place=f"{at}#1", reason="redirect"),
-        SetAside(place=f"{at}#2", reason="namespace other than 0"),
-        SetAside(place=f"{at}#3", reason=REDIRECT),
-        Rejection(place=f"{at}#4", reason="wikitext too deeply nested", excerpt="[" * 200),
-        Rejection(place=f"{at}#5", reason="page too long", excerpt="a" * 200),
-        SetAside(place=f"{at}#6", reason="no wikitext"),
-        Rejection(place=at, reason="page without an id", excerpt="B"),
+        Filtered(position=f"{at}#1", reason="redirect"),
+        Filtered(position=f"{at}#2", reason="namespace other than 0"),
+        Filtered(position=f"{at}#3", reason=REDIRECT),
+        Rejection(position=f"{at}#4", reason="wikitext too deeply nested", excerpt="[" * 200),
+        Rejection(position=f"{at}#5", reason="page too long", excerpt="a" * 200),
+        Filtered(position=f"{at}#6", reason="no wikitext"),
+        Rejection(position=at, reason="page without an id", excerpt="B"),
         Document(
             id="8", text="A\n\nb", metadata={"url": "https://sk.wikipedia.org/wiki?curid=8", "title": "A"}
         ),
-        Rejection(place=at, reason="dump cut off"),
+        Rejection(position=at, reason="dump cut off"),
     ]
 
 
 def ids(contents: dict[str, bytes], seed: int, source: Wikipedia = SOURCE) -> list[int]:
-    records = list(source.documents(in_memory(contents), seed=seed))
+    records = list(source.documents(memory_reader(contents), seed=seed))
     assert all(isinstance(record, Document) for record in records), records
     return [int(record.id) for record in records if isinstance(record, Document)]
 
@@ -183,13 +183,13 @@ def test_a_dump_without_an_index_is_shuffled_within_a_buffer() -> None:
 def test_only_a_dump_without_an_index_is_read_from_its_beginning() -> None:
     contents = multistream(2, 5)
     dump, _ = contents
-    assert not SOURCE.from_beginning(in_memory(contents))
-    assert SOURCE.from_beginning(in_memory({dump: contents[dump]}))
+    assert not SOURCE.from_beginning(memory_reader(contents))
+    assert SOURCE.from_beginning(memory_reader({dump: contents[dump]}))
     part = Wikipedia(group="sk", where=("w",), files=("*.xml-p1p9.bz2",))
-    assert part.from_beginning(in_memory({"w-pages-articles.xml-p1p9.bz2": contents[dump]}))
+    assert part.from_beginning(memory_reader({"w-pages-articles.xml-p1p9.bz2": contents[dump]}))
     pages = {"AA/wiki_00": PLAIN.encode(), "a.parquet": parquet({"id": "1", "text": "a"})}
-    assert not SOURCE.from_beginning(in_memory(pages))
-    assert SOURCE.from_beginning(in_memory({**pages, dump: contents[dump]}))
+    assert not SOURCE.from_beginning(memory_reader(pages))
+    assert SOURCE.from_beginning(memory_reader({**pages, dump: contents[dump]}))
 
 
 def test_of_a_multistream_dump_only_the_streams_drawn_are_read() -> None:
@@ -212,7 +212,7 @@ def test_of_a_multistream_dump_only_the_streams_drawn_are_read() -> None:
         raise AssertionError("opened for reading from its beginning")
 
     name = "w-pages-articles-multistream.xml.bz2"
-    (found,) = in_memory({"i": bz2.compress(index.encode())}).files("i")
+    (found,) = memory_reader({"i": bz2.compress(index.encode())}).files("i")
     dump = File(name, fails, len(data), lambda: Counting(data))
 
     class Place:
@@ -233,7 +233,7 @@ def test_a_dump_comes_once_though_it_is_there_in_both_forms() -> None:
     assert sorted(ids(contents, 1)) == list(range(10))
     named = Wikipedia(group="sk", where=("w",), files=("d/*multistream*.bz2",))
     assert ids(contents, 1, named) == ids(contents, 1)
-    assert [file.name for file in named.select(in_memory(contents))] == [
+    assert [file.name for file in named.select(memory_reader(contents))] == [
         "d/w-pages-articles-multistream.xml.bz2"
     ]
 
@@ -242,10 +242,10 @@ def test_an_index_that_names_wrong_places_loses_their_pages_only() -> None:
     contents = multistream(3, 2)
     index = "d/w-pages-articles-multistream-index.txt.bz2"
     contents[index] = bz2.compress(bz2.decompress(contents[index]) + b"\n17:9:A\n")
-    records = list(SOURCE.documents(in_memory(contents), seed=1))
+    records = list(SOURCE.documents(memory_reader(contents), seed=1))
     assert sorted(record.id for record in records if isinstance(record, Document)) == list("012345")
     assert [record for record in records if isinstance(record, Rejection)] == [
-        Rejection(place="d/w-pages-articles-multistream.xml.bz2@17", reason="dump cut off")
+        Rejection(position="d/w-pages-articles-multistream.xml.bz2@17", reason="dump cut off")
     ]
 
 
@@ -262,18 +262,20 @@ def test_parquet_rows_without_text_or_id() -> None:
         {"id": "1", "title": "A", "text": ""}, {"id": None, "title": "B", "text": "b"}, {"id": "3"}
     )
     assert read(rows, "a.parquet") == [
-        SetAside(place="a.parquet#0", reason=REDIRECT),
-        Rejection(place="a.parquet#1", reason="page without an id"),
-        SetAside(place="a.parquet#2", reason=REDIRECT),
+        Filtered(position="a.parquet#0", reason=REDIRECT),
+        Rejection(position="a.parquet#1", reason="page without an id"),
+        Filtered(position="a.parquet#2", reason=REDIRECT),
     ]
     assert read(parquet({"id": "1"}), "a.parquet") == [
-        Rejection(place="a.parquet#0", reason="no column 'text'")
+        Rejection(position="a.parquet#0", reason="no column 'text'")
     ]
 
 
 def test_row_groups_come_through_documents() -> None:
     rows = parquet(*({"id": str(i), "text": f"text {i}"} for i in range(5)))
-    reader = in_memory({"20231101.sk/train.parquet": rows, "20231101.cs/train.parquet": parquet({"id": "x"})})
+    reader = memory_reader(
+        {"20231101.sk/train.parquet": rows, "20231101.cs/train.parquet": parquet({"id": "x"})}
+    )
     source = Wikipedia(group="sk", where=("wiki",), config=("20231101.sk",))
     found = [record for record in source.documents(reader, seed=42) if isinstance(record, Document)]
     assert sorted(document.id for document in found) == ["0", "1", "2", "3", "4"]
@@ -283,27 +285,27 @@ def test_a_page_cut_off_is_rejected_and_the_whole_ones_kept() -> None:
     assert read(PLAIN[: PLAIN.index("Presmerovanie\n\n")]) == [
         POPRAD,
         Rejection(
-            place="AA/wiki_00:7",
+            position="AA/wiki_00:7",
             reason="page cut off",
             excerpt='<doc id="8" url="https://sk.wikipedia.org/wiki?curid=8" title="Presmerovanie">',
         ),
     ]
     assert read('<doc id="1" title="A">\nA\n<doc id="2" title="B">\nb\n</doc>') == [
-        Rejection(place="AA/wiki_00:1", reason="page cut off", excerpt='<doc id="1" title="A">'),
+        Rejection(position="AA/wiki_00:1", reason="page cut off", excerpt='<doc id="1" title="A">'),
         Document(id="2", text="B\n\nb", metadata={"title": "B"}),
     ]
 
 
 def test_text_outside_a_page_is_rejected_once_a_file() -> None:
     assert read('stray\n<doc id="1" title="A">\na\n</doc>\nmore\nand more\n') == [
-        Rejection(place="AA/wiki_00:1", reason="text outside a page", excerpt="stray"),
+        Rejection(position="AA/wiki_00:1", reason="text outside a page", excerpt="stray"),
         Document(id="1", text="A\n\na", metadata={"title": "A"}),
     ]
 
 
 def test_a_page_without_an_id_is_rejected() -> None:
     assert read('<doc title="A">\na\n</doc>') == [
-        Rejection(place="AA/wiki_00:1", reason="page without an id", excerpt='<doc title="A">')
+        Rejection(position="AA/wiki_00:1", reason="page without an id", excerpt='<doc title="A">')
     ]
 
 
@@ -322,7 +324,7 @@ def test_faulty_json_lines_are_rejected(line: str, reason: str) -> None:
     good = '{"id": 5, "text": "a\\ud800"}'
     assert read(f"{good}\n{line}\n") == [
         Document(id="5", text="a�"),
-        Rejection(place="AA/wiki_00:2", reason=reason, excerpt=line[:200]),
+        Rejection(position="AA/wiki_00:2", reason=reason, excerpt=line[:200]),
     ]
 
 
@@ -385,7 +387,7 @@ def test_long_runs_of_blanks_take_linear_time() -> None:
 def test_no_file_makes_it_fail(text: str) -> None:
     for name in ("wiki_00", "wiki_01"):
         for record in read(f'<doc id="1" title="t">\n{text}\n</doc>' if name == "wiki_00" else text, name):
-            assert isinstance(record, Document | Rejection | SetAside)
+            assert isinstance(record, Document | Rejection | Filtered)
 
 
 @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1)))
@@ -410,7 +412,7 @@ def test_patterns_name_the_configurations_only() -> None:
         ],
         b"",
     )
-    reader = in_memory(names)
+    reader = memory_reader(names)
     chosen = [file.name for file in SOURCE.select(reader)]
     assert chosen == [
         "20231101.cs/train-0.parquet",
@@ -440,17 +442,17 @@ def test_a_page_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatc
     heading = '<doc id="9" url="" title="Bomb">'
     data = f"{heading}\n" + f"{line}\n" * 100 + "</doc>\n" + PLAIN
     assert read(bz2.compress(data.encode()), "AA/wiki_00.bz2") == [
-        Rejection(place="AA/wiki_00.bz2:1", reason="record too long", excerpt=heading),
+        Rejection(position="AA/wiki_00.bz2:1", reason="record too long", excerpt=heading),
         POPRAD,
-        SetAside(place="AA/wiki_00.bz2#8", reason=REDIRECT),
+        Filtered(position="AA/wiki_00.bz2#8", reason=REDIRECT),
     ]
 
 
 def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
     long = " " * 2**18
-    expected = Rejection(place="AA/wiki_00:1", reason="record too long", excerpt=" " * 200)
-    assert read(f"{long}\n{PLAIN}") == [expected, POPRAD, SetAside(place="AA/wiki_00#8", reason=REDIRECT)]
+    expected = Rejection(position="AA/wiki_00:1", reason="record too long", excerpt=" " * 200)
+    assert read(f"{long}\n{PLAIN}") == [expected, POPRAD, Filtered(position="AA/wiki_00#8", reason=REDIRECT)]
     page = json.dumps(
         {"id": "7", "url": POPRAD.metadata["url"], "title": "Poprad (rieka)", "text": "Poprad je rieka."}
     )

@@ -26,7 +26,7 @@ from calibset.sources.formats.mediawiki_dump import (
     stream_sizes,
 )
 from calibset.storage import files
-from calibset.storage.files import File, in_memory
+from calibset.storage.files import File, memory_reader
 
 HEAD = """\
 <mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="sk">
@@ -74,11 +74,11 @@ def expected(number: int, text: str = "Rieka.", site: Site = SITE) -> DumpPage:
 
 def read(data: bytes | str, name: str = "d.xml") -> list[DumpPage | Rejection]:
     content = data.encode() if isinstance(data, str) else data
-    return list(dump_pages(in_memory({name: content}).files("*")[0]))
+    return list(dump_pages(memory_reader({name: content}).files("*")[0]))
 
 
 WHOLE = (HEAD + page(1) + page(2, "a&lt;ref&gt; ''b''\n[[č]]") + END).encode()
-CUT_OFF = Rejection(place="d.xml", reason="dump cut off")
+CUT_OFF = Rejection(position="d.xml", reason="dump cut off")
 
 
 def test_pages_have_their_fields_and_not_those_of_their_revisions() -> None:
@@ -135,7 +135,7 @@ def test_a_dump_cut_off_keeps_its_whole_pages(suffix: str) -> None:
     }
     data = pack[suffix](plain) if suffix else plain
     *pages, last = read(data[: len(data) * 3 // 4], f"d.xml{suffix}")
-    assert last == Rejection(place=f"d.xml{suffix}", reason="dump cut off")
+    assert last == Rejection(position=f"d.xml{suffix}", reason="dump cut off")
     assert pages == [expected(i, noise[i]) for i in range(len(pages))]
     if suffix != ".bz2":  # one of its blocks holds them all
         assert pages
@@ -159,7 +159,7 @@ def test_corrupt_packed_bytes_end_the_dump() -> None:
     second[len(second) // 2] ^= 0xFF
     found = read(first + second, "d.xml.bz2")
     assert found[0] == expected(1)
-    assert found[-1] == Rejection(place="d.xml.bz2", reason="dump cut off")
+    assert found[-1] == Rejection(position="d.xml.bz2", reason="dump cut off")
 
 
 def test_what_stands_behind_the_end_is_not_read() -> None:
@@ -287,18 +287,18 @@ def test_streams_may_be_read_in_turn() -> None:
 @pytest.mark.parametrize("offset", [1, 10**9])
 def test_an_offset_of_another_dump_gives_a_rejection(offset: int) -> None:
     found = list(stream_pages(io.BytesIO(b"".join(PACKED)), "d", offset, SITE))
-    assert found == [Rejection(place=f"d@{offset}", reason="dump cut off")]
+    assert found == [Rejection(position=f"d@{offset}", reason="dump cut off")]
 
 
 def test_a_stream_that_is_cut_off_is_rejected() -> None:
     data = b"".join(PACKED[:2])[:-5]
     found = list(stream_pages(io.BytesIO(data), "d", len(PACKED[0]), SITE))
-    assert found[-1] == Rejection(place=f"d@{len(PACKED[0])}", reason="dump cut off")
+    assert found[-1] == Rejection(position=f"d@{len(PACKED[0])}", reason="dump cut off")
 
 
 def test_the_index_counts_the_pages_of_each_stream() -> None:
     text = "563:1:A\n563:2:B: C\n70:3:D\n\nodd\n-5:1:x\n²:1:y\n99999999999999999999:1:z\n"
-    index = in_memory({"i.txt.bz2": bz2.compress(text.encode())}).files("*")[0]
+    index = memory_reader({"i.txt.bz2": bz2.compress(text.encode())}).files("*")[0]
     assert stream_sizes(index) == {563: 2, 70: 1}
 
 
@@ -316,9 +316,9 @@ def test_an_index_of_more_streams_than_any_dump_has_is_an_error(monkeypatch: pyt
     monkeypatch.setattr(mediawiki_dump, "MOST_STREAMS", 3)
     monkeypatch.setattr(files, "LONGEST_RECORD", 1_000)
     few = "".join(f"{offset}:1:A\n" for offset in (600, 600, 700, 800))
-    (index,) = in_memory({"i.txt": f"{few}{'9' * 2_000}\n".encode()}).files("*")
+    (index,) = memory_reader({"i.txt": f"{few}{'9' * 2_000}\n".encode()}).files("*")
     assert stream_sizes(index) == {600: 2, 700: 1, 800: 1}
-    (index,) = in_memory({"i.txt": f"{few}900:1:A\n".encode()}).files("*")
+    (index,) = memory_reader({"i.txt": f"{few}900:1:A\n".encode()}).files("*")
     with pytest.raises(SourceError) as caught:
         stream_sizes(index)
     assert str(caught.value) == "i.txt: names more than 3 streams; fetch the dump and its index again"

@@ -29,7 +29,7 @@ from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.base import Source
 from calibset.sources.sampling import line_blocks
 from calibset.sources.sampling.interleave import Part
-from calibset.storage.files import File, in_memory
+from calibset.storage.files import File, memory_reader
 
 ROWS = 4_000
 PREFIX = 100
@@ -106,7 +106,7 @@ def row(record: Record) -> int:
 def excess(corpus: Corpus) -> tuple[float, float]:
     """Return by how many standard errors row number and share of long rows are too high."""
     source, contents = corpus
-    reader = in_memory(dict(contents))
+    reader = memory_reader(dict(contents))
     prefixes = [
         [row(record) for record in islice(source.documents(reader, seed=seed), PREFIX)]
         for seed in range(SEEDS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.core.documents import Document, Record, Rejection, SetAside
+from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.sources import base
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.adapters.pile import Pile
@@ -18,7 +18,7 @@ from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.base import Source
 from calibset.sources.sampling import line_blocks
 from calibset.sources.sampling.line_blocks import Begins, Window, drawn_windows, first_seen
-from calibset.storage.files import File, in_memory
+from calibset.storage.files import File, memory_reader
 
 EVERY_LINE: Begins = lambda _before, _line: True  # noqa: E731
 AFTER_DASHES: Begins = lambda before, _line: before is not None and before.strip() == b"---"  # noqa: E731
@@ -57,7 +57,7 @@ def shrunk(patch: pytest.MonkeyPatch, block: int, large: int = 0) -> None:
 
 
 def one(name: str, data: bytes) -> File:
-    (file,) = in_memory({name: data}).files("*")
+    (file,) = memory_reader({name: data}).files("*")
     return file
 
 
@@ -67,8 +67,8 @@ def said(record: Record) -> tuple[str, ...]:
         return "document", record.text
     if isinstance(record, Rejection):
         return "rejection", record.reason, record.excerpt
-    assert isinstance(record, SetAside)
-    return "set aside", record.reason, record.place.rpartition("#")[2]
+    assert isinstance(record, Filtered)
+    return "filtered", record.reason, record.position.rpartition("#")[2]
 
 
 lined = st.builds(
@@ -108,13 +108,13 @@ def test_every_record_comes_once(name: str, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         shrunk(patch, data.draw(st.integers(3, 120)))
         source, seed = SOURCES[name], data.draw(st.integers(0, 9))
-        found = list(source.documents(in_memory({name: content}), seed=seed))
+        found = list(source.documents(memory_reader({name: content}), seed=seed))
         stray = "text outside a page"  # told once a file
         wanted = Counter(map(said, source.read(one(name, content))))
         assert Counter(s for r in found if stray not in (s := said(r))) == Counter(
             {s: n for s, n in wanted.items() if stray not in s}
         )
-        assert found == list(source.documents(in_memory({name: content}), seed=seed))
+        assert found == list(source.documents(memory_reader({name: content}), seed=seed))
 
 
 def test_a_record_belongs_to_the_block_in_which_its_first_line_begins(
@@ -135,7 +135,7 @@ def test_a_record_belongs_to_the_block_in_which_its_first_line_begins(
 def test_ids_are_unique_and_name_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     shrunk(monkeypatch, 30)
     data = b"".join(b'{"text": "%03d"}\n' % i for i in range(20))
-    reader = in_memory({"a.jsonl": data, "b.jsonl": data})
+    reader = memory_reader({"a.jsonl": data, "b.jsonl": data})
     records = list(SOURCES["a.jsonl"].documents(reader, seed=1))
     assert len({record.id for record in records if isinstance(record, Document)}) == 40
     texts = {record.id: record.text for record in records if isinstance(record, Document)}
@@ -209,7 +209,7 @@ def test_a_record_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_blocks, "_LONGEST", 200)
     monkeypatch.setattr("calibset.storage.files.LONGEST_RECORD", 100)
     lines = [b'{"text": "one"}', b'{"text": "' + b"x" * 900 + b'"}', b'{"text": "two"}']
-    records = list(SOURCES["a.jsonl"].documents(in_memory({"a.jsonl": b"\n".join(lines)}), seed=1))
+    records = list(SOURCES["a.jsonl"].documents(memory_reader({"a.jsonl": b"\n".join(lines)}), seed=1))
     assert sorted(said(record)[:2] for record in records) == [
         ("document", "one"),
         ("document", "two"),
@@ -274,6 +274,6 @@ def test_a_small_json_file_is_not_looked_at() -> None:
 def test_a_window_of_a_json_file_is_read_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     shrunk(monkeypatch, 20)
     lines = "".join(json.dumps({"text": str(i)}) + "\n" for i in range(9)) + '[{"text": "array"}]\n'
-    records = list(SOURCES["lines.json"].documents(in_memory({"lines.json": lines.encode()}), seed=3))
+    records = list(SOURCES["lines.json"].documents(memory_reader({"lines.json": lines.encode()}), seed=3))
     assert sorted(r.text for r in records if isinstance(r, Document)) == list("012345678")
     assert [r.reason for r in records if isinstance(r, Rejection)] == ["row is no object"]

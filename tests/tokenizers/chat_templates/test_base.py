@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
-from calibset.core.text_map import with_texts
+from calibset.core.text_map import map_texts
 from calibset.tokenizers.chat_templates.base import RenderError, Turn
 
 TALK = Conversation(
@@ -31,7 +31,7 @@ def test_every_text_is_changed_and_nothing_else() -> None:
         seen.append(text)
         return text.upper()
 
-    changed = with_texts(TALK, change)
+    changed = map_texts(TALK, change)
     assert sorted(seen) == sorted(
         [
             "sys",
@@ -57,7 +57,7 @@ def test_every_text_is_changed_and_nothing_else() -> None:
 
 
 def test_a_change_of_nothing_gives_an_equal_conversation() -> None:
-    assert with_texts(TALK, lambda text: text) == TALK
+    assert map_texts(TALK, lambda text: text) == TALK
 
 
 def test_what_stands_in_json_is_changed_as_it_will_be_read() -> None:
@@ -69,7 +69,7 @@ def test_what_stands_in_json_is_changed_as_it_will_be_read() -> None:
             Message(role="assistant", content="", tool_calls=(call,)),
         ),
     )
-    changed = with_texts(conversation, lambda text: text.replace("<b>", "< b>"))
+    changed = map_texts(conversation, lambda text: text.replace("<b>", "< b>"))
     assert changed.messages[1].tool_calls[0].arguments == '{"a": ["< b>", 1, null], "< b>": {"c": true}}'
 
 
@@ -77,7 +77,7 @@ def test_what_stands_in_json_is_changed_as_it_will_be_read() -> None:
 def test_what_is_no_json_is_changed_as_text(text: str) -> None:
     call = ToolCall(id="c", name="f", arguments=text)
     conversation = Conversation(id="c", messages=(Message(role="assistant", content="", tool_calls=(call,)),))
-    changed = with_texts(conversation, lambda text: text + "!")
+    changed = map_texts(conversation, lambda text: text + "!")
     assert changed.messages[0].tool_calls[0].arguments == text + "!"
 
 

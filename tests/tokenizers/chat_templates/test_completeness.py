@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.tokenizers.chat_templates.base import RenderError
-from calibset.tokenizers.chat_templates.completeness import ensure_complete, shadow_of, word
+from calibset.tokenizers.chat_templates.completeness import ensure_complete, placeholder_copy, word
 
 TALK = Conversation(
     id="row",
@@ -26,7 +26,7 @@ NAMES = {"rate": "rate"}
 
 
 def test_a_shadow_says_nothing_and_has_the_same_form() -> None:
-    shadow = shadow_of(TALK, ["<think>", "</s>"])
+    shadow = placeholder_copy(TALK, ["<think>", "</s>"])
     assert [message.content for message in shadow.messages] == [
         "turn0calibset",
         "",
@@ -42,13 +42,13 @@ def test_a_shadow_says_nothing_and_has_the_same_form() -> None:
 @given(st.text(st.sampled_from("ab<>|/[]_\uff5c "), max_size=20))
 def test_no_text_of_a_shadow_spells_a_control_token(text: str) -> None:
     talk = Conversation(id="row", messages=(Message(role="user", content=text),), tools=TALK.tools)
-    shadow = shadow_of(talk, ["<a>"])
+    shadow = placeholder_copy(talk, ["<a>"])
     assert shadow.messages[0].content == (word(0) if text.strip() else text)
 
 
 def test_what_is_complete_passes() -> None:
-    ensure_complete("rate turn0calibset rate turn3calibset", shadow_of(TALK, ()), NAMES)
-    ensure_complete("turn0calibset rate turn3calibset", shadow_of(TALK, ()), NAMES, declares=False)
+    ensure_complete("rate turn0calibset rate turn3calibset", placeholder_copy(TALK, ()), NAMES)
+    ensure_complete("turn0calibset rate turn3calibset", placeholder_copy(TALK, ()), NAMES, declares=False)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_is_complete_passes() -> None:
 )
 def test_what_is_left_out_is_named(text: str, fault: str) -> None:
     with pytest.raises(RenderError) as caught:
-        ensure_complete(text, shadow_of(TALK, ()), NAMES)
+        ensure_complete(text, placeholder_copy(TALK, ()), NAMES)
     assert str(caught.value) == fault
 
 
@@ -69,4 +69,4 @@ def test_a_turn_is_not_taken_for_another() -> None:
     talk = Conversation(id="row", messages=(Message(role="user", content="?"),) * 12)
     text = " ".join(map(word, range(1, 12)))
     with pytest.raises(RenderError, match=r"^the chat template leaves out a turn: user$"):
-        ensure_complete(text, shadow_of(talk, ()), {})
+        ensure_complete(text, placeholder_copy(talk, ()), {})

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.core.errors import TokenizerError
-from calibset.hygiene.admission import intake
-from calibset.hygiene.stats import Tally
+from calibset.hygiene.admission import admit
+from calibset.hygiene.stats import SourceStats
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from calibset.tokenizers.chat_templates.base import RenderError
 from calibset.tokenizers.chat_templates.mistral import MistralTemplate, mistral_template
@@ -205,8 +205,8 @@ def test_a_breakout_yields_no_control_token_once_disarmed(
     request: pytest.FixtureRequest, tekken: TekkenTokenizer, place: str, kind: str
 ) -> None:
     chosen: MistralTemplate = request.getfixturevalue(kind)
-    tally = Tally()
-    (disarmed,) = intake([BREAKOUTS[place]], tally, tekken.control_tokens)
+    tally = SourceStats()
+    (disarmed,) = admit([BREAKOUTS[place]], tally, tekken.control_tokens)
     assert isinstance(disarmed, Conversation)
     # A tool's name is mapped to a valid one rather than broken apart.
     assert tally.mended.control_tokens >= (0 if place == "tool name" else 6)

@@ -10,7 +10,7 @@ from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.tokenizers import Tokenizer
 from calibset.tokenizers.chat_templates.base import Rendered, RenderError
 from calibset.tokenizers.chat_templates.mistral import mistral_template
-from calibset.tokenizers.chat_templates.renderer import Rendering
+from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
 
 OBJECT = '{"type": "object", "properties": {}}'
 
@@ -39,23 +39,23 @@ def exchanges(*lengths: int) -> Conversation:
 
 def test_what_fits_is_rendered_once_as_it_is() -> None:
     template = Lengths()
-    rendered = Rendering(template=template, room=12).render(exchanges(5, 5))
+    rendered = ConversationRenderer(template=template, text_budget=12).render(exchanges(5, 5))
     assert (len(rendered.token_ids), rendered.shortened) == (12, False)
     assert template.asked == [4]
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=12), st.integers(1, 120))
-def test_as_many_whole_exchanges_are_kept_as_a_row_holds(lengths: list[int], room: int) -> None:
-    rendered = Rendering(template=Lengths(), room=room).render(exchanges(*lengths))
+def test_as_many_whole_exchanges_are_kept_as_a_row_holds(lengths: list[int], text_budget: int) -> None:
+    rendered = ConversationRenderer(template=Lengths(), text_budget=text_budget).render(exchanges(*lengths))
     sums = [sum(lengths[:count]) + count for count in range(1, len(lengths) + 1)]
-    fitting = [total for total in sums if total <= room]
+    fitting = [total for total in sums if total <= text_budget]
     assert len(rendered.token_ids) == (fitting[-1] if fitting else sums[-1])
     assert rendered.shortened == (bool(fitting) and fitting[-1] < sums[-1])
 
 
 def test_a_recipe_may_want_them_whole() -> None:
     template = Lengths()
-    rendered = Rendering(template=template, room=8, shortens=False).render(exchanges(5, 5))
+    rendered = ConversationRenderer(template=template, text_budget=8, shortens=False).render(exchanges(5, 5))
     assert (len(rendered.token_ids), rendered.shortened) == (12, False)
     assert template.asked == [4]
 
@@ -72,13 +72,13 @@ def test_it_is_never_cut_between_a_call_and_its_answer() -> None:
             Message(role="assistant", content="a" * 30),
         ),
     )
-    rendered = Rendering(template=Lengths(), room=20).render(conversation)
+    rendered = ConversationRenderer(template=Lengths(), text_budget=20).render(conversation)
     assert rendered.text == "uu|aaaa"
     assert rendered.shortened
 
 
 def test_a_system_prompt_opens_what_has_none() -> None:
-    rendering = Rendering(template=Lengths(), room=100, system_prompt="Be kind.")
+    rendering = ConversationRenderer(template=Lengths(), text_budget=100, system_prompt="Be kind.")
     assert rendering.render(exchanges(1)).text == "sBe kind.|uu|aa"
     own = Conversation(id="row", messages=(Message(role="system", content="own"), *exchanges(1).messages))
     assert rendering.render(own).text == "sown|uu|aa"
@@ -92,13 +92,13 @@ def test_what_the_format_can_not_express_is_an_error() -> None:
             raise RenderError("refused")
 
     with pytest.raises(RenderError, match=r"^refused$"):
-        Rendering(template=Refusing(), room=1).render(exchanges(1))
+        ConversationRenderer(template=Refusing(), text_budget=1).render(exchanges(1))
 
 
 def test_tools_stand_before_the_last_user_turn_that_is_left(tekken: Tokenizer) -> None:
     tools = (Tool(name="f", description="d", parameters=OBJECT),)
     conversation = Conversation(id="row", messages=exchanges(5, 5, 900).messages, tools=tools)
-    rendered = Rendering(template=mistral_template(tekken), room=120).render(conversation)
+    rendered = ConversationRenderer(template=mistral_template(tekken), text_budget=120).render(conversation)
     assert rendered.shortened
     assert rendered.text.count("[INST]") == 2
     assert rendered.text.index("[AVAILABLE_TOOLS]") > rendered.text.index("[/INST]")
@@ -119,7 +119,7 @@ def trace(*rounds: int, parallel: int = 1) -> Conversation:
 
 
 @pytest.mark.parametrize(
-    ("room", "text"),
+    ("text_budget", "text"),
     [
         (3, "ss|uu|ac"),
         (9, "ss|uu|ac"),
@@ -127,8 +127,8 @@ def trace(*rounds: int, parallel: int = 1) -> Conversation:
         (44, "ss|uu|ac|ttttt|ttt|ac"),
     ],
 )
-def test_where_no_exchange_fits_it_ends_on_a_turn_of_the_assistants(room: int, text: str) -> None:
-    rendered = Rendering(template=Lengths(), room=room).render(
+def test_where_no_exchange_fits_it_ends_on_a_turn_of_the_assistants(text_budget: int, text: str) -> None:
+    rendered = ConversationRenderer(template=Lengths(), text_budget=text_budget).render(
         Conversation(
             id="row", messages=(*trace(0).messages[:3], *result(4), *result(2), *trace(90).messages[2:])
         )
@@ -142,7 +142,7 @@ def result(length: int) -> tuple[Message, ...]:
 
 def test_a_long_trace_keeps_as_many_rounds_as_a_row_holds() -> None:
     template = Lengths()
-    rendered = Rendering(template=template, room=100).render(trace(*[9] * 30, parallel=2))
+    rendered = ConversationRenderer(template=template, text_budget=100).render(trace(*[9] * 30, parallel=2))
     roles = [turn[0] for turn in rendered.text.split("|")]
     assert roles == ["s", "u", *["a", "t", "t"] * 5, "a"]
     assert rendered.shortened
@@ -151,7 +151,7 @@ def test_a_long_trace_keeps_as_many_rounds_as_a_row_holds() -> None:
 
 def test_a_later_exchange_is_not_cut_where_a_whole_one_fits() -> None:
     first = exchanges(3).messages
-    rendered = Rendering(template=Lengths(), room=30).render(
+    rendered = ConversationRenderer(template=Lengths(), text_budget=30).render(
         Conversation(id="row", messages=(*first, *trace(5, 5).messages[1:]))
     )
     assert rendered.text == "uu|aaaa"
@@ -159,7 +159,7 @@ def test_a_later_exchange_is_not_cut_where_a_whole_one_fits() -> None:
 
 def test_a_greeting_is_no_conversation() -> None:
     greeting = Message(role="assistant", content="g")
-    rendered = Rendering(template=Lengths(), room=5).render(
+    rendered = ConversationRenderer(template=Lengths(), text_budget=5).render(
         Conversation(id="row", messages=(greeting, *exchanges(9).messages))
     )
     assert not rendered.shortened
@@ -172,7 +172,7 @@ def test_a_format_that_lets_none_end_on_a_call_leaves_it_as_it_is() -> None:
                 raise RenderError("refused")
             return super().render(conversation)
 
-    rendered = Rendering(template=Answered(), room=30).render(trace(9, 9))
+    rendered = ConversationRenderer(template=Answered(), text_budget=30).render(trace(9, 9))
     assert (len(rendered.token_ids), rendered.shortened) == (62, False)
 
 
@@ -188,7 +188,7 @@ def test_what_ends_on_a_call_is_mistrals_too(tekken: Tokenizer) -> None:
         ),
         tools=(Tool(name="f", description="d", parameters=OBJECT),),
     )
-    rendered = Rendering(template=mistral_template(tekken), room=120).render(conversation)
+    rendered = ConversationRenderer(template=mistral_template(tekken), text_budget=120).render(conversation)
     assert rendered.shortened
     assert rendered.text.endswith("[ARGS]{}</s>")
     assert len(rendered.turns) == 1
