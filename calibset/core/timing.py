@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from time import perf_counter
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """The seconds that the steps of a build have taken so far.
+
+    Attributes:
+        seconds: By the step's name, in the order in which the steps first ended.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        """Add the time that the block takes to a step's seconds; a block that fails is not counted."""
+        start = perf_counter()
+        yield
+        self.seconds[step] = self.seconds.get(step, 0.0) + perf_counter() - start
 
 
 @contextmanager
 def timed(name: str, seconds: dict[str, float]) -> Iterator[None]:
     """Add what is done to the seconds that a step has taken."""
-    began = perf_counter()
-    yield
-    seconds[name] = seconds.get(name, 0.0) + perf_counter() - began
+    with Timings(seconds).measure(name):
+        yield
