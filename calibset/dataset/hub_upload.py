@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from calibset.core.errors import OutputError
 from calibset.dataset.calibration_file import check_manifest_matches
@@ -15,15 +14,11 @@ from calibset.dataset.cards.dataset_card import CardFiles
 from calibset.dataset.cards.licence_summary import combined, public_notes
 from calibset.dataset.cards.tables import licences_used
 from calibset.dataset.manifest import Manifest, manifest_path, read_manifest
+from calibset.storage.hub_errors import explain_write_error, quiet_hub
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 from calibset.dataset.cards.dataset_card import card_files
-
-_LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
-_LASTING = "check the network and HF_ENDPOINT; what was not committed is not there, so push again"
-
-_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,45 +195,8 @@ def _committed(api: HfApi, repo_id: str, contents: Mapping[str, bytes], message:
 @contextmanager
 def _explained(repo_id: str) -> Iterator[None]:
     """Say in words what went wrong between here and the hub."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
     try:
-        yield
+        with quiet_hub():
+            yield
     except Exception as error:  # beside OSError what httpx, JSON and name checks raise
-        raise OutputError(f"{repo_id}: {_trouble(error, repo_id)}") from error
-    finally:
-        logger.setLevel(level)
-
-
-def _trouble(error: Exception, repo_id: str) -> str:
-    from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError
-
-    if isinstance(error, HFValidationError):
-        return "is no name of a repository; write OWNER/NAME, of letters, digits, . _ and -"
-    if isinstance(error, LocalTokenNotFoundError):
-        return f"there is no login; {_LOG_IN}"
-    response: Any = getattr(error, "response", None)
-    if response is not None:
-        return _refusal(int(response.status_code), repo_id)
-    reason = " ".join((str(error) or type(error).__name__).split())[:_LONGEST_REASON]
-    if isinstance(error, ValueError) and reason.startswith("Invalid metadata"):
-        return f"the hub doesn't take it ({reason}); check the languages and licences of the recipe"
-    if isinstance(error, OSError) or "TransportError" in {one.__name__ for one in type(error).__mro__}:
-        return f"the hub can't be reached ({reason}); {_LASTING}"
-    return f"the hub's answer can't be understood ({reason}); check HF_ENDPOINT"
-
-
-def _refusal(status: int, repo_id: str) -> str:
-    if status == 401:
-        return f"the hub knows no such login; {_LOG_IN}"
-    if status == 403:
-        owner = repo_id.partition("/")[0]
-        return f"this login may not write there; ask for the right at {owner}, or use a token that has it"
-    if status in (404, 405):
-        return "the hub lets no repository be made or written here; check the name and HF_ENDPOINT"
-    if status in (409, 412):
-        return "the repository changed while the files were sent; push again"
-    if status in (413, 507):
-        return f"the hub answers {status}: there is no room for the files; make some, or push elsewhere"
-    return f"the hub answers {status}; try again later"
+        raise OutputError(f"{repo_id}: {explain_write_error(error, repo_id)}") from error

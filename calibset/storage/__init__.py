@@ -13,7 +13,7 @@ from calibset.storage.cache import Cache
 from calibset.storage.files import File, Reader, memory_reader
 from calibset.storage.https import UrlReader
 from calibset.storage.hub import HubReader
-from calibset.storage.hub_errors import no_repository
+from calibset.storage.hub_errors import explain_no_repository
 from calibset.storage.local import LocalReader
 from calibset.storage.read_tracker import FileRead, TrackedReader
 
@@ -63,7 +63,7 @@ class Storage:
             return self._local(name, location.path)
         if isinstance(location, HubDataset):
             hub = HubReader(name, location.repo_id, self.cache, revision)
-            return hub if hub.is_there() else f"{name}: {no_repository('dataset')}"
+            return hub if hub.is_there() else f"{name}: {explain_no_repository('dataset')}"
         remote = UrlReader(name, self._mirrored(location), self.cache)
         return remote if remote.is_there() else f"{name}: the server has no such file; check the URL"
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +15,13 @@ from calibset.storage.cache import About, Cache
 from calibset.storage.cached_file import Announced, Remote, open_kept
 from calibset.storage.files import File, matching
 from calibset.storage.http import Transfer
-from calibset.storage.hub_errors import api_trouble, data_trouble, is_missing, is_passing
+from calibset.storage.hub_errors import (
+    explain_download_failure,
+    explain_read_error,
+    is_missing_revision,
+    is_passing,
+    quiet_hub,
+)
 from calibset.storage.retry import retried
 
 if TYPE_CHECKING:
@@ -164,7 +168,7 @@ class HubReader:
         transfer = Transfer(
             url(revision=self.revision),
             f"{self.location}: {name}",
-            partial(data_trouble, self.revision),
+            partial(explain_download_failure, self.revision),
             entry.size,
             headers=build_hf_headers,
         )
@@ -192,26 +196,14 @@ class HubReader:
 
     def _asked_hub(self, call: Callable[[], T]) -> T:
         try:
-            with _quiet():
+            with quiet_hub():
                 return retried(call, is_passing)
         except Exception as error:  # beside OSError what httpx, JSON and name checks raise
-            kind = NotThereError if is_missing(error) else SourceError
-            raise kind(f"{self.location}: {api_trouble(error, self.asked)}") from error
+            kind = NotThereError if is_missing_revision(error) else SourceError
+            raise kind(f"{self.location}: {explain_read_error(error, self.asked)}") from error
 
 
 def _entry(info: RepoFile) -> _Entry:
     return _Entry(
         size=info.size, git="" if info.lfs else info.blob_id, sha256=info.lfs.sha256 if info.lfs else ""
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep huggingface_hub from telling of each of its own retries."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calibset.core.errors import OfflineError, SourceError
 from calibset.storage.cache import Cache
-from calibset.storage.hub_errors import api_trouble, is_passing
+from calibset.storage.hub_errors import explain_read_error, is_passing
 from calibset.storage.retry import retried
 
 HUB_MODEL = re.compile(r"hf://(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w.-]+))?", re.ASCII)
@@ -52,7 +52,9 @@ def fetched_model(place: str, patterns: tuple[str, ...], cache: Cache) -> Path:
             raise OfflineError(f"{place}: not in the cache; build once without --offline") from error
         # Where the hub can't be asked huggingface_hub looks into the cache, and says that nothing is there.
         cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else None
-        raise SourceError(f"{place}: {api_trouble(cause or error, named['revision'], 'model')}") from error
+        raise SourceError(
+            f"{place}: {explain_read_error(cause or error, named['revision'], 'model')}"
+        ) from error
 
 
 @contextmanager

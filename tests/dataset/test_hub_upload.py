@@ -156,8 +156,10 @@ def test_a_hub_that_nobody_answers_at(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_name_that_is_none(writable: WritableHub, tmp_path: Path) -> None:
     with pytest.raises(OutputError) as caught:
         push_to_hub(written(tmp_path), "a b/c")
-    said = "a b/c: is no name of a repository; write OWNER/NAME, of letters, digits, . _ and -"
-    assert str(caught.value) == said
+    assert str(caught.value) == (
+        "a b/c: is no name of a repository; write OWNER/NAME, of letters, digits, . _ and - "
+        "(neither -- nor ..)"
+    )
 
 
 def test_a_file_that_its_manifest_does_not_tell_of(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_gated_repository_says_how_to_open_it(hub: Loopback, corpus: HubReader
     what = "data/a.jsonl: " if path == DATA else ""
     assert fault_of(corpus) == (
         f"{PLACE}: {what}the repository is gated; accept its terms on the hub, then log in with "
-        "`hf auth login` or set HF_TOKEN"
+        "`hf auth login`, or set HF_TOKEN"
     )
 
 
@@ -110,6 +110,13 @@ def test_a_gated_repository_is_no_missing_one(hub: Loopback, corpus: HubReader) 
     hub.broken[INFO] = GATED
     with pytest.raises(SourceError, match="the repository is gated"):
         corpus.is_there()
+
+
+def test_a_name_that_no_repository_can_have_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
+    assert fault_of(HubReader("hf://datasets/a/b--c", "a/b--c", cache)) == (
+        "hf://datasets/a/b--c: is no name of a repository; write OWNER/NAME, of letters, digits, . _ and - "
+        "(neither -- nor ..)"
+    )
 
 
 def test_no_matching_file_names_what_is_there(corpus: HubReader) -> None:

@@ -76,7 +76,7 @@ def test_a_name_of_another_form_is_a_clear_error(hub: Loopback, cache: Cache, pl
     ("status", "said"),
     [
         (404, "no such model repository, or no such file in it; check its name and HF_ENDPOINT"),
-        (403, "the hub answers 403: you may not read it; log in with `hf auth login` or set HF_TOKEN"),
+        (403, "the hub answers 403: you may not read it; log in with `hf auth login`, or set HF_TOKEN"),
         (500, "the hub answers 500; try again later"),
     ],
 )
