@@ -47,8 +47,14 @@ if TYPE_CHECKING:
     from calibset.pipeline.build import build
     from calibset.pipeline.check import check
     from calibset.pipeline.plan import Plan, plan
-    from calibset.quantizers import QUANTIZERS, get_quantizer
-    from calibset.quantizers.base import LoadReport, Quantizer, QuantizerInfo, RowResult
+    from calibset.quantizers import (
+        QUANTIZERS,
+        LoadReport,
+        Quantizer,
+        QuantizerInfo,
+        RowResult,
+        get_quantizer,
+    )
     from calibset.recipe.loader import load_recipe, parse_recipe
     from calibset.recipe.model import Recipe
     from calibset.sources import Source

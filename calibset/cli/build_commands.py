@@ -17,8 +17,7 @@ from calibset.dataset.calibration_file import holdout_path
 from calibset.dataset.lockfile import lock_path, write_lock
 from calibset.dataset.manifest import manifest_path
 from calibset.dataset.rejects import write_rejects
-from calibset.quantizers import get_quantizer
-from calibset.quantizers.base import Quantizer
+from calibset.quantizers import Quantizer, get_quantizer
 
 if TYPE_CHECKING:
     from calibset.dataset.calibration_set import CalibrationSet
@@ -153,8 +152,8 @@ def _ensure_usable(file: Path, what: str, quantizer: Quantizer) -> None:
     """Refuse, before anything is read, a path that the quantizer would misread."""
     if file.suffix != ".jsonl":
         raise RecipeError(f"{what}: must end in .jsonl")
-    if faults := quantizer.path_faults(str(file)):
-        product = quantizer.INFO.product
+    if faults := quantizer.path_problems(str(file)):
+        product = quantizer.info.product
         raise RecipeError(*(f"{what}: {product} can't be given this file: {fault}" for fault in faults))
     _ensure_folder(file, what)
 

@@ -32,7 +32,7 @@ def verify(arguments: Namespace) -> int:
         nsamples=arguments.nsamples,
         quantizer=quantizer,
     )
-    replay = replace(replay, warnings=(*replay.warnings, *get_quantizer(quantizer).INFO.traps))
+    replay = replace(replay, warnings=(*replay.warnings, *get_quantizer(quantizer).info.pitfalls))
     readback = _readback(arguments) if arguments.backend else None
     if arguments.json:
         emit_json({**views.replay_data(replay), **({"readback": asdict(readback)} if readback else {})})

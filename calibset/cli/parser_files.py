@@ -6,7 +6,7 @@ import argparse
 from typing import get_args
 
 from calibset.cli.parser_common import Commands, add, add_output, add_quiet, positive
-from calibset.quantizers.base import QuantizerName
+from calibset.quantizers import QuantizerName
 
 
 def add_file_commands(commands: Commands[argparse.ArgumentParser]) -> None:

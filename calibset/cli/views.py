@@ -12,7 +12,7 @@ from calibset.core.text import printable
 if TYPE_CHECKING:
     from calibset.dataset.manifest import SampleReport
     from calibset.dataset.tokenizer_check import TokenizerReport
-    from calibset.quantizers.base import LoadReport
+    from calibset.quantizers import LoadReport
     from calibset.sources import Source
     from calibset.tokenizers import ControlTokens
 from collections import Counter

@@ -15,8 +15,7 @@ from calibset.dataset.calibration_file import quantizer_of
 from calibset.dataset.diff import Difference
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import Manifest, manifest_path
-from calibset.quantizers import get_quantizer
-from calibset.quantizers.base import Quantizer
+from calibset.quantizers import Quantizer, get_quantizer
 from calibset.tokenizers.truncation import visible_ids
 
 if TYPE_CHECKING:
@@ -32,8 +31,8 @@ def _ensure_writable(path: Path, quantizer: Quantizer) -> None:
     """Make sure that a quantizer can be given a file of this path, and that its folder is there."""
     if path.suffix != ".jsonl":
         raise OutputError(f"{path}: a calibration file must end in .jsonl")
-    if faults := quantizer.path_faults(str(path)):
-        raise OutputError(f"{path}: {quantizer.INFO.product} can't be given this file: {'; '.join(faults)}")
+    if faults := quantizer.path_problems(str(path)):
+        raise OutputError(f"{path}: {quantizer.info.product} can't be given this file: {'; '.join(faults)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -15,9 +15,8 @@ from calibset.dataset.calibration_file import (
     tokenizer_of,
 )
 from calibset.dataset.manifest import Manifest, manifest_path, read_manifest
-from calibset.quantizers import get_quantizer
-from calibset.quantizers.base import ExportRow, FileFormat, LoadReport, Quantizer
-from calibset.quantizers.row_reader import file_texts
+from calibset.quantizers import ExportRow, FileFormat, LoadReport, Quantizer, get_quantizer
+from calibset.quantizers.row_reader import read_texts
 from calibset.quantizers.row_writer import write_table
 from calibset.tokenizers import Tokenizer, tokenizer_files
 from calibset.tokenizers.truncation import text_budget, visible_ids
@@ -94,7 +93,7 @@ def export_for(
 
     Args:
         file: JSON Lines (or a ``.json`` array) of rows.
-        quantizer: The quantizer, by name: a key of ``calibset.quantizers.CONSUMERS``.
+        quantizer: The quantizer, by name: a key of ``calibset.quantizers.QUANTIZERS``.
         out: The file to write (or the folder, for llm-compressor); its ending says which of the
             quantizer's forms. By default ``x.NAME.ENDING`` beside ``x.jsonl``, in the first.
         tokenizer: The target model's, by name or path; by default the manifest's.
@@ -113,7 +112,7 @@ def export_for(
     found = _replayed(asked, form, rows, source)
     usage = asked.usage(target, found)
     asked.export(rows, target)
-    return ExportResult(path=target, replay=found, usage=usage, traps=asked.INFO.traps)
+    return ExportResult(path=target, replay=found, usage=usage, traps=asked.info.pitfalls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +145,7 @@ def _source_of(file: str | Path, tokenizer: str | None, seqlen: int | None) -> _
 
 
 def _texts(source: _Source) -> list[str]:
-    texts, faults = file_texts(source.path)
+    texts, faults = read_texts(source.path)
     if faults:
         raise QuantizerError(f"{source.path}: {faults[0]}; `calibset verify` names each fault")
     return texts
@@ -160,17 +159,17 @@ def _rows(source: _Source, texts: Sequence[str]) -> list[ExportRow]:
 
 def _form_of(quantizer: Quantizer, source: _Source, out: str | Path | None) -> tuple[FileFormat, Path]:
     """Return what to write and where."""
-    contract, file = quantizer.INFO, source.path
-    default = contract.forms[0]
+    contract, file = quantizer.info, source.path
+    default = contract.formats[0]
     target = Path(out or file.with_name(f"{file.stem}.{contract.name}{default.ending}"))
-    forms = {form.ending: form for form in contract.forms}
+    forms = {form.ending: form for form in contract.formats}
     if target.suffix not in forms:
         *others, last = (ending or "no ending (a folder)" for ending in forms)
         names = f"{', '.join(others)} or {last}" if others else last
         raise OutputError(f"{target}: for {contract.name} it must end in {names}")
     _ensure_apart(target, source)
     form = forms[target.suffix]
-    if form.holds == "text" and (faults := quantizer.path_faults(str(target))):
+    if form.holds == "text" and (faults := quantizer.path_problems(str(target))):
         raise OutputError(f"{target}: {contract.product} can't be given this file: {'; '.join(faults)}")
     return form, target
 
@@ -195,7 +194,7 @@ def _replayed(
     found = quantizer.simulate(given, source.tokenizer, nsamples=len(rows), seqlen=source.seqlen)
     if found.fatal:
         raise QuantizerError(f"{path}: {found.quantizer} would stop: {found.fatal[0]}; nothing was written")
-    if found.lost and not quantizer.INFO.joins:
+    if found.lost and not quantizer.info.joins_rows:
         row = found.lost[0]
         raise QuantizerError(
             f"{path}: {found.quantizer} would drop {len(found.lost)} of {len(found.rows)} rows, the first "

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.dataset.calibration_file import ensure_unchanged, existing, name_of, tokenizer_of
 from calibset.dataset.manifest import read_manifest
-from calibset.quantizers.row_reader import file_texts
+from calibset.quantizers.row_reader import read_texts
 from calibset.tokenizers import Tokenizer, find_tokenizer
 from calibset.tokenizers.conversion import tekken_json, write_fast_tokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
@@ -85,7 +85,7 @@ def check_tokenizer(file: str | Path, backend: Backend, *, tokenizer: str | None
     """
     path = existing(file)
     manifest = read_manifest(path)
-    texts, faults = file_texts(path)
+    texts, faults = read_texts(path)
     if faults:
         raise QuantizerError(f"{path}: {faults[0]}; `calibset verify` without --backend names each fault")
     expected = tokenizer_of(path, tokenizer, manifest)

@@ -15,8 +15,7 @@ from calibset.dataset.calibration_file import (
     tokenizer_of,
 )
 from calibset.dataset.manifest import Manifest, read_manifest
-from calibset.quantizers import get_quantizer
-from calibset.quantizers.base import LoadReport
+from calibset.quantizers import LoadReport, get_quantizer
 
 _SEQLEN = 2048
 _NSAMPLES = 512
@@ -38,7 +37,7 @@ def verify(
             the manifest beside the file says; without one, ``mistral-small-3.2``.
         seqlen: Tokens of a row that the quantizer reads; without a manifest, 2,048.
         nsamples: Rows that it takes; without a manifest, 512.
-        quantizer: The quantizer, by name: a key of ``calibset.quantizers.CONSUMERS``. By default the
+        quantizer: The quantizer, by name: a key of ``calibset.quantizers.QUANTIZERS``. By default the
             recipe's that the manifest holds; without one, ``autoround``.
 
     Raises:
@@ -48,7 +47,7 @@ def verify(
     """
     manifest = read_manifest(file)
     asked = get_quantizer(quantizer or quantizer_of(manifest))
-    path = existing(file, asked.INFO.reads)
+    path = existing(file, asked.info.reads)
     measure = tokenizer_of(path, tokenizer, manifest)
     found = asked.simulate_file(
         path,

@@ -15,8 +15,7 @@ from calibset.pipeline.gathering import Progress, gathered, in_order, labelled_p
 from calibset.pipeline.manifest_builder import Outcome, manifest_of
 from calibset.pipeline.select import chosen
 from calibset.pipeline.source_stream import SourceStream, open_source_stream, with_holdout
-from calibset.quantizers import get_quantizer
-from calibset.quantizers.base import LoadReport, Quantizer, RowInput
+from calibset.quantizers import LoadReport, Quantizer, RowInput, get_quantizer
 from calibset.recipe.model import Recipe
 from calibset.selection.options import Holdout, Selection
 from calibset.storage import Reader
@@ -148,9 +147,8 @@ def _outcome(
 def _replayed(recipe: Recipe, samples: tuple[Sample, ...], tokenizer: Tokenizer) -> LoadReport:
     """Return what the recipe's quantizer does with the rows, in the form that it takes best."""
     quantizer = get_quantizer(recipe.quantizer)
-    takes_ids = recipe.quantizer != "autoround" and quantizer.INFO.forms[0].holds == "ids"
     rows: Iterator[RowInput] = (
-        tuple(visible_ids(sample.token_ids, tokenizer, recipe.seqlen)) if takes_ids else sample.text
+        tuple(visible_ids(sample.token_ids, tokenizer, recipe.seqlen)) if quantizer.takes_ids else sample.text
         for sample in samples
     )
     return quantizer.simulate(rows, tokenizer, nsamples=recipe.nsamples, seqlen=recipe.seqlen)
@@ -220,7 +218,7 @@ def _unread_control_tokens(
 def _is_the_tail(replay: LoadReport, quantizer: Quantizer) -> bool:
     """Return whether no more is lost than the last of rows that are joined and cut anew."""
     last = replay.rows[-1:] if not replay.fatal else ()
-    return quantizer.INFO.joins and replay.lost == last
+    return quantizer.info.joins_rows and replay.lost == last
 
 
 def _ensure_kept(replay: LoadReport, samples: tuple[Sample, ...], quantizer: Quantizer) -> None:

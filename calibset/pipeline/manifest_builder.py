@@ -31,7 +31,7 @@ from calibset.hygiene.stats import SourceStats
 from calibset.pipeline.evaluation_sets import EvaluationSet
 from calibset.pipeline.select import Choice
 from calibset.pipeline.source_stream import SourceStream
-from calibset.quantizers.base import LoadReport
+from calibset.quantizers import LoadReport
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
 from calibset.tokenizers import Tokenizer

@@ -6,23 +6,50 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from calibset.core.errors import QuantizerError
-from calibset.quantizers import autoawq, exllamav2, gptqmodel, llama_cpp, llm_compressor, modelopt
-from calibset.quantizers.autoround import loader as autoround
-from calibset.quantizers.base import LoadReport, Quantizer, QuantizerInfo, RowResult
-
-__all__ = ["QUANTIZERS", "LoadReport", "Quantizer", "QuantizerInfo", "RowResult", "get_quantizer"]
-
-_MODULES: tuple[Quantizer, ...] = (
-    autoround,
-    gptqmodel,
-    llm_compressor,
-    llama_cpp,
-    modelopt,
-    autoawq,
-    exllamav2,
+from calibset.quantizers.autoawq import AutoAwq
+from calibset.quantizers.autoround.loader import AutoRound
+from calibset.quantizers.base import (
+    FileFormat,
+    LoadReport,
+    Quantizer,
+    QuantizerInfo,
+    QuantizerName,
+    RowResult,
 )
+from calibset.quantizers.exllamav2 import ExLlamaV2
+from calibset.quantizers.gptqmodel import GptqModel
+from calibset.quantizers.llama_cpp import LlamaCpp
+from calibset.quantizers.llm_compressor import LlmCompressor
+from calibset.quantizers.modelopt import ModelOpt
+from calibset.quantizers.row_reader import RowInput, UnusableRow
+from calibset.quantizers.row_writer import ExportRow
 
-QUANTIZERS: Mapping[str, Quantizer] = MappingProxyType({one.INFO.name: one for one in _MODULES})
+__all__ = [
+    "QUANTIZERS",
+    "ExportRow",
+    "FileFormat",
+    "LoadReport",
+    "Quantizer",
+    "QuantizerInfo",
+    "QuantizerName",
+    "RowInput",
+    "RowResult",
+    "UnusableRow",
+    "get_quantizer",
+]
+
+QUANTIZERS: Mapping[str, Quantizer] = MappingProxyType({
+    quantizer.info.name: quantizer
+    for quantizer in (
+        AutoRound(),
+        GptqModel(),
+        LlmCompressor(),
+        LlamaCpp(),
+        ModelOpt(),
+        AutoAwq(),
+        ExLlamaV2(),
+    )
+})  # fmt: skip
 """Every quantizer by its name."""
 
 
@@ -30,10 +57,10 @@ def get_quantizer(name: str) -> Quantizer:
     """Return the quantizer of a name.
 
     Raises:
-        ConsumerError: There is none.
+        QuantizerError: There is none.
 
     Examples:
-        >>> get_quantizer("gptqmodel").INFO.label
+        >>> get_quantizer("gptqmodel").info.label
         'GPTQModel 7.7.0'
     """
     try:

@@ -1,20 +1,28 @@
-"""What a quantizer does with each row of a calibration file, and what is asked of each quantizer's module."""
+"""What every quantizer offers: how it reads a calibration file, and how rows are written for it."""
 
 from __future__ import annotations
 
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal
 
 from calibset.core.errors import OutputError
+from calibset.quantizers.row_reader import RowInput
+from calibset.quantizers.row_writer import ExportRow
 from calibset.tokenizers.base import Tokenizer
+
+QuantizerName = Literal[
+    "autoround", "gptqmodel", "llm-compressor", "llama.cpp", "modelopt", "autoawq", "exllamav2"
+]
+"""As recipes and commands spell them: the keys of ``calibset.quantizers.QUANTIZERS``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowResult:
-    """What becomes of one row.
+    """What a quantizer does with one row.
 
     Attributes:
         row: The line it stands on, counted from 1.
@@ -38,15 +46,15 @@ class RowResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadReport:
-    """What becomes of a calibration file.
+    """What a quantizer's loader does with the rows of a calibration file.
 
     Attributes:
-        quantizer: The quantizer, with the versions whose rules were replayed.
+        quantizer: The quantizer, with the versions whose rules are simulated.
         nsamples: Rows that the quantizer is asked to take.
         seqlen: Tokens of a row that it reads.
-        rows: What becomes of each row.
-        fatal: Faults that make the quantizer stop before it takes a row.
-        warnings: What one should know of these rows, beside which are dropped.
+        rows: What it does with each row.
+        fatal: Faults that make it stop before it takes a row.
+        warnings: What else one should know of these rows.
     """
 
     quantizer: str
@@ -78,41 +86,13 @@ class LoadReport:
         return not self.fatal and not self.lost and self.kept >= self.nsamples
 
 
-@dataclass(frozen=True, slots=True)
-class UnusableRow:
-    """A row of which a quantizer reads something else than its text or its ids.
-
-    Attributes:
-        reason: Why it counts as dropped.
-    """
-
-    reason: str
-
-
-RowInput: TypeAlias = str | tuple[int, ...] | UnusableRow
-"""A row as a quantizer is given it: its text, or exact ids with BOS among them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportRow:
-    """A row to be written for a quantizer.
-
-    Attributes:
-        text: Its text, without blanks at its end.
-        ids: What the model is shown of it: BOS and ids, cut at ``seqlen``.
-    """
-
-    text: str
-    ids: tuple[int, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFormat:
-    """A kind of file that a quantizer can be given.
+    """A kind of file that can be exported for a quantizer.
 
     Attributes:
-        ending: Of its name; empty for a folder.
-        holds: What of each row stands in it.
+        ending: The ending of its name; empty for a folder.
+        holds: What it holds of each row.
     """
 
     ending: str
@@ -121,27 +101,25 @@ class FileFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizerInfo:
-    """Where a quantizer's rules are written down, and what it is given.
+    """What a quantizer is called, which versions are simulated, and what files it takes.
 
     Attributes:
         name: As commands and recipes spell it.
-        product: As its makers do.
-        versions: Those whose rules are replayed.
-        files: Where they stand in its source.
+        product: As its makers spell it.
+        versions: Those whose rules are simulated.
         reads: Endings of the files that can be verified for it.
-        forms: What can be exported for it; the first is what it takes best.
-        joins: Whether it joins rows and cuts what it has joined, so that rows have no borders.
-        traps: What goes wrong without being seen in a file, and the way around.
+        formats: What can be exported for it; the first is what it takes best.
+        joins_rows: Whether it joins rows and cuts the joined text anew, so that rows have no borders.
+        pitfalls: What can go wrong without showing in a file, and the way around it.
     """
 
-    name: str
+    name: QuantizerName
     product: str
     versions: str
-    files: tuple[str, ...]
     reads: tuple[str, ...]
-    forms: tuple[FileFormat, ...]
-    joins: bool = False
-    traps: tuple[str, ...] = ()
+    formats: tuple[FileFormat, ...]
+    joins_rows: bool = False
+    pitfalls: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -149,56 +127,78 @@ class QuantizerInfo:
         return f"{self.product} {self.versions}"
 
 
-class Quantizer(Protocol):
-    """A quantizer's module: how it reads rows, and how they are written for it."""
+class Quantizer(ABC):
+    """A quantizer whose loader is simulated, so that what it does with a file is known before it runs.
 
-    INFO: QuantizerInfo
+    A subclass sets `info` and says how rows are read, simulated, exported and used.
+    """
 
-    def path_faults(self, path: str) -> tuple[str, ...]:
-        """Say what in a file's path the quantizer would misread."""
-        ...
+    info: ClassVar[QuantizerInfo]
 
+    @property
+    def takes_ids(self) -> bool:
+        """Whether it is given the rows of a built set as token ids, by an export, and not as text."""
+        return self.info.formats[0].holds == "ids"
+
+    def path_problems(self, path: str) -> tuple[str, ...]:  # noqa: ARG002
+        """Return what the quantizer would misread in the path of a file that it is given."""
+        return ()
+
+    @abstractmethod
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Say what it keeps of rows."""
-        ...
+        """Return what the quantizer does with rows.
 
-    def simulate_file(self, path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
-        """Say what it keeps of a file's rows.
+        Args:
+            rows: Texts, or ids with BOS among them.
+            tokenizer: The one that the quantizer will be given.
+            nsamples: Rows that it is asked to take.
+            seqlen: Tokens of a row that it is asked to read.
+        """
+
+    @abstractmethod
+    def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
+        """Return the rows of a file as the quantizer takes them, and the faults that it stops at.
 
         Raises:
-            ConsumerError: The file can't be read.
+            QuantizerError: The file can't be read.
         """
-        ...
 
+    def simulate_file(self, path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
+        """Return what the quantizer does with the rows of a file; arguments as `simulate` takes them.
+
+        Raises:
+            QuantizerError: The file can't be read.
+        """
+        rows, faults = self.read_file(path, tokenizer)
+        report = self.simulate(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
+        # With a row missing, what follows from all of them isn't known.
+        return replace(report, fatal=(*self.path_problems(str(path)), *(faults or report.fatal)))
+
+    @abstractmethod
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
-        """Write rows in the one of its forms that a path's ending names.
+        """Write rows in the one of `info.formats` that the ending of ``out`` names.
 
         Raises:
             OutputError: They can't be written.
         """
-        ...
 
-    def usage(self, out: Path, found: LoadReport) -> str:
-        """Return what to type so that the quantizer reads what was exported.
+    @abstractmethod
+    def usage(self, out: Path, report: LoadReport) -> str:
+        """Return what to type so that the quantizer reads an exported file.
+
+        Args:
+            out: The file, or the folder.
+            report: What it does with the exported rows.
 
         Raises:
             OutputError: The path can't be typed.
         """
-        ...
-
-
-QuantizerName = Literal[
-    "autoround", "gptqmodel", "llm-compressor", "llama.cpp", "modelopt", "autoawq", "exllamav2"
-]
-"""As recipes and commands spell them; ``calibset.quantizers.base`` has a module for each."""
 
 
 def shell_word(path: Path) -> str:
-    """Return a path as one word of a shell's line, which no program takes for an option.
-
-    In Python code its `repr` stands, which spells out whatever it holds.
+    """Return a path quoted for a shell, so that no program takes it for an option.
 
     Raises:
         OutputError: It holds a character that can't be shown, so that nobody would see what is typed.

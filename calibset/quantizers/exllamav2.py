@@ -10,119 +10,101 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import (
-    ExportRow,
-    FileFormat,
-    LoadReport,
-    QuantizerInfo,
+from calibset.quantizers.base import FileFormat, LoadReport, Quantizer, QuantizerInfo, shell_word
+from calibset.quantizers.row_reader import (
+    FatalRow,
     RowInput,
     UnusableRow,
-    shell_word,
+    read_rows,
+    read_text,
+    read_text_only,
 )
-from calibset.quantizers.row_reader import Fault, text_alone, text_in
-from calibset.quantizers.row_writer import write_table
-from calibset.quantizers.simulation import Measured, count_spelled, cut_behind, measured, of_file, without_ids
+from calibset.quantizers.row_writer import ExportRow, write_table
+from calibset.quantizers.simulation import count_control_rows, cut_joined_rows, drop_ids, measure_rows
 from calibset.tokenizers.base import Tokenizer
 
-INFO = QuantizerInfo(
-    name="exllamav2",
-    product="ExLlamaV2",
-    versions="0.3.2",
-    files=("exllamav2/conversion/tokenize.py", "exllamav2/tokenizer/tokenizer.py"),
-    reads=(".jsonl", ".json", ".parquet"),
-    forms=(FileFormat(ending=".parquet", holds="text"),),
-    joins=True,
-    traps=(
-        "no BOS is put before a row",
-        "--dataset_rows (100 by default) of --length (2048) tokens are read",
-        "measuring reads --measurement_rows (16) of --measurement_length (2048), and stops where there are "
-        "fewer",
-    ),
-)
-
-
 # --measurement_rows, by default.
-_MEASURED = 16
+_MEASUREMENT_ROWS = 16
 
 
-def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
-    """Say what in a file's path ExLlamaV2 would misread: nothing."""
-    return ()
+class ExLlamaV2(Quantizer):
+    """ExLlamaV2 reads as many joined rows as fill its ``--dataset_rows`` of ``seqlen`` tokens."""
 
-
-def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
-    """Say what ExLlamaV2 reads of rows: as many as fill its ``--dataset_rows`` of ``seqlen`` tokens.
-
-    Args:
-        rows: Texts; it takes no ids.
-        tokenizer: The model's; control tokens are read as letters.
-        nsamples: The converter's ``--dataset_rows`` where there are more rows than that; where all are
-            wanted, that is as many as they fill.
-        seqlen: Its ``--length``.
-    """
-    given = without_ids(rows)
-    found = measured(given, tokenizer, parse_special=False, bare=True)
-    total = sum(row.length for row in found)
-    filled = nsamples if nsamples < len(found) else max(nsamples, total // seqlen)
-    wanted = filled * seqlen
-    fatal: tuple[str, ...] = ()
-    if total < wanted:
-        fatal = (f"{total:,} tokens in all, and {nsamples} rows of {seqlen} take {wanted:,}",)
-    return LoadReport(
-        quantizer=INFO.label,
-        nsamples=nsamples,
-        seqlen=seqlen,
-        rows=tuple(cut_behind(found, wanted)),
-        fatal=fatal,
-        warnings=tuple(_warnings(given, found, tokenizer, filled, seqlen)),
+    info = QuantizerInfo(
+        name="exllamav2",
+        product="ExLlamaV2",
+        versions="0.3.2",
+        reads=(".jsonl", ".json", ".parquet"),
+        formats=(FileFormat(ending=".parquet", holds="text"),),
+        joins_rows=True,
+        pitfalls=(
+            "no BOS is put before a row",
+            "--dataset_rows (100 by default) of --length (2048) tokens are read",
+            "measuring reads --measurement_rows (16) of --measurement_length (2048), and stops where there "
+            "are fewer",
+        ),
     )
 
+    def simulate(
+        self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
+    ) -> LoadReport:
+        """Return what ExLlamaV2 reads of texts; it takes no ids, and reads control tokens as letters.
 
-def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
-    """Say what ExLlamaV2 reads of a file's texts, written as parquet, or of such a file.
+        ``nsamples`` is the converter's ``--dataset_rows`` where there are more rows than that; where all are
+        wanted, ``--dataset_rows`` is as many as they fill. ``seqlen`` is its ``--length``.
+        """
+        rows = drop_ids(rows)
+        measured = measure_rows(rows, tokenizer, parse_special=False, bare=True)
+        total = sum(row.length for row in measured)
+        filled = nsamples if nsamples < len(measured) else max(nsamples, total // seqlen)
+        wanted = filled * seqlen
+        fatal: tuple[str, ...] = ()
+        if total < wanted:
+            fatal = (f"{total:,} tokens in all, and {nsamples} rows of {seqlen} take {wanted:,}",)
+        return LoadReport(
+            quantizer=self.info.label,
+            nsamples=nsamples,
+            seqlen=seqlen,
+            rows=tuple(cut_joined_rows(measured, wanted)),
+            fatal=fatal,
+            warnings=tuple(_find_warnings(count_control_rows(rows, tokenizer), total, wanted, seqlen)),
+        )
 
-    Raises:
-        ConsumerError: The file can't be read.
-    """
-    take = _cells if path.suffix == ".parquet" else text_alone
-    return of_file(path, take, simulate, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
+        """Return the texts of a file, which `export` will write as parquet, or of such a file."""
+        read_row = _read_columns if path.suffix == ".parquet" else read_text_only
+        return read_rows(path, read_row, tokenizer=tokenizer)
+
+    def export(self, rows: Sequence[ExportRow], out: Path) -> None:
+        """Write the rows' texts as the one column of a parquet file."""
+        import pyarrow as pa
+
+        write_table(out, {"text": pa.array([row.text for row in rows], pa.string())})
+
+    def usage(self, out: Path, report: LoadReport) -> str:
+        """Return what to type so that ExLlamaV2 reads an exported file."""
+        rows = sum(row.tokens - row.cut for row in report.rows) // report.seqlen
+        return (
+            f"python convert.py --in_dir MODEL --out_dir WORK --cal_dataset {shell_word(out)} "
+            f"--dataset_rows {rows} --length {report.seqlen} "
+            f"--measurement_rows {min(_MEASUREMENT_ROWS, rows)} --measurement_length {report.seqlen}"
+        )
 
 
-def export(rows: Sequence[ExportRow], out: Path) -> None:
-    """Write the rows' texts as the one column of a parquet file.
-
-    Raises:
-        OutputError: They can't be written.
-    """
-    import pyarrow as pa
-
-    write_table(out, {"text": pa.array([row.text for row in rows], pa.string())})
-
-
-def usage(out: Path, found: LoadReport) -> str:
-    """Return what to type so that ExLlamaV2 reads what was exported."""
-    rows = sum(row.tokens - row.cut for row in found.rows) // found.seqlen
-    return (
-        f"python convert.py --in_dir MODEL --out_dir WORK --cal_dataset {shell_word(out)} "
-        f"--dataset_rows {rows} --length {found.seqlen} "
-        f"--measurement_rows {min(_MEASURED, rows)} --measurement_length {found.seqlen}"
-    )
-
-
-def _cells(value: dict[str, Any]) -> RowInput | Fault:
+def _read_columns(value: dict[str, Any]) -> RowInput | FatalRow:
     if set(value) != {"text"}:
         return UnusableRow("its other columns are read as text, too")
-    return text_in(value["text"])
+    return read_text(value["text"])
 
 
-def _warnings(
-    given: Sequence[RowInput], found: Sequence[Measured], tokenizer: Tokenizer, nsamples: int, seqlen: int
-) -> Iterator[str]:
-    total = sum(row.length for row in found)
-    if spelled := count_spelled(given, tokenizer):
-        yield f"{spelled} rows hold control tokens, which ExLlamaV2 reads as letters"
-    if total > nsamples * seqlen:
+def _find_warnings(control_rows: int, total: int, wanted: int, seqlen: int) -> Iterator[str]:
+    if control_rows:
+        yield f"{control_rows} rows hold control tokens, which ExLlamaV2 reads as letters"
+    if total > wanted:
         yield "rows are joined and cut, so that what it reads begins inside rows"
-    if nsamples * seqlen <= total < _MEASURED * seqlen:
+    if wanted <= total < _MEASUREMENT_ROWS * seqlen:
         rows = total // seqlen
-        yield f"give --measurement_rows {rows} or fewer: without it measuring takes {_MEASURED}, and stops"
+        yield (
+            f"give --measurement_rows {rows} or fewer: without it measuring takes {_MEASUREMENT_ROWS}, "
+            "and stops"
+        )

@@ -1,4 +1,4 @@
-"""GPTQModel: what it keeps of a calibration file.
+"""GPTQModel: which rows of a calibration file it keeps.
 
 The rules are those of ``gptqmodel/utils/calibration.py`` in 7.7.0 (``prepare_calibration_dataset``) and of
 ``gptqmodel/looper/loop_processor.py``, for rows without ``calibration_concat_size``.
@@ -7,121 +7,95 @@ The rules are those of ``gptqmodel/utils/calibration.py`` in 7.7.0 (``prepare_ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import ExportRow, FileFormat, LoadReport, QuantizerInfo, RowInput
-from calibset.quantizers.row_reader import Fault, ids_in, text_in
-from calibset.quantizers.row_writer import write_ids_table, write_json_lines
-from calibset.quantizers.simulation import RENDERED, Measured, measured, mixing, of_file
+from calibset.quantizers.base import FileFormat, LoadReport, Quantizer, QuantizerInfo
+from calibset.quantizers.row_reader import FatalRow, RowInput, read_ids, read_rows, read_text
+from calibset.quantizers.row_writer import ExportRow, write_ids_table, write_json_lines
+from calibset.quantizers.simulation import RENDERED_MESSAGES, MeasuredRow, find_mixed_kinds, measure_rows
 from calibset.tokenizers.base import Tokenizer
 
-INFO = QuantizerInfo(
-    name="gptqmodel",
-    product="GPTQModel",
-    versions="7.7.0",
-    files=("gptqmodel/utils/calibration.py", "gptqmodel/looper/loop_processor.py"),
-    reads=(".jsonl", ".json", ".parquet"),
-    forms=(FileFormat(ending=".parquet", holds="ids"), FileFormat(ending=".jsonl", holds="ids")),
-    traps=("calibration_sort='shuffle' shuffles with no seed",),
-)
-
 # calibration_data_min_length, by default.
-_SHORTEST_DROPPED = 10
+_LONGEST_DROPPED = 10
 # It warns of fewer rows, and of fewer tokens on average.
 _ENOUGH = 256
 
 
-def path_faults(path: str) -> tuple[str, ...]:  # noqa: ARG001
-    """Say what in a file's path GPTQModel would misread: nothing, since it is given rows."""
-    return ()
+class GptqModel(Quantizer):
+    """GPTQModel keeps all rows but the shortest, each whole."""
 
-
-def simulate(rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
-    """Say what GPTQModel keeps of rows: all but the shortest, each whole.
-
-    Args:
-        rows: Texts, or ids with BOS among them.
-        tokenizer: The one that GPTQModel will be given; it parses control tokens.
-        nsamples: Rows asked for; GPTQModel takes all.
-        seqlen: Tokens of a row that are wanted; GPTQModel doesn't cut.
-    """
-    found = measured(rows, tokenizer)
-    accepted = tuple(row.accepted(reason=_too_short(row)) for row in found)
-    kept = [row for row, what in zip(found, accepted, strict=True) if what.kept]
-    # Of rows that are rendered the length isn't known.
-    taken = kept or any(row.lost for row in found)
-    return LoadReport(
-        quantizer=INFO.label,
-        nsamples=nsamples,
-        seqlen=seqlen,
-        rows=accepted,
-        fatal=("no row has more than 10 tokens",) if found and not taken else (),
-        warnings=tuple(_warnings(kept, nsamples, seqlen)),
+    info = QuantizerInfo(
+        name="gptqmodel",
+        product="GPTQModel",
+        versions="7.7.0",
+        reads=(".jsonl", ".json", ".parquet"),
+        formats=(FileFormat(ending=".parquet", holds="ids"), FileFormat(ending=".jsonl", holds="ids")),
+        pitfalls=("calibration_sort='shuffle' shuffles with no seed",),
     )
 
+    def simulate(
+        self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
+    ) -> LoadReport:
+        """Return what GPTQModel keeps of rows; it takes all, and cuts none at ``seqlen``."""
+        measured = measure_rows(rows, tokenizer)
+        results = tuple(row.result(reason=_too_short(row)) for row in measured)
+        kept = [row for row, result in zip(measured, results, strict=True) if result.kept]
+        # Of rows that are rendered the length isn't known.
+        some_left = kept or any(row.unusable for row in measured)
+        return LoadReport(
+            quantizer=self.info.label,
+            nsamples=nsamples,
+            seqlen=seqlen,
+            rows=results,
+            fatal=("no row has more than 10 tokens",) if measured and not some_left else (),
+            warnings=tuple(_find_warnings(kept, nsamples, seqlen)),
+        )
 
-def simulate_file(path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
-    """Say what GPTQModel keeps of a file that ``load_dataset`` reads for it.
+    def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
+        """Return the rows of a file that ``load_dataset`` reads for GPTQModel."""
+        rows, faults = read_rows(path, _read_row, tokenizer=tokenizer)
+        # A column of one row is one of all rows, and null where they have no such key.
+        return rows, faults or [*find_mixed_kinds(rows)]
 
-    Raises:
-        ConsumerError: The file can't be read.
-    """
-    return of_file(path, _row, _replay_dataset, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    def export(self, rows: Sequence[ExportRow], out: Path) -> None:
+        """Write the rows' ids, cut at ``seqlen``, with no other column."""
+        if out.suffix == ".parquet":
+            write_ids_table(out, [row.ids for row in rows])
+        else:
+            write_json_lines(out, ({"input_ids": row.ids} for row in rows))
 
-
-def export(rows: Sequence[ExportRow], out: Path) -> None:
-    """Write the rows' ids, cut at ``seqlen``, with no other column.
-
-    Raises:
-        OutputError: They can't be written.
-    """
-    if out.suffix == ".parquet":
-        write_ids_table(out, [row.ids for row in rows])
-    else:
-        write_json_lines(out, ({"input_ids": row.ids} for row in rows))
-
-
-def usage(out: Path, found: LoadReport) -> str:  # noqa: ARG001
-    """Return what to type so that GPTQModel reads what was exported."""
-    kind = "parquet" if out.suffix == ".parquet" else "json"
-    return (
-        f'model.quantize(load_dataset("{kind}", data_files={str(out)!r}, split="train"), batch_size=1)  '
-        "# datasets.load_dataset"
-    )
+    def usage(self, out: Path, report: LoadReport) -> str:  # noqa: ARG002
+        """Return what to type so that GPTQModel reads an exported file."""
+        kind = "parquet" if out.suffix == ".parquet" else "json"
+        return (
+            f'model.quantize(load_dataset("{kind}", data_files={str(out)!r}, split="train"), batch_size=1)  '
+            "# datasets.load_dataset"
+        )
 
 
-def _replay_dataset(
-    rows: Sequence[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
-) -> LoadReport:
-    found = simulate(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
-    # A column of one row is one of all rows, and null where they have no such key.
-    return replace(found, fatal=mixing(rows) or found.fatal)
-
-
-def _row(value: Any) -> RowInput | Fault:
+def _read_row(value: Any) -> RowInput | FatalRow:
     if isinstance(value, str):
-        return text_in(value)
+        return read_text(value)
     if isinstance(value, list):
-        return ids_in(value)
+        return read_ids(value)
     if not isinstance(value, dict):
-        return Fault("has no text")
+        return FatalRow("has no text")
     # A key wins by being there, whatever it holds.
     if "messages" in value:
-        return Fault("its messages are null") if value["messages"] is None else RENDERED
+        return FatalRow("its messages are null") if value["messages"] is None else RENDERED_MESSAGES
     if "text" in value:
-        return text_in(value["text"])
-    return ids_in(value["input_ids"]) if "input_ids" in value else Fault("has no text")
+        return read_text(value["text"])
+    return read_ids(value["input_ids"]) if "input_ids" in value else FatalRow("has no text")
 
 
-def _too_short(row: Measured) -> str | None:
-    if row.length > _SHORTEST_DROPPED:
+def _too_short(row: MeasuredRow) -> str | None:
+    if row.length > _LONGEST_DROPPED:
         return None
-    return f"{row.length} tokens, and rows of {_SHORTEST_DROPPED} or fewer are dropped"
+    return f"{row.length} tokens, and rows of {_LONGEST_DROPPED} or fewer are dropped"
 
 
-def _warnings(kept: Sequence[Measured], nsamples: int, seqlen: int) -> Iterator[str]:
+def _find_warnings(kept: Sequence[MeasuredRow], nsamples: int, seqlen: int) -> Iterator[str]:
     longer = [row.length for row in kept if row.length > seqlen]
     if longer:
         yield (

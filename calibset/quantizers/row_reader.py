@@ -1,4 +1,4 @@
-"""The rows of a calibration file, as values and as a quantizer takes them."""
+"""The rows of a calibration file, read as a quantizer reads them."""
 
 from __future__ import annotations
 
@@ -6,56 +6,62 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from calibset.core.errors import QuantizerError
 from calibset.core.text import scalar_text
-from calibset.quantizers.base import RowInput
 from calibset.tokenizers.base import Tokenizer
 
 # The columns of a parquet file whose values are read; of others the name alone matters.
-_READ = ("messages", "text", "input_ids")
+_COLUMNS_READ = ("messages", "text", "input_ids")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What makes a quantizer stop at a row.
-
-    Attributes:
-        reason: A constant phrase.
-    """
+class UnusableRow:
+    """A row that a quantizer drops, or of which it reads something else than its text or its ids."""
 
     reason: str
 
 
-def file_rows(
+@dataclass(frozen=True, slots=True)
+class FatalRow:
+    """A row that a quantizer stops at, and why."""
+
+    reason: str
+
+
+RowInput: TypeAlias = str | tuple[int, ...] | UnusableRow
+"""A row as a quantizer takes it: its text, or exact ids with BOS among them."""
+
+
+def read_rows(
     path: Path,
-    take: Callable[[Any], RowInput | Fault],
+    read_row: Callable[[Any], RowInput | FatalRow],
     *,
     tokenizer: Tokenizer | None = None,
     skip_blank: bool = True,
 ) -> tuple[list[RowInput], list[str]]:
-    """Return each row of a file as a quantizer takes it, and the faults that it stops at.
+    """Return the rows of a file as a quantizer takes them, and the faults that it stops at.
 
     Args:
         path: JSON Lines, a ``.json`` array, or a ``.parquet`` file.
-        take: Says what the quantizer takes of a row's value.
-        tokenizer: The quantizer's, for rows of ids.
-        skip_blank: Whether blank lines are no rows to it; else it stops at them.
+        read_row: Returns what the quantizer takes of a row's value.
+        tokenizer: The quantizer's, so that ids outside of its vocabulary are found.
+        skip_blank: Whether the quantizer skips blank lines; else it stops at them.
 
     Returns:
-        The rows, an empty text where there is a fault; and the faults.
+        The rows, an empty text where the quantizer stops; and the faults.
 
     Raises:
-        ConsumerError: The file can't be read.
+        QuantizerError: The file can't be read.
     """
     rows: list[RowInput] = []
     faults = []
-    for number, value in enumerate(_values(path, skip_blank=skip_blank), 1):
-        row = value if isinstance(value, Fault) else take(value)
+    for number, value in enumerate(_read_values(path, skip_blank=skip_blank), 1):
+        row = value if isinstance(value, FatalRow) else read_row(value)
         if isinstance(row, tuple) and tokenizer and max(row, default=0) >= tokenizer.vocabulary_size:
-            row = Fault("its input_ids hold ids that the tokenizer hasn't")
-        if isinstance(row, Fault):
+            row = FatalRow("its input_ids hold ids that the tokenizer hasn't")
+        if isinstance(row, FatalRow):
             faults.append(f"row {number}: {row.reason}")
             row = ""
         rows.append(row)
@@ -64,36 +70,57 @@ def file_rows(
     return rows, faults
 
 
-def text_alone(value: Any) -> str | Fault:
-    """Return the text of a row, where a quantizer is given nothing else."""
+def read_texts(path: Path) -> tuple[list[str], list[str]]:
+    """Return the text of each row of a file, empty where there is none, and why AutoRound can't load it.
+
+    Raises:
+        QuantizerError: The file can't be read.
+    """
+    rows, faults = read_rows(path, _read_only_key_or_text, skip_blank=False)
+    return [row if isinstance(row, str) else "" for row in rows], faults
+
+
+def read_text_only(value: Any) -> str | FatalRow:
+    """Return the text of a row's value, for a quantizer that takes nothing else."""
     text = value.get("text") if isinstance(value, dict) else value
-    return Fault("has no text") if text is None else text_in(text)
+    return FatalRow("has no text") if text is None else read_text(text)
 
 
-def text_in(value: Any) -> str | Fault:
-    """Return a text, or say why it is none."""
+def read_text(value: Any) -> str | FatalRow:
+    """Return a value that is a text, or why it is none."""
     if not isinstance(value, str):
-        return Fault("its text is no string")
+        return FatalRow("its text is no string")
     # Quantizers put texts into Arrow tables, which can't hold one.
-    return value if is_encodable(value) else Fault("its text holds a lone surrogate")
+    return value if _is_encodable(value) else FatalRow("its text holds a lone surrogate")
 
 
-def ids_in(value: Any) -> tuple[int, ...] | Fault:
-    """Return token ids, or say why they are none."""
-    if not isinstance(value, list) or not all(type(one) is int and one >= 0 for one in value):
-        return Fault("its input_ids are no list of ids")
+def read_ids(value: Any) -> tuple[int, ...] | FatalRow:
+    """Return a value that is a list of token ids, or why it is none."""
+    if not isinstance(value, list) or not all(type(token) is int and token >= 0 for token in value):
+        return FatalRow("its input_ids are no list of ids")
     return tuple(value)
 
 
-def is_encodable(text: str) -> bool:
+def _read_only_key_or_text(row: Any) -> str | FatalRow:
+    value = row
+    if isinstance(row, dict):
+        # One key of any name, else "text", else "input_ids", in AutoRound's order.
+        values = row.values() if len(row) == 1 else (row[key] for key in ("text", "input_ids") if key in row)
+        value = next(iter(values), None)
+    if isinstance(value, str):
+        return read_text(value)
+    return FatalRow("its text is no string" if isinstance(row, dict) and value is not None else "has no text")
+
+
+def _is_encodable(text: str) -> bool:
     """Return whether a text can be written as UTF-8."""
     return scalar_text(text) == text
 
 
-def _values(path: Path, *, skip_blank: bool) -> Iterator[Any]:
-    """Yield each row's value, or why there is none."""
+def _read_values(path: Path, *, skip_blank: bool) -> Iterator[Any]:
+    """Yield the value of each row, or why there is none."""
     if path.suffix == ".parquet":
-        yield from _parquet_values(path)
+        yield from _read_parquet(path)
         return
     try:
         # Universal newlines, as Python's open() has them. Bytes that are no UTF-8 become lone
@@ -102,69 +129,45 @@ def _values(path: Path, *, skip_blank: bool) -> Iterator[Any]:
     except OSError as error:
         raise QuantizerError(f"{path}: can't be read: {error.strerror}") from error
     if path.suffix == ".json":
-        yield from _json_values(text)
+        yield from _parse_json_rows(text)
         return
     for line in text.removesuffix("\n").split("\n") if text else ():
-        if not line.strip():
-            if not skip_blank:
-                yield Fault("blank line")
-            continue
-        yield _value(line)
+        if line.strip():
+            yield _parse_json(line)
+        elif not skip_blank:
+            yield FatalRow("blank line")
 
 
-def _value(line: str) -> Any:
-    if not is_encodable(line):
-        return Fault("not valid UTF-8")
+def _parse_json(text: str) -> Any:
+    if not _is_encodable(text):
+        return FatalRow("not valid UTF-8")
     try:
-        return json.loads(line)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return Fault("not valid JSON")
+        return FatalRow("not valid JSON")
 
 
-def _json_values(text: str) -> list[Any]:
-    rows = _value(text)
+def _parse_json_rows(text: str) -> list[Any]:
+    rows = _parse_json(text)
     if isinstance(rows, dict):
-        rows = list(rows.values())
-    if isinstance(rows, Fault):
+        return list(rows.values())
+    if isinstance(rows, FatalRow):
         return [rows]
-    return rows if isinstance(rows, list) else [Fault("neither a list nor an object of rows")]
+    return rows if isinstance(rows, list) else [FatalRow("neither a list nor an object of rows")]
 
 
-def _parquet_values(path: Path) -> list[dict[str, Any]]:
+def _read_parquet(path: Path) -> list[dict[str, Any]]:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            table = file.read([name for name in _READ if name in names])
+            table = file.read([name for name in _COLUMNS_READ if name in names])
             count = file.metadata.num_rows
         rows = table.to_pylist() if table.num_columns else [{}] * count
     # Python has no value for some times and dates.
     except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
         raise QuantizerError(f"{path}: can't be read as parquet") from error
-    others = dict.fromkeys(name for name in names if name not in _READ)
+    others = dict.fromkeys(name for name in names if name not in _COLUMNS_READ)
     return [{**row, **others} for row in rows]
-
-
-def file_texts(path: Path) -> tuple[list[str], list[str]]:
-    """Return the text of each row of a file, empty where there is none, and why AutoRound can't load it.
-
-    Raises:
-        ConsumerError: The file can't be opened.
-    """
-    rows, faults = file_rows(path, _text, skip_blank=False)
-    return [row if isinstance(row, str) else "" for row in rows], faults
-
-
-def _text(row: Any) -> str | Fault:
-    value = row
-    if isinstance(row, dict):
-        # One key of any name, else "text", else "input_ids", in AutoRound's order.
-        values = (
-            list(row.values()) if len(row) == 1 else [row[key] for key in ("text", "input_ids") if key in row]
-        )
-        value = values[0] if values else None
-    if isinstance(value, str):
-        return text_in(value)
-    return Fault("its text is no string" if isinstance(row, dict) and value is not None else "has no text")

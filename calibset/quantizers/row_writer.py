@@ -1,9 +1,10 @@
-"""Rows as files of the kinds that quantizers take; the same bytes for the same rows."""
+"""Rows written as files of the kinds that quantizers take; the same rows give the same bytes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +12,35 @@ from calibset.core.atomic_write import replaced
 from calibset.core.errors import OutputError
 
 
-def write_json_lines(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write an object a line, in ASCII.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRow:
+    """A row to be written for a quantizer.
 
-    Raises:
-        OutputError: The file can't be written.
+    Attributes:
+        text: Its text, without blanks at its end.
+        ids: What the model is shown of it: BOS and ids, cut at ``seqlen``.
     """
-    _write(out, "".join(json.dumps(row) + "\n" for row in rows).encode("ascii"))
+
+    text: str
+    ids: tuple[int, ...]
+
+
+def write_json_lines(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write an object a line, in ASCII."""
+    write_text(out, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def write_json_list(out: Path, rows: Sequence[Any]) -> None:
-    """Write one list, a row a line.
-
-    Raises:
-        OutputError: The file can't be written.
-    """
+    """Write one list, a row a line, in ASCII."""
     lines = ",\n".join(json.dumps(row) for row in rows)
-    _write(out, f"[\n{lines}\n]\n".encode("ascii"))
+    write_text(out, f"[\n{lines}\n]\n")
 
 
 def write_text(out: Path, text: str) -> None:
-    """Write a text as UTF-8, lines ended as they are.
-
-    Raises:
-        OutputError: The file can't be written.
-    """
-    _write(out, text.encode("utf-8"))
+    """Write a text as UTF-8, lines ended as they are."""
+    _make_folder(out)
+    with replaced(out) as stream:
+        stream.write(text.encode("utf-8"))
 
 
 def write_table(out: Path, columns: Mapping[str, Any]) -> None:
@@ -54,23 +58,13 @@ def write_table(out: Path, columns: Mapping[str, Any]) -> None:
 
 
 def write_ids_table(out: Path, rows: Sequence[Sequence[int]], *, mask: bool = False) -> None:
-    """Write a parquet file with the column ``input_ids``, and an ``attention_mask`` of ones if asked.
-
-    Raises:
-        OutputError: The file can't be written.
-    """
+    """Write a parquet file with the column ``input_ids``, and an ``attention_mask`` of ones if asked."""
     import pyarrow as pa
 
     columns = {"input_ids": pa.array(rows, pa.list_(pa.int32()))}
     if mask:
         columns["attention_mask"] = pa.array([[1] * len(row) for row in rows], pa.list_(pa.int8()))
     write_table(out, columns)
-
-
-def _write(out: Path, content: bytes) -> None:
-    _make_folder(out)
-    with replaced(out) as stream:
-        stream.write(content)
 
 
 def _make_folder(out: Path) -> None:

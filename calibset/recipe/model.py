@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
 from calibset.core.fields import Names
 from calibset.hygiene.options import Decontamination, Hygiene
+from calibset.quantizers import QuantizerName
 from calibset.quantizers.autoround.options import Quantization
-from calibset.quantizers.base import QuantizerName
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture, Shortage
 from calibset.sources import Source

@@ -25,7 +25,7 @@ from calibset.dataset import calibration_set, tokenizer_check
 from calibset.dataset.lockfile import read_lock
 from calibset.dataset.tokenizer_check import TokenizerReport, TokenMismatch
 from calibset.quantizers import get_quantizer
-from calibset.quantizers.autoround.loader import NAME
+from calibset.quantizers.autoround.loader import AutoRound
 from calibset.sources import ADAPTERS
 from calibset.storage import Cache
 from tests.small import corpus, write_small
@@ -147,7 +147,7 @@ def test_a_wrong_command_line_exits_2(
 def test_a_build_says_what_it_gave(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", recipe, "--out", "sub/my.jsonl"]) == 0
     out, err = capsys.readouterr()
-    assert f"20 of 20 rows kept by {NAME}, 64 tokens read of each" in out
+    assert f"20 of 20 rows kept by {AutoRound.info.label}, 64 tokens read of each" in out
     assert re.search(r"wrote sub/my\.jsonl \(sha256 [0-9a-f]{16}…\) and its manifest\n$", out)
     assert re.search(r"^fish +sea +fish +CC0-1\.0 +8 +8 ", out, re.MULTILINE)
     assert re.search(r"^sea +60\.0% +12 +12 +60\.0%", out, re.MULTILINE)
@@ -478,7 +478,9 @@ def test_a_check_goes_on_after_a_fault_and_exits_1(recipe: str, capsys: pytest.C
 def test_verify_keeps_every_row_of_a_build(built: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", built]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[-1].startswith(f"{NAME} keeps 20 of 20 rows (asked for 20 rows of 64 tokens); ")
+    assert out[-1].startswith(
+        f"{AutoRound.info.label} keeps 20 of 20 rows (asked for 20 rows of 64 tokens); "
+    )
     assert out[-1].endswith("%)")
 
 
@@ -490,7 +492,7 @@ def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFi
     assert out[0] == "small.jsonl: row 21 is dropped: 58 tokens short of 64"
     assert out[20] == "small.jsonl: and 5 more rows are dropped; --json names each"
     assert out[21].startswith("small.jsonl: note: 45 rows for nsamples 20: ")
-    assert out[-1].startswith(f"{NAME} keeps 20 of 45 rows")
+    assert out[-1].startswith(f"{AutoRound.info.label} keeps 20 of 45 rows")
     assert main(["verify", built, "--quiet"]) == 1
     assert capsys.readouterr() == ("", "")
     assert main(["verify", built, "--json"]) == 1
@@ -505,8 +507,8 @@ def test_verify_is_for_the_quantizer_that_the_manifest_names(
     assert main(["build", recipe, "--quiet", "--set=quantizer=llama.cpp"]) == 0
     assert main(["verify", "small.jsonl"]) == 0
     *notes, last = capsys.readouterr().out.splitlines()
-    asked = get_quantizer("llama.cpp").INFO
-    assert notes[-len(asked.traps) :] == [f"small.jsonl: note: {trap}" for trap in asked.traps]
+    asked = get_quantizer("llama.cpp").info
+    assert notes[-len(asked.pitfalls) :] == [f"small.jsonl: note: {trap}" for trap in asked.pitfalls]
     assert re.fullmatch(rf"{asked.label} keeps 20 of 20 rows \(.*\); \d+ tokens are cut \(\d\.\d\d%\)", last)
     assert main(["verify", "small.jsonl", "--for", "llama.cpp"]) == 0
     assert capsys.readouterr().out.splitlines() == [*notes, last]
@@ -514,7 +516,7 @@ def test_verify_is_for_the_quantizer_that_the_manifest_names(
     assert 0 < json.loads(capsys.readouterr().out)["waste"] < 0.1
     Path("small.manifest.json").unlink()
     assert main(["verify", "small.jsonl", "--tokenizer=tokenizer.json", "--seqlen=64", "--nsamples=20"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{NAME} keeps 20 of 20 rows")
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{AutoRound.info.label} keeps 20 of 20 rows")
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.lockfile import Lock, LockedFile, lock_path, read_lock, write_lock
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.rejects import write_rejects
-from calibset.quantizers.autoround import loader
-from calibset.quantizers.base import LoadReport
+from calibset.quantizers import LoadReport, RowInput
+from calibset.quantizers.autoround.loader import AutoRound
 from calibset.recipe.loader import load_recipe, parse_recipe
 from calibset.recipe.model import Recipe
 from calibset.storage import Cache
@@ -207,7 +207,7 @@ def test_the_manifest_says_what_was_built_and_nothing_of_this_machine(tmp_path: 
     assert manifest["tokenizer"]["name"] == "tokenizer.json"
     assert manifest["recipe"]["sources"]["fish"]["where"] == ["fish"]
     assert [manifest[key] for key in ("name", "nsamples", "seqlen", "kept")] == ["small", 20, 64, 20]
-    assert manifest["quantizer"] == loader.NAME
+    assert manifest["quantizer"] == AutoRound.info.label
     assert [len(manifest[key]) for key in ("samples", "sources", "groups")] == [20, 4, 3]
     assert not [key for key in manifest if "time" in key or "date" in key]
     (fish,) = (source for source in manifest["sources"] if source["name"] == "fish")
@@ -265,21 +265,22 @@ def specials(tmp_path: Path) -> set[int]:
     return set(calibset.load_tokenizer(str(tmp_path / "tokenizer.json")).special_tokens.values())
 
 
-def test_rows_that_the_consumer_would_drop_are_an_error(
+def test_rows_that_the_quantizer_would_drop_are_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replay = loader.simulate
+    simulate = AutoRound.simulate
 
-    def strict(texts: Iterable[str], tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
-        return replay(
-            (text[: 60 + i] for i, text in enumerate(texts)), tokenizer, nsamples=nsamples, seqlen=seqlen
-        )
+    def strict(
+        self: AutoRound, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
+    ) -> LoadReport:
+        shorter = (str(row)[: 60 + i] for i, row in enumerate(rows))
+        return simulate(self, shorter, tokenizer, nsamples=nsamples, seqlen=seqlen)
 
-    monkeypatch.setattr(loader, "simulate", strict)
+    monkeypatch.setattr(AutoRound, "simulate", strict)
     with pytest.raises(QuantizerError) as caught:
         calibset.build(small(tmp_path))
     assert str(caught.value) == (
-        f"{loader.NAME} would keep 17 of 20 rows, so nothing was written: "
+        f"{AutoRound.info.label} would keep 17 of 20 rows, so nothing was written: "
         "row 1 (source fish): 3 tokens short of 64; row 2 (source trees): 2 tokens short of 64; "
         "row 3 (source fish): 1 tokens short of 64; please report this recipe"
     )

@@ -7,8 +7,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from calibset.core.errors import QuantizerError
-from calibset.quantizers import QUANTIZERS, get_quantizer
-from calibset.quantizers.base import ExportRow, FileFormat, LoadReport
+from calibset.quantizers import QUANTIZERS, ExportRow, FileFormat, LoadReport, get_quantizer
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 
@@ -44,13 +43,12 @@ def test_the_names_are_these() -> None:
 
 @pytest.mark.parametrize("name", QUANTIZERS)
 def test_a_contract_says_where_its_rules_stand(name: str) -> None:
-    contract = get_quantizer(name).INFO
+    contract = get_quantizer(name).info
     assert contract.name == name
     assert contract.label == f"{contract.product} {contract.versions}"
-    assert contract.files
-    assert contract.traps
+    assert contract.pitfalls
     holds = get_args(get_type_hints(FileFormat)["holds"])
-    assert {form.holds for form in contract.forms} <= set(holds)
+    assert {form.holds for form in contract.formats} <= set(holds)
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)
@@ -59,10 +57,10 @@ def test_good_rows_are_kept_and_what_is_exported_as_well(
 ) -> None:
     asked = get_quantizer(name)
     found = replayed(name, lines(*({"text": text} for text in TEXTS)), letters, tmp_path, nsamples=2)
-    assert (found.quantizer, found.fatal, found.lost) == (asked.INFO.label, (), ())
+    assert (found.quantizer, found.fatal, found.lost) == (asked.info.label, (), ())
     ids = [(*letters.prefix, *letters.encode(text, parse_special=True)) for text in TEXTS]
     rows = [ExportRow(text=text, ids=one) for text, one in zip(TEXTS, ids, strict=True)]
-    for form in asked.INFO.forms:
+    for form in asked.info.formats:
         out = tmp_path / f"out{form.ending}"
         asked.export(rows, out)
         written = out if out.is_file() else out / "train.json"
@@ -70,7 +68,7 @@ def test_good_rows_are_kept_and_what_is_exported_as_well(
         asked.export(rows, out)
         assert written.read_bytes() == first
         assert str(out) in asked.usage(out, found)
-        if form.ending in asked.INFO.reads:
+        if form.ending in asked.info.reads:
             again = asked.simulate_file(out, letters, nsamples=2, seqlen=SEQLEN)
             assert (again.fatal, again.lost, len(again.rows)) == ((), (), 3)
 
@@ -97,7 +95,7 @@ def test_what_is_no_row_stops_it(
     assert (found.kept, found.passed) == (0, False)
 
 
-@pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.INFO.reads])
+@pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.info.reads])
 def test_a_parquet_file_that_is_none_is_an_error(name: str, letters: Tokenizer, tmp_path: Path) -> None:
     asked = get_quantizer(name)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")

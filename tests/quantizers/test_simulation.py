@@ -13,18 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from calibset.core.errors import QuantizerError
-from calibset.quantizers import (
-    QUANTIZERS,
-    autoawq,
-    exllamav2,
-    get_quantizer,
-    gptqmodel,
-    llama_cpp,
-    llm_compressor,
-    modelopt,
-)
-from calibset.quantizers.autoround import loader
-from calibset.quantizers.base import ExportRow, LoadReport
+from calibset.quantizers import QUANTIZERS, ExportRow, LoadReport, get_quantizer
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 
@@ -50,7 +39,7 @@ def on(name: str, rows: list[Any], tokenizer: Tokenizer, folder: Path, nsamples:
 
 def test_autoround_takes_the_first_ids_that_are_long_enough(letters: Tokenizer) -> None:
     ids = [(256, *range(length)) for length in (15, 14, 15, 18, 15)]
-    found = loader.simulate(ids, letters, nsamples=2, seqlen=SEQLEN)
+    found = get_quantizer("autoround").simulate(ids, letters, nsamples=2, seqlen=SEQLEN)
     assert fates(found) == [
         (15, 0, None, True),
         (14, 0, "1 tokens short of 16", False),
@@ -65,17 +54,17 @@ def test_autoround_takes_the_first_ids_that_are_long_enough(letters: Tokenizer) 
 
 
 def test_autoround_lets_ids_through_that_are_all_alike(letters: Tokenizer) -> None:
-    assert loader.simulate([(7,) * 16], letters, nsamples=1, seqlen=SEQLEN).passed
-    assert loader.simulate(["a" * 15], letters, nsamples=1, seqlen=SEQLEN).lost
+    assert get_quantizer("autoround").simulate([(7,) * 16], letters, nsamples=1, seqlen=SEQLEN).passed
+    assert get_quantizer("autoround").simulate(["a" * 15], letters, nsamples=1, seqlen=SEQLEN).lost
 
 
 def test_autoround_is_given_one_kind_of_row(letters: Tokenizer) -> None:
-    found = loader.simulate([(7,) * 16, EXACT], letters, nsamples=1, seqlen=SEQLEN)
+    found = get_quantizer("autoround").simulate([(7,) * 16, EXACT], letters, nsamples=1, seqlen=SEQLEN)
     assert [row.reason for row in found.rows] == [None, "texts and ids don't go together"]
 
 
 def test_gptqmodel_drops_ten_tokens_and_cuts_none(letters: Tokenizer) -> None:
-    found = gptqmodel.simulate(
+    found = get_quantizer("gptqmodel").simulate(
         ["a" * 9, "a" * 10, "b" * 40, (256, *[5] * 9), (5,) * 11], letters, nsamples=3, seqlen=SEQLEN
     )
     short = "10 tokens, and rows of 10 or fewer are dropped"
@@ -92,7 +81,7 @@ def test_gptqmodel_drops_ten_tokens_and_cuts_none(letters: Tokenizer) -> None:
 
 
 def test_gptqmodel_stops_where_nothing_is_left(letters: Tokenizer) -> None:
-    found = gptqmodel.simulate(["short"], letters, nsamples=1, seqlen=SEQLEN)
+    found = get_quantizer("gptqmodel").simulate(["short"], letters, nsamples=1, seqlen=SEQLEN)
     assert found.fatal == ("no row has more than 10 tokens",)
 
 
@@ -166,7 +155,7 @@ def test_ids_are_of_the_vocabulary(name: str, outside: int, letters: Tokenizer, 
     assert not found.passed
 
 
-@pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.INFO.reads])
+@pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.info.reads])
 def test_ids_of_a_parquet_file_are_of_the_vocabulary(name: str, letters: Tokenizer, tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     parquet.write_table(pa.table({"input_ids": [[2**40] * 16]}), path)
@@ -189,7 +178,7 @@ def test_columns_that_no_quantizer_reads_are_not_read(name: str, letters: Tokeni
     assert (found.fatal, found.lost) == ((), ())
 
 
-@pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.INFO.reads])
+@pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.info.reads])
 def test_a_parquet_file_of_values_that_python_has_not_is_an_error(
     name: str, letters: Tokenizer, tmp_path: Path
 ) -> None:
@@ -202,22 +191,31 @@ def test_a_parquet_file_of_values_that_python_has_not_is_an_error(
 
 def test_a_parquet_file_of_other_columns_has_no_text(letters: Tokenizer, tmp_path: Path) -> None:
     parquet.write_table(pa.table({"a": [1, 2]}), tmp_path / "x.parquet")
-    found = gptqmodel.simulate_file(tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN)
+    found = get_quantizer("gptqmodel").simulate_file(
+        tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN
+    )
     assert found.fatal == ("row 1: has no text", "row 2: has no text")
 
 
 def test_llm_compressor_cuts_and_draws_lots(letters: Tokenizer) -> None:
-    found = llm_compressor.simulate([EXACT, EXACT + "pq", "abc"], letters, nsamples=2, seqlen=SEQLEN)
+    found = get_quantizer("llm-compressor").simulate(
+        [EXACT, EXACT + "pq", "abc"], letters, nsamples=2, seqlen=SEQLEN
+    )
     assert fates(found) == [(15, 0, None, False), (17, 2, None, False), (3, 0, None, False)]
     assert found.warnings == (
         "rows differ in length: with batch_size above 1 each batch is cut to its shortest",
         "3 rows for nsamples 2: chance decides which of them are used, and so the mixture",
     )
-    assert all(row.used for row in llm_compressor.simulate([EXACT], letters, nsamples=1, seqlen=9).rows)
+    assert all(
+        row.used
+        for row in get_quantizer("llm-compressor").simulate([EXACT], letters, nsamples=1, seqlen=9).rows
+    )
 
 
 def test_modelopt_takes_the_first_rows_and_pads(letters: Tokenizer) -> None:
-    found = modelopt.simulate([EXACT + "p", "abc", "", "d"], letters, nsamples=3, seqlen=SEQLEN)
+    found = get_quantizer("modelopt").simulate(
+        [EXACT + "p", "abc", "", "d"], letters, nsamples=3, seqlen=SEQLEN
+    )
     assert fates(found) == [
         (16, 1, None, True),
         (3, 0, None, True),
@@ -228,19 +226,19 @@ def test_modelopt_takes_the_first_rows_and_pads(letters: Tokenizer) -> None:
         "rows differ in length: the shorter ones are padded, which the attention mask hides",
         "4 rows for nsamples 3: the first are used, in the file's order",
     )
-    fewer = modelopt.simulate([EXACT, "abc"], letters, nsamples=3, seqlen=SEQLEN)
+    fewer = get_quantizer("modelopt").simulate([EXACT, "abc"], letters, nsamples=3, seqlen=SEQLEN)
     assert fewer.warnings == found.warnings[:1]
 
 
 def test_modelopt_reads_jsonl_alone(letters: Tokenizer, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(json.dumps([{"text": EXACT}]))
-    found = modelopt.simulate_file(tmp_path / "x.json", letters, nsamples=1, seqlen=SEQLEN)
+    found = get_quantizer("modelopt").simulate_file(tmp_path / "x.json", letters, nsamples=1, seqlen=SEQLEN)
     assert found.fatal == ("the path must end in .jsonl",)
 
 
 def test_autoawq_drops_the_longer_and_what_fills_no_block(letters: Tokenizer) -> None:
     rows = [EXACT + "p", f" {EXACT}\n", "abc", EXACT, "abc", "a", EXACT]
-    found = autoawq.simulate(rows, letters, nsamples=5, seqlen=SEQLEN)
+    found = get_quantizer("autoawq").simulate(rows, letters, nsamples=5, seqlen=SEQLEN)
     behind = "all of it stands behind the last whole block"
     assert fates(found) == [
         (16, 0, "17 tokens, and rows longer than 16 are dropped", False),
@@ -256,13 +254,15 @@ def test_autoawq_drops_the_longer_and_what_fills_no_block(letters: Tokenizer) ->
         "rows are joined and cut into blocks of 16, so that blocks begin inside rows",
         "6 rows for nsamples 5: the first are used, in the file's order",
     )
-    assert autoawq.simulate(["abc"], letters, nsamples=1, seqlen=SEQLEN).fatal == (
+    assert get_quantizer("autoawq").simulate(["abc"], letters, nsamples=1, seqlen=SEQLEN).fatal == (
         "4 tokens in all, which make no block of 16",
     )
 
 
 def test_exllamav2_reads_letters_until_it_has_enough(letters: Tokenizer) -> None:
-    found = exllamav2.simulate([EXACT + "</s>", EXACT, "abc"], letters, nsamples=2, seqlen=SEQLEN)
+    found = get_quantizer("exllamav2").simulate(
+        [EXACT + "</s>", EXACT, "abc"], letters, nsamples=2, seqlen=SEQLEN
+    )
     assert fates(found) == [(19, 0, None, True), (15, 2, None, True), (3, 3, None, False)]
     assert found.warnings == (
         "1 rows hold control tokens, which ExLlamaV2 reads as letters",
@@ -270,27 +270,31 @@ def test_exllamav2_reads_letters_until_it_has_enough(letters: Tokenizer) -> None
         "give --measurement_rows 2 or fewer: without it measuring takes 16, and stops",
     )
     assert found.waste == 5 / 37
-    assert exllamav2.simulate([EXACT], letters, nsamples=2, seqlen=SEQLEN).fatal == (
+    assert get_quantizer("exllamav2").simulate([EXACT], letters, nsamples=2, seqlen=SEQLEN).fatal == (
         "15 tokens in all, and 2 rows of 16 take 32",
     )
 
 
 def test_exllamav2_reads_every_column_of_a_parquet_file(letters: Tokenizer, tmp_path: Path) -> None:
     parquet.write_table(pa.table({"text": ["a" * 40], "source": ["web"]}), tmp_path / "x.parquet")
-    found = exllamav2.simulate_file(tmp_path / "x.parquet", letters, nsamples=2, seqlen=SEQLEN)
+    found = get_quantizer("exllamav2").simulate_file(
+        tmp_path / "x.parquet", letters, nsamples=2, seqlen=SEQLEN
+    )
     assert [row.reason for row in found.lost] == ["its other columns are read as text, too"]
 
 
 def test_llama_cpp_reads_whole_chunks_of_what_is_joined(letters: Tokenizer) -> None:
     # BOS, 15 and 2 line ends, 15 and 2, 17: 52 tokens, of which 48 are three chunks.
-    found = llama_cpp.simulate([EXACT, EXACT, "x" * 16 + "</s>"], letters, nsamples=3, seqlen=SEQLEN)
+    found = get_quantizer("llama.cpp").simulate(
+        [EXACT, EXACT, "x" * 16 + "</s>"], letters, nsamples=3, seqlen=SEQLEN
+    )
     assert fates(found) == [(17, 0, None, True), (17, 0, None, True), (17, 4, None, True)]
     assert found.waste == 4 / 51
     assert found.warnings == (
         "1 rows hold control tokens, which are read as letters without --parse-special",
         "2 tokens give way to BOS, one at the head of each chunk but the first",
     )
-    found = llama_cpp.simulate([EXACT, EXACT, "abc"], letters, nsamples=3, seqlen=SEQLEN)
+    found = get_quantizer("llama.cpp").simulate([EXACT, EXACT, "abc"], letters, nsamples=3, seqlen=SEQLEN)
     assert fates(found)[1:] == [
         (17, 3, None, True),
         (3, 3, "all of it stands behind the last whole chunk", False),
@@ -298,15 +302,15 @@ def test_llama_cpp_reads_whole_chunks_of_what_is_joined(letters: Tokenizer) -> N
 
 
 def test_llama_cpp_needs_two_chunks(letters: Tokenizer) -> None:
-    assert llama_cpp.simulate(["a" * 31], letters, nsamples=1, seqlen=SEQLEN).fatal == ()
-    assert llama_cpp.simulate(["a" * 30], letters, nsamples=1, seqlen=SEQLEN).fatal == (
+    assert get_quantizer("llama.cpp").simulate(["a" * 31], letters, nsamples=1, seqlen=SEQLEN).fatal == ()
+    assert get_quantizer("llama.cpp").simulate(["a" * 30], letters, nsamples=1, seqlen=SEQLEN).fatal == (
         "31 tokens in all, and chunks of 16 need 32",
     )
 
 
 @given(st.lists(st.text("ab é</s>\n", max_size=30), min_size=1, max_size=6))
 def test_llama_cpp_counts_each_token_once(letters: Tokenizer, texts: list[str]) -> None:
-    found = llama_cpp.simulate(texts, letters, nsamples=1, seqlen=SEQLEN)
+    found = get_quantizer("llama.cpp").simulate(texts, letters, nsamples=1, seqlen=SEQLEN)
     whole = letters.encode("\n\n".join(texts), parse_special=True)
     assert sum(row.tokens for row in found.rows) == len(whole)
 

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.errors import OutputError
-from calibset.quantizers import QUANTIZERS, get_quantizer
-from calibset.quantizers.base import LoadReport, RowResult
+from calibset.quantizers import QUANTIZERS, LoadReport, RowResult, get_quantizer
 
-FORMS = [(name, form.ending) for name, one in QUANTIZERS.items() for form in one.INFO.forms]
+FORMS = [(name, form.ending) for name, one in QUANTIZERS.items() for form in one.info.formats]
 SHELL = [("autoround", ".jsonl"), ("llama.cpp", ".txt"), ("exllamav2", ".parquet")]
 PYTHON = [form for form in FORMS if form not in SHELL]
 NASTY = [

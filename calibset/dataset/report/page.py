@@ -17,7 +17,7 @@ from calibset.dataset.report.figures import Figures, figures_of
 from calibset.dataset.report.rows import Row, read_rows
 from calibset.dataset.report.templating import asset, filled, styled
 from calibset.hygiene.language import LEAST_LETTERS
-from calibset.quantizers.row_reader import file_texts
+from calibset.quantizers.row_reader import read_texts
 from calibset.tokenizers import ControlTokens, Tokenizer
 
 
@@ -72,7 +72,7 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
     measure = tokenizer_of(path, tokenizer, manifest)
     if tokenizer is None:
         ensure_unchanged(path, measure, manifest)
-    texts, faults = file_texts(path)
+    texts, faults = read_texts(path)
     if faults:
         raise QuantizerError(f"{path}: {faults[0]}; `calibset verify` names each fault")
     control_tokens = ControlTokens.of(measure.special_tokens)

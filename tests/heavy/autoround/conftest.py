@@ -24,7 +24,7 @@ def pytest_report_header() -> str:
 
 
 @dataclass(frozen=True)
-class AutoRound:
+class RealAutoRound:
     """AutoRound's loader and the tokenizer it is given."""
 
     tokenizer: Any
@@ -57,7 +57,7 @@ def tokenizer_folder(tekken: TekkenTokenizer, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="session")
-def autoround(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AutoRound]:
+def autoround(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAutoRound]:
     home = tmp_path_factory.mktemp("autoround-home")
     with pytest.MonkeyPatch.context() as patch:
         # A fork for each file costs time; test_subprocess.py has AutoRound make its own.
@@ -69,4 +69,4 @@ def autoround(tokenizer_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
             importing.setenv("HF_HUB_OFFLINE", "1")
             import auto_round.calib_dataset  # noqa: F401
             from transformers import AutoTokenizer
-        yield AutoRound(AutoTokenizer.from_pretrained(tokenizer_folder))
+        yield RealAutoRound(AutoTokenizer.from_pretrained(tokenizer_folder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibset.quantizers.autoround.loader import replay_file
+from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers import Tokenizer
 
 
@@ -21,7 +21,7 @@ def foretold(
         seqlen: Ids of each row.
         nsamples: Rows asked for.
     """
-    replay = replay_file(path, tokenizer, nsamples=nsamples, seqlen=seqlen)
+    replay = AutoRound().simulate_file(path, tokenizer, nsamples=nsamples, seqlen=seqlen)
     assert replay.fatal == ()
     assert [row.row for row in replay.rows] == list(range(1, len(texts) + 1))
     assert tokenizer.suffix == ()

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from calibset.quantizers.autoround.loader import replay_file
+from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers.tekken import TekkenTokenizer
-from tests.heavy.autoround.conftest import AutoRound
+from tests.heavy.autoround.conftest import RealAutoRound
 from tests.heavy.autoround.foretold import foretold
 
 GOOD = '{"text": "one two three four five six seven eight nine ten"}\n'
@@ -19,7 +19,7 @@ GOOD = '{"text": "one two three four five six seven eight nine ten"}\n'
 
 @pytest.mark.parametrize("seqlen", [1, 2, 3, 4, 5])
 def test_agrees_where_rows_are_tiny(
-    autoround: AutoRound, tekken: TekkenTokenizer, tmp_path: Path, seqlen: int
+    autoround: RealAutoRound, tekken: TekkenTokenizer, tmp_path: Path, seqlen: int
 ) -> None:
     texts = ["", "a", "<s>", "<s><s>", "a<s>", "a a", " a a a a", "<s>a<s>b<s>", "a b c d e f", "x\u00a0"]
     path = tmp_path / "rows.json"
@@ -45,22 +45,22 @@ def test_agrees_where_rows_are_tiny(
     ],
 )  # fmt: skip
 def test_agrees_on_how_many_rows_of_other_files(
-    autoround: AutoRound, tekken: TekkenTokenizer, tmp_path: Path, name: str, content: str
+    autoround: RealAutoRound, tekken: TekkenTokenizer, tmp_path: Path, name: str, content: str
 ) -> None:
     path = tmp_path / name
     path.write_text(content, "utf-8")
-    replay = replay_file(path, tekken, nsamples=9, seqlen=8)
+    replay = AutoRound().simulate_file(path, tekken, nsamples=9, seqlen=8)
     assert replay.fatal == ()
     assert replay.kept > 0
     assert len(autoround.ids(path, seqlen=8, nsamples=9)) == replay.kept
 
 
 def test_takes_none_where_the_replay_keeps_none(
-    autoround: AutoRound, tekken: TekkenTokenizer, tmp_path: Path
+    autoround: RealAutoRound, tekken: TekkenTokenizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(GOOD * 3)
-    replay = replay_file(path, tekken, nsamples=3, seqlen=64)
+    replay = AutoRound().simulate_file(path, tekken, nsamples=3, seqlen=64)
     assert (replay.fatal, replay.kept) == ((), 0)
     assert autoround.ids(path, seqlen=64, nsamples=3) == []
 
@@ -116,11 +116,11 @@ STOPS = [
 
 @pytest.mark.parametrize("stop", STOPS, ids=[stop.name for stop in STOPS])
 def test_stops_where_the_replay_says_so(
-    autoround: AutoRound, tekken: TekkenTokenizer, tmp_path: Path, stop: Stop
+    autoround: RealAutoRound, tekken: TekkenTokenizer, tmp_path: Path, stop: Stop
 ) -> None:
     path = tmp_path / stop.name
     path.write_bytes(stop.content.encode("utf-8") if isinstance(stop.content, str) else stop.content)
-    assert replay_file(path, tekken, nsamples=1, seqlen=8).fatal == (stop.fault,)
+    assert AutoRound().simulate_file(path, tekken, nsamples=1, seqlen=8).fatal == (stop.fault,)
     with pytest.raises(Exception, match=r".") as stopped:
         autoround.ids(path, seqlen=8, nsamples=1)
     assert stopped.type.__name__ == stop.error

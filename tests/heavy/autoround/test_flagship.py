@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from calibset.tokenizers.tekken import TekkenTokenizer
-from tests.heavy.autoround.conftest import AutoRound
+from tests.heavy.autoround.conftest import RealAutoRound
 from tests.heavy.autoround.foretold import foretold
 from tests.heavy.hub import Hub
 
@@ -23,7 +23,7 @@ def file(hub: Hub, corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_autoround_takes_every_row_and_reads_what_calibset_counted(
-    autoround: AutoRound, tekken: TekkenTokenizer, file: Path
+    autoround: RealAutoRound, tekken: TekkenTokenizer, file: Path
 ) -> None:
     texts = [json.loads(line)["text"] for line in file.read_text("ascii").splitlines()]
     expected = foretold(file, texts, tekken, seqlen=2048, nsamples=512)

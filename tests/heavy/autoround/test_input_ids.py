@@ -11,9 +11,9 @@ from pyarrow import parquet
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.export import export_input_ids
 from calibset.pipeline.build import build
-from calibset.quantizers.autoround.loader import replay
+from calibset.quantizers.autoround.loader import AutoRound
 from calibset.recipe.loader import load_recipe
-from tests.heavy.autoround.conftest import AutoRound
+from tests.heavy.autoround.conftest import RealAutoRound
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
@@ -59,7 +59,9 @@ def test_the_rows_hold_control_tokens(built: CalibrationSet) -> None:
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_every_row_is_shown_as_it_is(autoround: AutoRound, built: CalibrationSet, batch_size: int) -> None:
+def test_every_row_is_shown_as_it_is(
+    autoround: RealAutoRound, built: CalibrationSet, batch_size: int
+) -> None:
     dataset = built.to_autoround(batch_size=batch_size)
     assert [tuple(batch["input_ids"].shape) for batch in dataset] == [
         (batch_size, SEQLEN) for _ in range(ROWS // batch_size)
@@ -67,7 +69,9 @@ def test_every_row_is_shown_as_it_is(autoround: AutoRound, built: CalibrationSet
     assert shown(autoround.tokenizer, dataset, batch_size) == list(built.input_ids)
 
 
-def test_the_exported_rows_are_the_same(autoround: AutoRound, built: CalibrationSet, tmp_path: Path) -> None:
+def test_the_exported_rows_are_the_same(
+    autoround: RealAutoRound, built: CalibrationSet, tmp_path: Path
+) -> None:
     import torch
 
     rows = parquet.read_table(export_input_ids(built.write(tmp_path / "x.jsonl")))["input_ids"].to_pylist()
@@ -78,12 +82,12 @@ def test_the_exported_rows_are_the_same(autoround: AutoRound, built: Calibration
 
 
 def test_ids_that_are_short_are_left_out_as_the_replay_says(
-    autoround: AutoRound, built: CalibrationSet, tekken: TekkenTokenizer
+    autoround: RealAutoRound, built: CalibrationSet, tekken: TekkenTokenizer
 ) -> None:
     import torch
 
     rows = [ids[: SEQLEN - 1] if number % 5 == 2 else ids for number, ids in enumerate(built.input_ids)]
-    found = replay(rows, tekken, nsamples=ROWS, seqlen=SEQLEN)
+    found = AutoRound().simulate(rows, tekken, nsamples=ROWS, seqlen=SEQLEN)
     assert [row.row for row in found.lost] == [3, 8, 13]
     expected = [ids for row, ids in zip(found.rows, rows, strict=True) if row.used]
     dataset = [

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from calibset.quantizers.autoround.loader import replay_file
+from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers.tekken import TekkenTokenizer
-from tests.heavy.autoround.conftest import AutoRound
+from tests.heavy.autoround.conftest import RealAutoRound
 from tests.heavy.autoround.foretold import foretold
 from tests.heavy.autoround.material import mixed_rows
 
@@ -35,12 +35,12 @@ def mixed(
     rows = mixed_rows(ROWS, tekken, seqlen)
     file = tmp_path_factory.mktemp(f"mixed{seqlen}") / "rows.jsonl"
     file.write_bytes("".join(row.line for row in rows).encode("utf-8"))
-    replay = replay_file(file, tekken, nsamples=ROWS, seqlen=seqlen)
+    replay = AutoRound().simulate_file(file, tekken, nsamples=ROWS, seqlen=seqlen)
     return Mixed(file, [row.text for row in rows], seqlen, replay.kept)
 
 
 def test_each_rule_matters_to_the_rows(mixed: Mixed, tekken: TekkenTokenizer) -> None:
-    replay = replay_file(mixed.file, tekken, nsamples=ROWS, seqlen=mixed.seqlen)
+    replay = AutoRound().simulate_file(mixed.file, tekken, nsamples=ROWS, seqlen=mixed.seqlen)
     short = {row.tokens for row in replay.lost if "short" in str(row.reason)}
     repetitive = [row for row in replay.lost if "its last token" in str(row.reason)]
     kept = {row.tokens for row in replay.rows if row.kept}
@@ -54,7 +54,7 @@ def test_each_rule_matters_to_the_rows(mixed: Mixed, tekken: TekkenTokenizer) ->
 
 @pytest.mark.parametrize("asked", ["one", "half", "all but one", "all", "more"])
 def test_takes_exactly_the_rows_foretold(
-    autoround: AutoRound, tekken: TekkenTokenizer, mixed: Mixed, asked: str
+    autoround: RealAutoRound, tekken: TekkenTokenizer, mixed: Mixed, asked: str
 ) -> None:
     kept = mixed.kept
     nsamples = {"one": 1, "half": kept // 2, "all but one": kept - 1, "all": kept, "more": ROWS}[asked]
@@ -64,7 +64,7 @@ def test_takes_exactly_the_rows_foretold(
     assert Counter(autoround.ids(mixed.file, seqlen=mixed.seqlen, nsamples=nsamples)) == Counter(expected)
 
 
-def test_tunes_with_them(autoround: AutoRound, tekken: TekkenTokenizer, mixed: Mixed) -> None:
+def test_tunes_with_them(autoround: RealAutoRound, tekken: TekkenTokenizer, mixed: Mixed) -> None:
     expected = foretold(mixed.file, mixed.texts, tekken, seqlen=mixed.seqlen, nsamples=mixed.kept)
     batches = autoround.batches(mixed.file, seqlen=mixed.seqlen, nsamples=mixed.kept, batch_size=4)
     assert Counter(tuple(ids) for batch in batches for ids in batch.tolist()) == Counter(expected)

@@ -10,7 +10,7 @@ import pytest
 
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
-from tests.heavy.autoround.conftest import AutoRound
+from tests.heavy.autoround.conftest import RealAutoRound
 
 ROWS, SEQLEN, GROUP, BITS = 16, 128, 128, 4
 RECIPE = Path(__file__).parents[3] / "recipes" / "quickstart.toml"
@@ -44,7 +44,7 @@ def model() -> Any:
 
 
 @pytest.fixture(scope="module")
-def saved(autoround: AutoRound, model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(autoround: RealAutoRound, model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the model quantized with a file of the quickstart's recipe."""
     import auto_round
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from calibset.quantizers.autoround.loader import replay_file
+from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.autoround.foretold import foretold
 
@@ -56,7 +56,7 @@ def outcome(tokenizer_folder: Path, files: tuple[Path, ...], tmp_path_factory: p
 def test_a_subprocess_takes_the_rows_foretold(
     outcome: Any, files: tuple[Path, Path, Path], tekken: TekkenTokenizer
 ) -> None:
-    replay = replay_file(files[0], tekken, nsamples=5, seqlen=SEQLEN)
+    replay = AutoRound().simulate_file(files[0], tekken, nsamples=5, seqlen=SEQLEN)
     texts = [json.loads(line)["text"] for line in files[0].read_text().splitlines()]
     expected = foretold(files[0], texts, tekken, seqlen=SEQLEN, nsamples=5)
     good = outcome["files"][0]
@@ -69,7 +69,9 @@ def test_a_subprocess_takes_the_rows_foretold(
 def test_a_fault_in_a_subprocess_is_raised_here(
     outcome: Any, files: tuple[Path, Path, Path], tekken: TekkenTokenizer
 ) -> None:
-    assert replay_file(files[1], tekken, nsamples=5, seqlen=SEQLEN).fatal == ("row 10: blank line",)
+    assert AutoRound().simulate_file(files[1], tekken, nsamples=5, seqlen=SEQLEN).fatal == (
+        "row 10: blank line",
+    )
     blank = outcome["files"][1]
     assert (blank["ids"], blank["error"]) == (None, "JSONDecodeError")
     assert blank["here"] == ([False, True] if outcome["forks"] else [True])
@@ -78,7 +80,7 @@ def test_a_fault_in_a_subprocess_is_raised_here(
 def test_raw_utf8_depends_on_the_locale(
     outcome: Any, files: tuple[Path, Path, Path], tekken: TekkenTokenizer
 ) -> None:
-    assert replay_file(files[2], tekken, nsamples=9, seqlen=SEQLEN).warnings == (
+    assert AutoRound().simulate_file(files[2], tekken, nsamples=9, seqlen=SEQLEN).warnings == (
         "the file isn't ASCII: AutoRound reads it in the locale's encoding",
     )
     assert outcome["files"][2]["error"] == "UnicodeDecodeError"

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from calibset.tokenizers.tekken import TekkenTokenizer
-from tests.heavy.autoround.conftest import AutoRound
+from tests.heavy.autoround.conftest import RealAutoRound
 from tests.heavy.autoround.material import PIECES, mixed_texts
 
 
 def test_transformers_loads_the_folder_as_a_fast_tokenizer(
-    autoround: AutoRound, tokenizer_folder: Path
+    autoround: RealAutoRound, tokenizer_folder: Path
 ) -> None:
     assert sorted(path.name for path in tokenizer_folder.iterdir()) == [
         "tokenizer.json",
@@ -31,7 +31,7 @@ def test_transformers_loads_the_folder_as_a_fast_tokenizer(
     ],
 )
 def test_ids_are_those_of_calibset_with_control_tokens_parsed(
-    autoround: AutoRound, tekken: TekkenTokenizer, texts: tuple[str, ...]
+    autoround: RealAutoRound, tekken: TekkenTokenizer, texts: tuple[str, ...]
 ) -> None:
     differing = [
         text[:200]
@@ -41,7 +41,7 @@ def test_ids_are_those_of_calibset_with_control_tokens_parsed(
     assert differing == []
 
 
-def test_every_control_token_is_one_id(autoround: AutoRound, tekken: TekkenTokenizer) -> None:
+def test_every_control_token_is_one_id(autoround: RealAutoRound, tekken: TekkenTokenizer) -> None:
     spelled = autoround.tokenizer([f"a {spelling}b" for spelling in tekken.special_tokens])["input_ids"]
     around = [tekken.encode(part, parse_special=False) for part in ("a ", "b")]
     assert len(spelled) == 1000

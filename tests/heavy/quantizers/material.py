@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibset.quantizers.base import LoadReport
+from calibset.quantizers import LoadReport
 from calibset.tokenizers import Tokenizer
 
 SEQLEN = 64
@@ -46,7 +46,7 @@ def whole(text: str, tokenizer: Tokenizer) -> list[int]:
     return [*tokenizer.prefix, *tokenizer.encode(text, parse_special=True), *tokenizer.suffix]
 
 
-def read_by(simulate: LoadReport, ids: list[list[int]]) -> list[tuple[int, ...]]:
+def read_by(report: LoadReport, ids: list[list[int]]) -> list[tuple[int, ...]]:
     """Return what a replay says is read of rows of these ids."""
-    assert simulate.fatal == ()
-    return [tuple(one[: len(one) - row.cut]) for row, one in zip(simulate.rows, ids, strict=True) if row.used]
+    assert report.fatal == ()
+    return [tuple(one[: len(one) - row.cut]) for row, one in zip(report.rows, ids, strict=True) if row.used]

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from calibset.quantizers import autoawq
+from calibset.quantizers.autoawq import AutoAwq
 from calibset.tokenizers import Tokenizer
 from tests.heavy.quantizers.loaded import alone
 from tests.heavy.quantizers.material import SEQLEN, Rows, read_by, whole
 
 pytest.importorskip("torch")
+
+AUTOAWQ = AutoAwq()
 
 
 def blocks(tokenizer: Any, data: Any, nsamples: int) -> list[list[int]]:
@@ -26,7 +28,7 @@ def joined(rows: list[tuple[int, ...]]) -> list[int]:
 
 @pytest.mark.parametrize("nsamples", [3, 100, 400])
 def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows, nsamples: int) -> None:
-    found = autoawq.simulate_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
+    found = AUTOAWQ.simulate_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
     assert len(found.lost) == 40
     expected = read_by(found, [whole(text.strip(), letters) for text in rows.texts])
     assert joined(blocks(theirs, rows.texts, nsamples)) == joined(expected)
@@ -35,11 +37,11 @@ def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows,
 def test_ids_of_one_length_are_read_as_they_are(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
     ids = [whole(text, letters) for text in rows.texts]
     ids = [one[:SEQLEN] for one in ids if len(one) >= SEQLEN]
-    found = autoawq.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
+    found = AUTOAWQ.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
     assert found.passed
     assert blocks(theirs, ids, len(ids)) == ids == [list(row) for row in read_by(found, ids)]
 
 
 def test_no_block_is_foretold(theirs: Any, letters: Tokenizer) -> None:
-    assert autoawq.simulate(["short"], letters, nsamples=1, seqlen=SEQLEN).fatal
+    assert AUTOAWQ.simulate(["short"], letters, nsamples=1, seqlen=SEQLEN).fatal
     assert blocks(theirs, ["short"], 1) == []

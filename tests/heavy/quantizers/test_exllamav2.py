@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from calibset.quantizers import exllamav2
-from calibset.quantizers.base import ExportRow
+from calibset.quantizers.exllamav2 import ExLlamaV2
+from calibset.quantizers.row_writer import ExportRow
 from calibset.tokenizers import Tokenizer
 from tests.heavy.quantizers.loaded import alone
 from tests.heavy.quantizers.material import SEQLEN, Rows, read_by
 
 pytest.importorskip("fastparquet")
 pytest.importorskip("torch")
+
+EXLLAMAV2 = ExLlamaV2()
 
 
 class Standing:
@@ -48,8 +50,8 @@ def test_exported_texts_are_read_as_foretold(
     letters: Tokenizer, rows: Rows, tmp_path: Path, nsamples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [text.rstrip() for text in rows.texts]
-    exllamav2.export([ExportRow(text=text, ids=()) for text in texts], tmp_path / "x.parquet")
-    found = exllamav2.simulate_file(tmp_path / "x.parquet", letters, nsamples=nsamples, seqlen=SEQLEN)
+    EXLLAMAV2.export([ExportRow(text=text, ids=()) for text in texts], tmp_path / "x.parquet")
+    found = EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=nsamples, seqlen=SEQLEN)
     expected = read_by(found, [letters.encode(text, parse_special=False) for text in texts])
     read = tokens(tmp_path / "x.parquet", letters, nsamples, monkeypatch)
     assert read == [one for row in expected for one in row]
@@ -60,10 +62,10 @@ def test_what_is_printed_measures_as_many_rows_as_there_are(
     letters: Tokenizer, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [text for text in rows.texts if len(text) > SEQLEN][:4]
-    exllamav2.export([ExportRow(text=text, ids=()) for text in texts], tmp_path / "x.parquet")
-    found = exllamav2.simulate_file(tmp_path / "x.parquet", letters, nsamples=4, seqlen=SEQLEN)
+    EXLLAMAV2.export([ExportRow(text=text, ids=()) for text in texts], tmp_path / "x.parquet")
+    found = EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=4, seqlen=SEQLEN)
     assert any(warning.startswith("give --measurement_rows ") for warning in found.warnings)
-    words = exllamav2.usage(tmp_path / "x.parquet", found).split()
+    words = EXLLAMAV2.usage(tmp_path / "x.parquet", found).split()
     measured = int(words[words.index("--measurement_rows") + 1])
     assert len(tokens(tmp_path / "x.parquet", letters, measured, monkeypatch)) == 4 * SEQLEN
     with pytest.raises(RuntimeError, match="shape"):
@@ -73,7 +75,7 @@ def test_what_is_printed_measures_as_many_rows_as_there_are(
 def test_too_little_text_stops_it(
     letters: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exllamav2.export([ExportRow(text="short", ids=())], tmp_path / "x.parquet")
-    assert exllamav2.simulate_file(tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN).fatal
+    EXLLAMAV2.export([ExportRow(text="short", ids=())], tmp_path / "x.parquet")
+    assert EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN).fatal
     with pytest.raises(RuntimeError, match="shape"):
         tokens(tmp_path / "x.parquet", letters, 1, monkeypatch)

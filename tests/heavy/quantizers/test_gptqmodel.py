@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from calibset.quantizers import gptqmodel
+from calibset.quantizers.gptqmodel import GptqModel
 from calibset.tokenizers import Tokenizer
 from tests.heavy.quantizers.loaded import beneath
 from tests.heavy.quantizers.material import SEQLEN, Rows, read_by, whole
 
 pytest.importorskip("torch")
+
+GPTQMODEL = GptqModel()
 
 
 class Model:
@@ -33,7 +35,7 @@ def prepared(tokenizer: Any, dataset: Any) -> list[tuple[int, ...]]:
 
 
 def test_texts_are_kept_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
-    found = gptqmodel.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
+    found = GPTQMODEL.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
     assert 20 < len(found.lost) < 60
     given = [json.loads(line) for line in rows.file.read_text().splitlines()]
     assert prepared(theirs, given) == read_by(found, [whole(text, letters) for text in rows.texts])
@@ -41,7 +43,7 @@ def test_texts_are_kept_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows)
 
 def test_ids_are_kept_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
     ids = [whole(text, letters)[:SEQLEN] for text in rows.texts]
-    found = gptqmodel.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
+    found = GPTQMODEL.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
     assert prepared(theirs, [{"input_ids": one} for one in ids]) == read_by(found, ids)
 
 
@@ -67,7 +69,7 @@ def test_a_key_wins_by_being_there(
 
     file = tmp_path / "x.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in given))
-    assert gptqmodel.simulate_file(file, letters, nsamples=1, seqlen=SEQLEN).fatal
+    assert GPTQMODEL.simulate_file(file, letters, nsamples=1, seqlen=SEQLEN).fatal
     dataset = load_dataset("json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
     theirs.chat_template = "{% for one in messages %}{{ one.content }}{% endfor %}"
     try:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from calibset.quantizers import llm_compressor
-from calibset.quantizers.base import ExportRow
+from calibset.quantizers.llm_compressor import LlmCompressor
+from calibset.quantizers.row_writer import ExportRow
 from calibset.tokenizers import Tokenizer
 from tests.heavy.quantizers.material import SEQLEN, Rows, read_by, whole
 
 pytest.importorskip("llmcompressor")
+
+LLMCOMPRESSOR = LlmCompressor()
 
 
 def batches(dataset: Any, tokenizer: Any, **options: Any) -> list[tuple[int, ...]]:
@@ -35,7 +37,7 @@ def dataset_of(kind: str, path: Path, cache: Path) -> Any:
 
 
 def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows, tmp_path: Path) -> None:
-    found = llm_compressor.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
+    found = LLMCOMPRESSOR.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
     read = batches(dataset_of("json", rows.file, tmp_path), theirs)
     assert Counter(read) == Counter(read_by(found, [whole(text, letters) for text in rows.texts]))
     assert sum(row.cut > 0 for row in found.rows) > 30
@@ -44,7 +46,7 @@ def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows,
 def exported(rows: Rows, letters: Tokenizer, out: Path) -> list[tuple[int, ...]]:
     ids = [tuple(whole(text, letters)[:SEQLEN]) for text in rows.texts]
     pairs = zip(rows.texts, ids, strict=True)
-    llm_compressor.export([ExportRow(text=text, ids=one) for text, one in pairs], out)
+    LLMCOMPRESSOR.export([ExportRow(text=text, ids=one) for text, one in pairs], out)
     return ids
 
 
@@ -53,7 +55,7 @@ def test_exported_ids_are_read_as_they_are(
     theirs: Any, letters: Tokenizer, rows: Rows, tmp_path: Path, name: str
 ) -> None:
     ids = exported(rows, letters, tmp_path / name)
-    found = llm_compressor.simulate_file(tmp_path / name, letters, nsamples=len(ids), seqlen=SEQLEN)
+    found = LLMCOMPRESSOR.simulate_file(tmp_path / name, letters, nsamples=len(ids), seqlen=SEQLEN)
     assert read_by(found, [list(one) for one in ids]) == ids
     kind = "parquet" if name.endswith("parquet") else "json"
     assert Counter(batches(dataset_of(kind, tmp_path / name, tmp_path / "cache"), theirs)) == Counter(ids)
@@ -62,7 +64,7 @@ def test_exported_ids_are_read_as_they_are(
 def test_a_column_of_ids_that_are_null_is_read(theirs: Any, letters: Tokenizer, tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
     file.write_text('{"text": "a row of some length", "input_ids": null}\n')
-    assert llm_compressor.simulate_file(file, letters, nsamples=1, seqlen=SEQLEN).fatal
+    assert LLMCOMPRESSOR.simulate_file(file, letters, nsamples=1, seqlen=SEQLEN).fatal
     with pytest.raises((TypeError, ValueError)):
         batches(dataset_of("json", file, tmp_path / "cache"), theirs)
 
@@ -99,7 +101,7 @@ def test_rows_are_shuffled_with_no_seed(theirs: Any, letters: Tokenizer, tmp_pat
     import torch
 
     out = tmp_path / "x.parquet"
-    llm_compressor.export([ExportRow(text="", ids=(256, *range(n, n + 20))) for n in range(60)], out)
+    LLMCOMPRESSOR.export([ExportRow(text="", ids=(256, *range(n, n + 20))) for n in range(60)], out)
     dataset = dataset_of("parquet", out, tmp_path / "cache")
     torch.manual_seed(1)
     first = batches(dataset, theirs, num_calibration_samples=20)

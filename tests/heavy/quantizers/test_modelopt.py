@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from calibset.quantizers import modelopt
+from calibset.quantizers.modelopt import ModelOpt
 from calibset.tokenizers import Tokenizer
 from tests.heavy.quantizers.material import SEQLEN, Rows, read_by, whole
 
 pytest.importorskip("modelopt")
+
+MODELOPT = ModelOpt()
 
 
 def read(path: Path, tokenizer: Any, **options: Any) -> list[tuple[int, ...]]:
@@ -28,7 +30,7 @@ def read(path: Path, tokenizer: Any, **options: Any) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("nsamples", [7, 280])
 def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows, nsamples: int) -> None:
-    found = modelopt.simulate_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
+    found = MODELOPT.simulate_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
     expected = read_by(found, [whole(text, letters) for text in rows.texts])
     assert len(expected) == nsamples
     assert read(rows.file, theirs, num_samples=nsamples, max_sample_length=SEQLEN) == expected
@@ -47,7 +49,7 @@ def test_an_empty_text_and_a_row_with_a_prompt(theirs: Any, letters: Tokenizer, 
         {"text": "two", "prompt": "three"},
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = modelopt.simulate_file(path, letters, nsamples=3, seqlen=SEQLEN)
+    found = MODELOPT.simulate_file(path, letters, nsamples=3, seqlen=SEQLEN)
     assert [row.reason for row in found.rows] == [
         "an empty text is skipped", None, "its prompt is read in place of its text",
     ]  # fmt: skip

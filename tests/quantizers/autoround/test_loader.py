@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calibset.core.errors import QuantizerError
-from calibset.quantizers.autoround.loader import NAME, path_faults, simulate, simulate_file
+from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 
 SEQLEN = 16
+AUTOROUND = AutoRound()
 # One token of a row of 16 is BOS, so a text of 15 letters is as short as one may be.
 EXACT = "abcdefghijklmno"
 
@@ -69,7 +70,7 @@ def text_rows() -> st.SearchStrategy[str]:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_replay_keeps_and_uses_what_the_loader_does(folder: Path, texts: list[str], nsamples: int) -> None:
     engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    found = simulate(texts, load_tokenizer(str(folder)), nsamples=nsamples, seqlen=SEQLEN)
+    found = AUTOROUND.simulate(texts, load_tokenizer(str(folder)), nsamples=nsamples, seqlen=SEQLEN)
     kept, used = kept_and_used(texts, engine, nsamples)
     assert {row.row for row in found.rows if row.kept} == kept
     assert {row.row for row in found.rows if row.used} == used
@@ -115,8 +116,8 @@ def test_a_files_rows_are_read_as_the_loader_does(
     )
     path.write_bytes(text.encode())
     texts = [text_of(row) for row in rows]
-    found = simulate_file(path, letters, nsamples=4, seqlen=SEQLEN)
-    alone = simulate([text or "" for text in texts], letters, nsamples=4, seqlen=SEQLEN)
+    found = AUTOROUND.simulate_file(path, letters, nsamples=4, seqlen=SEQLEN)
+    alone = AUTOROUND.simulate([text or "" for text in texts], letters, nsamples=4, seqlen=SEQLEN)
     stops = [number for number, text in enumerate(texts, 1) if text is None]
     faults = [fault for fault in found.fatal if fault.startswith("row ")]
     assert [int(fault.split()[1].rstrip(":")) for fault in faults] == stops
@@ -126,7 +127,7 @@ def test_a_files_rows_are_read_as_the_loader_does(
 
 
 def one(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
-    (row,) = simulate([text], tokenizer, nsamples=1, seqlen=SEQLEN).rows
+    (row,) = AUTOROUND.simulate([text], tokenizer, nsamples=1, seqlen=SEQLEN).rows
     return row.tokens, row.cut, row.reason
 
 
@@ -152,17 +153,17 @@ def test_a_row_is_kept_or_dropped_for_a_reason(
 
 
 def test_waste_is_what_is_cut_of_kept_rows(letters: Tokenizer) -> None:
-    found = simulate([EXACT + "pqrst", EXACT, "short"], letters, nsamples=2, seqlen=SEQLEN)
+    found = AUTOROUND.simulate([EXACT + "pqrst", EXACT, "short"], letters, nsamples=2, seqlen=SEQLEN)
     assert found.waste == 5 / 35
     assert [row.row for row in found.lost] == [3]
     assert not found.passed
-    assert simulate([], letters, nsamples=1, seqlen=SEQLEN).waste == 0
+    assert AUTOROUND.simulate([], letters, nsamples=1, seqlen=SEQLEN).waste == 0
 
 
 def test_of_more_rows_than_nsamples_the_shuffle_decides(letters: Tokenizer) -> None:
     texts = [f"{i:02}{EXACT}" for i in range(40)]
     texts[5] = "short"
-    found = simulate(texts, letters, nsamples=10, seqlen=SEQLEN)
+    found = AUTOROUND.simulate(texts, letters, nsamples=10, seqlen=SEQLEN)
     order = list(range(1, 41))
     random.Random(42).shuffle(order)
     order.remove(6)
@@ -206,9 +207,9 @@ GOOD = json.dumps({"text": EXACT}).encode()
 def test_what_the_loader_stops_at_is_fatal(
     letters: Tokenizer, tmp_path: Path, content: bytes, fatal: str
 ) -> None:
-    found = simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
+    found = AUTOROUND.simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
     assert found.fatal == (fatal,)
-    assert (found.kept, found.passed, found.quantizer) == (0, False, NAME)
+    assert (found.kept, found.passed, found.quantizer) == (0, False, AUTOROUND.info.label)
 
 
 @pytest.mark.parametrize(
@@ -223,20 +224,22 @@ def test_what_the_loader_stops_at_is_fatal(
     ],
 )
 def test_a_json_file_is_one_value(letters: Tokenizer, tmp_path: Path, content: bytes, fatal: str) -> None:
-    found = simulate_file(written(tmp_path, content, "x.json"), letters, nsamples=1, seqlen=SEQLEN)
+    found = AUTOROUND.simulate_file(written(tmp_path, content, "x.json"), letters, nsamples=1, seqlen=SEQLEN)
     assert found.fatal == (fatal,)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_any_line_end_ends_a_row(letters: Tokenizer, tmp_path: Path, end: bytes) -> None:
-    found = simulate_file(written(tmp_path, end.join([GOOD] * 3) + end), letters, nsamples=3, seqlen=SEQLEN)
+    found = AUTOROUND.simulate_file(
+        written(tmp_path, end.join([GOOD] * 3) + end), letters, nsamples=3, seqlen=SEQLEN
+    )
     assert found.passed
     assert (len(found.rows), found.warnings) == (3, ())
 
 
 def test_an_unescaped_line_separator_ends_no_row(letters: Tokenizer, tmp_path: Path) -> None:
     content = json.dumps({"text": EXACT + "\u2028\x85x"}, ensure_ascii=False).encode() + b"\n"
-    found = simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
+    found = AUTOROUND.simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
     assert found.passed
     assert found.warnings == ("the file isn't ASCII: AutoRound reads it in the locale's encoding",)
 
@@ -262,11 +265,11 @@ def test_an_unescaped_line_separator_ends_no_row(letters: Tokenizer, tmp_path: P
     ],
 )
 def test_a_path_that_is_misread_is_a_fault(path: str, faults: tuple[str, ...]) -> None:
-    assert path_faults(path) == faults
+    assert AUTOROUND.path_problems(path) == faults
 
 
 def test_a_files_path_is_looked_at_too(letters: Tokenizer, tmp_path: Path) -> None:
-    found = simulate_file(written(tmp_path, GOOD, "a b.jsonl"), letters, nsamples=1, seqlen=SEQLEN)
+    found = AUTOROUND.simulate_file(written(tmp_path, GOOD, "a b.jsonl"), letters, nsamples=1, seqlen=SEQLEN)
     assert found.fatal == ("the path holds a space, which it removes",)
     assert found.rows[0].kept
 
@@ -276,5 +279,5 @@ def test_a_file_that_can_not_be_read_is_an_error(letters: Tokenizer, tmp_path: P
     path = tmp_path / name
     says = "Is a directory" if not name else "No such file or directory"
     with pytest.raises(QuantizerError) as caught:
-        simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
+        AUTOROUND.simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
     assert str(caught.value) == f"{path}: can't be read: {says}"
