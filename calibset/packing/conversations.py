@@ -1,4 +1,16 @@
-"""Conversations into rows: whole ones inside what the quantizer reads, a filler for the cut."""
+"""Conversations packed into rows: whole ones inside what the quantizer reads, a filler for its cut.
+
+1. Up to 48 conversations wait in a pool. One that is longer than a row never enters it; its head may be
+   a filler.
+2. The one that came first opens a row; then the longest that still fits is added until none does (best
+   fit). Before each but the first stands the BOS that it begins with in training.
+3. All of them end inside the ``text_budget`` tokens that the quantizer reads. The *filler*, the head of
+   one more conversation, brings the row to ``seqlen`` tokens and takes the quantizer's cut.
+4. Fillers and cuts of them are tried best first, and each row is checked whole (`RowSpec.check_row`).
+   The conversations before the filler must be read as they are when they stand alone.
+5. A conversation whose head was a filler leaves the pool. The heads used last may fill small gaps again,
+   the oldest first.
+"""
 
 from __future__ import annotations
 
@@ -30,91 +42,104 @@ class _Buffer:
 
     Attributes:
         pool: Those that fit into one, in the order they came.
-        long: The last few that no row holds whole; their heads make fillers.
-        spent: The last few whose heads were fillers.
+        too_long: The last few that no row holds whole; their heads make fillers.
+        used: The last few whose heads were fillers.
     """
 
     pool: list[Rendered] = field(default_factory=list)
-    long: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
-    spent: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
+    too_long: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
+    used: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
+
+    def refill(self, conversations: Iterator[Rendered], spec: RowSpec) -> Iterator[Filtered]:
+        """Fill the pool; yield those that are too long for it."""
+        while len(self.pool) < _POOL and (conversation := next(conversations, None)) is not None:
+            if len(conversation.token_ids) <= spec.text_budget:
+                self.pool.append(conversation)
+            else:
+                self.too_long.append(conversation)
+                yield Filtered(position=conversation.id, reason=TOO_LONG)
+
+    def take_best_fit(self, budget: int) -> list[Rendered]:
+        """Take the first conversation from the pool, and those that fill the tokens left best."""
+        row = [self.pool.pop(0)]
+        budget -= len(row[0].token_ids)
+        while fitting := [c for c in self.pool if len(c.opening_ids) + len(c.token_ids) <= budget]:
+            best = max(fitting, key=lambda c: len(c.token_ids))
+            self.pool.remove(best)
+            row.append(best)
+            budget -= len(best.opening_ids) + len(best.token_ids)
+        return row
+
+    def rank_fillers(self, need: int, spec: RowSpec) -> list[Rendered]:
+        """Return conversations whose heads could fill a gap of so many tokens, the best first.
+
+        One that no row holds whole comes first; then the last to arrive whose first assistant turn
+        begins past the cut, so that no turn is shown half. A small gap is no reason to behead a
+        conversation that could stand whole elsewhere, so a head is used again there; a large one it
+        does not fill, since it may not make a row.
+        """
+        fresh = [c for c in reversed(self.pool) if c.turns and c.turns[0].start > need] or self.pool[::-1]
+        too_long = [self.too_long[0]] if self.too_long else []
+        used = [self.used[0]] if self.used else []
+        if need <= spec.seqlen // _SMALL_GAP:
+            return [*too_long, *used, *fresh[:2]]
+        return [*too_long, *fresh[:2], *(used if need <= spec.text_budget // 4 else [])]
+
+    def use_head(self, filler: Rendered) -> None:
+        """Move a conversation to those whose heads were fillers."""
+        for waiting in (self.pool, self.too_long, self.used):
+            if filler in waiting:
+                waiting.remove(filler)
+                break
+        self.used.append(filler)
 
 
-def pack_conversations(conversations: Iterable[Rendered], rule: RowSpec) -> Iterator[Packed]:
+@dataclass(frozen=True, slots=True)
+class _WholeConversations:
+    """Conversations joined to the beginning of a row.
+
+    Attributes:
+        text: Their texts, and the openings between them.
+        token_ids: The ids that the text must be read as.
+        spans: Where each conversation stands in it.
+        turns: Assistant turns in them.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    spans: tuple[Span, ...]
+    turns: int
+
+
+def pack_conversations(conversations: Iterable[Rendered], spec: RowSpec) -> Iterator[Packed]:
     """Yield rows of whole conversations, each with a labelled filler at its end.
-
-    The conversation that came first opens a row; then the largest that fits is added until
-    none does (best fit). All of them end inside the ``rule.read`` tokens that the quantizer
-    reads. The head of one more conversation, a filler, brings the row to ``seqlen`` tokens
-    and takes the quantizer's cut.
 
     Args:
         conversations: Rendered for the target model.
-        rule: Length, tokenizer and name.
+        spec: Length, tokenizer and name.
 
     Yields:
         Samples, and a `Filtered` for each conversation that stands whole in none.
     """
-    supply = iter(conversations)
-    stock = _Buffer()
+    arriving = iter(conversations)
+    buffer = _Buffer()
     while True:
-        yield from _refill(stock, supply, rule)
-        if not stock.pool:
+        yield from buffer.refill(arriving, spec)
+        if not buffer.pool:
             return
-        row = _best_fit(stock.pool, rule.read)
-        filled = _filled(row, stock, rule)
-        if isinstance(filled, Sample):
-            yield filled
+        row = buffer.take_best_fit(spec.text_budget)
+        packed = _complete_row(_join(row), buffer, spec)
+        if isinstance(packed, Sample):
+            yield packed
         else:
             for conversation in row:
-                yield Filtered(position=conversation.id, reason=filled)
+                yield Filtered(position=conversation.id, reason=packed)
 
 
-def _refill(stock: _Buffer, supply: Iterator[Rendered], rule: RowSpec) -> Iterator[Filtered]:
-    while len(stock.pool) < _POOL and (conversation := next(supply, None)) is not None:
-        if len(conversation.token_ids) <= rule.read:
-            stock.pool.append(conversation)
-        else:
-            stock.long.append(conversation)
-            yield Filtered(position=conversation.id, reason=TOO_LONG)
-
-
-def _best_fit(pool: list[Rendered], text_budget: int) -> list[Rendered]:
-    """Take from the pool its first conversation and those that fill the room best."""
-    row = [pool.pop(0)]
-    text_budget -= len(row[0].token_ids)
-    while True:
-        fitting = [c for c in pool if len(c.opening_ids) + len(c.token_ids) <= text_budget]
-        if not fitting:
-            return row
-        best = max(fitting, key=lambda c: len(c.token_ids))
-        pool.remove(best)
-        row.append(best)
-        text_budget -= len(best.opening_ids) + len(best.token_ids)
-
-
-def _filled(row: list[Rendered], stock: _Buffer, rule: RowSpec) -> Sample | str:
-    """Complete a row with a filler, or say why that can't be done."""
-    text, ids, spans = _joined(row)
-    need = rule.seqlen - len(ids)
-    reason = "too little left for a row"
-    for filler in _fillers(stock, need, rule):
-        for cut in _cuts(filler, need, rule):
-            full = (text + filler.opening_text + filler.text[:cut]).rstrip()
-            proof = rule.check_row(full, control_tokens=True)
-            if proof.flaw is None:
-                if proof.token_ids[: len(ids)] != ids:
-                    return "read otherwise behind another conversation"
-                _spend(filler, stock)
-                return _sample(row, filler, full, proof.token_ids, spans, rule)
-            reason = proof.flaw if proof.flaw != "too short" else reason
-    return reason
-
-
-def _joined(row: list[Rendered]) -> tuple[str, tuple[int, ...], list[Span]]:
-    """Return the row's text, the ids that it must be read as, and where each conversation stands in it."""
+def _join(conversations: list[Rendered]) -> _WholeConversations:
     text, spans = "", []
     ids: tuple[int, ...] = ()
-    for conversation in row:
+    for conversation in conversations:
         if text:
             text += conversation.opening_text
             ids += conversation.opening_ids
@@ -123,52 +148,45 @@ def _joined(row: list[Rendered]) -> tuple[str, tuple[int, ...], list[Span]]:
         ids += conversation.token_ids
         whole = not conversation.shortened
         spans.append(Span(document=conversation.id, start=start, end=len(text), whole=whole))
-    return text, ids, spans
+    turns = sum(len(conversation.turns) for conversation in conversations)
+    return _WholeConversations(text, ids, tuple(spans), turns)
 
 
-def _fillers(stock: _Buffer, need: int, rule: RowSpec) -> list[Rendered]:
-    """Return conversations that could fill the gap, the best first.
+def _complete_row(row: _WholeConversations, buffer: _Buffer, spec: RowSpec) -> Sample | str:
+    """Complete a row with a filler, or return why that can't be done."""
+    need = spec.seqlen - len(row.token_ids)
+    reason = "too little left for a row"
+    for filler in buffer.rank_fillers(need, spec):
+        for cut in _propose_cuts(filler, need, spec):
+            text = (row.text + filler.opening_text + filler.text[:cut]).rstrip()
+            check = spec.check_row(text)
+            if check.fault is None:
+                if check.token_ids[: len(row.token_ids)] != row.token_ids:
+                    return "read otherwise behind another conversation"
+                buffer.use_head(filler)
+                return _make_sample(row, filler, text, check.token_ids, spec)
+            reason = check.fault if check.fault != "too short" else reason
+    return reason
 
-    One that no row holds whole comes first; then the last to arrive whose first assistant turn
-    begins past the cut, so that no turn is shown half. A small gap is no reason to behead a
-    conversation that could stand whole elsewhere, so a head is used again there; a large one it
-    does not fill, since it may not make a row.
-    """
-    fresh = [c for c in reversed(stock.pool) if c.turns and c.turns[0].start > need] or stock.pool[::-1]
-    long = [stock.long[0]] if stock.long else []
-    again = [stock.spent[0]] if stock.spent else []
-    if need <= rule.seqlen // _SMALL_GAP:
-        return [*long, *again, *fresh[:2]]
-    return [*long, *fresh[:2], *(again if need <= rule.read // 4 else [])]
 
-
-def _cuts(filler: Rendered, need: int, rule: RowSpec) -> Iterator[int]:
-    first = max(0, need - len(filler.opening_ids) - 1)
+def _propose_cuts(filler: Rendered, need: int, spec: RowSpec) -> Iterator[int]:
+    """Yield character offsets to cut a filler at, the tightest first, none twice."""
     # The whole opening may do; but an empty filler would leave a span of nothing.
-    ends = rule.tokenizer.encode_with_ends(filler.text, parse_special=True).ends
+    first = max(0, need - len(filler.opening_ids) - 1)
+    ends = spec.tokenizer.encode_with_ends(filler.text, parse_special=True).ends
     yield from dict.fromkeys(ends[first : first + _LAST_RESORT])
 
 
-def _spend(filler: Rendered, stock: _Buffer) -> None:
-    for waiting in (stock.pool, stock.long, stock.spent):
-        if filler in waiting:
-            waiting.remove(filler)
-            break
-    stock.spent.append(filler)
-
-
-def _sample(
-    row: list[Rendered], filler: Rendered, text: str, ids: tuple[int, ...], spans: list[Span], rule: RowSpec
+def _make_sample(
+    row: _WholeConversations, filler: Rendered, text: str, ids: tuple[int, ...], spec: RowSpec
 ) -> Sample:
-    before = sum(len(c.token_ids) for c in row) + sum(len(c.opening_ids) for c in row[1:])
-    start = before + len(filler.opening_ids)
-    complete = sum(len(c.turns) for c in row)
-    read = min(len(ids), rule.read)
-    begun = [turn for turn in filler.turns if start + turn.start < read]
-    ended = [turn for turn in begun if start + turn.end <= rule.read]
+    start = len(row.token_ids) + len(filler.opening_ids)
+    visible = min(len(ids), spec.text_budget)
+    begun = [turn for turn in filler.turns if start + turn.start < visible]
+    complete = [turn for turn in begun if start + turn.end <= spec.text_budget]
     head = Span(
         document=filler.id,
-        start=spans[-1].end + len(filler.opening_text),
+        start=len(row.text) + len(filler.opening_text),
         end=len(text),
         whole=False,
         filler=True,
@@ -176,9 +194,9 @@ def _sample(
     return Sample(
         text=text,
         token_ids=ids,
-        source=rule.source,
-        documents=(*spans, head),
-        turns=complete + len(begun),
-        complete_turns=complete + len(ended),
-        filler_tokens=max(0, read - start),
+        source=spec.source,
+        documents=(*row.spans, head),
+        turns=row.turns + len(begun),
+        complete_turns=row.turns + len(complete),
+        filler_tokens=max(0, visible - start),
     )

@@ -1,11 +1,21 @@
-"""Plain documents into rows: short ones joined, long ones split, every row proven."""
+"""Plain documents packed into rows: short ones are joined, long ones are split.
+
+1. Documents are joined with a blank line, in the order they come, until one of them brings the row to
+   ``seqlen`` tokens.
+2. That one is cut. Cuts are proposed best first: the end of a sentence or line within ``slack`` tokens
+   past ``seqlen``, then the end of a word there, then the end of any token.
+3. Each proposal is checked as a whole row (`RowSpec.check_row`), and the first without a fault is given.
+4. A piece that would spoil any row is left out; where the piece is good, the row begun before it is.
+5. The rest of the document begins the next row. After ``max_rows_per_document`` rows it waits in a queue
+   until every other document has had its turn.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calibset.core.documents import Document, Filtered, Sample, Span
 from calibset.packing.row_spec import SEPARATOR, Packed, RowSpec
@@ -21,166 +31,170 @@ _CHARACTERS_PER_TOKEN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Rest:
-    """A document from some character on.
+class _Remainder:
+    """What no row has been made of yet of a document.
 
     Attributes:
         document: All of it.
-        start: Its first character that no row has been made of.
-        rows: Rows that it has given in this turn.
-        spoiled: Whether the piece before ``start`` could be in no row.
+        start: Where the remainder begins, in characters.
+        rows: Rows that the document has given in this turn.
+        is_suspect: Whether the piece before it was left out for a fault.
     """
 
     document: Document
     start: int = 0
     rows: int = 0
-    spoiled: bool = False
+    is_suspect: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.document.text[self.start :]
+
+    def skip(self, piece: str) -> _Remainder | None:
+        """Return what follows a first piece and the white space behind it; None if nothing does."""
+        text, start = self.document.text, self.start + len(piece)
+        while start < len(text) and text[start].isspace():
+            start += 1
+        return replace(self, start=start) if start < len(text) else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _PartialRow:
     """A row that isn't full yet. Its last document's tokens are counted with a separator."""
 
     text: str = ""
     tokens: int = 0
     spans: tuple[Span, ...] = ()
 
-    def with_piece(self, rest: _Rest, piece: str, tokens: int) -> _Row:
+    def add(self, document: Document, piece: str, tokens: int = 0) -> _PartialRow:
         before = self.text + SEPARATOR if self.text else ""
         end = len(before) + len(piece)
-        whole = len(piece) == len(rest.document.text)
-        span = Span(document=rest.document.id, start=len(before), end=end, whole=whole)
-        return _Row(before + piece, self.tokens + tokens, (*self.spans, span))
+        span = Span(document=document.id, start=len(before), end=end, whole=len(piece) == len(document.text))
+        return _PartialRow(before + piece, self.tokens + tokens, (*self.spans, span))
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What came of putting a document's rest into a row."""
+    """What came of adding a document to a row: the row to go on with, and what is left of the document."""
 
-    row: _Row
-    rest: _Rest | None = None
+    row: _PartialRow
+    remainder: _Remainder | None = None
     packed: tuple[Packed, ...] = ()
 
 
-def pack_documents(documents: Iterable[Document], rule: RowSpec) -> Iterator[Packed]:
+def pack_documents(documents: Iterable[Document], spec: RowSpec) -> Iterator[Packed]:
     """Yield the tightest rows that the documents give, in the order they come.
-
-    A row ends at the first place past ``seqlen`` tokens where a sentence or line ends, if one
-    comes within ``rule.slack`` tokens; else where a word ends; never inside a character. What
-    follows the cut begins the next row, unless the document has given as many rows as
-    ``rule.max_rows_per_document``: then it waits until every other has had its turn.
 
     Args:
         documents: Texts that are not empty, without white space around them.
-        rule: Length, tokenizer and name.
+        spec: Length, tokenizer and name.
 
     Yields:
         Samples, and a `Filtered` for each document, or part of one, that ends up in no row.
     """
-    later: deque[_Rest] = deque()
-    row = _Row()
-    for waiting in _in_turn(documents, later):
-        rest: _Rest | None = waiting
-        while rest is not None:
-            step = _fill(row, rest, rule)
+    queue: deque[_Remainder] = deque()
+    row = _PartialRow()
+    for first in _take_turns(documents, queue):
+        remainder: _Remainder | None = first
+        while remainder is not None:
+            step = _add_to_row(row, remainder, spec)
             yield from step.packed
-            row, rest = step.row, step.rest
-            if rest is not None and rest.rows >= rule.max_rows_per_document:
-                later.append(_Rest(rest.document, rest.start, rule.max_rows_per_document - 1))
-                rest = None
-    yield from _left_out(row.spans, "too little left for a row")
+            row, remainder = step.row, step.remainder
+            if remainder is not None and remainder.rows >= spec.max_rows_per_document:
+                # From its second turn on it gives one row at a time.
+                queue.append(replace(remainder, rows=spec.max_rows_per_document - 1, is_suspect=False))
+                remainder = None
+    yield from _filter_spans(row.spans, "too little left for a row")
 
 
-def _in_turn(documents: Iterable[Document], later: deque[_Rest]) -> Iterator[_Rest]:
+def _take_turns(documents: Iterable[Document], queue: deque[_Remainder]) -> Iterator[_Remainder]:
     for document in documents:
-        yield _Rest(document)
-    while later:
-        yield later.popleft()
+        yield _Remainder(document)
+    while queue:
+        yield queue.popleft()
 
 
-def _fill(row: _Row, rest: _Rest, rule: RowSpec) -> _Step:
-    need = max(1, rule.seqlen - row.tokens)
-    head, encoded = _head(rest, need + rule.slack + _LAST_RESORT, rule)
-    reaches_end = rest.start + len(head) == len(rest.document.text)
-    if reaches_end and len(encoded.ids) < need:
-        return _Step(row.with_piece(rest, head, len(encoded.ids)))
-    for cut in _cuts(head, encoded, need, rule.slack):
+def _add_to_row(row: _PartialRow, remainder: _Remainder, spec: RowSpec) -> _Step:
+    document = remainder.document
+    need = max(1, spec.seqlen - row.tokens)
+    head, encoded = _encode_head(remainder, need + spec.slack + _LAST_RESORT, spec)
+    is_all = remainder.start + len(head) == len(document.text)
+    longer = _Step(row.add(document, head, len(encoded.ids)))
+    if is_all and len(encoded.ids) < need:
+        return longer
+    for cut in _propose_cuts(head, encoded, need, spec.slack):
         piece = head[:cut].rstrip()
         if not piece:  # the first token ends inside a character
             continue
-        full = row.with_piece(rest, piece, 0)
-        proof = rule.check_row(full.text, control_tokens=rule.parse_special)
-        if proof.flaw is None:
+        full = row.add(document, piece)
+        check = spec.check_row(full.text, control_tokens=spec.parse_special)
+        if check.fault is None:
             sample = Sample(
-                text=full.text, token_ids=proof.token_ids, source=rule.source, documents=full.spans
+                text=full.text, token_ids=check.token_ids, source=spec.source, documents=full.spans
             )
-            return _Step(_Row(), _after(rest, rest.start + len(piece)), (sample,))
-        if proof.flaw != "too short":
-            return _without_fault(row, rest, piece, proof.flaw, rule)
-    if reaches_end and len(encoded.ids) <= need + rule.slack:
-        return _Step(row.with_piece(rest, head, len(encoded.ids)))
-    end = _Row().with_piece(rest, rest.document.text[rest.start :], 0)
-    return _Step(row, None, _left_out(end.spans, "no place to cut it"))
+            following = replace(remainder, rows=remainder.rows + 1, is_suspect=False).skip(piece)
+            return _Step(_PartialRow(), following, (sample,))
+        if check.fault != "too short":
+            return _leave_out_fault(row, remainder, piece, check.fault, spec)
+    if is_all and len(encoded.ids) <= need + spec.slack:
+        return longer
+    return _Step(row, None, _filter_piece(document, remainder.text, "no place to cut it"))
 
 
-def _without_fault(row: _Row, rest: _Rest, piece: str, flaw: str, rule: RowSpec) -> _Step:
+def _leave_out_fault(row: _PartialRow, remainder: _Remainder, piece: str, fault: str, spec: RowSpec) -> _Step:
     """Leave out the piece that spoils a row, or else the row that was begun before it."""
-    if row.text and not _spoils(piece, flaw, rule):
-        return _Step(_Row(), rest, _left_out(row.spans, flaw))
-    # The second time on end the rest is taken to be no better.
-    behind = None if rest.spoiled else _after(rest, rest.start + len(piece), spoiled=True)
-    lost = piece if behind else rest.document.text[rest.start :]
-    return _Step(row, behind, _left_out(_Row().with_piece(rest, lost, 0).spans, flaw))
+    if row.text and not _is_faulty(piece, fault, spec):
+        return _Step(_PartialRow(), remainder, _filter_spans(row.spans, fault))
+    # After two such pieces on end the rest is taken to be no better.
+    following = None if remainder.is_suspect else replace(remainder, is_suspect=True).skip(piece)
+    lost = piece if following else remainder.text
+    return _Step(row, following, _filter_piece(remainder.document, lost, fault))
 
 
-def _spoils(piece: str, flaw: str, rule: RowSpec) -> bool:
-    proof = rule.check_row(piece, control_tokens=rule.parse_special)
-    if proof.flaw != "too short":
-        return proof.flaw == flaw
+def _is_faulty(piece: str, fault: str, spec: RowSpec) -> bool:
+    check = spec.check_row(piece, control_tokens=spec.parse_special)
+    if check.fault != "too short":
+        return check.fault == fault
     # Too short to be judged as a row: half of what would spoil one is enough.
-    return proof.token_ids.count(proof.token_ids[-1]) > rule.seqlen // 4
+    return check.token_ids.count(check.token_ids[-1]) > spec.seqlen // 4
 
 
-def _head(rest: _Rest, tokens: int, rule: RowSpec) -> tuple[str, Encoded]:
-    """Return the rest's beginning, of so many tokens at least if it has them, and its tokens."""
-    text = rest.document.text
+def _encode_head(remainder: _Remainder, tokens: int, spec: RowSpec) -> tuple[str, Encoded]:
+    """Return the beginning of a remainder, at least so many tokens of it if there are, and its tokens."""
+    text, start = remainder.document.text, remainder.start
     length = tokens * _CHARACTERS_PER_TOKEN
     while True:
-        head = text[rest.start : rest.start + length]
-        ends_here = rest.start + length >= len(text)
-        measured = head + SEPARATOR if ends_here else head
-        encoded = rule.tokenizer.encode_with_ends(measured, parse_special=rule.parse_special)
-        if ends_here or len(encoded.ids) >= tokens:
+        head = text[start : start + length]
+        is_all = start + length >= len(text)
+        measured = head + SEPARATOR if is_all else head
+        encoded = spec.tokenizer.encode_with_ends(measured, parse_special=spec.parse_special)
+        if is_all or len(encoded.ids) >= tokens:
             return head, encoded
         length *= 2
 
 
-def _cuts(head: str, encoded: Encoded, need: int, slack: int) -> Iterator[int]:
+def _propose_cuts(head: str, encoded: Encoded, need: int, slack: int) -> Iterator[int]:
     """Yield character offsets to cut at, the best first, none twice."""
     ends = [min(end, len(head)) for end in encoded.ends[need - 1 : need + slack + _LAST_RESORT]]
     if not ends:
         return
     first, last = ends[0], ends[min(slack, len(ends) - 1)]
-    better = [*_places(_SENTENCE_END, head, first, last)[:1], *_places(_WORD_END, head, first, last)[:4]]
-    yield from dict.fromkeys([*better, *ends])
+    sentence_ends = _find_ends(_SENTENCE_END, head, first, last)[:1]
+    word_ends = _find_ends(_WORD_END, head, first, last)[:4]
+    yield from dict.fromkeys([*sentence_ends, *word_ends, *ends])
 
 
-def _places(pattern: re.Pattern[str], text: str, first: int, last: int) -> list[int]:
-    # From a little before, since the stop itself stands before the place where a sentence ends.
-    found = (match.end() for match in pattern.finditer(text, max(0, first - 8), min(last + 8, len(text))))
-    return [place for place in found if first <= place <= last]
+def _find_ends(pattern: re.Pattern[str], text: str, first: int, last: int) -> list[int]:
+    # From a little before, since a full stop stands before the offset where its sentence ends.
+    matches = pattern.finditer(text, max(0, first - 8), min(last + 8, len(text)))
+    return [match.end() for match in matches if first <= match.end() <= last]
 
 
-def _after(rest: _Rest, start: int, *, spoiled: bool = False) -> _Rest | None:
-    text = rest.document.text
-    while start < len(text) and text[start].isspace():
-        start += 1
-    if start >= len(text):
-        return None
-    return _Rest(rest.document, start, rest.rows if spoiled else rest.rows + 1, spoiled)
+def _filter_piece(document: Document, piece: str, reason: str) -> tuple[Filtered, ...]:
+    return _filter_spans(_PartialRow().add(document, piece).spans, reason)
 
 
-def _left_out(spans: tuple[Span, ...], reason: str) -> tuple[Filtered, ...]:
+def _filter_spans(spans: tuple[Span, ...], reason: str) -> tuple[Filtered, ...]:
     return tuple(
         Filtered(position=span.document, reason=reason if span.whole else f"{reason} (a part of it)")
         for span in spans

@@ -1,4 +1,9 @@
-"""What a row must be, proven on the row as it is read back."""
+"""What a row must be, and the check of a finished row.
+
+The tokens of joined texts are not the sum of their parts' tokens, and a longer text may even have fewer.
+So packing only proposes rows; `RowSpec.check_row` encodes each proposal as the quantizer will, and a row
+is given only if that finds no fault.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ SEPARATOR = "\n\n"
 """What stands between two documents of a row."""
 
 Packed = Sample | Filtered
+"""What packing gives: a row, or a document that stands in none."""
 
 RowFault = Literal[
     "too short",
@@ -28,11 +34,11 @@ class RowCheck:
 
     Attributes:
         token_ids: Its ids, without BOS.
-        flaw: Why a quantizer would drop it, or None.
+        fault: Why a quantizer would drop it, or None.
     """
 
     token_ids: tuple[int, ...]
-    flaw: RowFault | None
+    fault: RowFault | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +60,17 @@ class RowSpec:
     max_rows_per_document: int = 4
 
     @property
-    def read(self) -> int:
+    def text_budget(self) -> int:
         """Tokens of the text that the quantizer reads: ``seqlen`` less what it adds."""
         return text_budget(self.tokenizer, self.seqlen)
 
     @property
     def slack(self) -> int:
-        """Tokens past ``seqlen`` that a better place to cut is worth."""
+        """Tokens past ``seqlen`` that a better cut is worth."""
         return max(2, self.seqlen // 64)
 
     def check_row(self, text: str, *, control_tokens: bool = True) -> RowCheck:
-        """Encode a row as it will be read back and say what is wrong with it, if anything.
+        """Encode a row as it will be read back, and find what is wrong with it, if anything.
 
         The row must have ``seqlen`` tokens without special tokens, whether the quantizer's
         tokenizer parses control tokens or reads them as letters; no token may fill more than
@@ -80,12 +86,13 @@ class RowSpec:
             if not control_tokens:
                 return RowCheck(tuple(parsed), "spells a control token")
             spelled = self.tokenizer.encode(text, parse_special=False)
-        return RowCheck(tuple(parsed), self._flaw(parsed, spelled))
+        return RowCheck(tuple(parsed), self._find_fault(parsed, spelled))
 
-    def _flaw(self, parsed: list[int], spelled: list[int]) -> RowFault | None:
+    def _find_fault(self, parsed: list[int], spelled: list[int]) -> RowFault | None:
         if min(len(parsed), len(spelled)) < self.seqlen:
             return "too short"
-        if self.tokenizer.prefix and parsed[: len(self.tokenizer.prefix)] == list(self.tokenizer.prefix):
+        prefix = list(self.tokenizer.prefix)
+        if prefix and parsed[: len(prefix)] == prefix:
             return "begins with BOS"
         # A quantizer may as well be given a tokenizer that adds nothing.
         windows = [visible_ids(ids, self.tokenizer, self.seqlen) for ids in (parsed, spelled)]

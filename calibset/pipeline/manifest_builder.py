@@ -117,7 +117,7 @@ def _source(supply: SourceStream, choice: Choice, asked: int) -> SourceReport:
         achieved=len(rows),
         repeated=choice.gathered.repeated.get(supply.name, 0),
         tokens=sum(len(sample.token_ids) for sample in rows),
-        tokens_read=sum(min(len(sample.token_ids), supply.rule.read) for sample in rows),
+        tokens_read=sum(min(len(sample.token_ids), supply.rule.text_budget) for sample in rows),
         documents_read=tally.documents,
         documents_used=len(shown),
         document_lengths=dict(sorted(tally.lengths.items())),

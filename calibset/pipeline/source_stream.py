@@ -118,7 +118,7 @@ def open_source_stream(
         max_rows_per_document=recipe.max_rows_per_document,
     )
     records = guarded(source.documents(reader, seed=recipe.seed), f"sources.{name}")
-    rendering = partial(_rendering, recipe, tokenizer, control_tokens, rule.read)
+    rendering = partial(_rendering, recipe, tokenizer, control_tokens, rule.text_budget)
     screening = Cleaner(name, recipe.hygiene_of(name), screens, tally)
     documents = admit(records, tally, control_tokens, screening)
     titles: list[str] = []

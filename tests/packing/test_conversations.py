@@ -53,34 +53,34 @@ def mixed(tekken: TekkenTokenizer) -> list[Rendered]:
     ]
 
 
-def rule_of(tekken: TekkenTokenizer, seqlen: int = 192) -> RowSpec:
+def spec_of(tekken: TekkenTokenizer, seqlen: int = 192) -> RowSpec:
     return RowSpec(tokenizer=tekken, seqlen=seqlen, source="s")
 
 
-def check(conversations: list[Rendered], packed: list[Packed], rule: RowSpec) -> list[Sample]:
+def check(conversations: list[Rendered], packed: list[Packed], spec: RowSpec) -> list[Sample]:
     """Check everything that must hold of any packing; return the samples."""
     known = {rendered.id: rendered for rendered in conversations}
     samples = [item for item in packed if isinstance(item, Sample)]
-    asides = Counter(item.position for item in packed if isinstance(item, Filtered))
+    filtered = Counter(item.position for item in packed if isinstance(item, Filtered))
     whole: Counter[str] = Counter()
     fillers: Counter[str] = Counter()
     for sample in samples:
-        check_row(sample, known, rule)
+        check_row(sample, known, spec)
         whole.update(span.document for span in sample.documents if span.whole)
         fillers.update(span.document for span in sample.documents if span.filler)
     assert all(count == 1 for count in whole.values())
-    assert all(count == 1 for count in asides.values())
-    assert not whole.keys() & asides.keys()
-    assert whole.keys() | asides.keys() | fillers.keys() == known.keys()
+    assert all(count == 1 for count in filtered.values())
+    assert not whole.keys() & filtered.keys()
+    assert whole.keys() | filtered.keys() | fillers.keys() == known.keys()
     return samples
 
 
-def check_row(sample: Sample, known: dict[str, Rendered], rule: RowSpec) -> None:
-    tokenizer, ids = rule.tokenizer, list(sample.token_ids)
+def check_row(sample: Sample, known: dict[str, Rendered], spec: RowSpec) -> None:
+    tokenizer, ids = spec.tokenizer, list(sample.token_ids)
     assert sample.text == sample.text.rstrip()
     read = json.loads(json.dumps({"text": sample.text}))["text"].rstrip()
     assert tokenizer.encode(read, parse_special=True) == ids
-    assert rule.seqlen <= len(ids) <= rule.seqlen + 4
+    assert spec.seqlen <= len(ids) <= spec.seqlen + 4
     *complete, filler = sample.documents
     assert complete
     assert (filler.filler, filler.whole) == (True, False)
@@ -96,14 +96,14 @@ def check_row(sample: Sample, known: dict[str, Rendered], rule: RowSpec) -> None
     assert head
     assert known[filler.document].text.startswith(head)
     until = tokenizer.encode(sample.text[: complete[-1].end], parse_special=True)
-    assert len(until) <= rule.read
+    assert len(until) <= spec.text_budget
     assert until == ids[: len(until)]
-    visible = ids[: rule.read]
+    visible = ids[: spec.text_budget]
     starts = [
         i + 1
         for i, token in enumerate(ids)
         if token in (INST_END, RESULTS_END)
-        and i + 1 < min(rule.read, len(ids))
+        and i + 1 < min(spec.text_budget, len(ids))
         and ids[i + 1] != RESULTS  # of calls side by side the last result counts
     ]
     assert sample.turns == len(starts)
@@ -114,17 +114,17 @@ def check_row(sample: Sample, known: dict[str, Rendered], rule: RowSpec) -> None
 def test_whole_conversations_end_inside_what_is_read(
     tekken: TekkenTokenizer, mixed: list[Rendered], seqlen: int
 ) -> None:
-    rule = rule_of(tekken, seqlen)
-    packed = list(pack_conversations(mixed, rule))
-    samples = check(mixed, packed, rule)
-    tokens = sum(len(r.token_ids) for r in mixed if len(r.token_ids) <= rule.read)
+    spec = spec_of(tekken, seqlen)
+    packed = list(pack_conversations(mixed, spec))
+    samples = check(mixed, packed, spec)
+    tokens = sum(len(r.token_ids) for r in mixed if len(r.token_ids) <= spec.text_budget)
     assert len(samples) >= 0.6 * tokens / seqlen
-    assert packed == list(pack_conversations(iter(mixed), rule))
+    assert packed == list(pack_conversations(iter(mixed), spec))
 
 
 def test_little_of_a_row_goes_to_fillers(tekken: TekkenTokenizer, mixed: list[Rendered]) -> None:
-    rule = rule_of(tekken, 400)
-    samples = check(mixed, list(pack_conversations(mixed, rule)), rule)
+    spec = spec_of(tekken, 400)
+    samples = check(mixed, list(pack_conversations(mixed, spec)), spec)
     filler = sum(len(tekken.encode(s.text[s.documents[-1].start :], parse_special=True)) for s in samples)
     assert filler < 0.15 * sum(len(s.token_ids) for s in samples)
 
@@ -160,24 +160,24 @@ def rows(packed: Iterator[Packed]) -> list[list[str]]:
 
 
 def test_the_largest_that_fits_is_added(tekken: TekkenTokenizer) -> None:
-    rule = rule_of(tekken, 64)
+    spec = spec_of(tekken, 64)
     lengths = {"first": 30, "small": 10, "exact": 32, "large": 33, "other": 31}
     conversations = [sized(tekken, name, length) for name, length in lengths.items()]
     # 30 and a BOS and 32 are the 63 tokens that are read; one with a BOS of 33 would not fit.
-    packed = list(pack_conversations(conversations, rule))
+    packed = list(pack_conversations(conversations, spec))
     first = packed[0]
     assert isinstance(first, Sample)
     assert [span.document for span in first.documents[:2]] == ["first", "exact"]
     assert len(first.documents) == 3
     assert first.documents[2].filler
     assert first.complete_turns == 2
-    check(conversations, packed, rule)
+    check(conversations, packed, spec)
 
 
 def test_a_conversation_as_long_as_what_is_read_has_a_row_of_its_own(tekken: TekkenTokenizer) -> None:
-    rule = rule_of(tekken, 64)
+    spec = spec_of(tekken, 64)
     conversations = [sized(tekken, "full", 63), sized(tekken, "next", 40)]
-    packed = list(pack_conversations(conversations, rule))
+    packed = list(pack_conversations(conversations, spec))
     sample = packed[0]
     assert isinstance(sample, Sample)
     assert [(s.document, s.filler) for s in sample.documents] == [("full", False), ("next", True)]
@@ -186,17 +186,17 @@ def test_a_conversation_as_long_as_what_is_read_has_a_row_of_its_own(tekken: Tek
 
 
 def test_one_longer_than_what_is_read_is_only_a_filler(tekken: TekkenTokenizer) -> None:
-    rule = rule_of(tekken, 64)
+    spec = spec_of(tekken, 64)
     long = sized(tekken, "long", 64)
     short = [sized(tekken, f"s{i}", 40) for i in range(3)]
-    packed = list(pack_conversations([long, *short], rule))
+    packed = list(pack_conversations([long, *short], spec))
     assert packed[0] == Filtered(position="long", reason="longer than a row (its head may be a filler)")
     assert rows(iter(packed))[0] == ["s0", "long*"]
-    check([long, *short], packed, rule)
+    check([long, *short], packed, spec)
 
 
 def test_a_filler_shows_no_half_turn_where_one_begins_late(tekken: TekkenTokenizer) -> None:
-    rule = rule_of(tekken, 64)
+    spec = spec_of(tekken, 64)
     question = "[INST]" + "x y z " * 12 + "[/INST]ok</s>"
     ids = tuple(tekken.encode(question, parse_special=True))
     late = Rendered(
@@ -208,24 +208,24 @@ def test_a_filler_shows_no_half_turn_where_one_begins_late(tekken: TekkenTokeniz
         opening_ids=(1,),
     )
     conversations = [sized(tekken, "first", 40), late, sized(tekken, "early", 38), sized(tekken, "last", 39)]
-    sample = next(pack_conversations(conversations, rule))
+    sample = next(pack_conversations(conversations, spec))
     assert isinstance(sample, Sample)
     assert sample.documents[-1].document == "late"
     assert (sample.turns, sample.complete_turns) == (1, 1)
 
 
 def test_a_half_shown_turn_is_begun_and_not_complete(tekken: TekkenTokenizer) -> None:
-    rule = rule_of(tekken, 64)
+    spec = spec_of(tekken, 64)
     conversations = [sized(tekken, "first", 40), sized(tekken, "early", 38)]
-    sample = next(pack_conversations(conversations, rule))
+    sample = next(pack_conversations(conversations, spec))
     assert isinstance(sample, Sample)
     assert (sample.turns, sample.complete_turns) == (2, 1)
 
 
 @pytest.mark.parametrize("lengths", [[], [10], [10, 12, 9], [63], [200], [200, 201]])
-def test_what_does_not_fill_a_row_is_set_aside(tekken: TekkenTokenizer, lengths: list[int]) -> None:
+def test_what_does_not_fill_a_row_is_filtered(tekken: TekkenTokenizer, lengths: list[int]) -> None:
     conversations = [sized(tekken, f"c{i}", length) for i, length in enumerate(lengths)]
-    packed = list(pack_conversations(conversations, rule_of(tekken, 64)))
+    packed = list(pack_conversations(conversations, spec_of(tekken, 64)))
     expected = [
         Filtered(
             position=c.id,
@@ -238,7 +238,7 @@ def test_what_does_not_fill_a_row_is_set_aside(tekken: TekkenTokenizer, lengths:
     assert sorted(packed, key=str) == sorted(expected, key=str)
 
 
-def test_a_row_of_one_token_is_set_aside_with_its_reason(tekken: TekkenTokenizer) -> None:
+def test_a_row_of_one_token_is_filtered_with_its_reason(tekken: TekkenTokenizer) -> None:
     text = f"[INST]x[/INST]{' x' * 50}</s>"
     ids = tuple(tekken.encode(text, parse_special=True))
     same = Rendered(
@@ -247,7 +247,7 @@ def test_a_row_of_one_token_is_set_aside_with_its_reason(tekken: TekkenTokenizer
     filler = Rendered(
         id="filler", text=text, token_ids=ids, turns=same.turns, opening_text="<s>", opening_ids=(1,)
     )
-    packed = list(pack_conversations([same, filler], rule_of(tekken, 64)))
+    packed = list(pack_conversations([same, filler], spec_of(tekken, 64)))
     assert Filtered(position="same", reason="one token fills more than half the row") in packed
 
 
@@ -259,7 +259,7 @@ def test_no_more_is_taken_than_there_is_to_choose_from(tekken: TekkenTokenizer) 
             taken.append(str(number))
             yield sized(tekken, str(number), 20 + number % 20)
 
-    packing = pack_conversations(endless(), rule_of(tekken, 64))
+    packing = pack_conversations(endless(), spec_of(tekken, 64))
     assert taken == []
     next(packing)
     first = len(taken)
@@ -271,7 +271,7 @@ def test_no_more_is_taken_than_there_is_to_choose_from(tekken: TekkenTokenizer) 
 
 def test_no_conversation_waits_forever(tekken: TekkenTokenizer) -> None:
     conversations = [sized(tekken, f"c{i}", 25 if i else 37) for i in range(400)]
-    placed = [set(row) for row in rows(pack_conversations(conversations, rule_of(tekken, 64)))]
+    placed = [set(row) for row in rows(pack_conversations(conversations, spec_of(tekken, 64)))]
     for number, row in enumerate(placed[:100]):
         oldest = min(int(name.strip("c*")) for name in row)
         assert oldest <= 3 * (number + 1)
@@ -290,13 +290,13 @@ def test_a_conversation_stands_behind_another_only_if_it_reads_as_alone(
     talks = [template.render(conversation(number, 3)) for number in range(12)]
     behind = tokenizer.encode("</s>user", parse_special=True)[1]
     assert tokenizer.parsing.id_to_token(behind) == begins
-    rule = RowSpec(tokenizer=tokenizer, seqlen=256, source="s")
-    packed = list(pack_conversations(iter(talks), rule))
-    asides = {item.reason for item in packed if isinstance(item, Filtered)}
+    spec = RowSpec(tokenizer=tokenizer, seqlen=256, source="s")
+    packed = list(pack_conversations(iter(talks), spec))
+    filtered = {item.reason for item in packed if isinstance(item, Filtered)}
     several = [item for item in packed if isinstance(item, Sample) and len(item.documents) > 2]
     if prepend == "always":
         assert several
-        assert "read otherwise behind another conversation" not in asides
+        assert "read otherwise behind another conversation" not in filtered
     else:
         assert not several
-        assert "read otherwise behind another conversation" in asides
+        assert "read otherwise behind another conversation" in filtered

@@ -39,21 +39,21 @@ TEXTS = {
 }
 
 
-def rule_of(tekken: TekkenTokenizer, *, seqlen: int = SEQLEN, rows: int = 4, keep: bool = False) -> RowSpec:
+def spec_of(tekken: TekkenTokenizer, *, seqlen: int = SEQLEN, rows: int = 4, keep: bool = False) -> RowSpec:
     return RowSpec(
         tokenizer=tekken, seqlen=seqlen, source="s", parse_special=keep, max_rows_per_document=rows
     )
 
 
-def check(documents: list[Document], packed: Iterable[Packed], rule: RowSpec) -> list[Sample]:
+def check(documents: list[Document], packed: Iterable[Packed], spec: RowSpec) -> list[Sample]:
     """Check everything that must hold of any packing; return the samples."""
     texts = {document.id: document.text for document in documents}
     packed = list(packed)
     samples = [item for item in packed if isinstance(item, Sample)]
-    asides = [item for item in packed if isinstance(item, Filtered)]
+    filtered = [item for item in packed if isinstance(item, Filtered)]
     positions = dict.fromkeys(texts, 0)
     for sample in samples:
-        check_row(sample, rule)
+        check_row(sample, spec)
         end_before = 0
         for number, span in enumerate(sample.documents):
             piece = sample.text[span.start : span.end]
@@ -67,29 +67,29 @@ def check(documents: list[Document], packed: Iterable[Packed], rule: RowSpec) ->
             # or a part that would have spoiled a row, and was said to be left out.
             begun = texts[span.document].index(piece, positions[span.document])
             passed_over = texts[span.document][positions[span.document] : begun].strip()
-            assert not passed_over or span.document in {aside.position for aside in asides}
+            assert not passed_over or span.document in {item.position for item in filtered}
             positions[span.document] = begun + len(piece)
         assert end_before == len(sample.text)
     for name, text in texts.items():
         left = text[positions[name] :].strip()
-        assert not left or name in {aside.position for aside in asides}
-    assert {aside.position for aside in asides} <= set(texts)
+        assert not left or name in {item.position for item in filtered}
+    assert {item.position for item in filtered} <= set(texts)
     return samples
 
 
-def check_row(sample: Sample, rule: RowSpec) -> None:
-    tokenizer = rule.tokenizer
+def check_row(sample: Sample, spec: RowSpec) -> None:
+    tokenizer = spec.tokenizer
     assert sample.source == "s"
     assert sample.text == sample.text.strip()
     read = json.loads(json.dumps({"text": sample.text}))["text"].rstrip()
     ids = tokenizer.encode(read, parse_special=True)
     assert list(sample.token_ids) == ids
-    assert len(ids) >= rule.seqlen
+    assert len(ids) >= spec.seqlen
     spelled = tokenizer.encode(read, parse_special=False)
-    assert len(spelled) >= rule.seqlen
-    for window in ([1, *ids][: rule.seqlen], ids[: rule.seqlen]):
-        assert window.count(window[-1]) <= rule.seqlen // 2
-    if not rule.parse_special:
+    assert len(spelled) >= spec.seqlen
+    for window in ([1, *ids][: spec.seqlen], ids[: spec.seqlen]):
+        assert window.count(window[-1]) <= spec.seqlen // 2
+    if not spec.parse_special:
         assert ids == spelled
     assert tokenizer.decode(ids) == sample.text
 
@@ -101,12 +101,12 @@ def repeated(unit: str, times: int) -> str:
 @pytest.mark.parametrize("name", TEXTS)
 def test_one_long_document_is_split_into_tight_rows(tekken: TekkenTokenizer, name: str) -> None:
     document = Document(id="d", text=repeated(TEXTS[name], 40))
-    rule = rule_of(tekken, rows=1000)
-    samples = check([document], pack_documents([document], rule), rule)
+    spec = spec_of(tekken, rows=1000)
+    samples = check([document], pack_documents([document], spec), spec)
     assert len(samples) > 5
     tokens = len(tekken.encode(document.text, parse_special=False))
     assert len(samples) >= 0.85 * tokens / SEQLEN
-    assert max(len(sample.token_ids) for sample in samples) <= SEQLEN + rule.slack + 8
+    assert max(len(sample.token_ids) for sample in samples) <= SEQLEN + spec.slack + 8
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -114,8 +114,8 @@ def test_many_short_documents_are_joined(tekken: TekkenTokenizer, name: str) -> 
     documents = [
         Document(id=f"d{i}", text=text) for i in range(60) if (text := f"{i} {TEXTS[name][: 7 + i]}".strip())
     ]
-    rule = rule_of(tekken)
-    samples = check(documents, pack_documents(documents, rule), rule)
+    spec = spec_of(tekken)
+    samples = check(documents, pack_documents(documents, spec), spec)
     assert samples
     assert any(len(sample.documents) > 2 for sample in samples)
     assert any(span.whole for sample in samples for span in sample.documents)
@@ -124,14 +124,14 @@ def test_many_short_documents_are_joined(tekken: TekkenTokenizer, name: str) -> 
 def test_documents_of_one_character(tekken: TekkenTokenizer) -> None:
     letters = [chr(code) for code in range(0x21, 0x2B0) if unicodedata.category(chr(code))[0] in "LNPS"]
     documents = [Document(id=f"d{i}", text=letter) for i, letter in enumerate(letters)]
-    rule = rule_of(tekken)
-    packed = list(pack_documents(documents, rule))
-    samples = check(documents, packed, rule)
+    spec = spec_of(tekken)
+    packed = list(pack_documents(documents, spec))
+    samples = check(documents, packed, spec)
     placed = sum(len(sample.documents) for sample in samples)
-    asides = [item for item in packed if isinstance(item, Filtered)]
-    assert placed + len(asides) == len(documents)
+    filtered = [item for item in packed if isinstance(item, Filtered)]
+    assert placed + len(filtered) == len(documents)
     # Half of the tokens are separators, so a row may hold one more than half of them and be dropped.
-    assert placed > 0.8 * len(documents) or all(a.reason.startswith("one token fills") for a in asides)
+    assert placed > 0.8 * len(documents) or all(a.reason.startswith("one token fills") for a in filtered)
 
 
 def test_a_row_that_lacks_one_token_is_not_filled_with_a_separator(tekken: TekkenTokenizer) -> None:
@@ -142,26 +142,26 @@ def test_a_row_that_lacks_one_token_is_not_filled_with_a_separator(tekken: Tekke
     )
     for following in ("𠜎𠜱𠝹𠱓𠱸𠲖𠳏" * 30, "🦹🦸🫨" * 40, "龘靐齉爩" * 30):
         documents = [Document(id="a", text=short), Document(id="b", text=following)]
-        rule = rule_of(tekken)
-        samples = check(documents, pack_documents(documents, rule), rule)
+        spec = spec_of(tekken)
+        samples = check(documents, pack_documents(documents, spec), spec)
         assert [span.document for span in samples[0].documents] == ["a", "b"]
 
 
 def test_a_cut_prefers_the_end_of_a_sentence_then_of_a_word(tekken: TekkenTokenizer) -> None:
-    rule = rule_of(tekken, seqlen=512)
+    spec = spec_of(tekken, seqlen=512)
     document = Document(id="d", text=repeated("Hail broke the windows. It was paid for. ", 300))
-    samples = check([document], pack_documents([document], rule), rule)
+    samples = check([document], pack_documents([document], spec), spec)
     assert all(sample.text.endswith(".") for sample in samples)
     document = Document(id="d", text=repeated("incontestability undercompensation ", 800))
-    samples = check([document], pack_documents([document], rule), rule)
+    samples = check([document], pack_documents([document], spec), spec)
     assert all(sample.text.endswith(("ability", "sation")) for sample in samples)
 
 
 def test_a_document_gives_a_few_rows_and_waits_for_the_others(tekken: TekkenTokenizer) -> None:
     giant = Document(id="giant", text=repeated(SLOVAK, 60))
     others = [Document(id=f"d{i}", text=repeated(ENGLISH, 4)) for i in range(3)]
-    rule = rule_of(tekken, rows=2)
-    samples = check([giant, *others], pack_documents([giant, *others], rule), rule)
+    spec = spec_of(tekken, rows=2)
+    samples = check([giant, *others], pack_documents([giant, *others], spec), spec)
     order = [sample.documents[0].document for sample in samples]
     assert order[:2] == ["giant", "giant"]
     first_again = order.index("giant", 2)
@@ -171,20 +171,20 @@ def test_a_document_gives_a_few_rows_and_waits_for_the_others(tekken: TekkenToke
 
 def test_waiting_documents_take_turns(tekken: TekkenTokenizer) -> None:
     documents = [Document(id=name, text=repeated(f"{name} {SLOVAK}", 20)) for name in "abc"]
-    rule = rule_of(tekken, rows=1)
-    samples = check(documents, pack_documents(documents, rule), rule)
+    spec = spec_of(tekken, rows=1)
+    samples = check(documents, pack_documents(documents, spec), spec)
     heads = [sample.documents[0].document for sample in samples]
     assert heads[:9] == ["a", "b", "c"] * 3
 
 
-def test_what_does_not_fill_a_row_is_set_aside(tekken: TekkenTokenizer) -> None:
+def test_what_does_not_fill_a_row_is_filtered(tekken: TekkenTokenizer) -> None:
     documents = [Document(id="a", text="One."), Document(id="b", text="Two.")]
     reason = "too little left for a row"
-    assert list(pack_documents(documents, rule_of(tekken))) == [
+    assert list(pack_documents(documents, spec_of(tekken))) == [
         Filtered(position="a", reason=reason),
         Filtered(position="b", reason=reason),
     ]
-    assert list(pack_documents([], rule_of(tekken))) == []
+    assert list(pack_documents([], spec_of(tekken))) == []
 
 
 @pytest.mark.parametrize(
@@ -195,13 +195,13 @@ def test_what_does_not_fill_a_row_is_set_aside(tekken: TekkenTokenizer) -> None:
     ],
     ids=["letters", "blanks"],
 )
-def test_a_giant_document_of_nothing_is_set_aside_and_the_next_one_packed(
+def test_a_giant_document_of_nothing_is_filtered_and_the_next_one_packed(
     tekken: TekkenTokenizer, text: str, reason: str
 ) -> None:
     documents = [Document(id="giant", text=text), Document(id="good", text=repeated(ENGLISH, 10))]
-    rule = rule_of(tekken)
-    packed = list(pack_documents(documents, rule))
-    samples = check(documents, packed, rule)
+    spec = spec_of(tekken)
+    packed = list(pack_documents(documents, spec))
+    samples = check(documents, packed, spec)
     assert Filtered(position="giant", reason=reason) in packed
     assert [span.document for sample in samples for span in sample.documents].count("good") >= 4
 
@@ -209,25 +209,25 @@ def test_a_giant_document_of_nothing_is_set_aside_and_the_next_one_packed(
 @pytest.mark.parametrize("blanks", [" " * 1000, "\n" * 100, "\t \n" * 20])
 def test_a_long_run_of_blanks_inside_a_document(tekken: TekkenTokenizer, blanks: str) -> None:
     document = Document(id="d", text=repeated(ENGLISH, 3) + blanks + repeated(SLOVAK, 3))
-    rule = rule_of(tekken)
-    samples = check([document], pack_documents([document], rule), rule)
+    spec = spec_of(tekken)
+    samples = check([document], pack_documents([document], spec), spec)
     assert any("Poist" in sample.text for sample in samples)
 
 
 def test_blanks_that_go_on_past_every_cut_end_a_document(tekken: TekkenTokenizer) -> None:
     document = Document(id="d", text=repeated(ENGLISH, 3) + "\n\t" * 500 + repeated(SLOVAK, 3))
-    rule = rule_of(tekken)
-    packed = list(pack_documents([document], rule))
-    check([document], packed, rule)
+    spec = spec_of(tekken)
+    packed = list(pack_documents([document], spec))
+    check([document], packed, spec)
     assert packed[-1] == Filtered(position="d", reason="no place to cut it (a part of it)")
 
 
 def test_a_part_that_would_spoil_a_row_is_left_out_and_the_rest_goes_on(tekken: TekkenTokenizer) -> None:
     text = repeated(ENGLISH, 10) + " " + "a" * 200 + " " + repeated(SLOVAK, 10)
     document = Document(id="d", text=text)
-    rule = rule_of(tekken, rows=1000)
-    packed = list(pack_documents([document], rule))
-    samples = check([document], packed, rule)
+    spec = spec_of(tekken, rows=1000)
+    packed = list(pack_documents([document], spec))
+    samples = check([document], packed, spec)
     reason = "one token fills more than half the row (a part of it)"
     assert packed.count(Filtered(position="d", reason=reason)) == 1
     assert "Poist" in samples[-1].text
@@ -242,7 +242,7 @@ def test_only_what_a_row_takes_is_read(tekken: TekkenTokenizer) -> None:
             taken.append(number)
             yield Document(id=str(number), text=repeated(ENGLISH, 2))
 
-    rows = pack_documents(endless(), rule_of(tekken))
+    rows = pack_documents(endless(), spec_of(tekken))
     assert taken == []
     next(rows)
     assert taken == [0]
@@ -265,15 +265,15 @@ def test_a_giant_document_is_not_encoded_whole_for_its_first_row(tekken: TekkenT
             seen.append(len(text))
             return tekken.encode_with_ends(text, parse_special=parse_special)
 
-    rule = replace(rule_of(tekken), tokenizer=Counting())  # type: ignore[arg-type]
-    next(pack_documents([Document(id="d", text=repeated(ENGLISH, 20_000))], rule))
+    spec = replace(spec_of(tekken), tokenizer=Counting())  # type: ignore[arg-type]
+    next(pack_documents([Document(id="d", text=repeated(ENGLISH, 20_000))], spec))
     assert max(seen) < 2_000
 
 
 def test_control_tokens_that_the_recipe_keeps_are_counted_both_ways(tekken: TekkenTokenizer) -> None:
     document = Document(id="d", text=repeated("Škoda </s> na [INST] majetku [/INST] vznikla. ", 60))
-    rule = rule_of(tekken, keep=True)
-    samples = check([document], pack_documents([document], rule), rule)
+    spec = spec_of(tekken, keep=True)
+    samples = check([document], pack_documents([document], spec), spec)
     assert all(2 in sample.token_ids for sample in samples)
 
 
@@ -296,7 +296,7 @@ def test_no_text_is_lost_repeated_or_misplaced(
 ) -> None:
     disarmed = [tekken.control_tokens.neutralised(text).strip() for text in texts]
     documents = [Document(id=f"d{i}", text=text) for i, text in enumerate(disarmed) if text]
-    rule = rule_of(tekken, seqlen=seqlen, rows=rows)
-    packed = list(pack_documents(documents, rule))
-    check(documents, packed, rule)
-    assert packed == list(pack_documents(iter(documents), rule))
+    spec = spec_of(tekken, seqlen=seqlen, rows=rows)
+    packed = list(pack_documents(documents, spec))
+    check(documents, packed, spec)
+    assert packed == list(pack_documents(iter(documents), spec))

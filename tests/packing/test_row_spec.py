@@ -31,22 +31,22 @@ WORDS = [
 ]
 
 
-def rule(tekken: TekkenTokenizer, seqlen: int = 64) -> RowSpec:
+def spec(tekken: TekkenTokenizer, seqlen: int = 64) -> RowSpec:
     return RowSpec(tokenizer=tekken, seqlen=seqlen, source="s")
 
 
 @pytest.mark.parametrize(("seqlen", "slack"), [(16, 2), (64, 2), (192, 3), (2048, 32)])
 def test_what_is_read_is_one_token_less_for_bos(tekken: TekkenTokenizer, seqlen: int, slack: int) -> None:
-    assert rule(tekken, seqlen).read == seqlen - 1
-    assert rule(tekken, seqlen).slack == slack
+    assert spec(tekken, seqlen).text_budget == seqlen - 1
+    assert spec(tekken, seqlen).slack == slack
 
 
 def test_a_row_of_exactly_seqlen_tokens_is_kept_and_one_shorter_is_not(tekken: TekkenTokenizer) -> None:
     text = "Poistná zmluva nadobúda účinnosť dňom podpisu. The premium is due, or else."
     ids = tekken.encode(text, parse_special=True)
-    enough, short = rule(tekken, len(ids)).check_row(text), rule(tekken, len(ids) + 1).check_row(text)
+    enough, short = spec(tekken, len(ids)).check_row(text), spec(tekken, len(ids) + 1).check_row(text)
     assert enough.token_ids == short.token_ids == tuple(ids)
-    assert (enough.flaw, short.flaw) == (None, "too short")
+    assert (enough.fault, short.fault) == (None, "too short")
 
 
 def test_a_row_must_be_long_enough_with_control_tokens_parsed(tekken: TekkenTokenizer) -> None:
@@ -54,13 +54,13 @@ def test_a_row_must_be_long_enough_with_control_tokens_parsed(tekken: TekkenToke
     parsed = tekken.encode(text, parse_special=True)
     spelled = tekken.encode(text, parse_special=False)
     assert len(parsed) < len(spelled)
-    assert rule(tekken, len(spelled)).check_row(text).flaw == "too short"
-    proof = rule(tekken, len(parsed)).check_row(text)
-    assert (proof.flaw, proof.token_ids) == (None, tuple(parsed))
+    assert spec(tekken, len(spelled)).check_row(text).fault == "too short"
+    check = spec(tekken, len(parsed)).check_row(text)
+    assert (check.fault, check.token_ids) == (None, tuple(parsed))
 
 
 @pytest.mark.parametrize(
-    ("text", "flaw"),
+    ("text", "fault"),
     [
         (" x" * 32 + " y" * 32, None),
         (" y" * 31 + " x" * 33, "one token fills more than half the row"),
@@ -74,9 +74,9 @@ def test_a_row_must_be_long_enough_with_control_tokens_parsed(tekken: TekkenToke
     ],
 )
 def test_one_token_may_fill_half_of_what_is_read(
-    tekken: TekkenTokenizer, text: str, flaw: str | None
+    tekken: TekkenTokenizer, text: str, fault: str | None
 ) -> None:
-    assert rule(tekken).check_row(text).flaw == flaw
+    assert spec(tekken).check_row(text).fault == fault
 
 
 def auto_round_keeps(tekken: TekkenTokenizer, text: str, seqlen: int, *, parsed: bool, bos: bool) -> bool:
@@ -98,4 +98,4 @@ def test_what_is_proven_is_kept(tekken: TekkenTokenizer, text: str, seqlen: int)
         for parsed in (True, False)
         for bos in (True, False)
     )
-    assert (rule(tekken, seqlen).check_row(text).flaw is None) == kept
+    assert (spec(tekken, seqlen).check_row(text).fault is None) == kept

@@ -170,14 +170,14 @@ def corpus(count: int, seed: int) -> list[Document]:
 @pytest.mark.parametrize(("bos", "eos"), [(True, False), (True, True), (False, False)])
 def test_documents_are_packed_into_rows_that_are_long_enough(tmp_path: Path, bos: bool, eos: bool) -> None:
     small = loaded(tmp_path, trained(bos=bos, eos=eos))
-    rule = RowSpec(tokenizer=small, seqlen=48, source="s")
-    samples = [row for row in pack_documents(corpus(30, 7), rule) if isinstance(row, Sample)]
+    spec = RowSpec(tokenizer=small, seqlen=48, source="s")
+    samples = [row for row in pack_documents(corpus(30, 7), spec) if isinstance(row, Sample)]
     assert len(samples) > 30
     for sample in samples:
         assert sample.text == sample.text.strip()
         assert list(sample.token_ids) == small.encode(sample.text, parse_special=True)
-        assert 48 <= len(sample.token_ids) <= 48 + rule.slack + 8
-        assert rule.check_row(sample.text).flaw is None
+        assert 48 <= len(sample.token_ids) <= 48 + spec.slack + 8
+        assert spec.check_row(sample.text).fault is None
         # What the quantizer reads is full to the last token, whatever is added around it.
         read = engine_ids(small, sample.text)
         assert len(read) == 48 + bos + eos + len(sample.token_ids) - 48
@@ -189,10 +189,10 @@ def engine_ids(small: HuggingFaceTokenizer, text: str) -> list[int]:
 
 
 def test_a_document_that_spells_control_tokens_is_long_enough_either_way(small: HuggingFaceTokenizer) -> None:
-    rule = RowSpec(tokenizer=small, seqlen=32, source="s", parse_special=True)
+    spec = RowSpec(tokenizer=small, seqlen=32, source="s", parse_special=True)
     text = "záznam </s> poistenia <|end|> " * 40
     samples = [
-        r for r in pack_documents([Document(id="d", text=text.strip())], rule) if isinstance(r, Sample)
+        r for r in pack_documents([Document(id="d", text=text.strip())], spec) if isinstance(r, Sample)
     ]
     assert samples
     for sample in samples:
