@@ -54,7 +54,7 @@ def gathered(recipe: Recipe, supplies: Mapping[str, SourceStream], progress: Pro
         got = {name: len(supply.samples) for name, supply in supplies.items()}
         gone = [name for name, supply in supplies.items() if supply.exhausted]
         with _saying_why(supplies, gone):
-            wanted = recipe.mixture.further(got, gone)
+            wanted = recipe.mixture.next_quotas(got, gone)
     with _saying_why(supplies, gone):
         repeated = recipe.mixture.repeats(got) if recipe.policy == "repeat" else {}
     rows = {name: list(supply.samples) for name, supply in supplies.items()}

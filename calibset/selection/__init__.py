@@ -1,1 +1,1 @@
-"""Which of a pool's candidate rows make the calibration set."""
+"""Which of the candidate rows make the calibration set."""

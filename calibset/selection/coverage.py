@@ -1,9 +1,8 @@
-"""Rows chosen so that together they hold as many different tokens as the quotas allow.
+"""A choice of rows that together hold as many different tokens as the quotas allow.
 
-Calibration rows are chosen so as to cover something, by the same greedy rule, in Shihab, Akter and
-Sharma, "Coverage-Based Calibration for Post-Training Quantization via Weighted Set Cover over
-Outlier Channels" (arXiv 2604.24008): channels of the model there, tokens here, for which the
-model need not be run.
+Shihab, Akter and Sharma choose calibration rows by the same greedy rule ("Coverage-Based Calibration
+for Post-Training Quantization via Weighted Set Cover over Outlier Channels", arXiv 2604.24008). They
+cover channels of the model; tokens are covered here, so that the model need not be run.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ class Candidate:
     Attributes:
         token_ids: Those that the quantizer reads of it.
         group: What its quota is counted under: its source.
-        terms: The must-cover terms that it holds, by number.
+        terms: The must-cover terms that it holds, by their index.
     """
 
     token_ids: Sequence[int]
@@ -49,11 +48,11 @@ class TokenSets:
     def __init__(self, candidates: Iterable[Candidate]) -> None:
         rows = [_without_repeats(candidate.token_ids) for candidate in candidates]
         self.ends: NDArray[np.int64] = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-        found = np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int32)
-        self.size = len(found)
+        ids = np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int32)
+        self.size = len(ids)
         self.tokens: NDArray[np.int32] = np.empty(self.ends[-1], np.int32)
         for index, row in enumerate(rows):
-            self[index][:] = np.searchsorted(found, row)
+            self[index][:] = np.searchsorted(ids, row)
 
     def __len__(self) -> int:
         return len(self.ends) - 1
@@ -61,13 +60,6 @@ class TokenSets:
     def __getitem__(self, index: int) -> NDArray[np.int32]:
         """Return the tokens of one candidate."""
         return self.tokens[self.ends[index] : self.ends[index + 1]]
-
-    def distinct(self, chosen: Iterable[int]) -> int:
-        """Return how many different tokens some candidates hold together."""
-        held = np.zeros(self.size, np.bool_)
-        for index in chosen:
-            held[self[index]] = True
-        return int(np.count_nonzero(held))
 
 
 class Gains:
@@ -111,7 +103,7 @@ class Gains:
 def select_by_coverage(
     candidates: Sequence[Candidate], quotas: Mapping[str, int], *, times: int = 1
 ) -> list[int]:
-    """Choose rows that together hold many different tokens, and the must-cover terms before all.
+    """Choose rows that together hold many different tokens, and first of all the must-cover terms.
 
     Greedy: each step takes the row that adds most (see `Gains`), the first of those that add the
     same, among the sources whose quota is not full. Quotas are a partition matroid, so the
@@ -124,14 +116,13 @@ def select_by_coverage(
     submodular functions for document summarization", 2011).
 
     A token counts once a row: repeated in one row it is seen in one context. A first row counts
-    most, since of a token that is nowhere in the set the quantizer learns nothing. That later ones
+    most, since the quantizer learns nothing of a token that is nowhere in the set. That later ones
     count at all cost 0.1 % of the distinct tokens where it was measured (512 of 906 rows of nine
     corpora), and gave 1.3 % more tokens a second row; a half in place of the quarter cost 0.7 %,
     a logarithm 1.4 %.
 
-    Rows of prose win over code and tables, which repeat themselves. But a row of broken text is
-    full of tokens that no other row has, and is taken first of all: such rows must be kept out of
-    the pool.
+    Rows of prose win over code and tables, which repeat themselves. But a row of broken text is full of
+    tokens that no other row has, and wins over all: such rows must be kept out of the pool.
 
     While a must-cover term is lacking and a row that holds one may still be taken, such a row is
     taken. So every term is met if no quota is below the sum, over the terms, of the rows that each
@@ -143,8 +134,8 @@ def select_by_coverage(
         times: Rows that each must-cover term is to stand in, or all that hold it if there are fewer.
 
     Returns:
-        Positions in ``candidates``, the row that added most first. Each group gives its quota, or
-        all it has.
+        Indexes into ``candidates``, the row that added most first. Each group gives its quota, or all
+        it has.
 
     Examples:
         >>> rows = [(1, 2, 3), (1, 2, 4), (5, 6, 1)]

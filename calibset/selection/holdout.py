@@ -1,4 +1,4 @@
-"""One stream of documents for two files that share none of them."""
+"""The holdout: one stream of documents split between two files that share none of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from calibset.core.seeding import seeded_key
 T = TypeVar("T")
 
 
-def split_stream(items: Iterator[T], is_held: Callable[[T], bool]) -> tuple[Iterator[T], Iterator[T]]:
-    """Return the items that are not held out, and those that are, in order.
+def split_stream(items: Iterator[T], is_held_out: Callable[[T], bool]) -> tuple[Iterator[T], Iterator[T]]:
+    """Split a stream into the items that are not held out and those that are, each in order.
 
-    Either may be read first; what comes up for the other in the meantime waits.
+    Either may be read first; items for the other wait in the meantime.
 
     Examples:
         >>> odd, even = split_stream(iter(range(6)), lambda number: number % 2 == 0)
@@ -23,21 +23,21 @@ def split_stream(items: Iterator[T], is_held: Callable[[T], bool]) -> tuple[Iter
     """
     waiting: tuple[deque[T], deque[T]] = (deque(), deque())
 
-    def side(own: int) -> Iterator[T]:
+    def read_side(side: int) -> Iterator[T]:
         while True:
-            while waiting[own]:
-                yield waiting[own].popleft()
-            found = next(items, None)
-            if found is None:
+            while waiting[side]:
+                yield waiting[side].popleft()
+            item = next(items, None)
+            if item is None:
                 return
-            waiting[is_held(found)].append(found)
+            waiting[is_held_out(item)].append(item)
 
-    return side(0), side(1)
+    return read_side(0), read_side(1)
 
 
 def is_held_out(seed: int, source: str, document: str, part: int, whole: int) -> bool:
     """Return whether a document belongs to the ``part`` of ``whole`` that is held out.
 
-    By its id alone, so that it does not depend on what else is read.
+    Its id alone decides, so that it does not depend on what else is read.
     """
     return int.from_bytes(seeded_key(seed, "holdout", source, document)) % whole < part

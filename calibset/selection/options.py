@@ -1,4 +1,4 @@
-"""How a recipe wants rows chosen: its tables ``[selection]`` and ``[holdout]``."""
+"""How rows are chosen: the recipe's tables ``[selection]`` and ``[holdout]``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Quotas: how many samples each source gives, and who stands in for one that runs short.
+"""Quotas: how many samples each source gives, and which source stands in for one that runs short.
 
-Pure arithmetic on exact fractions. Shares count samples; a consumer reads exactly ``seqlen``
-tokens of each, so that is the same as tokens.
+Arithmetic on exact fractions. Shares count samples; a quantizer reads exactly ``seqlen`` tokens of
+each, so shares of samples are shares of tokens.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Literal
 from calibset.core.errors import MixtureError
 
 Shortage = Literal["fill", "redistribute", "repeat", "error"]
-"""What happens when a source runs short: see `Mixture.further`."""
+"""What happens when a source runs short: see `Mixture.next_quotas`."""
 
 
 def largest_remainder(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
-    """Split a whole number by weights so that the parts sum to it.
+    """Split a whole number by weights into parts that sum to it.
 
     Each part is its exact share rounded down, and the units left over go to the largest
     remainders, the first named winning a tie (Hare's method).
@@ -42,7 +42,7 @@ def largest_remainder(total: int, weights: Mapping[str, Fraction]) -> dict[str, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """The mixture asked for.
+    """The mixture that a recipe asks for.
 
     Attributes:
         nsamples: Rows in all.
@@ -67,15 +67,15 @@ class Mixture:
             quotas.update(largest_remainder(quota, self.weights[group]))
         return quotas
 
-    def further(self, got: Mapping[str, int], exhausted: Iterable[str]) -> dict[str, int]:
-        """Return how many more samples to ask of whom, after some sources ran short.
+    def next_quotas(self, got: Mapping[str, int], exhausted: Iterable[str]) -> dict[str, int]:
+        """Return how many more samples to ask of each source, after some ran short.
 
         Under ``fill`` what is missing goes to the fill group by weight; under
         ``redistribute`` to the others of the group, and only then to the fill group; under
         ``repeat`` it is made up by repeating (`repeats`), so nothing more is asked.
 
         Args:
-            got: Samples had from each source so far.
+            got: Samples that each source has given so far.
             exhausted: Sources that have no more to give.
 
         Returns:
@@ -144,10 +144,10 @@ class Mixture:
 
 
 def interleave(counts: Mapping[str, int]) -> list[str]:
-    """Order so many of each name that every prefix holds the proportions.
+    """Return so many of each name in an order of which every prefix keeps the proportions.
 
-    After ``k`` places each name stands there its exact share of ``k`` times, rounded up or
-    down: of the names that may go without running ahead, the one due first goes (Steiner and
+    Among the first ``k`` names each stands its exact share of ``k`` times, rounded up or
+    down: of the names that may come without running ahead, the one due first comes (Steiner and
     Yeomans, "Level schedules for mixed-model, just-in-time processes", 1993).
 
     Examples:
@@ -159,7 +159,7 @@ def interleave(counts: Mapping[str, int]) -> list[str]:
     order: list[str] = []
     for k in range(1, total + 1):
         ready = [name for name, count in counts.items() if placed[name] * total < count * k]
-        # Due at the first place where its share has grown by one more whole unit.
+        # Due at the first index where its share has grown by one more whole unit.
         chosen = min(ready, key=lambda name: -(-(placed[name] + 1) * total // counts[name]))
         placed[chosen] += 1
         order.append(chosen)

@@ -97,27 +97,27 @@ def got(**given: int) -> dict[str, int]:
 
 def test_nothing_more_is_asked_of_a_complete_set() -> None:
     for policy in POLICIES:
-        assert mixture(policy).further(got(), ["onto"]) == {}
+        assert mixture(policy).next_quotas(got(), ["onto"]) == {}
 
 
 def test_fill_asks_the_fill_group_by_weight() -> None:
-    assert mixture().further(got(onto=5), ["onto"]) == {"pile": 6, "books": 19}
-    assert mixture().further(got(onto=5, pile=6, books=2), ["onto", "books"]) == {"pile": 17}
-    assert mixture().further(got(onto=29), ["onto"]) == {"books": 1}
+    assert mixture().next_quotas(got(onto=5), ["onto"]) == {"pile": 6, "books": 19}
+    assert mixture().next_quotas(got(onto=5, pile=6, books=2), ["onto", "books"]) == {"pile": 17}
+    assert mixture().next_quotas(got(onto=29), ["onto"]) == {"books": 1}
 
 
 def test_redistribute_asks_the_group_first_and_then_the_fill_group() -> None:
     asked = mixture("redistribute")
-    assert asked.further(got(onto=5), ["onto"]) == {"terms": 25}
-    assert asked.further(got(onto=5, wiki=3), ["onto", "wiki"]) == {"web": 10, "terms": 25}
-    assert asked.further(got(onto=5, terms=40), ["onto", "terms"]) == {"pile": 4, "books": 11}
-    both = asked.further(got(onto=5, terms=40, wiki=0), ["onto", "terms", "wiki"])
+    assert asked.next_quotas(got(onto=5), ["onto"]) == {"terms": 25}
+    assert asked.next_quotas(got(onto=5, wiki=3), ["onto", "wiki"]) == {"web": 10, "terms": 25}
+    assert asked.next_quotas(got(onto=5, terms=40), ["onto", "terms"]) == {"pile": 4, "books": 11}
+    both = asked.next_quotas(got(onto=5, terms=40, wiki=0), ["onto", "terms", "wiki"])
     assert both == {"web": 13, "pile": 4, "books": 11}
 
 
 def test_repeat_asks_nobody_and_makes_it_up() -> None:
     asked = mixture("repeat")
-    assert asked.further(got(onto=8), ["onto"]) == {}
+    assert asked.next_quotas(got(onto=8), ["onto"]) == {}
     assert asked.repeats(got(onto=8, wiki=12)) == {"wiki": 1, "onto": 22}
     assert asked.repeats(got()) == {}
 
@@ -154,7 +154,7 @@ def test_what_no_policy_can_complete_is_an_error_with_numbers(
     policy: Shortage, had: dict[str, int], gone: list[str], message: str
 ) -> None:
     with pytest.raises(MixtureError) as caught:
-        mixture(policy).further(had, gone)
+        mixture(policy).next_quotas(had, gone)
     assert str(caught.value) == message
 
 
@@ -178,7 +178,7 @@ def test_without_a_fill_group_the_message_names_none() -> None:
         shortage="redistribute",
     )
     with pytest.raises(MixtureError) as caught:
-        lone.further({"x": 4}, ["x"])
+        lone.next_quotas({"x": 4}, ["x"])
     assert str(caught.value) == (
         "mixture: source 'x' gives 4 of 10 samples; 4 of 10 samples in all; the policy is 'redistribute'; "
         "lower its weight or nsamples, or add a source to its group"
@@ -225,7 +225,7 @@ def test_a_build_always_ends_complete_or_in_a_mixture_error(asked: Mixture, data
                 had[name] += given_now
                 if given_now < count:
                     gone.add(name)
-            wanted = asked.further(had, gone)
+            wanted = asked.next_quotas(had, gone)
         repeated = asked.repeats(had) if asked.shortage == "repeat" else {}
     except MixtureError:
         assert asked.shortage != "fill" or gone.issuperset(asked.weights[asked.fill or ""])

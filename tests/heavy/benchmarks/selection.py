@@ -67,7 +67,7 @@ def pool(hub: Hub) -> Pool:
     got = {name: min(quotas[name], taken(supplies[name].take(FACTOR * quotas[name]))) for name in supplies}
     gone = [name for name, supply in supplies.items() if supply.exhausted]
     quotas = got
-    for name, count in recipe.mixture.further(got, gone).items():
+    for name, count in recipe.mixture.next_quotas(got, gone).items():
         taken(supplies[name].take(FACTOR * count))
         quotas = {**quotas, name: got[name] + count}
     samples: list[Sample] = [sample for supply in supplies.values() for sample in supply.samples]
@@ -123,11 +123,11 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
 
 def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: int) -> str:
     """Say how much of the gap to the pool pieces of rows would close, cut wherever so many tokens end."""
-    from calibset.selection.coverage import Candidate, TokenSets, select_by_coverage
+    from calibset.selection.coverage import Candidate, TokenSets, distinct, select_by_coverage
     from calibset.selection.coverage_report import at_random, coverage_upper_bound
 
     whole = len(candidates[0].token_ids)
-    mean = fmean(TokenSets(candidates).distinct(at_random(candidates, quotas, seed=s)) for s in range(SEEDS))
+    mean = fmean(distinct(candidates, at_random(candidates, quotas, seed=s)) for s in range(SEEDS))
     pieces = [
         Candidate(token_ids=candidate.token_ids[start : start + length], group=candidate.group)
         for candidate in candidates
@@ -135,7 +135,7 @@ def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: i
     ]
     wanted = {name: count * (whole // length) for name, count in quotas.items()}
     sets = TokenSets(pieces)
-    found = sets.distinct(select_by_coverage(pieces, wanted))
+    found = distinct(pieces, select_by_coverage(pieces, wanted))
     most = coverage_upper_bound(pieces, wanted, sets)
     gap = sets.size - mean
     return f"{(found - mean) / gap:.1%} closed, no choice closes more than {(most - mean) / gap:.1%}"
