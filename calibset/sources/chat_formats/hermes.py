@@ -9,16 +9,14 @@ literals in place of JSON.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 
 from calibset.core.documents import Conversation, Role, Tool
-from calibset.core.text import json_text
 from calibset.sources.chat_formats.base import DialectError, Repairs
 from calibset.sources.chat_formats.literals import is_json, parse_value, read_value, skip_blank
 from calibset.sources.chat_formats.tagged_calls import tagged_calls, tagged_values
-from calibset.sources.chat_formats.tool_schema import tools_from_json, tools_to_json
-from calibset.sources.chat_formats.turns import Result, Turn, conversation_of, result_of, turns_of
+from calibset.sources.chat_formats.tool_schema import tools_from_json
+from calibset.sources.chat_formats.turns import Result, Turn, conversation_of, result_of
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -28,7 +26,6 @@ _ROLES: dict[str, Role] = {
     "assistant": "assistant",
     "tool": "tool",
 }
-_NAMES = {"system": "system", "user": "human", "assistant": "gpt", "tool": "tool"}
 _METADATA = ("category", "subcategory", "task")
 
 
@@ -60,15 +57,6 @@ def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs |
     turns = [_turn(role, text, declared, repairs) for role, text in spoken]
     metadata = {key: value for key in _METADATA if isinstance(value := row.get(key), str)}
     return conversation_of(conversation_id, turns, tools, metadata, repairs)
-
-
-def write(conversation: Conversation) -> dict[str, object]:
-    """Return the row that `parse` reads as this conversation."""
-    tools = tools_to_json(conversation.tools)
-    turns = [{"from": _NAMES[turn.role], "value": _written(turn)} for turn in turns_of(conversation)]
-    if conversation.tools and turns[0]["from"] != "system":
-        turns.insert(0, {"from": "system", "value": f"You may call functions.\n<tools>\n{tools}\n</tools>"})
-    return {"conversations": turns, "tools": tools, **conversation.metadata}
 
 
 def _spoken(turns: object) -> list[tuple[Role, str]]:
@@ -175,14 +163,3 @@ def _result(value: object, repairs: Repairs) -> Result:
     if isinstance(value, dict) and isinstance(value.get("name"), str) and "content" in value:
         return result_of(value["name"], value["content"])
     return result_of(None, value)
-
-
-def _written(turn: Turn) -> str:
-    blocks = [turn.content] if turn.content else []
-    for call in turn.calls:
-        body = json_text({"name": call.name, "arguments": json.loads(call.arguments)})
-        blocks.append(f"<tool_call>\n{body}\n</tool_call>")
-    for result in turn.results:
-        body = json_text({"name": result.name, "content": result.content})
-        blocks.append(f"<tool_response>\n{body}\n</tool_response>")
-    return "\n".join(blocks)

@@ -10,13 +10,11 @@ differ in whether and where a model reads its own thoughts again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-from calibset.core.documents import Conversation, Message, Role
+from calibset.core.documents import Conversation, Role
 from calibset.sources.chat_formats.base import DialectError, Repairs
 from calibset.sources.chat_formats.rows import calls_in, conversation_from, turns_in
-from calibset.sources.chat_formats.tool_schema import tool_to_json
 from calibset.sources.chat_formats.turns import Result, Turn, result_of
 
 _ROLES: dict[str, Role] = {
@@ -52,15 +50,6 @@ def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs |
     repairs = repairs or Repairs()
     turns = [_turn(message, repairs) for message in turns_in(row.get("messages"), repairs)]
     return conversation_from(row, turns, conversation_id, repairs)
-
-
-def write(conversation: Conversation) -> dict[str, object]:
-    """Return the row that `parse` reads as this conversation."""
-    row: dict[str, object] = {"messages": [_written(message) for message in conversation.messages]}
-    if conversation.tools:
-        functions = (json.loads(tool_to_json(tool)) for tool in conversation.tools)
-        row["tools"] = [{"type": "function", "function": function} for function in functions]
-    return row
 
 
 def _turn(message: object, repairs: Repairs) -> Turn:
@@ -112,19 +101,3 @@ def _part(part: object) -> str:
     if not isinstance(text := part.get("text"), str):
         raise DialectError("malformed turn", part)
     return text
-
-
-def _written(message: Message) -> dict[str, object]:
-    written: dict[str, object] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        written["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
-    if message.tool_call_id is not None:
-        written["tool_call_id"] = message.tool_call_id
-    return written

@@ -8,17 +8,14 @@ between tags in an assistant's text are another dialect, that of `hermes`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from calibset.core.documents import Conversation, Role
-from calibset.core.text import json_text
 from calibset.sources.chat_formats.base import DialectError, Repairs
 from calibset.sources.chat_formats.literals import is_json, parse_value
 from calibset.sources.chat_formats.rows import calls_in, conversation_from, turns_in
-from calibset.sources.chat_formats.tool_schema import tools_to_json
-from calibset.sources.chat_formats.turns import Call, Result, Turn, result_of, turns_of
+from calibset.sources.chat_formats.turns import Call, Result, Turn, result_of
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -57,20 +54,6 @@ def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs |
     repairs = repairs or Repairs()
     turns = _joined(_turn(turn, repairs) for turn in turns_in(row.get("conversations"), repairs))
     return conversation_from(row, list(_parted(turns, repairs)), conversation_id, repairs)
-
-
-def write(conversation: Conversation) -> dict[str, object]:
-    """Return the row that `parse` reads as this conversation."""
-    turns = list(turns_of(conversation))
-    row: dict[str, object] = {}
-    if turns[0].role == "system":
-        row["system"] = turns.pop(0).content
-    if conversation.tools:
-        row["tools"] = tools_to_json(conversation.tools)
-    row["conversations"] = [
-        {"from": speaker, "value": value} for turn in turns for speaker, value in _written(turn)
-    ]
-    return row
 
 
 def _turn(turn: object, repairs: Repairs) -> Turn:
@@ -125,20 +108,3 @@ def _results(result: Result, calls: Sequence[Call], repairs: Repairs) -> tuple[R
     if sorted(map(str, names)) != sorted(call.name for call in calls):
         names = [None for _ in calls]  # in their order, then
     return tuple(map(result_of, names, listed))
-
-
-def _written(turn: Turn) -> Iterator[tuple[str, str]]:
-    if turn.role == "tool":
-        yield from (("observation", result.content) for result in turn.results)
-    elif turn.role == "user":
-        yield "human", turn.content
-    else:
-        if turn.content or not turn.calls:
-            yield "gpt", turn.content
-        if turn.calls:
-            calls = list(map(_object, turn.calls))
-            yield "function_call", json_text(calls if len(calls) > 1 else calls[0])
-
-
-def _object(call: Call) -> dict[str, object]:
-    return {"name": call.name, "arguments": json.loads(call.arguments)}

@@ -99,18 +99,6 @@ def tools_from_json(value: object, repairs: Repairs | None = None) -> tuple[Tool
     return tuple(tools.values())
 
 
-def tool_to_json(tool: Tool) -> str:
-    """Return a tool as JSON text: name, description, parameters."""
-    return json_text(
-        {"name": tool.name, "description": tool.description, "parameters": parse_value(tool.parameters)}
-    )
-
-
-def tools_to_json(tools: tuple[Tool, ...]) -> str:
-    """Return tools as the JSON text of a list."""
-    return f"[{', '.join(map(tool_to_json, tools))}]"
-
-
 def normalised_parameters(schema: object, required: object = None) -> str:
     """Return a tool's parameters as JSON Schema of type object, as text; keys keep their order.
 

@@ -21,8 +21,8 @@ from calibset.sources.chat_formats.literals import (
     read_value,
     skip_blank,
 )
-from calibset.sources.chat_formats.tool_schema import tools_from_json, tools_to_json
-from calibset.sources.chat_formats.turns import Call, Result, Turn, conversation_of, result_of, turns_of
+from calibset.sources.chat_formats.tool_schema import tools_from_json
+from calibset.sources.chat_formats.turns import Call, Result, Turn, conversation_of, result_of
 
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "tool": "tool", "system": "system"}
 _ARGUMENT_NAME = re.compile(r"""([^=,()"']+)=""")
@@ -63,24 +63,6 @@ def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs |
     if system.strip() and not tools:
         spoken.insert(0, Turn(role="system", content=system))
     return conversation_of(conversation_id, spoken, tools, {}, repairs)
-
-
-def write(conversation: Conversation) -> dict[str, object]:
-    """Return the row that `parse` reads as this conversation.
-
-    Raises:
-        ValueError: It has tools and a system message, or an argument's name that this dialect can't hold.
-    """
-    turns = list(turns_of(conversation))
-    system = turns.pop(0).content if turns[0].role == "system" else ""
-    if conversation.tools:
-        if system:
-            raise ValueError("a ToolACE row holds either tools or a system message")
-        system = f"Here is a list of functions that you can invoke:\n{tools_to_json(conversation.tools)}.\n"
-    return {
-        "system": system,
-        "conversations": [{"from": turn.role, "value": _written(turn)} for turn in turns],
-    }
 
 
 def _tools(system: str, repairs: Repairs) -> tuple[Tool, ...]:
@@ -207,24 +189,3 @@ def _results(text: str, repairs: Repairs) -> tuple[Result, ...]:
             return (result_of(None, value),)
         results.append(result_of(item["name"], item["results"]))
     return tuple(results)
-
-
-def _fits(name: str) -> bool:
-    """Return whether an argument's name is read back as it is written."""
-    found = _ARGUMENT_NAME.fullmatch(f"{name}=")
-    return found is not None and bool(name) and name == name.strip() and skip_blank(name, 0) == 0
-
-
-def _written(turn: Turn) -> str:
-    if turn.results:
-        return json_text([{"name": result.name, "results": result.content} for result in turn.results])
-    if not turn.calls:
-        return turn.content
-    calls = []
-    for call in turn.calls:
-        arguments = json.loads(call.arguments)
-        if unfit := [name for name in arguments if not _fits(name)]:
-            raise ValueError(f"a ToolACE row can't hold an argument of the name {unfit[0]!r}")
-        listed = ", ".join(f"{name}={json_text(value)}" for name, value in arguments.items())
-        calls.append(f"{call.name}({listed})")
-    return f"{turn.content}[{', '.join(calls)}]"

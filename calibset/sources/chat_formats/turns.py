@@ -143,22 +143,6 @@ def conversation_of(
     return Conversation(id=conversation_id, messages=tuple(messages), tools=tools, metadata=metadata)
 
 
-def turns_of(conversation: Conversation) -> Iterator[Turn]:
-    """Yield the turns of a conversation, results that follow each other as one turn."""
-    names: dict[str | None, str] = {}
-    results: list[Result] = []
-    for message in conversation.messages:
-        if message.role == "tool":
-            results.append(Result(name=names.get(message.tool_call_id), content=message.content))
-            continue
-        if results:
-            yield Turn(role="tool", results=tuple(results))
-            results = []
-        names.update((call.id, call.name) for call in message.tool_calls)
-        calls = tuple(Call(name=call.name, arguments=call.arguments) for call in message.tool_calls)
-        yield Turn(role=message.role, content=message.content, calls=calls)
-
-
 def _whole_exchanges(turns: Sequence[Turn], declared: Collection[str], repairs: Repairs) -> list[Message]:
     messages = []
     if turns[0].role == "system":

@@ -7,7 +7,6 @@ assistant calls with ``<TOOLCALL>[{"name": …, "arguments": …}]</TOOLCALL>``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 
 from calibset.core.documents import Conversation, Role
@@ -15,8 +14,8 @@ from calibset.core.text import json_text
 from calibset.sources.chat_formats.base import DialectError, Repairs
 from calibset.sources.chat_formats.literals import is_json, parse_value
 from calibset.sources.chat_formats.tagged_calls import tagged_calls
-from calibset.sources.chat_formats.tool_schema import tool_to_json, tools_from_json
-from calibset.sources.chat_formats.turns import Result, Turn, conversation_of, turns_of
+from calibset.sources.chat_formats.tool_schema import tools_from_json
+from calibset.sources.chat_formats.turns import Result, Turn, conversation_of
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _ANSWERS = ("direct", "tool_call", "request_for_info", "cannot_answer")
@@ -48,19 +47,6 @@ def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs |
         turns = turns[1:]
     metadata = {key: value for key in _METADATA if isinstance(value := row.get(key), str)}
     return conversation_of(conversation_id, turns, tools, metadata, repairs)
-
-
-def write(conversation: Conversation) -> dict[str, object]:
-    """Return the row of ``messages`` that `parse` reads as this conversation."""
-    messages = []
-    for turn in turns_of(conversation):
-        contents = [result.content for result in turn.results] or [_written(turn)]
-        messages += [{"role": turn.role, "content": content} for content in contents]
-    return {
-        "tools": [tool_to_json(tool) for tool in conversation.tools],
-        "messages": messages,
-        **conversation.metadata,
-    }
 
 
 def _messages(row: Mapping[str, object], repairs: Repairs) -> list[object]:
@@ -104,10 +90,3 @@ def _turn(message: object, declared: Collection[str], repairs: Repairs) -> Turn:
     if role == "tool":
         return Turn(role=role, results=(Result(name=None, content=text),))
     return Turn(role=role, content=text)
-
-
-def _written(turn: Turn) -> str:
-    if not turn.calls:
-        return turn.content
-    calls = [{"name": call.name, "arguments": json.loads(call.arguments)} for call in turn.calls]
-    return f"{turn.content}<TOOLCALL>{json_text(calls)}</TOOLCALL>"

@@ -18,6 +18,7 @@ from calibset.sources.chat_formats import hermes, toolace, when2call
 from calibset.storage.local import LocalReader
 from calibset.tokenizers.chat_templates.mistral import MistralTemplate, mistral_template
 from calibset.tokenizers.tekken import TekkenTokenizer
+from tests.sources.chat_formats.row_writers import WRITERS
 
 FOLDERS = {
     "hermes": "NousResearch/hermes-function-calling-v1",
@@ -303,7 +304,7 @@ def test_what_is_written_in_the_dialect_is_read_back(
     dialect = DIALECTS[name]
     for place, record in records[name].items():
         if isinstance(record, Conversation):
-            row = json.loads(json.dumps(dialect.write(record)))
+            row = json.loads(json.dumps(WRITERS[dialect](record)))
             again = dialect.parse(row, conversation_id=record.id)
             assert calls_of(again) == calls_of(record), place
             assert again == record, place

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.sources.chat_formats.base import DialectError, Repairs, strictly
-from calibset.sources.chat_formats.openai import parse, write
+from calibset.sources.chat_formats.openai import parse
 from tests.damage import JSON, damaged
+from tests.sources.chat_formats.row_writers import write_openai
 
 FUNCTION = {"name": "get_rate", "description": "A rate.", "parameters": {"type": "object", "properties": {}}}
 TOOL = {"type": "function", "function": FUNCTION}
@@ -260,7 +261,7 @@ def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> N
     except DialectError as error:
         fault = error
     else:
-        assert parse(json.loads(json.dumps(write(conversation))), conversation_id="1") == conversation
+        assert parse(json.loads(json.dumps(write_openai(conversation))), conversation_id="1") == conversation
         return
     assert 0 < len(fault.reason) < 40
     assert len(fault.excerpt) <= 200
@@ -304,7 +305,7 @@ def test_whole_rows_are_read_whole_and_written_back(
         assert [results[call.id] for call in message.tool_calls] == [
             f"result {place}" for place in range(len(message.tool_calls))
         ]
-    assert parse(json.loads(json.dumps(write(conversation))), conversation_id="1") == conversation
+    assert parse(json.loads(json.dumps(write_openai(conversation))), conversation_id="1") == conversation
 
 
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])

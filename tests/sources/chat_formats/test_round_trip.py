@@ -1,4 +1,4 @@
-"""What one dialect writes it reads back as the same conversation."""
+"""What is written in a chat format is read back as the same conversation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, ToolCall
-from calibset.sources.chat_formats import hermes, openai, sharegpt, toolace, when2call
 from calibset.sources.chat_formats.base import strictly
 from calibset.sources.chat_formats.tool_schema import tools_from_json
+from tests.sources.chat_formats.row_writers import WRITERS
 
 TEXT = (
     st.text(st.characters(codec="utf-8", exclude_characters="<[\\"), min_size=1).map(str.strip).filter(bool)
@@ -58,18 +58,18 @@ def conversations(draw: st.DrawFn, *, with_results: bool) -> Conversation:
     return Conversation(id="1", messages=tuple(messages), tools=tools)
 
 
-@pytest.mark.parametrize("dialect", [hermes, openai, sharegpt, toolace, when2call])
+@pytest.mark.parametrize("chat_format", WRITERS)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 @given(data=st.data())
-def test_written_and_read_back(dialect: ModuleType, data: st.DataObject) -> None:
+def test_written_and_read_back(chat_format: ModuleType, data: st.DataObject) -> None:
     conversation = data.draw(conversations(with_results=True))
-    row = json.loads(json.dumps(dialect.write(conversation)))
-    assert dialect.parse(row, conversation_id="1") == conversation
-    assert strictly(dialect.parse)(row, conversation_id="1") == conversation
+    row = json.loads(json.dumps(WRITERS[chat_format](conversation)))
+    assert chat_format.parse(row, conversation_id="1") == conversation
+    assert strictly(chat_format.parse)(row, conversation_id="1") == conversation
 
 
-@pytest.mark.parametrize("dialect", [hermes, openai, sharegpt, toolace, when2call])
-def test_a_plain_system_message_is_kept(dialect: ModuleType) -> None:
+@pytest.mark.parametrize("chat_format", WRITERS)
+def test_a_plain_system_message_is_kept(chat_format: ModuleType) -> None:
     conversation = Conversation(
         id="1",
         messages=(
@@ -78,12 +78,4 @@ def test_a_plain_system_message_is_kept(dialect: ModuleType) -> None:
             Message(role="assistant", content="Ahoj"),
         ),
     )
-    assert dialect.parse(dialect.write(conversation), conversation_id="1") == conversation
-
-
-def test_toolace_can_t_hold_tools_and_a_system_message() -> None:
-    conversation = Conversation(
-        id="1", messages=(Message(role="system", content="Be brief."),), tools=tools_from_json({"name": "f"})
-    )
-    with pytest.raises(ValueError, match="a ToolACE row holds either tools or a system message"):
-        toolace.write(conversation)
+    assert chat_format.parse(WRITERS[chat_format](conversation), conversation_id="1") == conversation

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.sources.chat_formats.base import DialectError, Repairs, strictly
-from calibset.sources.chat_formats.sharegpt import parse, write
+from calibset.sources.chat_formats.sharegpt import parse
 from tests.damage import JSON, damaged
+from tests.sources.chat_formats.row_writers import write_sharegpt
 
 TOOL = {"name": "get_rate", "description": "A rate.", "parameters": {"type": "object", "properties": {}}}
 ASKED = {"from": "human", "value": "Rates?"}
@@ -189,7 +190,9 @@ def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> N
     except DialectError as error:
         fault = error
     else:
-        assert parse(json.loads(json.dumps(write(conversation))), conversation_id="1") == conversation
+        assert (
+            parse(json.loads(json.dumps(write_sharegpt(conversation))), conversation_id="1") == conversation
+        )
         return
     assert 0 < len(fault.reason) < 40
     assert len(fault.excerpt) <= 200

@@ -13,8 +13,9 @@ from mistral_common.protocol.instruct.validator import ValidationMode, get_valid
 from mistral_common.tokens.tokenizers.base import TokenizerVersion
 
 from calibset.sources.chat_formats.base import DialectError
-from calibset.sources.chat_formats.tool_schema import normalised_parameters, tools_from_json, tools_to_json
+from calibset.sources.chat_formats.tool_schema import normalised_parameters, tools_from_json
 from calibset.sources.chat_formats.type_names import declared_type
+from tests.sources.chat_formats.row_writers import tools_json
 
 
 def parameters(properties: object, **others: object) -> object:
@@ -245,4 +246,4 @@ def test_tools_are_written_and_read_back() -> None:
     tools = tools_from_json(
         [{"name": "M4.5+, Past 7 Days", "parameters": {"x": {"type": "List[int]"}}}, {"name": "g"}]
     )
-    assert tools_from_json(tools_to_json(tools)) == tools
+    assert tools_from_json(tools_json(tools)) == tools
