@@ -12,7 +12,7 @@ from pydantic import Field
 from calibset.core.documents import Conversation, Record, Rejection
 from calibset.sources.base import by_suffix
 from calibset.sources.chat_formats import openai, sharegpt
-from calibset.sources.chat_formats.base import RepairKey, dialogue, own_id, strictly
+from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
 from calibset.sources.formats.columns import excerpt_of, scalars
 from calibset.sources.formats.json_rows import json_rows, one_a_line
 from calibset.sources.parquet_source import RowGroups
@@ -23,7 +23,7 @@ Form = Literal["openai", "sharegpt"]
 _IDS = ("id", "uuid", "conversation_id")
 # Shorter ones, and those without a digit, are as often the same in many rows.
 _UNIQUE = re.compile(r"(?=.*[0-9])[!-~]{8,200}")
-_DIALECTS = {
+_FORMATS = {
     "openai": ("messages", openai.parse),
     "sharegpt": ("conversations", sharegpt.parse),
 }
@@ -58,7 +58,7 @@ class Chat(RowGroups):
     conversations: str = Field("conversations", description="The column of turns in ShareGPT's form.")
     tools: str = Field("tools", description="The column of tools, as a list or JSON text; rows may lack it.")
     system: str = Field("system", description="The column of the system prompt; rows may lack it.")
-    repair: RepairKey = True
+    repair: RepairOption = True
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for JSON files, compressed or not, and for parquet files."""
@@ -90,25 +90,28 @@ class Chat(RowGroups):
     def _dialogue(self, row: Any, position: str, numbered: str) -> Record:
         turns = self._turns()
         if not row or not isinstance(row, dict):
-            return dialogue(row, openai.parse, position=position, conversation_id=numbered)
+            return read_conversation(
+                row, openai.parse, position=position, conversation_id=numbered, repair=self.repair
+            )
         column = next((name for name in turns if row.get(name) is not None), None)
         if column is None:
             reason = f"no column {' or '.join(map(repr, turns))}"
             if "instruction" in row:
                 reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
             return Rejection(position=position, reason=reason, excerpt=excerpt_of(row))
-        ids = (own_id(row, key) for key in _IDS)
+        ids = (read_id(row, key) for key in _IDS)
         conversation_id = next(filter(_UNIQUE.fullmatch, ids), numbered)
-        name, parse = _DIALECTS[self._form(column, row[column])]
-        found = dialogue(
+        name, parse = _FORMATS[self._form(column, row[column])]
+        record = read_conversation(
             {**row, name: row[column], "tools": row.get(self.tools), "system": row.get(self.system)},
-            parse if self.repair else strictly(parse),
+            parse,
             position=position,
             conversation_id=conversation_id,
+            repair=self.repair,
         )
-        if not isinstance(found, Conversation):
-            return found
-        return replace(found, metadata=dict(scalars(row, (*turns, *self._beside()))))
+        if not isinstance(record, Conversation):
+            return record
+        return replace(record, metadata=dict(scalars(row, (*turns, *self._beside()))))
 
     def _turns(self) -> tuple[str, ...]:
         columns = {

@@ -11,7 +11,7 @@ from calibset.core.documents import Conversation, Filtered, Record
 from calibset.core.fields import listed
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import hermes
-from calibset.sources.chat_formats.base import RepairKey, dialogue, own_id, strictly
+from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
 from calibset.sources.formats.json_files import array_rows
 from calibset.storage.files import File, Reader
 
@@ -46,7 +46,7 @@ class Hermes(Source):
     config: Annotated[tuple[Config, ...], BeforeValidator(listed)] = Field(
         tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1
     )
-    repair: RepairKey = True
+    repair: RepairOption = True
     _kept: dict[str, list[Record]] = PrivateAttr(default_factory=dict)
 
     def patterns(self) -> tuple[str, ...]:
@@ -87,8 +87,9 @@ class Hermes(Source):
         if file.name in self._kept:
             yield from self._kept.pop(file.name)
             return
-        parse = hermes.parse if self.repair else strictly(hermes.parse)
         for number, row in enumerate(array_rows(file)):
             position = f"{file.name}#{number}"
-            name = own_id(row, "id") or position
-            yield dialogue(row, parse, position=position, conversation_id=name)
+            name = read_id(row, "id") or position
+            yield read_conversation(
+                row, hermes.parse, position=position, conversation_id=name, repair=self.repair
+            )

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from calibset.core.documents import Record
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import toolace
-from calibset.sources.chat_formats.base import RepairKey, dialogue, strictly
+from calibset.sources.chat_formats.base import RepairOption, read_conversation
 from calibset.sources.formats.json_files import array_rows
 from calibset.storage.files import File
 
@@ -19,7 +19,7 @@ class ToolACE(Source):
     summary: ClassVar[str] = "ToolACE: single and parallel tool calls, English and Chinese"
 
     type: Literal["toolace"] = "toolace"
-    repair: RepairKey = True
+    repair: RepairOption = True
 
     def patterns(self) -> tuple[str, ...]:
         """Return the one file's name, at the place's root or in a folder."""
@@ -31,7 +31,12 @@ class ToolACE(Source):
         Raises:
             SourceError: The file holds no JSON array.
         """
-        parse = toolace.parse if self.repair else strictly(toolace.parse)
         for number, row in enumerate(array_rows(file)):
             position = f"{file.name}#{number}"
-            yield dialogue(row, parse, position=position, conversation_id=f"{file.stem}#{number}")
+            yield read_conversation(
+                row,
+                toolace.parse,
+                position=position,
+                conversation_id=f"{file.stem}#{number}",
+                repair=self.repair,
+            )

@@ -13,7 +13,7 @@ from calibset.core.documents import Record, Rejection
 from calibset.core.fields import listed
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import when2call
-from calibset.sources.chat_formats.base import RepairKey, dialogue, own_id, strictly
+from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
 from calibset.storage.files import File, text_lines
 
 Split = Literal["train_sft", "train_pref", "test"]
@@ -33,7 +33,7 @@ class When2Call(Source):
         description="Any of train_sft, train_pref and test; the first two if unset.",
         min_length=1,
     )
-    repair: RepairKey = True
+    repair: RepairOption = True
 
     def patterns(self) -> tuple[str, ...]:
         """Return a pattern for each split."""
@@ -41,7 +41,6 @@ class When2Call(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield a conversation a line, in the file's order; lines are counted from 1."""
-        parse = when2call.parse if self.repair else strictly(when2call.parse)
         for number, line in enumerate(text_lines(file), start=1):
             position = f"{file.name}#{number}"
             if isinstance(line, Rejection):
@@ -52,5 +51,7 @@ class When2Call(Source):
             except (ValueError, RecursionError):
                 yield Rejection(position=position, reason="not valid JSON", excerpt=line[:200])
                 continue
-            name = own_id(row, "uuid") or f"{file.stem}#{number}"
-            yield dialogue(row, parse, position=position, conversation_id=name)
+            name = read_id(row, "uuid") or f"{file.stem}#{number}"
+            yield read_conversation(
+                row, when2call.parse, position=position, conversation_id=name, repair=self.repair
+            )

@@ -1,8 +1,8 @@
-"""What is mended between a row and its conversation, and how to refuse rows that need it."""
+"""Reading a row of any chat format: as a conversation, with faults repaired or refused, or as a rejection."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, NamedTuple, Protocol
 
@@ -12,72 +12,12 @@ from calibset.core.documents import Conversation, Record, Rejection
 from calibset.core.text import excerpt
 
 
-class Repair(NamedTuple):
-    """A fault that was mended.
+class ChatFormatError(Exception):
+    """A row breaks the rules of its chat format and can't be repaired.
 
     Attributes:
         reason: A short phrase, the same for the same fault, so that it can be counted.
-        value: What stood there.
-    """
-
-    reason: str
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class Repairs:
-    """The repairs that a row needed; parse functions note them here.
-
-    Attributes:
-        made: In the order in which the faults were met.
-    """
-
-    made: list[Repair] = field(default_factory=list)
-
-    def note(self, reason: str, value: object = "") -> None:
-        """Add one."""
-        self.made.append(Repair(reason, value))
-
-
-class MendingParse(Protocol):
-    """A dialect's way to read a row, mending what it can."""
-
-    def __call__(self, row: Mapping[str, object], *, conversation_id: str, repairs: Repairs) -> Conversation:
-        """Return the conversation, or raise `DialectError`."""
-        ...
-
-
-def strictly(parse: MendingParse) -> Callable[..., Conversation]:
-    """Return the same way to read a row, but that what needs a repair is an error.
-
-    Examples:
-        >>> from calibset.sources.chat_formats import toolace
-        >>> said = [{"from": "user", "value": "Hi"}, {"from": "assistant", "value": "Hello"}]
-        >>> row = {"conversations": [*said, {"from": "user", "value": "Still there?"}]}
-        >>> len(toolace.parse(row, conversation_id="1").messages)
-        2
-        >>> strictly(toolace.parse)(row, conversation_id="1")
-        Traceback (most recent call last):
-        calibset.sources.chat_formats.base.DialectError: needs repair: conversation ends in a user turn
-    """
-
-    def refusing(row: Mapping[str, object], *, conversation_id: str) -> Conversation:
-        repairs = Repairs()
-        conversation = parse(row, conversation_id=conversation_id, repairs=repairs)
-        if repairs.made:
-            first = repairs.made[0]
-            raise DialectError(f"needs repair: {first.reason}", first.value)
-        return conversation
-
-    return refusing
-
-
-class DialectError(Exception):
-    """A row breaks the rules of its dialect and can't be repaired.
-
-    Attributes:
-        reason: A short phrase, the same for the same fault, so that it can be counted.
-        excerpt: The beginning of what stood there, at most 200 characters.
+        excerpt: The beginning of the faulty value, at most 200 characters.
     """
 
     def __init__(self, reason: str, value: object = "") -> None:
@@ -86,7 +26,30 @@ class DialectError(Exception):
         self.excerpt = excerpt(value)
 
 
-RepairKey = Annotated[
+class Repair(NamedTuple):
+    """A fault that was mended.
+
+    Attributes:
+        reason: A short phrase, the same for the same fault, so that it can be counted.
+        value: The value before it was mended.
+    """
+
+    reason: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class RepairLog:
+    """The repairs of one row, in the order in which its faults were met."""
+
+    entries: list[Repair] = field(default_factory=list)
+
+    def note(self, reason: str, value: object = "") -> None:
+        """Add a repair."""
+        self.entries.append(Repair(reason, value))
+
+
+RepairOption = Annotated[
     bool,
     Field(
         description="Whether to mend what leaves no doubt of what was meant: calls written as Python "
@@ -95,30 +58,68 @@ RepairKey = Annotated[
         "false, such rows are rejected and counted by what they need."
     ),
 ]
-"""The key of adapters that mend."""
+"""The recipe key ``repair`` of sources whose chat format is repaired."""
 
 
-class Parse(Protocol):
-    """A dialect's way to read a row."""
+class ConversationParser(Protocol):
+    """The `parse` function of a chat format."""
 
-    def __call__(self, row: Mapping[str, object], *, conversation_id: str) -> Conversation:
-        """Return the conversation, or raise `DialectError`."""
+    def __call__(
+        self, row: Mapping[str, object], *, conversation_id: str, repairs: RepairLog | None = None
+    ) -> Conversation:
+        """Return the conversation that a row holds.
+
+        Args:
+            row: As the corpus has it.
+            conversation_id: The conversation's id.
+            repairs: Where to note what had to be mended.
+
+        Raises:
+            ChatFormatError: The row is no whole conversation.
+        """
         ...
 
 
-def dialogue(row: object, parse: Parse, *, position: str, conversation_id: str) -> Record:
-    """Return the conversation that a row holds, or a rejection with the dialect's reason."""
+def read_conversation(
+    row: object, parse: ConversationParser, *, position: str, conversation_id: str, repair: bool
+) -> Record:
+    """Return the conversation that a row holds, or a rejection that says what is wrong with the row.
+
+    Args:
+        row: As the corpus has it, whatever it is.
+        parse: That of the row's chat format.
+        position: Where the row stands, for a rejection.
+        conversation_id: The conversation's id.
+        repair: Whether to mend faults that leave no doubt of what was meant. If not, a row with one is
+            rejected.
+
+    Examples:
+        >>> from calibset.sources.chat_formats import toolace
+        >>> greeting = [{"from": "user", "value": "Hi"}, {"from": "assistant", "value": "Hello"}]
+        >>> row = {"conversations": [*greeting, {"from": "user", "value": "Still there?"}]}
+        >>> record = read_conversation(row, toolace.parse, position="a#1", conversation_id="1", repair=True)
+        >>> len(record.messages)
+        2
+        >>> read_conversation(row, toolace.parse, position="a#1", conversation_id="1", repair=False).reason
+        'needs repair: conversation ends in a user turn'
+    """
     if not row:
         return Rejection(position=position, reason="empty row")
     if not isinstance(row, dict):
         return Rejection(position=position, reason="not an object", excerpt=excerpt(row))
+    repairs = RepairLog()
     try:
-        return parse(row, conversation_id=conversation_id)
-    except DialectError as error:
+        conversation = parse(row, conversation_id=conversation_id, repairs=repairs)
+    except ChatFormatError as error:
         return Rejection(position=position, reason=error.reason, excerpt=error.excerpt)
+    if repairs.entries and not repair:
+        first = repairs.entries[0]
+        reason = f"needs repair: {first.reason}"
+        return Rejection(position=position, reason=reason, excerpt=excerpt(first.value))
+    return conversation
 
 
-def own_id(row: object, key: str) -> str:
+def read_id(row: object, key: str) -> str:
     """Return the id that a row gives itself, or nothing."""
-    found = row.get(key) if isinstance(row, dict) else None
-    return found if isinstance(found, str) else ""
+    row_id = row.get(key) if isinstance(row, dict) else None
+    return row_id if isinstance(row_id, str) else ""

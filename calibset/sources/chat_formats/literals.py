@@ -14,7 +14,7 @@ import sys
 from typing import NoReturn
 
 from calibset.core.text import json_text
-from calibset.sources.chat_formats.base import Repairs
+from calibset.sources.chat_formats.base import RepairLog
 
 MAX_DEPTH = 64
 
@@ -45,19 +45,16 @@ _WORD = re.compile(r"(true|false|null|True|False|None)(?!\w)")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     message = f"{name} is not JSON"
     raise ValueError(message)
 
 
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def parse_value(text: str) -> object:
-    """Return the one value that a text holds.
-
-    Raises:
-        ValueError: It is neither JSON nor a Python literal, or there is more than one value.
+    """Return the one value that a text holds, or raise ValueError.
 
     Examples:
         >>> parse_value("{'open': True, 'days': (1, 2),}")
@@ -69,29 +66,22 @@ def parse_value(text: str) -> object:
     return value
 
 
-def completed_value(text: str) -> object:
-    """Return the value that a text holds but for its last brace; more than one would be guessing.
-
-    Raises:
-        ValueError: It needs something else.
+def parse_missing_brace(text: str) -> object:
+    """Return the value of a text whose last brace is missing; adding more than one would be guessing.
 
     Examples:
-        >>> completed_value('{"name": "f", "arguments": {"x": 1}')
+        >>> parse_missing_brace('{"name": "f", "arguments": {"x": 1}')
         {'name': 'f', 'arguments': {'x': 1}}
     """
     return parse_value(text.rstrip().removesuffix("\\n") + "}")
 
 
-def mended_value(text: str, repairs: Repairs) -> object:
-    """Return the value that a text holds, and note what was wrong with it.
-
-    Raises:
-        ValueError: It holds none, even with one brace more at its end.
-    """
+def parse_with_repairs(text: str, repairs: RepairLog) -> object:
+    """Return the value that a text holds, if need be with one brace more at its end, and note its faults."""
     try:
         value = parse_value(text)
     except ValueError:
-        value = completed_value(text)
+        value = parse_missing_brace(text)
         repairs.note("last brace missing", text)
         return value
     if not is_json(text):
@@ -100,10 +90,7 @@ def mended_value(text: str, repairs: Repairs) -> object:
 
 
 def read_value(text: str, start: int) -> tuple[object, int]:
-    """Return the value that begins at a position, and the position after it.
-
-    Raises:
-        ValueError: No value begins there.
+    """Return the value that begins at an index, and the index after it, or raise ValueError.
 
     Examples:
         >>> read_value("n = 12, m", 4)
@@ -115,11 +102,11 @@ def read_value(text: str, start: int) -> tuple[object, int]:
             return _JSON.raw_decode(text, start)
         except (ValueError, RecursionError):
             pass
-    return _value(text, start, MAX_DEPTH)
+    return _read_any(text, start, MAX_DEPTH)
 
 
 def is_json(text: str) -> bool:
-    """Return whether a text is JSON, and not only like it.
+    """Return whether a text is JSON, not only similar to it.
 
     Examples:
         >>> is_json('{"open": true}'), is_json("{'open': True}")
@@ -132,63 +119,63 @@ def is_json(text: str) -> bool:
     return True
 
 
-def escapes_blanks(text: str) -> bool:
+def has_escaped_blanks(text: str) -> bool:
     r"""Return whether a literal has a backslash outside its strings, such as ``\n`` for a line break."""
     return "\\" in text and "\\" in _STRINGS.sub("", text)
 
 
-def skip_blank(text: str, start: int, repairs: Repairs | None = None) -> int:
-    r"""Return the position of the first character that is no white space.
+def skip_blank(text: str, start: int, repairs: RepairLog | None = None) -> int:
+    r"""Return the index of the first character that is no white space.
 
     A literal backslash with ``n``, ``r`` or ``t`` counts as white space.
     """
-    found = _BLANK.match(text, start)
-    end = found.end() if found else start
+    match = _BLANK.match(text, start)
+    end = match.end() if match else start
     if repairs and "\\" in text[start:end]:
         repairs.note("escaped line breaks", text)
     return end
 
 
-def _value(text: str, start: int, depth: int) -> tuple[object, int]:
+def _read_any(text: str, start: int, depth: int) -> tuple[object, int]:
     if depth == 0:
         raise ValueError("nested too deeply")
     opening = text[start : start + 1]
     if opening == "{":
-        return _mapping(text, start, depth)
+        return _read_mapping(text, start, depth)
     if opening in ("[", "("):
-        return _sequence(text, start, depth)
+        return _read_sequence(text, start, depth)
     if opening in ('"', "'"):
-        return _string(text, start)
+        return _read_string(text, start)
     if (word := _WORD.match(text, start)) is not None:
         return _WORDS[word[1]], word.end()
-    return _number(text, start)
+    return _read_number(text, start)
 
 
-def _number(text: str, start: int) -> tuple[object, int]:
-    found = _NUMBER.match(text, start)
-    if found is None:
+def _read_number(text: str, start: int) -> tuple[object, int]:
+    match = _NUMBER.match(text, start)
+    if match is None:
         raise ValueError("no value")
-    if not (found[1] or found[2] or found[3]):
-        return int(found[0]), found.end()
-    number = float(found[0])
+    if not any(match.groups()):
+        return int(match[0]), match.end()
+    number = float(match[0])
     if not math.isfinite(number):
         raise ValueError("number out of range")
-    return number, found.end()
+    return number, match.end()
 
 
-def _string(text: str, start: int) -> tuple[str, int]:
-    found = _STRING[text[start]].match(text, start)
-    if found is None:
+def _read_string(text: str, start: int) -> tuple[str, int]:
+    match = _STRING[text[start]].match(text, start)
+    if match is None:
         raise ValueError("string without an end")
-    body = found[1]
+    body = match[1]
     if "\\" in body:
         # Two \uXXXX halves of one character are joined by the way through UTF-16.
-        halves = _ESCAPE.sub(_unescaped, body).encode("utf-16", "surrogatepass")
+        halves = _ESCAPE.sub(_unescape, body).encode("utf-16", "surrogatepass")
         body = halves.decode("utf-16", "surrogatepass")
-    return body, found.end()
+    return body, match.end()
 
 
-def _unescaped(escape: re.Match[str]) -> str:
+def _unescape(escape: re.Match[str]) -> str:
     name = escape[1]
     if len(name) > 1:
         number = int(name[1:], 16)
@@ -198,37 +185,37 @@ def _unescaped(escape: re.Match[str]) -> str:
     return _ESCAPED.get(name, escape[0])
 
 
-def _sequence(text: str, start: int, depth: int) -> tuple[object, int]:
+def _read_sequence(text: str, start: int, depth: int) -> tuple[object, int]:
     closing = "]" if text[start] == "[" else ")"
     items: list[object] = []
     comma = False
     at = skip_blank(text, start + 1)
     while text[at : at + 1] != closing:
-        item, at = _value(text, at, depth - 1)
+        item, at = _read_any(text, at, depth - 1)
         items.append(item)
-        at, comma = _after_item(text, at, closing)
+        at, comma = _skip_comma(text, at, closing)
     if closing == ")" and len(items) == 1 and not comma:
         return items[0], at + 1
     return items, at + 1
 
 
-def _mapping(text: str, start: int, depth: int) -> tuple[dict[str, object], int]:
+def _read_mapping(text: str, start: int, depth: int) -> tuple[dict[str, object], int]:
     items: dict[str, object] = {}
     at = skip_blank(text, start + 1)
     while text[at : at + 1] != "}":
-        key, at = _value(text, at, depth - 1)
+        key, at = _read_any(text, at, depth - 1)
         if isinstance(key, list | dict):
             raise ValueError("no key of an object")  # noqa: TRY004 - a fault of the text, not of a type
         at = skip_blank(text, at)
         if text[at : at + 1] != ":":
             raise ValueError("key without a value")
-        item, at = _value(text, skip_blank(text, at + 1), depth - 1)
+        item, at = _read_any(text, skip_blank(text, at + 1), depth - 1)
         items[key if isinstance(key, str) else json_text(key)] = item
-        at, _ = _after_item(text, at, "}")
+        at, _ = _skip_comma(text, at, "}")
     return items, at + 1
 
 
-def _after_item(text: str, at: int, closing: str) -> tuple[int, bool]:
+def _skip_comma(text: str, at: int, closing: str) -> tuple[int, bool]:
     at = skip_blank(text, at)
     if text[at : at + 1] == ",":
         return skip_blank(text, at + 1), True

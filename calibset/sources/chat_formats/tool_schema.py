@@ -13,9 +13,9 @@ from typing import cast
 
 from calibset.core.documents import Tool
 from calibset.core.text import json_text
-from calibset.sources.chat_formats.base import DialectError, Repairs
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.literals import is_json, parse_value
-from calibset.sources.chat_formats.type_names import declared_type
+from calibset.sources.chat_formats.type_names import parse_type
 
 MAX_DEPTH = 32
 
@@ -68,30 +68,25 @@ _VALID: dict[str, Callable[[object], bool]] = {
 """Which values a keyword may hold; another value is dropped with its keyword."""
 
 
-def tools_from_json(value: object, repairs: Repairs | None = None) -> tuple[Tool, ...]:
-    """Return the tools that a corpus declares, each name once: the first one counts.
+def read_tools(value: object, repairs: RepairLog | None = None) -> tuple[Tool, ...]:
+    """Return the tools that a row declares, each name once: the first one counts.
 
-    Args:
-        value: A tool, a list of tools, or either as JSON text, also inside the list. A tool is
-            ``{"type": "function", "function": {…}}`` or ``{"name", "description", "parameters"}``.
-        repairs: Where to note what had to be mended.
-
-    Raises:
-        DialectError: It is no list of tools, or a tool has no name.
+    The value is a tool, a list of tools, or either as JSON text, also inside the list. A tool is
+    ``{"type": "function", "function": {…}}`` or ``{"name", "description", "parameters"}``.
 
     Examples:
-        >>> [tool.name for tool in tools_from_json('[{"name": "Get Rate"}, {"name": "Get Rate"}]')]
+        >>> [tool.name for tool in read_tools('[{"name": "Get Rate"}, {"name": "Get Rate"}]')]
         ['Get Rate']
-        >>> tools_from_json("null")
+        >>> read_tools("null")
         ()
     """
-    repairs = repairs or Repairs()
-    value = _parsed(value, repairs)
+    repairs = repairs or RepairLog()
+    value = _parse_json(value, repairs)
     if value is None:
         return ()
     tools: dict[str, Tool] = {}
     for item in value if isinstance(value, list) else [value]:
-        tool = _tool(_parsed(item, repairs), repairs)
+        tool = _parse_tool(_parse_json(item, repairs), repairs)
         first = tools.setdefault(tool.name, tool)
         if first is not tool:
             same = first.parameters == tool.parameters
@@ -99,29 +94,22 @@ def tools_from_json(value: object, repairs: Repairs | None = None) -> tuple[Tool
     return tuple(tools.values())
 
 
-def normalised_parameters(schema: object, required: object = None) -> str:
+def normalise_parameters(schema: object, required: object = None) -> str:
     """Return a tool's parameters as JSON Schema of type object, as text; keys keep their order.
 
-    Args:
-        schema: What the corpus has, parsed; possibly nothing.
-        required: A list of required names that stands beside the parameters.
-
-    Raises:
-        ValueError: JSON can't hold what the schema holds.
+    A list of required names may stand beside the schema. ValueError: JSON can't hold what the schema holds.
 
     Examples:
-        >>> normalised_parameters({"type": "dict", "properties": {"x": {"type": "float"}}, "required": None})
+        >>> normalise_parameters({"type": "dict", "properties": {"x": {"type": "float"}}, "required": None})
         '{"type": "object", "properties": {"x": {"type": "number"}}}'
-        >>> normalised_parameters(None)
+        >>> normalise_parameters(None)
         '{"type": "object", "properties": {}}'
     """
     if not isinstance(schema, dict):
         schema = {}
     if schema and not schema.keys() & _NESTED and all(isinstance(value, dict) for value in schema.values()):
         schema = {"properties": schema}
-    if isinstance(listed := schema.get("required"), bool):
-        listed = None
-    names = [*_strings(listed), *_strings(required)]
+    names = [*_keep_strings(schema.get("required")), *_keep_strings(required)]
     if names:
         schema = {**schema, "required": names}
     clean = _clean(schema, MAX_DEPTH)
@@ -133,7 +121,7 @@ def normalised_parameters(schema: object, required: object = None) -> str:
     return json_text(clean)
 
 
-def _parsed(value: object, repairs: Repairs) -> object:
+def _parse_json(value: object, repairs: RepairLog) -> object:
     if not isinstance(value, str):
         return value
     if not value.strip():
@@ -141,28 +129,28 @@ def _parsed(value: object, repairs: Repairs) -> object:
     try:
         parsed = parse_value(value)
     except ValueError:
-        raise DialectError("unparsable tools", value) from None
+        raise ChatFormatError("unparsable tools", value) from None
     if not is_json(value):
         repairs.note("tools not quite JSON", value)
     return parsed
 
 
-def _tool(value: object, repairs: Repairs) -> Tool:
+def _parse_tool(value: object, repairs: RepairLog) -> Tool:
     if isinstance(value, dict) and isinstance(value.get("function"), dict):
         value = value["function"]
     if not isinstance(value, dict):
-        raise DialectError("unparsable tools", value)
-    name, description, given = value.get("name"), value.get("description", ""), value.get("parameters")
+        raise ChatFormatError("unparsable tools", value)
+    name, description, schema = value.get("name"), value.get("description", ""), value.get("parameters")
     if not isinstance(name, str) or not name.strip():
-        raise DialectError("tool without a name", value)
+        raise ChatFormatError("tool without a name", value)
     try:
-        parameters = normalised_parameters(_parsed(given, repairs), value.get("required"))
+        parameters = normalise_parameters(_parse_json(schema, repairs), value.get("required"))
     except ValueError:
-        raise DialectError("unparsable tools", value) from None
-    if "parameters" in value and given is None:
+        raise ChatFormatError("unparsable tools", value) from None
+    if "parameters" in value and schema is None:
         repairs.note("tool without parameters", value)
     # OpenAI's form has a tool without the key for one that takes none.
-    elif not _is_written(given if given is not None else _NO_PARAMETERS, parameters):
+    elif not _is_text_of(schema if schema is not None else _NO_PARAMETERS, parameters):
         repairs.note("parameters are not JSON Schema", value)
     if not isinstance(description, str):
         repairs.note("tool description is no text", value)
@@ -170,7 +158,7 @@ def _tool(value: object, repairs: Repairs) -> Tool:
     return Tool(name=name, description=description, parameters=parameters)
 
 
-def _is_written(schema: object, text: str) -> bool:
+def _is_text_of(schema: object, text: str) -> bool:
     try:
         return json_text(schema) == text
     except ValueError:
@@ -184,40 +172,36 @@ def _clean(schema: object, depth: int) -> dict[str, object]:
     if not isinstance(schema, dict) or depth == 0:
         return {}
     clean = {
-        keyword: kept
+        keyword: cleaned
         for key, value in schema.items()
-        for keyword, kept in _keyword(key, value, depth - 1).items()
+        for keyword, cleaned in _clean_keyword(key, value, depth - 1).items()
         if keyword == key or keyword not in schema
     }
-    return _with_required(schema, clean)
+    return _collect_required(schema, clean)
 
 
-def _keyword(key: str, value: object, depth: int) -> dict[str, object]:  # noqa: PLR0911 - one line a case
+def _clean_keyword(key: str, value: object, depth: int) -> dict[str, object]:  # noqa: PLR0911 - one line a case
     """Return what becomes of one keyword: the same, others, or nothing."""
     if key == "type":
-        return _type(value)
+        return _clean_type(value)
     if key == "description":
         return {key: value if isinstance(value, str) else ""}
     if key == "required":
-        return {key: list(dict.fromkeys(_strings(value)))} if isinstance(value, list) else {}
+        return {key: list(dict.fromkeys(_keep_strings(value)))} if isinstance(value, list) else {}
     if key in _SCHEMA_MAP:
         return {key: _clean_map(key, value, depth)}
     if key in _SCHEMA_LIST or (key == "items" and isinstance(value, list)):
         return {key: [_clean(item, depth) for item in value]} if isinstance(value, list) and value else {}
     if key in _SCHEMA and isinstance(value, str | dict):
         return {key: _clean(value, depth)}
-    return {key: value} if _VALID.get(key, _anything)(value) else {}
+    return {key: value} if key not in _VALID or _VALID[key](value) else {}
 
 
-def _anything(_: object) -> bool:
-    return True
-
-
-def _type(value: object) -> dict[str, object]:
+def _clean_type(value: object) -> dict[str, object]:
     if isinstance(value, str):
-        return declared_type(value).keywords()
+        return parse_type(value).keywords()
     if isinstance(value, list):
-        types = [name for item in _strings(value) for name in declared_type(item).types]
+        types = [name for item in _keep_strings(value) for name in parse_type(item).types]
         return {"type": list(dict.fromkeys(types))} if types else {}
     return {}
 
@@ -235,15 +219,15 @@ def _clean_map(key: str, value: object, depth: int) -> dict[str, object]:
     }
 
 
-def _with_required(schema: dict[str, object], clean: dict[str, object]) -> dict[str, object]:
-    """Collect what parameters say of themselves: ``required: true``, ``str, optional``."""
+def _collect_required(schema: dict[str, object], clean: dict[str, object]) -> dict[str, object]:
+    """Add to the required names what properties say of themselves: ``required: true``, ``str, optional``."""
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return clean
     required = cast("list[str]", clean.get("required", []))
     for name, parameter in properties.items():
         spelling = parameter.get("type") if isinstance(parameter, dict) else parameter
-        if isinstance(spelling, str) and declared_type(spelling).optional:
+        if isinstance(spelling, str) and parse_type(spelling).optional:
             required = [other for other in required if other != name]
         elif isinstance(parameter, dict) and parameter.get("required") is True and name not in required:
             required = [*required, name]
@@ -252,5 +236,5 @@ def _with_required(schema: dict[str, object], clean: dict[str, object]) -> dict[
     return clean
 
 
-def _strings(value: object) -> list[str]:
+def _keep_strings(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""The dialect of ToolACE: calls as ``[Name With Spaces(text="x", n=1), other.name()]``.
+"""The format of ToolACE: calls as ``[Name With Spaces(text="x", n=1), other.name()]``.
 
 A row holds ``system`` (instructions around the tools as a JSON list) and ``conversations`` of
 ``{"from", "value"}``; a tool turn is ``[{"name": …, "results": …}]``. Most tool names are no
@@ -13,16 +13,23 @@ from collections.abc import Mapping, Sequence
 
 from calibset.core.documents import Conversation, Role, Tool
 from calibset.core.text import json_text
-from calibset.sources.chat_formats.base import DialectError, Repairs
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.literals import (
-    escapes_blanks,
+    has_escaped_blanks,
     is_json,
     parse_value,
     read_value,
     skip_blank,
 )
-from calibset.sources.chat_formats.tool_schema import tools_from_json
-from calibset.sources.chat_formats.turns import Call, Result, Turn, conversation_of, result_of
+from calibset.sources.chat_formats.tool_schema import read_tools
+from calibset.sources.chat_formats.turns import (
+    Call,
+    Result,
+    Turn,
+    build_conversation,
+    read_turn_text,
+    result_from_value,
+)
 
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "tool": "tool", "system": "system"}
 _ARGUMENT_NAME = re.compile(r"""([^=,()"']+)=""")
@@ -30,18 +37,12 @@ _LOOKS_LIKE_A_CALL = re.compile(r"""\[[^\[\](){}"'=]{1,200}\((?:\s*\)|[^=,()"']{
 _MOST_LISTS_TRIED = 50
 
 
-def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs | None = None) -> Conversation:
-    """Return the conversation that a row holds.
+def parse(
+    row: Mapping[str, object], *, conversation_id: str, repairs: RepairLog | None = None
+) -> Conversation:
+    """Return the conversation that a row holds, or raise `ChatFormatError`.
 
     The system prompt is left out where it carries the tools, since they are returned apart.
-
-    Args:
-        row: As the corpus has it.
-        conversation_id: The conversation's id.
-        repairs: Where to note what had to be mended.
-
-    Raises:
-        DialectError: The row is no whole conversation.
 
     Examples:
         >>> row = {"system": 'Functions: [{"name": "Get Rate"}]', "conversations": [
@@ -50,22 +51,22 @@ def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs |
         >>> parse(row, conversation_id="1").messages[1].tool_calls[0].arguments
         '{"from": "EUR"}'
     """
+    repairs = repairs or RepairLog()
     system = row.get("system") or ""
     if not isinstance(system, str):
-        raise DialectError("malformed turn", system)
-    turns = row.get("conversations")
-    if not isinstance(turns, list) or not turns:
-        raise DialectError("no conversation", turns)
-    repairs = repairs or Repairs()
-    tools = _tools(system, repairs)
+        raise ChatFormatError("malformed turn", system)
+    column = row.get("conversations")
+    if not isinstance(column, list) or not column:
+        raise ChatFormatError("no conversation", column)
+    tools = _find_tools(system, repairs)
     names = sorted((tool.name for tool in tools), key=len, reverse=True)
-    spoken = [_turn(turn, names, repairs) for turn in turns]
+    turns = [_parse_turn(turn, names, repairs) for turn in column]
     if system.strip() and not tools:
-        spoken.insert(0, Turn(role="system", content=system))
-    return conversation_of(conversation_id, spoken, tools, {}, repairs)
+        turns.insert(0, Turn(role="system", content=system))
+    return build_conversation(conversation_id, turns, tools, {}, repairs)
 
 
-def _tools(system: str, repairs: Repairs) -> tuple[Tool, ...]:
+def _find_tools(system: str, repairs: RepairLog) -> tuple[Tool, ...]:
     decoder = json.JSONDecoder()
     at = system.find("[")
     for _ in range(_MOST_LISTS_TRIED):
@@ -76,28 +77,24 @@ def _tools(system: str, repairs: Repairs) -> tuple[Tool, ...]:
         except (ValueError, RecursionError):
             value = None
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            return tools_from_json(value, repairs)
+            return read_tools(value, repairs)
         at = system.find("[", at + 1)
     if re.search(r"\[\s*\{", system):
-        raise DialectError("unparsable tools", system)
+        raise ChatFormatError("unparsable tools", system)
     return ()
 
 
-def _turn(turn: object, names: Sequence[str], repairs: Repairs) -> Turn:
-    if not isinstance(turn, dict) or not isinstance(text := turn.get("value"), str):
-        raise DialectError("malformed turn", turn)
-    role = _ROLES.get(str(turn.get("from")))
-    if role is None:
-        raise DialectError("unknown role", turn.get("from"))
+def _parse_turn(turn: object, names: Sequence[str], repairs: RepairLog) -> Turn:
+    role, text = read_turn_text(turn, _ROLES, speaker="from", text="value")
     if role == "assistant":
-        content, calls = _calls(text, names, repairs)
+        content, calls = _split_calls(text, names, repairs)
         return Turn(role=role, content=content, calls=calls)
     if role == "tool":
-        return Turn(role=role, results=_results(text, repairs))
+        return Turn(role=role, results=_parse_results(text, repairs))
     return Turn(role=role, content=text)
 
 
-def _calls(text: str, names: Sequence[str], repairs: Repairs) -> tuple[str, tuple[Call, ...]]:
+def _split_calls(text: str, names: Sequence[str], repairs: RepairLog) -> tuple[str, tuple[Call, ...]]:
     """Return the prose and the calls of an assistant turn.
 
     Square brackets are common in prose too: they hold calls where a declared name opens them
@@ -106,30 +103,30 @@ def _calls(text: str, names: Sequence[str], repairs: Repairs) -> tuple[str, tupl
     whole = text.strip()
     if whole == "[]":
         return "", ()
-    start = _first_call(whole, names)
+    start = _find_first_call(whole, names)
     if start < 0 or (start > 0 and not whole.endswith("]")):
         if whole.endswith(")]") and _LOOKS_LIKE_A_CALL.match(whole):
-            raise DialectError("call to an undeclared tool", whole)
+            raise ChatFormatError("call to an undeclared tool", whole)
         return text, ()
     try:
-        calls, end = _call_list(whole, start, names, repairs)
+        calls, end = _parse_call_list(whole, start, names, repairs)
     except ValueError:
-        raise DialectError("unparsable tool call", whole[start:]) from None
+        raise ChatFormatError("unparsable tool call", whole[start:]) from None
     if end != len(whole):
-        raise DialectError("prose after a tool call", whole[end:])
+        raise ChatFormatError("prose after a tool call", whole[end:])
     return whole[:start].strip(), calls
 
 
-def _first_call(text: str, names: Sequence[str]) -> int:
+def _find_first_call(text: str, names: Sequence[str]) -> int:
     at = text.find("[")
     while at >= 0:
-        if _name_at(text, skip_blank(text, at + 1), names) is not None:
+        if _match_name(text, skip_blank(text, at + 1), names) is not None:
             return at
         at = text.find("[", at + 1)
     return -1
 
 
-def _name_at(text: str, start: int, names: Sequence[str]) -> tuple[str, int] | None:
+def _match_name(text: str, start: int, names: Sequence[str]) -> tuple[str, int] | None:
     """Return the longest declared name that opens a call here, and where its arguments begin."""
     for name in names:
         if text.startswith(name, start):
@@ -139,18 +136,20 @@ def _name_at(text: str, start: int, names: Sequence[str]) -> tuple[str, int] | N
     return None
 
 
-def _call_list(text: str, start: int, names: Sequence[str], repairs: Repairs) -> tuple[tuple[Call, ...], int]:
+def _parse_call_list(
+    text: str, start: int, names: Sequence[str], repairs: RepairLog
+) -> tuple[tuple[Call, ...], int]:
     calls: list[Call] = []
     at = start
     while not calls or text.startswith(",", at):
         at = skip_blank(text, at + 1, repairs)
-        named = _name_at(text, at, names)
+        named = _match_name(text, at, names)
         if named is None:
             if _LOOKS_LIKE_A_CALL.match("[" + text[at : at + 500]):
-                raise DialectError("call to an undeclared tool", text[at:])
+                raise ChatFormatError("call to an undeclared tool", text[at:])
             raise ValueError("no call")
-        arguments, end = _arguments(text, named[1])
-        if escapes_blanks(text[at + len(named[0]) : end]):
+        arguments, end = _parse_arguments(text, named[1])
+        if has_escaped_blanks(text[at + len(named[0]) : end]):
             repairs.note("escaped line breaks", text[at:end])
         calls.append(Call(name=named[0], arguments=json_text(arguments)))
         at = skip_blank(text, end, repairs)
@@ -159,7 +158,7 @@ def _call_list(text: str, start: int, names: Sequence[str], repairs: Repairs) ->
     return tuple(calls), at + 1
 
 
-def _arguments(text: str, start: int) -> tuple[dict[str, object], int]:
+def _parse_arguments(text: str, start: int) -> tuple[dict[str, object], int]:
     arguments: dict[str, object] = {}
     at = skip_blank(text, start)
     while not text.startswith(")", at):
@@ -176,7 +175,7 @@ def _arguments(text: str, start: int) -> tuple[dict[str, object], int]:
     return arguments, at + 1
 
 
-def _results(text: str, repairs: Repairs) -> tuple[Result, ...]:
+def _parse_results(text: str, repairs: RepairLog) -> tuple[Result, ...]:
     try:
         value = parse_value(text)
     except ValueError:
@@ -186,6 +185,6 @@ def _results(text: str, repairs: Repairs) -> tuple[Result, ...]:
     results = []
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, dict) or not isinstance(item.get("name"), str) or "results" not in item:
-            return (result_of(None, value),)
-        results.append(result_of(item["name"], item["results"]))
+            return (result_from_value(None, value),)
+        results.append(result_from_value(item["name"], item["results"]))
     return tuple(results)

@@ -1,7 +1,7 @@
-"""From the turns of a row, as a dialect reads them, to a checked `Conversation`.
+"""The turns of a row, as a chat format reads them, and the checked conversation that they make.
 
-What all dialects share: which result answers which call, how calls are numbered, and what
-makes a dialogue whole.
+All formats share which result answers which call, how calls are numbered, and when a conversation is
+whole.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from itertools import count
 
 from calibset.core.documents import Conversation, Message, Role, Tool, ToolCall
 from calibset.core.text import json_text
-from calibset.sources.chat_formats.base import DialectError, Repairs
-from calibset.sources.chat_formats.literals import mended_value
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.literals import parse_with_repairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,201 +64,209 @@ class Turn:
     results: tuple[Result, ...] = ()
 
 
-def call_from_object(value: object, declared: Iterable[str], repairs: Repairs | None = None) -> Call:
+def read_role(speaker: object, roles: Mapping[str, Role]) -> Role:
+    """Return the role of whoever speaks a turn, or raise `ChatFormatError`."""
+    role = roles.get(str(speaker))
+    if role is None:
+        raise ChatFormatError("unknown role", speaker)
+    return role
+
+
+def read_turn_text(turn: object, roles: Mapping[str, Role], *, speaker: str, text: str) -> tuple[Role, str]:
+    """Return the role and the text of a turn, by the keys that hold them, or raise `ChatFormatError`."""
+    if not isinstance(turn, dict) or not isinstance(content := turn.get(text), str):
+        raise ChatFormatError("malformed turn", turn)
+    return read_role(turn.get(speaker), roles), content
+
+
+def call_from_object(value: object, declared: Collection[str], repairs: RepairLog) -> Call:
     """Return the call that ``{"name": …, "arguments": {…}}`` stands for.
 
     Arguments may be an object, an object as text, or missing; the name may have slipped into
     the arguments if it is a declared one.
 
-    Raises:
-        DialectError: It stands for no call.
-
     Examples:
-        >>> call_from_object({"name": "f", "arguments": '{"x": 1}'}, ["f"])
+        >>> call_from_object({"name": "f", "arguments": '{"x": 1}'}, ["f"], RepairLog())
         Call(name='f', arguments='{"x": 1}', id=None)
     """
     try:
         if not isinstance(value, dict) or not value.keys() <= {"id", "type", "name", "arguments"}:
-            raise DialectError("unparsable tool call", value)
-        repairs = repairs or Repairs()
-        arguments = _arguments(value.get("arguments"), repairs)
+            raise ChatFormatError("unparsable tool call", value)
+        arguments = _parse_arguments(value.get("arguments"), repairs)
         name = value.get("name")
-        if name is None and isinstance(arguments, dict) and arguments.get("name") in list(declared):
+        if (
+            name is None and isinstance(arguments, dict) and arguments.get("name") in tuple(declared)
+        ):  # whatever it is
             name = arguments["name"]
             arguments = {key: item for key, item in arguments.items() if key != "name"}
             repairs.note("name inside the arguments", value)
         if not isinstance(name, str) or not isinstance(arguments, dict):
-            raise DialectError("unparsable tool call", value)
+            raise ChatFormatError("unparsable tool call", value)
         return Call(name=name, arguments=json_text(arguments))
     except ValueError:
-        raise DialectError("unparsable tool call", value) from None
+        raise ChatFormatError("unparsable tool call", value) from None
 
 
-def _arguments(given: object, repairs: Repairs) -> object:
-    arguments = given
-    if isinstance(given, str) and given.strip():
-        repairs.note("arguments as text", given)
-        arguments = mended_value(given, repairs)
+def _parse_arguments(value: object, repairs: RepairLog) -> object:
+    arguments = value
+    if isinstance(value, str) and value.strip():
+        repairs.note("arguments as text", value)
+        arguments = parse_with_repairs(value, repairs)
     if arguments in (None, "", []):
-        repairs.note("no arguments", given)
+        repairs.note("no arguments", value)
         return {}
     return arguments
 
 
-def result_of(name: str | None, value: object) -> Result:
-    """Return a result: text as it is, anything else as JSON.
-
-    Raises:
-        DialectError: JSON can't hold the value.
-    """
+def result_from_value(name: str | None, value: object) -> Result:
+    """Return the result whose content is a value: text as it is, anything else as JSON."""
     try:
         return Result(name=name, content=value if isinstance(value, str) else json_text(value))
     except ValueError:
-        raise DialectError("unparsable tool response", value) from None
+        raise ChatFormatError("unparsable tool response", value) from None
 
 
-def conversation_of(
+def build_conversation(
     conversation_id: str,
     turns: Sequence[Turn],
     tools: tuple[Tool, ...],
     metadata: Mapping[str, str],
-    repairs: Repairs | None = None,
+    repairs: RepairLog,
 ) -> Conversation:
     """Return the conversation that the turns make, results tied to the calls they answer.
 
     Where only some calls of a turn were answered, the others are dropped. An exchange, from a
     user's turn to the assistant's last before the next one, is left out if it is not whole, with
-    all that follows it.
-
-    Raises:
-        DialectError: The first exchange is not whole.
+    all that follows it; if it is the first, that is an error.
     """
-    repairs = repairs or Repairs()
     for role in ("user", "assistant"):
         if all(turn.role != role for turn in turns):
-            raise DialectError(f"no {role} turn")
-    messages = _whole_exchanges(turns, frozenset(tool.name for tool in tools), repairs)
+            raise ChatFormatError(f"no {role} turn")
+    messages = _read_exchanges(turns, frozenset(tool.name for tool in tools), repairs)
     _check_encodable("".join((conversation_id, *metadata.values())))
     _check_text(messages, tools)
     return Conversation(id=conversation_id, messages=tuple(messages), tools=tools, metadata=metadata)
 
 
-def _whole_exchanges(turns: Sequence[Turn], declared: Collection[str], repairs: Repairs) -> list[Message]:
+def _read_exchanges(turns: Sequence[Turn], declared: Collection[str], repairs: RepairLog) -> list[Message]:
+    """Return the messages of the exchanges before the first that is not whole."""
     messages = []
     if turns[0].role == "system":
         messages.append(Message(role="system", content=turns[0].content))
-    exchanges = _exchanges(turns[len(messages) :])
+    exchanges = _split_exchanges(turns[len(messages) :])
     numbers = count()
-    for position, exchange in enumerate(exchanges):
+    for index, exchange in enumerate(exchanges):
         try:
-            is_last = position == len(exchanges) - 1
-            messages += _exchanged(exchange, declared, numbers, repairs, is_last=is_last)
-        except DialectError as fault:
-            if position == 0:
+            is_last = index == len(exchanges) - 1
+            messages += _read_exchange(exchange, declared, numbers, repairs, is_last=is_last)
+        except ChatFormatError as fault:
+            if index == 0:
                 raise
             repairs.note(fault.reason, fault.excerpt)
             break
     return messages
 
 
-def _exchanges(turns: Iterable[Turn]) -> list[list[Turn]]:
+def _split_exchanges(turns: Iterable[Turn]) -> list[list[Turn]]:
     """Split where a user speaks after the assistant; a greeting belongs to the first exchange."""
     exchanges: list[list[Turn]] = [[]]
-    asked = False
+    user_spoke = False
     for turn in turns:
-        if turn.role == "user" and asked and exchanges[-1][-1].role == "assistant":
+        if turn.role == "user" and user_spoke and exchanges[-1][-1].role == "assistant":
             exchanges.append([])
-        asked = asked or turn.role == "user"
+        user_spoke = user_spoke or turn.role == "user"
         exchanges[-1].append(turn)
     return exchanges
 
 
-def _exchanged(
+def _read_exchange(
     turns: Sequence[Turn],
     declared: Collection[str],
     numbers: Iterator[int],
-    repairs: Repairs,
+    repairs: RepairLog,
     *,
     is_last: bool,
 ) -> list[Message]:
     """Return the messages of an exchange; only the last may end on calls that nothing answers."""
     _check_roles(turns)
-    answered = _with_results(turns)
+    attached = _attach_results(turns)
     messages: list[Message] = []
-    for position, (turn, results) in enumerate(answered):
+    for index, (turn, results) in enumerate(attached):
         for call in turn.calls:
             if call.name not in declared:
-                raise DialectError("call to an undeclared tool", call.name)
-        may_wait = is_last and position == len(answered) - 1
-        messages += _messages(turn, results, numbers, repairs, may_wait=may_wait)
+                raise ChatFormatError("call to an undeclared tool", call.name)
+        may_end = is_last and index == len(attached) - 1
+        messages += _build_messages(turn, results, numbers, repairs, may_end=may_end)
     return messages
 
 
 def _check_roles(turns: Sequence[Turn]) -> None:
     for turn in turns:
         if turn.role == "system":
-            raise DialectError("system turn inside the conversation")
+            raise ChatFormatError("system turn inside the conversation")
         if turn.role in ("user", "assistant") and not turn.calls and not turn.content.strip():
-            raise DialectError(f"empty {turn.role} turn")
+            raise ChatFormatError(f"empty {turn.role} turn")
     if turns[-1].role != "assistant":
-        raise DialectError(f"conversation ends in a {turns[-1].role} turn", turns[-1].content)
+        raise ChatFormatError(f"conversation ends in a {turns[-1].role} turn", turns[-1].content)
 
 
-def _with_results(turns: Sequence[Turn]) -> list[tuple[Turn, list[Result]]]:
-    answered: list[tuple[Turn, list[Result]]] = []
+def _attach_results(turns: Sequence[Turn]) -> list[tuple[Turn, list[Result]]]:
+    """Return the turns but those of tools, each with the results of its calls."""
+    attached: list[tuple[Turn, list[Result]]] = []
     for turn in turns:
         if turn.role != "tool":
-            answered.append((turn, []))
-        elif answered and answered[-1][0].calls:
-            answered[-1][1].extend(turn.results)
+            attached.append((turn, []))
+        elif attached and attached[-1][0].calls:
+            attached[-1][1].extend(turn.results)
         else:
-            raise DialectError("tool response without a call", [result.content for result in turn.results])
-    return answered
+            raise ChatFormatError("tool response without a call", [result.content for result in turn.results])
+    return attached
 
 
-def _messages(
-    turn: Turn, results: list[Result], numbers: Iterator[int], repairs: Repairs, *, may_wait: bool
+def _build_messages(
+    turn: Turn, results: list[Result], numbers: Iterator[int], repairs: RepairLog, *, may_end: bool
 ) -> list[Message]:
     if not turn.calls:
         return [Message(role=turn.role, content=turn.content)]
-    matched = _matched(turn.calls, results)
-    if not results and not may_wait:
-        raise DialectError("tool call without a response", turn.calls[0].name)
-    kept = sorted(matched) if results else range(len(turn.calls))
-    if len(kept) < len(turn.calls):
+    matched = _match_calls(turn.calls, results)
+    if not results and not may_end:
+        raise ChatFormatError("tool call without a response", turn.calls[0].name)
+    indexes = sorted(matched) if results else range(len(turn.calls))
+    if len(indexes) < len(turn.calls):
         repairs.note("tool call without a response", [call.name for call in turn.calls])
-    ids = {position: f"call_{next(numbers)}" for position in kept}
+    ids = {index: f"call_{next(numbers)}" for index in indexes}
     calls = tuple(
-        ToolCall(id=ids[position], name=turn.calls[position].name, arguments=turn.calls[position].arguments)
-        for position in kept
+        ToolCall(id=ids[index], name=turn.calls[index].name, arguments=turn.calls[index].arguments)
+        for index in indexes
     )
     answers = [
-        Message(role="tool", content=result.content, tool_call_id=ids[position])
-        for position, result in zip(matched, results, strict=True)
+        Message(role="tool", content=result.content, tool_call_id=ids[index])
+        for index, result in zip(matched, results, strict=True)
     ]
     return [Message(role=turn.role, content=turn.content, tool_calls=calls), *answers]
 
 
-def _matched(calls: Sequence[Call], results: Sequence[Result]) -> list[int]:
+def _match_calls(calls: Sequence[Call], results: Sequence[Result]) -> list[int]:
     """Return which call each result answers: the one of its id, or the first open one of its name."""
     if all(call.id for call in calls) and all(result.call_id for result in results):
-        return _first_open([call.id for call in calls], [result.call_id for result in results])
+        return _match_in_order([call.id for call in calls], [result.call_id for result in results])
     if any(result.name is None for result in results):
         if len(results) != len(calls):
-            raise DialectError("ambiguous tool response", results[0].content)
+            raise ChatFormatError("ambiguous tool response", results[0].content)
         return list(range(len(calls)))
-    return _first_open([call.name for call in calls], [result.name for result in results])
+    return _match_in_order([call.name for call in calls], [result.name for result in results])
 
 
-def _first_open(calls: Sequence[str | None], results: Sequence[str | None]) -> list[int]:
+def _match_in_order(calls: Sequence[str | None], results: Sequence[str | None]) -> list[int]:
+    """Return for each key of a result the index of the first call of that key that is still open."""
     open_calls: dict[str | None, deque[int]] = {}
-    for position, called in enumerate(calls):
-        open_calls.setdefault(called, deque()).append(position)
+    for index, key in enumerate(calls):
+        open_calls.setdefault(key, deque()).append(index)
     matched = []
-    for answered in results:
-        if not open_calls.get(answered):
-            raise DialectError("tool response without a call", answered)
-        matched.append(open_calls[answered].popleft())
+    for key in results:
+        if not open_calls.get(key):
+            raise ChatFormatError("tool response without a call", key)
+        matched.append(open_calls[key].popleft())
     return matched
 
 
@@ -275,4 +283,4 @@ def _check_encodable(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise DialectError("text with half a character", text) from None
+        raise ChatFormatError("text with half a character", text) from None

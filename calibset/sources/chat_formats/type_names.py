@@ -1,4 +1,4 @@
-"""The many ways in which corpora spell a parameter's type, as JSON Schema types."""
+"""The types of parameters as corpora spell them, read as JSON Schema types."""
 
 from __future__ import annotations
 
@@ -23,77 +23,77 @@ _OR = re.compile(r"\s+or\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredType:
-    """What a type's spelling says.
+class ParameterType:
+    """The type of a tool's parameter.
 
     Attributes:
         types: JSON Schema types; none where any value will do.
-        items: The type of an array's items, where it is said.
+        items: The type of an array's items, where it is spelled.
         optional: Whether the parameter may be left out.
     """
 
     types: tuple[str, ...] = ()
-    items: DeclaredType | None = None
+    items: ParameterType | None = None
     optional: bool = False
 
     def keywords(self) -> dict[str, object]:
-        """Return the keywords of JSON Schema that say the same."""
-        found: dict[str, object] = {}
+        """Return the same as keywords of JSON Schema."""
+        keywords: dict[str, object] = {}
         if self.types:
-            found["type"] = self.types[0] if len(self.types) == 1 else list(self.types)
+            keywords["type"] = self.types[0] if len(self.types) == 1 else list(self.types)
         if self.items is not None and self.items.types:
-            found["items"] = self.items.keywords()
-        return found
+            keywords["items"] = self.items.keywords()
+        return keywords
 
 
-def declared_type(spelling: str) -> DeclaredType:
-    """Return what a spelling such as ``List[int]`` or ``str, optional`` means.
+def parse_type(spelling: str) -> ParameterType:
+    """Return the type that is spelled ``List[int]`` or ``str, optional``, say.
 
     Examples:
-        >>> declared_type("List[int]").keywords()
+        >>> parse_type("List[int]").keywords()
         {'type': 'array', 'items': {'type': 'integer'}}
-        >>> declared_type("str, optional").optional
+        >>> parse_type("str, optional").optional
         True
-        >>> declared_type("any").keywords()
+        >>> parse_type("any").keywords()
         {}
     """
     if len(spelling) > _MOST_CHARACTERS:
-        return DeclaredType()
+        return ParameterType()
     head, *notes = _split(spelling.strip(), ",")
     head, _, note = head.partition("(")
     optional = any(_OPTIONAL.search(text) for text in (note, *notes))
     alternatives = _split_union(head.strip())
     if len(alternatives) > 1:
-        return _union(alternatives, optional=optional)
-    return _single(head.strip(), optional=optional)
+        return _parse_union(alternatives, optional=optional)
+    return _parse_single(head.strip(), optional=optional)
 
 
-def _single(head: str, *, optional: bool) -> DeclaredType:
+def _parse_single(head: str, *, optional: bool) -> ParameterType:
     generic = _GENERIC.fullmatch(head)
     base = (generic[1] if generic else head).rsplit(".", 1)[-1].lower()
     inner = _split(generic[2], ",") if generic else []
     if base == "optional" and inner:
-        return _union(inner, optional=True)
+        return _parse_union(inner, optional=True)
     if base == "union" and inner:
-        return _union(inner, optional=optional)
+        return _parse_union(inner, optional=optional)
     json_type = _BY_NAME.get(base)
     if json_type is None:
-        return DeclaredType(optional=optional)
+        return ParameterType(optional=optional)
     items = None
     if json_type == "array" and inner and all(part.strip() in (inner[0].strip(), "...") for part in inner):
-        items = declared_type(inner[0])
-    return DeclaredType(types=(json_type,), items=items, optional=optional)
+        items = parse_type(inner[0])
+    return ParameterType(types=(json_type,), items=items, optional=optional)
 
 
-def _union(alternatives: list[str], *, optional: bool) -> DeclaredType:
-    found = [declared_type(alternative) for alternative in alternatives]
-    values = [alternative for alternative in found if alternative.types != ("null",)]
-    optional = optional or len(values) < len(found)
-    if not values or any(not alternative.types for alternative in values):
-        return DeclaredType(optional=optional)
-    types = tuple(dict.fromkeys(name for alternative in values for name in alternative.types))
-    items = next((alternative.items for alternative in values if alternative.items), None)
-    return DeclaredType(types=types, items=items, optional=optional)
+def _parse_union(spellings: list[str], *, optional: bool) -> ParameterType:
+    types = [parse_type(spelling) for spelling in spellings]
+    alternatives = [alternative for alternative in types if alternative.types != ("null",)]
+    optional = optional or len(alternatives) < len(types)
+    if not alternatives or any(not alternative.types for alternative in alternatives):
+        return ParameterType(optional=optional)
+    names = tuple(dict.fromkeys(name for alternative in alternatives for name in alternative.types))
+    items = next((alternative.items for alternative in alternatives if alternative.items), None)
+    return ParameterType(types=names, items=items, optional=optional)
 
 
 def _split_union(text: str) -> list[str]:
@@ -104,12 +104,12 @@ def _split_union(text: str) -> list[str]:
 def _split(text: str, separator: str) -> list[str]:
     """Split where the separator stands outside brackets."""
     parts, depth, start = [], 0, 0
-    for position, character in enumerate(text):
+    for index, character in enumerate(text):
         if character in "[<(":
             depth += 1
         elif character in "]>)":
             depth -= 1
         elif character == separator and depth == 0:
-            parts.append(text[start:position])
-            start = position + 1
+            parts.append(text[start:index])
+            start = index + 1
     return [*parts, text[start:]]

@@ -1,4 +1,4 @@
-"""The dialect of When2Call: role and content, calls as a JSON list between tags.
+"""The format of When2Call: role and content, calls as a JSON list between tags.
 
 Three kinds of rows: ``messages`` that end with the answer, ``messages`` with a
 ``chosen_response``, and a ``question`` with one of several ``answers`` named as correct. An
@@ -11,27 +11,21 @@ from collections.abc import Collection, Mapping
 
 from calibset.core.documents import Conversation, Role
 from calibset.core.text import json_text
-from calibset.sources.chat_formats.base import DialectError, Repairs
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.literals import is_json, parse_value
-from calibset.sources.chat_formats.tagged_calls import tagged_calls
-from calibset.sources.chat_formats.tool_schema import tools_from_json
-from calibset.sources.chat_formats.turns import Result, Turn, conversation_of
+from calibset.sources.chat_formats.tagged_calls import read_tagged_calls
+from calibset.sources.chat_formats.tool_schema import read_tools
+from calibset.sources.chat_formats.turns import Result, Turn, build_conversation, read_turn_text
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _ANSWERS = ("direct", "tool_call", "request_for_info", "cannot_answer")
 _METADATA = ("correct_answer", "source", "source_id")
 
 
-def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs | None = None) -> Conversation:
-    """Return the conversation that a row of any of the three kinds holds.
-
-    Args:
-        row: As the corpus has it.
-        conversation_id: The conversation's id.
-        repairs: Where to note what had to be mended.
-
-    Raises:
-        DialectError: The row is no whole conversation.
+def parse(
+    row: Mapping[str, object], *, conversation_id: str, repairs: RepairLog | None = None
+) -> Conversation:
+    """Return the conversation that a row of any of the three kinds holds, or raise `ChatFormatError`.
 
     Examples:
         >>> row = {"tools": [], "messages": [{"role": "user", "content": "Hi"}],
@@ -39,53 +33,49 @@ def parse(row: Mapping[str, object], *, conversation_id: str, repairs: Repairs |
         >>> parse(row, conversation_id="1").messages[1].content
         'Hello'
     """
-    repairs = repairs or Repairs()
-    tools = tools_from_json(row.get("tools"), repairs)
+    repairs = repairs or RepairLog()
+    tools = read_tools(row.get("tools"), repairs)
     declared = frozenset(tool.name for tool in tools)
-    turns = [_turn(message, declared, repairs) for message in _messages(row, repairs)]
+    turns = [_parse_turn(message, declared, repairs) for message in _collect_messages(row, repairs)]
     if turns[0].role == "system" and not turns[0].content.strip():
         turns = turns[1:]
     metadata = {key: value for key in _METADATA if isinstance(value := row.get(key), str)}
-    return conversation_of(conversation_id, turns, tools, metadata, repairs)
+    return build_conversation(conversation_id, turns, tools, metadata, repairs)
 
 
-def _messages(row: Mapping[str, object], repairs: Repairs) -> list[object]:
+def _collect_messages(row: Mapping[str, object], repairs: RepairLog) -> list[object]:
     if "answers" in row:
         question = {"role": "user", "content": row.get("question")}
-        return [question, {"role": "assistant", "content": _correct(row, repairs)}]
+        return [question, {"role": "assistant", "content": _read_correct_answer(row, repairs)}]
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise DialectError("no conversation", messages)
+        raise ChatFormatError("no conversation", messages)
     if "chosen_response" not in row:
         return messages
     chosen = row["chosen_response"]
     return [*messages, {"role": "assistant", "content": chosen} if isinstance(chosen, str) else chosen]
 
 
-def _correct(row: Mapping[str, object], repairs: Repairs) -> object:
+def _read_correct_answer(row: Mapping[str, object], repairs: RepairLog) -> object:
     kind, answers = row.get("correct_answer"), row["answers"]
     if kind not in _ANSWERS or not isinstance(answers, dict) or kind not in answers:
-        raise DialectError("unknown answer", kind)
+        raise ChatFormatError("unknown answer", kind)
     answer = answers[kind]
     if kind == "tool_call" and not (isinstance(answer, str) and "<TOOLCALL>" in answer):
         try:
-            called = json_text(parse_value(answer) if isinstance(answer, str) else answer)
+            calls = json_text(parse_value(answer) if isinstance(answer, str) else answer)
         except ValueError:
-            raise DialectError("unparsable tool call", answer) from None
+            raise ChatFormatError("unparsable tool call", answer) from None
         if isinstance(answer, str) and not is_json(answer):
             repairs.note("not quite JSON", answer)
-        return f"<TOOLCALL>{called}</TOOLCALL>"
+        return f"<TOOLCALL>{calls}</TOOLCALL>"
     return answer
 
 
-def _turn(message: object, declared: Collection[str], repairs: Repairs) -> Turn:
-    if not isinstance(message, dict) or not isinstance(text := message.get("content"), str):
-        raise DialectError("malformed turn", message)
-    role = _ROLES.get(str(message.get("role")))
-    if role is None:
-        raise DialectError("unknown role", message.get("role"))
+def _parse_turn(message: object, declared: Collection[str], repairs: RepairLog) -> Turn:
+    role, text = read_turn_text(message, _ROLES, speaker="role", text="content")
     if role == "assistant":
-        content, calls = tagged_calls(text, "TOOLCALL", declared, repairs)
+        content, calls = read_tagged_calls(text, "TOOLCALL", declared, repairs)
         return Turn(role=role, content=content, calls=calls)
     if role == "tool":
         return Turn(role=role, results=(Result(name=None, content=text),))

@@ -1,4 +1,4 @@
-"""Which faults each dialect mends, and that a strict reader refuses each under a name of its own."""
+"""Which faults of each chat format are mended, and that each is refused under its own name without repair."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from calibset.core.documents import Record, Rejection
 from calibset.sources.chat_formats import hermes, toolace, when2call
-from calibset.sources.chat_formats.base import DialectError, MendingParse, Repairs, strictly
+from calibset.sources.chat_formats.base import ConversationParser, RepairLog, read_conversation
 
 TOOL = {"name": "f", "description": "F.", "parameters": {"type": "object", "properties": {}}}
 CALL = '{"name": "f", "arguments": {"x": 1}}'
@@ -51,13 +52,17 @@ def of_when2call(said: str = f"<TOOLCALL>[{CALL}]</TOOLCALL>", tool: object = TO
     return {"tools": [json.dumps(tool)], "messages": messages}
 
 
-def made(parse: MendingParse, row: Row) -> list[str]:
-    repairs = Repairs()
+def repair_reasons(parse: ConversationParser, row: Row) -> list[str]:
+    repairs = RepairLog()
     parse(row, conversation_id="1", repairs=repairs)
-    return [repair.reason for repair in repairs.made]
+    return [repair.reason for repair in repairs.entries]
 
 
-CASES: list[tuple[MendingParse, Row, list[str]]] = [
+def read(parse: ConversationParser, row: Row, *, repair: bool) -> Record:
+    return read_conversation(row, parse, position="a#1", conversation_id="1", repair=repair)
+
+
+CASES: list[tuple[ConversationParser, Row, list[str]]] = [
     (
         hermes.parse,
         of_hermes("<tool_call>{'name': 'f', 'arguments': {'x': 1}}</tool_call>"),
@@ -145,14 +150,14 @@ CASES: list[tuple[MendingParse, Row, list[str]]] = [
 
 
 @pytest.mark.parametrize(("parse", "row", "reasons"), CASES)
-def test_what_is_mended_is_noted_and_refused_by_a_strict_reader(
-    parse: MendingParse, row: Row, reasons: list[str]
+def test_what_is_mended_is_noted_and_rejected_without_repair(
+    parse: ConversationParser, row: Row, reasons: list[str]
 ) -> None:
-    assert made(parse, row) == reasons
-    with pytest.raises(DialectError) as caught:
-        strictly(parse)(row, conversation_id="1")
-    assert caught.value.reason == f"needs repair: {reasons[0]}"
-    assert len(caught.value.excerpt) <= 200
+    assert repair_reasons(parse, row) == reasons
+    rejection = read(parse, row, repair=False)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.position, rejection.reason) == ("a#1", f"needs repair: {reasons[0]}")
+    assert len(rejection.excerpt) <= 200
 
 
 @pytest.mark.parametrize(
@@ -172,12 +177,13 @@ def test_what_is_mended_is_noted_and_refused_by_a_strict_reader(
         (when2call.parse, of_when2call("Which one?")),
     ],
 )
-def test_a_row_without_a_fault_is_read_strictly_as_it_is_otherwise(parse: MendingParse, row: Row) -> None:
-    assert made(parse, row) == []
-    assert strictly(parse)(row, conversation_id="1") == parse(row, conversation_id="1", repairs=Repairs())
+def test_a_row_without_a_fault_is_the_same_without_repair(parse: ConversationParser, row: Row) -> None:
+    assert repair_reasons(parse, row) == []
+    assert read(parse, row, repair=False) == read(parse, row, repair=True) == parse(row, conversation_id="1")
 
 
 def test_a_fault_beyond_repair_keeps_its_own_name() -> None:
     row = of_hermes("<tool_call>{'name': 'g', 'arguments': {}}</tool_call>")
-    with pytest.raises(DialectError, match=r"^call to an undeclared tool$"):
-        strictly(hermes.parse)(row, conversation_id="1")
+    rejection = read(hermes.parse, row, repair=False)
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason == "call to an undeclared tool"

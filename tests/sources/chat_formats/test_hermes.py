@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation
-from calibset.sources.chat_formats.base import DialectError
+from calibset.sources.chat_formats.base import ChatFormatError
 from calibset.sources.chat_formats.hermes import parse
 
 TOOL = {
@@ -28,7 +28,7 @@ def called(text: str) -> Conversation:
 
 
 def reason(of: dict[str, object]) -> str:
-    with pytest.raises(DialectError) as caught:
+    with pytest.raises(ChatFormatError) as caught:
         parse(of, conversation_id="1")
     assert len(caught.value.excerpt) <= 200
     return caught.value.reason
@@ -243,11 +243,11 @@ PIECES = st.lists(
 
 
 @given(PIECES, PIECES, PIECES, PIECES)
-def test_any_text_gives_a_conversation_or_a_dialect_error(
+def test_any_text_gives_a_conversation_or_an_error(
     tools: str, prompt: str, said: str, response: str
 ) -> None:
     turns = row(("human", "?"), ("gpt", said), ("tool", response), ("gpt", "!"), tools=tools, prompt=prompt)
     try:
         parse(turns, conversation_id="1")
-    except DialectError as error:
+    except ChatFormatError as error:
         error.excerpt.encode()

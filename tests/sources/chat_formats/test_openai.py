@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
-from calibset.sources.chat_formats.base import DialectError, Repairs, strictly
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.openai import parse
 from tests.damage import JSON, damaged
 from tests.sources.chat_formats.row_writers import write_openai
+from tests.sources.chat_formats.strict import read_strictly
 
 FUNCTION = {"name": "get_rate", "description": "A rate.", "parameters": {"type": "object", "properties": {}}}
 TOOL = {"type": "function", "function": FUNCTION}
@@ -36,7 +37,7 @@ def read(*messages: object, **columns: object) -> Conversation:
 
 
 def reason(*messages: object, **columns: object) -> str:
-    with pytest.raises(DialectError) as caught:
+    with pytest.raises(ChatFormatError) as caught:
         read(*messages, **columns)
     return caught.value.reason
 
@@ -226,14 +227,14 @@ def test_an_element_of_html_is_no_picture() -> None:
 
 def test_arguments_as_text_need_no_repair() -> None:
     rows = {"tools": [TOOL], "messages": [ASKED, called("a", "b"), answer("1", "b"), answer("2", "a"), SAID]}
-    assert strictly(parse)(rows, conversation_id="1") == parse(rows, conversation_id="1")
-    repairs = Repairs()
+    assert read_strictly(parse, rows) == parse(rows, conversation_id="1")
+    repairs = RepairLog()
     row = {"tools": [TOOL], "messages": [ASKED, called("a", arguments="{'to': 'EUR'}")]}
     assert (
         parse(row, conversation_id="1", repairs=repairs).messages[1].tool_calls[0].arguments
         == '{"to": "EUR"}'
     )
-    assert [repair.reason for repair in repairs.made] == ["not quite JSON"]
+    assert [repair.reason for repair in repairs.entries] == ["not quite JSON"]
 
 
 ROW = {
@@ -258,7 +259,7 @@ ROW = {
 def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> None:
     try:
         conversation = parse(row, conversation_id="1")
-    except DialectError as error:
+    except ChatFormatError as error:
         fault = error
     else:
         assert parse(json.loads(json.dumps(write_openai(conversation))), conversation_id="1") == conversation
@@ -314,27 +315,27 @@ def test_whole_rows_are_read_whole_and_written_back(
 )
 def test_reasoning_is_left_out_and_noted(key: str, thought: object, said: bool) -> None:
     row = {"messages": [ASKED, SAID | {key: thought}]}
-    repairs = Repairs()
+    repairs = RepairLog()
     assert parse(row, conversation_id="1", repairs=repairs).messages[1].content == "1.5"
-    assert [repair.reason for repair in repairs.made] == (["reasoning left out"] if said else [])
+    assert [repair.reason for repair in repairs.entries] == (["reasoning left out"] if said else [])
     if said:
-        with pytest.raises(DialectError, match=r"^needs repair: reasoning left out$"):
-            strictly(parse)(row, conversation_id="1")
+        with pytest.raises(ChatFormatError, match=r"^needs repair: reasoning left out$"):
+            read_strictly(parse, row)
 
 
 def test_reasoning_is_the_assistants_alone() -> None:
-    assert strictly(parse)({"messages": [ASKED | {"reasoning": "high"}, SAID]}, conversation_id="1").messages
+    assert read_strictly(parse, {"messages": [ASKED | {"reasoning": "high"}, SAID]}).messages
 
 
 @pytest.mark.parametrize("arguments", ['{"to": "EUR"', '{"to": "EUR" \n', '{"to": {"of": ["EUR"]}'])
 def test_a_last_brace_that_is_missing_is_mended(arguments: str) -> None:
     row = {"tools": [TOOL], "messages": [ASKED, called("a", arguments=arguments)]}
-    repairs = Repairs()
+    repairs = RepairLog()
     (call,) = parse(row, conversation_id="1", repairs=repairs).messages[1].tool_calls
     assert json.loads(call.arguments) == json.loads(arguments + "}")
-    assert [repair.reason for repair in repairs.made] == ["last brace missing"]
-    with pytest.raises(DialectError, match=r"^needs repair: last brace missing$"):
-        strictly(parse)(row, conversation_id="1")
+    assert [repair.reason for repair in repairs.entries] == ["last brace missing"]
+    with pytest.raises(ChatFormatError, match=r"^needs repair: last brace missing$"):
+        read_strictly(parse, row)
 
 
 @pytest.mark.parametrize("arguments", ['{"to": {"of": "EUR"', '{"to": ["EUR"', '{"to": "EUR', "EUR"])
@@ -344,11 +345,9 @@ def test_more_than_one_is_not_guessed(arguments: str) -> None:
 
 def test_a_tool_without_parameters_needs_no_repair() -> None:
     tools = [{"type": "function", "function": {"name": "now", "description": "The time."}}]
-    conversation = strictly(parse)({"tools": tools, "messages": [ASKED, SAID]}, conversation_id="1")
+    conversation = read_strictly(parse, {"tools": tools, "messages": [ASKED, SAID]})
     assert conversation.tools[0].parameters == '{"type": "object", "properties": {}}'
     others: list[dict[str, object]] = [{"parameters": None}, {"required": ["x"]}, {"parameters": {}}]
     for odd in others:
-        with pytest.raises(DialectError, match=r"^needs repair: "):
-            strictly(parse)(
-                {"tools": [{"name": "now", **odd}], "messages": [ASKED, SAID]}, conversation_id="1"
-            )
+        with pytest.raises(ChatFormatError, match=r"^needs repair: "):
+            read_strictly(parse, {"tools": [{"name": "now", **odd}], "messages": [ASKED, SAID]})

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, ToolCall
-from calibset.sources.chat_formats.base import strictly
-from calibset.sources.chat_formats.tool_schema import tools_from_json
+from calibset.sources.chat_formats.tool_schema import read_tools
 from tests.sources.chat_formats.row_writers import WRITERS
+from tests.sources.chat_formats.strict import read_strictly
 
 TEXT = (
     st.text(st.characters(codec="utf-8", exclude_characters="<[\\"), min_size=1).map(str.strip).filter(bool)
@@ -37,19 +37,19 @@ ARGUMENTS = st.dictionaries(ARGUMENT_NAMES, VALUES, max_size=4)
 @st.composite
 def conversations(draw: st.DrawFn, *, with_results: bool) -> Conversation:
     names = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
-    tools = tools_from_json([{"name": name, "parameters": {"x": {"type": "int"}}} for name in names])
+    tools = read_tools([{"name": name, "parameters": {"x": {"type": "int"}}} for name in names])
     messages = [Message(role="user", content=draw(TEXT))]
-    made = 0
+    number = 0
     for last in (False, False, True):
         calls = draw(st.lists(st.tuples(st.sampled_from(names), ARGUMENTS), max_size=3))
         calls = calls if last or with_results else []
         numbered = tuple(
             ToolCall(
-                id=f"call_{made + place}", name=name, arguments=json.dumps(arguments, ensure_ascii=False)
+                id=f"call_{number + index}", name=name, arguments=json.dumps(arguments, ensure_ascii=False)
             )
-            for place, (name, arguments) in enumerate(calls)
+            for index, (name, arguments) in enumerate(calls)
         )
-        made += len(calls)
+        number += len(calls)
         content = draw(TEXT | st.just("")) if calls else draw(TEXT)
         messages.append(Message(role="assistant", content=content, tool_calls=numbered))
         if not last:
@@ -65,7 +65,7 @@ def test_written_and_read_back(chat_format: ModuleType, data: st.DataObject) -> 
     conversation = data.draw(conversations(with_results=True))
     row = json.loads(json.dumps(WRITERS[chat_format](conversation)))
     assert chat_format.parse(row, conversation_id="1") == conversation
-    assert strictly(chat_format.parse)(row, conversation_id="1") == conversation
+    assert read_strictly(chat_format.parse, row) == conversation
 
 
 @pytest.mark.parametrize("chat_format", WRITERS)

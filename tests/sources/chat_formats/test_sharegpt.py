@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
-from calibset.sources.chat_formats.base import DialectError, Repairs, strictly
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.sharegpt import parse
 from tests.damage import JSON, damaged
 from tests.sources.chat_formats.row_writers import write_sharegpt
+from tests.sources.chat_formats.strict import read_strictly
 
 TOOL = {"name": "get_rate", "description": "A rate.", "parameters": {"type": "object", "properties": {}}}
 ASKED = {"from": "human", "value": "Rates?"}
@@ -103,7 +104,7 @@ def test_calls_in_every_form(value: object) -> None:
 @pytest.mark.parametrize("tag", ["tool_call", "TOOLCALL", "functioncall"])
 def test_calls_between_tags_are_not_taken_for_text(tag: str) -> None:
     text = f'A moment. <{tag}>\n{{"name": "get_rate", "arguments": {{}}}}</{tag}>'
-    with pytest.raises(DialectError, match=r"^tool call between tags$"):
+    with pytest.raises(ChatFormatError, match=r"^tool call between tags$"):
         read(ASKED, {"from": "gpt", "value": text})
     spoken = f"Hermes opens a call with <{tag}> and JSON."
     assert read(ASKED, {"from": "gpt", "value": spoken}).messages[1].content == spoken
@@ -135,7 +136,7 @@ def test_calls_between_tags_are_not_taken_for_text(tag: str) -> None:
     ],
 )
 def test_rows_that_are_no_conversation(turns: list[object], expected: str) -> None:
-    with pytest.raises(DialectError) as caught:
+    with pytest.raises(ChatFormatError) as caught:
         read(*turns)
     assert caught.value.reason == expected
 
@@ -150,18 +151,18 @@ def test_rows_that_are_no_conversation(turns: list[object], expected: str) -> No
     ],
 )
 def test_columns_that_are_no_good(columns: dict[str, object], expected: str) -> None:
-    with pytest.raises(DialectError) as caught:
+    with pytest.raises(ChatFormatError) as caught:
         read(ASKED, SAID, **columns)
     assert caught.value.reason == expected
 
 
 def test_what_is_not_quite_json_is_noted() -> None:
     row = {"tools": [TOOL], "conversations": [ASKED, call({}), seen("1"), SAID]}
-    assert strictly(parse)(row, conversation_id="1") == parse(row, conversation_id="1")
+    assert read_strictly(parse, row) == parse(row, conversation_id="1")
     loose = {"from": "function_call", "value": "{'name': 'get_rate', 'arguments': {}}"}
-    repairs = Repairs()
+    repairs = RepairLog()
     parse({**row, "conversations": [ASKED, loose]}, conversation_id="1", repairs=repairs)
-    assert [repair.reason for repair in repairs.made] == ["not quite JSON"]
+    assert [repair.reason for repair in repairs.entries] == ["not quite JSON"]
 
 
 ROW = {
@@ -187,7 +188,7 @@ ROW = {
 def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> None:
     try:
         conversation = parse(row, conversation_id="1")
-    except DialectError as error:
+    except ChatFormatError as error:
         fault = error
     else:
         assert (
@@ -228,15 +229,15 @@ def test_a_list_of_results_needs_no_repair_if_it_is_json() -> None:
     def row(value: str) -> dict[str, object]:
         return {"tools": [TOOL], "conversations": [ASKED, call({}, {"to": "EUR"}), seen(value), SAID]}
 
-    assert len(strictly(parse)(row('["1", "2"]'), conversation_id="1").messages) == 5
-    repairs = Repairs()
+    assert len(read_strictly(parse, row('["1", "2"]')).messages) == 5
+    repairs = RepairLog()
     parse(row("['1', '2']"), conversation_id="1", repairs=repairs)
-    assert [repair.reason for repair in repairs.made] == ["not quite JSON"]
+    assert [repair.reason for repair in repairs.entries] == ["not quite JSON"]
 
 
 @pytest.mark.parametrize("value", ['["1"]', '["1", "2", "3"]', '{"a": 1, "b": 2}', "1, 2"])
 def test_any_other_single_result_of_two_calls_is_ambiguous(value: str) -> None:
-    with pytest.raises(DialectError, match=r"^ambiguous tool response$"):
+    with pytest.raises(ChatFormatError, match=r"^ambiguous tool response$"):
         read(ASKED, call({}, {}), seen(value), SAID)
 
 
@@ -247,9 +248,9 @@ def test_a_list_is_a_result_of_its_own_beside_others() -> None:
 
 
 def test_a_last_brace_that_is_missing_is_mended() -> None:
-    repairs = Repairs()
+    repairs = RepairLog()
     value = '{"name": "get_rate", "arguments": {"to": "EUR"}'
     row = {"tools": [TOOL], "conversations": [ASKED, {"from": "function_call", "value": value}]}
     (made,) = parse(row, conversation_id="1", repairs=repairs).messages[1].tool_calls
     assert made.arguments == '{"to": "EUR"}'
-    assert [repair.reason for repair in repairs.made] == ["last brace missing"]
+    assert [repair.reason for repair in repairs.entries] == ["last brace missing"]

@@ -12,14 +12,14 @@ from mistral_common.protocol.instruct.tool_calls import Tool as MistralTool
 from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
 from mistral_common.tokens.tokenizers.base import TokenizerVersion
 
-from calibset.sources.chat_formats.base import DialectError
-from calibset.sources.chat_formats.tool_schema import normalised_parameters, tools_from_json
-from calibset.sources.chat_formats.type_names import declared_type
+from calibset.sources.chat_formats.base import ChatFormatError
+from calibset.sources.chat_formats.tool_schema import normalise_parameters, read_tools
+from calibset.sources.chat_formats.type_names import parse_type
 from tests.sources.chat_formats.row_writers import tools_json
 
 
 def parameters(properties: object, **others: object) -> object:
-    return json.loads(normalised_parameters({"type": "dict", "properties": properties, **others}))
+    return json.loads(normalise_parameters({"type": "dict", "properties": properties, **others}))
 
 
 def accept(schema: str) -> None:
@@ -59,7 +59,7 @@ def accept(schema: str) -> None:
     ],
 )
 def test_types_as_corpora_spell_them(spelling: str, keywords: dict[str, object]) -> None:
-    assert declared_type(spelling).keywords() == keywords
+    assert parse_type(spelling).keywords() == keywords
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_key_order_is_the_corpus_s_and_text_stays_readable() -> None:
         "properties": {"mesto": {"description": "Žilina", "type": "str"}},
         "type": "dict",
     }
-    assert normalised_parameters(schema) == (
+    assert normalise_parameters(schema) == (
         '{"required": ["mesto"], "properties": {"mesto": {"description": "Žilina", "type": "string"}}, '
         '"type": "object"}'
     )
 
 
 def test_missing_parameters_are_an_empty_object() -> None:
-    assert normalised_parameters(None) == '{"type": "object", "properties": {}}'
+    assert normalise_parameters(None) == '{"type": "object", "properties": {}}'
 
 
 def test_required_of_null_is_dropped() -> None:
@@ -94,7 +94,7 @@ def test_required_of_null_is_dropped() -> None:
 
 
 def test_required_beside_the_parameters_is_moved_in() -> None:
-    (tool,) = tools_from_json(
+    (tool,) = read_tools(
         {"name": "f", "parameters": {"properties": {"x": {"type": "int"}}}, "required": ["x"]}
     )
     assert json.loads(tool.parameters)["required"] == ["x"]
@@ -113,7 +113,7 @@ def test_a_boolean_required_of_a_parameter_is_collected() -> None:
 
 
 def test_parameters_without_a_frame_are_framed() -> None:
-    assert json.loads(normalised_parameters({"x": {"type": "int"}, "type": {"type": "str"}})) == {
+    assert json.loads(normalise_parameters({"x": {"type": "int"}, "type": {"type": "str"}})) == {
         "type": "object",
         "properties": {"x": {"type": "integer"}, "type": {"type": "string"}},
     }
@@ -143,14 +143,14 @@ def test_nesting_beyond_the_limit_is_cut() -> None:
     schema: dict[str, object] = {"type": "str"}
     for _ in range(200):
         schema = {"type": "list", "items": schema}
-    text = normalised_parameters({"properties": {"x": schema}})
+    text = normalise_parameters({"properties": {"x": schema}})
     assert 20 < text.count('"items"') < 40
     accept(text)
 
 
 def test_tools_in_every_wrapping() -> None:
     bare = {"name": "Get Rate", "description": None, "parameters": None}
-    expected = tools_from_json([bare])
+    expected = read_tools([bare])
     assert expected[0].name == "Get Rate"
     assert expected[0].description == ""
     for value in (
@@ -163,19 +163,19 @@ def test_tools_in_every_wrapping() -> None:
         [bare, bare],
         repr([bare]),
     ):
-        assert tools_from_json(value) == expected
+        assert read_tools(value) == expected
 
 
 def test_of_tools_under_one_name_the_first_counts() -> None:
     first = {"name": "f", "description": "F.", "parameters": {"properties": {"x": {"type": "int"}}}}
     others = ({**first, "description": "G."}, {**first, "parameters": {"properties": {"y": {"type": "int"}}}})
     for other in others:
-        assert tools_from_json([first, {"name": "g"}, other]) == tools_from_json([first, {"name": "g"}])
+        assert read_tools([first, {"name": "g"}, other]) == read_tools([first, {"name": "g"}])
 
 
 @pytest.mark.parametrize("value", [None, "", "null", "[]", []])
 def test_no_tools(value: object) -> None:
-    assert tools_from_json(value) == ()
+    assert read_tools(value) == ()
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_no_tools(value: object) -> None:
     ],
 )
 def test_what_is_no_tool_is_an_error(value: object, reason: str) -> None:
-    with pytest.raises(DialectError) as caught:
-        tools_from_json(value)
+    with pytest.raises(ChatFormatError) as caught:
+        read_tools(value)
     assert caught.value.reason == reason
     assert len(caught.value.excerpt) <= 200
 
@@ -233,17 +233,17 @@ SCHEMAS = st.recursive(
 
 @given(SCHEMAS)
 def test_whatever_the_corpus_holds_the_validator_accepts(schema: object) -> None:
-    accept(normalised_parameters(schema))
+    accept(normalise_parameters(schema))
 
 
 @given(SCHEMAS)
 def test_a_normalised_schema_stays_as_it_is(schema: object) -> None:
-    text = normalised_parameters(schema)
-    assert normalised_parameters(json.loads(text)) == text
+    text = normalise_parameters(schema)
+    assert normalise_parameters(json.loads(text)) == text
 
 
 def test_tools_are_written_and_read_back() -> None:
-    tools = tools_from_json(
+    tools = read_tools(
         [{"name": "M4.5+, Past 7 Days", "parameters": {"x": {"type": "List[int]"}}}, {"name": "g"}]
     )
-    assert tools_from_json(tools_json(tools)) == tools
+    assert read_tools(tools_json(tools)) == tools

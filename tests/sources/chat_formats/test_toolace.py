@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation
-from calibset.sources.chat_formats.base import DialectError
+from calibset.sources.chat_formats.base import ChatFormatError
 from calibset.sources.chat_formats.toolace import parse
 
 NAMES = ["Get Rate", "Get Rate (Daily) V2", "M4.5+ Earthquakes, Past 7 Days", "Strong's Number API", "a.b"]
@@ -32,12 +32,12 @@ def called(text: str) -> list[tuple[str, object]]:
 def outcome(text: str) -> str:
     try:
         return "calls" if called(text) else "prose"
-    except DialectError as error:
+    except ChatFormatError as error:
         return error.reason
 
 
 def reason(of: dict[str, object]) -> str:
-    with pytest.raises(DialectError) as caught:
+    with pytest.raises(ChatFormatError) as caught:
         parse(of, conversation_id="1")
     return caught.value.reason
 
@@ -192,7 +192,7 @@ def test_hostile_text_is_answered_at_once(text: str) -> None:
         "".join
     )
 )
-def test_any_text_gives_a_conversation_or_a_dialect_error(text: str) -> None:
+def test_any_text_gives_a_conversation_or_an_error(text: str) -> None:
     assert outcome(text) in (
         "calls",
         "prose",

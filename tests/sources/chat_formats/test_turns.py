@@ -4,11 +4,11 @@ import pytest
 
 from calibset.core.documents import Conversation
 from calibset.core.text import excerpt
-from calibset.sources.chat_formats.base import DialectError, Repairs
-from calibset.sources.chat_formats.tool_schema import tools_from_json
-from calibset.sources.chat_formats.turns import Call, Result, Turn, call_from_object, conversation_of
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.tool_schema import read_tools
+from calibset.sources.chat_formats.turns import Call, Result, Turn, build_conversation, call_from_object
 
-TOOLS = tools_from_json([{"name": "f"}, {"name": "g"}])
+TOOLS = read_tools([{"name": "f"}, {"name": "g"}])
 ASKED = Turn(role="user", content="Go")
 DONE = Turn(role="assistant", content="Done")
 
@@ -22,7 +22,7 @@ def answering(*results: tuple[str | None, str]) -> Turn:
 
 
 def joined(*turns: Turn) -> Conversation:
-    return conversation_of("1", turns, TOOLS, {})
+    return build_conversation("1", turns, TOOLS, {}, RepairLog())
 
 
 def answers(conversation: Conversation) -> list[tuple[str, str | None]]:
@@ -81,7 +81,7 @@ def test_a_conversation_may_end_on_calls() -> None:
     ],
 )
 def test_what_is_not_whole_is_an_error(turns: tuple[Turn, ...], reason: str) -> None:
-    with pytest.raises(DialectError) as caught:
+    with pytest.raises(ChatFormatError) as caught:
         joined(*turns)
     assert caught.value.reason == reason
     caught.value.excerpt.encode()
@@ -111,9 +111,9 @@ def test_an_exchange_that_is_not_whole_is_left_out(
     opening: tuple[Turn, ...], rest: tuple[Turn, ...], reason: str
 ) -> None:
     whole = (*opening, ASKED, calling("f"), answering(("f", "1")), DONE)
-    repairs = Repairs()
-    assert conversation_of("1", (*whole, *rest), TOOLS, {}, repairs) == joined(*whole)
-    assert [repair.reason for repair in repairs.made] == [reason]
+    repairs = RepairLog()
+    assert build_conversation("1", (*whole, *rest), TOOLS, {}, repairs) == joined(*whole)
+    assert [repair.reason for repair in repairs.entries] == [reason]
 
 
 def test_what_follows_an_exchange_that_is_left_out_is_left_out_too() -> None:
@@ -132,10 +132,10 @@ def test_what_follows_an_exchange_that_is_left_out_is_left_out_too() -> None:
     ],
 )
 def test_a_dialogue_that_is_whole_is_kept_whole(turns: tuple[Turn, ...]) -> None:
-    repairs = Repairs()
-    conversation = conversation_of("1", turns, TOOLS, {}, repairs)
+    repairs = RepairLog()
+    conversation = build_conversation("1", turns, TOOLS, {}, repairs)
     assert [message.role for message in conversation.messages] == [turn.role for turn in turns]
-    assert repairs.made == []
+    assert repairs.entries == []
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_dialogue_that_is_whole_is_kept_whole(turns: tuple[Turn, ...]) -> None
     ],
 )
 def test_calls_from_objects(value: object, call: Call) -> None:
-    assert call_from_object(value, {"f", "g"}) == call
+    assert call_from_object(value, {"f", "g"}, RepairLog()) == call
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_calls_from_objects(value: object, call: Call) -> None:
     ],
 )
 def test_objects_that_are_no_calls(value: object) -> None:
-    with pytest.raises(DialectError, match="unparsable tool call"):
-        call_from_object(value, {"f", "g"})
+    with pytest.raises(ChatFormatError, match="unparsable tool call"):
+        call_from_object(value, {"f", "g"}, RepairLog())
 
 
 def test_an_excerpt_is_short_and_can_be_written() -> None:

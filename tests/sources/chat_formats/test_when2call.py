@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from calibset.sources.chat_formats.base import DialectError
+from calibset.sources.chat_formats.base import ChatFormatError
 from calibset.sources.chat_formats.when2call import parse
 
 TOOL = json.dumps(
@@ -104,6 +104,6 @@ def test_a_tool_s_answer_is_tied_to_its_call() -> None:
     ],
 )
 def test_rows_that_can_t_be_repaired(row: dict[str, object], reason: str) -> None:
-    with pytest.raises(DialectError) as caught:
+    with pytest.raises(ChatFormatError) as caught:
         parse(row, conversation_id="1")
     assert caught.value.reason == reason
