@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from calibset.dataset.cards.licence_summary import Combined
-from calibset.dataset.cards.markdown import HUB, flat
-from calibset.dataset.cards.tables import recipe_value
+from calibset.dataset.cards.markdown import HUB, Markdown, flat
+from calibset.dataset.cards.templating import recipe_value
 from calibset.dataset.manifest import Manifest
 
 _LANGUAGE = re.compile("[a-z]{2,3}")
@@ -25,7 +24,7 @@ def front_matter(
     rows: int,
     languages: Iterable[str],
     repo_id: str | None,
-) -> str:
+) -> Markdown:
     """Return the block, its fences included.
 
     Args:
@@ -56,14 +55,14 @@ def front_matter(
             }
         ],
     )
-    return f"---\n{data.to_yaml()}\n---"
+    return Markdown(f"---\n{data.to_yaml()}\n---")
 
 
-def languages_of(manifest: Manifest) -> tuple[str, ...]:
+def recipe_languages(manifest: Manifest) -> tuple[str, ...]:
     """Return the languages that the recipe keeps, of the sources that gave a row."""
-    found: set[str] = set()
+    languages: set[str] = set()
     for source in manifest.sources:
-        kept: Any = recipe_value(manifest, "sources", source.name, "hygiene", "languages")
-        if source.achieved and isinstance(kept, list | tuple):
-            found.update(code for code in kept if isinstance(code, str))
-    return tuple(sorted(found))
+        codes = recipe_value(manifest, "sources", source.name, "hygiene", "languages")
+        if source.achieved and isinstance(codes, list | tuple):
+            languages.update(code for code in codes if isinstance(code, str))
+    return tuple(sorted(languages))

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from calibset.dataset.cards.markdown import escaped
+from calibset.dataset.cards.markdown import Markdown, escaped
+from calibset.dataset.manifest import Manifest
+from calibset.recipe.licences.policy import permitted
 from calibset.recipe.licences.spdx import Licence
 from calibset.recipe.licences.terms import Duty, hub_licence, terms_of
 
@@ -44,6 +46,28 @@ class Combined:
     name: str | None
     duties: Mapping[Duty, tuple[str, ...]]
     conflicts: tuple[Conflict, ...]
+
+
+def used_licences(*manifests: Manifest) -> dict[str, Licence]:
+    """Return the licences of the sources that gave a row to any of several files of one build, by source.
+
+    Of alternatives there are those that the recipe allows.
+    """
+    return {
+        source.name: permitted(
+            source.licence,
+            _names(manifest, "allow_licences") or None,
+            _names(manifest, "deny_licences"),
+        )
+        for manifest in manifests
+        for source in manifest.sources
+        if source.achieved
+    }
+
+
+def _names(manifest: Manifest, key: str) -> list[str]:
+    names = manifest.recipe.get(key)
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list | tuple) else []
 
 
 def combined(licences: Mapping[str, Licence]) -> Combined:
@@ -146,14 +170,14 @@ _MEANINGS: Mapping[Duty, str] = {
 }
 
 
-def obligation_lines(found: Combined) -> Iterator[str]:
-    """Yield a line of Markdown for each duty and the sources that have it, then for each conflict."""
+def obligation_lines(found: Combined) -> Iterator[Markdown]:
+    """Yield a line for each duty and the sources that have it, then for each conflict."""
     for duty, sources in found.duties.items():
-        yield f"{duty.value} ({_MEANINGS[duty]}): {_escaped_list(sources)}"
+        yield Markdown(f"{duty.value} ({_MEANINGS[duty]}): {_escaped_list(sources)}")
     for conflict in found.conflicts:
-        yield f"to look at: {_escaped_list(conflict.sources)}: {conflict.about}"
+        yield Markdown(f"to look at: {_escaped_list(conflict.sources)}: {conflict.about}")
     if not found.duties:
-        yield "the sources' licences ask for nothing"
+        yield Markdown("the sources' licences ask for nothing")
 
 
 def public_notes(found: Combined) -> Iterator[str]:

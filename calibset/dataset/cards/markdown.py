@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from urllib.parse import quote
 
 from calibset.core.locations import HubDataset, Url, parse_location
+from calibset.recipe.licences.spdx import read_licence
 
 HUB = "https://huggingface.co"
 """The public hub, which cards link to wherever their data were read."""
@@ -21,7 +21,14 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "@": "&#64;"}
 _ADDRESS = re.compile(r"(?i)\b(https?|ftp):(?=//)|\b(www)\.")
 # Reserved characters of URLs, bar those that end a link or a cell.
 _OF_URLS = ":/?#@!$&'*+,;=%~-._"
+_SPDX = "https://spdx.org/licenses/{}.html"
 _REVISION = re.compile(r"[\w.-]+", re.ASCII)
+
+
+class Markdown(str):
+    """Text that is put into a card as it is."""
+
+    __slots__ = ()
 
 
 def flat(text: object, longest: int = _LONGEST) -> str:
@@ -36,51 +43,58 @@ def flat(text: object, longest: int = _LONGEST) -> str:
     return joined if len(joined) <= longest else joined[: longest - 1] + "…"
 
 
-def escaped(text: object) -> str:
+def escaped(text: object) -> Markdown:
     r"""Return a text on one line that Markdown renders as it is, in a table's cell too.
 
     Examples:
         >>> escaped("a | <b>*x*</b>")
-        'a \\| &lt;b&gt;\\*x\\*&lt;/b&gt;'
+        'a \\| &lt;b&gt;\*x\*&lt;/b&gt;'
     """
     plain = "".join(_HTML.get(character, character) for character in flat(text))
     marked = _OPENING.sub(r"\1\\", _MARKS.sub(r"\\\1", plain))
-    return _ADDRESS.sub(lambda found: f"{found[1]}&#58;" if found[1] else f"{found[2]}&#46;", marked)
+    return Markdown(
+        _ADDRESS.sub(lambda match: f"{match[1]}&#58;" if match[1] else f"{match[2]}&#46;", marked)
+    )
 
 
-def link(text: object, url: str) -> str:
-    """Return a link; of an address that is none of https, the text alone."""
+def link(text: object, url: str) -> Markdown:
+    """Return a link; where the address is not https, the text alone."""
     if not url.startswith("https://"):
         return escaped(text)
-    return f"[{escaped(text)}]({quote(url, safe=_OF_URLS, errors='replace')})"
+    return Markdown(f"[{escaped(text)}]({quote(url, safe=_OF_URLS, errors='replace')})")
 
 
-def place_link(place: str, revision: str | None = None) -> str:
+def location_link(location: str, revision: str | None = None) -> Markdown:
     """Return where a source was read, linked where it is on the hub or the web.
 
     Examples:
-        >>> place_link("hf://datasets/NeelNanda/pile-10k")
+        >>> location_link("hf://datasets/NeelNanda/pile-10k")
         '[NeelNanda/pile-10k](https://huggingface.co/datasets/NeelNanda/pile-10k)'
     """
     try:
-        location = parse_location(place)
+        parsed = parse_location(location)
     except ValueError:
-        return escaped(place)
-    if isinstance(location, HubDataset):
-        at = f"/tree/{revision}" if revision and _REVISION.fullmatch(revision) else ""
-        return link(location.repo_id, f"{HUB}/datasets/{location.repo_id}{at}")
-    return link(place, location.url) if isinstance(location, Url) else escaped(place)
+        return escaped(location)
+    if isinstance(parsed, HubDataset):
+        tree = f"/tree/{revision}" if revision and _REVISION.fullmatch(revision) else ""
+        return link(parsed.repo_id, f"{HUB}/datasets/{parsed.repo_id}{tree}")
+    return link(location, parsed.url) if isinstance(parsed, Url) else escaped(location)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; the cells are Markdown, and a header that begins with ``>`` stands over numbers."""
-    rule = ["---:" if name.startswith(">") else "---" for name in header]
-    lines = [[name.removeprefix(">") for name in header], rule, *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+def licence_link(text: str) -> Markdown:
+    """Return a licence as a recipe names it, with links to the texts of its parts where SPDX has them."""
+    identifiers = sorted(set().union(*read_licence(text).alternatives))
+    known = [identifier for identifier in identifiers if not identifier.startswith("LicenseRef-")]
+    if not known:
+        return escaped(text)
+    if len(identifiers) == 1:
+        return link(text, _SPDX.format(known[0]))
+    texts = ", ".join(link(identifier, _SPDX.format(identifier)) for identifier in known)
+    return Markdown(f"{escaped(text)} ({texts})")
 
 
-def fenced(code: str, language: str) -> str:
+def fenced(code: str, language: str) -> Markdown:
     """Return a block of code, in a fence that no line of it closes."""
     longest = max((len(run) for run in re.findall("`+", code)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{code}\n{fence}"
+    return Markdown(f"{fence}{language}\n{code}\n{fence}")

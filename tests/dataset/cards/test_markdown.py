@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.dataset.cards.markdown import escaped, fenced, flat, link, place_link, table
+from calibset.dataset.cards.markdown import escaped, fenced, flat, link, location_link
+from calibset.dataset.cards.templating import environment
 from tests.dataset.cards.rendered import kinds, links, shown, table_rows
 
 TRICKS = st.text(alphabet="ab|\\`*_[]()<>&!#-=+~$\"'\n\r\t :/.1@{}\u202e\u0085\x00") | st.sampled_from(
@@ -28,7 +29,8 @@ def test_an_escaped_text_is_shown_as_it_is(text: str) -> None:
 
 @given(st.lists(st.tuples(TRICKS, TRICKS), max_size=4))
 def test_a_table_keeps_its_cells(rows: list[tuple[str, str]]) -> None:
-    drawn = table(("a", ">b"), [[escaped(cell) for cell in row] for row in rows])
+    lines = "{% for a, b in rows %}| {{ a }} | {{ b }} |\n{% endfor %}"
+    drawn = environment().from_string(f"| a | b |\n| --- | ---: |\n{lines}").render(rows=rows)
     assert table_rows(drawn) == [["a", "b"], *([flat(cell) for cell in row] for row in rows)]
     assert not kinds(drawn) & {"html_inline", "html_block", "link_open", "image", "code_inline"}
 
@@ -47,7 +49,7 @@ def test_other_addresses_are_no_links(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "expected"),
+    ("location", "expected"),
     [
         ("hf://datasets/a/b", "[a/b](https://huggingface.co/datasets/a/b/tree/main)"),
         ("https://example.org/x y", "[https&#58;//example.org/x y](https://example.org/x%20y)"),
@@ -56,12 +58,12 @@ def test_other_addresses_are_no_links(url: str) -> None:
         ("", ""),
     ],
 )
-def test_a_place_is_linked_where_it_is_on_the_web(place: str, expected: str) -> None:
-    assert place_link(place, "main") == expected
+def test_a_location_is_linked_where_it_is_on_the_web(location: str, expected: str) -> None:
+    assert location_link(location, "main") == expected
 
 
 def test_a_revision_that_is_none_is_not_linked() -> None:
-    assert place_link("hf://datasets/a/b", "x) <b>") == "[a/b](https://huggingface.co/datasets/a/b)"
+    assert location_link("hf://datasets/a/b", "x) <b>") == "[a/b](https://huggingface.co/datasets/a/b)"
 
 
 @given(st.text(alphabet="`a\n", max_size=30))
