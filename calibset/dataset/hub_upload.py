@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from calibset.core.errors import OutputError
 from calibset.dataset.calibration_file import check_manifest_matches
 from calibset.dataset.cards.dataset_card import CardFiles
-from calibset.dataset.cards.licence_summary import combined, public_notes, used_licences
+from calibset.dataset.cards.licence_summary import public_notes, summarise_licences, used_licences
 from calibset.dataset.manifest import Manifest, manifest_path, read_manifest
 from calibset.storage.hub_errors import explain_write_error, quiet_hub
 
@@ -80,7 +80,7 @@ class HubUpload:
     def notes(self) -> tuple[str, ...]:
         """What to look at in the licences before others may see it."""
         manifests = [one for one in (self.manifest, self.holdout) if one is not None]
-        return tuple(public_notes(combined(used_licences(*manifests))))
+        return tuple(public_notes(summarise_licences(used_licences(*manifests))))
 
     def complete(self, repo_id: str) -> dict[str, bytes]:
         """Return all files of a repository, card and attribution among them."""

@@ -210,7 +210,7 @@ def test_a_holdout_has_a_card_of_its_own(recipe: Path, capsys: pytest.CaptureFix
     assert main(["card", "small.holdout.jsonl"]) == 0
     said = capsys.readouterr()
     assert ("path: small.holdout.jsonl" in said.out, "split: test" in said.out, said.err) == (True, True, "")
-    assert "to measure a quantized language model with, held out of what calibrates it." in said.out
+    assert "to evaluate a quantized language model on, held out from the set that calibrates it." in said.out
     assert "`nsamples`" not in said.out
 
 

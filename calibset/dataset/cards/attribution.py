@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from calibset.dataset.cards.licence_summary import combined, obligation_lines, used_licences
-from calibset.dataset.cards.markdown import Markdown, escaped
+from calibset.dataset.cards.licence_summary import obligation_lines, summarise_licences, used_licences
+from calibset.dataset.cards.markdown import Markdown, counted, escaped
 from calibset.dataset.cards.templating import render
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.source_reports import SourceReport
@@ -24,7 +24,7 @@ def attribution(manifest: Manifest, *, holdout: Manifest | None = None) -> str:
         "attribution.md",
         manifest,
         holdout=holdout,
-        obligations=obligation_lines(combined(licences)),
+        obligations=obligation_lines(summarise_licences(licences)),
         repairs=_repairs,
         sources=[
             [source for each in manifests for source in each.sources if source.name == name]
@@ -34,18 +34,20 @@ def attribution(manifest: Manifest, *, holdout: Manifest | None = None) -> str:
 
 
 def _repairs(source: SourceReport) -> Iterator[Markdown]:
-    if source.repaired:
-        yield _counted("characters mended in", source.repaired, "documents")
-    if source.personal_data:
-        yield _counted("made-up data stand for", source.personal_data, "pieces of personal data")
-    if source.boilerplate_lines:
-        yield Markdown(f"{source.boilerplate_lines:,} lines of boilerplate taken out")
-    if source.control_tokens_neutralised:
-        yield Markdown(f"{source.control_tokens_neutralised:,} spelled control tokens broken apart")
-    if source.conversations_shortened:
-        yield Markdown(f"{source.conversations_shortened:,} conversations shortened")
+    """Yield what was changed in the documents of a source beyond being cut into rows."""
+    if repaired := source.repaired:
+        documents = counted(sum(repaired.values()), "document")
+        yield Markdown(f"characters repaired in {documents}{_kinds(repaired)}")
+    if personal := source.personal_data:
+        pieces = counted(sum(personal.values()), "piece")
+        yield Markdown(f"{pieces} of personal data replaced by made-up data{_kinds(personal)}")
+    if lines := source.boilerplate_lines:
+        yield Markdown(f"{counted(lines, 'line')} of boilerplate removed")
+    if tokens := source.control_tokens_neutralised:
+        yield Markdown(f"{counted(tokens, 'spelled control token')} broken apart")
+    if conversations := source.conversations_shortened:
+        yield Markdown(f"{counted(conversations, 'conversation')} shortened")
 
 
-def _counted(title: str, counts: Mapping[str, int], what: str) -> Markdown:
-    names = ", ".join(escaped(name) for name in counts)
-    return Markdown(f"{title} {sum(counts.values()):,} {what} ({names})")
+def _kinds(counts: Mapping[str, int]) -> str:
+    return f" ({', '.join(map(escaped, counts))})"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from calibset.core.errors import OutputError
 from calibset.dataset.cards.attribution import attribution
 from calibset.dataset.cards.front_matter import front_matter, recipe_languages
-from calibset.dataset.cards.licence_summary import combined, obligation_lines, used_licences
+from calibset.dataset.cards.licence_summary import obligation_lines, summarise_licences, used_licences
 from calibset.dataset.cards.templating import render
 from calibset.dataset.manifest import Manifest
 
@@ -62,7 +62,7 @@ def dataset_card(
         repo_id: ``OWNER/NAME`` on the hub that the card is for, where that is known.
     """
     manifests = [manifest] if holdout is None else [manifest, holdout]
-    licences = combined(used_licences(*manifests))
+    licences = summarise_licences(used_licences(*manifests))
     splits = {"test" if manifest.is_holdout else "train": files.file}
     if files.holdout:
         splits["test"] = files.holdout

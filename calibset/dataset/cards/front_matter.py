@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from calibset.dataset.cards.licence_summary import Combined
+from calibset.dataset.cards.licence_summary import LicenceSummary
 from calibset.dataset.cards.markdown import HUB, Markdown, flat
 from calibset.dataset.cards.templating import recipe_value
 from calibset.dataset.manifest import Manifest
@@ -18,7 +18,7 @@ _SIZES = (
 
 def front_matter(
     manifest: Manifest,
-    licence: Combined,
+    licences: LicenceSummary,
     files: Mapping[str, str],
     *,
     rows: int,
@@ -29,7 +29,7 @@ def front_matter(
 
     Args:
         manifest: The build's record.
-        licence: What the sources' licences ask for together.
+        licences: What the sources' licences require together.
         files: By split, the file in the repository.
         rows: Of all files.
         languages: ISO 639 codes; anything else is left out.
@@ -38,14 +38,14 @@ def front_matter(
     from huggingface_hub import DatasetCardData
 
     # The hub takes no path of a repository here, bar that of a file named LICENSE.
-    linked = f"{HUB}/datasets/{repo_id}/blob/main/ATTRIBUTION.md" if repo_id and licence.name else None
+    linked = f"{HUB}/datasets/{repo_id}/blob/main/ATTRIBUTION.md" if repo_id and licences.name else None
     data = DatasetCardData(
         language=sorted({code for code in languages if _LANGUAGE.fullmatch(code)}) or None,
-        license=licence.licence,
+        license=licences.licence,
         pretty_name=flat(manifest.name, 100),
         size_categories=next((name for most, name in _SIZES if rows < most), "1M<n<10M"),
         task_categories=["text-generation"],
-        license_name=licence.name,
+        license_name=licences.name,
         license_link=linked,
         tags=["calibration", "quantization", "calibset"],
         configs=[

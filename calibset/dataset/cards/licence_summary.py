@@ -1,12 +1,13 @@
-"""What the licences of a set's sources ask for together.
+"""What the licences of a set's sources require together.
 
-These are facts of common licences for a first look, and no legal advice.
+These are facts about common licences for a first look, and no legal advice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from calibset.dataset.cards.markdown import Markdown, escaped
 from calibset.dataset.manifest import Manifest
@@ -14,32 +15,39 @@ from calibset.recipe.licences.policy import permitted
 from calibset.recipe.licences.spdx import Licence
 from calibset.recipe.licences.terms import Duty, hub_licence, terms_of
 
+NO_ADVICE = "A program put this together from the licences that the recipe states. It is not legal advice."
+"""What follows all that a card says about licences."""
+
 MIXED = "mixed-see-attribution"
 """The name that a card gives to several licences together."""
 
+_MEANINGS: Mapping[Duty, str] = {
+    Duty.ATTRIBUTION: "name the source and its licence, and say what was changed",
+    Duty.NOTICE: "keep the licence's text and its copyright lines with the data; they are not in this file, "
+    "so take them from the source",
+    Duty.SHARE_ALIKE: "pass on works based on it under the same licence",
+    Duty.NON_COMMERCIAL: "no commercial use",
+    Duty.NO_DERIVATIVES: "no altered work may be passed on",
+    Duty.UNKNOWN: "read the source's own terms",
+}
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """What should be said of licences that stand side by side.
 
-    Attributes:
-        sources: Whose licences they are.
-        about: A sentence; it holds no text of the recipe's.
-    """
+class Conflict(NamedTuple):
+    """A sentence about the licences of some sources; it holds no text of the recipe's."""
 
     sources: tuple[str, ...]
     about: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Combined:
-    """What the licences of a set's sources ask for together.
+class LicenceSummary:
+    """What the licences of a set's sources require together.
 
     Attributes:
         licence: The hub's identifier for the whole: that of all sources, or ``other``.
         name: What ``other`` stands for, else None.
         duties: By duty, the sources that have it; in the order of `Duty`.
-        conflicts: What should be said of them.
+        conflicts: Licences that a reader should look at because they don't go together.
     """
 
     licence: str
@@ -70,122 +78,109 @@ def _names(manifest: Manifest, key: str) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list | tuple) else []
 
 
-def combined(licences: Mapping[str, Licence]) -> Combined:
-    """Say what the licences of sources ask for together.
+def summarise_licences(licences: Mapping[str, Licence]) -> LicenceSummary:
+    """Return what the licences of sources require together.
 
     Args:
-        licences: By source; of those only that gave a row. Of alternatives the lightest is taken.
+        licences: By source; only of those that gave a row. Of alternatives the lightest is taken.
     """
-    duties = {
-        duty: tuple(source for source, licence in licences.items() if duty in licence.duties) for duty in Duty
-    }
-    licence, name = _for_the_hub(list(licences.values()))
-    return Combined(
+    duties = {duty: _sources_with(duty, licences) for duty in Duty}
+    licence, name = _hub_licence(list(licences.values()))
+    return LicenceSummary(
         licence=licence,
         name=name,
         duties={duty: sources for duty, sources in duties.items() if sources},
-        conflicts=tuple(_conflicts(licences)),
+        conflicts=tuple(_find_conflicts(licences)),
     )
 
 
-def _for_the_hub(licences: list[Licence]) -> tuple[str, str | None]:
+def obligation_lines(summary: LicenceSummary) -> Iterator[Markdown]:
+    """Yield a line for each duty and the sources that have it, then for each conflict."""
+    for duty, sources in summary.duties.items():
+        yield Markdown(f"{duty.value} ({_MEANINGS[duty]}): {_escaped_list(sources)}")
+    for conflict in summary.conflicts:
+        yield Markdown(f"check: {_escaped_list(conflict.sources)}: {conflict.about}")
+    if not summary.duties:
+        yield Markdown("the sources' licences ask for nothing")
+
+
+def public_notes(summary: LicenceSummary) -> Iterator[str]:
+    """Yield a line for each duty to look at before a set is made public, with the sources that have it."""
+    for duty in (Duty.NON_COMMERCIAL, Duty.NO_DERIVATIVES, Duty.UNKNOWN):
+        if sources := summary.duties.get(duty):
+            yield f"before this is public: {duty.value} ({_MEANINGS[duty]}): {', '.join(sources)}"
+
+
+def _hub_licence(licences: list[Licence]) -> tuple[str, str | None]:
     if not licences or not all(licence.alternatives for licence in licences):
-        alone = {licence.spelled.strip().lower() for licence in licences}
-        return ("unknown", None) if alone <= {"unknown"} else ("other", MIXED)
+        spellings = {licence.spelled.strip().lower() for licence in licences}
+        return ("unknown", None) if spellings <= {"unknown"} else ("other", MIXED)
     different = {licence.alternatives for licence in licences}
     if len(different) > 1 or len(next(iter(different))) > 1 or len(licences[0].taken) > 1:
         return "other", MIXED
     (identifier,) = licences[0].taken
-    found = hub_licence(identifier)
-    return (found, None) if found else ("other", identifier.lower())
+    known = hub_licence(identifier)
+    return (known, None) if known else ("other", identifier.lower())
 
 
-def _conflicts(licences: Mapping[str, Licence]) -> Iterator[Conflict]:
-    sharing = _sharing(licences)
-    if _are_apart(sharing):
+def _find_conflicts(licences: Mapping[str, Licence]) -> Iterator[Conflict]:
+    sharing = _share_alike(licences)
+    if _conflict(sharing.values()):
         yield Conflict(
-            sources=tuple(sharing),
-            about=f"{_listed(sorted(set().union(*sharing.values())))} each want what is made of their works "
-            "passed on under their own terms; rows of such sources may stand side by side, but a text made "
-            "of several would fall under all of these",
+            tuple(sharing),
+            f"{_joined(sorted(set().union(*sharing.values())))} each require that works based on theirs are "
+            "passed on under their own terms; rows of such sources may be in one file, but a text that "
+            "combines several of them would fall under all of these terms",
         )
-    limited = _having(licences, Duty.NON_COMMERCIAL)
-    if limited and len(limited) < len(licences):
+    non_commercial = _sources_with(Duty.NON_COMMERCIAL, licences)
+    if non_commercial and len(non_commercial) < len(licences):
         yield Conflict(
-            sources=limited, about="these forbid commercial use, so the set as a whole has to do without it"
+            non_commercial,
+            "these forbid commercial use, so the set as a whole may not be used commercially",
         )
-    if limited and (free := tuple(source for source in sharing if source not in limited)):
+    unrestricted = tuple(source for source in sharing if source not in non_commercial)
+    if non_commercial and unrestricted:
         yield Conflict(
-            sources=(*limited, *free),
-            about="some forbid commercial use, and others forbid that such a limit is put on their works",
+            (*non_commercial, *unrestricted),
+            "some forbid commercial use, and others forbid adding such a restriction to their works",
         )
-    if unaltered := _having(licences, Duty.NO_DERIVATIVES):
+    if no_derivatives := _sources_with(Duty.NO_DERIVATIVES, licences):
         yield Conflict(
-            sources=unaltered,
-            about="these let no altered work be passed on, and the rows are excerpts that may be mended",
+            no_derivatives,
+            "these do not allow altered works to be passed on, and rows are excerpts and may be repaired",
         )
-    if unknown := _having(licences, Duty.UNKNOWN):
-        yield Conflict(
-            sources=unknown,
-            about="what these ask for is not known here; read their terms before you pass the set on",
-        )
+    if unknown := _sources_with(Duty.UNKNOWN, licences):
+        yield Conflict(unknown, "their terms are not known to calibset; read them before you pass the set on")
 
 
-def _having(licences: Mapping[str, Licence], duty: Duty) -> tuple[str, ...]:
+def _sources_with(duty: Duty, licences: Mapping[str, Licence]) -> tuple[str, ...]:
     return tuple(source for source, licence in licences.items() if duty in licence.duties)
 
 
-def _sharing(licences: Mapping[str, Licence]) -> dict[str, frozenset[str]]:
+def _share_alike(licences: Mapping[str, Licence]) -> dict[str, frozenset[str]]:
     """Return, by source, its licences that ask for share-alike; only of sources with one."""
-    found = {
-        source: frozenset(one for one in licence.taken if terms_of(one).shared_under)
+    sharing = {
+        source: frozenset(identifier for identifier in licence.taken if terms_of(identifier).shared_under)
         for source, licence in licences.items()
     }
-    return {source: identifiers for source, identifiers in found.items() if identifiers}
+    return {source: identifiers for source, identifiers in sharing.items() if identifiers}
 
 
-def _are_apart(sharing: Mapping[str, frozenset[str]]) -> bool:
-    """Return whether no licence is there that a text made of several sources may be passed on under."""
-    asked = {frozenset(terms_of(one).shared_under for one in identifiers) for identifiers in sharing.values()}
+def _conflict(sharing: Iterable[frozenset[str]]) -> bool:
+    """Return whether there is no licence under which a text made of several sources may be passed on."""
+    permitted_under = {
+        frozenset(terms_of(identifier).shared_under for identifier in identifiers) for identifiers in sharing
+    }
     # A source that is under two licences by itself is no conflict of sources.
-    return len(asked) > 1 and not frozenset.intersection(*(under for one in asked for under in one))
+    return len(permitted_under) > 1 and not frozenset.intersection(
+        *(licences for source in permitted_under for licences in source)
+    )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _joined(names: Sequence[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} and {last}"
 
 
-NO_ADVICE = "This was put together from the recipe's licence fields by a program. It is no legal advice."
-"""What stands under everything that is said of licences."""
-
-_MEANINGS: Mapping[Duty, str] = {
-    Duty.ATTRIBUTION: "name the source and its licence, and say what was changed",
-    Duty.NOTICE: "keep the licence's text and its copyright lines with the data; they are not in this file, "
-    "so take them from the source",
-    Duty.SHARE_ALIKE: "pass on what is made of it under the same licence",
-    Duty.NON_COMMERCIAL: "no commercial use",
-    Duty.NO_DERIVATIVES: "no altered work may be passed on",
-    Duty.UNKNOWN: "read the source's own terms",
-}
-
-
-def obligation_lines(found: Combined) -> Iterator[Markdown]:
-    """Yield a line for each duty and the sources that have it, then for each conflict."""
-    for duty, sources in found.duties.items():
-        yield Markdown(f"{duty.value} ({_MEANINGS[duty]}): {_escaped_list(sources)}")
-    for conflict in found.conflicts:
-        yield Markdown(f"to look at: {_escaped_list(conflict.sources)}: {conflict.about}")
-    if not found.duties:
-        yield Markdown("the sources' licences ask for nothing")
-
-
-def public_notes(found: Combined) -> Iterator[str]:
-    """Yield a line for each duty that whoever makes a set public should look at, and the sources with it."""
-    for duty in (Duty.NON_COMMERCIAL, Duty.NO_DERIVATIVES, Duty.UNKNOWN):
-        if sources := found.duties.get(duty):
-            yield f"before this is public: {duty.value} ({_MEANINGS[duty]}): {', '.join(sources)}"
-
-
 def _escaped_list(sources: tuple[str, ...]) -> str:
-    return ", ".join(escaped(source) for source in sources)
+    return ", ".join(map(escaped, sources))

@@ -93,6 +93,11 @@ def licence_link(text: str) -> Markdown:
     return Markdown(f"{escaped(text)} ({texts})")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number and its noun, as in ``1,001 rows``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def fenced(code: str, language: str) -> Markdown:
     """Return a block of code, in a fence that no line of it closes."""
     longest = max((len(run) for run in re.findall("`+", code)), default=0)

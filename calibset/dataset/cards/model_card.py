@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calibset.dataset.cards.licence_summary import combined, obligation_lines, used_licences
+from calibset.dataset.cards.licence_summary import obligation_lines, summarise_licences, used_licences
 from calibset.dataset.cards.templating import render
 from calibset.dataset.manifest import Manifest
 
@@ -14,5 +14,5 @@ def model_card_section(manifest: Manifest, file: str = "the calibration file") -
         manifest: The calibration file's.
         file: How the section calls that file.
     """
-    obligations = obligation_lines(combined(used_licences(manifest)))
+    obligations = obligation_lines(summarise_licences(used_licences(manifest)))
     return render("model_card.md", manifest, file=file, obligations=obligations)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from calibset.core.errors import OutputError
 
-WRITTEN = "Written by `calibset card`, which writes over it when it is run again."
+WRITTEN = "Written by `calibset card`, which overwrites it when it is run again."
 """What stands in every page."""
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from calibset.dataset.cards.licence_summary import NO_ADVICE
-from calibset.dataset.cards.markdown import Markdown, escaped, fenced, licence_link, location_link
+from calibset.dataset.cards.markdown import Markdown, counted, escaped, fenced, licence_link, location_link
 from calibset.dataset.cards.overwrite import WRITTEN
 from calibset.dataset.manifest import Manifest
 
@@ -61,6 +61,7 @@ def environment() -> Environment:
     )
     environment.filters.update(
         count="{:,}".format,
+        counted=counted,
         licence=licence_link,
         percent="{:.1%}".format,
         fine_percent="{:.2%}".format,

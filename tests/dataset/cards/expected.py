@@ -50,7 +50,7 @@ def expected_card(manifest: Data, holdout: Data) -> list[Line]:
     rows, seqlen = len(manifest["samples"]), manifest["seqlen"]
     return [
         (f"{rows} rows of", [rows, seqlen]),
-        ("These are the rows of", [len(holdout["samples"])]),
+        ("The tables count", [len(holdout["samples"])]),
         *_method(manifest, holdout),
         ("Give the quantizer", [rows, seqlen]),
     ]
@@ -92,8 +92,8 @@ def _method(manifest: Data, holdout: Data) -> Iterator[Line]:
     if recipe["control_tokens"] == "neutralise":
         yield "Control tokens", [sum(source["control_tokens_neutralised"] for source in sources)]
     for label, key in (
-        ("Left out on purpose:", "filtered"), ("Could not be read:", "rejections"),
-        ("Mended,", "repaired"), ("Personal data", "personal_data"),
+        ("Filtered:", "filtered"), ("Rejected", "rejections"),
+        ("Documents repaired:", "repaired"), ("Personal data", "personal_data"),
     ):  # fmt: skip
         counts: Counter[str] = Counter()
         for source in sources:
@@ -106,5 +106,5 @@ def _method(manifest: Data, holdout: Data) -> Iterator[Line]:
     yield "Decontamination:", [len(documents), recipe["decontamination"]["run"]]
     fields = ("pool", "distinct_tokens", "random_mean", "random_sd", "pool_tokens")
     yield "Selection:", [chosen[key] for key in fields]
-    yield "The holdout set of", [len(holdout["samples"])]
+    yield "The holdout set,", [len(holdout["samples"])]
     yield "Seed:", [recipe["seed"]]

@@ -26,10 +26,10 @@ def test_each_source_that_gave_a_row_is_named() -> None:
         "([CC-BY-SA-4.0](https://spdx.org/licenses/CC-BY-SA-4.0.html), "
         "[GFDL-1.3-or-later](https://spdx.org/licenses/GFDL-1.3-or-later.html))",
         "- used: 7 documents in 4 rows",
-        "- changed: excerpted, packed and cut into rows of an exact length; names of tools changed in 1 "
-        "conversations; in the 9 documents that were read to choose from: characters mended in 3 documents "
-        "(NFC, controls), made-up data stand for 4 pieces of personal data (e-mail), 6 lines of boilerplate "
-        "taken out, 1 spelled control tokens broken apart, 2 conversations shortened",
+        "- changed: excerpted, packed and cut into rows of an exact length; tools renamed in 1 "
+        "conversation; in the 9 documents read as candidates: characters repaired in 3 documents "
+        "(NFC, controls), 4 pieces of personal data replaced by made-up data (e-mail), 6 lines of "
+        "boilerplate removed, 1 spelled control token broken apart, 2 conversations shortened",
     ]
     assert found.split("\n\n")[5].splitlines()[:2] == ["- read from: texts/x", "- licence: other"]
 
@@ -58,13 +58,13 @@ def test_what_both_files_use_is_counted_together() -> None:
     )
     found = attribution(calibration, holdout=held)
     assert [line for line in found.splitlines() if line.startswith("- used")] == [
-        "- used: 9 documents in 5 rows", "- used: 1 documents in 1,001 rows",
+        "- used: 9 documents in 5 rows", "- used: 1 document in 1,001 rows",
     ]  # fmt: skip
-    assert " The counts are of the calibration file and its holdout together.\n" in found
+    assert " The counts are those of the calibration file and its holdout together.\n" in found
     assert "together.\n" not in attribution(calibration)
-    # The holdout's sources were read on, and what was mended before is in their counts.
-    changes = "names of tools changed in 2 conversations; in the 9 documents that were read to choose from"
-    assert f"; {changes}: characters mended in 3 documents (NFC)\n" in found
+    # The holdout's sources were read on, and what was repaired before is in their counts.
+    changes = "tools renamed in 2 conversations; in the 9 documents read as candidates"
+    assert f"; {changes}: characters repaired in 3 documents (NFC)\n" in found
 
 
 def test_a_dedication_has_no_text_to_link() -> None:
@@ -78,4 +78,4 @@ def test_names_do_not_break_out() -> None:
 
 
 def test_it_is_no_advice() -> None:
-    assert attribution(manifest()).endswith("by a program. It is no legal advice.\n")
+    assert attribution(manifest()).endswith("that the recipe states. It is not legal advice.\n")

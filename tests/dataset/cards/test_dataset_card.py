@@ -65,9 +65,9 @@ def test_a_holdout_is_a_split_and_its_sources_count() -> None:
 def test_the_holdout_s_rows_are_said_to_be_in_no_table() -> None:
     beside = CardFiles(file="x.jsonl", manifest="x.manifest.json", holdout="x.holdout.jsonl")
     text = dataset_card(manifest(), beside, holdout=manifest(source("texts", achieved=3)))
-    line = "These are the rows of x.jsonl; x.holdout.jsonl has 3 more, of the same mixture."
+    line = "The tables count the rows of x.jsonl; x.holdout.jsonl has 3 more, drawn by the same mixture."
     assert line in text.splitlines()
-    assert "These are the rows" not in dataset_card(manifest(), BESIDE)
+    assert "The tables count" not in dataset_card(manifest(), BESIDE)
 
 
 def test_an_alternative_that_is_denied_is_not_the_one_taken() -> None:
@@ -77,7 +77,7 @@ def test_an_alternative_that_is_denied_is_not_the_one_taken() -> None:
         "- notice (keep the licence's text and its copyright lines with the data; they are not in this file, "
         "so take them from the source): a"
     )
-    sharing = "- share-alike (pass on what is made of it under the same licence): a"
+    sharing = "- share-alike (pass on works based on it under the same licence): a"
     for found, taken, other in ((plain, notice, sharing), (denying, sharing, notice)):
         for text in (dataset_card(found, BESIDE), model_card_section(found).replace("- Licences: ", "- ")):
             assert taken in text.splitlines()
@@ -137,23 +137,23 @@ def test_it_says_how_the_set_was_made() -> None:
     text = card(found).text
     for line in (
         "- Rows: 8, of which AutoRound 0.12.3 to 0.16.1 keeps 8 and reads 100 tokens of each.",
-        f"- Tokenizer: mistral-small-3.2, SHA-256 {'ab' * 32}. Every row was encoded with it and holds "
-        "enough tokens.",
-        "- Packing: a row is the shortest text that still has 100 tokens; 1.23% of the tokens "
-        "are cut, 0.45% of what is read is the head of a conversation that fills a row. Of 10 "
-        "assistant turns 9 are read to their end.",
-        "- Control tokens that texts spell by accident were broken apart: 4.",
-        "- Duplicates: documents that repeat one before them were left out (near).",
-        "- Left out on purpose: 4 × no text.",
-        "- Could not be read: 1 × bad.",
-        "- Mended, in documents: 2 × NFC.",
-        "- Personal data with made-up ones in their place: 1 × e-mail.",
-        "- Boilerplate: 5 lines that stand in other documents too were taken out.",
-        "- Decontamination: documents were compared with exam, quiz; 3 were found with which they share 13 "
-        "words in a row.",
-        "- Selection: coverage, from 16 candidate rows. They hold 90 different tokens; random choice has 80 "
-        "(± 2), all candidates 120.",
-        "- The holdout set of 2 rows shares no document with this one.",
+        f"- Tokenizer: mistral-small-3.2, SHA-256 {'ab' * 32}. Every row was encoded with it, to "
+        "make sure that it has enough tokens.",
+        "- Packing: each row is the shortest text that has 100 tokens when it is read back. The quantizer "
+        "cuts 1.23% of the rows' tokens; 0.45% of the tokens that it reads are filler, the beginning of a "
+        "conversation that fills up a row. Of 10 assistant turns, 9 are read to the end.",
+        "- Control tokens: spelled by accident in texts and broken apart 4 times.",
+        "- Duplicates: documents that repeat an earlier one were filtered (near).",
+        "- Filtered: 4 × no text.",
+        "- Rejected (unreadable or empty): 1 × bad.",
+        "- Documents repaired: 2 × NFC.",
+        "- Personal data replaced by made-up data: 1 × e-mail.",
+        "- Boilerplate: 5 lines that are repeated in other documents were removed.",
+        "- Decontamination: documents were compared with exam, quiz; 3 hold a part of an evaluation "
+        "set, such as 13 words in a row.",
+        "- Selection: coverage, from 16 candidate rows. The chosen rows hold 90 different tokens; random "
+        "choices hold 80 on average (± 2), all candidates together 120.",
+        "- The holdout set, 2 rows in a file of its own, shares no document with this one.",
         "- Seed: 7.",
         f"- x.jsonl: SHA-256 {'ef' * 32}",
         f"- its holdout set: SHA-256 {'cd' * 32}",
@@ -165,8 +165,8 @@ def test_a_plain_build_has_less_to_say() -> None:
     text = card(
         manifest(evaluations=(), selection=None, other=None, turns=0, complete_turns=0, recipe={})
     ).text
-    assert "- Selection: rows as the seed draws them." in text
-    assert "- Decontamination: no evaluation set was named to be kept out." in text
+    assert "- Selection: at random, by the seed." in text
+    assert "- Decontamination: the recipe names no evaluation set to exclude." in text
     assert not any(
         word in text for word in ("holdout", "assistant", "Seed", "evaluation set |", "Duplicates")
     )
@@ -175,7 +175,7 @@ def test_a_plain_build_has_less_to_say() -> None:
 @pytest.mark.parametrize(
     ("recipe", "lock", "expected"),
     [
-        (None, None, "The recipe stands in x.manifest.json under `recipe`, every default spelled out."),
+        (None, None, "The recipe is in x.manifest.json under `recipe`, with every default written out."),
         ("my recipe.toml", None, "calibset build 'my recipe.toml' --out x.jsonl"),
         ("r.toml", "r.lock", "calibset build r.toml --locked --out x.jsonl"),
     ],

@@ -5,15 +5,20 @@ from collections.abc import Mapping
 
 import pytest
 
-from calibset.dataset.cards.licence_summary import Combined, combined, obligation_lines, public_notes
+from calibset.dataset.cards.licence_summary import (
+    LicenceSummary,
+    obligation_lines,
+    public_notes,
+    summarise_licences,
+)
 from calibset.recipe.licences.spdx import read_licence
 from calibset.recipe.licences.terms import Duty
 
 ATTRIBUTION, NOTICE, SHARE_ALIKE, NON_COMMERCIAL, NO_DERIVATIVES, UNKNOWN = Duty
 
 
-def of(licences: Mapping[str, str]) -> Combined:
-    return combined({source: read_licence(text) for source, text in licences.items()})
+def of(licences: Mapping[str, str]) -> LicenceSummary:
+    return summarise_licences({source: read_licence(text) for source, text in licences.items()})
 
 
 @pytest.mark.parametrize(
@@ -48,8 +53,8 @@ def conflicts(**licences: str) -> list[tuple[tuple[str, ...], str]]:
 
 def test_two_share_alike_licences_are_told() -> None:
     assert conflicts(wiki="CC-BY-SA-3.0", chats="CDLA-Sharing-1.0", code="MIT") == [
-        (("wiki", "chats"), "CC-BY-SA-3.0 and CDLA-Sharing-1.0 each want what is made of their works passed "
-         "on under their own terms"),
+        (("wiki", "chats"), "CC-BY-SA-3.0 and CDLA-Sharing-1.0 each require that works based on theirs are "
+         "passed on under their own terms"),
     ]  # fmt: skip
 
 
@@ -92,15 +97,18 @@ def test_licences_that_go_together_are_not(licences: dict[str, str]) -> None:
 def test_versions_that_do_not_go_together_are_told(licences: list[str], listed: str) -> None:
     ((sources, about),) = conflicts(**{f"s{number}": text for number, text in enumerate(licences)})
     assert sources == tuple(f"s{number}" for number in range(len(licences)))
-    assert about.startswith(f"{listed} each want ")
+    assert about.startswith(f"{listed} each require ")
 
 
 def test_limits_are_told() -> None:
     assert conflicts(a="CC-BY-NC-4.0", b="CC-BY-SA-4.0", c="CC-BY-ND-4.0", d="unknown") == [
         (("a",), "these forbid commercial use"),
         (("a", "b"), "some forbid commercial use"),
-        (("c",), "these let no altered work be passed on, and the rows are excerpts that may be mended"),
-        (("d",), "what these ask for is not known here"),
+        (
+            ("c",),
+            "these do not allow altered works to be passed on, and rows are excerpts and may be repaired",
+        ),
+        (("d",), "their terms are not known to calibset"),
     ]
 
 
