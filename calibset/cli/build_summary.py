@@ -14,8 +14,9 @@ from calibset.cli.views import mended_lines
 
 if TYPE_CHECKING:
     from calibset.dataset.calibration_set import CalibrationSet
-    from calibset.dataset.manifest import Manifest, SelectionReport
+    from calibset.dataset.manifest import Manifest
     from calibset.hygiene.stats import RepairCounts
+    from calibset.selection.coverage_report import CoverageReport
 
 _MOST_NAMED = 8
 
@@ -112,7 +113,7 @@ def _mended(manifest: Manifest) -> RepairCounts:
     return mended
 
 
-def _selection(report: SelectionReport) -> Iterator[str]:
+def _selection(report: CoverageReport) -> Iterator[str]:
     """Say what the rows chosen cover, beside random choice and what there is."""
     yield (
         f"{report.method}: {report.distinct_tokens:,} different tokens, chosen from {report.pool:,} rows; "
@@ -133,7 +134,7 @@ def _selection(report: SelectionReport) -> Iterator[str]:
             yield f"must-cover terms {what}: {', '.join(terms[:_MOST_NAMED])}{more}"
 
 
-def _to_the_second(report: SelectionReport) -> str:
+def _to_the_second(report: CoverageReport) -> str:
     part = report.closed_of_attainable
     return "" if part is None else f", {part:.0%} of that to the second"
 

@@ -158,5 +158,5 @@ def checked_data(source: SourceCheck) -> dict[str, Any]:
 
 
 def _shared(source: SourceCheck) -> Counter[str]:
-    matches = source.tally.contaminated.values()
+    matches = source.tally.contaminated
     return Counter(name for match in matches for name in (match.exclude, *match.others))

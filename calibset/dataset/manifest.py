@@ -11,11 +11,13 @@ from typing import Literal, Self
 
 from pydantic import ValidationError, model_validator
 
+from calibset.core.documents import Span
 from calibset.core.errors import OutputError
-from calibset.core.fields import Amount, Count, Data, Number, Positive, Share
+from calibset.core.fields import MOST, Count, Data, Positive, Share
 from calibset.core.text import printable
 from calibset.core.validation_errors import fault, shown
 from calibset.dataset.source_reports import EvaluationReport, Frozen, SourceReport, disagrees
+from calibset.selection.coverage_report import CoverageReport
 
 # Packages whose version may change which bytes a build writes.
 _DETERMINE_BYTES = (
@@ -41,39 +43,6 @@ class GroupReport(Frozen):
     tokens: Count
 
 
-class CurveReport(Frozen):
-    """Different tokens in the first ``rows`` rows chosen, and in so many random ones on average."""
-
-    rows: Count
-    chosen: Count
-    random_mean: Amount
-
-
-class SelectionReport(Frozen):
-    """What the rows chosen from the pool cover.
-
-    ``distinct_tokens`` are different ones that the quantizer reads; ``random_mean`` and ``random_sd``
-    are those of 20 random choices under the same quotas, ``pool_tokens`` those of all candidates,
-    and no choice under the quotas has more than ``attainable``. ``closed`` is the part of the gap between
-    random choice and all candidates that is closed, ``closed_of_attainable`` that to what is attainable.
-    ``terms_missed`` stand in some candidate and in no row, ``terms_absent`` in no candidate.
-    """
-
-    method: str
-    pool: Count
-    distinct_tokens: Count
-    random_mean: Amount
-    random_sd: Amount
-    closed: Number | None
-    closed_of_attainable: Number | None
-    pool_tokens: Count
-    attainable: Count
-    terms_met: tuple[str, ...]
-    terms_missed: tuple[str, ...]
-    terms_absent: tuple[str, ...]
-    curve: tuple[CurveReport, ...]
-
-
 class HoldoutReport(Frozen):
     """The other file of a build: ``role`` says whether it is the ``holdout`` or the ``calibration`` set."""
 
@@ -82,28 +51,19 @@ class HoldoutReport(Frozen):
     sha256: str
 
 
-class SpanReport(Frozen):
-    """Where a document stands in a row's text, in characters."""
-
-    document: str
-    start: Count
-    end: Count
-    whole: bool
-    filler: bool
-
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        if self.start > self.end:
-            raise disagrees("start stands behind end")
-        return self
-
-
 class SampleReport(Frozen):
-    """A row of the file."""
+    """A row of the file, and which part of its text each document is."""
 
     source: str
     tokens: Count
-    documents: tuple[SpanReport, ...]
+    documents: tuple[Span, ...]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        for span in self.documents:
+            if not 0 <= span.start <= span.end <= MOST:
+                raise disagrees(f"{shown(span.document)} cannot stand from {span.start} to {span.end}")
+        return self
 
 
 class Manifest(Frozen):
@@ -137,7 +97,7 @@ class Manifest(Frozen):
     groups: tuple[GroupReport, ...]
     sources: tuple[SourceReport, ...]
     evaluations: tuple[EvaluationReport, ...]
-    selection: SelectionReport | None
+    selection: CoverageReport | None
     other: HoldoutReport | None
     samples: tuple[SampleReport, ...]
     sha256: str

@@ -8,7 +8,9 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from calibset.core.fields import Count, Share
+from calibset.core.fields import Count
+from calibset.hygiene.decontamination import Contamination
+from calibset.hygiene.deduplication import Duplicate
 
 
 class Frozen(BaseModel):
@@ -21,34 +23,6 @@ def disagrees(how: str) -> PydanticCustomError:
     """Return the error of a record that says one thing here and another there."""
     # As a value, since a message's template would take braces in a name for its own.
     return PydanticCustomError("disagrees", "{how}", {"how": how})
-
-
-class DuplicateReport(Frozen):
-    """A document that was left out, and the one before it that it repeats (``kept`` of ``source``).
-
-    ``exact`` where all words are the same in the same order; ``similarity`` is that of their sets of words.
-    """
-
-    document: str
-    source: str
-    kept: str
-    similarity: Share
-    exact: bool
-
-
-class ContaminationReport(Frozen):
-    """A document that shares ``words`` words in a row with a passage of an evaluation set, or of ``others``.
-
-    ``containment`` is the part of the document's runs of words that evaluation sets hold.
-    """
-
-    document: str
-    exclude: str
-    others: tuple[str, ...]
-    passage: str
-    words: Count
-    containment: Share
-    excerpt: str
 
 
 class SourceReport(Frozen):
@@ -88,8 +62,8 @@ class SourceReport(Frozen):
     repaired: Mapping[str, Count]
     boilerplate_lines: Count
     personal_data: Mapping[str, Count]
-    duplicates: tuple[DuplicateReport, ...]
-    contaminated: tuple[ContaminationReport, ...]
+    duplicates: tuple[Duplicate, ...]
+    contaminated: tuple[Contamination, ...]
     tool_names: Mapping[str, Mapping[str, str]]
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from typing import get_args
 from calibset.core.documents import Conversation, Document, Filtered
 from calibset.core.text_map import TextMap, map_texts
 from calibset.core.timing import timed
-from calibset.hygiene.decontamination import EvaluationIndex, Match
+from calibset.hygiene.decontamination import Contamination, EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, Duplicates
 from calibset.hygiene.language import LanguageIdentifier
 from calibset.hygiene.options import Hygiene
@@ -92,8 +92,10 @@ class Cleaner:
         first = self._screens.rows.setdefault(digest, (self._source, conversation))
         if first == (self._source, conversation):
             return None
-        found = Duplicate(source=first[0], document=first[1], similarity=1.0, exact=True)
-        return self._repeats(conversation, found)
+        source, kept = first
+        return self._repeats(
+            Duplicate(document=conversation, source=source, kept=kept, similarity=1.0, exact=True)
+        )
 
     def _wanted(self) -> tuple[tuple[str, _Step], ...]:
         """Return the steps that the recipe wants, in their order; what mends comes first.
@@ -151,10 +153,10 @@ class Cleaner:
 
     def _decontaminated(self, item: Item) -> Item | Filtered:
         excluded = self._screens.excluded
-        match = excluded.match(self._words_to_compare(item)) if excluded else None
+        match = excluded.find(item.id, self._words_to_compare(item)) if excluded else None
         if excluded is None or match is None:
             return item
-        self._tally.contaminated[item.id] = match
+        self._tally.contaminated.append(match)
         if self._screens.cuts and isinstance(item, Document):
             text = excluded.without(item.text)
             # What only a repair makes alike can't be found in the text as it stands.
@@ -179,7 +181,7 @@ class Cleaner:
             duplicates.note(self._source, item.id, words)
             return item
         found = duplicates.seen(self._source, item.id, words, near=wish == "near")
-        return item if found is None else self._repeats(item.id, found)
+        return item if found is None else self._repeats(found)
 
     def _words_to_compare(self, item: Item) -> list[str]:
         """Return the words of an item as evaluation sets are compared: with every repair made."""
@@ -194,11 +196,11 @@ class Cleaner:
             self._known = item, words
         return words
 
-    def _repeats(self, document: str, found: Duplicate) -> Filtered:
-        self._tally.duplicates[document] = found
-        reason = "repeats a document before it" if found.exact else "nearly repeats a document before it"
-        detail = f"{found.source}: {found.document} ({found.similarity:.2f})"
-        return Filtered(position=document, reason=reason, detail=detail)
+    def _repeats(self, duplicate: Duplicate) -> Filtered:
+        self._tally.duplicates.append(duplicate)
+        reason = "repeats a document before it" if duplicate.exact else "nearly repeats a document before it"
+        detail = f"{duplicate.source}: {duplicate.kept} ({duplicate.similarity:.2f})"
+        return Filtered(position=duplicate.document, reason=reason, detail=detail)
 
 
 def whole(item: Item) -> Item:
@@ -244,5 +246,5 @@ def _said(conversation: Conversation) -> str:
     return "\n".join(turns)
 
 
-def _shared(match: Match) -> str:
+def _shared(match: Contamination) -> str:
     return f"{match.exclude}: {match.passage}: {match.words} words: {match.excerpt}"

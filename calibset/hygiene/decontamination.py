@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calibset.core.fields import Count, Share
 from calibset.hygiene.ngram_index import (
     SHINGLE,
     SHORTEST,
@@ -28,24 +29,26 @@ _CLOSING = re.compile(r"(?:[\s.,;:!?…)\]}’”»]|(?<!\s)[\"'*-])*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """What a text shares with an evaluation set.
+class Contamination:
+    """What a document shares with an evaluation set.
 
     Attributes:
+        document: The document's id.
         exclude: The evaluation set.
+        others: Further evaluation sets that the text matches, in the order in which they were put in.
         passage: The evaluation document in which the shared words begin; of several the first put in.
         words: How many words the longest shared stretch has.
         containment: The part of the text's own five-word shingles that evaluation sets hold, 0 to 1.
         excerpt: The shared words, at most 200 characters.
-        others: Further evaluation sets that the text matches, in the order in which they were put in.
     """
 
+    document: str
     exclude: str
+    others: tuple[str, ...]
     passage: str
-    words: int
-    containment: float
+    words: Count
+    containment: Share
     excerpt: str
-    others: tuple[str, ...] = ()
 
 
 class EvaluationIndex:
@@ -79,10 +82,10 @@ class EvaluationIndex:
         >>> line = "Robert Boulter is an English film , television and theatre actor , born in 1981 ."
         >>> excluded.add("wikitext", "1", words(line))
         >>> page = "<p>Robert Boulter is an English film, television and theatre actor, born in 1981."
-        >>> match = excluded.match(words(page))
+        >>> match = excluded.find("page", words(page))
         >>> match.exclude, match.passage, match.words
         ('wikitext', '1', 13)
-        >>> excluded.match(words("Robert Boulter is an English actor."))
+        >>> excluded.find("other page", words("Robert Boulter is an English actor."))
     """
 
     def __init__(self, *, run: int = 13, containment: float = 0.6) -> None:
@@ -111,11 +114,12 @@ class EvaluationIndex:
             series.codes.extend(map(self._vocabulary.code, words))
             self._built = None
 
-    def match(self, words: Sequence[str]) -> Match | None:
-        """Return what a text shares with the evaluation sets; None where that is no match.
+    def find(self, document: str, words: Sequence[str]) -> Contamination | None:
+        """Return what a document shares with the evaluation sets; None where that is no match.
 
         Args:
-            words: The text's words, as `calibset.hygiene.words.all_words_of` returns them.
+            document: Its id.
+            words: Its words, as `calibset.hygiene.words.all_words_of` returns them.
         """
         codes = self._vocabulary.codes(words)
         if np.count_nonzero(codes) < SHORTEST:
@@ -133,7 +137,8 @@ class EvaluationIndex:
             return None
         exclude, passage = index.document(int(positions[stretch.start]))
         sharing = index.sharing(codes, self._containment)
-        return Match(
+        return Contamination(
+            document=document,
             exclude=exclude,
             passage=passage,
             words=stretch.words,
@@ -157,7 +162,7 @@ class EvaluationIndex:
             'The answer\nthat we were looking for is of course the Danube, and no other.'
         """
         for _ in range(_ROUNDS):
-            if self.match(words(text)) is None:
+            if self.find("", words(text)) is None:
                 return text
             text = self._cut(text)
         return ""

@@ -14,6 +14,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
+from calibset.core.fields import Share
 from calibset.hygiene.minhash import BYTES_A_SKETCH, Sketch, Sketches, sketch_of
 
 SIMILARITY = 0.77
@@ -51,18 +52,20 @@ _Name = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicate:
-    """The document that another one repeats.
+    """A document that was left out because it repeats one that came before it.
 
     Attributes:
-        source: The name of the source of the one that came first and is kept.
         document: Its id.
+        source: The source of the document that it repeats and that is kept.
+        kept: The id of that document.
         similarity: Jaccard similarity of the shingles, from 0 to 1.
         exact: Whether the words are the same, in the same order.
     """
 
-    source: str
     document: str
-    similarity: float
+    source: str
+    kept: str
+    similarity: Share
     exact: bool
 
 
@@ -96,7 +99,7 @@ class Duplicates:
         >>> index = Duplicates(near=False)
         >>> index.seen("wiki", "Bratislava", ["the", "capital", "of", "slovakia"])
         >>> index.seen("web", "page-7", ["the", "capital", "of", "slovakia"])
-        Duplicate(source='wiki', document='Bratislava', similarity=1.0, exact=True)
+        Duplicate(document='page-7', source='wiki', kept='Bratislava', similarity=1.0, exact=True)
     """
 
     def __init__(self, *, near: bool, similarity: float = SIMILARITY, most_bytes: int = MOST_BYTES) -> None:
@@ -131,11 +134,11 @@ class Duplicates:
             return None
         digest = _digest(" ".join(words), 16)
         if same := self._same.get(digest):
-            return _duplicate(same, 1.0, exact=True)
+            return _duplicate(document, same, 1.0, exact=True)
         text = self._text(words)
         if near and self._near and text and (closest := self._near.closest(text)):
             name, similarity = closest
-            return _duplicate(name, similarity, exact=False)
+            return _duplicate(document, name, similarity, exact=False)
         self._put(digest, (source, document.encode("utf-8", "surrogatepass")), text)
         return None
 
@@ -192,9 +195,9 @@ class _Near:
         return (self._names[closest], best) if best else None
 
 
-def _duplicate(name: _Name, similarity: float, *, exact: bool) -> Duplicate:
-    source, document = name[0], name[1].decode("utf-8", "surrogatepass")
-    return Duplicate(source=source, document=document, similarity=similarity, exact=exact)
+def _duplicate(document: str, name: _Name, similarity: float, *, exact: bool) -> Duplicate:
+    source, kept = name[0], name[1].decode("utf-8", "surrogatepass")
+    return Duplicate(document=document, source=source, kept=kept, similarity=similarity, exact=exact)
 
 
 def _shingles(words: Sequence[str]) -> _Shingles:

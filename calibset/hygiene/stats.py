@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from calibset.core.documents import Conversation, Document, Filtered, Rejection
 from calibset.core.text import scalar_text
-from calibset.hygiene.decontamination import Match
+from calibset.hygiene.decontamination import Contamination
 from calibset.hygiene.deduplication import Duplicate
 
 T = TypeVar("T")
@@ -61,8 +61,8 @@ class SourceStats:
         examples: For each reason the first place where it was met.
         rejected: The rejections themselves, in the order they were met, the first 100,000 of them.
         aside: What was filtered itself, in the same way.
-        duplicates: By document filtered, the one before it that it repeats.
-        contaminated: By document, what it shares with an evaluation set.
+        duplicates: Documents that repeat one before them.
+        contaminated: What documents share with evaluation sets.
         renamed: By conversation, the tools that the model knows by another name: that, and the
             corpus's own.
         notes: What the template says of itself that whoever uses the rows should know.
@@ -77,8 +77,8 @@ class SourceStats:
     examples: dict[str, str] = field(default_factory=dict)
     rejected: list[Rejection] = field(default_factory=list)
     aside: list[Filtered] = field(default_factory=list)
-    duplicates: dict[str, Duplicate] = field(default_factory=dict)
-    contaminated: dict[str, Match] = field(default_factory=dict)
+    duplicates: list[Duplicate] = field(default_factory=list)
+    contaminated: list[Contamination] = field(default_factory=list)
     renamed: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from calibset.core.documents import Sample
 from calibset.core.locations import redact_location
 from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.manifest import (
-    CurveReport,
     GroupReport,
     HoldoutReport,
     Manifest,
     SampleReport,
-    SelectionReport,
-    SpanReport,
     TokenizerIdentity,
     versions,
 )
-from calibset.dataset.source_reports import (
-    ContaminationReport,
-    DuplicateReport,
-    EvaluationReport,
-    SourceReport,
-)
-from calibset.hygiene.stats import SourceStats
+from calibset.dataset.source_reports import EvaluationReport, SourceReport
 from calibset.pipeline.evaluation_sets import EvaluationSet
 from calibset.pipeline.select import Choice
 from calibset.pipeline.source_stream import SourceStream
@@ -92,9 +83,12 @@ def manifest_of(
         groups=_groups(recipe, sources),
         sources=sources,
         evaluations=tuple(_evaluation(recipe, name, one, sources) for name, one in evaluations.items()),
-        selection=_selection(recipe, choice),
+        selection=choice.report,
         other=other,
-        samples=tuple(_sample(sample) for sample in samples),
+        samples=tuple(
+            SampleReport(source=sample.source, tokens=len(sample.token_ids), documents=sample.documents)
+            for sample in samples
+        ),
         sha256=sha256(row_bytes(samples)).hexdigest(),
     )
 
@@ -129,34 +123,14 @@ def _source(supply: SourceStream, choice: Choice, asked: int) -> SourceReport:
         repaired=_by_count(mended.repaired),
         boilerplate_lines=mended.boilerplate,
         personal_data=_by_count(mended.masked),
-        duplicates=tuple(_duplicates(tally)),
-        contaminated=tuple(_contaminated(tally)),
+        duplicates=tuple(
+            replace(duplicate, similarity=round(duplicate.similarity, 4)) for duplicate in tally.duplicates
+        ),
+        contaminated=tuple(
+            replace(match, containment=round(match.containment, 4)) for match in tally.contaminated
+        ),
         tool_names={name: dict(tally.renamed[name]) for name in sorted(shown & tally.renamed.keys())},
     )
-
-
-def _duplicates(tally: SourceStats) -> Iterator[DuplicateReport]:
-    for document, found in tally.duplicates.items():
-        yield DuplicateReport(
-            document=document,
-            source=found.source,
-            kept=found.document,
-            similarity=round(found.similarity, 4),
-            exact=found.exact,
-        )
-
-
-def _contaminated(tally: SourceStats) -> Iterator[ContaminationReport]:
-    for document, match in tally.contaminated.items():
-        yield ContaminationReport(
-            document=document,
-            exclude=match.exclude,
-            others=match.others,
-            passage=match.passage,
-            words=match.words,
-            containment=round(match.containment, 4),
-            excerpt=match.excerpt,
-        )
 
 
 def _evaluation(
@@ -180,36 +154,6 @@ def _evaluation(
     )
 
 
-def _selection(recipe: Recipe, choice: Choice) -> SelectionReport | None:
-    report = choice.report
-    if report is None:
-        return None
-
-    def named(numbers: Iterable[int]) -> tuple[str, ...]:
-        return tuple(choice.terms[number] for number in numbers)
-
-    return SelectionReport(
-        method=recipe.selection.method,
-        pool=sum(choice.pool.values()),
-        distinct_tokens=report.distinct,
-        random_mean=round(report.random_mean, 2),
-        random_sd=round(report.random_sd, 2),
-        closed=None if report.closed is None else round(report.closed, 4),
-        closed_of_attainable=(
-            None if report.closed_of_attainable is None else round(report.closed_of_attainable, 4)
-        ),
-        pool_tokens=report.pool,
-        attainable=report.attainable,
-        terms_met=named(report.terms.met),
-        terms_missed=named(report.terms.missed),
-        terms_absent=named(report.terms.absent),
-        curve=tuple(
-            CurveReport(rows=point.rows, chosen=point.chosen, random_mean=round(point.random_mean, 2))
-            for point in report.curve
-        ),
-    )
-
-
 def _groups(recipe: Recipe, sources: tuple[SourceReport, ...]) -> tuple[GroupReport, ...]:
     return tuple(
         GroupReport(
@@ -221,14 +165,6 @@ def _groups(recipe: Recipe, sources: tuple[SourceReport, ...]) -> tuple[GroupRep
         )
         for group in recipe.mixture.weights
     )
-
-
-def _sample(sample: Sample) -> SampleReport:
-    spans = tuple(
-        SpanReport(document=s.document, start=s.start, end=s.end, whole=s.whole, filler=s.filler)
-        for s in sample.documents
-    )
-    return SampleReport(source=sample.source, tokens=len(sample.token_ids), documents=spans)
 
 
 def _by_count(counts: Counter[str]) -> dict[str, int]:

@@ -76,7 +76,7 @@ def chosen(
             for sample, read, of_row in zip(pool, reads, held, strict=True)
         ]
         places = select_by_coverage(candidates, counts)
-        report = coverage_report(candidates, places, counts, terms=len(terms))
+        report = coverage_report(candidates, places, counts, terms=terms)
         rows: dict[str, list[Sample]] = {name: [] for name in counts}
         for place in sorted(places):
             rows[pool[place].source].append(pool[place])

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibset.core.fields import Amount, Count, Number
 from calibset.core.seeding import shuffled
 from calibset.selection.coverage import Candidate, TokenSets
 
@@ -19,72 +21,54 @@ _POINTS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """Distinct tokens of the first so many rows.
+    """Different tokens in the first so many rows.
 
     Attributes:
-        rows: How many.
-        chosen: In the rows chosen, in their order.
-        random_mean: In random choices, in random order, on average.
+        rows: How many rows.
+        chosen: Different tokens in the rows chosen, in their order.
+        random_mean: The same of random choices in random order, on average.
     """
 
-    rows: int
-    chosen: int
-    random_mean: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TermCover:
-    """What became of the must-cover terms, by number.
-
-    Attributes:
-        met: In as many rows as wanted, or in all that hold it.
-        missed: In fewer.
-        absent: In no row of the pool.
-    """
-
-    met: tuple[int, ...]
-    missed: tuple[int, ...]
-    absent: tuple[int, ...]
+    rows: Count
+    chosen: Count
+    random_mean: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageReport:
-    """What a choice of rows covers.
+    """What a choice of rows covers, beside random choices, the whole pool and what the quotas allow.
 
     Attributes:
-        distinct: Different tokens in the rows chosen.
-        random_mean: In random choices under the same quotas, on average.
+        method: How the rows were chosen.
+        pool: Rows that they were chosen from.
+        distinct_tokens: Different tokens in the rows chosen.
+        random_mean: Different tokens in random choices under the same quotas, on average over 20 seeds.
         random_sd: Their standard deviation (of a sample).
-        pool: In all candidates.
-        attainable: What no choice under the quotas exceeds.
-        terms: What became of the must-cover terms.
-        curve: Distinct tokens by number of rows.
+        closed: The part of the gap between random choice and the pool that is closed; None without a gap.
+            The quotas may leave most of that gap to no choice at all: see `closed_of_attainable`.
+        closed_of_attainable: The part that is closed of the gap between random choice and what the quotas
+            allow.
+        pool_tokens: Different tokens in all rows of the pool.
+        attainable: No choice under the quotas has more different tokens.
+        terms_met: Must-cover terms that stand in as many rows as wanted, or in all that hold them.
+        terms_missed: Those that stand in fewer.
+        terms_absent: Those that stand in no row of the pool.
+        curve: Different tokens by number of rows.
     """
 
-    distinct: int
-    random_mean: float
-    random_sd: float
-    pool: int
-    attainable: int
-    terms: TermCover
+    method: Literal["coverage"] = "coverage"
+    pool: Count
+    distinct_tokens: Count
+    random_mean: Amount
+    random_sd: Amount
+    closed: Number | None
+    closed_of_attainable: Number | None
+    pool_tokens: Count
+    attainable: Count
+    terms_met: tuple[str, ...]
+    terms_missed: tuple[str, ...]
+    terms_absent: tuple[str, ...]
     curve: tuple[CurvePoint, ...]
-
-    @property
-    def closed(self) -> float | None:
-        """The part of the gap between random choice and the pool that is closed; None without one.
-
-        Quotas may leave most of that gap to no choice at all: see `closed_of_attainable`.
-        """
-        return self._part(self.pool)
-
-    @property
-    def closed_of_attainable(self) -> float | None:
-        """The part that is closed of the gap between random choice and what the quotas allow."""
-        return self._part(self.attainable)
-
-    def _part(self, top: int) -> float | None:
-        gap = top - self.random_mean
-        return (self.distinct - self.random_mean) / gap if gap > 0 else None
 
 
 def coverage_report(
@@ -92,18 +76,19 @@ def coverage_report(
     chosen: Sequence[int],
     quotas: Mapping[str, int],
     *,
-    terms: int = 0,
+    terms: Sequence[str] = (),
     times: int = 1,
 ) -> CoverageReport:
-    """Say what a choice of rows covers.
+    """Return what a choice of rows covers.
 
-    Random choice is measured over 20 seeds, the same ones each time.
+    Random choice is measured over 20 seeds, the same ones each time. Means are rounded to 2 decimals, parts
+    to 4, as a manifest holds them.
 
     Args:
         candidates: The pool.
-        chosen: Positions in it, in the order in which the curve is to count them.
+        chosen: Indexes into it, in the order in which the curve is to count them.
         quotas: Rows wanted of each group.
-        terms: How many must-cover terms there are; their numbers are below it.
+        terms: The must-cover terms, which candidates know by their index here.
         times: Rows that each of them is to stand in.
     """
     sets = TokenSets(candidates)
@@ -111,15 +96,28 @@ def coverage_report(
     own = _growth(sets, chosen, marks)
     others = [_growth(sets, at_random(candidates, quotas, seed=seed), marks) for seed in range(_SEEDS)]
     ends = [growth[-1] for growth in others]
+    distinct, random_mean = own[-1], fmean(ends)
+    attainable = coverage_upper_bound(candidates, quotas, sets)
+
+    def closed(top: int) -> float | None:
+        gap = top - random_mean
+        return round((distinct - random_mean) / gap, 4) if gap > 0 else None
+
+    met, missed, absent = _term_cover(candidates, chosen, terms, times)
     return CoverageReport(
-        distinct=own[-1],
-        random_mean=fmean(ends),
-        random_sd=stdev(ends),
-        pool=sets.size,
-        attainable=coverage_upper_bound(candidates, quotas, sets),
-        terms=term_cover(candidates, chosen, terms=terms, times=times),
+        pool=len(candidates),
+        distinct_tokens=distinct,
+        random_mean=round(random_mean, 2),
+        random_sd=round(stdev(ends), 2),
+        closed=closed(sets.size),
+        closed_of_attainable=closed(attainable),
+        pool_tokens=sets.size,
+        attainable=attainable,
+        terms_met=met,
+        terms_missed=missed,
+        terms_absent=absent,
         curve=tuple(
-            CurvePoint(rows=rows, chosen=count, random_mean=fmean(growth[k] for growth in others))
+            CurvePoint(rows=rows, chosen=count, random_mean=round(fmean(growth[k] for growth in others), 2))
             for k, (rows, count) in enumerate(zip(marks, own, strict=True))
         ),
     )
@@ -143,24 +141,17 @@ def at_random(candidates: Sequence[Candidate], quotas: Mapping[str, int], *, see
     return shuffled(chosen, seed, "at_random", "order")
 
 
-def term_cover(
-    candidates: Sequence[Candidate], chosen: Iterable[int], *, terms: int, times: int = 1
-) -> TermCover:
-    """Say which must-cover terms the chosen rows hold as often as wanted.
-
-    Args:
-        candidates: The pool.
-        chosen: Positions in it.
-        terms: How many terms there are; their numbers are below it.
-        times: Rows that each is to stand in.
-    """
+def _term_cover(
+    candidates: Sequence[Candidate], chosen: Iterable[int], terms: Sequence[str], times: int
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the terms that the chosen rows hold often enough, those they don't, and those of no candidate."""
     holders = Counter(term for candidate in candidates for term in candidate.terms)
     held = Counter(term for index in chosen for term in candidates[index].terms)
-    there = [term for term in range(terms) if holders[term]]
-    return TermCover(
-        met=tuple(term for term in there if held[term] >= min(times, holders[term])),
-        missed=tuple(term for term in there if held[term] < min(times, holders[term])),
-        absent=tuple(term for term in range(terms) if not holders[term]),
+    there = [index for index in range(len(terms)) if holders[index]]
+    return (
+        tuple(terms[index] for index in there if held[index] >= min(times, holders[index])),
+        tuple(terms[index] for index in there if held[index] < min(times, holders[index])),
+        tuple(term for index, term in enumerate(terms) if not holders[index]),
     )
 
 

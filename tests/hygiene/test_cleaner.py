@@ -212,7 +212,7 @@ def test_documents_with_personal_data_are_dropped_and_what_they_hold_is_said() -
 def test_what_holds_a_part_of_an_evaluation_set_is_left_out(item: Item) -> None:
     found, tally = screened([item, *documents(prose(1))], PLAIN, new_screens(excluded=excluded()))
     assert passed(found) == ["0"]
-    match = tally.contaminated[item.id]
+    (match,) = tally.contaminated
     assert (match.exclude, match.passage, match.words) == ("quiz", "7", 30)
     assert tally.aside == [
         Filtered(
@@ -229,7 +229,7 @@ def test_or_cut_around_it() -> None:
     (found,), tally = screened(documents(f"{before} {EVALUATED} {behind}"), PLAIN, screens)
     assert isinstance(found, Document)
     assert found.text == f"{before}\n\n{behind}"
-    assert list(tally.contaminated) == ["0"]
+    assert [match.document for match in tally.contaminated] == ["0"]
     assert tally.aside == []
 
 
@@ -239,7 +239,7 @@ def test_of_what_nothing_is_left_and_of_conversations_nothing_is_cut() -> None:
     found, tally = screened(items, PLAIN, screens)
     assert found == []
     assert dict(tally.filtered) == {"holds a part of an evaluation set": 2}
-    assert list(tally.contaminated) == ["0", "c"]
+    assert [match.document for match in tally.contaminated] == ["0", "c"]
 
 
 # --- duplicates ---------------------------------------------------------------------------
@@ -258,14 +258,14 @@ def test_what_repeats_a_document_before_it_is_left_out(kind: str, left: list[str
         "2": Filtered(position="2", reason="nearly repeats a document before it", detail="one: 0 (0.93)"),
     }
     assert tally.aside == [asides[name] for name in ("1", "2") if name not in left]
-    assert list(tally.duplicates) == [one.position for one in tally.aside]
+    assert [duplicate.document for duplicate in tally.duplicates] == [one.position for one in tally.aside]
 
 
 def test_where_near_duplicates_stay_their_copies_do_not() -> None:
     text = prose(1)
     found, tally = screened(documents(text, reworded(text), reworded(text)), Hygiene(duplicates="exact"))
     assert passed(found) == ["0", "1"]
-    assert tally.duplicates == {"2": Duplicate(source="one", document="1", similarity=1.0, exact=True)}
+    assert tally.duplicates == [Duplicate(document="2", source="one", kept="1", similarity=1.0, exact=True)]
 
 
 def test_of_whatever_source_that_one_is() -> None:
@@ -273,7 +273,9 @@ def test_of_whatever_source_that_one_is() -> None:
     screened([Document(id="page", text=text)], Hygiene(), screens, "web")
     found, tally = screened(documents(text), Hygiene(), screens, "wiki")
     assert found == []
-    assert tally.duplicates == {"0": Duplicate(source="web", document="page", similarity=1.0, exact=True)}
+    assert tally.duplicates == [
+        Duplicate(document="0", source="web", kept="page", similarity=1.0, exact=True)
+    ]
 
 
 def test_what_stays_in_one_source_is_left_out_of_others() -> None:
@@ -281,7 +283,7 @@ def test_what_stays_in_one_source_is_left_out_of_others() -> None:
     assert passed(screened(documents(text, text), PLAIN, screens, "web")[0]) == ["0", "1"]
     found, tally = screened(documents(text), Hygiene(), screens, "wiki")
     assert found == []
-    assert tally.duplicates == {"0": Duplicate(source="web", document="0", similarity=1.0, exact=True)}
+    assert tally.duplicates == [Duplicate(document="0", source="web", kept="0", similarity=1.0, exact=True)]
 
 
 def test_the_same_words_in_another_order_are_no_exact_duplicate() -> None:
@@ -315,7 +317,7 @@ def test_conversations_are_compared_by_turns_without_tools_and_system_prompt() -
     other = Conversation(id="other", messages=dialogue(prose(5), prose(6)).messages, tools=(tool,))
     found, tally = screened([first, again, other], Hygiene())
     assert passed(found) == ["first", "other"]
-    assert tally.duplicates["again"].document == "first"
+    assert tally.duplicates[0].kept == "first"
 
 
 # --- order, and what it takes -------------------------------------------------------------

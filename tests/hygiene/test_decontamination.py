@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.hygiene import ngram_hashes as module_of_grams
-from calibset.hygiene.decontamination import EvaluationIndex, Match
+from calibset.hygiene.decontamination import Contamination, EvaluationIndex
 from calibset.hygiene.words import words
 
 # Lines as WikiText stores them.
@@ -28,8 +28,8 @@ def excluded_lines(run: int = 13) -> EvaluationIndex:
     return excluded
 
 
-def matched(excluded: EvaluationIndex, text: str) -> Match | None:
-    return excluded.match(words(text))
+def matched(excluded: EvaluationIndex, text: str) -> Contamination | None:
+    return excluded.find("page", words(text))
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,10 @@ def matched(excluded: EvaluationIndex, text: str) -> Match | None:
 def test_a_passage_is_found_however_it_is_spelled(form: str) -> None:
     assert matched(
         excluded_lines(), f"Guide, part 2.\n\n{form}\n\nBoats leave at noon, so be there on time."
-    ) == Match(
+    ) == Contamination(
+        document="page",
         exclude="wikitext",
+        others=(),
         passage="3",
         words=17,
         containment=13 / 25,
@@ -126,7 +128,7 @@ def test_an_excerpt_is_short() -> None:
     excluded = EvaluationIndex()
     long = [f"word{number}" for number in range(100)]
     excluded.add("quiz", "1", long)
-    found = excluded.match(long)
+    found = excluded.find("page", long)
     assert found is not None
     assert found.words == 100
     assert found.excerpt == " ".join(long)[:200]
@@ -163,7 +165,7 @@ def test_a_short_text_is_matched_by_its_shingles() -> None:
     assert found is not None
     assert (found.passage, found.words, found.containment) == ("1", 11, 7 / 9)
     assert found.excerpt == "a disease recognised by the health organisation or a government body"
-    assert EvaluationIndex(containment=0.8).match(words(text)) is None
+    assert EvaluationIndex(containment=0.8).find("page", words(text)) is None
     assert (
         matched(
             excluded,
@@ -368,7 +370,7 @@ def test_a_match_is_what_comparing_every_run_says(
     known = {shingle for shingle in grams(stream, 5) if telling(shingle)}
     own = [tuple(text[at : at + 5]) for at in range(len(text) - 4)]
     whole = len(own) >= 4 and all(shingle in known for shingle in own)
-    found = excluded.match(text)
+    found = excluded.find("page", text)
     assert (found is not None) == (bool(shared) or whole)
     if found is not None:
         assert found.containment == sum(shingle in known for shingle in own) / len(own)
@@ -383,9 +385,9 @@ def test_what_is_cut_is_clean(rows: list[list[str]], data: st.DataObject) -> Non
     joins = st.sampled_from([" ", ". ", "\n\n", " <b>", "</b> ", "</", " [[x|", "]] ", "-"])
     text = "".join(word + data.draw(joins) for part in parts for word in part)
     clean = excluded.without(text)
-    assert excluded.match(words(clean)) is None
+    assert excluded.find("page", words(clean)) is None
     assert excluded.without(clean) == clean
-    if excluded.match(words(text)) is None:
+    if excluded.find("page", words(text)) is None:
         assert clean == text
     else:
         assert all(piece in text for piece in clean.split("\n\n") if "\n" not in text)

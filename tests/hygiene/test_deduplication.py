@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tracemalloc
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from random import Random
@@ -62,8 +63,12 @@ def with_word(place: int, word: str) -> list[str]:
 def test_the_same_words_are_a_duplicate_of_the_first(near: bool) -> None:
     index = Duplicates(near=near)
     assert index.seen("wiki", "1", LONG) is None
-    assert index.seen("web", "2", LONG) == Duplicate(source="wiki", document="1", similarity=1.0, exact=True)
-    assert index.seen("web", "3", LONG) == Duplicate(source="wiki", document="1", similarity=1.0, exact=True)
+    assert index.seen("web", "2", LONG) == Duplicate(
+        document="2", source="wiki", kept="1", similarity=1.0, exact=True
+    )
+    assert index.seen("web", "3", LONG) == Duplicate(
+        document="3", source="wiki", kept="1", similarity=1.0, exact=True
+    )
 
 
 def test_case_punctuation_markup_and_ways_to_compose_a_letter_make_no_difference() -> None:
@@ -94,12 +99,12 @@ def test_near_duplicates_that_pass_are_found_again() -> None:
     again = with_word(9, "storm")
     assert index.seen("near", "1", LONG) is None
     assert index.seen("exact", "2", again, near=False) is None
-    copy = Duplicate(source="exact", document="2", similarity=1.0, exact=True)
+    copy = Duplicate(document="3", source="exact", kept="2", similarity=1.0, exact=True)
     assert index.seen("exact", "3", again, near=False) == copy
-    assert index.seen("near", "4", again) == copy
+    assert index.seen("near", "4", again) == replace(copy, document="4")
     nearest = with_word(9, "flood")
     assert index.seen("near", "5", nearest) == Duplicate(
-        source="near", document="1", similarity=64 / 70, exact=False
+        document="5", source="near", kept="1", similarity=64 / 70, exact=False
     )
 
 
@@ -110,16 +115,20 @@ def test_what_passed_as_not_the_same_is_found_by_near_ones_after_it() -> None:
     assert index.seen("s", "2", second, near=False) is None
     found = index.seen("s", "3", [*second[:22], "frost", *second[23:]])
     assert found is not None
-    assert (found.document, found.exact) == ("2", False)
+    assert (found.kept, found.exact) == ("2", False)
 
 
 def test_the_same_words_in_reversed_order_are_near_and_not_the_same() -> None:
     reversed_ = LONG[::-1]
-    assert pair(LONG, reversed_) == Duplicate(source="a", document="first", similarity=1.0, exact=False)
+    assert pair(LONG, reversed_) == Duplicate(
+        document="second", source="a", kept="first", similarity=1.0, exact=False
+    )
     index = Duplicates(near=True)
     assert index.seen("s", "1", LONG) is None
     assert index.seen("s", "2", reversed_, near=False) is None
-    assert index.seen("s", "3", reversed_) == Duplicate(source="s", document="2", similarity=1.0, exact=True)
+    assert index.seen("s", "3", reversed_) == Duplicate(
+        document="3", source="s", kept="2", similarity=1.0, exact=True
+    )
 
 
 @pytest.mark.parametrize("near", [False, True])
@@ -128,7 +137,9 @@ def test_what_is_noted_is_found_and_the_first_of_the_same_words_stays(near: bool
     index.note("kept", "1", LONG)
     index.note("kept", "2", LONG)
     index.note("kept", "3", [])
-    assert index.seen("web", "4", LONG) == Duplicate(source="kept", document="1", similarity=1.0, exact=True)
+    assert index.seen("web", "4", LONG) == Duplicate(
+        document="4", source="kept", kept="1", similarity=1.0, exact=True
+    )
     assert bool(index.seen("web", "5", with_word(9, "storm"))) is near
 
 
@@ -137,7 +148,7 @@ def test_a_near_duplicate_that_is_noted_is_found_itself() -> None:
     assert index.seen("s", "1", LONG) is None
     index.note("kept", "2", with_word(9, "storm"))
     found = index.seen("s", "3", with_word(9, "storm"))
-    assert found == Duplicate(source="kept", document="2", similarity=1.0, exact=True)
+    assert found == Duplicate(document="3", source="kept", kept="2", similarity=1.0, exact=True)
 
 
 def test_ids_of_any_characters_come_back() -> None:
@@ -145,7 +156,7 @@ def test_ids_of_any_characters_come_back() -> None:
     index.seen("zdroj", "poistné \ud800 保険", LONG)
     found = index.seen("s", "2", LONG)
     assert found is not None
-    assert found.document == "poistné \ud800 保険"
+    assert found.kept == "poistné \ud800 保険"
 
 
 # --- Nearly the same --------------------------------------------------------------------------
@@ -153,13 +164,13 @@ def test_ids_of_any_characters_come_back() -> None:
 
 def test_one_other_word_is_near() -> None:
     # One of 34 words and two of 33 pairs are others.
-    near = Duplicate(source="a", document="first", similarity=64 / 70, exact=False)
+    near = Duplicate(document="second", source="a", kept="first", similarity=64 / 70, exact=False)
     assert pair(LONG, with_word(9, "storm")) == near
 
 
 def test_an_exchange_of_neighbours_is_near() -> None:
     # Of the three pairs that hold one of the two, the one that holds both is still there.
-    near = Duplicate(source="a", document="first", similarity=65 / 69, exact=False)
+    near = Duplicate(document="second", source="a", kept="first", similarity=65 / 69, exact=False)
     assert pair(LONG, [*LONG[:9], LONG[10], LONG[9], *LONG[11:]]) == near
 
 
@@ -189,7 +200,7 @@ def test_of_several_the_most_similar_is_named() -> None:
     assert index.seen("s", "further", further) is None
     assert index.seen("s", "closer", with_word(20, "flood")) is None
     assert index.seen("s", "query", LONG) == Duplicate(
-        source="s", document="closer", similarity=64 / 70, exact=False
+        document="query", source="s", kept="closer", similarity=64 / 70, exact=False
     )
 
 
@@ -198,7 +209,7 @@ def test_of_equally_similar_ones_the_first_is_named() -> None:
     for document, place in (("zz", 3), ("aa", 12), ("mm", 20)):
         assert index.seen("s", document, with_word(place, "storm")) is None
     assert index.seen("s", "query", LONG) == Duplicate(
-        source="s", document="zz", similarity=64 / 70, exact=False
+        document="query", source="s", kept="zz", similarity=64 / 70, exact=False
     )
 
 
@@ -208,7 +219,7 @@ def test_a_near_duplicate_is_not_kept_itself() -> None:
     assert index.seen("s", "2", with_word(9, "storm"))
     third = index.seen("s", "3", with_word(9, "storm"))
     assert third is not None
-    assert third.document == "1"
+    assert third.kept == "1"
 
 
 @pytest.mark.parametrize("similarity", [0.0, 0.59, 1.01, float("nan")])
@@ -262,7 +273,7 @@ def test_each_of_a_template_is_found_as_its_own_original() -> None:
         text[number % 40] = "another"
         found = index.seen("s", "again", text)
         assert found is not None
-        assert found.document == str(number)
+        assert found.kept == str(number)
 
 
 # --- Memory -----------------------------------------------------------------------------------
@@ -301,12 +312,12 @@ def test_what_came_before_an_index_was_full_is_still_found() -> None:
     first, later = random.choices(VOCABULARY, k=50), zipf(50, Random(2))
     found = index.seen("s", "again", [*first[:-1], "another"])
     assert found is not None
-    assert found.document == "train-00000.parquet#0"
+    assert found.kept == "train-00000.parquet#0"
     assert index.seen("s", "later", later) is None
     assert index.seen("s", "near", [*later[:-1], "another"]) is None
     # There is more room for texts that are exactly the same.
     assert index.seen("s", "same", later) == Duplicate(
-        source="s", document="later", similarity=1.0, exact=True
+        document="same", source="s", kept="later", similarity=1.0, exact=True
     )
     assert index.is_full
 
@@ -386,7 +397,7 @@ def test_all_in_one_index_each_is_found_as_its_own_original() -> None:
         for number, text in enumerate(texts):
             found = index.seen("again", kind, words(altered(kind, text, VOCABULARY, random)))
             assert found is not None
-            assert found.document == str(number)
+            assert found.kept == str(number)
             assert SIMILARITY <= found.similarity < 1
 
 
@@ -403,7 +414,7 @@ def test_the_same_words_always_find_a_document_that_was_kept(texts: list[list[st
     for text in texts:
         found = index.seen("s", "again", text)
         assert found is not None
-        assert found.document in kept
+        assert found.kept in kept
 
 
 @given(text=SOME_TEXT, near=st.booleans(), between=st.lists(SOME_TEXT, max_size=4))
@@ -413,7 +424,7 @@ def test_the_first_of_the_same_words_is_found(text: list[str], near: bool, betwe
     for other in between:
         index.seen("s", "other", other)
     assert index.seen("s", "again", text) == Duplicate(
-        source="first", document="first", similarity=1.0, exact=True
+        document="again", source="first", kept="first", similarity=1.0, exact=True
     )
 
 
@@ -437,7 +448,7 @@ def test_the_order_of_unrelated_documents_does_not_matter(order: list[int], kind
     alone = pair(texts[5], query)
     assert found is not None
     assert alone is not None
-    assert (found.document, found.similarity) == ("5", alone.similarity)
+    assert (found.kept, found.similarity) == ("5", alone.similarity)
 
 
 @given(texts=st.lists(st.tuples(SOME_TEXT, st.booleans()), max_size=8))
@@ -448,7 +459,9 @@ def test_whatever_passes_is_recorded(texts: list[tuple[list[str], bool]]) -> Non
         again = index.seen("s", "again", text)
         assert again is not None
         if found is None:
-            assert again == Duplicate(source="s", document=str(number), similarity=1.0, exact=True)
+            assert again == Duplicate(
+                document="again", source="s", kept=str(number), similarity=1.0, exact=True
+            )
         else:
             assert near or found.exact
 
@@ -490,4 +503,4 @@ def test_runs_do_not_differ_whatever_the_hash_seed() -> None:
         for seed in ("0", "1", "4294967295")
     }
     assert len(said) == 1
-    assert "document='17'" in said.pop()
+    assert "kept='17'" in said.pop()

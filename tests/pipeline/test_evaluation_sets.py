@@ -75,16 +75,16 @@ def test_evaluation_sets_are_read_whole() -> None:
     assert [one.reader.location for one in sets.values()] == ["quiz", "talk"]
     assert screens.excluded is not None
     for number in range(5):
-        match = screens.excluded.match(words(prose(number)))
+        match = screens.excluded.find("page", words(prose(number)))
         assert match is not None
         assert (match.exclude, match.passage) == ("quiz", f"a.jsonl#{number}")
-    assert screens.excluded.match(words(prose(5))) is None
+    assert screens.excluded.find("page", words(prose(5))) is None
 
 
 def test_a_conversation_counts_by_its_turns() -> None:
     screens, _ = opened()
     assert screens.excluded is not None
-    match = screens.excluded.match(words(prose(9)))
+    match = screens.excluded.find("page", words(prose(9)))
     assert match is not None
     assert (match.exclude, match.words) == ("talk", 40)
 
@@ -94,7 +94,7 @@ def test_they_are_read_in_their_files_order_so_that_lines_can_stand_together() -
     lines = [" ".join(parts[start : start + 5]) for start in range(0, 40, 5)]
     screens, _ = opened(quiz=texts(*lines))
     assert screens.excluded is not None
-    match = screens.excluded.match(words(prose(1)))
+    match = screens.excluded.find("page", words(prose(1)))
     assert match is not None
     assert (match.passage, match.words) == ("a.jsonl#0", 40)
 
@@ -109,7 +109,7 @@ def test_when_something_matches_is_the_recipes_to_say() -> None:
     for lines, found in (("", True), ("decontamination.run = 16\n", False)):
         screens, _ = opened(lines=lines)
         assert screens.excluded is not None
-        assert (screens.excluded.match(words(shared)) is not None) == found
+        assert (screens.excluded.find("page", words(shared)) is not None) == found
         assert not screens.cuts
     screens, _ = opened(lines='decontamination.matches = "cut"\n')
     assert screens.cuts

@@ -67,7 +67,7 @@ def test_coverage_takes_rows_of_many_tokens_from_a_pool(letters: Tokenizer) -> N
     assert len(supplies["one"].samples) == 8
     assert choice.report is not None
     # <s>, and all letters but c and d, for which no row is left.
-    assert (choice.report.distinct, choice.report.pool) == (1 + 22, 1 + 24)
+    assert (choice.report.distinct_tokens, choice.report.pool_tokens) == (1 + 22, 1 + 24)
     assert list(seconds) == ["selection"]
     assert seconds["selection"] > 0
 
@@ -112,8 +112,8 @@ def test_the_report_is_of_the_rows_chosen(letters: Tokenizer) -> None:
         for sample in choice.gathered.rows["one"]
     ]
     assert choice.report is not None
-    assert choice.report.distinct == distinct(rows, range(3))
-    assert choice.report.random_mean < choice.report.distinct <= choice.report.attainable
+    assert choice.report.distinct_tokens == distinct(rows, range(3))
+    assert choice.report.random_mean < choice.report.distinct_tokens <= choice.report.attainable
     assert choice.report.curve[-1].rows == 3
 
 
@@ -123,11 +123,7 @@ def test_the_report_is_of_the_rows_chosen(letters: Tokenizer) -> None:
 def met(choice: Choice) -> tuple[list[str], list[str], list[str]]:
     """Return the terms met, missed, and absent."""
     assert choice.report is not None
-    cover = choice.report.terms
-    met, missed, absent = (
-        [choice.terms[n] for n in some] for some in (cover.met, cover.missed, cover.absent)
-    )
-    return met, missed, absent
+    return list(choice.report.terms_met), list(choice.report.terms_missed), list(choice.report.terms_absent)
 
 
 def test_letters_are_covered_where_some_row_has_them(letters: Tokenizer) -> None:
@@ -147,7 +143,7 @@ def test_a_letter_beyond_what_is_read_covers_nothing(letters: Tokenizer) -> None
     (sample,) = supplies["one"].samples
     assert "ž" in sample.text
     assert choice.report is not None
-    assert [choice.terms[number] for number in choice.report.terms.absent] == ["ž"]
+    assert list(choice.report.terms_absent) == ["ž"]
 
 
 def test_control_tokens_that_no_row_holds_are_not_asked_for(letters: Tokenizer) -> None:

@@ -9,10 +9,8 @@ from calibset.selection.coverage import Candidate, distinct, select_by_coverage
 from calibset.selection.coverage_report import (
     CoverageReport,
     CurvePoint,
-    TermCover,
     at_random,
     coverage_report,
-    term_cover,
 )
 from tests.selection.pools import topical
 
@@ -33,21 +31,27 @@ def test_distinct_tokens_are_those_of_the_choice_random_choices_and_the_pool(
 ) -> None:
     candidates, quotas = pool
     drawn = [distinct(candidates, at_random(candidates, quotas, seed=seed)) for seed in range(20)]
-    assert report.distinct == distinct(candidates, select_by_coverage(candidates, quotas))
-    assert (report.random_mean, report.random_sd) == (fmean(drawn), stdev(drawn))
-    assert report.pool == distinct(candidates, range(len(candidates)))
+    assert report.distinct_tokens == distinct(candidates, select_by_coverage(candidates, quotas))
+    assert (report.random_mean, report.random_sd) == (round(fmean(drawn), 2), round(stdev(drawn), 2))
+    assert report.pool_tokens == distinct(candidates, range(len(candidates)))
 
 
-def test_gaps_are_measured_from_random_choice(report: CoverageReport) -> None:
-    gained = report.distinct - report.random_mean
-    assert report.closed == gained / (report.pool - report.random_mean)
-    assert report.closed_of_attainable == gained / (report.attainable - report.random_mean)
+def test_gaps_are_measured_from_random_choice(
+    pool: tuple[list[Candidate], dict[str, int]], report: CoverageReport
+) -> None:
+    candidates, quotas = pool
+    mean = fmean(distinct(candidates, at_random(candidates, quotas, seed=seed)) for seed in range(20))
+    gained = report.distinct_tokens - mean
+    assert report.closed == round(gained / (report.pool_tokens - mean), 4)
+    assert report.closed_of_attainable == round(gained / (report.attainable - mean), 4)
     assert 0 < report.closed < report.closed_of_attainable <= 1
 
 
 def test_the_curve_ends_with_the_whole_choice(report: CoverageReport) -> None:
     assert [point.rows for point in report.curve] == [6, 12, 17, 23, 29, 34, 40, 45]
-    assert report.curve[-1] == CurvePoint(rows=45, chosen=report.distinct, random_mean=report.random_mean)
+    assert report.curve[-1] == CurvePoint(
+        rows=45, chosen=report.distinct_tokens, random_mean=report.random_mean
+    )
     assert all(point.chosen > point.random_mean for point in report.curve)
 
 
@@ -60,25 +64,28 @@ def test_the_curve_counts_rows_in_the_order_given() -> None:
 def test_there_is_no_gap_where_all_candidates_are_taken() -> None:
     rows = [Candidate(token_ids=(i, i + 1), group="web") for i in range(3)]
     found = coverage_report(rows, [0, 1, 2], {"web": 3})
-    assert (found.distinct, found.pool, found.attainable, found.random_sd) == (4, 4, 4, 0.0)
+    assert (found.distinct_tokens, found.pool_tokens, found.attainable, found.random_sd) == (4, 4, 4, 0.0)
     assert (found.closed, found.closed_of_attainable) == (None, None)
 
 
 def test_nothing_chosen_of_nothing_is_reported_too() -> None:
-    found = coverage_report([], [], {"web": 3}, terms=1)
-    assert (found.distinct, found.random_mean, found.pool, found.attainable) == (0, 0.0, 0, 0)
-    assert found.terms == TermCover(met=(), missed=(), absent=(0,))
+    found = coverage_report([], [], {"web": 3}, terms=["a"])
+    assert (found.distinct_tokens, found.random_mean, found.pool_tokens, found.attainable) == (0, 0.0, 0, 0)
+    assert (found.terms_met, found.terms_missed, found.terms_absent) == ((), (), ("a",))
 
 
 def test_terms_are_met_missed_or_absent() -> None:
     held = ({0, 1}, {0, 2}, {0}, {1, 2})
     rows = [Candidate(token_ids=(), group="web", terms=frozenset(terms)) for terms in held]
-    assert term_cover(rows, [0, 2], terms=4) == TermCover(met=(0, 1), missed=(2,), absent=(3,))
-    twice = TermCover(met=(0,), missed=(1, 2), absent=(3,))
-    assert term_cover(rows, [0, 2], terms=4, times=2) == twice
+
+    def cover(chosen: list[int], terms: str, times: int = 1) -> tuple[str, str, str]:
+        report = coverage_report(rows, chosen, {"web": len(chosen)}, terms=terms, times=times)
+        return "".join(report.terms_met), "".join(report.terms_missed), "".join(report.terms_absent)
+
+    assert cover([0, 2], "abcd") == ("ab", "c", "d")
+    assert cover([0, 2], "abcd", times=2) == ("a", "bc", "d")
     # All that hold it are enough, where they are fewer than wanted.
-    assert term_cover(rows, [0, 1, 3], terms=3, times=2) == TermCover(met=(0, 1, 2), missed=(), absent=())
-    assert coverage_report(rows, [0, 2], {"web": 2}, terms=4, times=2).terms == twice
+    assert cover([0, 1, 3], "abc", times=2) == ("abc", "", "")
 
 
 def test_random_choice_fills_the_quotas_and_the_seed_alone_decides() -> None:

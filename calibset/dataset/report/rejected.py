@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from calibset.dataset.manifest import Manifest
-from calibset.dataset.source_reports import ContaminationReport, DuplicateReport
+from calibset.hygiene.decontamination import Contamination
+from calibset.hygiene.deduplication import Duplicate
 
 _TOP = 10
 
@@ -60,9 +61,9 @@ class Shown:
 
     duplicates: int
     same_words: int
-    first_duplicates: tuple[DuplicateReport, ...]
+    first_duplicates: tuple[Duplicate, ...]
     contaminated: int
-    first_contaminated: tuple[ContaminationReport, ...]
+    first_contaminated: tuple[Contamination, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,5 +147,5 @@ def _most_repeated(manifest: Manifest) -> tuple[CachedPlace, ...]:
     )
 
 
-def _worst_first(found: tuple[ContaminationReport, ...]) -> tuple[ContaminationReport, ...]:
+def _worst_first(found: tuple[Contamination, ...]) -> tuple[Contamination, ...]:
     return tuple(sorted(found, key=lambda one: (-one.containment, -one.words, one.document)))

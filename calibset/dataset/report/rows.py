@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calibset.core.documents import Sample, Span
-from calibset.dataset.manifest import Manifest, SpanReport
+from calibset.dataset.manifest import Manifest
 from calibset.tokenizers import Tokenizer
 from calibset.tokenizers.truncation import text_budget, visible_ids
 
@@ -31,7 +31,7 @@ class Row:
     tokens: int
     read_to: int
     distinct_so_far: int
-    documents: tuple[SpanReport, ...] | tuple[Span, ...]
+    documents: tuple[Span, ...]
 
 
 def read_rows(texts: Sequence[str], manifest: Manifest, tokenizer: Tokenizer) -> tuple[Row, ...]:

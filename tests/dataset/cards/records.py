@@ -9,10 +9,11 @@ from calibset.dataset.manifest import (
     HoldoutReport,
     Manifest,
     SampleReport,
-    SelectionReport,
     TokenizerIdentity,
 )
-from calibset.dataset.source_reports import ContaminationReport, EvaluationReport, SourceReport
+from calibset.dataset.source_reports import EvaluationReport, SourceReport
+from calibset.hygiene.decontamination import Contamination
+from calibset.selection.coverage_report import CoverageReport
 
 
 def source(name: str, **changed: Any) -> SourceReport:
@@ -37,9 +38,9 @@ def evaluation(name: str, *, matched: int) -> EvaluationReport:
     )  # fmt: skip
 
 
-def held_by(document: str, exclude: str, *others: str) -> ContaminationReport:
+def held_by(document: str, exclude: str, *others: str) -> Contamination:
     """Return a document that holds a part of one or more evaluation sets."""
-    return ContaminationReport(
+    return Contamination(
         document=document, exclude=exclude, others=others, passage="1", words=13, containment=0.5,
         excerpt="once upon a time",
     )  # fmt: skip
@@ -83,7 +84,7 @@ def manifest(*sources: SourceReport, **changed: Any) -> Manifest:
         ),
         "sources": found,
         "evaluations": (evaluation("exam", matched=2),),
-        "selection": SelectionReport(
+        "selection": CoverageReport(
             method="coverage", pool=16, distinct_tokens=90, random_mean=80.5, random_sd=2.5, pool_tokens=120,
             attainable=95, closed=0.24, closed_of_attainable=0.66,
             terms_met=(), terms_missed=(), terms_absent=(), curve=(),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from calibset.core.documents import Sample, Span
-from calibset.dataset.manifest import Manifest, SampleReport, SpanReport
+from calibset.dataset.manifest import Manifest, SampleReport
 from calibset.dataset.report.browser_rows import samples_of
 from calibset.dataset.report.figures import figures_of
 from calibset.dataset.report.notebook import notebook_html
 from calibset.dataset.report.page import page
 from calibset.dataset.report.rows import read_rows
-from calibset.dataset.source_reports import ContaminationReport, DuplicateReport
+from calibset.hygiene.decontamination import Contamination
+from calibset.hygiene.deduplication import Duplicate
 from calibset.tokenizers import ControlTokens, load_tokenizer
 from tests.dataset.report.material import build_material
 
@@ -64,7 +66,7 @@ def _manifest(built: Manifest, folder: Path) -> Manifest:
                 "repaired": counts,
                 "personal_data": counts,
                 "duplicates": (
-                    DuplicateReport(document=name, source=name, kept=name, similarity=0.9, exact=False),
+                    Duplicate(document=name, source=name, kept=name, similarity=0.9, exact=False),
                 ),
                 "contaminated": (_contamination(name),),
                 "tool_names": {name: {name: name}},
@@ -89,8 +91,8 @@ def _manifest(built: Manifest, folder: Path) -> Manifest:
         "groups": (group,),
         "sources": sources,
         "evaluations": (evaluation,),
-        "selection": built.selection.model_copy(
-            update={"method": everywhere, "terms_met": ATTACKS, "terms_missed": ATTACKS, "curve": ()}
+        "selection": replace(
+            built.selection, method=everywhere, terms_met=ATTACKS, terms_missed=ATTACKS, curve=()
         ),
         "samples": samples,
     }
@@ -129,17 +131,17 @@ def hostile_notebook(folder: Path) -> str:
     return notebook_html(manifest, samples, tokenizer, ATTACKS)
 
 
-def _spans(text: str, name: str) -> tuple[SpanReport, ...]:
+def _spans(text: str, name: str) -> tuple[Span, ...]:
     # Spans of a manifest that someone altered may lie anywhere.
     places = ((0, 40), (45, 90), (60, 50), (-5, 120), (110, 10_000))
     return tuple(
-        SpanReport.model_construct(document=name, start=start, end=end, whole=start == 0, filler=start == 110)
+        Span(document=name, start=start, end=end, whole=start == 0, filler=start == 110)
         for start, end in places
     )
 
 
-def _contamination(name: str) -> ContaminationReport:
-    return ContaminationReport(
+def _contamination(name: str) -> Contamination:
+    return Contamination(
         document=name,
         exclude=name,
         others=(),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 
-from calibset.dataset.manifest import SpanReport
+from calibset.core.documents import Span
 from calibset.dataset.report.browser_rows import samples_of
 from calibset.dataset.report.rows import Row
 from calibset.tokenizers import ControlTokens
@@ -20,7 +20,7 @@ def row(number: int, text: str, *spans: tuple[str, int, int, bool, bool], read_t
         read_to=read_to,
         distinct_so_far=0,
         documents=tuple(
-            SpanReport(document=d, start=start, end=end, whole=whole, filler=filler)
+            Span(document=d, start=start, end=end, whole=whole, filler=filler)
             for d, start, end, whole, filler in spans
         ),
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from calibset import Manifest, read_manifest
-from calibset.dataset.manifest import SelectionReport
+from calibset.selection.coverage_report import CoverageReport
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.hub import Hub
 from tests.heavy.likeness import Shingles, alike, plain_words, runs
@@ -32,7 +32,7 @@ class Built:
     said: Any
 
     @property
-    def selection(self) -> SelectionReport:
+    def selection(self) -> CoverageReport:
         assert self.manifest.selection is not None
         return self.manifest.selection
 

@@ -92,7 +92,7 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
     print(f"{sum(quotas.values())} of {len(candidates)} candidates")
     print(
         f"distinct tokens: random {found.random_mean:,.0f} (sd {found.random_sd:.0f}), coverage "
-        f"{found.distinct:,}, at most {found.attainable:,} under the quotas, pool {found.pool:,}"
+        f"{found.distinct_tokens:,}, at most {found.attainable:,} under the quotas, pool {found.pool_tokens:,}"
     )
     print(
         f"closed of the gap: {found.closed or 0:.1%} to the pool, "
