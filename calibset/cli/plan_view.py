@@ -43,7 +43,7 @@ def plan_table(plan: Plan) -> None:
     groups = ", ".join(f"{name} {count}" for name, count in plan.groups.items())
     console.print(
         f"{recipe.nsamples} samples of {recipe.seqlen} tokens ({groups}); tokenizer {recipe.tokenizer}, "
-        f"seed {recipe.seed}, shortage {recipe.policy}, control tokens {recipe.control_tokens}, "
+        f"seed {recipe.seed}, shortage {recipe.shortage_policy}, control tokens {recipe.control_tokens}, "
         f"consumer {recipe.quantizer}",
         soft_wrap=True,
     )

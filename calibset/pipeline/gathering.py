@@ -56,7 +56,7 @@ def gathered(recipe: Recipe, supplies: Mapping[str, SourceStream], progress: Pro
         with _saying_why(supplies, gone):
             wanted = recipe.mixture.next_quotas(got, gone)
     with _saying_why(supplies, gone):
-        repeated = recipe.mixture.repeats(got) if recipe.policy == "repeat" else {}
+        repeated = recipe.mixture.repeats(got) if recipe.shortage_policy == "repeat" else {}
     rows = {name: list(supply.samples) for name, supply in supplies.items()}
     return repeating(Gathered(rows, repeated))
 

@@ -1,1 +1,1 @@
-"""The dataset recipe: its model, its file, what is wrong in one."""
+"""The dataset recipe: its model, its TOML file and its validation."""

@@ -5,80 +5,77 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from calibset.recipe.model import OF_SOURCES, Recipe
+from calibset.recipe.model import EXCLUDE, SOURCE_ONLY_KEYS, Recipe
 from calibset.sources import ADAPTERS, adapter
 
-_OTHERS = "another-package"
+_FOREIGN = "another-package"
+_FOREIGN_SOURCE = {
+    "description": "An adapter of another package; its own keys are checked when the recipe is read.",
+    "type": "object",
+    "properties": {"type": {"type": "string", "not": {"enum": list(ADAPTERS)}}},
+    "required": ["group", "type", "where"],
+}
 _NAME = {"type": "string", "minLength": 1, "description": "What reports and messages call it."}
-# Tables with lists of names, of which a single one may stand by itself.
-_WITH_NAMES = ("Hygiene", "Selection")
+# Tables with lists of names, in which a single name needs no brackets.
+_TABLES_WITH_NAMES = ("Hygiene", "Selection")
 
 
 def recipe_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a recipe, for editors that check TOML."""
+    """Return the JSON Schema of a recipe."""
     schema = Recipe.model_json_schema()
+    properties, definitions = schema["properties"], schema["$defs"]
     for key, info in Recipe.model_fields.items():
-        schema["properties"][key].setdefault("description", info.description)
-    definitions = schema.setdefault("$defs", {})
-    definitions.pop("Source", None)
-    for name in ADAPTERS:
-        one = adapter(name).model_json_schema()
-        definitions.update(one.pop("$defs", {}))
-        one["properties"]["type"] = {
-            "const": name,
-            "type": "string",
-            "description": one.get("description", ""),
-        }
-        one["required"] = sorted({*one.get("required", ()), "type"})
-        definitions[name] = _with_single_names(one)
-        definitions[_excluded(name)] = _evaluation_set(definitions[name])
-    definitions |= {name: _with_single_names(definitions[name]) for name in _WITH_NAMES}
-    definitions[_OTHERS] = {
-        "description": "An adapter of another package; its own keys are checked when the recipe is read.",
-        "type": "object",
-        "properties": {"type": {"type": "string", "not": {"enum": list(ADAPTERS)}}},
-        "required": ["group", "type", "where"],
-    }
-    definitions[_excluded(_OTHERS)] = _evaluation_set(definitions[_OTHERS])
-    kinds = (*ADAPTERS, _OTHERS)
-    schema["properties"]["sources"]["additionalProperties"] = _one_of(kinds)
-    schema["properties"]["exclude"] = {
+        properties[key].setdefault("description", info.description)
+    del definitions["Source"]
+    sources = {name: _source_schema(name, definitions) for name in ADAPTERS} | {_FOREIGN: _FOREIGN_SOURCE}
+    definitions |= {name: _allow_single_names(definitions[name]) for name in _TABLES_WITH_NAMES}
+    definitions |= sources
+    definitions |= {f"{EXCLUDE}-{name}": _evaluation_set_schema(source) for name, source in sources.items()}
+    properties["sources"]["additionalProperties"] = _one_of(sources)
+    properties[EXCLUDE] = {
         "type": "array",
-        "items": _one_of(map(_excluded, kinds)),
-        "description": Recipe.model_fields["exclude"].description,
+        "items": _one_of(f"{EXCLUDE}-{name}" for name in sources),
+        "description": Recipe.model_fields[EXCLUDE].description,
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _excluded(name: str) -> str:
-    return f"exclude-{name}"
 
 
 def _one_of(names: Iterable[str]) -> dict[str, Any]:
     return {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in names]}
 
 
-def _evaluation_set(source: dict[str, Any]) -> dict[str, Any]:
+def _source_schema(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an adapter's sources; what it refers to is added to the definitions."""
+    schema = adapter(name).model_json_schema()
+    definitions.update(schema.pop("$defs", {}))
+    kind = {"const": name, "type": "string", "description": schema.get("description", "")}
+    schema["properties"]["type"] = kind
+    schema["required"] = sorted({*schema.get("required", ()), "type"})
+    return _allow_single_names(schema)
+
+
+def _evaluation_set_schema(source: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of an evaluation set that is read by the adapter of a source."""
-    properties = {key: value for key, value in source["properties"].items() if key not in OF_SOURCES}
+    properties = {key: value for key, value in source["properties"].items() if key not in SOURCE_ONLY_KEYS}
     # An adapter of another package may have any key but these.
-    barred = {} if "additionalProperties" in source else dict.fromkeys(OF_SOURCES, False)
-    required = sorted({"name", *source["required"]} - {*OF_SOURCES})
+    barred = {} if "additionalProperties" in source else dict.fromkeys(SOURCE_ONLY_KEYS, False)
+    required = sorted({"name", *source["required"]} - {*SOURCE_ONLY_KEYS})
     return {**source, "properties": {"name": _NAME, **properties, **barred}, "required": required}
 
 
-def _with_single_names(table: dict[str, Any]) -> dict[str, Any]:
+def _allow_single_names(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table's schema in which a list may be a single item, as `core.fields.Names` has it."""
     return {
         **table,
-        "properties": {key: _one_or_several(value) for key, value in table["properties"].items()},
+        "properties": {key: _allow_single_item(value) for key, value in table["properties"].items()},
     }
 
 
-def _one_or_several(key: dict[str, Any]) -> dict[str, Any]:
-    """Return a list's schema so that a single item is valid too, as `calibset.sources.Names` has it."""
-    if key.get("type") != "array":
-        return key
+def _allow_single_item(value: dict[str, Any]) -> dict[str, Any]:
+    if value.get("type") != "array":
+        return value
     about: dict[str, Any] = {
-        word: key.pop(word) for word in ("default", "description", "title") if word in key
+        word: value[word] for word in ("default", "description", "title") if word in value
     }
-    return {"anyOf": [key, key["items"]], **about}
+    array = {word: value[word] for word in value if word not in about}
+    return {"anyOf": [array, array["items"]], **about}

@@ -1,4 +1,4 @@
-"""A recipe read from TOML: every fault at once, with its place in the file."""
+"""TOML to a recipe: every fault is found at once and named by its key."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from pydantic import ValidationError
 from calibset.core.errors import RecipeError
 from calibset.core.locations import parse_location
 from calibset.core.validation_errors import fault
-from calibset.recipe.model import EXCLUDE, OF_SOURCES, Recipe
-from calibset.recipe.overrides import applied
-from calibset.recipe.validation import faults_between, mixture_faults
+from calibset.recipe.model import EXCLUDE, SOURCE_ONLY_KEYS, Recipe
+from calibset.recipe.overrides import apply_override
+from calibset.recipe.validation import find_mixture_faults, find_recipe_faults
 from calibset.sources import Source, adapter
+
+_RENAMED_KEYS = {"consumer": "quantizer"}
 
 
 def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: bool = False) -> Recipe:
-    """Read a recipe.
+    """Read a recipe from a file.
 
     Args:
         path: A TOML file.
-        overrides: ``key.path=value`` each, in place of what the file says; the value as TOML
-            would have it, or else a string.
+        overrides: Values for keys, each written ``key.path=value``, that replace what the file says; the
+            value as TOML would have it, or else a string.
         allow_code: Whether an adapter named ``package.module:Class`` may be imported; its module
-            may stand beside the recipe.
+            may be in the recipe's folder.
 
     Raises:
         RecipeError: The file can't be read, or has faults; all of them are named.
@@ -39,130 +41,147 @@ def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: 
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise RecipeError(f"{path}: can't be read: {reason}") from error
-    with _importable(path.parent) if allow_code else nullcontext():
-        recipe = parse_recipe(text, origin=str(path), overrides=overrides, allow_code=allow_code)
-    recipe._path = path  # noqa: SLF001  (the model is frozen; its file's place is not a key)
-    return recipe
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let an adapter's module stand beside the recipe that names it."""
-    place = str(folder.resolve())
-    sys.path.insert(0, place)
-    try:
-        yield
-    finally:
-        sys.path.remove(place)
+    with _import_from(path.parent) if allow_code else nullcontext():
+        return _parse(text, str(path), overrides, allow_code=allow_code, path=path)
 
 
 def parse_recipe(
     text: str, *, origin: str = "recipe", overrides: Iterable[str] = (), allow_code: bool = False
 ) -> Recipe:
-    """Read a recipe from TOML text; see `load_recipe`.
+    """Read a recipe from TOML text.
 
     Args:
         text: The TOML.
-        origin: What messages call it.
+        origin: The name of the text in messages.
         overrides: As for `load_recipe`.
         allow_code: As for `load_recipe`.
 
     Raises:
         RecipeError: The text has faults; all of them are named.
     """
+    return _parse(text, origin, overrides, allow_code=allow_code, path=None)
+
+
+@contextmanager
+def _import_from(folder: Path) -> Iterator[None]:
+    """Let modules of a folder be imported for a while."""
+    entry = str(folder.resolve())
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
+
+
+def _parse(
+    text: str, origin: str, overrides: Iterable[str], *, allow_code: bool, path: Path | None
+) -> Recipe:
     try:
         raw: dict[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
         raise RecipeError(f"{origin}: not valid TOML: {error}") from error
-    faults: list[str] = []
-    for override in overrides:
-        faults += applied(raw, override)
-    sources = _sources(raw.get("sources"), faults, allow_code)
-    excluded = _excluded(raw, faults, allow_code)
-    found: Recipe | None = None
+    faults = [f for override in overrides for f in apply_override(raw, override)]
+    tables: dict[str, Any] = {}
+    named = raw.get("sources")
+    if isinstance(named, dict):
+        tables["sources"] = _read_sources(named, faults, allow_code)
+    tables[EXCLUDE] = _read_evaluation_sets(raw, faults, allow_code)
+    recipe: Recipe | None = None
     try:
-        readable = isinstance(raw.get("sources"), dict)
-        tables = {"exclude": excluded} | ({"sources": sources} if readable else {})
-        found = Recipe.model_validate({**raw, **tables})
+        recipe = Recipe.model_validate({**raw, **tables}, context={"path": path})
     except ValidationError as error:
-        emptied = isinstance(raw.get("sources"), dict) and raw["sources"] and not sources
-        details = [d for d in error.errors() if not (emptied and d["loc"] == ("sources",))]
-        faults += [fault(detail, (), Recipe) for detail in details]
-    faults += mixture_faults(raw)
-    if found is not None:
-        faults += faults_between(found, raw["sources"])
-    if faults or found is None:
+        # Where each source has a fault of its own, that none is left says nothing new.
+        ignored = ("sources",) if named and tables.get("sources") == {} else None
+        faults += [_describe(detail) for detail in error.errors() if detail["loc"] != ignored]
+    faults += find_mixture_faults(raw)
+    if recipe is not None:
+        faults += find_recipe_faults(recipe, raw["sources"])
+    if faults or recipe is None:
         raise RecipeError(*(line if line.startswith("--set ") else f"{origin}: {line}" for line in faults))
-    return found
+    return recipe
 
 
-def _sources(raw: Any, faults: list[str], allow_code: bool) -> dict[str, Source]:
-    """Return the sources that are right, and note what is wrong with the others."""
-    found = {}
-    for name, table in raw.items() if isinstance(raw, dict) else ():
-        source = _source(table, ("sources", name), faults, allow_code)
-        if source is not None:
-            found[name] = source
-    return found
+def _describe(detail: Any) -> str:
+    """Return the line for a fault that pydantic found in the recipe's own keys."""
+    key = str(detail["loc"][0]) if detail["loc"] else ""
+    if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1 and key in _RENAMED_KEYS:
+        return f"{key}: unknown key; it is now called {_RENAMED_KEYS[key]}"
+    return fault(detail, (), Recipe)
 
 
-def _excluded(raw: Mapping[str, Any], faults: list[str], allow_code: bool) -> dict[str, Source]:
-    """Return the evaluation sets that are right, by name, and note what is wrong with the others."""
-    tables, sources, found = raw.get(EXCLUDE, []), raw.get("sources"), {}
-    sources = sources if isinstance(sources, dict) else {}
+def _read_sources(tables: Mapping[str, Any], faults: list[str], allow_code: bool) -> dict[str, Source]:
+    """Return the sources that are right, and add what is wrong with the others to the faults."""
+    sources = {
+        name: _read_source(table, f"sources.{name}", faults, allow_code) for name, table in tables.items()
+    }
+    return {name: source for name, source in sources.items() if source is not None}
+
+
+def _read_evaluation_sets(raw: Mapping[str, Any], faults: list[str], allow_code: bool) -> dict[str, Source]:
+    """Return the evaluation sets that are right, and add what is wrong with the others to the faults."""
+    tables, sources = raw.get(EXCLUDE, []), raw.get("sources")
     if not isinstance(tables, list):
         faults.append(f"{EXCLUDE}: must be a list of tables: [[{EXCLUDE}]]")
         return {}
-    for number, table in enumerate(tables):
-        place = f"{EXCLUDE}[{number}]"
+    names = set(sources) if isinstance(sources, dict) else set()
+    evaluation_sets = {}
+    for index, table in enumerate(tables):
+        key = f"{EXCLUDE}[{index}]"
         if not isinstance(table, dict):
-            faults.append(f"{place}: must be a table")
+            faults.append(f"{key}: must be a table")
             continue
-        faults += [f"{place}.{key}: an evaluation set has none" for key in OF_SOURCES if key in table]
+        faults += [
+            f"{key}.{extra}: an evaluation set has none" for extra in SOURCE_ONLY_KEYS if extra in table
+        ]
         name = table.get("name")
         if not isinstance(name, str):
-            faults.append(f"{place}.name: " + ("is missing" if name is None else "must be a text"))
+            faults.append(f"{key}.name: " + ("is missing" if name is None else "must be a text"))
         elif not name:
-            faults.append(f"{place}.name: must not be empty")
-        elif name in found or name in sources:
-            faults.append(f"{place}.name: {name!r} is the name of another")
-        own = {key: value for key, value in table.items() if key not in ("name", *OF_SOURCES)}
-        source = _source({"group": EXCLUDE, **own}, (place,), faults, allow_code)
+            faults.append(f"{key}.name: must not be empty")
+        elif name in names:
+            faults.append(f"{key}.name: {name!r} is the name of another")
+        own = {key: value for key, value in table.items() if key not in ("name", *SOURCE_ONLY_KEYS)}
+        source = _read_source({"group": EXCLUDE, **own}, key, faults, allow_code)
         if source is not None and isinstance(name, str):
-            found[name] = source
-    return found
+            names.add(name)
+            evaluation_sets[name] = source
+    return evaluation_sets
 
 
-def _source(table: Any, path: tuple[str, ...], faults: list[str], allow_code: bool) -> Source | None:
-    where = ".".join(path)
+def _read_source(table: Any, key: str, faults: list[str], allow_code: bool) -> Source | None:
+    """Return the source that a table describes, or None and add what is wrong with it to the faults."""
     if not isinstance(table, dict):
-        faults.append(f"{where}: must be a table")
+        faults.append(f"{key}: must be a table")
         return None
     kind = table.get("type")
     if not isinstance(kind, str):
-        faults.append(f"{where}.type: is missing; `calibset sources` lists the adapters")
+        faults.append(f"{key}.type: is missing; `calibset sources` lists the adapters")
         return None
     try:
         cls = adapter(kind, allow_code=allow_code)
     except RecipeError as error:
-        faults.append(f"{where}.type: {error}")
+        faults.append(f"{key}.type: {error}")
         return None
     try:
         source = cls.model_validate(dict(table))
     except ValidationError as error:
         details = error.errors()
-        # Of a list whose items are wrong pydantic says too that it is too short.
-        deeper = {detail["loc"][:-1] for detail in details if len(detail["loc"]) > 1}
+        # Where items of a list are wrong, pydantic says of the list, too, that it is too short.
+        lists_with_faults = {detail["loc"][:-1] for detail in details if len(detail["loc"]) > 1}
         faults += [
-            fault(detail, path, cls)
+            fault(detail, (key,), cls)
             for detail in details
-            if detail["type"] != "too_short" or detail["loc"] not in deeper
+            if detail["type"] != "too_short" or detail["loc"] not in lists_with_faults
         ]
         return None
-    before = len(faults)
-    for number, place in enumerate(source.where):
+    unreadable = list(_find_location_faults(source, key))
+    faults += unreadable
+    return None if unreadable else source
+
+
+def _find_location_faults(source: Source, key: str) -> Iterator[str]:
+    for index, location in enumerate(source.where):
         try:
-            parse_location(place)
+            parse_location(location)
         except ValueError as error:
-            faults.append(f"{where}.where[{number}]: {error}")
-    return source if len(faults) == before else None
+            yield f"{key}.where[{index}]: {error}"

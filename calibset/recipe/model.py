@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
@@ -18,10 +18,10 @@ from calibset.sources import Source
 from calibset.tokenizers.chat_templates.options import ChatOptions
 
 EXCLUDE = "exclude"
-"""The group of sources that are evaluation sets, to be kept out."""
+"""The recipe's key of evaluation sets, and the group that they are in."""
 
-OF_SOURCES = ("group", "weight", "hygiene")
-"""Keys that evaluation sets have none of: how much of the file a source makes, and in what state."""
+SOURCE_ONLY_KEYS = ("group", "weight", "hygiene")
+"""Keys that evaluation sets don't have: how much of the file a source makes up, and how it is cleaned."""
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
 
@@ -140,6 +140,10 @@ class Recipe(BaseModel):
 
     _path: Path | None = PrivateAttr(default=None)
 
+    def model_post_init(self, context: Any) -> None:
+        """Take the recipe's file from the context of the validation, since no key of a recipe may set it."""
+        self._path = context["path"] if context else None
+
     @property
     def path(self) -> Path | None:
         """The recipe's file, if it was read from one."""
@@ -147,31 +151,31 @@ class Recipe(BaseModel):
 
     @property
     def folder(self) -> Path:
-        """The recipe file's folder, which relative paths are looked up in."""
+        """The folder of the recipe's file, in which relative paths are looked up."""
         return self._path.parent if self._path else Path()
 
     @property
     def corpora(self) -> dict[str, Source]:
-        """The sources, and behind them the evaluation sets, by name."""
+        """All that is read: the sources and then the evaluation sets, by name."""
         return {**self.sources, **self.exclude}
 
     def hygiene_of(self, name: str) -> Hygiene:
-        """Return what is kept out of a source: the recipe's own, its table's keys in their place."""
+        """Return the hygiene of a source: the recipe's, except for the keys that the source sets itself."""
         own = self.sources[name].hygiene
         return self.hygiene.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
 
     def key_of(self, name: str) -> str:
-        """Return how messages call a corpus: ``sources.NAME`` or ``exclude.NAME``."""
+        """Return the key by which messages name a source or an evaluation set, such as ``sources.NAME``."""
         return f"{EXCLUDE if name in self.exclude else 'sources'}.{name}"
 
     @property
-    def policy(self) -> Shortage:
-        """The shortage policy, the default applied."""
+    def shortage_policy(self) -> Shortage:
+        """What happens when a source runs short: `shortage`, or its default."""
         return self.shortage or ("fill" if self.fill else "redistribute")
 
     @property
     def mixture(self) -> Mixture:
-        """The mixture asked for, in exact fractions."""
+        """The mixture of the file, in exact fractions."""
         weights: dict[str, dict[str, Fraction]] = {group: {} for group in self.groups}
         if self.fill:
             weights.setdefault(self.fill, {})
@@ -182,6 +186,6 @@ class Recipe(BaseModel):
             shares={group: Fraction(repr(share)) for group, share in self.groups.items()},
             weights=weights,
             fill=self.fill,
-            shortage=self.policy,
+            shortage=self.shortage_policy,
             max_repeats=self.max_repeats,
         )

@@ -1,4 +1,4 @@
-"""``--set key.path=value``: one key of a recipe in place of what its file says."""
+"""``--set key.path=value``: a value that replaces what a recipe's file has under a key."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import tomllib
 from difflib import get_close_matches
 from typing import Any
 
-# Keys that a source cannot be without: they may begin a new one.
-_OF_A_NEW_SOURCE = ("type", "group", "where")
+# Keys that every source needs: setting one of them may begin a new source.
+_KEYS_OF_A_NEW_SOURCE = ("type", "group", "where")
 
 
-def applied(raw: dict[str, Any], override: str) -> list[str]:
+def apply_override(raw: dict[str, Any], override: str) -> list[str]:
     """Put a value into a recipe's data.
 
     Args:
@@ -18,35 +18,34 @@ def applied(raw: dict[str, Any], override: str) -> list[str]:
         override: ``key.path=value``; the value as TOML would have it, or else a string.
 
     Returns:
-        What is wrong with the override; nothing if it is in place.
+        What is wrong with the override; empty if it was applied.
 
     Examples:
         >>> raw = {"sources": {"pile": {"weight": 1}}}
-        >>> applied(raw, "sources.pile.weight=2"), raw
+        >>> apply_override(raw, "sources.pile.weight=2"), raw
         ([], {'sources': {'pile': {'weight': 2}}})
-        >>> applied(raw, "sources.piel.weight=2")
+        >>> apply_override(raw, "sources.piel.weight=2")
         ["--set sources.piel.weight=2: no source 'piel'; did you mean pile?"]
     """
-    path, sign, value = override.partition("=")
-    keys = _keys(path)
+    path, sign, text = override.partition("=")
+    keys = _parse_path(path)
     if not sign or not keys:
         return [f"--set {override}: must read key.path=value, such as sources.pile.weight=2"]
-    if stranger := _stranger(raw, keys):
-        return [f"--set {override}: {stranger}"]
+    if fault := _find_unknown_source(raw, keys):
+        return [f"--set {override}: {fault}"]
     table = raw
     for key in keys[:-1]:
-        below = table.setdefault(key, {})
-        if not isinstance(below, dict):
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
             return [f"--set {override}: {key} is a value, not a table"]
-        table = below
     try:
-        table[keys[-1]] = tomllib.loads(f"value = {value}")["value"]
+        table[keys[-1]] = tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):
-        table[keys[-1]] = value
+        table[keys[-1]] = text
     return []
 
 
-def _keys(path: str) -> list[str]:
+def _parse_path(path: str) -> list[str]:
     """Return the keys of a dotted path as TOML reads it, quoted ones too; none if it is no path."""
     try:
         table: Any = tomllib.loads(f"{path} = 0")
@@ -59,14 +58,13 @@ def _keys(path: str) -> list[str]:
     return keys if table == 0 else []
 
 
-def _stranger(raw: dict[str, Any], keys: list[str]) -> str:
-    """Say that an override is of a source that isn't there, if so."""
-    known = raw.get("sources")
-    if len(keys) < 3 or keys[0] != "sources" or keys[-1] in _OF_A_NEW_SOURCE or not isinstance(known, dict):
+def _find_unknown_source(raw: dict[str, Any], keys: list[str]) -> str:
+    """Say that the source of an override doesn't exist; empty if it does, or if the override begins it."""
+    names = raw.get("sources")
+    if len(keys) < 3 or keys[0] != "sources" or not isinstance(names, dict):
         return ""
-    if keys[1] in known:
+    if keys[1] in names or keys[-1] in _KEYS_OF_A_NEW_SOURCE:
         return ""
-    close = get_close_matches(keys[1], known, n=1)
-    return f"no source {keys[1]!r}; " + (
-        f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-    )
+    close = get_close_matches(keys[1], names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+    return f"no source {keys[1]!r}; {hint}"

@@ -1,4 +1,4 @@
-"""A recipe without the paths and addresses of one machine."""
+"""A recipe as a manifest holds it: without the paths of one machine."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from calibset.recipe.model import Recipe
 
 
 def portable_recipe(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe as data, local absolute paths reduced to their last part."""
-    # How the model is quantized afterwards has no part in the file.
+    """Return a recipe as data: absolute paths cut to their last part, each source's hygiene in full."""
+    # How the model is quantized afterwards has no influence on the file.
     data = recipe.model_dump(mode="json", exclude={"quantization"})
     data["tokenizer"] = redact_location(recipe.tokenizer)
     data["output"] = None if recipe.output is None else redact_location(recipe.output)
@@ -19,5 +19,5 @@ def portable_recipe(recipe: Recipe) -> dict[str, Any]:
     for name, source in data["sources"].items():
         source["hygiene"] = recipe.hygiene_of(name).model_dump(mode="json")
     for source in (*data["sources"].values(), *data["exclude"].values()):
-        source["where"] = [redact_location(place) for place in source["where"]]
+        source["where"] = [redact_location(location) for location in source["where"]]
     return data

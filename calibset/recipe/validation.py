@@ -1,4 +1,4 @@
-"""What doesn't go together in a recipe of which each key is right."""
+"""What doesn't go together in a recipe whose keys are right one by one."""
 
 from __future__ import annotations
 
@@ -6,101 +6,42 @@ from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from calibset.core.validation_errors import shown
 from calibset.hygiene.language import LanguageIdentifier
-from calibset.recipe.licences.policy import licence_faults
+from calibset.recipe.licences.policy import find_licence_faults
 from calibset.recipe.model import Recipe
 
-if TYPE_CHECKING:
-    pass
-
-
-def faults_between(recipe: Recipe, named: Collection[str]) -> Iterator[str]:
-    """Say which languages nobody knows, what can't be chosen or held out, and whose licence is not let in.
-
-    Args:
-        recipe: Those of its sources that are right by themselves.
-        named: All sources that its file names.
-    """
-    yield from _language_faults(recipe)
-    if recipe.decontamination.model_fields_set and not recipe.exclude:
-        yield "decontamination: says how [[exclude]] sets are kept out, and there are none"
-    yield from _selection_faults(recipe, named)
-    yield from _holdout_faults(recipe)
-    licences = {name: source.licence for name, source in recipe.sources.items()}
-    yield from licence_faults(recipe.allow_licences, recipe.deny_licences, licences)
-
-
-def _language_faults(recipe: Recipe) -> Iterator[str]:
-    asked = {"hygiene": recipe.hygiene.languages}
-    asked |= {f"sources.{name}.hygiene": source.hygiene.languages for name, source in recipe.sources.items()}
-    if not any(asked.values()):
-        return  # the identifier takes a second to load
-    known = LanguageIdentifier().codes
-    for place, codes in asked.items():
-        for code in codes:
-            if code not in known:
-                yield (
-                    f"{place}.languages: unknown language {shown(code)}; "
-                    "codes are those of ISO 639-1, such as sk and en"
-                )
-
-
-def _selection_faults(recipe: Recipe, named: Collection[str]) -> Iterator[str]:
-    for name in recipe.selection.terms_of:
-        if name not in named:
-            yield f"selection.terms_of: no source {shown(name)}; there are {', '.join(named)}"
-    if recipe.selection.method == "random":
-        extra = recipe.selection.model_fields_set - {"method"}
-        yield from (f'selection.{key}: is for method = "coverage" alone' for key in sorted(extra))
-
-
-def _holdout_faults(recipe: Recipe) -> Iterator[str]:
-    if recipe.holdout is None:
-        return
-    for name in recipe.sources:
-        duplicates = recipe.hygiene_of(name).duplicates
-        if duplicates != "near":
-            yield (
-                f'holdout: needs duplicates = "near" of every source, and {name} has '
-                f'"{duplicates}": else both files may hold the same text'
-            )
-    first = recipe.output or f"{recipe.name}.jsonl"
-    if recipe.holdout.output and Path(recipe.holdout.output) == Path(first):
-        yield f"holdout.output: {first} is the first file's name"
-
-
-# Shares are decimal fractions such as 0.333; more than this off 1 is a mistake.
+# Shares are decimal fractions such as 0.333; a sum further off 1 than this is a mistake.
 _SHARE_TOLERANCE = Fraction(1, 1000)
 
 
-def mixture_faults(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is wrong between groups and sources, as far as both can be read."""
+def find_mixture_faults(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Find what is wrong between groups and sources in a recipe's TOML, which may have other faults."""
     groups, sources, fill = raw.get("groups"), raw.get("sources"), raw.get("fill")
     if not isinstance(groups, dict) or not isinstance(sources, dict):
         return
     fill = fill if isinstance(fill, str) else None
-    yield from _share_faults(groups)
+    yield from _find_share_faults(groups)
     if fill in groups:
         yield f"fill: {fill!r} has a share in groups; the fill group takes only what runs short"
     if fill is None and raw.get("shortage") == "fill":
         yield 'shortage: "fill" needs a fill group; name one with fill = "…"'
-    members = {name: table.get("group") for name, table in sources.items() if isinstance(table, dict)}
+    group_by_source = {name: table.get("group") for name, table in sources.items() if isinstance(table, dict)}
     known = list(groups) if fill is None else [*groups, fill]
-    for name, group in members.items():
+    for name, group in group_by_source.items():
         if isinstance(group, str) and group not in known:
             yield f"sources.{name}.group: no group {group!r}; groups are {', '.join(known)}"
     for group in groups:
-        if group not in members.values():
+        if group not in group_by_source.values():
             yield f"groups.{group}: no source is in it"
-    if fill is not None and fill not in groups and fill not in members.values():
+    if fill is not None and fill not in groups and fill not in group_by_source.values():
         yield f"fill: no source is in group {fill!r}"
 
 
-def _share_faults(groups: Mapping[str, Any]) -> Iterator[str]:
-    # What is no share at all is a fault of its own, and the sum of the others says nothing.
+def _find_share_faults(groups: Mapping[str, Any]) -> Iterator[str]:
+    # A share that is no number is a fault of its own, and the sum of the others says nothing.
     if not groups or not all(_is_share(share) for share in groups.values()):
         return
     total = sum((Fraction(repr(share)) for share in groups.values()), Fraction())
@@ -112,3 +53,60 @@ def _is_share(value: Any) -> bool:
     return (
         isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1 and isfinite(value)
     )
+
+
+def find_recipe_faults(recipe: Recipe, source_names: Collection[str]) -> Iterator[str]:
+    """Find what is wrong between the tables of a recipe, groups and sources aside.
+
+    Args:
+        recipe: The recipe, with those of its sources that are right by themselves.
+        source_names: The names of all sources in its file.
+    """
+    yield from _find_language_faults(recipe)
+    if recipe.decontamination.model_fields_set and not recipe.exclude:
+        yield "decontamination: says how [[exclude]] sets are kept out, and there are none"
+    yield from _find_selection_faults(recipe, source_names)
+    yield from _find_holdout_faults(recipe)
+    licences = {name: source.licence for name, source in recipe.sources.items()}
+    yield from find_licence_faults(recipe.allow_licences, recipe.deny_licences, licences)
+
+
+def _find_language_faults(recipe: Recipe) -> Iterator[str]:
+    languages = {"hygiene": recipe.hygiene.languages}
+    languages |= {
+        f"sources.{name}.hygiene": source.hygiene.languages for name, source in recipe.sources.items()
+    }
+    if not any(languages.values()):
+        return  # the identifier takes a second to load
+    known = LanguageIdentifier().codes
+    for table, codes in languages.items():
+        for code in codes:
+            if code not in known:
+                yield (
+                    f"{table}.languages: unknown language {shown(code)}; "
+                    "codes are those of ISO 639-1, such as sk and en"
+                )
+
+
+def _find_selection_faults(recipe: Recipe, source_names: Collection[str]) -> Iterator[str]:
+    for name in recipe.selection.terms_of:
+        if name not in source_names:
+            yield f"selection.terms_of: no source {shown(name)}; there are {', '.join(source_names)}"
+    if recipe.selection.method == "random":
+        extra = recipe.selection.model_fields_set - {"method"}
+        yield from (f'selection.{key}: is for method = "coverage" alone' for key in sorted(extra))
+
+
+def _find_holdout_faults(recipe: Recipe) -> Iterator[str]:
+    if recipe.holdout is None:
+        return
+    for name in recipe.sources:
+        duplicates = recipe.hygiene_of(name).duplicates
+        if duplicates != "near":
+            yield (
+                f'holdout: needs duplicates = "near" of every source, and {name} has '
+                f'"{duplicates}": else both files may hold the same text'
+            )
+    output = recipe.output or f"{recipe.name}.jsonl"
+    if recipe.holdout.output and Path(recipe.holdout.output) == Path(output):
+        yield f"holdout.output: {output} is the first file's name"

@@ -46,7 +46,7 @@ def test_a_small_recipe_has_the_usual_defaults() -> None:
         42,
         "mistral-small-3.2",
     )
-    assert (recipe.control_tokens, recipe.quantizer, recipe.policy) == (
+    assert (recipe.control_tokens, recipe.quantizer, recipe.shortage_policy) == (
         "neutralise",
         "autoround",
         "redistribute",
@@ -61,7 +61,7 @@ def test_the_recipes_that_come_along_are_right(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.folder == RECIPES
     assert sum(recipe.mixture.quotas().values()) == recipe.nsamples
-    assert recipe.policy == "fill"
+    assert recipe.shortage_policy == "fill"
 
 
 def test_shares_and_weights_are_exact_fractions() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from calibset.recipe.overrides import applied
+from calibset.recipe.overrides import apply_override
 
 
 def recipe() -> dict[str, Any]:
@@ -24,7 +24,7 @@ def recipe() -> dict[str, Any]:
 )
 def test_a_value_takes_its_place(override: str, where: tuple[str, ...], value: object) -> None:
     raw: Any = recipe()
-    assert applied(raw, override) == []
+    assert apply_override(raw, override) == []
     for key in where:
         raw = raw[key]
     assert raw == value
@@ -42,5 +42,5 @@ def test_a_value_takes_its_place(override: str, where: tuple[str, ...], value: o
 )
 def test_what_cannot_be_set_is_said_and_changes_nothing(override: str, says: str) -> None:
     raw = recipe()
-    assert applied(raw, override) == [f"--set {override}: {says}"]
+    assert apply_override(raw, override) == [f"--set {override}: {says}"]
     assert raw == recipe()

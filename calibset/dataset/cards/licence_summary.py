@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from calibset.dataset.cards.markdown import Markdown, escaped
 from calibset.dataset.manifest import Manifest
-from calibset.recipe.licences.policy import permitted
+from calibset.recipe.licences.policy import read_permitted_licence
 from calibset.recipe.licences.spdx import Licence
 from calibset.recipe.licences.terms import Duty, hub_licence, terms_of
 
@@ -62,7 +62,7 @@ def used_licences(*manifests: Manifest) -> dict[str, Licence]:
     Of alternatives there are those that the recipe allows.
     """
     return {
-        source.name: permitted(
+        source.name: read_permitted_licence(
             source.licence,
             _names(manifest, "allow_licences") or None,
             _names(manifest, "deny_licences"),
@@ -116,9 +116,9 @@ def _hub_licence(licences: list[Licence]) -> tuple[str, str | None]:
         spellings = {licence.spelled.strip().lower() for licence in licences}
         return ("unknown", None) if spellings <= {"unknown"} else ("other", MIXED)
     different = {licence.alternatives for licence in licences}
-    if len(different) > 1 or len(next(iter(different))) > 1 or len(licences[0].taken) > 1:
+    if len(different) > 1 or len(next(iter(different))) > 1 or len(licences[0].lightest) > 1:
         return "other", MIXED
-    (identifier,) = licences[0].taken
+    (identifier,) = licences[0].lightest
     known = hub_licence(identifier)
     return (known, None) if known else ("other", identifier.lower())
 
@@ -160,7 +160,7 @@ def _sources_with(duty: Duty, licences: Mapping[str, Licence]) -> tuple[str, ...
 def _share_alike(licences: Mapping[str, Licence]) -> dict[str, frozenset[str]]:
     """Return, by source, its licences that ask for share-alike; only of sources with one."""
     sharing = {
-        source: frozenset(identifier for identifier in licence.taken if terms_of(identifier).shared_under)
+        source: frozenset(identifier for identifier in licence.lightest if terms_of(identifier).shared_under)
         for source, licence in licences.items()
     }
     return {source: identifiers for source, identifiers in sharing.items() if identifiers}

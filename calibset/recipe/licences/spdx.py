@@ -1,11 +1,15 @@
-"""The licences of sources, read as SPDX expressions."""
+"""The licences of sources, read as SPDX expressions.
+
+`packaging` validates an expression and spells it as SPDX does. Its alternatives are read here, since the
+library `license-expression` multiplies them out without bound, and takes "gpl" for a licence.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
@@ -21,29 +25,29 @@ class Licence:
     """A licence as a recipe names it.
 
     Attributes:
-        spelled: As it stands in the recipe.
-        alternatives: Sets of SPDX identifiers; who takes the work fulfils all of one set. Empty where it
-            is no SPDX expression, so that nothing is known.
+        spelled: The licence as it stands in the recipe.
+        alternatives: Sets of SPDX identifiers: whoever uses the work has to fulfil all licences of one set.
+            Empty if it is no SPDX expression, so that nothing is known of it.
     """
 
     spelled: str
     alternatives: tuple[frozenset[str], ...]
 
     @property
-    def taken(self) -> frozenset[str]:
-        """The alternative that asks for least, the first of several."""
-        return min(self.alternatives, key=_burden, default=frozenset())
+    def lightest(self) -> frozenset[str]:
+        """The alternative that asks for the least; the first if there are several."""
+        return min(self.alternatives, key=_weigh, default=frozenset())
 
     @property
     def duties(self) -> frozenset[Duty]:
-        """What the alternative that asks for least asks for."""
+        """What the lightest alternative asks for."""
         if not self.alternatives:
             return frozenset({Duty.UNKNOWN})
-        return frozenset(duty for identifier in self.taken for duty in terms_of(identifier).duties)
+        return frozenset(duty for identifier in self.lightest for duty in terms_of(identifier).duties)
 
     @property
     def is_known(self) -> bool:
-        """Whether calibset has facts about it."""
+        """Whether calibset knows what it asks for."""
         return Duty.UNKNOWN not in self.duties
 
 
@@ -60,49 +64,49 @@ def read_licence(text: str) -> Licence:
     """
     if len(text) > _LONGEST:
         return Licence(spelled=text, alternatives=())
-    known = _known(text)
-    if known is not None:
-        return Licence(spelled=text, alternatives=(frozenset({known}),))
+    identifier = _find_identifier(text)
+    if identifier is not None:
+        return Licence(spelled=text, alternatives=(frozenset({identifier}),))
     words = text.replace("(", " ( ").replace(")", " ) ").split()
-    normal = _normal(" ".join(ALIASES.get(word.lower(), word) for word in words))
-    return Licence(spelled=text, alternatives=_any_of(deque(normal)) if normal else ())
+    canonical = _canonical_words(" ".join(ALIASES.get(word.lower(), word) for word in words))
+    return Licence(spelled=text, alternatives=_read_or(deque(canonical)) if canonical else ())
 
 
 def is_identifier(text: str) -> bool:
     """Return whether a text is one SPDX identifier, or a usual spelling of one."""
-    return _known(text) is not None
+    return _find_identifier(text) is not None
 
 
-def _burden(identifiers: frozenset[str]) -> tuple[bool, int]:
+def _weigh(identifiers: frozenset[str]) -> tuple[bool, int]:
     duties = {duty for identifier in identifiers for duty in terms_of(identifier).duties}
     return Duty.UNKNOWN in duties, len(duties)
 
 
-def _known(text: str) -> str | None:
+def _find_identifier(text: str) -> str | None:
     """Return the SPDX identifier that a text is or stands for."""
-    # Blanks stand for dashes, as in "CC BY 4.0"; behind the name of one's own terms they end it.
+    # Blanks stand for dashes, as in "CC BY 4.0"; but a name of one's own ends at the first blank.
     joined = text.strip() if text.lstrip().startswith("LicenseRef-") else "-".join(text.split())
-    for spelled in dict.fromkeys((text.strip(), joined)):
-        found = _normal(ALIASES.get(spelled.lower(), spelled))
-        if len(found) == 1:
-            return found[0]
+    for spelling in dict.fromkeys((text.strip(), joined)):
+        words = _canonical_words(ALIASES.get(spelling.lower(), spelling))
+        if len(words) == 1:
+            return words[0]
     return None
 
 
-def _normal(expression: str) -> list[str]:
+def _canonical_words(expression: str) -> list[str]:
     """Return the identifiers and signs of an expression in SPDX's spelling; none if it is no expression."""
     try:
-        normal = canonicalize_license_expression(expression)
+        canonical = canonicalize_license_expression(expression)
     except (InvalidLicenseExpression, MemoryError, RecursionError):  # of many brackets
         return []
     return [
-        word if word in _SIGNS else _current(word)
-        for word in normal.replace("(", "( ").replace(")", " )").split()
+        word if word in _SIGNS else _renew(word)
+        for word in canonical.replace("(", "( ").replace(")", " )").split()
     ]
 
 
-def _current(identifier: str) -> str:
-    """Return an identifier as SPDX has it now, who said of GNU licences alone which versions are meant."""
+def _renew(identifier: str) -> str:
+    """Return a deprecated identifier of a GNU licence (GPL-3.0, GPL-3.0+) as the one that replaces it."""
     if identifier.startswith("LicenseRef-"):
         return identifier
     base = identifier.removesuffix("+")
@@ -112,32 +116,33 @@ def _current(identifier: str) -> str:
         return base
 
 
+# The grammar: OR binds less than AND, AND less than WITH. Each function reads what it is named after off
+# the front of the words, which are those of a valid expression; none where there are too many alternatives.
 _Alternatives = tuple[frozenset[str], ...]
 
 
-def _any_of(words: deque[str]) -> _Alternatives:
-    """Read alternatives off the words of an expression; none where there are too many."""
-    parts = [_all_of(words)]
+def _read_or(words: deque[str]) -> _Alternatives:
+    operands = [_read_and(words)]
     while words and words[0] == "OR":
         words.popleft()
-        parts.append(_all_of(words))
-    return _few(one for part in parts for one in part) if all(parts) else ()
+        operands.append(_read_and(words))
+    return _bound(chain(*operands)) if all(operands) else ()
 
 
-def _all_of(words: deque[str]) -> _Alternatives:
-    found = _one_of(words)
+def _read_and(words: deque[str]) -> _Alternatives:
+    alternatives = _read_operand(words)
     while words and words[0] == "AND":
         words.popleft()
-        found = _few(a | b for a, b in product(found, _one_of(words)))
-    return found
+        alternatives = _bound(a | b for a, b in product(alternatives, _read_operand(words)))
+    return alternatives
 
 
-def _one_of(words: deque[str]) -> _Alternatives:
+def _read_operand(words: deque[str]) -> _Alternatives:
     first = words.popleft()
     if first == "(":
-        found = _any_of(words)
+        alternatives = _read_or(words)
         words.popleft()
-        return found
+        return alternatives
     if words and words[0] == "WITH":
         # An exception only takes from what a licence asks for.
         words.popleft()
@@ -145,6 +150,6 @@ def _one_of(words: deque[str]) -> _Alternatives:
     return (frozenset({first}),)
 
 
-def _few(found: Iterable[frozenset[str]]) -> _Alternatives:
-    different = tuple(dict.fromkeys(found))
+def _bound(alternatives: Iterable[frozenset[str]]) -> _Alternatives:
+    different = tuple(dict.fromkeys(alternatives))
     return different if len(different) <= _MOST_ALTERNATIVES else ()

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Duty(StrEnum):
-    """Something that a licence asks for; the value is how cards name it."""
+    """Something that a licence asks for; the value is its name on cards."""
 
     ATTRIBUTION = "attribution"
     NOTICE = "notice"
@@ -24,8 +24,8 @@ class Terms:
     """What a licence asks for.
 
     Attributes:
-        duties: All of them; none for a dedication to the public domain.
-        shared_under: Of share-alike, the licences that what is made of a work may be passed on under.
+        duties: What it asks for; nothing if a work is dedicated to the public domain.
+        shared_under: For a share-alike licence, those under which a derived work may be passed on.
     """
 
     duties: frozenset[Duty]
@@ -33,7 +33,7 @@ class Terms:
 
 
 PUBLIC_DOMAIN = "LicenseRef-public-domain"
-"""What stands for works that nobody has rights in, which SPDX has no identifier for."""
+"""The identifier of works in which nobody has rights; SPDX has none of its own for them."""
 
 ALIASES: Mapping[str, str] = {
     "bsd": "BSD-3-Clause",
@@ -47,7 +47,7 @@ ALIASES: Mapping[str, str] = {
     "psf": "PSF-2.0",
     "public-domain": PUBLIC_DOMAIN,
 }
-"""Usual spellings that are no SPDX identifiers, in lower case; the hub's own are among them."""
+"""Usual spellings that are no SPDX identifiers, in lower case; among them those of the hub."""
 
 _CREATIVE_COMMONS = re.compile(
     r"CC-BY(?P<nc>-NC)?(?P<nd>-ND)?(?P<sa>-SA)?-(?P<version>\d+\.\d+)(-[A-Z0-9]+)?"
@@ -101,8 +101,8 @@ _DUTIES: Mapping[str, frozenset[Duty]] = {
     PUBLIC_DOMAIN: _FREE,
 }
 
-# Of licences that say "or any later version", or let themselves be combined with another: the GPL's
-# third version with the AGPL's. Any other is passed on under itself.
+# Licences that say "or any later version" or may be combined with another, as the GPL's third version with
+# the AGPL's. A work under any other share-alike licence is passed on under that licence itself.
 _SHARED_UNDER: Mapping[str, frozenset[str]] = {
     "AGPL-3.0-only": frozenset({"GPL-3.0"}),
     "AGPL-3.0-or-later": frozenset({"GPL-3.0"}),
@@ -118,7 +118,7 @@ _SHARED_UNDER: Mapping[str, frozenset[str]] = {
     "GPL-3.0-or-later": frozenset({"GPL-3.0"}),
 }
 
-# Where the hub's identifier is not the SPDX one in lower case.
+# Licences whose identifier on the hub is not the SPDX one in lower case.
 _ON_THE_HUB: Mapping[str, str] = {
     "AGPL-3.0-only": "agpl-3.0", "AGPL-3.0-or-later": "agpl-3.0", "GPL-2.0-only": "gpl-2.0",
     "GPL-2.0-or-later": "gpl-2.0", "GPL-3.0-only": "gpl-3.0", "GPL-3.0-or-later": "gpl-3.0",
@@ -136,25 +136,25 @@ _SAME_ON_THE_HUB = frozenset({
 
 
 def terms_of(identifier: str) -> Terms:
-    """Return what a licence asks for; unknown terms where this module has no facts about it.
+    """Return what a licence asks for: unknown terms if this module has no facts about it.
 
     Args:
-        identifier: Of SPDX, in SPDX's own spelling.
+        identifier: An SPDX identifier, in SPDX's own spelling.
 
     Examples:
         >>> [duty.value for duty in Duty if duty in terms_of("CC-BY-NC-SA-4.0").duties]
         ['attribution', 'share-alike', 'non-commercial']
     """
-    found = _CREATIVE_COMMONS.fullmatch(identifier)
-    if found is not None:
-        return _creative_commons(found)
+    match = _CREATIVE_COMMONS.fullmatch(identifier)
+    if match is not None:
+        return _creative_commons_terms(match)
     duties = _DUTIES.get(identifier, frozenset({Duty.UNKNOWN}))
     shared = _SHARED_UNDER.get(identifier, frozenset({identifier}))
     return Terms(duties, shared if Duty.SHARE_ALIKE in duties else frozenset())
 
 
 def hub_licence(identifier: str) -> str | None:
-    """Return the hub's identifier of a licence, or None if it has none.
+    """Return the identifier of a licence on the Hugging Face hub, or None if it has none.
 
     Examples:
         >>> hub_licence("ODC-By-1.0"), hub_licence("CC-BY-4.0"), hub_licence("PSF-2.0")
@@ -164,11 +164,11 @@ def hub_licence(identifier: str) -> str | None:
     return _ON_THE_HUB.get(identifier) or (lower if lower in _SAME_ON_THE_HUB else None)
 
 
-def _creative_commons(found: re.Match[str]) -> Terms:
-    named = {"nc": Duty.NON_COMMERCIAL, "nd": Duty.NO_DERIVATIVES, "sa": Duty.SHARE_ALIKE}
-    duties = frozenset({Duty.ATTRIBUTION, *(duty for part, duty in named.items() if found[part])})
+def _creative_commons_terms(match: re.Match[str]) -> Terms:
+    parts = {"nc": Duty.NON_COMMERCIAL, "nd": Duty.NO_DERIVATIVES, "sa": Duty.SHARE_ALIKE}
+    duties = frozenset({Duty.ATTRIBUTION, *(duty for part, duty in parts.items() if match[part])})
     if Duty.SHARE_ALIKE not in duties:
         return Terms(duties)
-    # From 2.0 on a later version will do, and a jurisdiction's own of the same.
-    kind = "CC-BY-NC-SA" if found["nc"] else "CC-BY-SA"
-    return Terms(duties, frozenset({f"{kind}-1.0" if found["version"].startswith("1.") else kind}))
+    # From 2.0 on a later version will do as well, and that of another jurisdiction.
+    kind = "CC-BY-NC-SA" if match["nc"] else "CC-BY-SA"
+    return Terms(duties, frozenset({f"{kind}-1.0" if match["version"].startswith("1.") else kind}))
