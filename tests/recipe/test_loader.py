@@ -1,145 +1,247 @@
-"""The tables of hygiene, evaluation sets, selection and holdout: what they may hold, and every fault."""
-
 from __future__ import annotations
 
-from typing import get_args
+import tomllib
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from calibset.core.errors import RecipeError
-from calibset.hygiene.options import Decontamination, Hygiene
-from calibset.hygiene.text_repair import RepairName
-from calibset.recipe.loader import parse_recipe
-from calibset.selection.options import Holdout, Selection
-from calibset.sources.adapters.text import Text
+from calibset.recipe.loader import load_recipe, parse_recipe
+from tests.recipe.recipes import GOOD, TWO_SOURCES, find_faults
 
-SOURCES = """
-name = "small"
+
+def test_every_fault_is_named_at_once() -> None:
+    text = """
+name = "a b"
+tokenizr = "x"
+seed = -1
+nsamples = 0
+seqlen = true
+max_repeats = 1.5
+output = "x.txt"
+fill = [1]
+shortage = "stop"
 [groups]
-a = 1.0
+a = 0.5
+b = 2
+c = "x"
 [sources.one]
-group = "a"
-type = "text"
-where = "corpus"
+grup = "a"
 [sources.two]
+type = "txt"
 group = "a"
+[sources.three]
 type = "text"
-where = "other"
+group = "z"
+where = 3
+splitt = 1
+weight = "heavy"
+[sources.four]
+type = "csv"
+group = "b"
+where = ["ftp://x", "", "hf://datasets/x"]
+[sources.five]
+type = "text"
+group = "c"
+where = []
 """
-REPAIRS = "'mojibake', 'controls', 'private use', 'invisible' or 'NFC'"
-FILTERS = (
-    "'length', 'words', 'symbols', 'bullets', 'lines', 'repetition', 'notices', 'filler', 'braces', "
-    "'tokenised' or 'damaged'"
-)
-UNKNOWN = "codes are those of ISO 639-1, such as sk and en"
-EVALUATION = 'name = "e", type = "text", where = "x"'
+    assert find_faults(text) == [
+        "sources.one.type: is missing; `calibset sources` lists the adapters",
+        "sources.two.type: unknown adapter 'txt'; did you mean text?",
+        "sources.three.weight: must be a number, got 'heavy'",
+        "sources.three.where: must be a text or a list of texts, got 3",
+        "sources.three.splitt: unknown key; did you mean split?",
+        "sources.four.where[0]: must be hf://datasets/OWNER/NAME, https://… or a local path, got 'ftp://x'",
+        "sources.four.where[1]: must not be empty",
+        "sources.four.where[2]: must read hf://datasets/OWNER/NAME, got 'hf://datasets/x'",
+        "sources.five.where: must be at least 1 long, got []",
+        "name: must be a text that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$, got 'a b'",
+        "seed: must be at least 0, got -1",
+        "nsamples: must be above 0, got 0",
+        "seqlen: must be a whole number, got true",
+        "groups.b: must be at most 1, got 2",
+        "groups.c: must be a number, got 'x'",
+        "fill: must be a text, got [1]",
+        "shortage: must be 'fill', 'redistribute', 'repeat' or 'error', got 'stop'",
+        "max_repeats: must be a whole number, got 1.5",
+        r"output: must be a text that matches \.jsonl$, got 'x.txt'",
+        "tokenizr: unknown key; did you mean tokenizer?",
+        "sources.three.group: no group 'z'; groups are a, b, c",
+    ]
 
 
-def faults(lines: str, behind: str = "") -> list[str]:
-    """Return what is wrong with a recipe that begins with these lines, or whose last table ends so."""
+def test_each_fault_begins_with_the_file() -> None:
     with pytest.raises(RecipeError) as caught:
-        parse_recipe(lines + SOURCES + behind, origin="r.toml")
-    assert all(line.startswith("r.toml: ") for line in caught.value.faults)
-    return [line.removeprefix("r.toml: ") for line in caught.value.faults]
-
-
-def test_without_these_tables_near_duplicates_go_characters_are_mended_and_all_else_stays() -> None:
-    recipe = parse_recipe(SOURCES)
-    assert recipe.hygiene_of("one") == Hygiene(
-        duplicates="near",
-        languages=(),
-        repairs=get_args(RepairName),
-        filters=(),
-        boilerplate=False,
-        pii="keep",
+        parse_recipe("", origin="some/recipe.toml")
+    assert caught.value.faults == (
+        "some/recipe.toml: name: is missing",
+        "some/recipe.toml: groups: is missing",
+        "some/recipe.toml: sources: is missing",
     )
-    assert recipe.decontamination == Decontamination(run=13, containment=0.6, matches="drop")
-    assert recipe.selection == Selection(method="random", control_tokens=True, letters="", terms_of=())
-    assert (recipe.exclude, recipe.holdout) == ({}, None)
-
-
-def test_a_sources_own_table_changes_the_keys_that_it_has() -> None:
-    lines = 'hygiene = { duplicates = "exact", languages = ["sk", "cs"], boilerplate = true }\n'
-    recipe = parse_recipe(lines + SOURCES + 'hygiene.languages = []\nhygiene.pii = "mask"\n')
-    assert recipe.hygiene_of("one") == recipe.hygiene
-    assert recipe.hygiene_of("two") == Hygiene(duplicates="exact", boilerplate=True, pii="mask")
-
-
-def test_one_name_may_stand_for_a_list() -> None:
-    recipe = parse_recipe(
-        'hygiene = { languages = "sk", filters = "length", repairs = "NFC" }\n'
-        f'selection = {{ method = "coverage", terms_of = "one" }}\n{SOURCES}'
-    )
-    assert recipe.hygiene == Hygiene(languages=("sk",), filters=("length",), repairs=("NFC",))
-    assert recipe.selection.terms_of == ("one",)
-
-
-def test_evaluation_sets_are_sources_of_no_group_of_the_recipe() -> None:
-    recipe = parse_recipe(
-        f'{SOURCES}\n[[exclude]]\nname = "e"\ntype = "text"\nwhere = ["x", "y"]\nseparator = "-"\n'
-        '[[exclude]]\nname = "a b/c"\ntype = "jsonl"\nwhere = "z"\n'
-    )
-    assert list(recipe.exclude) == ["e", "a b/c"]
-    assert recipe.exclude["e"] == Text(group="exclude", where=("x", "y"), separator="-")
-    assert list(recipe.corpora) == ["one", "two", "e", "a b/c"]
-    assert [recipe.key_of(name) for name in ("one", "e")] == ["sources.one", "exclude.e"]
-    assert sum(recipe.mixture.quotas().values()) == recipe.nsamples
-
-
-def test_a_holdout_has_64_rows_beside_the_first_file() -> None:
-    assert parse_recipe(f"holdout = {{}}\n{SOURCES}").holdout == Holdout(nsamples=64, output=None)
+    assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("text", "fault"),
     [
-        ("hygiene = 3", "hygiene: must be a table, got 3"),
-        ('hygiene.duplicates = "all"', "hygiene.duplicates: must be 'keep', 'exact' or 'near', got 'all'"),
-        ("hygiene.duplicates = true", "hygiene.duplicates: must be 'keep', 'exact' or 'near', got true"),
-        ("hygiene.languages = 3", "hygiene.languages: must be a text or a list of texts, got 3"),
-        ("hygiene.languages = [1]", "hygiene.languages[0]: must be a text, got 1"),
-        ('hygiene.languages = "xx"', f"hygiene.languages: unknown language 'xx'; {UNKNOWN}"),
-        ('hygiene.languages = ["sk", "SK"]', f"hygiene.languages: unknown language 'SK'; {UNKNOWN}"),
-        ('hygiene.languages = ["slk"]', f"hygiene.languages: unknown language 'slk'; {UNKNOWN}"),
-        (f'hygiene.languages = "{"y" * 99}"', f"hygiene.languages: unknown language '{'y' * 78}…; {UNKNOWN}"),
-        ("hygiene.language_score = 2", "hygiene.language_score: must be at most 1, got 2"),
-        ("hygiene.language_score = -0.1", "hygiene.language_score: must be at least 0, got -0.1"),
-        ('hygiene.language_score = "x"', "hygiene.language_score: must be a number, got 'x'"),
-        ("hygiene.language_score = nan", "hygiene.language_score: must be a finite number, got nan"),
-        ('hygiene.repairs = ["NFC", "nfd"]', f"hygiene.repairs[1]: must be {REPAIRS}, got 'nfd'"),
-        ("hygiene.repairs = false", "hygiene.repairs: must be a text or a list of texts, got false"),
-        ('hygiene.filters = ["lines", "nope"]', f"hygiene.filters[1]: must be {FILTERS}, got 'nope'"),
-        (
-            'hygiene.filters = { a = "b" }',
-            "hygiene.filters: must be a text or a list of texts, got {'a': 'b'}",
+        ("sources = 3", "sources: must be a table, got 3"),
+        ("sources = {}", "sources: must be at least 1 long, got {}"),
+        ("sources = { one = 1 }", "sources.one: must be a table"),
+        ('sources = { one = { type = "text" } }', "sources.one.group: is missing"),
+        ("groups = 4", "groups: must be a table, got 4"),
+        ("groups = {}", "groups: must be at least 1 long, got {}"),
+    ],
+)
+def test_a_table_of_another_form_is_one_fault_more(text: str, fault: str) -> None:
+    assert fault in find_faults('name = "x"\n' + text)
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("nsample", "nsample: unknown key; did you mean nsamples?"),
+        ("seq_len", "seq_len: unknown key; did you mean seqlen?"),
+        ("zzz", "zzz: unknown key"),
+    ],
+)
+def test_an_unknown_key_comes_with_a_suggestion(key: str, fault: str) -> None:
+    assert find_faults(f"{key} = 1\n{GOOD}") == [fault]
+
+
+def test_an_adapters_own_keys_are_suggested() -> None:
+    assert find_faults(GOOD + 'seperator = "-"') == [
+        "sources.one.seperator: unknown key; did you mean separator?"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["= 1", "a = 1\na = 2", "a = " + "[" * 50_000, "a = " + "9" * 5_000, "a = \x00", "[a", "a.b = 1\na = 2"],
+)
+def test_what_is_no_toml_is_one_fault(text: str) -> None:
+    (fault,) = find_faults(text)
+    assert fault.startswith("not valid TOML: ")
+
+
+@given(st.text())
+def test_any_text_is_a_recipe_or_a_recipe_error(text: str) -> None:
+    with pytest.raises(RecipeError):
+        parse_recipe(text)
+
+
+def toml_values() -> st.SearchStrategy[Any]:
+    plain = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))
+    return st.recursive(
+        plain,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
         ),
-        ('hygiene.boilerplate = "yes"', "hygiene.boilerplate: must be true or false, got 'yes'"),
-        ('hygiene.pii = "hide"', "hygiene.pii: must be 'keep', 'mask' or 'drop', got 'hide'"),
-        ('hygiene.langauges = "sk"', "hygiene.langauges: unknown key; did you mean languages?"),
-    ],
-)
-def test_what_is_wrong_with_hygiene_is_said_of_the_recipes_table_and_of_a_sources(
-    table: str, said: str
-) -> None:
-    assert faults(f"{table}\n") == [said]
-    assert faults("", table) == [f"sources.two.{said}"]
+        max_leaves=5,
+    )
+
+
+@given(st.data())
+def test_any_value_at_any_key_is_read_or_a_recipe_error(data: st.DataObject) -> None:
+    raw = tomllib.loads(GOOD)
+    table = data.draw(st.sampled_from([raw, raw["groups"], raw["sources"], raw["sources"]["one"]]))
+    others = ["fill", "b", "nsamples", "weight", "where", "type", "shortage", "revision"]
+    key = data.draw(st.sampled_from([*table, *others]))
+    table[key] = data.draw(toml_values())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tomllib, "loads", lambda _: raw)
+        try:
+            recipe = parse_recipe("")
+        except RecipeError as error:
+            lines = error.faults
+        else:
+            lines = ()
+            assert sum(recipe.mixture.quotas().values()) == recipe.nsamples
+    assert all(line.startswith("recipe: ") for line in lines)
+
+
+def test_a_number_that_can_not_be_printed_is_a_fault() -> None:
+    assert find_faults("seed = 0x" + "f" * 5_000 + GOOD) == [
+        "seed: must be at most 9223372036854775807, got a huge int"
+    ]
+
+
+def test_a_place_may_be_of_every_kind_and_one_of_several() -> None:
+    places = ["/data/x", "rel/x", "https://a.org/x.json", "https://a.org/f/", "hf://datasets/a/b"]
+    recipe = parse_recipe(GOOD, overrides=[f"sources.one.where={places}"])
+    assert recipe.sources["one"].where == tuple(places)
+
+
+ADAPTER = """
+from calibset.sources import Source
+class Own(Source):
+    summary = "own"
+    depth: int = 1
+class Other:
+    pass
+raise_on = None
+"""
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module with an adapter, that can be imported."""
+    (tmp_path / "own_adapter_of_a_test.py").write_text(ADAPTER)
+    (tmp_path / "broken_adapter_of_a_test.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return "own_adapter_of_a_test"
+
+
+def test_code_of_a_recipe_runs_only_if_allowed(own_module: str) -> None:
+    own = GOOD.replace('"text"', f'"{own_module}:Own"') + "depth = 3"
+    assert find_faults(own) == [
+        f"sources.one.type: '{own_module}:Own' would run code that this recipe names; pass --allow-code "
+        "(or allow_code=True) if you trust it"
+    ]
+    source: Any = parse_recipe(own, allow_code=True).sources["one"]
+    assert source.depth == 3
+    assert find_faults(own + "\ndept = 1", allow_code=True) == [
+        "sources.one.dept: unknown key; did you mean depth?"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("kind", "says"),
     [
-        ("decontamination = []", "decontamination: must be a table, got []"),
-        ("decontamination.run = 7", "decontamination.run: must be at least 8, got 7"),
-        ("decontamination.run = 101", "decontamination.run: must be at most 100, got 101"),
-        ("decontamination.run = 13.0", "decontamination.run: must be a whole number, got 13.0"),
-        ("decontamination.containment = 0", "decontamination.containment: must be above 0, got 0"),
-        ("decontamination.containment = 1.5", "decontamination.containment: must be at most 1, got 1.5"),
-        ('decontamination.matches = "keep"', "decontamination.matches: must be 'drop' or 'cut', got 'keep'"),
-        ("decontamination.runs = 8", "decontamination.runs: unknown key; did you mean run?"),
+        ("own_adapter_of_a_test:Other", "is no calibset.sources.Source"),
+        ("own_adapter_of_a_test:raise_on", "is no calibset.sources.Source"),
+        ("own_adapter_of_a_test:Gone", "can't be imported: "),
+        ("no_such_module_of_a_test:Own", "can't be imported: No module named 'no_such_module_of_a_test'"),
+        ("broken_adapter_of_a_test:Own", "can't be imported: division by zero"),
+        (":Own", "can't be imported: Empty module name"),
+        (".x:Own", "can't be imported: "),
     ],
 )
-def test_what_is_wrong_with_decontamination_is_said(table: str, said: str) -> None:
-    assert faults(f"{table}\n") == [said]
+def test_code_that_is_no_adapter_is_a_fault(own_module: str, kind: str, says: str) -> None:
+    (fault,) = find_faults(GOOD.replace('"text"', f'"{kind}"'), allow_code=True)
+    assert fault.startswith(f"sources.one.type: '{kind}' {says}")
+
+
+def test_a_file_that_can_not_be_read_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    for name, reason in {
+        "no.toml": "No such file or directory",
+        "": "Is a directory",
+        "latin.toml": "not UTF-8 text",
+    }.items():
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(tmp_path / name)
+        assert caught.value.faults == (f"{tmp_path / name}: can't be read: {reason}",)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load_recipe(tmp_path / "r.toml").name == "small"
+
+
+EVALUATION = 'name = "e", type = "text", where = "x"'
 
 
 @pytest.mark.parametrize(
@@ -192,7 +294,7 @@ def test_what_is_wrong_with_decontamination_is_said(table: str, said: str) -> No
     ],
 )
 def test_what_is_wrong_with_evaluation_sets_is_said(tables: str, said: list[str]) -> None:
-    assert faults(f"exclude = {tables}\n") == said
+    assert find_faults(f"exclude = {tables}\n{TWO_SOURCES}") == said
 
 
 @pytest.mark.parametrize(("sources", "shown"), [("3", "3"), ('"one"', "'one'")])
@@ -202,90 +304,22 @@ def test_evaluation_sets_are_looked_at_where_there_are_no_sources(sources: str, 
     assert caught.value.faults == (f"recipe: sources: must be a table, got {shown}",)
 
 
-COVERAGE = 'selection = { method = "coverage", %s }'
+@pytest.mark.parametrize("path", ["path", "_path"])
+def test_no_key_sets_the_recipes_file(path: str) -> None:
+    assert find_faults(f'{path} = "x"\n{GOOD}') == [f"{path}: unknown key"]
+    assert parse_recipe(GOOD).path is None
 
 
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        ('selection = "coverage"', ["selection: must be a table, got 'coverage'"]),
-        ('selection.method = "greedy"', ["selection.method: must be 'random' or 'coverage', got 'greedy'"]),
-        (COVERAGE % "pool = 1", ["selection.pool: must be at least 2, got 1"]),
-        (COVERAGE % "pool = 65", ["selection.pool: must be at most 64, got 65"]),
-        (COVERAGE % "pool = 4.0", ["selection.pool: must be a whole number, got 4.0"]),
-        (
-            COVERAGE % 'control_tokens = "yes"',
-            ["selection.control_tokens: must be true or false, got 'yes'"],
-        ),
-        (COVERAGE % 'letters = ["a"]', ["selection.letters: must be a text, got ['a']"]),
-        (COVERAGE % "terms_of = [1]", ["selection.terms_of[0]: must be a text, got 1"]),
-        (
-            COVERAGE % 'terms_of = ["two", "three"]',
-            ["selection.terms_of: no source 'three'; there are one, two"],
-        ),
-        ('selection.mehtod = "coverage"', ["selection.mehtod: unknown key; did you mean method?"]),
-        (
-            'selection = { terms_of = "one", letters = "á" }',
-            [
-                'selection.letters: is for method = "coverage" alone',
-                'selection.terms_of: is for method = "coverage" alone',
-            ],
-        ),
-    ],
-)
-def test_what_is_wrong_with_a_selection_is_said(table: str, said: list[str]) -> None:
-    assert faults(f"{table}\n") == said
+def test_a_recipe_knows_its_file(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(GOOD)
+    recipe = load_recipe(tmp_path / "r.toml")
+    assert (recipe.path, recipe.folder) == (tmp_path / "r.toml", tmp_path)
+    assert recipe.model_copy(update={"seed": 1}).path == recipe.path
+    assert "path" not in recipe.model_dump()
 
 
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        ("holdout = 64", "holdout: must be a table, got 64"),
-        ("holdout.nsamples = 0", "holdout.nsamples: must be above 0, got 0"),
-        ('holdout.nsamples = "64"', "holdout.nsamples: must be a whole number, got '64'"),
-        ('holdout.output = "x.txt"', r"holdout.output: must be a text that matches \.jsonl$, got 'x.txt'"),
-        ("holdout.outptu = 1", "holdout.outptu: unknown key; did you mean output?"),
-        # Keys of the recipe itself are not suggested in it.
-        ("holdout.sead = 1", "holdout.sead: unknown key"),
-        ('holdout.output = "small.jsonl"', "holdout.output: small.jsonl is the first file's name"),
-        (
-            'holdout.output = "./x.jsonl"\noutput = "x.jsonl"',
-            "holdout.output: x.jsonl is the first file's name",
-        ),
-    ],
-)
-def test_what_is_wrong_with_a_holdout_is_said(table: str, said: str) -> None:
-    assert faults(f"{table}\n") == [said]
-
-
-@pytest.mark.parametrize("kind", ["keep", "exact"])
-def test_a_holdout_needs_sources_without_near_duplicates(kind: str) -> None:
-    def said(name: str) -> str:
-        return (
-            f'holdout: needs duplicates = "near" of every source, and {name} has "{kind}": '
-            "else both files may hold the same text"
-        )
-
-    assert faults(f'holdout = {{}}\nhygiene.duplicates = "{kind}"\n') == [said("one"), said("two")]
-    assert faults("holdout = {}\n", f'hygiene.duplicates = "{kind}"') == [said("two")]
-
-
-def test_faults_of_all_tables_are_said_at_once() -> None:
-    lines = (
-        'hygiene.languages = "xx"\nselection.pool = 4\nholdout.output = "small.jsonl"\n'
-        'exclude = [{ name = "one" }]\n'
-    )
-    assert faults(lines, "hygiene.pii = 1") == [
-        "sources.two.hygiene.pii: must be 'keep', 'mask' or 'drop', got 1",
-        "exclude[0].name: 'one' is the name of another",
-        "exclude[0].type: is missing; `calibset sources` lists the adapters",
-        f"hygiene.languages: unknown language 'xx'; {UNKNOWN}",
-        'selection.pool: is for method = "coverage" alone',
-        "holdout.output: small.jsonl is the first file's name",
+def test_the_old_name_of_a_key_comes_with_the_new_one() -> None:
+    assert find_faults(f'consumer = "autoround"\n{GOOD}') == [
+        "consumer: unknown key; it is now called quantizer"
     ]
-
-
-def test_a_source_with_a_fault_is_there_all_the_same() -> None:
-    assert faults(COVERAGE % 'terms_of = "two"' + "\n", "weight = 0") == [
-        "sources.two.weight: must be above 0, got 0"
-    ]
+    assert find_faults(GOOD + 'consumer = "x"') == ["sources.one.consumer: unknown key"]

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from calibset.recipe.loader import parse_recipe
 from calibset.recipe.overrides import apply_override
+from tests.recipe.recipes import GOOD, find_faults
 
 
 def recipe() -> dict[str, Any]:
@@ -44,3 +46,50 @@ def test_what_cannot_be_set_is_said_and_changes_nothing(override: str, says: str
     raw = recipe()
     assert apply_override(raw, override) == [f"--set {override}: {says}"]
     assert raw == recipe()
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("seed=7", "seed", 7),
+        (" seed = 7", "seed", 7),
+        ('name="other"', "name", "other"),
+        ("name=other", "name", "other"),
+        ("output=a=b.jsonl", "output", "a=b.jsonl"),
+        ("description=", "description", ""),
+        ("groups.a=1", "groups", {"a": 1.0}),
+        ("groups={ a = 1 }", "groups", {"a": 1.0}),
+    ],
+)
+def test_an_override_takes_the_place_of_a_value(override: str, key: str, value: object) -> None:
+    assert getattr(parse_recipe(GOOD, overrides=[override]), key) == value
+
+
+def test_an_override_reaches_into_tables_and_makes_them() -> None:
+    new = ["sources.one.weight=2", 'sources.one.where=["x", "y"]', "sources.two.type=text"]
+    recipe = parse_recipe(GOOD, overrides=[*new, "sources.two.group=a", "sources.two.where=z"])
+    assert (recipe.sources["one"].weight, recipe.sources["one"].where) == (2.0, ("x", "y"))
+    assert recipe.sources["two"].where == ("z",)
+
+
+def test_the_last_override_counts() -> None:
+    assert parse_recipe(GOOD, overrides=["seed=1", "seed=2"]).seed == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("seed", "--set seed: must read key.path=value, such as sources.pile.weight=2"),
+        ("=1", "--set =1: must read key.path=value, such as sources.pile.weight=2"),
+        ("a..b=1", "--set a..b=1: must read key.path=value, such as sources.pile.weight=2"),
+        ("name.x=1", "--set name.x=1: name is a value, not a table"),
+        ("seed=seven", "seed: must be a whole number, got 'seven'"),
+        ("seed=1.0", "seed: must be a whole number, got 1.0"),
+        ("name=[1", "name: must be a text that matches ^[A-Za-z0-9][A-Za-z0-9._-]*$, got '[1'"),
+        ("sources.one.weigth=2", "sources.one.weigth: unknown key; did you mean weight?"),
+        ("sources.one=2", "sources.one: must be a table"),
+        ("seed=" + "[" * 50_000, "seed: must be a whole number, got '" + "[" * 78 + "…"),
+    ],
+)
+def test_an_override_of_another_form_is_a_fault(override: str, fault: str) -> None:
+    assert fault in find_faults(GOOD, override)
