@@ -14,7 +14,7 @@ from calibset.hygiene.ngram_index import SHORTEST
 from calibset.hygiene.stats import SourceStats
 from calibset.hygiene.words import all_words_of
 from calibset.recipe.model import Recipe
-from calibset.sources.base import guarded
+from calibset.sources.base import wrap_errors
 from calibset.storage import Reader
 
 # Words of evaluation sets that are held in memory: about 50 bytes each, and 85 while they are put in.
@@ -73,7 +73,7 @@ def _read(name: str, recipe: Recipe, reader: Reader, excluded: EvaluationIndex, 
     Records of one id are all put in: what must be kept out is what stands there, whatever it is called.
     """
     source, unread, count, too_short = recipe.exclude[name], SourceStats(), 0, 0
-    for record in guarded(source.in_order(reader), f"exclude.{name}"):
+    for record in wrap_errors(source.read_in_order(reader), f"exclude.{name}"):
         unread.records += 1
         if isinstance(record, Rejection | Filtered):
             # Sets that are stored line by line have many blank ones, which hold nothing to keep out.

@@ -105,7 +105,7 @@ def _source(supply: SourceStream, choice: Choice, asked: int) -> SourceReport:
         revision=supply.reader.revision,
         licence=supply.source.licence,
         # Of a source that nothing was asked of not even a listing need be there, offline.
-        from_beginning=tally.documents > 0 and supply.source.from_beginning(supply.reader),
+        from_beginning=tally.documents > 0 and supply.source.is_streamed(supply.reader),
         asked=asked,
         pool=choice.pool[supply.name],
         achieved=len(rows),

@@ -105,11 +105,11 @@ def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, qu
     try:
         reader = open_reader(name, recipe, storage, known)
         place, revision = reader.location, reader.revision
-        files = source.select(reader)
+        files = source.select_files(reader)
         count = len(files)
         sizes = [file.size for file in files if file.size is not None]
         size = sum(sizes) if len(sizes) == count else None
-        streamed = size is not None and source.from_beginning(reader)
+        streamed = size is not None and source.is_streamed(reader)
     except CalibsetError as error:
         problem = str(error)
     return PlannedSource(

@@ -18,7 +18,7 @@ from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
 from calibset.recipe.model import Recipe
 from calibset.selection.holdout import is_held_out, split_stream
 from calibset.sources import Source
-from calibset.sources.base import guarded
+from calibset.sources.base import wrap_errors
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.chat_templates.base import Rendered, RenderError
@@ -117,7 +117,7 @@ def open_source_stream(
         parse_special=keeps,
         max_rows_per_document=recipe.max_rows_per_document,
     )
-    records = guarded(source.documents(reader, seed=recipe.seed), f"sources.{name}")
+    records = wrap_errors(source.read_shuffled(reader, seed=recipe.seed), f"sources.{name}")
     rendering = partial(_rendering, recipe, tokenizer, control_tokens, rule.text_budget)
     screening = Cleaner(name, recipe.hygiene_of(name), screens, tally)
     documents = admit(records, tally, control_tokens, screening)

@@ -1,4 +1,4 @@
-"""The base of adapters that read Parquet."""
+"""The base class of adapters that read Parquet."""
 
 from __future__ import annotations
 
@@ -9,68 +9,76 @@ from typing import Any, ClassVar
 
 from calibset.core.documents import Record, Rejection
 from calibset.core.seeding import shuffled
-from calibset.sources.base import Source, size_of
-from calibset.sources.sampling.interleave import PARTS_AT_ONCE, Part, batches, concurrently, proportionally
-from calibset.sources.sampling.row_groups import Row, row_groups
+from calibset.sources.base import Source
+from calibset.sources.sampling.files import get_size
+from calibset.sources.sampling.interleave import (
+    MAX_OPEN_PARTS,
+    Part,
+    interleave,
+    map_concurrently,
+    split_into_batches,
+)
+from calibset.sources.sampling.row_groups import Row, read_row_groups
 from calibset.storage.files import File
 
 
-class RowGroups(Source):
-    """Base of the adapters of parquet corpora: subclasses say what a row means.
+class ParquetSource(Source):
+    """Base class of the adapters of parquet corpora: subclasses say what a row means.
 
-    Files of another form are left to a subclass's `read`.
+    A corpus that is published in another form as well overrides `read` for files that aren't `is_parquet`.
 
     Attributes:
-        needed: The columns that are read, and no others.
+        needed: The columns that are read, and no others; a file may lack some of them.
     """
 
     needed: ClassVar[tuple[str, ...]] = ()
 
-    def record(self, row: Mapping[str, Any], place: str) -> Record:
-        """Return what a row holds.
+    def needed_columns(self) -> tuple[str, ...]:
+        """Return the columns to read, where they depend on the recipe."""
+        return self.needed
+
+    def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
+        """Return the record that a row holds.
 
         Args:
             row: The needed columns that the file has.
-            place: ``FILE#ROW``, rows counted from 0.
+            position: ``FILE#ROW``, rows counted from 0.
         """
         raise NotImplementedError
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield the records of one file in the order they stand in it."""
-        for group in row_groups(file, self.needed_columns()):
-            yield from self._records(file, group.in_order())
+        for group in read_row_groups(file, self.needed_columns()):
+            yield from self._parse_rows(file, group.read_rows())
 
-    def needed_columns(self) -> tuple[str, ...]:
-        """Return the columns to read; missing ones are left out."""
-        return self.needed
-
-    def streamed(self, file: File) -> bool:
+    def must_stream(self, file: File) -> bool:
         """Return whether a file is read from its beginning; a parquet file never is."""
-        return not _is_parquet(file) and super().streamed(file)
+        return not is_parquet(file) and super().must_stream(file)
 
-    def parts(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
+    def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
         """Yield a part that is all parquet files together, and those of other files."""
-        others = [file for file in files if not _is_parquet(file)]
-        if parquet := [file for file in files if _is_parquet(file)]:
-            size = sum(map(size_of, parquet)) if others else 1
-            yield Part(max(1, size), self._sampled(parquet, seed))
-        yield from super().parts(others, seed)
+        others = [file for file in files if not is_parquet(file)]
+        if parquet := [file for file in files if is_parquet(file)]:
+            size = sum(map(get_size, parquet)) if others else 1
+            yield Part(max(1, size), self._sample_row_groups(parquet, seed))
+        yield from super().partition(others, seed)
 
-    def _sampled(self, files: list[File], seed: int) -> Iterator[Record]:
+    def _sample_row_groups(self, files: list[File], seed: int) -> Iterator[Record]:
         """Yield from 32 row groups at a time, of those of 32 files, from each in proportion to its rows."""
-        columns = self.needed_columns()
-        for number, batch in enumerate(batches(files, PARTS_AT_ONCE)):
-            groups = chain(*concurrently(partial(row_groups, columns=columns), batch))
+        read = partial(read_row_groups, columns=self.needed_columns())
+        for number, batch in enumerate(split_into_batches(files, MAX_OPEN_PARTS)):
+            groups = chain(*map_concurrently(read, batch))
             parts = (
-                Part(group.rows, self._records(group.file, group.shuffled(seed)))
+                Part(group.rows, self._parse_rows(group.file, group.shuffle_rows(seed)))
                 for group in shuffled(groups, seed, "row groups", number)
             )
-            yield from proportionally(parts, seed, "groups", number)
+            yield from interleave(parts, seed, "groups", number)
 
-    def _records(self, file: File, rows: Iterable[Row]) -> Iterator[Record]:
+    def _parse_rows(self, file: File, rows: Iterable[Row]) -> Iterator[Record]:
         for number, row in rows:
-            yield row if isinstance(row, Rejection) else self.record(row, f"{file.name}#{number}")
+            yield row if isinstance(row, Rejection) else self.parse_row(row, f"{file.name}#{number}")
 
 
-def _is_parquet(file: File) -> bool:
+def is_parquet(file: File) -> bool:
+    """Return whether a file is Parquet, by its name."""
     return file.name.endswith(".parquet")

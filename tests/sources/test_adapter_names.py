@@ -209,5 +209,5 @@ def test_an_adapter_of_ones_own_builds(tmp_path: Path, package: str) -> None:
 
     cls = adapter(f"{package}:Letters", allow_code=True)
     source = cls.model_validate({"type": "letters", "group": "a", "where": "here"})
-    records = list(source.documents(memory_reader({"x.letters": b"abc", "y.txt": b"d"}), seed=1))
+    records = list(source.read_shuffled(memory_reader({"x.letters": b"abc", "y.txt": b"d"}), seed=1))
     assert sorted(record.id for record in records) == ["x.letters#0", "x.letters#1", "x.letters#2"]  # type: ignore[union-attr]

@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from calibset.core.documents import Document, Record
 from calibset.core.errors import SourceError
 from calibset.core.fields import listed
-from calibset.sources import base
 from calibset.sources.adapters.csv import Csv
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.adapters.pile import Pile
 from calibset.sources.adapters.text import Text
 from calibset.sources.base import Source
-from calibset.sources.sampling.interleave import PARTS_AT_ONCE
+from calibset.sources.sampling import files as sampling
+from calibset.sources.sampling.interleave import MAX_OPEN_PARTS
 from calibset.storage.files import File, memory_reader, text_lines
 
 
@@ -38,7 +38,7 @@ def lines(**options: Any) -> Lines:
 def ids(source: Source, contents: dict[str, bytes], seed: int = 42) -> list[str]:
     return [
         record.id
-        for record in source.documents(memory_reader(contents), seed=seed)
+        for record in source.read_shuffled(memory_reader(contents), seed=seed)
         if isinstance(record, Document)
     ]
 
@@ -74,21 +74,21 @@ def test_a_file_is_not_read_before_its_turn() -> None:
             opened.append("listed")
             return files
 
-    stream = lines().documents(Reader(), seed=1)
+    stream = lines().read_shuffled(Reader(), seed=1)
     assert isinstance(stream, Iterator)
     assert opened == []
     next(stream)
     # How many records each has is known once it is loaded.
-    assert (opened[0], len(opened)) == ("listed", PARTS_AT_ONCE + 1)
-    for _ in range(3 * PARTS_AT_ONCE - 1):
+    assert (opened[0], len(opened)) == ("listed", MAX_OPEN_PARTS + 1)
+    for _ in range(3 * MAX_OPEN_PARTS - 1):
         next(stream)
-    assert len(opened) == PARTS_AT_ONCE + 1
+    assert len(opened) == MAX_OPEN_PARTS + 1
 
 
 def test_a_file_of_unknown_size_is_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_LARGE", 10)
-    assert not lines().streamed(File("a", lambda: io.BytesIO(b"x" * 10)))
-    assert lines().streamed(File("a", lambda: io.BytesIO(b"x" * 11)))
+    monkeypatch.setattr(sampling, "_LARGE", 10)
+    assert not lines().must_stream(File("a", lambda: io.BytesIO(b"x" * 10)))
+    assert lines().must_stream(File("a", lambda: io.BytesIO(b"x" * 11)))
 
 
 def test_each_file_gives_in_proportion_to_its_records() -> None:
@@ -106,8 +106,8 @@ def test_each_file_gives_in_proportion_to_its_records() -> None:
 
 
 def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_LOADED", 20)
-    monkeypatch.setattr(base, "_AROUND_A_RECORD", 0)
+    monkeypatch.setattr(sampling, "_LOADED", 20)
+    monkeypatch.setattr(sampling, "_RECORD_OVERHEAD", 0)
     opened: list[str] = []
     files = tuple(File(f"{i}.txt", lambda i=i: opening(opened, i), 6) for i in range(10))  # type: ignore[misc]
 
@@ -117,7 +117,7 @@ def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) ->
         def files(self, *patterns: str) -> tuple[File, ...]:
             return files
 
-    stream = lines().documents(Reader(), seed=1)
+    stream = lines().read_shuffled(Reader(), seed=1)
     for _ in range(9):
         next(stream)
     assert len(opened) == 3
@@ -125,7 +125,7 @@ def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_file_too_large_to_load_is_shuffled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_LARGE", 1_000)
+    monkeypatch.setattr(sampling, "_LARGE", 1_000)
     text = b"\n".join(b"%d" % i for i in range(5_000))
     order = [int(name.split("#")[1]) for name in ids(lines(), {"a.txt": text})]
     assert sorted(order) == list(range(5_000))
@@ -134,7 +134,7 @@ def test_a_file_too_large_to_load_is_shuffled_in_blocks(monkeypatch: pytest.Monk
 
 
 def test_streams_are_read_side_by_side_with_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_LARGE", 100)
+    monkeypatch.setattr(sampling, "_LARGE", 100)
     contents = {
         "a.txt": b"x\n" * 300,
         "b.txt": b"x\n" * 600,
@@ -148,25 +148,23 @@ def test_streams_are_read_side_by_side_with_what_is_loaded(monkeypatch: pytest.M
 
 
 def test_what_is_read_from_its_beginning_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_LARGE", 100)
-    assert not lines().from_beginning(memory_reader({"a.txt": b"x" * 100, "b.txt": b"y"}))
-    assert lines().from_beginning(memory_reader({"a.txt": b"x" * 101, "b.txt": b"y"}))
+    monkeypatch.setattr(sampling, "_LARGE", 100)
+    assert not lines().is_streamed(memory_reader({"a.txt": b"x" * 100, "b.txt": b"y"}))
+    assert lines().is_streamed(memory_reader({"a.txt": b"x" * 101, "b.txt": b"y"}))
     named = lines(files=["a.txt.gz"])
-    assert not named.from_beginning(memory_reader({"a.txt.gz": b"x" * 25}))
-    assert named.from_beginning(memory_reader({"a.txt.gz": b"x" * 26}))
+    assert not named.is_streamed(memory_reader({"a.txt.gz": b"x" * 25}))
+    assert named.is_streamed(memory_reader({"a.txt.gz": b"x" * 26}))
     jsonl = Jsonl(group="g", where=("x",))
-    assert not jsonl.from_beginning(memory_reader({"a.jsonl": b"x" * 500}))
-    assert jsonl.from_beginning(memory_reader({"a.jsonl.gz": b"x" * 500}))
-    assert not jsonl.from_beginning(memory_reader({"a.json": b"{" * 500}))
-    assert jsonl.from_beginning(memory_reader({"a.json": b"[" * 500}))
-    assert Text(group="g", where=("x",)).from_beginning(memory_reader({"a.txt": b"x" * 500}))
-    assert not Text(group="g", where=("x",), separator="-").from_beginning(
-        memory_reader({"a.txt": b"x" * 500})
-    )
-    assert Csv(group="g", where=("x",)).from_beginning(memory_reader({"a.csv": b"x" * 500}))
+    assert not jsonl.is_streamed(memory_reader({"a.jsonl": b"x" * 500}))
+    assert jsonl.is_streamed(memory_reader({"a.jsonl.gz": b"x" * 500}))
+    assert not jsonl.is_streamed(memory_reader({"a.json": b"{" * 500}))
+    assert jsonl.is_streamed(memory_reader({"a.json": b"[" * 500}))
+    assert Text(group="g", where=("x",)).is_streamed(memory_reader({"a.txt": b"x" * 500}))
+    assert not Text(group="g", where=("x",), separator="-").is_streamed(memory_reader({"a.txt": b"x" * 500}))
+    assert Csv(group="g", where=("x",)).is_streamed(memory_reader({"a.csv": b"x" * 500}))
     pile = Pile(group="g", where=("x",))
-    assert not pile.from_beginning(memory_reader({"a.parquet": b"x" * 500, "b.jsonl": b"x" * 500}))
-    assert pile.from_beginning(memory_reader({"a.parquet": b"x", "b.jsonl.zst": b"x" * 500}))
+    assert not pile.is_streamed(memory_reader({"a.parquet": b"x" * 500, "b.jsonl": b"x" * 500}))
+    assert pile.is_streamed(memory_reader({"a.parquet": b"x", "b.jsonl.zst": b"x" * 500}))
 
 
 def opening(opened: list[str], number: int) -> BinaryIO:
@@ -221,7 +219,7 @@ def test_one_name_is_a_list_of_one() -> None:
 
 @pytest.mark.slow
 def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_LOADED", 100 * 1_000)
+    monkeypatch.setattr(sampling, "_LOADED", 100 * 1_000)
     read: list[int] = []
 
     class Noted(Lines):
@@ -232,7 +230,7 @@ def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch:
 
     contents = {"a.txt": b"x" * 499 + b"\n" + b"short\n" * 9_999}
     source = Noted.model_validate({"type": "lines", "group": "g", "where": "here"})
-    documents = source.documents(memory_reader(contents), seed=1)
+    documents = source.read_shuffled(memory_reader(contents), seed=1)
     numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
     assert sorted(numbers) == list(range(10_000))
     # Counted once, then gone through for each of the slices, of which one is held at a time.
@@ -241,10 +239,10 @@ def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch:
 
 
 def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_LOADED", 1_000)
-    monkeypatch.setattr(base, "_MOST_COUNTED", 50_000)
+    monkeypatch.setattr(sampling, "_LOADED", 1_000)
+    monkeypatch.setattr(sampling, "_MOST_COUNTED", 50_000)
     contents = {"a.txt": b"short\n" * 5_000}
-    documents = lines().documents(memory_reader(contents), seed=1)
+    documents = lines().read_shuffled(memory_reader(contents), seed=1)
     numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
     assert sorted(numbers) == list(range(5_000))
     assert max(numbers[:1_000]) == 999

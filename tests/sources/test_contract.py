@@ -197,7 +197,7 @@ def reader(name: str, folder: Path) -> Reader:
 
 
 def read(name: str, folder: Path, seed: int = 42) -> list[Record]:
-    return list(source(name).documents(reader(name, folder), seed=seed))
+    return list(source(name).read_shuffled(reader(name, folder), seed=seed))
 
 
 def id_of(record: Record) -> str:
@@ -235,7 +235,7 @@ def survives(name: str, contents: dict[str, bytes]) -> list[Record] | None:
     records: list[Record] = []
     fault = ""
     try:
-        for record in chosen.documents(memory_reader(contents), seed=1):
+        for record in chosen.read_shuffled(memory_reader(contents), seed=1):
             check_record(record)
             records.append(record)
     except SourceError as error:
@@ -303,7 +303,7 @@ class TrackedReader:
 @pytest.mark.parametrize("name", OF_FILES)
 def test_nothing_is_listed_or_opened_before_the_first_record(name: str, tmp_path: Path) -> None:
     watched = TrackedReader(reader(name, tmp_path), [])
-    stream = source(name).documents(watched, seed=1)
+    stream = source(name).read_shuffled(watched, seed=1)
     assert isinstance(stream, Iterator)
     assert watched.seen == []
     next(stream)
@@ -312,7 +312,7 @@ def test_nothing_is_listed_or_opened_before_the_first_record(name: str, tmp_path
 
 
 def test_a_hub_dataset_is_not_looked_at_before_the_first_record(tmp_path: Path) -> None:
-    stream = source("hub-dataset").documents(LocalReader("here", tmp_path / "missing"), seed=1)
+    stream = source("hub-dataset").read_shuffled(LocalReader("here", tmp_path / "missing"), seed=1)
     with pytest.raises(SourceError, match=r"^here: `datasets` can't load it: "):
         next(stream)
 
@@ -320,7 +320,7 @@ def test_a_hub_dataset_is_not_looked_at_before_the_first_record(tmp_path: Path) 
 @pytest.mark.parametrize("name", OF_FILES)
 def test_a_place_without_its_files_is_an_error(name: str) -> None:
     with pytest.raises(SourceError, match=r"^memory: no file matches .+: name the right ones with files = "):
-        list(source(name).documents(memory_reader({"LICENCE": b"x"}), seed=1))
+        list(source(name).read_shuffled(memory_reader({"LICENCE": b"x"}), seed=1))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -357,7 +357,7 @@ def test_empty_and_foreign_files_give_rejections_or_an_error(form: str) -> None:
 def test_a_header_of_several_lines_is_told_in_one(name: str) -> None:
     ((file, _),) = CORPORA[name].files.items()
     with pytest.raises(SourceError) as caught:
-        list(source(name).documents(memory_reader({file: b'"a\nb",c\n1,2\n'}), seed=1))
+        list(source(name).read_shuffled(memory_reader({file: b'"a\nb",c\n1,2\n'}), seed=1))
     column = "instruction" if name == "bitext" else "text"
     assert str(caught.value) == (
         f"{file}: no column {column!r}; it has a b, c: name the right columns, "

@@ -29,12 +29,12 @@ def test_a_record_that_is_no_utf8_is_rejected(
     kind: str, name: str, text: str, good: int, options: dict[str, str]
 ) -> None:
     source = adapter(kind).model_validate({"type": kind, "group": "g", "where": "x", **options})
-    read = list(source.documents(memory_reader({name: text.encode("cp1250")}), seed=1))
+    read = list(source.read_shuffled(memory_reader({name: text.encode("cp1250")}), seed=1))
     rejected = [record for record in read if isinstance(record, Rejection)]
     assert [record.reason for record in rejected] == ["not valid UTF-8"]
     assert rejected[0].excerpt.isprintable()
     assert len(read) - len(rejected) == good
-    whole = list(source.documents(memory_reader({name: text.encode("utf-8")}), seed=1))
+    whole = list(source.read_shuffled(memory_reader({name: text.encode("utf-8")}), seed=1))
     assert not any(isinstance(record, Rejection) for record in whole)
     assert any("článok" in str(record) for record in whole)
     assert isinstance(whole[0], Document) or kind == "bitext"

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from calibset.core.documents import Conversation, Document, Message, Record, Rejection
 from calibset.core.text import unescaped
-from calibset.sources.base import Source, by_suffix
-from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.base import Source
+from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.formats.csv_rows import table
-from calibset.sources.formats.placeholders import filled, likeness
+from calibset.sources.formats.placeholders import filled, similarity_key
 from calibset.storage.files import File
 
 _BREAK = re.compile(r"<br ?/?>|\r\n?", re.IGNORECASE)
@@ -35,7 +35,7 @@ class Bitext(Source):
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for CSV files."""
-        return by_suffix(self, "csv")
+        return self.patterns_for("csv")
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one record a row, with the id ``FILE#ROW``, rows counted from 0 without the header.
@@ -51,9 +51,9 @@ class Bitext(Source):
     def _record(self, position: str, columns: dict[str, str]) -> Record:
         question, answer = self._sides(columns["instruction"], columns["response"])
         if not question:
-            return Rejection(position=position, reason="empty instruction", excerpt=answer[:EXCERPT])
+            return Rejection(position=position, reason="empty instruction", excerpt=answer[:EXCERPT_LENGTH])
         if not answer:
-            return Rejection(position=position, reason="empty response", excerpt=question[:EXCERPT])
+            return Rejection(position=position, reason="empty response", excerpt=question[:EXCERPT_LENGTH])
         metadata = {
             name: value for name in ("category", "intent", "tags") if (value := columns.get(name, "").strip())
         }
@@ -68,7 +68,7 @@ class Bitext(Source):
         question, answer = _plain(instruction), _plain(response)
         if self.placeholders == "keep":
             return question, answer
-        row = likeness(f"{question}\n{answer}")
+        row = similarity_key(f"{question}\n{answer}")
         return filled(question, row), filled(answer, row)
 
 

@@ -10,12 +10,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from calibset.core.documents import Conversation, Record, Rejection
-from calibset.sources.base import by_suffix
 from calibset.sources.chat_formats import openai, sharegpt
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
-from calibset.sources.formats.columns import excerpt_of, scalars
-from calibset.sources.formats.json_rows import json_rows, one_a_line
-from calibset.sources.parquet_source import RowGroups
+from calibset.sources.formats.columns import make_excerpt, collect_metadata
+from calibset.sources.formats.json_rows import json_rows, has_row_per_line
+from calibset.sources.parquet_source import ParquetSource
 from calibset.storage.files import File
 
 Form = Literal["openai", "sharegpt"]
@@ -29,7 +28,7 @@ _FORMATS = {
 }
 
 
-class Chat(RowGroups):
+class Chat(ParquetSource):
     """Dialogues, with tools or without, as OpenAI writes them (`messages`) or ShareGPT (`conversations`).
 
     Read from JSON Lines, JSON arrays or parquet files. Turns of `role` and `content` are OpenAI's,
@@ -62,11 +61,14 @@ class Chat(RowGroups):
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for JSON files, compressed or not, and for parquet files."""
-        return (*by_suffix(self, "jsonl", "ndjson", "json"), *by_suffix(self, "parquet", packed=False))
+        return (
+            *self.patterns_for("jsonl", "ndjson", "json"),
+            *self.patterns_for("parquet", compressed=False),
+        )
 
-    def splits(self, file: File) -> bool:
+    def can_split(self, file: File) -> bool:
         """Return whether a file has a row a line."""
-        return not file.name.endswith(".parquet") and one_a_line(file)
+        return not file.name.endswith(".parquet") and has_row_per_line(file)
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns that make up a dialogue."""
@@ -83,7 +85,7 @@ class Chat(RowGroups):
             else:
                 yield self._dialogue(row, position, f"{file.name}#{number}")
 
-    def record(self, row: Mapping[str, Any], position: str) -> Record:
+    def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the dialogue of a parquet row."""
         return self._dialogue(_without_nulls(row), position, position)
 
@@ -98,7 +100,7 @@ class Chat(RowGroups):
             reason = f"no column {' or '.join(map(repr, turns))}"
             if "instruction" in row:
                 reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
-            return Rejection(position=position, reason=reason, excerpt=excerpt_of(row))
+            return Rejection(position=position, reason=reason, excerpt=make_excerpt(row))
         ids = (read_id(row, key) for key in _IDS)
         conversation_id = next(filter(_UNIQUE.fullmatch, ids), numbered)
         name, parse = _FORMATS[self._form(column, row[column])]
@@ -111,7 +113,7 @@ class Chat(RowGroups):
         )
         if not isinstance(record, Conversation):
             return record
-        return replace(record, metadata=dict(scalars(row, (*turns, *self._beside()))))
+        return replace(record, metadata=dict(collect_metadata(row, (*turns, *self._beside()))))
 
     def _turns(self) -> tuple[str, ...]:
         columns = {

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
-from calibset.sources.base import Source, by_suffix
-from calibset.sources.formats.columns import document_from
+from calibset.sources.base import Source
+from calibset.sources.formats.columns import make_document
 from calibset.sources.formats.csv_rows import table
 from calibset.storage.files import File
 
@@ -28,7 +28,7 @@ class Csv(Source):
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.csv`` files, compressed or not."""
-        return by_suffix(self, "csv")
+        return self.patterns_for("csv")
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document a row, with the id ``FILE#ROW``.
@@ -40,6 +40,6 @@ class Csv(Source):
             if isinstance(row, Rejection):
                 yield row
                 continue
-            yield document_from(
+            yield make_document(
                 row.columns, self.columns, f"{file.name}#{row.number}", f"{file.name}:{row.line}"
             )

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from calibset.core.documents import Document, Filtered, Record
 from calibset.core.fields import Names
-from calibset.sources.formats.columns import document_from
-from calibset.sources.parquet_source import RowGroups
+from calibset.sources.formats.columns import make_document
+from calibset.sources.parquet_source import ParquetSource
 
 
-class FineWeb2(RowGroups):
+class FineWeb2(ParquetSource):
     """Pages of a FineWeb2 configuration, or of a repository that holds one language of it.
 
     The page's own identifier is the document's id.
@@ -38,9 +38,9 @@ class FineWeb2(RowGroups):
             return tuple(f"data/{config}/{split}/*.parquet" for config in self.config for split in self.split)
         return tuple(f"data/{split}-*.parquet" for split in self.split)
 
-    def record(self, row: Mapping[str, Any], position: str) -> Record:
+    def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the page as a document."""
-        found = document_from(row, ("text",), str(row.get("id") or position), position)
+        found = make_document(row, ("text",), str(row.get("id") or position), position)
         score = row.get("language_score")
         if isinstance(found, Document) and isinstance(score, float) and score < self.min_language_score:
             return Filtered(position=position, reason="language score too low")

@@ -12,7 +12,7 @@ from calibset.core.fields import listed
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import hermes
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
-from calibset.sources.formats.json_files import array_rows
+from calibset.sources.formats.json_files import read_json_array
 from calibset.storage.files import File, Reader
 
 Config = Literal[
@@ -53,11 +53,11 @@ class Hermes(Source):
         """Return the files of the configs, at the place's root or in a folder."""
         return tuple(pattern for name in self.config for pattern in (_FILES[name], f"*/{_FILES[name]}"))
 
-    def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
+    def read_shuffled(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield conversations in seeded order, of two forms of one dialogue the longer."""
         reading = self.model_copy(deep=True)
         longest = reading._longest(reader)  # noqa: SLF001 - a copy of its own, for what it keeps
-        for record in super(Hermes, reading).documents(reader, seed=seed):
+        for record in super(Hermes, reading).read_shuffled(reader, seed=seed):
             if isinstance(record, Conversation) and len(record.messages) < longest.get(record.id, 0):
                 yield Filtered(position=record.id, reason="goes on in func_calling")
             else:
@@ -67,13 +67,13 @@ class Hermes(Source):
         """Return the number of messages of the dialogues that go on in `func_calling`."""
         if not {"func_calling", "func_calling_singleturn"} <= set(self.config):
             return {}
-        continued = [file for file in self.select(reader) if file.stem == _FILES["func_calling"]]
+        continued = [file for file in self.select_files(reader) if file.stem == _FILES["func_calling"]]
         records = (record for file in continued for record in self._kept_or_streamed(file))
         return {record.id: len(record.messages) for record in records if isinstance(record, Conversation)}
 
     def _kept_or_streamed(self, file: File) -> Iterable[Record]:
         """Return a file's records; those of one that is loaded anyway are kept until they are read."""
-        if self.streamed(file):
+        if self.must_stream(file):
             return self.read(file)
         self._kept[file.name] = list(self.read(file))
         return self._kept[file.name]
@@ -87,7 +87,7 @@ class Hermes(Source):
         if file.name in self._kept:
             yield from self._kept.pop(file.name)
             return
-        for number, row in enumerate(array_rows(file)):
+        for number, row in enumerate(read_json_array(file)):
             position = f"{file.name}#{number}"
             name = read_id(row, "id") or position
             yield read_conversation(

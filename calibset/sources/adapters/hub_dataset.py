@@ -12,8 +12,8 @@ from calibset.core.documents import Document, Record
 from calibset.core.errors import SourceError
 from calibset.core.fields import Names
 from calibset.sources.base import Source
-from calibset.sources.formats.columns import document_from
-from calibset.sources.sampling.interleave import shuffled_in_blocks
+from calibset.sources.formats.columns import make_document
+from calibset.sources.sampling.interleave import shuffle_in_batches
 from calibset.storage.cache import About
 from calibset.storage.cached_rows import Row, kept_stream
 from calibset.storage.files import Reader
@@ -39,17 +39,17 @@ class HubDataset(Source):
         """Return a pattern for any file: which of them are data is for `datasets` to say."""
         return ("*",)
 
-    def documents(self, reader: Reader, *, seed: int) -> Iterator[Record]:
+    def read_shuffled(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield one document a row, with the id ``SPLIT#ROW``."""
         for place, rows in self._splits(reader):
-            yield from shuffled_in_blocks(rows, seed, place, length=_length)
+            yield from shuffle_in_batches(rows, seed, place, length=_length)
 
-    def in_order(self, reader: Reader) -> Iterator[Record]:
+    def read_in_order(self, reader: Reader) -> Iterator[Record]:
         """Yield the same documents in the order in which `datasets` gives the rows."""
         for _, rows in self._splits(reader):
             yield from rows
 
-    def from_beginning(self, reader: Reader) -> bool:  # noqa: ARG002  (so it is everywhere)
+    def is_streamed(self, reader: Reader) -> bool:  # noqa: ARG002  (so it is everywhere)
         """Return True: `datasets` gives the rows in their order."""
         return True
 
@@ -65,7 +65,7 @@ class HubDataset(Source):
 
         def stream(first: int) -> Iterator[Row]:
             for number, row in enumerate(_stream(origin, config, split, self.files, first), first):
-                yield document_from(row, self.columns, f"{place}#{number}", f"{place}#{number}")
+                yield make_document(row, self.columns, f"{place}#{number}", f"{place}#{number}")
 
         if not isinstance(origin, HubReader):
             yield from stream(0)

@@ -14,7 +14,7 @@ from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import scalar_text
 from calibset.sources.base import Source
-from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.formats.json_files import json_text
 from calibset.storage.files import Block, File, Reader, read_whole, text_lines
 
@@ -45,9 +45,9 @@ class InsuranceDefinitions(Source):
         """Return the names of the corpus's forms, the richest first."""
         return ("data.json", "raw.txt", "*.xlsx")
 
-    def select(self, reader: Reader) -> tuple[File, ...]:
+    def select_files(self, reader: Reader) -> tuple[File, ...]:
         """Return the files that the recipe names, else those of the first form that is there."""
-        found = super().select(reader)
+        found = super().select_files(reader)
         forms = [] if self.files else [
             tuple(file for file in found if fnmatchcase(file.name, pattern)) for pattern in self.patterns()
         ]  # fmt: skip
@@ -78,15 +78,15 @@ def _records(file: File, definitions: Iterable[Definition | Rejection]) -> Itera
         name = scalar_text(term).strip() if isinstance(term, str) else ""
         id_ = f"{name}#{seen[name]}"
         seen[name] += 1
-        position = f"{file.name}: {id_[:EXCERPT]}"
+        position = f"{file.name}: {id_[:EXCERPT_LENGTH]}"
         if not name:
-            yield Rejection(position=position, reason="no term", excerpt=str(definition)[:EXCERPT])
+            yield Rejection(position=position, reason="no term", excerpt=str(definition)[:EXCERPT_LENGTH])
         elif not isinstance(definition, str | None):
             yield Rejection(
                 position=position, reason="definition is no text", excerpt=type(definition).__name__
             )
         elif not (text := scalar_text(definition or "").strip()):
-            yield Rejection(position=position, reason="empty definition", excerpt=name[:EXCERPT])
+            yield Rejection(position=position, reason="empty definition", excerpt=name[:EXCERPT_LENGTH])
         else:
             said = {"lob": lob, "country": country}
             metadata = {
@@ -156,7 +156,7 @@ def _sheet(file: File) -> Iterator[tuple[Any, ...]]:
         book = load_workbook(_honest(archive), read_only=True, data_only=True)
         yield from _bounded_rows(book["data"])
     except Exception as fault:
-        said = " ".join(str(fault).split())[:EXCERPT]
+        said = " ".join(str(fault).split())[:EXCERPT_LENGTH]
         raise SourceError(f"{file.name}: no readable workbook ({said}); {_REMEDY}") from fault
 
 

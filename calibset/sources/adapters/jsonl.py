@@ -9,9 +9,9 @@ from pydantic import Field
 
 from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
-from calibset.sources.base import Source, by_suffix
-from calibset.sources.formats.columns import document_from
-from calibset.sources.formats.json_rows import json_rows, one_a_line
+from calibset.sources.base import Source
+from calibset.sources.formats.columns import make_document
+from calibset.sources.formats.json_rows import has_row_per_line, json_rows
 from calibset.storage.files import File
 
 
@@ -25,11 +25,11 @@ class Jsonl(Source):
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.jsonl``, ``.ndjson`` and ``.json`` files, compressed or not."""
-        return by_suffix(self, "jsonl", "ndjson", "json")
+        return self.patterns_for("jsonl", "ndjson", "json")
 
-    def splits(self, file: File) -> bool:
+    def can_split(self, file: File) -> bool:
         """Return whether a file has a row a line."""
-        return one_a_line(file)
+        return has_row_per_line(file)
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document an object, with the id ``FILE#ROW``."""
@@ -37,4 +37,4 @@ class Jsonl(Source):
             if isinstance(row, Rejection):
                 yield row
             else:
-                yield document_from(row, self.columns, f"{file.name}#{number}", position)
+                yield make_document(row, self.columns, f"{file.name}#{number}", position)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.base import Source
-from calibset.sources.formats.columns import EXCERPT
-from calibset.sources.formats.ontology_text import Verbal
+from calibset.sources.formats.columns import EXCERPT_LENGTH
+from calibset.sources.formats.ontology_text import Verbaliser
 from calibset.storage.files import LONGEST_RECORD, File, read_whole
 
 if TYPE_CHECKING:
@@ -41,26 +41,26 @@ class Ontology(Source):
         Raises:
             SourceError: The file can't be parsed, or is too large.
         """
-        verbal = Verbal(_parsed(file))
+        verbal = Verbaliser(_parsed(file))
         for subject in verbal.subjects():
             text = verbal.text(subject)
             if text is None:
                 yield Filtered(position=f"{file.name}: {subject}", reason="nothing but a type")
             elif len(text) > LONGEST_RECORD:
                 position = f"{file.name}: {subject}"
-                yield Rejection(position=position, reason="record too long", excerpt=text[:EXCERPT])
+                yield Rejection(position=position, reason="record too long", excerpt=text[:EXCERPT_LENGTH])
             else:
                 yield Document(id=str(subject), text=text, metadata={"title": verbal.name(subject)})
 
 
 def _parsed(file: File) -> Any:
-    from calibset.sources.formats.rdf_graph import TooLargeError, graph_of
+    from calibset.sources.formats.rdf_graph import TooLargeError, parse_graph
 
     kind: Format = next((kind for suffix, kind in _FORMATS.items() if file.stem.endswith(suffix)), "turtle")
     text = read_whole(file).decode("utf-8-sig", "replace")
     with _quiet():
         try:
-            return graph_of(text, kind)
+            return parse_graph(text, kind)
         except TooLargeError as fault:
             raise SourceError(
                 f"{file.name}: too large ({fault}); split it, or leave it out with files = [...]"
@@ -71,7 +71,9 @@ def _parsed(file: File) -> Any:
 
 def _message(file: File, kind: str, fault: Exception) -> str:
     line = getattr(fault, "lines", None)
-    said = " ".join(str(getattr(fault, "_why", None) or fault).split())[:EXCERPT] or type(fault).__name__
+    said = (
+        " ".join(str(getattr(fault, "_why", None) or fault).split())[:EXCERPT_LENGTH] or type(fault).__name__
+    )
     where = f"{file.name}:{line + 1}" if isinstance(line, int) else file.name
     return f"{where}: not valid {kind} ({said}); mend it, fetch it again, or leave it out with files = [...]"
 

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from calibset.core.documents import Record
 from calibset.core.fields import Names
-from calibset.sources.formats.columns import document_from
-from calibset.sources.parquet_source import RowGroups
+from calibset.sources.formats.columns import make_document
+from calibset.sources.parquet_source import ParquetSource
 
 
-class Parquet(RowGroups):
+class Parquet(ParquetSource):
     """The text columns of any parquet files."""
 
     summary: ClassVar[str] = "parquet files with text columns"
@@ -30,6 +30,6 @@ class Parquet(RowGroups):
         """Return the text columns."""
         return self.columns
 
-    def record(self, row: Mapping[str, Any], position: str) -> Record:
+    def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the row's text as a document."""
-        return document_from(row, self.columns, position, position)
+        return make_document(row, self.columns, position, position)

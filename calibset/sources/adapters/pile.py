@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from calibset.core.documents import Document, Record, Rejection
-from calibset.sources.formats.columns import document_from
+from calibset.sources.formats.columns import make_document
 from calibset.sources.formats.json_rows import json_rows
-from calibset.sources.parquet_source import RowGroups
+from calibset.sources.parquet_source import ParquetSource
 from calibset.storage.files import File
 
 
-class Pile(RowGroups):
+class Pile(ParquetSource):
     """Texts of the Pile, from parquet files or from shards of JSON Lines (``.zst`` or not)."""
 
     summary: ClassVar[str] = "the Pile and excerpts of it (NeelNanda/pile-10k, *.jsonl.zst shards)"
@@ -24,7 +24,7 @@ class Pile(RowGroups):
         """Return patterns for parquet files and for shards."""
         return ("*.parquet", "*.jsonl", "*.jsonl.zst", "*.jsonl.gz")
 
-    def splits(self, file: File) -> bool:
+    def can_split(self, file: File) -> bool:
         """Return whether a file is a shard of lines."""
         return not file.name.endswith(".parquet")
 
@@ -34,11 +34,11 @@ class Pile(RowGroups):
             yield from super().read(file)
             return
         for _, position, row in json_rows(file):
-            yield row if isinstance(row, Rejection) else self.record(row, position)
+            yield row if isinstance(row, Rejection) else self.parse_row(row, position)
 
-    def record(self, row: Mapping[str, Any], position: str) -> Record:
+    def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the text, with the name of the subset it comes from."""
-        found = document_from(row, ("text",), position, position)
+        found = make_document(row, ("text",), position, position)
         meta = row.get("meta") if isinstance(row, Mapping) else None
         if not isinstance(found, Document) or not isinstance(meta, Mapping):
             return found

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from calibset.core.documents import Document, Record, Rejection
 from calibset.core.text import scalar_text
-from calibset.sources.base import Source, by_suffix
-from calibset.sources.formats.columns import EXCERPT
-from calibset.sources.sampling.line_blocks import Begins
+from calibset.sources.base import Source
+from calibset.sources.formats.columns import EXCERPT_LENGTH
+from calibset.sources.sampling.line_blocks import StartRule
 from calibset.storage.files import Block, File, is_faulty, text_lines
 
 _LONGEST_SEPARATOR = 1_000
@@ -30,13 +30,13 @@ class Text(Source):
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.txt`` files, compressed or not."""
-        return by_suffix(self, "txt")
+        return self.patterns_for("txt")
 
-    def splits(self, file: File) -> bool:  # noqa: ARG002  (the separator tells)
+    def can_split(self, file: File) -> bool:  # noqa: ARG002  (the separator tells)
         """Return whether a file is split at a line, one that is short enough to be seen as a whole."""
         return self.separator is not None and len(self.separator.encode()) < _LONGEST_SEPARATOR
 
-    def begins(self, file: File) -> Begins:  # noqa: ARG002  (the separator tells)
+    def start_rule(self, file: File) -> StartRule:  # noqa: ARG002  (the separator tells)
         """Return what tells that a line comes after a separator."""
         separator = (self.separator or "").strip()
         return lambda before, _line: (
@@ -77,6 +77,8 @@ def _document(id_: str, position: str, text: str | Rejection) -> Record:
     if isinstance(text, Rejection):
         return text
     if is_faulty(text):
-        return Rejection(position=position, reason="not valid UTF-8", excerpt=scalar_text(text[:EXCERPT]))
+        return Rejection(
+            position=position, reason="not valid UTF-8", excerpt=scalar_text(text[:EXCERPT_LENGTH])
+        )
     stripped = text.strip()
     return Document(id=id_, text=stripped) if stripped else Rejection(position=position, reason="empty text")

@@ -9,7 +9,7 @@ from calibset.core.documents import Record
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import toolace
 from calibset.sources.chat_formats.base import RepairOption, read_conversation
-from calibset.sources.formats.json_files import array_rows
+from calibset.sources.formats.json_files import read_json_array
 from calibset.storage.files import File
 
 
@@ -31,7 +31,7 @@ class ToolACE(Source):
         Raises:
             SourceError: The file holds no JSON array.
         """
-        for number, row in enumerate(array_rows(file)):
+        for number, row in enumerate(read_json_array(file)):
             position = f"{file.name}#{number}"
             yield read_conversation(
                 row,

@@ -11,21 +11,21 @@ from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import NotThereError
 from calibset.core.seeding import shuffled
 from calibset.core.text import scalar_text
-from calibset.sources.base import size_of
-from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.formats.mediawiki_dump import (
     DumpPage,
     Site,
-    dump_pages,
-    stream_pages,
-    stream_site,
-    stream_sizes,
+    read_dump,
+    read_index,
+    read_site,
+    read_stream,
 )
-from calibset.sources.formats.wikiextractor import Page, cleaned, json_pages, plain_pages
-from calibset.sources.formats.wikitext import CANONICAL, TooDeeplyNestedError, plain_text
-from calibset.sources.parquet_source import RowGroups
-from calibset.sources.sampling.interleave import Part, proportionally, shuffled_in_blocks
-from calibset.sources.sampling.line_blocks import Begins, first_seen
+from calibset.sources.formats.wikiextractor import Page, cleaned, read_json_pages, read_plain_pages
+from calibset.sources.formats.wikitext import CANONICAL, TooDeeplyNestedError, strip_markup
+from calibset.sources.parquet_source import ParquetSource
+from calibset.sources.sampling.files import get_size
+from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
+from calibset.sources.sampling.line_blocks import StartRule, peek_first_character
 from calibset.storage.files import File, Reader, first_character
 
 _DUMPS = tuple(f"*pages-articles*.xml{packed}" for packed in ("", ".bz2", ".gz", ".xz", ".zst"))
@@ -41,7 +41,7 @@ class _Multistream(File):
     index: File
 
 
-class Wikipedia(RowGroups):
+class Wikipedia(ParquetSource):
     """Pages of WikiExtractor folders (plain or JSON, compressed or not), parquet files or dumps.
 
     What a WikiExtractor file holds is seen from its content. The page id is the document's id,
@@ -57,15 +57,15 @@ class Wikipedia(RowGroups):
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for WikiExtractor's files, dumps and the configurations' parquet files."""
         folders = [f"{at}{escape(config)}/" for config in self.config for at in ("", "*/")]
-        splits = [f"{escape(split)}[-./]*.parquet" for split in self.split] or ["*.parquet"]
+        can_split = [f"{escape(split)}[-./]*.parquet" for split in self.split] or ["*.parquet"]
         if not folders:
             folders = ["", "*/"] if self.split else [""]
-        parquet = [folder + split for folder in folders for split in splits]
+        parquet = [folder + split for folder in folders for split in can_split]
         return ("wiki_[0-9]*", "*/wiki_[0-9]*", *_DUMPS, *parquet)
 
-    def select(self, reader: Reader) -> tuple[File, ...]:
+    def select_files(self, reader: Reader) -> tuple[File, ...]:
         """Return the files to read; a multistream dump takes the place of the same dump without."""
-        files = {file.name: file for file in super().select(reader)}
+        files = {file.name: file for file in super().select_files(reader)}
         dumps = [name for name in files if name.endswith(_MULTISTREAM)]
         for name in dumps:
             files.pop(name.removesuffix(_MULTISTREAM) + "pages-articles.xml.bz2", None)
@@ -83,12 +83,12 @@ class Wikipedia(RowGroups):
             yield from super().read(file)
             return
         if _is_dump(file):
-            yield from (_dumped(page, file.name) for page in dump_pages(file))
+            yield from (_dumped(page, file.name) for page in read_dump(file))
             return
-        for page in json_pages(file) if first_character(file) == "{" else plain_pages(file):
+        for page in read_json_pages(file) if first_character(file) == "{" else read_plain_pages(file):
             yield page if isinstance(page, Rejection) else _record(page, f"{file.name}#{page.id}")
 
-    def record(self, row: Mapping[str, Any], position: str) -> Record:
+    def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the page of a parquet row."""
         if row.get("id") in (None, ""):
             return Rejection(position=position, reason="page without an id")
@@ -97,30 +97,30 @@ class Wikipedia(RowGroups):
         url, title, text = (_text(row.get(name)) for name in self.needed[1:])
         return _record(Page(id=str(row["id"]), url=url, title=title, text=text), position)
 
-    def splits(self, file: File) -> bool:
+    def can_split(self, file: File) -> bool:
         """Return whether a file is of those that WikiExtractor writes."""
         return not file.name.endswith(".parquet") and not _is_dump(file)
 
-    def begins(self, file: File) -> Begins:
+    def start_rule(self, file: File) -> StartRule:
         """Return what tells a line of JSON, or one that opens a page."""
-        if first_seen(file) == "{":
+        if peek_first_character(file) == "{":
             return lambda _before, line: line.lstrip().startswith(b"{")
         return lambda _before, line: line.startswith(b"<doc ")
 
-    def streamed(self, file: File) -> bool:
+    def must_stream(self, file: File) -> bool:
         """Return whether a file is read from its beginning, as a dump is of which no index is there."""
-        return not isinstance(file, _Multistream) and (_is_dump(file) or super().streamed(file))
+        return not isinstance(file, _Multistream) and (_is_dump(file) or super().must_stream(file))
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
         """Yield the records of a file from its beginning, shuffled a thousand at a time."""
-        return _shuffled(dump_pages(file), file.name, seed) if _is_dump(file) else super().stream(file, seed)
+        return _shuffled(read_dump(file), file.name, seed) if _is_dump(file) else super().stream(file, seed)
 
-    def parts(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
+    def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
         """Yield a part that is all dumps with an index together, and those of other files."""
         if dumps := [file for file in files if isinstance(file, _Multistream)]:
-            streams = (Part(max(1, size_of(dump)), _by_streams(dump, seed)) for dump in dumps)
-            yield Part(max(1, sum(map(size_of, dumps))), proportionally(streams, seed, "dumps"))
-        yield from super().parts([file for file in files if not isinstance(file, _Multistream)], seed)
+            streams = (Part(max(1, get_size(dump)), _by_streams(dump, seed)) for dump in dumps)
+            yield Part(max(1, sum(map(get_size, dumps))), interleave(streams, seed, "dumps"))
+        yield from super().partition([file for file in files if not isinstance(file, _Multistream)], seed)
 
 
 def _found(reader: Reader, name: str) -> File | None:
@@ -137,21 +137,21 @@ def _is_dump(file: File) -> bool:
 
 
 def _by_streams(file: _Multistream, seed: int) -> Iterator[Record]:
-    streams = stream_sizes(file.index)
+    streams = read_index(file.index)
     with file.open_parts() as dump:
-        site = stream_site(dump, file.name)
+        site = read_site(dump, file.name)
         parts = (
-            Part(streams[at], _shuffled(stream_pages(dump, file.name, at, site), file.name, seed, at))
+            Part(streams[at], _shuffled(read_stream(dump, file.name, at, site), file.name, seed, at))
             for at in shuffled(streams, seed, file.name)
         )
-        yield from proportionally(parts, seed, file.name)
+        yield from interleave(parts, seed, file.name)
 
 
 def _shuffled(
     pages: Iterable[DumpPage | Rejection], name: str, seed: int, offset: int = 0
 ) -> Iterator[Record]:
     """Yield the records of the pages, shuffled a thousand at a time."""
-    for page in shuffled_in_blocks(pages, seed, name, offset, length=_length):
+    for page in shuffle_in_batches(pages, seed, name, offset, length=_length):
         yield _dumped(page, name)
 
 
@@ -163,18 +163,18 @@ def _dumped(page: DumpPage | Rejection, name: str) -> Record:
     if isinstance(page, Rejection):
         return page
     if not page.id:
-        return Rejection(position=name, reason="page without an id", excerpt=page.title[:EXCERPT])
+        return Rejection(position=name, reason="page without an id", excerpt=page.title[:EXCERPT_LENGTH])
     position = f"{name}#{page.id}"
     if reason := _left_out(page):
         return Filtered(position=position, reason=reason)
     try:
-        text = plain_text(page.wikitext, hidden=_hidden(page.site)) if not page.too_long else None
+        text = strip_markup(page.wikitext, hidden=_hidden(page.site)) if not page.too_long else None
     except TooDeeplyNestedError:
         return Rejection(
-            position=position, reason="wikitext too deeply nested", excerpt=page.wikitext[:EXCERPT]
+            position=position, reason="wikitext too deeply nested", excerpt=page.wikitext[:EXCERPT_LENGTH]
         )
     if text is None:
-        return Rejection(position=position, reason="page too long", excerpt=page.wikitext[:EXCERPT])
+        return Rejection(position=position, reason="page too long", excerpt=page.wikitext[:EXCERPT_LENGTH])
     url = f"{page.site.url}?curid={page.id}" if page.site.url else ""
     return _record(Page(id=page.id, url=url, title=page.title, text=text), position)
 

@@ -8,13 +8,13 @@ from typing import Any
 from calibset.core.documents import Document, Rejection
 from calibset.core.text import scalar_text
 
-EXCERPT = 200
+EXCERPT_LENGTH = 200
 """Characters of a faulty record that a `Rejection` shows, at most."""
 
 _LONGEST_METADATA = 500
 
 
-def document_from(row: Any, columns: tuple[str, ...], id_: str, position: str) -> Document | Rejection:
+def make_document(row: Any, columns: tuple[str, ...], id_: str, position: str) -> Document | Rejection:
     r"""Return the document that the columns of a row make up, joined by a blank line.
 
     Blank columns are left out; a row whose columns are all blank is rejected. Short scalar
@@ -28,31 +28,31 @@ def document_from(row: Any, columns: tuple[str, ...], id_: str, position: str) -
 
     Examples:
         >>> row = {"title": "Hail", "text": "Ice from clouds.", "year": 2024}
-        >>> document = document_from(row, ("title", "text"), "a.csv#0", "a.csv:2")
+        >>> document = make_document(row, ("title", "text"), "a.csv#0", "a.csv:2")
         >>> document.text, dict(document.metadata)
         ('Hail\n\nIce from clouds.', {'year': '2024'})
-        >>> document_from({"title": "Hail"}, ("text",), "a.csv#0", "a.csv:2").reason
+        >>> make_document({"title": "Hail"}, ("text",), "a.csv#0", "a.csv:2").reason
         "no column 'text'"
     """
     if not isinstance(row, Mapping):
-        return Rejection(position=position, reason="row is no object", excerpt=excerpt_of(row))
+        return Rejection(position=position, reason="row is no object", excerpt=make_excerpt(row))
     parts = []
     for column in columns:
         if column not in row:
-            return Rejection(position=position, reason=f"no column {column!r}", excerpt=excerpt_of(row))
+            return Rejection(position=position, reason=f"no column {column!r}", excerpt=make_excerpt(row))
         value = row[column]
         if value is not None and not isinstance(value, str):
             return Rejection(
-                position=position, reason=f"column {column!r} is no text", excerpt=excerpt_of(value)
+                position=position, reason=f"column {column!r} is no text", excerpt=make_excerpt(value)
             )
         if value and not value.isspace():
             parts.append(scalar_text(value))
     if not parts:
         return Rejection(position=position, reason="empty text")
-    return Document(id=id_, text="\n\n".join(parts), metadata=dict(scalars(row, columns)))
+    return Document(id=id_, text="\n\n".join(parts), metadata=dict(collect_metadata(row, columns)))
 
 
-def scalars(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def collect_metadata(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield the short scalar values of the columns that aren't among the named ones, as text."""
     for name, value in row.items():
         if not isinstance(name, str) or name in columns or not isinstance(value, str | int | float):
@@ -64,10 +64,10 @@ def scalars(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple[
             yield scalar_text(name), scalar_text(spelled)
 
 
-def excerpt_of(value: Any) -> str:
+def make_excerpt(value: Any) -> str:
     """Return what a `Rejection` shows of a value: of a row the names of its columns."""
     if isinstance(value, Mapping):
-        return scalar_text(", ".join(str(key)[:EXCERPT] for key in list(value)[:20]))[:EXCERPT]
+        return scalar_text(", ".join(str(key)[:EXCERPT_LENGTH] for key in list(value)[:20]))[:EXCERPT_LENGTH]
     if isinstance(value, str):
-        return scalar_text(value[:EXCERPT])
+        return scalar_text(value[:EXCERPT_LENGTH])
     return type(value).__name__

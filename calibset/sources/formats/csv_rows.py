@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import scalar_text
-from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.storage.files import Block, File, is_faulty, text_lines
 
 LONGEST_FIELD = 1_000_000
@@ -46,8 +46,9 @@ def table(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Ite
         return
     names = [name.strip() for name in header]
     if missing := [name for name in required if name not in names]:
+        known = " ".join(", ".join(names).split())[:EXCERPT_LENGTH]
         raise SourceError(
-            f"{file.name}: no column {missing[0]!r}; it has {' '.join(', '.join(names).split())[:EXCERPT]}: "
+            f"{file.name}: no column {missing[0]!r}; it has {known}: "
             f"name the right columns, the right delimiter or other files"
         )
     for number, (line, fields) in enumerate(rows):
@@ -159,4 +160,6 @@ def _reason(fault: str) -> str:
 
 
 def _rejection(file: File, line: int, reason: str, excerpt: str = "") -> Rejection:
-    return Rejection(position=f"{file.name}:{line}", reason=reason, excerpt=scalar_text(excerpt[:EXCERPT]))
+    return Rejection(
+        position=f"{file.name}:{line}", reason=reason, excerpt=scalar_text(excerpt[:EXCERPT_LENGTH])
+    )

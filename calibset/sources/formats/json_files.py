@@ -30,7 +30,7 @@ def json_text(file: File, *, mark_faults: bool = False) -> str:
     return text.removeprefix("\ufeff")
 
 
-def array_rows(file: File) -> list[object]:
+def read_json_array(file: File) -> list[object]:
     """Return the rows of a file that holds one JSON array.
 
     Raises:

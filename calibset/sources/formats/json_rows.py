@@ -9,18 +9,18 @@ from typing import Any
 
 from calibset.core.documents import Rejection
 from calibset.core.text import scalar_text
-from calibset.sources.base import is_large
-from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.formats.json_files import json_text
-from calibset.sources.sampling.line_blocks import first_seen
+from calibset.sources.sampling.files import is_large
+from calibset.sources.sampling.line_blocks import peek_first_character
 from calibset.storage.files import File, first_character, is_faulty, text_lines
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def one_a_line(file: File) -> bool:
+def has_row_per_line(file: File) -> bool:
     """Return whether a file has a row a line; of a small ``.json`` file that isn't looked up."""
-    return not file.stem.endswith(".json") or (is_large(file) and first_seen(file) != "[")
+    return not file.stem.endswith(".json") or (is_large(file) and peek_first_character(file) != "[")
 
 
 def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
@@ -62,7 +62,7 @@ def _array(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
         try:
             value, end = decoder.raw_decode(text, offset)
         except (ValueError, RecursionError):
-            yield number, position, _rejection(position, text[offset : offset + EXCERPT])
+            yield number, position, _rejection(position, text[offset : offset + EXCERPT_LENGTH])
             return
         faulty = is_faulty(text[offset:end])
         yield number, position, _rejection(position, text[offset:end], "not valid UTF-8") if faulty else value
@@ -72,7 +72,7 @@ def _array(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
         number += 1
         if text[end : end + 1] != ",":
             position = f"{file.name}#{number}"
-            yield number, position, _rejection(position, text[end : end + EXCERPT])
+            yield number, position, _rejection(position, text[end : end + EXCERPT_LENGTH])
             return
         offset = _after_space(text, end + 1)
 
@@ -83,4 +83,4 @@ def _after_space(text: str, offset: int) -> int:
 
 
 def _rejection(position: str, text: str, reason: str = "not valid JSON") -> Rejection:
-    return Rejection(position=position, reason=reason, excerpt=scalar_text(text[:EXCERPT]))
+    return Rejection(position=position, reason=reason, excerpt=scalar_text(text[:EXCERPT_LENGTH]))

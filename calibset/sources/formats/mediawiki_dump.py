@@ -80,7 +80,7 @@ class DumpPage:
     site: Site
 
 
-def dump_pages(file: File) -> Iterator[DumpPage | Rejection]:
+def read_dump(file: File) -> Iterator[DumpPage | Rejection]:
     """Yield the pages of a dump from its beginning.
 
     One that is damaged or ends too early yields its whole pages, then a rejection.
@@ -92,7 +92,7 @@ def dump_pages(file: File) -> Iterator[DumpPage | Rejection]:
         yield from _pages(_plain_chunks(stream), file.name, _Export())
 
 
-def stream_sizes(index: File) -> Mapping[int, int]:
+def read_index(index: File) -> Mapping[int, int]:
     """Return the number of pages of each stream of a multistream dump, by where it begins in bytes.
 
     Raises:
@@ -111,7 +111,7 @@ def stream_sizes(index: File) -> Mapping[int, int]:
     return sizes
 
 
-def stream_site(dump: BinaryIO, name: str) -> Site:
+def read_site(dump: BinaryIO, name: str) -> Site:
     """Return the wiki that the first stream of a multistream dump tells of.
 
     Raises:
@@ -122,8 +122,8 @@ def stream_site(dump: BinaryIO, name: str) -> Site:
     return export.site
 
 
-def stream_pages(dump: BinaryIO, name: str, offset: int, site: Site) -> Iterator[DumpPage | Rejection]:
-    """Yield the pages of the stream that begins at an offset, as `dump_pages` does.
+def read_stream(dump: BinaryIO, name: str, offset: int, site: Site) -> Iterator[DumpPage | Rejection]:
+    """Yield the pages of the stream that begins at an offset, as `read_dump` does.
 
     Raises:
         SourceError: It declares entities.

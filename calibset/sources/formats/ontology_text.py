@@ -66,7 +66,7 @@ def words(name: str) -> str:
     )
 
 
-class Verbal:
+class Verbaliser:
     """An rdflib graph, read by label."""
 
     def __init__(self, graph: Any) -> None:

@@ -61,14 +61,14 @@ VALUES: dict[str, tuple[str, ...]] = {
 """Made-up values by name, or by the end of longer names (``EMAIL`` for ``CUSTOMER_SUPPORT_EMAIL``)."""
 
 
-def likeness(text: str) -> str:
+def similarity_key(text: str) -> str:
     """Return a key that texts share about as often as they share runs of three words.
 
     So the same values stand in texts that repeat each other, exactly or nearly, and they are
     still known for it (min-wise hashing: Broder, "On the resemblance and containment of documents", 1997).
 
     Examples:
-        >>> likeness("I want to file a claim today") == likeness("I want to file a claim now")
+        >>> similarity_key("I want to file a claim today") == similarity_key("I want to file a claim now")
         True
     """
     words = text.casefold().split()
@@ -81,7 +81,7 @@ def filled(text: str, row: str) -> str:
 
     Args:
         text: Any.
-        row: What the values are drawn by, such as the row's `likeness`.
+        row: What the values are drawn by, such as the row's `similarity_key`.
 
     Unknown names become their words in lower case; a placeholder that never closes stays.
 

@@ -35,7 +35,7 @@ class TooLargeError(ValueError):
     """A text states more than is kept in memory."""
 
 
-def graph_of(text: str, form: Format) -> Graph:
+def parse_graph(text: str, form: Format) -> Graph:
     """Return the graph that a text states; nothing that it links to is fetched.
 
     Raises:

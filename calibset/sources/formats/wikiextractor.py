@@ -14,7 +14,7 @@ from typing import Any
 
 from calibset.core.documents import Rejection
 from calibset.core.text import scalar_text, unescaped
-from calibset.sources.formats.columns import EXCERPT
+from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.storage.files import Block, File, text_lines
 
 _ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
@@ -64,7 +64,7 @@ def attributes(heading: str) -> dict[str, str]:
     return values
 
 
-def plain_pages(file: File) -> Iterator[Page | Rejection]:
+def read_plain_pages(file: File) -> Iterator[Page | Rejection]:
     """Yield the pages of a file in the ``<doc …>`` format."""
     heading: tuple[int, str] | None = None
     body = Block(file.name)
@@ -91,7 +91,7 @@ def plain_pages(file: File) -> Iterator[Page | Rejection]:
         yield _rejection(file, *heading, "page cut off")
 
 
-def json_pages(file: File) -> Iterator[Page | Rejection]:
+def read_json_pages(file: File) -> Iterator[Page | Rejection]:
     """Yield the pages of a file in the ``--json`` format."""
     for number, line in enumerate(text_lines(file), start=1):
         if isinstance(line, Rejection):
@@ -157,4 +157,4 @@ def _string(value: Any) -> str:
 
 
 def _rejection(file: File, number: int, line: str, reason: str) -> Rejection:
-    return Rejection(position=f"{file.name}:{number}", reason=reason, excerpt=line[:EXCERPT])
+    return Rejection(position=f"{file.name}:{number}", reason=reason, excerpt=line[:EXCERPT_LENGTH])

@@ -56,7 +56,7 @@ class TooDeeplyNestedError(ValueError):
     """Wikitext that takes too long to parse: brackets nest too deep, stay open, or are too many."""
 
 
-def plain_text(wikitext: str, *, hidden: frozenset[str] = CANONICAL) -> str:
+def strip_markup(wikitext: str, *, hidden: frozenset[str] = CANONICAL) -> str:
     r"""Return what a reader sees as running text; blank lines, spaces and entities are left as they are.
 
     Templates, tables, references, formulas, headings, comments and links to files and
@@ -70,9 +70,9 @@ def plain_text(wikitext: str, *, hidden: frozenset[str] = CANONICAL) -> str:
         TooDeeplyNestedError: Brackets nest over 50 deep, or too many of them are never closed.
 
     Examples:
-        >>> plain_text("'''Yeti'''{{IPA|jety}} is a [[myth|mythical]] [[being]].<ref>p. 1</ref>")
+        >>> strip_markup("'''Yeti'''{{IPA|jety}} is a [[myth|mythical]] [[being]].<ref>p. 1</ref>")
         'Yeti is a mythical being.'
-        >>> plain_text("== See also ==\n* [[Bigfoot]]\n* [http://example.org A page]")
+        >>> strip_markup("== See also ==\n* [[Bigfoot]]\n* [http://example.org A page]")
         '\nBigfoot\nA page'
     """
     try:

@@ -1,8 +1,8 @@
-"""Fair samples of corpora of any size, without reading all of them.
+"""Records of many parts, interleaved so that every prefix is a fair sample.
 
 A corpus comes in parts (files, row groups, blocks of lines) that are opened when their turn
-comes. Of the parts that are open each gives its share in proportion to its size, so that a
-prefix holds the same fraction of every one of them.
+comes. Each open part gives records in proportion to its size, so that a prefix holds the same
+fraction of every one of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from calibset.core.seeding import seeded_key, shuffled
 T = TypeVar("T")
 R = TypeVar("R")
 
-PARTS_AT_ONCE = 32
+MAX_OPEN_PARTS = 32
 
 _THREADS = 8
 
@@ -38,43 +38,47 @@ class Part(Generic[T]):
     records: Iterator[T]
 
 
-def proportionally(
-    parts: Iterable[Part[T]], seed: int, *place: str | int, at_once: int = PARTS_AT_ONCE
+def interleave(
+    parts: Iterable[Part[T]], seed: int, *seed_path: str | int, at_once: int = MAX_OPEN_PARTS
 ) -> Iterator[T]:
     """Yield from several parts, from each in proportion to its size.
 
     Args:
         parts: In seeded order.
         seed: Fixes how the parts are interleaved.
-        place: Tells this corpus from others of the same seed.
-        at_once: How many are open together, at most.
+        seed_path: Tells this corpus from others of the same seed.
+        at_once: How many parts are open together, at most.
 
     Examples:
         >>> parts = [Part(4, iter("aaaa")), Part(2, iter("bb"))]
-        >>> "".join(proportionally(parts, 1, "demo"))
+        >>> "".join(interleave(parts, 1, "demo"))
         'abaaba'
     """
-    for number, batch in enumerate(batches(parts, at_once)):
-        turns = [(_offset(seed, *place, number, i) / part.size, i, 0) for i, part in enumerate(batch)]
+    for number, batch in enumerate(split_into_batches(parts, at_once)):
+        # From 0 to 1, so that parts of one size don't all take their turns at once.
+        offsets = [
+            int.from_bytes(seeded_key(seed, *seed_path, number, index)[:6], "big") / 2**48
+            for index in range(len(batch))
+        ]
+        turns = [(offsets[index] / part.size, index, 0) for index, part in enumerate(batch)]
         heapify(turns)
         while turns:
-            _, i, given = heappop(turns)
-            record = next(batch[i].records, None)
+            _, index, taken = heappop(turns)
+            record = next(batch[index].records, None)
             if record is not None:
                 yield record
-                due = (given + 1 + _offset(seed, *place, number, i)) / batch[i].size
-                heappush(turns, (due, i, given + 1))
+                heappush(turns, ((taken + 1 + offsets[index]) / batch[index].size, index, taken + 1))
 
 
-def batches(
-    items: Iterable[T], most: int, size: Callable[[T], float] = lambda _: 0, budget: float = inf
+def split_into_batches(
+    items: Iterable[T], length: int, size: Callable[[T], float] = lambda _: 0, budget: float = inf
 ) -> Iterator[list[T]]:
-    """Yield so many items together, at most, fewer where their sizes would add up to more than the budget.
+    """Yield items in lists of a length; a list ends sooner where its sizes would exceed the budget.
 
     Examples:
-        >>> list(batches("abcde", 2))
+        >>> list(split_into_batches("abcde", 2))
         [['a', 'b'], ['c', 'd'], ['e']]
-        >>> list(batches([4, 4, 50, 4], 3, size=float, budget=10))
+        >>> list(split_into_batches([4, 4, 50, 4], 3, size=float, budget=10))
         [[4, 4], [50], [4]]
     """
     batch: list[T] = []
@@ -85,68 +89,63 @@ def batches(
             batch, total = [], 0.0
         batch.append(item)
         total += size(item)
-        if len(batch) == most:
+        if len(batch) == length:
             yield batch
             batch, total = [], 0.0
     if batch:
         yield batch
 
 
-def drawn(total: int, seed: int, *place: str | int) -> Iterator[int]:
-    """Yield the numbers below a total in seeded order, each once; the first cost no list of all.
+def draw_indices(total: int, seed: int, *seed_path: str | int) -> Iterator[int]:
+    """Yield the numbers below a total in seeded order, each once, without listing all for the first.
 
     Examples:
-        >>> list(drawn(6, 42, "demo"))
+        >>> list(draw_indices(6, 42, "demo"))
         [0, 2, 3, 4, 1, 5]
     """
     seen: set[int] = set()
     for attempt in count():
         if 2 * len(seen) >= total:
             break
-        number = int.from_bytes(seeded_key(seed, *place, attempt), "big") % total
-        if number not in seen:
-            seen.add(number)
-            yield number
-    yield from shuffled((number for number in range(total) if number not in seen), seed, *place, "rest")
+        index = int.from_bytes(seeded_key(seed, *seed_path, attempt), "big") % total
+        if index not in seen:
+            seen.add(index)
+            yield index
+    yield from shuffled((index for index in range(total) if index not in seen), seed, *seed_path, "rest")
 
 
-def shuffled_in_blocks(
+def shuffle_in_batches(
     records: Iterable[T],
     seed: int,
-    *place: str | int,
+    *seed_path: str | int,
     length: Callable[[T], int],
     most: int = 1_000,
     longest: int = 16 * 2**20,
 ) -> Iterator[T]:
-    """Yield a stream's records, shuffled within blocks.
+    """Yield a stream's records, shuffled within batches.
 
     A stream is read from its beginning, so a prefix is no fair sample of it.
 
     Args:
         records: The stream.
         seed: Fixes the order.
-        place: Tells this stream from others of the same seed.
-        length: Gives a record's length in characters.
-        most: Records of a block.
-        longest: Characters of a block, unless one record alone has more.
+        seed_path: Tells this stream from others of the same seed.
+        length: Measures a record in characters.
+        most: Records of a batch.
+        longest: Characters of a batch, unless one record alone has more.
     """
-    for number, block in enumerate(batches(records, most, length, longest)):
-        yield from shuffled(block, seed, *place, number)
+    for number, batch in enumerate(split_into_batches(records, most, length, longest)):
+        yield from shuffled(batch, seed, *seed_path, number)
 
 
-def concurrently(call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Return what a call gives for each item, in order; eight at a time, since each waits for a server."""
+def map_concurrently(call: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Return the results of a call for each item, in order, eight at a time: each waits for a server."""
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="calibset")
     try:
-        found = list(pool.map(call, items))
+        results = list(pool.map(call, items))
     except BaseException:
         # Who interrupts does not want to wait for what is under way.
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
-    return found
-
-
-def _offset(seed: int, *place: str | int) -> float:
-    """Return a number from 0 to 1, so that parts of one size don't all begin at once."""
-    return int.from_bytes(seeded_key(seed, *place)[:6], "big") / 2**48
+    return results

@@ -1,8 +1,8 @@
-"""Large files of lines, of which any place can be read.
+"""Large files of lines, read a block at a time from anywhere in them.
 
 A corpus of such files is the set of all its blocks of 64 KiB. A record belongs to the block
-in which its first line begins, so that long lines are not favoured, and is read to its end.
-The records of one block are a window: a file of their own, named for the byte it begins at.
+in which its first line starts, so that long lines are not favoured, and is read to its end.
+The records of one block are given as a file of their own, named for the byte it starts at.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import BinaryIO, TypeAlias, cast
 
-from calibset.sources.sampling.interleave import drawn
+from calibset.sources.sampling.interleave import draw_indices
 from calibset.storage.files import LONGEST_RECORD, File, first_character
 
-BLOCK = 2**16
+BLOCK_SIZE = 2**16
 """Bytes of a block."""
 
-BLOCKS_AT_ONCE = 128
+MAX_OPEN_BLOCKS = 128
 """Blocks that are loaded together: many small ones tell more of a corpus than a few large ones."""
 
-Begins: TypeAlias = Callable[[bytes | None, bytes], bool]
-"""Tells whether a line begins a record.
+StartRule: TypeAlias = Callable[[bytes | None, bytes], bool]
+"""Tells from the line before it, and the line itself, whether a record starts on a line.
 
-It is given the line before, None where that has more than 1,024 bytes, and up to 1,024 bytes of
-the line itself. True only where the adapter's `read` begins a record as well; a False in its
-place costs no more than that two records count as one.
+Of the line it gets up to 1,024 bytes, and None for a line before that has more. It says True only
+where the adapter's `read` starts a record as well; a False instead costs no more than that two
+records count as one.
 """
 
-# How much of a line, or of the one before it, is looked at to tell whether it begins a record.
-_SEEN = 1_024
+# Bytes of a line, or of the one before it, that tell whether a record starts on it.
+_PEEKED = 1_024
 # Read with a block, so that the end of its last record seldom takes a second read; and from then on.
-_BEHIND = 8 * 2**10
-_FURTHER = 32 * 2**10
-_MOST_AT_ONCE = 4 * 2**20
+_READ_BEHIND = 8 * 2**10
+_NEXT_READ = 32 * 2**10
+_LARGEST_READ = 4 * 2**20
 # A counted line end may have been two bytes in the file.
 _LONGEST = 2 * LONGEST_RECORD
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LineBlock:
     """A block of a file.
 
     Attributes:
@@ -55,96 +55,97 @@ class Window:
     start: int
     end: int
 
-    def load(self, begins: Begins) -> File | None:
-        """Return the records that begin in it as a file, or None if none does.
+    def load(self, start_rule: StartRule) -> File | None:
+        """Return the records that start in it as a file, or None if none does.
 
-        No more of the file is read than the block and what its last record has behind it.
+        No more of the file is read than the block and the rest of its last record.
         """
         with self.file.open_parts() as stream:
             # One more byte, so that every block sees the same of a line.
-            lines = _Lines(stream, max(0, self.start - _SEEN - 1), self.end + _BEHIND)
-            first = next(lines.beginnings(self.start, self.end, begins), None)
+            lines = _LineBuffer(stream, max(0, self.start - _PEEKED - 1), self.end + _READ_BEHIND)
+            first = next(lines.find_starts(self.start, self.end, start_rule), None)
             if first is None:
                 return None
             # What is cut off here is longer than any record that is read.
-            last = next(lines.beginnings(self.end, self.end + _LONGEST, begins), self.end + _LONGEST)
-            content = lines.between(first, last)
+            limit = self.end + _LONGEST
+            last = next(lines.find_starts(self.end, limit, start_rule), limit)
+            content = lines.read_range(first, last)
         return File(f"{self.file.name}@{first}", lambda: cast("BinaryIO", io.BytesIO(content)), len(content))
 
 
-def drawn_windows(files: Sequence[File], seed: int) -> Iterator[Window]:
-    """Yield the blocks of all the files, of which the sizes are known, in seeded order."""
-    ends = list(accumulate(-(-(file.size or 0) // BLOCK) for file in files))
-    for number in drawn(ends[-1], seed, "blocks"):
-        at = bisect_right(ends, number)
-        start = (number - (ends[at - 1] if at else 0)) * BLOCK
-        yield Window(files[at], start, start + BLOCK)
+def draw_blocks(files: Sequence[File], seed: int) -> Iterator[LineBlock]:
+    """Yield the blocks of all the files, whose sizes are known, in seeded order."""
+    ends = list(accumulate(-(-(file.size or 0) // BLOCK_SIZE) for file in files))
+    for index in draw_indices(ends[-1], seed, "blocks"):
+        owner = bisect_right(ends, index)
+        start = (index - (ends[owner - 1] if owner else 0)) * BLOCK_SIZE
+        yield LineBlock(files[owner], start, start + BLOCK_SIZE)
 
 
-def first_seen(file: File) -> str:
-    """Return the first character of an unpacked file that is no white space, at a small cost."""
+def peek_first_character(file: File) -> str:
+    """Return the first character of an unpacked file that is no white space, reading little of it."""
 
-    def open_little() -> BinaryIO:
-        return io.BufferedReader(cast("io.RawIOBase", file.open_parts()), _SEEN)
+    def open_buffered() -> BinaryIO:
+        return io.BufferedReader(cast("io.RawIOBase", file.open_parts()), _PEEKED)
 
-    return first_character(replace(file, open_bytes=open_little))
+    return first_character(replace(file, open_bytes=open_buffered))
 
 
-class _Lines:
-    """The lines of a file from a place on, read further as they are asked for."""
+class _LineBuffer:
+    """The bytes of a file from an offset on, read further when they are needed."""
 
     def __init__(self, stream: BinaryIO, start: int, end: int) -> None:
         self._stream = stream
         self._start = start
         self._step = end - start
-        self._further = _FURTHER
-        self._text = bytearray()
+        self._next_step = _NEXT_READ
+        self._bytes = bytearray()
         self._ended = False
         stream.seek(start)
 
-    def beginnings(self, start: int, end: int, begins: Begins) -> Iterator[int]:
-        """Yield where records begin between two places."""
-        at = 0 if start == 0 else self._after_line(start - 1, end)
-        while at is not None and at < end:
-            if not self._has(at + 1):
+    def find_starts(self, start: int, end: int, start_rule: StartRule) -> Iterator[int]:
+        """Yield the offsets between two others at which records start."""
+        offset = 0 if start == 0 else self._find_next_line(start - 1, end)
+        while offset is not None and offset < end:
+            if not self._read_up_to(offset + 1):
                 return
-            if at == 0 or begins(self._before(at), self._line(at)):
-                yield at
-            at = self._after_line(at, end)
+            if offset == 0 or start_rule(self._peek_line_before(offset), self._peek_line(offset)):
+                yield offset
+            offset = self._find_next_line(offset, end)
 
-    def between(self, start: int, end: int) -> bytes:
-        """Return the bytes from one place to another, or to the end of the file."""
-        self._has(end)
-        return bytes(self._text[start - self._start : end - self._start])
+    def read_range(self, start: int, end: int) -> bytes:
+        """Return the bytes from one offset to another, or to the end of the file."""
+        self._read_up_to(end)
+        return bytes(self._bytes[start - self._start : end - self._start])
 
-    def _after_line(self, at: int, end: int) -> int | None:
-        """Return where the line after the one at a place begins, if that is before the end."""
+    def _find_next_line(self, offset: int, end: int) -> int | None:
+        """Return where the line after the one at an offset starts, if that is before the end."""
         while True:
-            found = self._text.find(b"\n", at - self._start, end - 1 - self._start)
-            if found >= 0:
-                return self._start + found + 1
-            at = max(at, self._start + len(self._text))
-            if at >= end - 1 or not self._has(at + 1):
+            line_end = self._bytes.find(b"\n", offset - self._start, end - 1 - self._start)
+            if line_end >= 0:
+                return self._start + line_end + 1
+            offset = max(offset, self._start + len(self._bytes))
+            if offset >= end - 1 or not self._read_up_to(offset + 1):
                 return None
 
-    def _before(self, at: int) -> bytes | None:
-        """Return the line before the one that begins at a place; None if it is very long."""
-        stop = at - self._start - 1
-        begin = self._text.rfind(b"\n", max(0, stop - _SEEN), stop) + 1
-        if not begin and (self._start or stop > _SEEN):
+    def _peek_line_before(self, offset: int) -> bytes | None:
+        """Return the line before the one that starts at an offset; None if it is very long."""
+        stop = offset - self._start - 1
+        start = self._bytes.rfind(b"\n", max(0, stop - _PEEKED), stop) + 1
+        if not start and (self._start or stop > _PEEKED):
             return None
-        return bytes(self._text[begin:stop])
+        return bytes(self._bytes[start:stop])
 
-    def _line(self, at: int) -> bytes:
-        self._has(at + _SEEN)
-        line, _, _ = bytes(self._text[at - self._start : at - self._start + _SEEN]).partition(b"\n")
-        return line
+    def _peek_line(self, offset: int) -> bytes:
+        self._read_up_to(offset + _PEEKED)
+        start = offset - self._start
+        return bytes(self._bytes[start : start + _PEEKED]).partition(b"\n")[0]
 
-    def _has(self, end: int) -> bool:
-        """Read on until the bytes before a place are there; return whether they are."""
-        while self._start + len(self._text) < end and not self._ended:
+    def _read_up_to(self, end: int) -> bool:
+        """Read on until the bytes before an offset are there; return whether the file has them."""
+        while self._start + len(self._bytes) < end and not self._ended:
             piece = self._stream.read(self._step)
-            self._text += piece
+            self._bytes += piece
             self._ended = not piece
-            self._step, self._further = self._further, min(2 * self._further, _MOST_AT_ONCE)
-        return self._start + len(self._text) >= end
+            self._step, self._next_step = self._next_step, min(2 * self._next_step, _LARGEST_READ)
+        return self._start + len(self._bytes) >= end

@@ -1,4 +1,4 @@
-"""Row groups of parquet files: read apart from each other, and only the columns that are needed."""
+"""Row groups of parquet files, each read on its own, and only the columns that are needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
-from calibset.sources.sampling.interleave import drawn
+from calibset.sources.sampling.interleave import draw_indices
 from calibset.storage.byte_ranges import merged
 from calibset.storage.files import LONGEST_RECORD, File
 
@@ -20,13 +20,12 @@ Row = tuple[int, Mapping[str, Any] | Rejection]
 
 # Bytes that a group's needed columns may unpack to, and values that one may have.
 _LARGEST_GROUP = 2**33
-# Bytes that rows that are held together may have.
-_LARGEST = 2**30
 _MOST_VALUES = 2**24
-# Bytes that are held of a large group at once.
+# Bytes of a large group's rows that are held together, as the footer says, and as they turn out.
 _HELD = 16 * 2**20
+_LARGEST_HELD = 2**30
 # What a value in a list takes in memory beside its text, about.
-_AROUND_A_VALUE = 64
+_VALUE_OVERHEAD = 64
 # Bytes that are fetched at once, and those that are then read of a column at once.
 _FETCHED = 4 * 2**20
 _BUFFER = 2**20
@@ -36,217 +35,7 @@ _HOLE = 8 * 2**10
 _ROWS_AT_ONCE = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowGroup:
-    """A row group, of which nothing is read before its rows are asked for.
-
-    Attributes:
-        file: The file that it stands in.
-        footer: The file's metadata.
-        columns: The needed columns that the file has.
-        number: Which of the file's groups it is.
-        start: Its first row, counted over the whole file.
-        rows: How many it has.
-    """
-
-    file: File
-    footer: Any
-    columns: tuple[str, ...]
-    number: int
-    start: int
-    rows: int
-
-    def in_order(self) -> Iterator[Row]:
-        """Yield the rows in the order they stand in.
-
-        Raises:
-            SourceError: The group is damaged.
-        """
-        if self._is_too_large():
-            yield self._rejected()
-            return
-        for begin, batch in self._batches():
-            for position in range(batch.num_rows):
-                yield self._row(begin + position, batch, position)
-
-    def shuffled(self, seed: int) -> Iterator[Row]:
-        """Yield the rows in seeded order.
-
-        Of a group of more than 16 MiB so much is held at once, rows from all over it. For the
-        next as many the group is read again.
-
-        Raises:
-            SourceError: The group is damaged.
-        """
-        if self._is_too_large():
-            yield self._rejected()
-            return
-        order = drawn(self.rows, seed, self.file.name, self.number)
-        held = max(1, min(self.rows, self.rows * _HELD // max(1, self._size())))
-        while wanted := list(islice(order, held)):
-            places = sorted(wanted)
-            pieces = self._pieces(places)
-            if pieces is None:
-                yield self._rejected()
-                return
-            begins = [begin for begin, _ in pieces]
-            for place in wanted:
-                at = bisect_left(places, place)
-                begin, piece = pieces[bisect_right(begins, at) - 1]
-                yield self._row(place, piece, at - begin)
-
-    def _size(self) -> int:
-        """Return how many bytes the needed columns unpack to."""
-        return sum(chunk.total_uncompressed_size for chunk in self._chunks())
-
-    def _chunks(self) -> list[Any]:
-        """Return what the footer says of each needed column, of a nested one of each leaf."""
-        with _explained(self.file):  # a column's name may be damaged
-            group = self.footer.row_group(self.number)
-            chunks = [group.column(i) for i in range(group.num_columns)]
-            return [
-                chunk
-                for chunk in chunks
-                if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in self.columns)
-            ]
-
-    def _is_too_large(self) -> bool:
-        values = max((chunk.num_values for chunk in self._chunks()), default=0)
-        return self._size() > _LARGEST_GROUP or max(self.rows, values) > _MOST_VALUES
-
-    def _rejected(self) -> Row:
-        return self.start, Rejection(position=f"{self.file.name}#{self.start}", reason="row group too large")
-
-    def _pieces(self, places: list[int]) -> list[tuple[int, Any]] | None:
-        """Return the rows at sorted places, in pieces with the number of rows before each.
-
-        None if they turn out larger than the footer says.
-        """
-        import pyarrow
-
-        pieces: list[tuple[int, Any]] = []
-        size = 0
-        for begin, batch in self._batches():
-            first, last = bisect_left(places, begin), bisect_left(places, begin + batch.num_rows)
-            if first == last:
-                continue
-            piece = batch
-            if last - first < batch.num_rows:
-                piece = batch.take(pyarrow.array([place - begin for place in places[first:last]]))
-            written = _plain(piece, _LARGEST - size)
-            if written is None:
-                return None
-            pieces.append((first, written[0]))
-            size += written[1]
-        return pieces
-
-    def _batches(self) -> Iterator[tuple[int, Any]]:
-        """Yield a few rows at a time, and the number of rows of the group before them."""
-        import pyarrow.parquet
-
-        with self.file.open_parts() as stream, _explained(self.file):
-            if self.file.open_ranges:
-                self._fetch(stream)
-            # A value that is stored once for many rows is held once as well.
-            shared = [chunk.path_in_schema for chunk in self._chunks()]
-            # Read by this thread alone, which an interrupt reaches.
-            parquet = pyarrow.parquet.ParquetFile(
-                stream, metadata=self.footer, read_dictionary=shared, buffer_size=_BUFFER, pre_buffer=False
-            )
-            begin = 0
-            wanted = list(self.columns)
-            for batch in parquet.iter_batches(_ROWS_AT_ONCE, [self.number], wanted, use_threads=False):
-                yield begin, batch
-                begin += batch.num_rows
-            if begin != self.rows:
-                raise ValueError(f"a row group of {self.rows} rows holds {begin}")
-
-    def _fetch(self, stream: BinaryIO) -> None:
-        """Read the needed columns once, with as few requests as there can be, so that they are kept."""
-        extents = []
-        for chunk in self._chunks():
-            start = chunk.data_page_offset
-            if chunk.has_dictionary_page:
-                start = min(start, chunk.dictionary_page_offset)
-            extents.append((start, start + chunk.total_compressed_size + _HOLE))
-        for start, end in merged(extents):
-            stream.seek(start)
-            left = end - _HOLE - start
-            while left > 0 and (content := stream.read(min(left, _FETCHED))):
-                left -= len(content)
-
-    def _row(self, place: int, batch: Any, position: int) -> Row:
-        number = self.start + place
-        # Without columns a batch has no rows to slice.
-        row = _values(batch.slice(position, 1)) if self.columns else {}
-        if isinstance(row, str):
-            return number, Rejection(position=f"{self.file.name}#{number}", reason=row)
-        return number, row
-
-
-def _plain(batch: Any, most: int) -> tuple[Any, int] | None:
-    """Return rows with values that they share written out, and their bytes; None if over so many."""
-    import pyarrow
-
-    columns, size = [], 0
-    for column in batch.columns:
-        shares = isinstance(column, pyarrow.DictionaryArray)
-        size += _size_written_out(column) if shares else column.nbytes
-        if size > most:
-            return None
-        columns.append(column.dictionary_decode() if shares else column)
-    return pyarrow.RecordBatch.from_arrays(columns, names=batch.schema.names), size
-
-
-def _size_written_out(column: Any) -> int:
-    import pyarrow.compute
-    import pyarrow.types
-
-    values = column.dictionary
-    if pyarrow.types.is_string(values.type) or pyarrow.types.is_binary(values.type):
-        lengths = pyarrow.compute.binary_length(values).take(column.indices)
-        return int(pyarrow.compute.sum(lengths).as_py() or 0)
-    return 16 * len(column)
-
-
-def _values(row: Any) -> dict[str, Any] | str:
-    """Return the values of a single row by column, or why they can't be had."""
-    import pyarrow
-
-    try:
-        if sum(map(_length, row.columns)) > LONGEST_RECORD:
-            return "record too long"
-        values: dict[str, Any] = row.to_pylist()[0]
-    except UnicodeDecodeError:
-        return "not valid UTF-8"
-    except (pyarrow.ArrowException, ValueError, OverflowError):  # a date that Python has no place for
-        return "not a readable value"
-    return values
-
-
-def _length(column: Any) -> int:
-    """Return about how many bytes a column takes with values that are stored once written out."""
-    import pyarrow
-    import pyarrow.compute
-    import pyarrow.types
-
-    if isinstance(column, pyarrow.DictionaryArray):
-        return _size_written_out(column)
-    if pyarrow.types.is_string(column.type):
-        return int(pyarrow.compute.sum(pyarrow.compute.binary_length(column)).as_py() or 0)
-    if pyarrow.types.is_struct(column.type):
-        return sum(map(_length, column.flatten()))
-    if isinstance(column, pyarrow.MapArray):
-        first, last = column.offsets[0].as_py(), column.offsets[-1].as_py()
-        inner = [part.slice(first, last - first) for part in (column.keys, column.items)]
-    elif isinstance(column, pyarrow.ListArray | pyarrow.LargeListArray | pyarrow.FixedSizeListArray):
-        inner = [column.flatten()]
-    else:
-        return int(column.nbytes)
-    return sum(_AROUND_A_VALUE * len(part) + _length(part) for part in inner)
-
-
-def row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
+def read_row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
     """Return a file's row groups; its footer is all that is read.
 
     Args:
@@ -258,24 +47,234 @@ def row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
     """
     import pyarrow.parquet
 
-    with file.open_parts() as stream, _explained(file):
+    with file.open_parts() as stream, _parquet_errors(file):
         footer = pyarrow.parquet.read_metadata(stream)
         known = footer.schema.to_arrow_schema().names
+    needed = tuple(name for name in columns if name in known)
     groups = []
     start = 0
-    for number in range(footer.num_row_groups):
-        rows = footer.row_group(number).num_rows
+    for index in range(footer.num_row_groups):
+        rows = footer.row_group(index).num_rows
         if rows > 0:
-            found = tuple(name for name in columns if name in known)
             groups.append(
-                RowGroup(file=file, footer=footer, columns=found, number=number, start=start, rows=rows)
+                RowGroup(file=file, footer=footer, columns=needed, index=index, start=start, rows=rows)
             )
             start += rows
     return groups
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """A row group, of which nothing is read before its rows are asked for.
+
+    Attributes:
+        file: The file that it stands in.
+        footer: The file's metadata.
+        columns: The needed columns that the file has.
+        index: Which of the file's groups it is.
+        start: Its first row, counted over the whole file.
+        rows: How many it has.
+    """
+
+    file: File
+    footer: Any
+    columns: tuple[str, ...]
+    index: int
+    start: int
+    rows: int
+
+    def read_rows(self) -> Iterator[Row]:
+        """Yield the rows in the order they stand in.
+
+        Raises:
+            SourceError: The group is damaged.
+        """
+        if self._is_too_large():
+            yield self._reject()
+            return
+        for begin, batch in self._read_batches():
+            for offset in range(batch.num_rows):
+                yield self._read_row(begin + offset, batch, offset)
+
+    def shuffle_rows(self, seed: int) -> Iterator[Row]:
+        """Yield the rows in seeded order.
+
+        Of a group of more than 16 MiB, as many rows from all over it are held at once as fit
+        into that; the group is read again for the next ones.
+
+        Raises:
+            SourceError: The group is damaged.
+        """
+        if self._is_too_large():
+            yield self._reject()
+            return
+        order = draw_indices(self.rows, seed, self.file.name, self.index)
+        held = max(1, min(self.rows, self.rows * _HELD // max(1, self._size())))
+        while wanted := list(islice(order, held)):
+            indices = sorted(wanted)
+            pieces = self._read_pieces(indices)
+            if pieces is None:
+                yield self._reject()
+                return
+            starts = [start for start, _ in pieces]
+            for index in wanted:
+                rank = bisect_left(indices, index)
+                start, piece = pieces[bisect_right(starts, rank) - 1]
+                yield self._read_row(index, piece, rank - start)
+
+    def _size(self) -> int:
+        """Return how many bytes the needed columns unpack to."""
+        return sum(chunk.total_uncompressed_size for chunk in self._column_chunks())
+
+    def _column_chunks(self) -> list[Any]:
+        """Return what the footer says of each needed column, of a nested one of each leaf."""
+        with _parquet_errors(self.file):  # a column's name may be damaged
+            group = self.footer.row_group(self.index)
+            chunks = [group.column(i) for i in range(group.num_columns)]
+            return [
+                chunk
+                for chunk in chunks
+                if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in self.columns)
+            ]
+
+    def _is_too_large(self) -> bool:
+        values = max((chunk.num_values for chunk in self._column_chunks()), default=0)
+        return self._size() > _LARGEST_GROUP or max(self.rows, values) > _MOST_VALUES
+
+    def _reject(self) -> Row:
+        return self.start, Rejection(position=f"{self.file.name}#{self.start}", reason="row group too large")
+
+    def _read_pieces(self, indices: list[int]) -> list[tuple[int, Any]] | None:
+        """Return the rows with these sorted indices, in pieces with the number of rows before each.
+
+        None if they turn out larger than the footer says.
+        """
+        import pyarrow
+
+        pieces: list[tuple[int, Any]] = []
+        size = 0
+        for begin, batch in self._read_batches():
+            first, last = bisect_left(indices, begin), bisect_left(indices, begin + batch.num_rows)
+            if first == last:
+                continue
+            piece = batch
+            if last - first < batch.num_rows:
+                piece = batch.take(pyarrow.array([index - begin for index in indices[first:last]]))
+            decoded = _decode_dictionaries(piece, _LARGEST_HELD - size)
+            if decoded is None:
+                return None
+            pieces.append((first, decoded[0]))
+            size += decoded[1]
+        return pieces
+
+    def _read_batches(self) -> Iterator[tuple[int, Any]]:
+        """Yield a few rows at a time, and the number of rows of the group before them."""
+        import pyarrow.parquet
+
+        with self.file.open_parts() as stream, _parquet_errors(self.file):
+            if self.file.open_ranges:
+                self._prefetch(stream)
+            # A value that is stored once for many rows is held once as well.
+            shared = [chunk.path_in_schema for chunk in self._column_chunks()]
+            # Read by this thread alone, which an interrupt reaches.
+            parquet = pyarrow.parquet.ParquetFile(
+                stream, metadata=self.footer, read_dictionary=shared, buffer_size=_BUFFER, pre_buffer=False
+            )
+            begin = 0
+            columns = list(self.columns)
+            for batch in parquet.iter_batches(_ROWS_AT_ONCE, [self.index], columns, use_threads=False):
+                yield begin, batch
+                begin += batch.num_rows
+            if begin != self.rows:
+                raise ValueError(f"a row group of {self.rows} rows holds {begin}")
+
+    def _prefetch(self, stream: BinaryIO) -> None:
+        """Read the needed columns once, in as few requests as can be, so that the cache keeps them."""
+        ranges = []
+        for chunk in self._column_chunks():
+            start = chunk.data_page_offset
+            if chunk.has_dictionary_page:
+                start = min(start, chunk.dictionary_page_offset)
+            ranges.append((start, start + chunk.total_compressed_size + _HOLE))
+        for start, end in merged(ranges):
+            stream.seek(start)
+            left = end - _HOLE - start
+            while left > 0 and (content := stream.read(min(left, _FETCHED))):
+                left -= len(content)
+
+    def _read_row(self, index: int, batch: Any, offset: int) -> Row:
+        number = self.start + index
+        # Without columns a batch has no rows to slice.
+        row = _read_values(batch.slice(offset, 1)) if self.columns else {}
+        if isinstance(row, str):
+            return number, Rejection(position=f"{self.file.name}#{number}", reason=row)
+        return number, row
+
+
+def _decode_dictionaries(batch: Any, most: int) -> tuple[Any, int] | None:
+    """Return rows with their shared values written out, and their bytes; None if those exceed a bound."""
+    import pyarrow
+
+    columns, size = [], 0
+    for column in batch.columns:
+        is_shared = isinstance(column, pyarrow.DictionaryArray)
+        size += _estimate_decoded(column) if is_shared else column.nbytes
+        if size > most:
+            return None
+        columns.append(column.dictionary_decode() if is_shared else column)
+    return pyarrow.RecordBatch.from_arrays(columns, names=batch.schema.names), size
+
+
+def _estimate_decoded(column: Any) -> int:
+    import pyarrow.compute
+    import pyarrow.types
+
+    values = column.dictionary
+    if pyarrow.types.is_string(values.type) or pyarrow.types.is_binary(values.type):
+        lengths = pyarrow.compute.binary_length(values).take(column.indices)
+        return int(pyarrow.compute.sum(lengths).as_py() or 0)
+    return 16 * len(column)
+
+
+def _read_values(row: Any) -> dict[str, Any] | str:
+    """Return the values of a single row by column, or the reason why they can't be read."""
+    import pyarrow
+
+    try:
+        if sum(map(_estimate_memory, row.columns)) > LONGEST_RECORD:
+            return "record too long"
+        values: dict[str, Any] = row.to_pylist()[0]
+    except UnicodeDecodeError:
+        return "not valid UTF-8"
+    except (pyarrow.ArrowException, ValueError, OverflowError):  # a date that Python has no value for
+        return "not a readable value"
+    return values
+
+
+def _estimate_memory(column: Any) -> int:
+    """Return about how many bytes a column takes with its shared values written out."""
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.types
+
+    if isinstance(column, pyarrow.DictionaryArray):
+        return _estimate_decoded(column)
+    if pyarrow.types.is_string(column.type):
+        return int(pyarrow.compute.sum(pyarrow.compute.binary_length(column)).as_py() or 0)
+    if pyarrow.types.is_struct(column.type):
+        return sum(map(_estimate_memory, column.flatten()))
+    if isinstance(column, pyarrow.MapArray):
+        first, last = column.offsets[0].as_py(), column.offsets[-1].as_py()
+        inner = [part.slice(first, last - first) for part in (column.keys, column.items)]
+    elif isinstance(column, pyarrow.ListArray | pyarrow.LargeListArray | pyarrow.FixedSizeListArray):
+        inner = [column.flatten()]
+    else:
+        return int(column.nbytes)
+    return sum(_VALUE_OVERHEAD * len(part) + _estimate_memory(part) for part in inner)
+
+
 @contextmanager
-def _explained(file: File) -> Iterator[None]:
+def _parquet_errors(file: File) -> Iterator[None]:
     import pyarrow
 
     try:

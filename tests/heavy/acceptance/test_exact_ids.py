@@ -51,7 +51,7 @@ def conversations(
     readers = open_readers(recipe, open_storage(recipe, corpora, ()))
     found = {}
     for name in ("bitext-insurance", "hermes", "toolace", "when2call"):
-        records = recipe.sources[name].documents(readers[name], seed=recipe.seed)
+        records = recipe.sources[name].read_shuffled(readers[name], seed=recipe.seed)
         items = admit(records, SourceStats(), control_tokens, lambda items: map(whole, items))
         found[name] = {item.id: item for item in items if isinstance(item, Conversation)}
     return found

@@ -77,7 +77,7 @@ def read(corpora: Path, name: str, *, repair: bool) -> dict[Place, Record]:
     fields = {"type": name, "group": "g", "where": "here", "repair": repair}
     splits = {"split": ["train_sft", "train_pref", "test"]} if name == "when2call" else {}
     source = adapter(name).model_validate({**fields, **splits})
-    files = source.select(LocalReader("here", corpora / FOLDERS[name]))
+    files = source.select_files(LocalReader("here", corpora / FOLDERS[name]))
     return {(file.name, row): record for file in files for row, record in enumerate(source.read(file))}
 
 

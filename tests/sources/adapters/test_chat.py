@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from calibset.core.documents import Conversation, Record, Rejection
-from calibset.sources import base
 from calibset.sources.adapters.chat import Chat
+from calibset.sources.sampling import files as sampling
 from calibset.sources.sampling import row_groups
 from calibset.storage.files import memory_reader
 
@@ -209,19 +209,19 @@ FILES = dict.fromkeys(
     ],
 )
 def test_config_and_split_choose_the_files(options: dict[str, object], expected: list[str]) -> None:
-    assert [file.name for file in chat(**options).select(memory_reader(FILES))] == expected
+    assert [file.name for file in chat(**options).select_files(memory_reader(FILES))] == expected
 
 
 def test_large_files_of_lines_are_sampled_by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "_LARGE", 2**16)
+    monkeypatch.setattr(sampling, "_LARGE", 2**16)
     row = {"messages": [{"role": "user", "content": "x" * 1_000}, OPENAI[1]]}
     lines = b"".join(json.dumps({"id": f"dialogue-{i}", **row}).encode() + b"\n" for i in range(400))
     contents = {"a.jsonl": lines}
-    records = list(chat().documents(memory_reader(contents), seed=1))
+    records = list(chat().read_shuffled(memory_reader(contents), seed=1))
     ids = [record.id for record in records if isinstance(record, Conversation)]
     assert sorted(ids) == sorted(f"dialogue-{i}" for i in range(400))
-    assert not chat().from_beginning(memory_reader(contents))
-    assert chat().from_beginning(memory_reader({"a.json": b"[" + b",".join(lines.splitlines()) + b"]"}))
+    assert not chat().is_streamed(memory_reader(contents))
+    assert chat().is_streamed(memory_reader({"a.json": b"[" + b",".join(lines.splitlines()) + b"]"}))
 
 
 def test_parquet_rows_are_numbered_and_other_columns_stay_unread() -> None:
@@ -306,7 +306,7 @@ def test_a_parquet_row_whose_values_are_stored_once_is_no_bomb(
     data = long_lists(text, times)
     assert len(data) < 2**17
     records = (
-        list(chat().documents(memory_reader({"a.parquet": data}), seed=1))
+        list(chat().read_shuffled(memory_reader({"a.parquet": data}), seed=1))
         if seeded
         else read(data, "a.parquet")
     )

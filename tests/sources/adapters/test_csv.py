@@ -132,13 +132,13 @@ def test_quoted_texts_come_back(texts: list[str]) -> None:
 def test_patterns_take_compressed_files_configurations_and_splits() -> None:
     names = dict.fromkeys(["a.csv", "en/train.csv.zst", "en/test.csv", "notes.txt"], b"")
     source = Csv(group="g", where=("here",))
-    assert [file.name for file in source.select(memory_reader(names))] == [
+    assert [file.name for file in source.select_files(memory_reader(names))] == [
         "a.csv",
         "en/test.csv",
         "en/train.csv.zst",
     ]
     narrow = Csv(group="g", where=("here",), config=("en",), split=("train",))
-    assert [file.name for file in narrow.select(memory_reader(names))] == ["en/train.csv.zst"]
+    assert [file.name for file in narrow.select_files(memory_reader(names))] == ["en/train.csv.zst"]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ PAGE = {
 
 
 def test_a_page_has_its_own_id_and_says_where_it_stood() -> None:
-    (record,) = source().documents(memory_reader({"data/train-0.parquet": packed(PAGE)}), seed=1)
+    (record,) = source().read_shuffled(memory_reader({"data/train-0.parquet": packed(PAGE)}), seed=1)
     assert record == Document(
         id="<urn:uuid:1>",
         text="Škoda na vozidle.",
@@ -44,7 +44,7 @@ def test_a_page_has_its_own_id_and_says_where_it_stood() -> None:
 
 def test_only_the_text_is_required() -> None:
     contents = {"data/train-0.parquet": packed({"text": "a"}, {"text": "b"})}
-    records = list(source().documents(memory_reader(contents), seed=1))
+    records = list(source().read_shuffled(memory_reader(contents), seed=1))
     assert {record.id for record in records if isinstance(record, Document)} == {
         "data/train-0.parquet#0",
         "data/train-0.parquet#1",
@@ -53,20 +53,24 @@ def test_only_the_text_is_required() -> None:
 
 def test_a_page_without_text_is_rejected() -> None:
     contents = {"data/train-0.parquet": packed({**PAGE, "text": " "})}
-    assert list(source().documents(memory_reader(contents), seed=1)) == [
+    assert list(source().read_shuffled(memory_reader(contents), seed=1)) == [
         Rejection(position="data/train-0.parquet#0", reason="empty text")
     ]
 
 
-EXCERPT = ("data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet", "data/test-0.parquet")
+EXCERPT_LENGTH = (
+    "data/train-00000-of-00002.parquet",
+    "data/train-00001-of-00002.parquet",
+    "data/test-0.parquet",
+)
 WHOLE = tuple(f"data/{name}/0.parquet" for name in ("slk_Latn/train", "slk_Latn/test", "ces_Latn/train"))
 
 
 @pytest.mark.parametrize(
     ("names", "options", "found"),
     [
-        (EXCERPT, {}, EXCERPT[:2]),
-        (EXCERPT, {"split": ["train", "test"]}, EXCERPT),
+        (EXCERPT_LENGTH, {}, EXCERPT_LENGTH[:2]),
+        (EXCERPT_LENGTH, {"split": ["train", "test"]}, EXCERPT_LENGTH),
         (WHOLE, {"config": "slk_Latn"}, WHOLE[:1]),
         (WHOLE, {"config": ["slk_Latn", "ces_Latn"]}, (WHOLE[0], WHOLE[2])),
         (WHOLE, {"config": "slk_Latn", "split": "test"}, (WHOLE[1],)),
@@ -76,4 +80,4 @@ def test_configuration_and_split_choose_files(
     names: tuple[str, ...], options: dict[str, Any], found: tuple[str, ...]
 ) -> None:
     reader = memory_reader(dict.fromkeys((*names, "README.md"), b""))
-    assert sorted(file.name for file in source(**options).select(reader)) == sorted(found)
+    assert sorted(file.name for file in source(**options).select_files(reader)) == sorted(found)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from calibset.core.documents import Conversation, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.hermes import Hermes
-from calibset.sources.formats.json_files import array_rows
+from calibset.sources.formats.json_files import read_json_array
 from calibset.storage.files import File, memory_reader
 
 GOOD = {"id": "a1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
@@ -23,7 +23,7 @@ SOURCE = hermes()
 
 def records(source: Hermes, **files: object) -> list[Record]:
     reader = memory_reader({name: json.dumps(rows).encode() for name, rows in files.items()})
-    return list(source.documents(reader, seed=7))
+    return list(source.read_shuffled(reader, seed=7))
 
 
 def test_rows_become_conversations_under_their_own_id() -> None:
@@ -96,20 +96,20 @@ def test_no_file_is_read_twice_for_that(monkeypatch: pytest.MonkeyPatch) -> None
 
     def noted(file: File) -> list[object]:
         names.append(file.name)
-        return array_rows(file)
+        return read_json_array(file)
 
-    monkeypatch.setattr("calibset.sources.adapters.hermes.array_rows", noted)
+    monkeypatch.setattr("calibset.sources.adapters.hermes.read_json_array", noted)
     source = hermes()
     reader = memory_reader({name: json.dumps(rows).encode() for name, rows in BOTH.items()})
-    once = list(source.documents(reader, seed=7))
+    once = list(source.read_shuffled(reader, seed=7))
     assert sorted(names) == sorted(BOTH)
-    assert list(source.documents(reader, seed=7)) == once
+    assert list(source.read_shuffled(reader, seed=7)) == once
     assert sorted(names) == sorted([*BOTH, *BOTH])
 
 
 def test_a_file_too_large_to_keep_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     found = records(SOURCE, **BOTH)
-    monkeypatch.setattr("calibset.sources.base._LARGE", 10)
+    monkeypatch.setattr("calibset.sources.sampling.files._LARGE", 10)
     assert sorted(map(repr, records(SOURCE, **BOTH))) == sorted(map(repr, found))
 
 
@@ -157,5 +157,5 @@ def test_an_unknown_config_is_an_error_that_lists_the_valid_ones() -> None:
 )
 def test_a_file_that_is_no_array_is_an_error(content: bytes, message: str) -> None:
     with pytest.raises(SourceError) as caught:
-        list(SOURCE.documents(memory_reader({"func-calling.json": content}), seed=7))
+        list(SOURCE.read_shuffled(memory_reader({"func-calling.json": content}), seed=7))
     assert str(caught.value) == message

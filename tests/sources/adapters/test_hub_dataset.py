@@ -33,7 +33,7 @@ def write(folder: Path, **files: bytes) -> LocalReader:
 
 
 def read(reader: LocalReader, seed: int = 42, **options: Any) -> list[Record]:
-    return list(source(**options).documents(reader, seed=seed))
+    return list(source(**options).read_shuffled(reader, seed=seed))
 
 
 def lines(*rows: object) -> bytes:
@@ -56,7 +56,7 @@ def test_the_order_is_seeded(tmp_path: Path) -> None:
 
 
 def test_it_is_read_from_its_beginning() -> None:
-    assert source().from_beginning(memory_reader({"a.parquet": b""}))
+    assert source().is_streamed(memory_reader({"a.parquet": b""}))
 
 
 def test_a_configuration_of_the_card_chooses_files(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_row_of_another_kind_is_rejected(tmp_path: Path) -> None:
 
 def test_other_places_are_an_error() -> None:
     with pytest.raises(SourceError) as caught:
-        list(source().documents(memory_reader({"a.jsonl": b""}, "https://x.org/a.jsonl"), seed=1))
+        list(source().read_shuffled(memory_reader({"a.jsonl": b""}, "https://x.org/a.jsonl"), seed=1))
     assert str(caught.value) == (
         'https://x.org/a.jsonl: type = "hub-dataset" reads hub repositories and local folders only'
     )
@@ -138,12 +138,12 @@ def test_rows_of_a_repository_are_streamed_once(
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     reader = TrackedReader(HubReader("hf://datasets/them/corpus", "them/corpus", cache))
-    first, again = (list(source(split="a").documents(reader, seed=1)) for _ in range(2))
+    first, again = (list(source(split="a").read_shuffled(reader, seed=1)) for _ in range(2))
     assert first == again
     assert sorted(r.id for r in first if isinstance(r, Document)) == ["a#0", "a#1"]
     options = {"split": "a", "revision": COMMIT, "data_files": None, "streaming": True}
     assert asked == [("them/corpus", None, options)]
-    list(source(split="a", columns=["text", "more"]).documents(reader, seed=1))
+    list(source(split="a", columns=["text", "more"]).read_shuffled(reader, seed=1))
     assert len(asked) == 2
 
 

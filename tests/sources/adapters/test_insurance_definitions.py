@@ -98,15 +98,15 @@ def test_the_workbook_has_the_metadata_too() -> None:
 def test_only_the_first_form_that_is_there_is_read() -> None:
     forms = {"data.json": b"", "raw.txt": b"", "list.xlsx": b"", "README.md": b""}
     for expected in ("data.json", "raw.txt", "list.xlsx"):
-        assert [file.name for file in SOURCE.select(memory_reader(forms))] == [expected]
+        assert [file.name for file in SOURCE.select_files(memory_reader(forms))] == [expected]
         del forms[expected]
     with pytest.raises(SourceError, match=r"memory: no file matches data\.json, raw\.txt, \*\.xlsx"):
-        SOURCE.select(memory_reader(forms))
+        SOURCE.select_files(memory_reader(forms))
 
 
 def test_files_that_the_recipe_names_are_all_read() -> None:
     source = InsuranceDefinitions(group="insurance", where=("definitions",), files=("raw.txt", "*.xlsx"))
-    chosen = source.select(memory_reader({"data.json": b"", "raw.txt": b"", "list.xlsx": b""}))
+    chosen = source.select_files(memory_reader({"data.json": b"", "raw.txt": b"", "list.xlsx": b""}))
     assert [file.name for file in chosen] == ["list.xlsx", "raw.txt"]
 
 

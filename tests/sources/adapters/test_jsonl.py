@@ -14,7 +14,7 @@ from calibset.core.errors import SourceError
 from calibset.core.text import scalar_text
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.formats import json_files
-from calibset.sources.formats.columns import document_from
+from calibset.sources.formats.columns import make_document
 from calibset.storage import files
 from calibset.storage.files import memory_reader
 
@@ -97,7 +97,7 @@ def test_metadata_is_short_scalars_only() -> None:
         "": "",
         5: "x",
     }
-    document = document_from(row, ("text",), "1", "here")
+    document = make_document(row, ("text",), "1", "here")
     assert isinstance(document, Document)
     assert document.metadata == {"yes": "True", "n": "3"}
 

@@ -14,7 +14,7 @@ from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.parquet import Parquet
 from calibset.sources.sampling import row_groups as reading
-from calibset.sources.sampling.row_groups import row_groups
+from calibset.sources.sampling.row_groups import read_row_groups
 from calibset.storage.byte_ranges import merged
 from calibset.storage.files import File, memory_reader
 
@@ -35,7 +35,7 @@ def source(**options: Any) -> Parquet:
 
 
 def read(contents: dict[str, bytes], seed: int = 42, **options: Any) -> list[Record]:
-    return list(source(**options).documents(memory_reader(contents), seed=seed))
+    return list(source(**options).read_shuffled(memory_reader(contents), seed=seed))
 
 
 def by_id(records: list[Record]) -> dict[str, str]:
@@ -132,7 +132,7 @@ class Place:
         return self.streams[-1]
 
     def stream(self, seed: int = 1, **options: Any) -> Iterator[Record]:
-        return source(**options).documents(self, seed=seed)
+        return source(**options).read_shuffled(self, seed=seed)
 
     @property
     def taken(self) -> int:
@@ -177,10 +177,10 @@ def test_a_row_group_costs_its_needed_columns_and_one_read() -> None:
     footer = pyarrow.parquet.read_metadata(io.BytesIO(data))
     place = Place({"a.parquet": data})
     (file,) = place.files()
-    first, second, *_ = row_groups(file, ("text", "meta", "missing"))
+    first, second, *_ = read_row_groups(file, ("text", "meta", "missing"))
     assert len(place.streams) == 1
     assert place.streams[0].reads == [(max(0, len(data) - 2**16), min(len(data), 2**16))]
-    assert len(list(second.shuffled(1))) == len(list(first.in_order())) == 100
+    assert len(list(second.shuffle_rows(1))) == len(list(first.read_rows())) == 100
     for stream, group in zip(place.streams[1:], (1, 0), strict=True):
         chunks = [footer.row_group(group).column(i) for i in range(footer.num_columns)]
         needed = [c for c in chunks if c.path_in_schema in ("text", "meta.a", "meta.b")]
@@ -272,13 +272,13 @@ def test_a_row_group_too_large_is_rejected_once_and_not_read(monkeypatch: pytest
 
 
 def test_other_columns_make_no_row_group_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_LARGEST", 10_000)
+    monkeypatch.setattr(reading, "_LARGEST_HELD", 10_000)
     data = packed([{"text": f"t{i}", "textual": "x" * 3_000 + str(i)} for i in range(100)])
     assert len(by_id(read({"a.parquet": data}))) == 100
 
 
 def test_a_row_group_that_unpacks_to_more_than_it_says_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_LARGEST", 1_000_000)
+    monkeypatch.setattr(reading, "_LARGEST_HELD", 1_000_000)
     # Each value is stored once, so the footer tells of few bytes.
     data = packed([{"text": "x" * 10_000} for _ in range(1_000)])
     assert read({"a.parquet": data}) == [Rejection(position="a.parquet#0", reason="row group too large")]
@@ -316,7 +316,7 @@ def test_of_a_large_row_group_little_is_held(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(reading, "_HELD", 400_000)
     data = packed(wide(1_000), use_dictionary=False)  # 4 MB
     before = pyarrow.total_allocated_bytes()
-    stream = source().documents(memory_reader({"a.parquet": data}), seed=1)
+    stream = source().read_shuffled(memory_reader({"a.parquet": data}), seed=1)
     places = [int(next(stream).id.split("#")[1]) for _ in range(80)]  # type: ignore[union-attr]
     assert pyarrow.total_allocated_bytes() - before < 1_000_000
     assert min(places) < 100
@@ -335,18 +335,18 @@ def test_of_a_large_row_group_little_is_held(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_configuration_and_split_choose_files(options: dict[str, str], found: list[str]) -> None:
     contents = {f"data/{name}-0.parquet": b"" for name in ("sk/train", "sk/test", "cs/train")}
-    chosen = source(**options).select(memory_reader({**contents, "README.md": b""}))
+    chosen = source(**options).select_files(memory_reader({**contents, "README.md": b""}))
     assert sorted(file.name for file in chosen) == sorted(found)
 
 
 def test_rows_are_numbered_over_row_groups() -> None:
     (file,) = memory_reader({"a.parquet": packed(texts(5), row_group_size=2)}).files("*")
-    groups = row_groups(file, ("n", "missing"))
-    assert [(group.number, group.start, group.rows) for group in groups] == [(0, 0, 2), (1, 2, 2), (2, 4, 1)]
-    assert [row for group in groups for row in group.in_order()] == [(i, {"n": i}) for i in range(5)]
-    first, second, _ = row_groups(file, ("missing",))
-    assert list(first.in_order()) == [(0, {}), (1, {})]
-    assert sorted(second.shuffled(1), key=str) == [(2, {}), (3, {})]
+    groups = read_row_groups(file, ("n", "missing"))
+    assert [(group.index, group.start, group.rows) for group in groups] == [(0, 0, 2), (1, 2, 2), (2, 4, 1)]
+    assert [row for group in groups for row in group.read_rows()] == [(i, {"n": i}) for i in range(5)]
+    first, second, _ = read_row_groups(file, ("missing",))
+    assert list(first.read_rows()) == [(0, {}), (1, {})]
+    assert sorted(second.shuffle_rows(1), key=str) == [(2, {}), (3, {})]
 
 
 def test_rows_are_read_in_order_from_a_file_of_large_row_groups() -> None:
@@ -362,4 +362,4 @@ def test_a_columns_name_that_is_damaged_is_a_clear_error() -> None:
     at = data.rindex(b"text")
     spoiled = data[:at] + b"\xffext" + data[at + 4 :]
     with pytest.raises(SourceError, match=r"^a\.parquet: can't be read as parquet \("):
-        list(source().documents(memory_reader({"a.parquet": spoiled}), seed=1))
+        list(source().read_shuffled(memory_reader({"a.parquet": spoiled}), seed=1))

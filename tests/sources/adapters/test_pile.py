@@ -97,10 +97,10 @@ def test_a_damaged_shard_is_an_error() -> None:
 
 def test_parquet_and_shards_stand_side_by_side() -> None:
     contents = {"a.parquet": parquet(ROWS), "b.jsonl": lines(ROWS), "README.md": b"#"}
-    records = list(SOURCE.documents(memory_reader(contents), seed=3))
+    records = list(SOURCE.read_shuffled(memory_reader(contents), seed=3))
     assert {record.id for record in records if isinstance(record, Document)} == {
         *(f"a.parquet#{i}" for i in range(6)),
         *(f"b.jsonl:{i}" for i in range(1, 7)),
     }
-    assert records == list(SOURCE.documents(memory_reader(contents), seed=3))
-    assert records != list(SOURCE.documents(memory_reader(contents), seed=4))
+    assert records == list(SOURCE.read_shuffled(memory_reader(contents), seed=3))
+    assert records != list(SOURCE.read_shuffled(memory_reader(contents), seed=4))

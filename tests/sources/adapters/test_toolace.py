@@ -33,7 +33,9 @@ def test_without_repair_rows_that_need_one_are_rejected() -> None:
 def test_rows_become_conversations_and_bad_ones_rejections() -> None:
     rows = [ROW, {}, {**ROW, "conversations": [{"from": "user", "value": "EUR?"}]}]
     reader = memory_reader({"data.json": b"\xef\xbb\xbf" + json.dumps(rows).encode(), "README.md": b""})
-    records = list(ToolACE.model_validate({"group": "tools", "where": "memory"}).documents(reader, seed=7))
+    records = list(
+        ToolACE.model_validate({"group": "tools", "where": "memory"}).read_shuffled(reader, seed=7)
+    )
     good = [record for record in records if isinstance(record, Conversation)]
     assert [(record.id, record.messages[-1].tool_calls[0].name) for record in good] == [
         ("data.json#0", "Get Rate")

@@ -25,7 +25,7 @@ def ids(**fields: object) -> list[str]:
     source = When2Call.model_validate({"group": "tools", "where": "memory", **fields})
     return sorted(
         record.id
-        for record in source.documents(memory_reader(FILES), seed=7)
+        for record in source.read_shuffled(memory_reader(FILES), seed=7)
         if isinstance(record, Conversation)
     )
 

@@ -139,7 +139,7 @@ def test_pages_of_a_dump_that_are_no_articles() -> None:
 
 
 def ids(contents: dict[str, bytes], seed: int, source: Wikipedia = SOURCE) -> list[int]:
-    records = list(source.documents(memory_reader(contents), seed=seed))
+    records = list(source.read_shuffled(memory_reader(contents), seed=seed))
     assert all(isinstance(record, Document) for record in records), records
     return [int(record.id) for record in records if isinstance(record, Document)]
 
@@ -183,13 +183,13 @@ def test_a_dump_without_an_index_is_shuffled_within_a_buffer() -> None:
 def test_only_a_dump_without_an_index_is_read_from_its_beginning() -> None:
     contents = multistream(2, 5)
     dump, _ = contents
-    assert not SOURCE.from_beginning(memory_reader(contents))
-    assert SOURCE.from_beginning(memory_reader({dump: contents[dump]}))
+    assert not SOURCE.is_streamed(memory_reader(contents))
+    assert SOURCE.is_streamed(memory_reader({dump: contents[dump]}))
     part = Wikipedia(group="sk", where=("w",), files=("*.xml-p1p9.bz2",))
-    assert part.from_beginning(memory_reader({"w-pages-articles.xml-p1p9.bz2": contents[dump]}))
+    assert part.is_streamed(memory_reader({"w-pages-articles.xml-p1p9.bz2": contents[dump]}))
     pages = {"AA/wiki_00": PLAIN.encode(), "a.parquet": parquet({"id": "1", "text": "a"})}
-    assert not SOURCE.from_beginning(memory_reader(pages))
-    assert SOURCE.from_beginning(memory_reader({**pages, dump: contents[dump]}))
+    assert not SOURCE.is_streamed(memory_reader(pages))
+    assert SOURCE.is_streamed(memory_reader({**pages, dump: contents[dump]}))
 
 
 def test_of_a_multistream_dump_only_the_streams_drawn_are_read() -> None:
@@ -221,7 +221,7 @@ def test_of_a_multistream_dump_only_the_streams_drawn_are_read() -> None:
         def files(self, *patterns: str) -> tuple[File, ...]:
             return (dump, replace(found, name="w-pages-articles-multistream-index.txt.bz2"))
 
-    stream = SOURCE.documents(Place(), seed=1)
+    stream = SOURCE.read_shuffled(Place(), seed=1)
     next(stream)
     assert sum(reads) < 0.2 * len(data)
 
@@ -233,7 +233,7 @@ def test_a_dump_comes_once_though_it_is_there_in_both_forms() -> None:
     assert sorted(ids(contents, 1)) == list(range(10))
     named = Wikipedia(group="sk", where=("w",), files=("d/*multistream*.bz2",))
     assert ids(contents, 1, named) == ids(contents, 1)
-    assert [file.name for file in named.select(memory_reader(contents))] == [
+    assert [file.name for file in named.select_files(memory_reader(contents))] == [
         "d/w-pages-articles-multistream.xml.bz2"
     ]
 
@@ -242,7 +242,7 @@ def test_an_index_that_names_wrong_places_loses_their_pages_only() -> None:
     contents = multistream(3, 2)
     index = "d/w-pages-articles-multistream-index.txt.bz2"
     contents[index] = bz2.compress(bz2.decompress(contents[index]) + b"\n17:9:A\n")
-    records = list(SOURCE.documents(memory_reader(contents), seed=1))
+    records = list(SOURCE.read_shuffled(memory_reader(contents), seed=1))
     assert sorted(record.id for record in records if isinstance(record, Document)) == list("012345")
     assert [record for record in records if isinstance(record, Rejection)] == [
         Rejection(position="d/w-pages-articles-multistream.xml.bz2@17", reason="dump cut off")
@@ -277,7 +277,7 @@ def test_row_groups_come_through_documents() -> None:
         {"20231101.sk/train.parquet": rows, "20231101.cs/train.parquet": parquet({"id": "x"})}
     )
     source = Wikipedia(group="sk", where=("wiki",), config=("20231101.sk",))
-    found = [record for record in source.documents(reader, seed=42) if isinstance(record, Document)]
+    found = [record for record in source.read_shuffled(reader, seed=42) if isinstance(record, Document)]
     assert sorted(document.id for document in found) == ["0", "1", "2", "3", "4"]
 
 
@@ -413,7 +413,7 @@ def test_patterns_name_the_configurations_only() -> None:
         b"",
     )
     reader = memory_reader(names)
-    chosen = [file.name for file in SOURCE.select(reader)]
+    chosen = [file.name for file in SOURCE.select_files(reader)]
     assert chosen == [
         "20231101.cs/train-0.parquet",
         "20231101.sk/train-0.parquet",
@@ -422,14 +422,14 @@ def test_patterns_name_the_configurations_only() -> None:
         "wiki_01.bz2",
     ]
     narrow = Wikipedia(group="sk", where=("wiki",), config=("20231101.sk",), split=("train",))
-    assert [file.name for file in narrow.select(reader)] == [
+    assert [file.name for file in narrow.select_files(reader)] == [
         "20231101.sk/train-0.parquet",
         "AA/wiki_00",
         "skwiki-pages-articles.xml.bz2",
         "wiki_01.bz2",
     ]
     test_split = Wikipedia(group="sk", where=("wiki",), split=("test",))
-    assert [file.name for file in test_split.select(reader)] == [
+    assert [file.name for file in test_split.select_files(reader)] == [
         "AA/wiki_00",
         "skwiki-pages-articles.xml.bz2",
         "wiki_01.bz2",

@@ -20,10 +20,10 @@ from calibset.sources.formats.mediawiki_dump import (
     LONGEST,
     DumpPage,
     Site,
-    dump_pages,
-    stream_pages,
-    stream_site,
-    stream_sizes,
+    read_dump,
+    read_index,
+    read_site,
+    read_stream,
 )
 from calibset.storage import files
 from calibset.storage.files import File, memory_reader
@@ -74,7 +74,7 @@ def expected(number: int, text: str = "Rieka.", site: Site = SITE) -> DumpPage:
 
 def read(data: bytes | str, name: str = "d.xml") -> list[DumpPage | Rejection]:
     content = data.encode() if isinstance(data, str) else data
-    return list(dump_pages(memory_reader({name: content}).files("*")[0]))
+    return list(read_dump(memory_reader({name: content}).files("*")[0]))
 
 
 WHOLE = (HEAD + page(1) + page(2, "a&lt;ref&gt; ''b''\n[[č]]") + END).encode()
@@ -211,9 +211,9 @@ class _Repeated(io.RawIOBase):
         return count
 
 
-def streamed(parts: Iterator[bytes]) -> Iterator[DumpPage | Rejection]:
+def must_stream(parts: Iterator[bytes]) -> Iterator[DumpPage | Rejection]:
     stream = cast("BinaryIO", io.BufferedReader(_Repeated(parts)))
-    return dump_pages(File("d.xml", lambda: stream))
+    return read_dump(File("d.xml", lambda: stream))
 
 
 def test_a_page_over_20_mib_is_cut_short_and_the_next_one_read() -> None:
@@ -224,7 +224,7 @@ def test_a_page_over_20_mib_is_cut_short_and_the_next_one_read() -> None:
             yield b"0123456789abcdef" * 2**16
         yield after + page(2).encode() + END.encode()
 
-    long, short = streamed(parts())
+    long, short = must_stream(parts())
     assert isinstance(long, DumpPage)
     assert long.too_long
     assert LONGEST < len(long.wikitext) < LONGEST + 2**17
@@ -241,7 +241,7 @@ def test_a_tag_that_never_ends_is_given_up() -> None:
             taken += 1
             yield b"x" * 2**20
 
-    assert list(streamed(parts())) == [expected(1), CUT_OFF]
+    assert list(must_stream(parts())) == [expected(1), CUT_OFF]
     assert taken < 5
 
 
@@ -255,7 +255,7 @@ def test_memory_does_not_grow_with_the_dump() -> None:
 
     tracemalloc.start()
     try:
-        count = sum(isinstance(found, DumpPage) for found in streamed(parts()))
+        count = sum(isinstance(found, DumpPage) for found in must_stream(parts()))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -269,37 +269,37 @@ PACKED = [bz2.compress(part.encode()) for part in STREAMS]
 
 def test_streams_are_read_by_offset() -> None:
     dump = io.BytesIO(b"".join(PACKED))
-    site = stream_site(dump, "d.xml.bz2")
+    site = read_site(dump, "d.xml.bz2")
     assert site == SITE
     second, third = len(PACKED[0]), len(PACKED[0]) + len(PACKED[1])
-    assert list(stream_pages(dump, "d", third, site)) == [expected(3)]
-    assert list(stream_pages(dump, "d", second, site)) == [expected(1), expected(2)]
+    assert list(read_stream(dump, "d", third, site)) == [expected(3)]
+    assert list(read_stream(dump, "d", second, site)) == [expected(1), expected(2)]
 
 
 def test_streams_may_be_read_in_turn() -> None:
     dump = io.BytesIO(b"".join(PACKED))
-    one = stream_pages(dump, "d", len(PACKED[0]), SITE)
-    other = stream_pages(dump, "d", len(PACKED[0]) + len(PACKED[1]), SITE)
+    one = read_stream(dump, "d", len(PACKED[0]), SITE)
+    other = read_stream(dump, "d", len(PACKED[0]) + len(PACKED[1]), SITE)
     assert [next(one), next(other), next(one)] == [expected(1), expected(3), expected(2)]
     assert list(one) == list(other) == []
 
 
 @pytest.mark.parametrize("offset", [1, 10**9])
 def test_an_offset_of_another_dump_gives_a_rejection(offset: int) -> None:
-    found = list(stream_pages(io.BytesIO(b"".join(PACKED)), "d", offset, SITE))
+    found = list(read_stream(io.BytesIO(b"".join(PACKED)), "d", offset, SITE))
     assert found == [Rejection(position=f"d@{offset}", reason="dump cut off")]
 
 
 def test_a_stream_that_is_cut_off_is_rejected() -> None:
     data = b"".join(PACKED[:2])[:-5]
-    found = list(stream_pages(io.BytesIO(data), "d", len(PACKED[0]), SITE))
+    found = list(read_stream(io.BytesIO(data), "d", len(PACKED[0]), SITE))
     assert found[-1] == Rejection(position=f"d@{len(PACKED[0])}", reason="dump cut off")
 
 
 def test_the_index_counts_the_pages_of_each_stream() -> None:
     text = "563:1:A\n563:2:B: C\n70:3:D\n\nodd\n-5:1:x\n²:1:y\n99999999999999999999:1:z\n"
     index = memory_reader({"i.txt.bz2": bz2.compress(text.encode())}).files("*")[0]
-    assert stream_sizes(index) == {563: 2, 70: 1}
+    assert read_index(index) == {563: 2, 70: 1}
 
 
 @given(st.binary())
@@ -317,10 +317,10 @@ def test_an_index_of_more_streams_than_any_dump_has_is_an_error(monkeypatch: pyt
     monkeypatch.setattr(files, "LONGEST_RECORD", 1_000)
     few = "".join(f"{offset}:1:A\n" for offset in (600, 600, 700, 800))
     (index,) = memory_reader({"i.txt": f"{few}{'9' * 2_000}\n".encode()}).files("*")
-    assert stream_sizes(index) == {600: 2, 700: 1, 800: 1}
+    assert read_index(index) == {600: 2, 700: 1, 800: 1}
     (index,) = memory_reader({"i.txt": f"{few}900:1:A\n".encode()}).files("*")
     with pytest.raises(SourceError) as caught:
-        stream_sizes(index)
+        read_index(index)
     assert str(caught.value) == "i.txt: names more than 3 streams; fetch the dump and its index again"
 
 

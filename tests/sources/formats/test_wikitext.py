@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.sources.formats.wikitext import CANONICAL, TooDeeplyNestedError, plain_text
+from calibset.sources.formats.wikitext import CANONICAL, TooDeeplyNestedError, strip_markup
 
 SLOVAK = CANONICAL | {"súbor", "kategória"}
 
@@ -46,12 +46,12 @@ SLOVAK = CANONICAL | {"súbor", "kategória"}
 def test_markup_becomes_what_a_reader_sees(wikitext: str, plain: str | None) -> None:
     if plain is None:
         plain = "a&#91;&#91;b&#93;&#93; &#39;&#39;c&#39;&#39; &#123;&#123;d&#125;&#125; &#60;ref>e"
-    assert plain_text(wikitext, hidden=SLOVAK) == plain
+    assert strip_markup(wikitext, hidden=SLOVAK) == plain
 
 
 def test_only_the_wikis_own_prefixes_are_hidden() -> None:
-    assert plain_text("[[Súbor:a|b]]") == "b"
-    assert plain_text("[[Súbor:a|b]]", hidden=SLOVAK) == ""
+    assert strip_markup("[[Súbor:a|b]]") == "b"
+    assert strip_markup("[[Súbor:a|b]]", hidden=SLOVAK) == ""
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_only_the_wikis_own_prefixes_are_hidden() -> None:
 @pytest.mark.slow
 def test_brackets_that_never_close_are_refused_at_once(opening: str) -> None:
     with pytest.raises(TooDeeplyNestedError):
-        plain_text(opening * 100_000)
+        strip_markup(opening * 100_000)
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("{{a|", "}}"), ("[[a|b", "]]"), ("{|\n|\n", "\n|}\n")])
 def test_fifty_levels_are_read_and_fifty_one_refused(opening: str, closing: str) -> None:
     shown = "b" * 50 if opening == "[[a|b" else ""
-    assert plain_text(opening * 50 + closing * 50).strip() == shown
+    assert strip_markup(opening * 50 + closing * 50).strip() == shown
     with pytest.raises(TooDeeplyNestedError):
-        plain_text(opening * 51 + closing * 51)
+        strip_markup(opening * 51 + closing * 51)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_fifty_levels_are_read_and_fifty_one_refused(opening: str, closing: str)
 )  # fmt: skip
 @pytest.mark.slow
 def test_other_markup_in_large_numbers_is_read_like_that_in_small_ones(markup: str) -> None:
-    few, many = (len(plain_text(markup * times)) for times in (200, 20_000))
+    few, many = (len(strip_markup(markup * times)) for times in (200, 20_000))
     assert 100 * few <= many <= 100 * few + 1_000
 
 
@@ -89,13 +89,13 @@ def test_other_markup_in_large_numbers_is_read_like_that_in_small_ones(markup: s
     "markup", ["[http://a ", "[//", "{{a|b}}", "{|\n! a !! b\n|}\n", "&amp;", "http://a "]
 )
 def test_more_markup_than_any_page_has_is_refused(markup: str) -> None:
-    assert plain_text(markup * 100) is not None
+    assert strip_markup(markup * 100) is not None
     with pytest.raises(TooDeeplyNestedError):
-        plain_text(markup * 400_000)
+        strip_markup(markup * 400_000)
 
 
 def test_a_few_brackets_left_open_do_no_harm_in_a_long_page() -> None:
-    text = plain_text("[[a {{b\n" + "c [[d|e]] {{f}} g.\n" * 2_000)
+    text = strip_markup("[[a {{b\n" + "c [[d|e]] {{f}} g.\n" * 2_000)
     assert text.count("c e  g.") == 2_000
     assert "[[" not in text
 
@@ -112,7 +112,7 @@ def test_a_few_brackets_left_open_do_no_harm_in_a_long_page() -> None:
 )  # fmt: skip
 def test_no_markup_makes_it_fail_and_no_tag_is_left(wikitext: str) -> None:
     try:
-        text = plain_text(wikitext)
+        text = strip_markup(wikitext)
     except TooDeeplyNestedError:
         return
     assert "<" not in text
@@ -120,4 +120,4 @@ def test_no_markup_makes_it_fail_and_no_tag_is_left(wikitext: str) -> None:
 
 @given(st.text(st.characters(blacklist_characters="[]{}<>|'=*#:;&!_-/\r\n\0", blacklist_categories=["Cs"])))
 def test_text_without_markup_stays_as_it_is(text: str) -> None:
-    assert plain_text(text) == text
+    assert strip_markup(text) == text

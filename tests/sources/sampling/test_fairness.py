@@ -21,12 +21,12 @@ import pytest
 
 from calibset.core.documents import Document, Record
 from calibset.core.seeding import shuffled
-from calibset.sources import base
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.adapters.parquet import Parquet
 from calibset.sources.adapters.text import Text
 from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.base import Source
+from calibset.sources.sampling import files as sampling
 from calibset.sources.sampling import line_blocks
 from calibset.sources.sampling.interleave import Part
 from calibset.storage.files import File, memory_reader
@@ -108,7 +108,7 @@ def excess(corpus: Corpus) -> tuple[float, float]:
     source, contents = corpus
     reader = memory_reader(dict(contents))
     prefixes = [
-        [row(record) for record in islice(source.documents(reader, seed=seed), PREFIX)]
+        [row(record) for record in islice(source.read_shuffled(reader, seed=seed), PREFIX)]
         for seed in range(SEEDS)
     ]
     means = [fmean(rows) for rows in prefixes]
@@ -124,12 +124,12 @@ def _errors(found: list[float], true: float) -> float:
 def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Fewer blocks, of a few rows; and small files are large, but for those that shall be loaded."""
     name = getattr(getattr(request.node, "callspec", None), "params", {}).get("name", "")
-    monkeypatch.setattr(line_blocks, "BLOCK", 400)
-    monkeypatch.setattr(base, "BLOCKS_AT_ONCE", 64)
-    monkeypatch.setattr(base, "concurrently", lambda call, items: list(map(call, items)))
-    monkeypatch.setattr(base, "_LARGE", 0 if not name.startswith("small files") else 10**9)
+    monkeypatch.setattr(line_blocks, "BLOCK_SIZE", 400)
+    monkeypatch.setattr(sampling, "MAX_OPEN_BLOCKS", 64)
+    monkeypatch.setattr(sampling, "map_concurrently", lambda call, items: list(map(call, items)))
+    monkeypatch.setattr(sampling, "_LARGE", 0 if not name.startswith("small files") else 10**9)
     if name == "small files that can not be held":
-        monkeypatch.setattr(base, "_LOADED", 400_000)  # of 2 million with what is around each record
+        monkeypatch.setattr(sampling, "_LOADED", 400_000)  # of 2 million with what is around each record
 
 
 @pytest.mark.parametrize("name", CORPORA)
@@ -141,10 +141,10 @@ def test_a_prefix_favours_no_place_and_no_length(name: str) -> None:
 
 
 def test_blocks_that_give_alike_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def alike(self: Source, file: File, seed: int, most: int) -> Part[Record]:
-        return Part(1, iter(shuffled(self.read(file), seed, file.name)))
+    def alike(self: sampling.FileSampler, file: File, budget: int) -> Part[Record]:
+        return Part(1, iter(shuffled(self.source.read(file), self.seed, file.name)))
 
-    monkeypatch.setattr(Source, "_whole", alike)
+    monkeypatch.setattr(sampling.FileSampler, "_load_file", alike)
     place, length = excess(jsonl(1))
     assert place > 6
     assert length > 6

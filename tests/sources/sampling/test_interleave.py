@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from calibset.sources.sampling.interleave import (
     Part,
-    batches,
-    concurrently,
-    drawn,
-    proportionally,
-    shuffled_in_blocks,
+    draw_indices,
+    interleave,
+    map_concurrently,
+    shuffle_in_batches,
+    split_into_batches,
 )
 
 
@@ -29,7 +29,7 @@ def parts(counts: list[int], opened: list[int]) -> Iterator[Part[tuple[int, int]
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(0, 99), st.integers(1, 12))
 def test_nothing_is_lost_and_each_part_keeps_its_order(counts: list[int], seed: int, at_once: int) -> None:
-    drawn = list(proportionally(parts(counts, []), seed, "x", at_once=at_once))
+    drawn = list(interleave(parts(counts, []), seed, "x", at_once=at_once))
     assert len(drawn) == sum(counts)
     for i, count in enumerate(counts):
         assert [j for part, j in drawn if part == i] == list(range(count))
@@ -37,7 +37,7 @@ def test_nothing_is_lost_and_each_part_keeps_its_order(counts: list[int], seed: 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(0, 99))
 def test_a_prefix_holds_the_same_fraction_of_every_part(counts: list[int], seed: int) -> None:
-    drawn = list(proportionally(parts(counts, []), seed, "x"))
+    drawn = list(interleave(parts(counts, []), seed, "x"))
     total = sum(counts)
     for k in range(1, total + 1):
         for i, count in enumerate(counts):
@@ -48,14 +48,14 @@ def test_a_prefix_holds_the_same_fraction_of_every_part(counts: list[int], seed:
 
 def test_parts_are_opened_in_batches() -> None:
     opened: list[int] = []
-    stream = proportionally(parts([4] * 10, opened), 1, "x", at_once=3)
+    stream = interleave(parts([4] * 10, opened), 1, "x", at_once=3)
     list(zip(range(12), stream, strict=False))
     assert sorted(opened) == [0, 1, 2]
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 6), st.integers(1, 30))
 def test_batches_keep_to_a_number_and_a_size(sizes: list[int], most: int, budget: int) -> None:
-    found = list(batches(sizes, most, float, budget))
+    found = list(split_into_batches(sizes, most, float, budget))
     assert [size for batch in found for size in batch] == sizes
     assert all(1 <= len(batch) <= most for batch in found)
     assert all(len(batch) == 1 or sum(batch) <= budget for batch in found)
@@ -65,51 +65,51 @@ def test_batches_keep_to_a_number_and_a_size(sizes: list[int], most: int, budget
 
 def test_a_batch_that_is_full_is_given_before_the_next_item_is_asked_for() -> None:
     items = iter(range(10))
-    assert next(batches(items, 3)) == [0, 1, 2]
+    assert next(split_into_batches(items, 3)) == [0, 1, 2]
     assert next(items) == 3
 
 
 @given(st.integers(0, 300), st.integers(0, 9))
 def test_every_number_is_drawn_once(total: int, seed: int) -> None:
-    order = list(drawn(total, seed, "x"))
+    order = list(draw_indices(total, seed, "x"))
     assert sorted(order) == list(range(total))
-    assert order == list(drawn(total, seed, "x"))
+    assert order == list(draw_indices(total, seed, "x"))
 
 
 def test_the_first_numbers_drawn_are_spread_evenly() -> None:
     # Of 4,000 numbers of 10 tenths each tenth has 400, give or take 19.
     counts = [0] * 10
     for seed in range(400):
-        for _, number in zip(range(10), drawn(1_000, seed, "x"), strict=False):
+        for _, number in zip(range(10), draw_indices(1_000, seed, "x"), strict=False):
             counts[number // 100] += 1
     assert max(abs(count - 400) for count in counts) < 4 * 19
-    assert len({next(drawn(10**15, seed, "x")) for seed in range(100)}) == 100
+    assert len({next(draw_indices(10**15, seed, "x")) for seed in range(100)}) == 100
 
 
 def test_what_is_called_concurrently_comes_in_order() -> None:
-    assert concurrently(lambda i: i * i, range(100)) == [i * i for i in range(100)]
+    assert map_concurrently(lambda i: i * i, range(100)) == [i * i for i in range(100)]
     with pytest.raises(ZeroDivisionError):
-        concurrently(lambda i: 1 // i, [1, 0, 2])
+        map_concurrently(lambda i: 1 // i, [1, 0, 2])
 
 
 def test_another_seed_begins_elsewhere() -> None:
-    orders = {tuple(proportionally(parts([3, 3, 3], []), seed, "x")) for seed in range(10)}
+    orders = {tuple(interleave(parts([3, 3, 3], []), seed, "x")) for seed in range(10)}
     assert len(orders) > 1
 
 
 def test_blocks_are_shuffled_and_stay_in_place() -> None:
-    order = list(shuffled_in_blocks(range(25), 1, "x", length=lambda _: 1, most=10))
+    order = list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 1, most=10))
     assert [sorted(order[i : i + 10]) for i in (0, 10, 20)] == [
         list(range(10)),
         list(range(10, 20)),
         list(range(20, 25)),
     ]
     assert order != list(range(25))
-    assert order == list(shuffled_in_blocks(range(25), 1, "x", length=lambda _: 1, most=10))
+    assert order == list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 1, most=10))
 
 
 def test_blocks_of_long_records_are_smaller() -> None:
-    order = list(shuffled_in_blocks(range(25), 1, "x", length=lambda _: 3, longest=15))
+    order = list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 3, longest=15))
     assert [sorted(order[i : i + 5]) for i in range(0, 25, 5)] == [
         list(range(i, i + 5)) for i in range(0, 25, 5)
     ]

@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibset.core.documents import Document, Filtered, Record, Rejection
-from calibset.sources import base
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.adapters.pile import Pile
 from calibset.sources.adapters.text import Text
 from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.base import Source
+from calibset.sources.sampling import files as sampling
 from calibset.sources.sampling import line_blocks
-from calibset.sources.sampling.line_blocks import Begins, Window, drawn_windows, first_seen
+from calibset.sources.sampling.line_blocks import LineBlock, StartRule, draw_blocks, peek_first_character
 from calibset.storage.files import File, memory_reader
 
-EVERY_LINE: Begins = lambda _before, _line: True  # noqa: E731
-AFTER_DASHES: Begins = lambda before, _line: before is not None and before.strip() == b"---"  # noqa: E731
-PAGES: Begins = lambda _before, line: line.startswith(b"<doc ")  # noqa: E731
+EVERY_LINE: StartRule = lambda _before, _line: True  # noqa: E731
+AFTER_DASHES: StartRule = lambda before, _line: before is not None and before.strip() == b"---"  # noqa: E731
+PAGES: StartRule = lambda _before, line: line.startswith(b"<doc ")  # noqa: E731
 
 SOURCES: dict[str, Source] = {
     "a.jsonl": Jsonl(group="g", where=("x",)),
@@ -49,11 +49,11 @@ PIECES["lines.json"] = PIECES["shard.jsonl"] = PIECES["a.jsonl"]
 
 def shrunk(patch: pytest.MonkeyPatch, block: int, large: int = 0) -> None:
     """Make every constant so small that small files are large."""
-    patch.setattr(base, "_LARGE", large)
-    patch.setattr(line_blocks, "BLOCK", block)
-    patch.setattr(base, "BLOCKS_AT_ONCE", 10)
-    patch.setattr(line_blocks, "_SEEN", 16)
-    patch.setattr(line_blocks, "_BEHIND", 4)
+    patch.setattr(sampling, "_LARGE", large)
+    patch.setattr(line_blocks, "BLOCK_SIZE", block)
+    patch.setattr(sampling, "MAX_OPEN_BLOCKS", 10)
+    patch.setattr(line_blocks, "_PEEKED", 16)
+    patch.setattr(line_blocks, "_READ_BEHIND", 4)
 
 
 def one(name: str, data: bytes) -> File:
@@ -82,11 +82,11 @@ lined = st.builds(
 
 @given(lined, st.integers(1, 50), st.sampled_from([EVERY_LINE, AFTER_DASHES, PAGES]))
 @settings(max_examples=300)
-def test_windows_cover_a_file_without_gap_or_overlap(data: bytes, block: int, begins: Begins) -> None:
+def test_windows_cover_a_file_without_gap_or_overlap(data: bytes, block: int, begins: StartRule) -> None:
     with pytest.MonkeyPatch.context() as patch:
         shrunk(patch, block)
         file = one("a", data)
-        loaded = [Window(file, at, at + block).load(begins) for at in range(0, len(data), block)]
+        loaded = [LineBlock(file, at, at + block).load(begins) for at in range(0, len(data), block)]
         position = 0
         for window in filter(None, loaded):
             assert window.name == f"a@{position}"
@@ -108,13 +108,13 @@ def test_every_record_comes_once(name: str, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         shrunk(patch, data.draw(st.integers(3, 120)))
         source, seed = SOURCES[name], data.draw(st.integers(0, 9))
-        found = list(source.documents(memory_reader({name: content}), seed=seed))
+        found = list(source.read_shuffled(memory_reader({name: content}), seed=seed))
         stray = "text outside a page"  # told once a file
         wanted = Counter(map(said, source.read(one(name, content))))
         assert Counter(s for r in found if stray not in (s := said(r))) == Counter(
             {s: n for s, n in wanted.items() if stray not in s}
         )
-        assert found == list(source.documents(memory_reader({name: content}), seed=seed))
+        assert found == list(source.read_shuffled(memory_reader({name: content}), seed=seed))
 
 
 def test_a_record_belongs_to_the_block_in_which_its_first_line_begins(
@@ -123,7 +123,7 @@ def test_a_record_belongs_to_the_block_in_which_its_first_line_begins(
     shrunk(monkeypatch, 8)
     data = b"0123456\n" + b"8" * 20 + b"\n" + b"29\n"
     file = one("a", data)
-    loaded = [Window(file, at, at + 8).load(EVERY_LINE) for at in range(0, 32, 8)]
+    loaded = [LineBlock(file, at, at + 8).load(EVERY_LINE) for at in range(0, 32, 8)]
     assert [w and (w.name, w.open_bytes().read()) for w in loaded] == [
         ("a@0", b"0123456\n"),
         ("a@8", b"8" * 20 + b"\n"),
@@ -136,7 +136,7 @@ def test_ids_are_unique_and_name_the_byte(monkeypatch: pytest.MonkeyPatch) -> No
     shrunk(monkeypatch, 30)
     data = b"".join(b'{"text": "%03d"}\n' % i for i in range(20))
     reader = memory_reader({"a.jsonl": data, "b.jsonl": data})
-    records = list(SOURCES["a.jsonl"].documents(reader, seed=1))
+    records = list(SOURCES["a.jsonl"].read_shuffled(reader, seed=1))
     assert len({record.id for record in records if isinstance(record, Document)}) == 40
     texts = {record.id: record.text for record in records if isinstance(record, Document)}
     # Of 16 bytes each, two lines begin in some blocks and one in others.
@@ -182,25 +182,25 @@ def fails() -> BinaryIO:
 def test_a_block_costs_a_block_and_one_read() -> None:
     line = b'{"text": "' + b"x" * 3_000 + b'"}\n'
     file, reads = counted(line * 1_000)
-    window = Window(file, 10 * line_blocks.BLOCK, 11 * line_blocks.BLOCK).load(EVERY_LINE)
+    window = LineBlock(file, 10 * line_blocks.BLOCK_SIZE, 11 * line_blocks.BLOCK_SIZE).load(EVERY_LINE)
     assert window is not None
     assert window.size is not None
     assert window.size % len(line) == 0
-    assert reads == [(10 * line_blocks.BLOCK - 1_025, 1_025 + line_blocks.BLOCK + 8_192)]
+    assert reads == [(10 * line_blocks.BLOCK_SIZE - 1_025, 1_025 + line_blocks.BLOCK_SIZE + 8_192)]
 
 
 def test_a_block_inside_a_long_line_is_read_no_further() -> None:
     file, reads = counted(b"x" * 5_000_000)
-    assert Window(file, 10 * line_blocks.BLOCK, 11 * line_blocks.BLOCK).load(EVERY_LINE) is None
-    assert sum(size for _, size in reads) < 1.2 * line_blocks.BLOCK
+    assert LineBlock(file, 10 * line_blocks.BLOCK_SIZE, 11 * line_blocks.BLOCK_SIZE).load(EVERY_LINE) is None
+    assert sum(size for _, size in reads) < 1.2 * line_blocks.BLOCK_SIZE
 
 
 def test_a_record_too_long_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_blocks, "_LONGEST", 500_000)
     file, reads = counted(b"x\n" * 10 + b"y" * 5_000_000)
-    window = Window(file, 0, line_blocks.BLOCK).load(EVERY_LINE)
+    window = LineBlock(file, 0, line_blocks.BLOCK_SIZE).load(EVERY_LINE)
     assert window is not None
-    assert window.size == line_blocks.BLOCK + 500_000
+    assert window.size == line_blocks.BLOCK_SIZE + 500_000
     assert sum(size for _, size in reads) < 2_000_000
 
 
@@ -209,7 +209,7 @@ def test_a_record_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_blocks, "_LONGEST", 200)
     monkeypatch.setattr("calibset.storage.files.LONGEST_RECORD", 100)
     lines = [b'{"text": "one"}', b'{"text": "' + b"x" * 900 + b'"}', b'{"text": "two"}']
-    records = list(SOURCES["a.jsonl"].documents(memory_reader({"a.jsonl": b"\n".join(lines)}), seed=1))
+    records = list(SOURCES["a.jsonl"].read_shuffled(memory_reader({"a.jsonl": b"\n".join(lines)}), seed=1))
     assert sorted(said(record)[:2] for record in records) == [
         ("document", "one"),
         ("document", "two"),
@@ -218,9 +218,9 @@ def test_a_record_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_blocks_are_drawn_from_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_blocks, "BLOCK", 10)
+    monkeypatch.setattr(line_blocks, "BLOCK_SIZE", 10)
     files = [File(name, fails, size) for name, size in (("a", 95), ("b", 0), ("c", 10), ("d", 11))]
-    orders = [[(w.file.name, w.start, w.end) for w in drawn_windows(files, seed)] for seed in (1, 2, 1)]
+    orders = [[(w.file.name, w.start, w.end) for w in draw_blocks(files, seed)] for seed in (1, 2, 1)]
     assert orders[0] == orders[2] != orders[1]
     assert sorted(orders[0]) == [("a", at, at + 10) for at in range(0, 100, 10)] + [
         ("c", 0, 10), ("d", 0, 10), ("d", 10, 20),
@@ -229,7 +229,7 @@ def test_blocks_are_drawn_from_all_files(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_first_blocks_of_a_corpus_of_terabytes_cost_no_list_of_all() -> None:
     files = [File(str(i), fails, 2**40) for i in range(1_000)]
-    drawn = drawn_windows(files, 1)
+    drawn = draw_blocks(files, 1)
     assert len({(w.file.name, w.start) for w, _ in zip(drawn, range(1_000), strict=False)}) == 1_000
 
 
@@ -239,12 +239,12 @@ def test_the_first_blocks_of_a_corpus_of_terabytes_cost_no_list_of_all() -> None
 )
 def test_the_first_character_is_seen_at_a_small_cost(data: bytes, first: str) -> None:
     file, reads = counted(data + b"x" * 10**6 if first else data)
-    assert first_seen(file) == first
+    assert peek_first_character(file) == first
     assert sum(size for _, size in reads) < len(data) + 100_000
 
 
 @pytest.mark.parametrize(
-    ("source", "name", "data", "splits"),
+    ("source", "name", "data", "can_split"),
     [
         (SOURCES["a.jsonl"], "a.jsonl", b"[", True),
         (SOURCES["a.jsonl"], "a.ndjson", b"{", True),
@@ -261,19 +261,19 @@ def test_the_first_character_is_seen_at_a_small_cost(data: bytes, first: str) ->
     ],
 )
 def test_adapters_say_what_splits(
-    source: Source, name: str, data: bytes, splits: bool, monkeypatch: pytest.MonkeyPatch
+    source: Source, name: str, data: bytes, can_split: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "_LARGE", 0)
-    assert source.splits(one(name, data)) is splits
+    monkeypatch.setattr(sampling, "_LARGE", 0)
+    assert source.can_split(one(name, data)) is can_split
 
 
 def test_a_small_json_file_is_not_looked_at() -> None:
-    assert not SOURCES["a.jsonl"].splits(File("a.json", fails, 1_000))
+    assert not SOURCES["a.jsonl"].can_split(File("a.json", fails, 1_000))
 
 
 def test_a_window_of_a_json_file_is_read_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     shrunk(monkeypatch, 20)
     lines = "".join(json.dumps({"text": str(i)}) + "\n" for i in range(9)) + '[{"text": "array"}]\n'
-    records = list(SOURCES["lines.json"].documents(memory_reader({"lines.json": lines.encode()}), seed=3))
+    records = list(SOURCES["lines.json"].read_shuffled(memory_reader({"lines.json": lines.encode()}), seed=3))
     assert sorted(r.text for r in records if isinstance(r, Document)) == list("012345678")
     assert [r.reason for r in records if isinstance(r, Rejection)] == ["row is no object"]

@@ -1,0 +1,161 @@
+"""Records of many files in a fair order, without reading more of the files than is asked for.
+
+Small files are loaded whole. Of large files that are lines, blocks are drawn from all over them.
+Other large files are streamed from their beginning. Records of each kind come in proportion to
+the bytes that the files of that kind have.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from calibset.core.documents import Conversation, Document, Record
+from calibset.core.seeding import seeded_key, shuffled
+from calibset.sources.sampling.interleave import (
+    MAX_OPEN_PARTS,
+    Part,
+    interleave,
+    map_concurrently,
+    split_into_batches,
+)
+from calibset.sources.sampling.line_blocks import MAX_OPEN_BLOCKS, LineBlock, draw_blocks
+from calibset.storage.files import File
+
+if TYPE_CHECKING:
+    from calibset.sources.base import Source
+
+# Bytes of a file that is loaded whole, and of those that are loaded together.
+_LARGE = 32 * 2**20
+_LOADED = 64 * 2**20
+# Packed text grows about fourfold.
+_COMPRESSION = 4
+# Bytes of records that are gone through only to be counted.
+_MOST_COUNTED = 2**30
+# What a record takes in memory beside its text, about.
+_RECORD_OVERHEAD = 500
+_MAX_OPEN_STREAMS = 8
+
+
+def is_large(file: File) -> bool:
+    """Return whether a file is too large to be loaded, by its name and size."""
+    return _estimate_unpacked_size(file) > _LARGE
+
+
+def get_size(file: File) -> int:
+    """Return a file's size in bytes; it is opened to find out if its location doesn't tell."""
+    if file.size is not None:
+        return file.size
+    with file.open_parts() as stream:
+        return stream.seek(0, io.SEEK_END)
+
+
+def measure_record(record: Record) -> int:
+    """Return the number of characters of a record's text."""
+    if isinstance(record, Conversation):
+        return sum(len(message.content) for message in record.messages)
+    return len(record.text) if isinstance(record, Document) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileSampler:
+    """Reads the files of a source in seeded order.
+
+    Attributes:
+        source: Reads the records of a file and says how each file can be read.
+        seed: Fixes the order.
+    """
+
+    source: Source
+    seed: int
+
+    def partition(self, files: Sequence[File]) -> Iterator[Part[Record]]:
+        """Yield a part for each way in which files are read, weighed by its bytes."""
+        files = [replace(file, size=get_size(file)) for file in files]
+        lines = {file.name: file for file in files if not file.packed and self.source.can_split(file)}
+        if sum(map(get_size, lines.values())) <= _LARGE:
+            lines = {}
+        streams: list[File] = []
+        small: list[File] = []
+        for file in files:
+            if file.name not in lines:
+                (streams if self.source.must_stream(file) else small).append(file)
+        ways = ((list(lines.values()), self._sample_blocks), (streams, self._stream), (small, self._load))
+        for batch, read in ways:
+            if batch:
+                yield Part(max(1, sum(map(_estimate_unpacked_size, batch))), read(batch))
+
+    def _sample_blocks(self, files: list[File]) -> Iterator[Record]:
+        start_rule = cache(self.source.start_rule)
+
+        def load(block: LineBlock) -> File | None:
+            return block.load(start_rule(block.file))
+
+        for index, batch in enumerate(split_into_batches(draw_blocks(files, self.seed), MAX_OPEN_BLOCKS)):
+            blocks = filter(None, map_concurrently(load, batch))
+            parts = (self._load_file(block, _LOADED) for block in blocks)
+            yield from interleave(parts, self.seed, "blocks", index, at_once=MAX_OPEN_BLOCKS)
+
+    def _stream(self, files: list[File]) -> Iterator[Record]:
+        parts = (Part(_estimate_unpacked_size(file), self.source.stream(file, self.seed)) for file in files)
+        yield from interleave(parts, self.seed, "streams", at_once=_MAX_OPEN_STREAMS)
+
+    def _load(self, files: list[File]) -> Iterator[Record]:
+        batches = split_into_batches(files, MAX_OPEN_PARTS, _estimate_unpacked_size, _LOADED)
+        for index, batch in enumerate(batches):
+            sizes = list(map(_estimate_unpacked_size, batch))
+            total = sum(sizes) or 1
+            parts = (
+                self._load_file(file, max(1, _LOADED * size // total))
+                for file, size in zip(batch, sizes, strict=True)
+            )
+            yield from interleave(parts, self.seed, "files", index)
+
+    def _load_file(self, file: File, budget: int) -> Part[Record]:
+        """Return the records of a file, shuffled; the part's size is their number.
+
+        Where they take more bytes than the budget, they are read once to be counted, then once
+        for each slice that fits the budget; a slice holds records from all over the file.
+        """
+        records = self.source.read(file)
+        first, size = _take(records, budget)
+        count = len(first)
+        for record in records:
+            count += 1
+            size += _estimate_memory(record)
+            if size > _MOST_COUNTED:
+                return Part(count, self.source.stream(file, self.seed))
+        if count == len(first):
+            return Part(max(1, count), iter(shuffled(first, self.seed, file.name)))
+        return Part(count, self._read_slices(file, -(-size // budget)))
+
+    def _read_slices(self, file: File, slices: int) -> Iterator[Record]:
+        for index in range(slices):
+            records = [
+                record
+                for number, record in enumerate(self.source.read(file))
+                if int.from_bytes(seeded_key(self.seed, file.name, "slice", number)) % slices == index
+            ]
+            yield from shuffled(records, self.seed, file.name, index)
+
+
+def _estimate_unpacked_size(file: File) -> int:
+    return get_size(file) * (_COMPRESSION if file.packed else 1)
+
+
+def _take(records: Iterator[Record], budget: int) -> tuple[list[Record], int]:
+    """Return the first records, until they take more bytes than the budget, and how many they take."""
+    taken, size = [], 0
+    for record in records:
+        taken.append(record)
+        size += _estimate_memory(record)
+        if size > budget:
+            break
+    return taken, size
+
+
+def _estimate_memory(record: Record) -> int:
+    return measure_record(record) + _RECORD_OVERHEAD
