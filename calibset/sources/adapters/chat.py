@@ -12,8 +12,8 @@ from pydantic import Field
 from calibset.core.documents import Conversation, Record, Rejection
 from calibset.sources.chat_formats import openai, sharegpt
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
-from calibset.sources.formats.columns import make_excerpt, collect_metadata
-from calibset.sources.formats.json_rows import json_rows, has_row_per_line
+from calibset.sources.formats.columns import collect_metadata, make_excerpt
+from calibset.sources.formats.json_rows import has_row_per_line, json_rows
 from calibset.sources.parquet_source import ParquetSource
 from calibset.storage.files import File
 
