@@ -143,8 +143,8 @@ def _rejects(path: str | None) -> Iterator[None]:
     try:
         yield
     except CalibsetError as error:
-        if path and (error.rejections or error.left_out):
-            write_rejects(path, error.rejections, error.left_out)
+        if path and (error.rejections or error.filtered):
+            write_rejects(path, error.rejections, error.filtered)
         raise
 
 

@@ -163,7 +163,7 @@ def _holdout(path: Path, manifest: Manifest) -> Path | None:
 
 
 def _written(folder: Path, files: dict[str, bytes]) -> list[Path]:
-    from calibset.core.atomic_write import replaced_together
+    from calibset.core.atomic_write import write_together
     from calibset.dataset.cards.overwrite import ensure_replaceable
 
     try:
@@ -172,7 +172,7 @@ def _written(folder: Path, files: dict[str, bytes]) -> list[Path]:
         raise OutputError(f"{folder}: can't be made: {error.strerror}") from error
     paths = [folder / name for name in files]
     ensure_replaceable(paths)
-    with replaced_together(*paths) as streams:
+    with write_together(*paths) as streams:
         for stream, content in zip(streams, files.values(), strict=True):
             stream.write(content)
     return paths

@@ -19,7 +19,7 @@ _STALE = 24 * 3600.0
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[BinaryIO]:
+def write_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that takes its place when the block ends well.
 
     Where the block fails, or the disk is full, what stood at ``path`` stays.
@@ -27,12 +27,12 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OutputError: The folder isn't there, or the file can't be written.
     """
-    with replaced_together(path) as (stream,):
+    with write_together(path) as (stream,):
         yield stream
 
 
 @contextmanager
-def replaced_together(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
+def write_together(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
     """Do the same for several files: none is replaced before all of them are on the disk.
 
     Raises:
@@ -86,10 +86,10 @@ def _temporary(path: Path) -> BinaryIO:
 def _finish(stream: BinaryIO) -> None:
     stream.flush()
     os.fsync(stream.fileno())
-    allow_as_usual(Path(stream.name))
+    apply_umask(Path(stream.name))
 
 
-def allow_as_usual(path: Path) -> None:
+def apply_umask(path: Path) -> None:
     """Let a temporary file, which is its owner's alone, be read by whom the umask allows."""
     umask = os.umask(0)
     os.umask(umask)

@@ -1,7 +1,7 @@
 """Control tokens in text: found, read, and kept from arising by accident.
 
 A tokenizer that parses special tokens turns the letters ``</s>`` of a web page into the token
-that ends a turn. `neutralised` breaks such letters apart with a space, so that a reader still
+that ends a turn. `neutralise` breaks such letters apart with a space, so that a reader still
 sees them and the tokenizer does not.
 """
 
@@ -47,7 +47,7 @@ class ControlTokens:
         if position < len(text):
             yield text[position:], False
 
-    def neutralised(self, text: str) -> str:
+    def neutralise(self, text: str) -> str:
         """Return the text with every control token's spelling broken apart.
 
         Raises:
@@ -55,7 +55,7 @@ class ControlTokens:
 
         Examples:
             >>> tokens = ControlTokens.of(["</s>", "[INST]"])
-            >>> tokens.neutralised("a</s>[INST] b")
+            >>> tokens.neutralise("a</s>[INST] b")
             'a< /s>[ INST] b'
         """
         for mark in _BREAKS:

@@ -26,7 +26,7 @@ class CalibsetError(Exception):
 
     Attributes:
         rejections: By source, the records that had been rejected when a build failed.
-        left_out: By source, those that had been left out on purpose.
+        filtered: By source, those that had been left out on purpose.
     """
 
     exit_code = 1
@@ -34,7 +34,7 @@ class CalibsetError(Exception):
     def __init__(self, *said: object) -> None:
         super().__init__(*said)
         self.rejections: Mapping[str, tuple[Rejection, ...]] = {}
-        self.left_out: Mapping[str, tuple[Filtered, ...]] = {}
+        self.filtered: Mapping[str, tuple[Filtered, ...]] = {}
 
 
 class RecipeError(CalibsetError):

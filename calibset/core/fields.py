@@ -9,28 +9,28 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 
-def listed(value: Any) -> Any:
+def as_tuple(value: Any) -> Any:
     """Return a single name as a list of one, anything else as it is."""
     return (value,) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 """One name or a list of names."""
 
 
-MOST = 2**53
+MAX_NUMBER = 2**53
 """The largest number: every whole one up to it is a float and a number of JavaScript's as well."""
 
-Count = Annotated[int, Field(ge=0, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
 """How many there are of something."""
 
-Positive = Annotated[int, Field(ge=1, le=MOST)]
+PositiveCount = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 """How many there are of what can't be missing."""
 
-Amount = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
 """A mean, say."""
 
-Number = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-MAX_NUMBER, le=MAX_NUMBER, allow_inf_nan=False)]
 """A finite number."""
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -40,7 +40,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 def _bounded(data: Mapping[str, Any]) -> Mapping[str, Any]:
     for place in _unbounded(data, ""):
         # As one value, since a message's template would take braces in a key for its own.
-        how = f"{place} must be a finite number, at most {MOST}"
+        how = f"{place} must be a finite number, at most {MAX_NUMBER}"
         raise PydanticCustomError("unbounded", "{how}", {"how": how})
     return data
 
@@ -52,9 +52,9 @@ def _unbounded(data: Any, place: str) -> Iterator[str]:
     elif isinstance(data, list | tuple):
         for number, value in enumerate(data):
             yield from _unbounded(value, f"{place}[{number}]")
-    elif isinstance(data, int | float) and not abs(data) <= MOST:
+    elif isinstance(data, int | float) and not abs(data) <= MAX_NUMBER:
         yield place
 
 
-Data = Annotated[Mapping[str, Any], AfterValidator(_bounded)]
-"""What another model describes, as JSON has it; its numbers are finite and no larger than `MOST`."""
+JsonObject = Annotated[Mapping[str, Any], AfterValidator(_bounded)]
+"""What another model describes, as JSON has it; its numbers are finite and no larger than `MAX_NUMBER`."""

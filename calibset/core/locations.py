@@ -63,7 +63,7 @@ class Mirror:
             raise RecipeError(f"--mirror {text}: must read https://PREFIX=https://REPLACEMENT")
         return cls(prefix, "http" + replacement)
 
-    def applied(self, url: str) -> str | None:
+    def apply(self, url: str) -> str | None:
         """Return the URL's replacement, or None where the prefix doesn't fit."""
         return self.replacement + url[len(self.prefix) :] if url.startswith(self.prefix) else None
 

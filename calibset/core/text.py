@@ -48,11 +48,11 @@ def _spelled(character: str) -> str:
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 
 
-def unescaped(text: str) -> str:
+def unescape_html(text: str) -> str:
     r"""Return the text with its HTML entities resolved once, only those that end in a semicolon.
 
     Examples:
-        >>> unescaped("R &amp; B&nbsp;&lt;live&gt; ?a=1&copy=2 &amp;lt;")
+        >>> unescape_html("R &amp; B&nbsp;&lt;live&gt; ?a=1&copy=2 &amp;lt;")
         'R & B\xa0<live> ?a=1&copy=2 &lt;'
     """
     return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
@@ -72,14 +72,14 @@ def excerpt(value: object) -> str:
         text = str(value)
     except RecursionError:
         return "nested too deeply"
-    return scalar_text(text[:_MOST_CHARACTERS])
+    return replace_surrogates(text[:_MOST_CHARACTERS])
 
 
-def scalar_text(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     r"""Return the text with lone surrogates, which no encoder can write, as U+FFFD.
 
     Examples:
-        >>> scalar_text("a\ud800b")
+        >>> replace_surrogates("a\ud800b")
         'a\ufffdb'
     """
     try:
@@ -89,7 +89,7 @@ def scalar_text(text: str) -> str:
     return text
 
 
-def json_text(value: object) -> str:
+def dump_json(value: object) -> str:
     """Return a value as JSON text in one line, non-ASCII characters as they are.
 
     Blanks stand after commas and colons, as in what most programs send to a model.
@@ -101,7 +101,7 @@ def json_text(value: object) -> str:
         ValueError: JSON can't hold the value (an infinite number, a date, endless nesting).
 
     Examples:
-        >>> json_text({"mesto": "Košice", "dni": [1, 2]})
+        >>> dump_json({"mesto": "Košice", "dni": [1, 2]})
         '{"mesto": "Košice", "dni": [1, 2]}'
     """
     try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from calibset.core.documents import Conversation, Message
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 
 # What a text in JSON may hold without its letters standing there, and runs of blanks spelled out.
 _HIDDEN = re.compile(r"\\[^\"\\nrt]|(?:\\[nrt]){32}")
@@ -74,7 +74,7 @@ def _in_json(text: str, change: TextMap) -> str:
         return value
 
     try:
-        return json_text(changed(json.loads(text)))
+        return dump_json(changed(json.loads(text)))
     except (ValueError, RecursionError):
         return change.text(text)
 

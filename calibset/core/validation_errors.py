@@ -30,7 +30,7 @@ _PHRASES = {
 }
 
 
-def fault(detail: ErrorDetails, path: tuple[str, ...], model: type[BaseModel]) -> str:
+def describe_error(detail: ErrorDetails, path: tuple[str, ...], model: type[BaseModel]) -> str:
     """Return one line for what pydantic found.
 
     Args:
@@ -44,11 +44,11 @@ def fault(detail: ErrorDetails, path: tuple[str, ...], model: type[BaseModel]) -
     return f"{place}: {_message(detail, model)}"
 
 
-def shown(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """Return a value as a message quotes it, at most 80 characters of it.
 
     Examples:
-        >>> shown(True), shown("a" * 100)[-3:]
+        >>> quote_value(True), quote_value("a" * 100)[-3:]
         ('true', 'aa…')
     """
     if isinstance(value, bool):
@@ -70,7 +70,7 @@ def _table_of(model: type[BaseModel], place: tuple[int | str, ...]) -> type[Base
 
 
 def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, got = detail["type"], shown(detail["input"])
+    kind, got = detail["type"], quote_value(detail["input"])
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":

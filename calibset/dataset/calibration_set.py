@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from calibset.core.atomic_write import replaced_together
+from calibset.core.atomic_write import write_together
 from calibset.core.documents import Filtered, Rejection, Sample
 from calibset.core.errors import OutputError, QuantizerError
 from calibset.dataset.calibration_file import quantizer_of
@@ -121,7 +121,7 @@ class CalibrationSet(Sequence[Sample]):
         for one in written:
             _ensure_writable(one, get_quantizer(quantizer_of(self.manifest)))
         files = [file for one in written for file in (one, manifest_path(one))]
-        with replaced_together(*files) as streams:
+        with write_together(*files) as streams:
             for found, rows, record in zip(written.values(), streams[::2], streams[1::2], strict=True):
                 rows.write(row_bytes(found.samples))
                 record.write(found.manifest.to_json().encode("utf-8"))

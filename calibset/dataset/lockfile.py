@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from calibset.core.atomic_write import replaced
+from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.core.locations import redact_location
 from calibset.dataset.manifest import TokenizerIdentity
@@ -125,5 +125,5 @@ def write_lock(lock: Lock, path: str | Path) -> None:
     Raises:
         OutputError: It can't be written.
     """
-    with replaced(Path(path)) as stream:
+    with write_atomically(Path(path)) as stream:
         stream.write((lock.model_dump_json(indent=1) + "\n").encode("utf-8"))

@@ -13,9 +13,9 @@ from pydantic import ValidationError, model_validator
 
 from calibset.core.documents import Span
 from calibset.core.errors import OutputError
-from calibset.core.fields import MOST, Count, Data, Positive, Share
+from calibset.core.fields import MAX_NUMBER, Count, JsonObject, PositiveCount, Share
 from calibset.core.text import printable
-from calibset.core.validation_errors import fault, shown
+from calibset.core.validation_errors import describe_error, quote_value
 from calibset.dataset.source_reports import EvaluationReport, Frozen, SourceReport, disagrees
 from calibset.selection.coverage_report import CoverageReport
 
@@ -61,8 +61,8 @@ class SampleReport(Frozen):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         for span in self.documents:
-            if not 0 <= span.start <= span.end <= MOST:
-                raise disagrees(f"{shown(span.document)} cannot stand from {span.start} to {span.end}")
+            if not 0 <= span.start <= span.end <= MAX_NUMBER:
+                raise disagrees(f"{quote_value(span.document)} cannot stand from {span.start} to {span.end}")
         return self
 
 
@@ -83,12 +83,12 @@ class Manifest(Frozen):
 
     format: Literal[1] = 1
     name: str
-    recipe: Data
+    recipe: JsonObject
     versions: Mapping[str, str]
     tokenizer: TokenizerIdentity
     quantizer: str
     nsamples: Count
-    seqlen: Positive
+    seqlen: PositiveCount
     kept: Count
     waste: Share
     filler: Share
@@ -123,15 +123,15 @@ def _disagreements(manifest: Manifest) -> Iterator[str]:
     groups = Counter(group.name for group in manifest.groups)
     sources = Counter(source.name for source in manifest.sources)
     for kind, names in (("groups", groups), ("sources", sources)):
-        yield from (f"{kind}: {shown(name)} is there {n} times" for name, n in names.items() if n > 1)
+        yield from (f"{kind}: {quote_value(name)} is there {n} times" for name, n in names.items() if n > 1)
     for source in manifest.sources:
         if source.group not in groups:
-            yield f"sources: {shown(source.name)} is of group {shown(source.group)}, which is not in groups"
+            yield f"sources: {quote_value(source.name)} is of group {quote_value(source.group)}, which is not in groups"
         if source.achieved != own[source.name]:
             achieved = f"{source.achieved:,}, and samples say {own[source.name]:,}"
-            yield f"sources: {shown(source.name)} achieved {achieved}"
+            yield f"sources: {quote_value(source.name)} achieved {achieved}"
     if unknown := own.keys() - sources.keys():
-        yield f"samples: {shown(min(unknown))} is not in sources"
+        yield f"samples: {quote_value(min(unknown))} is not in sources"
 
 
 def manifest_path(file: Path) -> Path:
@@ -167,7 +167,9 @@ def _refusal(path: Path, why: str | None) -> str:
 
 def _fault_in(error: ValidationError) -> str | None:
     detail = error.errors(include_url=False)[0]
-    return None if detail["type"] == "json_invalid" else fault(detail, (), Manifest).removeprefix(": ")
+    return (
+        None if detail["type"] == "json_invalid" else describe_error(detail, (), Manifest).removeprefix(": ")
+    )
 
 
 def versions() -> dict[str, str]:

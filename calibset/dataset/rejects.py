@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from calibset.core.atomic_write import replaced
+from calibset.core.atomic_write import write_atomically
 from calibset.core.documents import Filtered, Rejection
 
 
@@ -22,7 +22,7 @@ def write_rejects(path: str | Path, *found: Mapping[str, Iterable[Rejection | Fi
         OutputError: The file can't be written.
     """
     path = Path(path)
-    with replaced(path) as stream:
+    with write_atomically(path) as stream:
         for by_source in found:
             for source, records in by_source.items():
                 for record in records:

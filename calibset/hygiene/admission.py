@@ -9,10 +9,10 @@ from functools import partial
 
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.core.text_map import TextMap, map_texts
 from calibset.hygiene.stats import SourceStats, length
-from calibset.storage.files import LONGEST_RECORD
+from calibset.storage.files import MAX_RECORD_BYTES
 
 Screen = Callable[[Iterator[Document | Conversation]], Iterator[Document | Conversation]]
 """What lets some of the documents and conversations through, mended perhaps."""
@@ -59,13 +59,13 @@ def _admitted(records: Iterable[Record], tally: SourceStats) -> Iterator[Documen
         if isinstance(record, Rejection | Filtered):
             tally.note(record)
             continue
-        if (name := scalar_text(record.id)) != record.id:
+        if (name := replace_surrogates(record.id)) != record.id:
             record = replace(record, id=name)  # noqa: PLW2901  (a manifest could not hold the other)
         if record.id in seen:
             tally.note(Filtered(position=record.id, reason="id seen before"))
             continue
         seen.add(record.id)
-        if length(record) > LONGEST_RECORD:
+        if length(record) > MAX_RECORD_BYTES:
             tally.note(Rejection(position=record.id, reason="record too long"))
             continue
         yield record
@@ -78,12 +78,12 @@ def _cleaned(
 
     def change(text: str) -> str:
         nonlocal shortened
-        cleaned = _shortened(scalar_text(text))
+        cleaned = _shortened(replace_surrogates(text))
         shortened = shortened or len(cleaned) < len(text)
         if control_tokens is None or not (found := control_tokens.count(cleaned)):
             return cleaned
         tally.mended.control_tokens += found
-        return control_tokens.neutralised(cleaned)
+        return control_tokens.neutralise(cleaned)
 
     changed: Document | Conversation | None
     if isinstance(record, Conversation):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from calibset.core.fields import Names, listed
+from calibset.core.fields import Names, as_tuple
 from calibset.hygiene.language import LEAST_SCORE
 from calibset.hygiene.quality_filters import FilterName
 from calibset.hygiene.text_repair import RepairName
@@ -34,10 +34,10 @@ class Hygiene(BaseModel):
         strict=True,
         description="How sure the identifier must be that a text is in one of them, from 0 to 1.",
     )
-    repairs: Annotated[tuple[RepairName, ...], BeforeValidator(listed)] = Field(
+    repairs: Annotated[tuple[RepairName, ...], BeforeValidator(as_tuple)] = Field(
         get_args(RepairName), description="What is mended in texts; nothing if empty."
     )
-    filters: Annotated[tuple[FilterName, ...], BeforeValidator(listed)] = Field(
+    filters: Annotated[tuple[FilterName, ...], BeforeValidator(as_tuple)] = Field(
         (), description="Rules of prose that plain documents must pass; none if empty."
     )
     boilerplate: bool = Field(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from calibset.core.documents import Conversation, Document, Filtered, Rejection
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.hygiene.decontamination import Contamination
 from calibset.hygiene.deduplication import Duplicate
 
@@ -95,9 +95,9 @@ class SourceStats:
     def note(self, record: Rejection | Filtered) -> None:
         """Count a record that does not come in."""
         counts = self.rejections if isinstance(record, Rejection) else self.filtered
-        reason = scalar_text(record.reason)
+        reason = replace_surrogates(record.reason)
         counts[reason] += 1
-        self.examples.setdefault(reason, scalar_text(record.position))
+        self.examples.setdefault(reason, replace_surrogates(record.position))
         if isinstance(record, Rejection):
             _listed(record, self.rejected)
         else:

@@ -197,7 +197,7 @@ def _telling_left_out(supplies: Mapping[str, SourceStream]) -> Iterator[None]:
         yield
     except CalibsetError as error:
         error.rejections = _rejected(supplies)
-        error.left_out = _set_aside(supplies)
+        error.filtered = _set_aside(supplies)
         raise
 
 

@@ -12,7 +12,7 @@ from calibset.dataset.manifest import Manifest
 from calibset.dataset.source_reports import EvaluationReport, SourceReport
 from calibset.recipe.model import Recipe
 from calibset.storage import FileRead, TrackedReader
-from calibset.storage.byte_ranges import Extent
+from calibset.storage.byte_ranges import ByteRange
 
 LockUse = Literal["use", "require", "ignore"]
 """What becomes of a lock: its commits are read, all must be as it says, or nothing."""
@@ -113,11 +113,11 @@ def _locked_files(reader: TrackedReader, earlier: Mapping[str, LockedFile]) -> d
         if read.name in earlier and None in (size, earlier[read.name].size):
             # Of some servers' files the size is known only after they were read once.
             size = earlier[read.name].size
-        files[read.name] = LockedFile(size=size, extents=read.extents, sha256=read.sha256)
+        files[read.name] = LockedFile(size=size, extents=read.ranges, sha256=read.sha256)
     return files
 
 
-def _reads(reader: TrackedReader, extents: Mapping[str, tuple[Extent, ...]]) -> Iterable[FileRead]:
+def _reads(reader: TrackedReader, extents: Mapping[str, tuple[ByteRange, ...]]) -> Iterable[FileRead]:
     try:
         return list(reader.read(extents))
     except SourceError:

@@ -32,8 +32,8 @@ def open_storage(
         raise RecipeError(f"--data {data}: no such folder")
     texts = (*mirrors, *os.environ.get("CALIBSET_MIRRORS", "").split())
     return Storage(
-        beside=recipe.folder,
-        data=folder,
+        recipe_folder=recipe.folder,
+        data_folder=folder,
         mirrors=tuple(Mirror.parse(text) for text in texts),
         cache=Cache.default(offline=offline),
     )
@@ -55,7 +55,7 @@ def open_reader(name: str, recipe: Recipe, storage: Storage, lock: Lock | None =
     pinned = lock.pinned(name, source.where, source.revision) if lock else None
     where, revision = pinned or (source.where, source.revision)
     try:
-        return TrackedReader(storage.reader(where, revision))
+        return TrackedReader(storage.open_reader(where, revision))
     except NotThereError as error:
         hint = "; the lock names it, `calibset lock` renews it" if pinned else ""
         raise NotThereError(f"{error}{hint}") from error

@@ -158,7 +158,7 @@ def _rendering(
     rendering = ConversationRenderer(
         template=template_for(tokenizer, chat.format, keeps_control_tokens=control_tokens is None),
         text_budget=text_budget,
-        system_prompt=control_tokens.neutralised(prompt) if prompt and control_tokens else prompt,
+        system_prompt=control_tokens.neutralise(prompt) if prompt and control_tokens else prompt,
         shortens=chat.long_conversations == "shorten",
     )
     if prompt:

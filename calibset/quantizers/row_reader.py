@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from calibset.core.errors import QuantizerError
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.tokenizers.base import Tokenizer
 
 # The columns of a parquet file whose values are read; of others the name alone matters.
@@ -114,7 +114,7 @@ def _read_only_key_or_text(row: Any) -> str | FatalRow:
 
 def _is_encodable(text: str) -> bool:
     """Return whether a text can be written as UTF-8."""
-    return scalar_text(text) == text
+    return replace_surrogates(text) == text
 
 
 def _read_values(path: Path, *, skip_blank: bool) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calibset.core.atomic_write import replaced
+from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 
 
@@ -39,7 +39,7 @@ def write_json_list(out: Path, rows: Sequence[Any]) -> None:
 def write_text(out: Path, text: str) -> None:
     """Write a text as UTF-8, lines ended as they are."""
     _make_folder(out)
-    with replaced(out) as stream:
+    with write_atomically(out) as stream:
         stream.write(text.encode("utf-8"))
 
 
@@ -53,7 +53,7 @@ def write_table(out: Path, columns: Mapping[str, Any]) -> None:
     from pyarrow import parquet
 
     _make_folder(out)
-    with replaced(out) as stream:
+    with write_atomically(out) as stream:
         parquet.write_table(pa.table(dict(columns)), stream, compression="zstd")
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from calibset.core.errors import RecipeError
 from calibset.core.locations import parse_location
-from calibset.core.validation_errors import fault
+from calibset.core.validation_errors import describe_error
 from calibset.recipe.model import EXCLUDE, SOURCE_ONLY_KEYS, Recipe
 from calibset.recipe.overrides import apply_override
 from calibset.recipe.validation import find_mixture_faults, find_recipe_faults
@@ -106,7 +106,7 @@ def _describe(detail: Any) -> str:
     key = str(detail["loc"][0]) if detail["loc"] else ""
     if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1 and key in _RENAMED_KEYS:
         return f"{key}: unknown key; it is now called {_RENAMED_KEYS[key]}"
-    return fault(detail, (), Recipe)
+    return describe_error(detail, (), Recipe)
 
 
 def _read_sources(tables: Mapping[str, Any], faults: list[str], allow_code: bool) -> dict[str, Source]:
@@ -169,7 +169,7 @@ def _read_source(table: Any, key: str, faults: list[str], allow_code: bool) -> S
         # Where items of a list are wrong, pydantic says of the list, too, that it is too short.
         lists_with_faults = {detail["loc"][:-1] for detail in details if len(detail["loc"]) > 1}
         faults += [
-            fault(detail, (key,), cls)
+            describe_error(detail, (key,), cls)
             for detail in details
             if detail["type"] != "too_short" or detail["loc"] not in lists_with_faults
         ]

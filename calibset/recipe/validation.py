@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from calibset.core.validation_errors import shown
+from calibset.core.validation_errors import quote_value
 from calibset.hygiene.language import LanguageIdentifier
 from calibset.recipe.licences.policy import find_licence_faults
 from calibset.recipe.model import Recipe
@@ -83,7 +83,7 @@ def _find_language_faults(recipe: Recipe) -> Iterator[str]:
         for code in codes:
             if code not in known:
                 yield (
-                    f"{table}.languages: unknown language {shown(code)}; "
+                    f"{table}.languages: unknown language {quote_value(code)}; "
                     "codes are those of ISO 639-1, such as sk and en"
                 )
 
@@ -91,7 +91,7 @@ def _find_language_faults(recipe: Recipe) -> Iterator[str]:
 def _find_selection_faults(recipe: Recipe, source_names: Collection[str]) -> Iterator[str]:
     for name in recipe.selection.terms_of:
         if name not in source_names:
-            yield f"selection.terms_of: no source {shown(name)}; there are {', '.join(source_names)}"
+            yield f"selection.terms_of: no source {quote_value(name)}; there are {', '.join(source_names)}"
     if recipe.selection.method == "random":
         extra = recipe.selection.model_fields_set - {"method"}
         yield from (f'selection.{key}: is for method = "coverage" alone' for key in sorted(extra))

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from calibset.core.fields import Amount, Count, Number
+from calibset.core.fields import Count, Finite, NonNegative
 from calibset.core.seeding import shuffled
 from calibset.selection.coverage import Candidate, TokenSets
 
@@ -31,7 +31,7 @@ class CurvePoint:
 
     rows: Count
     chosen: Count
-    random_mean: Amount
+    random_mean: NonNegative
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,10 @@ class CoverageReport:
     method: Literal["coverage"] = "coverage"
     pool: Count
     distinct_tokens: Count
-    random_mean: Amount
-    random_sd: Amount
-    closed: Number | None
-    closed_of_attainable: Number | None
+    random_mean: NonNegative
+    random_sd: NonNegative
+    closed: Finite | None
+    closed_of_attainable: Finite | None
     pool_tokens: Count
     attainable: Count
     terms_met: tuple[str, ...]

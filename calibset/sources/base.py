@@ -33,7 +33,7 @@ class Source(BaseModel):
 
     Examples:
         >>> from calibset.core.documents import Document
-        >>> from calibset.storage.files import memory_reader, text_lines
+        >>> from calibset.storage.files import memory_reader, read_lines
         >>> class Proverbs(Source):
         ...     type: str = "proverbs"
         ...
@@ -41,7 +41,7 @@ class Source(BaseModel):
         ...         return ("*.proverbs",)
         ...
         ...     def read(self, file):
-        ...         for number, line in enumerate(text_lines(file), start=1):
+        ...         for number, line in enumerate(read_lines(file), start=1):
         ...             yield Document(id=f"{file.name}:{number}", text=line)
         >>> reader = memory_reader({"en.proverbs": b"Look before you leap.\nHaste makes waste."})
         >>> source = Proverbs(group="general", where=("proverbs",))
@@ -107,7 +107,7 @@ class Source(BaseModel):
 
     def must_stream(self, file: File) -> bool:
         """Return whether a file is read from its beginning: it is large and can't be split."""
-        return is_large(file) and (file.packed or not self.can_split(file))
+        return is_large(file) and (file.is_compressed or not self.can_split(file))
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
         """Yield the records of a file from its beginning, shuffled a thousand at a time."""

@@ -25,18 +25,18 @@ class Storage:
     """How this machine finds the places that a recipe names.
 
     Attributes:
-        beside: The recipe's folder.
+        recipe_folder: The recipe's folder.
         data: A folder that relative paths are looked up in first, if there is one.
         mirrors: Replacements for https URLs; the first that fits is applied.
         cache: Where what was read of servers is kept.
     """
 
-    beside: Path
-    data: Path | None = None
+    recipe_folder: Path
+    data_folder: Path | None = None
     mirrors: tuple[Mirror, ...] = ()
     cache: Cache = field(default_factory=Cache.default)
 
-    def reader(self, where: Sequence[str], revision: str | None = None) -> Reader:
+    def open_reader(self, where: Sequence[str], revision: str | None = None) -> Reader:
         """Return a reader over the first of several places that is there.
 
         Args:
@@ -68,7 +68,7 @@ class Storage:
         return remote if remote.is_there() else f"{name}: the server has no such file; check the URL"
 
     def _local(self, name: str, path: Path) -> Reader | str:
-        bases = [base for base in (self.data, self.beside) if base is not None]
+        bases = [base for base in (self.data_folder, self.recipe_folder) if base is not None]
         for base in [Path()] if path.is_absolute() else bases:
             if os.path.exists(base / path):  # noqa: PTH110  (Path.exists raises on a name too long)
                 return LocalReader(name, base / path)
@@ -76,5 +76,5 @@ class Storage:
         return f"{name}: no such file or folder{looked}; set --data DIR to where the corpora are"
 
     def _mirrored(self, location: Url) -> str:
-        replaced = (mirror.applied(location.url) for mirror in self.mirrors)
+        replaced = (mirror.apply(location.url) for mirror in self.mirrors)
         return next((url for url in replaced if url is not None), location.url)

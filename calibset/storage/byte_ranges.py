@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-Extent = tuple[int, int]
+ByteRange = tuple[int, int]
 """The first byte, and the one behind the last."""
 
 
-def merged(extents: Iterable[Extent]) -> tuple[Extent, ...]:
+def merge_ranges(ranges: Iterable[ByteRange]) -> tuple[ByteRange, ...]:
     """Return the same bytes in order, as few extents as there can be.
 
     Examples:
-        >>> merged([(10, 20), (0, 5), (5, 12), (30, 30)])
+        >>> merge_ranges([(10, 20), (0, 5), (5, 12), (30, 30)])
         ((0, 20),)
     """
-    joined: list[Extent] = []
-    for start, end in sorted(extents):
+    joined: list[ByteRange] = []
+    for start, end in sorted(ranges):
         if start >= end:
             continue
         if joined and start <= joined[-1][1]:
@@ -26,15 +26,15 @@ def merged(extents: Iterable[Extent]) -> tuple[Extent, ...]:
     return tuple(joined)
 
 
-def gaps(extents: Iterable[Extent], start: int, end: int) -> tuple[Extent, ...]:
+def find_gaps(ranges: Iterable[ByteRange], start: int, end: int) -> tuple[ByteRange, ...]:
     """Return what of a stretch is in none of the extents.
 
     Examples:
-        >>> gaps([(0, 5), (8, 9)], 3, 12)
+        >>> find_gaps([(0, 5), (8, 9)], 3, 12)
         ((5, 8), (9, 12))
     """
     missing = []
-    for first, last in merged(extents):
+    for first, last in merge_ranges(ranges):
         if start < first:
             missing.append((start, min(first, end)))
         start = max(start, last)

@@ -21,9 +21,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from calibset.core.atomic_write import allow_as_usual
+from calibset.core.atomic_write import apply_umask
 from calibset.core.errors import SourceError
-from calibset.storage.byte_ranges import merged
+from calibset.storage.byte_ranges import merge_ranges
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -32,7 +32,7 @@ _CLEARED = ".cleared-"
 _TRUE = {"1", "ON", "YES", "TRUE"}
 
 
-class About(BaseModel):
+class CachedFileInfo(BaseModel):
     """A version of a file on a server.
 
     Attributes:
@@ -69,7 +69,7 @@ class CachedFile:
     """Where the pieces of one file version stand."""
 
     folder: Path
-    about: About
+    info: CachedFileInfo
     _pieces: list[CachedRange] | None = None
     _longest: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
@@ -98,7 +98,7 @@ class CachedFile:
         piece = CachedRange(start, start + len(content), _digest(content))
         self.pieces()  # those that were there before this one
         if not (self.folder / _ABOUT).exists():
-            _keep(self.folder / _ABOUT, self.about.model_dump_json().encode())
+            _keep(self.folder / _ABOUT, self.info.model_dump_json().encode())
         _keep(self.folder / piece.name, content)
         with self._lock:
             if piece not in self._known():
@@ -140,7 +140,7 @@ class CachedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CachedPlace:
+class CachedLocation:
     """What a cache holds of a place.
 
     Attributes:
@@ -169,16 +169,16 @@ class Cache:
     @classmethod
     def default(cls, *, offline: bool = False) -> Cache:
         """Return the cache that the environment names, offline where HF_HUB_OFFLINE says so."""
-        return cls(cache_folder(), offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE)
+        return cls(default_cache_folder(), offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE)
 
-    def cached_file(self, url: str, about: About) -> CachedFile:
+    def cached_file(self, url: str, info: CachedFileInfo) -> CachedFile:
         """Return where the pieces of a file version stand, or would stand.
 
         Args:
             url: Where it is read; it may hold a login, so it is written nowhere.
-            about: Which version of which file it is.
+            info: Which version of which file it is.
         """
-        return CachedFile(self.folder / "files" / _key(url, about.name, about.version), about)
+        return CachedFile(self.folder / "files" / _key(url, info.name, info.version), info)
 
     def note(self, fact: BaseModel, *key: str) -> None:
         """Keep what a server said under a key.
@@ -195,16 +195,16 @@ class Cache:
         except (OSError, ValidationError):
             return None
 
-    def kept(self) -> Iterator[CachedPlace]:
+    def kept(self) -> Iterator[CachedLocation]:
         """Yield what the cache holds, by place."""
         found: dict[str, list[int]] = {}
         for folder in self.folder.glob("files/*"):
             with suppress(OSError, ValidationError):
-                about = About.model_validate_json((folder / _ABOUT).read_bytes())
-                extents = merged((p.start, p.end) for p in CachedFile(folder, about).pieces())
-                found.setdefault(about.location, []).append(sum(end - start for start, end in extents))
+                info = CachedFileInfo.model_validate_json((folder / _ABOUT).read_bytes())
+                ranges = merge_ranges((p.start, p.end) for p in CachedFile(folder, info).pieces())
+                found.setdefault(info.location, []).append(sum(end - start for start, end in ranges))
         for location, sizes in sorted(found.items()):
-            yield CachedPlace(location=location, files=len(sizes), size=sum(sizes))
+            yield CachedLocation(location=location, files=len(sizes), size=sum(sizes))
 
     def clear(self) -> None:
         """Remove all that is kept.
@@ -228,7 +228,7 @@ class Cache:
         return self.folder / "said" / f"{_key(kind.__name__, *key)}.json"
 
 
-def cache_folder() -> Path:
+def default_cache_folder() -> Path:
     """Return the folder: ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual one."""
     if own := os.environ.get("CALIBSET_CACHE"):
         return Path(own).expanduser()
@@ -274,7 +274,7 @@ def _written(path: Path, content: bytes) -> None:
     try:
         with stream:
             stream.write(content)
-        allow_as_usual(Path(stream.name))
+        apply_umask(Path(stream.name))
         Path(stream.name).replace(path)
     except BaseException:
         with suppress(OSError):

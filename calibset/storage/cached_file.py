@@ -10,8 +10,8 @@ from hashlib import sha1, sha256
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from calibset.core.errors import OfflineError, SourceError
-from calibset.storage.byte_ranges import gaps, merged
-from calibset.storage.cache import About, CachedFile, CachedRange
+from calibset.storage.byte_ranges import find_gaps, merge_ranges
+from calibset.storage.cache import CachedFile, CachedFileInfo, CachedRange
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -26,7 +26,7 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
+class Checksum:
     """What a server says of a file's contents.
 
     Attributes:
@@ -48,7 +48,7 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
+class RemoteFile:
     """A file on a server and what is kept of it.
 
     Attributes:
@@ -61,11 +61,11 @@ class Remote:
     cached_file: CachedFile
     size: int
     fetch: Callable[[int, int], bytes]
-    announced: Announced = Announced()
+    announced: Checksum = Checksum()
     offline: bool = False
 
 
-def open_kept(remote: Remote, *, ranges: bool = False) -> BinaryIO:
+def open_cached_file(remote: RemoteFile, *, ranges: bool = False) -> BinaryIO:
     """Open a remote file for reading; nothing is fetched before it is read.
 
     Args:
@@ -83,7 +83,7 @@ def open_kept(remote: Remote, *, ranges: bool = False) -> BinaryIO:
 
 
 class _KeptFile(io.RawIOBase):
-    def __init__(self, remote: Remote, *, ranges: bool) -> None:
+    def __init__(self, remote: RemoteFile, *, ranges: bool) -> None:
         super().__init__()
         self._remote = remote
         self._whole = not ranges and remote.size <= _WHOLE
@@ -139,23 +139,23 @@ class _KeptFile(io.RawIOBase):
 
     def _fetch(self, start: int, end: int) -> None:
         remote = self._remote
-        about = remote.cached_file.about
+        info = remote.cached_file.info
         wanted = min(max(end, start + self._ahead), start + PIECE, remote.size)
         kept = ((piece.start, piece.end) for piece in remote.cached_file.pieces())
-        start, end = gaps(kept, start, wanted)[0]
+        start, end = find_gaps(kept, start, wanted)[0]
         if remote.offline:
             raise OfflineError(
-                f"{about.location}: {about.name}: not all of it that the build needs is in the cache; "
+                f"{info.location}: {info.name}: not all of it that the build needs is in the cache; "
                 "build once without --offline"
             )
         content = remote.fetch(start, end)
         self._at, self._content = remote.cached_file.put(start, content), content
         if self._checks and self._is_whole() and not self._fits():
             remote.cached_file.clear()
-            raise SourceError(_unlike(about))
+            raise SourceError(_unlike(info))
 
     def _is_whole(self) -> bool:
-        kept = merged((piece.start, piece.end) for piece in self._remote.cached_file.pieces())
+        kept = merge_ranges((piece.start, piece.end) for piece in self._remote.cached_file.pieces())
         return kept == ((0, self._remote.size),)
 
     def _fits(self) -> bool:
@@ -173,11 +173,11 @@ class _KeptFile(io.RawIOBase):
             if not remote.offline:
                 remote.cached_file.clear()
             self._at = CachedRange(0, 0, "")
-        raise SourceError(_unlike(remote.cached_file.about))
+        raise SourceError(_unlike(remote.cached_file.info))
 
 
-def _unlike(about: About) -> str:
+def _unlike(info: CachedFileInfo) -> str:
     return (
-        f"{about.location}: {about.name}: what comes is not what the server announces (its checksum is "
+        f"{info.location}: {info.name}: what comes is not what the server announces (its checksum is "
         "another); try again later"
     )

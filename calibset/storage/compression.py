@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-PACKED = (".gz", ".bz2", ".xz", ".zst")
+COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 """The suffixes of packed files."""
 
 MOST_MEMORY = 256 * 2**20

@@ -13,12 +13,12 @@ from typing import BinaryIO, Protocol
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import NotThereError, SourceError
-from calibset.storage.compression import PACKED, damage, fault, unpacked
+from calibset.storage.compression import COMPRESSED_SUFFIXES, damage, fault, unpacked
 
-LONGEST_RECORD = 16 * 2**20
+MAX_RECORD_BYTES = 16 * 2**20
 """Bytes that a record may have, unpacked; a longer one is rejected and not kept in memory."""
 
-LARGEST_WHOLE = 256 * 2**20
+MAX_WHOLE_FILE_BYTES = 256 * 2**20
 """Bytes that a file may have, unpacked, whose form takes it to be read as a whole."""
 
 # What surrogateescape makes of bytes that are no UTF-8.
@@ -35,7 +35,7 @@ class File:
         name: Its path inside the place, with forward slashes.
         open_bytes: Opens it; seekable, the caller closes it.
         size: In bytes, where the place tells without opening.
-        open_ranges: Opens it for a reader that skips about: of a file on a server nothing is
+        open_ranges: Opens it for a reader that skips info: of a file on a server nothing is
             fetched but what is asked for. None where that makes no difference.
     """
 
@@ -44,7 +44,7 @@ class File:
     size: int | None = None
     open_ranges: Callable[[], BinaryIO] | None = None
 
-    def open_parts(self) -> BinaryIO:
+    def open_random_access(self) -> BinaryIO:
         """Open it for a reader that skips about."""
         return (self.open_ranges or self.open_bytes)()
 
@@ -52,14 +52,14 @@ class File:
     def stem(self) -> str:
         """The file's name without folders and compression suffix."""
         base = self.name.rsplit("/", 1)[-1]
-        for suffix in PACKED:
+        for suffix in COMPRESSED_SUFFIXES:
             base = base.removesuffix(suffix)
         return base
 
     @property
-    def packed(self) -> bool:
+    def is_compressed(self) -> bool:
         """Whether its contents are compressed as a whole."""
-        return self.name.endswith(PACKED)
+        return self.name.endswith(COMPRESSED_SUFFIXES)
 
 
 class Reader(Protocol):
@@ -93,14 +93,14 @@ class _InMemory:
     revision: str | None = None
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        names = matching(tuple(self.contents), patterns, self.location)
+        names = match_names(tuple(self.contents), patterns, self.location)
         return tuple(
             File(name, lambda name=name: io.BytesIO(self.contents[name]), len(self.contents[name]))  # type: ignore[misc]
             for name in names
         )
 
 
-def memory_reader(contents: dict[str, bytes], place: str = "memory") -> Reader:
+def memory_reader(contents: dict[str, bytes], location: str = "memory") -> Reader:
     """Return a reader over files that stand in memory: for tests and notebooks.
 
     Examples:
@@ -108,10 +108,10 @@ def memory_reader(contents: dict[str, bytes], place: str = "memory") -> Reader:
         >>> [file.name for file in reader.files("*.txt")]
         ['a.txt']
     """
-    return _InMemory(contents, place)
+    return _InMemory(contents, location)
 
 
-def matching(names: tuple[str, ...], patterns: tuple[str, ...], place: str) -> list[str]:
+def match_names(names: tuple[str, ...], patterns: tuple[str, ...], place: str) -> list[str]:
     """Return the sorted names that match any pattern; ``*`` crosses folders.
 
     Raises:
@@ -133,7 +133,7 @@ def _a_few(names: list[str], most: int = 5) -> str:
 
 
 @contextmanager
-def open_plain(file: File) -> Iterator[BinaryIO]:
+def open_decompressed(file: File) -> Iterator[BinaryIO]:
     """Open a file, unpacking ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` as a stream.
 
     Raises:
@@ -151,48 +151,48 @@ def read_whole(file: File) -> bytes:
     """Return all that a file holds, unpacked.
 
     Raises:
-        SourceError: It is damaged, or has more than `LARGEST_WHOLE` bytes.
+        SourceError: It is damaged, or has more than `MAX_WHOLE_FILE_BYTES` bytes.
     """
     content = io.BytesIO()
-    with open_plain(file) as stream:
+    with open_decompressed(file) as stream:
         while piece := stream.read(_PIECE):
             content.write(piece)
-            if content.tell() > LARGEST_WHOLE:
+            if content.tell() > MAX_WHOLE_FILE_BYTES:
                 raise SourceError(
-                    f"{file.name}: holds more than {LARGEST_WHOLE:,} bytes, too many for a file that is "
-                    "read as a whole; split it, or leave it out with files = [...]"
+                    f"{file.name}: holds more than {MAX_WHOLE_FILE_BYTES:,} bytes, too many for a file that "
+                    "is read as a whole; split it, or leave it out with files = [...]"
                 )
     return content.getvalue()
 
 
-def first_character(file: File) -> str:
+def read_first_character(file: File) -> str:
     """Return the first character of a UTF-8 file that is no white space; empty if there is none."""
     decoder = getincrementaldecoder("utf-8-sig")("replace")
-    with open_plain(file) as stream:
+    with open_decompressed(file) as stream:
         while piece := stream.readline(_PIECE):
             if text := decoder.decode(piece).lstrip():
                 return text[0]
     return ""
 
 
-def text_lines(file: File, *, mark_faults: bool = False) -> Iterator[str | Rejection]:
+def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | Rejection]:
     r"""Yield the lines of a UTF-8 file without their ends; only ``\n`` and ``\r\n`` end one.
 
-    A byte order mark at the start is dropped. A line of more than `LONGEST_RECORD` bytes is
+    A byte order mark at the start is dropped. A line of more than `MAX_RECORD_BYTES` bytes is
     passed over without being kept; a rejection stands for it.
 
     Args:
         file: What to read.
-        mark_faults: Keep bytes that are no UTF-8 so that `is_faulty` finds them, in place of
+        keep_undecodable: Keep bytes that are no UTF-8 so that `has_undecodable_bytes` finds them, in place of
             reading them as U+FFFD.
     """
-    errors = "surrogateescape" if mark_faults else "replace"
+    errors = "surrogateescape" if keep_undecodable else "replace"
     number = 0
-    with open_plain(file) as stream:
-        while line := stream.readline(LONGEST_RECORD + 1):
+    with open_decompressed(file) as stream:
+        while line := stream.readline(MAX_RECORD_BYTES + 1):
             number += 1
             plain = line.removeprefix(BOM_UTF8) if number == 1 else line
-            if len(line) <= LONGEST_RECORD:
+            if len(line) <= MAX_RECORD_BYTES:
                 yield plain.decode("utf-8", errors).removesuffix("\n").removesuffix("\r")
                 continue
             # No character takes more than four bytes.
@@ -203,8 +203,8 @@ def text_lines(file: File, *, mark_faults: bool = False) -> Iterator[str | Rejec
             yield rejection
 
 
-class Block:
-    r"""Lines that make up one record together, of `LONGEST_RECORD` bytes at most.
+class RecordLines:
+    r"""Lines that make up one record together, of `MAX_RECORD_BYTES` bytes at most.
 
     Attributes:
         position: The file and the line that it begins on.
@@ -212,10 +212,10 @@ class Block:
         rejection: What stands for them if they have too many bytes; then none is kept.
 
     Examples:
-        >>> block = Block("a.txt:7")
+        >>> block = RecordLines("a.txt:7")
         >>> block.add("one")
         >>> block.add("two")
-        >>> block.joined()
+        >>> block.text()
         'one\ntwo'
     """
 
@@ -227,18 +227,18 @@ class Block:
         self._text = io.StringIO()
 
     def add(self, line: str | Rejection) -> None:
-        """Add one of what `text_lines` yields."""
+        """Add one of what `read_lines` yields."""
         self.lines += 1
         if self.rejection:
             return
         text = line.excerpt if isinstance(line, Rejection) else line
         self._size += 1 + len(text if text.isascii() else text.encode("utf-8", "surrogateescape"))
         self._text.write(text if self.lines == 1 else "\n" + text)
-        if isinstance(line, Rejection) or self._size > LONGEST_RECORD:
+        if isinstance(line, Rejection) or self._size > MAX_RECORD_BYTES:
             self.rejection = _too_long(self.position, self._text.getvalue())
             self._text.close()
 
-    def joined(self) -> str | Rejection:
+    def text(self) -> str | Rejection:
         """Return the text of the lines, or a rejection if they are too long."""
         return self.rejection or self._text.getvalue()
 
@@ -248,6 +248,6 @@ def _too_long(position: str, text: str) -> Rejection:
     return Rejection(position=position, reason="record too long", excerpt=excerpt)
 
 
-def is_faulty(text: str) -> bool:
-    """Return whether a text of `text_lines` with ``mark_faults`` holds bytes that are no UTF-8."""
+def has_undecodable_bytes(text: str) -> bool:
+    """Return whether a text of `read_lines` with ``mark_faults`` holds bytes that are no UTF-8."""
     return not text.isascii() and _FAULTS.search(text) is not None

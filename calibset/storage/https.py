@@ -10,10 +10,10 @@ from typing import BinaryIO
 from urllib.parse import quote, urlsplit
 
 from calibset.core.errors import NotThereError, OfflineError, SourceError
-from calibset.storage.cache import About, Cache, CachedFile
-from calibset.storage.cached_file import PIECE, Remote, open_kept
+from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
+from calibset.storage.cached_file import PIECE, RemoteFile, open_cached_file
 from calibset.storage.files import File
-from calibset.storage.http import GONE, Head, Transfer, TransferFailure
+from calibset.storage.transfer import MISSING_STATUSES, Head, Transfer, TransferFailure
 
 # Sizes of several files are asked for at once.
 _THREADS = 8
@@ -149,8 +149,8 @@ class _Opener:
                 self._ready.append(self._prepared())
         cached_file, size = self._ready[0]
         transfer = Transfer(single.url, single.location, _explained, size, self.head.etag)
-        return open_kept(
-            Remote(cached_file=cached_file, size=size, fetch=transfer.fetch, offline=cache.offline),
+        return open_cached_file(
+            RemoteFile(cached_file=cached_file, size=size, fetch=transfer.fetch, offline=cache.offline),
             ranges=ranges,
         )
 
@@ -158,8 +158,10 @@ class _Opener:
         """Return where the file is kept, and its size; it is fetched here if it only comes whole."""
         single, cache = self.single, self.single.cache
         head = self.head
-        about = About(location=single.location, name=single.name, version=head.version, size=head.size)
-        cached_file = cache.cached_file(single.url, about)
+        info = CachedFileInfo(
+            location=single.location, name=single.name, version=head.version, size=head.size
+        )
+        cached_file = cache.cached_file(single.url, info)
         if not head.version and not cache.offline:
             cached_file.clear()  # nothing tells whether it is still the same
         if head.size is not None:
@@ -179,7 +181,7 @@ class _Opener:
 
 
 def _explained(trouble: TransferFailure) -> str:
-    if trouble.status in GONE:
+    if trouble.status in MISSING_STATUSES:
         return _NO_FILE
     if trouble.status in (401, 403):
         return f"the server answers {trouble.status} and wants a login; fetch the file by hand"

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from calibset.core.errors import NotThereError, OfflineError, SourceError
-from calibset.storage.cache import About, Cache
-from calibset.storage.cached_file import Announced, Remote, open_kept
-from calibset.storage.files import File, matching
-from calibset.storage.http import Transfer
+from calibset.storage.cache import Cache, CachedFileInfo
+from calibset.storage.cached_file import Checksum, RemoteFile, open_cached_file
+from calibset.storage.files import File, match_names
 from calibset.storage.hub_errors import (
     explain_download_failure,
     explain_read_error,
     is_missing_revision,
-    is_passing,
+    is_transient,
     quiet_hub,
 )
-from calibset.storage.retry import retried
+from calibset.storage.retry import retry
+from calibset.storage.transfer import Transfer
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
@@ -133,7 +133,7 @@ class HubReader:
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
         """
-        names = matching(self._at[1].names, patterns, self.location)
+        names = match_names(self._at[1].names, patterns, self.location)
         entries = self._entries(names)
         return tuple(self._file(name, entries[name]) for name in names if name in entries)
 
@@ -164,7 +164,7 @@ class HubReader:
 
         url = partial(hf_hub_url, self.repo_id, name, repo_type="dataset")
         version = entry.sha256 or entry.git or self.revision
-        about = About(location=self.location, name=name, version=version, size=entry.size)
+        info = CachedFileInfo(location=self.location, name=name, version=version, size=entry.size)
         transfer = Transfer(
             url(revision=self.revision),
             f"{self.location}: {name}",
@@ -172,21 +172,21 @@ class HubReader:
             entry.size,
             headers=build_hf_headers,
         )
-        remote = Remote(
-            cached_file=self.cache.cached_file(url(revision="main"), about),
+        remote = RemoteFile(
+            cached_file=self.cache.cached_file(url(revision="main"), info),
             size=entry.size,
             fetch=transfer.fetch,
-            announced=Announced(sha256=entry.sha256, git=entry.git),
+            announced=Checksum(sha256=entry.sha256, git=entry.git),
             offline=self.cache.offline,
         )
-        opened = partial(open_kept, remote)
+        opened = partial(open_cached_file, remote)
         return File(name, opened, entry.size, partial(opened, ranges=True))
 
-    def _noted(self, kind: type[M], *about: str) -> M | None:
-        return self.cache.noted(kind, *self._key, *about)
+    def _noted(self, kind: type[M], *info: str) -> M | None:
+        return self.cache.noted(kind, *self._key, *info)
 
-    def _note(self, fact: BaseModel, *about: str) -> None:
-        self.cache.note(fact, *self._key, *about)
+    def _note(self, fact: BaseModel, *info: str) -> None:
+        self.cache.note(fact, *self._key, *info)
 
     @property
     def _key(self) -> tuple[str, str]:
@@ -197,7 +197,7 @@ class HubReader:
     def _asked_hub(self, call: Callable[[], T]) -> T:
         try:
             with quiet_hub():
-                return retried(call, is_passing)
+                return retry(call, is_transient)
         except Exception as error:  # beside OSError what httpx, JSON and name checks raise
             kind = NotThereError if is_missing_revision(error) else SourceError
             raise kind(f"{self.location}: {explain_read_error(error, self.asked)}") from error

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from calibset.storage.http import TransferFailure
-from calibset.storage.retry import PASSING_STATUS
+from calibset.storage.retry import TRANSIENT_STATUSES
+from calibset.storage.transfer import TransferFailure
 
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 _GATED = f"the repository is gated; accept its terms on the hub, then {_LOG_IN}"
@@ -108,11 +108,11 @@ def is_missing_revision(error: BaseException) -> bool:
     return isinstance(error, RevisionNotFoundError)
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Return whether an error of `huggingface_hub` may not come again a moment later."""
     status = _status(error)
     if status is not None:
-        return status in PASSING_STATUS
+        return status in TRANSIENT_STATUSES
     classes = _class_names(error)
     return _breaks_off(classes) or ("TransportError" in classes and not classes & _LASTING)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from calibset.core.errors import SourceError
-from calibset.storage.files import File, matching
+from calibset.storage.files import File, match_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class LocalReader:
             return (self._file(_name(self.path.name), self.path),)
         # By path first: of two names that read the same, the same one is taken every time.
         paths = {_name(path.relative_to(self.path).as_posix()): path for path in sorted(self._inside())}
-        names = matching(tuple(paths), patterns, self.location)
+        names = match_names(tuple(paths), patterns, self.location)
         root = self.path.resolve()
         for name in names:
             if not paths[name].resolve().is_relative_to(root):

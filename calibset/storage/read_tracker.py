@@ -11,13 +11,13 @@ from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from calibset.storage.byte_ranges import Extent, merged
+from calibset.storage.byte_ranges import ByteRange, merge_ranges
 from calibset.storage.files import File, Reader
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_NONE: Mapping[str, tuple[Extent, ...]] = MappingProxyType({})
+_NONE: Mapping[str, tuple[ByteRange, ...]] = MappingProxyType({})
 
 _CHUNK = 2**20
 
@@ -35,7 +35,7 @@ class FileRead:
 
     name: str
     size: int | None
-    extents: tuple[Extent, ...]
+    ranges: tuple[ByteRange, ...]
     sha256: str
 
 
@@ -44,7 +44,7 @@ class _Opened:
     """A file that was opened, and what was read by each of the streams over it."""
 
     file: File
-    extents: list[list[Extent]] = field(default_factory=list)
+    ranges: list[list[ByteRange]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class TrackedReader:
         """
         return tuple(self._watched(file) for file in self.reader.files(*patterns))
 
-    def read(self, instead: Mapping[str, tuple[Extent, ...]] = _NONE) -> Iterator[FileRead]:
+    def read(self, instead: Mapping[str, tuple[ByteRange, ...]] = _NONE) -> Iterator[FileRead]:
         """Yield what was read so far, by file name; the bytes are read once more for their hash.
 
         Args:
@@ -86,15 +86,17 @@ class TrackedReader:
             SourceError: They can't be.
         """
         for name, opened in sorted(self._opened.items()):
-            read = instead.get(name) or merged(chain.from_iterable(opened.extents))
-            yield FileRead(name=name, size=opened.file.size, extents=read, sha256=hash_of(opened.file, read))
+            read = instead.get(name) or merge_ranges(chain.from_iterable(opened.ranges))
+            yield FileRead(
+                name=name, size=opened.file.size, ranges=read, sha256=hash_ranges(opened.file, read)
+            )
 
     def _watched(self, file: File) -> File:
         def opened(open_file: Callable[[], BinaryIO]) -> BinaryIO:
             # A list for each stream, because several may be read at once.
-            extents: list[Extent] = []
-            self._opened.setdefault(file.name, _Opened(file)).extents.append(extents)
-            return cast("BinaryIO", _WatchedStream(open_file(), extents))
+            ranges: list[ByteRange] = []
+            self._opened.setdefault(file.name, _Opened(file)).ranges.append(ranges)
+            return cast("BinaryIO", _WatchedStream(open_file(), ranges))
 
         ranges = file.open_ranges
         return replace(
@@ -107,10 +109,10 @@ class TrackedReader:
 class _WatchedStream(io.BufferedIOBase):
     """Notes what is read of a stream."""
 
-    def __init__(self, stream: BinaryIO, extents: list[Extent]) -> None:
+    def __init__(self, stream: BinaryIO, ranges: list[ByteRange]) -> None:
         super().__init__()
         self._stream: Any = stream
-        self._extents = extents
+        self._extents = ranges
 
     def readable(self) -> bool:
         return True
@@ -158,11 +160,11 @@ def untracked(reader: Reader) -> Reader:
     return reader.reader if isinstance(reader, TrackedReader) else reader
 
 
-def hash_of(file: File, extents: tuple[Extent, ...]) -> str:
+def hash_ranges(file: File, ranges: tuple[ByteRange, ...]) -> str:
     """Return the SHA-256 of some bytes of a file, in the order given."""
     found = sha256()
-    with file.open_parts() as stream:
-        for start, end in extents:
+    with file.open_random_access() as stream:
+        for start, end in ranges:
             stream.seek(start)
             left = end - start
             while left > 0 and (content := stream.read(min(_CHUNK, left))):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP answers that may be another one a moment later."""
 
 _ATTEMPTS = 8
@@ -18,7 +18,7 @@ _ATTEMPTS = 8
 _LONGEST_PAUSE = 60.0
 
 
-def retried(call: Callable[[], T], passing: Callable[[BaseException], bool]) -> T:
+def retry(call: Callable[[], T], passing: Callable[[BaseException], bool]) -> T:
     """Return what a call returns, trying again while its error is a passing one.
 
     Waits with exponential backoff and jitter, up to 10 s each, or as long as the server asks

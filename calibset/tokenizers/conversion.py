@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from calibset.core.atomic_write import replaced
+from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError, TokenizerError
 from calibset.tokenizers.base import Tokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
@@ -43,7 +43,7 @@ def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]
     except OSError as error:
         raise OutputError(f"{folder}: can't be made: {error.strerror}") from error
     for name, text in contents.items():
-        with replaced(folder / name) as stream:
+        with write_atomically(folder / name) as stream:
             stream.write(text.encode("utf-8"))
     return tuple(folder / name for name in contents)
 

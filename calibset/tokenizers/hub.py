@@ -9,8 +9,8 @@ from pathlib import Path
 
 from calibset.core.errors import OfflineError, SourceError
 from calibset.storage.cache import Cache
-from calibset.storage.hub_errors import explain_read_error, is_passing
-from calibset.storage.retry import retried
+from calibset.storage.hub_errors import explain_read_error, is_transient
+from calibset.storage.retry import retry
 
 HUB_MODEL = re.compile(r"hf://(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w.-]+))?", re.ASCII)
 """How a recipe names one: ``hf://OWNER/NAME``, with ``@REVISION`` for another than the main branch."""
@@ -46,7 +46,7 @@ def fetched_model(place: str, patterns: tuple[str, ...], cache: Cache) -> Path:
 
     try:
         with _without_bars():
-            return Path(retried(fetch, is_passing))
+            return Path(retry(fetch, is_transient))
     except Exception as error:  # beside OSError what httpx, JSON and name checks raise
         if cache.offline and isinstance(error, LocalEntryNotFoundError):
             raise OfflineError(f"{place}: not in the cache; build once without --offline") from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibset.core.errors import TokenizerError
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.tokenizers.base import Encoded
 from calibset.tokenizers.model_files import chat_template, named_tokens
 from calibset.tokenizers.tekken_check import notes_on
@@ -107,13 +107,13 @@ class HuggingFaceTokenizer:
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain letters."""
         engine = self.parsing if parse_special else self.spelling
-        ids: list[int] = engine.encode(scalar_text(text), add_special_tokens=False).ids
+        ids: list[int] = engine.encode(replace_surrogates(text), add_special_tokens=False).ids
         return ids
 
     def encode_with_ends(self, text: str, *, parse_special: bool) -> Encoded:
         """Return the ids of a text and where each ends in it."""
         engine = self.parsing if parse_special else self.spelling
-        encoding = engine.encode(scalar_text(text), add_special_tokens=False)
+        encoding = engine.encode(replace_surrogates(text), add_special_tokens=False)
         return Encoded(encoding.ids, [end for _, end in encoding.offsets])
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import TokenizerError
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.tokenizers.base import Encoded
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class TekkenTokenizer:
         """Return the ids of a text and where each ends in it."""
         import numpy as np
 
-        text = scalar_text(text)
+        text = replace_surrogates(text)
         ids = self.encode(text, parse_special=parse_special)
         if text.isascii():
             ends = np.cumsum([self._byte_length(i) for i in ids])
@@ -117,7 +117,7 @@ class TekkenTokenizer:
         return known
 
     def _encode_plain(self, text: str) -> list[int]:
-        text = scalar_text(text)
+        text = replace_surrogates(text)
         ids: list[int] = []
         start = 0
         if len(text) >= _LONGEST_RUN:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import pytest
 
-from calibset.core.atomic_write import replaced, replaced_together
+from calibset.core.atomic_write import write_atomically, write_together
 from calibset.core.errors import OutputError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and limits")
@@ -34,7 +34,7 @@ def only(target: Path) -> bool:
 
 
 def test_a_file_is_replaced_when_the_block_ends(target: Path) -> None:
-    with replaced(target) as stream:
+    with write_atomically(target) as stream:
         stream.write(b"new")
         stream.flush()
         assert target.read_bytes() == b"old"
@@ -43,21 +43,21 @@ def test_a_file_is_replaced_when_the_block_ends(target: Path) -> None:
 
 
 def test_a_file_that_was_not_there_appears(tmp_path: Path) -> None:
-    with replaced(tmp_path / "new") as stream:
+    with write_atomically(tmp_path / "new") as stream:
         stream.write(b"1")
     assert (tmp_path / "new").read_bytes() == b"1"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_block_that_fails_changes_nothing(target: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), replaced(target) as stream:
+    with pytest.raises(error), write_atomically(target) as stream:
         failing(stream, error())
     assert target.read_bytes() == b"old"
     assert only(target)
 
 
 def test_a_full_disk_changes_nothing(target: Path) -> None:
-    with pytest.raises(OutputError) as caught, replaced(target) as stream:
+    with pytest.raises(OutputError) as caught, write_atomically(target) as stream:
         failing(stream, OSError(errno.ENOSPC, "No space left on device"))
     assert str(caught.value) == f"{target}: can't be written: No space left on device; nothing was changed"
     assert target.read_bytes() == b"old"
@@ -71,11 +71,11 @@ import resource, signal, sys
 from pathlib import Path
 from typing import BinaryIO
 from calibset.core.errors import OutputError
-from calibset.core.atomic_write import replaced
+from calibset.core.atomic_write import write_atomically
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    with replaced(Path(sys.argv[1])) as stream:
+    with write_atomically(Path(sys.argv[1])) as stream:
         stream.write(b"x" * 1001)
 except OutputError as error:
     print(error)
@@ -91,14 +91,17 @@ except OutputError as error:
 
 def test_a_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "no" / "out"
-    with pytest.raises(OutputError) as caught, replaced(path):
+    with pytest.raises(OutputError) as caught, write_atomically(path):
         pass
     assert str(caught.value) == f"{path}: can't be written: No such file or directory; nothing was changed"
 
 
 def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    with pytest.raises(OutputError, match="is a folder; nothing was changed"), replaced(tmp_path / "out"):
+    with (
+        pytest.raises(OutputError, match="is a folder; nothing was changed"),
+        write_atomically(tmp_path / "out"),
+    ):
         pass
     assert only(tmp_path / "out")
 
@@ -108,7 +111,7 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
 def test_a_result_has_usual_permissions(tmp_path: Path, umask: int, mode: int) -> None:
     before = os.umask(umask)
     try:
-        with replaced(tmp_path / "out"):
+        with write_atomically(tmp_path / "out"):
             pass
         assert os.umask(umask) == umask
     finally:
@@ -118,7 +121,7 @@ def test_a_result_has_usual_permissions(tmp_path: Path, umask: int, mode: int) -
 
 def test_several_files_are_replaced_together(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    with replaced_together(one, two) as (first, second):
+    with write_together(one, two) as (first, second):
         first.write(b"1")
         second.write(b"2")
         assert not one.exists()
@@ -130,7 +133,7 @@ def test_none_is_replaced_where_the_last_can_not_be(target: Path) -> None:
     second.mkdir()
     with (
         pytest.raises(OutputError, match="second: is a folder; nothing was changed"),
-        replaced_together(target, second),
+        write_together(target, second),
     ):
         pass
     assert target.read_bytes() == b"old"
@@ -142,6 +145,6 @@ def test_what_a_killed_run_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
         left.write_text("half")
     for left in (old, other):
         os.utime(left, (1, 1))
-    with replaced(tmp_path / "a[1].txt") as stream:
+    with write_atomically(tmp_path / "a[1].txt") as stream:
         stream.write(b"whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([new.name, other.name, "a[1].txt"])

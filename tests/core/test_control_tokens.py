@@ -52,11 +52,11 @@ def test_no_control_token_is_left_and_no_letter_lost(name: str, data: st.DataObj
     spellings = SETS[name]
     tokens = ControlTokens.of(spellings)
     text = data.draw(spelled(spellings))
-    broken = tokens.neutralised(text)
+    broken = tokens.neutralise(text)
     assert not [spelling for spelling in spellings if spelling in broken]
     assert is_broken_up(text, broken)
     assert tokens.count(broken) == 0
-    assert tokens.neutralised(broken) == broken
+    assert tokens.neutralise(broken) == broken
     if not any(spelling in text for spelling in spellings):
         assert broken == text
 
@@ -74,7 +74,7 @@ def test_no_control_token_is_left_and_no_letter_lost(name: str, data: st.DataObj
     ],
 )
 def test_spellings_inside_and_beside_each_other(text: str, broken: str) -> None:
-    assert ControlTokens.of(MISTRAL).neutralised(text) == broken
+    assert ControlTokens.of(MISTRAL).neutralise(text) == broken
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_spellings_inside_and_beside_each_other(text: str, broken: str) -> None:
     ],
 )
 def test_another_mark_where_a_space_spells_a_token_too(spellings: list[str], text: str, broken: str) -> None:
-    assert ControlTokens.of(spellings).neutralised(text) == broken
+    assert ControlTokens.of(spellings).neutralise(text) == broken
 
 
 def test_a_single_character_cannot_be_broken() -> None:
     with pytest.raises(TokenizerError) as caught:
-        ControlTokens.of(["§"]).neutralised("a § b")
+        ControlTokens.of(["§"]).neutralise("a § b")
     assert str(caught.value) == (
         "the control token '§' can't be kept out of a text that holds it; "
         'set control_tokens = "keep" or leave such documents out'
@@ -106,7 +106,7 @@ def test_a_single_character_cannot_be_broken() -> None:
 def test_empty_spellings_match_nowhere(spellings: list[str]) -> None:
     tokens = ControlTokens.of(spellings)
     assert tokens.count("xyz") == 0
-    assert tokens.neutralised("xyz") == "xyz"
+    assert tokens.neutralise("xyz") == "xyz"
     assert list(tokens.pieces("xyz")) == [("xyz", False)]
 
 
@@ -132,5 +132,5 @@ def test_a_neutralised_text_reads_the_same_parsed_and_spelled(
     tekken: TekkenTokenizer, data: st.DataObject
 ) -> None:
     text = data.draw(spelled(MISTRAL)) + data.draw(st.text(max_size=5))
-    broken = tekken.control_tokens.neutralised(text)
+    broken = tekken.control_tokens.neutralise(text)
     assert tekken.encode(broken, parse_special=True) == tekken.encode(broken, parse_special=False)

@@ -100,8 +100,8 @@ def test_a_record_names_no_secret_and_no_folder_of_this_machine(place: str, reco
 def test_a_mirror_replaces_a_prefix() -> None:
     mirror = Mirror.parse("https://a.org/?k=v/=http://127.0.0.1:8/y/")
     assert mirror == Mirror("https://a.org/?k=v/", "http://127.0.0.1:8/y/")
-    assert mirror.applied("https://a.org/?k=v/z.json") == "http://127.0.0.1:8/y/z.json"
-    assert mirror.applied("https://b.org/z.json") is None
+    assert mirror.apply("https://a.org/?k=v/z.json") == "http://127.0.0.1:8/y/z.json"
+    assert mirror.apply("https://b.org/z.json") is None
 
 
 @pytest.mark.parametrize(

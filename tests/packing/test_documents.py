@@ -294,7 +294,7 @@ PIECES = st.one_of(
 def test_no_text_is_lost_repeated_or_misplaced(
     tekken: TekkenTokenizer, texts: list[str], seqlen: int, rows: int
 ) -> None:
-    disarmed = [tekken.control_tokens.neutralised(text).strip() for text in texts]
+    disarmed = [tekken.control_tokens.neutralise(text).strip() for text in texts]
     documents = [Document(id=f"d{i}", text=text) for i, text in enumerate(disarmed) if text]
     spec = spec_of(tekken, seqlen=seqlen, rows=rows)
     packed = list(pack_documents(documents, spec))

@@ -53,13 +53,13 @@ def test_the_storage_is_what_recipe_arguments_and_environment_say(
     tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = small(tmp_path)
-    assert open_storage(recipe, None, ()) == Storage(beside=tmp_path, cache=cache)
+    assert open_storage(recipe, None, ()) == Storage(recipe_folder=tmp_path, cache=cache)
     monkeypatch.setenv("CALIBSET_DATA", str(tmp_path / "fish"))
     monkeypatch.setenv("CALIBSET_MIRRORS", "https://c/=https://d/  https://e/=https://f/")
     mirrors = (Mirror("https://a/", "https://b/"), Mirror("https://c/", "https://d/"))
     assert open_storage(recipe, None, ["https://a/=https://b/"], offline=True) == Storage(
-        beside=tmp_path,
-        data=tmp_path / "fish",
+        recipe_folder=tmp_path,
+        data_folder=tmp_path / "fish",
         mirrors=(*mirrors, Mirror("https://e/", "https://f/")),
         cache=Cache(cache.folder, offline=True),
     )

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from calibset.core.documents import Document, Record
 from calibset.core.errors import SourceError
-from calibset.core.fields import listed
+from calibset.core.fields import as_tuple
 from calibset.sources.adapters.csv import Csv
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.adapters.pile import Pile
@@ -17,7 +17,7 @@ from calibset.sources.adapters.text import Text
 from calibset.sources.base import Source
 from calibset.sources.sampling import files as sampling
 from calibset.sources.sampling.interleave import MAX_OPEN_PARTS
-from calibset.storage.files import File, memory_reader, text_lines
+from calibset.storage.files import File, memory_reader, read_lines
 
 
 class Lines(Source):
@@ -27,7 +27,7 @@ class Lines(Source):
         return ("*.txt",)
 
     def read(self, file: File) -> Iterator[Record]:
-        for number, line in enumerate(text_lines(file)):
+        for number, line in enumerate(read_lines(file)):
             yield Document(id=f"{file.name}#{number}", text=str(line))
 
 
@@ -212,9 +212,9 @@ def test_an_adapter_must_say_what_it_reads() -> None:
 
 
 def test_one_name_is_a_list_of_one() -> None:
-    assert listed("a") == ("a",)
-    assert listed(["a", "b"]) == ["a", "b"]
-    assert listed(5) == 5
+    assert as_tuple("a") == ("a",)
+    assert as_tuple(["a", "b"]) == ["a", "b"]
+    assert as_tuple(5) == 5
 
 
 @pytest.mark.slow

@@ -396,8 +396,8 @@ def test_a_compressed_file_is_read_and_a_damaged_one_never_trips(name: str, suff
 def test_a_line_without_an_end_is_a_rejection_or_an_error(
     monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
 ) -> None:
-    monkeypatch.setattr(storage, "LONGEST_RECORD", 2**12)
-    monkeypatch.setattr(storage, "LARGEST_WHOLE", 2**15)
+    monkeypatch.setattr(storage, "MAX_RECORD_BYTES", 2**12)
+    monkeypatch.setattr(storage, "MAX_WHOLE_FILE_BYTES", 2**15)
     ((file, data),) = CORPORA[name].files.items()
     bomb = data.rstrip() + b"\n" + b" " * 2**17
     records = survives(name, {file + suffix: PACKERS[suffix](bomb) if suffix else bomb})

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from calibset.core.errors import SourceError
-from calibset.storage.cache import About, Cache, CachedFile, CachedPlace, cache_folder
+from calibset.storage.cache import Cache, CachedFile, CachedFileInfo, CachedLocation, default_cache_folder
 
 URL = "https://x.org/a"
 
@@ -18,13 +18,13 @@ class Fact(BaseModel):
     said: str
 
 
-def about(name: str = "a.bin", place: str = "https://x.org/") -> About:
-    return About(location=place, name=name, version="1", size=10)
+def info(name: str = "a.bin", place: str = "https://x.org/") -> CachedFileInfo:
+    return CachedFileInfo(location=place, name=name, version="1", size=10)
 
 
 @pytest.fixture
 def cached_file(cache: Cache) -> CachedFile:
-    return cache.cached_file(URL, about())
+    return cache.cached_file(URL, info())
 
 
 def contents(cached_file: CachedFile) -> list[tuple[int, bytes | None]]:
@@ -34,18 +34,18 @@ def contents(cached_file: CachedFile) -> list[tuple[int, bytes | None]]:
 def test_pieces_are_there_for_the_next_build(cache: Cache, cached_file: CachedFile) -> None:
     cached_file.put(5, b"world")
     cached_file.put(0, b"hello")
-    assert contents(cache.cached_file(URL, about())) == [(0, b"hello"), (5, b"world")]
+    assert contents(cache.cached_file(URL, info())) == [(0, b"hello"), (5, b"world")]
 
 
 def test_another_version_or_name_or_url_has_a_shelf_of_its_own(cache: Cache, cached_file: CachedFile) -> None:
     cached_file.put(0, b"hello")
     for other in ({"version": "2"}, {"name": "b.bin"}):
-        assert contents(cache.cached_file(URL, about().model_copy(update=other))) == []
-    assert contents(cache.cached_file("https://y.org/a", about())) == []
+        assert contents(cache.cached_file(URL, info().model_copy(update=other))) == []
+    assert contents(cache.cached_file("https://y.org/a", info())) == []
 
 
 def test_a_login_in_a_mirrors_url_is_written_nowhere(cache: Cache) -> None:
-    cache.cached_file("https://me:secret@mirror.org/", about()).put(0, b"hello")
+    cache.cached_file("https://me:secret@mirror.org/", info()).put(0, b"hello")
     cache.note(Fact(said="yes"), "https://me:secret@mirror.org/")
     kept = [path for path in cache.folder.rglob("*") if path.is_file()]
     assert len(kept) == 3
@@ -53,7 +53,7 @@ def test_a_login_in_a_mirrors_url_is_written_nowhere(cache: Cache) -> None:
 
 
 def test_a_name_can_not_lead_out_of_the_cache(cache: Cache) -> None:
-    cached_file = cache.cached_file(URL, about("../../../etc"))
+    cached_file = cache.cached_file(URL, info("../../../etc"))
     cached_file.put(0, b"x")
     assert cached_file.folder.resolve().parent == cache.folder.resolve() / "files"
 
@@ -89,7 +89,7 @@ def test_what_a_server_said_is_kept_by_key(cache: Cache) -> None:
     cache.note(Fact(said="yes"), "x", "y")
     assert cache.noted(Fact, "x", "y") == Fact(said="yes")
     assert cache.noted(Fact, "xy") is None
-    assert cache.noted(About, "x", "y") is None
+    assert cache.noted(CachedFileInfo, "x", "y") is None
 
 
 def test_what_was_said_in_another_form_is_passed_over(cache: Cache) -> None:
@@ -102,12 +102,12 @@ def test_what_was_said_in_another_form_is_passed_over(cache: Cache) -> None:
 def test_what_is_kept_is_told_by_place(cache: Cache) -> None:
     assert list(cache.kept()) == []
     for name, place in [("a", "https://x.org/"), ("b", "https://x.org/"), ("a", "hf://datasets/a/b")]:
-        cached_file = cache.cached_file(place, about(name, place))
+        cached_file = cache.cached_file(place, info(name, place))
         cached_file.put(0, b"hello")
         cached_file.put(3, b"lo world")
     assert list(cache.kept()) == [
-        CachedPlace(location="hf://datasets/a/b", files=1, size=11),
-        CachedPlace(location="https://x.org/", files=2, size=22),
+        CachedLocation(location="hf://datasets/a/b", files=1, size=11),
+        CachedLocation(location="https://x.org/", files=2, size=22),
     ]
 
 
@@ -157,12 +157,12 @@ def test_a_full_disk_is_a_clear_error(
 def test_the_environment_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALIBSET_CACHE", "/some/cache")
     monkeypatch.setenv("HF_HOME", "/some/hf")
-    assert cache_folder() == Path("/some/cache")
+    assert default_cache_folder() == Path("/some/cache")
     monkeypatch.setenv("CALIBSET_CACHE", "")
-    assert cache_folder() == Path("/some/hf/calibset")
+    assert default_cache_folder() == Path("/some/hf/calibset")
     monkeypatch.delenv("HF_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", "/some/xdg")
-    assert cache_folder().name in ("calibset", "Cache")
+    assert default_cache_folder().name in ("calibset", "Cache")
 
 
 @pytest.mark.parametrize(("value", "offline"), [("1", True), ("true", True), ("0", False), ("", False)])

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from calibset.core.errors import OfflineError, SourceError
 from calibset.storage import cached_file as module
-from calibset.storage.cache import About, Cache, CachedFile
-from calibset.storage.cached_file import Announced, Remote, open_kept
+from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
+from calibset.storage.cached_file import Checksum, RemoteFile, open_cached_file
 
 CONTENT = random.Random(0).randbytes(1_000)
 
@@ -37,16 +37,18 @@ def cached_file(cache: Cache) -> CachedFile:
 
 
 def new_shelf(cache: Cache) -> CachedFile:
-    return cache.cached_file("u", About(location="https://x.org/a", name="a", version="1", size=len(CONTENT)))
+    return cache.cached_file(
+        "u", CachedFileInfo(location="https://x.org/a", name="a", version="1", size=len(CONTENT))
+    )
 
 
-def remote(cached_file: CachedFile, fetch: Callable[[int, int], bytes], **more: object) -> Remote:
-    return Remote(cached_file=cached_file, size=len(CONTENT), fetch=fetch, **more)  # type: ignore[arg-type]
+def remote(cached_file: CachedFile, fetch: Callable[[int, int], bytes], **more: object) -> RemoteFile:
+    return RemoteFile(cached_file=cached_file, size=len(CONTENT), fetch=fetch, **more)  # type: ignore[arg-type]
 
 
 def test_a_small_file_is_fetched_whole_when_it_is_read(cached_file: CachedFile) -> None:
     server = Server()
-    with open_kept(remote(cached_file, server)) as stream:
+    with open_cached_file(remote(cached_file, server)) as stream:
         assert server.asked == []
         stream.seek(500)
         assert stream.read(1) == CONTENT[500:501]
@@ -62,7 +64,7 @@ def test_a_large_file_is_fetched_ahead_of_its_reader(
     monkeypatch.setattr(module, "_WHOLE", 100)
     monkeypatch.setattr(module, "PIECE", 300)
     server = Server()
-    with open_kept(remote(cached_file, server)) as stream:
+    with open_cached_file(remote(cached_file, server)) as stream:
         assert stream.read(1) == CONTENT[:1]
         assert stream.read() == CONTENT[1:]
     assert server.asked == [(0, 300), (300, 600), (600, 900), (900, 1_000)]
@@ -70,7 +72,7 @@ def test_a_large_file_is_fetched_ahead_of_its_reader(
 
 def test_of_ranges_nothing_more_is_fetched_than_asked_for(cached_file: CachedFile) -> None:
     server = Server()
-    with open_kept(remote(cached_file, server), ranges=True) as stream:
+    with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         stream.seek(-10, io.SEEK_END)
         assert stream.read(10) == CONTENT[-10:]
         stream.seek(100)
@@ -84,7 +86,7 @@ def test_of_ranges_nothing_more_is_fetched_than_asked_for(cached_file: CachedFil
 def test_long_ranges_come_in_pieces(cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PIECE", 300)
     server = Server()
-    with open_kept(remote(cached_file, server), ranges=True) as stream:
+    with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         assert stream.read(700) == CONTENT[:700]
     assert server.asked == [(0, 300), (300, 600), (600, 700)]
 
@@ -103,7 +105,7 @@ def test_any_reads_give_the_files_bytes_and_fetch_none_twice(
         patch.setattr(module, "PIECE", piece)
         patch.setattr(module, "_WHOLE", 0)
         for start, count in reads:
-            with open_kept(remote(cached_file, server), ranges=ranges) as stream:
+            with open_cached_file(remote(cached_file, server), ranges=ranges) as stream:
                 stream.seek(start)
                 assert stream.read(count) == CONTENT[start : start + count]
     fetched = sorted(server.asked)
@@ -112,20 +114,20 @@ def test_any_reads_give_the_files_bytes_and_fetch_none_twice(
 
 def test_a_piece_that_is_damaged_is_fetched_again(cached_file: CachedFile) -> None:
     server = Server()
-    with open_kept(remote(cached_file, server), ranges=True) as stream:
+    with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         stream.read(500)
     (piece,) = cached_file.pieces()
     (cached_file.folder / piece.name).write_bytes(b"x" * 500)
-    with open_kept(remote(cached_file, server), ranges=True) as stream:
+    with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         assert stream.read(1_000) == CONTENT
     assert server.asked == [(0, 500), (0, 1_000)]
 
 
 def test_offline_nothing_is_fetched(cached_file: CachedFile) -> None:
     server = Server()
-    with open_kept(remote(cached_file, server), ranges=True) as stream:
+    with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         stream.read(500)
-    with open_kept(remote(cached_file, server, offline=True), ranges=True) as stream:
+    with open_cached_file(remote(cached_file, server, offline=True), ranges=True) as stream:
         assert stream.read(500) == CONTENT[:500]
         with pytest.raises(OfflineError) as caught:
             stream.read(1)
@@ -138,26 +140,26 @@ def test_offline_nothing_is_fetched(cached_file: CachedFile) -> None:
 @pytest.mark.parametrize(
     "announced",
     [
-        Announced(sha256=sha256(CONTENT).hexdigest()),
-        Announced(git=sha1(b"blob 1000\0" + CONTENT).hexdigest()),
-        Announced(),
+        Checksum(sha256=sha256(CONTENT).hexdigest()),
+        Checksum(git=sha1(b"blob 1000\0" + CONTENT).hexdigest()),
+        Checksum(),
     ],
 )
-def test_what_the_server_announces_is_taken(cached_file: CachedFile, announced: Announced) -> None:
-    with open_kept(remote(cached_file, Server(), announced=announced)) as stream:
+def test_what_the_server_announces_is_taken(cached_file: CachedFile, announced: Checksum) -> None:
+    with open_cached_file(remote(cached_file, Server(), announced=announced)) as stream:
         assert stream.read() == CONTENT
 
 
 def test_what_it_does_not_announce_is_fetched_again(cached_file: CachedFile) -> None:
     server = Server(content=b"x" + CONTENT[1:])
-    announced = Announced(sha256=sha256(CONTENT).hexdigest())
+    announced = Checksum(sha256=sha256(CONTENT).hexdigest())
 
     def mended(start: int, end: int) -> bytes:
         came = server(start, end)
         server.content = CONTENT
         return came
 
-    with open_kept(remote(cached_file, mended, announced=announced)) as stream:
+    with open_cached_file(remote(cached_file, mended, announced=announced)) as stream:
         assert stream.read() == CONTENT
     assert server.asked == [(0, 1_000)] * 2
 
@@ -165,7 +167,7 @@ def test_what_it_does_not_announce_is_fetched_again(cached_file: CachedFile) -> 
 def test_what_stays_other_than_announced_is_an_error_and_not_kept(cached_file: CachedFile) -> None:
     server = Server()
     with (
-        open_kept(remote(cached_file, server, announced=Announced(sha256="0" * 64))) as stream,
+        open_cached_file(remote(cached_file, server, announced=Checksum(sha256="0" * 64))) as stream,
         pytest.raises(SourceError) as caught,
     ):
         stream.read()
@@ -183,13 +185,13 @@ def test_a_file_that_was_read_in_parts_is_compared_once_it_is_whole(
 ) -> None:
     monkeypatch.setattr(module, "_WHOLE", 0)
     monkeypatch.setattr(module, "PIECE", 300)
-    announced = Announced(sha256=sha256(CONTENT).hexdigest())
-    with open_kept(remote(cached_file, Server(), announced=announced), ranges=ranges) as stream:
+    announced = Checksum(sha256=sha256(CONTENT).hexdigest())
+    with open_cached_file(remote(cached_file, Server(), announced=announced), ranges=ranges) as stream:
         assert stream.read() == CONTENT
     cached_file.clear()
     spoiled = Server(content=CONTENT[:-1] + b"?")
     with (
-        open_kept(remote(cached_file, spoiled, announced=announced), ranges=ranges) as stream,
+        open_cached_file(remote(cached_file, spoiled, announced=announced), ranges=ranges) as stream,
         pytest.raises(SourceError, match=r"^https://x\.org/a: a: what comes is not what"),
     ):
         stream.read(1_000)

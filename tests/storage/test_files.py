@@ -18,16 +18,16 @@ from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.storage import files
 from calibset.storage.files import (
-    LONGEST_RECORD,
-    Block,
+    MAX_RECORD_BYTES,
     File,
-    first_character,
-    is_faulty,
-    matching,
+    RecordLines,
+    has_undecodable_bytes,
+    match_names,
     memory_reader,
-    open_plain,
+    open_decompressed,
+    read_first_character,
+    read_lines,
     read_whole,
-    text_lines,
 )
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -69,13 +69,13 @@ def test_an_empty_place_says_so() -> None:
 def test_matching_is_sorted_and_says_why_it_finds_nothing(names: list[str], patterns: list[str]) -> None:
     expected = {name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)}
     if expected:
-        assert set(matching(tuple(names), tuple(patterns), "here")) == expected
-        assert matching(tuple(names), tuple(patterns), "here") == sorted(
+        assert set(match_names(tuple(names), tuple(patterns), "here")) == expected
+        assert match_names(tuple(names), tuple(patterns), "here") == sorted(
             name for name in names if name in expected
         )
     else:
         with pytest.raises(SourceError, match=r"^here: no file matches"):
-            matching(tuple(names), tuple(patterns), "here")
+            match_names(tuple(names), tuple(patterns), "here")
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_a_stem_has_no_folder_and_no_compression(name: str, stem: str) -> None:
 def test_packed_files_read_as_plain_ones(suffix: str) -> None:
     plain = b"one\ntwo\n" * 50_000
     packed = PACKERS[suffix](plain) if suffix else plain
-    with open_plain(file(packed, "a.txt" + suffix)) as stream:
+    with open_decompressed(file(packed, "a.txt" + suffix)) as stream:
         assert stream.read() == plain
-    assert sum(1 for _ in text_lines(file(packed, "a.txt" + suffix))) == 100_000
+    assert sum(1 for _ in read_lines(file(packed, "a.txt" + suffix))) == 100_000
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_packed_files_of_several_parts_are_read_to_the_end(suffix: str) -> None:
     packed = PACKERS[suffix](b"one\n") + PACKERS[suffix](b"two\n")
-    assert list(text_lines(file(packed, "a" + suffix))) == ["one", "two"]
+    assert list(read_lines(file(packed, "a" + suffix))) == ["one", "two"]
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
@@ -108,12 +108,12 @@ def test_a_damaged_file_is_a_clear_error(suffix: str, harm: str) -> None:
     with pytest.raises(
         SourceError, match=rf"^a\.txt\{suffix}: damaged or cut off \(.+\); fetch the file again$"
     ):
-        list(text_lines(file(content[harm], "a.txt" + suffix)))
+        list(read_lines(file(content[harm], "a.txt" + suffix)))
 
 
 def test_what_stands_before_the_damage_is_read() -> None:
     whole = PACKERS[".zst"](b"one\n" * 9)
-    lines = text_lines(file(whole + whole[:-1], "a.zst"))
+    lines = read_lines(file(whole + whole[:-1], "a.zst"))
     assert [next(lines) for _ in range(9)] == ["one"] * 9
     with pytest.raises(SourceError, match="it ends inside a frame"):
         list(lines)
@@ -122,7 +122,7 @@ def test_what_stands_before_the_damage_is_read() -> None:
 @given(st.binary(max_size=200), st.sampled_from(["", *PACKERS]))
 def test_any_bytes_are_lines_or_a_source_error(content: bytes, suffix: str) -> None:
     try:
-        lines = list(text_lines(file(content, "a" + suffix)))
+        lines = list(read_lines(file(content, "a" + suffix)))
     except SourceError:
         assert suffix
     else:
@@ -135,24 +135,24 @@ def test_any_bytes_are_lines_or_a_source_error(content: bytes, suffix: str) -> N
 def test_only_line_feeds_end_lines(lines: list[str]) -> None:
     for end in ("\n", "\r\n"):
         content = "".join(line + end for line in lines).encode()
-        assert list(text_lines(file(content))) == lines
-        assert list(text_lines(file(b"\xef\xbb\xbf" + content))) == (lines or [""])
+        assert list(read_lines(file(content))) == lines
+        assert list(read_lines(file(b"\xef\xbb\xbf" + content))) == (lines or [""])
 
 
 def test_bytes_that_are_no_utf_8_become_replacement_characters() -> None:
-    assert list(text_lines(file(b"a\xffb\n\xe2\x82"))) == ["a\ufffdb", "\ufffd"]
-    marked = list(text_lines(file("a\n\xe9".encode() + b"\n\xe9"), mark_faults=True))
-    assert [is_faulty(line) for line in marked if isinstance(line, str)] == [False, False, True]
+    assert list(read_lines(file(b"a\xffb\n\xe2\x82"))) == ["a\ufffdb", "\ufffd"]
+    marked = list(read_lines(file("a\n\xe9".encode() + b"\n\xe9"), keep_undecodable=True))
+    assert [has_undecodable_bytes(line) for line in marked if isinstance(line, str)] == [False, False, True]
 
 
 def test_an_unusual_separator_ends_no_line() -> None:
     text = "a\x0bb\x0cc\x1cd\x85e\u2028f\rg"
-    assert list(text_lines(file(text.encode()))) == [text]
+    assert list(read_lines(file(text.encode()))) == [text]
 
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
     return 2**16
 
 
@@ -165,7 +165,7 @@ def too_long(place: str, excerpt: str) -> Rejection:
 def test_a_line_that_is_too_long_is_passed_over(short: int, suffix: str, character: str) -> None:
     plain = f"one\n{character * 4 * short}\ntwo\n".encode()
     packed = PACKERS[suffix](plain) if suffix else plain
-    assert list(text_lines(file(packed, "a.txt" + suffix))) == [
+    assert list(read_lines(file(packed, "a.txt" + suffix))) == [
         "one",
         too_long(f"a.txt{suffix}:2", character * 200),
         "two",
@@ -178,7 +178,7 @@ def test_memory_stays_flat_whatever_a_line_unpacks_to(short: int, suffix: str) -
     packed = PACKERS[suffix](b"a" * 2**24) * 6
     tracemalloc.start()
     try:
-        assert list(text_lines(file(packed, "a" + suffix))) == [too_long(f"a{suffix}:1", "a" * 200)]
+        assert list(read_lines(file(packed, "a" + suffix))) == [too_long(f"a{suffix}:1", "a" * 200)]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -186,70 +186,70 @@ def test_memory_stays_flat_whatever_a_line_unpacks_to(short: int, suffix: str) -
 
 
 def test_memory_is_bounded_by_the_longest_record() -> None:
-    packed = zstandard.ZstdCompressor().compress(b"one\n" + b" " * 3 * LONGEST_RECORD + b"\ntwo")
+    packed = zstandard.ZstdCompressor().compress(b"one\n" + b" " * 3 * MAX_RECORD_BYTES + b"\ntwo")
     assert len(packed) < 2**15
     tracemalloc.start()
     try:
-        assert list(text_lines(file(packed, "a.zst"))) == ["one", too_long("a.zst:2", " " * 200), "two"]
+        assert list(read_lines(file(packed, "a.zst"))) == ["one", too_long("a.zst:2", " " * 200), "two"]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 3 * LONGEST_RECORD
+    assert peak < 3 * MAX_RECORD_BYTES
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_line_of_just_the_longest_length_is_kept(short: int, end: str) -> None:
     line = "a" * (short - len(end))
-    assert list(text_lines(file((line + end).encode()))) == [line]
-    assert list(text_lines(file(("a" + line + end).encode()))) == [too_long("a.txt:1", "a" * 200)]
+    assert list(read_lines(file((line + end).encode()))) == [line]
+    assert list(read_lines(file(("a" + line + end).encode()))) == [too_long("a.txt:1", "a" * 200)]
 
 
 def test_the_beginning_of_a_line_that_is_too_long_is_plain_text(short: int) -> None:
     line = b"\xef\xbb\xbf\xff" + b"x" * short
     expected = too_long("a.txt:1", "\ufffd" + "x" * 199)
-    for mark_faults in (False, True):
-        assert list(text_lines(file(line), mark_faults=mark_faults)) == [expected]
+    for keep_undecodable in (False, True):
+        assert list(read_lines(file(line), keep_undecodable=keep_undecodable)) == [expected]
 
 
 @given(st.lists(st.binary(max_size=40)), st.integers(1, 20))
 def test_no_line_is_lost_or_split_by_the_bound(parts: list[bytes], longest: int) -> None:
     lines = [part.replace(b"\n", b"") for part in parts]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "LONGEST_RECORD", longest)
-        found = list(text_lines(file(b"".join(line + b"\n" for line in lines))))
+        patch.setattr(files, "MAX_RECORD_BYTES", longest)
+        found = list(read_lines(file(b"".join(line + b"\n" for line in lines))))
     assert [isinstance(line, Rejection) for line in found] == [len(line) + 1 > longest for line in lines]
 
 
 def test_lines_of_one_record_are_joined(short: int) -> None:
-    block = Block("a.txt:3")
-    assert (block.joined(), block.lines) == ("", 0)
+    block = RecordLines("a.txt:3")
+    assert (block.text(), block.lines) == ("", 0)
     for line in ("", "one", "", "zwölf"):
         block.add(line)
-    assert (block.joined(), block.lines, block.rejection) == ("\none\n\nzwölf", 4, None)
+    assert (block.text(), block.lines, block.rejection) == ("\none\n\nzwölf", 4, None)
 
 
 @pytest.mark.parametrize("line", ["a" * 999, "č" * 499 + "a", "\udcff" * 999])
 def test_lines_that_are_too_long_together_are_one_rejection(short: int, line: str) -> None:
-    block = Block("a.txt:3")
+    block = RecordLines("a.txt:3")
     for _ in range(65):
         block.add(line)
-    assert block.joined() == "\n".join([line] * 65)
+    assert block.text() == "\n".join([line] * 65)
     for _ in range(500):
         block.add(line)
-    assert block.joined() == too_long("a.txt:3", line[:200].replace("\udcff", "\ufffd"))
+    assert block.text() == too_long("a.txt:3", line[:200].replace("\udcff", "\ufffd"))
     assert block.lines == 565
 
 
 def test_a_line_that_is_too_long_makes_its_record_too_long(short: int) -> None:
-    block = Block("a.txt:3")
+    block = RecordLines("a.txt:3")
     for line in ("one", too_long("a.txt:4", "b" * 200), "two"):
         block.add(line)
-    assert block.joined() == block.rejection == too_long("a.txt:3", "one\n" + "b" * 196)
+    assert block.text() == block.rejection == too_long("a.txt:3", "one\n" + "b" * 196)
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])
 def test_a_file_that_is_read_as_a_whole_has_a_bound(monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    monkeypatch.setattr(files, "LARGEST_WHOLE", 2**20)
+    monkeypatch.setattr(files, "MAX_WHOLE_FILE_BYTES", 2**20)
     content = {size: b" " * size for size in (2**20, 2**20 + 1)}
     packed = {size: PACKERS[suffix](text) if suffix else text for size, text in content.items()}
     assert read_whole(file(packed[2**20], "a" + suffix)) == content[2**20]
@@ -272,8 +272,8 @@ def test_a_file_that_is_read_as_a_whole_has_a_bound(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_the_first_character_is_no_white_space(content: bytes, expected: str) -> None:
-    assert first_character(file(content)) == expected
-    assert first_character(file(gzip.compress(content), "a.gz")) == expected
+    assert read_first_character(file(content)) == expected
+    assert read_first_character(file(gzip.compress(content), "a.gz")) == expected
 
 
 def zstandard_of_window(exponent: int) -> bytes:
@@ -292,9 +292,9 @@ def xz_of_dictionary(exponent: int) -> bytes:
 
 @pytest.mark.parametrize(("suffix", "packed"), [(".zst", zstandard_of_window), (".xz", xz_of_dictionary)])
 def test_a_window_that_would_fill_the_memory_is_refused(suffix: str, packed: Callable[[int], bytes]) -> None:
-    assert list(text_lines(file(packed(26), "a" + suffix))) == ["one"]
+    assert list(read_lines(file(packed(26), "a" + suffix))) == ["one"]
     with pytest.raises(SourceError) as caught:
-        list(text_lines(file(packed(31), "a" + suffix)))
+        list(read_lines(file(packed(31), "a" + suffix)))
     assert str(caught.value) == (
         f"a{suffix}: takes more than 268,435,456 bytes of memory to unpack; pack it with a smaller window"
     )
@@ -302,10 +302,10 @@ def test_a_window_that_would_fill_the_memory_is_refused(suffix: str, packed: Cal
 
 def test_zeros_may_stand_behind_the_streams_of_an_xz_file() -> None:
     one, two = lzma.compress(b"one\n"), lzma.compress(b"two\n")
-    assert list(text_lines(file(one + bytes(4096) + two + bytes(4), "a.xz"))) == ["one", "two"]
+    assert list(read_lines(file(one + bytes(4096) + two + bytes(4), "a.xz"))) == ["one", "two"]
 
 
 @pytest.mark.parametrize("suffix", [".bz2", ".xz", ".zst"])
 def test_a_packed_file_without_a_byte_is_cut_off(suffix: str) -> None:
     with pytest.raises(SourceError, match="damaged or cut off"):
-        list(text_lines(file(b"", "a" + suffix)))
+        list(read_lines(file(b"", "a" + suffix)))

@@ -326,7 +326,7 @@ def test_of_a_parquet_file_only_parts_are_fetched(hub: Loopback, corpus: HubRead
     pyarrow.parquet.write_table(table, stream, row_group_size=500, compression="none", use_dictionary=False)
     hub.repositories["them/corpus"]["big.parquet"] = stream.getvalue()
     (file,) = corpus.files("*.parquet")
-    with file.open_parts() as opened:
+    with file.open_random_access() as opened:
         rows: list[dict[str, Any]] = pyarrow.parquet.ParquetFile(opened).read_row_group(1).to_pylist()
     assert rows[0]["text"].startswith("row 500 ")
     asked = [range_.removeprefix("bytes=").split("-") for range_ in hub.ranges]

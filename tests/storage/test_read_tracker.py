@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.storage.files import File, memory_reader
-from calibset.storage.read_tracker import FileRead, TrackedReader, hash_of
+from calibset.storage.read_tracker import FileRead, TrackedReader, hash_ranges
 
 CONTENT = bytes(range(256)) * 4
 
@@ -18,7 +18,7 @@ def watched() -> tuple[TrackedReader, File]:
 
 
 def visible_ids(reader: TrackedReader) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
-    return [(read.name, read.extents) for read in reader.read()]
+    return [(read.name, read.ranges) for read in reader.read()]
 
 
 def test_it_is_the_reader_in_all_else() -> None:
@@ -40,14 +40,14 @@ def test_what_was_read_is_noted_with_its_hash() -> None:
         assert stream.read() == CONTENT[-4:]
         stream.seek(10)
         assert stream.read(5) == CONTENT[10:15]
-    with file.open_parts() as stream:
+    with file.open_random_access() as stream:
         stream.seek(12)
         assert stream.read(8) == CONTENT[12:20]
     assert list(reader.read()) == [
         FileRead(
             name="a.bin",
             size=1_024,
-            extents=((10, 20), (1_020, 1_024)),
+            ranges=((10, 20), (1_020, 1_024)),
             sha256=sha256(CONTENT[10:20] + CONTENT[-4:]).hexdigest(),
         )
     ]
@@ -58,8 +58,8 @@ def test_a_whole_file_has_its_own_hash() -> None:
     with file.open_bytes() as stream:
         assert b"".join(stream) == CONTENT
     (read,) = reader.read()
-    assert read.extents == ((0, 1_024),)
-    assert read.sha256 == sha256(CONTENT).hexdigest() == hash_of(file, ((0, 1_024),))
+    assert read.ranges == ((0, 1_024),)
+    assert read.sha256 == sha256(CONTENT).hexdigest() == hash_ranges(file, ((0, 1_024),))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["read", "read1", "readline", "readinto"]), st.integers(0, 300))))

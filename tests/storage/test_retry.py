@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.storage.retry import retried
+from calibset.storage.retry import retry
 
 
 class Calls:
@@ -19,19 +19,19 @@ class Calls:
 
 
 def test_a_passing_error_is_tried_again(pauses: list[float]) -> None:
-    assert retried(Calls(7), lambda error: isinstance(error, OSError)) == 8
+    assert retry(Calls(7), lambda error: isinstance(error, OSError)) == 8
     assert len(pauses) == 7
 
 
 def test_pauses_grow_and_stay_within_bounds(pauses: list[float]) -> None:
-    retried(Calls(7), lambda _: True)
+    retry(Calls(7), lambda _: True)
     assert all(0 <= pause <= 0.1 * 2**i for i, pause in enumerate(pauses))
 
 
 def test_the_last_error_is_raised_as_it_is(pauses: list[float]) -> None:
     calls = Calls(9)
     with pytest.raises(OSError, match=r"^failure 8$"):
-        retried(calls, lambda _: True)
+        retry(calls, lambda _: True)
     assert calls.made == 8
 
 
@@ -39,5 +39,5 @@ def test_the_last_error_is_raised_as_it_is(pauses: list[float]) -> None:
 def test_another_error_is_raised_at_once(pauses: list[float], error: type[Exception]) -> None:
     calls = Calls(1, error)
     with pytest.raises(error, match=r"^failure 1$"):
-        retried(calls, lambda error: isinstance(error, OSError))
+        retry(calls, lambda error: isinstance(error, OSError))
     assert (calls.made, pauses) == (1, [])

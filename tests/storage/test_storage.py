@@ -17,7 +17,7 @@ def folders(tmp_path: Path) -> Storage:
     for name, text in {"beside/a.txt": "beside", "data/a.txt": "data", "beside/b.txt": "b"}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    return Storage(beside=tmp_path / "beside", data=tmp_path / "data")
+    return Storage(recipe_folder=tmp_path / "beside", data=tmp_path / "data")
 
 
 def text_of(reader: Reader) -> str:
@@ -27,31 +27,33 @@ def text_of(reader: Reader) -> str:
 
 
 def test_the_data_folder_comes_before_the_recipes(folders: Storage) -> None:
-    assert text_of(folders.reader(["a.txt"])) == "data"
-    assert text_of(folders.reader(["b.txt"])) == "b"
-    assert text_of(Storage(beside=folders.beside).reader(["a.txt"])) == "beside"
+    assert text_of(folders.open_reader(["a.txt"])) == "data"
+    assert text_of(folders.open_reader(["b.txt"])) == "b"
+    assert text_of(Storage(recipe_folder=folders.recipe_folder).open_reader(["a.txt"])) == "beside"
 
 
 def test_an_absolute_path_is_looked_up_as_it_is(folders: Storage) -> None:
-    assert text_of(folders.reader([str(folders.beside / "a.txt")])) == "beside"
+    assert text_of(folders.open_reader([str(folders.recipe_folder / "a.txt")])) == "beside"
 
 
 def test_the_first_place_that_is_there_is_read(folders: Storage, hub: Loopback) -> None:
     hub.repositories["them/c"] = {"x.txt": b"hub"}
     places = ["nowhere", "hf://datasets/them/gone", "hf://datasets/them/c", "a.txt"]
-    reader = folders.reader(places)
+    reader = folders.open_reader(places)
     assert (reader.location, reader.revision, text_of(reader)) == ("hf://datasets/them/c", COMMIT, "hub")
-    assert folders.reader(["a.txt", *places]).location == "a.txt"
+    assert folders.open_reader(["a.txt", *places]).location == "a.txt"
 
 
 def test_where_nothing_is_there_every_place_is_named(folders: Storage, hub: Loopback) -> None:
     storage = Storage(
-        beside=folders.beside, data=folders.data, mirrors=(Mirror("https://example.org/", hub.address + "/"),)
+        recipe_folder=folders.recipe_folder,
+        data=folders.data_folder,
+        mirrors=(Mirror("https://example.org/", hub.address + "/"),),
     )
     with pytest.raises(SourceError) as caught:
-        storage.reader(["c.txt", "/no/such/file", "hf://datasets/them/gone", URL])
+        storage.open_reader(["c.txt", "/no/such/file", "hf://datasets/them/gone", URL])
     assert str(caught.value) == (
-        f"c.txt: no such file or folder under {folders.data} or {folders.beside}; "
+        f"c.txt: no such file or folder under {folders.data_folder} or {folders.recipe_folder}; "
         "set --data DIR to where the corpora are; "
         "/no/such/file: no such file or folder; set --data DIR to where the corpora are; "
         "hf://datasets/them/gone: no such dataset repository; check its name, or log in with "
@@ -63,7 +65,7 @@ def test_where_nothing_is_there_every_place_is_named(folders: Storage, hub: Loop
 def test_a_server_that_can_not_be_asked_is_not_passed_over(folders: Storage, hub: Loopback) -> None:
     hub.broken["/api/datasets/them/c"] = Fault(status=400)
     with pytest.raises(SourceError, match=r"^hf://datasets/them/c: the hub answers 400; try again later$"):
-        folders.reader(["hf://datasets/them/c", "a.txt"])
+        folders.open_reader(["hf://datasets/them/c", "a.txt"])
 
 
 def test_the_first_mirror_that_fits_is_applied(folders: Storage, loopback: Loopback) -> None:
@@ -73,11 +75,11 @@ def test_the_first_mirror_that_fits_is_applied(folders: Storage, loopback: Loopb
         Mirror("https://example.org/a/", loopback.address + "/m/"),
         Mirror("https://example.org/", "http://127.0.0.1:1/"),
     )
-    reader = Storage(beside=folders.beside, mirrors=mirrors).reader([URL])
+    reader = Storage(recipe_folder=folders.recipe_folder, mirrors=mirrors).open_reader([URL])
     assert (reader.location, reader.revision, text_of(reader)) == (URL, None, "mirror")
 
 
 @pytest.mark.parametrize("place", ["x" * 5_000, "a/" * 3_000, "a.txt/b"])
 def test_a_path_that_can_not_be_is_not_there(folders: Storage, place: str) -> None:
     with pytest.raises(SourceError, match="no such file or folder"):
-        folders.reader([place])
+        folders.open_reader([place])

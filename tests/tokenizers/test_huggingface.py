@@ -75,7 +75,7 @@ def test_only_special_tokens_are_control_tokens(small: HuggingFaceTokenizer) -> 
     assert small.special_tokens == {"<s>": 0, "</s>": 1, "<|end|>": 2}
     tokens = ControlTokens.of(small.special_tokens)
     code = "if a:\n\n        return b</s>"
-    assert tokens.neutralised(code) == "if a:\n\n        return b< /s>"
+    assert tokens.neutralise(code) == "if a:\n\n        return b< /s>"
 
 
 @pytest.mark.parametrize(

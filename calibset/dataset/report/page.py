@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibset.core.atomic_write import replaced
+from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.dataset.calibration_file import check_manifest_matches, ensure_unchanged, existing, tokenizer_of
 from calibset.dataset.manifest import Manifest, read_manifest
@@ -49,7 +49,7 @@ def write_report(file: str | Path, out: str | Path | None = None, *, tokenizer: 
     if target.suffix not in (".html", ".htm"):
         raise OutputError(f"{target}: a report must end in .html")
     text = report_html(file, tokenizer=tokenizer)
-    with replaced(target) as stream:
+    with write_atomically(target) as stream:
         stream.write(text.encode("utf-8"))
     return target
 

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from calibset.core.documents import Conversation, Filtered, Record
-from calibset.core.fields import listed
+from calibset.core.fields import as_tuple
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import hermes
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
@@ -43,7 +43,7 @@ class Hermes(Source):
     summary: ClassVar[str] = "Hermes function calling v1: tool calls and JSON mode, English"
 
     type: Literal["hermes"] = "hermes"
-    config: Annotated[tuple[Config, ...], BeforeValidator(listed)] = Field(
+    config: Annotated[tuple[Config, ...], BeforeValidator(as_tuple)] = Field(
         tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1
     )
     repair: RepairOption = True

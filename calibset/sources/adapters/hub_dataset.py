@@ -14,8 +14,8 @@ from calibset.core.fields import Names
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import make_document
 from calibset.sources.sampling.interleave import shuffle_in_batches
-from calibset.storage.cache import About
-from calibset.storage.cached_rows import Row, kept_stream
+from calibset.storage.cache import CachedFileInfo
+from calibset.storage.cached_records import Row, read_cached_records
 from calibset.storage.files import Reader
 from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
@@ -71,9 +71,9 @@ class HubDataset(Source):
             yield from stream(0)
             return
         version = json.dumps([origin.revision, self.columns, self.files])
-        about = About(location=origin.location, name=place, version=version, size=None)
-        cached_file = origin.cache.cached_file(origin.location, about)
-        yield from kept_stream(cached_file, stream, offline=origin.cache.offline)
+        info = CachedFileInfo(location=origin.location, name=place, version=version, size=None)
+        cached_file = origin.cache.cached_file(origin.location, info)
+        yield from read_cached_records(cached_file, stream, offline=origin.cache.offline)
 
 
 def _length(row: Row) -> int:

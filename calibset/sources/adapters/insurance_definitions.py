@@ -12,11 +12,11 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import SourceError
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.formats.json_files import json_text
-from calibset.storage.files import Block, File, Reader, read_whole, text_lines
+from calibset.storage.files import File, Reader, RecordLines, read_lines, read_whole
 
 LARGEST_WORKBOOK = 256 * 2**20
 """Bytes that a workbook may unpack to."""
@@ -75,7 +75,7 @@ def _records(file: File, definitions: Iterable[Definition | Rejection]) -> Itera
             yield found
             continue
         term, definition, lob, country = found
-        name = scalar_text(term).strip() if isinstance(term, str) else ""
+        name = replace_surrogates(term).strip() if isinstance(term, str) else ""
         id_ = f"{name}#{seen[name]}"
         seen[name] += 1
         position = f"{file.name}: {id_[:EXCERPT_LENGTH]}"
@@ -85,12 +85,14 @@ def _records(file: File, definitions: Iterable[Definition | Rejection]) -> Itera
             yield Rejection(
                 position=position, reason="definition is no text", excerpt=type(definition).__name__
             )
-        elif not (text := scalar_text(definition or "").strip()):
+        elif not (text := replace_surrogates(definition or "").strip()):
             yield Rejection(position=position, reason="empty definition", excerpt=name[:EXCERPT_LENGTH])
         else:
             said = {"lob": lob, "country": country}
             metadata = {
-                key: scalar_text(value) for key, value in said.items() if value and isinstance(value, str)
+                key: replace_surrogates(value)
+                for key, value in said.items()
+                if value and isinstance(value, str)
             }
             yield Document(id=id_, text=f"{name}\n{text}", metadata=metadata)
 
@@ -114,14 +116,14 @@ def _from_json(file: File) -> Iterator[Definition]:
 
 
 def _from_text(file: File) -> Iterator[Definition | Rejection]:
-    block = Block(f"{file.name}:1")
-    for number, line in enumerate(text_lines(file), start=1):
+    block = RecordLines(f"{file.name}:1")
+    for number, line in enumerate(read_lines(file), start=1):
         if line == "---":
-            yield _told(block.joined())
-            block = Block(f"{file.name}:{number + 1}")
+            yield _told(block.text())
+            block = RecordLines(f"{file.name}:{number + 1}")
         else:
             block.add(line)
-    rest = block.joined()
+    rest = block.text()
     if isinstance(rest, Rejection) or rest.strip():
         yield _told(rest)
 

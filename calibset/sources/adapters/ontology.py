@@ -13,7 +13,7 @@ from calibset.core.errors import SourceError
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.formats.ontology_text import Verbaliser
-from calibset.storage.files import LONGEST_RECORD, File, read_whole
+from calibset.storage.files import MAX_RECORD_BYTES, File, read_whole
 
 if TYPE_CHECKING:
     from calibset.sources.formats.rdf_graph import Format
@@ -46,7 +46,7 @@ class Ontology(Source):
             text = verbal.text(subject)
             if text is None:
                 yield Filtered(position=f"{file.name}: {subject}", reason="nothing but a type")
-            elif len(text) > LONGEST_RECORD:
+            elif len(text) > MAX_RECORD_BYTES:
                 position = f"{file.name}: {subject}"
                 yield Rejection(position=position, reason="record too long", excerpt=text[:EXCERPT_LENGTH])
             else:

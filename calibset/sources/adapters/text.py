@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from calibset.core.documents import Document, Record, Rejection
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.sampling.line_blocks import StartRule
-from calibset.storage.files import Block, File, is_faulty, text_lines
+from calibset.storage.files import File, RecordLines, has_undecodable_bytes, read_lines
 
 _LONGEST_SEPARATOR = 1_000
 
@@ -49,36 +49,36 @@ class Text(Source):
             yield _document(file.name, file.name, _whole(file))
             return
         for number, part in enumerate(self._parts(file, self.separator.strip())):
-            yield _document(f"{file.name}#{number}", part.position, part.joined())
+            yield _document(f"{file.name}#{number}", part.position, part.text())
 
-    def _parts(self, file: File, separator: str) -> Iterator[Block]:
-        part = Block(f"{file.name}:1")
-        for number, line in enumerate(text_lines(file, mark_faults=True), start=1):
+    def _parts(self, file: File, separator: str) -> Iterator[RecordLines]:
+        part = RecordLines(f"{file.name}:1")
+        for number, line in enumerate(read_lines(file, keep_undecodable=True), start=1):
             if isinstance(line, Rejection) or line.strip() != separator:
                 part.add(line)
                 continue
             if part.lines or separator:
                 yield part
-            part = Block(f"{file.name}:{number + 1}")
+            part = RecordLines(f"{file.name}:{number + 1}")
         if part.lines:
             yield part
 
 
 def _whole(file: File) -> str | Rejection:
-    block = Block(file.name)
-    for line in text_lines(file, mark_faults=True):
+    block = RecordLines(file.name)
+    for line in read_lines(file, keep_undecodable=True):
         block.add(line)
         if block.rejection:
             break
-    return block.joined()
+    return block.text()
 
 
 def _document(id_: str, position: str, text: str | Rejection) -> Record:
     if isinstance(text, Rejection):
         return text
-    if is_faulty(text):
+    if has_undecodable_bytes(text):
         return Rejection(
-            position=position, reason="not valid UTF-8", excerpt=scalar_text(text[:EXCERPT_LENGTH])
+            position=position, reason="not valid UTF-8", excerpt=replace_surrogates(text[:EXCERPT_LENGTH])
         )
     stripped = text.strip()
     return Document(id=id_, text=stripped) if stripped else Rejection(position=position, reason="empty text")

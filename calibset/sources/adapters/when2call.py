@@ -10,11 +10,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from calibset.core.documents import Record, Rejection
-from calibset.core.fields import listed
+from calibset.core.fields import as_tuple
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import when2call
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
-from calibset.storage.files import File, text_lines
+from calibset.storage.files import File, read_lines
 
 Split = Literal["train_sft", "train_pref", "test"]
 
@@ -28,7 +28,7 @@ class When2Call(Source):
     summary: ClassVar[str] = "When2Call: calls, questions back and refusals, English"
 
     type: Literal["when2call"] = "when2call"
-    split: Annotated[tuple[Split, ...], BeforeValidator(listed)] = Field(
+    split: Annotated[tuple[Split, ...], BeforeValidator(as_tuple)] = Field(
         ("train_sft", "train_pref"),
         description="Any of train_sft, train_pref and test; the first two if unset.",
         min_length=1,
@@ -41,7 +41,7 @@ class When2Call(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield a conversation a line, in the file's order; lines are counted from 1."""
-        for number, line in enumerate(text_lines(file), start=1):
+        for number, line in enumerate(read_lines(file), start=1):
             position = f"{file.name}#{number}"
             if isinstance(line, Rejection):
                 yield replace(line, position=position)

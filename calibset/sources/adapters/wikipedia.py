@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import NotThereError
 from calibset.core.seeding import shuffled
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.formats.mediawiki_dump import (
     DumpPage,
@@ -26,7 +26,7 @@ from calibset.sources.parquet_source import ParquetSource
 from calibset.sources.sampling.files import get_size
 from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
 from calibset.sources.sampling.line_blocks import StartRule, peek_first_character
-from calibset.storage.files import File, Reader, first_character
+from calibset.storage.files import File, Reader, read_first_character
 
 _DUMPS = tuple(f"*pages-articles*.xml{packed}" for packed in ("", ".bz2", ".gz", ".xz", ".zst"))
 _MULTISTREAM = "pages-articles-multistream.xml.bz2"
@@ -85,7 +85,7 @@ class Wikipedia(ParquetSource):
         if _is_dump(file):
             yield from (_dumped(page, file.name) for page in read_dump(file))
             return
-        for page in read_json_pages(file) if first_character(file) == "{" else read_plain_pages(file):
+        for page in read_json_pages(file) if read_first_character(file) == "{" else read_plain_pages(file):
             yield page if isinstance(page, Rejection) else _record(page, f"{file.name}#{page.id}")
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
@@ -138,7 +138,7 @@ def _is_dump(file: File) -> bool:
 
 def _by_streams(file: _Multistream, seed: int) -> Iterator[Record]:
     streams = read_index(file.index)
-    with file.open_parts() as dump:
+    with file.open_random_access() as dump:
         site = read_site(dump, file.name)
         parts = (
             Part(streams[at], _shuffled(read_stream(dump, file.name, at, site), file.name, seed, at))
@@ -203,4 +203,4 @@ def _record(page: Page, position: str) -> Record:
 
 
 def _text(value: object) -> str:
-    return scalar_text(value) if isinstance(value, str) else ""
+    return replace_surrogates(value) if isinstance(value, str) else ""

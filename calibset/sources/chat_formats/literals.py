@@ -13,7 +13,7 @@ import re
 import sys
 from typing import NoReturn
 
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import RepairLog
 
 MAX_DEPTH = 64
@@ -210,7 +210,7 @@ def _read_mapping(text: str, start: int, depth: int) -> tuple[dict[str, object],
         if text[at : at + 1] != ":":
             raise ValueError("key without a value")
         item, at = _read_any(text, skip_blank(text, at + 1), depth - 1)
-        items[key if isinstance(key, str) else json_text(key)] = item
+        items[key if isinstance(key, str) else dump_json(key)] = item
         at, _ = _skip_comma(text, at, "}")
     return items, at + 1
 

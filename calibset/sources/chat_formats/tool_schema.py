@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import cast
 
 from calibset.core.documents import Tool
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.literals import is_json, parse_value
 from calibset.sources.chat_formats.type_names import parse_type
@@ -118,7 +118,7 @@ def normalise_parameters(schema: object, required: object = None) -> str:
     if "type" not in clean:
         clean = {"type": "object", **clean}
     clean["type"] = "object"
-    return json_text(clean)
+    return dump_json(clean)
 
 
 def _parse_json(value: object, repairs: RepairLog) -> object:
@@ -160,7 +160,7 @@ def _parse_tool(value: object, repairs: RepairLog) -> Tool:
 
 def _is_text_of(schema: object, text: str) -> bool:
     try:
-        return json_text(schema) == text
+        return dump_json(schema) == text
     except ValueError:
         return False
 

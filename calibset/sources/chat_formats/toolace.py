@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from calibset.core.documents import Conversation, Role, Tool
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.literals import (
     has_escaped_blanks,
@@ -151,7 +151,7 @@ def _parse_call_list(
         arguments, end = _parse_arguments(text, named[1])
         if has_escaped_blanks(text[at + len(named[0]) : end]):
             repairs.note("escaped line breaks", text[at:end])
-        calls.append(Call(name=named[0], arguments=json_text(arguments)))
+        calls.append(Call(name=named[0], arguments=dump_json(arguments)))
         at = skip_blank(text, end, repairs)
     if not text.startswith("]", at):
         raise ValueError("list without an end")

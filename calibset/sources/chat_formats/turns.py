@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from calibset.core.documents import Conversation, Message, Role, Tool, ToolCall
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.literals import parse_with_repairs
 
@@ -102,7 +102,7 @@ def call_from_object(value: object, declared: Collection[str], repairs: RepairLo
             repairs.note("name inside the arguments", value)
         if not isinstance(name, str) or not isinstance(arguments, dict):
             raise ChatFormatError("unparsable tool call", value)
-        return Call(name=name, arguments=json_text(arguments))
+        return Call(name=name, arguments=dump_json(arguments))
     except ValueError:
         raise ChatFormatError("unparsable tool call", value) from None
 
@@ -121,7 +121,7 @@ def _parse_arguments(value: object, repairs: RepairLog) -> object:
 def result_from_value(name: str | None, value: object) -> Result:
     """Return the result whose content is a value: text as it is, anything else as JSON."""
     try:
-        return Result(name=name, content=value if isinstance(value, str) else json_text(value))
+        return Result(name=name, content=value if isinstance(value, str) else dump_json(value))
     except ValueError:
         raise ChatFormatError("unparsable tool response", value) from None
 

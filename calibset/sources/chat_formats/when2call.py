@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from calibset.core.documents import Conversation, Role
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.literals import is_json, parse_value
 from calibset.sources.chat_formats.tagged_calls import read_tagged_calls
@@ -63,7 +63,7 @@ def _read_correct_answer(row: Mapping[str, object], repairs: RepairLog) -> objec
     answer = answers[kind]
     if kind == "tool_call" and not (isinstance(answer, str) and "<TOOLCALL>" in answer):
         try:
-            calls = json_text(parse_value(answer) if isinstance(answer, str) else answer)
+            calls = dump_json(parse_value(answer) if isinstance(answer, str) else answer)
         except ValueError:
             raise ChatFormatError("unparsable tool call", answer) from None
         if isinstance(answer, str) and not is_json(answer):

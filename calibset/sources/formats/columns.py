@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from calibset.core.documents import Document, Rejection
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 
 EXCERPT_LENGTH = 200
 """Characters of a faulty record that a `Rejection` shows, at most."""
@@ -46,7 +46,7 @@ def make_document(row: Any, columns: tuple[str, ...], id_: str, position: str) -
                 position=position, reason=f"column {column!r} is no text", excerpt=make_excerpt(value)
             )
         if value and not value.isspace():
-            parts.append(scalar_text(value))
+            parts.append(replace_surrogates(value))
     if not parts:
         return Rejection(position=position, reason="empty text")
     return Document(id=id_, text="\n\n".join(parts), metadata=dict(collect_metadata(row, columns)))
@@ -61,13 +61,15 @@ def collect_metadata(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterat
             continue  # str() of a huge integer is slow, and refused from 4,300 digits on
         spelled = str(value)
         if 0 < len(spelled) <= _LONGEST_METADATA:
-            yield scalar_text(name), scalar_text(spelled)
+            yield replace_surrogates(name), replace_surrogates(spelled)
 
 
 def make_excerpt(value: Any) -> str:
     """Return what a `Rejection` shows of a value: of a row the names of its columns."""
     if isinstance(value, Mapping):
-        return scalar_text(", ".join(str(key)[:EXCERPT_LENGTH] for key in list(value)[:20]))[:EXCERPT_LENGTH]
+        return replace_surrogates(", ".join(str(key)[:EXCERPT_LENGTH] for key in list(value)[:20]))[
+            :EXCERPT_LENGTH
+        ]
     if isinstance(value, str):
-        return scalar_text(value[:EXCERPT_LENGTH])
+        return replace_surrogates(value[:EXCERPT_LENGTH])
     return type(value).__name__

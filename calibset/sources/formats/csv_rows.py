@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.sources.formats.columns import EXCERPT_LENGTH
-from calibset.storage.files import Block, File, is_faulty, text_lines
+from calibset.storage.files import File, RecordLines, has_undecodable_bytes, read_lines
 
 LONGEST_FIELD = 1_000_000
 """Characters of a field, at most; a quote that never closes takes no more than this with it."""
@@ -63,7 +63,7 @@ def table(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Ite
 def _fault(fields: list[str], names: list[str]) -> str | None:
     if any("\0" in field for field in fields):
         return "NUL character"
-    if any(is_faulty(field) for field in fields):
+    if any(has_undecodable_bytes(field) for field in fields):
         return "not valid UTF-8"
     if len(fields) != len(names):
         return f"row has too {'few' if len(fields) < len(names) else 'many'} columns"
@@ -106,14 +106,14 @@ class _Lines:
 
     def __init__(self, file: File) -> None:
         self._name = file.name
-        self._lines = text_lines(file, mark_faults=True)
+        self._lines = read_lines(file, keep_undecodable=True)
         self._number = 0
-        self._row = Block(f"{file.name}:1")
+        self._row = RecordLines(f"{file.name}:1")
         self._quoted = False
 
     def begin_row(self) -> int:
         """Return the number of the line that the next row begins on."""
-        self._row = Block(f"{self._name}:{self._number + 1}")
+        self._row = RecordLines(f"{self._name}:{self._number + 1}")
         self._quoted = False
         return self._number + 1
 
@@ -161,5 +161,5 @@ def _reason(fault: str) -> str:
 
 def _rejection(file: File, line: int, reason: str, excerpt: str = "") -> Rejection:
     return Rejection(
-        position=f"{file.name}:{line}", reason=reason, excerpt=scalar_text(excerpt[:EXCERPT_LENGTH])
+        position=f"{file.name}:{line}", reason=reason, excerpt=replace_surrogates(excerpt[:EXCERPT_LENGTH])
     )

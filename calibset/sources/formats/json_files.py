@@ -11,17 +11,17 @@ MOST_VALUES = 2**24
 """Values that a file may hold: one of two characters takes up to ninety bytes of memory."""
 
 
-def json_text(file: File, *, mark_faults: bool = False) -> str:
+def json_text(file: File, *, keep_undecodable: bool = False) -> str:
     """Return the text of a file that is one JSON value.
 
     Args:
         file: What to read.
-        mark_faults: As for `text_lines`.
+        keep_undecodable: As for `read_lines`.
 
     Raises:
         SourceError: The file is damaged or too large.
     """
-    text = read_whole(file).decode("utf-8", "surrogateescape" if mark_faults else "replace")
+    text = read_whole(file).decode("utf-8", "surrogateescape" if keep_undecodable else "replace")
     if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise SourceError(
             f"{file.name}: holds more than {MOST_VALUES:,} JSON values, too many for a file that is read "

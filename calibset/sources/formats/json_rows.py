@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from calibset.core.documents import Rejection
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.formats.json_files import json_text
 from calibset.sources.sampling.files import is_large
 from calibset.sources.sampling.line_blocks import peek_first_character
-from calibset.storage.files import File, first_character, is_faulty, text_lines
+from calibset.storage.files import File, has_undecodable_bytes, read_first_character, read_lines
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -32,10 +32,10 @@ def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
     Raises:
         SourceError: An array is too large to be read.
     """
-    if file.stem.endswith(".json") and first_character(file) == "[":
-        yield from _array(file, json_text(file, mark_faults=True))
+    if file.stem.endswith(".json") and read_first_character(file) == "[":
+        yield from _array(file, json_text(file, keep_undecodable=True))
         return
-    for number, line in enumerate(text_lines(file, mark_faults=True)):
+    for number, line in enumerate(read_lines(file, keep_undecodable=True)):
         position = f"{file.name}:{number + 1}"
         if isinstance(line, Rejection):
             yield number, position, line
@@ -44,7 +44,7 @@ def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
 
 
 def _value(line: str, position: str) -> Any:
-    if is_faulty(line):
+    if has_undecodable_bytes(line):
         return _rejection(position, line, "not valid UTF-8")
     try:
         return json.loads(line)
@@ -64,7 +64,7 @@ def _array(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
         except (ValueError, RecursionError):
             yield number, position, _rejection(position, text[offset : offset + EXCERPT_LENGTH])
             return
-        faulty = is_faulty(text[offset:end])
+        faulty = has_undecodable_bytes(text[offset:end])
         yield number, position, _rejection(position, text[offset:end], "not valid UTF-8") if faulty else value
         end = _after_space(text, end)
         if text[end : end + 1] == "]":
@@ -83,4 +83,4 @@ def _after_space(text: str, offset: int) -> int:
 
 
 def _rejection(position: str, text: str, reason: str = "not valid JSON") -> Rejection:
-    return Rejection(position=position, reason=reason, excerpt=scalar_text(text[:EXCERPT_LENGTH]))
+    return Rejection(position=position, reason=reason, excerpt=replace_surrogates(text[:EXCERPT_LENGTH]))

@@ -19,7 +19,7 @@ from xml.etree.ElementTree import ParseError
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
-from calibset.storage.files import File, open_plain, text_lines
+from calibset.storage.files import File, open_decompressed, read_lines
 
 LONGEST = 20 * 2**20
 """Bytes of wikitext that a page may have."""
@@ -88,7 +88,7 @@ def read_dump(file: File) -> Iterator[DumpPage | Rejection]:
     Raises:
         SourceError: The file is no MediaWiki export, or declares entities.
     """
-    with open_plain(file) as stream:
+    with open_decompressed(file) as stream:
         yield from _pages(_plain_chunks(stream), file.name, _Export())
 
 
@@ -99,7 +99,7 @@ def read_index(index: File) -> Mapping[int, int]:
         SourceError: The index is damaged, or names more streams than any dump has.
     """
     sizes: Counter[int] = Counter()
-    for line in text_lines(index):
+    for line in read_lines(index):
         head = line.partition(":")[0] if isinstance(line, str) else ""
         if len(head) < 16 and head.isascii() and head.isdigit():
             sizes[int(head)] += 1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 
 _OWL = "http://www.w3.org/2002/07/owl#"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -88,7 +88,7 @@ class Verbaliser:
 
     def name(self, node: Any) -> str:
         """Return the node's labels, or its local name as words."""
-        return " / ".join(self._texts(node, _LABELS)) or words(scalar_text(str(node)))
+        return " / ".join(self._texts(node, _LABELS)) or words(replace_surrogates(str(node)))
 
     def text(self, subject: Any) -> str | None:
         """Return what the graph says of the subject; None if that is nothing but its types."""
@@ -113,7 +113,7 @@ class Verbaliser:
         """Return the node's name, or its local one where the labels are very long."""
         if node not in self._mentions:
             name = self.name(node)
-            local = name if len(name) <= _LONGEST_NAME else words(scalar_text(str(node)))
+            local = name if len(name) <= _LONGEST_NAME else words(replace_surrogates(str(node)))
             self._mentions[node] = local[:_LONGEST_NAME]
         return self._mentions[node]
 
@@ -179,7 +179,7 @@ class Verbaliser:
 
 
 def _plain(value: Any) -> str:
-    return " ".join(scalar_text(str(value)).split())
+    return " ".join(replace_surrogates(str(value)).split())
 
 
 def _capitalised(name: str) -> str:

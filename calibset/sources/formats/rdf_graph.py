@@ -15,7 +15,7 @@ from rdflib import Graph
 from rdflib.plugins.parsers.notation3 import RDFSink, SinkParser
 from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
-from calibset.storage.files import LONGEST_RECORD
+from calibset.storage.files import MAX_RECORD_BYTES
 
 Format = Literal["turtle", "nt", "xml"]
 
@@ -147,8 +147,8 @@ class _BoundedHandler(RDFXMLHandler):
     def characters(self, content: str) -> None:
         self._graph.take(len(content))
         self._characters.write(content)
-        if self._characters.tell() > LONGEST_RECORD:
-            raise TooLargeError(f"a literal has more than {LONGEST_RECORD:,} characters")
+        if self._characters.tell() > MAX_RECORD_BYTES:
+            raise TooLargeError(f"a literal has more than {MAX_RECORD_BYTES:,} characters")
 
     def _tell_characters(self) -> None:
         # The library appends each piece to those before, so that many of them take quadratic time.

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibset.core.documents import Rejection
-from calibset.core.text import scalar_text, unescaped
+from calibset.core.text import replace_surrogates, unescape_html
 from calibset.sources.formats.columns import EXCERPT_LENGTH
-from calibset.storage.files import Block, File, text_lines
+from calibset.storage.files import File, RecordLines, read_lines
 
 _ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
 
@@ -67,9 +67,9 @@ def attributes(heading: str) -> dict[str, str]:
 def read_plain_pages(file: File) -> Iterator[Page | Rejection]:
     """Yield the pages of a file in the ``<doc …>`` format."""
     heading: tuple[int, str] | None = None
-    body = Block(file.name)
+    body = RecordLines(file.name)
     strayed = False
-    for number, line in enumerate(text_lines(file), start=1):
+    for number, line in enumerate(read_lines(file), start=1):
         if isinstance(line, Rejection):
             if heading:
                 body.add(line)
@@ -78,7 +78,7 @@ def read_plain_pages(file: File) -> Iterator[Page | Rejection]:
         elif line.startswith("<doc "):
             if heading:
                 yield _rejection(file, *heading, "page cut off")
-            heading, body = (number, line), Block(f"{file.name}:{number}")
+            heading, body = (number, line), RecordLines(f"{file.name}:{number}")
         elif heading and line.rstrip() == "</doc>":
             yield _page(file, *heading, body)
             heading = None
@@ -93,7 +93,7 @@ def read_plain_pages(file: File) -> Iterator[Page | Rejection]:
 
 def read_json_pages(file: File) -> Iterator[Page | Rejection]:
     """Yield the pages of a file in the ``--json`` format."""
-    for number, line in enumerate(text_lines(file), start=1):
+    for number, line in enumerate(read_lines(file), start=1):
         if isinstance(line, Rejection):
             yield line
             continue
@@ -112,7 +112,7 @@ def read_json_pages(file: File) -> Iterator[Page | Rejection]:
             yield _rejection(file, number, line, "column 'text' is no text")
         else:
             yield Page(id=_string(row["id"]), url=_string(row.get("url")), title=_string(row.get("title")),
-                       text=scalar_text(row["text"]))  # fmt: skip
+                       text=replace_surrogates(row["text"]))  # fmt: skip
 
 
 def cleaned(page: Page) -> Page:
@@ -136,15 +136,15 @@ def cleaned(page: Page) -> Page:
 
 def _tidy(lines: Iterable[str]) -> str:
     text = "\n".join(line for line in lines if not _STAND_IN.match(line.strip()))
-    text = unescaped(text).replace("\xa0", " ")
+    text = unescape_html(text).replace("\xa0", " ")
     for markup in (_TEMPLATE_STYLES, _MAGIC_WORD, _EMPTY_PARENTHESES, _SECOND_STOP):
         text = markup.sub("", text)
     text = _ORPHAN_STOP.sub(".", text)
     return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
 
 
-def _page(file: File, number: int, heading: str, body: Block) -> Page | Rejection:
-    values, text = attributes(heading), body.joined()
+def _page(file: File, number: int, heading: str, body: RecordLines) -> Page | Rejection:
+    values, text = attributes(heading), body.text()
     if not values.get("id"):
         return _rejection(file, number, heading, "page without an id")
     if isinstance(text, Rejection):
@@ -153,7 +153,9 @@ def _page(file: File, number: int, heading: str, body: Block) -> Page | Rejectio
 
 
 def _string(value: Any) -> str:
-    return scalar_text(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    return (
+        replace_surrogates(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    )
 
 
 def _rejection(file: File, number: int, line: str, reason: str) -> Rejection:

@@ -49,7 +49,7 @@ def get_size(file: File) -> int:
     """Return a file's size in bytes; it is opened to find out if its location doesn't tell."""
     if file.size is not None:
         return file.size
-    with file.open_parts() as stream:
+    with file.open_random_access() as stream:
         return stream.seek(0, io.SEEK_END)
 
 
@@ -75,7 +75,7 @@ class FileSampler:
     def partition(self, files: Sequence[File]) -> Iterator[Part[Record]]:
         """Yield a part for each way in which files are read, weighed by its bytes."""
         files = [replace(file, size=get_size(file)) for file in files]
-        lines = {file.name: file for file in files if not file.packed and self.source.can_split(file)}
+        lines = {file.name: file for file in files if not file.is_compressed and self.source.can_split(file)}
         if sum(map(get_size, lines.values())) <= _LARGE:
             lines = {}
         streams: list[File] = []
@@ -143,7 +143,7 @@ class FileSampler:
 
 
 def _estimate_unpacked_size(file: File) -> int:
-    return get_size(file) * (_COMPRESSION if file.packed else 1)
+    return get_size(file) * (_COMPRESSION if file.is_compressed else 1)
 
 
 def _take(records: Iterator[Record], budget: int) -> tuple[list[Record], int]:

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import BinaryIO, TypeAlias, cast
 
 from calibset.sources.sampling.interleave import draw_indices
-from calibset.storage.files import LONGEST_RECORD, File, first_character
+from calibset.storage.files import MAX_RECORD_BYTES, File, read_first_character
 
 BLOCK_SIZE = 2**16
 """Bytes of a block."""
@@ -38,7 +38,7 @@ _READ_BEHIND = 8 * 2**10
 _NEXT_READ = 32 * 2**10
 _LARGEST_READ = 4 * 2**20
 # A counted line end may have been two bytes in the file.
-_LONGEST = 2 * LONGEST_RECORD
+_LONGEST = 2 * MAX_RECORD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class LineBlock:
 
         No more of the file is read than the block and the rest of its last record.
         """
-        with self.file.open_parts() as stream:
+        with self.file.open_random_access() as stream:
             # One more byte, so that every block sees the same of a line.
             lines = _LineBuffer(stream, max(0, self.start - _PEEKED - 1), self.end + _READ_BEHIND)
             first = next(lines.find_starts(self.start, self.end, start_rule), None)
@@ -86,9 +86,9 @@ def peek_first_character(file: File) -> str:
     """Return the first character of an unpacked file that is no white space, reading little of it."""
 
     def open_buffered() -> BinaryIO:
-        return io.BufferedReader(cast("io.RawIOBase", file.open_parts()), _PEEKED)
+        return io.BufferedReader(cast("io.RawIOBase", file.open_random_access()), _PEEKED)
 
-    return first_character(replace(file, open_bytes=open_buffered))
+    return read_first_character(replace(file, open_bytes=open_buffered))
 
 
 class _LineBuffer:

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.sampling.interleave import draw_indices
-from calibset.storage.byte_ranges import merged
-from calibset.storage.files import LONGEST_RECORD, File
+from calibset.storage.byte_ranges import merge_ranges
+from calibset.storage.files import MAX_RECORD_BYTES, File
 
 Row = tuple[int, Mapping[str, Any] | Rejection]
 """A row's number, counted from 0 over the whole file, and the needed columns that it has."""
@@ -47,7 +47,7 @@ def read_row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
     """
     import pyarrow.parquet
 
-    with file.open_parts() as stream, _parquet_errors(file):
+    with file.open_random_access() as stream, _parquet_errors(file):
         footer = pyarrow.parquet.read_metadata(stream)
         known = footer.schema.to_arrow_schema().names
     needed = tuple(name for name in columns if name in known)
@@ -171,7 +171,7 @@ class RowGroup:
         """Yield a few rows at a time, and the number of rows of the group before them."""
         import pyarrow.parquet
 
-        with self.file.open_parts() as stream, _parquet_errors(self.file):
+        with self.file.open_random_access() as stream, _parquet_errors(self.file):
             if self.file.open_ranges:
                 self._prefetch(stream)
             # A value that is stored once for many rows is held once as well.
@@ -196,7 +196,7 @@ class RowGroup:
             if chunk.has_dictionary_page:
                 start = min(start, chunk.dictionary_page_offset)
             ranges.append((start, start + chunk.total_compressed_size + _HOLE))
-        for start, end in merged(ranges):
+        for start, end in merge_ranges(ranges):
             stream.seek(start)
             left = end - _HOLE - start
             while left > 0 and (content := stream.read(min(left, _FETCHED))):
@@ -241,7 +241,7 @@ def _read_values(row: Any) -> dict[str, Any] | str:
     import pyarrow
 
     try:
-        if sum(map(_estimate_memory, row.columns)) > LONGEST_RECORD:
+        if sum(map(_estimate_memory, row.columns)) > MAX_RECORD_BYTES:
             return "record too long"
         values: dict[str, Any] = row.to_pylist()[0]
     except UnicodeDecodeError:

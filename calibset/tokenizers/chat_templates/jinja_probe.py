@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from calibset.core.documents import Conversation, Message, Role, Tool, ToolCall
 from calibset.core.errors import TokenizerError
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 from calibset.tokenizers.chat_templates.base import RenderError
 from calibset.tokenizers.chat_templates.completeness import ensure_complete, placeholder_copy, word
 from calibset.tokenizers.chat_templates.messages import Form, messages_of, tools_of
@@ -46,7 +46,7 @@ _DIALOGUES = (
     _dialogue("system", "user", "assistant", "user", "assistant"),
 )
 _NAME, _ARGUMENTS = "calibset_f", {"calibset1key": "calibset1value"}
-_CALL = ToolCall(id="call_0", name=_NAME, arguments=json_text(_ARGUMENTS))
+_CALL = ToolCall(id="call_0", name=_NAME, arguments=dump_json(_ARGUMENTS))
 _CALLING = Conversation(
     id="trial",
     messages=(

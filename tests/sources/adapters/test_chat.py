@@ -302,7 +302,7 @@ def long_lists(text: str, times: int) -> bytes:
 def test_a_parquet_row_whose_values_are_stored_once_is_no_bomb(
     monkeypatch: pytest.MonkeyPatch, text: str, times: int, seeded: bool
 ) -> None:
-    monkeypatch.setattr(row_groups, "LONGEST_RECORD", 2**20)
+    monkeypatch.setattr(row_groups, "MAX_RECORD_BYTES", 2**20)
     data = long_lists(text, times)
     assert len(data) < 2**17
     records = (
@@ -316,7 +316,7 @@ def test_a_parquet_row_whose_values_are_stored_once_is_no_bomb(
 
 
 def test_a_parquet_map_is_measured_by_its_own_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_groups, "LONGEST_RECORD", 2**10)
+    monkeypatch.setattr(row_groups, "MAX_RECORD_BYTES", 2**10)
     maps = [[("a", "x" * 2_000)], [("a", "b")], None]
     column = pyarrow.array(maps, pyarrow.map_(pyarrow.string(), pyarrow.string()))
     sink = io.BytesIO()

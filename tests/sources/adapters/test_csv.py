@@ -143,7 +143,7 @@ def test_patterns_take_compressed_files_configurations_and_splits() -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
     return 2**16
 
 

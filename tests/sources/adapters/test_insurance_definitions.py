@@ -277,7 +277,7 @@ def test_entities_of_a_workbook_are_refused() -> None:
 
 
 def test_a_definition_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
     expected = Rejection(position="raw.txt:4", reason="record too long", excerpt="bomb\n" + "a" * 195)
     for bomb in (b"a" * 2**18, (b"a" * 199 + b"\n") * 1_000):
         last = bomb.startswith(b"a" * 200)
@@ -292,7 +292,7 @@ def test_a_definition_that_is_too_long_is_one_rejection(monkeypatch: pytest.Monk
 
 
 def test_json_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LARGEST_WHOLE", 1_000)
+    monkeypatch.setattr(files, "MAX_WHOLE_FILE_BYTES", 1_000)
     with pytest.raises(
         SourceError, match=r"^data\.json: holds more than 1,000 bytes, too many for a file that is read"
     ):

@@ -299,14 +299,14 @@ LONG = f"http://{'x' * 2**14}/"
 def test_what_no_ontology_has_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
 ) -> None:
-    monkeypatch.setattr(rdf_graph, "LONGEST_RECORD", 2**16)
+    monkeypatch.setattr(rdf_graph, "MAX_RECORD_BYTES", 2**16)
     with pytest.raises(SourceError) as caught:
         read(text, name)
     assert str(caught.value) == (f"{name}: too large ({said}); split it, or leave it out with files = [...]")
 
 
 def test_a_file_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LARGEST_WHOLE", 2**20)
+    monkeypatch.setattr(files, "MAX_WHOLE_FILE_BYTES", 2**20)
     (file,) = memory_reader({"o.ttl.gz": gzip.compress(b" " * 2**21)}).files("*")
     with pytest.raises(
         SourceError, match=r"^o\.ttl\.gz: holds more than 1,048,576 bytes, too many for a file"
@@ -315,7 +315,7 @@ def test_a_file_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_subject_with_too_much_to_tell_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ontology, "LONGEST_RECORD", 2**16)
+    monkeypatch.setattr(ontology, "MAX_RECORD_BYTES", 2**16)
     turtle = f':a a :K ; rdfs:comment "{"a" * 2**16}" . :b a :K ; rdfs:comment "b" .'
     first, second = read(PREFIXES + turtle)
     assert first == Rejection(

@@ -15,7 +15,7 @@ from calibset.core.errors import SourceError
 from calibset.sources.adapters.parquet import Parquet
 from calibset.sources.sampling import row_groups as reading
 from calibset.sources.sampling.row_groups import read_row_groups
-from calibset.storage.byte_ranges import merged
+from calibset.storage.byte_ranges import merge_ranges
 from calibset.storage.files import File, memory_reader
 
 
@@ -186,7 +186,7 @@ def test_a_row_group_costs_its_needed_columns_and_one_read() -> None:
         needed = [c for c in chunks if c.path_in_schema in ("text", "meta.a", "meta.b")]
         size = sum(chunk.total_compressed_size for chunk in needed)
         assert stream.reads[0][1] == size  # meta and text stand side by side
-        assert merged((start, start + count) for start, count in stream.reads) == (
+        assert merge_ranges((start, start + count) for start, count in stream.reads) == (
             (stream.reads[0][0], stream.reads[0][0] + size),
         )
         assert stream.closed
@@ -292,7 +292,7 @@ def test_a_row_group_of_too_many_rows_is_rejected(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_row_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "LONGEST_RECORD", 5)
+    monkeypatch.setattr(reading, "MAX_RECORD_BYTES", 5)
     records = read({"a.parquet": packed([{"text": "12345"}, {"text": "123456"}])})
     assert by_id(records) == {"a.parquet#0": "12345"}
     assert Rejection(position="a.parquet#1", reason="record too long") in records

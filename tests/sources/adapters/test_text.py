@@ -62,7 +62,7 @@ def test_no_bytes_make_it_fail(data: bytes, separator: str | None) -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(files, "LONGEST_RECORD", 2**16)
+    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
     return 2**16
 
 

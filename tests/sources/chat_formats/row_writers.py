@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 from calibset.core.documents import Conversation, Message, Tool
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 from calibset.sources.chat_formats import hermes, openai, sharegpt, toolace, when2call
 from calibset.sources.chat_formats.literals import parse_value
 from calibset.sources.chat_formats.turns import Call, Result, Turn
@@ -17,9 +17,9 @@ Row = dict[str, object]
 
 def write_hermes(conversation: Conversation) -> Row:
     def write(turn: Turn) -> str:
-        calls = [f"<tool_call>\n{json_text(call_object(call))}\n</tool_call>" for call in turn.calls]
+        calls = [f"<tool_call>\n{dump_json(call_object(call))}\n</tool_call>" for call in turn.calls]
         results = [{"name": result.name, "content": result.content} for result in turn.results]
-        answers = [f"<tool_response>\n{json_text(result)}\n</tool_response>" for result in results]
+        answers = [f"<tool_response>\n{dump_json(result)}\n</tool_response>" for result in results]
         return "\n".join([*filter(None, [turn.content]), *calls, *answers])
 
     tools = tools_json(conversation.tools)
@@ -65,7 +65,7 @@ def write_sharegpt(conversation: Conversation) -> Row:
                 yield "gpt", turn.content
             if turn.calls:
                 calls = [call_object(call) for call in turn.calls]
-                yield "function_call", json_text(calls if len(calls) > 1 else calls[0])
+                yield "function_call", dump_json(calls if len(calls) > 1 else calls[0])
 
     turns = list(split_turns(conversation))
     row: Row = {}
@@ -82,14 +82,14 @@ def write_sharegpt(conversation: Conversation) -> Row:
 def write_toolace(conversation: Conversation) -> Row:
     def write(turn: Turn) -> str:
         if turn.results:
-            return json_text([{"name": result.name, "results": result.content} for result in turn.results])
+            return dump_json([{"name": result.name, "results": result.content} for result in turn.results])
         if not turn.calls:
             return turn.content
         return f"{turn.content}[{', '.join(map(write_call, turn.calls))}]"
 
     def write_call(call: Call) -> str:
         arguments = json.loads(call.arguments).items()
-        return f"{call.name}({', '.join(f'{name}={json_text(value)}' for name, value in arguments)})"
+        return f"{call.name}({', '.join(f'{name}={dump_json(value)}' for name, value in arguments)})"
 
     turns = list(split_turns(conversation))
     system = turns.pop(0).content if turns[0].role == "system" else ""
@@ -105,7 +105,7 @@ def write_toolace(conversation: Conversation) -> Row:
 def write_when2call(conversation: Conversation) -> Row:
     def write(turn: Turn) -> str:
         calls = [call_object(call) for call in turn.calls]
-        return f"{turn.content}<TOOLCALL>{json_text(calls)}</TOOLCALL>" if calls else turn.content
+        return f"{turn.content}<TOOLCALL>{dump_json(calls)}</TOOLCALL>" if calls else turn.content
 
     messages = []
     for turn in split_turns(conversation):
@@ -146,7 +146,7 @@ def call_object(call: Call) -> Row:
 
 
 def tool_json(tool: Tool) -> str:
-    return json_text(
+    return dump_json(
         {"name": tool.name, "description": tool.description, "parameters": parse_value(tool.parameters)}
     )
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.core.text import json_text
+from calibset.core.text import dump_json
 from calibset.sources.chat_formats.literals import parse_value, read_value
 
 VALUES = st.recursive(
@@ -72,7 +72,7 @@ def test_a_value_is_read_out_of_a_longer_text() -> None:
 
 def test_numbers_that_json_lacks_are_refused() -> None:
     with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
-        json_text([float("nan")])
+        dump_json([float("nan")])
 
 
 def test_endless_nesting_is_refused() -> None:
@@ -80,7 +80,7 @@ def test_endless_nesting_is_refused() -> None:
     for _ in range(100_000):
         value = [value]
     with pytest.raises(ValueError, match="nested too deeply"):
-        json_text(value)
+        dump_json(value)
 
 
 @given(VALUES)

@@ -264,36 +264,36 @@ def test_memory_does_not_grow_with_the_dump() -> None:
 
 
 STREAMS = [HEAD, page(1) + page(2), page(3), END]
-PACKED = [bz2.compress(part.encode()) for part in STREAMS]
+COMPRESSED_SUFFIXES = [bz2.compress(part.encode()) for part in STREAMS]
 
 
 def test_streams_are_read_by_offset() -> None:
-    dump = io.BytesIO(b"".join(PACKED))
+    dump = io.BytesIO(b"".join(COMPRESSED_SUFFIXES))
     site = read_site(dump, "d.xml.bz2")
     assert site == SITE
-    second, third = len(PACKED[0]), len(PACKED[0]) + len(PACKED[1])
+    second, third = len(COMPRESSED_SUFFIXES[0]), len(COMPRESSED_SUFFIXES[0]) + len(COMPRESSED_SUFFIXES[1])
     assert list(read_stream(dump, "d", third, site)) == [expected(3)]
     assert list(read_stream(dump, "d", second, site)) == [expected(1), expected(2)]
 
 
 def test_streams_may_be_read_in_turn() -> None:
-    dump = io.BytesIO(b"".join(PACKED))
-    one = read_stream(dump, "d", len(PACKED[0]), SITE)
-    other = read_stream(dump, "d", len(PACKED[0]) + len(PACKED[1]), SITE)
+    dump = io.BytesIO(b"".join(COMPRESSED_SUFFIXES))
+    one = read_stream(dump, "d", len(COMPRESSED_SUFFIXES[0]), SITE)
+    other = read_stream(dump, "d", len(COMPRESSED_SUFFIXES[0]) + len(COMPRESSED_SUFFIXES[1]), SITE)
     assert [next(one), next(other), next(one)] == [expected(1), expected(3), expected(2)]
     assert list(one) == list(other) == []
 
 
 @pytest.mark.parametrize("offset", [1, 10**9])
 def test_an_offset_of_another_dump_gives_a_rejection(offset: int) -> None:
-    found = list(read_stream(io.BytesIO(b"".join(PACKED)), "d", offset, SITE))
+    found = list(read_stream(io.BytesIO(b"".join(COMPRESSED_SUFFIXES)), "d", offset, SITE))
     assert found == [Rejection(position=f"d@{offset}", reason="dump cut off")]
 
 
 def test_a_stream_that_is_cut_off_is_rejected() -> None:
-    data = b"".join(PACKED[:2])[:-5]
-    found = list(read_stream(io.BytesIO(data), "d", len(PACKED[0]), SITE))
-    assert found[-1] == Rejection(position=f"d@{len(PACKED[0])}", reason="dump cut off")
+    data = b"".join(COMPRESSED_SUFFIXES[:2])[:-5]
+    found = list(read_stream(io.BytesIO(data), "d", len(COMPRESSED_SUFFIXES[0]), SITE))
+    assert found[-1] == Rejection(position=f"d@{len(COMPRESSED_SUFFIXES[0])}", reason="dump cut off")
 
 
 def test_the_index_counts_the_pages_of_each_stream() -> None:
@@ -314,7 +314,7 @@ def test_no_bytes_make_it_fail(data: bytes) -> None:
 
 def test_an_index_of_more_streams_than_any_dump_has_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mediawiki_dump, "MOST_STREAMS", 3)
-    monkeypatch.setattr(files, "LONGEST_RECORD", 1_000)
+    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 1_000)
     few = "".join(f"{offset}:1:A\n" for offset in (600, 600, 700, 800))
     (index,) = memory_reader({"i.txt": f"{few}{'9' * 2_000}\n".encode()}).files("*")
     assert read_index(index) == {600: 2, 700: 1, 800: 1}

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from calibset.core.errors import SourceError
-from calibset.storage.retry import PASSING_STATUS, retried
+from calibset.storage.retry import TRANSIENT_STATUSES, retry
 
 if TYPE_CHECKING:
     import requests
 
 T = TypeVar("T")
 
-GONE = (404, 410)
+MISSING_STATUSES = (404, 410)
 """HTTP answers that say that there is no such file."""
 
 # What came of an answer when the connection breaks is kept up to the last chunk.
@@ -94,12 +94,12 @@ class Transfer:
         import requests
 
         try:
-            return retried(self._head, _passing)
+            return retry(self._head, _passing)
         except requests.RequestException as error:
             trouble = _trouble(error)
             if trouble.status in _KNOWS_NO_HEAD:
                 return Head()
-            if trouble.status in GONE:
+            if trouble.status in MISSING_STATUSES:
                 return None
             raise SourceError(f"{self.location}: {self.explained(trouble)}") from error
 
@@ -129,7 +129,7 @@ class Transfer:
         import requests
 
         try:
-            return retried(call, _passing)
+            return retry(call, _passing)
         except requests.RequestException as error:
             raise SourceError(f"{self.location}: {self.explained(_trouble(error))}") from error
 
@@ -243,7 +243,7 @@ def _passing(error: BaseException) -> bool:
         return False
     trouble = _trouble(error)
     # A port where nobody listens or answers does not mend in seconds.
-    return trouble.lost if trouble.status is None else trouble.status in PASSING_STATUS
+    return trouble.lost if trouble.status is None else trouble.status in TRANSIENT_STATUSES
 
 
 @lru_cache

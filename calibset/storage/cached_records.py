@@ -26,7 +26,7 @@ class _Chunk(BaseModel):
     last: bool
 
 
-def kept_stream(
+def read_cached_records(
     cached_file: CachedFile, stream: Callable[[int], Iterator[Row]], *, offline: bool
 ) -> Iterator[Row]:
     """Yield the records of a stream: those that are kept, then the others, which are kept too.
@@ -48,8 +48,8 @@ def kept_stream(
             return
         count += len(chunk.rows)
     if offline:
-        about = cached_file.about
-        raise OfflineError(f"{about.location}: {about.name}: rows from {count} on are not in the cache")
+        info = cached_file.info
+        raise OfflineError(f"{info.location}: {info.name}: rows from {count} on are not in the cache")
     rest = stream(count)
     last = False
     while not last:

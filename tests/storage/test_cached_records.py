@@ -6,9 +6,9 @@ import pytest
 
 from calibset.core.documents import Document, Rejection
 from calibset.core.errors import OfflineError
-from calibset.storage import cached_rows as module
-from calibset.storage.cache import About, Cache, CachedFile
-from calibset.storage.cached_rows import Row, kept_stream
+from calibset.storage import cached_records as module
+from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
+from calibset.storage.cached_records import Row, read_cached_records
 
 ROWS: list[Row] = [
     Rejection(position="train#7", reason="empty text", excerpt="ž")
@@ -35,7 +35,9 @@ class Stream:
 @pytest.fixture
 def cached_file(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> CachedFile:
     monkeypatch.setattr(module, "_CHUNK", 10)
-    return cache.cached_file("u", About(location="hf://datasets/a/b", name="train", version="1", size=None))
+    return cache.cached_file(
+        "u", CachedFileInfo(location="hf://datasets/a/b", name="train", version="1", size=None)
+    )
 
 
 def taken(rows: Iterator[Row], count: int) -> list[Row]:
@@ -44,9 +46,9 @@ def taken(rows: Iterator[Row], count: int) -> list[Row]:
 
 def test_a_stream_is_read_once(cached_file: CachedFile) -> None:
     stream = Stream()
-    assert list(kept_stream(cached_file, stream, offline=False)) == ROWS
-    assert list(kept_stream(cached_file, stream, offline=False)) == ROWS
-    assert list(kept_stream(cached_file, stream, offline=True)) == ROWS
+    assert list(read_cached_records(cached_file, stream, offline=False)) == ROWS
+    assert list(read_cached_records(cached_file, stream, offline=False)) == ROWS
+    assert list(read_cached_records(cached_file, stream, offline=True)) == ROWS
     assert (stream.begun, stream.taken) == ([0], 25)
 
 
@@ -54,15 +56,15 @@ def test_no_more_is_read_than_is_asked_for_and_the_next_build_goes_on_behind_it(
     cached_file: CachedFile,
 ) -> None:
     stream = Stream()
-    assert taken(kept_stream(cached_file, stream, offline=False), 10) == ROWS[:10]
+    assert taken(read_cached_records(cached_file, stream, offline=False), 10) == ROWS[:10]
     assert (stream.begun, stream.taken) == ([0], 10)
-    assert taken(kept_stream(cached_file, stream, offline=False), 11) == ROWS[:11]
+    assert taken(read_cached_records(cached_file, stream, offline=False), 11) == ROWS[:11]
     assert (stream.begun, stream.taken) == ([0, 10], 20)
 
 
 def test_offline_the_end_of_what_is_kept_is_an_error(cached_file: CachedFile) -> None:
-    taken(kept_stream(cached_file, Stream(), offline=False), 10)
-    rows = kept_stream(cached_file, Stream(), offline=True)
+    taken(read_cached_records(cached_file, Stream(), offline=False), 10)
+    rows = read_cached_records(cached_file, Stream(), offline=True)
     assert taken(rows, 10) == ROWS[:10]
     with pytest.raises(OfflineError) as caught:
         next(rows)
@@ -71,14 +73,14 @@ def test_offline_the_end_of_what_is_kept_is_an_error(cached_file: CachedFile) ->
 
 @pytest.mark.parametrize("spoiled", [b"{}", b""])
 def test_what_is_damaged_is_read_again(cached_file: CachedFile, spoiled: bytes) -> None:
-    list(kept_stream(cached_file, Stream(), offline=False))
+    list(read_cached_records(cached_file, Stream(), offline=False))
     second = cached_file.pieces()[1]
     (cached_file.folder / second.name).write_bytes(spoiled)
     stream = Stream()
-    assert list(kept_stream(cached_file, stream, offline=False)) == ROWS
+    assert list(read_cached_records(cached_file, stream, offline=False)) == ROWS
     assert stream.begun == [10]
 
 
 def test_an_empty_stream_stays_empty(cached_file: CachedFile) -> None:
-    assert list(kept_stream(cached_file, lambda _: iter(()), offline=False)) == []
-    assert list(kept_stream(cached_file, Stream(), offline=True)) == []
+    assert list(read_cached_records(cached_file, lambda _: iter(()), offline=False)) == []
+    assert list(read_cached_records(cached_file, Stream(), offline=True)) == []
