@@ -15,7 +15,7 @@ from calibset.hygiene.options import Hygiene
 from calibset.sources.sampling.files import FileSampler, is_large, measure_record
 from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
 from calibset.sources.sampling.line_blocks import StartRule
-from calibset.storage.compression import PACKED
+from calibset.storage.compression import COMPRESSED_SUFFIXES
 from calibset.storage.files import File, Reader
 
 
@@ -166,7 +166,7 @@ class Source(BaseModel):
             for folder in [f"*{config}*/" for config in self.config] or [""]
             for name in [f"*{split}*" for split in self.split] or ["*"]
             for suffix in suffixes
-            for packed in ("", *(PACKED if compressed else ()))
+            for packed in ("", *(COMPRESSED_SUFFIXES if compressed else ()))
         )
 
 
