@@ -122,7 +122,9 @@ _HOMES = {
     "calibset.dataset.tokenizer_check": ("TokenMismatch", "TokenizerReport", "check_tokenizer"),
     "calibset.dataset.calibration_set": ("CalibrationSet",),
     "calibset.dataset.diff": ("Difference", "differences"),
-    "calibset.quantizers": ("QUANTIZERS", "RowResult", "Quantizer", "QuantizerInfo", "LoadReport", "get_quantizer"),
+    "calibset.quantizers": (
+        "QUANTIZERS", "LoadReport", "Quantizer", "QuantizerInfo", "RowResult", "get_quantizer",
+    ),
     "calibset.core.documents": (
         "Conversation", "Document", "Message", "Record", "Rejection", "Sample", "Filtered", "Span", "Tool",
         "ToolCall",

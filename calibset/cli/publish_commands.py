@@ -58,25 +58,25 @@ def card(arguments: Namespace) -> int:
 def quantize_command(arguments: Namespace) -> int:
     """Print how AutoRound quantizes a model with a recipe's file."""
     from calibset.quantizers.autoround.command import quantize_command
-    from calibset.quantizers.autoround.job import Job, tokenizer_plan
-    from calibset.quantizers.autoround.model_files import model_facts
-    from calibset.quantizers.autoround.versions import version_of
+    from calibset.quantizers.autoround.model_files import inspect_model
+    from calibset.quantizers.autoround.run import QuantizationRun, locate_tokenizer
+    from calibset.quantizers.autoround.versions import choose_version
     from calibset.recipe.loader import load_recipe
 
     recipe = load_recipe(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
     multimodal = True if arguments.multimodal else False if arguments.text_only else None
-    job = Job(
-        model=model_facts(arguments.model, multimodal),
+    run = QuantizationRun(
+        model=inspect_model(arguments.model, multimodal),
         file=arguments.file or recipe.output or f"{recipe.name}.jsonl",
         nsamples=recipe.nsamples,
         seqlen=recipe.seqlen,
-        tokenizer=tokenizer_plan(recipe.tokenizer, recipe.folder),
-        version=version_of(arguments.autoround),
+        tokenizer=locate_tokenizer(recipe.tokenizer, recipe.folder),
+        version=choose_version(arguments.autoround),
         options=recipe.quantization,
         ids=arguments.ids,
     )
-    found = quantize_command(job)
-    parts = {"command": found.command, "python": found.python}
+    printed = quantize_command(run)
+    parts = {"command": printed.command, "python": printed.python}
     wanted = [arguments.only] if arguments.only else list(parts)
     sys.stdout.write("\n".join(parts[name] for name in wanted))
     return 0

@@ -3,107 +3,102 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from calibset.quantizers.autoround.job import Job, ensure_shown_as_is
-from calibset.quantizers.autoround.pitfall import Effect, Pitfall, Way
-from calibset.quantizers.autoround.pitfalls import pitfalls_of
+from calibset.quantizers.autoround.pitfall import Interface, Pitfall, Severity
+from calibset.quantizers.autoround.pitfalls import find_pitfalls
+from calibset.quantizers.autoround.run import QuantizationRun, require_printable_paths
 
 # Words that AutoRound before 0.16 takes for commands of its own wherever they stand.
-_COMMANDS = ("list", "eval")
+_SUBCOMMANDS = ("list", "eval")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizeCommand:
-    """What is printed.
+    """The two ways of running AutoRound on a recipe's file.
 
     Attributes:
         command: Lines for a shell, reasons as comments; comments alone where no command line would work.
         python: A script, reasons as comments.
-        traps: What the reasons are, for whoever wants them as data.
+        pitfalls: What the reasons are, as data.
     """
 
     command: str
     python: str
-    traps: tuple[Pitfall, ...]
+    pitfalls: tuple[Pitfall, ...]
 
 
-def quantize_command(job: Job) -> QuantizeCommand:
+def quantize_command(run: QuantizationRun) -> QuantizeCommand:
     """Return the ways of running AutoRound on a recipe's file.
 
     Raises:
         RecipeError: A path holds a character that can't be shown.
     """
-    ensure_shown_as_is(job)
-    found = pitfalls_of(job)
+    require_printable_paths(run)
+    pitfalls = find_pitfalls(run)
     return QuantizeCommand(
-        command="\n".join(_command(job, _met(found, Way.COMMAND))) + "\n",
-        python="\n".join(_python(job, _met(found, Way.PYTHON))) + "\n",
-        traps=found,
+        command="\n".join(_shell_lines(run, _met_by(Interface.COMMAND_LINE, pitfalls))) + "\n",
+        python="\n".join(_python_lines(run, _met_by(Interface.PYTHON, pitfalls))) + "\n",
+        pitfalls=pitfalls,
     )
 
 
-def command_arguments(job: Job) -> tuple[str, ...]:
+def command_arguments(run: QuantizationRun) -> tuple[str, ...]:
     """Return the command line's words, the program's name first."""
-    options = job.options
-    words = ["auto-round", "--model", _plain(job.model.path), "--scheme", options.scheme]
-    words += [] if options.of_scheme("bits") else ["--bits", str(options.bits)]
-    # -1 behind a space would be read as an option by some versions of argparse.
-    words += [] if options.of_scheme("group_size") else [f"--group_size={options.group_size}"]
-    words += [] if options.sym else ["--asym"]
-    words += ["--iters", str(options.iters), "--nsamples", str(job.nsamples), "--seqlen", str(job.seqlen)]
-    words += ["--batch_size", str(job.batch_size)]
+    options = run.options
+    words = ["auto-round", "--model", _plain(run.model.path), "--scheme", options.scheme]
+    if not options.is_left_to_scheme("bits"):
+        words += ["--bits", str(options.bits)]
+    if not options.is_left_to_scheme("group_size"):
+        # -1 behind a space would be read as an option by some versions of argparse.
+        words.append(f"--group_size={options.group_size}")
+    if not options.sym:
+        words.append("--asym")
+    words += ["--iters", str(options.iters), "--nsamples", str(run.nsamples), "--seqlen", str(run.seqlen)]
+    words += ["--batch_size", str(run.batch_size)]
     if options.gradient_accumulate_steps != 1:
         words += ["--gradient_accumulate_steps", str(options.gradient_accumulate_steps)]
-    words += ["--low_gpu_mem_usage"] if options.low_gpu_mem_usage else []
-    words += [] if options.device is None else ["--device_map", options.device]
-    words += _compiling(job)
-    words += [] if options.trust_remote_code else ["--disable_trust_remote_code"]
-    words += [
-        "--format",
-        options.format,
-        "--dataset",
-        _plain(job.dataset),
-        "--output_dir",
-        _plain(options.output),
-    ]
-    return tuple(words)
-
-
-def _compiling(job: Job) -> list[str]:
-    wanted = job.options.torch_compile
-    if wanted:
-        return ["--enable_torch_compile"]
-    # Before 0.16 nothing is compiled unless it is asked for, and no option says so.
-    return ["--disable_torch_compile"] if wanted is False and not job.version.before(0, 16) else []
+    if options.low_gpu_mem_usage:
+        words.append("--low_gpu_mem_usage")
+    if options.device is not None:
+        words += ["--device_map", options.device]
+    if options.torch_compile:
+        words.append("--enable_torch_compile")
+    elif options.torch_compile is False and not run.before_0_16:
+        # Before 0.16 nothing is compiled unless it is asked for, and no option says so.
+        words.append("--disable_torch_compile")
+    if not options.trust_remote_code:
+        words.append("--disable_trust_remote_code")
+    words += ["--format", options.format, "--dataset", _plain(run.dataset)]
+    return (*words, "--output_dir", _plain(options.output))
 
 
 def _plain(path: str) -> str:
     """Return a path that no version of AutoRound takes for an option or a command."""
-    return f"./{path}" if path in _COMMANDS or path.startswith("-") else path
+    return f"./{path}" if path in _SUBCOMMANDS or path.startswith("-") else path
 
 
-def _met(found: tuple[Pitfall, ...], way: Way) -> tuple[Pitfall, ...]:
-    return tuple(trap for trap in found if way in trap.ways)
+def _met_by(interface: Interface, pitfalls: Iterable[Pitfall]) -> list[Pitfall]:
+    return [pitfall for pitfall in pitfalls if pitfall.only in (None, interface)]
 
 
-def _command(job: Job, found: tuple[Pitfall, ...]) -> Iterator[str]:
-    yield f"# AutoRound {job.version.text}"
-    yield from _reasons(found)
-    if any(_is_in_vain(trap) for trap in found):
+def _shell_lines(run: QuantizationRun, pitfalls: list[Pitfall]) -> Iterator[str]:
+    yield from _comments(run, pitfalls)
+    if any(_rules_out(pitfall) for pitfall in pitfalls):
         yield "# No command line works here as things are."
         return
-    first, *rest = _by_option(command_arguments(job))
+    first, *rest = _quoted_options(command_arguments(run))
     yield " \\\n".join([first, *(f"  {option}" for option in rest)])
 
 
-def _is_in_vain(trap: Pitfall) -> bool:
+def _rules_out(pitfall: Pitfall) -> bool:
+    """Return whether a command line that meets a pitfall can't work."""
     # A processor may be there once its packages are installed.
-    return trap.effect is Effect.STOPS and not trap.avoided and trap.name != "processor"
+    return pitfall.severity is Severity.STOPS and not pitfall.avoided and pitfall.name != "processor"
 
 
-def _by_option(words: tuple[str, ...]) -> list[str]:
+def _quoted_options(words: Iterable[str]) -> list[str]:
     """Return the words quoted for a shell, each option with its value."""
     lines: list[list[str]] = []
     for word in words:
@@ -113,63 +108,57 @@ def _by_option(words: tuple[str, ...]) -> list[str]:
     return [shlex.join(line) for line in lines]
 
 
-def _reasons(found: tuple[Pitfall, ...]) -> Iterator[str]:
-    for trap in found:
-        sign = "" if trap.avoided else "! "
-        yield f"# {sign}{trap.name}: {trap.about}; {trap.remedy}."
+def _comments(run: QuantizationRun, pitfalls: Iterable[Pitfall]) -> Iterator[str]:
+    yield f"# AutoRound {run.version}"
+    for pitfall in pitfalls:
+        sign = "" if pitfall.avoided else "! "
+        yield f"# {sign}{pitfall.name}: {pitfall.about}; {pitfall.remedy}."
 
 
-def _python(job: Job, found: tuple[Pitfall, ...]) -> Iterator[str]:
-    yield f"# AutoRound {job.version.text}"
-    yield from _reasons(found)
-    if job.tokenizer.name is not None:
-        words = ["calibset", "tokenizer", job.tokenizer.name, "--out", job.tokenizer.location]
+def _python_lines(run: QuantizationRun, pitfalls: list[Pitfall]) -> Iterator[str]:
+    yield from _comments(run, pitfalls)
+    if run.tokenizer.written_from is not None:
+        words = ["calibset", "tokenizer", run.tokenizer.written_from, "--out", run.tokenizer.path]
         yield f"# The tokenizer's folder is written by: {shlex.join(words)}"
-    kind = "AutoModelForImageTextToText" if job.model.multimodal else "AutoModelForCausalLM"
-    if job.ids is not None:
+    model_class = "AutoModelForImageTextToText" if run.model.multimodal else "AutoModelForCausalLM"
+    trust = ", trust_remote_code=True" if run.options.trust_remote_code else ""
+    if run.ids is not None:
         yield "import torch"
     yield "from auto_round import AutoRound"
-    if job.ids is not None:
+    if run.ids is not None:
         yield "from pyarrow import parquet"
-    yield f"from transformers import {kind}, AutoTokenizer"
+    yield f"from transformers import {model_class}, AutoTokenizer"
     yield ""
-    trusting = ", trust_remote_code=True" if job.options.trust_remote_code else ""
-    yield f'model = {kind}.from_pretrained({job.model.path!r}, dtype="auto"{trusting})'
-    yield f"tokenizer = AutoTokenizer.from_pretrained({job.tokenizer.location!r}{trusting})"
-    yield from _dataset(job)
+    yield f'model = {model_class}.from_pretrained({run.model.path!r}, dtype="auto"{trust})'
+    yield f"tokenizer = AutoTokenizer.from_pretrained({run.tokenizer.path!r}{trust})"
+    if run.ids is None:
+        yield f"dataset = {run.dataset!r}"
+    else:
+        yield f'ids = torch.tensor(parquet.read_table({run.ids!r})["input_ids"].to_pylist())'
+        yield "# The mask matters where the tokenizer pads with a token that rows hold."
+        yield (
+            'dataset = [{"input_ids": rows, "attention_mask": torch.ones_like(rows)} '
+            f"for rows in ids.split({run.batch_size})]"
+        )
     yield "autoround = AutoRound("
     yield "    model,"
     yield "    tokenizer,"
-    yield from (f"    {name}={value}," for name, value in _keywords(job))
+    yield from (f"    {name}={value}," for name, value in _keywords(run))
     yield ")"
-    yield f"autoround.quantize_and_save({job.options.output!r}, format={job.options.format!r})"
+    yield f"autoround.quantize_and_save({run.options.output!r}, format={run.options.format!r})"
 
 
-def _dataset(job: Job) -> Iterator[str]:
-    if job.ids is None:
-        yield f"dataset = {job.dataset!r}"
-        return
-    yield f'ids = torch.tensor(parquet.read_table({job.ids!r})["input_ids"].to_pylist())'
-    yield "# The mask matters where the tokenizer pads with a token that rows hold."
-    yield (
-        'dataset = [{"input_ids": rows, "attention_mask": torch.ones_like(rows)} '
-        f"for rows in ids.split({job.batch_size})]"
-    )
-
-
-def _keywords(job: Job) -> Iterator[tuple[str, str]]:
-    options = job.options
+def _keywords(run: QuantizationRun) -> Iterator[tuple[str, str]]:
+    options = run.options
     yield "scheme", repr(options.scheme)
-    for name in ("bits", "group_size"):
-        if not options.of_scheme(name):
+    for name in ("bits", "group_size", "sym"):
+        if not options.is_left_to_scheme(name):
             yield name, repr(getattr(options, name))
-    if not options.of_scheme("sym"):
-        yield "sym", repr(options.sym)
     yield "dataset", "dataset"
-    yield "nsamples", repr(job.nsamples)
-    yield "seqlen", repr(job.seqlen)
+    yield "nsamples", repr(run.nsamples)
+    yield "seqlen", repr(run.seqlen)
     yield "iters", repr(options.iters)
-    yield "batch_size", repr(job.batch_size)
+    yield "batch_size", repr(run.batch_size)
     if options.gradient_accumulate_steps != 1:
         yield "gradient_accumulate_steps", repr(options.gradient_accumulate_steps)
     yield "low_gpu_mem_usage", repr(options.low_gpu_mem_usage)

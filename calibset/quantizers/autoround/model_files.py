@@ -1,4 +1,4 @@
-"""What AutoRound will make of a model's place: facts of its folder, and of its name."""
+"""What AutoRound will make of a model, judged by its name and by the files of its folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST_CONFIG = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFacts:
+class ModelInfo:
     """What a command depends on.
 
     Attributes:
@@ -32,8 +32,8 @@ class ModelFacts:
         has_tekken: Whether ``tekken.json`` is there.
         has_fast_tokenizer: Whether ``tokenizer.json`` is there.
         has_processor: Whether the files are there that a multimodal model's processor is loaded from.
-        positions: Tokens that the model has positions for, where its config says.
-        longest_text: Tokens that its tokenizer says it takes at most, where it does.
+        max_positions: Tokens that the model has positions for, where its config says.
+        model_max_length: Tokens that its tokenizer says it takes at most, where it does.
     """
 
     path: str
@@ -42,13 +42,13 @@ class ModelFacts:
     has_tekken: bool = False
     has_fast_tokenizer: bool = False
     has_processor: bool = False
-    positions: int | None = None
-    longest_text: int | None = None
+    max_positions: int | None = None
+    model_max_length: int | None = None
 
     @property
     def has_mistral_name(self) -> bool:
         """Whether its path makes AutoRound load mistral-common's tokenizer."""
-        return self.multimodal is not False and any(name in self.path for name in MISTRAL_NAMES)
+        return self.may_be_multimodal and any(name in self.path for name in MISTRAL_NAMES)
 
     @property
     def may_be_multimodal(self) -> bool:
@@ -56,8 +56,8 @@ class ModelFacts:
         return self.multimodal is not False
 
 
-def model_facts(path: str, multimodal: bool | None = None) -> ModelFacts:
-    """Look at a model's folder, where there is one.
+def inspect_model(path: str, multimodal: bool | None = None) -> ModelInfo:
+    """Return what a model's path and the files of its folder, where there is one, show of it.
 
     Args:
         path: A folder, or a name on the hub; nothing is asked of the hub.
@@ -66,47 +66,44 @@ def model_facts(path: str, multimodal: bool | None = None) -> ModelFacts:
     folder = Path(path)
     if not os.path.isdir(folder):  # noqa: PTH112  (Path's raises on a name too long)
         named = any(name in path for name in MISTRAL_NAMES)
-        return ModelFacts(path=path, multimodal=multimodal if multimodal is not None else named or None)
-    there = {name for name in ("tekken.json", "tokenizer.json", *_PROCESSORS) if _is_file(folder / name)}
-    config = _json(folder / "config.json")
-    seen = _is_multimodal(config, bool(there & set(_PROCESSORS)))
-    positions = (_whole(config or {}, key) for key in ("max_position_embeddings", "n_positions"))
-    return ModelFacts(
+        return ModelInfo(path=path, multimodal=multimodal if multimodal is not None else named or None)
+    has_processor = any(_is_file(folder / name) for name in _PROCESSORS)
+    config = _read_json(folder / "config.json")
+    if multimodal is None and has_processor:
+        multimodal = True
+    elif multimodal is None and config is not None:
+        multimodal = any(mark in key for key in config for mark in _MULTIMODAL_KEYS)
+    positions = (_whole_number(config or {}, key) for key in ("max_position_embeddings", "n_positions"))
+    return ModelInfo(
         path=path,
         is_folder=True,
-        multimodal=multimodal if multimodal is not None else seen,
-        has_tekken="tekken.json" in there,
-        has_fast_tokenizer="tokenizer.json" in there,
-        has_processor=bool(there & set(_PROCESSORS)),
-        positions=next((number for number in positions if number is not None), None),
-        longest_text=longest_text(folder),
+        multimodal=multimodal,
+        has_tekken=_is_file(folder / "tekken.json"),
+        has_fast_tokenizer=_is_file(folder / "tokenizer.json"),
+        has_processor=has_processor,
+        max_positions=next((number for number in positions if number is not None), None),
+        model_max_length=read_model_max_length(folder),
     )
 
 
-def longest_text(folder: Path) -> int | None:
+def read_model_max_length(folder: Path) -> int | None:
     """Return how many tokens a tokenizer's folder says that a text may have, None where it doesn't."""
-    return _whole(_json(folder / "tokenizer_config.json") or {}, "model_max_length")
+    return _whole_number(_read_json(folder / "tokenizer_config.json") or {}, "model_max_length")
 
 
-def _is_multimodal(config: Mapping[str, Any] | None, has_processor: bool) -> bool | None:
-    if has_processor:
-        return True
-    return None if config is None else any(mark in key for key in config for mark in _MULTIMODAL_KEYS)
-
-
-def _whole(config: Mapping[str, Any], key: str) -> int | None:
+def _whole_number(config: Mapping[str, Any], key: str) -> int | None:
     number = config.get(key)
     return number if isinstance(number, int) and not isinstance(number, bool) else None
 
 
-def _json(path: Path) -> Mapping[str, Any] | None:
-    """Return what a file holds; None where it can't be read, which AutoRound will say itself."""
+def _read_json(path: Path) -> Mapping[str, Any] | None:
+    """Return the object in a file; None where it can't be read, which AutoRound will say itself."""
     try:
         with path.open("rb") as stream:
-            found = json.loads(stream.read(_LARGEST_CONFIG))
+            content = json.loads(stream.read(_LARGEST_CONFIG))
     except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def _is_file(path: Path) -> bool:

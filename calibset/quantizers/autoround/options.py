@@ -1,19 +1,19 @@
-"""How a recipe wants the model quantized: its table ``[quantization]``."""
+"""The recipe's table ``[quantization]``: how AutoRound is to quantize the model."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_PLAIN_SCHEME = "W4A16"
+_DEFAULT_SCHEME = "W4A16"
 
 
 class Quantization(BaseModel):
-    """What `calibset quantize-command` asks AutoRound for; rows and tokens are the recipe's own."""
+    """The settings that `calibset quantize-command` passes on; rows and tokens are the recipe's own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     scheme: str = Field(
-        _PLAIN_SCHEME,
+        _DEFAULT_SCHEME,
         pattern=r"^[A-Za-z0-9_:]+$",
         description="AutoRound's preset: W4A16 is 4-bit weights with 16-bit activations.",
     )
@@ -69,6 +69,6 @@ class Quantization(BaseModel):
         description="The folder for the quantized model, relative to where it runs.",
     )
 
-    def of_scheme(self, name: str) -> bool:
-        """Return whether a key is left to the scheme: it is not set, and the scheme is another than W4A16."""
-        return name not in self.model_fields_set and self.scheme.upper() != _PLAIN_SCHEME
+    def is_left_to_scheme(self, name: str) -> bool:
+        """Return whether a key is unset, so that a scheme other than W4A16 decides it."""
+        return name not in self.model_fields_set and self.scheme.upper() != _DEFAULT_SCHEME

@@ -1,4 +1,4 @@
-"""What it is for something to go wrong between a calibration file and AutoRound."""
+"""A pitfall between a calibration file and AutoRound, as a value; and those that are told in two places."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from types import MappingProxyType
 from calibset.quantizers.autoround.model_files import MISTRAL_NAMES
 
 
-class Effect(StrEnum):
-    """What a trap does."""
+class Severity(StrEnum):
+    """What happens to a run that meets a pitfall, the worst first."""
 
     STOPS = "stops"
     """AutoRound ends with an error."""
@@ -21,20 +21,11 @@ class Effect(StrEnum):
     """It goes on as meant; one should know."""
 
 
-class Way(StrEnum):
+class Interface(StrEnum):
     """How AutoRound is called."""
 
-    COMMAND = "command line"
+    COMMAND_LINE = "command line"
     PYTHON = "Python"
-
-
-_BOTH = frozenset(Way)
-
-COMMAND = frozenset({Way.COMMAND})
-"""Of traps that the command line alone meets."""
-
-PYTHON = frozenset({Way.PYTHON})
-"""Of traps that Python code alone meets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +34,20 @@ class Pitfall:
 
     Attributes:
         name: A constant phrase, to count and to look up.
-        effect: What it does where nothing is done about it.
+        severity: What happens where nothing is done about it.
         about: What AutoRound does, and when.
         remedy: What the printed command does about it; or, where it is not ``avoided``, what the user
             should do.
         avoided: Whether the printed command avoids it.
-        ways: The ways of calling AutoRound that it is met on.
+        only: The one interface that it concerns; None if it concerns both.
     """
 
     name: str
-    effect: Effect
+    severity: Severity
     about: str
     remedy: str
-    avoided: bool
-    ways: frozenset[Way] = _BOTH
+    avoided: bool = False
+    only: Interface | None = None
 
 
 MISREAD: Mapping[str, str] = MappingProxyType({
@@ -64,7 +55,7 @@ MISREAD: Mapping[str, str] = MappingProxyType({
     ",": "a comma, which separates datasets",
     ":": "a colon, which begins options",
 })  # fmt: skip
-"""Characters that a path may not hold, and what it makes of each."""
+"""Characters that a path may not hold, and what AutoRound makes of each."""
 
 FILE_OF_MULTIMODAL = (
     "before 0.16 a plain .jsonl path is looked up among data sets of images where the model is multimodal, "

@@ -1,104 +1,182 @@
 """What goes wrong, mostly without a word, when AutoRound is given a file and a model: as data.
 
-The rules were read in AutoRound 0.12.3 and 0.16.1; of another version the nearest before it is taken.
+The rules were read in AutoRound 0.12.3 and 0.16.1; another version is taken to behave like the nearest
+before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from calibset.quantizers.autoround.job import Job
-from calibset.quantizers.autoround.model_pitfalls import model_traps
-from calibset.quantizers.autoround.option_pitfalls import option_traps
+from calibset.quantizers.autoround.option_pitfalls import find_option_pitfalls
 from calibset.quantizers.autoround.pitfall import (
     BATCHES_OF_IDS,
-    COMMAND,
+    FILE_OF_MULTIMODAL,
     MISREAD,
-    PYTHON,
+    MISTRAL_PATH,
+    READ_AS_TEXT,
     SHORT_BATCH,
-    Effect,
+    Interface,
     Pitfall,
+    Severity,
 )
-from calibset.quantizers.autoround.versions import KNOWN
+from calibset.quantizers.autoround.run import QuantizationRun
+from calibset.quantizers.autoround.versions import KNOWN, is_known
 
 
-def pitfalls_of(job: Job) -> tuple[Pitfall, ...]:
+def find_pitfalls(run: QuantizationRun) -> tuple[Pitfall, ...]:
     """Return what a run of AutoRound meets, those that stop it first.
 
     Args:
-        job: The run; nothing is read beside what it holds.
+        run: The run. Nothing else is read, but an installed AutoRound for names of formats and schemes that
+            aren't known here.
     """
-    found = [*_of_file(job), *model_traps(job), *_of_batches(job), *option_traps(job), *_of_version(job)]
-    order = list(Effect)
-    return tuple(sorted(found, key=lambda trap: order.index(trap.effect)))
+    pitfalls = [
+        *_find_file_pitfalls(run),
+        *_find_model_pitfalls(run),
+        *_find_batch_pitfalls(run),
+        *find_option_pitfalls(run),
+        *_find_version_pitfalls(run),
+    ]
+    order = list(Severity)
+    return tuple(sorted(pitfalls, key=lambda pitfall: order.index(pitfall.severity)))
 
 
-def _of_file(job: Job) -> Iterator[Pitfall]:
-    if job.ids is not None:
+def _find_file_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
+    misread = [meaning for sign, meaning in MISREAD.items() if sign in run.file]
+    if run.ids is not None:
         yield Pitfall(
             name="ids",
-            effect=Effect.STOPS,
+            severity=Severity.STOPS,
             about="the command line takes files of text alone",
             remedy="the Python code hands over the ids",
-            avoided=False,
-            ways=COMMAND,
+            only=Interface.COMMAND_LINE,
         )
-    misread = [meaning for sign, meaning in MISREAD.items() if sign in job.file]
-    if job.ids is None and misread:
+    elif misread:
         yield Pitfall(
             name="path characters",
-            effect=Effect.STOPS,
+            severity=Severity.STOPS,
             about=f"the file's path holds {'; '.join(misread)}",
             remedy="move the file to a path without them",
-            avoided=False,
         )
-    if job.ids is None and not job.file.endswith((".json", ".jsonl")):
+    if run.ids is None and not run.file.endswith((".json", ".jsonl")):
         yield Pitfall(
             name="file ending",
-            effect=Effect.STOPS,
+            severity=Severity.STOPS,
             about="AutoRound reads local files that end in .json or .jsonl only",
             remedy="give the file such a name",
-            avoided=False,
         )
     yield Pitfall(
         name="defaults",
-        effect=Effect.CHANGES,
+        severity=Severity.CHANGES,
         about="AutoRound takes 128 rows where it is not told how many, and tunes for 200 iterations",
         remedy="nsamples and seqlen are the recipe's, iters that of its [quantization]",
         avoided=True,
     )
+    if run.model.may_be_multimodal and run.before_0_16 and run.ids is None:
+        yield Pitfall(
+            name="multimodal file",
+            severity=Severity.STOPS,
+            about=FILE_OF_MULTIMODAL,
+            remedy=READ_AS_TEXT,
+            avoided=True,
+        )
 
 
-def _of_batches(job: Job) -> Iterator[Pitfall]:
-    asked, left = job.options.batch_size, job.nsamples % job.options.batch_size
-    if job.batch_size != asked:
-        wrong = f"it drops the last {left} rows of a multimodal model"
-        if left == 1:
-            wrong = SHORT_BATCH
+def _find_model_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
+    model = run.model
+    if model.has_mistral_name:
+        yield Pitfall(
+            name="Mistral path",
+            severity=Severity.STOPS,
+            about=MISTRAL_PATH,
+            remedy="the command line knows no other tokenizer, so use the Python code, which hands over "
+            "model and tokenizer as objects",
+            only=Interface.COMMAND_LINE,
+        )
+    elif model.has_tekken or (run.tokenizer.written_from is not None and not model.has_fast_tokenizer):
+        about = "the command line loads the tokenizer of the model's folder, and takes no other"
+        if model.has_tekken:
+            about += "; beside a tekken.json that is one that reads control tokens in text as letters"
+        yield Pitfall(
+            name="tokenizer folder",
+            severity=Severity.CHANGES,
+            about=about,
+            remedy="put the files that `calibset tokenizer` writes into a copy of the folder without "
+            "tekken.json, or use the Python code",
+            only=Interface.COMMAND_LINE,
+        )
+    if model.multimodal and not model.has_mistral_name:
+        missing = "" if model.has_processor or not model.is_folder else ", whose files this folder lacks"
+        yield Pitfall(
+            name="processor",
+            severity=Severity.STOPS,
+            about=f"of a multimodal model AutoRound loads the processor as well{missing}",
+            remedy="install pillow and torchvision, or use the Python code, which needs none of it",
+            only=Interface.COMMAND_LINE,
+        )
+    if model.multimodal is None:
+        yield Pitfall(
+            name="kind of model",
+            severity=Severity.NOTE,
+            about="the model's config can't be read here, so it can't be seen whether it is multimodal",
+            remedy="if it is, load it with AutoModelForImageTextToText in the Python code",
+        )
+    yield from _find_length_pitfalls(run)
+
+
+def _find_length_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
+    positions = run.model.max_positions
+    if positions is not None and positions < run.seqlen:
+        yield Pitfall(
+            name="positions",
+            severity=Severity.CHANGES,
+            about=f"the model has positions for {positions} tokens, and AutoRound lowers seqlen to it",
+            remedy=f"build rows of {positions} tokens or fewer",
+        )
+    for longest, interface in (
+        (run.model.model_max_length, Interface.COMMAND_LINE),
+        (run.tokenizer.model_max_length, Interface.PYTHON),
+    ):
+        if longest is not None and longest < run.seqlen:
+            yield Pitfall(
+                name="longest text",
+                severity=Severity.CHANGES,
+                about=f"the tokenizer's model_max_length is {longest}, and AutoRound lowers seqlen to it",
+                remedy="raise it in tokenizer_config.json, or build shorter rows",
+                only=interface,
+            )
+
+
+def _find_batch_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
+    wanted = run.options.batch_size
+    left = run.nsamples % wanted
+    if run.batch_size != wanted:
+        outcome = SHORT_BATCH if left == 1 else f"it drops the last {left} rows of a multimodal model"
         yield Pitfall(
             name="short batch",
-            effect=Effect.STOPS if left == 1 else Effect.CHANGES,
-            about=f"{job.nsamples} rows don't divide into batches of {asked}; AutoRound before 0.16: {wrong}",
-            remedy=f"batch_size is {job.batch_size}",
+            severity=Severity.STOPS if left == 1 else Severity.CHANGES,
+            about=f"{run.nsamples} rows don't divide into batches of {wanted}; AutoRound before 0.16: "
+            f"{outcome}",
+            remedy=f"batch_size is {run.batch_size}",
             avoided=True,
         )
-    if job.ids is not None and job.model.may_be_multimodal and not job.version.before(0, 16):
+    if run.ids is not None and run.model.may_be_multimodal and not run.before_0_16:
         yield Pitfall(
             name="batches of ids",
-            effect=Effect.CHANGES,
+            severity=Severity.CHANGES,
             about=BATCHES_OF_IDS,
-            remedy=f"each tensor has {job.batch_size} rows",
+            remedy=f"each tensor has {run.batch_size} rows",
             avoided=True,
-            ways=PYTHON,
+            only=Interface.PYTHON,
         )
 
 
-def _of_version(job: Job) -> Iterator[Pitfall]:
-    if not job.version.is_known:
+def _find_version_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
+    if not is_known(run.version):
         yield Pitfall(
             name="other version",
-            effect=Effect.NOTE,
-            about=f"what is said here was looked at in {' and '.join(KNOWN)}, not in {job.version.text}",
+            severity=Severity.NOTE,
+            about=f"what is said here was looked at in {' and '.join(map(str, KNOWN))}, not in {run.version}",
             remedy="try it with `--iters 1` first",
-            avoided=False,
         )

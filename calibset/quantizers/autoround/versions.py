@@ -1,68 +1,77 @@
-"""AutoRound's versions: what is known of which."""
+"""AutoRound's versions, and what the installed one supports."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
+from importlib.metadata import version as read_installed
+from typing import Literal, TypeAlias
+
+from packaging.version import Version
 
 from calibset.core.errors import QuantizerError
 
-KNOWN = ("0.12.3", "0.16.1")
-"""The versions whose behaviour was looked at; of others the nearest before them is taken."""
-
-_FORM = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:[.+-]?[a-z0-9.+-]*)?", re.ASCII)
+KNOWN = (Version("0.12.3"), Version("0.16.1"))
+"""The versions whose behaviour was looked at; another is taken to behave like the nearest before it."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
-    """A version of AutoRound.
-
-    Attributes:
-        number: Its first three numbers.
-        text: As it is written.
-    """
-
-    number: tuple[int, int, int]
-    text: str
-
-    @classmethod
-    def parse(cls, text: str) -> Version:
-        """Read a version.
-
-        Raises:
-            ConsumerError: It is none.
-
-        Examples:
-            >>> Version.parse("0.16.1+cu128").number
-            (0, 16, 1)
-        """
-        found = _FORM.fullmatch(text.strip())
-        if not found:
-            raise QuantizerError(f"AutoRound {text[:40]!r}: is no version; write one such as {KNOWN[-1]}")
-        major, minor, patch = (int(part or 0) for part in found.groups())
-        return cls((major, minor, patch), text.strip())
-
-    def before(self, *number: int) -> bool:
-        """Return whether it is older than another, given by its numbers."""
-        return self.number < number
-
-    @property
-    def is_known(self) -> bool:
-        """Whether this very version was looked at."""
-        return any(self.number == Version.parse(text).number for text in KNOWN)
+NameKind = Literal["format", "scheme"]
+SupportedNames: TypeAlias = Mapping[NameKind, frozenset[str]]
+"""The formats that a version of AutoRound stores models in, and its presets, in capital letters."""
 
 
-def version_of(asked: str | None = None) -> Version:
-    """Return the version asked for, or the one that is installed, or the newest that is known.
+def parse_version(text: str) -> Version:
+    """Return a version of AutoRound.
 
     Raises:
-        ConsumerError: What is asked for is no version.
+        QuantizerError: The text is none.
+
+    Examples:
+        >>> parse_version("0.16.1+cu128").release
+        (0, 16, 1)
     """
-    if asked is not None:
-        return Version.parse(asked)
     try:
-        return Version.parse(installed("auto-round"))
+        return Version(text)
+    except ValueError:
+        raise QuantizerError(
+            f"AutoRound {text[:40]!r}: is no version; write one such as {KNOWN[-1]}"
+        ) from None
+
+
+def choose_version(requested: str | None = None) -> Version:
+    """Return the version that is requested, or the one that is installed, or the newest that is known.
+
+    Raises:
+        QuantizerError: What is requested is no version.
+    """
+    if requested is not None:
+        return parse_version(requested)
+    return _installed_version() or KNOWN[-1]
+
+
+def is_known(version: Version) -> bool:
+    """Return whether this very version was looked at."""
+    return Version(version.base_version) in KNOWN
+
+
+def read_supported_names(version: Version) -> SupportedNames | None:
+    """Return what the installed AutoRound supports, if it is of this version.
+
+    AutoRound is imported for it, and torch with it, which takes seconds.
+    """
+    if version != _installed_version():
+        return None
+    try:
+        schemes = import_module("auto_round.schemes").PRESET_SCHEMES
+        formats = import_module("auto_round.utils").SUPPORTED_FORMATS
+        return {"format": frozenset(formats), "scheme": frozenset(schemes)}
+    except Exception:  # noqa: BLE001  (whatever is broken in the installation, the command can be printed)
+        return None
+
+
+def _installed_version() -> Version | None:
+    try:
+        return parse_version(read_installed("auto-round"))
     except PackageNotFoundError:
-        return Version.parse(KNOWN[-1])
+        return None

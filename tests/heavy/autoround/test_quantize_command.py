@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from calibset.quantizers.autoround.command import quantize_command
-from calibset.quantizers.autoround.job import Job, TokenizerPlan
-from calibset.quantizers.autoround.model_files import model_facts
+from calibset.quantizers.autoround.model_files import inspect_model
 from calibset.quantizers.autoround.options import Quantization
-from calibset.quantizers.autoround.versions import Version, version_of
+from calibset.quantizers.autoround.run import QuantizationRun, TokenizerLocation
+from calibset.quantizers.autoround.versions import choose_version, read_supported_names
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.autoround.material import mixed_rows
 
@@ -24,12 +24,13 @@ pytest.importorskip("auto_round")
 
 SEQLEN = 64
 ROWS = 8
+BEFORE_0_16 = choose_version().release < (0, 16)
 # What AutoRound, transformers and torch say to each other.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def own_parser(version: Version) -> argparse.ArgumentParser:
-    if version.before(0, 16):
+def own_parser() -> argparse.ArgumentParser:
+    if BEFORE_0_16:
         from auto_round.__main__ import BasicArgumentParser
 
         return BasicArgumentParser()
@@ -38,17 +39,17 @@ def own_parser(version: Version) -> argparse.ArgumentParser:
     return build_quantize_parser()
 
 
-def job(model: str, file: str, **changed: Any) -> Job:
+def plain_run(model: str, file: str, **changed: Any) -> QuantizationRun:
     plain: dict[str, Any] = {
-        "model": model_facts(model), "file": file, "nsamples": ROWS, "seqlen": SEQLEN,
-        "tokenizer": TokenizerPlan(location="tokenizer"), "version": version_of(),
+        "model": inspect_model(model), "file": file, "nsamples": ROWS, "seqlen": SEQLEN,
+        "tokenizer": TokenizerLocation(path="tokenizer"), "version": choose_version(),
     }  # fmt: skip
-    return Job(**{**plain, **changed})
+    return QuantizationRun(**{**plain, **changed})
 
 
-def words_of(found: Job) -> list[str]:
+def words_of(run: QuantizationRun) -> list[str]:
     """Return what a shell makes of the command line."""
-    script = 'auto-round() { printf "%s\\0" "$@"; }\n' + quantize_command(found).command
+    script = 'auto-round() { printf "%s\\0" "$@"; }\n' + quantize_command(run).command
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     return done.stdout.split("\0")[:-1]
 
@@ -77,30 +78,28 @@ def words_of(found: Job) -> list[str]:
     ],
 )  # fmt: skip
 def test_its_parser_takes_the_command_line(table: dict[str, Any], expected: dict[str, Any]) -> None:
-    found = job("org/small model", "x.jsonl", nsamples=512, seqlen=2048, options=Quantization(**table))
-    taken = vars(own_parser(version_of()).parse_args(words_of(found)))
+    run = plain_run("org/small model", "x.jsonl", nsamples=512, seqlen=2048, options=Quantization(**table))
+    taken = vars(own_parser().parse_args(words_of(run)))
     assert {name: taken[name] for name in expected} == expected
     assert (taken["model"], taken["model_name"]) == (None, "org/small model")
-    assert taken["dataset"] == ("x.jsonl:num=512" if version_of().before(0, 16) else "x.jsonl")
+    assert taken["dataset"] == ("x.jsonl:num=512" if BEFORE_0_16 else "x.jsonl")
 
 
 def test_compiling_can_be_forbidden() -> None:
-    found = job("org/x", "x.jsonl", options=Quantization(torch_compile=False))
-    taken = own_parser(version_of()).parse_args(words_of(found))
+    run = plain_run("org/x", "x.jsonl", options=Quantization(torch_compile=False))
+    taken = own_parser().parse_args(words_of(run))
     assert taken.enable_torch_compile is False
 
 
 def test_the_formats_and_schemes_are_its_own() -> None:
-    from auto_round.schemes import PRESET_SCHEMES
-    from auto_round.utils import SUPPORTED_FORMATS
-
     from calibset.quantizers.autoround import option_pitfalls
 
-    late = not version_of().before(0, 16)
-    formats = option_pitfalls._FORMATS_SINCE_16 if late else option_pitfalls._FORMATS
-    schemes = option_pitfalls._SCHEMES_SINCE_16 if late else option_pitfalls._SCHEMES
-    assert formats == set(SUPPORTED_FORMATS)
-    assert schemes == {name for name in PRESET_SCHEMES if not name.startswith("GGUF:")}
+    own = read_supported_names(choose_version())
+    assert own is not None
+    for kind, names in own.items():
+        new = frozenset() if BEFORE_0_16 else option_pitfalls._SINCE_0_16[kind]
+        listed = {name for name in names if kind == "format" or not name.startswith("GGUF:")}
+        assert option_pitfalls._COMMON[kind] | new == listed
 
 
 def test_the_names_of_paths_are_its_own() -> None:
@@ -149,16 +148,16 @@ def test_the_python_code_quantizes_a_model_that_the_command_line_can_not(
     small_model(model)
     rows(tmp_path / "x.jsonl", tekken)
     parquet.write_table(pyarrow.table({"input_ids": [list(range(1000, 1000 + SEQLEN))] * ROWS}), ids)
-    found = job(
+    run = plain_run(
         str(model),
         "x.jsonl",
-        tokenizer=TokenizerPlan(location=str(tokenizer_folder)),
+        tokenizer=TokenizerLocation(path=str(tokenizer_folder)),
         options=Quantization(iters=1, device="cpu", torch_compile=False),
         ids=str(ids) if exact else None,
     )
-    assert words_of(found) == []
+    assert words_of(run) == []
     script = tmp_path / "quantize.py"
-    script.write_text(quantize_command(found).python)
+    script.write_text(quantize_command(run).python)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
     subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=environment, check=True, timeout=300)
     (config,) = (tmp_path / "quantized").rglob("config.json")

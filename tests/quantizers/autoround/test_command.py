@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from calibset.core.errors import RecipeError
 from calibset.quantizers.autoround.command import command_arguments, quantize_command
-from calibset.quantizers.autoround.job import Job, TokenizerPlan
-from calibset.quantizers.autoround.model_files import ModelFacts
-from tests.quantizers.autoround.jobs import MULTIMODAL, PLAIN, job
+from calibset.quantizers.autoround.model_files import ModelInfo
+from calibset.quantizers.autoround.run import QuantizationRun, TokenizerLocation
+from tests.quantizers.autoround.runs import MULTIMODAL, PLAIN, plain_run
 
 
 def code_of(text: str) -> list[str]:
@@ -38,7 +38,7 @@ def keywords_of(python: str) -> dict[str, Any]:
 
 
 def test_the_command_line() -> None:
-    assert quantize_command(job()).command.splitlines() == [
+    assert quantize_command(plain_run()).command.splitlines() == [
         "# AutoRound 0.16.1",
         "# defaults: AutoRound takes 128 rows where it is not told how many, and tunes for 200 iterations; "
         "nsamples and seqlen are the recipe's, iters that of its [quantization].",
@@ -62,7 +62,7 @@ def test_the_command_line() -> None:
 
 
 def test_the_python_code() -> None:
-    assert code_of(quantize_command(job("0.12.3", MULTIMODAL)).python) == [
+    assert code_of(quantize_command(plain_run("0.12.3", MULTIMODAL)).python) == [
         "from auto_round import AutoRound",
         "from transformers import AutoModelForImageTextToText, AutoTokenizer",
         "",
@@ -88,19 +88,22 @@ def test_the_python_code() -> None:
 
 
 def test_the_tokenizer_s_folder_is_said_to_be_written() -> None:
-    found = quantize_command(job(tokenizer=TokenizerPlan(location="tokenizer", name="my models/tekken.json")))
+    printed = quantize_command(
+        plain_run(tokenizer=TokenizerLocation(path="tokenizer", written_from="my models/tekken.json"))
+    )
     line = (
         "# The tokenizer's folder is written by: calibset tokenizer 'my models/tekken.json' --out tokenizer"
     )
-    assert line in found.python.splitlines()
+    assert line in printed.python.splitlines()
     assert (
-        "is written by" not in quantize_command(job(tokenizer=TokenizerPlan(location="models/small"))).python
+        "is written by"
+        not in quantize_command(plain_run(tokenizer=TokenizerLocation(path="models/small"))).python
     )
 
 
 def test_exact_ids() -> None:
-    found = quantize_command(job(model=MULTIMODAL, ids="x.parquet"))
-    assert code_of(found.python)[:10] == [
+    printed = quantize_command(plain_run(model=MULTIMODAL, ids="x.parquet"))
+    assert code_of(printed.python)[:10] == [
         "import torch",
         "from auto_round import AutoRound",
         "from pyarrow import parquet",
@@ -127,7 +130,7 @@ def test_exact_ids() -> None:
     ],
 )
 def test_options_are_passed_on(version: str, options: dict[str, Any], words: str) -> None:
-    assert words in shlex.join(command_arguments(job(version, **options)))
+    assert words in shlex.join(command_arguments(plain_run(version, **options)))
 
 
 @pytest.mark.parametrize(
@@ -142,15 +145,15 @@ def test_options_are_passed_on(version: str, options: dict[str, Any], words: str
     ],
 )
 def test_options_that_are_not_meant_are_not(version: str, options: dict[str, Any], missing: str) -> None:
-    assert missing not in shlex.join(command_arguments(job(version, **options)))
+    assert missing not in shlex.join(command_arguments(plain_run(version, **options)))
 
 
 def test_both_ways_ask_for_the_same() -> None:
-    found = job(
+    run = plain_run(
         "0.16.1", sym=False, device="0,1", torch_compile=False, scheme="W8A16", group_size=64, iters=7,
         gradient_accumulate_steps=2, low_gpu_mem_usage=False,
     )  # fmt: skip
-    assert keywords_of(quantize_command(found).python) == {
+    assert keywords_of(quantize_command(run).python) == {
         "scheme": "W8A16", "group_size": 64, "sym": False, "dataset": "dataset", "nsamples": 512,
         "seqlen": 2048, "iters": 7, "batch_size": 4, "gradient_accumulate_steps": 2,
         "low_gpu_mem_usage": False,
@@ -159,35 +162,41 @@ def test_both_ways_ask_for_the_same() -> None:
 
 
 def test_remote_code_runs_only_if_that_is_asked_for() -> None:
-    assert "trust_remote_code" not in "".join(code_of(quantize_command(job()).python))
-    trusting = code_of(quantize_command(job(trust_remote_code=True)).python)
+    assert "trust_remote_code" not in "".join(code_of(quantize_command(plain_run()).python))
+    trusting = code_of(quantize_command(plain_run(trust_remote_code=True)).python)
     assert trusting[3].endswith(", trust_remote_code=True)")
     assert trusting[4].endswith(", trust_remote_code=True)")
 
 
 @pytest.mark.parametrize(
-    "found",
+    "run",
     [
-        job(file="a b.jsonl"),
-        job(model=replace(MULTIMODAL, path="models/Mistral-Small-3.2")),
-        job(format="none"),
+        plain_run(file="a b.jsonl"),
+        plain_run(model=replace(MULTIMODAL, path="models/Mistral-Small-3.2")),
+        plain_run("0.12.3", format="mlx"),
     ],
 )
-def test_no_command_is_printed_that_would_stop(found: Job) -> None:
-    lines = quantize_command(found).command.splitlines()
+def test_no_command_is_printed_that_would_stop(run: QuantizationRun) -> None:
+    lines = quantize_command(run).command.splitlines()
     assert lines[-1] == "# No command line works here as things are."
     assert all(line.startswith("#") for line in lines)
 
 
+def test_a_format_that_is_new_is_no_reason_to_print_nothing() -> None:
+    lines = quantize_command(plain_run(format="new")).command.splitlines()
+    assert "auto-round \\" in lines
+    assert any(line.startswith("# ! unknown format: ") for line in lines)
+
+
 def test_a_processor_may_be_there_all_the_same() -> None:
-    lines = quantize_command(job(model=MULTIMODAL)).command.splitlines()
+    lines = quantize_command(plain_run(model=MULTIMODAL)).command.splitlines()
     assert "auto-round \\" in lines
     assert any(line.startswith("# ! processor: ") for line in lines)
 
 
 @pytest.mark.parametrize("word", ["list", "eval", "-x", "--eval"])
 def test_a_path_is_not_taken_for_a_command(word: str) -> None:
-    words = command_arguments(job(model=replace(PLAIN, path=word), output=word))
+    words = command_arguments(plain_run(model=replace(PLAIN, path=word), output=word))
     assert (words[2], words[-1]) == (f"./{word}", f"./{word}")
 
 
@@ -214,11 +223,11 @@ PATHS = st.text(min_size=1, max_size=20).filter(str.isprintable) | st.sampled_fr
 def test_no_path_breaks_out_of_the_python_code(
     path: str, output: str, name: str, location: str, file: str
 ) -> None:
-    found = job(
-        model=ModelFacts(path=path, multimodal=False), output=output, file=file,
-        tokenizer=TokenizerPlan(location=location, name=name),
+    run = plain_run(
+        model=ModelInfo(path=path, multimodal=False), output=output, file=file,
+        tokenizer=TokenizerLocation(path=location, written_from=name),
     )  # fmt: skip
-    tree = ast.parse(quantize_command(found).python)
+    tree = ast.parse(quantize_command(run).python)
     compile(tree, "snippet", "exec")
     assert [type(node).__name__ for node in tree.body] == [
         "ImportFrom", "ImportFrom", "Assign", "Assign", "Assign", "Assign", "Expr",
@@ -229,36 +238,36 @@ def test_no_path_breaks_out_of_the_python_code(
 
 @pytest.mark.parametrize("nasty", NASTY)
 def test_no_path_breaks_out_of_the_command_line(nasty: str, tmp_path: Path) -> None:
-    found = job(
-        model=ModelFacts(path=nasty, multimodal=False), output=nasty, file=nasty.replace(" ", "_") + ".jsonl",
-        tokenizer=TokenizerPlan(location="tokenizer", name=nasty),
+    run = plain_run(
+        model=ModelInfo(path=nasty, multimodal=False), output=nasty, file=nasty.replace(" ", "_") + ".jsonl",
+        tokenizer=TokenizerLocation(path="tokenizer", written_from=nasty),
     )  # fmt: skip
     program = tmp_path / "auto-round"
     program.write_text('#!/bin/sh\nprintf "%s\\0" auto-round "$@"\n')
     program.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["sh", "-c", quantize_command(found).command], env=environment, cwd=tmp_path, capture_output=True,
+        ["sh", "-c", quantize_command(run).command], env=environment, cwd=tmp_path, capture_output=True,
         check=True,
     )  # fmt: skip
-    assert done.stdout.decode().split("\0")[:-1] == list(command_arguments(found))
+    assert done.stdout.decode().split("\0")[:-1] == list(command_arguments(run))
     assert [path.name for path in tmp_path.iterdir()] == ["auto-round"]
 
 
 @pytest.mark.parametrize("unseen", ["\n", "\x1b]0;x\x07", "\u202e", "\u200b"])
 def test_a_path_that_is_not_what_it_looks_like_is_refused(unseen: str) -> None:
     path = f"a{unseen}b"
-    for found, what in (
-        (job(model=ModelFacts(path=path)), "--model"),
-        (job(file=path), "--file"),
-        (job(ids=path), "--ids"),
-        (job(output=path), "quantization.output"),
-        (job(tokenizer=TokenizerPlan(location="tokenizer", name=path)), "tokenizer"),
+    for run, option in (
+        (plain_run(model=ModelInfo(path=path)), "--model"),
+        (plain_run(file=path), "--file"),
+        (plain_run(ids=path), "--ids"),
+        (plain_run(output=path), "quantization.output"),
+        (plain_run(tokenizer=TokenizerLocation(path="tokenizer", written_from=path)), "tokenizer"),
     ):
         with pytest.raises(RecipeError) as caught:
-            quantize_command(found)
-        shown = "tokenizer" + path if what == "tokenizer" else path
-        assert str(caught.value) == f"{what}: {shown!r} holds a character that can't be shown; rename it"
+            quantize_command(run)
+        shown = "tokenizer" + path if option == "tokenizer" else path
+        assert str(caught.value) == f"{option}: {shown!r} holds a character that can't be shown; rename it"
         assert unseen not in str(caught.value)
 
 

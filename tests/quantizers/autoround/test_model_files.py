@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from calibset.quantizers.autoround.job import TokenizerPlan, tokenizer_plan
-from calibset.quantizers.autoround.model_files import ModelFacts, model_facts
+from calibset.quantizers.autoround.model_files import ModelInfo, inspect_model
 
 
 def folder(path: Path, config: Any = None, *names: str) -> str:
@@ -36,7 +35,7 @@ def folder(path: Path, config: Any = None, *names: str) -> str:
 def test_a_folder_shows_whether_it_is_multimodal(
     tmp_path: Path, config: Any, names: tuple[str, ...], multimodal: bool
 ) -> None:
-    assert model_facts(folder(tmp_path / "m", config, *names)).multimodal is multimodal
+    assert inspect_model(folder(tmp_path / "m", config, *names)).multimodal is multimodal
 
 
 @pytest.mark.parametrize(
@@ -44,28 +43,31 @@ def test_a_folder_shows_whether_it_is_multimodal(
     [({"n_positions": 256}, 256), ({"max_position_embeddings": True, "n_positions": "x"}, None), ({}, None)],
 )
 def test_positions_have_two_names(tmp_path: Path, config: Any, positions: int | None) -> None:
-    assert model_facts(folder(tmp_path / "m", config)).positions == positions
+    assert inspect_model(folder(tmp_path / "m", config)).max_positions == positions
 
 
 def test_a_tokenizer_says_how_long_a_text_may_be(tmp_path: Path) -> None:
     path = folder(tmp_path / "m", {}, "tokenizer.json")
     (tmp_path / "m" / "tokenizer_config.json").write_text('{"model_max_length": 256}')
-    assert model_facts(path).longest_text == 256
-    assert tokenizer_plan(path) == TokenizerPlan(location=path, longest_text=256)
-    assert tokenizer_plan("tokenizer.json", Path(path)) == TokenizerPlan(location=path, longest_text=256)
+    assert inspect_model(path).model_max_length == 256
 
 
 def test_a_folder_s_files_are_seen(tmp_path: Path) -> None:
     path = folder(tmp_path / "m", {"max_position_embeddings": 512}, "tekken.json", "tokenizer.json")
-    assert model_facts(path) == ModelFacts(
-        path=path, is_folder=True, multimodal=False, has_tekken=True, has_fast_tokenizer=True, positions=512
+    assert inspect_model(path) == ModelInfo(
+        path=path,
+        is_folder=True,
+        multimodal=False,
+        has_tekken=True,
+        has_fast_tokenizer=True,
+        max_positions=512,
     )
 
 
 def test_the_user_s_word_counts(tmp_path: Path) -> None:
     path = folder(tmp_path / "m", {"vision_config": {}})
-    assert model_facts(path, multimodal=False).multimodal is False
-    assert model_facts("a/b", multimodal=True).multimodal is True
+    assert inspect_model(path, multimodal=False).multimodal is False
+    assert inspect_model("a/b", multimodal=True).multimodal is True
 
 
 @pytest.mark.parametrize(
@@ -79,20 +81,9 @@ def test_the_user_s_word_counts(tmp_path: Path) -> None:
     ],
 )
 def test_of_a_name_on_the_hub_little_is_known(path: str, multimodal: bool | None, named: bool) -> None:
-    assert model_facts(path) == ModelFacts(path=path, multimodal=multimodal)
-    assert model_facts(path).has_mistral_name is named
+    assert inspect_model(path) == ModelInfo(path=path, multimodal=multimodal)
+    assert inspect_model(path).has_mistral_name is named
 
 
 def test_a_text_model_of_that_name_is_none_of_them(tmp_path: Path) -> None:
-    assert not model_facts(folder(tmp_path / "Mistral-Small-3.2", {})).has_mistral_name
-
-
-def test_the_tokenizer_of_a_folder(tmp_path: Path) -> None:
-    folder(tmp_path / "fast", None, "tokenizer.json")
-    folder(tmp_path / "both", None, "tokenizer.json", "tekken.json")
-    assert tokenizer_plan("fast", tmp_path) == TokenizerPlan(location=str(tmp_path / "fast"))
-    assert tokenizer_plan("both", tmp_path) == TokenizerPlan(
-        location="tokenizer", name=str(tmp_path / "both" / "tekken.json")
-    )
-    assert tokenizer_plan("both/tekken.json", tmp_path).name == str(tmp_path / "both" / "tekken.json")
-    assert tokenizer_plan("hf://Qwen/Qwen3-8B", tmp_path) == TokenizerPlan(location="Qwen/Qwen3-8B")
+    assert not inspect_model(folder(tmp_path / "Mistral-Small-3.2", {})).has_mistral_name

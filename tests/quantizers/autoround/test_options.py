@@ -39,4 +39,4 @@ def test_what_can_not_be_meant_is_a_fault(table: dict[str, Any]) -> None:
     ],
 )
 def test_bits_are_left_to_another_scheme(table: dict[str, Any], left: bool) -> None:
-    assert Quantization.model_validate(table).of_scheme("bits") is left
+    assert Quantization.model_validate(table).is_left_to_scheme("bits") is left

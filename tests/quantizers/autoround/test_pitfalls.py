@@ -4,29 +4,30 @@ from dataclasses import replace
 
 import pytest
 
-from calibset.quantizers.autoround.job import Job, TokenizerPlan
-from calibset.quantizers.autoround.model_files import ModelFacts
-from calibset.quantizers.autoround.pitfall import Effect, Pitfall, Way
-from calibset.quantizers.autoround.pitfalls import pitfalls_of
-from tests.quantizers.autoround.jobs import MULTIMODAL, PLAIN, job
+from calibset.quantizers.autoround import option_pitfalls
+from calibset.quantizers.autoround.model_files import ModelInfo
+from calibset.quantizers.autoround.pitfall import Interface, Pitfall, Severity
+from calibset.quantizers.autoround.pitfalls import find_pitfalls
+from calibset.quantizers.autoround.run import QuantizationRun, TokenizerLocation
+from tests.quantizers.autoround.runs import MULTIMODAL, PLAIN, plain_run
 
 ALWAYS = {"defaults", "remote code"}
 
 
-def names(found: Job) -> set[str]:
-    return {trap.name for trap in pitfalls_of(found)} - ALWAYS
+def names(run: QuantizationRun) -> set[str]:
+    return {pitfall.name for pitfall in find_pitfalls(run)} - ALWAYS
 
 
-def the(name: str, found: Job) -> Pitfall:
-    (trap,) = (trap for trap in pitfalls_of(found) if trap.name == name)
-    return trap
+def the(name: str, run: QuantizationRun) -> Pitfall:
+    (pitfall,) = (pitfall for pitfall in find_pitfalls(run) if pitfall.name == name)
+    return pitfall
 
 
 @pytest.mark.parametrize("version", ["0.12.3", "0.16.1"])
 def test_a_plain_run_meets_those_that_are_always_met(version: str) -> None:
-    assert names(job(version)) == set()
-    assert {trap.name for trap in pitfalls_of(job(version))} == ALWAYS
-    assert all(trap.avoided for trap in pitfalls_of(job(version)))
+    assert names(plain_run(version)) == set()
+    assert {pitfall.name for pitfall in find_pitfalls(plain_run(version))} == ALWAYS
+    assert all(pitfall.avoided for pitfall in find_pitfalls(plain_run(version)))
 
 
 @pytest.mark.parametrize(
@@ -41,23 +42,27 @@ def test_a_plain_run_meets_those_that_are_always_met(version: str) -> None:
     ],
 )
 def test_characters_that_autoround_misreads(file: str, about: str) -> None:
-    trap = the("path characters", job(file=file))
-    assert trap.about == about
-    assert (trap.effect, trap.avoided, trap.ways) == (Effect.STOPS, False, frozenset(Way))
+    pitfall = the("path characters", plain_run(file=file))
+    assert pitfall.about == about
+    assert (pitfall.severity, pitfall.avoided, pitfall.only) == (Severity.STOPS, False, None)
 
 
 def test_an_ending_that_it_does_not_read() -> None:
-    assert names(job(file="x.txt")) == {"file ending"}
-    assert names(job(file="x.json")) == set()
+    assert names(plain_run(file="x.txt")) == {"file ending"}
+    assert names(plain_run(file="x.json")) == set()
 
 
 def test_exact_ids_have_no_path_that_it_reads() -> None:
-    assert names(job(file="my set.txt", ids="x.parquet")) == {"ids"}
+    assert names(plain_run(file="my set.txt", ids="x.parquet")) == {"ids"}
 
 
 def test_exact_ids_are_for_the_python_code() -> None:
-    trap = the("ids", job(ids="x.parquet"))
-    assert (trap.effect, trap.avoided, trap.ways) == (Effect.STOPS, False, {Way.COMMAND})
+    pitfall = the("ids", plain_run(ids="x.parquet"))
+    assert (pitfall.severity, pitfall.avoided, pitfall.only) == (
+        Severity.STOPS,
+        False,
+        Interface.COMMAND_LINE,
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,99 +73,110 @@ def test_exact_ids_are_for_the_python_code() -> None:
         ("0.16.0", MULTIMODAL, False),
         ("0.16.1", MULTIMODAL, False),
         ("0.12.3", PLAIN, False),
-        ("0.12.3", ModelFacts(path="org/x"), True),
+        ("0.12.3", ModelInfo(path="org/x"), True),
     ],
 )
-def test_a_text_file_for_a_multimodal_model(version: str, model: ModelFacts, met: bool) -> None:
-    found = job(version, model)
-    assert ("multimodal file" in names(found)) is met
-    assert found.dataset == ("out/x.jsonl:num=512" if met else "out/x.jsonl")
+def test_a_text_file_for_a_multimodal_model(version: str, model: ModelInfo, met: bool) -> None:
+    run = plain_run(version, model)
+    assert ("multimodal file" in names(run)) is met
+    assert run.dataset == ("out/x.jsonl:num=512" if met else "out/x.jsonl")
 
 
 @pytest.mark.parametrize("version", ["0.12.3", "0.16.1"])
 @pytest.mark.parametrize("name", ["Mistral-Small-3.2-24B", "Magistral-Small-2509", "Devstral-Small-2507"])
 def test_a_path_with_one_of_mistral_s_names(version: str, name: str) -> None:
-    trap = the("Mistral path", job(version, replace(MULTIMODAL, path=f"models/{name}")))
-    assert (trap.effect, trap.avoided, trap.ways) == (Effect.STOPS, False, {Way.COMMAND})
+    pitfall = the("Mistral path", plain_run(version, replace(MULTIMODAL, path=f"models/{name}")))
+    assert (pitfall.severity, pitfall.avoided, pitfall.only) == (
+        Severity.STOPS,
+        False,
+        Interface.COMMAND_LINE,
+    )
 
 
 def test_a_folder_with_a_tekken_json() -> None:
-    trap = the("tokenizer folder", job(model=replace(PLAIN, has_tekken=True)))
-    assert "reads control tokens in text as letters" in trap.about
-    assert (trap.effect, trap.ways) == (Effect.CHANGES, {Way.COMMAND})
+    pitfall = the("tokenizer folder", plain_run(model=replace(PLAIN, has_tekken=True)))
+    assert "reads control tokens in text as letters" in pitfall.about
+    assert (pitfall.severity, pitfall.only) == (Severity.CHANGES, Interface.COMMAND_LINE)
 
 
 def test_a_folder_without_a_tokenizer_that_parses_control_tokens() -> None:
     bare = replace(PLAIN, has_fast_tokenizer=False)
-    assert names(job(model=bare)) == {"tokenizer folder"}
-    assert names(job(model=bare, tokenizer=TokenizerPlan(location="models/small"))) == set()
+    assert names(plain_run(model=bare)) == {"tokenizer folder"}
+    assert names(plain_run(model=bare, tokenizer=TokenizerLocation(path="models/small"))) == set()
 
 
 def test_a_multimodal_model_s_processor_is_loaded() -> None:
-    assert names(job(model=MULTIMODAL)) == {"processor"}
-    assert "whose files this folder lacks" in the("processor", job(model=MULTIMODAL)).about
+    assert names(plain_run(model=MULTIMODAL)) == {"processor"}
+    assert "whose files this folder lacks" in the("processor", plain_run(model=MULTIMODAL)).about
     whole = replace(MULTIMODAL, has_processor=True)
-    assert "lacks" not in the("processor", job(model=whole)).about
+    assert "lacks" not in the("processor", plain_run(model=whole)).about
 
 
 def test_a_model_of_unknown_kind() -> None:
-    assert the("kind of model", job(model=ModelFacts(path="org/x"))).effect is Effect.NOTE
+    assert the("kind of model", plain_run(model=ModelInfo(path="org/x"))).severity is Severity.NOTE
 
 
 @pytest.mark.parametrize(("positions", "met"), [(2047, True), (2048, False), (None, False)])
 def test_a_model_with_fewer_positions(positions: int | None, met: bool) -> None:
-    assert ("positions" in names(job(model=replace(PLAIN, positions=positions)))) is met
+    assert ("positions" in names(plain_run(model=replace(PLAIN, max_positions=positions)))) is met
 
 
 def test_a_tokenizer_that_takes_shorter_texts() -> None:
-    trap = the("longest text", job(model=replace(PLAIN, longest_text=256)))
-    assert (trap.about, trap.ways) == (
+    pitfall = the("longest text", plain_run(model=replace(PLAIN, model_max_length=256)))
+    assert (pitfall.about, pitfall.only) == (
         "the tokenizer's model_max_length is 256, and AutoRound lowers seqlen to it",
-        {Way.COMMAND},
+        Interface.COMMAND_LINE,
     )
-    trap = the("longest text", job(tokenizer=TokenizerPlan(location="x", longest_text=256)))
-    assert trap.ways == {Way.PYTHON}
-    assert names(job(model=replace(PLAIN, longest_text=2048))) == set()
+    pitfall = the("longest text", plain_run(tokenizer=TokenizerLocation(path="x", model_max_length=256)))
+    assert pitfall.only == Interface.PYTHON
+    assert names(plain_run(model=replace(PLAIN, model_max_length=2048))) == set()
 
 
 def test_bits_that_a_format_cannot_hold_are_told() -> None:
-    trap = the("format and bits", job(scheme="W5A16"))
-    assert (trap.about, trap.effect) == ("format auto_gptq holds 2, 3, 4, 8 or 16 bits, not 5", Effect.STOPS)
+    pitfall = the("format and bits", plain_run(scheme="W5A16"))
+    assert (pitfall.about, pitfall.severity) == (
+        "format auto_gptq holds 2, 3, 4, 8 or 16 bits, not 5",
+        Severity.STOPS,
+    )
 
 
 @pytest.mark.parametrize(
-    ("version", "model", "nsamples", "asked", "taken", "effect"),
+    ("version", "model", "nsamples", "asked", "taken", "severity"),
     [
         ("0.12.3", PLAIN, 512, 4, 4, None),
-        ("0.12.3", PLAIN, 513, 4, 3, Effect.STOPS),
-        ("0.12.3", PLAIN, 13, 4, 1, Effect.STOPS),
-        ("0.12.3", PLAIN, 7, 3, 1, Effect.STOPS),
+        ("0.12.3", PLAIN, 513, 4, 3, Severity.STOPS),
+        ("0.12.3", PLAIN, 13, 4, 1, Severity.STOPS),
+        ("0.12.3", PLAIN, 7, 3, 1, Severity.STOPS),
         ("0.12.3", PLAIN, 14, 4, 4, None),
-        ("0.12.3", PLAIN, 1, 4, 1, Effect.STOPS),
+        ("0.12.3", PLAIN, 1, 4, 1, Severity.STOPS),
         ("0.12.3", PLAIN, 3, 4, 4, None),
-        ("0.12.3", MULTIMODAL, 14, 4, 2, Effect.CHANGES),
-        ("0.12.3", MULTIMODAL, 13, 4, 1, Effect.STOPS),
+        ("0.12.3", MULTIMODAL, 14, 4, 2, Severity.CHANGES),
+        ("0.12.3", MULTIMODAL, 13, 4, 1, Severity.STOPS),
         ("0.12.3", MULTIMODAL, 12, 4, 4, None),
         ("0.16.1", PLAIN, 513, 4, 4, None),
         ("0.16.1", MULTIMODAL, 513, 4, 4, None),
     ],
 )
 def test_rows_that_do_not_divide_into_batches(
-    version: str, model: ModelFacts, nsamples: int, asked: int, taken: int, effect: Effect | None
+    version: str, model: ModelInfo, nsamples: int, asked: int, taken: int, severity: Severity | None
 ) -> None:
-    found = job(version, model, nsamples=nsamples, batch_size=asked)
-    assert found.batch_size == taken
-    assert ("short batch" in names(found)) is (effect is not None)
-    if effect is not None:
-        trap = the("short batch", found)
-        assert (trap.effect, trap.avoided, trap.remedy) == (effect, True, f"batch_size is {taken}")
+    run = plain_run(version, model, nsamples=nsamples, batch_size=asked)
+    assert run.batch_size == taken
+    assert ("short batch" in names(run)) is (severity is not None)
+    if severity is not None:
+        pitfall = the("short batch", run)
+        assert (pitfall.severity, pitfall.avoided, pitfall.remedy) == (
+            severity,
+            True,
+            f"batch_size is {taken}",
+        )
 
 
 def test_tensors_of_ids_have_as_many_rows_as_a_batch() -> None:
-    trap = the("batches of ids", job(model=MULTIMODAL, ids="x.parquet"))
-    assert (trap.remedy, trap.ways) == ("each tensor has 4 rows", {Way.PYTHON})
-    assert "batches of ids" not in names(job("0.12.3", MULTIMODAL, ids="x.parquet"))
-    assert "batches of ids" not in names(job(model=PLAIN, ids="x.parquet"))
+    pitfall = the("batches of ids", plain_run(model=MULTIMODAL, ids="x.parquet"))
+    assert (pitfall.remedy, pitfall.only) == ("each tensor has 4 rows", Interface.PYTHON)
+    assert "batches of ids" not in names(plain_run("0.12.3", MULTIMODAL, ids="x.parquet"))
+    assert "batches of ids" not in names(plain_run(model=PLAIN, ids="x.parquet"))
 
 
 @pytest.mark.parametrize(
@@ -192,26 +208,54 @@ def test_tensors_of_ids_have_as_many_rows_as_a_batch() -> None:
 def test_options_that_do_not_go_together(
     version: str, options: dict[str, object], expected: set[str]
 ) -> None:
-    assert names(job(version, **options)) == expected
+    assert names(plain_run(version, **options)) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "option", "name", "severity", "about"),
+    [
+        ("0.16.1", "format", "new", Severity.NOTE, "format new is not known to this version of calibset"),
+        ("0.12.3", "format", "mlx", Severity.STOPS, "AutoRound 0.12.3 knows no format mlx"),
+        ("0.12.3", "scheme", "w9a9", Severity.NOTE, "scheme W9A9 is not known to this version of calibset"),
+        ("0.12.3", "scheme", "MXFP6", Severity.STOPS, "AutoRound 0.12.3 knows no scheme MXFP6"),
+    ],
+)
+def test_without_autoround_a_name_may_be_newer_than_calibset(
+    version: str, option: str, name: str, severity: Severity, about: str
+) -> None:
+    pitfall = the(f"unknown {option}", plain_run(version, **{"format": "auto_round", option: name}))
+    assert (pitfall.severity, pitfall.about) == (severity, about)
+
+
+def test_the_installed_autoround_knows_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    supported = {"format": frozenset({"new"}), "scheme": frozenset({"W9A9"})}
+    monkeypatch.setattr(option_pitfalls, "read_supported_names", lambda version: supported)
+    assert names(plain_run(format="new", scheme="W9A9")) == set()
+    pitfall = the("unknown format", plain_run(format="mlx"))
+    assert (pitfall.severity, pitfall.about) == (Severity.STOPS, "AutoRound 0.16.1 knows no format mlx")
+    assert "unknown scheme" in names(plain_run(scheme="W5A16"))
 
 
 def test_a_path_that_switches_an_option_off() -> None:
-    assert names(job(model=replace(PLAIN, path="models/bloom"))) == {"bloom path"}
-    assert names(job(model=replace(PLAIN, path="models/bloom"), low_gpu_mem_usage=False)) == set()
+    assert names(plain_run(model=replace(PLAIN, path="models/bloom"))) == {"bloom path"}
+    assert names(plain_run(model=replace(PLAIN, path="models/bloom"), low_gpu_mem_usage=False)) == set()
 
 
 def test_remote_code() -> None:
-    assert "whatever is asked" not in the("remote code", job()).about
-    assert "whatever is asked" in the("remote code", job(model=MULTIMODAL)).about
-    assert "remote code" not in {trap.name for trap in pitfalls_of(job(trust_remote_code=True))}
+    assert "whatever is asked" not in the("remote code", plain_run()).about
+    assert "whatever is asked" in the("remote code", plain_run(model=MULTIMODAL)).about
+    assert "remote code" not in {pitfall.name for pitfall in find_pitfalls(plain_run(trust_remote_code=True))}
 
 
 def test_another_version_is_told() -> None:
-    trap = the("other version", job("0.14.0"))
-    assert trap.about == "what is said here was looked at in 0.12.3 and 0.16.1, not in 0.14.0"
+    pitfall = the("other version", plain_run("0.14.0"))
+    assert pitfall.about == "what is said here was looked at in 0.12.3 and 0.16.1, not in 0.14.0"
 
 
 def test_what_stops_comes_first() -> None:
-    effects = [trap.effect for trap in pitfalls_of(job("0.14.0", MULTIMODAL, file="a b.jsonl", nsamples=513))]
-    assert effects == sorted(effects, key=list(Effect).index)
-    assert len(effects) > 4
+    severities = [
+        pitfall.severity
+        for pitfall in find_pitfalls(plain_run("0.14.0", MULTIMODAL, file="a b.jsonl", nsamples=513))
+    ]
+    assert severities == sorted(severities, key=list(Severity).index)
+    assert len(severities) > 4
