@@ -58,9 +58,9 @@ def test_a_card_is_of_the_file_that_is_there(file: Path, capsys: pytest.CaptureF
     file.write_bytes(rows + rows.splitlines()[0] + b"\n")
     for more in ([], ["--model"], ["--out", "card"], ["--push", "me/set"]):
         assert main(["card", str(file), *more]) == 1
-        said = capsys.readouterr()
-        assert said.out == ""
-        assert said.err.startswith("calibset: small.manifest.json: is of another file: it says sha256 ")
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith("calibset: small.manifest.json: is of another file: it says sha256 ")
     file.unlink()
     assert main(["card", str(file)]) == 1
     assert capsys.readouterr().err == "calibset: small.jsonl: can't be read: No such file or directory\n"
@@ -97,22 +97,22 @@ def test_a_recipe_that_would_build_another_file_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "line"),
     [
         (["--model", "--out", "yy"], "error: argument --out: not allowed with argument --model"),
         (["--push", "me/set", "--out", "yy"], "error: argument --out: not allowed with argument --push"),
         (["--model", "--push", "me/set"], "error: argument --push: not allowed with argument --model"),
     ],
 )
-def test_a_card_goes_to_one_place(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_card_goes_to_one_place(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["card", "small.jsonl", *words])
     assert caught.value.code == 2
-    assert capsys.readouterr().err.endswith(f"{said}\n")
+    assert capsys.readouterr().err.endswith(f"{line}\n")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "line"),
     [
         (["--public"], "--public: goes with --push alone; what is written here nobody else sees"),
         (
@@ -122,10 +122,10 @@ def test_a_card_goes_to_one_place(words: list[str], said: str, capsys: pytest.Ca
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(
-    words: list[str], said: str, file: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], line: str, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["card", str(file), *words]) == 2
-    assert capsys.readouterr() == ("", f"calibset: {said}\n")
+    assert capsys.readouterr() == ("", f"calibset: {line}\n")
 
 
 def test_our_own_pages_are_written_over_and_no_others(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,10 +181,10 @@ def test_the_holdout_is_found_where_it_was_written(
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
     assert main(["card", str(file)]) == 0
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     name = (output or "small.holdout.jsonl").rpartition("/")[2]
-    assert f"  - split: test\n    path: {name}\n" in said.out
-    assert said.err == ""
+    assert f"  - split: test\n    path: {name}\n" in printed.out
+    assert printed.err == ""
 
 
 @pytest.mark.parametrize("stale", [False, True])
@@ -197,21 +197,27 @@ def test_a_holdout_that_is_not_found_is_told(
     else:
         Path("small.holdout.jsonl").unlink()
     assert main(["card", str(file)]) == 0
-    said = capsys.readouterr()
-    assert "split: test" not in said.out
+    printed = capsys.readouterr()
+    assert "split: test" not in printed.out
     note = "note: the holdout of small.jsonl is not where it was written; the card has small.jsonl alone\n"
-    assert said.err == note
+    assert printed.err == note
     assert main(["card", str(file), "--quiet"]) == 0
-    assert capsys.readouterr() == (said.out, "")
+    assert capsys.readouterr() == (printed.out, "")
 
 
 def test_a_holdout_has_a_card_of_its_own(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with_holdout(recipe)
     assert main(["card", "small.holdout.jsonl"]) == 0
-    said = capsys.readouterr()
-    assert ("path: small.holdout.jsonl" in said.out, "split: test" in said.out, said.err) == (True, True, "")
-    assert "to evaluate a quantized language model on, held out from the set that calibrates it." in said.out
-    assert "`nsamples`" not in said.out
+    printed = capsys.readouterr()
+    assert ("path: small.holdout.jsonl" in printed.out, "split: test" in printed.out, printed.err) == (
+        True,
+        True,
+        "",
+    )
+    assert (
+        "to evaluate a quantized language model on, held out from the set that calibrates it." in printed.out
+    )
+    assert "`nsamples`" not in printed.out
 
 
 @pytest.mark.parametrize(("words", "noted"), [(["--public"], True), ([], False), (["--public", "-q"], False)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,3 +18,8 @@ def test_the_pieces_are_the_text(text: str) -> None:
     assert "".join(piece for piece, _ in pieces) == printable(text)
     assert all(piece for piece, _ in pieces)
     assert all(piece.startswith("\\") for piece, spelled in pieces if spelled)
+
+
+@pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "čaj 😀 \u00a0"])
+def test_what_is_harmless_is_printed_as_it_is(text: str) -> None:
+    assert printable(text) == text

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from calibset.cli import main
+from calibset.quantizers.autoround.loader import AutoRound
+
+
+def test_a_build_says_what_it_gave(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", recipe, "--out", "sub/my.jsonl"]) == 0
+    out, err = capsys.readouterr()
+    assert f"20 of 20 rows kept by {AutoRound.info.label}, 64 tokens read of each" in out
+    assert re.search(r"wrote sub/my\.jsonl \(sha256 [0-9a-f]{16}…\) and its manifest\n$", out)
+    assert re.search(r"^fish +sea +fish +CC0-1\.0 +8 +8 ", out, re.MULTILINE)
+    assert re.search(r"^sea +60\.0% +12 +12 +60\.0%", out, re.MULTILINE)
+    assert err == "fish: 8 samples\nships: 4 samples\ntrees: 8 samples\n"
+    assert len(Path("sub/my.jsonl").read_text().splitlines()) == 20
+    assert Path("sub/my.manifest.json").is_file()
+
+
+def test_what_was_left_out_is_summed_up(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("fish/a.jsonl").open("a") as stream:
+        stream.write('{"text": ""}\n{oops\n' * 100)
+    assert main(["build", recipe, "--json", "--set=max_rejected=1"]) == 0
+    sources = json.loads(capsys.readouterr().out)["sources"]
+    assert main(["build", recipe, "--set=max_rejected=1", "--rejects=rejects.jsonl"]) == 0
+    out = capsys.readouterr().out
+    assert len(Path("rejects.jsonl").read_text().splitlines()) == sum(sources[0]["rejections"].values())
+    for source in sources:
+        for reason, count in source["rejections"].items():
+            assert f"  {source['name']}: {count} rejected: {reason}\n" in out
+    assert sources[0]["rejections"]
+    assert "left out:\n  fish: " in out

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from calibset.cli import main
+
+
+def test_a_check_counts(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("fish/a.jsonl").open("a") as stream:
+        stream.write('{"text": ""}\n')
+    assert main(["check", recipe]) == 0
+    out, err = capsys.readouterr()
+    assert re.search(r"^fish +fish +30 +1 +0 *$", out, re.MULTILINE)
+    assert re.search(r"^ +empty text +a\.jsonl:31 +1 *$", out, re.MULTILINE)
+    assert err == "fish: 30 records\nships: 30 records\ntrees: 30 records\nrest: 30 records\n"
+    assert main(["check", recipe, "--json", "-q"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data[0] == {
+        "name": "fish", "location": "fish", "documents": 30, "rejections": {"empty text": 1}, "filtered": {},
+        "examples": {"empty text": "a.jsonl:31"}, "problem": None, "contaminated": {},
+        "mended": {
+            "repaired": {}, "masked": {}, "boilerplate": 0, "control_tokens": 0, "shortened": 0,
+            "cut_conversations": 0,
+        },
+    }  # fmt: skip
+
+
+def test_a_check_tells_what_a_build_would_mend_and_what_evaluation_sets_have_in_common(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = "a cod is a fish that lives in the cold and deep waters of the north"
+    with Path("fish/a.jsonl").open("a") as stream:
+        stream.write(json.dumps({"text": "Write to jan@posta.sk or eva@posta.sk, ple\u00adase."}) + "\n")
+        stream.write(json.dumps({"text": f"They say that {shared}."}) + "\n")
+    Path("eval").mkdir()
+    Path("eval/a.jsonl").write_text(json.dumps({"text": shared}) + "\n")
+    with Path(recipe).open("a") as stream:
+        stream.write('\n[[exclude]]\nname = "cods"\ntype = "jsonl"\nwhere = "eval"\n')
+    assert main(["check", recipe, "--set", "sources.fish.hygiene.pii=mask", "-q", "--json"]) == 0
+    fish = json.loads(capsys.readouterr().out)[0]
+    assert (fish["mended"]["masked"], fish["contaminated"]) == ({"e-mail": 2}, {"cods": 1})
+    assert main(["check", recipe, "--set", "sources.fish.hygiene.pii=mask"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "fish: mended: 1 invisible" in lines
+    assert "fish: personal data: made-up ones stand in for 2 e-mails" in lines
+    assert "fish: 1 hold a part of evaluation set cods" in lines

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from calibset.cli import main
+from calibset.dataset import tokenizer_check
+from calibset.dataset.tokenizer_check import TokenizerReport, TokenMismatch
+from calibset.quantizers.autoround.loader import AutoRound
+
+
+def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path(built).open("a") as stream:
+        stream.write('{"text": "short"}\n' * 25)
+    assert main(["verify", built]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "small.jsonl: row 21 is dropped: 58 tokens short of 64"
+    assert out[20] == "small.jsonl: and 5 more rows are dropped; --json names each"
+    assert out[21].startswith("small.jsonl: note: 45 rows for nsamples 20: ")
+    assert out[-1].startswith(f"{AutoRound.info.label} keeps 20 of 45 rows")
+    assert main(["verify", built, "--quiet"]) == 1
+    assert capsys.readouterr() == ("", "")
+    assert main(["verify", built, "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert (data["kept"], data["passed"], len(data["rows"]), data["fatal"]) == (20, False, 45, [])
+    assert data["rows"][44]["reason"] == "58 tokens short of 64"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "x.jsonl: the file holds no row"),
+        (b"\n", "x.jsonl: row 1: blank line"),
+        (b'{"messages": []}', "x.jsonl: row 1: its text is no string"),
+    ],
+)
+def test_verify_says_what_the_quantizer_stops_at(
+    recipe: str, capsys: pytest.CaptureFixture[str], content: bytes, line: str
+) -> None:
+    Path("x.jsonl").write_bytes(content)
+    assert main(["verify", "x.jsonl", "--tokenizer", "tokenizer.json", "--nsamples", "1"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[:2] == [
+        "x.jsonl: AutoRound 0.12.3 to 0.16.1 can't load this file, so it takes no row; mend or delete:",
+        line,
+    ]
+    assert all(line.startswith("x.jsonl: note: ") for line in out[2:])
+
+
+def test_verify_asks_a_backend_too(
+    built: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = TokenMismatch(
+        row=2, index=4, expected="[INST]", found="[", reason="control tokens are read as letters"
+    )
+    answers = {"mistral-common": (row,) * 22, "fast": ()}
+    monkeypatch.setattr(
+        tokenizer_check,
+        "check_tokenizer",
+        lambda file, backend, tokenizer: TokenizerReport(
+            backend="Them 1.0", rows=40, misread=answers[backend]
+        ),
+    )
+    assert main(["verify", built, "--backend", "fast"]) == 0
+    assert capsys.readouterr().out.endswith("\nThem 1.0 reads 40 of 40 rows as they should be\n")
+    assert main(["verify", built, "--backend", "mistral-common"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    misread = (
+        "small.jsonl: row 2, token 5: '[' is read where '[INST]' stands: control tokens are read as letters"
+    )
+    assert lines[lines.index(misread) :] == [
+        *[misread] * 20,
+        "small.jsonl: and 2 more rows are misread; --json names each",
+        "Them 1.0 reads 18 of 40 rows as they should be",
+        "give the quantizer the tokenizer that `calibset tokenizer` writes, or ids: `calibset export`",
+    ]
+    assert main(["verify", built, "--backend", "mistral-common", "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    assert (data["kept"], data["readback"]["backend"], len(data["readback"]["misread"])) == (
+        20,
+        "Them 1.0",
+        22,
+    )
+    assert main(["verify", built, "--json"]) == 0
+    assert "readback" not in json.loads(capsys.readouterr().out)
+
+
+def test_export_tells_of_the_file_and_of_what_is_not_seen_in_it(
+    built: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", built, "--for", "gptqmodel", "--out", "a'b\x1b[2J.parquet"]) == 0
+    shown = "a'b\\x1b[2J.parquet"
+    out = capsys.readouterr().out
+    assert out.splitlines() == [
+        f"{shown}: note: GPTQModel warns of fewer than 256 rows; these are 20",
+        f"{shown}: note: GPTQModel warns of fewer than 256 tokens a row on average",
+        f"{shown}: note: calibration_sort='shuffle' shuffles with no seed",
+        "GPTQModel 7.7.0 keeps 20 of 20 rows (asked for 20 rows of 64 tokens); 0 tokens are cut (0.00%)",
+        f"wrote {shown}; to use it:",
+        f'model.quantize(load_dataset("parquet", data_files="{shown}", split="train"), batch_size=1)  '
+        "# datasets.load_dataset",
+    ]
+
+
+def test_show_marks_documents_and_control_tokens(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    first = json.loads(Path(built).read_text().splitlines()[0])
+    assert main(["show", built, "1"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"{first['tokens']} tokens, {len(first['text'])} characters, source fish"
+    assert re.match(r"a\.jsonl#\d+ \((whole|part)\) ─", out[1])
+    Path("x.jsonl").write_text('{"text": "a</s>b"}\n')
+    assert main(["show", "x.jsonl", "1", "--tokenizer", "tokenizer.json"]) == 0
+    assert capsys.readouterr().out == "3 tokens, 6 characters\na⟦</s>⟧b\n"
+
+
+HOSTILE = "a\x1b[2Jb\x07c\rd\x9be\u202ef\u2066g\x00"
+
+
+def test_show_sends_no_control_character_to_the_terminal(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("x.jsonl").write_text(json.dumps({"text": HOSTILE + "\n\ttab"}) + "\n")
+    assert main(["show", "x.jsonl", "1", "--tokenizer", "tokenizer.json"]) == 0
+    out = capsys.readouterr().out
+    assert r"a\x1b[2Jb\x07c\rd\x9be\u202ef\u2066g\x00" in out
+    assert not re.search(r"[^\n\t -\uffff]|[\x7f-\x9f\u202a-\u202e]", out)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import calibset
+from calibset.cli import main
+
+
+def test_each_fault_of_a_recipe_has_its_line(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", recipe, "--set", "seed=-1", "--set", "sources.fish.weight=0"]) == 2
+    assert capsys.readouterr().err == (
+        "calibset: recipe.toml: sources.fish.weight: must be above 0, got 0\n"
+        "calibset: recipe.toml: seed: must be at least 0, got -1\n"
+    )
+
+
+def test_a_recipe_that_is_not_there_exits_2(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "gone.toml"]) == 2
+    assert capsys.readouterr().err == "calibset: gone.toml: can't be read: No such file or directory\n"
+
+
+def test_an_interrupt_exits_130(
+    recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(calibset, "build", interrupted)
+    Path("small.jsonl").write_text("old")
+    assert main(["build", recipe]) == 130
+    assert capsys.readouterr().err == "calibset: interrupted; what stood in the output before is unchanged\n"
+    assert Path("small.jsonl").read_text() == "old"
+
+
+def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    for words in (["schema"], ["sources"], ["sources", "bitext"]):
+        monkeypatch.setattr(sys, "stdout", Gone())
+        assert main(words) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+@pytest.mark.parametrize("words", [["schema"], ["sources"]])
+def test_a_closed_pipe_is_quiet(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "calibset", *words], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_output_of_few_letters_gets_the_others_spelled_out(built: str) -> None:
+    rows = json.dumps({"text": "čaj"}) + "\n"
+    Path("x.jsonl").write_text(rows)
+    done = subprocess.run(
+        [sys.executable, "-m", "calibset", "show", "x.jsonl", "1", "--tokenizer", "tokenizer.json"],
+        capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == rb"\u010daj"
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 0
+    assert "calibset build" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["build"], ["plan"], ["check"]], ids=["build", "plan", "check"])
+def test_quiet_prints_nothing(words: list[str], recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, recipe, "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
