@@ -17,7 +17,7 @@ def folders(tmp_path: Path) -> Storage:
     for name, text in {"beside/a.txt": "beside", "data/a.txt": "data", "beside/b.txt": "b"}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    return Storage(recipe_folder=tmp_path / "beside", data=tmp_path / "data")
+    return Storage(recipe_folder=tmp_path / "beside", data_folder=tmp_path / "data")
 
 
 def text_of(reader: Reader) -> str:
@@ -47,7 +47,7 @@ def test_the_first_place_that_is_there_is_read(folders: Storage, hub: Loopback) 
 def test_where_nothing_is_there_every_place_is_named(folders: Storage, hub: Loopback) -> None:
     storage = Storage(
         recipe_folder=folders.recipe_folder,
-        data=folders.data_folder,
+        data_folder=folders.data_folder,
         mirrors=(Mirror("https://example.org/", hub.address + "/"),),
     )
     with pytest.raises(SourceError) as caught:
