@@ -13,13 +13,13 @@ from calibset.core.text_map import TextMap, map_texts
 from calibset.core.timing import timed
 from calibset.hygiene.decontamination import Contamination, EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, Duplicates
-from calibset.hygiene.language import LanguageIdentifier
+from calibset.hygiene.language import find_language_fault
 from calibset.hygiene.options import Hygiene
-from calibset.hygiene.pii import masked, masked_number, personal_data
-from calibset.hygiene.quality_filters import fault
+from calibset.hygiene.pii import find_personal_data, mask_number, mask_personal_data
+from calibset.hygiene.quality_filters import find_quality_fault
 from calibset.hygiene.repeated_lines import RepeatedLines
 from calibset.hygiene.stats import RepairCounts, SourceStats
-from calibset.hygiene.text_repair import RepairName, repaired
+from calibset.hygiene.text_repair import RepairName, repair_text
 from calibset.hygiene.words import all_words_of, words_of
 
 _EXCERPT = 120
@@ -63,7 +63,6 @@ class Cleaner:
         self._screens = screens
         self._tally = tally
         self._lines = RepeatedLines() if options.boilerplate else None
-        self._identifier = LanguageIdentifier()
         self._is_whole = set(options.repairs) >= set(get_args(RepairName))
         self._known: tuple[Item | None, list[str]] = None, []
         # Of one item, told once it has passed.
@@ -125,7 +124,7 @@ class Cleaner:
 
     def _repaired(self, item: Item) -> Item:
         def change(text: str) -> str:
-            mended, names = repaired(text, self._options.repairs)
+            mended, names = repair_text(text, self._options.repairs)
             self._mended.repaired |= Counter(dict.fromkeys(names, 1))
             return mended
 
@@ -134,21 +133,23 @@ class Cleaner:
     def _without_repeated_lines(self, item: Item) -> Item | Filtered:
         if self._lines is None or isinstance(item, Conversation):
             return item
-        text, removed = self._lines(item.text)
+        text, removed = self._lines.remove(item.text)
         self._mended.boilerplate += removed
         if removed and not text:
             return Filtered(position=item.id, reason="boilerplate alone")
         return replace(item, text=text)
 
     def _filtered(self, item: Item) -> Item | Filtered:
-        if isinstance(item, Conversation) or not (reason := fault(item.text, self._options.filters)):
+        if isinstance(item, Conversation) or not (
+            reason := find_quality_fault(item.text, self._options.filters)
+        ):
             return item
         return Filtered(position=item.id, reason=reason, detail=_beginning(item.text))
 
     def _in_language(self, item: Item) -> Item | Filtered:
         options = self._options
         text = item.text if isinstance(item, Document) else _said(item)
-        reason = self._identifier.fault(text, options.languages, least_score=options.language_score)
+        reason = find_language_fault(text, options.languages, least_score=options.language_score)
         return Filtered(position=item.id, reason=reason, detail=_beginning(text)) if reason else item
 
     def _decontaminated(self, item: Item) -> Item | Filtered:
@@ -205,23 +206,23 @@ class Cleaner:
 
 def whole(item: Item) -> Item:
     """Return an item with every repair made, as evaluation sets are compared."""
-    return _changed(item, TextMap(text=lambda text: repaired(text)[0], may_change=_may_be_repaired))
+    return _changed(item, TextMap(text=lambda text: repair_text(text)[0], may_change=_may_be_repaired))
 
 
 def _masking(counts: Counter[str]) -> TextMap:
     """Return what puts made-up personal data in place of real ones, and counts them."""
 
     def text(text: str) -> str:
-        shown, found = masked(text)
+        shown, found = mask_personal_data(text)
         counts.update(found)
         return shown
 
     def number(number: int) -> int:
-        shown, found = masked_number(number)
+        shown, found = mask_number(number)
         counts.update(found)
         return shown
 
-    return TextMap(text=text, number=number, may_change=lambda json: bool(personal_data(json)))
+    return TextMap(text=text, number=number, may_change=lambda json: bool(find_personal_data(json)))
 
 
 def _may_be_repaired(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Marks on letters: which are a part of a word, and no more in a row than any script needs."""
+"""Combining marks: those that are a part of a word, and a bound on how many one letter has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RUN = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST + 1},}}")
 
 
 def has_vowel_signs(text: str) -> bool:
-    """Tell whether a text may have marks that spell vowels: whether it is in Hindi or Arabic, say.
+    """Return whether a text may have marks that spell vowels, as in Hindi or Arabic.
 
     Latin, Greek and nearly all Cyrillic texts have none.
     """
@@ -29,20 +29,20 @@ def vowel_signs() -> str:
     return "".join(chr(code) for code in codes if unicodedata.category(chr(code)) in {"Mn", "Mc"})
 
 
-def stream_safe(text: str) -> str:
+def limit_marks(text: str) -> str:
     r"""Return the text with at most 30 marks on a letter; the others are left out.
 
     Examples:
-        >>> len(stream_safe("a" + "\u0301" * 1000)), stream_safe("á")
+        >>> len(limit_marks("a" + "\u0301" * 1000)), limit_marks("á")
         (31, 'á')
     """
-    return _RUN.sub(lambda match: _shortened(match.group()), text)
+    return _RUN.sub(lambda match: _shorten(match.group()), text)
 
 
-def _shortened(run: str) -> str:
-    kept, marks = [], 0
+def _shorten(run: str) -> str:
+    characters, marks = [], 0
     for character in run:
         marks = marks + 1 if unicodedata.combining(character) else 0
         if marks <= _MOST:
-            kept.append(character)
-    return "".join(kept)
+            characters.append(character)
+    return "".join(characters)

@@ -1,18 +1,19 @@
 """Which language a text is in, and whether that is one that was asked for.
 
 The identifier is py3langid's naive Bayes model over 140 languages, which lies in its package:
-nothing is downloaded. ``docs/hygiene.md`` has the confusion figures behind the numbers here.
+nothing is downloaded. It is loaded when the first text is identified, which takes a second.
+``docs/hygiene.md`` has the confusion figures behind the numbers here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 LEAST_LETTERS = 150
-"""Letters below which no language is told: Slovak and Czech are taken for one another there."""
+"""Texts of fewer letters are in no language for certain: Slovak and Czech are mistaken for one another."""
 
 LEAST_SCORE = 0.5
 """The score that the expected languages need together; half Czech and half Slovak has less."""
@@ -20,10 +21,9 @@ LEAST_SCORE = 0.5
 NO_LANGUAGE = "zxx"
 """The code (ISO 639-2) of numbers, base64 and other strings that are in no language."""
 
-_WHOLE = 900
+# Of a longer text so many pieces are looked at: its beginning, its middle and its end.
+_LONGEST_WHOLE = 900
 _PIECES = 3
-_UNCERTAIN = "in no language for certain"
-_NONE = "in no language"
 
 
 class Language(NamedTuple):
@@ -38,92 +38,83 @@ class Language(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class LanguageIdentifier:
-    """Tells languages apart; the model is loaded by the first text and shared by all identifiers.
+@cache
+def known_languages() -> frozenset[str]:
+    """Return the codes of all languages that can be identified."""
+    return frozenset(_load_model().labels)
+
+
+def identify_language(text: str) -> Language:
+    """Return the language that a text is most likely in.
+
+    Of a text of more than 900 characters three pieces of 300 are looked at: its beginning, its
+    middle and its end.
 
     Examples:
-        >>> identifier = LanguageIdentifier()
-        >>> identifier("Poistná zmluva sa uzatvára na dobu neurčitú, ak sa strany nedohodli inak.").code
+        >>> identify_language("Poistná zmluva sa uzatvára písomne, ak sa strany nedohodli inak.").code
         'sk'
-        >>> identifier("Pojistná smlouva se uzavírá na dobu neurčitou, pokud není ujednáno jinak.").code
+        >>> identify_language("Pojistná smlouva se uzavírá písemně, pokud není ujednáno jinak.").code
         'cs'
     """
+    return _rank_languages(text)[0]
 
-    @property
-    def codes(self) -> frozenset[str]:
-        """The codes of all languages that it knows."""
-        return frozenset(_model().labels)
 
-    def __call__(self, text: str) -> Language:
-        """Return the language that a text is most likely in.
+def find_language_fault(
+    text: str, expected: Collection[str], *, least_score: float = LEAST_SCORE
+) -> str | None:
+    """Return why a text is in none of the expected languages, or None if it is in one.
 
-        Of a text of more than 900 characters three pieces of 300 are looked at: its beginning, its
-        middle and its end.
-        """
-        return self._ranked(text)[0]
+    A text of fewer than `LEAST_LETTERS` letters passes.
 
-    def fault(self, text: str, expected: Collection[str], *, least_score: float = LEAST_SCORE) -> str | None:
-        """Return why a text is in none of the expected languages, or None if it is in one.
+    Args:
+        text: Prose; a program or tool calls are taken for whatever their words are in.
+        expected: Codes of languages, such as ``{"sk", "en"}``.
+        least_score: What their scores must come to together.
 
-        A text of fewer than `LEAST_LETTERS` letters is let through.
+    Raises:
+        ValueError: A code is not known.
 
-        Args:
-            text: Prose; a program or tool calls are taken for whatever their words are in.
-            expected: Codes of languages, such as ``{"sk", "en"}``.
-            least_score: What their scores must come to together.
+    Examples:
+        >>> czech = "Pojišťovna poskytne pojistné plnění do patnácti dnů po skončení šetření. " * 3
+        >>> find_language_fault(czech, {"sk"})
+        'in cs, not in an expected language'
+        >>> find_language_fault(czech, {"cs", "sk"})
+    """
+    if unknown := sorted(set(expected) - known_languages()):
+        raise ValueError(f"unknown language codes: {', '.join(unknown)}")
+    if not _has_letters(text, LEAST_LETTERS):
+        return None
+    languages = _rank_languages(text)
+    if sum(language.score for language in languages if language.code in expected) >= least_score:
+        return None
+    code, score = languages[0]
+    if code == NO_LANGUAGE:
+        return "in no language"
+    if code in expected or score < least_score:
+        return "in no language for certain"
+    return f"in {code}, not in an expected language"
 
-        Raises:
-            ValueError: A code is not known.
 
-        Examples:
-            >>> czech = "Pojišťovna poskytne pojistné plnění do patnácti dnů po skončení šetření. " * 3
-            >>> identifier = LanguageIdentifier()
-            >>> identifier.fault(czech, {"sk"})
-            'in cs, not in an expected language'
-            >>> identifier.fault(czech, {"cs", "sk"})
-        """
-        if unknown := sorted(set(expected) - self.codes):
-            raise ValueError(f"unknown language codes: {', '.join(unknown)}")
-        if not _has_letters(text, LEAST_LETTERS):
-            return None
-        ranked = self._ranked(text)
-        if sum(language.score for language in ranked if language.code in expected) >= least_score:
-            return None
-        code, score = ranked[0]
-        if code == NO_LANGUAGE:
-            return _NONE
-        if code in expected or score < least_score:
-            return _UNCERTAIN
-        return f"in {code}, not in an expected language"
-
-    def _ranked(self, text: str) -> list[Language]:
-        # Sums of 32-bit floats differ in their last digits from one machine to another.
-        return [Language(code, round(score, 3)) for code, score in _model().rank(_sample(text))]
+def _rank_languages(text: str) -> list[Language]:
+    # Sums of 32-bit floats differ in their last digits from one machine to another.
+    return [Language(code, round(score, 3)) for code, score in _load_model().rank(_sample(text))]
 
 
 @cache
-def _model() -> Any:
-    from py3langid.langid import MODEL_FILE  # type: ignore[import-untyped]
-    from py3langid.langid import LanguageIdentifier as Model
+def _load_model() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
-    return Model.from_model_file(MODEL_FILE, norm_probs=True)
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def _sample(text: str) -> str:
-    if len(text) <= _WHOLE:
+    if len(text) <= _LONGEST_WHOLE:
         return text
-    size = _WHOLE // _PIECES
+    size = _LONGEST_WHOLE // _PIECES
     starts = [number * (len(text) - size) // (_PIECES - 1) for number in range(_PIECES)]
     return " ".join(text[start : start + size] for start in starts)
 
 
 def _has_letters(text: str, least: int) -> bool:
-    if len(text) < least:
-        return False
-    count = 0
-    for character in text:
-        count += character.isalpha()
-        if count == least:
-            return True
-    return False
+    letters = filter(str.isalpha, text)
+    return next(islice(letters, least - 1, None), None) is not None

@@ -1,36 +1,29 @@
-"""Personal data in texts: where it stands, and the text with stand-ins for it."""
+"""Personal data in texts: where it stands, and the texts with stand-ins for it."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
-from calibset.hygiene.pii_phones import PhonePlans, is_book, numerals
+from calibset.hygiene.pii_phones import PhonePlans, extract_digits, is_isbn
 
 Kind = Literal["e-mail", "phone number", "IBAN", "birth number", "card number"]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Personal data in a text.
+class PersonalData(NamedTuple):
+    """A piece of personal data in a text.
 
     Attributes:
         kind: What it is.
         start: Its first character.
         end: One past its last.
+        stand_in: What stands in for it where it is masked.
     """
 
-    kind: Kind
-    start: int
-    end: int
-
-
-class _Hit(NamedTuple):
     kind: Kind
     start: int
     end: int
@@ -84,7 +77,7 @@ _LEAST_NUMBER = 10**9
 _PAST_NUMBERS = 10**19
 
 
-def personal_data(text: str) -> tuple[Found, ...]:
+def find_personal_data(text: str) -> list[PersonalData]:
     """Return the personal data of a text in order; no two of them overlap.
 
     - E-mail addresses in Latin, Greek, Cyrillic or Armenian letters, but for those of example
@@ -100,13 +93,13 @@ def personal_data(text: str) -> tuple[Found, ...]:
 
     Examples:
         >>> text = "Ján (0905 123 456) má účet SK31 1200 0000 1987 4263 7541."
-        >>> [(found.kind, text[found.start : found.end]) for found in personal_data(text)]
+        >>> [(data.kind, text[data.start : data.end]) for data in find_personal_data(text)]
         [('phone number', '0905 123 456'), ('IBAN', 'SK31 1200 0000 1987 4263 7541')]
     """
-    return tuple(Found(*hit[:3]) for hit in _free(text, _candidates(text, PhonePlans())))
+    return _find(text, PhonePlans())
 
 
-def masked(text: str) -> tuple[str, Counter[Kind]]:
+def mask_personal_data(text: str) -> tuple[str, Counter[Kind]]:
     """Return a text with stand-ins for its personal data, and how many of each kind there were.
 
     A stand-in has the form of what it stands for: digits become 0, but for a country code and the
@@ -115,79 +108,79 @@ def masked(text: str) -> tuple[str, Counter[Kind]]:
     personal data over and over, as no letter does, all digits become 0.
 
     Examples:
-        >>> masked("+421 905 123 456, jan@posta.sk")
+        >>> mask_personal_data("+421 905 123 456, jan@posta.sk")
         ('+421 000 000 000, name@example.com', Counter({'e-mail': 1, 'phone number': 1}))
     """
     counts: Counter[Kind] = Counter()
     plans = PhonePlans()
     # A stand-in may end what kept its neighbour from being one.
     for _ in range(_ROUNDS):
-        hits = _free(text, _candidates(text, plans))
-        if not hits:
+        pieces = _find(text, plans)
+        if not pieces:
             return text, counts
-        counts.update(sorted(hit.kind for hit in hits))
-        text = _replaced(text, hits)
-    if hits := _free(text, _candidates(text, plans)):
-        counts.update(sorted(hit.kind for hit in hits))
-        text = re.sub(r"\d", "0", _replaced(text, hits))
+        counts.update(sorted(piece.kind for piece in pieces))
+        text = _replace(text, pieces)
+    if pieces := _find(text, plans):
+        counts.update(sorted(piece.kind for piece in pieces))
+        text = re.sub(r"\d", "0", _replace(text, pieces))
     return text, counts
 
 
-def masked_number(number: int) -> tuple[int, Counter[Kind]]:
+def mask_number(number: int) -> tuple[int, Counter[Kind]]:
     """Return a number with a stand-in of as many digits if it is a card or birth number.
 
     For the integers of JSON. Phone numbers can't be told from other numbers without their 0 or +.
 
     Examples:
-        >>> masked_number(4111111111111111)
+        >>> mask_number(4111111111111111)
         (4000000000000000, Counter({'card number': 1}))
     """
     # No such number is longer, and Python writes none of more than 4,300 digits.
     if not _LEAST_NUMBER <= abs(number) < _PAST_NUMBERS:
         return number, Counter()
-    text, counts = masked(str(number))
+    text, counts = mask_personal_data(str(number))
     return int(text), counts
 
 
-def _replaced(text: str, hits: Sequence[_Hit]) -> str:
-    pieces: list[str] = []
-    end = 0
-    for hit in hits:
-        pieces += text[end : hit.start], hit.stand_in
-        end = hit.end
-    return "".join((*pieces, text[end:]))
-
-
-def _free(text: str, hits: Iterable[_Hit]) -> list[_Hit]:
-    """Return the hits in order that are no stand-ins and overlap none that comes before."""
-    kept: list[_Hit] = []
+def _find(text: str, plans: PhonePlans) -> list[PersonalData]:
+    """Return in order what is no stand-in and overlaps nothing that comes before it among the candidates."""
+    pieces: list[PersonalData] = []
     taken: bytearray | None = None
-    for hit in hits:
-        if text[hit.start : hit.end] == hit.stand_in:
+    for piece in _find_candidates(text, plans):
+        if text[piece.start : piece.end] == piece.stand_in:
             continue
         taken = bytearray(len(text)) if taken is None else taken
-        if not any(taken[hit.start : hit.end]):
-            taken[hit.start : hit.end] = b"\1" * (hit.end - hit.start)
-            kept.append(hit)
-    return sorted(kept, key=lambda hit: hit.start)
+        if not any(taken[piece.start : piece.end]):
+            taken[piece.start : piece.end] = b"\1" * (piece.end - piece.start)
+            pieces.append(piece)
+    return sorted(pieces, key=lambda piece: piece.start)
 
 
-def _candidates(text: str, plans: PhonePlans) -> Iterator[_Hit]:
-    """Yield what is found, that first which wins where two overlap."""
-    yield from _emails(text)
-    yield from _ibans(text)
-    places = [(max(match.start() - 2, 0), match.end() + _LONGEST_BEHIND) for match in _DIGITS.finditer(text)]
-    for search in (_cards, _slashed_births):
-        for place in places:
-            yield from search(text, *place)
-    for place in places:
-        for found in plans.found(text, *place):
-            yield _Hit("phone number", *found)
-    for place in places:
-        yield from _births(text, *place)
+def _replace(text: str, pieces: Sequence[PersonalData]) -> str:
+    parts: list[str] = []
+    end = 0
+    for piece in pieces:
+        parts += text[end : piece.start], piece.stand_in
+        end = piece.end
+    return "".join((*parts, text[end:]))
 
 
-def _emails(text: str) -> Iterator[_Hit]:
+def _find_candidates(text: str, plans: PhonePlans) -> Iterator[PersonalData]:
+    """Yield what may be personal data; of two that overlap the one that counts comes first."""
+    yield from _find_emails(text)
+    yield from _find_ibans(text)
+    ranges = [(max(match.start() - 2, 0), match.end() + _LONGEST_BEHIND) for match in _DIGITS.finditer(text)]
+    for search in (_find_cards, _find_slashed_births):
+        for start, end in ranges:
+            yield from search(text, start, end)
+    for start, end in ranges:
+        for phone in plans.find_phones(text, start, end):
+            yield PersonalData("phone number", *phone)
+    for start, end in ranges:
+        yield from _find_births(text, start, end)
+
+
+def _find_emails(text: str) -> Iterator[PersonalData]:
     for match in _DOMAIN.finditer(text):
         domain = match.group(1).rstrip(".-")
         if _is_domain(domain):
@@ -200,7 +193,7 @@ def _emails(text: str) -> Iterator[_Hit]:
             start = match.start() - len(local)
             # The address of a Git repository is nobody's.
             if local not in {"", "git"} and local[-1] != ".":
-                yield _Hit("e-mail", start, match.start(1) + len(domain), _ADDRESS)
+                yield PersonalData("e-mail", start, match.start(1) + len(domain), _ADDRESS)
 
 
 def _is_local(character: str) -> bool:
@@ -219,11 +212,13 @@ def _is_domain(domain: str) -> bool:
     return all(0 < len(label) <= 63 and label[0] != "-" and label[-1] != "-" for label in labels)
 
 
-def _ibans(text: str) -> Iterator[_Hit]:
+def _find_ibans(text: str) -> Iterator[PersonalData]:
     for head in _IBAN_HEAD.finditer(text):
         form = _iban_form(head.group()[:2].upper())
         if form and (match := form.match(text, head.start())) and _is_iban(raw := match.group()):
-            yield _Hit("IBAN", *match.span(), raw[:2] + re.sub(r"[A-Za-z]", "X", _masked_digits(raw[2:], 0)))
+            yield PersonalData(
+                "IBAN", *match.span(), raw[:2] + re.sub(r"[A-Za-z]", "X", _mask_digits(raw[2:], 0))
+            )
 
 
 @cache
@@ -239,32 +234,32 @@ def _iban_form(country: str) -> re.Pattern[str] | None:
 
 
 def _is_iban(number: str) -> bool:
-    """Tell whether the check digits (ISO 7064, mod 97-10) are right and of those that are given out."""
+    """Return whether the check digits (ISO 7064, mod 97-10) are right and of those that are given out."""
     plain = [str(int(character, 36)) for character in number if character.isalnum()]
     # Check digits of its own that a country has inside change too often to be held against a number.
     return 2 <= int("".join(plain[2:4])) <= 98 and int("".join(plain[4:] + plain[:4])) % 97 == 1
 
 
-def _cards(text: str, start: int, end: int) -> Iterator[_Hit]:
+def _find_cards(text: str, start: int, end: int) -> Iterator[PersonalData]:
     from stdnum import luhn
 
     for match in _CARD.finditer(text, start, end):
-        number = numerals(match.group())
+        number = extract_digits(match.group())
         if _ISSUED.fullmatch(number) and luhn.is_valid(number):
-            yield _Hit("card number", *match.span(), _masked_digits(match.group(), 1))
+            yield PersonalData("card number", *match.span(), _mask_digits(match.group(), 1))
 
 
-def _slashed_births(text: str, start: int, end: int) -> Iterator[_Hit]:
+def _find_slashed_births(text: str, start: int, end: int) -> Iterator[PersonalData]:
     for match in _SLASHED.finditer(text, start, end):
-        if _is_birth_number(numerals(match.group())):
-            yield _Hit("birth number", *match.span(), _masked_digits(match.group(), 1))
+        if _is_birth_number(extract_digits(match.group())):
+            yield PersonalData("birth number", *match.span(), _mask_digits(match.group(), 1))
 
 
-def _births(text: str, start: int, end: int) -> Iterator[_Hit]:
+def _find_births(text: str, start: int, end: int) -> Iterator[PersonalData]:
     for match in _UNSLASHED.finditer(text, start, end):
-        number = numerals(match.group())
-        if int(number) % 11 == 0 and _is_birth_number(number) and not is_book(text, match.start()):
-            yield _Hit("birth number", *match.span(), _masked_digits(match.group(), 1))
+        number = extract_digits(match.group())
+        if int(number) % 11 == 0 and _is_birth_number(number) and not is_isbn(text, match.start()):
+            yield PersonalData("birth number", *match.span(), _mask_digits(match.group(), 1))
 
 
 @lru_cache(maxsize=10_000)
@@ -277,5 +272,5 @@ def _is_birth_number(number: str) -> bool:
     return (1 <= month <= 12 or (recent and 21 <= month <= 32)) and rc.is_valid(number)
 
 
-def _masked_digits(raw: str, kept: int) -> str:
-    return raw[:kept] + re.sub(r"\d", "0", raw[kept:])
+def _mask_digits(raw: str, start: int) -> str:
+    return raw[:start] + re.sub(r"\d", "0", raw[start:])

@@ -1,4 +1,4 @@
-"""Gates for plain documents: each tells by counting why a text is no good prose, or lets it through.
+"""Filters for plain documents: each finds by counting why a text is no good prose, or lets it through.
 
 Rules and thresholds are those of four papers; the code is this project's own.
 
@@ -9,7 +9,7 @@ Rules and thresholds are those of four papers; the code is this project's own.
   ``configs/slk_Latn.yml`` of its repository.
 
 They were made for English web pages. Where FineWeb2's threshold for Slovak is laxer it stands here,
-so that one set serves both; ``docs/hygiene.md`` says what each gate throws out.
+so that one set serves both; ``docs/hygiene.md`` says what each filter throws out.
 """
 
 from __future__ import annotations
@@ -37,44 +37,10 @@ FilterName = Literal[
     "damaged",
 ]
 
-WEB_GATES: tuple[FilterName, ...] = (
-    "length",
-    "words",
-    "symbols",
-    "bullets",
-    "repetition",
-    "notices",
-    "filler",
-    "tokenised",
-    "damaged",
-)
-"""The gates that a source of web pages should have."""
-
 _FEWEST_WORDS = 50
 _BULLETS = ("•", "●", "▪", "■", "◦", "‣", "➢", "❖", "*", "-", "–")
 _ELLIPSES = ("...", "…")
-_ENDS = (
-    ".",
-    "!",
-    "?",
-    "…",
-    ":",
-    ";",
-    '"',
-    "'",
-    "”",
-    "“",
-    "’",
-    "»",
-    ")",
-    "]",
-    "。",
-    "！",
-    "？",
-    "।",
-    "؟",
-    "۔",
-)
+_ENDS = tuple(".!?…:;\"'”“’»)]。！？।؟۔")
 _SHORT_LINE = 30
 # The part of a text that its commonest run of two, three or four words may make up.
 _TOP_RUNS = ((2, 0.316), (3, 0.218), (4, 0.171))
@@ -91,57 +57,55 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 _TAKEN_APART = re.compile(r" (?:@[-,.]@|-[LR][RCS]B-|``|''|n't|'(?:s|re|ve|ll|d|m)|[,.])(?!\S)")
 
 
-def fault(text: str, names: Iterable[FilterName] = WEB_GATES) -> str | None:
-    """Return why the first gate that stops a text does so, or None if all let it through.
+def find_quality_fault(text: str, names: Iterable[FilterName]) -> str | None:
+    """Return why the first filter that stops a text does so, or None if all let it through.
 
     Raises:
-        KeyError: There is no gate of a name.
+        KeyError: There is no filter of a name.
 
     Examples:
-        >>> fault("404 Page not found")
+        >>> find_quality_fault("404 Page not found", ["length", "notices"])
         'too few words'
-        >>> fault("404 Page not found", ["notices"])
+        >>> find_quality_fault("404 Page not found", ["notices"])
         'mostly notices'
-        >>> fault("The insurer shall pay within fifteen days.", ["words", "symbols", "lines"])
+        >>> find_quality_fault("The insurer shall pay within fifteen days.", ["words", "symbols", "lines"])
     """
     return next((reason for name in names if (reason := FILTERS[name](text))), None)
 
 
-def _length(text: str) -> str | None:
-    """Gopher: at least 50 words. Its upper bound of 100,000 is for the packing to see to."""
+def _check_length(text: str) -> str | None:
+    """Gopher: at least 50 words. Its upper bound of 100,000 is left to packing."""
     start = text[: _FEWEST_WORDS * 20]
     if len(words(start)) >= _FEWEST_WORDS:
         return None
     return "too few words" if len(words(text)) < _FEWEST_WORDS else None
 
 
-def _words(text: str) -> str | None:
+def _check_words(text: str) -> str | None:
     """Gopher: a mean word length of 3 to 10, and letters in 80 % of the words.
 
     FineWeb2 has 2 to 11 and 75.2 % for Slovak. A word is what stands between spaces, less the
     punctuation around it; scripts without spaces are let through.
     """
-    found = [core for word in text.split() if (core := word.strip("\"'.,;:!?()[]{}„“”‚‘’«»…–—-*"))]
-    if not found:
+    cores = [core for word in text.split() if (core := word.strip("\"'.,;:!?()[]{}„“”‚‘’«»…–—-*"))]
+    if not cores:
         return "no words"
-    if not _UNSPACED.search(text):
-        mean = sum(map(len, found)) / len(found)
-        if not 2 <= mean <= 11:
-            return "words too short or too long"
-    lettered = sum(1 for word in found if word.isalpha() or any(map(str.isalpha, word)))
-    return "too few words with letters" if lettered < 0.752 * len(found) else None
+    if not _UNSPACED.search(text) and not 2 <= sum(map(len, cores)) / len(cores) <= 11:
+        return "words too short or too long"
+    lettered = sum(1 for word in cores if word.isalpha() or any(map(str.isalpha, word)))
+    return "too few words with letters" if lettered < 0.752 * len(cores) else None
 
 
-def _symbols(text: str) -> str | None:
+def _check_symbols(text: str) -> str | None:
     """Gopher: at most one hash sign to ten words, and at most one ellipsis."""
     count = len(text.split())
     hashes, ellipses = text.count("#"), text.count("...") + text.count("…")
     return "too many hash signs or ellipses" if max(hashes, ellipses) > 0.1 * count else None
 
 
-def _bullets(text: str) -> str | None:
+def _check_bullets(text: str) -> str | None:
     """Gopher: at most 90 % of the lines begin with a bullet and at most 30 % end in an ellipsis."""
-    lines = _lines(text)
+    lines = _split_lines(text)
     if sum(line.startswith(_BULLETS) for line in lines) > 0.9 * len(lines):
         return "mostly bullets"
     if sum(line.endswith(_ELLIPSES) for line in lines) > 0.3 * len(lines):
@@ -149,13 +113,13 @@ def _bullets(text: str) -> str | None:
     return None
 
 
-def _line_shapes(text: str) -> str | None:
+def _check_lines(text: str) -> str | None:
     """FineWeb: more than 12 % of the lines end in punctuation, under 67 % have up to 30 characters.
 
     FineWeb2 has neither for Slovak (thresholds 0 and off), but at most 0.214 line ends to a word, where
     FineWeb has 0.3, which is taken here.
     """
-    lines = _lines(text)
+    lines = _split_lines(text)
     if sum(line.endswith(_ENDS) for line in lines) <= 0.12 * len(lines):
         return "few lines end in punctuation"
     if sum(len(line) <= _SHORT_LINE for line in lines) >= 0.67 * len(lines):
@@ -163,40 +127,40 @@ def _line_shapes(text: str) -> str | None:
     return "a list" if len(lines) - 1 > 0.3 * len(text.split()) else None
 
 
-def _repetition(text: str) -> str | None:
+def _check_repetition(text: str) -> str | None:
     """Gopher, table A1: repeated lines, and the part of the text that the commonest words in a row are.
 
     At most 31.9 % of the lines and 20 % of their characters are repeats; FineWeb2's thresholds for
     Slovak bound the rest, 31.6, 21.8 and 17.1 % for two, three and four words in a row.
     """
-    lines = _lines(text)
+    lines = _split_lines(text)
     seen: set[str] = set()
     again = [line for line in lines if line in seen or seen.add(line)]  # type: ignore[func-returns-value]
     if len(again) > 0.319 * len(lines) or sum(map(len, again)) > 0.2 * sum(map(len, lines)):
         return "repeated lines"
-    return "repeated words" if _has_top_run(text.split()) else None
+    return "repeated words" if _has_dominant_run(text.split()) else None
 
 
-def _has_top_run(found: list[str]) -> bool:
-    letters = sum(map(len, found))
+def _has_dominant_run(parts: list[str]) -> bool:
+    letters = sum(map(len, parts))
     least = min(most for _, most in _TOP_RUNS)
     # With all its repeats, three or four words take at most twice what some pair takes, and a pair at most
     # twice what some word takes: most texts are done with their words.
-    if 2 * 2 * _top_run(found, 1) <= least * letters:
+    if 2 * 2 * _count_top_run(parts, 1) <= least * letters:
         return False
-    pair = _top_run(found, 2)
+    pair = _count_top_run(parts, 2)
     return any(
-        2 * pair > most * letters and _top_run(found, size) > most * letters for size, most in _TOP_RUNS
+        2 * pair > most * letters and _count_top_run(parts, size) > most * letters for size, most in _TOP_RUNS
     )
 
 
-def _top_run(found: list[str], size: int) -> int:
+def _count_top_run(parts: list[str], size: int) -> int:
     """Return the letters that a run of so many words takes, the one that takes most, with all its repeats."""
-    runs = Counter(zip(*(islice(found, start, None) for start in range(size)), strict=False))
+    runs = Counter(zip(*(islice(parts, start, None) for start in range(size)), strict=False))
     return max((sum(map(len, run)) * count for run, count in runs.items() if count > 1), default=0)
 
 
-def _notices(text: str) -> str | None:
+def _check_notices(text: str) -> str | None:
     """C4 drops lines that mention JavaScript, cookies or terms of use; half of the text is too much.
 
     A line counts that has up to 150 characters, in English, Slovak or Czech.
@@ -204,26 +168,26 @@ def _notices(text: str) -> str | None:
     folded = text.casefold()
     if not any(phrase in folded for phrase in _NOTICES):
         return None
-    lines = _lines(folded)
-    told = sum(
+    lines = _split_lines(folded)
+    noticed = sum(
         len(line)
         for line in lines
         if len(line) <= _NOTICE_LENGTH and any(phrase in line for phrase in _NOTICES)
     )
-    return "mostly notices" if 2 * told >= sum(map(len, lines)) else None
+    return "mostly notices" if 2 * noticed >= sum(map(len, lines)) else None
 
 
-def _filler(text: str) -> str | None:
-    """C4: nowhere "lorem ipsum"."""
+def _check_filler(text: str) -> str | None:
+    """C4: "lorem ipsum" stands nowhere."""
     return "filler text" if "lorem ipsum" in text.casefold() else None
 
 
-def _braces(text: str) -> str | None:
-    """C4: nowhere a curly bracket; of no use where programs or templates are wanted."""
+def _check_braces(text: str) -> str | None:
+    """C4: no curly bracket anywhere; of no use where programs or templates are wanted."""
     return "curly brackets" if "{" in text else None
 
 
-def _tokenised(text: str) -> str | None:
+def _check_tokenised(text: str) -> str | None:
     """Taken apart into tokens, as WikiText is: punctuation between spaces, ``@-@``, ``n't`` by itself.
 
     One mark to thirty words is too much: WikiText has one to eight, no prose one to a hundred.
@@ -232,28 +196,28 @@ def _tokenised(text: str) -> str | None:
     return "taken apart into tokens" if len(_TAKEN_APART.findall(text)) > max(4, count / 30) else None
 
 
-def _damaged(text: str) -> str | None:
+def _check_damaged(text: str) -> str | None:
     """One character in a thousand is U+FFFD: what stood there was lost before."""
     return "characters lost" if text.count("\ufffd") > len(text) / 1000 else None
 
 
-def _lines(text: str) -> list[str]:
+def _split_lines(text: str) -> list[str]:
     return [stripped for line in text.split("\n") if (stripped := line.strip())]
 
 
 FILTERS: Mapping[FilterName, Callable[[str], str | None]] = MappingProxyType(
     {
-        "length": _length,
-        "words": _words,
-        "symbols": _symbols,
-        "bullets": _bullets,
-        "lines": _line_shapes,
-        "repetition": _repetition,
-        "notices": _notices,
-        "filler": _filler,
-        "braces": _braces,
-        "tokenised": _tokenised,
-        "damaged": _damaged,
+        "length": _check_length,
+        "words": _check_words,
+        "symbols": _check_symbols,
+        "bullets": _check_bullets,
+        "lines": _check_lines,
+        "repetition": _check_repetition,
+        "notices": _check_notices,
+        "filler": _check_filler,
+        "braces": _check_braces,
+        "tokenised": _check_tokenised,
+        "damaged": _check_damaged,
     }
 )
-"""Every gate: what it is called, and the function that gives a reason or None."""
+"""Every filter by its name: a function that returns why a text does not pass, or None."""

@@ -1,7 +1,7 @@
-"""Repairs of characters: what a wrong decoding, a word processor or a web page left in a text.
+"""Repairs of what a wrong decoding, a word processor or a web page left in a text.
 
-Each repair has a name, changes nothing in text that is right, and is made again and again with
-the others until nothing changes, so a repaired text stays as it is.
+Each repair has a name and changes nothing in text that is right. All are made again and again until
+nothing changes, so a repaired text stays as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
-from calibset.hygiene.combining_marks import stream_safe
+from calibset.hygiene.combining_marks import limit_marks
 
 if TYPE_CHECKING:
     from ftfy import TextFixerConfig
@@ -71,28 +71,28 @@ _UNSEEN = re.compile(
 _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc]")
 
 
-def repaired(
+def repair_text(
     text: str, names: Collection[RepairName] = get_args(RepairName)
 ) -> tuple[str, tuple[RepairName, ...]]:
     r"""Return a text with the repairs made, and the names of those that changed it.
 
-    Lone surrogates become U+FFFD whatever the names; no other repair adds one, and none is
-    longer than its text normalised.
+    Lone surrogates become U+FFFD whatever the names; no repair adds one otherwise, and no repaired text
+    is longer than its text normalised.
 
     Raises:
         KeyError: There is no repair of a name.
 
     Examples:
-        >>> repaired("ZmluvnÃ© podmienky\ufeff: \uf0b7 po\xadistenie")
+        >>> repair_text("ZmluvnÃ© podmienky\ufeff: \uf0b7 po\xadistenie")
         ('Zmluvné podmienky: • poistenie', ('mojibake', 'private use', 'invisible'))
     """
     chosen = {name: REPAIRS[name] for name in REPAIRS if name in names}
     if len(chosen) < len(set(names)):
         raise KeyError(*sorted(set(names) - set(chosen)))
     if text.isascii() and not _CONTROLS.search(text):
-        return text, ()  # nothing to mend: most texts of conversations
+        return text, ()  # nothing to repair: most texts of conversations
     changed: set[RepairName] = set()
-    text = _without_surrogates(text)
+    text = _replace_surrogates(text)
     for _ in range(_MOST_PASSES):
         before = text
         for name, repair in chosen.items():
@@ -104,25 +104,25 @@ def repaired(
     return text, tuple(name for name in chosen if name in changed)
 
 
-def _without_surrogates(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _decoded(text: str) -> str:
+def _decode_mojibake(text: str) -> str:
     """Return a text with what was UTF-8 and read as something else read as UTF-8, line by line."""
-    if text.isascii() or not (traces := _traces()).search(text):
+    if text.isascii() or not (mojibake := _mojibake_pattern()).search(text):
         return text
     from ftfy import fix_encoding
 
     return "\n".join(
-        fix_encoding(line, _only_encoding()) if traces.search(line) else line for line in text.split("\n")
+        fix_encoding(line, _ftfy_config()) if mojibake.search(line) else line for line in text.split("\n")
     )
 
 
 @cache
-def _only_encoding() -> TextFixerConfig:
+def _ftfy_config() -> TextFixerConfig:
     from ftfy import TextFixerConfig
 
     return TextFixerConfig(
@@ -141,16 +141,16 @@ def _only_encoding() -> TextFixerConfig:
 
 
 @cache
-def _traces() -> re.Pattern[str]:
-    further = _class(_FURTHER)
-    firsts = [_class(bytes_) for bytes_ in _FIRST]
+def _mojibake_pattern() -> re.Pattern[str]:
+    further = _character_class(_FURTHER)
+    firsts = [_character_class(bytes_) for bytes_ in _FIRST]
     # What was a no-break space is often a plain one by now; of undefined bytes U+FFFD is left.
     forms = [f"[{firsts[0]}][{further} \ufffd]"]
     forms += [f"[{first}][{further}\ufffd]{{{count}}}" for count, first in enumerate(firsts[1:], 2)]
     return re.compile("|".join(forms))
 
 
-def _class(codes: range) -> str:
+def _character_class(codes: range) -> str:
     characters = {
         character
         for encoding in _MISTAKEN_FOR
@@ -160,7 +160,7 @@ def _class(codes: range) -> str:
     return re.escape("".join(sorted(characters)))
 
 
-def _uncontrolled(text: str) -> str:
+def _remove_controls(text: str) -> str:
     """Return a text whose only controls are line ends and tabs.
 
     C1 controls are the Windows-1252 characters of their bytes, as browsers take them; line ends
@@ -170,18 +170,18 @@ def _uncontrolled(text: str) -> str:
     if not _CONTROLS.search(text):
         return text
     text = _SEPARATOR.sub(" ", _LINE_END.sub("\n", text))
-    text = _C1.sub(lambda found: found.group().encode("latin-1").decode("cp1252", "ignore"), text)
+    text = _C1.sub(lambda match: match.group().encode("latin-1").decode("cp1252", "ignore"), text)
     return _CONTROL.sub("", text)
 
 
-def _public(text: str) -> str:
+def _replace_private_use(text: str) -> str:
     """Return a text without private-use characters; bullets of Word's symbol fonts become public ones."""
     if text.isascii():
         return text
-    return _PRIVATE.sub(lambda found: _BULLETS.get(found.group(), ""), text)
+    return _PRIVATE.sub(lambda match: _BULLETS.get(match.group(), ""), text)
 
 
-def _seen(text: str) -> str:
+def _remove_invisible(text: str) -> str:
     """Return a text without characters that show nothing, but for those that a script or emoji needs."""
     if text.isascii() or not _INVISIBLE.search(text):
         return text
@@ -190,22 +190,22 @@ def _seen(text: str) -> str:
     return _UNSEEN.sub("", text)
 
 
-def _composed(text: str) -> str:
+def _compose(text: str) -> str:
     """Return a text in Unicode's composed form, NFC."""
     if text.isascii():
         return text
-    text = stream_safe(text)
+    text = limit_marks(text)
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 # Mojibake first: the soft hyphen in it is a byte of a letter.
 REPAIRS: Mapping[RepairName, Callable[[str], str]] = MappingProxyType(
     {
-        "mojibake": _decoded,
-        "controls": _uncontrolled,
-        "private use": _public,
-        "invisible": _seen,
-        "NFC": _composed,
+        "mojibake": _decode_mojibake,
+        "controls": _remove_controls,
+        "private use": _replace_private_use,
+        "invisible": _remove_invisible,
+        "NFC": _compose,
     }
 )
 """Every repair, in the order in which they are made."""

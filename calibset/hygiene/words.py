@@ -10,8 +10,8 @@ from html import unescape
 from typing import NamedTuple
 
 from calibset.core.documents import Conversation, Document, Message
-from calibset.hygiene.combining_marks import has_vowel_signs, stream_safe, vowel_signs
-from calibset.hygiene.json_strings import json_texts, schema_texts
+from calibset.hygiene.combining_marks import has_vowel_signs, limit_marks, vowel_signs
+from calibset.hygiene.json_strings import extract_schema_texts, extract_texts
 
 _ENTITY = r"&(?:[a-z][a-z\d]{1,7}|#\d{1,7}|#x[\da-f]{1,6});"
 # Tags and the target of a wiki link say nothing.
@@ -66,7 +66,7 @@ def words(text: str) -> list[str]:
     if "<" in text or "&" in text or "[[" in text:
         text = _MARKUP.sub(_unmarked, text)
     if not text.isascii():
-        text = _SIGNS.sub(" ", stream_safe(_INVISIBLE.sub("", text)))
+        text = _SIGNS.sub(" ", limit_marks(_INVISIBLE.sub("", text)))
         text = unicodedata.normalize("NFKC", text)
         text = _MARKS.sub("", _LETTER.sub(r" \g<0> ", text).casefold())
     return _word(signs=has_vowel_signs(text)).findall(text.casefold())
@@ -108,11 +108,13 @@ def all_words_of(item: Document | Conversation) -> list[str]:
     if isinstance(item, Document):
         return words(item.text)
     texts = [
-        text for tool in item.tools for text in (tool.name, tool.description, *schema_texts(tool.parameters))
+        text
+        for tool in item.tools
+        for text in (tool.name, tool.description, *extract_schema_texts(tool.parameters))
     ]
     for turn in item.messages:
-        texts += json_texts(turn.content) if _may_be_json(turn.content) else (turn.content,)
-        texts += (text for call in turn.tool_calls for text in (call.name, *json_texts(call.arguments)))
+        texts += extract_texts(turn.content) if _may_be_json(turn.content) else (turn.content,)
+        texts += (text for call in turn.tool_calls for text in (call.name, *extract_texts(call.arguments)))
     return words("\n".join(_ESCAPES.sub(" ", text) for text in texts))
 
 
@@ -145,7 +147,7 @@ def _said(turn: Message) -> Iterator[str]:
     yield turn.content
     for call in turn.tool_calls:
         yield call.name
-        yield from json_texts(call.arguments)
+        yield from extract_texts(call.arguments)
 
 
 def _may_be_json(text: str) -> bool:

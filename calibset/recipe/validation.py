@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from calibset.core.validation_errors import quote_value
-from calibset.hygiene.language import LanguageIdentifier
+from calibset.hygiene.language import known_languages
 from calibset.recipe.licences.policy import find_licence_faults
 from calibset.recipe.model import Recipe
 
@@ -78,7 +78,7 @@ def _find_language_faults(recipe: Recipe) -> Iterator[str]:
     }
     if not any(languages.values()):
         return  # the identifier takes a second to load
-    known = LanguageIdentifier().codes
+    known = known_languages()
     for table, codes in languages.items():
         for code in codes:
             if code not in known:

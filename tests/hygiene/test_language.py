@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.language import LEAST_LETTERS, NO_LANGUAGE, Language, LanguageIdentifier
-
-IDENTIFIER = LanguageIdentifier()
+from calibset.hygiene.language import (
+    LEAST_LETTERS,
+    NO_LANGUAGE,
+    Language,
+    find_language_fault,
+    identify_language,
+    known_languages,
+)
 
 TEXTS = {
     "sk": "Poistník je povinný oznámiť poisťovni každú škodu bez zbytočného odkladu. Ak tak neurobí, môže "
@@ -44,47 +49,47 @@ TEXTS = {
 
 @pytest.mark.parametrize("code", TEXTS)
 def test_a_language_is_told(code: str) -> None:
-    found = IDENTIFIER(TEXTS[code])
-    assert found.code == code
-    assert 0.9 < found.score <= 1
+    language = identify_language(TEXTS[code])
+    assert language.code == code
+    assert 0.9 < language.score <= 1
 
 
 @pytest.mark.parametrize("code", TEXTS)
 def test_capitals_and_open_letters_make_no_difference(code: str) -> None:
-    assert IDENTIFIER(TEXTS[code].upper()).code == code
-    assert IDENTIFIER(unicodedata.normalize("NFD", TEXTS[code])).code == code
+    assert identify_language(TEXTS[code].upper()).code == code
+    assert identify_language(unicodedata.normalize("NFD", TEXTS[code])).code == code
 
 
 @pytest.mark.parametrize("code", TEXTS)
 def test_a_text_in_an_expected_language_has_no_fault(code: str) -> None:
-    assert IDENTIFIER.fault(TEXTS[code], [code]) is None
-    assert IDENTIFIER.fault(TEXTS[code], TEXTS.keys()) is None
+    assert find_language_fault(TEXTS[code], [code]) is None
+    assert find_language_fault(TEXTS[code], TEXTS.keys()) is None
 
 
 @pytest.mark.parametrize("code", TEXTS)
 def test_a_text_in_another_language_is_told(code: str) -> None:
     others = TEXTS.keys() - {code}
-    assert IDENTIFIER.fault(TEXTS[code], others) == f"in {code}, not in an expected language"
+    assert find_language_fault(TEXTS[code], others) == f"in {code}, not in an expected language"
 
 
 def test_a_short_text_is_let_through() -> None:
     czech = TEXTS["cs"].replace(" ", "")
     letters = "".join(letter for letter in czech if letter.isalpha())
-    assert IDENTIFIER.fault(letters[: LEAST_LETTERS - 1], ["sk"]) is None
-    assert IDENTIFIER.fault(TEXTS["cs"][:150], ["sk"]) is None
-    assert IDENTIFIER.fault("", ["sk"]) is None
-    assert IDENTIFIER.fault("12,5 % " * 500, ["sk"]) is None
+    assert find_language_fault(letters[: LEAST_LETTERS - 1], ["sk"]) is None
+    assert find_language_fault(TEXTS["cs"][:150], ["sk"]) is None
+    assert find_language_fault("", ["sk"]) is None
+    assert find_language_fault("12,5 % " * 500, ["sk"]) is None
 
 
 def test_a_score_below_the_least_is_no_certainty() -> None:
     text = " ".join(
         f"{polish} {hungarian}" for polish, hungarian in zip(*map(halves, ("pl", "hu")), strict=True)
     )
-    code, score = IDENTIFIER(text)
+    code, score = identify_language(text)
     assert score < 1
-    assert IDENTIFIER.fault(text, [code], least_score=score) is None
-    assert IDENTIFIER.fault(text, [code], least_score=score + 0.001) == "in no language for certain"
-    assert IDENTIFIER.fault(text, ["en"], least_score=score + 0.001) == "in no language for certain"
+    assert find_language_fault(text, [code], least_score=score) is None
+    assert find_language_fault(text, [code], least_score=score + 0.001) == "in no language for certain"
+    assert find_language_fault(text, ["en"], least_score=score + 0.001) == "in no language for certain"
 
 
 def halves(code: str) -> tuple[str, str]:
@@ -94,35 +99,35 @@ def halves(code: str) -> tuple[str, str]:
 
 def test_expected_languages_count_together() -> None:
     text = f"{TEXTS['cs'][:180]} {TEXTS['sk'][:180]}"
-    assert IDENTIFIER.fault(text, ["cs", "sk"], least_score=0.99) is None
+    assert find_language_fault(text, ["cs", "sk"], least_score=0.99) is None
 
 
 def test_what_is_no_language_is_told() -> None:
     letters = "qXv7Zk0PwLr+T9sBnM2/dHjF4xCgY6aVtK8eRmQoUiW1pSlN3bGhDzEyJ5cAfIuO" * 8
-    assert IDENTIFIER(letters).code == NO_LANGUAGE
-    assert IDENTIFIER.fault(letters, ["sk"]) == "in no language"
+    assert identify_language(letters).code == NO_LANGUAGE
+    assert find_language_fault(letters, ["sk"]) == "in no language"
 
 
 def test_of_a_long_text_the_beginning_the_middle_and_the_end_are_looked_at() -> None:
     foreign = f"{TEXTS['en']} " * 100
-    assert IDENTIFIER.fault(TEXTS["sk"] + foreign, ["sk"]) == "in en, not in an expected language"
-    assert IDENTIFIER(TEXTS["sk"] * 40).code == "sk"
+    assert find_language_fault(TEXTS["sk"] + foreign, ["sk"]) == "in en, not in an expected language"
+    assert identify_language(TEXTS["sk"] * 40).code == "sk"
 
 
 def test_unknown_codes_are_named() -> None:
     with pytest.raises(ValueError, match=r"^unknown language codes: slk, xx$"):
-        IDENTIFIER.fault("x", ["xx", "sk", "slk"])
+        find_language_fault("x", ["xx", "sk", "slk"])
 
 
 def test_the_codes_known() -> None:
-    assert {*TEXTS, NO_LANGUAGE, "ru", "zh", "sl", "hr"} <= IDENTIFIER.codes
+    assert {*TEXTS, NO_LANGUAGE, "ru", "zh", "sl", "hr"} <= known_languages()
 
 
 def test_a_score_has_three_decimals() -> None:
-    found = IDENTIFIER(TEXTS["sk"][:60])
-    assert isinstance(found, Language)
-    assert type(found.score) is float
-    assert found.score == round(found.score, 3)
+    language = identify_language(TEXTS["sk"][:60])
+    assert isinstance(language, Language)
+    assert type(language.score) is float
+    assert language.score == round(language.score, 3)
 
 
 @given(
@@ -130,7 +135,7 @@ def test_a_score_has_three_decimals() -> None:
     st.integers(1, 30),
 )
 def test_any_text_gets_an_answer(text: str, times: int) -> None:
-    code, score = IDENTIFIER(text * times)
-    assert code in IDENTIFIER.codes
+    code, score = identify_language(text * times)
+    assert code in known_languages()
     assert 0 <= score <= 1
-    assert IDENTIFIER.fault(text * times, ["sk"]) == IDENTIFIER.fault(text * times, ["sk"])
+    assert find_language_fault(text * times, ["sk"]) == find_language_fault(text * times, ["sk"])

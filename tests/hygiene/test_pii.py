@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stdnum import iban, luhn, numdb
 
 from calibset.hygiene import pii_phones
-from calibset.hygiene.pii import Found, Kind, masked, masked_number, personal_data
+from calibset.hygiene.pii import Kind, PersonalData, find_personal_data, mask_number, mask_personal_data
 
 FOUND: list[tuple[Kind, str]] = [
     ("e-mail", "jan.novak@posta.sk"),
@@ -156,7 +156,7 @@ NOT_FOUND = [
 
 
 def pieces(text: str) -> list[tuple[Kind, str]]:
-    return [(found.kind, text[found.start : found.end]) for found in personal_data(text)]
+    return [(data.kind, text[data.start : data.end]) for data in find_personal_data(text)]
 
 
 @pytest.mark.parametrize(("kind", "raw"), FOUND)
@@ -169,9 +169,9 @@ def test_what_is_found(kind: Kind, raw: str, around: str) -> None:
 
 @pytest.mark.parametrize("text", NOT_FOUND)
 def test_what_is_not_found(text: str) -> None:
-    assert personal_data(text) == ()
-    assert personal_data(f"Pozri {text} a ďalej.") == ()
-    assert masked(text) == (text, Counter())
+    assert find_personal_data(text) == []
+    assert find_personal_data(f"Pozri {text} a ďalej.") == []
+    assert mask_personal_data(text) == (text, Counter())
 
 
 @pytest.mark.parametrize(
@@ -193,10 +193,10 @@ def test_what_is_not_found(text: str) -> None:
     ],
 )
 def test_a_stand_in_has_the_form_of_what_it_stands_for(raw: str, mask: str) -> None:
-    text, counts = masked(f"Tu: {raw}.")
+    text, counts = mask_personal_data(f"Tu: {raw}.")
     assert text == f"Tu: {mask}."
     assert counts.total() == 1
-    assert masked(text) == (text, Counter())
+    assert mask_personal_data(text) == (text, Counter())
 
 
 def test_all_of_a_text_in_order() -> None:
@@ -204,7 +204,7 @@ def test_all_of_a_text_in_order() -> None:
         "Ján Novák (r. č. 710319/2745), jan@posta.sk, mobil 0905 123 456/0907 654 321, "
         "účet SK31 1200 0000 1987 4263 7541, karta 4111 1111 1111 1111, platná 12/27."
     )
-    assert personal_data(text)[0] == Found("birth number", 17, 28)
+    assert find_personal_data(text)[0] == PersonalData("birth number", 17, 28, "700000/0000")
     assert [kind for kind, _ in pieces(text)] == [
         "birth number",
         "e-mail",
@@ -213,7 +213,7 @@ def test_all_of_a_text_in_order() -> None:
         "IBAN",
         "card number",
     ]
-    assert masked(text) == (
+    assert mask_personal_data(text) == (
         "Ján Novák (r. č. 700000/0000), name@example.com, mobil 0000 000 000/0000 000 000, "
         "účet SK00 0000 0000 0000 0000 0000, karta 4000 0000 0000 0000, platná 12/27.",
         Counter({"phone number": 2, "birth number": 1, "e-mail": 1, "IBAN": 1, "card number": 1}),
@@ -254,11 +254,11 @@ def test_arguments_stay_json_with_the_same_keys() -> None:
     }
     expected = {"card": 4000000000000000, "born": 7000000000, "timestamp": 1612151200}
     masks = ("0000 000 000", "0000 000 000", "name@example.com")
-    plain, counts = masked(json.dumps(arguments, ensure_ascii=False))
+    plain, counts = mask_personal_data(json.dumps(arguments, ensure_ascii=False))
     note = text_of(*masks, "name@example.com", "SK0000000000000000000000")
     assert json.loads(plain) == expected | {"note": note}
     assert counts == Counter({"phone number": 2, "e-mail": 2, "card number": 1, "birth number": 1, "IBAN": 1})
-    escaped, again = masked(json.dumps(arguments))
+    escaped, again = mask_personal_data(json.dumps(arguments))
     note = text_of(*masks, "áname@example.com", "SK0000000000000000000000")
     assert json.loads(escaped) == expected | {"note": note}
     assert again == counts
@@ -276,11 +276,11 @@ def mobile_numbers() -> list[phonenumbers.PhoneNumber]:
 def test_the_stand_in_of_a_phone_number_is_none(number: phonenumbers.PhoneNumber) -> None:
     for form in (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.E164):
         raw = phonenumbers.format_number(number, form)
-        text, counts = masked(raw)
+        text, counts = mask_personal_data(raw)
         assert counts == Counter({"phone number": 1})
         assert text.startswith(f"+{number.country_code}")
         assert set(text) <= set(f"+{number.country_code}0 .-")
-        assert personal_data(text) == ()
+        assert find_personal_data(text) == []
 
 
 def ibans() -> st.SearchStrategy[str]:
@@ -307,10 +307,10 @@ def _country_forms() -> list[tuple[str, list[tuple[str, str]]]]:
 def test_every_iban_is_found_and_no_stand_in_is(number: str, spaced: bool) -> None:
     raw = iban.format(number) if spaced else number
     assert pieces(f"účet {raw}, banka") == [("IBAN", raw)]
-    text, _ = masked(raw)
+    text, _ = mask_personal_data(raw)
     assert text[:4] == f"{number[:2]}00"
     assert len(text) == len(raw)
-    assert personal_data(text) == ()
+    assert find_personal_data(text) == []
 
 
 @given(
@@ -323,7 +323,7 @@ def test_a_card_number_needs_its_check_digit(issuer: str, digits: str) -> None:
     assert [kind for kind, _ in pieces(body + check)] == ["card number"]
     wrong = str((int(check) + 1) % 10)
     assert "card number" not in [kind for kind, _ in pieces(body + wrong)]
-    assert personal_data(masked(body + check)[0]) == ()
+    assert find_personal_data(mask_personal_data(body + check)[0]) == []
 
 
 PARTS = st.sampled_from(
@@ -343,13 +343,13 @@ PARTS = st.sampled_from(
 @example(["4111 1111 1111 1111", "4111 1111 1111 1111"], " ")
 def test_what_is_masked_is_clean(parts: list[str], join: str) -> None:
     text = join.join(parts)
-    found = personal_data(text)
-    assert all(one.end <= other.start for one, other in pairwise(found))
-    clean, counts = masked(text)
-    assert personal_data(clean) == ()
-    assert masked(clean) == (clean, Counter())
-    assert counts.total() >= len(found)
-    assert (clean == text) == (not found)
+    pieces = find_personal_data(text)
+    assert all(piece.end <= following.start for piece, following in pairwise(pieces))
+    clean, counts = mask_personal_data(text)
+    assert find_personal_data(clean) == []
+    assert mask_personal_data(clean) == (clean, Counter())
+    assert counts.total() >= len(pieces)
+    assert (clean == text) == (not pieces)
     for control in "<[]>":
         assert clean.count(control) <= text.count(control)
 
@@ -365,7 +365,7 @@ HOSTILE = {
 @pytest.mark.slow
 def test_a_megabyte_of_the_same_ends(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
-    clean, counts = masked(text)
+    clean, counts = mask_personal_data(text)
     assert (clean == text) == (not counts)
     assert counts.total() == (100_000 if unit == "@b.cc" else 0)
 
@@ -380,8 +380,8 @@ def test_a_megabyte_of_the_same_ends(unit: str) -> None:
     ],
 )
 def test_numbers_are_masked_with_as_many_digits(number: int, mask: int, kind: Kind) -> None:
-    assert masked_number(number) == (mask, Counter({kind: 1}))
-    assert masked_number(mask) == (mask, Counter())
+    assert mask_number(number) == (mask, Counter({kind: 1}))
+    assert mask_number(mask) == (mask, Counter())
 
 
 @pytest.mark.parametrize(
@@ -390,16 +390,16 @@ def test_numbers_are_masked_with_as_many_digits(number: int, mask: int, kind: Ki
     ids=lambda number: f"{number.bit_length()} bits",
 )
 def test_other_numbers_stay(number: int) -> None:
-    assert masked_number(number) == (number, Counter())
+    assert mask_number(number) == (number, Counter())
 
 
 @given(st.integers())
 def test_a_masked_number_has_as_many_digits(number: int) -> None:
-    assert len(str(masked_number(number)[0])) == len(str(number))
+    assert len(str(mask_number(number)[0])) == len(str(number))
 
 
-class Asked:
-    """Counts what the plans are asked for."""
+class Lookups:
+    """Counts what is looked up in the plans."""
 
     def __init__(self) -> None:
         self.numbers: list[str] = []
@@ -410,45 +410,45 @@ class Asked:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    asked = Asked()
-    monkeypatch.setattr(pii_phones, "_asked", asked)
-    return asked
+def lookups(monkeypatch: pytest.MonkeyPatch) -> Lookups:
+    lookups = Lookups()
+    monkeypatch.setattr(pii_phones, "_look_up", lookups)
+    return lookups
 
 
 @pytest.mark.parametrize("unit", ["+1 1 1 1 ", "0905 123 456 ", "+49 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 ", "+1"])
-def test_plans_are_asked_once_for_each_number(asked: Asked, unit: str) -> None:
-    masked(unit * 10_000)
-    assert len(asked.numbers) == len(set(asked.numbers)) <= 20
-    assert all(9 <= len(number.lstrip("+")) <= 15 for number in asked.numbers)
+def test_each_number_is_looked_up_once(lookups: Lookups, unit: str) -> None:
+    mask_personal_data(unit * 10_000)
+    assert len(lookups.numbers) == len(set(lookups.numbers)) <= 20
+    assert all(9 <= len(number.lstrip("+")) <= 15 for number in lookups.numbers)
 
 
-def test_plans_are_asked_for_so_many_numbers_of_a_text_and_no_more(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
+def test_so_many_numbers_of_a_text_are_looked_up_and_no_more(
+    lookups: Lookups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pii_phones, "MOST_ASKED", 100)
-    clean, counts = masked(" ".join(f"+4219{number:08}" for number in range(0, 3000, 10)))
-    assert len(asked.numbers) == 100
+    monkeypatch.setattr(pii_phones, "MOST_LOOKUPS", 100)
+    clean, counts = mask_personal_data(" ".join(f"+4219{number:08}" for number in range(0, 3000, 10)))
+    assert len(lookups.numbers) == 100
     assert counts == Counter({"phone number": 200})
     assert clean.split()[98:102] == ["+421900000980", "+421900000990", "+000000000000", "+000000000000"]
-    assert masked(clean) == (clean, Counter())
+    assert mask_personal_data(clean) == (clean, Counter())
 
 
-def test_numbers_without_a_country_are_not_asked_for(asked: Asked) -> None:
-    assert masked("+999 905 123 457, 00 999 905 123 457")[1] == Counter()
-    assert asked.numbers == []
+def test_numbers_without_a_country_are_not_looked_up(lookups: Lookups) -> None:
+    assert mask_personal_data("+999 905 123 457, 00 999 905 123 457")[1] == Counter()
+    assert lookups.numbers == []
 
 
 def test_stand_ins_that_make_new_numbers_over_and_over_end() -> None:
     text = "0905 1234 01" + " 421 905 12 30 01" * 1_000
-    clean, counts = masked(text)
+    clean, counts = mask_personal_data(text)
     assert clean == re.sub(r"\d", "0", text)
     assert counts == Counter({"phone number": 5})
-    assert masked(clean) == (clean, Counter())
+    assert mask_personal_data(clean) == (clean, Counter())
 
 
 @pytest.mark.parametrize("raw", [raw for kind, raw in FOUND if kind == "phone number"])
 def test_a_number_is_valid_by_its_digits_alone(raw: str) -> None:
     parsed = phonenumbers.parse(raw, "SK")
-    digits = ("+" if "+" in raw else "") + pii_phones.numerals(raw)
+    digits = ("+" if "+" in raw else "") + pii_phones.extract_digits(raw)
     assert phonenumbers.parse(digits, "SK") == parsed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene.text_repair import REPAIRS, RepairName, repaired
+from calibset.hygiene.text_repair import REPAIRS, RepairName, repair_text
 
 RIGHT = {
     "Slovak": "Ľúbezný kôň z Ďumbiera zdĺhavo hrýzol „šťavnatú“ mrkvu – až do večera… Čo ďalej? ŇUCHAL!",
@@ -39,7 +39,7 @@ RIGHT = {
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_text_stays(name: str) -> None:
-    assert repaired(RIGHT[name]) == (RIGHT[name], ())
+    assert repair_text(RIGHT[name]) == (RIGHT[name], ())
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "cp1250", "iso8859-2"])
@@ -52,27 +52,27 @@ def test_utf_8_read_as_something_else_comes_back(name: str, encoding: str) -> No
     )
     damaged = text.encode().decode(encoding)
     assert damaged != text
-    assert repaired(damaged, ["mojibake"]) == (text, ("mojibake",))
+    assert repair_text(damaged, ["mojibake"]) == (text, ("mojibake",))
 
 
 def test_damaged_twice_comes_back() -> None:
     twice = "Žilina a poistenie".encode().decode("cp1252").encode().decode("cp1252")
-    assert repaired(twice)[0] == "Žilina a poistenie"
+    assert repair_text(twice)[0] == "Žilina a poistenie"
 
 
 def test_only_the_damaged_lines_change() -> None:
     text = "SITUAÇÃO É ESTA\nPoistenÃ¡ suma\n„náš“ – náš"
-    assert repaired(text) == ("SITUAÇÃO É ESTA\nPoistená suma\n„náš“ – náš", ("mojibake",))
+    assert repair_text(text) == ("SITUAÇÃO É ESTA\nPoistená suma\n„náš“ – náš", ("mojibake",))
 
 
 def test_a_byte_that_was_lost_stays_lost() -> None:
     # UTF-8 for č ends in 8D, which Windows-1252 does not have.
-    assert repaired("uÄ\ufffditelia vÅ¡ade")[0] == "u\ufffditelia všade"
+    assert repair_text("uÄ\ufffditelia vÅ¡ade")[0] == "u\ufffditelia všade"
 
 
 def test_c1_controls_are_windows_1252() -> None:
     text = "\x84Slovensko\x93 \x96 teda\x85 za 5 \x80"
-    assert repaired(text) == ("„Slovensko“ – teda… za 5 €", ("controls",))
+    assert repair_text(text) == ("„Slovensko“ – teda… za 5 €", ("controls",))
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_c1_controls_are_windows_1252() -> None:
     ],
 )
 def test_controls_go(text: str, right: str) -> None:
-    assert repaired(text) == (right, ("controls",))
+    assert repair_text(text) == (right, ("controls",))
 
 
 def test_bullets_of_word_become_public() -> None:
-    assert repaired("\uf0b7 one \uf0a7 two \uf0fc three\ue123\U000f0001") == (
+    assert repair_text("\uf0b7 one \uf0a7 two \uf0fc three\ue123\U000f0001") == (
         "• one ▪ two ✓ three",
         ("private use",),
     )
@@ -107,32 +107,32 @@ def test_bullets_of_word_become_public() -> None:
     ],
 )
 def test_what_nobody_sees_goes(text: str, right: str) -> None:
-    assert repaired(text)[0] == right
+    assert repair_text(text)[0] == right
 
 
 def test_letters_are_composed() -> None:
     parts = unicodedata.normalize("NFD", RIGHT["Slovak"])
-    assert repaired(parts) == (RIGHT["Slovak"], ("NFC",))
+    assert repair_text(parts) == (RIGHT["Slovak"], ("NFC",))
 
 
 def test_only_the_repairs_asked_for_are_made() -> None:
     text = "e\u0301\u00ad\x96\uf0b7"
-    assert repaired(text, ["invisible"]) == ("e\u0301\x96\uf0b7", ("invisible",))
-    assert repaired(text, []) == (text, ())
+    assert repair_text(text, ["invisible"]) == ("e\u0301\x96\uf0b7", ("invisible",))
+    assert repair_text(text, []) == (text, ())
 
 
 def test_the_names_come_in_order() -> None:
     text = "e\u0301\u00ad\uf0b7\x96 ZmluvnÃ©"
-    assert repaired(text, ["NFC", "controls", "mojibake", "invisible", "private use"])[1] == tuple(REPAIRS)
+    assert repair_text(text, ["NFC", "controls", "mojibake", "invisible", "private use"])[1] == tuple(REPAIRS)
 
 
 def test_an_unknown_name_is_a_key_error() -> None:
     with pytest.raises(KeyError, match=r"^'spelling'$"):
-        repaired("x", ["NFC", "spelling"])  # type: ignore[list-item]
+        repair_text("x", ["NFC", "spelling"])  # type: ignore[list-item]
 
 
 def test_surrogates_that_are_a_pair_are_one_character() -> None:
-    assert repaired("\ud83d\ude00 \ud83d", []) == ("😀 \ufffd", ())
+    assert repair_text("\ud83d\ude00 \ud83d", []) == ("😀 \ufffd", ())
 
 
 TROUBLE = st.sampled_from(
@@ -144,8 +144,8 @@ TROUBLE = st.sampled_from(
 
 @given(st.text(TROUBLE | st.characters(), max_size=60), st.sets(st.sampled_from(list(REPAIRS))))
 def test_a_repaired_text_stays_as_it_is(text: str, names: set[RepairName]) -> None:
-    mended, changed = repaired(text, names)
-    assert repaired(mended, names) == (mended, ())
+    mended, changed = repair_text(text, names)
+    assert repair_text(mended, names) == (mended, ())
     assert set(changed) <= names
     mended.encode("utf-8")
     assert len(mended) <= 4 * len(text)
@@ -153,7 +153,7 @@ def test_a_repaired_text_stays_as_it_is(text: str, names: set[RepairName]) -> No
 
 @given(st.text(TROUBLE, max_size=60))
 def test_nothing_bad_is_left(text: str) -> None:
-    mended, _ = repaired(text)
+    mended, _ = repair_text(text)
     assert unicodedata.is_normalized("NFC", mended)
     assert not [c for c in mended if unicodedata.category(c) in {"Cc", "Co", "Cs"} and c not in "\n\t"]
     assert not set(mended) & set("\u00ad\u2060\ufeff")
@@ -161,4 +161,4 @@ def test_nothing_bad_is_left(text: str) -> None:
 
 @given(st.text(st.characters(max_codepoint=127, exclude_categories=["Cc"]) | st.sampled_from("\n\t")))
 def test_ascii_is_left_alone(text: str) -> None:
-    assert repaired(text) == (text, ())
+    assert repair_text(text) == (text, ())

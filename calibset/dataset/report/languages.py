@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from calibset.dataset.report.rows import Row
-from calibset.hygiene.language import LEAST_LETTERS, LEAST_SCORE, LanguageIdentifier
+from calibset.hygiene.language import LEAST_LETTERS, LEAST_SCORE, identify_language
 from calibset.tokenizers import ControlTokens
 
 CONVERSATION = "conversation"
@@ -46,7 +46,6 @@ class LanguageMix:
 
 def language_mix(rows: Iterable[Row], control_tokens: ControlTokens) -> LanguageMix:
     """Tell the language of every document's part of a row, where it is prose and long enough."""
-    identifier = LanguageIdentifier()
     parts: Counter[tuple[str, str]] = Counter()
     characters: Counter[tuple[str, str]] = Counter()
     untold_parts: Counter[str] = Counter()
@@ -54,7 +53,7 @@ def language_mix(rows: Iterable[Row], control_tokens: ControlTokens) -> Language
     for row in rows:
         for span in row.documents:
             text = row.text[span.start : span.end]
-            code, told = _verdict(text, identifier, control_tokens)
+            code, told = _verdict(text, control_tokens)
             if told:
                 parts[row.source, code] += 1
                 characters[row.source, code] += len(text)
@@ -75,13 +74,13 @@ def language_mix(rows: Iterable[Row], control_tokens: ControlTokens) -> Language
     )
 
 
-def _verdict(text: str, identifier: LanguageIdentifier, control_tokens: ControlTokens) -> tuple[str, bool]:
+def _verdict(text: str, control_tokens: ControlTokens) -> tuple[str, bool]:
     """Return the language and True, or why none is told and False."""
     if control_tokens.pattern.search(text):
         return CONVERSATION, False
     if sum(map(str.isalpha, text)) < LEAST_LETTERS:
         return SHORT, False
-    language = identifier(text)
+    language = identify_language(text)
     return (language.code, True) if language.score >= LEAST_SCORE else (UNCERTAIN, False)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from calibset.hygiene.language import LanguageIdentifier
+from calibset.hygiene.language import identify_language
 from calibset.tokenizers import Tokenizer
 
 _COUNTS = (
@@ -200,7 +200,6 @@ def _of_coverage(manifest: dict[str, Any], rows: list[str], tokenizer: Tokenizer
 
 
 def _of_languages(manifest: dict[str, Any], rows: list[str], tokenizer: Tokenizer) -> Iterator[Figure]:
-    identify = LanguageIdentifier()
     parts: Counter[str] = Counter()
     letters: Counter[str] = Counter()
     for text, sample in zip(rows, manifest["samples"], strict=True):
@@ -210,10 +209,10 @@ def _of_languages(manifest: dict[str, Any], rows: list[str], tokenizer: Tokenize
                 keys = ["untold.conversation"]
             elif sum(letter.isalpha() for letter in part) < 150:
                 keys = ["untold.short"]
-            elif identify(part).score < 0.5:
+            elif identify_language(part).score < 0.5:
                 keys = ["untold.uncertain"]
             else:
-                code = identify(part).code
+                code = identify_language(part).code
                 keys = [f"languages.{code}", f"languages_by_source.{sample['source']}.{code}"]
             for key in keys:
                 parts[key] += 1

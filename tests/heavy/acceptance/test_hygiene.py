@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from calibset.hygiene.text_repair import repaired
+from calibset.hygiene.text_repair import repair_text
 from calibset.tokenizers.chat_templates.base import Rendered
 from tests.heavy.folder import Admitted, admitted, flagship
 from tests.heavy.hub import FLAGSHIP, Hub
@@ -226,7 +226,7 @@ def test_characters_are_mended(
         "Importovanie súborov .nk2\nPri prvom spustení Microsoft Outlook 2013, "
     )
     assert stored[page(MOJIBAKE)].startswith("Ãšprava dokumentov v Teams\nDÃ´leÅ¾itÃ©")
-    mended, _ = repaired(stored[page(MOJIBAKE)])
+    mended, _ = repair_text(stored[page(MOJIBAKE)])
     assert mended.startswith("Úprava dokumentov v Teams\nDôležité informácie")
     assert not re.search("[ÃÅÄ][\u0080-\u00bf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]", mended)
     # Some bytes were lost before, so it is no good page even so.

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from calibset.core.seeding import shuffled
-from calibset.hygiene.language import LanguageIdentifier
+from calibset.hygiene.language import find_language_fault, identify_language
 
 CODES = ("sk", "cs", "pl", "hu", "en", "de")
 LENGTHS = (50, 200, 1000)
@@ -43,11 +43,10 @@ def main() -> None:
         texts[code, "pages"] += read_pages(Path(folder))
     if not any(texts.values()):
         raise SystemExit("nothing to read: name folders, or set CALIBSET_HUB")
-    ours = LanguageIdentifier()
-    table(texts, ours)
+    table(texts)
     print("\n| library | characters | ms a text | wrong | Slovak as Czech | Czech as Slovak |")
     print("|---|---:|---:|---:|---:|---:|")
-    compare("py3langid", lambda text: ours(text).code, texts)
+    compare("py3langid", lambda text: identify_language(text).code, texts)
     for name, load in PEERS.items():
         try:
             tell = load()
@@ -56,7 +55,7 @@ def main() -> None:
         compare(name, tell, texts)
 
 
-def table(texts: Texts, ours: LanguageIdentifier) -> None:
+def table(texts: Texts) -> None:
     print("| language | of | characters | texts | right | commonest mistake | kept | kept as Slovak |")
     print("|---|---|---:|---:|---:|---|---:|---:|")
     for (code, kind), found in sorted(texts.items()):
@@ -64,12 +63,12 @@ def table(texts: Texts, ours: LanguageIdentifier) -> None:
             some = pieces(found, length)
             if not some:
                 continue
-            told = [ours(text).code for text in some]
+            told = [identify_language(text).code for text in some]
             wrong = sorted({other for other in told if other != code}, key=lambda c: (-told.count(c), c))
             mistake = f"{wrong[0]} {told.count(wrong[0])}" if wrong else ""
             right = told.count(code) / len(some)
             kept = [
-                sum(ours.fault(text, [expected]) is None for text in some) / len(some)
+                sum(find_language_fault(text, [expected]) is None for text in some) / len(some)
                 for expected in (code, "sk")
             ]
             line = f"| {code} | {kind} | {length} | {len(some)} | {right:.1%} | {mistake} |"
