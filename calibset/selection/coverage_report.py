@@ -144,7 +144,7 @@ def at_random(candidates: Sequence[Candidate], quotas: Mapping[str, int], *, see
 def _term_cover(
     candidates: Sequence[Candidate], chosen: Iterable[int], terms: Sequence[str], times: int
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the terms that the chosen rows hold often enough, those they don't, and those of no candidate."""
+    """Return the terms that enough of the chosen rows hold, that fewer do, and that no candidate holds."""
     holders = Counter(term for candidate in candidates for term in candidate.terms)
     held = Counter(term for index in chosen for term in candidates[index].terms)
     there = [index for index in range(len(terms)) if holders[index]]

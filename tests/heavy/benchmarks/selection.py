@@ -87,16 +87,17 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
     from calibset.selection.coverage_report import at_random, coverage_report
 
     chosen, seconds = timed(lambda: select_by_coverage(candidates, quotas))
-    found, seconds_of_report = timed(lambda: coverage_report(candidates, chosen, quotas))
+    covered, seconds_of_report = timed(lambda: coverage_report(candidates, chosen, quotas))
     drawn = [at_random(candidates, quotas, seed=seed) for seed in range(SEEDS)]
     print(f"{sum(quotas.values())} of {len(candidates)} candidates")
     print(
-        f"distinct tokens: random {found.random_mean:,.0f} (sd {found.random_sd:.0f}), coverage "
-        f"{found.distinct_tokens:,}, at most {found.attainable:,} under the quotas, pool {found.pool_tokens:,}"
+        f"distinct tokens: random {covered.random_mean:,.0f} (sd {covered.random_sd:.0f}), coverage "
+        f"{covered.distinct_tokens:,}, at most {covered.attainable:,} under the quotas, "
+        f"pool {covered.pool_tokens:,}"
     )
     print(
-        f"closed of the gap: {found.closed or 0:.1%} to the pool, "
-        f"{found.closed_of_attainable or 0:.1%} to what the quotas allow"
+        f"closed of the gap: {covered.closed or 0:.1%} to the pool, "
+        f"{covered.closed_of_attainable or 0:.1%} to what the quotas allow"
     )
     for rows in (2, 3, 5):
         at_random_mean = fmean(shared(candidates, choice, rows) for choice in drawn)
