@@ -12,148 +12,105 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from calibset.core.documents import (
-        Conversation,
-        Document,
-        Filtered,
-        Message,
-        Record,
-        Rejection,
-        Sample,
-        Span,
-        Tool,
-        ToolCall,
-    )
-    from calibset.core.errors import (
-        CalibsetError,
-        LockError,
-        MixtureError,
-        OfflineError,
-        OutputError,
-        QuantizerError,
-        RecipeError,
-        SourceError,
-        TokenizerError,
-    )
-    from calibset.dataset.calibration_set import CalibrationSet
-    from calibset.dataset.diff import Difference, differences
-    from calibset.dataset.export import ExportResult, export_for, export_input_ids
-    from calibset.dataset.lockfile import Lock, read_lock, write_lock
-    from calibset.dataset.manifest import Manifest, read_manifest
-    from calibset.dataset.report import write_report
-    from calibset.dataset.tokenizer_check import TokenizerReport, TokenMismatch, check_tokenizer
-    from calibset.dataset.verify import verify
-    from calibset.pipeline.build import build
-    from calibset.pipeline.check import check
-    from calibset.pipeline.plan import Plan, plan
-    from calibset.quantizers import (
-        QUANTIZERS,
-        LoadReport,
-        Quantizer,
-        QuantizerInfo,
-        RowResult,
-        get_quantizer,
-    )
-    from calibset.recipe.loader import load_recipe, parse_recipe
-    from calibset.recipe.model import Recipe
-    from calibset.sources import Source
-    from calibset.storage import File, Reader, memory_reader
-    from calibset.tokenizers import Tokenizer, load_tokenizer
-
-__all__ = [
-    "QUANTIZERS",
-    "CalibrationSet",
-    "CalibsetError",
-    "Conversation",
-    "Difference",
-    "Document",
-    "ExportResult",
-    "File",
-    "Filtered",
-    "LoadReport",
-    "Lock",
-    "LockError",
-    "Manifest",
-    "Message",
-    "MixtureError",
-    "OfflineError",
-    "OutputError",
-    "Plan",
-    "Quantizer",
-    "QuantizerError",
-    "QuantizerInfo",
-    "Reader",
-    "Recipe",
-    "RecipeError",
-    "Record",
-    "Rejection",
-    "RowResult",
-    "Sample",
-    "Source",
-    "SourceError",
-    "Span",
-    "TokenMismatch",
-    "Tokenizer",
-    "TokenizerError",
-    "TokenizerReport",
-    "Tool",
-    "ToolCall",
-    "build",
-    "check",
-    "check_tokenizer",
-    "differences",
-    "export_for",
-    "export_input_ids",
-    "get_quantizer",
-    "load_recipe",
-    "load_tokenizer",
-    "memory_reader",
-    "parse_recipe",
-    "plan",
-    "read_lock",
-    "read_manifest",
-    "verify",
-    "write_lock",
-    "write_report",
-]
-
-_HOMES = {
-    "calibset.dataset.tokenizer_check": ("TokenMismatch", "TokenizerReport", "check_tokenizer"),
-    "calibset.dataset.calibration_set": ("CalibrationSet",),
-    "calibset.dataset.diff": ("Difference", "differences"),
-    "calibset.quantizers": (
-        "QUANTIZERS", "LoadReport", "Quantizer", "QuantizerInfo", "RowResult", "get_quantizer",
-    ),
-    "calibset.core.documents": (
-        "Conversation", "Document", "Message", "Record", "Rejection", "Sample", "Filtered", "Span", "Tool",
-        "ToolCall",
-    ),
-    "calibset.core.errors": (
-        "CalibsetError", "QuantizerError", "LockError", "MixtureError", "OfflineError", "OutputError",
-        "RecipeError", "SourceError", "TokenizerError",
-    ),
-    "calibset.dataset.export": ("ExportResult", "export_for", "export_input_ids"),
-    "calibset.dataset.lockfile": ("Lock", "read_lock", "write_lock"),
-    "calibset.dataset.manifest": ("Manifest", "read_manifest"),
-    "calibset.pipeline.build": ("build",),
-    "calibset.pipeline.check": ("check",),
-    "calibset.pipeline.plan": ("Plan", "plan"),
-    "calibset.recipe.model": ("Recipe",),
+_NAMES = {
+    # Recipes
     "calibset.recipe.loader": ("load_recipe", "parse_recipe"),
-    "calibset.dataset.report": ("write_report",),
+    "calibset.recipe.model": ("Recipe",),
+    # Builds
+    "calibset.pipeline.plan": ("plan", "Plan"),
+    "calibset.pipeline.check": ("check",),
+    "calibset.pipeline.build": ("build",),
+    "calibset.dataset.calibration_set": ("CalibrationSet",),
+    # Files
+    "calibset.dataset.calibration_file": ("CalibrationFile",),
+    "calibset.dataset.verify": ("verify",),
+    "calibset.dataset.export": ("export",),
+    "calibset.dataset.tokenizer_check": ("check_tokenizer",),
+    "calibset.dataset.diff": ("diff",),
+    "calibset.dataset.report": ("report_html", "write_report"),
+    "calibset.dataset.manifest": ("Manifest",),
+    "calibset.dataset.lockfile": ("Lock",),
+    # Values
+    "calibset.core.documents": (
+        "Document", "Conversation", "Message", "Tool", "ToolCall", "Record", "Rejection", "Filtered",
+        "Sample", "Span",
+    ),
+    # Sources
     "calibset.sources": ("Source",),
     "calibset.storage": ("File", "Reader", "memory_reader"),
-    "calibset.tokenizers": ("Tokenizer", "load_tokenizer"),
-    "calibset.dataset.verify": ("verify",),
+    "calibset.storage.files": ("read_whole",),
+    # Quantizers
+    "calibset.quantizers": ("QUANTIZERS", "get_quantizer", "Quantizer", "LoadReport", "RowResult"),
+    # Tokenizers
+    "calibset.tokenizers": ("load_tokenizer", "Tokenizer"),
+    # Errors
+    "calibset.core.errors": (
+        "CalibsetError", "RecipeError", "SourceError", "OfflineError", "MixtureError", "TokenizerError",
+        "QuantizerError", "LockError", "OutputError",
+    ),
 }  # fmt: skip
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+"""The public names, by the module that each is loaded from, in the order of the reference."""
 
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__all__ = list(_HOMES)
+
+# The same names for type checkers and editors; a test compares the two.
+if TYPE_CHECKING:
+    from calibset.core.documents import Conversation as Conversation
+    from calibset.core.documents import Document as Document
+    from calibset.core.documents import Filtered as Filtered
+    from calibset.core.documents import Message as Message
+    from calibset.core.documents import Record as Record
+    from calibset.core.documents import Rejection as Rejection
+    from calibset.core.documents import Sample as Sample
+    from calibset.core.documents import Span as Span
+    from calibset.core.documents import Tool as Tool
+    from calibset.core.documents import ToolCall as ToolCall
+    from calibset.core.errors import CalibsetError as CalibsetError
+    from calibset.core.errors import LockError as LockError
+    from calibset.core.errors import MixtureError as MixtureError
+    from calibset.core.errors import OfflineError as OfflineError
+    from calibset.core.errors import OutputError as OutputError
+    from calibset.core.errors import QuantizerError as QuantizerError
+    from calibset.core.errors import RecipeError as RecipeError
+    from calibset.core.errors import SourceError as SourceError
+    from calibset.core.errors import TokenizerError as TokenizerError
+    from calibset.dataset.calibration_file import CalibrationFile as CalibrationFile
+    from calibset.dataset.calibration_set import CalibrationSet as CalibrationSet
+    from calibset.dataset.diff import diff as diff
+    from calibset.dataset.export import export as export
+    from calibset.dataset.lockfile import Lock as Lock
+    from calibset.dataset.manifest import Manifest as Manifest
+    from calibset.dataset.report import report_html as report_html
+    from calibset.dataset.report import write_report as write_report
+    from calibset.dataset.tokenizer_check import check_tokenizer as check_tokenizer
+    from calibset.dataset.verify import verify as verify
+    from calibset.pipeline.build import build as build
+    from calibset.pipeline.check import check as check
+    from calibset.pipeline.plan import Plan as Plan
+    from calibset.pipeline.plan import plan as plan
+    from calibset.quantizers import QUANTIZERS as QUANTIZERS
+    from calibset.quantizers import LoadReport as LoadReport
+    from calibset.quantizers import Quantizer as Quantizer
+    from calibset.quantizers import RowResult as RowResult
+    from calibset.quantizers import get_quantizer as get_quantizer
+    from calibset.recipe.loader import load_recipe as load_recipe
+    from calibset.recipe.loader import parse_recipe as parse_recipe
+    from calibset.recipe.model import Recipe as Recipe
+    from calibset.sources import Source as Source
+    from calibset.storage import File as File
+    from calibset.storage import Reader as Reader
+    from calibset.storage import memory_reader as memory_reader
+    from calibset.storage.files import read_whole as read_whole
+    from calibset.tokenizers import Tokenizer as Tokenizer
+    from calibset.tokenizers import load_tokenizer as load_tokenizer
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

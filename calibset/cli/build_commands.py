@@ -14,7 +14,7 @@ from calibset.cli.build_summary import build_summary
 from calibset.cli.console import emit_json, progress
 from calibset.core.errors import CalibsetError, OutputError, RecipeError
 from calibset.dataset.calibration_file import holdout_path
-from calibset.dataset.lockfile import lock_path, write_lock
+from calibset.dataset.lockfile import lock_path
 from calibset.dataset.manifest import manifest_path
 from calibset.dataset.rejects import write_rejects
 from calibset.quantizers import Quantizer, get_quantizer
@@ -46,7 +46,7 @@ def build(arguments: Namespace) -> int:
         )
     built.write(out, held)
     if arguments.rejects:
-        write_rejects(arguments.rejects, built.rejections, built.left_out)
+        write_rejects(arguments.rejects, built.rejections, built.filtered)
     if arguments.json:
         summary = built.manifest.model_dump(mode="json", exclude={"samples", "recipe"})
         summary["notes"] = built.notes
@@ -118,7 +118,7 @@ def lock(arguments: Namespace) -> int:
             lock="ignore",
             progress=report,
         )
-    write_lock(built.lock, path)
+    built.lock.write(path)
     if not arguments.quiet:
         lock_view.lock_summary(built.lock, path)
     return 0

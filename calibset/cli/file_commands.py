@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING
 from calibset.cli import lock_view, views
 from calibset.cli.console import emit_json, say
 from calibset.core.errors import OutputError, RecipeError
-from calibset.dataset.lockfile import Lock, read_lock
-from calibset.dataset.manifest import Manifest, read_manifest
+from calibset.dataset.lockfile import Lock
+from calibset.dataset.manifest import Manifest
 from calibset.quantizers import get_quantizer
 
 if TYPE_CHECKING:
@@ -22,9 +21,10 @@ if TYPE_CHECKING:
 def verify(arguments: Namespace) -> int:
     """Say which rows the quantizer keeps; exits 1 if one is lost or there are too few."""
     import calibset
-    from calibset.dataset.calibration_file import quantizer_of
+    from calibset.dataset.calibration_file import CalibrationFile
 
-    quantizer = arguments.quantizer or quantizer_of(read_manifest(arguments.file))
+    opened = CalibrationFile.open(arguments.file, endings=None, check_manifest=False)
+    quantizer = arguments.quantizer or opened.quantizer_name
     replay = calibset.verify(
         arguments.file,
         tokenizer=arguments.tokenizer,
@@ -45,37 +45,37 @@ def verify(arguments: Namespace) -> int:
 
 def export(arguments: Namespace) -> int:
     """Write a calibration file for a quantizer, or as token ids; exits 1 if the quantizer loses a row."""
-    from calibset.dataset.export import export_for, export_input_ids
+    import calibset
 
-    given = {"tokenizer": arguments.tokenizer, "seqlen": arguments.seqlen}
-    if arguments.format:
-        written = export_input_ids(arguments.file, arguments.out, **given)
-        if not arguments.quiet:
-            say(f"wrote {written}")
-        return 0
-    made = export_for(arguments.file, arguments.quantizer, arguments.out, **given)
+    result = calibset.export(
+        arguments.file,
+        arguments.out,
+        quantizer=arguments.quantizer,
+        format=arguments.format,
+        tokenizer=arguments.tokenizer,
+        seqlen=arguments.seqlen,
+    )
+    report = result.load_report
     if not arguments.quiet:
-        shown = replace(made.replay, warnings=(*made.replay.warnings, *made.traps))
-        views.replay_summary(shown, str(made.path))
-        say(f"wrote {made.path}; to use it:\n{made.usage}")
-    return 0 if made.replay.passed else 1
+        if report is not None:
+            report = replace(report, warnings=(*report.warnings, *result.pitfalls))
+            views.replay_summary(report, str(result.path))
+        say(f"wrote {result.path}" + (f"; to use it:\n{result.usage}" if result.usage else ""))
+    return 0 if report is None or report.passed else 1
 
 
 def show(arguments: Namespace) -> int:
     """Print a row with its document borders and control tokens visible."""
-    from calibset.tokenizers import ControlTokens, load_tokenizer
+    from calibset.dataset.calibration_file import CalibrationFile
+    from calibset.tokenizers import ControlTokens
 
-    path = Path(arguments.file)
-    text = _row_text(path, arguments.row)
-    manifest = read_manifest(path)
-    name = arguments.tokenizer or (manifest.tokenizer.name if manifest else "mistral-small-3.2")
-    tokenizer = load_tokenizer(name, path.parent)
+    file = CalibrationFile.open(arguments.file)
+    text = file.text(arguments.row)
+    tokenizer = file.tokenizer(arguments.tokenizer, allow_changed=True)
     views.row(
         text,
         tokens=len(tokenizer.encode(text, parse_special=True)),
-        report=manifest.samples[arguments.row - 1]
-        if manifest and arguments.row <= len(manifest.samples)
-        else None,
+        report=file.manifest.samples[arguments.row - 1] if file.manifest else None,
         control_tokens=ControlTokens.of(tokenizer.special_tokens),
     )
     return 0
@@ -83,10 +83,10 @@ def show(arguments: Namespace) -> int:
 
 def diff(arguments: Namespace) -> int:
     """Say what changed between two records; exits 1 if something did, 2 if they can't be compared."""
-    from calibset.dataset.diff import differences
+    from calibset.dataset.diff import diff as changes
 
     try:
-        found = differences(_record(arguments.before), _record(arguments.after))
+        found = changes(_record(arguments.before), _record(arguments.after))
     except OutputError as error:
         raise RecipeError(str(error)) from error
     if arguments.json:
@@ -156,30 +156,11 @@ def _record(name: str) -> Manifest | Lock:
     """Return the manifest or the lock that a path names."""
     path = Path(name)
     if path.suffix == ".lock":
-        lock = read_lock(path)
+        lock = Lock.read(path)
         if lock is None:
             raise RecipeError(f"{path}: there is no such lock")
         return lock
-    manifest = read_manifest(path)
+    manifest = Manifest.read(path)
     if manifest is None:
         raise RecipeError(f"{path}: there is no such manifest, and none beside a file of this name")
     return manifest
-
-
-def _row_text(path: Path, row: int) -> str:
-    try:
-        # Only these end a row; str.splitlines() knows others, which JSON may hold.
-        lines = path.read_text("utf-8").removesuffix("\n").split("\n")
-        value = json.loads(lines[row - 1])
-    except OSError as error:
-        raise OutputError(f"{path}: can't be read: {error.strerror}") from error
-    except IndexError as error:
-        raise OutputError(f"{path}: has {len(lines)} rows, so there is no row {row}") from error
-    except UnicodeDecodeError as error:
-        raise OutputError(f"{path}: not UTF-8 text") from error
-    except (ValueError, RecursionError) as error:
-        raise OutputError(f"{path}: row {row} is not valid JSON") from error
-    text = value.get("text") if isinstance(value, dict) else value
-    if not isinstance(text, str):
-        raise OutputError(f"{path}: row {row} has no text")
-    return text

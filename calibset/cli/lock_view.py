@@ -46,14 +46,14 @@ def unlike_lock_note(changed: tuple[Difference, ...], path: Path) -> None:
 
 def differences_table(changed: tuple[Difference, ...]) -> None:
     """Print what changed."""
-    from calibset.dataset.diff import shortened
+    from calibset.dataset.diff import shorten
 
     if not changed:
         say("no difference")
         return
     table = columns("what", "before", "after")
     for one in changed:
-        table.add_row(printable(one.what), printable(shortened(one.before)), printable(shortened(one.after)))
+        table.add_row(printable(one.what), printable(shorten(one.before)), printable(shorten(one.after)))
     new_console().print(table)
 
 

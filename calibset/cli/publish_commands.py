@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from calibset.cli.console import new_console, say
 from calibset.core.errors import OutputError, RecipeError
-from calibset.dataset.calibration_file import check_manifest_matches, holdout_path
+from calibset.dataset.calibration_file import CalibrationFile, holdout_path
 from calibset.dataset.lockfile import lock_path
-from calibset.dataset.manifest import Manifest, manifest_path, read_manifest
+from calibset.dataset.manifest import Manifest
 
 if TYPE_CHECKING:
     from calibset.dataset.hub_upload import RelatedFiles
@@ -44,7 +44,7 @@ def card(arguments: Namespace) -> int:
     also = _companions(path, manifest, arguments)
     if arguments.push:
         return _push(path, also, arguments)
-    holdout = read_manifest(also.holdout) if also.holdout else None
+    holdout = Manifest.read(also.holdout) if also.holdout else None
     files = card_files(manifest, also.names(path), holdout=holdout)
     if arguments.out is None:
         sys.stdout.write(files["README.md"].decode("utf-8"))
@@ -94,21 +94,17 @@ def _ensure_options(arguments: Namespace) -> None:
 def _manifest(path: Path) -> Manifest:
     if path.name.endswith(".manifest.json"):
         raise RecipeError(f"{path}: is a manifest; name the calibration file that it stands beside")
-    manifest = read_manifest(path)
-    if manifest is None:
-        raise OutputError(f"{manifest_path(path)}: there is no manifest beside the file; build it again")
-    check_manifest_matches(manifest, path)
-    return manifest
+    return CalibrationFile.open(path).require_manifest()
 
 
 def _ensure_recipe_of(manifest: Manifest, path: Path) -> None:
     """Make sure that building the recipe gives the file, so that the card may say so."""
-    from calibset.dataset.diff import differences
+    from calibset.dataset.diff import diff
     from calibset.recipe.loader import load_recipe
     from calibset.recipe.portable import portable_recipe
 
     recipe = portable_recipe(load_recipe(path))
-    if changed := differences(manifest, manifest.model_copy(update={"recipe": recipe})):
+    if changed := diff(manifest, manifest.model_copy(update={"recipe": recipe})):
         named = "; ".join(str(one) for one in changed[:3])
         raise RecipeError(
             f"--recipe {path}: is not what the file was built with ({named}): write what --set changed into "
@@ -117,13 +113,13 @@ def _ensure_recipe_of(manifest: Manifest, path: Path) -> None:
 
 
 def _push(path: Path, also: RelatedFiles, arguments: Namespace) -> int:
-    from calibset.dataset.hub_upload import parcel_of, push_to_hub
+    from calibset.dataset.hub_upload import HubUpload, push_to_hub
 
-    parcel = parcel_of(path, also)
+    upload = HubUpload.read(path, also)
     if arguments.public and not arguments.quiet:
-        for note in parcel.notes:
+        for note in upload.notes:
             say(f"note: {note}")
-    pushed = push_to_hub(parcel, arguments.push, private=not arguments.public)
+    pushed = push_to_hub(upload, arguments.push, private=not arguments.public)
     if not arguments.quiet:
         say(f"pushed {', '.join(pushed.files)} to {pushed.url}")
     return 0
@@ -155,10 +151,9 @@ def _holdout(path: Path, manifest: Manifest) -> Path | None:
         # Relative to the folder of the build, which nothing tells; of an absolute path the name is left.
         found = [path.parent / named, path.with_name(Path(named).name), Path(named)]
     for one in found:
-        about = read_manifest(one) if one.is_file() else None
+        about = Manifest.read(one) if one.is_file() else None
         if about is not None and about.sha256 == manifest.other.sha256:
-            check_manifest_matches(about, one)
-            return one
+            return CalibrationFile.open(one).path
     return None
 
 

@@ -1,56 +1,234 @@
-"""Whether a manifest tells of the file that it stands beside."""
+"""A calibration file on disk: its rows, the manifest beside it, and the tokenizer that measured it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 from calibset.core.documents import Sample
-from calibset.core.errors import OutputError
-from calibset.dataset.manifest import Manifest, manifest_path
-
-if TYPE_CHECKING:
-    pass
-import os
-from collections.abc import Sequence
-
-from calibset.core.errors import QuantizerError, TokenizerError
-from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.core.errors import OutputError, QuantizerError, TokenizerError
+from calibset.dataset.manifest import DEFAULT_QUANTIZER, Manifest, SampleReport, manifest_path
+from calibset.quantizers.row_reader import read_texts
+from calibset.tokenizers import DEFAULT_TOKENIZER, Encoded, Tokenizer, load_tokenizer
 
 
-def check_manifest_matches(manifest: Manifest, file: Path) -> None:
-    """Make sure that a manifest is of a file: of its bytes, and with a sample for each of its rows.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedRow:
+    """A row of a calibration file as its tokenizer reads it.
 
-    Args:
-        manifest: As it was read.
-        file: The calibration file.
+    Attributes:
+        number: The line it stands on, counted from 1.
+        text: What it holds.
+        encoded: The ids of the text without white space at its end, BOS not among them, and where each
+            ends.
+        report: What the manifest says of the row, if there is one.
+    """
+
+    number: int
+    text: str
+    encoded: Encoded
+    report: SampleReport | None
+
+
+@dataclass(frozen=True)
+class CalibrationFile:
+    """A file of rows, with the manifest beside it if there is one.
+
+    Attributes:
+        path: The file: JSON Lines, or a ``.json`` array of rows.
+        manifest: The record of the build that wrote it; None for a file of other origin.
+    """
+
+    path: Path
+    manifest: Manifest | None
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        endings: Sequence[str] | None = (".jsonl", ".json"),
+        check_manifest: bool = True,
+    ) -> Self:
+        """Open a calibration file: it must be there, and a manifest beside it must be of its bytes.
+
+        Args:
+            path: The file.
+            endings: What its name may end in; None for anything.
+            check_manifest: Whether a manifest of another file is an error.
+
+        Raises:
+            QuantizerError: There is no such file, or its name is that of another kind of file.
+            OutputError: The file can't be read, or its manifest can't be or is of another file.
+        """
+        path = Path(path)
+        if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
+            raise QuantizerError(f"{path}: no such file")
+        if endings is not None:
+            check_ending(path, endings)
+        opened = cls(path, Manifest.read(path))
+        if check_manifest:
+            opened.check_manifest()
+        return opened
+
+    def check_manifest(self) -> None:
+        """Make sure that the manifest is of this file: of its bytes, with a sample for each of its rows.
+
+        Raises:
+            OutputError: It is of another file, or the file can't be read.
+        """
+        if self.manifest is None:
+            return
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise OutputError(f"{self.path}: can't be read: {error.strerror}") from error
+        digest, expected = hashlib.sha256(content).hexdigest(), self.manifest.sha256
+        rows, samples = _count_rows(self.path, content), len(self.manifest.samples)
+        if digest != expected:
+            fault = f"it says sha256 {expected[:16]}…, and {self.path} has {digest[:16]}…"
+        elif rows != samples:
+            fault = f"it has {samples:,} samples, and {self.path} has {rows:,} rows"
+        else:
+            return
+        raise OutputError(
+            f"{manifest_path(self.path)}: is of another file: {fault}; build again, or move the manifest away"
+        )
+
+    def require_manifest(self) -> Manifest:
+        """Return the manifest.
+
+        Raises:
+            OutputError: There is none.
+        """
+        if self.manifest is None:
+            raise OutputError(f"{self.path}: there is no manifest beside it; build the file again")
+        return self.manifest
+
+    @property
+    def quantizer_name(self) -> str:
+        """The quantizer that the file was built for; the default one without a manifest."""
+        return self.manifest.quantizer_name if self.manifest else DEFAULT_QUANTIZER
+
+    def tokenizer_name(self, override: str | None = None) -> str:
+        """Return the name of the tokenizer that `tokenizer` loads."""
+        return override or (self.manifest.tokenizer.name if self.manifest else DEFAULT_TOKENIZER)
+
+    def tokenizer(self, override: str | None = None, *, allow_changed: bool = False) -> Tokenizer:
+        """Load the tokenizer that measured the rows.
+
+        Args:
+            override: Another, by name or path. Without it the manifest's is loaded, or the default one if
+                there is no manifest.
+            allow_changed: Whether the manifest's may have changed since the file was built.
+
+        Raises:
+            TokenizerError: It can't be loaded, or it changed.
+        """
+        manifest = self.manifest if override is None else None
+        try:
+            tokenizer = load_tokenizer(self.tokenizer_name(override), self.path.parent)
+        except TokenizerError as error:
+            if manifest is None:
+                raise
+            raise TokenizerError(f"{error}; the manifest names it, --tokenizer says where it is") from error
+        if manifest and not allow_changed and tokenizer.fingerprint != manifest.tokenizer.sha256:
+            raise TokenizerError(
+                f"{self.path}: {tokenizer.name} is not what it was when the file was built; "
+                "build again, or give --tokenizer"
+            )
+        return tokenizer
+
+    @cached_property
+    def _texts_and_faults(self) -> tuple[list[str], list[str]]:
+        return read_texts(self.path)
+
+    @property
+    def row_faults(self) -> tuple[str, ...]:
+        """What is wrong with rows that have no text, as ``row 2: has no text``."""
+        return tuple(self._texts_and_faults[1])
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The text of each row.
+
+        Raises:
+            QuantizerError: The file can't be read, or a row has no text.
+        """
+        if self.row_faults:
+            raise QuantizerError(f"{self.path}: {self.row_faults[0]}; `calibset verify` names each fault")
+        return tuple(self._texts_and_faults[0])
+
+    def text(self, row: int) -> str:
+        """Return the text of one row, whatever is wrong with the others.
+
+        Args:
+            row: Its line, counted from 1.
+
+        Raises:
+            QuantizerError: The file can't be read, or the row has no text.
+            OutputError: There is no such row.
+        """
+        texts = self._texts_and_faults[0]
+        if row > len(texts):
+            raise OutputError(f"{self.path}: has {len(texts):,} rows, so there is no row {row}")
+        for fault in self.row_faults:
+            if fault.startswith(f"row {row}: "):
+                raise QuantizerError(f"{self.path}: {fault}")
+        return texts[row - 1]
+
+    def rows(self, tokenizer: Tokenizer) -> Iterator[EncodedRow]:
+        """Yield the rows in the order of the file, encoded.
+
+        Args:
+            tokenizer: What measured them; control tokens are parsed.
+
+        Raises:
+            QuantizerError: The file can't be read, or a row has no text.
+            TokenizerError: A row has another number of tokens than its manifest says.
+        """
+        reports = self.manifest.samples if self.manifest else repeat(None, len(self.texts))
+        for number, (text, report) in enumerate(zip(self.texts, reports, strict=True), 1):
+            encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
+            if self.manifest and report and len(encoded.ids) != report.tokens:
+                raise TokenizerError(
+                    f"{self.path}: row {number} has {len(encoded.ids)} tokens of {tokenizer.name}, and its "
+                    f"manifest says {report.tokens} of {self.manifest.tokenizer.name}: rows are built for "
+                    "one tokenizer"
+                )
+            yield EncodedRow(number=number, text=text, encoded=encoded, report=report)
+
+
+def check_ending(path: Path, endings: Sequence[str]) -> None:
+    """Make sure that a file's name ends in one of these.
 
     Raises:
-        OutputError: It is of another file, or the file can't be read.
+        QuantizerError: It doesn't.
     """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise OutputError(f"{file}: can't be read: {error.strerror}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != manifest.sha256:
-        raise _of_another(file, f"it says sha256 {manifest.sha256[:16]}…, and {file} has {digest[:16]}…")
-    rows, samples = _count_rows(file, content), len(manifest.samples)
-    if rows != samples:
-        raise _of_another(file, f"it has {samples:,} samples, and {file} has {rows:,} rows")
+    if path.suffix not in endings:
+        raise QuantizerError(f"{path}: a calibration file must end in {alternatives(endings)}")
 
 
-def _of_another(file: Path, why: str) -> OutputError:
-    return OutputError(
-        f"{manifest_path(file)}: is of another file: {why}; build again, or move the manifest away"
-    )
+def alternatives(names: Sequence[str]) -> str:
+    """Return names as a choice between them.
+
+    Examples:
+        >>> alternatives([".jsonl", ".json", ".parquet"]), alternatives([".txt"])
+        ('.jsonl, .json or .parquet', '.txt')
+    """
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
-def _count_rows(file: Path, content: bytes) -> int:
-    if file.suffix != ".json":
+def _count_rows(path: Path, content: bytes) -> int:
+    if path.suffix != ".json":
         return len(content.splitlines())
     try:
         rows = json.loads(content)
@@ -60,7 +238,7 @@ def _count_rows(file: Path, content: bytes) -> int:
 
 
 def row_bytes(samples: Iterable[Sample]) -> bytes:
-    """Return the samples as JSON Lines: ASCII, one object a line, no blank line."""
+    """Return samples as a calibration file: JSON Lines in ASCII, one object a line, no blank line."""
     lines = (
         json.dumps({"text": sample.text, "source": sample.source, "tokens": len(sample.token_ids)}) + "\n"
         for sample in samples
@@ -71,64 +249,3 @@ def row_bytes(samples: Iterable[Sample]) -> bytes:
 def holdout_path(path: Path) -> Path:
     """Return where the holdout of a calibration file stands: ``x.jsonl`` has ``x.holdout.jsonl``."""
     return path.with_name(f"{path.stem}.holdout{path.suffix}")
-
-
-_CONSUMER = "autoround"
-_TOKENIZER = "mistral-small-3.2"
-
-
-def quantizer_of(manifest: Manifest | None) -> str:
-    """Return the quantizer, by name, that a file was built for; the default without a manifest."""
-    return str(manifest.recipe.get("quantizer", _CONSUMER)) if manifest else _CONSUMER
-
-
-def existing(file: str | Path, endings: Sequence[str] = (".jsonl", ".json")) -> Path:
-    """Return the path of a calibration file that is there.
-
-    Args:
-        file: The file.
-        endings: What its name may end in.
-
-    Raises:
-        ConsumerError: There is none, or its name is that of another kind of file.
-    """
-    path = Path(file)
-    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
-        raise QuantizerError(f"{path}: no such file")
-    if path.suffix not in endings:
-        *others, last = endings
-        names = f"{', '.join(others)} or {last}" if others else last
-        raise QuantizerError(f"{path}: a calibration file must end in {names}")
-    return path
-
-
-def tokenizer_of(path: Path, asked: str | None, manifest: Manifest | None) -> Tokenizer:
-    """Return the tokenizer of a calibration file: the one asked for, or its manifest's, or the default.
-
-    Raises:
-        TokenizerError: It can't be loaded.
-    """
-    try:
-        return load_tokenizer(asked or name_of(manifest), path.parent)
-    except TokenizerError as error:
-        if asked is None and manifest is not None:
-            raise TokenizerError(f"{error}; the manifest names it, --tokenizer says where it is") from error
-        raise
-
-
-def name_of(manifest: Manifest | None) -> str:
-    """Return the name of a file's tokenizer, where its user gives none."""
-    return manifest.tokenizer.name if manifest else _TOKENIZER
-
-
-def ensure_unchanged(path: Path, tokenizer: Tokenizer, manifest: Manifest) -> None:
-    """Make sure that a tokenizer is the one that a file was built with.
-
-    Raises:
-        TokenizerError: It is another.
-    """
-    if tokenizer.fingerprint != manifest.tokenizer.sha256:
-        raise TokenizerError(
-            f"{path}: {tokenizer.name} is not what it was when the file was built; "
-            "build again, or give --tokenizer"
-        )

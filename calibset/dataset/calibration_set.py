@@ -1,4 +1,4 @@
-"""A calibration set in memory: its samples and the record of how it was made."""
+"""A calibration set in memory: its samples and the record of how they were built."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 from calibset.core.atomic_write import write_together
 from calibset.core.documents import Filtered, Rejection, Sample
 from calibset.core.errors import OutputError, QuantizerError
-from calibset.dataset.calibration_file import quantizer_of
+from calibset.dataset.calibration_file import holdout_path, row_bytes
 from calibset.dataset.diff import Difference
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import Manifest, manifest_path
@@ -24,19 +24,6 @@ if TYPE_CHECKING:
 
     from calibset.dataset.hub_upload import HubUpload
     from calibset.tokenizers import Tokenizer
-from calibset.dataset.calibration_file import holdout_path, row_bytes
-
-
-def _ensure_writable(path: Path, quantizer: Quantizer) -> None:
-    """Make sure that a quantizer can be given a file of this path, and that its folder is there."""
-    if path.suffix != ".jsonl":
-        raise OutputError(f"{path}: a calibration file must end in .jsonl")
-    if faults := quantizer.path_problems(str(path)):
-        raise OutputError(f"{path}: {quantizer.info.product} can't be given this file: {'; '.join(faults)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path.parent}: can't be made: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
@@ -44,25 +31,25 @@ class CalibrationSet(Sequence[Sample]):
     """The samples of a build, in the order of the file.
 
     Attributes:
-        samples: One a row.
+        samples: The rows, one sample each.
         manifest: The record that is written beside the file.
         lock: All that the build depended on.
-        rejections: By source, the records that were met and could not be read or hold nothing.
-        left_out: By source, those that were left out on purpose.
-        unlike_lock: What is not as the lock beside the recipe has it, where there is one.
+        rejections: By source, the records that could not be read or are empty.
+        filtered: By source, the records that were left out on purpose.
+        lock_differences: What changed since the lock beside the recipe was written, if there is one.
         prefix: Ids that the model reads before each text (BOS, mostly).
-        suffix: Ids that it reads behind.
-        notes: What whoever uses the set should know.
-        seconds: What hygiene and selection took, by step.
-        holdout: A second set that shares no document with this one, where the recipe wants one.
-        tokenizer: What measured the rows.
+        suffix: Ids that it reads after it.
+        notes: What users of the set should know.
+        seconds: The time that each step of the build took.
+        holdout: A second set that shares no document with this one, if the recipe asks for one.
+        tokenizer: The one that measured the rows.
     """
 
     samples: tuple[Sample, ...]
     manifest: Manifest
     lock: Lock
     rejections: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
-    left_out: Mapping[str, tuple[Filtered, ...]] = field(default_factory=dict)
+    filtered: Mapping[str, tuple[Filtered, ...]] = field(default_factory=dict)
     lock_differences: tuple[Difference, ...] = ()
     prefix: tuple[int, ...] = ()
     suffix: tuple[int, ...] = ()
@@ -72,8 +59,7 @@ class CalibrationSet(Sequence[Sample]):
     tokenizer: Tokenizer | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        about = self.manifest
-        return f"<CalibrationSet {about.name}: {len(self)} samples of {about.seqlen} tokens>"
+        return f"<CalibrationSet {self.manifest.name}: {len(self)} samples of {self.manifest.seqlen} tokens>"
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -95,36 +81,35 @@ class CalibrationSet(Sequence[Sample]):
 
     @property
     def input_ids(self) -> tuple[tuple[int, ...], ...]:
-        """What the target model is shown of each sample: BOS and ids, ``seqlen`` in all."""
+        """The ids that the target model is shown of each sample: BOS and text, ``seqlen`` in all."""
         return tuple(tuple(visible_ids(ids, self, self.manifest.seqlen)) for ids in self.token_ids)
 
     def write(self, path: str | Path, holdout: str | Path | None = None) -> Path:
-        """Write the rows as JSON Lines and the manifest beside them; of a holdout as well.
+        """Write the rows as JSON Lines with the manifest beside them, and a holdout alike.
 
-        All appear whole or not at all; what stood there before stays if writing fails.
+        All files appear whole or not at all; what stood there before stays if writing fails.
 
         Args:
             path: The ``.jsonl`` file.
-            holdout: That of the holdout, if there is one; by default ``path`` with ``.holdout`` before
-                its ending.
+            holdout: The holdout's, if there is one; by default ``path`` with ``.holdout`` before its ending.
+
+        Returns:
+            The path.
 
         Raises:
             OutputError: They can't be written.
         """
         path = Path(path)
-        written = {path: self}
-        if self.holdout is not None:
-            other = holdout_path(path) if holdout is None else Path(holdout)
-            if other.resolve() == path.resolve():
-                raise OutputError(f"{path}: can't be both the calibration file and its holdout")
-            written[other] = self.holdout
-        for one in written:
-            _ensure_writable(one, get_quantizer(quantizer_of(self.manifest)))
-        files = [file for one in written for file in (one, manifest_path(one))]
-        with write_together(*files) as streams:
-            for found, rows, record in zip(written.values(), streams[::2], streams[1::2], strict=True):
-                rows.write(row_bytes(found.samples))
-                record.write(found.manifest.to_json().encode("utf-8"))
+        sets = self._sets(path, None if holdout is None else Path(holdout))
+        if self.holdout is not None and len({file.resolve() for file in sets}) == 1:
+            raise OutputError(f"{path}: can't be both the calibration file and its holdout")
+        for file in sets:
+            _require_writable(file, get_quantizer(self.manifest.quantizer_name))
+        paths = [path for file in sets for path in (file, manifest_path(file))]
+        with write_together(*paths) as streams:
+            for rows, stream, record in zip(sets.values(), streams[::2], streams[1::2], strict=True):
+                stream.write(row_bytes(rows.samples))
+                record.write(rows.manifest.to_json().encode("utf-8"))
         return path
 
     def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> str:
@@ -144,27 +129,32 @@ class CalibrationSet(Sequence[Sample]):
         """
         from calibset.dataset.hub_upload import push_to_hub
 
-        parcel = self._parcel()
+        upload = self._upload()
         if not private:
-            for note in parcel.notes:
+            for note in upload.notes:
                 warnings.warn(note, stacklevel=2)
-        return push_to_hub(parcel, repo_id, private=private, token=token).url
+        return push_to_hub(upload, repo_id, private=private, token=token).url
 
-    def _parcel(self) -> HubUpload:
-        """Return what `write` writes, by the names that it has on the hub."""
+    def _upload(self) -> HubUpload:
+        """Return the files that `write` writes, by the names that they have on the hub."""
         from calibset.dataset.hub_upload import HubUpload, RelatedFiles
 
-        file = Path(f"{self.manifest.name}.jsonl")
-        held = None if self.holdout is None else holdout_path(file)
-        sets = {file: self} if held is None or self.holdout is None else {file: self, held: self.holdout}
-        rows = {path.name: row_bytes(one.samples) for path, one in sets.items()}
-        records = {manifest_path(path).name: one.manifest.to_json().encode() for path, one in sets.items()}
+        path = Path(f"{self.manifest.name}.jsonl")
+        contents = {}
+        for file, rows in self._sets(path).items():
+            contents[file.name] = row_bytes(rows.samples)
+            contents[manifest_path(file).name] = rows.manifest.to_json().encode("utf-8")
         return HubUpload(
             manifest=self.manifest,
-            beside=RelatedFiles(holdout=held).names(file),
-            contents={**rows, **records},
+            names=RelatedFiles(holdout=None if self.holdout is None else holdout_path(path)).names(path),
+            contents=contents,
             holdout=None if self.holdout is None else self.holdout.manifest,
         )
+
+    def _sets(self, path: Path, holdout: Path | None = None) -> dict[Path, CalibrationSet]:
+        """Return this set and its holdout, if it has one, by the files that they are written to."""
+        others = {} if self.holdout is None else {holdout or holdout_path(path): self.holdout}
+        return {path: self, **others}
 
     def to_polars(self) -> polars.DataFrame:
         """Return a frame with the columns text, source, tokens, documents and token_ids."""
@@ -174,7 +164,7 @@ class CalibrationSet(Sequence[Sample]):
             {
                 "text": [sample.text for sample in self.samples],
                 "source": [sample.source for sample in self.samples],
-                "tokens": [len(sample.token_ids) for sample in self.samples],
+                "tokens": [sample.tokens for sample in self.samples],
                 "documents": [[span.document for span in sample.documents] for sample in self.samples],
                 "token_ids": [list(sample.token_ids) for sample in self.samples],
             },
@@ -192,7 +182,7 @@ class CalibrationSet(Sequence[Sample]):
             {
                 "text": [sample.text for sample in self.samples],
                 "source": [sample.source for sample in self.samples],
-                "tokens": [len(sample.token_ids) for sample in self.samples],
+                "tokens": [sample.tokens for sample in self.samples],
                 "input_ids": [list(ids) for ids in self.input_ids],
             }
         )
@@ -212,7 +202,7 @@ class CalibrationSet(Sequence[Sample]):
             last may have fewer rows.
 
         Raises:
-            ConsumerError: torch is not installed, or ``batch_size`` is below 1.
+            QuantizerError: torch is not installed, or ``batch_size`` is below 1.
         """
         if batch_size < 1:
             raise QuantizerError(f"batch_size: must be at least 1, got {batch_size}")
@@ -232,3 +222,15 @@ class CalibrationSet(Sequence[Sample]):
         from calibset.dataset.report.notebook import notebook_html
 
         return notebook_html(self.manifest, self.samples, self.tokenizer, self.notes)
+
+
+def _require_writable(path: Path, quantizer: Quantizer) -> None:
+    """Make sure that a quantizer can be given a file of this path, and that its folder is there."""
+    if path.suffix != ".jsonl":
+        raise OutputError(f"{path}: a calibration file must end in .jsonl")
+    if faults := quantizer.path_problems(str(path)):
+        raise OutputError(f"{path}: {quantizer.info.product} can't be given this file: {'; '.join(faults)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent}: can't be made: {error.strerror}") from error

@@ -13,21 +13,21 @@ from calibset.dataset.manifest import Manifest
 
 _MOST_NAMED = 3
 _LONGEST = 100
-# Follow from which documents are there, which is told once.
+# They follow from the documents, of which the differences are named once.
 _OF_DOCUMENTS = ("tool_names", "duplicates", "contaminated", "curve", "document_lengths")
-# Lists of a manifest whose items have names.
+# Lists of a manifest whose entries have names.
 _NAMED = ("groups", "sources", "evaluations")
 _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One thing that is not the same.
+    """One entry that is not the same in two manifests or locks.
 
     Attributes:
-        what: Where it stands, as ``sources.pile.revision``.
-        before: What it was; None if it wasn't there.
-        after: What it is; None if it isn't there any more.
+        what: Its key, as ``sources.pile.revision``.
+        before: Its value in the first; None if it isn't there.
+        after: Its value in the second; None if it isn't there.
     """
 
     what: str
@@ -35,11 +35,15 @@ class Difference:
     after: str | None
 
     def __str__(self) -> str:
-        return f"{self.what}: {shortened(self.before)} → {shortened(self.after)}"
+        return f"{self.what}: {shorten(self.before)} → {shorten(self.after)}"
 
 
-def differences(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, ...]:
-    """Return what is not the same: the recipe, versions, tokenizer, sources, quotas, documents, hash.
+def diff(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, ...]:
+    """Return what changed: recipe, versions, tokenizer, sources, quotas, documents, hash.
+
+    Args:
+        before: A manifest or a lock.
+        after: Another of the same kind.
 
     Raises:
         OutputError: One is a manifest and the other a lock.
@@ -48,20 +52,20 @@ def differences(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Differ
         raise OutputError("a manifest and a lock can't be compared; name two of one kind")
     old, new = dict(_entries(before)), dict(_entries(after))
     changed = [
-        Difference(what=what, before=old.get(what), after=new.get(what))
-        for what in [*old, *(what for what in new if what not in old)]
-        if old.get(what) != new.get(what)
+        Difference(what=key, before=old.get(key), after=new.get(key))
+        for key in old | new
+        if old.get(key) != new.get(key)
     ]
     if isinstance(before, Manifest) and isinstance(after, Manifest):
-        changed += _documents(before, after)
+        changed += _changed_documents(before, after)
     return tuple(changed)
 
 
-def shortened(value: str | None) -> str:
-    """Return a value as people compare it: of a hash, or of what is long, the beginning.
+def shorten(value: str | None) -> str:
+    """Return a value as people compare it: the beginning of a hash or of a long value.
 
     Examples:
-        >>> shortened("44ea0235e87170bd44ea0235e87170bd44ea0235"), shortened(None)
+        >>> shorten("44ea0235e87170bd44ea0235e87170bd44ea0235"), shorten(None)
         ('44ea0235e87170bd…', 'nothing')
     """
     if value is None:
@@ -72,44 +76,42 @@ def shortened(value: str | None) -> str:
 
 
 def _entries(record: Manifest | Lock) -> Iterator[tuple[str, str | None]]:
-    """Yield the place and the value of all that the record says, bar its rows."""
-    data = record.model_dump(mode="json", exclude={"samples", "format"})
-    yield from _flat("", data)
+    """Yield the key and the value of all that a record says, except of its rows."""
+    yield from _flatten("", record.model_dump(mode="json", exclude={"samples", "format"}))
 
 
-def _flat(place: str, value: Any) -> Iterator[tuple[str, str | None]]:
+def _flatten(key: str, value: Any) -> Iterator[tuple[str, str | None]]:
     if isinstance(value, Mapping):
-        for key, one in value.items():
-            if key in _OF_DOCUMENTS:
-                continue
-            yield from _flat(f"{place}.{key}" if place else str(key), one)
-    elif place in _NAMED:
-        for one in value:
-            yield from _flat(f"{place}.{one.pop('name')}", one)
+        for name, entry in value.items():
+            if name not in _OF_DOCUMENTS:
+                yield from _flatten(f"{key}.{name}" if key else str(name), entry)
+    elif key in _NAMED:
+        for entry in value:
+            yield from _flatten(f"{key}.{entry.pop('name')}", entry)
     else:
-        yield place, None if value is None else str(value)
+        yield key, None if value is None else str(value)
 
 
-def _documents(before: Manifest, after: Manifest) -> Iterator[Difference]:
+def _changed_documents(before: Manifest, after: Manifest) -> Iterator[Difference]:
     """Yield for each source the documents that only one of the two files holds."""
-    old, new = _used(before), _used(after)
-    for source in [*old, *(name for name in new if name not in old)]:
-        gone = [name for name in old.get(source, {}) if name not in new.get(source, {})]
-        come = [name for name in new.get(source, {}) if name not in old.get(source, {})]
-        if gone or come:
-            what = f"sources.{source}.documents"
-            yield Difference(what=what, before=_named("only here", gone), after=_named("only here", come))
+    old, new = _documents(before), _documents(after)
+    for source in old | new:
+        removed = [name for name in old.get(source, {}) if name not in new.get(source, {})]
+        added = [name for name in new.get(source, {}) if name not in old.get(source, {})]
+        if removed or added:
+            key = f"sources.{source}.documents"
+            yield Difference(what=key, before=_only_here(removed), after=_only_here(added))
 
 
-def _used(manifest: Manifest) -> dict[str, dict[str, None]]:
+def _documents(manifest: Manifest) -> dict[str, dict[str, None]]:
     used: dict[str, dict[str, None]] = {}
     for sample in manifest.samples:
         used.setdefault(sample.source, {}).update(dict.fromkeys(span.document for span in sample.documents))
     return used
 
 
-def _named(what: str, names: Sequence[str]) -> str | None:
+def _only_here(names: Sequence[str]) -> str | None:
     if not names:
         return None
     more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return f"{len(names):,} {what} ({', '.join(names[:_MOST_NAMED])}{more})"
+    return f"{len(names):,} only here ({', '.join(names[:_MOST_NAMED])}{more})"

@@ -1,234 +1,162 @@
-"""A calibration file as what a quantizer takes: token ids, or the form that its own rules keep whole."""
+"""A calibration file in the form that a quantizer takes best, or as token ids."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from calibset.core.errors import OutputError, QuantizerError, TokenizerError
-from calibset.dataset.calibration_file import (
-    check_manifest_matches,
-    ensure_unchanged,
-    existing,
-    name_of,
-    tokenizer_of,
-)
-from calibset.dataset.manifest import Manifest, manifest_path, read_manifest
-from calibset.quantizers import ExportRow, FileFormat, LoadReport, Quantizer, get_quantizer
-from calibset.quantizers.row_reader import read_texts
+from calibset.core.errors import OutputError, QuantizerError
+from calibset.dataset.calibration_file import CalibrationFile, EncodedRow, alternatives
+from calibset.dataset.manifest import manifest_path
+from calibset.quantizers import ExportRow, FileFormat, LoadReport, Quantizer, RowInput, get_quantizer
 from calibset.quantizers.row_writer import write_table
 from calibset.tokenizers import Tokenizer, tokenizer_files
 from calibset.tokenizers.truncation import text_budget, visible_ids
 
-FORMATS = ("input_ids",)
-"""What a calibration file can be exported as, whatever the quantizer."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportResult:
-    """What was written for a quantizer.
+    """What was written, and how a quantizer reads it.
 
     Attributes:
         path: The file, or the folder.
-        replay: What the quantizer does with it.
-        usage: What to type so that it reads the file.
-        traps: What goes wrong without being seen in the file.
+        load_report: What the quantizer does with the rows; None for plain ids.
+        usage: What to type so that the quantizer reads the file; empty for plain ids.
+        pitfalls: What goes wrong without being seen in the file.
     """
 
     path: Path
-    replay: LoadReport
-    usage: str
-    traps: tuple[str, ...]
+    load_report: LoadReport | None = None
+    usage: str = ""
+    pitfalls: tuple[str, ...] = ()
 
 
-def export_input_ids(
+def export(
     file: str | Path,
     out: str | Path | None = None,
     *,
-    tokenizer: str | None = None,
-    seqlen: int | None = None,
-) -> Path:
-    """Write a calibration file's rows as the ids that the model is shown: BOS and text, cut at ``seqlen``.
-
-    The parquet file has a row for each, in the same order, with the columns ``input_ids``
-    (list of int32, all ``seqlen`` long), ``source`` (null without a manifest) and ``row_text``. No column
-    is called ``text``, because GPTQModel would read it in place of the ids.
-
-    Args:
-        file: JSON Lines (or a ``.json`` array) of rows.
-        out: The ``.parquet`` file to write; by default ``file`` with that ending.
-        tokenizer: The target model's, by name or path; by default the manifest's.
-        seqlen: Ids of a row; by default the manifest's.
-
-    Returns:
-        The path of the file written.
-
-    Raises:
-        ConsumerError: The file can't be read, holds a row without text or with too few tokens, or has
-            no manifest to say what isn't given.
-        OutputError: The manifest is of another file, or ``out`` can't be written.
-        TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
-    """
-    source = _source_of(file, tokenizer, seqlen)
-    target = source.path.with_suffix(".parquet") if out is None else Path(out)
-    if target.suffix != ".parquet":
-        raise OutputError(f"{target}: must end in .parquet")
-    texts = _texts(source)
-    rows = _rows(source, texts)
-    names = [sample.source for sample in source.manifest.samples] if source.manifest else [None] * len(rows)
-    _write(target, rows, names, texts)
-    return target
-
-
-def export_for(
-    file: str | Path,
-    quantizer: str,
-    out: str | Path | None = None,
-    *,
+    quantizer: str | None = None,
+    format: Literal["input_ids"] | None = None,  # noqa: A002  (as the command's option)
     tokenizer: str | None = None,
     seqlen: int | None = None,
 ) -> ExportResult:
     """Write a calibration file's rows as a quantizer takes them best, so that its own rules keep every one.
 
+    With ``format="input_ids"`` the rows are written as the ids that the model is shown, whatever the
+    quantizer: a parquet file with a row for each, in the same order, with the columns ``input_ids`` (list
+    of int32, all ``seqlen`` long: BOS and text, cut), ``source`` (null without a manifest) and
+    ``row_text``. No column is called ``text``, because GPTQModel would read it in place of the ids.
+
     Args:
         file: JSON Lines (or a ``.json`` array) of rows.
-        quantizer: The quantizer, by name: a key of ``calibset.quantizers.QUANTIZERS``.
         out: The file to write (or the folder, for llm-compressor); its ending says which of the
-            quantizer's forms. By default ``x.NAME.ENDING`` beside ``x.jsonl``, in the first.
+            quantizer's forms. By default, beside ``x.jsonl``, ``x.NAME.ENDING`` in the first form, and
+            ``x.parquet`` for ids.
+        quantizer: The quantizer, by name: a key of ``calibset.QUANTIZERS``. By default the one that the
+            file was built for.
+        format: ``input_ids`` in place of a quantizer's form.
         tokenizer: The target model's, by name or path; by default the manifest's.
         seqlen: Tokens of a row; by default the manifest's.
 
     Raises:
-        ConsumerError: The file can't be read, holds a row without text or with too few tokens, or has
+        QuantizerError: The file can't be read, holds a row without text or with too few tokens, or has
             no manifest to say what isn't given; or the quantizer would drop a row.
         OutputError: The manifest is of another file; or ``out`` can't be written or typed, or is read.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
-    asked = get_quantizer(quantizer)
-    source = _source_of(file, tokenizer, seqlen)
-    form, target = _form_of(asked, source, out)
-    rows = _rows(source, _texts(source))
-    found = _replayed(asked, form, rows, source)
-    usage = asked.usage(target, found)
-    asked.export(rows, target)
-    return ExportResult(path=target, replay=found, usage=usage, traps=asked.info.pitfalls)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """A calibration file, what measures its rows, and all that is read to export it."""
-
-    path: Path
-    manifest: Manifest | None
-    tokenizer: Tokenizer
-    seqlen: int
-    read: Mapping[Path, str]
-
-
-def _source_of(file: str | Path, tokenizer: str | None, seqlen: int | None) -> _Source:
+    if quantizer is not None and format is not None:
+        raise QuantizerError("quantizer, format: only one of them can be given")
     if seqlen is not None and seqlen < 1:
         raise QuantizerError(f"seqlen: must be at least 1, got {seqlen}")
-    path = existing(file)
-    manifest = read_manifest(path)
+    opened = CalibrationFile.open(file)
+    path, manifest = opened.path, opened.manifest
     if manifest is None and (tokenizer is None or seqlen is None):
         raise QuantizerError(f"{path}: there is no manifest beside it, so give both --tokenizer and --seqlen")
-    if manifest is not None:
-        check_manifest_matches(manifest, path)
-    measure = tokenizer_of(path, tokenizer, manifest)
-    if manifest is not None and tokenizer is None:
-        ensure_unchanged(path, measure, manifest)
+    measure = opened.tokenizer(tokenizer)
     length = seqlen or (manifest.seqlen if manifest else 0)
-    read = {path: "the calibration file itself", manifest_path(path): "its manifest"}
-    read |= dict.fromkeys(tokenizer_files(tokenizer or name_of(manifest), path.parent), "its tokenizer's")
-    return _Source(path=path, manifest=manifest, tokenizer=measure, seqlen=length, read=read)
-
-
-def _texts(source: _Source) -> list[str]:
-    texts, faults = read_texts(source.path)
-    if faults:
-        raise QuantizerError(f"{source.path}: {faults[0]}; `calibset verify` names each fault")
-    return texts
-
-
-def _rows(source: _Source, texts: Sequence[str]) -> list[ExportRow]:
-    return [
-        ExportRow(text=text.rstrip(), ids=_ids(source, number, text)) for number, text in enumerate(texts, 1)
+    if format is not None:
+        return _export_ids(opened, None if out is None else Path(out), measure, length)
+    loader = get_quantizer(quantizer or opened.quantizer_name)
+    form, target = _form_and_target(loader, path, out)
+    _require_apart(target, opened, opened.tokenizer_name(tokenizer))
+    rows = [
+        ExportRow(text=row.text.rstrip(), ids=_visible_ids(path, row, measure, length))
+        for row in opened.rows(measure)
     ]
+    inputs = [row.ids if form.holds == "ids" else row.text for row in rows]
+    report = _simulate(loader, path, inputs, measure, length)
+    usage = loader.usage(target, report)
+    loader.export(rows, target)
+    return ExportResult(path=target, load_report=report, usage=usage, pitfalls=loader.info.pitfalls)
 
 
-def _form_of(quantizer: Quantizer, source: _Source, out: str | Path | None) -> tuple[FileFormat, Path]:
+def _export_ids(file: CalibrationFile, out: Path | None, tokenizer: Tokenizer, seqlen: int) -> ExportResult:
+    import pyarrow as pa
+
+    target = out or file.path.with_suffix(".parquet")
+    if target.suffix != ".parquet":
+        raise OutputError(f"{target}: must end in .parquet")
+    rows = list(file.rows(tokenizer))
+    ids = [_visible_ids(file.path, row, tokenizer, seqlen) for row in rows]
+    columns = {
+        "input_ids": pa.array(ids, pa.list_(pa.int32())),
+        "source": pa.array([row.report.source if row.report else None for row in rows], pa.string()),
+        "row_text": pa.array([row.text for row in rows], pa.string()),
+    }
+    write_table(target, columns)
+    return ExportResult(path=target)
+
+
+def _form_and_target(quantizer: Quantizer, file: Path, out: str | Path | None) -> tuple[FileFormat, Path]:
     """Return what to write and where."""
-    contract, file = quantizer.info, source.path
-    default = contract.formats[0]
-    target = Path(out or file.with_name(f"{file.stem}.{contract.name}{default.ending}"))
-    forms = {form.ending: form for form in contract.formats}
-    if target.suffix not in forms:
-        *others, last = (ending or "no ending (a folder)" for ending in forms)
-        names = f"{', '.join(others)} or {last}" if others else last
-        raise OutputError(f"{target}: for {contract.name} it must end in {names}")
-    _ensure_apart(target, source)
-    form = forms[target.suffix]
+    info = quantizer.info
+    target = Path(out or file.with_name(f"{file.stem}.{info.name}{info.formats[0].ending}"))
+    form = next((form for form in info.formats if form.ending == target.suffix), None)
+    if form is None:
+        endings = alternatives([form.ending or "no ending (a folder)" for form in info.formats])
+        raise OutputError(f"{target}: for {info.name} it must end in {endings}")
     if form.holds == "text" and (faults := quantizer.path_problems(str(target))):
-        raise OutputError(f"{target}: {contract.product} can't be given this file: {'; '.join(faults)}")
+        raise OutputError(f"{target}: {info.product} can't be given this file: {'; '.join(faults)}")
     return form, target
 
 
-def _ensure_apart(target: Path, source: _Source) -> None:
+def _require_apart(target: Path, file: CalibrationFile, tokenizer: str) -> None:
     """Refuse to write over a file that is read, or among such files where a folder is written."""
-    place = target.absolute().resolve()
-    for path, what in source.read.items():
-        read = path.absolute().resolve()
-        if read == place:
-            raise OutputError(f"{target}: is {what}")
-        if not target.suffix and read.parent == place:
-            raise OutputError(f"{target}: holds {path.name}, {what}; name a folder of its own")
+    read = {file.path: "the calibration file itself", manifest_path(file.path): "its manifest"}
+    read |= dict.fromkeys(tokenizer_files(tokenizer, file.path.parent), "its tokenizer's")
+    written = target.absolute().resolve()
+    for path, title in read.items():
+        resolved = path.absolute().resolve()
+        if resolved == written:
+            raise OutputError(f"{target}: is {title}")
+        if not target.suffix and resolved.parent == written:
+            raise OutputError(f"{target}: holds {path.name}, {title}; name a folder of its own")
 
 
-def _replayed(
-    quantizer: Quantizer, form: FileFormat, rows: Sequence[ExportRow], source: _Source
+def _simulate(
+    quantizer: Quantizer, path: Path, rows: Sequence[RowInput], tokenizer: Tokenizer, seqlen: int
 ) -> LoadReport:
     """Return what a quantizer does with the rows, which it must take; of joined ones the last may be left."""
-    path = source.path
-    given = [row.ids if form.holds == "ids" else row.text for row in rows]
-    found = quantizer.simulate(given, source.tokenizer, nsamples=len(rows), seqlen=source.seqlen)
-    if found.fatal:
-        raise QuantizerError(f"{path}: {found.quantizer} would stop: {found.fatal[0]}; nothing was written")
-    if found.lost and not quantizer.info.joins_rows:
-        row = found.lost[0]
+    report = quantizer.simulate(rows, tokenizer, nsamples=len(rows), seqlen=seqlen)
+    if report.fatal:
+        raise QuantizerError(f"{path}: {report.quantizer} would stop: {report.fatal[0]}; nothing was written")
+    if report.lost and not quantizer.info.joins_rows:
+        row = report.lost[0]
         raise QuantizerError(
-            f"{path}: {found.quantizer} would drop {len(found.lost)} of {len(found.rows)} rows, the first "
+            f"{path}: {report.quantizer} would drop {len(report.lost)} of {len(report.rows)} rows, the first "
             f"row {row.row}: {row.reason}; nothing was written"
         )
-    return found
+    return report
 
 
-def _ids(source: _Source, number: int, text: str) -> tuple[int, ...]:
-    path, tokenizer, manifest = source.path, source.tokenizer, source.manifest
-    ids = tokenizer.encode(text.rstrip(), parse_special=True)
-    if manifest is not None and len(ids) != manifest.samples[number - 1].tokens:
-        raise TokenizerError(
-            f"{path}: row {number} has {len(ids)} tokens of {tokenizer.name}, and its manifest says "
-            f"{manifest.samples[number - 1].tokens} of {manifest.tokenizer.name}: rows are built for one "
-            "tokenizer"
-        )
-    short = text_budget(tokenizer, source.seqlen) - len(ids)
+def _visible_ids(path: Path, row: EncodedRow, tokenizer: Tokenizer, seqlen: int) -> tuple[int, ...]:
+    """Return the ids that the model is shown of a row, of which there must be ``seqlen``."""
+    short = text_budget(tokenizer, seqlen) - len(row.encoded.ids)
     if short > 0:
         raise QuantizerError(
-            f"{path}: row {number} is {short} tokens short of {source.seqlen}; `calibset verify` names each "
+            f"{path}: row {row.number} is {short} tokens short of {seqlen}; `calibset verify` names each "
             "such row"
         )
-    return tuple(visible_ids(ids, tokenizer, source.seqlen))
-
-
-def _write(
-    target: Path, rows: Sequence[ExportRow], sources: Sequence[str | None], texts: Sequence[str]
-) -> None:
-    import pyarrow as pa
-
-    columns = {
-        "input_ids": pa.array([row.ids for row in rows], pa.list_(pa.int32())),
-        "source": pa.array(sources, pa.string()),
-        "row_text": pa.array(texts, pa.string()),
-    }
-    write_table(target, columns)
+    return tuple(visible_ids(row.encoded.ids, tokenizer, seqlen))

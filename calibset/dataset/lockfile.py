@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -65,6 +65,33 @@ class Lock(_Frozen):
     sha256: str
     holdout: str | None = None
 
+    @classmethod
+    def read(cls, path: str | Path) -> Self | None:
+        """Return the lock at a path, or None if there is none.
+
+        Raises:
+            OutputError: There is one, and it can't be read.
+        """
+        try:
+            return cls.model_validate_json(Path(path).read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OutputError(f"{path}: can't be read: {error.strerror}") from error
+        except ValidationError as error:
+            raise OutputError(
+                f"{path}: is no lock of this version of calibset; renew it with `calibset lock`"
+            ) from error
+
+    def write(self, path: str | Path) -> None:
+        """Write the lock to a path; what stood there before stays if writing fails.
+
+        Raises:
+            OutputError: It can't be written.
+        """
+        with write_atomically(Path(path)) as stream:
+            stream.write((self.model_dump_json(indent=1) + "\n").encode("utf-8"))
+
     @field_validator("recipe")
     @classmethod
     def _with_tables_of_sources(cls, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -98,32 +125,3 @@ class Lock(_Frozen):
 def lock_path(recipe: Path) -> Path:
     """Return where a recipe's lock stands: ``x.toml`` has ``x.lock``, any other ``x.y`` has ``x.y.lock``."""
     return recipe.parent / f"{recipe.name.removesuffix('.toml')}.lock"
-
-
-def read_lock(path: str | Path) -> Lock | None:
-    """Return the lock at a path, or None if there is none.
-
-    Raises:
-        OutputError: There is one, and it can't be read.
-    """
-    path = Path(path)
-    try:
-        return Lock.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise OutputError(f"{path}: can't be read: {error.strerror}") from error
-    except ValidationError as error:
-        raise OutputError(
-            f"{path}: is no lock of this version of calibset; renew it with `calibset lock`"
-        ) from error
-
-
-def write_lock(lock: Lock, path: str | Path) -> None:
-    """Write a lock; what stood there before stays if writing fails.
-
-    Raises:
-        OutputError: It can't be written.
-    """
-    with write_atomically(Path(path)) as stream:
-        stream.write((lock.model_dump_json(indent=1) + "\n").encode("utf-8"))

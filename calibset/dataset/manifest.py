@@ -26,6 +26,10 @@ _DETERMINE_BYTES = (
 )  # fmt: skip
 
 
+DEFAULT_QUANTIZER = "autoround"
+"""That of recipes and files that name none."""
+
+
 class TokenizerIdentity(Frozen):
     """The tokenizer that measured the rows."""
 
@@ -102,6 +106,36 @@ class Manifest(Frozen):
     samples: tuple[SampleReport, ...]
     sha256: str
 
+    @classmethod
+    def read(cls, path: str | Path) -> Self | None:
+        """Return the manifest beside a calibration file, or at its own path; None if there is none.
+
+        Args:
+            path: A calibration file, or ``x.manifest.json``.
+
+        Raises:
+            OutputError: There is one, and it can't be read or can't be true.
+        """
+        path = Path(path)
+        if not path.name.endswith(".manifest.json"):
+            path = manifest_path(path)
+        if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
+            return None
+        try:
+            manifest = cls.model_validate_json(path.read_bytes(), strict=True)
+        except ValidationError as error:
+            raise _unreadable(path, _fault_in(error)) from error
+        except OSError as error:
+            raise _unreadable(path) from error
+        if disagreement := next(_disagreements(manifest), None):
+            raise _unreadable(path, disagreement)
+        return manifest
+
+    @property
+    def quantizer_name(self) -> str:
+        """The quantizer of the recipe, as recipes and commands spell it."""
+        return str(self.recipe.get("quantizer", DEFAULT_QUANTIZER))
+
     @property
     def is_holdout(self) -> bool:
         """Whether its rows are held out of a calibration file."""
@@ -126,7 +160,8 @@ def _disagreements(manifest: Manifest) -> Iterator[str]:
         yield from (f"{kind}: {quote_value(name)} is there {n} times" for name, n in names.items() if n > 1)
     for source in manifest.sources:
         if source.group not in groups:
-            yield f"sources: {quote_value(source.name)} is of group {quote_value(source.group)}, which is not in groups"
+            group = quote_value(source.group)
+            yield f"sources: {quote_value(source.name)} is of group {group}, which is not in groups"
         if source.achieved != own[source.name]:
             achieved = f"{source.achieved:,}, and samples say {own[source.name]:,}"
             yield f"sources: {quote_value(source.name)} achieved {achieved}"
@@ -139,30 +174,9 @@ def manifest_path(file: Path) -> Path:
     return file.parent / f"{file.stem}.manifest.json"
 
 
-def read_manifest(file: str | Path) -> Manifest | None:
-    """Return the manifest beside a calibration file, or at its own path; None if there is none.
-
-    Raises:
-        OutputError: There is one, and it can't be read.
-    """
-    file = Path(file)
-    path = file if file.name.endswith(".manifest.json") else manifest_path(file)
-    if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
-        return None
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes(), strict=True)
-    except ValidationError as error:
-        raise OutputError(_refusal(path, _fault_in(error))) from error
-    except OSError as error:
-        raise OutputError(_refusal(path, None)) from error
-    if why := next(_disagreements(manifest), None):
-        raise OutputError(_refusal(path, why))
-    return manifest
-
-
-def _refusal(path: Path, why: str | None) -> str:
-    told = f" ({printable(why)})" if why else ""
-    return f"{path}: is no manifest of this version of calibset{told}; build the file again"
+def _unreadable(path: Path, fault: str | None = None) -> OutputError:
+    reason = f" ({printable(fault)})" if fault else ""
+    return OutputError(f"{path}: is no manifest of this version of calibset{reason}; build the file again")
 
 
 def _fault_in(error: ValidationError) -> str | None:

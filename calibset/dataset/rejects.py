@@ -1,4 +1,4 @@
-"""What came into no file, as a file of its own."""
+"""The file of records that came into no calibration file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from calibset.core.atomic_write import write_atomically
 from calibset.core.documents import Filtered, Rejection
 
 
-def write_rejects(path: str | Path, *found: Mapping[str, Iterable[Rejection | Filtered]]) -> Path:
-    """Write what was rejected or filtered as JSON Lines: source, place, reason, and what else is known.
+def write_rejects(path: str | Path, *records: Mapping[str, Iterable[Rejection | Filtered]]) -> Path:
+    """Write what was rejected or filtered as JSON Lines: source, position, reason, and what else is known.
 
     Args:
         path: The file.
-        found: By source; one mapping after the other is written.
+        records: By source; one mapping after the other is written.
 
     Raises:
         OutputError: The file can't be written.
     """
     path = Path(path)
     with write_atomically(path) as stream:
-        for by_source in found:
-            for source, records in by_source.items():
-                for record in records:
+        for by_source in records:
+            for source, left_out in by_source.items():
+                for record in left_out:
                     line = {"source": source, **asdict(record)}
                     stream.write((json.dumps(line) + "\n").encode("ascii"))
     return path

@@ -1,21 +1,15 @@
-"""Which rows of a file a quantizer keeps, whoever made it."""
+"""Which rows of a file a quantizer keeps, whoever wrote the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from calibset.core.errors import OutputError
-from calibset.dataset.calibration_file import (
-    _TOKENIZER,
-    check_manifest_matches,
-    existing,
-    quantizer_of,
-    tokenizer_of,
-)
-from calibset.dataset.manifest import Manifest, read_manifest
+from calibset.dataset.calibration_file import CalibrationFile, check_ending
 from calibset.quantizers import LoadReport, get_quantizer
+from calibset.tokenizers import DEFAULT_TOKENIZER
 
 _SEQLEN = 2048
 _NSAMPLES = 512
@@ -24,54 +18,51 @@ _NSAMPLES = 512
 def verify(
     file: str | Path,
     *,
+    quantizer: str | None = None,
     tokenizer: str | None = None,
     seqlen: int | None = None,
     nsamples: int | None = None,
-    quantizer: str | None = None,
 ) -> LoadReport:
-    """Say which rows of a calibration file its quantizer keeps, whoever made it.
+    """Say which rows of a calibration file its quantizer keeps, whoever wrote the file.
+
+    What isn't given is read from the manifest beside the file.
 
     Args:
-        file: JSON Lines (or a ``.json`` array) of rows; or what was exported for the consumer.
-        tokenizer: The quantizer's, by name or path. By default, as for the two others, what
-            the manifest beside the file says; without one, ``mistral-small-3.2``.
-        seqlen: Tokens of a row that the quantizer reads; without a manifest, 2,048.
-        nsamples: Rows that it takes; without a manifest, 512.
-        quantizer: The quantizer, by name: a key of ``calibset.quantizers.QUANTIZERS``. By default the
-            recipe's that the manifest holds; without one, ``autoround``.
+        file: JSON Lines (or a ``.json`` array) of rows; or what was exported for the quantizer.
+        quantizer: The quantizer, by name: a key of ``calibset.QUANTIZERS``. Without a manifest,
+            ``autoround``.
+        tokenizer: The quantizer's, by name or path. Without a manifest, ``mistral-small-3.2``.
+        seqlen: Tokens of a row that the quantizer reads. Without a manifest, 2,048.
+        nsamples: Rows that it takes. Without a manifest, 512.
 
     Raises:
-        ConsumerError: The file can't be read, or is of a kind that the quantizer doesn't read; or there
-            is no such consumer.
+        QuantizerError: The file can't be read, or is of a kind that the quantizer doesn't read; or there
+            is no such quantizer.
         TokenizerError: The tokenizer can't be loaded.
     """
-    manifest = read_manifest(file)
-    asked = get_quantizer(quantizer or quantizer_of(manifest))
-    path = existing(file, asked.info.reads)
-    measure = tokenizer_of(path, tokenizer, manifest)
-    found = asked.simulate_file(
-        path,
+    opened = CalibrationFile.open(file, endings=None, check_manifest=False)
+    loader = get_quantizer(quantizer or opened.quantizer_name)
+    check_ending(opened.path, loader.info.reads)
+    measure = opened.tokenizer(tokenizer, allow_changed=True)
+    manifest = opened.manifest
+    report = loader.simulate_file(
+        opened.path,
         measure,
         nsamples=nsamples or (manifest.nsamples if manifest else _NSAMPLES),
         seqlen=seqlen or (manifest.seqlen if manifest else _SEQLEN),
     )
-    assumed = {} if manifest else {"tokenizer": tokenizer, "seqlen": seqlen, "nsamples": nsamples}
-    notes = (*_note_on_others(manifest, path), *_note_on_assumed(assumed))
-    return replace(found, warnings=(*found.warnings, *measure.notes, *notes))
+    notes = _notes(opened, tokenizer=tokenizer, seqlen=seqlen, nsamples=nsamples)
+    return replace(report, warnings=(*report.warnings, *measure.notes, *notes))
 
 
-def _note_on_others(manifest: Manifest | None, path: Path) -> Iterator[str]:
-    """Say that the manifest is of another file, if it is: what it says may be wrong of this one."""
-    # What is exported from a file may stand beside the same manifest.
-    if manifest is not None and path.suffix == ".jsonl":
+def _notes(file: CalibrationFile, **options: object) -> Iterator[str]:
+    """Say what may be wrong of the file: a manifest of another, or what was assumed without one."""
+    if file.manifest is None:
+        defaults = {"tokenizer": DEFAULT_TOKENIZER, "seqlen": f"{_SEQLEN:,}", "nsamples": _NSAMPLES}
+        if assumed := [f"{name} {defaults[name]}" for name, value in options.items() if not value]:
+            yield f"no manifest stands beside the file, so this is for {', '.join(assumed)}"
+    elif file.path.suffix == ".jsonl":  # what is exported may stand beside the manifest of another file
         try:
-            check_manifest_matches(manifest, path)
+            file.check_manifest()
         except OutputError as error:
             yield str(error)
-
-
-def _note_on_assumed(given: Mapping[str, object]) -> Iterator[str]:
-    """Say what was taken for granted of a file without a manifest, of which this much was given."""
-    defaults = {"tokenizer": _TOKENIZER, "seqlen": f"{_SEQLEN:,}", "nsamples": _NSAMPLES}
-    if assumed := [f"{name} {defaults[name]}" for name, value in given.items() if not value]:
-        yield f"no manifest stands beside the file, so this is for {', '.join(assumed)}"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args
 
 from calibset.core.errors import LockError, SourceError
-from calibset.dataset.diff import Difference, differences
-from calibset.dataset.lockfile import Lock, LockedFile, LockedSource, lock_path, read_lock
+from calibset.dataset.diff import Difference, diff
+from calibset.dataset.lockfile import Lock, LockedFile, LockedSource, lock_path
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.source_reports import EvaluationReport, SourceReport
 from calibset.recipe.model import Recipe
@@ -33,7 +33,7 @@ def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
         raise ValueError(f"lock must be one of {', '.join(get_args(LockUse))}, got {use!r}")
     if use == "ignore":
         return None
-    found = read_lock(lock_path(recipe.path)) if recipe.path else None
+    found = Lock.read(lock_path(recipe.path)) if recipe.path else None
     if found is None and use == "require":
         where = lock_path(recipe.path) if recipe.path else recipe.name
         raise LockError(f"{where}: there is no lock; write one with `calibset lock`")
@@ -42,14 +42,14 @@ def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
 
 def lock_differences(known: Lock | None, made: Lock) -> tuple[Difference, ...]:
     """Return what is not as a lock has it; if something isn't, versions of packages too, as the last."""
-    changed = differences(known, made) if known else ()
+    changed = diff(known, made) if known else ()
     own = tuple(one for one in changed if not one.what.startswith(_INFORMATIVE))
     return own + tuple(one for one in changed if one not in own) if own else ()
 
 
 def differences_of_recipe(known: Lock, recipe: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return what a recipe asks for otherwise than when it was locked, which can be said without a build."""
-    return differences(known, known.model_copy(update={"recipe": recipe}))
+    return diff(known, known.model_copy(update={"recipe": recipe}))
 
 
 def require_unchanged(recipe: Recipe, changed: tuple[Difference, ...]) -> None:

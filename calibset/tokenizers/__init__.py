@@ -9,6 +9,7 @@ from calibset.core.errors import SourceError, TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
 
 __all__ = [
+    "DEFAULT_TOKENIZER",
     "EMBEDDED",
     "ControlTokens",
     "Encoded",
@@ -23,7 +24,10 @@ _FILES = (
     "tokenizer.json", "tekken.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.*",
 )  # fmt: skip
 
-EMBEDDED = ("mistral-small-3.2",)
+DEFAULT_TOKENIZER = "mistral-small-3.2"
+"""That of recipes and files that name none."""
+
+EMBEDDED = (DEFAULT_TOKENIZER,)
 """Tokenizers that need no file: their vocabulary comes with mistral-common."""
 
 

@@ -14,7 +14,7 @@ from huggingface_hub import constants
 import calibset
 from calibset.cli import main
 from calibset.dataset import calibration_set
-from calibset.dataset.lockfile import read_lock
+from calibset.dataset.lockfile import Lock
 from tests.cli.commands import HUB, URL, error_line
 from tests.small import corpus
 from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
@@ -355,10 +355,10 @@ def test_a_locked_commit_is_built_byte_for_byte_from_an_empty_cache(
     assert main(["build", *remote, "-q", "--locked"]) == 0
     assert main(["plan", *remote]) == 0
     assert COMMIT[:10] in capsys.readouterr().out
-    lock = read_lock("recipe.lock")
+    lock = Lock.read("recipe.lock")
     assert lock is not None
     assert hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest() == lock.sha256
     assert main(["lock", *remote, "-q"]) == 0
-    renewed = read_lock("recipe.lock")
+    renewed = Lock.read("recipe.lock")
     assert renewed is not None
     assert renewed.sources["fish"].revision == "beef" * 10

@@ -68,11 +68,11 @@ def test_a_folder_is_no_calibration_file(recipe: str, capsys: pytest.CaptureFixt
     ("content", "row", "fault"),
     [
         ('{"text": "a"}\n', "2", "has 1 rows, so there is no row 2"),
-        ("", "1", "row 1 is not valid JSON"),
-        ("{oops\n", "1", "row 1 is not valid JSON"),
-        ("[" * 100_000, "1", "row 1 is not valid JSON"),
-        ('{"messages": []}\n', "1", "row 1 has no text"),
-        ("3\n", "1", "row 1 has no text"),
+        ("", "1", "has 0 rows, so there is no row 1"),
+        ("{oops\n", "1", "row 1: not valid JSON"),
+        ("[" * 100_000, "1", "row 1: not valid JSON"),
+        ('{"messages": [], "n": 1}\n', "1", "row 1: has no text"),
+        ("3\n{oops\n", "1", "row 1: has no text"),
     ],
 )
 def test_a_row_that_can_not_be_shown_is_a_clear_error(

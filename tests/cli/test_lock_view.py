@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from calibset.cli import main
-from calibset.dataset.lockfile import read_lock
+from calibset.dataset.lockfile import Lock
 
 
 def edit_lock(**values: object) -> None:
@@ -21,7 +21,7 @@ def test_a_lock_is_written_beside_the_recipe(recipe: str, capsys: pytest.Capture
     before = set(Path().iterdir())
     assert main(["lock", recipe]) == 0
     assert set(Path().iterdir()) - before == {Path("recipe.lock")}
-    lock = read_lock("recipe.lock")
+    lock = Lock.read("recipe.lock")
     assert lock is not None
     out, err = capsys.readouterr()
     lines = out.splitlines()

@@ -63,7 +63,7 @@ def test_a_card_is_of_the_file_that_is_there(file: Path, capsys: pytest.CaptureF
         assert printed.err.startswith("calibset: small.manifest.json: is of another file: it says sha256 ")
     file.unlink()
     assert main(["card", str(file)]) == 1
-    assert capsys.readouterr().err == "calibset: small.jsonl: can't be read: No such file or directory\n"
+    assert capsys.readouterr().err == "calibset: small.jsonl: no such file\n"
     assert not Path("card").exists()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from calibset.core.errors import OutputError
-from calibset.dataset.calibration_file import check_manifest_matches
+from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.manifest import Manifest, manifest_path
 from calibset.pipeline.build import build
 from tests.small import write_small
@@ -23,12 +23,12 @@ def manifest(tmp_path: Path) -> Manifest:
 
 def failing(manifest: Manifest, file: Path) -> str:
     with pytest.raises(OutputError) as caught:
-        check_manifest_matches(manifest, file)
+        CalibrationFile(file, manifest).check_manifest()
     return str(caught.value)
 
 
 def test_a_manifest_is_of_the_file_that_was_built(manifest: Manifest, tmp_path: Path) -> None:
-    check_manifest_matches(manifest, tmp_path / "out.jsonl")
+    CalibrationFile(tmp_path / "out.jsonl", manifest).check_manifest()
 
 
 def test_other_bytes_are_another_file(manifest: Manifest, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_rows_are_counted_as_they_are_read(
     file.write_bytes(content)
     digest = sha256(content).hexdigest()
     claimed = manifest.model_copy(update={"sha256": digest, "samples": (manifest.samples[0],) * rows})
-    check_manifest_matches(claimed, file)
+    CalibrationFile(file, claimed).check_manifest()
     one_more = claimed.model_copy(update={"samples": (manifest.samples[0],) * (rows + 1)})
     assert failing(one_more, file).endswith(f"and {file} has {rows} rows{TODO}")
 

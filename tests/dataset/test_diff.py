@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-import calibset
 from calibset.core.errors import OutputError
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.dataset.diff import Difference, differences, shortened
+from calibset.dataset.diff import Difference, diff, shorten
 from calibset.dataset.lockfile import Lock, LockedFile, LockedSource
 from calibset.dataset.manifest import Manifest, SampleReport
 from calibset.pipeline.build import build
@@ -34,8 +33,8 @@ def lock(built: CalibrationSet) -> Lock:
 
 def found(before: Manifest | Lock, after: Manifest | Lock) -> dict[str, tuple[str | None, str | None]]:
     """Return the differences by what differs, which must be the same, turned round, the other way."""
-    there = {one.what: (one.before, one.after) for one in differences(before, after)}
-    back = {one.what: (one.before, one.after) for one in differences(after, before)}
+    there = {one.what: (one.before, one.after) for one in diff(before, after)}
+    back = {one.what: (one.before, one.after) for one in diff(after, before)}
     plain = {what: pair for what, pair in there.items() if not what.endswith(".documents")}
     assert {what: (pair[1], pair[0]) for what, pair in plain.items()} == {what: back[what] for what in plain}
     assert there.keys() == back.keys()
@@ -48,20 +47,20 @@ def with_source(lock: Lock, name: str, **values: Any) -> Lock:
 
 
 def test_equal_records_have_no_differences(manifest: Manifest, lock: Lock) -> None:
-    assert calibset.differences(manifest, Manifest.model_validate_json(manifest.to_json())) == ()
-    assert calibset.differences(lock, Lock.model_validate_json(lock.model_dump_json())) == ()
+    assert diff(manifest, Manifest.model_validate_json(manifest.to_json())) == ()
+    assert diff(lock, Lock.model_validate_json(lock.model_dump_json())) == ()
 
 
 def test_differences_change_nothing(manifest: Manifest) -> None:
     text = manifest.to_json()
-    differences(manifest, manifest)
+    diff(manifest, manifest)
     assert manifest.to_json() == text
 
 
 def test_a_manifest_and_a_lock_can_not_be_compared(manifest: Manifest, lock: Lock) -> None:
     for before, after in ((manifest, lock), (lock, manifest)):
         with pytest.raises(OutputError) as caught:
-            differences(before, after)
+            diff(before, after)
         assert str(caught.value) == "a manifest and a lock can't be compared; name two of one kind"
 
 
@@ -173,7 +172,7 @@ def test_documents_are_compared_by_source(manifest: Manifest) -> None:
 
     before = of(row("fish", "a", "b"), row("fish", "b", "c"), row("ships", "a"), row("trees", "x"))
     after = of(row("ships", "a"), row("fish", *"cdefgh"), row("rest", "y"), row("trees", "x"))
-    assert differences(before, after) == (
+    assert diff(before, after) == (
         Difference(
             what="sources.fish.documents",
             before="2 only here (a, b)",
@@ -186,7 +185,7 @@ def test_documents_are_compared_by_source(manifest: Manifest) -> None:
         "2 only here (a, b)",
     )
     many = of(row("fish", *map(str, range(2_000))))
-    (one,) = differences(of(), many)
+    (one,) = diff(of(), many)
     assert str(one) == "sources.fish.documents: nothing → 2,000 only here (0, 1, 2 and 1,997 more)"
 
 
@@ -220,7 +219,7 @@ def test_two_builds_differ_in_what_was_asked_and_what_came_of_it(tmp_path: Path)
     ],
 )
 def test_hashes_and_long_values_are_shortened(value: str | None, short: str) -> None:
-    assert shortened(value) == short
+    assert shorten(value) == short
 
 
 def test_a_difference_is_a_line() -> None:

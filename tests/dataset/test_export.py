@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.dataset.export import export_for, export_input_ids
+from calibset.dataset.export import export
 from calibset.dataset.manifest import manifest_path
 from calibset.pipeline.build import build
 from calibset.quantizers import QUANTIZERS
@@ -27,7 +27,7 @@ def built(tmp_path: Path) -> CalibrationSet:
 
 
 def test_rows_are_what_the_model_is_shown(built: CalibrationSet, tmp_path: Path) -> None:
-    out = export_input_ids(tmp_path / "out.jsonl")
+    out = export(tmp_path / "out.jsonl", format="input_ids").path
     assert out == tmp_path / "out.parquet"
     table = parquet.read_table(out)
     assert table.column_names == ["input_ids", "source", "row_text"]
@@ -40,15 +40,15 @@ def test_rows_are_what_the_model_is_shown(built: CalibrationSet, tmp_path: Path)
 
 
 def test_the_same_file_gives_the_same_bytes(built: CalibrationSet, tmp_path: Path) -> None:
-    first = export_input_ids(tmp_path / "out.jsonl", tmp_path / "a.parquet")
-    second = export_input_ids(tmp_path / "out.jsonl", tmp_path / "new" / "b.parquet")
+    first = export(tmp_path / "out.jsonl", tmp_path / "a.parquet", format="input_ids").path
+    second = export(tmp_path / "out.jsonl", tmp_path / "new" / "b.parquet", format="input_ids").path
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_control_tokens_are_read_as_such_and_rows_cut(tmp_path: Path, tekken: Tokenizer) -> None:
     file = tmp_path / "theirs.jsonl"
     file.write_text(json.dumps({"text": "[INST]Aké je poistné?[/INST]12 €</s> \n"}) + "\n")
-    out = export_input_ids(file, tokenizer="mistral-small-3.2", seqlen=12)
+    out = export(file, tokenizer="mistral-small-3.2", seqlen=12, format="input_ids").path
     table = parquet.read_table(out)
     whole = tekken.encode("[INST]Aké je poistné?[/INST]12 €</s>", parse_special=True)
     assert len(whole) == 13
@@ -60,13 +60,13 @@ def test_control_tokens_are_read_as_such_and_rows_cut(tmp_path: Path, tekken: To
 def test_a_tokenizer_that_ends_texts_ends_rows(tmp_path: Path) -> None:
     write_letters(tmp_path, eos=True)
     (tmp_path / "x.jsonl").write_text('{"text": "abcdef"}\n')
-    out = export_input_ids(tmp_path / "x.jsonl", tokenizer="tokenizer.json", seqlen=5)
+    out = export(tmp_path / "x.jsonl", tokenizer="tokenizer.json", seqlen=5, format="input_ids").path
     (ids,) = parquet.read_table(out)["input_ids"].to_pylist()
     assert (len(ids), ids[0], ids[-1]) == (5, 256, 257)
 
 
 def test_a_shorter_row_may_be_asked_for(built: CalibrationSet, tmp_path: Path) -> None:
-    table = parquet.read_table(export_input_ids(tmp_path / "out.jsonl", seqlen=10))
+    table = parquet.read_table(export(tmp_path / "out.jsonl", seqlen=10, format="input_ids").path)
     assert table["input_ids"].to_pylist() == [list(ids[:10]) for ids in built.input_ids]
 
 
@@ -74,7 +74,7 @@ def failing(file: Path, error: type[Exception], **given: object) -> str:
     """Return what exporting a file says, having written nothing."""
     before = sorted(path.name for path in file.parent.iterdir())
     with pytest.raises(error) as caught:
-        export_input_ids(file, **given)  # type: ignore[arg-type]
+        export(file, format="input_ids", **given)  # type: ignore[arg-type]
     assert sorted(path.name for path in file.parent.iterdir()) == before
     return str(caught.value)
 
@@ -103,7 +103,7 @@ def test_a_manifest_of_other_rows_is_an_error(
         source["achieved"] = sum(row["source"] == source["name"] for row in rows)
     manifest_path(file).write_text(json.dumps(record))
     with pytest.raises(OutputError) as caught:
-        export_for(file, quantizer) if quantizer else export_input_ids(file)
+        export(file, quantizer=quantizer, format=None if quantizer else "input_ids")
     assert str(caught.value) == (
         f"{manifest_path(file)}: is of another file: it has {samples} samples, and {file} has 20 rows; "
         "build again, or move the manifest away"
@@ -156,7 +156,7 @@ def test_rows_that_a_quantizer_would_lose_are_an_error(tmp_path: Path, rows: str
 
 def test_a_length_below_one_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
     with pytest.raises(QuantizerError, match=r"^seqlen: must be at least 1, got -5$"):
-        export_input_ids(tmp_path / "out.jsonl", seqlen=-5)
+        export(tmp_path / "out.jsonl", seqlen=-5, format="input_ids")
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -170,17 +170,18 @@ def test_another_ending_is_an_error(built: CalibrationSet, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("name", QUANTIZERS)
 def test_a_built_set_is_exported_for_each_consumer(built: CalibrationSet, tmp_path: Path, name: str) -> None:
-    done = export_for(tmp_path / "out.jsonl", name)
+    done = export(tmp_path / "out.jsonl", quantizer=name)
     assert done.path.parent == tmp_path
     assert done.path.name.startswith(f"out.{name}.")
-    assert done.replay.passed
+    assert done.load_report is not None
+    assert done.load_report.passed
     assert str(done.path) in done.usage
-    assert done.traps
+    assert done.pitfalls
 
 
 @pytest.mark.parametrize("name", ["gptqmodel", "llm-compressor", "autoround"])
 def test_exported_ids_are_what_the_model_is_shown(built: CalibrationSet, tmp_path: Path, name: str) -> None:
-    done = export_for(tmp_path / "out.jsonl", name, tmp_path / "sub" / "x.parquet")
+    done = export(tmp_path / "out.jsonl", tmp_path / "sub" / "x.parquet", quantizer=name)
     rows = parquet.read_table(done.path)["input_ids"].to_pylist()
     assert [tuple(row) for row in rows] == list(built.input_ids)
 
@@ -221,7 +222,7 @@ def test_a_form_that_a_consumer_does_not_take_is_an_error(
     (tmp_path / "link.json").symlink_to(tmp_path / "out.manifest.json")
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     with pytest.raises(OutputError) as caught:
-        export_for(tmp_path / "out.jsonl", name, tmp_path / out)
+        export(tmp_path / "out.jsonl", tmp_path / out, quantizer=name)
     if fault is None:
         said = f"{str(tmp_path / out)!r} holds a character that can't be shown; rename it"
     else:
@@ -236,13 +237,13 @@ def test_rows_that_a_consumer_would_drop_are_not_written(tmp_path: Path) -> None
     file.write_text(f"{json.dumps({'text': 'a' * 20})}\n" * 2)
     out = tmp_path / "out"
     with pytest.raises(QuantizerError) as caught:
-        export_for(file, "autoround", out / "y.jsonl", tokenizer="tokenizer.json", seqlen=6)
+        export(file, out / "y.jsonl", quantizer="autoround", tokenizer="tokenizer.json", seqlen=6)
     assert str(caught.value) == (
         f"{file}: AutoRound 0.12.3 to 0.16.1 would drop 2 of 2 rows, the first row 1: its "
         "last token stands 5 times in 6; nothing was written"
     )
     with pytest.raises(QuantizerError) as caught:
-        export_for(file, "gptqmodel", out / "y.jsonl", tokenizer="tokenizer.json", seqlen=6)
+        export(file, out / "y.jsonl", quantizer="gptqmodel", tokenizer="tokenizer.json", seqlen=6)
     assert str(caught.value) == (
         f"{file}: GPTQModel 7.7.0 would stop: no row has more than 10 tokens; nothing was written"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calibset.core.errors import OutputError
-from calibset.dataset.hub_upload import RelatedFiles, parcel_of, push_to_hub
+from calibset.dataset.hub_upload import HubUpload, RelatedFiles, push_to_hub
 from calibset.dataset.manifest import manifest_path
 from tests.dataset.cards.records import manifest, source
 from tests.dataset.writable_hub import WritableHub, asked_of, committing
@@ -52,7 +52,7 @@ def test_holdout_recipe_and_lock_go_along(writable: WritableHub, tmp_path: Path)
     lock.write_text("{}")
     held = written(tmp_path, "x.holdout.jsonl", b"{}\n" * 4)
     also = RelatedFiles(holdout=held, recipe=recipe, lock=lock)
-    push_to_hub(parcel_of(written(tmp_path), also), "set")
+    push_to_hub(HubUpload.read(written(tmp_path), also), "set")
     (commit,) = writable.commits
     assert commit.repo == "me/set"
     assert commit.files.keys() >= {"x.holdout.jsonl", "x.holdout.manifest.json", "r.toml", "r.lock"}
@@ -171,7 +171,7 @@ def test_a_file_that_its_manifest_does_not_tell_of(tmp_path: Path) -> None:
 
 def test_a_file_without_a_manifest(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(ROWS)
-    with pytest.raises(OutputError, match=r"x\.manifest\.json: can't be read: No such file or directory$"):
+    with pytest.raises(OutputError, match=r"x\.jsonl: there is no manifest beside it; build the file again$"):
         push_to_hub(tmp_path / "x.jsonl", "me/set")
 
 
@@ -180,10 +180,10 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(
         OutputError, match=r"two of the files would have one name in the repository; rename one$"
     ):
-        parcel_of(written(tmp_path), RelatedFiles(holdout=written(tmp_path / "other")))
+        HubUpload.read(written(tmp_path), RelatedFiles(holdout=written(tmp_path / "other")))
 
 
 def test_a_recipe_does_not_take_the_card_s_place(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("")
     with pytest.raises(OutputError, match="two of the files would have one name"):
-        parcel_of(written(tmp_path), RelatedFiles(recipe=tmp_path / "README.md"))
+        HubUpload.read(written(tmp_path), RelatedFiles(recipe=tmp_path / "README.md"))

@@ -10,7 +10,7 @@ import pytest
 import calibset
 from calibset.core import atomic_write
 from calibset.core.errors import OutputError
-from calibset.dataset.lockfile import Lock, LockedFile, LockedSource, lock_path, read_lock, write_lock
+from calibset.dataset.lockfile import Lock, LockedFile, LockedSource, lock_path
 from calibset.dataset.manifest import TokenizerIdentity
 
 LOCK = Lock(
@@ -45,16 +45,16 @@ def test_a_lock_stands_beside_its_recipe_and_is_never_the_recipe(recipe: str, lo
 
 
 def test_a_lock_comes_back_as_it_was(tmp_path: Path) -> None:
-    calibset.write_lock(LOCK, tmp_path / "x.lock")
-    assert calibset.read_lock(tmp_path / "x.lock") == LOCK
-    calibset.write_lock(LOCK, str(tmp_path / "y.lock"))
-    assert calibset.read_lock(str(tmp_path / "y.lock")) == LOCK
+    LOCK.write(tmp_path / "x.lock")
+    assert calibset.Lock.read(tmp_path / "x.lock") == LOCK
+    LOCK.write(str(tmp_path / "y.lock"))
+    assert calibset.Lock.read(str(tmp_path / "y.lock")) == LOCK
     assert (tmp_path / "x.lock").read_bytes() == (tmp_path / "y.lock").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.lock", "y.lock"]
 
 
 def test_a_lock_is_json_that_people_can_compare(tmp_path: Path) -> None:
-    write_lock(LOCK, tmp_path / "x.lock")
+    LOCK.write(tmp_path / "x.lock")
     text = (tmp_path / "x.lock").read_text("utf-8")
     assert text.endswith("\n}\n")
     data = json.loads(text)
@@ -65,8 +65,8 @@ def test_a_lock_is_json_that_people_can_compare(tmp_path: Path) -> None:
 
 
 def test_where_there_is_no_lock_there_is_none(tmp_path: Path) -> None:
-    assert read_lock(tmp_path / "x.lock") is None
-    assert read_lock(tmp_path / "no such folder" / "x.lock") is None
+    assert Lock.read(tmp_path / "x.lock") is None
+    assert Lock.read(tmp_path / "no such folder" / "x.lock") is None
 
 
 def refiled(extents: list[list[int]]) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def test_what_is_no_lock_is_a_clear_error(tmp_path: Path, content: bytes) -> Non
     path = tmp_path / "x.lock"
     path.write_bytes(content)
     with pytest.raises(OutputError) as caught:
-        read_lock(path)
+        Lock.read(path)
     assert str(caught.value) == (
         f"{path}: is no lock of this version of calibset; renew it with `calibset lock`"
     )
@@ -131,10 +131,10 @@ def test_a_folder_is_no_lock_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     path.mkdir()
     with pytest.raises(OutputError) as caught:
-        read_lock(path)
+        Lock.read(path)
     assert str(caught.value) == f"{path}: can't be read: Is a directory"
     with pytest.raises(OutputError) as caught:
-        write_lock(LOCK, path)
+        LOCK.write(path)
     assert str(caught.value) == f"{path}: is a folder; nothing was changed"
     assert list(path.iterdir()) == []
 
@@ -146,7 +146,7 @@ def test_a_folder_that_takes_nothing_is_a_clear_error(tmp_path: Path, folder: st
     (tmp_path / "file").write_text("")
     path = tmp_path / folder / "x.lock"
     with pytest.raises(OutputError) as caught:
-        write_lock(LOCK, path)
+        LOCK.write(path)
     assert str(caught.value) == f"{path}: can't be written: {reason}; nothing was changed"
 
 
@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_the_old_lock(tmp_path: Path, monkeypatch: pytest.Mon
     path.write_text("old")
     monkeypatch.setattr(atomic_write, "_finish", full)
     with pytest.raises(OutputError) as caught:
-        write_lock(LOCK, path)
+        LOCK.write(path)
     assert str(caught.value) == f"{path}: can't be written: No space left on device; nothing was changed"
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("x.lock", "old")]
 

@@ -7,7 +7,7 @@ import pytest
 
 import calibset
 from calibset.core.errors import OutputError
-from calibset.dataset.manifest import Manifest, manifest_path, read_manifest, versions
+from calibset.dataset.manifest import Manifest, manifest_path, versions
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
 from tests.small import write_small
@@ -34,7 +34,7 @@ def test_a_manifest_stands_beside_its_file(file: str, manifest: str) -> None:
 
 
 def test_a_manifest_comes_back_as_it_was(written: Path) -> None:
-    manifest = read_manifest(written)
+    manifest = Manifest.read(written)
     assert manifest is not None
     text = manifest_path(written).read_text("utf-8")
     assert manifest.to_json() == text
@@ -43,15 +43,15 @@ def test_a_manifest_comes_back_as_it_was(written: Path) -> None:
 
 
 def test_a_manifest_may_be_named_itself(written: Path, tmp_path: Path) -> None:
-    manifest = read_manifest(written)
+    manifest = Manifest.read(written)
     assert manifest is not None
-    assert read_manifest(manifest_path(written)) == manifest
-    assert calibset.read_manifest(str(manifest_path(written))) == manifest
-    assert calibset.read_manifest(str(written)) == manifest
+    assert Manifest.read(manifest_path(written)) == manifest
+    assert calibset.Manifest.read(str(manifest_path(written))) == manifest
+    assert calibset.Manifest.read(str(written)) == manifest
     written.unlink()
-    assert read_manifest(manifest_path(written)) == manifest
+    assert Manifest.read(manifest_path(written)) == manifest
     manifest_path(written).rename(tmp_path / "gone.jsonl")
-    assert read_manifest(manifest_path(written)) is None
+    assert Manifest.read(manifest_path(written)) is None
 
 
 @pytest.mark.parametrize("name", ["broken.manifest.json", "broken.jsonl"])
@@ -59,14 +59,14 @@ def test_what_is_named_itself_and_no_manifest_is_a_clear_error(tmp_path: Path, n
     path = tmp_path / "broken.manifest.json"
     path.write_text("{")
     with pytest.raises(OutputError) as caught:
-        read_manifest(tmp_path / name)
+        Manifest.read(tmp_path / name)
     assert str(caught.value) == f"{path}: is no manifest of this version of calibset; build the file again"
 
 
 def test_a_file_without_a_manifest_has_none(tmp_path: Path) -> None:
-    assert read_manifest(tmp_path / "out.jsonl") is None
+    assert Manifest.read(tmp_path / "out.jsonl") is None
     (tmp_path / "out.manifest.json").mkdir()
-    assert read_manifest(tmp_path / "out.jsonl") is None
+    assert Manifest.read(tmp_path / "out.jsonl") is None
 
 
 @pytest.mark.parametrize("harm", ["", "{", "\x00", "[" * 100_000])
@@ -74,7 +74,7 @@ def test_a_manifest_that_is_no_json_is_a_clear_error(written: Path, harm: str) -
     path = manifest_path(written)
     path.write_text(harm)
     with pytest.raises(OutputError) as caught:
-        read_manifest(written)
+        Manifest.read(written)
     assert str(caught.value) == f"{path}: is no manifest of this version of calibset; build the file again"
 
 
@@ -147,7 +147,7 @@ def test_a_manifest_that_can_not_be_is_refused_by_its_key(
         part[place[-1]] = value
     path.write_text(json.dumps(whole if place else value))
     with pytest.raises(OutputError) as caught:
-        read_manifest(written)
+        Manifest.read(written)
     assert str(caught.value) == (
         f"{path}: is no manifest of this version of calibset ({says}); build the file again"
     )
@@ -159,11 +159,11 @@ def test_samples_of_no_source_are_refused(written: Path) -> None:
     rest = next(source for source in whole["sources"] if not source["achieved"])
     whole["sources"].remove(rest)
     path.write_text(json.dumps(whole))
-    assert read_manifest(written) is not None
+    assert Manifest.read(written) is not None
     fish = whole["sources"].pop(0)
     path.write_text(json.dumps(whole))
     with pytest.raises(OutputError, match=rf"\(samples: '{fish['name']}' is not in sources\)"):
-        read_manifest(written)
+        Manifest.read(written)
 
 
 def test_the_versions_that_determine_bytes_are_noted() -> None:

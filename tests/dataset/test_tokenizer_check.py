@@ -12,7 +12,7 @@ from calibset.dataset.tokenizer_check import (
     TokenizerReport,
     TokenMismatch,
     check_tokenizer,
-    compare,
+    find_mismatches,
 )
 from calibset.pipeline.build import build
 from calibset.tokenizers import Tokenizer, load_tokenizer
@@ -28,7 +28,7 @@ def letters(tmp_path: Path) -> Tokenizer:
 
 
 def reading(letters: Tokenizer, ids: list[int], text: str = TEXT) -> list[TokenMismatch]:
-    return list(compare([text], letters, lambda _: ids))
+    return list(find_mismatches([text], letters, lambda _: ids))
 
 
 def ids_of(letters: Tokenizer, *, bos: bool, parsed: bool) -> list[int]:
@@ -41,7 +41,7 @@ def test_the_same_ids_are_no_misreading(letters: Tokenizer) -> None:
 
 def test_what_is_read_has_no_blanks_behind(letters: Tokenizer) -> None:
     given = []
-    assert list(compare(["ab \n"], letters, lambda text: given.append(text) or [])) != []  # type: ignore[func-returns-value]
+    assert list(find_mismatches(["ab \n"], letters, lambda text: given.append(text) or [])) != []  # type: ignore[func-returns-value]
     assert given == ["ab"]
 
 
@@ -77,7 +77,7 @@ def test_other_ids_are_a_text_split_otherwise(letters: Tokenizer) -> None:
 
 def test_rows_are_counted_from_one(letters: Tokenizer) -> None:
     right = ids_of(letters, bos=True, parsed=True)
-    assert [row.row for row in compare([TEXT, "a", TEXT, "b"], letters, lambda _: right)] == [2, 4]
+    assert [row.row for row in find_mismatches([TEXT, "a", TEXT, "b"], letters, lambda _: right)] == [2, 4]
 
 
 def test_a_file_passes_if_no_row_is_misread(letters: Tokenizer) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import calibset
-from calibset.dataset.lockfile import write_lock
 from calibset.dataset.rejects import write_rejects
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -29,8 +28,8 @@ def built(name: str, folder: Path) -> Mapping[str, str]:
     """
     result = calibset.build(_RECIPES[name])
     result.write(folder / f"{name}.jsonl")
-    write_lock(result.lock, folder / f"{name}.lock")
-    write_rejects(folder / f"{name}.rejects.jsonl", result.rejections, result.left_out)
+    result.lock.write(folder / f"{name}.lock")
+    write_rejects(folder / f"{name}.rejects.jsonl", result.rejections, result.filtered)
     return {path.name: _pinned(path) for path in sorted(folder.iterdir())}
 
 

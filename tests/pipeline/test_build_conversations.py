@@ -9,7 +9,7 @@ import pytest
 
 from calibset.core.errors import RecipeError, TokenizerError
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.dataset.export import export_input_ids
+from calibset.dataset.export import export
 from calibset.dataset.verify import verify
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
@@ -78,7 +78,7 @@ def test_its_exact_ids_can_be_exported(recipe: Path) -> None:
 
     made = built(recipe)
     out = made.write(recipe.parent / "chat.jsonl")
-    written = export_input_ids(out, tokenizer=str(recipe.parent / "model"))
+    written = export(out, tokenizer=str(recipe.parent / "model"), format="input_ids").path
     rows = pyarrow.parquet.read_table(written).to_pylist()
     assert [tuple(row["input_ids"]) for row in rows] == list(made.input_ids)
     assert all(sample.token_ids[:512] == ids for sample, ids in zip(made, made.input_ids, strict=True))

@@ -92,7 +92,7 @@ def test_what_repeats_another_sources_document_is_left_out_and_the_manifest_says
     assert shown(made, "wiki") == {f"a.jsonl#{number}" for number in range(4)} - repeats.keys()
     assert report(made, "web").duplicates == ()
     assert found.documents_read == 4 - len(repeats)
-    details = {one.position: one.detail for one in made.left_out["wiki"] if "repeats" in one.reason}
+    details = {one.position: one.detail for one in made.filtered["wiki"] if "repeats" in one.reason}
     assert details == {name: f"web: {kept} ({same:.2f})" for name, (_, kept, same) in repeats.items()}
 
 
@@ -192,7 +192,7 @@ def test_personal_data_is_masked_or_its_document_left_out(mixed: Path) -> None:
     assert left_out(report(dropped)) == {"holds personal data": 1}
     assert not any("Volajte" in sample.text for sample in dropped)
     details = {
-        one.position: one.detail for one in dropped.left_out["one"] if one.reason == "holds personal data"
+        one.position: one.detail for one in dropped.filtered["one"] if one.reason == "holds personal data"
     }
     assert details == {"a.jsonl#10": "2 e-mails, 1 phone number"}
 

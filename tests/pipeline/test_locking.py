@@ -6,7 +6,7 @@ import pytest
 
 from calibset.core.errors import LockError, OutputError
 from calibset.dataset.diff import Difference
-from calibset.dataset.lockfile import Lock, read_lock, write_lock
+from calibset.dataset.lockfile import Lock
 from calibset.pipeline.locking import LockUse, lock_differences, read_existing_lock, require_unchanged
 from calibset.recipe.loader import load_recipe, parse_recipe
 from calibset.recipe.model import Recipe
@@ -27,7 +27,7 @@ def difference(what: str) -> Difference:
 
 def test_the_lock_beside_a_recipe_is_known_unless_it_is_to_be_ignored(recipe: Recipe, tmp_path: Path) -> None:
     assert read_existing_lock(recipe) is None
-    write_lock(LOCK, tmp_path / "small.lock")
+    LOCK.write(tmp_path / "small.lock")
     assert read_existing_lock(recipe) == read_existing_lock(recipe, "require") == LOCK
     assert read_existing_lock(recipe, "ignore") is None
 
@@ -63,8 +63,8 @@ def test_a_recipe_that_stands_in_no_file_has_no_lock() -> None:
 
 
 def test_a_lock_is_like_itself_and_anything_is_like_none(tmp_path: Path) -> None:
-    write_lock(LOCK, tmp_path / "x.lock")
-    found = read_lock(tmp_path / "x.lock")
+    LOCK.write(tmp_path / "x.lock")
+    found = Lock.read(tmp_path / "x.lock")
     assert lock_differences(found, LOCK) == lock_differences(LOCK, LOCK) == lock_differences(None, LOCK) == ()
 
 

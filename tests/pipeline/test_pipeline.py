@@ -26,7 +26,7 @@ from calibset.core.errors import (
 )
 from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.dataset.lockfile import Lock, LockedFile, lock_path, read_lock, write_lock
+from calibset.dataset.lockfile import Lock, LockedFile, lock_path
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.rejects import write_rejects
 from calibset.quantizers import LoadReport, RowInput
@@ -564,7 +564,7 @@ def on_hub(tmp_path: Path, hub: Loopback) -> Path:
     path = write_small(tmp_path)
     path.write_text(path.read_text().replace('where = "fish"', f'where = ["nets", "{FISH}"]'))
     hub.repositories["them/fish"] = {"a.jsonl": corpus("fish", 30)}
-    write_lock(calibset.build(path).lock, tmp_path / "recipe.lock")
+    calibset.build(path).lock.write(tmp_path / "recipe.lock")
     hub.move_on(LATER)
     hub.repositories["them/fish"] = {"a.jsonl": corpus("cod", 30), "b.jsonl": corpus("eel", 30)}
     return path
@@ -613,8 +613,8 @@ def test_a_lock_holds_what_a_build_depended_on(tmp_path: Path, hub: Loopback) ->
             )
         }
     assert lock.sources["rest"].files == {}
-    calibset.write_lock(lock, tmp_path / "recipe.lock")
-    assert calibset.read_lock(tmp_path / "recipe.lock") == lock
+    lock.write(tmp_path / "recipe.lock")
+    assert calibset.Lock.read(tmp_path / "recipe.lock") == lock
     assert calibset.build(recipe, mirrors=[mirror], lock="require").lock == lock
 
 
@@ -633,7 +633,7 @@ def test_a_lock_says_nothing_of_this_machine(
     )
     monkeypatch.setenv("CALIBSET_DATA", str(tmp_path))
     path = tmp_path / "recipe.lock"
-    write_lock(calibset.build(recipe).lock, path)
+    calibset.build(recipe).lock.write(path)
     text = path.read_text("utf-8")
     assert [one for one in (str(tmp_path), tmp_path.name, hub.address, "secret", "~") if one in text] == []
     assert calibset.build(recipe, lock="require").lock_differences == ()
@@ -746,19 +746,19 @@ def test_offline_all_sources_that_need_a_server_are_named(tmp_path: Path, hub: L
 def locked(tmp_path: Path) -> Path:
     """The small recipe with its lock."""
     path = write_small(tmp_path)
-    write_lock(calibset.build(path).lock, tmp_path / "recipe.lock")
+    calibset.build(path).lock.write(tmp_path / "recipe.lock")
     return path
 
 
 def lock_at(recipe: Path) -> Lock:
-    found = read_lock(lock_path(recipe))
+    found = Lock.read(lock_path(recipe))
     assert found is not None
     return found
 
 
 def relocked(recipe: Path, **update: Any) -> None:
     """Change the lock beside a recipe."""
-    write_lock(lock_at(recipe).model_copy(update=update), lock_path(recipe))
+    lock_at(recipe).model_copy(update=update).write(lock_path(recipe))
 
 
 def refile(recipe: Path, **update: Any) -> None:
@@ -891,9 +891,9 @@ def test_a_server_that_tells_no_size_at_first_is_no_difference(
     second = calibset.build(recipe, mirrors=mirrors).lock
     sizes = [lock.sources["ships"].files["ships.jsonl"].size for lock in (first, second)]
     assert sizes == [None, len(corpus("ships", 30))]
-    write_lock(first, tmp_path / "recipe.lock")
+    first.write(tmp_path / "recipe.lock")
     assert calibset.build(recipe, mirrors=mirrors, lock="require").lock == first
-    write_lock(second, tmp_path / "recipe.lock")
+    second.write(tmp_path / "recipe.lock")
     cache.clear()
     assert calibset.build(recipe, mirrors=mirrors, lock="require").lock == second
 
@@ -914,7 +914,7 @@ def test_a_recipe_of_text_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     recipe = parse_recipe(RECIPE)
     built = calibset.build(recipe)
     assert built.lock_differences == ()
-    write_lock(built.lock, "recipe.lock")
+    built.lock.write("recipe.lock")
     with pytest.raises(LockError) as caught:
         calibset.build(recipe, lock="require")
     assert str(caught.value) == "small: there is no lock; write one with `calibset lock`"
@@ -942,12 +942,12 @@ def test_recipes_side_by_side_have_locks_of_their_own(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.toml", "a.v1", "a.v2", "a.lock.x")]
     for seed, path in enumerate(paths):
         path.write_text(f"seed = {seed}\n{text}")
-        write_lock(calibset.build(path).lock, lock_path(path))
+        calibset.build(path).lock.write(lock_path(path))
     assert [calibset.build(path, lock="require").lock_differences for path in paths] == [()] * 4
 
 
 def test_a_recipe_may_be_called_a_lock(tmp_path: Path) -> None:
     path = write_small(tmp_path).rename(tmp_path / "x.lock")
-    write_lock(calibset.build(path).lock, lock_path(path))
+    calibset.build(path).lock.write(lock_path(path))
     assert path.read_text() == RECIPE
     assert calibset.build(path, lock="require").lock_differences == ()

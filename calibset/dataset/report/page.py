@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 from calibset.core.atomic_write import write_atomically
-from calibset.core.errors import OutputError, QuantizerError, TokenizerError
-from calibset.dataset.calibration_file import check_manifest_matches, ensure_unchanged, existing, tokenizer_of
-from calibset.dataset.manifest import Manifest, read_manifest
+from calibset.core.errors import OutputError
+from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.report.browser_rows import Samples, samples_of
 from calibset.dataset.report.charts import plots_of
 from calibset.dataset.report.figures import Figures, figures_of
-from calibset.dataset.report.rows import Row, read_rows
+from calibset.dataset.report.rows import read_rows
 from calibset.dataset.report.templating import asset, filled, styled
 from calibset.hygiene.language import LEAST_LETTERS
-from calibset.quantizers.row_reader import read_texts
-from calibset.tokenizers import ControlTokens, Tokenizer
+from calibset.tokenizers import ControlTokens
 
 
 def report_path(file: Path) -> Path:
@@ -40,9 +37,9 @@ def write_report(file: str | Path, out: str | Path | None = None, *, tokenizer: 
         The path of the file written.
 
     Raises:
-        ConsumerError: The file can't be read, or has no manifest.
-        OutputError: The manifest is of another file, ``out`` can't be written, or what draws the page
-            is not installed.
+        QuantizerError: The file can't be read.
+        OutputError: There is no manifest, or it is of another file; ``out`` can't be written, or what
+            draws the page is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
     target = report_path(Path(file)) if out is None else Path(out)
@@ -62,42 +59,19 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
         tokenizer: The target model's, by name or path; by default the manifest's.
 
     Raises:
-        ConsumerError: The file can't be read, or has no manifest.
-        OutputError: The manifest is of another file, or what draws the page is not installed.
+        QuantizerError: The file can't be read.
+        OutputError: There is no manifest, or it is of another file, or what draws the page is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
-    path = existing(file)
     ensure_installed()
-    manifest = _manifest_of(path)
-    measure = tokenizer_of(path, tokenizer, manifest)
-    if tokenizer is None:
-        ensure_unchanged(path, measure, manifest)
-    texts, faults = read_texts(path)
-    if faults:
-        raise QuantizerError(f"{path}: {faults[0]}; `calibset verify` names each fault")
+    opened = CalibrationFile.open(file)
+    manifest = opened.require_manifest()
+    measure = opened.tokenizer(tokenizer)
     control_tokens = ControlTokens.of(measure.special_tokens)
-    rows = read_rows(texts, manifest, measure)
-    _ensure_measured(path, rows, manifest, measure)
+    rows = read_rows(opened.rows(measure), manifest, measure)
     around = len(measure.prefix) + len(measure.suffix)
     figures = figures_of(manifest, rows, control_tokens, around=around)
-    return page(path.name, figures, samples_of(rows, control_tokens), measure.notes)
-
-
-def _ensure_measured(path: Path, rows: Sequence[Row], manifest: Manifest, tokenizer: Tokenizer) -> None:
-    for row, sample in zip(rows, manifest.samples, strict=True):
-        if row.tokens != sample.tokens:
-            raise TokenizerError(
-                f"{path}: row {row.number} has {row.tokens} tokens of {tokenizer.name}, and its manifest "
-                f"says {sample.tokens} of {manifest.tokenizer.name}: rows are built for one tokenizer"
-            )
-
-
-def _manifest_of(path: Path) -> Manifest:
-    manifest = read_manifest(path)
-    if manifest is None:
-        raise QuantizerError(f"{path}: there is no manifest beside it, and a report tells what stands there")
-    check_manifest_matches(manifest, path)
-    return manifest
+    return page(opened.path.name, figures, samples_of(rows, control_tokens), measure.notes)
 
 
 def page(file: str, figures: Figures, samples: Samples, notes: tuple[str, ...] = ()) -> str:

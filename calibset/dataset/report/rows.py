@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from calibset.core.documents import Sample, Span
+from calibset.dataset.calibration_file import EncodedRow
 from calibset.dataset.manifest import Manifest
 from calibset.tokenizers import Tokenizer
 from calibset.tokenizers.truncation import text_budget, visible_ids
@@ -34,27 +35,27 @@ class Row:
     documents: tuple[Span, ...]
 
 
-def read_rows(texts: Sequence[str], manifest: Manifest, tokenizer: Tokenizer) -> tuple[Row, ...]:
+def read_rows(encoded: Iterable[EncodedRow], manifest: Manifest, tokenizer: Tokenizer) -> tuple[Row, ...]:
     """Return the rows of a file.
 
     Args:
-        texts: Of each row, in the order of the file.
+        encoded: Each row, in the order of the file.
         manifest: That of the file; it has a sample for each row.
         tokenizer: What measured the rows.
     """
     seen: set[int] = set()
     rows = []
     most = text_budget(tokenizer, manifest.seqlen)
-    for number, (text, sample) in enumerate(zip(texts, manifest.samples, strict=True), 1):
-        encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
-        seen.update(visible_ids(encoded.ids, tokenizer, manifest.seqlen))
+    for row, sample in zip(encoded, manifest.samples, strict=True):
+        ids, ends = row.encoded.ids, row.encoded.ends
+        seen.update(visible_ids(ids, tokenizer, manifest.seqlen))
         rows.append(
             Row(
-                number=number,
+                number=row.number,
                 source=sample.source,
-                text=text,
-                tokens=len(encoded.ids),
-                read_to=encoded.ends[most - 1] if 0 < most < len(encoded.ids) else len(text),
+                text=row.text,
+                tokens=len(ids),
+                read_to=ends[most - 1] if 0 < most < len(ids) else len(row.text),
                 distinct_so_far=len(seen),
                 documents=sample.documents,
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from calibset.core.documents import Sample, Span
+from calibset.dataset.calibration_file import EncodedRow
 from calibset.dataset.manifest import Manifest, SampleReport
 from calibset.dataset.report.browser_rows import samples_of
 from calibset.dataset.report.figures import figures_of
@@ -107,7 +108,16 @@ def hostile_page(folder: Path) -> tuple[Manifest, str]:
     manifest = _manifest(build_material(folder).manifest, folder)
     tokenizer = load_tokenizer(str(folder / "tokenizer.json"))
     control_tokens = ControlTokens.of(tokenizer.special_tokens)
-    rows = read_rows(TEXTS, manifest, tokenizer)
+    encoded = [
+        EncodedRow(
+            number=number,
+            text=text,
+            encoded=tokenizer.encode_with_ends(text.rstrip(), parse_special=True),
+            report=None,
+        )
+        for number, text in enumerate(TEXTS, 1)
+    ]
+    rows = read_rows(encoded, manifest, tokenizer)
     figures = figures_of(manifest, rows, control_tokens)
     return manifest, page("".join(ATTACKS), figures, samples_of(rows, control_tokens), ATTACKS)
 

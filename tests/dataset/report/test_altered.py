@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from calibset.core.errors import CalibsetError
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.dataset.manifest import read_manifest
+from calibset.dataset.manifest import Manifest
 from calibset.dataset.report import report_html
 from calibset.dataset.report.notebook import notebook_html
 from calibset.pipeline.build import build
@@ -58,7 +58,7 @@ def told(small: CalibrationSet, file: Path, altered: Any) -> str:
     record = file.with_name("out.manifest.json")
     record.write_text(json.dumps(altered), "utf-8")
     try:
-        manifest = read_manifest(file)
+        manifest = Manifest.read(file)
     except CalibsetError as error:
         return str(error)
     assert manifest is not None

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from calibset import Manifest, read_manifest
+from calibset import Manifest
 from calibset.dataset.source_reports import SourceReport
 from tests.heavy.folder import admitted, flagship
 from tests.heavy.hub import FLAGSHIP, Hub
@@ -184,7 +184,7 @@ def built(
     )
     ran = hub.build(file, "--quiet", *words, data=corpora, recipe=recipe)
     assert ran.code == 0, ran.err
-    manifest = read_manifest(file)
+    manifest = Manifest.read(file)
     assert manifest is not None
     return Built(manifest, rows_of(file, manifest))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from calibset import Manifest, read_manifest
+from calibset import Manifest
 from tests.heavy.hub import FLAGSHIP, Hub
 
 
@@ -23,7 +23,7 @@ def built(hub: Hub, corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     file = tmp_path_factory.mktemp("built") / "slovak.jsonl"
     ran = hub.build(file, data=corpora)
     assert ran.code == 0, ran.err
-    manifest = read_manifest(file)
+    manifest = Manifest.read(file)
     assert manifest is not None
     return Built(file, manifest)
 
@@ -83,7 +83,7 @@ def test_the_same_bytes_again_from_a_cold_cache(
 def test_the_hub_stands_in_where_the_extracted_wikipedia_is_not_there(hub: Hub, tmp_path: Path) -> None:
     file = tmp_path / "slovak.jsonl"
     assert hub.build(file).code == 0
-    manifest = read_manifest(file)
+    manifest = Manifest.read(file)
     assert manifest is not None
     places = {source.name: (source.location, source.achieved) for source in manifest.sources}
     assert places["skwiki"] == ("hf://datasets/wikimedia/wikipedia", 68)

@@ -12,8 +12,8 @@ from pathlib import Path
 import mistral_common
 import pytest
 
-from calibset.dataset.lockfile import Lock, lock_path, read_lock
-from calibset.dataset.manifest import manifest_path, read_manifest
+from calibset.dataset.lockfile import Lock, lock_path
+from calibset.dataset.manifest import Manifest, manifest_path
 from tests.heavy.hub import FLAGSHIP, Hub, Ran
 
 FEW = ("--set", "nsamples=64")
@@ -41,7 +41,7 @@ class Locked:
 
     @property
     def lock(self) -> Lock:
-        found = read_lock(lock_path(self.recipe))
+        found = Lock.read(lock_path(self.recipe))
         assert found
         return found
 
@@ -89,7 +89,7 @@ def assert_one_line(ran: Ran, *fragments: str) -> None:
 
 def test_the_lock_says_what_was_read_and_what_came_of_it(locked: Locked) -> None:
     lock = locked.lock
-    manifest = read_manifest(locked.out)
+    manifest = Manifest.read(locked.out)
     assert manifest is not None
     assert lock.sha256 == manifest.sha256 == sha256(locked.out.read_bytes()).hexdigest()
     assert {name: source.revision for name, source in lock.sources.items()} == {

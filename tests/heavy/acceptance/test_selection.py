@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from calibset import Manifest, read_manifest
+from calibset import Manifest
 from calibset.selection.coverage_report import CoverageReport
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.hub import Hub
@@ -49,7 +49,7 @@ def built(hub: Hub, corpora: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     ran = hub.build(file, "--json", *(word for one in wanted for word in ("--set", one)), data=corpora)
     assert ran.code == 0, ran.err
     held = file.with_name("slovak.holdout.jsonl")
-    manifest, other = read_manifest(file), read_manifest(held)
+    manifest, other = Manifest.read(file), Manifest.read(held)
     assert manifest is not None
     assert other is not None
     return Built(manifest, rows_of(file, manifest), other, rows_of(held, other), ran.data)

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.dataset.export import export_input_ids
+from calibset.dataset.export import export
 from calibset.pipeline.build import build
 from calibset.quantizers.autoround.loader import AutoRound
 from calibset.recipe.loader import load_recipe
@@ -74,7 +74,8 @@ def test_the_exported_rows_are_the_same(
 ) -> None:
     import torch
 
-    rows = parquet.read_table(export_input_ids(built.write(tmp_path / "x.jsonl")))["input_ids"].to_pylist()
+    exported = export(built.write(tmp_path / "x.jsonl"), format="input_ids")
+    rows = parquet.read_table(exported.path)["input_ids"].to_pylist()
     dataset = [
         {"input_ids": ids, "attention_mask": torch.ones_like(ids)} for ids in torch.tensor(rows).split(4)
     ]

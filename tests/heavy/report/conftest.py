@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.dataset.manifest import read_manifest
+from calibset.dataset.manifest import Manifest
 from calibset.dataset.report import write_report
 from tests.dataset.report.hostile import hostile_page
 from tests.dataset.report.material import build_material
@@ -117,7 +117,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def thousands(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a file of 5,040 rows."""
-    manifest = read_manifest(file)
+    manifest = Manifest.read(file)
     assert manifest is not None
     times = 210
     content = file.read_bytes() * times
