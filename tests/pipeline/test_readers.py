@@ -63,7 +63,7 @@ def test_the_storage_is_what_recipe_arguments_and_environment_say(
         mirrors=(*mirrors, Mirror("https://e/", "https://f/")),
         cache=Cache(cache.folder, offline=True),
     )
-    assert open_storage(recipe, str(tmp_path / "rest"), ()).data == tmp_path / "rest"
+    assert open_storage(recipe, str(tmp_path / "rest"), ()).data_folder == tmp_path / "rest"
 
 
 @pytest.mark.parametrize(("value", "offline"), [("1", True), ("on", True), ("0", False), ("", False)])
