@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from calibset.storage.cache import Cache
 from calibset.tokenizers import Tokenizer, load_tokenizer
-from calibset.tokenizers.conversion import write_fast_tokenizer
+from calibset.tokenizers.tekken_conversion import write_fast_tokenizer
 from tests.storage.loopback import Loopback, serving, use_as_hub
 
 if TYPE_CHECKING:

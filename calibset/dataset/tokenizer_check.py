@@ -18,10 +18,10 @@ from typing import Any, Literal, get_args
 
 from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.dataset.calibration_file import CalibrationFile
-from calibset.tokenizers import Tokenizer, find_tokenizer
-from calibset.tokenizers.conversion import tekken_json, write_fast_tokenizer
+from calibset.tokenizers import Tokenizer, find_tokenizer_file
 from calibset.tokenizers.tekken import TekkenTokenizer
-from calibset.tokenizers.transformers_import import quiet_transformers
+from calibset.tokenizers.tekken_conversion import tekken_json, write_fast_tokenizer
+from calibset.tokenizers.transformers_import import import_transformers
 
 Backend = Literal["fast", "mistral-common", "tokenizers"]
 """transformers' fast tokenizer of a ``tokenizer.json``, its ``MistralCommonBackend`` of a ``tekken.json``,
@@ -87,7 +87,7 @@ def check_tokenizer(file: str | Path, backend: Backend, *, tokenizer: str | None
     if faults := opened.row_faults:
         raise QuantizerError(f"{path}: {faults[0]}; `calibset verify` without --backend names each fault")
     expected = opened.tokenizer(tokenizer)
-    tokenizer_file = find_tokenizer(opened.tokenizer_name(tokenizer), path.parent)
+    tokenizer_file = find_tokenizer_file(opened.tokenizer_name(tokenizer), path.parent)
     with _load_backend(backend, expected, tokenizer_file) as loaded:
         return TokenizerReport(
             backend=f"{type(loaded).__name__} of transformers {version('transformers')}",
@@ -175,7 +175,7 @@ def _provide_tekken(tokenizer: Tokenizer, file: Path | None, folder: Path) -> No
 
 def _transformers() -> Any:
     try:
-        transformers = quiet_transformers()
+        transformers = import_transformers()
     except ImportError as error:
         raise TokenizerError(
             "--backend asks transformers, which is not installed; pip install 'calibset[transformers]'"

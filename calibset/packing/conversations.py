@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from calibset.core.documents import Filtered, Sample, Span
 from calibset.packing.row_spec import Packed, RowSpec
-from calibset.tokenizers.chat_templates.base import Rendered
+from calibset.tokenizers.chat_templates.base import RenderedConversation
 
 TOO_LONG = "longer than a row (its head may be a filler)"
 """Why a conversation that no row holds is filtered."""
@@ -46,11 +46,11 @@ class _Buffer:
         used: The last few whose heads were fillers.
     """
 
-    pool: list[Rendered] = field(default_factory=list)
-    too_long: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
-    used: deque[Rendered] = field(default_factory=lambda: deque(maxlen=_HEADS))
+    pool: list[RenderedConversation] = field(default_factory=list)
+    too_long: deque[RenderedConversation] = field(default_factory=lambda: deque(maxlen=_HEADS))
+    used: deque[RenderedConversation] = field(default_factory=lambda: deque(maxlen=_HEADS))
 
-    def refill(self, conversations: Iterator[Rendered], spec: RowSpec) -> Iterator[Filtered]:
+    def refill(self, conversations: Iterator[RenderedConversation], spec: RowSpec) -> Iterator[Filtered]:
         """Fill the pool; yield those that are too long for it."""
         while len(self.pool) < _POOL and (conversation := next(conversations, None)) is not None:
             if len(conversation.token_ids) <= spec.text_budget:
@@ -59,18 +59,18 @@ class _Buffer:
                 self.too_long.append(conversation)
                 yield Filtered(position=conversation.id, reason=TOO_LONG)
 
-    def take_best_fit(self, budget: int) -> list[Rendered]:
+    def take_best_fit(self, budget: int) -> list[RenderedConversation]:
         """Take the first conversation from the pool, and those that fill the tokens left best."""
         row = [self.pool.pop(0)]
         budget -= len(row[0].token_ids)
-        while fitting := [c for c in self.pool if len(c.opening_ids) + len(c.token_ids) <= budget]:
+        while fitting := [c for c in self.pool if len(c.bos_ids) + len(c.token_ids) <= budget]:
             best = max(fitting, key=lambda c: len(c.token_ids))
             self.pool.remove(best)
             row.append(best)
-            budget -= len(best.opening_ids) + len(best.token_ids)
+            budget -= len(best.bos_ids) + len(best.token_ids)
         return row
 
-    def rank_fillers(self, need: int, spec: RowSpec) -> list[Rendered]:
+    def rank_fillers(self, need: int, spec: RowSpec) -> list[RenderedConversation]:
         """Return conversations whose heads could fill a gap of so many tokens, the best first.
 
         One that no row holds whole comes first; then the last to arrive whose first assistant turn
@@ -85,7 +85,7 @@ class _Buffer:
             return [*too_long, *used, *fresh[:2]]
         return [*too_long, *fresh[:2], *(used if need <= spec.text_budget // 4 else [])]
 
-    def use_head(self, filler: Rendered) -> None:
+    def use_head(self, filler: RenderedConversation) -> None:
         """Move a conversation to those whose heads were fillers."""
         for waiting in (self.pool, self.too_long, self.used):
             if filler in waiting:
@@ -111,7 +111,7 @@ class _WholeConversations:
     turns: int
 
 
-def pack_conversations(conversations: Iterable[Rendered], spec: RowSpec) -> Iterator[Packed]:
+def pack_conversations(conversations: Iterable[RenderedConversation], spec: RowSpec) -> Iterator[Packed]:
     """Yield rows of whole conversations, each with a labelled filler at its end.
 
     Args:
@@ -136,13 +136,13 @@ def pack_conversations(conversations: Iterable[Rendered], spec: RowSpec) -> Iter
                 yield Filtered(position=conversation.id, reason=packed)
 
 
-def _join(conversations: list[Rendered]) -> _WholeConversations:
+def _join(conversations: list[RenderedConversation]) -> _WholeConversations:
     text, spans = "", []
     ids: tuple[int, ...] = ()
     for conversation in conversations:
         if text:
-            text += conversation.opening_text
-            ids += conversation.opening_ids
+            text += conversation.bos_text
+            ids += conversation.bos_ids
         start = len(text)
         text += conversation.text
         ids += conversation.token_ids
@@ -158,7 +158,7 @@ def _complete_row(row: _WholeConversations, buffer: _Buffer, spec: RowSpec) -> S
     reason = "too little left for a row"
     for filler in buffer.rank_fillers(need, spec):
         for cut in _propose_cuts(filler, need, spec):
-            text = (row.text + filler.opening_text + filler.text[:cut]).rstrip()
+            text = (row.text + filler.bos_text + filler.text[:cut]).rstrip()
             check = spec.check_row(text)
             if check.fault is None:
                 if check.token_ids[: len(row.token_ids)] != row.token_ids:
@@ -169,24 +169,24 @@ def _complete_row(row: _WholeConversations, buffer: _Buffer, spec: RowSpec) -> S
     return reason
 
 
-def _propose_cuts(filler: Rendered, need: int, spec: RowSpec) -> Iterator[int]:
+def _propose_cuts(filler: RenderedConversation, need: int, spec: RowSpec) -> Iterator[int]:
     """Yield character offsets to cut a filler at, the tightest first, none twice."""
     # The whole opening may do; but an empty filler would leave a span of nothing.
-    first = max(0, need - len(filler.opening_ids) - 1)
+    first = max(0, need - len(filler.bos_ids) - 1)
     ends = spec.tokenizer.encode_with_ends(filler.text, parse_special=True).ends
     yield from dict.fromkeys(ends[first : first + _LAST_RESORT])
 
 
 def _make_sample(
-    row: _WholeConversations, filler: Rendered, text: str, ids: tuple[int, ...], spec: RowSpec
+    row: _WholeConversations, filler: RenderedConversation, text: str, ids: tuple[int, ...], spec: RowSpec
 ) -> Sample:
-    start = len(row.token_ids) + len(filler.opening_ids)
+    start = len(row.token_ids) + len(filler.bos_ids)
     visible = min(len(ids), spec.text_budget)
     begun = [turn for turn in filler.turns if start + turn.start < visible]
     complete = [turn for turn in begun if start + turn.end <= spec.text_budget]
     head = Span(
         document=filler.id,
-        start=len(row.text) + len(filler.opening_text),
+        start=len(row.text) + len(filler.bos_text),
         end=len(text),
         whole=False,
         filler=True,

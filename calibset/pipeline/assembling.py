@@ -19,7 +19,7 @@ from calibset.quantizers import LoadReport, Quantizer, RowInput, get_quantizer
 from calibset.recipe.model import Recipe
 from calibset.selection.options import Holdout, Selection
 from calibset.storage import Reader
-from calibset.tokenizers import Tokenizer, find_tokenizer, spells_control_tokens
+from calibset.tokenizers import Tokenizer, find_tokenizer_file, reads_control_tokens_as_text
 from calibset.tokenizers.truncation import visible_ids
 
 
@@ -205,7 +205,7 @@ def _unread_control_tokens(
     recipe: Recipe, tokenizer: Tokenizer, samples: tuple[Sample, ...]
 ) -> Iterator[str]:
     """Say how many rows a quantizer that loads the model's own tokenizer would misread."""
-    if not spells_control_tokens(find_tokenizer(recipe.tokenizer, recipe.folder, offline=True)):
+    if not reads_control_tokens_as_text(find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=True)):
         return
     control = frozenset(tokenizer.special_tokens.values())
     if affected := sum(not control.isdisjoint(sample.token_ids) for sample in samples):

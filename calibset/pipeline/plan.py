@@ -15,7 +15,7 @@ from calibset.pipeline.locking import (
 from calibset.pipeline.readers import open_reader, open_storage
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage
-from calibset.tokenizers import find_tokenizer
+from calibset.tokenizers import find_tokenizer_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def plan(
         TokenizerError: There is no such tokenizer.
     """
     recipe = _loaded(recipe)
-    find_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
+    find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=offline)
     storage = open_storage(recipe, data, mirrors, offline=offline)
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)

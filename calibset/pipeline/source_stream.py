@@ -21,11 +21,11 @@ from calibset.sources import Source
 from calibset.sources.base import wrap_errors
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
-from calibset.tokenizers.chat_templates.base import Rendered, RenderError
-from calibset.tokenizers.chat_templates.loading import template_for
+from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError
+from calibset.tokenizers.chat_templates.loading import load_template
 from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
 
-T = TypeVar("T", Document, Rendered)
+T = TypeVar("T", Document, RenderedConversation)
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class SourceStream:
     source: Source
     reader: Reader
     tally: SourceStats
-    items: Iterator[Document | Rendered]
+    items: Iterator[Document | RenderedConversation]
     rule: RowSpec
     samples: list[Sample] = field(default_factory=list)
     exhausted: bool = False
@@ -134,7 +134,7 @@ def with_holdout(supply: SourceStream, recipe: Recipe) -> tuple[SourceStream, So
         return supply, None
     part, whole = recipe.holdout.nsamples, recipe.holdout.nsamples + recipe.nsamples
 
-    def is_held(item: Document | Rendered) -> bool:
+    def is_held(item: Document | RenderedConversation) -> bool:
         return is_held_out(recipe.seed, supply.name, item.id, part, whole)
 
     own, held = split_stream(supply.items, is_held)
@@ -156,7 +156,7 @@ def _rendering(
     chat = recipe.chat
     prompt = chat.system_prompt
     rendering = ConversationRenderer(
-        template=template_for(tokenizer, chat.format, keeps_control_tokens=control_tokens is None),
+        template=load_template(tokenizer, chat.format, keeps_control_tokens=control_tokens is None),
         text_budget=text_budget,
         system_prompt=control_tokens.neutralise(prompt) if prompt and control_tokens else prompt,
         shortens=chat.long_conversations == "shorten",
@@ -169,7 +169,7 @@ def _rendering(
 def _ensure_room(rendering: ConversationRenderer) -> None:
     """Make sure that the recipe's system prompt leaves half of a row to conversations."""
     try:
-        taken = rendering.overhead()
+        taken = rendering.count_overhead()
     except RenderError as error:
         raise RecipeError(f"chat.system_prompt: the model's format has no place for it ({error})") from error
     if taken > rendering.text_budget // 2:
@@ -184,7 +184,7 @@ def _rendered(
     new_rendering: Callable[[], ConversationRenderer],
     screening: Cleaner,
     tally: SourceStats,
-) -> Iterator[Document | Rendered]:
+) -> Iterator[Document | RenderedConversation]:
     """Yield documents as they are, conversations as the target model reads them, each once."""
     rendering: ConversationRenderer | None = None
     for item in items:
@@ -200,8 +200,8 @@ def _rendered(
                 tally.count_admitted(length(item), -1)
                 tally.note(repeats)
                 continue
-            if rendered.names:
-                tally.renamed[item.id] = rendered.names
+            if rendered.renamed_tools:
+                tally.renamed[item.id] = rendered.renamed_tools
             tally.mended.cut_conversations += rendered.shortened
             yield rendered
         except RenderError as error:
@@ -209,12 +209,14 @@ def _rendered(
             tally.note(Rejection(position=item.id, reason=error.reason, excerpt=excerpt(error)))
 
 
-def _packed(items: Iterator[Document | Rendered], rule: RowSpec) -> Iterator[Packed]:
+def _packed(items: Iterator[Document | RenderedConversation], rule: RowSpec) -> Iterator[Packed]:
     """Pack whichever kind the source gives; its first item tells."""
     first = list(islice(items, 1))
     rest = chain(first, items)
-    if first and isinstance(first[0], Rendered):
-        yield from pack_conversations((_expected(item, Rendered, rule.source) for item in rest), rule)
+    if first and isinstance(first[0], RenderedConversation):
+        yield from pack_conversations(
+            (_expected(item, RenderedConversation, rule.source) for item in rest), rule
+        )
     else:
         yield from pack_documents((_expected(item, Document, rule.source) for item in rest), rule)
 

@@ -15,6 +15,7 @@ from calibset.quantizers.autoround.options import Quantization
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture, Shortage
 from calibset.sources import Source
+from calibset.tokenizers import DEFAULT_TOKENIZER
 from calibset.tokenizers.chat_templates.options import ChatOptions
 
 EXCLUDE = "exclude"
@@ -53,7 +54,7 @@ class Recipe(BaseModel):
         description="Tokens of a row, at least; the quantizer's --seqlen.",
     )
     tokenizer: str = Field(
-        "mistral-small-3.2",
+        DEFAULT_TOKENIZER,
         description="The target model's: a name that needs no download, or the path of a tokenizer.json "
         "or tekken.json, or of a folder with one; or hf://OWNER/NAME, a model on the hub.",
     )

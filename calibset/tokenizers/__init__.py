@@ -1,4 +1,4 @@
-"""The target model's tokenizer: by name, or from its file."""
+"""The target model's tokenizer: found by name or path, loaded, and read as a quantizer reads it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ __all__ = [
     "ControlTokens",
     "Encoded",
     "Tokenizer",
-    "find_tokenizer",
+    "find_tokenizer_file",
     "load_tokenizer",
-    "spells_control_tokens",
+    "reads_control_tokens_as_text",
     "tokenizer_files",
 ]
+
+DEFAULT_TOKENIZER = "mistral-small-3.2"
+"""The tokenizer of a recipe that names none."""
+
+EMBEDDED = (DEFAULT_TOKENIZER,)
+"""Tokenizers that need no file: their vocabulary comes with mistral-common."""
 
 _FILES = (
     "tokenizer.json", "tekken.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.*",
@@ -31,37 +37,38 @@ EMBEDDED = (DEFAULT_TOKENIZER,)
 """Tokenizers that need no file: their vocabulary comes with mistral-common."""
 
 
-def load_tokenizer(name: str, beside: Path | None = None, *, offline: bool = False) -> Tokenizer:
+def load_tokenizer(name: str, relative_to: Path | None = None, *, offline: bool = False) -> Tokenizer:
     """Return a tokenizer by name or path.
 
     Args:
         name: One of `EMBEDDED`; or the path of a ``tekken.json``, a ``tokenizer.json``, or a
             folder that holds one (``tokenizer.json`` wins, as it does for the quantizer); or
             ``hf://OWNER/NAME`` for that of a model on the hub.
-        beside: The folder that a relative path is looked up in, before the working directory.
+        relative_to: The folder that a relative path is looked up in, before the working directory.
         offline: Whether the hub may not be asked.
 
     Raises:
         TokenizerError: There is no such name or file, or it can't be read.
     """
-    path = find_tokenizer(name, beside, offline=offline)
-    if path is None:
-        from calibset.tokenizers import tekken
-
-        return tekken.embedded(name)
-    if path.name == "tokenizer.json" or "tekken" not in path.name:
+    path = find_tokenizer_file(name, relative_to, offline=offline)
+    if path is not None and (path.name == "tokenizer.json" or "tekken" not in path.name):
         from calibset.tokenizers import huggingface
 
         return huggingface.from_file(path, name)
     from calibset.tokenizers import tekken
 
-    return tekken.from_file(path, name)
+    return tekken.load_embedded(name) if path is None else tekken.from_file(path, name)
 
 
-def find_tokenizer(name: str, beside: Path | None = None, *, offline: bool = False) -> Path | None:
+def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: bool = False) -> Path | None:
     """Return a tokenizer's file without loading it, or None for one that needs no file.
 
-    That of a model on the hub is fetched, and kept for the next time.
+    That of a model on the hub is fetched, and cached for the next time.
+
+    Args:
+        name: As `load_tokenizer` takes it.
+        relative_to: The folder that a relative path is looked up in, before the working directory.
+        offline: Whether the hub may not be asked.
 
     Raises:
         TokenizerError: There is no such name or file.
@@ -69,13 +76,11 @@ def find_tokenizer(name: str, beside: Path | None = None, *, offline: bool = Fal
     if name in EMBEDDED:
         return None
     try:
-        asked = _from_hub(name, offline=offline) if name.startswith("hf://") else Path(name).expanduser()
+        wanted = _fetch(name, offline=offline) if name.startswith("hf://") else Path(name).expanduser()
     except RuntimeError:  # ~NAME, and nobody of that name
-        asked = Path(name)
-    for base in (beside, Path()):
-        if base is None:
-            continue
-        path = base / asked
+        wanted = Path(name)
+    for folder in (relative_to or Path(), Path()):
+        path = folder / wanted
         for candidate in (path, path / "tokenizer.json", path / "tekken.json"):
             if candidate.is_file():
                 return candidate
@@ -85,38 +90,38 @@ def find_tokenizer(name: str, beside: Path | None = None, *, offline: bool = Fal
     )
 
 
-def _from_hub(name: str, *, offline: bool) -> Path:
+def _fetch(name: str, *, offline: bool) -> Path:
     from calibset.storage.cache import Cache
-    from calibset.tokenizers.hub import fetched_model
+    from calibset.tokenizers.hub import fetch_model_files
 
     try:
-        return fetched_model(name, _FILES, Cache.default(offline=offline))
+        return fetch_model_files(name, _FILES, Cache.default(offline=offline))
     except SourceError as error:
         raise TokenizerError(f"tokenizer {error}") from error
 
 
-def tokenizer_files(name: str, beside: Path | None = None) -> tuple[Path, ...]:
-    """Return the files that `load_tokenizer` reads; none of the hub, or where it needs no file.
+def tokenizer_files(name: str, relative_to: Path | None = None) -> tuple[Path, ...]:
+    """Return the files on disk that `load_tokenizer` reads; none for one of the hub, or that needs no file.
 
     Args:
-        name: As that of `load_tokenizer`.
-        beside: The folder that a relative path is looked up in, before the working directory.
+        name: As `load_tokenizer` takes it.
+        relative_to: The folder that a relative path is looked up in, before the working directory.
 
     Raises:
         TokenizerError: There is no such name or file.
     """
-    path = None if name.startswith("hf://") else find_tokenizer(name, beside)
+    path = None if name.startswith("hf://") else find_tokenizer_file(name, relative_to)
     if path is None:
         return ()
-    return (path, *sorted(found for like in _FILES for found in path.parent.glob(like)))
+    return (path, *sorted(file for pattern in _FILES for file in path.parent.glob(pattern)))
 
 
-def spells_control_tokens(path: Path | None) -> bool:
+def reads_control_tokens_as_text(path: Path | None) -> bool:
     """Return whether transformers reads control tokens as letters where it loads the model's own tokenizer.
 
     It does beside a ``tekken.json``, even if a ``tokenizer.json`` is there too.
 
     Args:
-        path: The tokenizer's file, or None for one that needs no file; as of `find_tokenizer`.
+        path: The tokenizer's file, or None for one that needs no file, as of `find_tokenizer_file`.
     """
     return path is None or "tekken" in path.name or (path.parent / "tekken.json").is_file()

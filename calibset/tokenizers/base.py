@@ -1,4 +1,4 @@
-"""What calibset asks of a target model's tokenizer."""
+"""The interface of a target model's tokenizer, whatever library it is of."""
 
 from __future__ import annotations
 
@@ -21,7 +21,21 @@ class Encoded:
     ends: list[int]
 
 
-class Tokenizer(Protocol):
+class SpecialAffixes(Protocol):
+    """The special tokens that a quantizer's call adds to a text."""
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """Ids before the text (BOS, mostly)."""
+        ...
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """Ids behind it."""
+        ...
+
+
+class Tokenizer(SpecialAffixes, Protocol):
     """A tokenizer as the quantizer will use it."""
 
     @property
@@ -45,18 +59,8 @@ class Tokenizer(Protocol):
         ...
 
     @property
-    def prefix(self) -> tuple[int, ...]:
-        """Ids that the quantizer's call puts before a text (BOS, mostly)."""
-        ...
-
-    @property
-    def suffix(self) -> tuple[int, ...]:
-        """Ids that it puts behind."""
-        ...
-
-    @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever uses it should know; empty, mostly."""
+        """Warnings for its user; empty, mostly."""
         ...
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:

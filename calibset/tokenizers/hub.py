@@ -1,4 +1,4 @@
-"""Small files of a model repository on the Hugging Face hub: its tokenizer, not its weights."""
+"""The small files of a model on the Hugging Face hub: its tokenizer, not its weights."""
 
 from __future__ import annotations
 
@@ -12,33 +12,25 @@ from calibset.storage.cache import Cache
 from calibset.storage.hub_errors import explain_read_error, is_transient
 from calibset.storage.retry import retry
 
-HUB_MODEL = re.compile(r"hf://(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w.-]+))?", re.ASCII)
-"""How a recipe names one: ``hf://OWNER/NAME``, with ``@REVISION`` for another than the main branch."""
+_HUB_MODEL = re.compile(r"hf://(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w.-]+))?", re.ASCII)
 
 
-def fetched_model(place: str, patterns: tuple[str, ...], cache: Cache) -> Path:
-    """Return a folder with the files of a model repository that match any pattern.
+def fetch_model_files(location: str, patterns: tuple[str, ...], cache: Cache) -> Path:
+    """Return a folder with the files of a model that match any pattern, cached by huggingface_hub.
 
-    Args:
-        place: As `HUB_MODEL` has it.
-        patterns: Shell-style.
-        cache: Where they are kept, by huggingface_hub.
-
-    Raises:
-        SourceError: There is no such repository or revision, or the hub doesn't answer.
-        OfflineError: It may not be asked, and was not before.
+    The location reads ``hf://OWNER/NAME``, with ``@REVISION`` for another than the main branch.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    named = HUB_MODEL.fullmatch(place)
-    if named is None:
-        raise SourceError(f"{place}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION")
+    model = _HUB_MODEL.fullmatch(location)
+    if model is None:
+        raise SourceError(f"{location}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION")
 
     def fetch() -> str:
         return snapshot_download(
-            named["repo"],
-            revision=named["revision"],
+            model["repo"],
+            revision=model["revision"],
             allow_patterns=list(patterns),
             cache_dir=cache.folder / "models",
             local_files_only=cache.offline,
@@ -49,11 +41,11 @@ def fetched_model(place: str, patterns: tuple[str, ...], cache: Cache) -> Path:
             return Path(retry(fetch, is_transient))
     except Exception as error:  # beside OSError what httpx, JSON and name checks raise
         if cache.offline and isinstance(error, LocalEntryNotFoundError):
-            raise OfflineError(f"{place}: not in the cache; build once without --offline") from error
+            raise OfflineError(f"{location}: not in the cache; build once without --offline") from error
         # Where the hub can't be asked huggingface_hub looks into the cache, and says that nothing is there.
         cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else None
         raise SourceError(
-            f"{place}: {explain_read_error(cause or error, named['revision'], 'model')}"
+            f"{location}: {explain_read_error(cause or error, model['revision'], 'model')}"
         ) from error
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from calibset.core.errors import TokenizerError
 from calibset.core.text import replace_surrogates
 from calibset.tokenizers.base import Encoded
-from calibset.tokenizers.model_files import chat_template, named_tokens
-from calibset.tokenizers.tekken_check import notes_on
+from calibset.tokenizers.model_files import read_chat_template, read_named_tokens
+from calibset.tokenizers.tekken_check import note_split_mismatch
 
 if TYPE_CHECKING:
     import tokenizers
@@ -30,19 +30,19 @@ class HuggingFaceTokenizer:
     Attributes:
         name: As the recipe spells it.
         fingerprint: SHA-256 of the file, and of the chat template beside it.
-        parsing: The engine, which reads ``</s>`` as a control token.
-        spelling: The same engine, which reads it as letters.
+        parsing_engine: The engine, which reads ``</s>`` as a control token.
+        literal_engine: The same engine, which reads it as letters.
         chat_template: The template that stands beside the file, or several by name, if any.
         template_place: Where it stands.
-        named_tokens: BOS, EOS and their like, as far as files beside it name them.
+        named_tokens: BOS, EOS and their like, as far as files in its folder name them.
     """
 
     name: str
     fingerprint: str
-    parsing: tokenizers.Tokenizer = field(repr=False, compare=False)
-    spelling: tokenizers.Tokenizer = field(repr=False, compare=False)
+    parsing_engine: tokenizers.Tokenizer = field(repr=False, compare=False)
+    literal_engine: tokenizers.Tokenizer = field(repr=False, compare=False)
     chat_template: str | dict[str, str] | None = field(default=None, repr=False, compare=False)
-    template_place: str = field(default="", repr=False, compare=False)
+    template_location: str = field(default="", repr=False, compare=False)
     named_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -53,34 +53,34 @@ class HuggingFaceTokenizer:
         (``<tool_call>``, say); the rest of the added tokens (runs of blanks) is text.
         """
         template = self.chat_template or ""
-        written = template if isinstance(template, str) else "\n".join(template.values())
-        added = sorted(self.parsing.get_added_tokens_decoder().items())
+        template_text = template if isinstance(template, str) else "\n".join(template.values())
+        added = sorted(self.parsing_engine.get_added_tokens_decoder().items())
         return {
             token.content: rank
             for rank, token in added
-            if token.special or (token.content.strip() and token.content in written)
+            if token.special or (token.content.strip() and token.content in template_text)
         }
 
     @cached_property
     def vocabulary_size(self) -> int:
         """One more than the largest id; numbers below may be left out."""
-        return max(self.parsing.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+        return max(self.parsing_engine.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     @cached_property
     def eos(self) -> str:
-        """How EOS is spelled; nothing where no file says so or the tokenizer has no such token."""
+        """The spelling of EOS; empty where no file names it or the tokenizer has no such token."""
         named = self.named_tokens.get("eos_token", "")
         return named if self.has_token(named) else ""
 
     def has_token(self, spelling: str) -> bool:
         """Return whether a spelling is read as one token, and not as the letters it is made of."""
-        rank = self.parsing.token_to_id(spelling)
+        rank = self.parsing_engine.token_to_id(spelling)
         return rank is not None and rank in self.encode(spelling, parse_special=True)
 
     @cached_property
-    def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        bare = self.parsing.encode(_PROBE, add_special_tokens=False).ids
-        full = self.parsing.encode(_PROBE, add_special_tokens=True).ids
+    def _affixes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        bare = self.parsing_engine.encode(_PROBE, add_special_tokens=False).ids
+        full = self.parsing_engine.encode(_PROBE, add_special_tokens=True).ids
         start = next((i for i in range(len(full)) if bare and full[i : i + len(bare)] == bare), None)
         if start is None:
             raise TokenizerError(
@@ -91,34 +91,34 @@ class HuggingFaceTokenizer:
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """What the post-processor puts before a text."""
-        return self._around[0]
+        """Ids that the post-processor puts before a text."""
+        return self._affixes[0]
 
     @property
     def suffix(self) -> tuple[int, ...]:
-        """What it puts behind."""
-        return self._around[1]
+        """Ids that it puts behind."""
+        return self._affixes[1]
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """Says so if the vocabulary is Tekken's and text is split otherwise."""
-        return notes_on(self.parsing)
+        """A warning if the vocabulary is Tekken's and text is split otherwise."""
+        return note_split_mismatch(self.parsing_engine)
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain letters."""
-        engine = self.parsing if parse_special else self.spelling
+        engine = self.parsing_engine if parse_special else self.literal_engine
         ids: list[int] = engine.encode(replace_surrogates(text), add_special_tokens=False).ids
         return ids
 
     def encode_with_ends(self, text: str, *, parse_special: bool) -> Encoded:
         """Return the ids of a text and where each ends in it."""
-        engine = self.parsing if parse_special else self.spelling
+        engine = self.parsing_engine if parse_special else self.literal_engine
         encoding = engine.encode(replace_surrogates(text), add_special_tokens=False)
         return Encoded(encoding.ids, [end for _, end in encoding.offsets])
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, control tokens spelled out."""
-        return str(self.parsing.decode(list(ids), skip_special_tokens=False))
+        return str(self.parsing_engine.decode(list(ids), skip_special_tokens=False))
 
 
 def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
@@ -134,18 +134,18 @@ def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
     except OSError as error:
         raise TokenizerError(f"{name}: can't be read: {error.strerror}") from error
     engines = []
-    for spelled in (False, True):
+    for as_letters in (False, True):
         try:
             engine = tokenizers.Tokenizer.from_buffer(raw)
         except Exception as error:  # the engine raises bare Exception
             raise TokenizerError(f"{name}: not a tokenizer.json that tokenizers reads: {error}") from error
         engine.no_truncation()
         engine.no_padding()
-        engine.encode_special_tokens = spelled
+        engine.encode_special_tokens = as_letters
         engines.append(engine)
-    written, named = chat_template(path.parent), named_tokens(path.parent)
-    template, place = written or (None, "")
-    about = json.dumps([template, dict(named)]).encode() if template else b""
-    parsing, spelling = engines
-    fingerprint = hashlib.sha256(raw + about).hexdigest()
-    return HuggingFaceTokenizer(name, fingerprint, parsing, spelling, template, place, named)
+    template, location = read_chat_template(path.parent) or (None, "")
+    named = read_named_tokens(path.parent)
+    context = json.dumps([template, dict(named)]).encode() if template else b""
+    parsing_engine, literal_engine = engines
+    fingerprint = hashlib.sha256(raw + context).hexdigest()
+    return HuggingFaceTokenizer(name, fingerprint, parsing_engine, literal_engine, template, location, named)

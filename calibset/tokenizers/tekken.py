@@ -108,13 +108,13 @@ class TekkenTokenizer:
         return {}
 
     def _byte_length(self, token: int) -> int:
-        known = self._byte_lengths.get(token)
-        if known is None:
+        length = self._byte_lengths.get(token)
+        if length is None:
             from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 
-            known = len(self.tekkenizer.id_to_byte_piece(token, SpecialTokenPolicy.KEEP))
-            self._byte_lengths[token] = known
-        return known
+            length = len(self.tekkenizer.id_to_byte_piece(token, SpecialTokenPolicy.KEEP))
+            self._byte_lengths[token] = length
+        return length
 
     def _encode_plain(self, text: str) -> list[int]:
         text = replace_surrogates(text)
@@ -129,7 +129,7 @@ class TekkenTokenizer:
         return [rank + offset for rank in ids]
 
 
-def embedded(name: str) -> TekkenTokenizer:
+def load_embedded(name: str) -> TekkenTokenizer:
     """Return Mistral Small 3.2's tokenizer, from the vocabulary that mistral-common ships.
 
     Raises:
@@ -140,7 +140,7 @@ def embedded(name: str) -> TekkenTokenizer:
     from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
 
     path = Path(mistral_common.__file__).parent / "data" / "tekken_240911.json"
-    model, digest = _parsed(path)
+    model, digest = _read_model(path)
     special = _v11_special_tokens(SpecialTokenInfo, list(Tekkenizer.DEPRECATED_SPECIAL_TOKENS))
     digest.update(json.dumps([str(token["token_str"]) for token in special]).encode())
     tekkenizer = Tekkenizer(
@@ -152,7 +152,7 @@ def embedded(name: str) -> TekkenTokenizer:
         TokenizerVersion.v11,
         name=name,
     )
-    return _tokenizer(name, digest.hexdigest(), tekkenizer, model)
+    return _build_tokenizer(name, digest.hexdigest(), tekkenizer, model)
 
 
 def from_file(path: Path, name: str) -> TekkenTokenizer:
@@ -163,15 +163,15 @@ def from_file(path: Path, name: str) -> TekkenTokenizer:
     """
     from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
-    model, digest = _parsed(path)
+    model, digest = _read_model(path)
     try:
         tekkenizer = Tekkenizer.from_file(path)
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise TokenizerError(f"{name}: not a Tekken file that mistral-common reads: {error}") from error
-    return _tokenizer(name, digest.hexdigest(), tekkenizer, model)
+    return _build_tokenizer(name, digest.hexdigest(), tekkenizer, model)
 
 
-def _tokenizer(name: str, fingerprint: str, tekkenizer: Tekkenizer, model: Any) -> TekkenTokenizer:
+def _build_tokenizer(name: str, fingerprint: str, tekkenizer: Tekkenizer, model: Any) -> TekkenTokenizer:
     import tiktoken
 
     pattern = model["config"]["pattern"]
@@ -181,7 +181,7 @@ def _tokenizer(name: str, fingerprint: str, tekkenizer: Tekkenizer, model: Any) 
     return TekkenTokenizer(name, fingerprint, tekkenizer, engine, pattern)
 
 
-def _parsed(path: Path) -> tuple[Any, hashlib._Hash]:
+def _read_model(path: Path) -> tuple[Any, hashlib._Hash]:
     try:
         raw = path.read_bytes()
         return json.loads(raw), hashlib.sha256(raw)

@@ -1,7 +1,7 @@
 """Whether a ``tokenizer.json`` with Tekken's vocabulary splits text as Tekken does.
 
-Converted files are about whose pattern is another model's: they give other ids for a few texts
-in a thousand, which no look at the vocabulary shows.
+Some converted files carry another model's pattern: they give other ids for a few texts in a thousand,
+which the vocabulary does not show.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _SIZE = 131072
 _FIRST = 1000
 _VOCABULARY = "beb6c35bec8679517516bfe8b1d7eadc847b5964b9eddbdd1e433d6010f0ec37"
 
-# What mistral-common reads of texts that other patterns (Llama's, GPT-2's) split elsewhere.
-_READINGS = {
+# The ids that mistral-common gives texts which other patterns (Llama's, GPT-2's) split elsewhere.
+_EXPECTED_IDS = {
     "Cena 20 481,50 €; can'Tell, l'Slovensko.": (
         1067, 3414, 1032, 1050, 1048, 1032, 1052, 1056, 1049, 1044, 1053, 1048, 20340, 1059, 1710, 1039,
         69839, 1044, 1295, 1039, 12863, 1539, 99720, 1046,
@@ -35,13 +35,13 @@ _READINGS = {
 }  # fmt: skip
 
 
-def notes_on(engine: tokenizers.Tokenizer) -> tuple[str, ...]:
-    """Say where a tokenizer has Tekken's vocabulary and reads text otherwise."""
+def note_split_mismatch(engine: tokenizers.Tokenizer) -> tuple[str, ...]:
+    """Return a note if a tokenizer has Tekken's vocabulary and splits text otherwise; else none."""
     if not _has_tekkens_vocabulary(engine):
         return ()
     misread = [
         text
-        for text, ids in _READINGS.items()
+        for text, ids in _EXPECTED_IDS.items()
         if tuple(engine.encode(text, add_special_tokens=False).ids) != ids
     ]
     if not misread:

@@ -1,4 +1,4 @@
-"""transformers, imported without its remark that PyTorch is not there."""
+"""transformers, imported without its warning that PyTorch is not installed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from types import ModuleType
 _VERBOSITY = "TRANSFORMERS_VERBOSITY"
 
 
-def quiet_transformers() -> ModuleType:
-    """Import transformers; the environment stays as it was.
-
-    Raises:
-        ImportError: It is not installed.
-    """
-    asked = os.environ.get(_VERBOSITY)
+def import_transformers() -> ModuleType:
+    """Import transformers and leave the environment as it was; ImportError if it is not installed."""
+    previous = os.environ.get(_VERBOSITY)
     os.environ.setdefault(_VERBOSITY, "error")
     try:
         import transformers
     finally:
-        if asked is None:
+        if previous is None:
             del os.environ[_VERBOSITY]
     return transformers

@@ -1,23 +1,10 @@
-"""What a quantizer reads of a row: the part of its tokens, and the rows it refuses to read."""
+"""What a quantizer reads of a row: the first ``seqlen`` tokens, special ones included."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
-
-class SpecialAffixes(Protocol):
-    """What stands around a text's ids when the model reads it; every tokenizer tells."""
-
-    @property
-    def prefix(self) -> tuple[int, ...]:
-        """Ids before it (BOS, mostly)."""
-        ...
-
-    @property
-    def suffix(self) -> tuple[int, ...]:
-        """Ids behind it."""
-        ...
+from calibset.tokenizers.base import SpecialAffixes
 
 
 def text_budget(tokenizer: SpecialAffixes, seqlen: int) -> int:
@@ -31,7 +18,7 @@ def visible_ids(ids: Sequence[int], tokenizer: SpecialAffixes, seqlen: int) -> l
 
 
 def last_token_dominates(read: Sequence[int], seqlen: int) -> bool:
-    """Return whether the last token that is read fills more than half of a row.
+    """Return whether the last of the ids that are read fills more than half of a row.
 
     AutoRound 0.12.3 to 0.16.1 drops such rows (the filter in ``auto_round/calib_dataset.py``).
 

@@ -78,7 +78,7 @@ def test_tokenizer_writes_a_folder(
     monkeypatch.setattr(
         "calibset.tokenizers.load_tokenizer", lambda name: {"mistral-small-3.2": tekken}[name]
     )
-    monkeypatch.setattr("calibset.tokenizers.conversion.fast_tokenizer_json", lambda _: "{}")
+    monkeypatch.setattr("calibset.tokenizers.tekken_conversion.fast_tokenizer_json", lambda _: "{}")
     assert main(["tokenizer", "mistral-small-3.2", "--out", "new/folder"]) == 0
     assert (
         capsys.readouterr().out == "wrote new/folder/tokenizer.json\nwrote new/folder/tokenizer_config.json\n"

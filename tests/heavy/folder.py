@@ -12,7 +12,7 @@ from calibset.hygiene.stats import SourceStats
 from calibset.pipeline.evaluation_sets import open_shared_indexes
 from calibset.pipeline.readers import open_readers, open_storage
 from calibset.pipeline.source_stream import open_source_stream
-from calibset.tokenizers.chat_templates.base import Rendered
+from calibset.tokenizers.chat_templates.base import RenderedConversation
 from tests.heavy.hub import FLAGSHIP
 
 _PLACES = {
@@ -40,7 +40,7 @@ class Admitted:
         tally: What was met.
     """
 
-    items: tuple[Document | Rendered, ...]
+    items: tuple[Document | RenderedConversation, ...]
     tally: SourceStats
 
     @property

@@ -11,7 +11,7 @@ import pytest
 
 from calibset.core.documents import Conversation, Filtered, Message, Sample, Tool, ToolCall
 from calibset.packing import Packed, RowSpec, pack_conversations
-from calibset.tokenizers.chat_templates.base import Rendered, Turn
+from calibset.tokenizers.chat_templates.base import RenderedConversation, TurnSpan
 from calibset.tokenizers.chat_templates.jinja import jinja_template
 from calibset.tokenizers.chat_templates.mistral import mistral_template
 from calibset.tokenizers.huggingface import from_file
@@ -42,7 +42,7 @@ def conversation(number: int, words: int, *, turns: int = 1, tools: bool = False
 
 
 @pytest.fixture(scope="module")
-def mixed(tekken: TekkenTokenizer) -> list[Rendered]:
+def mixed(tekken: TekkenTokenizer) -> list[RenderedConversation]:
     template = mistral_template(tekken)
     draw = random.Random(3)
     return [
@@ -57,7 +57,7 @@ def spec_of(tekken: TekkenTokenizer, seqlen: int = 192) -> RowSpec:
     return RowSpec(tokenizer=tekken, seqlen=seqlen, source="s")
 
 
-def check(conversations: list[Rendered], packed: list[Packed], spec: RowSpec) -> list[Sample]:
+def check(conversations: list[RenderedConversation], packed: list[Packed], spec: RowSpec) -> list[Sample]:
     """Check everything that must hold of any packing; return the samples."""
     known = {rendered.id: rendered for rendered in conversations}
     samples = [item for item in packed if isinstance(item, Sample)]
@@ -75,7 +75,7 @@ def check(conversations: list[Rendered], packed: list[Packed], spec: RowSpec) ->
     return samples
 
 
-def check_row(sample: Sample, known: dict[str, Rendered], spec: RowSpec) -> None:
+def check_row(sample: Sample, known: dict[str, RenderedConversation], spec: RowSpec) -> None:
     tokenizer, ids = spec.tokenizer, list(sample.token_ids)
     assert sample.text == sample.text.rstrip()
     read = json.loads(json.dumps({"text": sample.text}))["text"].rstrip()
@@ -112,7 +112,7 @@ def check_row(sample: Sample, known: dict[str, Rendered], spec: RowSpec) -> None
 
 @pytest.mark.parametrize("seqlen", [96, 128, 192, 400])
 def test_whole_conversations_end_inside_what_is_read(
-    tekken: TekkenTokenizer, mixed: list[Rendered], seqlen: int
+    tekken: TekkenTokenizer, mixed: list[RenderedConversation], seqlen: int
 ) -> None:
     spec = spec_of(tekken, seqlen)
     packed = list(pack_conversations(mixed, spec))
@@ -122,14 +122,14 @@ def test_whole_conversations_end_inside_what_is_read(
     assert packed == list(pack_conversations(iter(mixed), spec))
 
 
-def test_little_of_a_row_goes_to_fillers(tekken: TekkenTokenizer, mixed: list[Rendered]) -> None:
+def test_little_of_a_row_goes_to_fillers(tekken: TekkenTokenizer, mixed: list[RenderedConversation]) -> None:
     spec = spec_of(tekken, 400)
     samples = check(mixed, list(pack_conversations(mixed, spec)), spec)
     filler = sum(len(tekken.encode(s.text[s.documents[-1].start :], parse_special=True)) for s in samples)
     assert filler < 0.15 * sum(len(s.token_ids) for s in samples)
 
 
-def sized(tekken: TekkenTokenizer, name: str, length: int) -> Rendered:
+def sized(tekken: TekkenTokenizer, name: str, length: int) -> RenderedConversation:
     """A conversation of exactly so many tokens."""
     letters = ("xyzzy! ? ; : - + = * " * length).split()[: length - 4]
     answer = ""
@@ -141,13 +141,13 @@ def sized(tekken: TekkenTokenizer, name: str, length: int) -> Rendered:
     text = f"[INST]x[/INST]{answer}</s>"
     ids = tuple(tekken.encode(text, parse_special=True))
     assert len(ids) == length
-    return Rendered(
+    return RenderedConversation(
         id=name,
         text=text,
         token_ids=ids,
-        turns=(Turn(3, length),),
-        opening_text="<s>",
-        opening_ids=(1,),
+        turns=(TurnSpan(3, length),),
+        bos_text="<s>",
+        bos_ids=(1,),
     )
 
 
@@ -199,13 +199,13 @@ def test_a_filler_shows_no_half_turn_where_one_begins_late(tekken: TekkenTokeniz
     spec = spec_of(tekken, 64)
     question = "[INST]" + "x y z " * 12 + "[/INST]ok</s>"
     ids = tuple(tekken.encode(question, parse_special=True))
-    late = Rendered(
+    late = RenderedConversation(
         id="late",
         text=question,
         token_ids=ids,
-        turns=(Turn(ids.index(INST_END) + 1, len(ids)),),
-        opening_text="<s>",
-        opening_ids=(1,),
+        turns=(TurnSpan(ids.index(INST_END) + 1, len(ids)),),
+        bos_text="<s>",
+        bos_ids=(1,),
     )
     conversations = [sized(tekken, "first", 40), late, sized(tekken, "early", 38), sized(tekken, "last", 39)]
     sample = next(pack_conversations(conversations, spec))
@@ -241,11 +241,11 @@ def test_what_does_not_fill_a_row_is_filtered(tekken: TekkenTokenizer, lengths: 
 def test_a_row_of_one_token_is_filtered_with_its_reason(tekken: TekkenTokenizer) -> None:
     text = f"[INST]x[/INST]{' x' * 50}</s>"
     ids = tuple(tekken.encode(text, parse_special=True))
-    same = Rendered(
-        id="same", text=text, token_ids=ids, turns=(Turn(3, len(ids)),), opening_text="<s>", opening_ids=(1,)
+    same = RenderedConversation(
+        id="same", text=text, token_ids=ids, turns=(TurnSpan(3, len(ids)),), bos_text="<s>", bos_ids=(1,)
     )
-    filler = Rendered(
-        id="filler", text=text, token_ids=ids, turns=same.turns, opening_text="<s>", opening_ids=(1,)
+    filler = RenderedConversation(
+        id="filler", text=text, token_ids=ids, turns=same.turns, bos_text="<s>", bos_ids=(1,)
     )
     packed = list(pack_conversations([same, filler], spec_of(tekken, 64)))
     assert Filtered(position="same", reason="one token fills more than half the row") in packed
@@ -254,7 +254,7 @@ def test_a_row_of_one_token_is_filtered_with_its_reason(tekken: TekkenTokenizer)
 def test_no_more_is_taken_than_there_is_to_choose_from(tekken: TekkenTokenizer) -> None:
     taken: list[str] = []
 
-    def endless() -> Iterator[Rendered]:
+    def endless() -> Iterator[RenderedConversation]:
         for number in range(10**9):
             taken.append(str(number))
             yield sized(tekken, str(number), 20 + number % 20)
@@ -289,7 +289,7 @@ def test_a_conversation_stands_behind_another_only_if_it_reads_as_alone(
     template = jinja_template(tokenizer)
     talks = [template.render(conversation(number, 3)) for number in range(12)]
     behind = tokenizer.encode("</s>user", parse_special=True)[1]
-    assert tokenizer.parsing.id_to_token(behind) == begins
+    assert tokenizer.parsing_engine.id_to_token(behind) == begins
     spec = RowSpec(tokenizer=tokenizer, seqlen=256, source="s")
     packed = list(pack_conversations(iter(talks), spec))
     filtered = {item.reason for item in packed if isinstance(item, Filtered)}

@@ -6,7 +6,7 @@ import pytest
 
 from calibset.core.errors import OfflineError, SourceError
 from calibset.storage.cache import Cache
-from calibset.tokenizers.hub import fetched_model
+from calibset.tokenizers.hub import fetch_model_files
 from tests.storage.loopback import COMMIT, Fault, Loopback
 
 PLACE = "hf://them/model"
@@ -26,39 +26,39 @@ def model(hub: Loopback) -> Loopback:
 
 
 def test_only_the_files_that_are_wanted_are_fetched_and_once(model: Loopback, cache: Cache) -> None:
-    folder = fetched_model(PLACE, WANTED, cache)
+    folder = fetch_model_files(PLACE, WANTED, cache)
     assert sorted(path.name for path in folder.iterdir()) == ["chat_template.jinja", "tokenizer.json"]
     assert (folder / "chat_template.jinja").read_bytes() == b"hi"
     before = len(model.data_requests())
-    assert fetched_model(PLACE, WANTED, cache) == folder
+    assert fetch_model_files(PLACE, WANTED, cache) == folder
     assert len(model.data_requests()) == before
     assert folder.is_relative_to(cache.folder)
 
 
 def test_a_revision_can_be_named(model: Loopback, cache: Cache) -> None:
-    assert fetched_model(f"{PLACE}@{COMMIT}", WANTED, cache).name == COMMIT
+    assert fetch_model_files(f"{PLACE}@{COMMIT}", WANTED, cache).name == COMMIT
     with pytest.raises(SourceError) as caught:
-        fetched_model(f"{PLACE}@v9", WANTED, cache)
+        fetch_model_files(f"{PLACE}@v9", WANTED, cache)
     assert str(caught.value) == (f"{PLACE}@v9: no revision 'v9'; name a branch, tag or commit that is there")
 
 
 def test_what_was_fetched_is_there_offline(model: Loopback, cache: Cache) -> None:
     offline = replace(cache, offline=True)
     with pytest.raises(OfflineError) as caught:
-        fetched_model(PLACE, WANTED, offline)
+        fetch_model_files(PLACE, WANTED, offline)
     assert str(caught.value) == f"{PLACE}: not in the cache; build once without --offline"
-    folder = fetched_model(PLACE, WANTED, cache)
+    folder = fetch_model_files(PLACE, WANTED, cache)
     before = list(model.asked)
-    assert fetched_model(PLACE, WANTED, offline) == folder
+    assert fetch_model_files(PLACE, WANTED, offline) == folder
     assert model.asked == before
     cache.clear()
     with pytest.raises(OfflineError):
-        fetched_model(PLACE, WANTED, offline)
+        fetch_model_files(PLACE, WANTED, offline)
 
 
 def test_an_unknown_model_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
     with pytest.raises(SourceError) as caught:
-        fetched_model(PLACE, WANTED, cache)
+        fetch_model_files(PLACE, WANTED, cache)
     assert str(caught.value) == (
         f"{PLACE}: no such model repository; check its name, or log in with `hf auth login` if it is private"
     )
@@ -67,7 +67,7 @@ def test_an_unknown_model_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
 @pytest.mark.parametrize("place", ["hf://model", "hf://a/b/c", "hf://datasets/a/b", "hf://../b", "hf://a/b@"])
 def test_a_name_of_another_form_is_a_clear_error(hub: Loopback, cache: Cache, place: str) -> None:
     with pytest.raises(SourceError) as caught:
-        fetched_model(place, WANTED, cache)
+        fetch_model_files(place, WANTED, cache)
     assert str(caught.value) == f"{place}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
     assert hub.asked == []
 
@@ -86,5 +86,5 @@ def test_what_the_hub_answers_without_a_reason(
     answer = Fault(status=status, methods=("GET", "HEAD"))
     model.broken["/api/models/them/model/revision/main"] = answer
     with pytest.raises(SourceError) as caught:
-        fetched_model(PLACE, WANTED, cache)
+        fetch_model_files(PLACE, WANTED, cache)
     assert str(caught.value) == f"{PLACE}: {said}"

@@ -127,7 +127,7 @@ def test_tokens_end_in_order_inside_the_text(
 def test_no_id_is_as_large_as_the_vocabulary(small: HuggingFaceTokenizer, tmp_path: Path) -> None:
     assert (
         small.vocabulary_size
-        == small.parsing.get_vocab_size()
+        == small.parsing_engine.get_vocab_size()
         == small.encode("\n\n", parse_special=True)[0] + 1
     )
     import tokenizers
@@ -184,7 +184,7 @@ def test_documents_are_packed_into_rows_that_are_long_enough(tmp_path: Path, bos
 
 
 def engine_ids(small: HuggingFaceTokenizer, text: str) -> list[int]:
-    engine: Any = small.parsing
+    engine: Any = small.parsing_engine
     return list(engine.encode(text, add_special_tokens=True).ids)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from calibset.core.errors import TokenizerError
-from calibset.tokenizers import EMBEDDED, load_tokenizer, spells_control_tokens
+from calibset.tokenizers import EMBEDDED, load_tokenizer, reads_control_tokens_as_text
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.letters import write_letters
@@ -105,11 +105,11 @@ def test_an_unknown_name_is_an_error_that_says_what_would_do(
 
 
 def test_a_tekken_file_makes_transformers_spell_control_tokens(tmp_path: Path) -> None:
-    assert spells_control_tokens(None)
-    assert spells_control_tokens(tmp_path / "tekken.json")
-    assert not spells_control_tokens(tmp_path / "tokenizer.json")
+    assert reads_control_tokens_as_text(None)
+    assert reads_control_tokens_as_text(tmp_path / "tekken.json")
+    assert not reads_control_tokens_as_text(tmp_path / "tokenizer.json")
     (tmp_path / "tekken.json").touch()
-    assert spells_control_tokens(tmp_path / "tokenizer.json")
+    assert reads_control_tokens_as_text(tmp_path / "tokenizer.json")
 
 
 def test_the_tokenizer_of_a_model_on_the_hub_is_fetched(hub: Loopback, tmp_path: Path) -> None:

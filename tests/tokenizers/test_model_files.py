@@ -7,7 +7,7 @@ import pytest
 
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers import model_files
-from calibset.tokenizers.model_files import chat_template, named_tokens
+from calibset.tokenizers.model_files import read_chat_template, read_named_tokens
 
 
 def put(folder: Path, **files: object) -> None:
@@ -17,23 +17,23 @@ def put(folder: Path, **files: object) -> None:
 
 
 def test_a_folder_without_any_has_none(tmp_path: Path) -> None:
-    assert chat_template(tmp_path) is None
-    assert named_tokens(tmp_path) == {}
+    assert read_chat_template(tmp_path) is None
+    assert read_named_tokens(tmp_path) == {}
 
 
 def test_the_newest_place_of_a_template_wins(tmp_path: Path) -> None:
     put(tmp_path, tokenizer_config={"chat_template": "config"})
-    assert chat_template(tmp_path) == ("config", f"{tmp_path / 'tokenizer_config.json'}: chat_template")
+    assert read_chat_template(tmp_path) == ("config", f"{tmp_path / 'tokenizer_config.json'}: chat_template")
     put(tmp_path, chat_template={"chat_template": "json"})
-    assert chat_template(tmp_path) == ("json", f"{tmp_path / 'chat_template.json'}: chat_template")
+    assert read_chat_template(tmp_path) == ("json", f"{tmp_path / 'chat_template.json'}: chat_template")
     (tmp_path / "chat_template.jinja").write_text("jinja")
-    assert chat_template(tmp_path) == ("jinja", str(tmp_path / "chat_template.jinja"))
+    assert read_chat_template(tmp_path) == ("jinja", str(tmp_path / "chat_template.jinja"))
 
 
 def test_several_templates_are_told_by_name(tmp_path: Path) -> None:
     several = [{"name": "default", "template": "d"}, {"name": "tool_use", "template": "t"}, 5]
     put(tmp_path, tokenizer_config={"chat_template": several})
-    found = chat_template(tmp_path)
+    found = read_chat_template(tmp_path)
     assert found is not None
     assert found.text == {"default": "d", "tool_use": "t"}
 
@@ -48,14 +48,14 @@ def test_named_tokens_are_spelled_in_either_form(tmp_path: Path) -> None:
             "unk_token": 3,
         },
     )
-    assert named_tokens(tmp_path) == {"bos_token": "<b>", "eos_token": "<e>"}
+    assert read_named_tokens(tmp_path) == {"bos_token": "<b>", "eos_token": "<e>"}
 
 
 @pytest.mark.parametrize("content", ["[]", "5", '{"chat_template": 5}', "null"])
 def test_a_configuration_of_another_form_says_nothing(tmp_path: Path, content: str) -> None:
     put(tmp_path, tokenizer_config=content)
-    assert chat_template(tmp_path) is None
-    assert named_tokens(tmp_path) == {}
+    assert read_chat_template(tmp_path) is None
+    assert read_named_tokens(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_configuration_of_another_form_says_nothing(tmp_path: Path, content: s
 )
 def test_what_can_not_be_read_is_a_clear_error(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "tokenizer_config.json").write_bytes(content)
-    for read in (chat_template, named_tokens):
+    for read in (read_chat_template, read_named_tokens):
         with pytest.raises(TokenizerError) as caught:
             read(tmp_path)
         assert str(caught.value) == f"{tmp_path / 'tokenizer_config.json'}: {says}"
@@ -74,4 +74,4 @@ def test_a_file_too_large_to_be_one_is_not_read(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(model_files, "_LARGEST", 10)
     (tmp_path / "chat_template.jinja").write_text("x" * 11)
     with pytest.raises(TokenizerError, match=r"chat_template\.jinja: is over 4 MiB"):
-        chat_template(tmp_path)
+        read_chat_template(tmp_path)

@@ -1,3 +1,1 @@
-"""Conversations with tools: the dialects that corpora write them in."""
-
-from __future__ import annotations
+"""Conversations as the target model reads them: Mistral's format, or the model's own Jinja template."""

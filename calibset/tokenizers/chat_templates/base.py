@@ -1,4 +1,4 @@
-"""A conversation as the target model reads it."""
+"""Rendering a conversation: what a chat template returns, and what every one of them refuses."""
 
 from __future__ import annotations
 
@@ -9,32 +9,7 @@ from typing import NamedTuple, Protocol
 from calibset.core.documents import Conversation
 
 
-class RenderError(Exception):
-    """A model's format can't express a conversation.
-
-    Attributes:
-        reason: A short phrase, the same for the same case, so that it can be counted.
-        detail: What it was in this one, if that is known.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
-        self.detail = detail
-
-
-def reason_of(error: BaseException) -> str:
-    r"""Return the first line of what an error says, or else its kind.
-
-    Examples:
-        >>> reason_of(ValueError("no such user\nline 3")), reason_of(KeyError())
-        ('no such user', 'KeyError')
-    """
-    said = str(error).strip()
-    return said.splitlines()[0] if said else type(error).__name__
-
-
-class Turn(NamedTuple):
+class TurnSpan(NamedTuple):
     """Where an assistant turn stands in a conversation's token ids.
 
     Attributes:
@@ -47,7 +22,7 @@ class Turn(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
+class RenderedConversation:
     """A conversation as the model reads it in service, without the BOS that opens it.
 
     Attributes:
@@ -55,19 +30,20 @@ class Rendered:
         text: Control tokens spelled out, so that a parsing tokenizer reads back `token_ids`.
         token_ids: Without BOS.
         turns: The assistant's turns.
-        opening_text: What stands before a conversation that does not open its row (BOS).
-        opening_ids: The same as ids.
-        names: Tools that the model knows by another name: that other, and the corpus's own.
-        shortened: Whether it lost its end to fit into a row.
+        bos_text: BOS, to stand before a conversation that does not open its row.
+        bos_ids: The same as ids.
+        renamed_tools: Pairs of the name that the model knows a tool by and the corpus's own, where they
+            differ.
+        shortened: Whether its end was cut off to fit it into a row.
     """
 
     id: str
     text: str
     token_ids: tuple[int, ...]
-    turns: tuple[Turn, ...]
-    opening_text: str = ""
-    opening_ids: tuple[int, ...] = ()
-    names: tuple[tuple[str, str], ...] = ()
+    turns: tuple[TurnSpan, ...]
+    bos_text: str = ""
+    bos_ids: tuple[int, ...] = ()
+    renamed_tools: tuple[tuple[str, str], ...] = ()
     shortened: bool = False
 
 
@@ -76,10 +52,10 @@ class ChatTemplate(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever uses it with its tokenizer should know; empty, mostly."""
+        """Warnings for whoever uses it with its tokenizer; empty, mostly."""
         ...
 
-    def render(self, conversation: Conversation) -> Rendered:
+    def render(self, conversation: Conversation) -> RenderedConversation:
         """Return the conversation as the model reads it.
 
         Raises:
@@ -88,17 +64,42 @@ class ChatTemplate(Protocol):
         ...
 
 
+class RenderError(Exception):
+    """A model's format can't express a conversation.
+
+    Attributes:
+        reason: A short phrase, the same for the same case, so that it can be counted.
+        detail: The particulars of this one, where they are known.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of an error's message, or else its kind.
+
+    Examples:
+        >>> first_line(ValueError("no such user\nline 3")), first_line(KeyError())
+        ('no such user', 'KeyError')
+    """
+    message = str(error).strip()
+    return message.splitlines()[0] if message else type(error).__name__
+
+
 # How deep a decoder can follow depends on the Python, so a bound of our own comes first.
-_DEEPEST = 200
+_MAX_DEPTH = 200
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 
-def ensure_sound(conversation: Conversation) -> None:
-    """Refuse what a template would write without a word, or read as the Python that it runs on does.
+def ensure_renderable(conversation: Conversation) -> None:
+    """Refuse empty assistant turns and JSON that nests too deeply, whatever the template.
 
-    Raises:
-        RenderError: An assistant turn says nothing, or JSON nests too deeply.
+    A template would write the first without complaint; whether the second can be read depends on the
+    Python. Raises `RenderError`.
     """
     for message in conversation.messages:
         if message.role == "assistant" and not (message.content.strip() or message.tool_calls):
@@ -113,6 +114,6 @@ def _is_deep(text: str) -> bool:
     depth = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
         depth += 1 if bracket in "[{" else -1
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             return True
     return False

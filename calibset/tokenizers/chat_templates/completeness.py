@@ -1,6 +1,6 @@
-"""A conversation's shadow: the same turns, calls and tools around texts that say nothing.
+"""A copy of a conversation with placeholders for its texts, and whether a template writes all of it.
 
-What a template writes around the shadow it writes of its own accord: the control tokens that it
+What a template writes around placeholders it writes of its own accord: the control tokens that it
 means, and proof that no turn, call or tool of the conversation is left out.
 """
 
@@ -15,35 +15,31 @@ from calibset.core.documents import Conversation
 from calibset.core.text_map import map_texts
 from calibset.tokenizers.chat_templates.base import RenderError
 
-# What control tokens are spelled with beside letters and digits.
+# Characters other than letters and digits, of which control tokens are spelled.
 _MARKS = re.compile(r"[^\w\s]|_")
-_WORD = re.compile(r"turn[0-9]+calibset")
+_PLACEHOLDER = re.compile(r"turn[0-9]+calibset")
 
 
-def word(place: int) -> str:
-    """Return what a message's shadow says: letters and digits, which any template leaves as they are.
+def placeholder(index: int) -> str:
+    """Return what stands for a message's text: letters and digits, which any template leaves as they are.
 
     Examples:
-        >>> word(3)
+        >>> placeholder(3)
         'turn3calibset'
     """
-    return f"turn{place}calibset"
+    return f"turn{index}calibset"
 
 
 def placeholder_copy(conversation: Conversation, control_tokens: Iterable[str]) -> Conversation:
-    """Return a conversation's shadow: none of its texts can spell a control token.
+    """Return the conversation with texts of which none can spell one of the control tokens.
 
-    What is said becomes the message's `word`, except where nothing is said. Names of tools stay.
-
-    Args:
-        conversation: Whose.
-        control_tokens: How the model's are spelled.
+    A message's text becomes its `placeholder`, except where it is empty. Names of tools stay.
     """
     # "think" is nothing but a word, and yet what a template's own brackets make a control token of.
     cores = {_MARKS.sub("", spelling) for spelling in control_tokens}
     messages = tuple(
-        replace(message, content=word(place)) if message.content.strip() else message
-        for place, message in enumerate(conversation.messages)
+        replace(message, content=placeholder(index)) if message.content.strip() else message
+        for index, message in enumerate(conversation.messages)
     )
     return map_texts(
         replace(conversation, messages=messages),
@@ -52,29 +48,29 @@ def placeholder_copy(conversation: Conversation, control_tokens: Iterable[str]) 
 
 
 def ensure_complete(
-    text: str, shadow: Conversation, names: Mapping[str, str], *, declares: bool = True
+    text: str, copy: Conversation, names: Mapping[str, str], *, declares_tools: bool = True
 ) -> None:
-    """Make sure that what a template wrote of a shadow holds all of it.
+    """Refuse what a template wrote if a tool, a call or a turn is left out.
 
-    Words beside a call may be missing: many models' formats have no place for them.
+    The text of a message that calls may be missing: many models' formats have no place for it.
 
     Args:
-        text: What it wrote.
-        shadow: As of `placeholder_copy`.
-        names: What the template was given for each tool's name.
-        declares: Whether it writes the tools on offer, and not only calls; a tool that is never
-            called must be there either way.
+        text: What the template wrote.
+        copy: The conversation that it wrote, as of `placeholder_copy`.
+        names: For each tool's name the one that the template was given.
+        declares_tools: Whether the template writes the tools on offer, and not only calls; a tool that is
+            never called must be there either way.
 
     Raises:
-        RenderError: A tool, a call or a turn is not there.
+        RenderError: Something is not there.
     """
-    called = Counter(call.name for message in shadow.messages for call in message.tool_calls)
-    offered = {tool.name for tool in shadow.tools}
-    for own, name in names.items():
-        if text.count(name) < max(1, called[own] + (declares and own in offered)):
+    calls = Counter(call.name for message in copy.messages for call in message.tool_calls)
+    offered = {tool.name for tool in copy.tools}
+    for own_name, name in names.items():
+        if text.count(name) < max(1, calls[own_name] + (declares_tools and own_name in offered)):
             raise RenderError("the chat template leaves out tools or their calls", name)
-    found = set(_WORD.findall(text))
-    for place, message in enumerate(shadow.messages):
-        said = message.content == word(place) and not message.tool_calls
-        if said and word(place) not in found:
+    written = set(_PLACEHOLDER.findall(text))
+    for index, message in enumerate(copy.messages):
+        is_text_only = message.content == placeholder(index) and not message.tool_calls
+        if is_text_only and placeholder(index) not in written:
             raise RenderError("the chat template leaves out a turn", message.role)

@@ -10,23 +10,29 @@ from typing import Any
 from calibset.core.documents import Conversation, Message
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
-from calibset.tokenizers.chat_templates.base import Rendered, RenderError, Turn, ensure_sound, reason_of
+from calibset.tokenizers.chat_templates.base import (
+    RenderedConversation,
+    RenderError,
+    TurnSpan,
+    ensure_renderable,
+    first_line,
+)
 from calibset.tokenizers.chat_templates.completeness import ensure_complete, placeholder_copy
-from calibset.tokenizers.chat_templates.jinja_probe import Apply, probe_template
-from calibset.tokenizers.chat_templates.messages import TEXT, Form, messages_of, tools_of
-from calibset.tokenizers.chat_templates.tool_names import names_of, renamed
+from calibset.tokenizers.chat_templates.jinja_probe import ApplyTemplate, probe_template
+from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
+from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
-from calibset.tokenizers.transformers_import import quiet_transformers
+from calibset.tokenizers.transformers_import import import_transformers
 
 # Templates that write today's date would give other bytes tomorrow. This is the date that Llama 3's
 # own template falls back to, a Friday.
-_TODAY = {
+_DATE = {
     "%d": "26", "%b": "Jul", "%B": "July", "%m": "07", "%Y": "2024", "%y": "24", "%a": "Fri", "%A": "Friday",
     "%H": "00", "%M": "00", "%S": "00",
 }  # fmt: skip
-_REPLACED = "".join(f".replace({code!r}, {value!r})" for code, value in _TODAY.items())
+_REPLACEMENTS = "".join(f".replace({code!r}, {value!r})" for code, value in _DATE.items())
 # On a line of its own, whose end the block before it takes, so that the template's first line stays first.
-_SAME_DAY = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACED} }}}}{{% endmacro %}}\n"
+_FIXED_DATE = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACEMENTS} }}}}{{% endmacro %}}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,98 +45,102 @@ class JinjaTemplate:
 
     Attributes:
         tokenizer: What the quantizer will read the row with.
-        apply: Renders messages in Hugging Face's form.
+        apply: Renders messages with the template.
         parses: Whether letters such as ``<|im_end|>`` in a turn may become control tokens.
-        form: How the template takes messages.
+        style: How the template takes messages.
         declares: Whether it writes the tools on offer, and not only calls.
-        notes: What whoever uses it with this tokenizer should know.
+        notes: Warnings for whoever uses it with this tokenizer.
     """
 
     tokenizer: HuggingFaceTokenizer
-    apply: Apply = field(repr=False, compare=False)
-    parses: bool = False
-    form: Form = TEXT
-    declares: bool = True
-    notes: tuple[str, ...] = ()
+    apply: ApplyTemplate = field(repr=False, compare=False)
+    keeps_control_tokens: bool
+    style: MessageStyle
+    declares_tools: bool
+    notes: tuple[str, ...]
 
-    def render(self, conversation: Conversation) -> Rendered:
+    def render(self, conversation: Conversation) -> RenderedConversation:
         """Return the conversation as the model reads it, without a prompt for a further turn.
 
         Raises:
             RenderError: The template refuses it, or leaves something out; or a text in it would
                 become a control token.
         """
-        ensure_sound(conversation)
-        opening, names = self._opening, names_of(conversation, dots=True)
-        text = self._text(conversation, names)
+        ensure_renderable(conversation)
+        names = map_tool_names(conversation, dots=True)
+        text = self._write(conversation, names)
         encoded = self.tokenizer.encode_with_ends(text, parse_special=True)
-        shadow = placeholder_copy(conversation, self.tokenizer.special_tokens)
-        written = self._text(shadow, names)
-        ensure_complete(written, shadow, names, declares=self.declares)
-        if not self.parses and self._controls(encoded.ids) != self._controls(self._encoded(written)):
+        copy = placeholder_copy(conversation, self.tokenizer.special_tokens)
+        copy_text = self._write(copy, names)
+        ensure_complete(copy_text, copy, names, declares_tools=self.declares_tools)
+        meant = self._control_ids(self._encode(copy_text))
+        if not self.keeps_control_tokens and self._control_ids(encoded.ids) != meant:
             raise RenderError("a text spells a control token")
-        return Rendered(
+        return RenderedConversation(
             id=conversation.id,
             text=text,
             token_ids=tuple(encoded.ids),
-            turns=tuple(self._turns(conversation, names, text, encoded)),
-            opening_text=opening,
-            opening_ids=tuple(self._encoded(opening)),
-            names=renamed(names),
+            turns=tuple(self._find_turns(conversation, names, text, encoded)),
+            bos_text=self._bos,
+            bos_ids=tuple(self._encode(self._bos)),
+            renamed_tools=list_renamed(names),
         )
 
     @property
-    def _opening(self) -> str:
+    def _bos(self) -> str:
         """The BOS that the quantizer's tokenizer adds, as text."""
-        spelled = {rank: token for token, rank in self.tokenizer.special_tokens.items()}
-        return "".join(spelled.get(rank, "") for rank in self.tokenizer.prefix)
+        spellings = {rank: token for token, rank in self.tokenizer.special_tokens.items()}
+        return "".join(spellings.get(rank, "") for rank in self.tokenizer.prefix)
 
-    def _text(self, conversation: Conversation, names: dict[str, str]) -> str:
+    def _write(self, conversation: Conversation, names: dict[str, str]) -> str:
         try:
-            messages, tools = messages_of(conversation, names, self.form), tools_of(conversation, names)
+            messages, tools = (
+                build_messages(conversation, names, self.style),
+                build_tools(conversation, names),
+            )
         except ValueError as error:
-            raise RenderError("arguments or parameters are no JSON", reason_of(error)) from error
+            raise RenderError("arguments or parameters are no JSON", first_line(error)) from error
         text = self.apply(messages, tools=tools)
         # Blanks before a BOS of the template's own would keep it from being known as one.
-        if self._opening and text.lstrip().startswith(self._opening):
-            text = text.lstrip().removeprefix(self._opening)
+        if self._bos and text.lstrip().startswith(self._bos):
+            text = text.lstrip().removeprefix(self._bos)
         eos = self.tokenizer.eos
         return text if text.rstrip().endswith(eos) else text + eos
 
-    def _encoded(self, text: str) -> list[int]:
+    def _encode(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, parse_special=True)
 
-    def _controls(self, ids: Iterable[int]) -> list[int]:
+    def _control_ids(self, ids: Iterable[int]) -> list[int]:
         control = set(self.tokenizer.special_tokens.values())
         return [token for token in ids if token in control]
 
-    def _turns(
+    def _find_turns(
         self, conversation: Conversation, names: dict[str, str], text: str, encoded: Encoded
-    ) -> Iterator[Turn]:
-        """Yield the assistant's turns: from what is said to what ends the last turn of all."""
-        mark = self._controls(encoded.ids)[-1:]
+    ) -> Iterator[TurnSpan]:
+        """Yield where the assistant's turns stand, each to the token that ends the last turn of all."""
+        end_mark = self._control_ids(encoded.ids)[-1:]
         at = 0
         for message in conversation.messages:
-            said = next((said for said in _said(message, names) if text.find(said, at) >= 0), None)
-            if said is None:
+            landmark = next((mark for mark in _landmarks(message, names) if text.find(mark, at) >= 0), None)
+            if landmark is None:
                 continue  # the template wrote it otherwise
-            found = text.find(said, at)
-            at = found + len(said)
-            start, behind = (bisect_left(encoded.ends, place) for place in (found + 1, at))
-            if message.role == "assistant" and mark and mark[0] in encoded.ids[behind:]:
-                yield Turn(start, encoded.ids.index(mark[0], behind) + 1)
+            begin = text.find(landmark, at)
+            at = begin + len(landmark)
+            start, after = (bisect_left(encoded.ends, offset) for offset in (begin + 1, at))
+            if message.role == "assistant" and end_mark and end_mark[0] in encoded.ids[after:]:
+                yield TurnSpan(start, encoded.ids.index(end_mark[0], after) + 1)
 
 
 def jinja_template(
-    tokenizer: Tokenizer, *, keeps_control_tokens: bool = False, lenient: bool = False
+    tokenizer: Tokenizer, *, keeps_control_tokens: bool = False, allow_unknown_markers: bool = False
 ) -> JinjaTemplate:
-    """Return the template that stands beside a ``tokenizer.json``.
+    """Return the chat template in the folder of a ``tokenizer.json``.
 
     Args:
         tokenizer: Of the model.
         keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
-        lenient: Whether markers such as ``<|im_end|>`` that the template writes may be letters to the
-            tokenizer.
+        allow_unknown_markers: Whether markers such as ``<|im_end|>`` that the template writes may be
+            letters to the tokenizer.
 
     Raises:
         TokenizerError: There is none, or it can't be used with this tokenizer, or transformers is not
@@ -141,51 +151,49 @@ def jinja_template(
             f"{tokenizer.name}: has no chat template, so conversations can't be rendered for it; put the "
             "model's chat_template.jinja or tokenizer_config.json beside its tokenizer.json"
         )
-    apply = _applied(tokenizer, tokenizer.chat_template)
+    apply = _load_template(tokenizer, tokenizer.chat_template)
     return JinjaTemplate(
-        tokenizer, apply, keeps_control_tokens, *probe_template(apply, tokenizer, lenient=lenient)
+        tokenizer,
+        apply,
+        keeps_control_tokens,
+        *probe_template(apply, tokenizer, allow_unknown_markers=allow_unknown_markers),
     )
 
 
-def _applied(tokenizer: HuggingFaceTokenizer, written: str | dict[str, str]) -> Apply:
-    """Return what renders messages with a template, as transformers does.
-
-    Raises:
-        TokenizerError: transformers is not installed.
-    """
+def _load_template(tokenizer: HuggingFaceTokenizer, template: str | dict[str, str]) -> ApplyTemplate:
+    """Return what renders messages with a template, as transformers does; it must be installed."""
     try:
         import jinja2
 
-        transformers = quiet_transformers()
+        transformers = import_transformers()
     except ImportError as error:
         raise TokenizerError(
             f"{tokenizer.name}: its chat template is rendered by transformers, which is not installed; "
             "pip install 'calibset[transformers]'"
         ) from error
-    template = (
-        _SAME_DAY + written
-        if isinstance(written, str)
-        else {name: _SAME_DAY + one for name, one in written.items()}
-    )
+    if isinstance(template, str):
+        dated: str | dict[str, str] = _FIXED_DATE + template
+    else:
+        dated = {name: _FIXED_DATE + text for name, text in template.items()}
     fast: Any = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer.parsing, chat_template=template, **tokenizer.named_tokens
+        tokenizer_object=tokenizer.parsing_engine, chat_template=dated, **tokenizer.named_tokens
     )
 
     def apply(messages: list[dict[str, Any]], **options: Any) -> str:
         try:
             return str(fast.apply_chat_template(messages, tokenize=False, **options))
         except jinja2.TemplateSyntaxError as error:
-            line = error.lineno - _SAME_DAY.count("\n")
-            raise TokenizerError(f"{tokenizer.template_place}: line {line}: {error.message}") from error
+            line = error.lineno - _FIXED_DATE.count("\n")
+            raise TokenizerError(f"{tokenizer.template_location}: line {line}: {error.message}") from error
         except Exception as error:  # a template may trip over whatever it doesn't expect
-            raise RenderError("refused by the chat template", reason_of(error)) from error
+            raise RenderError("refused by the chat template", first_line(error)) from error
 
     return apply
 
 
-def _said(message: Message, names: dict[str, str]) -> Iterator[str]:
-    """Yield by what a turn may be known: what it says, or the first tool that it calls."""
-    if said := message.content.strip():
-        yield said
+def _landmarks(message: Message, names: dict[str, str]) -> Iterator[str]:
+    """Yield the texts by which a turn can be found: its content, or the first tool that it calls."""
+    if content := message.content.strip():
+        yield content
     if message.tool_calls:
         yield names[message.tool_calls[0].name]

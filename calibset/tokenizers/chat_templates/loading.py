@@ -1,4 +1,4 @@
-"""Which template renders conversations for a tokenizer."""
+"""The chat template of a tokenizer: the one that a recipe names, or that fits."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from calibset.tokenizers.chat_templates.mistral import is_mistral, mistral_templ
 from calibset.tokenizers.chat_templates.options import Format
 
 
-def template_for(
-    tokenizer: Tokenizer, format_: Format = "auto", *, keeps_control_tokens: bool = False
+def load_template(
+    tokenizer: Tokenizer, chat_format: Format = "auto", *, keeps_control_tokens: bool = False
 ) -> ChatTemplate:
     """Return the template that a recipe names, or the one that fits the tokenizer.
 
     Args:
         tokenizer: The target model's.
-        format_: As `ChatOptions` has it.
+        chat_format: The recipe's ``chat.format``.
         keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
 
     Raises:
         TokenizerError: The tokenizer can't be used with it.
     """
-    if format_ == "jinja" or (format_ == "auto" and not is_mistral(tokenizer)):
-        # Who names the format knows that the template is the tokenizer's.
-        lenient = format_ == "jinja"
-        return jinja_template(tokenizer, keeps_control_tokens=keeps_control_tokens, lenient=lenient)
-    version = None if format_ == "auto" else format_.removeprefix("mistral-")
+    if chat_format == "jinja" or (chat_format == "auto" and not is_mistral(tokenizer)):
+        return jinja_template(
+            tokenizer,
+            keeps_control_tokens=keeps_control_tokens,
+            # Who names the format knows that the template is the tokenizer's.
+            allow_unknown_markers=chat_format == "jinja",
+        )
+    version = None if chat_format == "auto" else chat_format.removeprefix("mistral-")
     return mistral_template(tokenizer, version, keeps_control_tokens=keeps_control_tokens)

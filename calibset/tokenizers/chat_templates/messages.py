@@ -1,4 +1,4 @@
-"""Conversations in the form in which Hugging Face's chat templates take them."""
+"""Conversations as Hugging Face's chat templates take them: dictionaries of messages and tools."""
 
 from __future__ import annotations
 
@@ -12,43 +12,28 @@ from calibset.tokenizers.chat_templates.tool_names import valid_call_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """What templates don't agree on.
+class MessageStyle:
+    """How a template takes messages, as far as templates differ; most take the default.
 
     Attributes:
-        in_parts: Whether content is a list of parts of text, as models that see pictures have it.
+        content_parts: Whether content is a list of parts of text, as models that see pictures take it.
         arguments_as_text: Whether a call's arguments are JSON text, not an object.
     """
 
-    in_parts: bool = False
+    content_parts: bool = False
     arguments_as_text: bool = False
 
 
-TEXT = Form()
-"""Content is text, and arguments are an object: what most templates take."""
+def build_messages(
+    conversation: Conversation, names: Mapping[str, str], style: MessageStyle
+) -> list[dict[str, Any]]:
+    """Return a conversation's messages, tools called by `names`; ValueError if arguments are no JSON."""
+    return [_build_message(conversation.id, message, names, style) for message in conversation.messages]
 
 
-def messages_of(conversation: Conversation, names: Mapping[str, str], form: Form) -> list[dict[str, Any]]:
-    """Return a conversation's messages.
-
-    Args:
-        conversation: Whose.
-        names: For each tool's name one that the template is given.
-        form: How the template takes them.
-
-    Raises:
-        ValueError: A call's arguments are no JSON.
-    """
-    return [_message(conversation.id, message, names, form) for message in conversation.messages]
-
-
-def tools_of(conversation: Conversation, names: Mapping[str, str]) -> list[dict[str, Any]] | None:
-    """Return a conversation's tools, or None if it has none.
-
-    Raises:
-        ValueError: A tool's parameters are no JSON.
-    """
-    written = [
+def build_tools(conversation: Conversation, names: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """Return a conversation's tools, or None if it has none; ValueError if parameters are no JSON."""
+    tools = [
         {
             "type": "function",
             "function": {
@@ -59,24 +44,26 @@ def tools_of(conversation: Conversation, names: Mapping[str, str]) -> list[dict[
         }
         for tool in conversation.tools
     ]
-    return written or None
+    return tools or None
 
 
-def _message(conversation: str, message: Message, names: Mapping[str, str], form: Form) -> dict[str, Any]:
-    content = [{"type": "text", "text": message.content}] if form.in_parts else message.content
-    written: dict[str, Any] = {"role": message.role, "content": content}
+def _build_message(
+    conversation: str, message: Message, names: Mapping[str, str], style: MessageStyle
+) -> dict[str, Any]:
+    content = [{"type": "text", "text": message.content}] if style.content_parts else message.content
+    table: dict[str, Any] = {"role": message.role, "content": content}
     if message.role == "tool":
-        written["tool_call_id"] = valid_call_id(conversation, message.tool_call_id or "")
+        table["tool_call_id"] = valid_call_id(conversation, message.tool_call_id or "")
     if message.tool_calls:
-        written["tool_calls"] = [
+        table["tool_calls"] = [
             {
                 "id": valid_call_id(conversation, call.id),
                 "type": "function",
                 "function": {
                     "name": names[call.name],
-                    "arguments": call.arguments if form.arguments_as_text else json.loads(call.arguments),
+                    "arguments": call.arguments if style.arguments_as_text else json.loads(call.arguments),
                 },
             }
             for call in message.tool_calls
         ]
-    return written
+    return table

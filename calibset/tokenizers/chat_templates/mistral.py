@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from calibset.core.documents import Conversation, Message
 from calibset.core.errors import TokenizerError
+from calibset.tokenizers import DEFAULT_TOKENIZER
 from calibset.tokenizers.base import Tokenizer
-from calibset.tokenizers.chat_templates.base import Rendered, RenderError, Turn, ensure_sound, reason_of
-from calibset.tokenizers.chat_templates.tool_names import names_of, renamed, valid_call_id
-from calibset.tokenizers.tekken import TekkenTokenizer, embedded
+from calibset.tokenizers.chat_templates.base import (
+    RenderedConversation,
+    RenderError,
+    TurnSpan,
+    ensure_renderable,
+    first_line,
+)
+from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names, valid_call_id
+from calibset.tokenizers.tekken import TekkenTokenizer, load_embedded
 
 if TYPE_CHECKING:
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
-# What v11 writes; a tokenizer.json does not say its version, and one with thinking is of a later.
+# The tokens that v11 writes; a tokenizer.json does not say its version, and one with thinking is of a later.
 _NEEDED = (
     "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]",
     "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[CALL_ID]", "[ARGS]", "[TOOL_RESULTS]", "[TOOL_CONTENT]",
@@ -30,8 +38,8 @@ class MistralTemplate:
     """Mistral's instruct format; v11, that of Mistral Small 3.2, unless the Tekken file says another.
 
     Attributes:
-        tokenizer: What the quantizer will read the row with.
-        tekken: What spells the conversation.
+        tokenizer: The one that the quantizer will read the row with.
+        tekken: The Tekken vocabulary that the conversation is rendered with.
         parses: Whether letters such as ``</s>`` in a turn may become control tokens.
         notes: None.
     """
@@ -39,47 +47,47 @@ class MistralTemplate:
     tokenizer: Tokenizer
     tekken: TekkenTokenizer
     mistral: MistralTokenizer[Any, Any, Any, Any, Any] = field(repr=False, compare=False)
-    parses: bool = False
+    keeps_control_tokens: bool = False
     notes: tuple[str, ...] = ()
 
-    def render(self, conversation: Conversation) -> Rendered:
+    def render(self, conversation: Conversation) -> RenderedConversation:
         """Return the conversation as the model reads it, each assistant turn ended by EOS.
 
         Raises:
             RenderError: mistral-common's validator refuses it, or its text does not read back
                 to the same ids.
         """
-        ensure_sound(conversation)
-        ids = self._encoded(conversation)[1:]
+        ensure_renderable(conversation)
+        ids = self._encode(conversation)[1:]
         text = self.tekken.decode(ids)
-        read = self.tekken.encode(text, parse_special=True)
-        if read != ids and not self.parses:
+        read_ids = self.tekken.encode(text, parse_special=True)
+        if read_ids != ids and not self.keeps_control_tokens:
             raise RenderError("text does not read back to the same ids")
         special = self.tokenizer.special_tokens
         if self.tokenizer is not self.tekken:
-            controls = _controls(read, self.tekken.special_tokens)
-            read = self.tokenizer.encode(text, parse_special=True)
-            if _controls(read, special) != controls:
+            controls = _spell_controls(read_ids, self.tekken.special_tokens)
+            read_ids = self.tokenizer.encode(text, parse_special=True)
+            if _spell_controls(read_ids, special) != controls:
                 raise RenderError("the tokenizer reads other control tokens than the template wrote")
-        return Rendered(
+        return RenderedConversation(
             id=conversation.id,
             text=text,
-            token_ids=tuple(read),
-            turns=tuple(_turns(read, special)),
-            opening_text="<s>",
-            opening_ids=(special["<s>"],),
-            names=renamed(names_of(conversation)),
+            token_ids=tuple(read_ids),
+            turns=tuple(_find_turns(read_ids, special)),
+            bos_text="<s>",
+            bos_ids=(special["<s>"],),
+            renamed_tools=list_renamed(map_tool_names(conversation)),
         )
 
-    def _encoded(self, conversation: Conversation) -> list[int]:
+    def _encode(self, conversation: Conversation) -> list[int]:
         from mistral_common.exceptions import MistralCommonException
         from pydantic import ValidationError
 
         try:
-            request = _request(conversation)
+            request = _build_request(conversation)
             return list(self.mistral.encode_chat_completion(request).tokens)
         except (MistralCommonException, ValidationError, ValueError, AssertionError, RecursionError) as error:
-            raise RenderError("refused by mistral-common's validator", reason_of(error)) from error
+            raise RenderError("refused by mistral-common's validator", first_line(error)) from error
 
 
 def is_mistral(tokenizer: Tokenizer) -> bool:
@@ -102,7 +110,7 @@ def mistral_template(
     """
     if not isinstance(tokenizer, TekkenTokenizer):
         _ensure_fit(tokenizer, version)
-    tekken = tokenizer if isinstance(tokenizer, TekkenTokenizer) else embedded("mistral-small-3.2")
+    tekken = tokenizer if isinstance(tokenizer, TekkenTokenizer) else load_embedded(DEFAULT_TOKENIZER)
     mistral = _mistral_tokenizer(tekken, version or tekken.tekkenizer.version.value)
     return MistralTemplate(tokenizer, tekken, mistral, keeps_control_tokens)
 
@@ -124,44 +132,42 @@ def _ensure_fit(tokenizer: Tokenizer, version: str | None) -> None:
         )
 
 
-def _controls(ids: Sequence[int], special: Mapping[str, int]) -> list[str]:
-    spelled = {rank: spelling for spelling, rank in special.items()}
-    return [spelled[rank] for rank in ids if rank in spelled]
+def _spell_controls(ids: Sequence[int], special: Mapping[str, int]) -> list[str]:
+    spellings = {rank: spelling for spelling, rank in special.items()}
+    return [spellings[rank] for rank in ids if rank in spellings]
 
 
-def _mistral_tokenizer(tekken: TekkenTokenizer, wanted: str) -> MistralTokenizer[Any, Any, Any, Any, Any]:
+def _mistral_tokenizer(tekken: TekkenTokenizer, name: str) -> MistralTokenizer[Any, Any, Any, Any, Any]:
     from mistral_common.protocol.instruct.normalize import get_normalizer
     from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
     from mistral_common.tokens.tokenizers import instruct
     from mistral_common.tokens.tokenizers.base import TokenizerVersion
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
-    cls = getattr(instruct, f"InstructTokenizerV{wanted.removeprefix('v').split('m')[0]}", None)
+    cls = getattr(instruct, f"InstructTokenizerV{name.removeprefix('v').split('m')[0]}", None)
     if cls is None:
-        raise TokenizerError(f"{tekken.name}: mistral-common renders no instruct format {wanted}")
-    version = TokenizerVersion(wanted)
+        raise TokenizerError(f"{tekken.name}: mistral-common renders no instruct format {name}")
+    version = TokenizerVersion(name)
     try:
-        instructing = cls(tekken.tekkenizer)
+        instruct_tokenizer = cls(tekken.tekkenizer)
     except ValueError as error:  # a control token that the format writes is not there
-        raise TokenizerError(f"{tekken.name}: is not of instruct format {wanted} ({error})") from error
+        raise TokenizerError(f"{tekken.name}: is not of instruct format {name} ({error})") from error
     return MistralTokenizer(
-        instructing, get_validator(version, ValidationMode.finetuning), get_normalizer(version)
+        instruct_tokenizer, get_validator(version, ValidationMode.finetuning), get_normalizer(version)
     )
 
 
-def _request(conversation: Conversation) -> Any:
+def _build_request(conversation: Conversation) -> Any:
     from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
-    names = names_of(conversation)
+    names = map_tool_names(conversation)
     return ChatCompletionRequest(
-        messages=[_message(conversation.id, message, names) for message in conversation.messages],
-        tools=_tools(conversation, names) or None,
+        messages=[_build_message(conversation.id, message, names) for message in conversation.messages],
+        tools=_build_tools(conversation, names) or None,
     )
 
 
-def _tools(conversation: Conversation, names: Mapping[str, str]) -> list[Any]:
-    import json
-
+def _build_tools(conversation: Conversation, names: Mapping[str, str]) -> list[Any]:
     from mistral_common.protocol.instruct.tool_calls import Function, Tool
 
     return [
@@ -174,7 +180,7 @@ def _tools(conversation: Conversation, names: Mapping[str, str]) -> list[Any]:
     ]
 
 
-def _message(conversation: str, message: Message, names: Mapping[str, str]) -> Any:
+def _build_message(conversation: str, message: Message, names: Mapping[str, str]) -> Any:
     from mistral_common.protocol.instruct import messages as mistral
     from mistral_common.protocol.instruct.tool_calls import FunctionCall, ToolCall
 
@@ -183,8 +189,8 @@ def _message(conversation: str, message: Message, names: Mapping[str, str]) -> A
     if message.role == "user":
         return mistral.UserMessage(content=message.content)
     if message.role == "tool":
-        answered = valid_call_id(conversation, message.tool_call_id or "")
-        return mistral.ToolMessage(content=message.content, tool_call_id=answered)
+        call_id = valid_call_id(conversation, message.tool_call_id or "")
+        return mistral.ToolMessage(content=message.content, tool_call_id=call_id)
     calls = [
         ToolCall(
             id=valid_call_id(conversation, call.id),
@@ -195,14 +201,14 @@ def _message(conversation: str, message: Message, names: Mapping[str, str]) -> A
     return mistral.AssistantMessage(content=message.content or None, tool_calls=calls or None)
 
 
-def _turns(ids: Sequence[int], special: Mapping[str, int]) -> Iterator[Turn]:
-    """Yield the assistant's turns: from what ends a user turn or a result to EOS."""
+def _find_turns(ids: Sequence[int], special: Mapping[str, int]) -> Iterator[TurnSpan]:
+    """Yield where the assistant's turns stand: from behind a user turn or a result to EOS."""
     end = special["</s>"]
-    before = {special[s] for s in ("[/INST]", "[/TOOL_RESULTS]", "[/AVAILABLE_TOOLS]") if s in special}
+    openers = {special[s] for s in ("[/INST]", "[/TOOL_RESULTS]", "[/AVAILABLE_TOOLS]") if s in special}
     start = 0
-    for position, token in enumerate(ids):
-        if token in before:
-            start = position + 1
+    for index, token in enumerate(ids):
+        if token in openers:
+            start = index + 1
         elif token == end:
-            yield Turn(start, position + 1)
-            start = position + 1
+            yield TurnSpan(start, index + 1)
+            start = index + 1

@@ -21,7 +21,7 @@ FORMATS: Mapping[Format, str] = {
     "mistral-v11": "`[TOOL_CALLS]name[CALL_ID]id[ARGS]{…}` for each call (Mistral Small 3.2)",
     "mistral-v13": "`[TOOL_CALLS]name[ARGS]{…}` for each call, the tools before the first user turn",
 }
-"""What each format is; the documentation lists them."""
+"""What each format is, as the documentation lists them."""
 
 
 class ChatOptions(BaseModel):

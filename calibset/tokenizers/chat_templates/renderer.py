@@ -1,4 +1,4 @@
-"""Conversations made ready for a target model: a system prompt, and no more than a row holds."""
+"""Conversations rendered as a recipe wants them: with its system prompt, and no longer than a row."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from calibset.core.documents import Conversation, Message
-from calibset.tokenizers.chat_templates.base import ChatTemplate, Rendered, RenderError
+from calibset.tokenizers.chat_templates.base import ChatTemplate, RenderedConversation, RenderError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationRenderer:
-    """A template, and what the recipe wants beside it.
+    """A chat template with a recipe's options.
 
     Attributes:
         template: The target model's.
-        room: Tokens that a row holds.
+        text_budget: Tokens that a row holds.
         system_prompt: Opens conversations without a system turn, if set.
         shortens: Whether a conversation that no row holds loses its end.
     """
@@ -25,7 +25,7 @@ class ConversationRenderer:
     system_prompt: str | None = None
     shortens: bool = True
 
-    def render(self, conversation: Conversation) -> Rendered:
+    def render(self, conversation: Conversation) -> RenderedConversation:
         """Return the conversation as the model reads it, or as much of it as a row holds.
 
         It is shortened behind a whole exchange, or where not even the first fits, behind a turn of the
@@ -40,10 +40,10 @@ class ConversationRenderer:
         rendered = self.template.render(conversation)
         if not self.shortens or len(rendered.token_ids) <= self.text_budget:
             return rendered
-        return self._shortened(conversation) or rendered
+        return self._shorten(conversation) or rendered
 
-    def overhead(self) -> int:
-        """Return the tokens of a conversation of which the turns say next to nothing.
+    def count_overhead(self) -> int:
+        """Return the tokens of a conversation whose turns are next to empty, system prompt included.
 
         Raises:
             RenderError: The model's format has no system turn.
@@ -51,19 +51,19 @@ class ConversationRenderer:
         turns = (Message(role="user", content="?"), Message(role="assistant", content="."))
         return len(self.render(Conversation(id="", messages=turns)).token_ids)
 
-    def _shortened(self, conversation: Conversation) -> Rendered | None:
-        """Return the longest beginning that a row holds."""
-        turns = _ends_of_turns(conversation.messages)
-        exchanges = [end for end in turns if conversation.messages[end].role == "user"]
-        if found := self._longest(conversation, exchanges):
-            return found
+    def _shorten(self, conversation: Conversation) -> RenderedConversation | None:
+        """Return the longest beginning that a row holds, if there is one."""
+        ends = _find_turn_ends(conversation.messages)
+        exchanges = [end for end in ends if conversation.messages[end].role == "user"]
+        if rendered := self._render_longest(conversation, exchanges):
+            return rendered
         try:
-            return self._longest(conversation, turns[: turns.index(exchanges[0])] if exchanges else turns)
+            return self._render_longest(conversation, ends[: ends.index(exchanges[0])] if exchanges else ends)
         except RenderError:  # not every format lets a conversation end on a call
             return None
 
-    def _longest(self, conversation: Conversation, ends: Sequence[int]) -> Rendered | None:
-        """Return the longest of some beginnings that a row holds."""
+    def _render_longest(self, conversation: Conversation, ends: Sequence[int]) -> RenderedConversation | None:
+        """Return the longest beginning that ends at one of some indexes and that a row holds."""
         # Rendered anew each time: some formats put the tools before the last user turn.
         best = None
         first, last = 0, len(ends) - 1
@@ -78,9 +78,8 @@ class ConversationRenderer:
         return replace(best, shortened=True) if best else None
 
 
-def _ends_of_turns(messages: Sequence[Message]) -> list[int]:
-    """Return the places, but the last, behind each turn of the assistant's since the user spoke first."""
-    asked = next((place for place, one in enumerate(messages) if one.role == "user"), 0)
-    return [
-        place for place, one in enumerate(messages[:-1], start=1) if one.role == "assistant" and place > asked
-    ]
+def _find_turn_ends(messages: Sequence[Message]) -> list[int]:
+    """Return the index after each assistant turn that follows the first user turn, the last turn excepted."""
+    roles = [message.role for message in messages]
+    user = roles.index("user") if "user" in roles else 0
+    return [end for end, role in enumerate(roles[:-1], start=1) if role == "assistant" and end > user]

@@ -10,42 +10,38 @@ from hashlib import blake2b
 from calibset.core.documents import Conversation
 
 # What OpenAI's API and mistral-common's validator accept; a Jinja template has no rule of its own.
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
-_NOT_IN_DOTTED_NAMES = re.compile(r"[^a-zA-Z0-9_.-]")
+_BARRED = re.compile(r"[^a-zA-Z0-9_-]")
+_BARRED_BUT_DOTS = re.compile(r"[^a-zA-Z0-9_.-]")
 _LONGEST_NAME = 64
 _ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-def names_of(conversation: Conversation, *, dots: bool = False) -> dict[str, str]:
+def map_tool_names(conversation: Conversation, *, dots: bool = False) -> dict[str, str]:
     """Map the names of a conversation's tools, called or declared, to ones that a model accepts."""
     called = (call.name for message in conversation.messages for call in message.tool_calls)
     return valid_names([*(tool.name for tool in conversation.tools), *called], dots=dots)
 
 
-def renamed(names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the names that a model gets another for: that other, and the corpus's own."""
+def list_renamed(names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return pairs of the valid name and the corpus's own, where they differ."""
     return tuple((valid, name) for name, valid in names.items() if valid != name)
 
 
 def valid_names(names: Iterable[str], *, dots: bool = False) -> dict[str, str]:
-    """Map tool names to ones that the model's format allows, no two alike.
-
-    Args:
-        names: As a corpus spells them.
-        dots: Whether the format allows dots too.
+    """Map tool names to ones that the model's format, with dots or without, allows, no two alike.
 
     Examples:
         >>> valid_names(["get_time", "User Feed (V2)", "User Feed [V2]"])
         {'get_time': 'get_time', 'User Feed (V2)': 'User_Feed_V2', 'User Feed [V2]': 'User_Feed_V2_2'}
     """
-    barred = _NOT_IN_DOTTED_NAMES if dots else _NOT_IN_NAMES
+    barred = _BARRED_BUT_DOTS if dots else _BARRED
     ordered = list(dict.fromkeys(names))
-    # A name that is valid already keeps itself, whoever comes first.
-    kept = {name for name in ordered if 0 < len(name) <= _LONGEST_NAME and not barred.search(name)}
-    taken = set(kept)
+    # A name that is valid stays as it is, even if one before it would turn into it.
+    valid = {name for name in ordered if 0 < len(name) <= _LONGEST_NAME and not barred.search(name)}
+    taken = set(valid)
     mapping = {}
     for name in ordered:
-        mapping[name] = name if name in kept else _free_name(name, taken, barred)
+        mapping[name] = name if name in valid else _free_name(name, taken, barred)
         taken.add(mapping[name])
     return mapping
 

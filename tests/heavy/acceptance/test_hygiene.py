@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from calibset.hygiene.text_repair import repair_text
-from calibset.tokenizers.chat_templates.base import Rendered
+from calibset.tokenizers.chat_templates.base import RenderedConversation
 from tests.heavy.folder import Admitted, admitted, flagship
 from tests.heavy.hub import FLAGSHIP, Hub
 from tests.heavy.likeness import Shingles, alike, likeness, plain_words, runs
@@ -250,7 +250,8 @@ def test_what_is_named_as_a_near_duplicate_is_one(let_in: dict[str, Admitted], c
         (texts[source, name], texts[found.source, found.document])
         for source, one in let_in.items()
         for name, found in one.tally.duplicates.items()
-        if not isinstance(one.items[0], Rendered) and not isinstance(let_in[found.source].items[0], Rendered)
+        if not isinstance(one.items[0], RenderedConversation)
+        and not isinstance(let_in[found.source].items[0], RenderedConversation)
     ]
     assert len(near) > 400
     measured = [likeness(*shingles({"a": one, "b": other}).values()) for one, other in near if len(one) > 200]
@@ -261,7 +262,7 @@ def test_nothing_alike_is_left_among_documents(let_in: dict[str, Admitted]) -> N
     texts = {
         f"{source}: {name}": text
         for source, one in let_in.items()
-        if not isinstance(one.items[0], Rendered)
+        if not isinstance(one.items[0], RenderedConversation)
         for name, text in one.texts.items()
     }
     assert len(texts) > 4_000

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from calibset.tokenizers.conversion import write_fast_tokenizer
+from calibset.tokenizers.tekken_conversion import write_fast_tokenizer
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer

@@ -4,7 +4,7 @@ import pytest
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.core.text_map import map_texts
-from calibset.tokenizers.chat_templates.base import RenderError, Turn
+from calibset.tokenizers.chat_templates.base import RenderError, TurnSpan
 
 TALK = Conversation(
     id="c",
@@ -88,4 +88,4 @@ def test_an_error_tells_its_reason_and_a_detail_if_there_is_one() -> None:
 
 
 def test_a_turn_is_a_pair() -> None:
-    assert Turn(3, 5) == (3, 5)
+    assert TurnSpan(3, 5) == (3, 5)

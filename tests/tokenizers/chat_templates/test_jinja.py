@@ -18,7 +18,7 @@ from calibset.hygiene.stats import SourceStats
 from calibset.tokenizers import ControlTokens, load_tokenizer
 from calibset.tokenizers.chat_templates.base import RenderError
 from calibset.tokenizers.chat_templates.jinja import JinjaTemplate, jinja_template
-from calibset.tokenizers.chat_templates.messages import Form
+from calibset.tokenizers.chat_templates.messages import MessageStyle
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer, from_file
 from tests.chatml import TEMPLATE, write_chatml
 from tests.pieces import INSTRUCT, write_pieces
@@ -65,7 +65,7 @@ def test_a_dialogue_is_written_as_the_template_says(template: JinjaTemplate) -> 
     assert rendered.id == "row 1"
     assert rendered.text == ("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n")
     assert rendered.token_ids == tuple(template.tokenizer.encode(rendered.text, parse_special=True))
-    assert (rendered.opening_text, rendered.opening_ids, rendered.names) == ("", (), ())
+    assert (rendered.bos_text, rendered.bos_ids, rendered.renamed_tools) == ("", (), ())
 
 
 def test_tools_calls_and_results_are_written_too(template: JinjaTemplate) -> None:
@@ -80,7 +80,7 @@ def test_tools_calls_and_results_are_written_too(template: JinjaTemplate) -> Non
         "<|im_start|>user\n<tool_response>1.1</tool_response><|im_end|>\n"
         "<|im_start|>assistant\nIt is 1.1.<|im_end|>\n"
     )
-    assert rendered.names == (("get_rate", "get rate!"),)
+    assert rendered.renamed_tools == (("get_rate", "get rate!"),)
 
 
 def test_the_assistants_turns_are_found(template: JinjaTemplate) -> None:
@@ -95,8 +95,8 @@ def test_the_assistants_turns_are_found(template: JinjaTemplate) -> None:
 def test_where_the_tokenizer_adds_bos_the_row_has_none_and_it_stands_between(tmp_path: Path) -> None:
     rendered = template_of(tmp_path, template="{{ bos_token }}" + TEMPLATE, bos=True).render(talk())
     assert rendered.text.startswith("<|im_start|>user\n")
-    assert rendered.opening_text == "<s>"
-    assert len(rendered.opening_ids) == 1
+    assert rendered.bos_text == "<s>"
+    assert len(rendered.bos_ids) == 1
     assert [turn.start > 10 for turn in rendered.turns] == [True]
 
 
@@ -104,13 +104,13 @@ def test_blanks_that_a_template_writes_before_its_bos_are_left_out(tmp_path: Pat
     spaced = "{% if true %} {% endif %}\n{{ bos_token }}" + TEMPLATE
     rendered = template_of(tmp_path, template=spaced, bos=True).render(talk())
     assert rendered.text.startswith("<|im_start|>user\n")
-    assert rendered.opening_text == "<s>"
+    assert rendered.bos_text == "<s>"
 
 
 def test_where_it_adds_none_the_templates_own_stays(tmp_path: Path) -> None:
     rendered = template_of(tmp_path, template="{{ bos_token }}" + TEMPLATE).render(talk())
     assert rendered.text.startswith("<s><|im_start|>user\n")
-    assert rendered.opening_text == ""
+    assert rendered.bos_text == ""
 
 
 def test_an_end_that_the_template_does_not_write_is_added(tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ def test_a_prefix_of_several_tokens_is_the_opening(tmp_path: Path) -> None:
     engine.post_processor = processors.TemplateProcessing(single="<s> </s> $A", special_tokens=ids)
     engine.save(str(folder / "tokenizer.json"))
     rendered = jinja_template(from_file(folder / "tokenizer.json", "own")).render(talk())
-    assert rendered.opening_text == "<s></s>"
-    assert len(rendered.opening_ids) == 2
+    assert rendered.bos_text == "<s></s>"
+    assert len(rendered.bos_ids) == 2
     assert rendered.text.startswith("<|im_start|>user")
 
 
@@ -268,7 +268,7 @@ def any_template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     write, text = request.param
     folder = write(tmp_path_factory.mktemp("any"), template=text)
     # BARE's control tokens are letters to one of them.
-    return jinja_template(from_file(folder / "tokenizer.json", "own"), lenient=True)
+    return jinja_template(from_file(folder / "tokenizer.json", "own"), allow_unknown_markers=True)
 
 
 def salted(salt: str, where: str) -> Conversation:
@@ -429,7 +429,7 @@ def test_a_template_may_want_arguments_as_text(tmp_path: Path, arguments: str, g
     # With + an object is an error, with ~ it is written as Python prints it.
     calls = CALLS.replace("c.function | tojson", f"c.function.name ~ '\\n' {glue} {arguments}")
     template = template_of(tmp_path, template=writing("system", "user", "assistant", "tool", calls=calls))
-    assert template.form == Form(arguments_as_text=True)
+    assert template.style == MessageStyle(arguments_as_text=True)
     text = template.render(CALLING).text
     assert '<tool_call>get_rate\n{"of": "€"}</tool_call>' in text
 
@@ -450,7 +450,7 @@ def test_arguments_as_text_cost_no_further_rendering(tmp_path: Path) -> None:
 def test_a_template_that_writes_no_tools_may_write_calls(tmp_path: Path) -> None:
     calling = writing("system", "user", "assistant", "tool").replace("{{ tools | tojson if tools }}", "")
     template = template_of(tmp_path, template=calling)
-    assert not template.declares
+    assert not template.declares_tools
     assert '<tool_call>{"name": "get_rate"' in template.render(CALLING).text
     idle = Tool(name="idle", description="", parameters=OBJECT)
     with pytest.raises(RenderError, match=r"^the chat template leaves out tools or their calls: idle$"):
@@ -463,7 +463,7 @@ def test_names_with_dots_are_kept(template: JinjaTemplate) -> None:
     tools = (Tool(name=call.name, description="", parameters=OBJECT),)
     rendered = template.render(Conversation(id="row", messages=(*talk().messages[:1], asked), tools=tools))
     assert '<tool_call>{"name": "sculpture.create_custom"' in rendered.text
-    assert rendered.names == ()
+    assert rendered.renamed_tools == ()
 
 
 @pytest.mark.parametrize("field", ["arguments", "parameters"])

@@ -11,8 +11,8 @@ from calibset.core.documents import Conversation, Message
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers import Tokenizer
 from calibset.tokenizers.chat_templates.jinja import JinjaTemplate, jinja_template
-from calibset.tokenizers.chat_templates.loading import template_for
-from calibset.tokenizers.chat_templates.messages import Form
+from calibset.tokenizers.chat_templates.loading import load_template
+from calibset.tokenizers.chat_templates.messages import MessageStyle
 from calibset.tokenizers.huggingface import from_file
 from tests.chatml import TEMPLATE, write_chatml
 
@@ -53,7 +53,7 @@ LACKS_BOTH = {"<|im_start|>": False, "<|im_end|>": False}
 
 def test_a_template_that_fits_its_tokenizer_has_no_note(tmp_path: Path) -> None:
     template = template_of(tmp_path)
-    assert (template.form, template.declares, template.notes) == (Form(), True, ())
+    assert (template.style, template.declares_tools, template.notes) == (MessageStyle(), True, ())
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,13 @@ def test_markers_that_the_tokenizer_reads_as_letters_are_an_error(
 ) -> None:
     tokenizer = loaded(tmp_path, template, tokens=tokens)
     with pytest.raises(TokenizerError) as caught:
-        template_for(tokenizer)
+        load_template(tokenizer)
     assert str(caught.value) == (
         f"own: has no token for {unknown}, which its chat template writes, so the model would read letters; "
         'put tokenizer.json and chat template of one model side by side, or set format = "jinja" in [chat] '
         "if it was trained to read letters"
     )
-    assert template_for(tokenizer, "jinja").notes[0] == (
+    assert load_template(tokenizer, "jinja").notes[0] == (
         f"the chat template writes {unknown}, for which the tokenizer has no token: the model reads letters"
     )
 
@@ -147,11 +147,11 @@ def test_a_template_that_refuses_every_dialogue_is_an_error(tmp_path: Path) -> N
 @pytest.mark.parametrize("content", ["m.content[0].text", "m.content[0]['text']"])
 def test_a_template_may_want_content_in_parts(tmp_path: Path, content: str) -> None:
     template = template_of(tmp_path, PLAIN.replace("m.content", content))
-    assert template.form == Form(in_parts=True)
+    assert template.style == MessageStyle(content_parts=True)
     talk = (Message(role="user", content="Hi"), Message(role="assistant", content="Hello."))
     text = template.render(Conversation(id="row", messages=talk)).text
     assert text == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n"
 
 
 def test_mistrals_formats_have_no_notes(tekken: Tokenizer) -> None:
-    assert template_for(tekken).notes == ()
+    assert load_template(tekken).notes == ()

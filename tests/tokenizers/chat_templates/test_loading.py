@@ -8,7 +8,7 @@ from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from calibset.tokenizers.chat_templates.jinja import JinjaTemplate
-from calibset.tokenizers.chat_templates.loading import template_for
+from calibset.tokenizers.chat_templates.loading import load_template
 from calibset.tokenizers.chat_templates.mistral import MistralTemplate
 from tests.chatml import write_chatml
 
@@ -23,15 +23,15 @@ CALLING = Conversation(
 
 
 def test_mistrals_tokenizers_have_mistrals_format(tekken: Tokenizer, fast: Tokenizer) -> None:
-    assert isinstance(template_for(tekken), MistralTemplate)
-    assert isinstance(template_for(fast), MistralTemplate)
+    assert isinstance(load_template(tekken), MistralTemplate)
+    assert isinstance(load_template(fast), MistralTemplate)
 
 
 def test_others_have_their_own_template(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     tokenizer = load_tokenizer(str(write_chatml(tmp_path)))
-    assert isinstance(template_for(tokenizer), JinjaTemplate)
-    assert isinstance(template_for(tokenizer, "jinja"), JinjaTemplate)
+    assert isinstance(load_template(tokenizer), JinjaTemplate)
+    assert isinstance(load_template(tokenizer, "jinja"), JinjaTemplate)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_others_have_their_own_template(tmp_path: Path) -> None:
 def test_a_recipe_may_name_mistrals_version(
     tekken: Tokenizer, fast: Tokenizer, format_: str, call: str
 ) -> None:
-    rendered = template_for(tekken, format_).render(CALLING)  # type: ignore[arg-type]
+    rendered = load_template(tekken, format_).render(CALLING)  # type: ignore[arg-type]
     assert call in rendered.text
-    assert template_for(fast, format_).render(CALLING).token_ids == rendered.token_ids  # type: ignore[arg-type]
+    assert load_template(fast, format_).render(CALLING).token_ids == rendered.token_ids  # type: ignore[arg-type]
 
 
 def test_a_format_that_the_tokenizer_can_not_write_is_a_clear_error(
     tekken: Tokenizer, tmp_path: Path
 ) -> None:
     with pytest.raises(TokenizerError, match=r"^mistral-small-3\.2: has no chat template"):
-        template_for(tekken, "jinja")
+        load_template(tekken, "jinja")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
-from calibset.tokenizers.chat_templates.messages import TEXT, Form, messages_of, tools_of
+from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
 from calibset.tokenizers.chat_templates.tool_names import valid_call_id
 
 TALK = Conversation(
@@ -25,7 +25,7 @@ NAMES = {"get rate": "get_rate"}
 def test_messages_are_as_transformers_wants_them() -> None:
     call = valid_call_id("row", "call_0")
     function = {"name": "get_rate", "arguments": {"of": "€"}}
-    assert messages_of(TALK, NAMES, TEXT) == [
+    assert build_messages(TALK, NAMES, MessageStyle()) == [
         {"role": "user", "content": "Rate?"},
         {
             "role": "assistant",
@@ -37,7 +37,7 @@ def test_messages_are_as_transformers_wants_them() -> None:
 
 
 def test_arguments_may_be_text_and_content_parts() -> None:
-    written = messages_of(TALK, NAMES, Form(in_parts=True, arguments_as_text=True))
+    written = build_messages(TALK, NAMES, MessageStyle(content_parts=True, arguments_as_text=True))
     assert [message["content"] for message in written] == [
         [{"type": "text", "text": text}] for text in ("Rate?", "", "1.1")
     ]
@@ -50,5 +50,5 @@ def test_tools_are_as_transformers_wants_them() -> None:
         "description": "Gives it.",
         "parameters": json.loads('{"type": "object"}'),
     }
-    assert tools_of(TALK, NAMES) == [{"type": "function", "function": function}]
-    assert tools_of(Conversation(id="row", messages=TALK.messages), NAMES) is None
+    assert build_tools(TALK, NAMES) == [{"type": "function", "function": function}]
+    assert build_tools(Conversation(id="row", messages=TALK.messages), NAMES) is None

@@ -134,7 +134,7 @@ def test_ids_are_those_of_mistral_common_less_bos(
     expected = by_mistral_common(tekken, openai_form(conversation))
     assert [1, *rendered.token_ids] == expected
     assert tekken.encode(rendered.text, parse_special=True) == list(rendered.token_ids)
-    assert (rendered.opening_text, rendered.opening_ids) == ("<s>", (1,))
+    assert (rendered.bos_text, rendered.bos_ids) == ("<s>", (1,))
     assert rendered.id == conversation.id
 
 

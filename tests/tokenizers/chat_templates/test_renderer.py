@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.tokenizers import Tokenizer
-from calibset.tokenizers.chat_templates.base import Rendered, RenderError
+from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError
 from calibset.tokenizers.chat_templates.mistral import mistral_template
 from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
 
@@ -22,11 +22,11 @@ class Lengths:
     asked: list[int] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
-    def render(self, conversation: Conversation) -> Rendered:
+    def render(self, conversation: Conversation) -> RenderedConversation:
         self.asked.append(len(conversation.messages))
         text = "|".join(f"{message.role[0]}{message.content}" for message in conversation.messages)
         count = sum(len(message.content) for message in conversation.messages) + 10 * len(conversation.tools)
-        return Rendered(id=conversation.id, text=text, token_ids=(0,) * count, turns=())
+        return RenderedConversation(id=conversation.id, text=text, token_ids=(0,) * count, turns=())
 
 
 def exchanges(*lengths: int) -> Conversation:
@@ -88,7 +88,7 @@ def test_what_the_format_can_not_express_is_an_error() -> None:
     class Refusing:
         notes = ()
 
-        def render(self, _: Conversation) -> Rendered:
+        def render(self, _: Conversation) -> RenderedConversation:
             raise RenderError("refused")
 
     with pytest.raises(RenderError, match=r"^refused$"):
@@ -167,7 +167,7 @@ def test_a_greeting_is_no_conversation() -> None:
 
 def test_a_format_that_lets_none_end_on_a_call_leaves_it_as_it_is() -> None:
     class Answered(Lengths):
-        def render(self, conversation: Conversation) -> Rendered:
+        def render(self, conversation: Conversation) -> RenderedConversation:
             if conversation.messages[-1].tool_calls:
                 raise RenderError("refused")
             return super().render(conversation)

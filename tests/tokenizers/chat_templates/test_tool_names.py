@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
-from calibset.tokenizers.chat_templates.tool_names import names_of, renamed, valid_call_id, valid_names
+from calibset.tokenizers.chat_templates.tool_names import (
+    list_renamed,
+    map_tool_names,
+    valid_call_id,
+    valid_names,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +65,8 @@ def test_a_conversations_names_are_those_declared_and_called() -> None:
         ),
         tools=tuple(Tool(name=name, description="", parameters="{}") for name in ("time", "get_rate")),
     )
-    assert names_of(conversation) == {"time": "time", "get_rate": "get_rate", "get rate": "get_rate_2"}
-    assert renamed(names_of(conversation)) == (("get_rate_2", "get rate"),)
+    assert map_tool_names(conversation) == {"time": "time", "get_rate": "get_rate", "get rate": "get_rate_2"}
+    assert list_renamed(map_tool_names(conversation)) == (("get_rate_2", "get rate"),)
 
 
 def test_dots_are_kept_where_the_format_allows_them() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from calibset.core.errors import OutputError, TokenizerError
 from calibset.tokenizers import Tokenizer, load_tokenizer
-from calibset.tokenizers.conversion import tekken_json, write_fast_tokenizer
+from calibset.tokenizers.tekken_conversion import tekken_json, write_fast_tokenizer
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
@@ -106,9 +106,9 @@ def test_a_hugging_face_tokenizer_is_not_converted(
 def test_a_folder_that_cannot_be_made_is_an_error(
     tekken: TekkenTokenizer, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    from calibset.tokenizers import conversion
+    from calibset.tokenizers import tekken_conversion
 
-    monkeypatch.setattr(conversion, "fast_tokenizer_json", lambda tokenizer: "{}")
+    monkeypatch.setattr(tekken_conversion, "fast_tokenizer_json", lambda tokenizer: "{}")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError) as caught:
         write_fast_tokenizer(tekken, tmp_path / "file" / "out")

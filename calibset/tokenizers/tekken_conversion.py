@@ -1,7 +1,7 @@
-"""Tekken as a Hugging Face fast tokenizer, in a folder that transformers loads.
+"""Tekken written as files: a Hugging Face fast tokenizer that transformers loads, or a ``tekken.json``.
 
 A quantizer that reads text rows needs a tokenizer that parses control tokens. A model folder
-that holds only ``tekken.json`` gives it mistral-common's, which spells them.
+that holds only ``tekken.json`` gives it mistral-common's, which reads them as letters.
 """
 
 from __future__ import annotations
@@ -10,12 +10,22 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError, TokenizerError
 from calibset.tokenizers.base import Tokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
+
+_CONFIG = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "pad_token": "<pad>",
+    "add_bos_token": True,
+    "clean_up_tokenization_spaces": False,
+    "model_max_length": 131072,
+}
 
 
 def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]:
@@ -23,7 +33,7 @@ def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]
 
     Args:
         tokenizer: A Tekken tokenizer.
-        folder: Made if it isn't there.
+        folder: Created if it isn't there.
 
     Returns:
         The files written.
@@ -36,7 +46,7 @@ def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]
         raise TokenizerError(f"{tokenizer.name} is a Hugging Face tokenizer already; use its folder as it is")
     contents = {
         "tokenizer.json": fast_tokenizer_json(tokenizer),
-        "tokenizer_config.json": _config_json(),
+        "tokenizer_config.json": json.dumps(_CONFIG, indent=2) + "\n",
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,16 +67,15 @@ def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
     letters = _byte_letters()
     offset = tekken.num_special_tokens
     ranks = {tekken.id_to_byte_piece(i): i - offset for i in range(offset, tekken.n_words)}
-    spelled = {piece: "".join(letters[byte] for byte in piece) for piece in ranks}
-    vocabulary = {spelled[piece]: rank + offset for piece, rank in ranks.items()}
+    spellings = {piece: "".join(letters[byte] for byte in piece) for piece in ranks}
+    vocabulary = {spellings[piece]: rank + offset for piece, rank in ranks.items()}
     vocabulary.update(tokenizer.special_tokens)
-    merges = [(spelled[left], spelled[right]) for left, right in _merges(ranks)]
+    merges = [(spellings[left], spellings[right]) for left, right in _find_merges(ranks)]
 
     engine = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    pattern = Regex(tokenizer.pattern)
     engine.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(pattern, "isolated"),
+            pre_tokenizers.Split(Regex(tokenizer.pattern), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -104,27 +113,27 @@ def tekken_json(tokenizer: TekkenTokenizer) -> str:
     return json.dumps({"config": config, "vocab": vocabulary, "special_tokens": control})
 
 
-def _merges(ranks: dict[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
+def _find_merges(ranks: dict[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
     """Yield, by rank, the one pair of tokens that byte pair encoding joins into each token."""
     for token in sorted(ranks, key=ranks.__getitem__):
         if len(token) > 1:
-            parts = _parts_below(token, ranks, ranks[token])
+            parts = _encode_below(token, ranks, ranks[token])
             if len(parts) == 2:
                 yield parts[0], parts[1]
 
 
-def _parts_below(token: bytes, ranks: dict[bytes, int], limit: int) -> list[bytes]:
+def _encode_below(token: bytes, ranks: dict[bytes, int], limit: int) -> list[bytes]:
     """Encode a token's bytes with the merges of a lower rank only."""
     parts = [token[i : i + 1] for i in range(len(token))]
     while True:
-        best, place = limit, -1
+        best, index = limit, -1
         for i in range(len(parts) - 1):
             rank = ranks.get(parts[i] + parts[i + 1], limit)
             if rank < best:
-                best, place = rank, i
-        if place < 0:
+                best, index = rank, i
+        if index < 0:
             return parts
-        parts[place : place + 2] = [parts[place] + parts[place + 1]]
+        parts[index : index + 2] = [parts[index] + parts[index + 1]]
 
 
 def _byte_letters() -> list[str]:
@@ -132,17 +141,3 @@ def _byte_letters() -> list[str]:
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = iter(range(0x100, 0x200))
     return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
-
-
-def _config_json() -> str:
-    config: dict[str, Any] = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "pad_token": "<pad>",
-        "add_bos_token": True,
-        "clean_up_tokenization_spaces": False,
-        "model_max_length": 131072,
-    }
-    return json.dumps(config, indent=2) + "\n"
