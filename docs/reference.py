@@ -109,7 +109,7 @@ for any shortage.
 ## How the model is quantized
 
 `calibset quantize-command RECIPE --model PATH` prints the AutoRound command line and Python code for the recipe's file, for
-the installed version or a named one, with a reason beside each thing that avoids a trap. It runs nothing. `nsamples` and
+the installed version or a named one, with a reason beside each thing that avoids a pitfall. It runs nothing. `nsamples` and
 `seqlen` are the recipe's; the table `[quantization]` has the rest, and no part in the calibration file:
 
 {quantization_keys}

@@ -208,10 +208,11 @@ def _unread_control_tokens(
     if not reads_control_tokens_as_text(find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=True)):
         return
     control = frozenset(tokenizer.special_tokens.values())
+    product = get_quantizer(recipe.quantizer).info.product
     if affected := sum(not control.isdisjoint(sample.token_ids) for sample in samples):
         yield (
             f"{affected} of {len(samples)} rows hold control tokens, which transformers reads as letters "
-            "beside a tekken.json: give AutoRound what `calibset tokenizer` or `calibset export` writes"
+            f"beside a tekken.json: give {product} what `calibset tokenizer` or `calibset export` writes"
         )
 
 
