@@ -8,24 +8,20 @@ import pytest
 
 from calibset.core.errors import QuantizerError
 from calibset.quantizers import QUANTIZERS, ExportRow, FileFormat, LoadReport, get_quantizer
-from calibset.tokenizers import Tokenizer, load_tokenizer
-from tests.letters import write_letters
+from calibset.tokenizers import Tokenizer
+from tests.quantizers.rows import SEQLEN
 
-SEQLEN = 16
 # With BOS each is sixteen tokens.
 TEXTS = ["abcdefghijklmno", "bcdefghijklmnop", "cdefghijklmnopq"]
 
 
-@pytest.fixture(scope="module")
-def letters(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    return load_tokenizer(str(write_letters(tmp_path_factory.mktemp("letters"))))
-
-
-def replayed(name: str, content: str, tokenizer: Tokenizer, folder: Path, **given: int) -> LoadReport:
+def simulate_content(
+    name: str, content: str, tokenizer: Tokenizer, folder: Path, **options: int
+) -> LoadReport:
     path = folder / "x.jsonl"
     path.write_text(content)
-    asked = {"nsamples": 3, "seqlen": SEQLEN, **given}
-    return get_quantizer(name).simulate_file(path, tokenizer, **asked)
+    options = {"nsamples": 3, "seqlen": SEQLEN, **options}
+    return get_quantizer(name).simulate_file(path, tokenizer, **options)
 
 
 def lines(*rows: object) -> str:
@@ -42,34 +38,39 @@ def test_the_names_are_these() -> None:
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)
-def test_a_contract_says_where_its_rules_stand(name: str) -> None:
-    contract = get_quantizer(name).info
-    assert contract.name == name
-    assert contract.label == f"{contract.product} {contract.versions}"
-    assert contract.pitfalls
+def test_its_info_says_what_it_is(name: str) -> None:
+    info = get_quantizer(name).info
+    assert info.name == name
+    assert info.label == f"{info.product} {info.versions}"
+    assert info.pitfalls
     holds = get_args(get_type_hints(FileFormat)["holds"])
-    assert {form.holds for form in contract.formats} <= set(holds)
+    assert {form.holds for form in info.formats} <= set(holds)
+
+
+def test_some_are_given_the_ids_of_a_built_set() -> None:
+    takes_ids = [name for name, quantizer in QUANTIZERS.items() if quantizer.takes_ids]
+    assert takes_ids == ["gptqmodel", "llm-compressor", "autoawq"]
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)
 def test_good_rows_are_kept_and_what_is_exported_as_well(
     name: str, letters: Tokenizer, tmp_path: Path
 ) -> None:
-    asked = get_quantizer(name)
-    found = replayed(name, lines(*({"text": text} for text in TEXTS)), letters, tmp_path, nsamples=2)
-    assert (found.quantizer, found.fatal, found.lost) == (asked.info.label, (), ())
+    quantizer = get_quantizer(name)
+    report = simulate_content(name, lines(*({"text": text} for text in TEXTS)), letters, tmp_path, nsamples=2)
+    assert (report.quantizer, report.fatal, report.lost) == (quantizer.info.label, (), ())
     ids = [(*letters.prefix, *letters.encode(text, parse_special=True)) for text in TEXTS]
-    rows = [ExportRow(text=text, ids=one) for text, one in zip(TEXTS, ids, strict=True)]
-    for form in asked.info.formats:
+    rows = [ExportRow(text=text, ids=row_ids) for text, row_ids in zip(TEXTS, ids, strict=True)]
+    for form in quantizer.info.formats:
         out = tmp_path / f"out{form.ending}"
-        asked.export(rows, out)
+        quantizer.export(rows, out)
         written = out if out.is_file() else out / "train.json"
         first = written.read_bytes()
-        asked.export(rows, out)
+        quantizer.export(rows, out)
         assert written.read_bytes() == first
-        assert str(out) in asked.usage(out, found)
-        if form.ending in asked.info.reads:
-            again = asked.simulate_file(out, letters, nsamples=2, seqlen=SEQLEN)
+        assert str(out) in quantizer.usage(out, report)
+        if form.ending in quantizer.info.reads:
+            again = quantizer.simulate_file(out, letters, nsamples=2, seqlen=SEQLEN)
             assert (again.fatal, again.lost, len(again.rows)) == ((), (), 3)
 
 
@@ -90,15 +91,15 @@ def test_good_rows_are_kept_and_what_is_exported_as_well(
 def test_what_is_no_row_stops_it(
     name: str, content: str, fault: str, letters: Tokenizer, tmp_path: Path
 ) -> None:
-    found = replayed(name, content, letters, tmp_path)
-    assert found.fatal == (fault,)
-    assert (found.kept, found.passed) == (0, False)
+    report = simulate_content(name, content, letters, tmp_path)
+    assert report.fatal == (fault,)
+    assert (report.kept, report.passed) == (0, False)
 
 
 @pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.info.reads])
 def test_a_parquet_file_that_is_none_is_an_error(name: str, letters: Tokenizer, tmp_path: Path) -> None:
-    asked = get_quantizer(name)
+    quantizer = get_quantizer(name)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     with pytest.raises(QuantizerError) as caught:
-        asked.simulate_file(tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN)
+        quantizer.simulate_file(tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN)
     assert str(caught.value) == f"{tmp_path / 'x.parquet'}: can't be read as parquet"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from calibset.core.errors import OutputError
 from calibset.quantizers import QUANTIZERS, LoadReport, RowResult, get_quantizer
 
-FORMS = [(name, form.ending) for name, one in QUANTIZERS.items() for form in one.info.formats]
+FORMS = [(name, form.ending) for name, quantizer in QUANTIZERS.items() for form in quantizer.info.formats]
 SHELL = [("autoround", ".jsonl"), ("llama.cpp", ".txt"), ("exllamav2", ".parquet")]
 PYTHON = [form for form in FORMS if form not in SHELL]
 NASTY = [

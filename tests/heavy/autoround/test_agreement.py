@@ -1,4 +1,4 @@
-"""AutoRound takes the rows that the replay says it takes, and stops where the replay says so."""
+"""AutoRound takes the rows that the simulation says it takes, and stops where the simulation says so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.autoround.conftest import RealAutoRound
-from tests.heavy.autoround.foretold import foretold
+from tests.heavy.autoround.prediction import predict_ids
 
 GOOD = '{"text": "one two three four five six seven eight nine ten"}\n'
 
@@ -24,7 +24,7 @@ def test_agrees_where_rows_are_tiny(
     texts = ["", "a", "<s>", "<s><s>", "a<s>", "a a", " a a a a", "<s>a<s>b<s>", "a b c d e f", "x\u00a0"]
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(texts))
-    expected = foretold(path, texts, tekken, seqlen=seqlen, nsamples=20)
+    expected = predict_ids(path, texts, tekken, seqlen=seqlen, nsamples=20)
     assert expected
     assert Counter(autoround.ids(path, seqlen=seqlen, nsamples=20)) == Counter(expected)
 
@@ -49,19 +49,19 @@ def test_agrees_on_how_many_rows_of_other_files(
 ) -> None:
     path = tmp_path / name
     path.write_text(content, "utf-8")
-    replay = AutoRound().simulate_file(path, tekken, nsamples=9, seqlen=8)
-    assert replay.fatal == ()
-    assert replay.kept > 0
-    assert len(autoround.ids(path, seqlen=8, nsamples=9)) == replay.kept
+    report = AutoRound().simulate_file(path, tekken, nsamples=9, seqlen=8)
+    assert report.fatal == ()
+    assert report.kept > 0
+    assert len(autoround.ids(path, seqlen=8, nsamples=9)) == report.kept
 
 
-def test_takes_none_where_the_replay_keeps_none(
+def test_takes_none_where_the_simulation_keeps_none(
     autoround: RealAutoRound, tekken: TekkenTokenizer, tmp_path: Path
 ) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(GOOD * 3)
-    replay = AutoRound().simulate_file(path, tekken, nsamples=3, seqlen=64)
-    assert (replay.fatal, replay.kept) == ((), 0)
+    report = AutoRound().simulate_file(path, tekken, nsamples=3, seqlen=64)
+    assert (report.fatal, report.kept) == ((), 0)
     assert autoround.ids(path, seqlen=64, nsamples=3) == []
 
 
@@ -115,7 +115,7 @@ STOPS = [
 
 
 @pytest.mark.parametrize("stop", STOPS, ids=[stop.name for stop in STOPS])
-def test_stops_where_the_replay_says_so(
+def test_stops_where_the_simulation_says_so(
     autoround: RealAutoRound, tekken: TekkenTokenizer, tmp_path: Path, stop: Stop
 ) -> None:
     path = tmp_path / stop.name

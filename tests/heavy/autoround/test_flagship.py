@@ -10,7 +10,7 @@ import pytest
 
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.autoround.conftest import RealAutoRound
-from tests.heavy.autoround.foretold import foretold
+from tests.heavy.autoround.prediction import predict_ids
 from tests.heavy.hub import Hub
 
 
@@ -26,7 +26,7 @@ def test_autoround_takes_every_row_and_reads_what_calibset_counted(
     autoround: RealAutoRound, tekken: TekkenTokenizer, file: Path
 ) -> None:
     texts = [json.loads(line)["text"] for line in file.read_text("ascii").splitlines()]
-    expected = foretold(file, texts, tekken, seqlen=2048, nsamples=512)
+    expected = predict_ids(file, texts, tekken, seqlen=2048, nsamples=512)
     taken = autoround.ids(file, seqlen=2048, nsamples=512)
     assert [len(ids) for ids in taken] == [2048] * 512
     assert Counter(taken) == Counter(expected)

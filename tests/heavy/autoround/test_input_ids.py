@@ -82,7 +82,7 @@ def test_the_exported_rows_are_the_same(
     assert shown(autoround.tokenizer, dataset, 4) == list(built.input_ids)
 
 
-def test_ids_that_are_short_are_left_out_as_the_replay_says(
+def test_ids_that_are_short_are_left_out_as_the_simulation_says(
     autoround: RealAutoRound, built: CalibrationSet, tekken: TekkenTokenizer
 ) -> None:
     import torch

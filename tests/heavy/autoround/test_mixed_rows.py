@@ -1,4 +1,4 @@
-"""Hundreds of rows of every kind: AutoRound takes exactly those that the replay foretells."""
+"""Hundreds of rows of every kind: AutoRound takes exactly those that the simulation predicts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pytest
 from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.heavy.autoround.conftest import RealAutoRound
-from tests.heavy.autoround.foretold import foretold
 from tests.heavy.autoround.material import mixed_rows
+from tests.heavy.autoround.prediction import predict_ids
 
 ROWS = 520
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """A file of rows of every kind, and how many of them the replay keeps."""
+    """A file of rows of every kind, and how many of them the simulation keeps."""
 
     file: Path
     texts: list[str]
@@ -35,15 +35,15 @@ def mixed(
     rows = mixed_rows(ROWS, tekken, seqlen)
     file = tmp_path_factory.mktemp(f"mixed{seqlen}") / "rows.jsonl"
     file.write_bytes("".join(row.line for row in rows).encode("utf-8"))
-    replay = AutoRound().simulate_file(file, tekken, nsamples=ROWS, seqlen=seqlen)
-    return Mixed(file, [row.text for row in rows], seqlen, replay.kept)
+    report = AutoRound().simulate_file(file, tekken, nsamples=ROWS, seqlen=seqlen)
+    return Mixed(file, [row.text for row in rows], seqlen, report.kept)
 
 
 def test_each_rule_matters_to_the_rows(mixed: Mixed, tekken: TekkenTokenizer) -> None:
-    replay = AutoRound().simulate_file(mixed.file, tekken, nsamples=ROWS, seqlen=mixed.seqlen)
-    short = {row.tokens for row in replay.lost if "short" in str(row.reason)}
-    repetitive = [row for row in replay.lost if "its last token" in str(row.reason)]
-    kept = {row.tokens for row in replay.rows if row.kept}
+    report = AutoRound().simulate_file(mixed.file, tekken, nsamples=ROWS, seqlen=mixed.seqlen)
+    short = {row.tokens for row in report.lost if "short" in str(row.reason)}
+    repetitive = [row for row in report.lost if "its last token" in str(row.reason)]
+    kept = {row.tokens for row in report.rows if row.kept}
     assert {0, mixed.seqlen - 2} <= short
     assert {mixed.seqlen - 1, mixed.seqlen, mixed.seqlen + 1} <= kept
     assert max(kept) > 3 * mixed.seqlen // 2
@@ -53,18 +53,18 @@ def test_each_rule_matters_to_the_rows(mixed: Mixed, tekken: TekkenTokenizer) ->
 
 
 @pytest.mark.parametrize("asked", ["one", "half", "all but one", "all", "more"])
-def test_takes_exactly_the_rows_foretold(
+def test_takes_exactly_the_rows_predicted(
     autoround: RealAutoRound, tekken: TekkenTokenizer, mixed: Mixed, asked: str
 ) -> None:
     kept = mixed.kept
     nsamples = {"one": 1, "half": kept // 2, "all but one": kept - 1, "all": kept, "more": ROWS}[asked]
-    expected = foretold(mixed.file, mixed.texts, tekken, seqlen=mixed.seqlen, nsamples=nsamples)
+    expected = predict_ids(mixed.file, mixed.texts, tekken, seqlen=mixed.seqlen, nsamples=nsamples)
     # No two rows are read alike, so the ids say which rows were taken.
     assert len(set(expected)) == len(expected) == min(nsamples, kept)
     assert Counter(autoround.ids(mixed.file, seqlen=mixed.seqlen, nsamples=nsamples)) == Counter(expected)
 
 
 def test_tunes_with_them(autoround: RealAutoRound, tekken: TekkenTokenizer, mixed: Mixed) -> None:
-    expected = foretold(mixed.file, mixed.texts, tekken, seqlen=mixed.seqlen, nsamples=mixed.kept)
+    expected = predict_ids(mixed.file, mixed.texts, tekken, seqlen=mixed.seqlen, nsamples=mixed.kept)
     batches = autoround.batches(mixed.file, seqlen=mixed.seqlen, nsamples=mixed.kept, batch_size=4)
     assert Counter(tuple(ids) for batch in batches for ids in batch.tolist()) == Counter(expected)

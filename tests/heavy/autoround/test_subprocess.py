@@ -14,7 +14,7 @@ import pytest
 
 from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers.tekken import TekkenTokenizer
-from tests.heavy.autoround.foretold import foretold
+from tests.heavy.autoround.prediction import predict_ids
 
 SCRIPT = Path(__file__).with_name("fresh_process.py")
 SEQLEN = 16
@@ -53,14 +53,14 @@ def outcome(tokenizer_folder: Path, files: tuple[Path, ...], tmp_path_factory: p
     return json.loads(result.read_text())
 
 
-def test_a_subprocess_takes_the_rows_foretold(
+def test_a_subprocess_takes_the_rows_predicted(
     outcome: Any, files: tuple[Path, Path, Path], tekken: TekkenTokenizer
 ) -> None:
-    replay = AutoRound().simulate_file(files[0], tekken, nsamples=5, seqlen=SEQLEN)
+    report = AutoRound().simulate_file(files[0], tekken, nsamples=5, seqlen=SEQLEN)
     texts = [json.loads(line)["text"] for line in files[0].read_text().splitlines()]
-    expected = foretold(files[0], texts, tekken, seqlen=SEQLEN, nsamples=5)
+    expected = predict_ids(files[0], texts, tekken, seqlen=SEQLEN, nsamples=5)
     good = outcome["files"][0]
-    assert (replay.kept, len(expected)) == (8, 5)
+    assert (report.kept, len(expected)) == (8, 5)
     assert Counter(map(tuple, good["ids"])) == Counter(expected)
     # Read once, in the fork where there is one: nothing fell back to reading it again.
     assert good["here"] == [not outcome["forks"]]

@@ -1,4 +1,4 @@
-"""Rows of every kind that quantizers treat differently, and what a replay says is read of them."""
+"""Rows of every kind that quantizers treat differently, and what a simulation says is read of them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ def whole(text: str, tokenizer: Tokenizer) -> list[int]:
 
 
 def read_by(report: LoadReport, ids: list[list[int]]) -> list[tuple[int, ...]]:
-    """Return what a replay says is read of rows of these ids."""
+    """Return what a simulation says is read of rows of these ids."""
     assert report.fatal == ()
     return [tuple(one[: len(one) - row.cut]) for row, one in zip(report.rows, ids, strict=True) if row.used]

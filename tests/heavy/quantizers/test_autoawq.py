@@ -1,4 +1,4 @@
-"""AutoAWQ's own function gives exactly the blocks that the replay foretells."""
+"""AutoAWQ's own function gives exactly the blocks that the simulation predicts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ AUTOAWQ = AutoAwq()
 
 def blocks(tokenizer: Any, data: Any, nsamples: int) -> list[list[int]]:
     module = alone("autoawq", "awq/utils/calib_data.py")
-    found = module.get_calib_dataset(data, tokenizer, n_samples=nsamples, max_seq_len=SEQLEN)
-    return [block[0].tolist() for block in found]
+    calibration = module.get_calib_dataset(data, tokenizer, n_samples=nsamples, max_seq_len=SEQLEN)
+    return [block[0].tolist() for block in calibration]
 
 
 def joined(rows: list[tuple[int, ...]]) -> list[int]:
@@ -27,21 +27,21 @@ def joined(rows: list[tuple[int, ...]]) -> list[int]:
 
 
 @pytest.mark.parametrize("nsamples", [3, 100, 400])
-def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows, nsamples: int) -> None:
-    found = AUTOAWQ.simulate_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
-    assert len(found.lost) == 40
-    expected = read_by(found, [whole(text.strip(), letters) for text in rows.texts])
+def test_texts_are_read_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows, nsamples: int) -> None:
+    report = AUTOAWQ.simulate_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
+    assert len(report.lost) == 40
+    expected = read_by(report, [whole(text.strip(), letters) for text in rows.texts])
     assert joined(blocks(theirs, rows.texts, nsamples)) == joined(expected)
 
 
 def test_ids_of_one_length_are_read_as_they_are(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
     ids = [whole(text, letters) for text in rows.texts]
     ids = [one[:SEQLEN] for one in ids if len(one) >= SEQLEN]
-    found = AUTOAWQ.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
-    assert found.passed
-    assert blocks(theirs, ids, len(ids)) == ids == [list(row) for row in read_by(found, ids)]
+    report = AUTOAWQ.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
+    assert report.passed
+    assert blocks(theirs, ids, len(ids)) == ids == [list(row) for row in read_by(report, ids)]
 
 
-def test_no_block_is_foretold(theirs: Any, letters: Tokenizer) -> None:
+def test_no_block_is_predicted(theirs: Any, letters: Tokenizer) -> None:
     assert AUTOAWQ.simulate(["short"], letters, nsamples=1, seqlen=SEQLEN).fatal
     assert blocks(theirs, ["short"], 1) == []

@@ -1,4 +1,4 @@
-"""ExLlamaV2's own function reads exactly what the replay foretells; its tokenizer is stood in for."""
+"""ExLlamaV2's own function reads exactly what the simulation predicts; its tokenizer is stood in for."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def tokens(path: Path, tokenizer: Tokenizer, rows: int, monkeypatch: pytest.Monk
     status.print_stage = None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, status.__name__, status)
     module = alone("exllamav2", "exllamav2/conversion/tokenize.py")
-    found: list[int] = module.get_tokens(rows, SEQLEN, str(path), Standing(tokenizer)).flatten().tolist()
-    return found
+    ids: list[int] = module.get_tokens(rows, SEQLEN, str(path), Standing(tokenizer)).flatten().tolist()
+    return ids
 
 
 @pytest.mark.parametrize("nsamples", [3, 200])
-def test_exported_texts_are_read_as_foretold(
+def test_exported_texts_are_read_as_predicted(
     letters: Tokenizer, rows: Rows, tmp_path: Path, nsamples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = [text.rstrip() for text in rows.texts]
     EXLLAMAV2.export([ExportRow(text=text, ids=()) for text in texts], tmp_path / "x.parquet")
-    found = EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=nsamples, seqlen=SEQLEN)
-    expected = read_by(found, [letters.encode(text, parse_special=False) for text in texts])
+    report = EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=nsamples, seqlen=SEQLEN)
+    expected = read_by(report, [letters.encode(text, parse_special=False) for text in texts])
     read = tokens(tmp_path / "x.parquet", letters, nsamples, monkeypatch)
     assert read == [one for row in expected for one in row]
     assert len(read) == nsamples * SEQLEN
@@ -63,9 +63,9 @@ def test_what_is_printed_measures_as_many_rows_as_there_are(
 ) -> None:
     texts = [text for text in rows.texts if len(text) > SEQLEN][:4]
     EXLLAMAV2.export([ExportRow(text=text, ids=()) for text in texts], tmp_path / "x.parquet")
-    found = EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=4, seqlen=SEQLEN)
-    assert any(warning.startswith("give --measurement_rows ") for warning in found.warnings)
-    words = EXLLAMAV2.usage(tmp_path / "x.parquet", found).split()
+    report = EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=4, seqlen=SEQLEN)
+    assert any(warning.startswith("give --measurement_rows ") for warning in report.warnings)
+    words = EXLLAMAV2.usage(tmp_path / "x.parquet", report).split()
     measured = int(words[words.index("--measurement_rows") + 1])
     assert len(tokens(tmp_path / "x.parquet", letters, measured, monkeypatch)) == 4 * SEQLEN
     with pytest.raises(RuntimeError, match="shape"):

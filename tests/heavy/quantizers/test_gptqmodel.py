@@ -1,4 +1,4 @@
-"""GPTQModel's own function prepares exactly the rows that the replay foretells."""
+"""GPTQModel's own function prepares exactly the rows that the simulation predicts."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def prepared(tokenizer: Any, dataset: Any) -> list[tuple[int, ...]]:
     return [tuple(row) for batch in batches for row in batch["input_ids"].tolist()]
 
 
-def test_texts_are_kept_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
-    found = GPTQMODEL.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
-    assert 20 < len(found.lost) < 60
+def test_texts_are_kept_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
+    report = GPTQMODEL.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
+    assert 20 < len(report.lost) < 60
     given = [json.loads(line) for line in rows.file.read_text().splitlines()]
-    assert prepared(theirs, given) == read_by(found, [whole(text, letters) for text in rows.texts])
+    assert prepared(theirs, given) == read_by(report, [whole(text, letters) for text in rows.texts])
 
 
-def test_ids_are_kept_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
+def test_ids_are_kept_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
     ids = [whole(text, letters)[:SEQLEN] for text in rows.texts]
-    found = GPTQMODEL.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
-    assert prepared(theirs, [{"input_ids": one} for one in ids]) == read_by(found, ids)
+    report = GPTQMODEL.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
+    assert prepared(theirs, [{"input_ids": one} for one in ids]) == read_by(report, ids)
 
 
 def test_text_wins_over_ids_and_no_row_may_have_neither(theirs: Any, letters: Tokenizer) -> None:

@@ -1,4 +1,4 @@
-"""llm-compressor's own loader reads exactly the rows that the replay foretells."""
+"""llm-compressor's own loader reads exactly the rows that the simulation predicts."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def dataset_of(kind: str, path: Path, cache: Path) -> Any:
     return load_dataset(kind, data_files=str(path), split="train", cache_dir=str(cache))
 
 
-def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows, tmp_path: Path) -> None:
-    found = LLMCOMPRESSOR.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
+def test_texts_are_read_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows, tmp_path: Path) -> None:
+    report = LLMCOMPRESSOR.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
     read = batches(dataset_of("json", rows.file, tmp_path), theirs)
-    assert Counter(read) == Counter(read_by(found, [whole(text, letters) for text in rows.texts]))
-    assert sum(row.cut > 0 for row in found.rows) > 30
+    assert Counter(read) == Counter(read_by(report, [whole(text, letters) for text in rows.texts]))
+    assert sum(row.cut > 0 for row in report.rows) > 30
 
 
 def exported(rows: Rows, letters: Tokenizer, out: Path) -> list[tuple[int, ...]]:
@@ -55,8 +55,8 @@ def test_exported_ids_are_read_as_they_are(
     theirs: Any, letters: Tokenizer, rows: Rows, tmp_path: Path, name: str
 ) -> None:
     ids = exported(rows, letters, tmp_path / name)
-    found = LLMCOMPRESSOR.simulate_file(tmp_path / name, letters, nsamples=len(ids), seqlen=SEQLEN)
-    assert read_by(found, [list(one) for one in ids]) == ids
+    report = LLMCOMPRESSOR.simulate_file(tmp_path / name, letters, nsamples=len(ids), seqlen=SEQLEN)
+    assert read_by(report, [list(one) for one in ids]) == ids
     kind = "parquet" if name.endswith("parquet") else "json"
     assert Counter(batches(dataset_of(kind, tmp_path / name, tmp_path / "cache"), theirs)) == Counter(ids)
 

@@ -1,4 +1,4 @@
-"""ModelOpt's own loader reads exactly the rows that the replay foretells."""
+"""ModelOpt's own loader reads exactly the rows that the simulation predicts."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def read(path: Path, tokenizer: Any, **options: Any) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("nsamples", [7, 280])
-def test_texts_are_read_as_foretold(theirs: Any, letters: Tokenizer, rows: Rows, nsamples: int) -> None:
-    found = MODELOPT.simulate_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
-    expected = read_by(found, [whole(text, letters) for text in rows.texts])
+def test_texts_are_read_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows, nsamples: int) -> None:
+    report = MODELOPT.simulate_file(rows.file, letters, nsamples=nsamples, seqlen=SEQLEN)
+    expected = read_by(report, [whole(text, letters) for text in rows.texts])
     assert len(expected) == nsamples
     assert read(rows.file, theirs, num_samples=nsamples, max_sample_length=SEQLEN) == expected
 
@@ -49,8 +49,8 @@ def test_an_empty_text_and_a_row_with_a_prompt(theirs: Any, letters: Tokenizer, 
         {"text": "two", "prompt": "three"},
     ]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = MODELOPT.simulate_file(path, letters, nsamples=3, seqlen=SEQLEN)
-    assert [row.reason for row in found.rows] == [
+    report = MODELOPT.simulate_file(path, letters, nsamples=3, seqlen=SEQLEN)
+    assert [row.reason for row in report.rows] == [
         "an empty text is skipped", None, "its prompt is read in place of its text",
     ]  # fmt: skip
     assert read(path, theirs, num_samples=3) == [tuple(whole(text, letters)) for text in ("one", "three")]

@@ -14,11 +14,9 @@ from calibset.core.errors import QuantizerError
 from calibset.quantizers.autoround.loader import AutoRound
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
+from tests.quantizers.rows import EXACT, SEQLEN, fates
 
-SEQLEN = 16
 AUTOROUND = AutoRound()
-# One token of a row of 16 is BOS, so a text of 15 letters is as short as one may be.
-EXACT = "abcdefghijklmno"
 
 
 @pytest.fixture(
@@ -29,12 +27,6 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     made = tmp_path_factory.mktemp("tokenizer")
     write_letters(made, bos=request.param[0], eos=request.param[1])
     return made
-
-
-@pytest.fixture(scope="module")
-def letters(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    """A tokenizer that adds BOS."""
-    return load_tokenizer(str(write_letters(tmp_path_factory.mktemp("letters"))))
 
 
 def kept_and_used(texts: list[str], engine: tokenizers.Tokenizer, nsamples: int) -> tuple[set[int], set[int]]:
@@ -68,14 +60,16 @@ def text_rows() -> st.SearchStrategy[str]:
 
 @given(st.lists(text_rows(), max_size=12), st.integers(1, 8))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_replay_keeps_and_uses_what_the_loader_does(folder: Path, texts: list[str], nsamples: int) -> None:
+def test_the_simulation_keeps_and_uses_what_the_loader_does(
+    folder: Path, texts: list[str], nsamples: int
+) -> None:
     engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    found = AUTOROUND.simulate(texts, load_tokenizer(str(folder)), nsamples=nsamples, seqlen=SEQLEN)
+    report = AUTOROUND.simulate(texts, load_tokenizer(str(folder)), nsamples=nsamples, seqlen=SEQLEN)
     kept, used = kept_and_used(texts, engine, nsamples)
-    assert {row.row for row in found.rows if row.kept} == kept
-    assert {row.row for row in found.rows if row.used} == used
-    assert found.kept == len(kept)
-    assert found.passed == (len(kept) == len(texts) >= nsamples)
+    assert {row.row for row in report.rows if row.kept} == kept
+    assert {row.row for row in report.rows if row.used} == used
+    assert report.kept == len(kept)
+    assert report.passed == (len(kept) == len(texts) >= nsamples)
 
 
 def values() -> st.SearchStrategy[Any]:
@@ -116,14 +110,14 @@ def test_a_files_rows_are_read_as_the_loader_does(
     )
     path.write_bytes(text.encode())
     texts = [text_of(row) for row in rows]
-    found = AUTOROUND.simulate_file(path, letters, nsamples=4, seqlen=SEQLEN)
+    report = AUTOROUND.simulate_file(path, letters, nsamples=4, seqlen=SEQLEN)
     alone = AUTOROUND.simulate([text or "" for text in texts], letters, nsamples=4, seqlen=SEQLEN)
     stops = [number for number, text in enumerate(texts, 1) if text is None]
-    faults = [fault for fault in found.fatal if fault.startswith("row ")]
+    faults = [fault for fault in report.fatal if fault.startswith("row ")]
     assert [int(fault.split()[1].rstrip(":")) for fault in faults] == stops
-    assert found.rows == alone.rows
-    assert found.kept == (0 if found.fatal else alone.kept)
-    assert (found.warnings != alone.warnings) == (not text.isascii())
+    assert report.rows == alone.rows
+    assert report.kept == (0 if report.fatal else alone.kept)
+    assert (report.warnings != alone.warnings) == (not text.isascii())
 
 
 def one(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
@@ -153,22 +147,22 @@ def test_a_row_is_kept_or_dropped_for_a_reason(
 
 
 def test_waste_is_what_is_cut_of_kept_rows(letters: Tokenizer) -> None:
-    found = AUTOROUND.simulate([EXACT + "pqrst", EXACT, "short"], letters, nsamples=2, seqlen=SEQLEN)
-    assert found.waste == 5 / 35
-    assert [row.row for row in found.lost] == [3]
-    assert not found.passed
+    report = AUTOROUND.simulate([EXACT + "pqrst", EXACT, "short"], letters, nsamples=2, seqlen=SEQLEN)
+    assert report.waste == 5 / 35
+    assert [row.row for row in report.lost] == [3]
+    assert not report.passed
     assert AUTOROUND.simulate([], letters, nsamples=1, seqlen=SEQLEN).waste == 0
 
 
 def test_of_more_rows_than_nsamples_the_shuffle_decides(letters: Tokenizer) -> None:
     texts = [f"{i:02}{EXACT}" for i in range(40)]
     texts[5] = "short"
-    found = AUTOROUND.simulate(texts, letters, nsamples=10, seqlen=SEQLEN)
+    report = AUTOROUND.simulate(texts, letters, nsamples=10, seqlen=SEQLEN)
     order = list(range(1, 41))
     random.Random(42).shuffle(order)
     order.remove(6)
-    assert [row.row for row in found.rows if row.used] == sorted(order[:10])
-    assert found.warnings == (
+    assert [row.row for row in report.rows if row.used] == sorted(order[:10])
+    assert report.warnings == (
         "40 rows for nsamples 10: which of them are used is a matter of AutoRound's shuffle, "
         "and so is the mixture",
     )
@@ -207,9 +201,9 @@ GOOD = json.dumps({"text": EXACT}).encode()
 def test_what_the_loader_stops_at_is_fatal(
     letters: Tokenizer, tmp_path: Path, content: bytes, fatal: str
 ) -> None:
-    found = AUTOROUND.simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
-    assert found.fatal == (fatal,)
-    assert (found.kept, found.passed, found.quantizer) == (0, False, AUTOROUND.info.label)
+    report = AUTOROUND.simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
+    assert report.fatal == (fatal,)
+    assert (report.kept, report.passed, report.quantizer) == (0, False, AUTOROUND.info.label)
 
 
 @pytest.mark.parametrize(
@@ -224,24 +218,24 @@ def test_what_the_loader_stops_at_is_fatal(
     ],
 )
 def test_a_json_file_is_one_value(letters: Tokenizer, tmp_path: Path, content: bytes, fatal: str) -> None:
-    found = AUTOROUND.simulate_file(written(tmp_path, content, "x.json"), letters, nsamples=1, seqlen=SEQLEN)
-    assert found.fatal == (fatal,)
+    report = AUTOROUND.simulate_file(written(tmp_path, content, "x.json"), letters, nsamples=1, seqlen=SEQLEN)
+    assert report.fatal == (fatal,)
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_any_line_end_ends_a_row(letters: Tokenizer, tmp_path: Path, end: bytes) -> None:
-    found = AUTOROUND.simulate_file(
+    report = AUTOROUND.simulate_file(
         written(tmp_path, end.join([GOOD] * 3) + end), letters, nsamples=3, seqlen=SEQLEN
     )
-    assert found.passed
-    assert (len(found.rows), found.warnings) == (3, ())
+    assert report.passed
+    assert (len(report.rows), report.warnings) == (3, ())
 
 
 def test_an_unescaped_line_separator_ends_no_row(letters: Tokenizer, tmp_path: Path) -> None:
     content = json.dumps({"text": EXACT + "\u2028\x85x"}, ensure_ascii=False).encode() + b"\n"
-    found = AUTOROUND.simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
-    assert found.passed
-    assert found.warnings == ("the file isn't ASCII: AutoRound reads it in the locale's encoding",)
+    report = AUTOROUND.simulate_file(written(tmp_path, content), letters, nsamples=1, seqlen=SEQLEN)
+    assert report.passed
+    assert report.warnings == ("the file isn't ASCII: AutoRound reads it in the locale's encoding",)
 
 
 @pytest.mark.parametrize(
@@ -269,9 +263,9 @@ def test_a_path_that_is_misread_is_a_fault(path: str, faults: tuple[str, ...]) -
 
 
 def test_a_files_path_is_looked_at_too(letters: Tokenizer, tmp_path: Path) -> None:
-    found = AUTOROUND.simulate_file(written(tmp_path, GOOD, "a b.jsonl"), letters, nsamples=1, seqlen=SEQLEN)
-    assert found.fatal == ("the path holds a space, which it removes",)
-    assert found.rows[0].kept
+    report = AUTOROUND.simulate_file(written(tmp_path, GOOD, "a b.jsonl"), letters, nsamples=1, seqlen=SEQLEN)
+    assert report.fatal == ("the path holds a space, which it removes",)
+    assert report.rows[0].kept
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", ""])
@@ -281,3 +275,29 @@ def test_a_file_that_can_not_be_read_is_an_error(letters: Tokenizer, tmp_path: P
     with pytest.raises(QuantizerError) as caught:
         AUTOROUND.simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
     assert str(caught.value) == f"{path}: can't be read: {says}"
+
+
+def test_the_first_ids_are_taken_that_are_long_enough(letters: Tokenizer) -> None:
+    ids = [(256, *range(length)) for length in (15, 14, 15, 18, 15)]
+    report = AUTOROUND.simulate(ids, letters, nsamples=2, seqlen=SEQLEN)
+    assert fates(report) == [
+        (15, 0, None, True),
+        (14, 0, "1 tokens short of 16", False),
+        (15, 0, None, True),
+        (18, 0, None, False),
+        (15, 0, None, False),
+    ]
+    assert report.warnings == (
+        "1 rows are longer than seqlen 16, and AutoRound doesn't cut ids",
+        "5 rows for nsamples 2: the first are used, in the file's order",
+    )
+
+
+def test_ids_are_let_through_that_are_all_alike(letters: Tokenizer) -> None:
+    assert AUTOROUND.simulate([(7,) * 16], letters, nsamples=1, seqlen=SEQLEN).passed
+    assert AUTOROUND.simulate(["a" * 15], letters, nsamples=1, seqlen=SEQLEN).lost
+
+
+def test_it_is_given_one_kind_of_row(letters: Tokenizer) -> None:
+    report = AUTOROUND.simulate([(7,) * 16, EXACT], letters, nsamples=1, seqlen=SEQLEN)
+    assert [row.reason for row in report.rows] == [None, "texts and ids don't go together"]

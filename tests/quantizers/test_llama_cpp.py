@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.quantizers.llama_cpp import LlamaCpp
+from calibset.tokenizers import Tokenizer
+from tests.quantizers.rows import EXACT, SEQLEN, fates
+
+LLAMACPP = LlamaCpp()
+
+
+def test_llama_cpp_reads_whole_chunks_of_what_is_joined(letters: Tokenizer) -> None:
+    # BOS, 15 and 2 line ends, 15 and 2, 17: 52 tokens, of which 48 are three chunks.
+    report = LLAMACPP.simulate([EXACT, EXACT, "x" * 16 + "</s>"], letters, nsamples=3, seqlen=SEQLEN)
+    assert fates(report) == [(17, 0, None, True), (17, 0, None, True), (17, 4, None, True)]
+    assert report.waste == 4 / 51
+    assert report.warnings == (
+        "1 rows hold control tokens, which are read as letters without --parse-special",
+        "2 tokens give way to BOS, one at the head of each chunk but the first",
+    )
+    report = LLAMACPP.simulate([EXACT, EXACT, "abc"], letters, nsamples=3, seqlen=SEQLEN)
+    assert fates(report)[1:] == [
+        (17, 3, None, True),
+        (3, 3, "all of it stands behind the last whole chunk", False),
+    ]
+
+
+def test_llama_cpp_needs_two_chunks(letters: Tokenizer) -> None:
+    assert LLAMACPP.simulate(["a" * 31], letters, nsamples=1, seqlen=SEQLEN).fatal == ()
+    assert LLAMACPP.simulate(["a" * 30], letters, nsamples=1, seqlen=SEQLEN).fatal == (
+        "31 tokens in all, and chunks of 16 need 32",
+    )
+
+
+@given(st.lists(st.text("ab é</s>\n", max_size=30), min_size=1, max_size=6))
+def test_llama_cpp_counts_each_token_once(letters: Tokenizer, texts: list[str]) -> None:
+    report = LLAMACPP.simulate(texts, letters, nsamples=1, seqlen=SEQLEN)
+    whole = letters.encode("\n\n".join(texts), parse_special=True)
+    assert sum(row.tokens for row in report.rows) == len(whole)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from calibset.core.errors import QuantizerError
+from calibset.quantizers import QUANTIZERS, get_quantizer
+from calibset.tokenizers import Tokenizer
+from tests.quantizers.rows import EXACT, SEQLEN, simulate_rows
+
+RENDERED = "its messages are read in place of its text, rendered with BOS twice"
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "reason"),
+    [
+        ("gptqmodel", {"messages": [], "text": EXACT}, RENDERED),
+        ("gptqmodel", {"text": EXACT, "input_ids": [1]}, None),
+        ("autoawq", {"messages": [], "text": EXACT}, None),
+        ("modelopt", {"messages": [], "text": EXACT}, RENDERED),
+        ("modelopt", {"conversations": [], "text": EXACT}, RENDERED),
+        ("modelopt", {"prompt": "a", "text": EXACT}, "its prompt is read in place of its text"),
+        ("modelopt", {"input": "a", "text": EXACT}, None),
+        ("modelopt", {"input": "a"}, "its input is read in place of a text"),
+        ("modelopt", {"text": ""}, "an empty text is skipped"),
+        ("llm-compressor", {"messages": [], "text": EXACT}, None),
+        ("llm-compressor", {"text": "a", "input_ids": [1] * 16}, None),
+    ],
+)
+def test_one_key_wins_over_another(
+    name: str, row: dict[str, Any], reason: str | None, letters: Tokenizer, tmp_path: Path
+) -> None:
+    report = simulate_rows(name, [row, row], letters, tmp_path)
+    assert report.fatal == ()
+    assert report.rows[0].reason == reason
+
+
+@pytest.mark.parametrize("name", ["autoawq", "llm-compressor", "gptqmodel"])
+def test_rows_of_two_kinds_stop_it(name: str, letters: Tokenizer, tmp_path: Path) -> None:
+    report = simulate_rows(name, [{"text": EXACT}, {"input_ids": [1] * 16}], letters, tmp_path)
+    assert report.fatal == ("some rows are texts and some are ids; it takes rows of one kind",)
+
+
+@pytest.mark.parametrize("bad", [[1, "2"], [True], "1 2", [-1], [1.5]])
+def test_ids_are_whole_numbers(bad: Any, letters: Tokenizer, tmp_path: Path) -> None:
+    report = simulate_rows("gptqmodel", [{"input_ids": bad}], letters, tmp_path)
+    assert report.fatal == ("row 1: its input_ids are no list of ids",)
+
+
+@pytest.mark.parametrize("name", ["gptqmodel", "llm-compressor", "autoawq"])
+@pytest.mark.parametrize("outside", [258, 2**40, 2**70])
+def test_ids_are_of_the_vocabulary(name: str, outside: int, letters: Tokenizer, tmp_path: Path) -> None:
+    assert letters.vocabulary_size == 258
+    report = simulate_rows(
+        name, [{"input_ids": [257] * 16}, {"input_ids": [outside] * 16}], letters, tmp_path
+    )
+    assert report.fatal == ("row 2: its input_ids hold ids that the tokenizer hasn't",)
+    assert not report.passed
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, quantizer in QUANTIZERS.items() if ".parquet" in quantizer.info.reads]
+)
+def test_ids_of_a_parquet_file_are_of_the_vocabulary(name: str, letters: Tokenizer, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"input_ids": [[2**40] * 16]}), path)
+    report = get_quantizer(name).simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    assert not report.passed
+    if name != "exllamav2":
+        assert report.fatal == ("row 1: its input_ids hold ids that the tokenizer hasn't",)
+
+
+def far_off() -> pa.Array:
+    """Return a time that Python has no value for."""
+    return pa.array([2**62], pa.timestamp("ms"))
+
+
+@pytest.mark.parametrize("name", ["gptqmodel", "llm-compressor", "autoawq"])
+def test_columns_that_no_quantizer_reads_are_not_read(name: str, letters: Tokenizer, tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"date": far_off(), "text": [EXACT]}), path)
+    report = get_quantizer(name).simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    assert (report.fatal, report.lost) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, quantizer in QUANTIZERS.items() if ".parquet" in quantizer.info.reads]
+)
+def test_a_parquet_file_of_values_that_python_has_not_is_an_error(
+    name: str, letters: Tokenizer, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"text": far_off()}), path)
+    with pytest.raises(QuantizerError) as caught:
+        get_quantizer(name).simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    assert str(caught.value) == f"{path}: can't be read as parquet"
+
+
+def test_a_parquet_file_of_other_columns_has_no_text(letters: Tokenizer, tmp_path: Path) -> None:
+    parquet.write_table(pa.table({"a": [1, 2]}), tmp_path / "x.parquet")
+    report = get_quantizer("gptqmodel").simulate_file(
+        tmp_path / "x.parquet", letters, nsamples=1, seqlen=SEQLEN
+    )
+    assert report.fatal == ("row 1: has no text", "row 2: has no text")
