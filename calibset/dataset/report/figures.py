@@ -1,4 +1,4 @@
-"""What a report says in numbers: computed from a manifest, its rows and their tokenizer."""
+"""What a report says in numbers, computed from a manifest, its rows and their tokenizer."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from statistics import median
 
 from calibset.dataset.manifest import Manifest
-from calibset.dataset.report.languages import LanguageMix, language_mix
-from calibset.dataset.report.rejected import LeftOut, left_out
+from calibset.dataset.report.languages import LanguageMix, identify_languages
 from calibset.dataset.report.rows import Row
 from calibset.dataset.source_reports import SourceReport
+from calibset.hygiene.decontamination import Contamination
 from calibset.tokenizers import ControlTokens
 
 _MOST_BINS = 16
 _MOST_POINTS = 32
-_MOST_LISTED = 200
+_MOST_REPEATED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
+class SizeRange:
     """How many of something have a size from ``least`` up to and with ``most``."""
 
     least: int
@@ -46,16 +46,8 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupFigures:
-    """A group's part of the mixture, in samples: 0 to 1."""
-
-    asked: float
-    achieved: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFigures:
-    """What a source's rows are.
+    """What a source's rows are, and its documents that hold a part of an evaluation set.
 
     Attributes:
         share: Its part of the rows, 0 to 1.
@@ -65,7 +57,8 @@ class SourceFigures:
         least: Tokens of its shortest row; 0 without rows.
         middle: Of its median row.
         most: Of its longest.
-        documents: Documents of which a part stands in a row, on average; fillers not counted.
+        documents: Documents of which a part is in a row, on average; fillers not counted.
+        contaminated: Those that share the most first.
     """
 
     share: float
@@ -76,11 +69,29 @@ class SourceFigures:
     middle: float
     most: int
     documents: float
+    contaminated: tuple[Contamination, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedDocument:
+    """A document of a source that was kept while others that repeat it were filtered.
+
+    Attributes:
+        source: Where it comes from.
+        document: Its id.
+        repeats: How many were filtered.
+        least_similarity: Of the least similar of them.
+    """
+
+    source: str
+    document: str
+    repeats: int
+    least_similarity: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Licence:
-    """What of the file stands under one licence."""
+    """What of the file is under one licence."""
 
     name: str
     sources: tuple[str, ...]
@@ -90,101 +101,78 @@ class Licence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """All numbers of a report.
+    """The numbers of a report that its manifest does not state.
 
     Attributes:
         manifest: The record of the build.
-        groups: By name, in the record's order, as the sources are.
-        asked: Rows asked for of all sources.
-        pool: Rows to choose from.
-        tokens: Of all rows.
-        tokens_read: Of them, those that the quantizer reads (its BOS is not counted).
-        waste_tokens: Of them, those that are cut.
-        waste: Their part, 0 to 1.
+        groups: By name, their achieved parts of the rows, 0 to 1.
+        sources: By name.
+        tokens_read: Of all rows, the tokens that the quantizer reads (its BOS is not counted).
+        waste_tokens: Those that are cut.
+        waste: Their part of the rows' tokens, 0 to 1.
         special_tokens: BOS and the like, which the quantizer reads besides.
-        documents_read: What came in and could be packed.
-        documents_used: What stands in a row.
         document_lengths: Documents before packing by characters, in powers of two.
         row_tokens: Rows by tokens.
         row_documents: Rows by documents, in powers of two; fillers are not counted.
         coverage: Different tokens by number of rows.
         languages: What the prose is in.
-        left_out: What did not come in, and why.
+        rejected: Records that could not be read or are empty.
+        filtered: Records left out on purpose.
+        most_repeated: Documents that the most others repeat, up to ten.
         licences: The most rows first.
     """
 
     manifest: Manifest
-    groups: dict[str, GroupFigures]
+    groups: dict[str, float]
     sources: dict[str, SourceFigures]
-    asked: int
-    pool: int
-    tokens: int
     tokens_read: int
     waste_tokens: int
     waste: float
     special_tokens: int
-    documents_read: int
-    documents_used: int
-    document_lengths: tuple[Bin, ...]
-    row_tokens: tuple[Bin, ...]
-    row_documents: tuple[Bin, ...]
+    document_lengths: tuple[SizeRange, ...]
+    row_tokens: tuple[SizeRange, ...]
+    row_documents: tuple[SizeRange, ...]
     coverage: tuple[Point, ...]
     languages: LanguageMix
-    left_out: LeftOut
+    rejected: int
+    filtered: int
+    most_repeated: tuple[RepeatedDocument, ...]
     licences: tuple[Licence, ...]
 
 
-def figures_of(
-    manifest: Manifest,
-    rows: Sequence[Row],
-    control_tokens: ControlTokens,
-    *,
-    around: int = 0,
-    listed: int = _MOST_LISTED,
+def compute_figures(
+    manifest: Manifest, rows: Sequence[Row], control_tokens: ControlTokens, *, around: int = 0
 ) -> Figures:
-    """Compute all numbers of a report.
+    """Return the numbers of a report.
 
     Args:
         manifest: The record of the build.
         rows: Those of its file.
         control_tokens: The spellings of its tokenizer's.
         around: Special tokens that the quantizer reads around each row's own.
-        listed: Duplicates, and contaminated documents, of a source that are named.
     """
     sources = manifest.sources
     tokens = sum(source.tokens for source in sources)
-    read = sum(source.tokens_read for source in sources)
+    tokens_read = sum(source.tokens_read for source in sources)
+    achieved = sum(group.achieved for group in manifest.groups)
     return Figures(
         manifest=manifest,
-        groups=dict(_groups(manifest)),
+        groups={group.name: _part(group.achieved, achieved) for group in manifest.groups},
         sources={source.name: _source(source, rows) for source in sources},
-        asked=sum(source.asked for source in sources),
-        pool=sum(source.pool for source in sources),
-        tokens=tokens,
-        tokens_read=read,
-        waste_tokens=tokens - read,
-        waste=_part(tokens - read, tokens),
+        tokens_read=tokens_read,
+        waste_tokens=tokens - tokens_read,
+        waste=_part(tokens - tokens_read, tokens),
         special_tokens=around * len(rows),
-        documents_read=sum(source.documents_read for source in sources),
-        documents_used=sum(source.documents_used for source in sources),
         document_lengths=_document_lengths(sources),
         row_tokens=_even_bins([row.tokens for row in rows]),
         row_documents=_doubling_bins([_documents_of(row) for row in rows]),
         coverage=tuple(_coverage(manifest, rows)),
-        languages=language_mix(rows, control_tokens),
-        left_out=left_out(manifest, listed),
+        languages=identify_languages(rows, control_tokens),
+        rejected=sum(sum(source.rejections.values()) for source in sources),
+        filtered=sum(sum(source.filtered.values()) for source in sources),
+        most_repeated=_most_repeated(sources),
         licences=_licences(sources),
     )
-
-
-def _groups(manifest: Manifest) -> Iterator[tuple[str, GroupFigures]]:
-    asked = sum(group.asked for group in manifest.groups)
-    achieved = sum(group.achieved for group in manifest.groups)
-    for group in manifest.groups:
-        yield (
-            group.name,
-            GroupFigures(asked=_part(group.asked, asked), achieved=_part(group.achieved, achieved)),
-        )
 
 
 def _source(source: SourceReport, rows: Sequence[Row]) -> SourceFigures:
@@ -200,6 +188,21 @@ def _source(source: SourceReport, rows: Sequence[Row]) -> SourceFigures:
         middle=float(median(tokens)) if tokens else 0.0,
         most=max(tokens, default=0),
         documents=_part(sum(map(_documents_of, own)), len(own)),
+        contaminated=tuple(
+            sorted(source.contaminated, key=lambda match: (-match.containment, -match.words, match.document))
+        ),
+    )
+
+
+def _most_repeated(sources: Iterable[SourceReport]) -> tuple[RepeatedDocument, ...]:
+    similarities: dict[tuple[str, str], list[float]] = {}
+    for source in sources:
+        for duplicate in source.duplicates:
+            similarities.setdefault((duplicate.source, duplicate.kept), []).append(duplicate.similarity)
+    ordered = sorted(similarities.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple(
+        RepeatedDocument(source=source, document=document, repeats=len(values), least_similarity=min(values))
+        for (source, document), values in ordered[:_MOST_REPEATED]
     )
 
 
@@ -211,34 +214,35 @@ def _part(some: int, of: int) -> float:
     return some / of if of else 0.0
 
 
-def _document_lengths(sources: Iterable[SourceReport]) -> tuple[Bin, ...]:
+def _document_lengths(sources: Iterable[SourceReport]) -> tuple[SizeRange, ...]:
     counts: Counter[int] = Counter()
     for source in sources:
         counts.update(source.document_lengths)
     return tuple(
-        Bin(least=least, most=max(least, 2 * least - 1), count=counts[least]) for least in sorted(counts)
+        SizeRange(least=least, most=max(least, 2 * least - 1), count=counts[least])
+        for least in sorted(counts)
     )
 
 
-def _even_bins(values: Sequence[int]) -> tuple[Bin, ...]:
+def _even_bins(values: Sequence[int]) -> tuple[SizeRange, ...]:
     if not values:
         return ()
     first, last = min(values), max(values)
     width = -(-(last - first + 1) // _MOST_BINS)
     counts = Counter((value - first) // width for value in values)
     return tuple(
-        Bin(least=first + i * width, most=first + (i + 1) * width - 1, count=counts[i])
+        SizeRange(least=first + i * width, most=first + (i + 1) * width - 1, count=counts[i])
         for i in range((last - first) // width + 1)
     )
 
 
-def _doubling_bins(values: Sequence[int]) -> tuple[Bin, ...]:
+def _doubling_bins(values: Sequence[int]) -> tuple[SizeRange, ...]:
     # 1, 2, 3 to 4, 5 to 8 …: a row of one document and one of two are not alike.
     counts = Counter((value - 1).bit_length() if value else -1 for value in values)
     if not counts:
         return ()
     return tuple(
-        Bin(least=0 if i < 0 else (1 << i) // 2 + 1, most=0 if i < 0 else 1 << i, count=counts[i])
+        SizeRange(least=0 if i < 0 else (1 << i) // 2 + 1, most=0 if i < 0 else 1 << i, count=counts[i])
         for i in range(min(counts), max(counts) + 1)
     )
 

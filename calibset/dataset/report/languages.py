@@ -1,8 +1,8 @@
-"""Which languages the prose of the rows is in, and of how much nothing is said."""
+"""Which languages the prose of the rows is in, and how much of it is in none for certain."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,14 +10,13 @@ from calibset.dataset.report.rows import Row
 from calibset.hygiene.language import LEAST_LETTERS, LEAST_SCORE, identify_language
 from calibset.tokenizers import ControlTokens
 
-CONVERSATION = "conversation"
-SHORT = "short"
-UNCERTAIN = "uncertain"
+CONVERSATION, SHORT, UNCERTAIN = _REASONS = ("conversation", "short", "uncertain")
+"""Why no language is told: control tokens, under `LEAST_LETTERS` letters, a score under `LEAST_SCORE`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Amount:
-    """So much of the rows' text: parts of documents, and their characters."""
+    """How many parts of documents, and how many characters they have."""
 
     parts: int
     characters: int
@@ -25,70 +24,57 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanguageMix:
-    """What the documents' parts of rows are taken for.
+    """The languages of the documents' parts in rows.
 
     Attributes:
-        told: By language (ISO code), the most characters first.
+        identified: By language (ISO code), the most characters first.
         by_source: By source and language, the sources by name.
-        untold: By why nothing is said: `CONVERSATION` (it holds control tokens), `SHORT` (fewer than
-            `LEAST_LETTERS` letters), `UNCERTAIN` (a score under `LEAST_SCORE`).
+        unidentified: By the reason: `CONVERSATION`, `SHORT` or `UNCERTAIN`.
     """
 
-    told: dict[str, Amount]
+    identified: dict[str, Amount]
     by_source: dict[tuple[str, str], Amount]
-    untold: dict[str, Amount]
+    unidentified: dict[str, Amount]
 
     @property
     def characters(self) -> int:
-        """How many characters the documents' parts have, whether their language is told or not."""
-        return sum(amount.characters for amount in (*self.told.values(), *self.untold.values()))
+        """How many characters all parts have together."""
+        return sum(amount.characters for amount in (*self.identified.values(), *self.unidentified.values()))
 
 
-def language_mix(rows: Iterable[Row], control_tokens: ControlTokens) -> LanguageMix:
-    """Tell the language of every document's part of a row, where it is prose and long enough."""
-    parts: Counter[tuple[str, str]] = Counter()
-    characters: Counter[tuple[str, str]] = Counter()
-    untold_parts: Counter[str] = Counter()
-    untold_characters: Counter[str] = Counter()
+def identify_languages(rows: Iterable[Row], control_tokens: ControlTokens) -> LanguageMix:
+    """Identify the language of every document's part of a row, where it is prose and long enough."""
+    lengths: defaultdict[str, list[int]] = defaultdict(list)
+    source_lengths: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for row in rows:
         for span in row.documents:
             text = row.text[span.start : span.end]
-            code, told = _verdict(text, control_tokens)
-            if told:
-                parts[row.source, code] += 1
-                characters[row.source, code] += len(text)
-            else:
-                untold_parts[code] += 1
-                untold_characters[code] += len(text)
+            key = _language_or_reason(text, control_tokens)
+            lengths[key].append(len(text))
+            if key not in _REASONS:
+                source_lengths[row.source, key].append(len(text))
+    amounts = {key: Amount(len(values), sum(values)) for key, values in lengths.items()}
+    source_amounts = {key: Amount(len(values), sum(values)) for key, values in source_lengths.items()}
     return LanguageMix(
-        told=_by_language(parts, characters),
+        identified={
+            code: amounts[code]
+            for code in sorted(amounts, key=lambda code: (-amounts[code].characters, code))
+            if code not in _REASONS
+        },
         by_source={
-            key: Amount(parts=parts[key], characters=characters[key])
-            for key in sorted(parts, key=lambda key: (key[0], -characters[key], key[1]))
+            key: source_amounts[key]
+            for key in sorted(
+                source_amounts, key=lambda key: (key[0], -source_amounts[key].characters, key[1])
+            )
         },
-        untold={
-            reason: Amount(parts=untold_parts[reason], characters=untold_characters[reason])
-            for reason in (CONVERSATION, SHORT, UNCERTAIN)
-            if untold_parts[reason]
-        },
+        unidentified={reason: amounts[reason] for reason in _REASONS if reason in amounts},
     )
 
 
-def _verdict(text: str, control_tokens: ControlTokens) -> tuple[str, bool]:
-    """Return the language and True, or why none is told and False."""
+def _language_or_reason(text: str, control_tokens: ControlTokens) -> str:
     if control_tokens.pattern.search(text):
-        return CONVERSATION, False
+        return CONVERSATION
     if sum(map(str.isalpha, text)) < LEAST_LETTERS:
-        return SHORT, False
+        return SHORT
     language = identify_language(text)
-    return (language.code, True) if language.score >= LEAST_SCORE else (UNCERTAIN, False)
-
-
-def _by_language(parts: Counter[tuple[str, str]], characters: Counter[tuple[str, str]]) -> dict[str, Amount]:
-    of_parts: Counter[str] = Counter()
-    of_characters: Counter[str] = Counter()
-    for key in parts:
-        of_parts[key[1]] += parts[key]
-        of_characters[key[1]] += characters[key]
-    ordered = sorted(of_parts, key=lambda code: (-of_characters[code], code))
-    return {code: Amount(parts=of_parts[code], characters=of_characters[code]) for code in ordered}
+    return language.code if language.score >= LEAST_SCORE else UNCERTAIN

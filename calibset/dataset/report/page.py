@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.dataset.calibration_file import CalibrationFile
-from calibset.dataset.report.browser_rows import Samples, samples_of
-from calibset.dataset.report.charts import plots_of
-from calibset.dataset.report.figures import Figures, figures_of
+from calibset.dataset.report.browser_rows import BrowserRows, write_browser_rows
+from calibset.dataset.report.figures import Figures, compute_figures
+from calibset.dataset.report.plots import draw_plots
 from calibset.dataset.report.rows import read_rows
-from calibset.dataset.report.templating import asset, filled, styled
-from calibset.hygiene.language import LEAST_LETTERS
+from calibset.dataset.report.templating import page_style, read_asset, render
 from calibset.tokenizers import ControlTokens
+
+# Duplicates, and contaminated documents, of a source that are named.
+_LISTED = 200
 
 
 def report_path(file: Path) -> Path:
@@ -63,66 +66,54 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
         OutputError: There is no manifest, or it is of another file, or what draws the page is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
-    ensure_installed()
+    _require_matplotlib()
     opened = CalibrationFile.open(file)
     manifest = opened.require_manifest()
     measure = opened.tokenizer(tokenizer)
-    control_tokens = ControlTokens.of(measure.special_tokens)
     rows = read_rows(opened.rows(measure), manifest, measure)
+    control_tokens = ControlTokens.of(measure.special_tokens)
     around = len(measure.prefix) + len(measure.suffix)
-    figures = figures_of(manifest, rows, control_tokens, around=around)
-    return page(opened.path.name, figures, samples_of(rows, control_tokens), measure.notes)
+    figures = compute_figures(manifest, rows, control_tokens, around=around)
+    return render_page(opened.path.name, figures, write_browser_rows(rows, control_tokens), measure.notes)
 
 
-def page(file: str, figures: Figures, samples: Samples, notes: tuple[str, ...] = ()) -> str:
+def render_page(file: str, figures: Figures, rows: BrowserRows, notes: tuple[str, ...] = ()) -> str:
     """Return the page about a calibration file.
 
     Args:
         file: Its name.
         figures: All numbers.
-        samples: The rows for the browser.
+        rows: For the browser.
         notes: What whoever uses the tokenizer should know.
 
     Raises:
-        OutputError: jinja2 or matplotlib is not installed.
+        OutputError: matplotlib is not installed.
     """
-    ensure_installed()
+    _require_matplotlib()
     from markupsafe import Markup
 
-    plots = {name: Markup(plot) for name, plot in plots_of(figures).items()}  # noqa: S704  (escaped)
-    style, script = styled("page.css"), asset("browser.js")
-    return filled(
+    style, script = page_style(), read_asset("browser.js")
+    return render(
         "page.html",
         notebook=False,
         file=file,
         figures=figures,
         manifest=figures.manifest,
-        samples=samples,
+        listed=_LISTED,
         notes=notes,
-        plots=plots,
-        least_letters=LEAST_LETTERS,
+        plots={name: Markup(plot) for name, plot in draw_plots(figures).items()},  # noqa: S704  (escaped)
         style=Markup(style),  # noqa: S704  (this package's own, as are the script and escaped JSON)
         script=Markup(script),  # noqa: S704
-        rows=Markup(samples.json),  # noqa: S704
+        rows=rows,
+        rows_data=Markup(rows.json),  # noqa: S704
         policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
         "base-uri 'none'; form-action 'none'",
     )
 
 
-def ensure_installed() -> None:
-    """Make sure that what draws a page is installed.
-
-    Raises:
-        OutputError: jinja2 or matplotlib is not.
-    """
-    try:
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise OutputError(
-            f"a report needs jinja2 and matplotlib, and {error.name} is not installed; "
-            "pip install 'calibset[report]'"
-        ) from error
+def _require_matplotlib() -> None:
+    if find_spec("matplotlib") is None:
+        raise OutputError("a report needs matplotlib, which is not installed; pip install 'calibset[report]'")
 
 
 def _digest(text: str) -> str:

@@ -1,228 +1,108 @@
-"""Plots of a report's figures: static vector graphics, drawn by matplotlib."""
+"""The plots of a report, by name."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from calibset.dataset.report.drawing import Series, bars, columns, curves
+from calibset.dataset.report.figures import Figures, SizeRange
+from calibset.dataset.report.languages import CONVERSATION, SHORT, UNCERTAIN
 
-from calibset.core.text import printable
-from calibset.dataset.report.svg import COLOURS, inline
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-_INK, _MUTED, _LINE, *_SERIES = COLOURS
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)))
-
-# Points; a plot is as wide as a telephone shows it at nearly its own size.
-_WIDTH = 400.0
-_HEIGHT = 240.0
-_LETTER = 6.8
-_SMALL = 9.5
-_SMALL_LETTER = 5.9
-_LONGEST = 24
-_MOST_BARS = 40
+_LONGEST_LANGUAGES = 12
+_UNIDENTIFIED = {
+    CONVERSATION: "not told: conversations",
+    SHORT: "not told: too short",
+    UNCERTAIN: "not told: uncertain",
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """Values that belong together; the first of a plot is drawn in the page's first colour, and so on."""
-
-    name: str
-    values: Sequence[float]
-
-
-def bars(
-    labels: Sequence[str],
-    series: Sequence[Series],
-    *,
-    label: str,
-    shown: Callable[[float], str],
-    outlined: int = 0,
-) -> str:
-    """Return bars that lie, one for each label and series, each with its value at its end.
-
-    Args:
-        labels: From top to bottom; what is too long is cut.
-        series: One or two; of two the first is drawn as an outline.
-        label: What a screen reader says of the plot.
-        shown: How a value is written.
-        outlined: So many of the last labels' bars are drawn as an outline: they are of another kind.
-    """
-    labels = [_shortened(text) for text in labels[:_MOST_BARS]]
-    height = max(1, len(labels)) * (6.0 + 14.0 * len(series)) + 12
-    left = 10 + _LETTER * max(map(len, labels), default=0)
-    longest = max((value for one in series for value in one.values), default=0) or 1
-    widest = max((len(shown(value)) for one in series for value in one.values), default=1)
-
-    def draw(axes: Axes) -> None:
-        _lay(axes, series, shown, outlined)
-        axes.set_yticks(range(len(labels)), labels)
-        axes.set_ylim(max(1, len(labels)) - 0.5, -0.5)
-        axes.set_xlim(0, longest)
-        axes.set_xticks([])
-        axes.spines["bottom"].set_visible(False)
-
-    return _drawn(draw, height, (left, 6.0, 10 + _LETTER * widest, 6.0), label)
+def draw_plots(figures: Figures) -> dict[str, str]:
+    """Return a report's plots by name, each an SVG element."""
+    return {
+        "groups": _rows_by("group", figures),
+        "sources": _rows_by("source", figures),
+        "waste": _waste(figures),
+        "document_lengths": columns(
+            [_power(size.least) for size in figures.document_lengths],
+            [size.count for size in figures.document_lengths],
+            label="Documents read by length; the table has the numbers",
+            below="characters, this many or more",
+        ),
+        "row_tokens": columns(
+            [str(size.least) for size in figures.row_tokens],
+            [size.count for size in figures.row_tokens],
+            label="Rows by tokens; the table has the numbers",
+            below="tokens, this many or more",
+        ),
+        "row_documents": columns(
+            [_range(size) for size in figures.row_documents],
+            [size.count for size in figures.row_documents],
+            label="Rows by documents; the table has the numbers",
+            below="documents in a row",
+        ),
+        "coverage": _coverage(figures),
+        "languages": _languages(figures),
+    }
 
 
-def _lay(axes: Axes, series: Sequence[Series], shown: Callable[[float], str], outlined: int) -> None:
-    """Draw each series' bars, those of a label below each other, with their values at their ends."""
-    thickness = 0.76 / len(series)
-    for number, one in enumerate(series):
-        values = list(one.values[:_MOST_BARS])
-        places = [i - 0.38 + thickness * (number + 0.5) for i in range(len(values))]
-        filled = 0 if len(series) > 1 and number == 0 else len(values) - outlined
-        axes.barh(
-            places,
-            values,
-            height=thickness * 0.86,
-            facecolor=[_SERIES[number] if i < filled else "none" for i in range(len(values))],
-            edgecolor=_SERIES[number],
-            linewidth=1.2,
-            clip_on=False,
-        )
-        for place, value in zip(places, values, strict=True):
-            axes.annotate(
-                shown(value), (value, place), (4, 0), textcoords="offset points", va="center", fontsize=11
-            )
+def _rows_by(kind: str, figures: Figures) -> str:
+    reports = figures.manifest.groups if kind == "group" else figures.manifest.sources
+    return bars(
+        [report.name for report in reports],
+        [
+            Series(name="asked", values=[report.asked for report in reports]),
+            Series(name="achieved", values=[report.achieved for report in reports]),
+        ],
+        label=f"Rows asked for and achieved by {kind}; the table has the numbers",
+        shown="{:,.0f}".format,
+    )
 
 
-def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: str) -> str:
-    """Return bars that stand, one for each label, each with its value above it.
-
-    Args:
-        labels: From left to right; some are left out where they would overlap.
-        values: Of each.
-        label: What a screen reader says of the plot.
-        below: What stands under the labels.
-    """
-    widest = max(map(len, labels), default=1)
-    text_budget = (_WIDTH - 70) / max(1, len(labels))
-    step = max(1, int(-(-(widest * _LETTER + 4) // text_budget)))
-    written = [f"{value:,}" for value in values]
-    longest = _SMALL_LETTER * max(map(len, written), default=1)
-    # What is wider than its bar stands upright.
-    upright = longest + 2 > text_budget
-
-    def draw(axes: Axes) -> None:
-        axes.bar(range(len(values)), values, width=0.9, facecolor=_SERIES[0], clip_on=False)
-        for place, (value, text) in enumerate(zip(values, written, strict=True)):
-            axes.annotate(
-                text,
-                (place, value),
-                (0, 3),
-                textcoords="offset points",
-                ha="center",
-                va="bottom",
-                fontsize=_SMALL,
-                rotation=90 if upright else 0,
-            )
-        axes.set_xticks(range(0, len(labels), step), labels[::step])
-        axes.set_xlim(-0.6, max(1, len(values)) - 0.4)
-        _scale(axes, below, max(values, default=0), (longest if upright else _SMALL) + 6)
-
-    return _drawn(draw, _HEIGHT, (56.0, 46.0, 12.0, 10.0), label)
+def _waste(figures: Figures) -> str:
+    names = [source.name for source in figures.manifest.sources if source.achieved]
+    return bars(
+        names,
+        [Series(name="waste", values=[figures.sources[name].waste for name in names])],
+        label="Part of each source's tokens that is cut; the table has the numbers",
+        shown="{:.2%}".format,
+    )
 
 
-def curves(places: Sequence[Sequence[float]], series: Sequence[Series], *, label: str, below: str) -> str:
-    """Return lines, each drawn with dashes of its own.
-
-    Args:
-        places: Of each series' values, from left to right.
-        series: Up to three.
-        label: What a screen reader says of the plot.
-        below: What stands under the scale.
-    """
-
-    def draw(axes: Axes) -> None:
-        for number, (at, one) in enumerate(zip(places, series, strict=True)):
-            axes.plot(
-                at,
-                one.values,
-                color=_SERIES[number],
-                linestyle=_DASHES[number],
-                linewidth=2,
-                dash_capstyle="butt",
-                clip_on=False,
-            )
-        axes.set_xlim(0, max((x for at in places for x in at), default=1) or 1)
-        _scale(axes, below, max((y for one in series for y in one.values), default=1), 4)
-
-    return _drawn(draw, _HEIGHT, (56.0, 46.0, 18.0, 10.0), label)
+def _coverage(figures: Figures) -> str:
+    points = figures.coverage
+    lines: list[tuple[list[float], list[float]]] = [
+        ([0, *(point.rows for point in points)], [0, *(point.distinct for point in points)])
+    ]
+    for field in ("chosen", "random_mean"):
+        known = [(point.rows, value) for point in points if (value := getattr(point, field)) is not None]
+        if known:
+            lines.append(([rows for rows, _ in known], [value for _, value in known]))
+    names = ("in the file's order", "in the order chosen", "random rows")
+    return curves(
+        [rows for rows, _ in lines],
+        [Series(name=name, values=values) for name, (_, values) in zip(names, lines, strict=False)],
+        label="Different tokens by number of rows; the table has the numbers",
+        below="rows",
+    )
 
 
-def _scale(axes: Axes, below: str, highest: float, above: float) -> None:
-    """Draw a scale that ends with a mark, so many points or more above what is highest."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
-
-    most = (highest or 1) * _HEIGHT / (_HEIGHT - above)
-    marks = MaxNLocator(nbins=5, integer=True).tick_values(0, most)
-    axes.set_ylim(0, marks[-1])
-    axes.yaxis.set_major_locator(FixedLocator(list(marks)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.grid(visible=True, axis="y", color=_LINE, linewidth=0.8, clip_on=False)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(below)
-
-
-def _drawn(
-    draw: Callable[[Axes], None], height: float, margins: tuple[float, float, float, float], label: str
-) -> str:
-    """Return what ``draw`` draws; the margins are those at the left, below, at the right and above."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    left, below, right, above = margins
-    height += below + above
-    size = ((_WIDTH - left - right) / _WIDTH, (height - below - above) / height)
-    with _settled():
-        figure = Figure(figsize=(_WIDTH / 72, height / 72), dpi=72)
-        FigureCanvasSVG(figure)
-        axes = figure.add_axes((left / _WIDTH, below / height, *size))
-        draw(axes)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    return inline(stream.getvalue(), label)
+def _languages(figures: Figures) -> str:
+    mix = figures.languages
+    amounts = dict(list(mix.identified.items())[:_LONGEST_LANGUAGES])
+    amounts |= {_UNIDENTIFIED[reason]: amount for reason, amount in mix.unidentified.items()}
+    shares = [amount.characters / (mix.characters or 1) for amount in amounts.values()]
+    return bars(
+        list(amounts),
+        [Series(name="characters", values=shares)],
+        label="Part of all characters by language; the table has the numbers",
+        shown="{:.1%}".format,
+        outlined=len(mix.unidentified),
+    )
 
 
-@contextmanager
-def _settled() -> Iterator[None]:
-    """Draw as on any other machine: no settings of the user's, no time, no random ids."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(), warnings.catch_warnings():
-        # A letter that matplotlib's font lacks is the browser's to draw.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        mpl.rcdefaults()
-        mpl.rcParams.update(
-            {
-                "svg.fonttype": "none",
-                "svg.hashsalt": "calibset",
-                "text.parse_math": False,
-                "axes.unicode_minus": False,
-                "font.size": 11,
-                "text.color": _INK,
-                "axes.labelcolor": _MUTED,
-                "axes.labelsize": 11,
-                "axes.edgecolor": _MUTED,
-                "axes.spines.top": False,
-                "axes.spines.right": False,
-                "xtick.labelcolor": _MUTED,
-                "xtick.labelsize": 11,
-                "ytick.labelcolor": _INK,
-                "ytick.labelsize": 11,
-                "xtick.major.size": 0,
-                "ytick.major.size": 0,
-            }
-        )
-        yield
+def _power(value: int) -> str:
+    if value >= 1 << 20:
+        return f"{value >> 20}Mi"
+    return f"{value >> 10}Ki" if value >= 1 << 10 else str(value)
 
 
-def _shortened(text: str) -> str:
-    text = " ".join(printable(text).split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _range(size: SizeRange) -> str:
+    return str(size.least) if size.least == size.most else f"{size.least}–{size.most}"

@@ -1,15 +1,28 @@
-"""The rows of a file as its tokenizer reads them."""
+"""The rows of a file as its tokenizer reads them, and in segments of one document each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from calibset.core.documents import Sample, Span
+from calibset.core.text import printable, printable_pieces
 from calibset.dataset.calibration_file import EncodedRow
 from calibset.dataset.manifest import Manifest
-from calibset.tokenizers import Tokenizer
+from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.truncation import text_budget, visible_ids
+
+CONTROL, BEYOND, SPELLED = 1, 2, 4
+"""Flags of a piece of text: a control token, what is not read, a character that is spelled out."""
+
+BETWEEN, WHOLE, PART, FILLER = range(4)
+"""What a segment of a row is: of no document, a whole one, a part of one, a filler."""
+
+Piece = tuple[int, str]
+"""Flags, and text in which nothing can steer a page."""
+
+Segment = tuple[str, int, list[Piece]]
+"""A document's id, what the segment is (`WHOLE`, …), and its pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,28 +76,33 @@ def read_rows(encoded: Iterable[EncodedRow], manifest: Manifest, tokenizer: Toke
     return tuple(rows)
 
 
-def built_rows(samples: Sequence[Sample], seqlen: int, tokenizer: Tokenizer, located: int) -> tuple[Row, ...]:
-    """Return the rows of a set in memory, which is not encoded once more.
+def convert_samples(
+    samples: Sequence[Sample], seqlen: int, tokenizer: Tokenizer, located: int
+) -> tuple[Row, ...]:
+    """Return the rows of a set in memory, which need not be encoded once more.
 
     Args:
         samples: Those of the set.
         seqlen: Tokens of a row that are read, special ones around it included.
         tokenizer: What measured the rows.
-        located: Of how many it is told where in the text ``read_to`` is; of others it is the end.
+        located: How many of the first rows have an exact ``read_to``; that of others is their end.
     """
     seen: set[int] = set()
     rows = []
     most = text_budget(tokenizer, seqlen)
     for number, sample in enumerate(samples, 1):
         seen.update(visible_ids(sample.token_ids, tokenizer, seqlen))
-        cut = number <= located and 0 < most < len(sample.token_ids)
+        read_to = len(sample.text)
+        if number <= located and 0 < most < len(sample.token_ids):
+            ends = tokenizer.encode_with_ends(sample.text, parse_special=True).ends
+            read_to = ends[most - 1] if most <= len(ends) else read_to
         rows.append(
             Row(
                 number=number,
                 source=sample.source,
                 text=sample.text,
                 tokens=len(sample.token_ids),
-                read_to=_end(sample.text, most, tokenizer) if cut else len(sample.text),
+                read_to=read_to,
                 distinct_so_far=len(seen),
                 documents=sample.documents,
             )
@@ -92,6 +110,31 @@ def built_rows(samples: Sequence[Sample], seqlen: int, tokenizer: Tokenizer, loc
     return tuple(rows)
 
 
-def _end(text: str, count: int, tokenizer: Tokenizer) -> int:
-    ends = tokenizer.encode_with_ends(text, parse_special=True).ends
-    return ends[count - 1] if count <= len(ends) else len(text)
+def split_row(row: Row, control_tokens: ControlTokens) -> list[Segment]:
+    """Return a row in segments, each of one document or of what stands between two."""
+    segments: list[Segment] = []
+    position = 0
+    for span in row.documents:
+        start, end = max(position, span.start), max(position, span.end)
+        if start > position:
+            segments.append(("", BETWEEN, list(_pieces(row, position, start, control_tokens))))
+        kind = FILLER if span.filler else WHOLE if span.whole else PART
+        segments.append((printable(span.document), kind, list(_pieces(row, start, end, control_tokens))))
+        position = end
+    if position < len(row.text):
+        segments.append(("", BETWEEN, list(_pieces(row, position, len(row.text), control_tokens))))
+    return segments
+
+
+def _pieces(row: Row, start: int, end: int, control_tokens: ControlTokens) -> Iterator[Piece]:
+    for first, last, beyond in (
+        (start, min(end, row.read_to), 0),
+        (max(start, row.read_to), end, BEYOND),
+    ):
+        if first < last:
+            for piece, is_control in control_tokens.pieces(row.text[first:last]):
+                if is_control:
+                    yield CONTROL | beyond, printable(piece)
+                else:
+                    for text, spelled in printable_pieces(piece):
+                        yield (SPELLED if spelled else 0) | beyond, text

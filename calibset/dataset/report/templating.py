@@ -1,18 +1,20 @@
-"""Templates of this package, filled so that nothing but they can be markup."""
+"""Templates of this package, filled in so that nothing but they can be markup."""
 
 from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from calibset.core.text import printable
+from calibset.hygiene.language import LEAST_LETTERS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_DARK = "@media (prefers-color-scheme: dark) {{ .calibset {{ {dark} }} }}\n"
+_COLOURS = ".calibset {{ {light} }}\n@media (prefers-color-scheme: dark) {{ .calibset {{ {dark} }} }}\n"
 # Notebooks say on the page's body which theme they have, whatever the browser prefers.
 _NOTEBOOK = (
     "[data-jp-theme-light=true] .calibset, [data-vscode-theme-kind=vscode-light] .calibset {{ {light} }}\n"
@@ -22,30 +24,29 @@ _NOTEBOOK = (
 _REM = 14.0
 
 
-def asset(name: str) -> str:
+def read_asset(name: str) -> str:
     """Return a style or script of this package."""
     return files("calibset.dataset.report").joinpath("templates", name).read_text("utf-8")
 
 
-def styled(name: str, *, notebook: bool = False) -> str:
-    """Return all styles of a page: its colours, what pages share, and the file named.
-
-    Args:
-        name: The style that is this page's alone.
-        notebook: Whether it stands in a notebook's page: colours are the notebook's theme's, and sizes
-            don't depend on that page's.
-    """
-    light, dark = (" ".join(asset(one).split()) for one in ("light.css", "dark.css"))
-    colours = f".calibset {{ {light} }}\n" + _DARK.format(dark=dark)
-    style = colours + asset("style.css") + asset(name)
-    if not notebook:
-        return style
-    style = colours + _NOTEBOOK.format(light=light, dark=dark) + asset("style.css") + asset(name)
-    return re.sub(r"(?<![\w.])(\d*\.?\d+)rem\b", lambda found: f"{float(found[1]) * _REM:g}px", style)
+def page_style() -> str:
+    """Return all styles of a page in a file of its own."""
+    return _colours() + read_asset("style.css") + read_asset("page.css")
 
 
-def filled(template: str, **values: Any) -> str:
-    """Return a template of this package, filled; whatever is no markup of this package's is escaped."""
+def notebook_style() -> str:
+    """Return all styles of a cell's output: colours follow the notebook's theme, and sizes no page."""
+    style = _colours(_NOTEBOOK) + read_asset("style.css") + read_asset("notebook.css")
+    return re.sub(r"(?<![\w.])(\d*\.?\d+)rem\b", lambda match: f"{float(match[1]) * _REM:g}px", style)
+
+
+def _colours(more: str = "") -> str:
+    light, dark = (" ".join(read_asset(name).split()) for name in ("light.css", "dark.css"))
+    return (_COLOURS + more).format(light=light, dark=dark)
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a template of this package, filled in; whatever is no markup of this package's is escaped."""
     return _environment().get_template(template).render(values)
 
 
@@ -53,44 +54,27 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("calibset.dataset.report", "templates"),
+        loader=PackageLoader("calibset.dataset.report"),
         autoescape=True,
-        finalize=_shown,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        count=_count, mean=_mean, middle=_middle, part=_part, fine=_fine, json=_as_json
+        count="{:,}".format,
+        fine_percent="{:.2%}".format,
+        json=partial(json.dumps, indent=2, ensure_ascii=False),
+        mean="{:,.1f}".format,
+        median=lambda value: f"{value:,.1f}".removesuffix(".0"),
+        percent="{:.1%}".format,
+        rounded="{:,.0f}".format,
     )
+    environment.globals.update(least_letters=LEAST_LETTERS)
     return environment
 
 
-def _shown(value: Any) -> Any:
+def _printable(value: Any) -> Any:
     """Spell out, in all text that stands on the page, what could steer it; markup is the package's own."""
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
-def _count(value: int) -> str:
-    return f"{value:,}"
-
-
-def _mean(value: float) -> str:
-    return f"{value:,.1f}"
-
-
-def _middle(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0")
-
-
-def _part(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def _fine(value: float) -> str:
-    return f"{value:.2%}"
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)

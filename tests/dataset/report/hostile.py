@@ -10,10 +10,10 @@ from typing import Any
 from calibset.core.documents import Sample, Span
 from calibset.dataset.calibration_file import EncodedRow
 from calibset.dataset.manifest import Manifest, SampleReport
-from calibset.dataset.report.browser_rows import samples_of
-from calibset.dataset.report.figures import figures_of
+from calibset.dataset.report.browser_rows import write_browser_rows
+from calibset.dataset.report.figures import compute_figures
 from calibset.dataset.report.notebook import notebook_html
-from calibset.dataset.report.page import page
+from calibset.dataset.report.page import render_page
 from calibset.dataset.report.rows import read_rows
 from calibset.hygiene.decontamination import Contamination
 from calibset.hygiene.deduplication import Duplicate
@@ -118,8 +118,8 @@ def hostile_page(folder: Path) -> tuple[Manifest, str]:
         for number, text in enumerate(TEXTS, 1)
     ]
     rows = read_rows(encoded, manifest, tokenizer)
-    figures = figures_of(manifest, rows, control_tokens)
-    return manifest, page("".join(ATTACKS), figures, samples_of(rows, control_tokens), ATTACKS)
+    figures = compute_figures(manifest, rows, control_tokens)
+    return manifest, render_page("".join(ATTACKS), figures, write_browser_rows(rows, control_tokens), ATTACKS)
 
 
 def hostile_notebook(folder: Path) -> str:

@@ -4,7 +4,7 @@ import itertools
 import json
 
 from calibset.core.documents import Span
-from calibset.dataset.report.browser_rows import samples_of
+from calibset.dataset.report.browser_rows import write_browser_rows
 from calibset.dataset.report.rows import Row
 from calibset.tokenizers import ControlTokens
 
@@ -29,7 +29,7 @@ def row(number: int, text: str, *spans: tuple[str, int, int, bool, bool], read_t
 def test_a_row_is_taken_apart() -> None:
     text = "ab\n\ncd</s>e\x00fgh"
     spans = (("one", 0, 2, True, False), ("two\x1b", 4, 12, False, False), ("three", 12, 15, False, True))
-    found = samples_of([row(1, text, *spans, read_to=11)], CONTROL)
+    found = write_browser_rows([row(1, text, *spans, read_to=11)], CONTROL)
     assert json.loads(found.json) == [
         [
             1,
@@ -47,20 +47,20 @@ def test_a_row_is_taken_apart() -> None:
 
 
 def test_a_control_token_that_is_not_read_is_both() -> None:
-    assert json.loads(samples_of([row(1, "a</s>", read_to=1)], CONTROL).json)[0][3] == [
+    assert json.loads(write_browser_rows([row(1, "a</s>", read_to=1)], CONTROL).json)[0][3] == [
         ["", 0, [[0, "a"], [3, "</s>"]]]
     ]
 
 
 def test_a_control_token_is_spelled_out_too() -> None:
-    assert json.loads(samples_of([row(1, "a\x02")], CONTROL).json)[0][3] == [
+    assert json.loads(write_browser_rows([row(1, "a\x02")], CONTROL).json)[0][3] == [
         ["", 0, [[0, "a"], [1, "\\x02"]]]
     ]
 
 
 def test_of_a_long_file_evenly_spread_rows_are_taken() -> None:
     rows = [row(number, "x" * 1_000) for number in range(1, 1_001)]
-    found = samples_of(rows, CONTROL, most=105_000)
+    found = write_browser_rows(rows, CONTROL, most=105_000)
     numbers = [line[0] for line in json.loads(found.json)]
     assert (found.rows, found.of) == (len(numbers), 1_000)
     assert 95 <= len(numbers) <= 103
@@ -71,5 +71,5 @@ def test_of_a_long_file_evenly_spread_rows_are_taken() -> None:
 
 
 def test_one_row_is_always_there() -> None:
-    found = samples_of([row(1, "x" * 100), row(2, "y")], CONTROL, most=10)
+    found = write_browser_rows([row(1, "x" * 100), row(2, "y")], CONTROL, most=10)
     assert [line[0] for line in json.loads(found.json)] == [1]

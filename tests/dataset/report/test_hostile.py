@@ -7,7 +7,7 @@ import pytest
 from calibset.core.text import printable
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.manifest import Manifest
-from calibset.dataset.report.notebook import brief_html
+from calibset.dataset.report.notebook import notebook_html
 from tests.dataset.report.hostile import ATTACKS, TEXTS, hostile_notebook, hostile_page
 from tests.dataset.report.reading_pages import Page
 
@@ -106,7 +106,7 @@ def test_an_attack_shows_itself_in_a_notebook(notebook: str, attack: str) -> Non
 
 
 def test_two_tables_alone_are_as_safe(made: tuple[Manifest, str]) -> None:
-    page = Page(brief_html(made[0]))
+    page = Page(notebook_html(made[0], (), None))
     assert {tag for tag, _ in page.elements} == {"p", "b", "table", "thead", "tbody", "tr", "th", "td"}
     assert all(not attributes for _, attributes in page.elements)
     assert all(printable(attack) in page.text for attack in ATTACKS)

@@ -116,15 +116,6 @@ def test_without_matplotlib_there_are_the_tables(
     assert "The plots need matplotlib, which is not installed: pip install 'calibset[report]'" in plain.text
 
 
-def test_without_jinja_there_are_two_tables(built: CalibrationSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    plain = Page(built._repr_html_())
-    assert [tag for tag, _ in plain.elements].count("table") == 2
-    assert plain.text.endswith(
-        "The report's figures, its plots and rows need more: pip install 'calibset[report]'"
-    )
-
-
 def test_without_its_tokenizer_a_set_is_two_tables(built: CalibrationSet) -> None:
     manifest, chosen = built.manifest, built.manifest.selection
     tokens = sum(source.tokens for source in manifest.sources)

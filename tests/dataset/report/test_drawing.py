@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from calibset.dataset.report.plots import Series, bars, columns, curves
+from calibset.dataset.report.drawing import Series, bars, columns, curves
 
 LABELS = ["slovak", "$\\frac{1}{2}$ <script>", "日本語 العربية", "a" * 50, "line\nbreak\x00"]
 
