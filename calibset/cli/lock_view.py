@@ -53,13 +53,13 @@ def differences_table(changed: tuple[Difference, ...]) -> None:
         return
     table = columns("what", "before", "after")
     for one in changed:
-        table.add_row(printable(one.what), printable(shorten(one.before)), printable(shorten(one.after)))
+        table.add_row(printable(one.key), printable(shorten(one.before)), printable(shorten(one.after)))
     new_console().print(table)
 
 
 def differences_data(changed: tuple[Difference, ...]) -> list[dict[str, Any]]:
     """Return what changed as data."""
-    return [asdict(one) for one in changed]
+    return [{"what": one.key, "before": one.before, "after": one.after} for one in changed]
 
 
 def cache_table(cache: Cache) -> None:

@@ -25,17 +25,17 @@ class Difference:
     """One entry that is not the same in two manifests or locks.
 
     Attributes:
-        what: Its key, as ``sources.pile.revision``.
+        key: Its path, as ``sources.pile.revision``.
         before: Its value in the first; None if it isn't there.
         after: Its value in the second; None if it isn't there.
     """
 
-    what: str
+    key: str
     before: str | None
     after: str | None
 
     def __str__(self) -> str:
-        return f"{self.what}: {shorten(self.before)} → {shorten(self.after)}"
+        return f"{self.key}: {shorten(self.before)} → {shorten(self.after)}"
 
 
 def diff(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, ...]:
@@ -52,7 +52,7 @@ def diff(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, .
         raise OutputError("a manifest and a lock can't be compared; name two of one kind")
     old, new = dict(_entries(before)), dict(_entries(after))
     changed = [
-        Difference(what=key, before=old.get(key), after=new.get(key))
+        Difference(key=key, before=old.get(key), after=new.get(key))
         for key in old | new
         if old.get(key) != new.get(key)
     ]
@@ -100,7 +100,7 @@ def _changed_documents(before: Manifest, after: Manifest) -> Iterator[Difference
         added = [name for name in new.get(source, {}) if name not in old.get(source, {})]
         if removed or added:
             key = f"sources.{source}.documents"
-            yield Difference(what=key, before=_only_here(removed), after=_only_here(added))
+            yield Difference(key=key, before=_only_here(removed), after=_only_here(added))
 
 
 def _documents(manifest: Manifest) -> dict[str, dict[str, None]]:

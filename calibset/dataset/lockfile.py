@@ -1,4 +1,4 @@
-"""The lock of a recipe: what was read to build its file, so that it can be built again."""
+"""The lock of a recipe: what was read to build its file, so that the same file can be built again."""
 
 from __future__ import annotations
 
@@ -6,28 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.core.locations import redact_location
 from calibset.dataset.manifest import TokenizerIdentity
+from calibset.dataset.source_reports import Frozen
 
 # Some file systems refuse to seek further than 8 TiB.
 _Offset = Annotated[int, Field(ge=0, le=2**43)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LockedFile(_Frozen):
-    """A file that was read.
+class LockedFile(Frozen):
+    """A file that was read, or parts of it.
 
     Attributes:
-        size: Of the whole file in bytes, where its place tells.
-        extents: The bytes that were read: the first, and the one behind the last, of each stretch.
-        sha256: Of these bytes.
+        size: Of the whole file in bytes; None where its server doesn't say.
+        extents: The parts that were read, as offsets of the first byte and of the one after the last.
+        sha256: Of the bytes of these parts.
     """
 
     size: int | None
@@ -35,25 +32,25 @@ class LockedFile(_Frozen):
     sha256: str
 
 
-class LockedSource(_Frozen):
-    """A source: the place and the commit that it was read at, and its files by name."""
+class LockedSource(Frozen):
+    """A source: the location and the commit that it was read at, and its files by name."""
 
     location: str
     revision: str | None
     files: Mapping[str, LockedFile]
 
 
-class Lock(_Frozen):
-    """All that a build depended on, and what came of it.
+class Lock(Frozen):
+    """All that a build depended on, and the hashes of what it wrote.
 
     Attributes:
         name: The recipe's.
-        recipe: What was asked for.
-        versions: Of the packages that determine the bytes; not compared.
-        tokenizer: What measured the rows.
-        sources: By name.
+        recipe: The recipe, without paths of one machine.
+        versions: Of the packages that determine the bytes; a build with others is not refused.
+        tokenizer: The one that measured the rows.
+        sources: What was read, by the names of sources and evaluation sets.
         sha256: Of the calibration file.
-        holdout: The SHA-256 of the holdout, where the recipe wants one.
+        holdout: The SHA-256 of the holdout, if the recipe asks for one.
     """
 
     format: Literal[1] = 1
@@ -94,32 +91,34 @@ class Lock(_Frozen):
 
     @field_validator("recipe")
     @classmethod
-    def _with_tables_of_sources(cls, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-        for corpora in (recipe.get("sources", {}), recipe.get("exclude", {})):
-            if not isinstance(corpora, dict) or not all(isinstance(one, dict) for one in corpora.values()):
+    def _require_tables(cls, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+        for tables in (recipe.get("sources", {}), recipe.get("exclude", {})):
+            if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
                 raise ValueError("the sources of a recipe are tables")
         return recipe
 
     def pinned(
-        self, name: str, where: Sequence[str], revision: str | None
+        self, name: str, locations: Sequence[str], revision: str | None
     ) -> tuple[tuple[str, ...], str | None] | None:
-        """Return the place and the commit that a source was read at.
+        """Return the location and the commit at which a source was read.
 
-        None where the recipe asks for another place or revision by now. Absolute paths of one
-        last part can't be told apart, so there may be several places.
+        The lock holds the last part of an absolute path alone, so several locations may be meant.
 
         Args:
-            name: The source.
-            where: The places that the recipe names.
-            revision: The branch, tag or commit that it names, if any.
+            name: The source's.
+            locations: Those that the recipe names now.
+            revision: The branch, tag or commit that the recipe names now, if any.
+
+        Returns:
+            The locations, and the commit if there is one; None if the recipe named another location or
+            revision when it was locked.
         """
         source = self.sources.get(name)
-        corpora = {**self.recipe.get("sources", {}), **self.recipe.get("exclude", {})}
-        asked = corpora.get(name, {}).get("revision")
-        if source is None or asked != revision:
+        tables = {**self.recipe.get("sources", {}), **self.recipe.get("exclude", {})}
+        if source is None or tables.get(name, {}).get("revision") != revision:
             return None
-        places = tuple(place for place in where if redact_location(place) == source.location)
-        return (places, source.revision) if places else None
+        same = tuple(location for location in locations if redact_location(location) == source.location)
+        return (same, source.revision) if same else None
 
 
 def lock_path(recipe: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The record of a build: what went in, what came out, and why things were left out."""
+"""The manifest of a calibration file: what went in, what came out, and why records were left out."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ _DETERMINE_BYTES = (
     "py3langid", "pyarrow", "python-stdnum", "rdflib", "rensa", "tiktoken", "tokenizers", "transformers",
 )  # fmt: skip
 
-
 DEFAULT_QUANTIZER = "autoround"
-"""That of recipes and files that name none."""
+"""The quantizer of files that name none."""
 
 
 class TokenizerIdentity(Frozen):
@@ -38,7 +37,7 @@ class TokenizerIdentity(Frozen):
 
 
 class GroupReport(Frozen):
-    """A group: samples asked for and had, and the tokens that the quantizer reads of them."""
+    """A group: samples asked of it, samples that it gave, and the tokens that the quantizer reads of them."""
 
     name: str
     share: Share | None
@@ -56,7 +55,7 @@ class HoldoutReport(Frozen):
 
 
 class SampleReport(Frozen):
-    """A row of the file, and which part of its text each document is."""
+    """A row of the file, and the part of its text that each document is."""
 
     source: str
     tokens: Count
@@ -71,17 +70,22 @@ class SampleReport(Frozen):
 
 
 class Manifest(Frozen):
-    """All there is to say of a calibration file; written beside it.
+    """The record of a build, which is written beside its calibration file.
 
     Attributes:
-        waste: Share of the tokens that the quantizer cuts.
-        filler: Share of the tokens read that belong to fillers.
+        recipe: The recipe with every default written out, without paths of one machine.
+        versions: Of the packages that determine the bytes.
+        tokenizer: The one that measured the rows.
+        quantizer: The quantizer and the versions whose loader was simulated.
+        kept: Rows that this loader keeps.
+        waste: Share of the rows' tokens that the quantizer cuts, 0 to 1.
+        filler: Share of the tokens read that belong to fillers, 0 to 1.
         turns: Assistant turns that begin in the rows.
         complete_turns: Those that the quantizer reads to their end.
-        kept: Rows that the consumer's replay keeps.
         evaluations: Evaluation sets that were kept out.
-        selection: What the rows cover, where they were chosen to.
+        selection: What the rows cover, if they were selected by coverage.
         other: The file that shares no document with this one, if there is one.
+        samples: The rows, in the order of the file.
         sha256: Of the file's bytes.
     """
 
@@ -124,7 +128,7 @@ class Manifest(Frozen):
         try:
             manifest = cls.model_validate_json(path.read_bytes(), strict=True)
         except ValidationError as error:
-            raise _unreadable(path, _fault_in(error)) from error
+            raise _unreadable(path, _describe_first(error)) from error
         except OSError as error:
             raise _unreadable(path) from error
         if disagreement := next(_disagreements(manifest), None):
@@ -179,19 +183,19 @@ def _unreadable(path: Path, fault: str | None = None) -> OutputError:
     return OutputError(f"{path}: is no manifest of this version of calibset{reason}; build the file again")
 
 
-def _fault_in(error: ValidationError) -> str | None:
+def _describe_first(error: ValidationError) -> str | None:
     detail = error.errors(include_url=False)[0]
-    return (
-        None if detail["type"] == "json_invalid" else describe_error(detail, (), Manifest).removeprefix(": ")
-    )
+    if detail["type"] == "json_invalid":
+        return None
+    return describe_error(detail, (), Manifest).removeprefix(": ")
 
 
-def versions() -> dict[str, str]:
+def read_versions() -> dict[str, str]:
     """Return the versions of the packages that determine a build's bytes."""
-    found = {}
+    installed = {}
     for name in _DETERMINE_BYTES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed

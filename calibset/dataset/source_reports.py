@@ -14,28 +14,38 @@ from calibset.hygiene.deduplication import Duplicate
 
 
 class Frozen(BaseModel):
-    """A part of a manifest."""
+    """A table of a manifest or a lock; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def disagrees(how: str) -> PydanticCustomError:
-    """Return the error of a record that says one thing here and another there."""
-    # As a value, since a message's template would take braces in a name for its own.
+    """Return the error of a manifest of which one part contradicts another."""
+    # A value, since braces in a name would be taken for parts of a message's template.
     return PydanticCustomError("disagrees", "{how}", {"how": how})
 
 
 class SourceReport(Frozen):
     """A source: where it was read, what it gave, and what was left out for which reason.
 
-    ``tokens`` are those of its rows, ``tokens_read`` those that the quantizer reads (its BOS is
-    not counted). ``documents_read`` came in and could be packed, ``documents_used`` stand in a
-    row, whole or in part, or with their head as its filler. ``from_beginning`` says that something was
-    read as a stream, so that its documents are no fair sample of the corpus. ``pool`` rows were there
-    to choose from. ``document_lengths`` has, for each power of two, how many documents read have so many
-    characters or more, and fewer than the next. ``repaired`` counts documents by what was mended in them,
-    ``personal_data`` what made-up data stands in for. ``tool_names`` has, by conversation, the names
-    that the model reads in place of the corpus's own.
+    Attributes:
+        from_beginning: Whether something was read as a stream, so that its documents are no fair sample of
+            the corpus.
+        asked: Rows asked of it.
+        pool: Rows that there were to select from.
+        achieved: Its rows in the file.
+        repeated: Those of them that repeat others of its rows, because it ran short.
+        tokens: Those of its rows.
+        tokens_read: Those that the quantizer reads, its BOS not counted.
+        documents_read: Documents that were admitted and could be packed.
+        documents_used: Those of which a row holds a part or all, or the beginning as its filler.
+        document_lengths: For each power of two, how many of the documents read have so many characters or
+            more, and fewer than the next power.
+        rejections: Records that could not be read or are empty, by reason.
+        filtered: Records left out on purpose, by reason.
+        repaired: Documents by what was repaired in them.
+        personal_data: Pieces of personal data replaced by made-up data, by kind.
+        tool_names: By conversation, the names that the model reads in place of the corpus's own.
     """
 
     name: str
@@ -74,10 +84,16 @@ class SourceReport(Frozen):
 
 
 class EvaluationReport(Frozen):
-    """An evaluation set that was kept out; ``matched`` documents of the sources hold a part of it.
+    """An evaluation set that was kept out of the sources.
 
-    What of it could not be read (``rejections``) or was left out can't be kept out; nor can the
-    ``too_short`` documents of fewer than 8 words, but where they follow each other as they do there.
+    Attributes:
+        documents: Documents of it that were read.
+        words: Their words.
+        too_short: Documents of fewer than 8 words, which are found only where several of them follow each
+            other as they do in the set.
+        rejections: Records that could not be read, so that they can't be kept out, by reason.
+        filtered: Records left out on purpose, so that they can't be kept out either, by reason.
+        matched: Documents of the sources that hold a part of the set.
     """
 
     name: str

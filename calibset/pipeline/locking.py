@@ -43,7 +43,7 @@ def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
 def lock_differences(known: Lock | None, made: Lock) -> tuple[Difference, ...]:
     """Return what is not as a lock has it; if something isn't, versions of packages too, as the last."""
     changed = diff(known, made) if known else ()
-    own = tuple(one for one in changed if not one.what.startswith(_INFORMATIVE))
+    own = tuple(one for one in changed if not one.key.startswith(_INFORMATIVE))
     return own + tuple(one for one in changed if one not in own) if own else ()
 
 

@@ -16,7 +16,7 @@ from calibset.dataset.manifest import (
     Manifest,
     SampleReport,
     TokenizerIdentity,
-    versions,
+    read_versions,
 )
 from calibset.dataset.source_reports import EvaluationReport, SourceReport
 from calibset.pipeline.evaluation_sets import EvaluationSet
@@ -70,7 +70,7 @@ def manifest_of(
     return Manifest(
         name=recipe.name,
         recipe=portable_recipe(recipe),
-        versions=versions(),
+        versions=read_versions(),
         tokenizer=TokenizerIdentity(name=redact_location(tokenizer.name), sha256=tokenizer.fingerprint),
         quantizer=replay.quantizer,
         nsamples=outcome.recipe.nsamples,

@@ -31,14 +31,13 @@ def lock(built: CalibrationSet) -> Lock:
     return built.lock
 
 
-def found(before: Manifest | Lock, after: Manifest | Lock) -> dict[str, tuple[str | None, str | None]]:
-    """Return the differences by what differs, which must be the same, turned round, the other way."""
-    there = {one.what: (one.before, one.after) for one in diff(before, after)}
-    back = {one.what: (one.before, one.after) for one in diff(after, before)}
-    plain = {what: pair for what, pair in there.items() if not what.endswith(".documents")}
-    assert {what: (pair[1], pair[0]) for what, pair in plain.items()} == {what: back[what] for what in plain}
-    assert there.keys() == back.keys()
-    return there
+def changes(before: Manifest | Lock, after: Manifest | Lock) -> dict[str, tuple[str | None, str | None]]:
+    """Return the differences by key, which must be the same with before and after exchanged."""
+    forwards = {change.key: (change.before, change.after) for change in diff(before, after)}
+    backwards = {change.key: (change.after, change.before) for change in diff(after, before)}
+    assert forwards.keys() == backwards.keys()
+    assert all(forwards[key] == backwards[key] for key in forwards if not key.endswith(".documents"))
+    return forwards
 
 
 def with_source(lock: Lock, name: str, **values: Any) -> Lock:
@@ -71,7 +70,7 @@ def test_what_both_records_hold_is_compared(manifest: Manifest, lock: Lock) -> N
             "versions": {**record.versions, "rdflib": "1", "x": "2"},
             "sha256": "00" * 32,
         }
-        assert found(record, record.model_copy(update=update)) == {
+        assert changes(record, record.model_copy(update=update)) == {
             "name": ("small", "large"),
             "versions.rdflib": (record.versions["rdflib"], "1"),
             "versions.x": (None, "2"),
@@ -83,7 +82,7 @@ def test_the_recipe_is_compared_key_by_key(lock: Lock) -> None:
     fish = {**lock.recipe["sources"]["fish"], "weight": 3.0, "revision": "v2", "where": ["fish", "nets"]}
     groups = {"sea": 1.0}
     recipe = {**lock.recipe, "seed": 7, "sources": {**lock.recipe["sources"], "fish": fish}, "groups": groups}
-    assert found(lock, lock.model_copy(update={"recipe": recipe})) == {
+    assert changes(lock, lock.model_copy(update={"recipe": recipe})) == {
         "recipe.seed": ("42", "7"),
         "recipe.groups.sea": ("0.6", "1.0"),
         "recipe.groups.land": ("0.4", None),
@@ -100,30 +99,30 @@ def test_a_key_of_another_packages_adapter_may_hold_anything(lock: Lock) -> None
         return lock.model_copy(update={"recipe": recipe})
 
     what = "recipe.sources.fish.filters"
-    assert found(asking([{"column": "a"}]), asking([{"column": "b"}, 3])) == {
+    assert changes(asking([{"column": "a"}]), asking([{"column": "b"}, 3])) == {
         what: ("[{'column': 'a'}]", "[{'column': 'b'}, 3]")
     }
-    assert found(asking([]), asking({})) == {what: ("[]", None)}
-    assert found(asking(None), asking(True)) == {what: (None, "True")}
+    assert changes(asking([]), asking({})) == {what: ("[]", None)}
+    assert changes(asking(None), asking(True)) == {what: (None, "True")}
 
 
 def test_a_tokenizer_of_other_contents_differs(manifest: Manifest, lock: Lock) -> None:
     for record in (manifest, lock):
         other = record.tokenizer.model_copy(update={"sha256": "00" * 32})
-        changed = found(record, record.model_copy(update={"tokenizer": other}))
+        changed = changes(record, record.model_copy(update={"tokenizer": other}))
         assert changed == {"tokenizer.sha256": (record.tokenizer.sha256, "00" * 32)}
 
 
 def test_a_locks_files_are_compared(lock: Lock) -> None:
     file = lock.sources["fish"].files["a.jsonl"]
     other = LockedFile(size=None, extents=((0, 3), (5, 9)), sha256="00" * 32)
-    assert found(lock, with_source(lock, "fish", revision="c0ffee", files={"a.jsonl": other})) == {
+    assert changes(lock, with_source(lock, "fish", revision="c0ffee", files={"a.jsonl": other})) == {
         "sources.fish.revision": (None, "c0ffee"),
         "sources.fish.files.a.jsonl.size": ("2673", None),
         "sources.fish.files.a.jsonl.extents": ("[[0, 2673]]", "[[0, 3], [5, 9]]"),
         "sources.fish.files.a.jsonl.sha256": (file.sha256, "00" * 32),
     }
-    assert found(lock, with_source(lock, "fish", files={})) == {
+    assert changes(lock, with_source(lock, "fish", files={})) == {
         "sources.fish.files.a.jsonl.size": ("2673", None),
         "sources.fish.files.a.jsonl.extents": ("[[0, 2673]]", None),
         "sources.fish.files.a.jsonl.sha256": (file.sha256, None),
@@ -135,7 +134,7 @@ def test_a_source_that_a_lock_has_not_differs_in_all(lock: Lock) -> None:
         **lock.sources,
         "birds": LockedSource(location="hf://datasets/them/birds", revision="c0ffee", files={}),
     }
-    assert found(lock, lock.model_copy(update={"sources": more})) == {
+    assert changes(lock, lock.model_copy(update={"sources": more})) == {
         "sources.birds.location": (None, "hf://datasets/them/birds"),
         "sources.birds.revision": (None, "c0ffee"),
     }
@@ -143,19 +142,19 @@ def test_a_source_that_a_lock_has_not_differs_in_all(lock: Lock) -> None:
 
 def test_a_manifests_groups_and_sources_are_told_by_name_not_by_order(manifest: Manifest) -> None:
     turned = {"groups": manifest.groups[::-1], "sources": manifest.sources[::-1]}
-    assert found(manifest, manifest.model_copy(update=turned)) == {}
+    assert changes(manifest, manifest.model_copy(update=turned)) == {}
 
 
 def test_a_manifests_sources_are_compared(manifest: Manifest) -> None:
     fish = manifest.sources[0].model_copy(update={"achieved": 7, "rejections": {"empty text": 3}})
     sea = manifest.groups[0].model_copy(update={"achieved": 11})
     update = {"sources": (fish, *manifest.sources[1:]), "groups": (sea, *manifest.groups[1:])}
-    assert found(manifest, manifest.model_copy(update=update)) == {
+    assert changes(manifest, manifest.model_copy(update=update)) == {
         "groups.sea.achieved": ("12", "11"),
         "sources.fish.achieved": ("8", "7"),
         "sources.fish.rejections.empty text": (None, "3"),
     }
-    gone = found(manifest, manifest.model_copy(update={"sources": manifest.sources[1:]}))
+    gone = changes(manifest, manifest.model_copy(update={"sources": manifest.sources[1:]}))
     assert {what.rpartition(".")[0] for what in gone} == {"sources.fish"}
     assert gone["sources.fish.licence"] == ("CC0-1.0", None)
     assert gone["sources.fish.asked"] == ("8", None)
@@ -174,13 +173,13 @@ def test_documents_are_compared_by_source(manifest: Manifest) -> None:
     after = of(row("ships", "a"), row("fish", *"cdefgh"), row("rest", "y"), row("trees", "x"))
     assert diff(before, after) == (
         Difference(
-            what="sources.fish.documents",
+            key="sources.fish.documents",
             before="2 only here (a, b)",
             after="5 only here (d, e, f and 2 more)",
         ),
-        Difference(what="sources.rest.documents", before=None, after="1 only here (y)"),
+        Difference(key="sources.rest.documents", before=None, after="1 only here (y)"),
     )
-    assert found(after, before)["sources.fish.documents"] == (
+    assert changes(after, before)["sources.fish.documents"] == (
         "5 only here (d, e, f and 2 more)",
         "2 only here (a, b)",
     )
@@ -192,7 +191,7 @@ def test_documents_are_compared_by_source(manifest: Manifest) -> None:
 def test_two_builds_differ_in_what_was_asked_and_what_came_of_it(tmp_path: Path) -> None:
     path = write_small(tmp_path)
     first, second = build(load_recipe(path)), build(load_recipe(path, overrides=["seed=7"]))
-    changed = found(first.manifest, second.manifest)
+    changed = changes(first.manifest, second.manifest)
     assert changed["recipe.seed"] == ("42", "7")
     assert changed["sha256"] == (first.manifest.sha256, second.manifest.sha256)
     assert {what for what in changed if what.endswith(".documents")} == {
@@ -200,7 +199,7 @@ def test_two_builds_differ_in_what_was_asked_and_what_came_of_it(tmp_path: Path)
         "sources.ships.documents",
         "sources.trees.documents",
     }
-    assert set(found(first.lock, second.lock)) == {"recipe.seed", "sha256"}
+    assert set(changes(first.lock, second.lock)) == {"recipe.seed", "sha256"}
 
 
 @pytest.mark.parametrize(
@@ -223,5 +222,5 @@ def test_hashes_and_long_values_are_shortened(value: str | None, short: str) -> 
 
 
 def test_a_difference_is_a_line() -> None:
-    one = Difference(what="sources.pile.revision", before="ab" * 20, after=None)
+    one = Difference(key="sources.pile.revision", before="ab" * 20, after=None)
     assert str(one) == "sources.pile.revision: abababababababab… → nothing"

@@ -7,12 +7,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+import calibset
 from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.export import export
 from calibset.dataset.manifest import manifest_path
 from calibset.pipeline.build import build
 from calibset.quantizers import QUANTIZERS
+from calibset.recipe.loader import load_recipe
 from calibset.tokenizers import Tokenizer
 from tests.letters import write_letters
 from tests.small import write_small
@@ -21,9 +23,9 @@ from tests.small import write_small
 @pytest.fixture
 def built(tmp_path: Path) -> CalibrationSet:
     """A set of twenty rows, written to a file beside its recipe."""
-    made = build(write_small(tmp_path))
-    made.write(tmp_path / "out.jsonl")
-    return made
+    built = build(write_small(tmp_path))
+    built.write(tmp_path / "out.jsonl")
+    return built
 
 
 def test_rows_are_what_the_model_is_shown(built: CalibrationSet, tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ def test_a_shorter_row_may_be_asked_for(built: CalibrationSet, tmp_path: Path) -
 
 
 def failing(file: Path, error: type[Exception], **given: object) -> str:
-    """Return what exporting a file says, having written nothing."""
+    """Return the message of an export that fails and writes nothing."""
     before = sorted(path.name for path in file.parent.iterdir())
     with pytest.raises(error) as caught:
         export(file, format="input_ids", **given)  # type: ignore[arg-type]
@@ -82,12 +84,12 @@ def failing(file: Path, error: type[Exception], **given: object) -> str:
 def test_a_manifest_of_another_file_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
     file = tmp_path / "out.jsonl"
     file.write_text(file.read_text() + '{"text": "one more"}\n')
-    said = failing(file, OutputError)
-    assert said.startswith(
+    message = failing(file, OutputError)
+    assert message.startswith(
         f"{manifest_path(file)}: is of another file: it says sha256 {built.manifest.sha256[:16]}…, "
         f"and {file} has "
     )
-    assert said.endswith("; build again, or move the manifest away")
+    assert message.endswith("; build again, or move the manifest away")
 
 
 @pytest.mark.parametrize("samples", [19, 21])
@@ -111,10 +113,10 @@ def test_a_manifest_of_other_rows_is_an_error(
 
 
 def test_another_tokenizer_than_the_manifests_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
-    said = failing(tmp_path / "out.jsonl", TokenizerError, tokenizer="mistral-small-3.2")
+    message = failing(tmp_path / "out.jsonl", TokenizerError, tokenizer="mistral-small-3.2")
     count = built.manifest.samples[0].tokens
-    assert said.startswith(f"{tmp_path / 'out.jsonl'}: row 1 has ")
-    assert said.endswith(
+    assert message.startswith(f"{tmp_path / 'out.jsonl'}: row 1 has ")
+    assert message.endswith(
         f" tokens of mistral-small-3.2, and its manifest says {count} of tokenizer.json: rows are built "
         "for one tokenizer"
     )
@@ -150,8 +152,8 @@ def test_without_a_manifest_both_must_be_given(given: dict[str, object], tmp_pat
 def test_rows_that_a_quantizer_would_lose_are_an_error(tmp_path: Path, rows: str, fault: str) -> None:
     write_letters(tmp_path)
     (tmp_path / "x.jsonl").write_text(rows)
-    said = failing(tmp_path / "x.jsonl", QuantizerError, tokenizer="tokenizer.json", seqlen=5)
-    assert said == f"{tmp_path / 'x.jsonl'}: {fault}"
+    message = failing(tmp_path / "x.jsonl", QuantizerError, tokenizer="tokenizer.json", seqlen=5)
+    assert message == f"{tmp_path / 'x.jsonl'}: {fault}"
 
 
 def test_a_length_below_one_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
@@ -164,25 +166,38 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_another_ending_is_an_error(built: CalibrationSet, tmp_path: Path) -> None:
-    said = failing(tmp_path / "out.jsonl", OutputError, out=tmp_path / "out.json")
-    assert said == f"{tmp_path / 'out.json'}: must end in .parquet"
+    message = failing(tmp_path / "out.jsonl", OutputError, out=tmp_path / "out.json")
+    assert message == f"{tmp_path / 'out.json'}: must end in .parquet"
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)
-def test_a_built_set_is_exported_for_each_consumer(built: CalibrationSet, tmp_path: Path, name: str) -> None:
-    done = export(tmp_path / "out.jsonl", quantizer=name)
-    assert done.path.parent == tmp_path
-    assert done.path.name.startswith(f"out.{name}.")
-    assert done.load_report is not None
-    assert done.load_report.passed
-    assert str(done.path) in done.usage
-    assert done.pitfalls
+def test_a_built_set_is_exported_for_each_quantizer(built: CalibrationSet, tmp_path: Path, name: str) -> None:
+    result = export(tmp_path / "out.jsonl", quantizer=name)
+    assert result.path.parent == tmp_path
+    assert result.path.name.startswith(f"out.{name}.")
+    assert result.load_report is not None
+    assert result.load_report.passed
+    assert str(result.path) in result.usage
+    assert result.pitfalls
+
+
+def test_a_file_is_exported_for_the_quantizer_that_it_was_built_for(tmp_path: Path) -> None:
+    recipe = load_recipe(write_small(tmp_path), overrides=["quantizer=llama.cpp"])
+    file = build(recipe).write(tmp_path / "out.jsonl")
+    assert calibset.export(file).path == tmp_path / "out.llama.cpp.txt"
+
+
+def test_a_form_is_a_quantizers_or_one_for_all(built: CalibrationSet, tmp_path: Path) -> None:
+    result = export(tmp_path / "out.jsonl", format="input_ids")
+    assert (result.load_report, result.usage, result.pitfalls) == (None, "", ())
+    with pytest.raises(QuantizerError, match=r"^quantizer, format: only one of them can be given$"):
+        export(tmp_path / "out.jsonl", quantizer="autoround", format="input_ids")
 
 
 @pytest.mark.parametrize("name", ["gptqmodel", "llm-compressor", "autoround"])
 def test_exported_ids_are_what_the_model_is_shown(built: CalibrationSet, tmp_path: Path, name: str) -> None:
-    done = export(tmp_path / "out.jsonl", tmp_path / "sub" / "x.parquet", quantizer=name)
-    rows = parquet.read_table(done.path)["input_ids"].to_pylist()
+    result = export(tmp_path / "out.jsonl", tmp_path / "sub" / "x.parquet", quantizer=name)
+    rows = parquet.read_table(result.path)["input_ids"].to_pylist()
     assert [tuple(row) for row in rows] == list(built.input_ids)
 
 
@@ -214,7 +229,7 @@ def test_exported_ids_are_what_the_model_is_shown(built: CalibrationSet, tmp_pat
         ),
     ],
 )
-def test_a_form_that_a_consumer_does_not_take_is_an_error(
+def test_a_form_that_a_quantizer_does_not_take_is_an_error(
     built: CalibrationSet, tmp_path: Path, name: str, out: str, fault: str | None
 ) -> None:
     (tmp_path / "tokenizer_config.json").write_text("{}")
@@ -224,14 +239,14 @@ def test_a_form_that_a_consumer_does_not_take_is_an_error(
     with pytest.raises(OutputError) as caught:
         export(tmp_path / "out.jsonl", tmp_path / out, quantizer=name)
     if fault is None:
-        said = f"{str(tmp_path / out)!r} holds a character that can't be shown; rename it"
+        message = f"{str(tmp_path / out)!r} holds a character that can't be shown; rename it"
     else:
-        said = f"{tmp_path / out}: {fault}"
-    assert str(caught.value) == said
+        message = f"{tmp_path / out}: {fault}"
+    assert str(caught.value) == message
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
-def test_rows_that_a_consumer_would_drop_are_not_written(tmp_path: Path) -> None:
+def test_rows_that_a_quantizer_would_drop_are_not_written(tmp_path: Path) -> None:
     write_letters(tmp_path)
     file = tmp_path / "x.jsonl"
     file.write_text(f"{json.dumps({'text': 'a' * 20})}\n" * 2)

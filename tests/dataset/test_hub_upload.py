@@ -23,7 +23,7 @@ def writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Writab
         yield hub
 
 
-def written(folder: Path, name: str = "x.jsonl", rows: bytes = ROWS) -> Path:
+def write_file(folder: Path, name: str = "x.jsonl", rows: bytes = ROWS) -> Path:
     path = folder / name
     path.write_bytes(rows)
     record = manifest(source("texts"), sha256=sha256(rows).hexdigest())
@@ -32,17 +32,19 @@ def written(folder: Path, name: str = "x.jsonl", rows: bytes = ROWS) -> Path:
 
 
 def test_a_file_goes_with_its_card(writable: WritableHub, tmp_path: Path) -> None:
-    path = written(tmp_path)
-    done = push_to_hub(path, "me/set", token="hf_x", commit_message="The first")
+    path = write_file(tmp_path)
+    result = push_to_hub(path, "me/set", token="hf_x", commit_message="The first")
     (commit,) = writable.commits
     assert (commit.repo, commit.message, writable.private) == ("me/set", "The first", {"me/set": True})
     assert (
-        set(done.files) == set(commit.files) == {"ATTRIBUTION.md", "README.md", "x.jsonl", "x.manifest.json"}
+        set(result.files)
+        == set(commit.files)
+        == {"ATTRIBUTION.md", "README.md", "x.jsonl", "x.manifest.json"}
     )
     assert commit.files["x.jsonl"] == ROWS
     assert commit.files["x.manifest.json"] == manifest_path(path).read_bytes()
     assert commit.files["README.md"].startswith(b"---\n")
-    assert (done.url, done.private) == (f"{writable.address}/me/set/commit/1", True)
+    assert (result.url, result.private) == (f"{writable.address}/me/set/commit/1", True)
     assert writable.logins == {"Bearer hf_x"}
 
 
@@ -50,9 +52,9 @@ def test_holdout_recipe_and_lock_go_along(writable: WritableHub, tmp_path: Path)
     recipe, lock = tmp_path / "r.toml", tmp_path / "r.lock"
     recipe.write_text("# a recipe\n")
     lock.write_text("{}")
-    held = written(tmp_path, "x.holdout.jsonl", b"{}\n" * 4)
-    also = RelatedFiles(holdout=held, recipe=recipe, lock=lock)
-    push_to_hub(HubUpload.read(written(tmp_path), also), "set")
+    held = write_file(tmp_path, "x.holdout.jsonl", b"{}\n" * 4)
+    related = RelatedFiles(holdout=held, recipe=recipe, lock=lock)
+    push_to_hub(HubUpload.read(write_file(tmp_path), related), "set")
     (commit,) = writable.commits
     assert commit.repo == "me/set"
     assert commit.files.keys() >= {"x.holdout.jsonl", "x.holdout.manifest.json", "r.toml", "r.lock"}
@@ -62,12 +64,12 @@ def test_holdout_recipe_and_lock_go_along(writable: WritableHub, tmp_path: Path)
 
 
 def test_it_may_be_public_if_that_is_asked_for(writable: WritableHub, tmp_path: Path) -> None:
-    assert not push_to_hub(written(tmp_path), "me/set", private=False).private
+    assert not push_to_hub(write_file(tmp_path), "me/set", private=False).private
     assert writable.private == {"me/set": False}
 
 
 def test_a_repository_that_is_there_gets_one_more_commit(writable: WritableHub, tmp_path: Path) -> None:
-    path = written(tmp_path)
+    path = write_file(tmp_path)
     push_to_hub(path, "me/set")
     push_to_hub(path, "me/set")
     assert [commit.repo for commit in writable.commits] == ["me/set", "me/set"]
@@ -78,7 +80,7 @@ def test_what_should_be_private_is_not_put_into_a_public_one(writable: WritableH
     with pytest.raises(
         OutputError, match=r"^me/set: is there already, and public; push with private=False, or"
     ):
-        push_to_hub(written(tmp_path), "me/set")
+        push_to_hub(write_file(tmp_path), "me/set")
     assert writable.commits == []
 
 
@@ -103,7 +105,7 @@ def test_a_refusal_says_what_to_do(
 ) -> None:
     writable.refusals[refused] = status
     with pytest.raises(OutputError) as caught:
-        push_to_hub(written(tmp_path), "me/set")
+        push_to_hub(write_file(tmp_path), "me/set")
     assert str(caught.value) == f"me/set: {message}"
 
 
@@ -112,7 +114,7 @@ def test_a_card_that_the_hub_does_not_take(writable: WritableHub, tmp_path: Path
     with pytest.raises(
         OutputError, match=r"^me/set: the hub doesn't take it \(.*\"language\" must be a code\); "
     ):
-        push_to_hub(written(tmp_path), "me/set")
+        push_to_hub(write_file(tmp_path), "me/set")
     assert writable.commits == []
 
 
@@ -121,7 +123,7 @@ def test_a_hub_that_answers_something_else(writable: WritableHub, tmp_path: Path
     with pytest.raises(
         OutputError, match=r"^me/set: the hub's answer can't be understood \(.+\); check HF_ENDPOINT$"
     ):
-        push_to_hub(written(tmp_path), "me/set")
+        push_to_hub(write_file(tmp_path), "me/set")
 
 
 def test_a_card_that_can_not_be_made_leaves_no_empty_repository(
@@ -132,7 +134,7 @@ def test_a_card_that_can_not_be_made_leaves_no_empty_repository(
 
     monkeypatch.setattr("calibset.dataset.cards.dataset_card.dataset_card", broken)
     with pytest.raises(TypeError, match=r"^a slip$"):
-        push_to_hub(written(tmp_path), "me/set")
+        push_to_hub(write_file(tmp_path), "me/set")
     assert writable.private == {}
 
 
@@ -150,12 +152,12 @@ def test_a_bare_name_gets_its_owner_from_the_hub(writable: WritableHub, tmp_path
 def test_a_hub_that_nobody_answers_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked_of(refusing(), tmp_path / "hub-cache", monkeypatch)
     with pytest.raises(OutputError, match=r"^me/set: the hub can't be reached \(.+\); check the network and"):
-        push_to_hub(written(tmp_path), "me/set")
+        push_to_hub(write_file(tmp_path), "me/set")
 
 
 def test_a_name_that_is_none(writable: WritableHub, tmp_path: Path) -> None:
     with pytest.raises(OutputError) as caught:
-        push_to_hub(written(tmp_path), "a b/c")
+        push_to_hub(write_file(tmp_path), "a b/c")
     assert str(caught.value) == (
         "a b/c: is no name of a repository; write OWNER/NAME, of letters, digits, . _ and - "
         "(neither -- nor ..)"
@@ -163,7 +165,7 @@ def test_a_name_that_is_none(writable: WritableHub, tmp_path: Path) -> None:
 
 
 def test_a_file_that_its_manifest_does_not_tell_of(tmp_path: Path) -> None:
-    path = written(tmp_path)
+    path = write_file(tmp_path)
     path.write_bytes(ROWS + ROWS)
     with pytest.raises(OutputError, match=r"x\.manifest\.json: is of another file: it says sha256 "):
         push_to_hub(path, "me/set")
@@ -180,10 +182,10 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(
         OutputError, match=r"two of the files would have one name in the repository; rename one$"
     ):
-        HubUpload.read(written(tmp_path), RelatedFiles(holdout=written(tmp_path / "other")))
+        HubUpload.read(write_file(tmp_path), RelatedFiles(holdout=write_file(tmp_path / "other")))
 
 
 def test_a_recipe_does_not_take_the_card_s_place(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("")
     with pytest.raises(OutputError, match="two of the files would have one name"):
-        HubUpload.read(written(tmp_path), RelatedFiles(recipe=tmp_path / "README.md"))
+        HubUpload.read(write_file(tmp_path), RelatedFiles(recipe=tmp_path / "README.md"))

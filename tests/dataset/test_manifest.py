@@ -7,7 +7,7 @@ import pytest
 
 import calibset
 from calibset.core.errors import OutputError
-from calibset.dataset.manifest import Manifest, manifest_path, versions
+from calibset.dataset.manifest import Manifest, manifest_path, read_versions
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
 from tests.small import write_small
@@ -167,7 +167,7 @@ def test_samples_of_no_source_are_refused(written: Path) -> None:
 
 
 def test_the_versions_that_determine_bytes_are_noted() -> None:
-    found = versions()
+    found = read_versions()
     assert list(found) == [
         "calibset",
         "datasets",
@@ -191,4 +191,4 @@ def test_the_versions_that_determine_bytes_are_noted() -> None:
 
 def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("calibset.dataset.manifest._DETERMINE_BYTES", ("no-such-package-of-a-test",))
-    assert versions() == {"no-such-package-of-a-test": "not installed"}
+    assert read_versions() == {"no-such-package-of-a-test": "not installed"}

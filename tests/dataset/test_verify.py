@@ -13,8 +13,8 @@ from tests.small import write_small
 
 def test_verify_takes_what_the_manifest_says(tmp_path: Path) -> None:
     out = build(write_small(tmp_path)).write(tmp_path / "out.jsonl")
-    found = verify(out)
-    assert (found.nsamples, found.seqlen, found.kept, found.passed) == (20, 64, 20, True)
+    report = verify(out)
+    assert (report.nsamples, report.seqlen, report.kept, report.passed) == (20, 64, 20, True)
     assert verify(out, seqlen=4_000).kept == 0
     assert not verify(out, nsamples=21).passed
 
@@ -32,14 +32,14 @@ def test_verify_knows_what_to_expect_without_a_manifest(
     known = {"mistral-small-3.2": tekken}
     monkeypatch.setattr("calibset.dataset.calibration_file.load_tokenizer", lambda name, _: known[name])
     (tmp_path / "x.jsonl").write_text('{"text": "short"}\n')
-    found = verify(tmp_path / "x.jsonl")
-    assert (found.nsamples, found.seqlen, found.kept) == (512, 2048, 0)
-    assert found.warnings == (
+    report = verify(tmp_path / "x.jsonl")
+    assert (report.nsamples, report.seqlen, report.kept) == (512, 2048, 0)
+    assert report.warnings == (
         "no manifest stands beside the file, so this is for tokenizer mistral-small-3.2, seqlen 2,048, "
         "nsamples 512",
     )
-    found = verify(tmp_path / "x.jsonl", tokenizer="mistral-small-3.2", nsamples=1)
-    assert found.warnings == ("no manifest stands beside the file, so this is for seqlen 2,048",)
+    report = verify(tmp_path / "x.jsonl", tokenizer="mistral-small-3.2", nsamples=1)
+    assert report.warnings == ("no manifest stands beside the file, so this is for seqlen 2,048",)
     assert verify(tmp_path / "x.jsonl", tokenizer="mistral-small-3.2", seqlen=8, nsamples=1).warnings == ()
 
 
@@ -48,17 +48,17 @@ def test_verify_reads_no_other_kind_of_file(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"PAR1\n\xff\n" * 20)
     with pytest.raises(QuantizerError) as caught:
         verify(tmp_path / name)
-    said = "a calibration file must end in .jsonl, .json or .parquet"
-    assert str(caught.value) == f"{tmp_path / name}: {said}"
+    message = "a calibration file must end in .jsonl, .json or .parquet"
+    assert str(caught.value) == f"{tmp_path / name}: {message}"
     with pytest.raises(QuantizerError, match=r"x.*: a calibration file must end in \.jsonl$"):
         verify(tmp_path / name, quantizer="modelopt")
 
 
-def test_verify_asks_the_consumer_that_is_named(tmp_path: Path) -> None:
+def test_verify_asks_the_quantizer_that_is_named(tmp_path: Path) -> None:
     out = build(write_small(tmp_path)).write(tmp_path / "out.jsonl")
     assert verify(out).quantizer == "AutoRound 0.12.3 to 0.16.1"
-    found = verify(out, quantizer="autoawq")
-    assert (found.quantizer, found.kept, found.passed) == ("AutoAWQ 0.2.9", 0, False)
+    report = verify(out, quantizer="autoawq")
+    assert (report.quantizer, report.kept, report.passed) == ("AutoAWQ 0.2.9", 0, False)
     assert verify(out, quantizer="llm-compressor").passed
     with pytest.raises(QuantizerError, match=r"^there is no quantizer 'x'; there are autoround, gptqmodel, "):
         verify(out, quantizer="x")

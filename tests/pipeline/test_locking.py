@@ -22,7 +22,7 @@ def recipe(tmp_path: Path) -> Recipe:
 
 
 def difference(what: str) -> Difference:
-    return Difference(what=what, before="1", after="2")
+    return Difference(key=what, before="1", after="2")
 
 
 def test_the_lock_beside_a_recipe_is_known_unless_it_is_to_be_ignored(recipe: Recipe, tmp_path: Path) -> None:
@@ -78,9 +78,9 @@ def test_versions_alone_are_no_difference() -> None:
 def test_versions_are_named_last_where_something_else_differs() -> None:
     made: Lock = NEWER.model_copy(update={"sha256": "99" * 32})
     assert lock_differences(LOCK, made) == (
-        Difference(what="sha256", before="ef" * 32, after="99" * 32),
-        Difference(what="versions.calibset", before="0.1", after="0.2"),
-        Difference(what="versions.pyarrow", before=None, after="21"),
+        Difference(key="sha256", before="ef" * 32, after="99" * 32),
+        Difference(key="versions.calibset", before="0.1", after="0.2"),
+        Difference(key="versions.pyarrow", before=None, after="21"),
     )
 
 

@@ -695,7 +695,7 @@ def test_a_source_of_another_name_is_read_where_the_hub_is_now(on_hub: Path) -> 
     on_hub.write_text(on_hub.read_text().replace("[sources.fish]", "[sources.cod]"))
     built = calibset.build(on_hub)
     assert built.manifest.sources[0].revision == LATER
-    changed = {one.what: (one.before, one.after) for one in built.lock_differences}
+    changed = {one.key: (one.before, one.after) for one in built.lock_differences}
     assert changed["sources.fish.revision"] == (COMMIT, None)
     assert changed["sources.cod.revision"] == (None, LATER)
 
