@@ -16,13 +16,23 @@ from calibset.core.errors import CalibsetError
 __all__ = ["main"]
 
 _MODULES = {
-    **dict.fromkeys(("plan", "build", "check", "lock"), "build_commands"),
-    **dict.fromkeys(
-        ("show", "verify", "export", "diff", "cache", "sources", "schema", "tokenizer"), "file_commands"
-    ),
-    **dict.fromkeys(("report", "card", "quantize-command"), "publish_commands"),
+    "plan": "build_commands",
+    "build": "build_commands",
+    "check": "build_commands",
+    "lock": "build_commands",
+    "show": "file_commands",
+    "verify": "file_commands",
+    "export": "file_commands",
+    "diff": "file_commands",
+    "report": "publish_commands",
+    "card": "publish_commands",
+    "quantize-command": "publish_commands",
+    "cache": "resource_commands",
+    "tokenizer": "resource_commands",
+    "sources": "resource_commands",
+    "schema": "resource_commands",
 }
-"""The module of each command, which is loaded when the command is called."""
+"""The module of each command, which is imported when the command is called; its function has the same name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,10 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after ``calibset``; those of the process if None.
 
     Returns:
-        0 done, 1 failed, 2 the recipe or the command line is wrong, 130 interrupted.
+        0 done, 1 failed, 2 the recipe or the command line has faults, 130 interrupted.
     """
     try:
-        return _run(sys.argv[1:] if argv is None else argv)
+        return _run_command(sys.argv[1:] if argv is None else argv)
     except CalibsetError as error:
         from calibset.core.text import printable
 
@@ -44,19 +54,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("calibset: interrupted; what stood in the output before is unchanged", file=sys.stderr)  # noqa: T201
-        _leave_if_others_work(130)
+        _exit_if_threads_run(130)
         return 130
     except BrokenPipeError:
         _discard_output()
         return 0
 
 
-def _run(words: Sequence[str]) -> int:
-    from calibset.cli.parser import parser
+def _run_command(words: Sequence[str]) -> int:
+    from calibset.cli.parser import create_parser
 
-    arguments = parser().parse_args(words or ["--help"])
+    arguments = create_parser().parse_args(words or ["--help"])
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal or a pipe that knows few letters gets the others spelled out.
+        # Letters that a terminal's or a pipe's encoding lacks are spelled out.
         sys.stdout.reconfigure(errors="backslashreplace")
     module = import_module(f"calibset.cli.{_MODULES[arguments.command]}")
     code: int = getattr(module, arguments.command.replace("-", "_"))(arguments)
@@ -64,14 +74,14 @@ def _run(words: Sequence[str]) -> int:
     return code
 
 
-def _leave_if_others_work(code: int) -> None:
-    """End the process at once if threads still wait for servers; Python would wait for them at its end."""
+def _exit_if_threads_run(code: int) -> None:
+    """End the process at once if threads are still waiting for servers: Python would wait for them to end."""
     if any(thread.name.startswith("calibset") for thread in threading.enumerate()):
         sys.stderr.flush()
         os._exit(code)
 
 
 def _discard_output() -> None:
-    # The reader (head, less) has gone; what it did not want must not be flushed at exit.
+    # The reader (head, less) has gone; what is left must not be flushed to it at exit.
     with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What a build gave, for people to read."""
+"""The summary that is printed after a build."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from calibset.cli.console import columns, new_console, place_shown, say
-from calibset.cli.plan_view import streams
-from calibset.cli.views import mended_lines
+from calibset.cli.console import create_table, open_console, print_line, print_lines, shorten_location
+from calibset.cli.source_lines import repair_lines, stream_lines
 
 if TYPE_CHECKING:
     from calibset.dataset.calibration_set import CalibrationSet
@@ -18,134 +17,46 @@ if TYPE_CHECKING:
     from calibset.hygiene.stats import RepairCounts
     from calibset.selection.coverage_report import CoverageReport
 
-_MOST_NAMED = 8
+_MOST_TERMS = 8
 
 
-def build_summary(built: CalibrationSet, out: Path, held: Path | None) -> None:
+def print_summary(built: CalibrationSet, path: Path, holdout_path: Path | None) -> None:
     """Print what a build gave, and what one should know of it.
 
     Args:
         built: The set.
-        out: Where it was written.
-        held: Where its holdout was, if it has one.
+        path: The file that it was written to.
+        holdout_path: That of its holdout, if it has one.
     """
     manifest = built.manifest
-    console = new_console()
-    console.print(_sources_table(manifest))
-    console.print(_groups_table(manifest))
-    dropped = [
-        f"  {source.name}: {count} {kind}: {reason}"
-        for source in manifest.sources
-        for kind, counts in (("rejected", source.rejections), ("filtered", source.filtered))
-        for reason, count in counts.items()
-    ]
-    if dropped:
-        console.print("left out:\n" + "\n".join(dropped))
-    lines = [
-        *_shortages(manifest),
-        *streams(manifest.sources),
-        *_figures(manifest),
-        *_hygiene(built),
-        *(_selection(manifest.selection) if manifest.selection else ()),
-    ]
-    for line in (*lines, *(f"note: {note}" for note in built.notes)):
-        say(line)
-    say(f"wrote {out} (sha256 {manifest.sha256[:16]}…) and its manifest")
+    console = open_console()
+    console.print(_source_table(manifest))
+    console.print(_group_table(manifest))
+    print_lines(_left_out_lines(manifest))
+    print_lines(_shortage_lines(manifest))
+    print_lines(stream_lines(manifest.sources))
+    print_lines(_row_lines(manifest))
+    print_lines(_hygiene_lines(built))
+    if manifest.selection:
+        print_lines(_selection_lines(manifest.selection))
+    print_lines(f"note: {note}" for note in built.notes)
+    print_line(f"wrote {path} (sha256 {manifest.sha256[:16]}…) and its manifest")
     if built.holdout is not None:
-        about = built.holdout.manifest
-        for line in _shortages(about):
-            say(f"holdout: {line}")
-        say(f"wrote {held}: {about.nsamples} rows held out (sha256 {about.sha256[:16]}…), and its manifest")
-
-
-def _shortages(manifest: Manifest) -> Iterator[str]:
-    """Say in words which sources ran short, and what stands in for them."""
-    others = [s for s in manifest.sources if s.achieved > s.asked]
-    for source in manifest.sources:
-        own = source.achieved - source.repeated
-        if own < source.asked:
-            instead = f"{source.repeated} of its rows are repeats" if source.repeated else ""
-            if source.achieved < source.asked:
-                instead = f"{', '.join(other.name for other in others)} stands in"
-            yield f"{source.name} ran short: {own} of {source.asked} rows; {instead}"
-
-
-def _figures(manifest: Manifest) -> Iterator[str]:
-    yield (
-        f"{manifest.kept} of {manifest.nsamples} rows kept by {manifest.quantizer}, "
-        f"{manifest.seqlen} tokens read of each"
-    )
-    yield f"waste: {manifest.waste:.2%} of the tokens are cut"
-    if manifest.turns:
-        yield (
-            f"filler: {manifest.filler:.2%} of what is read is the head of one more conversation; "
-            f"{manifest.complete_turns} of {manifest.turns} assistant turns are read to their end"
+        holdout = built.holdout.manifest
+        print_lines(f"holdout: {line}" for line in _shortage_lines(holdout))
+        print_line(
+            f"wrote {holdout_path}: {holdout.nsamples} rows held out (sha256 {holdout.sha256[:16]}…), and its "
+            "manifest"
         )
-    if cut := sum(source.conversations_shortened for source in manifest.sources):
-        yield f"long conversations: {cut} lost their end, so that a row holds them"
-    if disarmed := sum(source.control_tokens_neutralised for source in manifest.sources):
-        yield f"control tokens: {disarmed} that texts spell by accident were broken apart"
 
 
-def _hygiene(built: CalibrationSet) -> Iterator[str]:
-    """Say what was mended, what was kept out, and what that took."""
-    yield from mended_lines(_mended(built.manifest))
-    for one in built.manifest.evaluations:
-        unread = sum(one.rejections.values())
-        yield (
-            f"evaluation set {one.name}: {one.documents:,} documents; {one.matched} read hold a part of it"
-            + (f"; {one.too_short:,} are too short to be looked for by themselves" if one.too_short else "")
-            + (f"; {unread:,} of its records could not be read, so they are not kept out" if unread else "")
-        )
-    if built.seconds:
-        steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in built.seconds.items())
-        yield f"hygiene and selection took {sum(built.seconds.values()):.1f} s: {steps}"
-
-
-def _mended(manifest: Manifest) -> RepairCounts:
-    from calibset.hygiene.stats import RepairCounts
-
-    mended = RepairCounts()
-    for source in manifest.sources:
-        mended.repaired.update(source.repaired)
-        mended.masked.update(source.personal_data)
-        mended.boilerplate += source.boilerplate_lines
-    return mended
-
-
-def _selection(report: CoverageReport) -> Iterator[str]:
-    """Say what the rows chosen cover, beside random choice and what there is."""
-    yield (
-        f"{report.method}: {report.distinct_tokens:,} different tokens, chosen from {report.pool:,} rows; "
-        f"random choice has {report.random_mean:,.0f} ± {report.random_sd:,.0f}"
-    )
-    if report.closed is not None:
-        yield (
-            f"all candidates have {report.pool_tokens:,}, and no choice under the quotas more than "
-            f"{report.attainable:,}: {report.closed:.0%} of the gap to the first is closed"
-            f"{_to_the_second(report)}"
-        )
-    asked = len(report.terms_met) + len(report.terms_missed)
-    if asked or report.terms_absent:
-        yield f"must-cover terms: {len(report.terms_met):,} of the {asked:,} that candidates hold are there"
-    for what, terms in (("missing", report.terms_missed), ("in no candidate", report.terms_absent)):
-        if terms:
-            more = f" and {len(terms) - _MOST_NAMED} more" if len(terms) > _MOST_NAMED else ""
-            yield f"must-cover terms {what}: {', '.join(terms[:_MOST_NAMED])}{more}"
-
-
-def _to_the_second(report: CoverageReport) -> str:
-    part = report.closed_of_attainable
-    return "" if part is None else f", {part:.0%} of that to the second"
-
-
-def _sources_table(manifest: Manifest) -> Table:
-    table = columns("source", "group", "location", "licence", asked=">", rows=">", tokens=">", read=">")
+def _source_table(manifest: Manifest) -> Table:
+    table = create_table("source", "group", "location", "licence", asked=">", rows=">", tokens=">", read=">")
     for source in manifest.sources:
         table.add_row(
             source.name,
             source.group,
-            place_shown(source.location),
+            shorten_location(source.location),
             source.licence,
             str(source.asked),
             str(source.achieved),
@@ -155,8 +66,8 @@ def _sources_table(manifest: Manifest) -> Table:
     return table
 
 
-def _groups_table(manifest: Manifest) -> Table:
-    table = columns("group", share=">", asked=">", rows=">", achieved=">")
+def _group_table(manifest: Manifest) -> Table:
+    table = create_table("group", share=">", asked=">", rows=">", achieved=">")
     for group in manifest.groups:
         table.add_row(
             group.name,
@@ -166,3 +77,93 @@ def _groups_table(manifest: Manifest) -> Table:
             f"{group.achieved / manifest.nsamples:.1%}",
         )
     return table
+
+
+def _left_out_lines(manifest: Manifest) -> Iterator[str]:
+    lines = [
+        f"  {source.name}: {count} {kind}: {reason}"
+        for source in manifest.sources
+        for kind, counts in (("rejected", source.rejections), ("filtered", source.filtered))
+        for reason, count in counts.items()
+    ]
+    if lines:
+        yield "left out:"
+        yield from lines
+
+
+def _shortage_lines(manifest: Manifest) -> Iterator[str]:
+    """Yield which sources ran short, and where the missing rows came from."""
+    others = ", ".join(source.name for source in manifest.sources if source.achieved > source.asked)
+    for source in manifest.sources:
+        own = source.achieved - source.repeated
+        if own < source.asked:
+            is_replaced = source.achieved < source.asked
+            remedy = f"{others} made up for the rest" if is_replaced else "its rows were repeated for the rest"
+            yield f"{source.name} ran short: it gave {own} of {source.asked} rows; {remedy}"
+
+
+def _row_lines(manifest: Manifest) -> Iterator[str]:
+    """Yield what the quantizer keeps of the rows."""
+    yield (
+        f"{manifest.quantizer} keeps {manifest.kept} of {manifest.nsamples} rows and reads {manifest.seqlen} "
+        "tokens of each"
+    )
+    yield f"waste: {manifest.waste:.2%} of the tokens are cut off"
+    if manifest.turns:
+        yield (
+            f"filler: {manifest.filler:.2%} of the tokens read are the beginning of one more conversation; "
+            f"{manifest.complete_turns} of {manifest.turns} assistant turns are read in full"
+        )
+    if shortened := sum(source.conversations_shortened for source in manifest.sources):
+        yield f"long conversations: {shortened} lost their end to fit into a row"
+    if neutralised := sum(source.control_tokens_neutralised for source in manifest.sources):
+        yield f"control tokens: {neutralised} that texts spell by accident were neutralised"
+
+
+def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:
+    """Yield what was repaired, what was kept out, and how long that took."""
+    yield from repair_lines(_sum_repairs(built.manifest))
+    for evaluation in built.manifest.evaluations:
+        unread = sum(evaluation.rejections.values())
+        yield (
+            f"evaluation set {evaluation.name}: {evaluation.documents:,} documents; {evaluation.matched} of the "
+            "documents read hold a part of it"
+            + (f"; {evaluation.too_short:,} are too short to be looked for alone" if evaluation.too_short else "")
+            + (f"; {unread:,} of its records could not be read, so they are not kept out" if unread else "")
+        )
+    if built.seconds:
+        steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in built.seconds.items())
+        yield f"hygiene and selection took {sum(built.seconds.values()):.1f} s: {steps}"
+
+
+def _sum_repairs(manifest: Manifest) -> RepairCounts:
+    from calibset.hygiene.stats import RepairCounts
+
+    counts = RepairCounts()
+    for source in manifest.sources:
+        counts.repaired.update(source.repaired)
+        counts.masked.update(source.personal_data)
+        counts.boilerplate += source.boilerplate_lines
+    return counts
+
+
+def _selection_lines(report: CoverageReport) -> Iterator[str]:
+    """Yield what the chosen rows cover, compared with random choice and with what could be covered."""
+    yield (
+        f"{report.method}: {report.distinct_tokens:,} different tokens, in rows chosen from {report.pool:,}; "
+        f"a random choice has {report.random_mean:,.0f} ± {report.random_sd:,.0f}"
+    )
+    if report.closed is not None:
+        attained = report.closed_of_attainable
+        second = "" if attained is None else f", and {attained:.0%} of the gap to the second"
+        yield (
+            f"all candidates have {report.pool_tokens:,}, and no choice within the quotas has more than "
+            f"{report.attainable:,}: {report.closed:.0%} of the gap to the first is closed{second}"
+        )
+    wanted = len(report.terms_met) + len(report.terms_missed)
+    if wanted or report.terms_absent:
+        yield f"must-cover terms: {len(report.terms_met):,} of the {wanted:,} that candidates hold are covered"
+    for state, terms in (("missing", report.terms_missed), ("in no candidate", report.terms_absent)):
+        if terms:
+            more = f" and {len(terms) - _MOST_TERMS} more" if len(terms) > _MOST_TERMS else ""
+            yield f"must-cover terms {state}: {', '.join(terms[:_MOST_TERMS])}{more}"

@@ -1,53 +1,73 @@
-"""What the other commands do: call the library, show the result."""
+"""The commands on a calibration file: show, verify, export, diff."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from calibset.cli import lock_view, views
-from calibset.cli.console import emit_json, say
+from calibset.cli.console import print_json, print_line
+from calibset.cli.file_view import print_load_report, print_row, print_tokenizer_report
+from calibset.cli.lock_view import differences_data, print_differences
 from calibset.core.errors import OutputError, RecipeError
+from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import Manifest
-from calibset.quantizers import get_quantizer
+from calibset.quantizers import LoadReport, get_quantizer
 
-if TYPE_CHECKING:
-    from calibset.dataset.tokenizer_check import TokenizerReport
+
+def show(arguments: Namespace) -> int:
+    """Print a row with its documents and control tokens marked."""
+    from calibset.tokenizers import ControlTokens
+
+    file = CalibrationFile.open(arguments.file)
+    text = file.text(arguments.row)
+    tokenizer = file.tokenizer(arguments.tokenizer, allow_changed=True)
+    print_row(
+        text,
+        tokens=len(tokenizer.encode(text, parse_special=True)),
+        report=file.manifest.samples[arguments.row - 1] if file.manifest else None,
+        control_tokens=ControlTokens.of(tokenizer.special_tokens),
+    )
+    return 0
 
 
 def verify(arguments: Namespace) -> int:
-    """Say which rows the quantizer keeps; exits 1 if one is lost or there are too few."""
-    import calibset
-    from calibset.dataset.calibration_file import CalibrationFile
+    """Print which rows the quantizer keeps; exits 1 if one is lost or there are too few."""
+    from calibset.dataset.tokenizer_check import check_tokenizer
+    from calibset.dataset.verify import verify as simulate_loading
 
-    opened = CalibrationFile.open(arguments.file, endings=None, check_manifest=False)
-    quantizer = arguments.quantizer or opened.quantizer_name
-    replay = calibset.verify(
+    file = CalibrationFile.open(arguments.file, endings=None, check_manifest=False)
+    quantizer = arguments.quantizer or file.quantizer_name
+    report = simulate_loading(
         arguments.file,
         tokenizer=arguments.tokenizer,
         seqlen=arguments.seqlen,
         nsamples=arguments.nsamples,
         quantizer=quantizer,
     )
-    replay = replace(replay, warnings=(*replay.warnings, *get_quantizer(quantizer).info.pitfalls))
-    readback = _readback(arguments) if arguments.backend else None
+    report = replace(report, warnings=(*report.warnings, *get_quantizer(quantizer).info.pitfalls))
+    tokenizer_report = (
+        check_tokenizer(arguments.file, arguments.backend, tokenizer=arguments.tokenizer)
+        if arguments.backend
+        else None
+    )
     if arguments.json:
-        emit_json({**views.replay_data(replay), **({"readback": asdict(readback)} if readback else {})})
+        checked = {"tokenizer_check": asdict(tokenizer_report)} if tokenizer_report else {}
+        print_json({**_load_data(report), **checked})
     elif not arguments.quiet:
-        views.replay_summary(replay, arguments.file)
-        if readback:
-            views.readback_summary(readback, arguments.file)
-    return 0 if replay.passed and (readback is None or readback.passed) else 1
+        print_load_report(report, arguments.file)
+        if tokenizer_report:
+            print_tokenizer_report(tokenizer_report, arguments.file)
+    return 0 if report.passed and (tokenizer_report is None or tokenizer_report.passed) else 1
 
 
 def export(arguments: Namespace) -> int:
     """Write a calibration file for a quantizer, or as token ids; exits 1 if the quantizer loses a row."""
-    import calibset
+    from calibset.dataset.export import export as export_file
 
-    result = calibset.export(
+    result = export_file(
         arguments.file,
         arguments.out,
         quantizer=arguments.quantizer,
@@ -59,101 +79,32 @@ def export(arguments: Namespace) -> int:
     if not arguments.quiet:
         if report is not None:
             report = replace(report, warnings=(*report.warnings, *result.pitfalls))
-            views.replay_summary(report, str(result.path))
-        say(f"wrote {result.path}" + (f"; to use it:\n{result.usage}" if result.usage else ""))
+            print_load_report(report, str(result.path))
+        print_line(f"wrote {result.path}" + (f"; to use it:\n{result.usage}" if result.usage else ""))
     return 0 if report is None or report.passed else 1
 
 
-def show(arguments: Namespace) -> int:
-    """Print a row with its document borders and control tokens visible."""
-    from calibset.dataset.calibration_file import CalibrationFile
-    from calibset.tokenizers import ControlTokens
-
-    file = CalibrationFile.open(arguments.file)
-    text = file.text(arguments.row)
-    tokenizer = file.tokenizer(arguments.tokenizer, allow_changed=True)
-    views.row(
-        text,
-        tokens=len(tokenizer.encode(text, parse_special=True)),
-        report=file.manifest.samples[arguments.row - 1] if file.manifest else None,
-        control_tokens=ControlTokens.of(tokenizer.special_tokens),
-    )
-    return 0
-
-
 def diff(arguments: Namespace) -> int:
-    """Say what changed between two records; exits 1 if something did, 2 if they can't be compared."""
-    from calibset.dataset.diff import diff as changes
+    """Print what changed between two records; exits 1 if something did, 2 if they can't be compared."""
+    from calibset.dataset.diff import diff as find_differences
 
     try:
-        found = changes(_record(arguments.before), _record(arguments.after))
+        changes = find_differences(_read_record(arguments.before), _read_record(arguments.after))
     except OutputError as error:
         raise RecipeError(str(error)) from error
     if arguments.json:
-        emit_json(lock_view.differences_data(found))
+        print_json(differences_data(changes))
     else:
-        lock_view.differences_table(found)
-    return 1 if found else 0
+        print_differences(changes)
+    return 1 if changes else 0
 
 
-def cache(arguments: Namespace) -> int:
-    """List or clear what was read of servers and is kept."""
-    from calibset.storage import Cache
-
-    kept = Cache.default()
-    if arguments.action == "clear":
-        kept.clear()
-        say(f"cleared {kept.folder}")
-    elif arguments.json:
-        emit_json(lock_view.cache_data(kept))
-    else:
-        lock_view.cache_table(kept)
-    return 0
+def _load_data(report: LoadReport) -> dict[str, Any]:
+    return {**asdict(report), "kept": report.kept, "passed": report.passed, "waste": report.waste}
 
 
-def sources(arguments: Namespace) -> int:
-    """List the adapters, or one adapter's keys."""
-    from calibset.sources import ADAPTERS, adapter, installed_adapters
-
-    if arguments.name:
-        views.adapter_table(adapter(arguments.name, allow_code=arguments.allow_code))
-        return 0
-    others = installed_adapters()
-    views.adapters_table(
-        [(name, adapter(name).summary) for name in ADAPTERS]
-        + [(name, f"from {point.value.partition(':')[0]}") for name, point in others.items()]
-    )
-    return 0
-
-
-def schema(arguments: Namespace) -> int:  # noqa: ARG001
-    """Print the JSON Schema of a recipe."""
-    from calibset.recipe.json_schema import recipe_schema
-
-    emit_json(recipe_schema())
-    return 0
-
-
-def tokenizer(arguments: Namespace) -> int:
-    """Write a folder with a fast tokenizer."""
-    from calibset.tokenizers import load_tokenizer
-    from calibset.tokenizers.tekken_conversion import write_fast_tokenizer
-
-    written = write_fast_tokenizer(load_tokenizer(arguments.name), Path(arguments.out))
-    if not arguments.quiet:
-        for path in written:
-            say(f"wrote {path}")
-    return 0
-
-
-def _readback(arguments: Namespace) -> TokenizerReport:
-    from calibset.dataset.tokenizer_check import check_tokenizer
-
-    return check_tokenizer(arguments.file, arguments.backend, tokenizer=arguments.tokenizer)
-
-
-def _record(name: str) -> Manifest | Lock:
-    """Return the manifest or the lock that a path names."""
+def _read_record(name: str) -> Manifest | Lock:
+    """Return the lock or the manifest that a path names."""
     path = Path(name)
     if path.suffix == ".lock":
         lock = Lock.read(path)

@@ -1,14 +1,15 @@
-"""What the command line takes, and the help that teaches it."""
+"""The parser of the command line, and the help that teaches it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import Any, get_args
 
-from calibset.cli.parser_common import Commands, add, add_quiet
-from calibset.cli.parser_files import add_file_commands
-from calibset.cli.parser_recipes import add_recipe_commands
+from calibset.quantizers import QuantizerName
+
+# argparse has no public name for it.
+_Commands = argparse._SubParsersAction  # noqa: SLF001
 
 _DESCRIPTION = """\
 Build calibration datasets for post-training quantization, from one TOML recipe:
@@ -19,32 +20,40 @@ weighted sources, rows of an exact token length, proof that the quantizer keeps 
   calibset verify slovak-insurance.jsonl             which rows the quantizer keeps
 """
 
+_LOCATIONS = """\
+locations:
+  --data DIR (or CALIBSET_DATA) is the folder in which relative locations are looked up first.
+  --mirror https://PREFIX=https://REPLACEMENT (repeatable; or CALIBSET_MIRRORS, separated by blanks)
+  reads https locations from elsewhere. HF_ENDPOINT, HF_HOME and HF_TOKEN work as for Hugging Face.
+  Whatever is read from a server is cached (see `calibset cache list`) and not downloaded again; with
+  --offline nothing else is read. CALIBSET_CACHE names another folder for the cache.
+"""
 
-def parser() -> argparse.ArgumentParser:
+_LOCK = """\
+lock:
+  `calibset lock RECIPE` writes a file with the recipe's name and the ending .lock, which holds the
+  commits, files and hashes that a build depends on. Where there is one, build, plan and check read
+  the locations and commits that it names.
+"""
+
+
+def create_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="calibset", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    top.add_argument("--version", action=_Version, help="print the version and exit")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    add_recipe_commands(commands)
-    add_file_commands(commands)
-    _cache(commands)
-    _tokenizer(commands)
-    sources = add(commands, "sources", "list the source adapters and their keys", "calibset sources bitext")
-    sources.add_argument("name", nargs="?", help="an adapter, to see its keys")
-    sources.add_argument("--allow-code", action="store_true", help="let NAME be package.module:Class")
-    add(
-        commands,
-        "schema",
-        "print the JSON Schema of a recipe, for editors that check TOML",
-        "calibset schema > recipe.schema.json",
-    )
-    return top
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    for add in (
+        _add_build, _add_plan, _add_check, _add_lock, _add_quantize_command, _add_verify, _add_export,
+        _add_show, _add_report, _add_card, _add_diff, _add_cache, _add_tokenizer, _add_sources, _add_schema,
+    ):  # fmt: skip
+        add(commands)
+    return parser
 
 
 class _Version(argparse.Action):
-    """Prints the version; looked up only when asked for, so that --help stays quick."""
+    """Prints the version, which is looked up only now, so that --help stays quick."""
 
     def __init__(self, option_strings: list[str], dest: str, **rest: Any) -> None:
         super().__init__(option_strings, dest, nargs=0, **rest)
@@ -56,27 +65,347 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _cache(commands: Commands[argparse.ArgumentParser]) -> None:
-    command = add(
+# --- commands on a recipe -----------------------------------------------------------------
+
+
+def _add_build(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "build",
+        "build a calibration file and its manifest",
+        "calibset build recipes/slovak_insurance.toml --data ~/corpora --out sk.jsonl --set seed=7",
+        _LOCATIONS + "\n" + _LOCK,
+    )
+    _add_recipe(command)
+    command.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the .jsonl file to write (default: the recipe's `output`, or else NAME.jsonl)",
+    )
+    _add_rejects(command)
+    command.add_argument(
+        "--locked", action="store_true", help="fail unless the build is what the recipe's lock says, to the byte"
+    )
+    _add_output(command)
+
+
+def _add_plan(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "plan",
+        "show what a build would read, and how much; downloads no data",
+        "calibset plan recipes/slovak_insurance.toml --set nsamples=128",
+        _LOCATIONS,
+    )
+    _add_recipe(command)
+    _add_output(command)
+
+
+def _add_check(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "check",
+        "read every source to its end and count its documents, rejected and filtered records",
+        "calibset check recipes/quickstart.toml",
+        _LOCATIONS,
+    )
+    _add_recipe(command)
+    _add_rejects(command)
+    _add_output(command)
+
+
+def _add_lock(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "lock",
+        "record what a build depends on, so that it can be repeated byte for byte",
+        "calibset lock recipes/quickstart.toml\n  calibset build --locked recipes/quickstart.toml",
+        _LOCK + "To find this out it builds the set, from the commits that its locations have now.\n",
+    )
+    _add_recipe(command)
+    _add_quiet(command)
+
+
+def _add_quantize_command(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "quantize-command",
+        "print the AutoRound command line and Python code that quantize a model with a recipe's file",
+        "calibset quantize-command recipes/slovak_insurance.toml --model ../Mistral-Small-3.2-24B",
+        "The recipe's table [quantization] says how. Nothing is run. A comment gives the reason for each\n"
+        "unusual option.\n",
+    )
+    command.add_argument("recipe", help="the dataset recipe (TOML)")
+    command.add_argument("--model", metavar="PATH", required=True, help="the model's folder, or OWNER/NAME")
+    command.add_argument("--file", metavar="FILE", help="the calibration file (default: the recipe's own)")
+    command.add_argument(
+        "--ids", metavar="FILE", help="token ids that `calibset export` wrote, instead of the calibration file"
+    )
+    command.add_argument(
+        "--autoround",
+        metavar="VERSION",
+        help="the version of AutoRound (default: the installed one, or else the newest that is known)",
+    )
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument("--multimodal", action="store_true", help="the model takes images as well")
+    kind.add_argument(
+        "--text-only",
+        action="store_true",
+        help="the model takes text alone; without either option its config.json decides",
+    )
+    _add_overrides(command)
+    command.add_argument(
+        "--only", choices=["command", "python"], help="print only the command line, or only the Python code"
+    )
+
+
+# --- commands on a calibration file -------------------------------------------------------
+
+
+def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "verify",
+        "show which rows of a calibration file a quantizer keeps, whoever wrote the file",
+        "calibset verify theirs.jsonl --tokenizer ./tokenizer --seqlen 2048 --nsamples 512",
+        "Exits 1 if a row is lost or there are too few. Options that are not given are taken from the\n"
+        "manifest beside the file; if there is none, they are mistral-small-3.2, 2048 and 512.\n"
+        "With --backend it also exits 1 if that tokenizer of transformers reads a row differently.\n",
+    )
+    command.add_argument("file", help="JSON Lines, a .json array, or a .parquet file of token ids")
+    _add_quantizer(command, "the quantizer (default: the manifest's, or else autoround)")
+    command.add_argument("--tokenizer", metavar="T", help="the quantizer's tokenizer: a name, file or folder")
+    command.add_argument("--seqlen", type=_positive, metavar="N", help="the tokens that it reads of a row")
+    command.add_argument("--nsamples", type=_positive, metavar="N", help="the rows that it asks for")
+    command.add_argument(
+        "--backend",
+        choices=["fast", "mistral-common", "tokenizers"],
+        help="check as well whether this tokenizer of transformers reads the ids that were counted: the "
+        "fast one of a tokenizer.json, MistralCommonBackend, or TokenizersBackend of a tekken.json",
+    )
+    _add_output(command)
+
+
+def _add_export(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "export",
+        "write a calibration file in the form that suits a quantizer best, or as token ids",
+        "calibset export slovak-insurance.jsonl --for gptqmodel\n"
+        "  calibset export slovak-insurance.jsonl --format input_ids --out slovak-insurance.parquet",
+        "With --for it shows what the quantizer keeps, and how to give it the file. input_ids is a parquet\n"
+        "file whose rows are BOS and token ids, cut at seqlen, for any tool that takes ids; the tool's own\n"
+        "tokenizer is not used. Options that are not given are taken from the manifest beside FILE.\n",
+    )
+    command.add_argument("file", help="a calibration file")
+    kind = command.add_mutually_exclusive_group(required=True)
+    _add_quantizer(kind, "the quantizer")
+    kind.add_argument("--format", choices=["input_ids"], help="the form to write, for any quantizer")
+    command.add_argument(
+        "--out", metavar="FILE", help="the file to write (default: FILE's name with the ending of its form)"
+    )
+    command.add_argument("--tokenizer", metavar="T", help="the target model's: a name, file or folder")
+    command.add_argument("--seqlen", type=_positive, metavar="N", help="the ids of a row, BOS included")
+    _add_quiet(command)
+
+
+def _add_show(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "show",
+        "print a row with its documents and control tokens marked",
+        "calibset show slovak-insurance.jsonl 3",
+    )
+    command.add_argument("file", help="a calibration file")
+    command.add_argument("row", type=_positive, metavar="N", help="the number of the row, from 1")
+    command.add_argument(
+        "--tokenizer", metavar="T", help="whose control tokens to mark (default: the manifest's)"
+    )
+
+
+def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "report",
+        "write an HTML page about a calibration file: mixture, coverage, rejects, every row",
+        "calibset report slovak-insurance.jsonl --out slovak-insurance.html",
+        "The page is one file and loads nothing else. To write it, install calibset[report].\n",
+    )
+    command.add_argument("file", help="a calibration file with its manifest beside it")
+    command.add_argument(
+        "--out", metavar="FILE.html", help="the page to write (default: FILE's name with .report.html)"
+    )
+    command.add_argument("--tokenizer", metavar="T", help="the target model's (default: the manifest's)")
+    _add_quiet(command)
+
+
+def _add_card(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "card",
+        "write the dataset card of a calibration file, or a section for the card of a model",
+        "calibset card slovak-insurance.jsonl --out card\n"
+        "  calibset card slovak-insurance.jsonl --model >> MODEL/README.md",
+        "The card is a README.md for the Hugging Face hub: sources, licences and what they ask for, method,\n"
+        "hashes, how to build the file again; an ATTRIBUTION.md goes with it. It is no legal advice.\n"
+        "--push uploads file, manifest, holdout and card to a dataset repository, private unless --public.\n",
+    )
+    command.add_argument("file", help="a calibration file with its manifest beside it")
+    kind = command.add_mutually_exclusive_group()
+    kind.add_argument("--model", action="store_true", help="print the section for a model's card instead")
+    kind.add_argument(
+        "--out", metavar="DIR", help="the folder to write README.md and ATTRIBUTION.md to (default: print)"
+    )
+    kind.add_argument("--push", metavar="OWNER/NAME", help="upload everything to this repository of the hub")
+    command.add_argument(
+        "--recipe",
+        metavar="RECIPE",
+        help="the recipe that the file was built with; the card names it, and --push uploads it",
+    )
+    command.add_argument("--public", action="store_true", help="with --push: make the repository public")
+    _add_quiet(command)
+
+
+def _add_diff(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "diff",
+        "show what changed between two manifests, or between two locks",
+        "calibset diff monday.manifest.json friday.jsonl",
+        "A calibration file stands for the manifest beside it. Exits 1 if something differs.\n",
+    )
+    command.add_argument("before", metavar="A", help="a manifest, a lock, or a calibration file")
+    command.add_argument("after", metavar="B", help="another of the same kind")
+    _add_json(command)
+
+
+# --- other commands -----------------------------------------------------------------------
+
+
+def _add_cache(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
         commands,
         "cache",
-        "list or clear what was read of servers and is kept",
+        "list or clear what was read from servers and is kept on this machine",
         "calibset cache list",
         "The folder is CALIBSET_CACHE, else HF_HOME/calibset, else the system's usual one.\n",
     )
     command.add_argument("action", choices=["list", "clear"], help="what to do")
-    command.add_argument("--json", action="store_true", help="print the list as JSON")
+    _add_json(command)
 
 
-def _tokenizer(commands: Commands[argparse.ArgumentParser]) -> None:
-    command = add(
+def _add_tokenizer(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
         commands,
         "tokenizer",
         "write a folder that AutoTokenizer loads as a fast tokenizer that parses control tokens",
         "calibset tokenizer mistral-small-3.2 --out tokenizer",
-        "AutoRound needs such a one to read control tokens in text rows: a model folder that holds\n"
-        "only tekken.json gives it a tokenizer that spells them.\n",
+        "AutoRound needs such a tokenizer to read control tokens in rows of text: from a model folder with\n"
+        "only a tekken.json it loads one that reads them as letters.\n",
     )
     command.add_argument("name", help="a known tokenizer, or the path of a tekken.json")
     command.add_argument("--out", metavar="DIR", required=True, help="the folder to write")
-    add_quiet(command)
+    _add_quiet(command)
+
+
+def _add_sources(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands, "sources", "list the source adapters, or the keys of one", "calibset sources bitext"
+    )
+    command.add_argument("name", nargs="?", help="an adapter, to see its keys")
+    command.add_argument("--allow-code", action="store_true", help="allow NAME to be package.module:Class")
+
+
+def _add_schema(commands: _Commands[argparse.ArgumentParser]) -> None:
+    _add_command(
+        commands,
+        "schema",
+        "print the JSON Schema of a recipe, for editors that check TOML",
+        "calibset schema > recipe.schema.json",
+    )
+
+
+# --- what commands share ------------------------------------------------------------------
+
+
+def _add_command(
+    commands: _Commands[argparse.ArgumentParser], name: str, summary: str, example: str, more: str = ""
+) -> argparse.ArgumentParser:
+    """Add a command with a line on what it does, an example, and what else there is to say of it."""
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}\n" + (f"\n{more}" if more else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_recipe(command: argparse.ArgumentParser) -> None:
+    command.add_argument("recipe", help="the dataset recipe (TOML)")
+    command.add_argument(
+        "--data", metavar="DIR", help="the folder in which relative locations are looked up first"
+    )
+    command.add_argument(
+        "--mirror",
+        metavar="PREFIX=REPLACEMENT",
+        action="append",
+        default=[],
+        help="read https locations that begin with PREFIX from elsewhere (repeatable)",
+    )
+    command.add_argument(
+        "--offline", action="store_true", help="contact no server: read only what is cached, or fail"
+    )
+    _add_overrides(command)
+
+
+def _add_overrides(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="override a key of the recipe, such as sources.pile.weight=2 (repeatable)",
+    )
+    command.add_argument(
+        "--allow-code",
+        action="store_true",
+        help="allow the recipe to name adapters as package.module:Class, whose code is then run",
+    )
+
+
+def _add_rejects(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--rejects",
+        metavar="FILE",
+        help="write each record that was rejected or filtered: source, position, reason, and excerpt or detail",
+    )
+
+
+def _add_quantizer(
+    command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, meaning: str
+) -> None:
+    command.add_argument("--for", dest="quantizer", choices=get_args(QuantizerName), help=meaning)
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    _add_quiet(command)
+    _add_json(command)
+
+
+def _add_quiet(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--quiet", "-q", action="store_true", help="print nothing but errors")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, got {text!r}")
+    return number

@@ -1,0 +1,74 @@
+"""What a check found in the sources, as a table and as data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from calibset.cli.console import create_table, open_console, print_lines, shorten_location
+from calibset.cli.source_lines import repair_lines
+from calibset.core.text import printable
+
+if TYPE_CHECKING:
+    from calibset.hygiene.stats import RepairCounts
+    from calibset.pipeline.check import SourceCheck
+
+
+def print_checks(checks: Iterable[SourceCheck]) -> None:
+    """Print what the sources hold, and what a build would repair in them."""
+    table = create_table(
+        "source", "location", "reason", "for example", documents=">", rejected=">", filtered=">"
+    )
+    for check in checks:
+        stats = check.tally
+        table.add_row(
+            check.name, shorten_location(check.location), "", "", f"{stats.documents:,}",
+            f"{stats.rejections.total():,}", f"{stats.filtered.total():,}", style="bold",
+        )  # fmt: skip
+        for reason, count in _by_count(stats.rejections):
+            table.add_row("", "", reason, printable(stats.examples[reason]), "", f"{count:,}", "")
+        for reason, count in _by_count(stats.filtered):
+            table.add_row("", "", reason, printable(stats.examples[reason]), "", "", f"{count:,}")
+    open_console().print(table)
+    for check in checks:
+        print_lines(f"{check.name}: {line}" for line in _text_lines(check))
+
+
+def check_data(checks: Iterable[SourceCheck]) -> list[dict[str, Any]]:
+    """Return what the sources hold as data."""
+    return [
+        {
+            "name": check.name,
+            "location": check.location,
+            "documents": check.tally.documents,
+            "rejections": dict(check.tally.rejections),
+            "filtered": dict(check.tally.filtered),
+            "examples": check.tally.examples,
+            "repairs": _repair_data(check.tally.mended),
+            "contaminated": dict(_count_contaminated(check)),
+            "problem": check.problem,
+        }
+        for check in checks
+    ]
+
+
+def _by_count(reasons: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _text_lines(check: SourceCheck) -> Iterator[str]:
+    yield from repair_lines(check.tally.mended)
+    for name, count in _count_contaminated(check).items():
+        yield f"{count:,} {'documents hold' if count > 1 else 'document holds'} a part of evaluation set {name}"
+
+
+def _repair_data(counts: RepairCounts) -> dict[str, Any]:
+    values = {field.name: getattr(counts, field.name) for field in fields(counts)}
+    return {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
+
+
+def _count_contaminated(check: SourceCheck) -> Counter[str]:
+    """Count the documents that hold a part of an evaluation set, by the set's name."""
+    return Counter(name for match in check.tally.contaminated for name in (match.exclude, *match.others))

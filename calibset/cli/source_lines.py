@@ -1,0 +1,41 @@
+"""What a plan, a check and a build say of sources in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from calibset.cli.console import print_error
+
+if TYPE_CHECKING:
+    from calibset.dataset.source_reports import SourceReport
+    from calibset.hygiene.stats import RepairCounts
+    from calibset.pipeline.check import SourceCheck
+    from calibset.pipeline.plan import PlannedSource
+
+
+def repair_lines(counts: RepairCounts) -> Iterator[str]:
+    """Yield what was repaired, removed and masked in texts."""
+    if counts.repaired:
+        yield f"repairs: {', '.join(f'{count:,} {name}' for name, count in counts.repaired.most_common())}"
+    if counts.boilerplate:
+        yield f"boilerplate: {counts.boilerplate:,} lines that other documents hold as well were removed"
+    if counts.masked:
+        kinds = (f"{count:,} {kind}{'s' * (count > 1)}" for kind, count in counts.masked.most_common())
+        yield f"personal data: {', '.join(kinds)} replaced by made-up data"
+
+
+def stream_lines(sources: Iterable[SourceReport | PlannedSource]) -> Iterator[str]:
+    """Yield which sources are no fair samples of their corpora."""
+    for source in sources:
+        if source.from_beginning:
+            yield f"{source.name}: read from the beginning of a stream, so it is no fair sample of its corpus"
+
+
+def print_problems(sources: Iterable[PlannedSource | SourceCheck]) -> int:
+    """Print what went wrong with which source; return the exit code."""
+    problems = [(source.name, source.problem) for source in sources if source.problem is not None]
+    for name, problem in problems:
+        is_named = problem.startswith(("sources.", "exclude."))
+        print_error(problem if is_named else f"sources.{name}: {problem}")
+    return 1 if problems else 0
