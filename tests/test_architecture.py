@@ -137,7 +137,7 @@ def loaded_by(code: str) -> set[str]:
     [
         "import calibset; calibset.Document; calibset.SourceError; dir(calibset)",
         "from calibset.cli import main",
-        "from calibset.cli.parser import parser; parser().format_help()",
+        "from calibset.cli.parser import create_parser; create_parser().format_help()",
     ],
 )
 def test_an_import_loads_nothing_heavy(code: str) -> None:

@@ -32,7 +32,7 @@ _MODULES = {
     "sources": "resource_commands",
     "schema": "resource_commands",
 }
-"""The module of each command, which is imported when the command is called; its function has the same name."""
+"""The module of each command, imported when the command is called; its function has the command's name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

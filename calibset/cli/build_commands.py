@@ -134,8 +134,8 @@ def _rejects_of_a_failure(path: str | None) -> Iterator[None]:
     try:
         yield
     except CalibsetError as error:
-        if path and (error.rejections or error.left_out):
-            write_rejects(path, error.rejections, error.left_out)
+        if path and (error.rejections or error.filtered):
+            write_rejects(path, error.rejections, error.filtered)
         raise
 
 

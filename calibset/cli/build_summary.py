@@ -45,8 +45,8 @@ def print_summary(built: CalibrationSet, path: Path, holdout_path: Path | None) 
         holdout = built.holdout.manifest
         print_lines(f"holdout: {line}" for line in _shortage_lines(holdout))
         print_line(
-            f"wrote {holdout_path}: {holdout.nsamples} rows held out (sha256 {holdout.sha256[:16]}…), and its "
-            "manifest"
+            f"wrote {holdout_path}: {holdout.nsamples} rows held out (sha256 {holdout.sha256[:16]}…), and "
+            "its manifest"
         )
 
 
@@ -98,7 +98,9 @@ def _shortage_lines(manifest: Manifest) -> Iterator[str]:
         own = source.achieved - source.repeated
         if own < source.asked:
             is_replaced = source.achieved < source.asked
-            remedy = f"{others} made up for the rest" if is_replaced else "its rows were repeated for the rest"
+            remedy = (
+                f"{others} made up for the rest" if is_replaced else "its rows were repeated for the rest"
+            )
             yield f"{source.name} ran short: it gave {own} of {source.asked} rows; {remedy}"
 
 
@@ -124,13 +126,15 @@ def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:
     """Yield what was repaired, what was kept out, and how long that took."""
     yield from repair_lines(_sum_repairs(built.manifest))
     for evaluation in built.manifest.evaluations:
-        unread = sum(evaluation.rejections.values())
-        yield (
-            f"evaluation set {evaluation.name}: {evaluation.documents:,} documents; {evaluation.matched} of the "
-            "documents read hold a part of it"
-            + (f"; {evaluation.too_short:,} are too short to be looked for alone" if evaluation.too_short else "")
-            + (f"; {unread:,} of its records could not be read, so they are not kept out" if unread else "")
-        )
+        details = [
+            f"{evaluation.documents:,} documents",
+            f"{evaluation.matched} of the documents read hold a part of it",
+        ]
+        if evaluation.too_short:
+            details.append(f"{evaluation.too_short:,} are too short to be looked for by themselves")
+        if unread := sum(evaluation.rejections.values()):
+            details.append(f"{unread:,} of its records could not be read, so they are not kept out")
+        yield f"evaluation set {evaluation.name}: {'; '.join(details)}"
     if built.seconds:
         steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in built.seconds.items())
         yield f"hygiene and selection took {sum(built.seconds.values()):.1f} s: {steps}"
@@ -162,7 +166,7 @@ def _selection_lines(report: CoverageReport) -> Iterator[str]:
         )
     wanted = len(report.terms_met) + len(report.terms_missed)
     if wanted or report.terms_absent:
-        yield f"must-cover terms: {len(report.terms_met):,} of the {wanted:,} that candidates hold are covered"
+        yield f"must-cover terms: {len(report.terms_met):,} of the {wanted:,} that candidates hold are met"
     for state, terms in (("missing", report.terms_missed), ("in no candidate", report.terms_absent)):
         if terms:
             more = f" and {len(terms) - _MOST_TERMS} more" if len(terms) > _MOST_TERMS else ""

@@ -61,7 +61,8 @@ def _by_count(reasons: Counter[str]) -> list[tuple[str, int]]:
 def _text_lines(check: SourceCheck) -> Iterator[str]:
     yield from repair_lines(check.tally.mended)
     for name, count in _count_contaminated(check).items():
-        yield f"{count:,} {'documents hold' if count > 1 else 'document holds'} a part of evaluation set {name}"
+        hold = "documents hold" if count > 1 else "document holds"
+        yield f"{count:,} {hold} a part of evaluation set {name}"
 
 
 def _repair_data(counts: RepairCounts) -> dict[str, Any]:

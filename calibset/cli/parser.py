@@ -84,7 +84,9 @@ def _add_build(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     _add_rejects(command)
     command.add_argument(
-        "--locked", action="store_true", help="fail unless the build is what the recipe's lock says, to the byte"
+        "--locked",
+        action="store_true",
+        help="fail unless the build is what the recipe's lock says, to the byte",
     )
     _add_output(command)
 
@@ -139,7 +141,9 @@ def _add_quantize_command(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("--model", metavar="PATH", required=True, help="the model's folder, or OWNER/NAME")
     command.add_argument("--file", metavar="FILE", help="the calibration file (default: the recipe's own)")
     command.add_argument(
-        "--ids", metavar="FILE", help="token ids that `calibset export` wrote, instead of the calibration file"
+        "--ids",
+        metavar="FILE",
+        help="token ids that `calibset export` wrote, instead of the calibration file",
     )
     command.add_argument(
         "--autoround",
@@ -378,13 +382,11 @@ def _add_rejects(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--rejects",
         metavar="FILE",
-        help="write each record that was rejected or filtered: source, position, reason, and excerpt or detail",
+        help="write what was rejected or filtered: source, position, reason, and excerpt or detail",
     )
 
 
-def _add_quantizer(
-    command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, meaning: str
-) -> None:
+def _add_quantizer(command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, meaning: str) -> None:
     command.add_argument("--for", dest="quantizer", choices=get_args(QuantizerName), help=meaning)
 
 

@@ -1,4 +1,4 @@
-"""What the commands do that carry a calibration file further: report, card, quantization."""
+"""The commands that put a calibration file to use: report, card, quantize-command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibset.cli.console import new_console, say
+from calibset.cli.console import print_line
 from calibset.core.errors import OutputError, RecipeError
 from calibset.dataset.calibration_file import CalibrationFile, holdout_path
 from calibset.dataset.lockfile import lock_path
@@ -23,35 +23,35 @@ def report(arguments: Namespace) -> int:
     """Write a page about a calibration file."""
     from calibset.dataset.report import write_report
 
-    written = write_report(arguments.file, arguments.out, tokenizer=arguments.tokenizer)
+    path = write_report(arguments.file, arguments.out, tokenizer=arguments.tokenizer)
     if not arguments.quiet:
-        say(f"wrote {written}")
+        print_line(f"wrote {path}")
     return 0
 
 
 def card(arguments: Namespace) -> int:
-    """Print or write the card of a calibration file, or put it on the hub."""
+    """Print or write the card of a calibration file, or upload both to the hub."""
     from calibset.dataset.cards.dataset_card import card_files
     from calibset.dataset.cards.model_card import model_card_section
     from calibset.dataset.hub_upload import RelatedFiles
 
-    _ensure_options(arguments)
+    _require_fitting_options(arguments)
     path = Path(arguments.file)
-    manifest = _manifest(path)
+    manifest = _read_manifest(path)
     if arguments.model:
         sys.stdout.write(model_card_section(manifest, RelatedFiles().names(path).file))
         return 0
-    also = _companions(path, manifest, arguments)
+    related = _find_related_files(path, manifest, arguments)
     if arguments.push:
-        return _push(path, also, arguments)
-    holdout = Manifest.read(also.holdout) if also.holdout else None
-    files = card_files(manifest, also.names(path), holdout=holdout)
+        return _push(path, related, arguments)
+    holdout = Manifest.read(related.holdout) if related.holdout else None
+    files = card_files(manifest, related.names(path), holdout=holdout)
     if arguments.out is None:
         sys.stdout.write(files["README.md"].decode("utf-8"))
         return 0
-    for written in _written(Path(arguments.out), files):
+    for written in _write_files(Path(arguments.out), files):
         if not arguments.quiet:
-            say(f"wrote {written}")
+            print_line(f"wrote {written}")
     return 0
 
 
@@ -75,14 +75,13 @@ def quantize_command(arguments: Namespace) -> int:
         options=recipe.quantization,
         ids=arguments.ids,
     )
-    printed = quantize_command(run)
-    parts = {"command": printed.command, "python": printed.python}
-    wanted = [arguments.only] if arguments.only else list(parts)
-    sys.stdout.write("\n".join(parts[name] for name in wanted))
+    commands = quantize_command(run)
+    parts = {"command": commands.command, "python": commands.python}
+    sys.stdout.write(parts[arguments.only] if arguments.only else "\n".join(parts.values()))
     return 0
 
 
-def _ensure_options(arguments: Namespace) -> None:
+def _require_fitting_options(arguments: Namespace) -> None:
     if arguments.public and not arguments.push:
         raise RecipeError("--public: goes with --push alone; what is written here nobody else sees")
     if arguments.model and arguments.recipe:
@@ -91,73 +90,73 @@ def _ensure_options(arguments: Namespace) -> None:
         raise RecipeError(f"--recipe {arguments.recipe}: there is no such file")
 
 
-def _manifest(path: Path) -> Manifest:
+def _read_manifest(path: Path) -> Manifest:
     if path.name.endswith(".manifest.json"):
         raise RecipeError(f"{path}: is a manifest; name the calibration file that it stands beside")
     return CalibrationFile.open(path).require_manifest()
 
 
-def _ensure_recipe_of(manifest: Manifest, path: Path) -> None:
-    """Make sure that building the recipe gives the file, so that the card may say so."""
+def _require_recipe_of(manifest: Manifest, path: Path) -> None:
+    """Refuse a recipe that doesn't give the file when it is built, since the card says that it does."""
     from calibset.dataset.diff import diff
     from calibset.recipe.loader import load_recipe
     from calibset.recipe.portable import portable_recipe
 
     recipe = portable_recipe(load_recipe(path))
-    if changed := diff(manifest, manifest.model_copy(update={"recipe": recipe})):
-        named = "; ".join(str(one) for one in changed[:3])
+    if differences := diff(manifest, manifest.model_copy(update={"recipe": recipe})):
+        first = "; ".join(str(difference) for difference in differences[:3])
         raise RecipeError(
-            f"--recipe {path}: is not what the file was built with ({named}): write what --set changed into "
+            f"--recipe {path}: is not what the file was built with ({first}): write what --set changed into "
             "it, or leave it out; the manifest holds the recipe in any case"
         )
 
 
-def _push(path: Path, also: RelatedFiles, arguments: Namespace) -> int:
+def _push(path: Path, related: RelatedFiles, arguments: Namespace) -> int:
     from calibset.dataset.hub_upload import HubUpload, push_to_hub
 
-    upload = HubUpload.read(path, also)
+    upload = HubUpload.read(path, related)
     if arguments.public and not arguments.quiet:
         for note in upload.notes:
-            say(f"note: {note}")
+            print_line(f"note: {note}")
     pushed = push_to_hub(upload, arguments.push, private=not arguments.public)
     if not arguments.quiet:
-        say(f"pushed {', '.join(pushed.files)} to {pushed.url}")
+        print_line(f"pushed {', '.join(pushed.files)} to {pushed.url}")
     return 0
 
 
-def _companions(path: Path, manifest: Manifest, arguments: Namespace) -> RelatedFiles:
-    """Return what stands beside a calibration file: its holdout, the recipe named, and the recipe's lock."""
+def _find_related_files(path: Path, manifest: Manifest, arguments: Namespace) -> RelatedFiles:
+    """Return what belongs to a calibration file: its holdout, the recipe named, and the recipe's lock."""
     from calibset.dataset.hub_upload import RelatedFiles
 
-    held = _holdout(path, manifest)
-    if held is None and manifest.other and manifest.other.role == "holdout" and not arguments.quiet:
+    holdout = _find_holdout(path, manifest)
+    if holdout is None and manifest.other and manifest.other.role == "holdout" and not arguments.quiet:
         note = f"note: the holdout of {path} is not where it was written; the card has {path.name} alone"
-        new_console(stderr=True).print(note, soft_wrap=True)  # the card may go to standard output
+        print_line(note, stderr=True)  # the card may go to standard output
     recipe = Path(arguments.recipe) if arguments.recipe else None
     if recipe is not None:
-        _ensure_recipe_of(manifest, recipe)
+        _require_recipe_of(manifest, recipe)
     lock = lock_path(recipe) if recipe else None
-    return RelatedFiles(holdout=held, recipe=recipe, lock=lock if lock and lock.is_file() else None)
+    return RelatedFiles(holdout=holdout, recipe=recipe, lock=lock if lock and lock.is_file() else None)
 
 
-def _holdout(path: Path, manifest: Manifest) -> Path | None:
+def _find_holdout(path: Path, manifest: Manifest) -> Path | None:
     """Return the holdout that was built with a file, if it is found."""
     if manifest.other is None or manifest.other.role != "holdout":
         return None
     holdout = manifest.recipe.get("holdout")
-    named = holdout.get("output") if isinstance(holdout, Mapping) else None
-    found = [holdout_path(path)]
-    if isinstance(named, str):
-        # Relative to the folder of the build, which nothing tells; of an absolute path the name is left.
-        found = [path.parent / named, path.with_name(Path(named).name), Path(named)]
-    for one in found:
-        about = Manifest.read(one) if one.is_file() else None
-        if about is not None and about.sha256 == manifest.other.sha256:
-            return CalibrationFile.open(one).path
+    output = holdout.get("output") if isinstance(holdout, Mapping) else None
+    candidates = [holdout_path(path)]
+    if isinstance(output, str):
+        # Relative to the folder of the build, which is not recorded; of an absolute path the name is left.
+        candidates = [path.parent / output, path.with_name(Path(output).name), Path(output)]
+    for candidate in candidates:
+        other = Manifest.read(candidate) if candidate.is_file() else None
+        if other is not None and other.sha256 == manifest.other.sha256:
+            return CalibrationFile.open(candidate).path
     return None
 
 
-def _written(folder: Path, files: dict[str, bytes]) -> list[Path]:
+def _write_files(folder: Path, files: dict[str, bytes]) -> list[Path]:
     from calibset.core.atomic_write import write_together
     from calibset.dataset.cards.overwrite import ensure_replaceable
 

@@ -71,9 +71,7 @@ def _print_cache(cache: Cache) -> None:
     table = create_table("location", files=">", size=">")
     locations = list(cache.kept())
     for location in locations:
-        table.add_row(
-            shorten_location(location.location), str(location.files), format_size(location.size)
-        )
+        table.add_row(shorten_location(location.location), str(location.files), format_size(location.size))
     if locations:
         open_console().print(table)
     print_line(f"{format_size(sum(location.size for location in locations))} in {cache.folder}")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-import calibset
 from calibset.cli import main
 from calibset.dataset import calibration_set
 from calibset.dataset.lockfile import Lock
+from calibset.pipeline import build as pipeline_build
 from tests.cli.commands import HUB, URL, error_line
 from tests.small import corpus
 from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
@@ -158,7 +158,7 @@ def test_a_fault_is_one_clear_line_and_changes_nothing(
 def test_a_path_that_the_quantizer_misreads_is_refused_first(
     out: str, fault: str, recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(calibset, "build", None)
+    monkeypatch.setattr(pipeline_build, "build", None)
     assert main(["build", recipe, "--out", out]) == 2
     assert capsys.readouterr().err == f"calibset: --out {out}: {fault}\n"
 
@@ -240,7 +240,7 @@ def test_a_folder_where_no_lock_can_be_written_is_refused_first(
 ) -> None:
     # The superuser may write anywhere, so a folder's mode alone would not refuse him.
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
-    monkeypatch.setattr(calibset, "build", None)
+    monkeypatch.setattr(pipeline_build, "build", None)
     assert error_line(["lock", recipe], 1, capsys) == f"recipe.lock: {tmp_path} can't be written to"
 
 

@@ -13,7 +13,7 @@ from calibset.quantizers.autoround.loader import AutoRound
 def test_a_build_says_what_it_gave(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", recipe, "--out", "sub/my.jsonl"]) == 0
     out, err = capsys.readouterr()
-    assert f"20 of 20 rows kept by {AutoRound.info.label}, 64 tokens read of each" in out
+    assert f"{AutoRound.info.label} keeps 20 of 20 rows and reads 64 tokens of each" in out
     assert re.search(r"wrote sub/my\.jsonl \(sha256 [0-9a-f]{16}…\) and its manifest\n$", out)
     assert re.search(r"^fish +sea +fish +CC0-1\.0 +8 +8 ", out, re.MULTILINE)
     assert re.search(r"^sea +60\.0% +12 +12 +60\.0%", out, re.MULTILINE)

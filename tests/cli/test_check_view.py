@@ -22,7 +22,7 @@ def test_a_check_counts(recipe: str, capsys: pytest.CaptureFixture[str]) -> None
     assert data[0] == {
         "name": "fish", "location": "fish", "documents": 30, "rejections": {"empty text": 1}, "filtered": {},
         "examples": {"empty text": "a.jsonl:31"}, "problem": None, "contaminated": {},
-        "mended": {
+        "repairs": {
             "repaired": {}, "masked": {}, "boilerplate": 0, "control_tokens": 0, "shortened": 0,
             "cut_conversations": 0,
         },
@@ -42,9 +42,9 @@ def test_a_check_tells_what_a_build_would_mend_and_what_evaluation_sets_have_in_
         stream.write('\n[[exclude]]\nname = "cods"\ntype = "jsonl"\nwhere = "eval"\n')
     assert main(["check", recipe, "--set", "sources.fish.hygiene.pii=mask", "-q", "--json"]) == 0
     fish = json.loads(capsys.readouterr().out)[0]
-    assert (fish["mended"]["masked"], fish["contaminated"]) == ({"e-mail": 2}, {"cods": 1})
+    assert (fish["repairs"]["masked"], fish["contaminated"]) == ({"e-mail": 2}, {"cods": 1})
     assert main(["check", recipe, "--set", "sources.fish.hygiene.pii=mask"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "fish: mended: 1 invisible" in lines
-    assert "fish: personal data: made-up ones stand in for 2 e-mails" in lines
-    assert "fish: 1 hold a part of evaluation set cods" in lines
+    assert "fish: repairs: 1 invisible" in lines
+    assert "fish: personal data: 2 e-mails replaced by made-up data" in lines
+    assert "fish: 1 document holds a part of evaluation set cods" in lines

@@ -65,27 +65,27 @@ def test_verify_asks_a_backend_too(
         ),
     )
     assert main(["verify", built, "--backend", "fast"]) == 0
-    assert capsys.readouterr().out.endswith("\nThem 1.0 reads 40 of 40 rows as they should be\n")
+    assert capsys.readouterr().out.endswith("\nThem 1.0 reads 40 of 40 rows correctly\n")
     assert main(["verify", built, "--backend", "mistral-common"]) == 1
     lines = capsys.readouterr().out.splitlines()
     misread = (
-        "small.jsonl: row 2, token 5: '[' is read where '[INST]' stands: control tokens are read as letters"
+        "small.jsonl: row 2, token 5: '[' is read instead of '[INST]': control tokens are read as letters"
     )
     assert lines[lines.index(misread) :] == [
         *[misread] * 20,
         "small.jsonl: and 2 more rows are misread; --json names each",
-        "Them 1.0 reads 18 of 40 rows as they should be",
+        "Them 1.0 reads 18 of 40 rows correctly",
         "give the quantizer the tokenizer that `calibset tokenizer` writes, or ids: `calibset export`",
     ]
     assert main(["verify", built, "--backend", "mistral-common", "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
-    assert (data["kept"], data["readback"]["backend"], len(data["readback"]["misread"])) == (
+    assert (data["kept"], data["tokenizer_check"]["backend"], len(data["tokenizer_check"]["misread"])) == (
         20,
         "Them 1.0",
         22,
     )
     assert main(["verify", built, "--json"]) == 0
-    assert "readback" not in json.loads(capsys.readouterr().out)
+    assert "tokenizer_check" not in json.loads(capsys.readouterr().out)
 
 
 def test_export_tells_of_the_file_and_of_what_is_not_seen_in_it(

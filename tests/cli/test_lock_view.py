@@ -47,7 +47,7 @@ def test_a_build_notes_what_is_not_as_locked(locked: str, capsys: pytest.Capture
     }
     assert main(["build", locked]) == 0
     lines = capsys.readouterr().out.splitlines()
-    note = lines.index("note: not as recipe.lock has it; `calibset lock` renews it:")
+    note = lines.index("note: differs from recipe.lock; `calibset lock` renews it:")
     sha = hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest()
     assert lines[note + 1 :] == [
         "  name: large → small",

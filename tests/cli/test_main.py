@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import calibset
 from calibset.cli import main
+from calibset.pipeline import build as pipeline_build
 
 
 def test_each_fault_of_a_recipe_has_its_line(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,7 +32,7 @@ def test_an_interrupt_exits_130(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(calibset, "build", interrupted)
+    monkeypatch.setattr(pipeline_build, "build", interrupted)
     Path("small.jsonl").write_text("old")
     assert main(["build", recipe]) == 130
     assert capsys.readouterr().err == "calibset: interrupted; what stood in the output before is unchanged\n"

@@ -56,7 +56,7 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
             ["--tokenizer T", "--seqlen N", "--nsamples N", "Exits 1 if a row is lost or there are too few."],
         ),
         ("export", ["--format {input_ids}", "--tokenizer T", "cut at seqlen"]),
-        ("tokenizer", ["--out DIR", "AutoRound needs such a one"]),
+        ("tokenizer", ["--out DIR", "AutoRound needs such a tokenizer"]),
     ],
 )
 def test_the_help_names_the_options(

@@ -19,7 +19,7 @@ def test_the_cache_can_be_listed_and_cleared(
     assert main(["cache", "list"]) == 0
     assert capsys.readouterr().out == f"0 bytes in {cache.folder}\n"
     assert main(["cache", "list", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"folder": str(cache.folder), "places": []}
+    assert json.loads(capsys.readouterr().out) == {"folder": str(cache.folder), "locations": []}
     assert main(["build", *remote, "-q"]) == 0
     assert main(["cache", "list"]) == 0
     out, err = capsys.readouterr()
@@ -33,7 +33,7 @@ def test_the_cache_can_be_listed_and_cleared(
     assert main(["cache", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "folder": str(cache.folder),
-        "places": [
+        "locations": [
             {"location": "hf://datasets/them/fish", "files": 1, "size": len(corpus("fish", 30))},
             {"location": "https://example.org/ships.jsonl", "files": 1, "size": len(corpus("ships", 30))},
         ],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from calibset.cli.parser import parser
+from calibset.cli.parser import create_parser
 from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.dataset.tokenizer_check import (
     BACKENDS,
@@ -107,7 +107,7 @@ def test_rows_without_text_are_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_command_line_knows_each(backend: str) -> None:
-    assert parser().parse_args(["verify", "x.jsonl", "--backend", backend]).backend == backend
+    assert create_parser().parse_args(["verify", "x.jsonl", "--backend", backend]).backend == backend
 
 
 def test_a_tokenizer_that_was_changed_since_is_a_clear_error(tmp_path: Path) -> None:

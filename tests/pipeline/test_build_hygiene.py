@@ -432,8 +432,8 @@ def test_the_summary_says_what_hygiene_did(
     monkeypatch.chdir(tmp_path)
     assert main(["build", str(mixed), "--set", "hygiene.pii=mask", "--set", "hygiene.boilerplate=true"]) == 0
     out = capsys.readouterr().out
-    assert "mended: 1 invisible, 1 mojibake\n" in out
-    assert "personal data: made-up ones stand in for 2 e-mails, 1 phone number\n" in out
+    assert "repairs: 1 invisible, 1 mojibake\n" in out
+    assert "personal data: 2 e-mails, 1 phone number replaced by made-up data\n" in out
     assert "hygiene and selection took " in out
 
 

@@ -80,10 +80,10 @@ def test_without_the_local_folder_that_source_is_named_too(built: Built, tmp_pat
 def test_list_and_clear(standin, corpora: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "set.jsonl"
     with standin() as hub:
-        assert hub.run("cache", "list", "--json").data["places"] == []
+        assert hub.run("cache", "list", "--json").data["locations"] == []
         ran = hub.build(out, *FEW, data=corpora)
         assert ran.code == 0, ran.err
-        listed = {one["location"]: one for one in hub.run("cache", "list", "--json").data["places"]}
+        listed = {one["location"]: one for one in hub.run("cache", "list", "--json").data["locations"]}
         assert len(listed) == len(ON_SERVERS) + 1  # and the evaluation set
         assert listed["hf://datasets/ivykopal/fineweb2-slovak"]["files"] == 3
         ontology = next(one for place, one in listed.items() if place.endswith("actuarial-ontology.ttl"))
@@ -93,7 +93,7 @@ def test_list_and_clear(standin, corpora: Path, tmp_path: Path) -> None:  # type
         hub_places = [place for place in listed if place.startswith("hf://")]
         assert all(place.removeprefix("hf://datasets/") in table for place in hub_places)
         assert hub.run("cache", "clear").code == 0
-        assert hub.run("cache", "list", "--json").data["places"] == []
+        assert hub.run("cache", "list", "--json").data["locations"] == []
         assert_nothing_to_build_from(hub, corpora, out, ON_SERVERS)
 
 

@@ -107,7 +107,7 @@ def test_built_as_locked_from_a_cold_cache(locked: Locked, tmp_path: Path) -> No
     again = tmp_path / "set.jsonl"
     ran = locked.build(again, "--locked", hub=locked.hub.with_home(tmp_path / "home"))
     assert ran.code == 0, ran.err
-    assert "note: not as" not in ran.out
+    assert "note: differs from" not in ran.out
     assert again.read_bytes() == locked.out.read_bytes()
     assert manifest_path(again).read_bytes() == manifest_path(locked.out).read_bytes()
 
@@ -141,7 +141,7 @@ def test_a_file_changed_under_an_https_place(locked: Locked, out: Path) -> None:
         ran = locked.build(out)
     assert ran.code == 0, ran.err
     note = ran.out[ran.out.index("note: not as") :]
-    assert note.startswith(f"note: not as {lock_path(locked.recipe)} has it; `calibset lock` renews it:\n")
+    assert note.startswith(f"note: differs from {lock_path(locked.recipe)}; `calibset lock` renews it:\n")
     assert name in note
     assert "sha256" in note.splitlines()[-1]
     assert out.read_bytes() != locked.out.read_bytes()
