@@ -51,10 +51,10 @@ def print_differences(differences: Sequence[Difference]) -> None:
     if not differences:
         print_line("no difference")
         return
-    table = create_table("what", "before", "after")
+    table = create_table("key", "before", "after")
     for change in differences:
         table.add_row(
-            printable(change.what), printable(shorten(change.before)), printable(shorten(change.after))
+            printable(change.key), printable(shorten(change.before)), printable(shorten(change.after))
         )
     open_console().print(table)
 

@@ -40,7 +40,7 @@ def cache(arguments: Namespace) -> int:
 def tokenizer(arguments: Namespace) -> int:
     """Write a folder with a fast tokenizer."""
     from calibset.tokenizers import load_tokenizer
-    from calibset.tokenizers.conversion import write_fast_tokenizer
+    from calibset.tokenizers.tekken_conversion import write_fast_tokenizer
 
     for path in write_fast_tokenizer(load_tokenizer(arguments.name), Path(arguments.out)):
         if not arguments.quiet:

@@ -74,7 +74,7 @@ def test_what_changed_is_a_table(built: str, recipe: str, capsys: pytest.Capture
     out, err = capsys.readouterr()
     assert err == ""
     rows = [line.split() for line in out.splitlines()]
-    assert rows[0] == ["what", "before", "after"]
+    assert rows[0] == ["key", "before", "after"]
     assert ["recipe.nsamples", "20", "10"] in rows
     assert ["sources.fish.achieved", "8", "4"] in rows
     shas = [hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16] + "…" for name in (built, "ten.jsonl")]
@@ -88,7 +88,7 @@ def test_what_changed_can_be_read_as_json(locked: str, capsys: pytest.CaptureFix
     assert main(["lock", locked, "-q", "--set", "sources.fish.revision=v2"]) == 0
     assert main(["diff", "old.lock", "recipe.lock", "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == [
-        {"what": "recipe.sources.fish.revision", "before": None, "after": "v2"}
+        {"key": "recipe.sources.fish.revision", "before": None, "after": "v2"}
     ]
 
 

@@ -156,7 +156,7 @@ def test_what_differs_between_two_builds_is_named(locked: Locked, tmp_path: Path
     assert ran.code == 0, ran.err
     ran = hub.run("diff", locked.out, other, "--json")
     assert ran.code == 1
-    found = {one["what"]: (one["before"], one["after"]) for one in ran.data}
+    found = {change["key"]: (change["before"], change["after"]) for change in ran.data}
     assert found["recipe.seed"] == ("42", "7")
     assert found["sources.skwiki.location"] == ("skwiki-extracted", "hf://datasets/wikimedia/wikipedia")
     assert found["sources.skwiki.revision"][0] is None
