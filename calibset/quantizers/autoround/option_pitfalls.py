@@ -7,15 +7,20 @@ from collections.abc import Iterator
 
 from calibset.quantizers.autoround.pitfall import Interface, Pitfall, Severity
 from calibset.quantizers.autoround.run import QuantizationRun
-from calibset.quantizers.autoround.versions import NameKind, SupportedNames, read_supported_names
+from calibset.quantizers.autoround.versions import (
+    NameKind,
+    SupportedNames,
+    is_known,
+    read_supported_names,
+)
 
 _SCHEME_BITS = re.compile(r"W(\d+)A16(G\d+)?")
 _GPTQ_BITS = frozenset({2, 3, 4, 8, 16})
 _AWQ_BITS_BEFORE_0_16 = frozenset({4})
 _AWQ_BITS = frozenset({4, 5, 6, 7})
 
-# Formats and schemes that need not be looked up, since every known version has them; and those that came
-# with 0.16, for where AutoRound isn't installed.
+# Formats and schemes that every known version has, so that of those versions they need not be looked up;
+# and those that came with 0.16, for where AutoRound isn't installed.
 _COMMON: SupportedNames = {
     "format": frozenset({
         "auto_round", "auto_gptq", "auto_awq", "auto_round:auto_gptq", "auto_round:gptqmodel",
@@ -56,16 +61,33 @@ def _find_name_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
 
 def _check_name(run: QuantizationRun, kind: NameKind, name: str, remedy: str) -> Iterator[Pitfall]:
     """Yield what is wrong with the name of a format or a scheme, if something is."""
-    if name in _COMMON[kind]:
-        return
-    installed = read_supported_names(run.version)
-    if installed is None and name not in _SINCE_0_16[kind]:
-        severity, about = Severity.NOTE, f"{kind} {name} is not known to this version of calibset"
-    elif run.before_0_16 if installed is None else name not in installed[kind]:
-        severity, about = Severity.STOPS, f"AutoRound {run.version} knows no {kind} {name}"
-    else:
-        return
-    yield Pitfall(name=f"unknown {kind}", severity=severity, about=about, remedy=remedy)
+    is_supported = _is_supported(run, kind, name)
+    if is_supported is None:
+        yield Pitfall(
+            name=f"unknown {kind}",
+            severity=Severity.NOTE,
+            about=f"{kind} {name} is not known to this version of calibset",
+            remedy=f"make sure that AutoRound {run.version} knows it",
+        )
+    elif not is_supported:
+        yield Pitfall(
+            name=f"unknown {kind}",
+            severity=Severity.STOPS,
+            about=f"AutoRound {run.version} knows no {kind} {name}",
+            remedy=remedy,
+        )
+
+
+def _is_supported(run: QuantizationRun, kind: NameKind, name: str) -> bool | None:
+    """Return whether the run's AutoRound has a format or a scheme; None where that isn't known."""
+    is_common = name in _COMMON[kind]
+    if is_common and is_known(run.version):
+        return True
+    if (installed := read_supported_names(run.version)) is not None:
+        return name in installed[kind]
+    if is_common:
+        return True
+    return not run.before_0_16 if name in _SINCE_0_16[kind] else None
 
 
 def _find_storage_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:

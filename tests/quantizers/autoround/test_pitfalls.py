@@ -234,6 +234,11 @@ def test_the_installed_autoround_knows_its_names(monkeypatch: pytest.MonkeyPatch
     pitfall = the("unknown format", plain_run(format="mlx"))
     assert (pitfall.severity, pitfall.about) == (Severity.STOPS, "AutoRound 0.16.1 knows no format mlx")
     assert "unknown scheme" in names(plain_run(scheme="W5A16"))
+    # What every known version has is looked up for another one alone.
+    assert names(plain_run(format="auto_round")) == set()
+    assert names(plain_run("0.17.0", format="auto_round")) == {
+        "unknown format", "unknown scheme", "other version"
+    }  # fmt: skip
 
 
 def test_a_path_that_switches_an_option_off() -> None:
