@@ -17,6 +17,7 @@ from calibset.core.fields import MAX_NUMBER, Count, JsonObject, PositiveCount, S
 from calibset.core.text import printable
 from calibset.core.validation_errors import describe_error, quote_value
 from calibset.dataset.source_reports import EvaluationReport, Frozen, SourceReport, disagrees
+from calibset.quantizers import DEFAULT_QUANTIZER
 from calibset.selection.coverage_report import CoverageReport
 
 # Packages whose version may change which bytes a build writes.
@@ -24,9 +25,6 @@ _DETERMINE_BYTES = (
     "calibset", "datasets", "ftfy", "jinja2", "mistral-common", "numpy", "openpyxl", "phonenumberslite",
     "py3langid", "pyarrow", "python-stdnum", "rdflib", "rensa", "tiktoken", "tokenizers", "transformers",
 )  # fmt: skip
-
-DEFAULT_QUANTIZER = "autoround"
-"""The quantizer of files that name none."""
 
 
 class TokenizerIdentity(Frozen):

@@ -9,6 +9,7 @@ from calibset.core.errors import QuantizerError
 from calibset.quantizers.autoawq import AutoAwq
 from calibset.quantizers.autoround.loader import AutoRound
 from calibset.quantizers.base import (
+    DEFAULT_QUANTIZER,
     FileFormat,
     LoadReport,
     Quantizer,
@@ -25,6 +26,7 @@ from calibset.quantizers.row_reader import RowInput, UnusableRow
 from calibset.quantizers.row_writer import ExportRow
 
 __all__ = [
+    "DEFAULT_QUANTIZER",
     "QUANTIZERS",
     "ExportRow",
     "FileFormat",

@@ -19,6 +19,9 @@ QuantizerName = Literal[
 ]
 """As recipes and commands spell them: the keys of ``calibset.quantizers.QUANTIZERS``."""
 
+DEFAULT_QUANTIZER: QuantizerName = "autoround"
+"""The quantizer of recipes and files that name none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowResult:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
 from calibset.core.fields import Names
 from calibset.hygiene.options import Decontamination, Hygiene
-from calibset.quantizers import QuantizerName
+from calibset.quantizers import DEFAULT_QUANTIZER, QuantizerName
 from calibset.quantizers.autoround.options import Quantization
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture, Shortage
@@ -109,7 +109,7 @@ class Recipe(BaseModel):
         None, description="A second file of the same mixture that shares no document with the first."
     )
     quantizer: QuantizerName = Field(
-        "autoround",
+        DEFAULT_QUANTIZER,
         description="The quantizer whose loader must keep every row: of the file, or of what "
         "`calibset export --for` makes of it.",
     )
