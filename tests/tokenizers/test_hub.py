@@ -9,7 +9,7 @@ from calibset.storage.cache import Cache
 from calibset.tokenizers.hub import fetch_model_files
 from tests.storage.loopback import COMMIT, Fault, Loopback
 
-PLACE = "hf://them/model"
+MODEL = "hf://them/model"
 WANTED = ("tokenizer.json", "chat_template.*")
 BUSY = Fault(status=503, headers={"Retry-After": "0"}, methods=("GET", "HEAD"))
 
@@ -26,54 +26,56 @@ def model(hub: Loopback) -> Loopback:
 
 
 def test_only_the_files_that_are_wanted_are_fetched_and_once(model: Loopback, cache: Cache) -> None:
-    folder = fetch_model_files(PLACE, WANTED, cache)
+    folder = fetch_model_files(MODEL, WANTED, cache)
     assert sorted(path.name for path in folder.iterdir()) == ["chat_template.jinja", "tokenizer.json"]
     assert (folder / "chat_template.jinja").read_bytes() == b"hi"
     before = len(model.data_requests())
-    assert fetch_model_files(PLACE, WANTED, cache) == folder
+    assert fetch_model_files(MODEL, WANTED, cache) == folder
     assert len(model.data_requests()) == before
     assert folder.is_relative_to(cache.folder)
 
 
 def test_a_revision_can_be_named(model: Loopback, cache: Cache) -> None:
-    assert fetch_model_files(f"{PLACE}@{COMMIT}", WANTED, cache).name == COMMIT
+    assert fetch_model_files(f"{MODEL}@{COMMIT}", WANTED, cache).name == COMMIT
     with pytest.raises(SourceError) as caught:
-        fetch_model_files(f"{PLACE}@v9", WANTED, cache)
-    assert str(caught.value) == (f"{PLACE}@v9: no revision 'v9'; name a branch, tag or commit that is there")
+        fetch_model_files(f"{MODEL}@v9", WANTED, cache)
+    assert str(caught.value) == (f"{MODEL}@v9: no revision 'v9'; name a branch, tag or commit that is there")
 
 
 def test_what_was_fetched_is_there_offline(model: Loopback, cache: Cache) -> None:
     offline = replace(cache, offline=True)
     with pytest.raises(OfflineError) as caught:
-        fetch_model_files(PLACE, WANTED, offline)
-    assert str(caught.value) == f"{PLACE}: not in the cache; build once without --offline"
-    folder = fetch_model_files(PLACE, WANTED, cache)
+        fetch_model_files(MODEL, WANTED, offline)
+    assert str(caught.value) == f"{MODEL}: not in the cache; build once without --offline"
+    folder = fetch_model_files(MODEL, WANTED, cache)
     before = list(model.asked)
-    assert fetch_model_files(PLACE, WANTED, offline) == folder
+    assert fetch_model_files(MODEL, WANTED, offline) == folder
     assert model.asked == before
     cache.clear()
     with pytest.raises(OfflineError):
-        fetch_model_files(PLACE, WANTED, offline)
+        fetch_model_files(MODEL, WANTED, offline)
 
 
 def test_an_unknown_model_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
     with pytest.raises(SourceError) as caught:
-        fetch_model_files(PLACE, WANTED, cache)
+        fetch_model_files(MODEL, WANTED, cache)
     assert str(caught.value) == (
-        f"{PLACE}: no such model repository; check its name, or log in with `hf auth login` if it is private"
+        f"{MODEL}: no such model repository; check its name, or log in with `hf auth login` if it is private"
     )
 
 
-@pytest.mark.parametrize("place", ["hf://model", "hf://a/b/c", "hf://datasets/a/b", "hf://../b", "hf://a/b@"])
-def test_a_name_of_another_form_is_a_clear_error(hub: Loopback, cache: Cache, place: str) -> None:
+@pytest.mark.parametrize(
+    "location", ["hf://model", "hf://a/b/c", "hf://datasets/a/b", "hf://../b", "hf://a/b@"]
+)
+def test_a_name_of_another_form_is_a_clear_error(hub: Loopback, cache: Cache, location: str) -> None:
     with pytest.raises(SourceError) as caught:
-        fetch_model_files(place, WANTED, cache)
-    assert str(caught.value) == f"{place}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
+        fetch_model_files(location, WANTED, cache)
+    assert str(caught.value) == f"{location}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
     assert hub.asked == []
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [
         (404, "no such model repository, or no such file in it; check its name and HF_ENDPOINT"),
         (403, "the hub answers 403: you may not read it; log in with `hf auth login`, or set HF_TOKEN"),
@@ -81,10 +83,10 @@ def test_a_name_of_another_form_is_a_clear_error(hub: Loopback, cache: Cache, pl
     ],
 )
 def test_what_the_hub_answers_without_a_reason(
-    model: Loopback, cache: Cache, pauses: list[float], status: int, said: str
+    model: Loopback, cache: Cache, pauses: list[float], status: int, message: str
 ) -> None:
     answer = Fault(status=status, methods=("GET", "HEAD"))
     model.broken["/api/models/them/model/revision/main"] = answer
     with pytest.raises(SourceError) as caught:
-        fetch_model_files(PLACE, WANTED, cache)
-    assert str(caught.value) == f"{PLACE}: {said}"
+        fetch_model_files(MODEL, WANTED, cache)
+    assert str(caught.value) == f"{MODEL}: {message}"

@@ -64,11 +64,11 @@ def loaded(folder: Path, engine: tokenizers.Tokenizer) -> HuggingFaceTokenizer:
 
 def test_control_tokens_are_parsed_or_spelled(small: HuggingFaceTokenizer) -> None:
     parsed = small.encode("a</s>b", parse_special=True)
-    spelled = small.encode("a</s>b", parse_special=False)
+    literal = small.encode("a</s>b", parse_special=False)
     assert 1 in parsed
-    assert 1 not in spelled
-    assert len(parsed) < len(spelled)
-    assert small.decode(parsed) == small.decode(spelled) == "a</s>b"
+    assert 1 not in literal
+    assert len(parsed) < len(literal)
+    assert small.decode(parsed) == small.decode(literal) == "a</s>b"
 
 
 def test_only_special_tokens_are_control_tokens(small: HuggingFaceTokenizer) -> None:

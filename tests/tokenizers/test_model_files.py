@@ -33,9 +33,9 @@ def test_the_newest_place_of_a_template_wins(tmp_path: Path) -> None:
 def test_several_templates_are_told_by_name(tmp_path: Path) -> None:
     several = [{"name": "default", "template": "d"}, {"name": "tool_use", "template": "t"}, 5]
     put(tmp_path, tokenizer_config={"chat_template": several})
-    found = read_chat_template(tmp_path)
-    assert found is not None
-    assert found.text == {"default": "d", "tool_use": "t"}
+    template = read_chat_template(tmp_path)
+    assert template is not None
+    assert template.text == {"default": "d", "tool_use": "t"}
 
 
 def test_named_tokens_are_spelled_in_either_form(tmp_path: Path) -> None:

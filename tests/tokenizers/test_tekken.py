@@ -46,13 +46,13 @@ def test_tokens_end_at_characters_in_order_and_the_last_at_the_end(
     assert len(encoded.ids) == len(encoded.ends)
     assert encoded.ends == sorted(encoded.ends)
     assert (encoded.ends or [0])[-1] == len(text)
-    written = text.encode("utf-8")
+    raw = text.encode("utf-8")
     for count, end in enumerate(encoded.ends, start=1):
         head = text[:end].encode("utf-8")
         read = b"".join(piece(tekken, token) for token in encoded.ids[:count])
         # The tokens so far are the text so far, but for the bytes of a character that isn't complete.
         assert read.startswith(head)
-        assert written.startswith(read)
+        assert raw.startswith(read)
         assert len(read) - len(head) < 4
 
 
@@ -70,9 +70,9 @@ def test_decoding_undoes_encoding(tekken: TekkenTokenizer, text: str, parse_spec
 
 def test_control_tokens_are_parsed_or_spelled(tekken: TekkenTokenizer) -> None:
     assert tekken.encode("a</s>b", parse_special=True) == [1097, 2, 1098]
-    spelled = tekken.encode("a</s>b", parse_special=False)
-    assert 2 not in spelled
-    assert tekken.decode(spelled) == "a</s>b"
+    literal = tekken.encode("a</s>b", parse_special=False)
+    assert 2 not in literal
+    assert tekken.decode(literal) == "a</s>b"
     ends = tekken.encode_with_ends("é</s>b", parse_special=True)
     assert ends.ends[-3:] == [1, 5, 6]
 

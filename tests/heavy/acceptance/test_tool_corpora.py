@@ -25,7 +25,7 @@ FOLDERS = {
     "toolace": "Team-ACE/ToolACE",
     "when2call": "nvidia/When2Call",
 }
-DIALECTS: dict[str, ModuleType] = {"hermes": hermes, "toolace": toolace, "when2call": when2call}
+CHAT_FORMATS: dict[str, ModuleType] = {"hermes": hermes, "toolace": toolace, "when2call": when2call}
 SINGLE, SEVERAL = "func-calling-singleturn.json", "func-calling.json"
 GLAIVE, TOOLACE = "glaive-function-calling-5k.json", "data.json"
 SFT, PREF = "train/when2call_train_sft.jsonl", "train/when2call_train_pref.jsonl"
@@ -298,14 +298,14 @@ def test_without_repair_a_row_is_the_same_or_rejected(
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_what_is_written_in_the_dialect_is_read_back(
+def test_what_is_written_in_the_chat_format_is_read_back(
     records: dict[str, dict[Place, Record]], name: str
 ) -> None:
-    dialect = DIALECTS[name]
+    chat_format = CHAT_FORMATS[name]
     for place, record in records[name].items():
         if isinstance(record, Conversation):
-            row = json.loads(json.dumps(WRITERS[dialect](record)))
-            again = dialect.parse(row, conversation_id=record.id)
+            row = json.loads(json.dumps(WRITERS[chat_format](record)))
+            again = chat_format.parse(row, conversation_id=record.id)
             assert calls_of(again) == calls_of(record), place
             assert again == record, place
 

@@ -17,28 +17,28 @@ RESULT = '<tool_response>\n{"name": "f", "content": {"ok": true}}\n</tool_respon
 Row = Mapping[str, object]
 
 
-def of_hermes(said: str = f"<tool_call>\n{CALL}\n</tool_call>", result: str = "", **others: object) -> Row:
-    turns = [("human", "Go"), ("gpt", said), *([("tool", result), ("gpt", "Done")] if result else [])]
+def hermes_row(answer: str = f"<tool_call>\n{CALL}\n</tool_call>", result: str = "", **others: object) -> Row:
+    turns = [("human", "Go"), ("gpt", answer), *([("tool", result), ("gpt", "Done")] if result else [])]
     listed = [{"from": role, "value": value} for role, value in turns]
     return {"tools": json.dumps([{"type": "function", "function": TOOL}]), "conversations": listed, **others}
 
 
-def with_prompt(listed: str, tools: object) -> Row:
-    row = of_hermes(tools=tools)
+def hermes_row_with_prompt(listed: str, tools: object) -> Row:
+    row = hermes_row(tools=tools)
     turns = row["conversations"]
     assert isinstance(turns, list)
     prompt = {"from": "system", "value": f"<tools>\n{listed}\n</tools>"}
     return {**row, "conversations": [prompt, *turns]}
 
 
-def with_tool(**fields: object) -> Row:
-    return of_hermes(tools=json.dumps([{**TOOL, **fields}]))
+def hermes_row_with_tool(**fields: object) -> Row:
+    return hermes_row(tools=json.dumps([{**TOOL, **fields}]))
 
 
-def of_toolace(said: str = "[f(x=1)]", result: str = "", **fields: object) -> Row:
+def toolace_row(answer: str = "[f(x=1)]", result: str = "", **fields: object) -> Row:
     turns = [
         ("user", "Go"),
-        ("assistant", said),
+        ("assistant", answer),
         *([("tool", result), ("assistant", "Done")] if result else []),
     ]
     return {
@@ -47,8 +47,8 @@ def of_toolace(said: str = "[f(x=1)]", result: str = "", **fields: object) -> Ro
     }
 
 
-def of_when2call(said: str = f"<TOOLCALL>[{CALL}]</TOOLCALL>", tool: object = TOOL) -> Row:
-    messages = [{"role": "user", "content": "Go"}, {"role": "assistant", "content": said}]
+def when2call_row(answer: str = f"<TOOLCALL>[{CALL}]</TOOLCALL>", tool: object = TOOL) -> Row:
+    messages = [{"role": "user", "content": "Go"}, {"role": "assistant", "content": answer}]
     return {"tools": [json.dumps(tool)], "messages": messages}
 
 
@@ -65,73 +65,73 @@ def read(parse: ConversationParser, row: Row, *, repair: bool) -> Record:
 CASES: list[tuple[ConversationParser, Row, list[str]]] = [
     (
         hermes.parse,
-        of_hermes("<tool_call>{'name': 'f', 'arguments': {'x': 1}}</tool_call>"),
+        hermes_row("<tool_call>{'name': 'f', 'arguments': {'x': 1}}</tool_call>"),
         ["not quite JSON"],
     ),
-    (hermes.parse, of_hermes(f"<tool_call>{CALL[:-1]},}}</tool_call>"), ["not quite JSON"]),
-    (hermes.parse, of_hermes(f"<tool_call>{CALL[:-1]}</tool_call>"), ["last brace missing"]),
-    (hermes.parse, of_hermes(f"<tool_call>{CALL}}}}}</tool_call>"), ["extra brace"]),
-    (hermes.parse, of_hermes(f"<tool_call>{CALL}"), ["closing tag missing"]),
-    (hermes.parse, of_hermes(f"<tool_call>{CALL[:-1]}"), ["last brace missing", "closing tag missing"]),
-    (hermes.parse, of_hermes(f"<tool_call>\\n{CALL}</tool_call>"), ["escaped line breaks"]),
-    (hermes.parse, of_hermes(f"<tool_call>{CALL}\\n</tool_call>"), ["escaped line breaks"]),
-    (hermes.parse, of_hermes(f"<tool_call>{CALL}</tool_call>\\n"), ["escaped line breaks"]),
-    (hermes.parse, of_hermes(f"So:\\n<tool_call>{CALL}</tool_call>"), ["escaped line breaks"]),
+    (hermes.parse, hermes_row(f"<tool_call>{CALL[:-1]},}}</tool_call>"), ["not quite JSON"]),
+    (hermes.parse, hermes_row(f"<tool_call>{CALL[:-1]}</tool_call>"), ["last brace missing"]),
+    (hermes.parse, hermes_row(f"<tool_call>{CALL}}}}}</tool_call>"), ["extra brace"]),
+    (hermes.parse, hermes_row(f"<tool_call>{CALL}"), ["closing tag missing"]),
+    (hermes.parse, hermes_row(f"<tool_call>{CALL[:-1]}"), ["last brace missing", "closing tag missing"]),
+    (hermes.parse, hermes_row(f"<tool_call>\\n{CALL}</tool_call>"), ["escaped line breaks"]),
+    (hermes.parse, hermes_row(f"<tool_call>{CALL}\\n</tool_call>"), ["escaped line breaks"]),
+    (hermes.parse, hermes_row(f"<tool_call>{CALL}</tool_call>\\n"), ["escaped line breaks"]),
+    (hermes.parse, hermes_row(f"So:\\n<tool_call>{CALL}</tool_call>"), ["escaped line breaks"]),
     (
         hermes.parse,
-        of_hermes('<tool_call>{"name": "f", "arguments": "{}"}</tool_call>'),
+        hermes_row('<tool_call>{"name": "f", "arguments": "{}"}</tool_call>'),
         ["arguments as text"],
     ),
-    (hermes.parse, of_hermes('<tool_call>{"name": "f"}</tool_call>'), ["no arguments"]),
+    (hermes.parse, hermes_row('<tool_call>{"name": "f"}</tool_call>'), ["no arguments"]),
     (
         hermes.parse,
-        of_hermes('<tool_call>{"arguments": {"name": "f"}}</tool_call>'),
+        hermes_row('<tool_call>{"arguments": {"name": "f"}}</tool_call>'),
         ["name inside the arguments"],
     ),
-    (hermes.parse, of_hermes(result=RESULT.replace("true", "True")), ["not quite JSON"]),
-    (hermes.parse, of_hermes(result='{"name": "f", "content": 1}'), ["tool response without tags"]),
-    (hermes.parse, of_hermes(result="<tool_response>fine"), ["closing tag missing"]),
-    (hermes.parse, with_prompt(json.dumps([TOOL]), "null"), ["tools in the system prompt only"]),
-    (hermes.parse, of_hermes(tools=repr([TOOL])), ["tools not quite JSON"]),
-    (hermes.parse, of_hermes(tools=json.dumps([TOOL, TOOL])), ["tool declared twice"]),
+    (hermes.parse, hermes_row(result=RESULT.replace("true", "True")), ["not quite JSON"]),
+    (hermes.parse, hermes_row(result='{"name": "f", "content": 1}'), ["tool response without tags"]),
+    (hermes.parse, hermes_row(result="<tool_response>fine"), ["closing tag missing"]),
+    (hermes.parse, hermes_row_with_prompt(json.dumps([TOOL]), "null"), ["tools in the system prompt only"]),
+    (hermes.parse, hermes_row(tools=repr([TOOL])), ["tools not quite JSON"]),
+    (hermes.parse, hermes_row(tools=json.dumps([TOOL, TOOL])), ["tool declared twice"]),
     (
         hermes.parse,
-        of_hermes(tools=json.dumps([TOOL, {**TOOL, "description": "Another."}])),
+        hermes_row(tools=json.dumps([TOOL, {**TOOL, "description": "Another."}])),
         ["tool declared twice"],
     ),
     (
         hermes.parse,
-        of_hermes(
+        hermes_row(
             tools=json.dumps([TOOL, {**TOOL, "parameters": {"type": "object", "properties": {"x": {}}}}])
         ),
         ["two tools under one name"],
     ),
     (
         hermes.parse,
-        of_hermes('<tool_call>{"name": "f", "arguments": "{\\"x\\": 1"}</tool_call>'),
+        hermes_row('<tool_call>{"name": "f", "arguments": "{\\"x\\": 1"}</tool_call>'),
         ["arguments as text", "last brace missing"],
     ),
-    (hermes.parse, with_tool(parameters=None), ["tool without parameters"]),
+    (hermes.parse, hermes_row_with_tool(parameters=None), ["tool without parameters"]),
     (
         hermes.parse,
-        with_tool(parameters={"type": "dict", "properties": {}}),
+        hermes_row_with_tool(parameters={"type": "dict", "properties": {}}),
         ["parameters are not JSON Schema"],
     ),
-    (hermes.parse, with_tool(required=["x"]), ["parameters are not JSON Schema"]),
-    (hermes.parse, with_tool(description=None), ["tool description is no text"]),
-    (toolace.parse, of_toolace("[f(x=1), f\\n(x=2)]"), ["escaped line breaks"]),
-    (toolace.parse, of_toolace("[f(x=1),\\nf(x=2)]"), ["escaped line breaks"]),
-    (toolace.parse, of_toolace("[f(x={\\n'k': 1})]"), ["escaped line breaks"]),
-    (toolace.parse, of_toolace(result="[{'name': 'f', 'results': 1}]"), ["not quite JSON"]),
+    (hermes.parse, hermes_row_with_tool(required=["x"]), ["parameters are not JSON Schema"]),
+    (hermes.parse, hermes_row_with_tool(description=None), ["tool description is no text"]),
+    (toolace.parse, toolace_row("[f(x=1), f\\n(x=2)]"), ["escaped line breaks"]),
+    (toolace.parse, toolace_row("[f(x=1),\\nf(x=2)]"), ["escaped line breaks"]),
+    (toolace.parse, toolace_row("[f(x={\\n'k': 1})]"), ["escaped line breaks"]),
+    (toolace.parse, toolace_row(result="[{'name': 'f', 'results': 1}]"), ["not quite JSON"]),
     (
         toolace.parse,
-        of_toolace(parameters={"type": "dict", "properties": {}}),
+        toolace_row(parameters={"type": "dict", "properties": {}}),
         ["parameters are not JSON Schema"],
     ),
-    (when2call.parse, of_when2call(f"<TOOLCALL>[{CALL}]"), ["closing tag missing"]),
+    (when2call.parse, when2call_row(f"<TOOLCALL>[{CALL}]"), ["closing tag missing"]),
     (
         when2call.parse,
-        of_when2call(
+        when2call_row(
             tool={**TOOL, "parameters": {"type": "object", "properties": {"x": {"type": "str, optional"}}}}
         ),
         ["parameters are not JSON Schema"],
@@ -163,18 +163,18 @@ def test_what_is_mended_is_noted_and_rejected_without_repair(
 @pytest.mark.parametrize(
     ("parse", "row"),
     [
-        (hermes.parse, of_hermes()),
-        (hermes.parse, of_hermes(f"One moment.\n<tool_call>\n{CALL}\n</tool_call>\n")),
-        (hermes.parse, of_hermes(result=RESULT)),
-        (hermes.parse, of_hermes(result="<tool_response>\nno such page\n</tool_response>")),
-        (hermes.parse, of_hermes("Hello", tools="null")),
-        (hermes.parse, with_prompt(json.dumps([TOOL]), json.dumps([TOOL]))),
-        (toolace.parse, of_toolace()),
-        (toolace.parse, of_toolace("[f(x='\\n', y=True, z=\"it's\\t\")]")),
-        (toolace.parse, of_toolace(result='[{"name": "f", "results": {}}]')),
-        (toolace.parse, of_toolace("Which one?")),
-        (when2call.parse, of_when2call()),
-        (when2call.parse, of_when2call("Which one?")),
+        (hermes.parse, hermes_row()),
+        (hermes.parse, hermes_row(f"One moment.\n<tool_call>\n{CALL}\n</tool_call>\n")),
+        (hermes.parse, hermes_row(result=RESULT)),
+        (hermes.parse, hermes_row(result="<tool_response>\nno such page\n</tool_response>")),
+        (hermes.parse, hermes_row("Hello", tools="null")),
+        (hermes.parse, hermes_row_with_prompt(json.dumps([TOOL]), json.dumps([TOOL]))),
+        (toolace.parse, toolace_row()),
+        (toolace.parse, toolace_row("[f(x='\\n', y=True, z=\"it's\\t\")]")),
+        (toolace.parse, toolace_row(result='[{"name": "f", "results": {}}]')),
+        (toolace.parse, toolace_row("Which one?")),
+        (when2call.parse, when2call_row()),
+        (when2call.parse, when2call_row("Which one?")),
     ],
 )
 def test_a_row_without_a_fault_is_the_same_without_repair(parse: ConversationParser, row: Row) -> None:
@@ -183,7 +183,7 @@ def test_a_row_without_a_fault_is_the_same_without_repair(parse: ConversationPar
 
 
 def test_a_fault_beyond_repair_keeps_its_own_name() -> None:
-    row = of_hermes("<tool_call>{'name': 'g', 'arguments': {}}</tool_call>")
+    row = hermes_row("<tool_call>{'name': 'g', 'arguments': {}}</tool_call>")
     rejection = read(hermes.parse, row, repair=False)
     assert isinstance(rejection, Rejection)
     assert rejection.reason == "call to an undeclared tool"

@@ -243,8 +243,10 @@ PIECES = st.lists(
 
 
 @given(PIECES, PIECES, PIECES, PIECES)
-def test_any_text_gives_a_conversation_or_an_error(tools: str, prompt: str, said: str, response: str) -> None:
-    turns = row(("human", "?"), ("gpt", said), ("tool", response), ("gpt", "!"), tools=tools, prompt=prompt)
+def test_any_text_gives_a_conversation_or_an_error(
+    tools: str, prompt: str, answer: str, response: str
+) -> None:
+    turns = row(("human", "?"), ("gpt", answer), ("tool", response), ("gpt", "!"), tools=tools, prompt=prompt)
     try:
         parse(turns, conversation_id="1")
     except ChatFormatError as error:

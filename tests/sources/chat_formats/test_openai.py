@@ -87,18 +87,18 @@ def test_a_dialogue_with_a_call() -> None:
     "result", [answer("1.5", "x1"), {"role": "function", "name": "get_rate", "content": "1.5"}]
 )
 def test_calls_and_results_in_every_form(call: dict[str, object], result: dict[str, object]) -> None:
-    said = read(ASKED, call, result, SAID).messages
-    assert said[1].tool_calls == (ToolCall(id="call_0", name="get_rate", arguments='{"to": "EUR"}'),)
-    assert (said[2].content, said[2].tool_call_id) == ("1.5", "call_0")
+    messages = read(ASKED, call, result, SAID).messages
+    assert messages[1].tool_calls == (ToolCall(id="call_0", name="get_rate", arguments='{"to": "EUR"}'),)
+    assert (messages[2].content, messages[2].tool_call_id) == ("1.5", "call_0")
 
 
 def test_results_go_to_the_calls_that_they_name() -> None:
     answers = answer("2", "b"), answer("1", "a")
-    said = read(ASKED, called("a", "b"), *answers, SAID).messages
-    assert [(m.content, m.tool_call_id) for m in said[2:4]] == [("2", "call_1"), ("1", "call_0")]
-    kept = read(ASKED, called("a", "b"), answer("2", "b"), SAID).messages
-    assert [call.id for call in kept[1].tool_calls] == ["call_0"]
-    assert kept[2].content == "2"
+    messages = read(ASKED, called("a", "b"), *answers, SAID).messages
+    assert [(m.content, m.tool_call_id) for m in messages[2:4]] == [("2", "call_1"), ("1", "call_0")]
+    shortened = read(ASKED, called("a", "b"), answer("2", "b"), SAID).messages
+    assert [call.id for call in shortened[1].tool_calls] == ["call_0"]
+    assert shortened[2].content == "2"
 
 
 def test_results_without_an_id_go_by_name_or_by_order() -> None:
@@ -109,9 +109,12 @@ def test_results_without_an_id_go_by_name_or_by_order() -> None:
         (answer("1", name="get_rate"), answer("2", name="get_time")),
         (answer("2"), answer("1")),
     ):
-        said = read(ASKED, both, *answers, SAID, tools=tools).messages
-        ids = {call.id: call.name for call in said[1].tool_calls}
-        assert {ids[m.tool_call_id or ""]: m.content for m in said[2:4]} == {"get_time": "2", "get_rate": "1"}
+        messages = read(ASKED, both, *answers, SAID, tools=tools).messages
+        ids = {call.id: call.name for call in messages[1].tool_calls}
+        assert {ids[m.tool_call_id or ""]: m.content for m in messages[2:4]} == {
+            "get_time": "2",
+            "get_rate": "1",
+        }
 
 
 @pytest.mark.parametrize(
@@ -123,8 +126,8 @@ def test_results_without_an_id_go_by_name_or_by_order() -> None:
     ],
 )
 def test_content_is_text_or_parts_of_text(content: object, text: str) -> None:
-    said = read({"role": "user", "content": content}, called("a"), answer(content, "a"), SAID).messages
-    assert (said[0].content, said[2].content) == (text, text)
+    messages = read({"role": "user", "content": content}, called("a"), answer(content, "a"), SAID).messages
+    assert (messages[0].content, messages[2].content) == (text, text)
 
 
 @pytest.mark.parametrize(
@@ -292,33 +295,33 @@ def test_whole_rows_are_read_whole_and_written_back(
     for text, calls, random in exchanges:
         messages.append({"role": "user", "content": text})
         if calls:
-            asked = called(*map(str, range(len(calls))))
-            for call, arguments in zip(asked["tool_calls"], calls, strict=True):
+            calling = called(*map(str, range(len(calls))))
+            for call, arguments in zip(calling["tool_calls"], calls, strict=True):
                 call["function"]["arguments"] = json.dumps(arguments)
-            answers = [answer(f"result {place}", str(place)) for place in range(len(calls))]
+            answers = [answer(f"result {index}", str(index)) for index in range(len(calls))]
             random.shuffle(answers)
-            messages += [asked, *answers]
+            messages += [calling, *answers]
         messages.append({"role": "assistant", "content": text})
     conversation = read(*messages)
     assert len(conversation.messages) == len(messages)
     for message in conversation.messages:
         results = {m.tool_call_id: m.content for m in conversation.messages if m.role == "tool"}
         assert [results[call.id] for call in message.tool_calls] == [
-            f"result {place}" for place in range(len(message.tool_calls))
+            f"result {index}" for index in range(len(message.tool_calls))
         ]
     assert parse(json.loads(json.dumps(write_openai(conversation))), conversation_id="1") == conversation
 
 
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
 @pytest.mark.parametrize(
-    ("thought", "said"), [("Let me see.", True), ([{"text": "a"}], True), (" ", False), (None, False)]
+    ("thought", "noted"), [("Let me see.", True), ([{"text": "a"}], True), (" ", False), (None, False)]
 )
-def test_reasoning_is_left_out_and_noted(key: str, thought: object, said: bool) -> None:
+def test_reasoning_is_left_out_and_noted(key: str, thought: object, noted: bool) -> None:
     row = {"messages": [ASKED, SAID | {key: thought}]}
     repairs = RepairLog()
     assert parse(row, conversation_id="1", repairs=repairs).messages[1].content == "1.5"
-    assert [repair.reason for repair in repairs.entries] == (["reasoning left out"] if said else [])
-    if said:
+    assert [repair.reason for repair in repairs.entries] == (["reasoning left out"] if noted else [])
+    if noted:
         with pytest.raises(ChatFormatError, match=r"^needs repair: reasoning left out$"):
             read_strictly(parse, row)
 

@@ -71,17 +71,17 @@ def test_every_name_of_a_role(user: str, assistant: str, tool: str) -> None:
 
 
 def test_a_call_goes_with_the_words_before_it() -> None:
-    said = read(ASKED, {"from": "gpt", "value": "A moment."}, call({}), call({"to": "EUR"})).messages
-    assert len(said) == 2
-    assert (said[1].content, [called.arguments for called in said[1].tool_calls]) == (
+    messages = read(ASKED, {"from": "gpt", "value": "A moment."}, call({}), call({"to": "EUR"})).messages
+    assert len(messages) == 2
+    assert (messages[1].content, [called.arguments for called in messages[1].tool_calls]) == (
         "A moment.",
         ["{}", '{"to": "EUR"}'],
     )
 
 
 def test_results_answer_calls_in_their_order() -> None:
-    said = read(ASKED, call({"to": "EUR"}, {"to": "CZK"}), seen("1.5"), seen({"rate": 25}), SAID).messages
-    assert [(m.content, m.tool_call_id) for m in said[2:4]] == [
+    messages = read(ASKED, call({"to": "EUR"}, {"to": "CZK"}), seen("1.5"), seen({"rate": 25}), SAID).messages
+    assert [(m.content, m.tool_call_id) for m in messages[2:4]] == [
         ("1.5", "call_0"),
         ('{"rate": 25}', "call_1"),
     ]
@@ -97,8 +97,8 @@ def test_results_answer_calls_in_their_order() -> None:
     ],
 )
 def test_calls_in_every_form(value: object) -> None:
-    said = read(ASKED, {"from": "function_call", "value": value}).messages
-    assert said[1].tool_calls == (ToolCall(id="call_0", name="get_rate", arguments="{}"),)
+    messages = read(ASKED, {"from": "function_call", "value": value}).messages
+    assert messages[1].tool_calls == (ToolCall(id="call_0", name="get_rate", arguments="{}"),)
 
 
 @pytest.mark.parametrize("tag", ["tool_call", "TOOLCALL", "functioncall"])
@@ -106,8 +106,8 @@ def test_calls_between_tags_are_not_taken_for_text(tag: str) -> None:
     text = f'A moment. <{tag}>\n{{"name": "get_rate", "arguments": {{}}}}</{tag}>'
     with pytest.raises(ChatFormatError, match=r"^tool call between tags$"):
         read(ASKED, {"from": "gpt", "value": text})
-    spoken = f"Hermes opens a call with <{tag}> and JSON."
-    assert read(ASKED, {"from": "gpt", "value": spoken}).messages[1].content == spoken
+    prose = f"Hermes opens a call with <{tag}> and JSON."
+    assert read(ASKED, {"from": "gpt", "value": prose}).messages[1].content == prose
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> N
 
 
 def results(value: object) -> list[str]:
-    said = read(ASKED, call({"to": "EUR"}, {"to": "CZK"}), seen(value), SAID).messages
-    assert [m.tool_call_id for m in said[2:-1]] == ["call_0", "call_1"]
-    return [m.content for m in said[2:-1]]
+    messages = read(ASKED, call({"to": "EUR"}, {"to": "CZK"}), seen(value), SAID).messages
+    assert [m.tool_call_id for m in messages[2:-1]] == ["call_0", "call_1"]
+    return [m.content for m in messages[2:-1]]
 
 
 def test_one_list_may_hold_the_results_of_all_calls() -> None:
@@ -216,10 +216,10 @@ def test_one_list_may_hold_the_results_of_all_calls() -> None:
 def test_results_that_name_their_calls_go_to_them() -> None:
     calls = [{"name": "get_time", "arguments": {}}, {"name": "get_rate", "arguments": {}}]
     both = json.dumps([{"name": "get_rate", "rate": 1.5}, {"name": "get_time", "hour": 7}])
-    said = read(
+    messages = read(
         ASKED, {"from": "function_call", "value": calls}, seen(both), SAID, tools=[TOOL, {"name": "get_time"}]
     ).messages
-    assert [(m.tool_call_id, json.loads(m.content)["name"]) for m in said[2:4]] == [
+    assert [(m.tool_call_id, json.loads(m.content)["name"]) for m in messages[2:4]] == [
         ("call_1", "get_rate"),
         ("call_0", "get_time"),
     ]
@@ -243,14 +243,14 @@ def test_any_other_single_result_of_two_calls_is_ambiguous(value: str) -> None:
 
 def test_a_list_is_a_result_of_its_own_beside_others() -> None:
     assert read(ASKED, call({}), seen('["1", "2"]'), SAID).messages[2].content == '["1", "2"]'
-    said = read(ASKED, call({}, {}), seen('["1", "2"]'), seen("3"), SAID).messages
-    assert [m.content for m in said[2:4]] == ['["1", "2"]', "3"]
+    messages = read(ASKED, call({}, {}), seen('["1", "2"]'), seen("3"), SAID).messages
+    assert [m.content for m in messages[2:4]] == ['["1", "2"]', "3"]
 
 
 def test_a_last_brace_that_is_missing_is_mended() -> None:
     repairs = RepairLog()
     value = '{"name": "get_rate", "arguments": {"to": "EUR"}'
     row = {"tools": [TOOL], "conversations": [ASKED, {"from": "function_call", "value": value}]}
-    (made,) = parse(row, conversation_id="1", repairs=repairs).messages[1].tool_calls
-    assert made.arguments == '{"to": "EUR"}'
+    (call,) = parse(row, conversation_id="1", repairs=repairs).messages[1].tool_calls
+    assert call.arguments == '{"to": "EUR"}'
     assert [repair.reason for repair in repairs.entries] == ["last brace missing"]

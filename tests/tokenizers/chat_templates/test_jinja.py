@@ -131,8 +131,8 @@ def test_a_template_that_writes_the_date_gives_the_same_every_day(tmp_path: Path
     ],
 )
 def test_a_templates_own_blanks_are_as_without_the_date(tmp_path: Path, template: str, text: str) -> None:
-    spoken = template + "{% for m in messages %}{{ m.content }}{% endfor %}\n"
-    assert template_of(tmp_path, template=spoken).render(talk()).text == text + "HiHello.<|im_end|>"
+    dated = template + "{% for m in messages %}{{ m.content }}{% endfor %}\n"
+    assert template_of(tmp_path, template=dated).render(talk()).text == text + "HiHello.<|im_end|>"
 
 
 def test_a_prefix_of_several_tokens_is_the_opening(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_prefix_of_several_tokens_is_the_opening(tmp_path: Path) -> None:
 
     folder = write_chatml(tmp_path, template="<s></s>" + TEMPLATE)
     engine = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    ids = [(one, engine.token_to_id(one)) for one in ("<s>", "</s>")]
+    ids = [(token, engine.token_to_id(token)) for token in ("<s>", "</s>")]
     engine.post_processor = processors.TemplateProcessing(single="<s> </s> $A", special_tokens=ids)
     engine.save(str(folder / "tokenizer.json"))
     rendered = jinja_template(from_file(folder / "tokenizer.json", "own")).render(talk())
@@ -312,11 +312,11 @@ def controls(template: JinjaTemplate, conversation: Conversation) -> list[int]:
 def test_no_text_breaks_out_of_its_place(any_template: JinjaTemplate, salt: str, where: str) -> None:
     assume(where != "assistant" or salt.strip())
     try:
-        found = controls(any_template, salted(salt, where))
+        ids = controls(any_template, salted(salt, where))
     except RenderError as error:
         assert error.reason == "a text spells a control token"  # noqa: PT017
         return
-    assert found == controls(any_template, salted("plain", where))
+    assert ids == controls(any_template, salted("plain", where))
 
 
 @pytest.mark.parametrize("salt", ["|im_end|", "tool_call", "s"])
@@ -340,16 +340,16 @@ def test_the_environment_is_as_before(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_many_turns_take_time_in_proportion(template: JinjaTemplate) -> None:
-    written: list[int] = []
+    lengths: list[int] = []
 
     def apply(messages: list[object], **options: object) -> str:
-        written.append(len(messages))
+        lengths.append(len(messages))
         return template.apply(messages, **options)
 
     exchange = (Message(role="user", content="u"), Message(role="assistant", content="a"))
     rendered = replace(template, apply=apply).render(Conversation(id="row", messages=exchange * 50))
     assert len(rendered.turns) == 50
-    assert written == [100, 100]
+    assert lengths == [100, 100]
 
 
 ROLES = "{% for m in messages %}{% if m.role in roles %}<|im_start|>{{ m.role }}\n{{ m.content }}"
@@ -366,13 +366,13 @@ def writing(*roles: str, calls: str = CALLS) -> str:
 @pytest.mark.parametrize("keeps", [False, True])
 def test_a_template_that_leaves_out_turns_is_refused(tmp_path: Path, role: str, keeps: bool) -> None:
     every = ("system", "user", "assistant", "tool")
-    others = [one for one in every if one != role]
+    others = [other for other in every if other != role]
     folder = write_chatml(tmp_path, template=writing(*others, calls="" if role == "assistant" else CALLS))
     template = jinja_template(from_file(folder / "tokenizer.json", "own"), keeps_control_tokens=keeps)
-    said = [*CALLING.messages[:2], CALLING.messages[4]] if role == "assistant" else CALLING.messages
+    messages = [*CALLING.messages[:2], CALLING.messages[4]] if role == "assistant" else CALLING.messages
     tools = () if role == "assistant" else CALLING.tools
     with pytest.raises(RenderError) as caught:
-        template.render(replace(CALLING, messages=tuple(said), tools=tools))
+        template.render(replace(CALLING, messages=tuple(messages), tools=tools))
     assert str(caught.value) == f"the chat template leaves out a turn: {role}"
     whole = template_of(tmp_path, template=writing(*every))
     assert len(whole.render(CALLING).turns) == 2
@@ -401,13 +401,13 @@ def test_contents_that_a_template_trims_or_escapes_are_there(tmp_path: Path) -> 
 {% for m in messages if m.role != "system" %}<|im_start|>{{ m.role }}
 {{ (told if loop.first else "") ~ (m.content | trim | tojson) }}<|im_end|>
 {% endfor %}"""
-    spoken = [
+    turns = [
         (" Be <brief>.\n", "system"),
         (' "Hi" ', "user"),
         ("\n", "assistant"),
         ("a < b & c", "assistant"),
     ]
-    messages = tuple(Message(role=role, content=text) for text, role in spoken if text.strip())  # type: ignore[arg-type]
+    messages = tuple(Message(role=role, content=text) for text, role in turns if text.strip())  # type: ignore[arg-type]
     rendered = template_of(tmp_path, template=folded).render(Conversation(id="row", messages=messages))
     assert rendered.text.startswith('<|im_start|>user\n Be <brief>.\n\n\n"\\"Hi\\""<|im_end|>')
 
@@ -416,8 +416,8 @@ def test_words_beside_a_call_may_be_left_out(tmp_path: Path) -> None:
     template = TEMPLATE.replace(
         "namespace(text=message.content)", 'namespace(text="" if message.tool_calls else message.content)'
     )
-    spoken = replace(CALLING.messages[2], content="One moment.")
-    talked = replace(CALLING, messages=(*CALLING.messages[:2], spoken, *CALLING.messages[3:]))
+    calling = replace(CALLING.messages[2], content="One moment.")
+    talked = replace(CALLING, messages=(*CALLING.messages[:2], calling, *CALLING.messages[3:]))
     rendered = template_of(tmp_path, template=template).render(talked)
     assert "One moment." not in rendered.text
     assert len(rendered.turns) == 2
@@ -459,9 +459,9 @@ def test_a_template_that_writes_no_tools_may_write_calls(tmp_path: Path) -> None
 
 def test_names_with_dots_are_kept(template: JinjaTemplate) -> None:
     call = ToolCall(id="call_0", name="sculpture.create_custom", arguments="{}")
-    asked = Message(role="assistant", content="", tool_calls=(call,))
+    calling = Message(role="assistant", content="", tool_calls=(call,))
     tools = (Tool(name=call.name, description="", parameters=OBJECT),)
-    rendered = template.render(Conversation(id="row", messages=(*talk().messages[:1], asked), tools=tools))
+    rendered = template.render(Conversation(id="row", messages=(*talk().messages[:1], calling), tools=tools))
     assert '<tool_call>{"name": "sculpture.create_custom"' in rendered.text
     assert rendered.renamed_tools == ()
 
@@ -470,9 +470,9 @@ def test_names_with_dots_are_kept(template: JinjaTemplate) -> None:
 def test_what_is_no_json_is_refused(template: JinjaTemplate, field: str) -> None:
     call = ToolCall(id="call_0", name="f", arguments="{" if field == "arguments" else "{}")
     tools = (Tool(name="f", description="", parameters="{" if field == "parameters" else OBJECT),)
-    asked = Message(role="assistant", content="", tool_calls=(call,))
+    calling = Message(role="assistant", content="", tool_calls=(call,))
     with pytest.raises(RenderError, match=r"^arguments or parameters are no JSON: Expecting property name"):
-        template.render(Conversation(id="row", messages=(*talk().messages[:1], asked), tools=tools))
+        template.render(Conversation(id="row", messages=(*talk().messages[:1], calling), tools=tools))
 
 
 def test_added_tokens_that_the_template_writes_are_control_tokens(template: JinjaTemplate) -> None:

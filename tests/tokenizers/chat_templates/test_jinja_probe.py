@@ -35,11 +35,11 @@ def loaded(
     from tokenizers import AddedToken
 
     path = write_chatml(folder, template=template, eos=eos) / "tokenizer.json"
-    made = json.loads(path.read_text())
-    made["added_tokens"] = [one for one in made["added_tokens"] if tokens.get(one["content"], True)]
-    engine = tokenizers.Tokenizer.from_str(json.dumps(made))
+    table = json.loads(path.read_text())
+    table["added_tokens"] = [token for token in table["added_tokens"] if tokens.get(token["content"], True)]
+    engine = tokenizers.Tokenizer.from_str(json.dumps(table))
     added = [spelling for spelling, there in tokens.items() if there]
-    engine.add_special_tokens([AddedToken(one, special=True, normalized=False) for one in added])
+    engine.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in added])
     engine.save(str(path))
     return from_file(path, "own")
 

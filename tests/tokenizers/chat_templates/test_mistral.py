@@ -171,9 +171,9 @@ def test_turns_are_what_the_assistant_says_with_its_end(
     template: MistralTemplate, tekken: TekkenTokenizer
 ) -> None:
     rendered = template.render(talk())
-    said = [tekken.decode(rendered.token_ids[turn.start : turn.end]) for turn in rendered.turns]
+    texts = [tekken.decode(rendered.token_ids[turn.start : turn.end]) for turn in rendered.turns]
     call_id = valid_call_id("row 1", "call_0")
-    assert said == [f'[TOOL_CALLS]get_rate[CALL_ID]{call_id}[ARGS]{{"of": "EUR"}}</s>', "It is 1.1.</s>"]
+    assert texts == [f'[TOOL_CALLS]get_rate[CALL_ID]{call_id}[ARGS]{{"of": "EUR"}}</s>', "It is 1.1.</s>"]
 
 
 def test_a_tokenizer_json_of_the_same_vocabulary_gives_the_same(
@@ -199,17 +199,17 @@ BREAKOUTS = {
 CONTROLS_OF_A_TALK = {2: 2, 3: 1, 4: 1, 9: 1, 32: 1, 33: 1}
 
 
-@pytest.mark.parametrize("place", BREAKOUTS)
+@pytest.mark.parametrize("where", BREAKOUTS)
 @pytest.mark.parametrize("kind", ["template", "fast_template"])
 def test_a_breakout_yields_no_control_token_once_disarmed(
-    request: pytest.FixtureRequest, tekken: TekkenTokenizer, place: str, kind: str
+    request: pytest.FixtureRequest, tekken: TekkenTokenizer, where: str, kind: str
 ) -> None:
     chosen: MistralTemplate = request.getfixturevalue(kind)
     tally = SourceStats()
-    (disarmed,) = admit([BREAKOUTS[place]], tally, tekken.control_tokens)
+    (disarmed,) = admit([BREAKOUTS[where]], tally, tekken.control_tokens)
     assert isinstance(disarmed, Conversation)
     # A tool's name is mapped to a valid one rather than broken apart.
-    assert tally.mended.control_tokens >= (0 if place == "tool name" else 6)
+    assert tally.mended.control_tokens >= (0 if where == "tool name" else 6)
     rendered = chosen.render(disarmed)
     assert {token: rendered.token_ids.count(token) for token in CONTROLS_OF_A_TALK} == CONTROLS_OF_A_TALK
     assert sum(token < 1000 for token in rendered.token_ids) == sum(

@@ -19,11 +19,11 @@ OBJECT = '{"type": "object", "properties": {}}'
 class Lengths:
     """A template for which a turn has as many tokens as its text letters, and the tools ten."""
 
-    asked: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
     def render(self, conversation: Conversation) -> RenderedConversation:
-        self.asked.append(len(conversation.messages))
+        self.lengths.append(len(conversation.messages))
         text = "|".join(f"{message.role[0]}{message.content}" for message in conversation.messages)
         count = sum(len(message.content) for message in conversation.messages) + 10 * len(conversation.tools)
         return RenderedConversation(id=conversation.id, text=text, token_ids=(0,) * count, turns=())
@@ -41,7 +41,7 @@ def test_what_fits_is_rendered_once_as_it_is() -> None:
     template = Lengths()
     rendered = ConversationRenderer(template=template, text_budget=12).render(exchanges(5, 5))
     assert (len(rendered.token_ids), rendered.shortened) == (12, False)
-    assert template.asked == [4]
+    assert template.lengths == [4]
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=12), st.integers(1, 120))
@@ -57,7 +57,7 @@ def test_a_recipe_may_want_them_whole() -> None:
     template = Lengths()
     rendered = ConversationRenderer(template=template, text_budget=8, shortens=False).render(exchanges(5, 5))
     assert (len(rendered.token_ids), rendered.shortened) == (12, False)
-    assert template.asked == [4]
+    assert template.lengths == [4]
 
 
 def test_it_is_never_cut_between_a_call_and_its_answer() -> None:
@@ -110,7 +110,7 @@ def trace(*rounds: int, parallel: int = 1) -> Conversation:
     messages = [Message(role="system", content="s"), Message(role="user", content="u")]
     for number, length in enumerate(rounds):
         calls = tuple(
-            ToolCall(id=f"call_{number}_{place}", name="f", arguments="{}") for place in range(parallel)
+            ToolCall(id=f"call_{number}_{index}", name="f", arguments="{}") for index in range(parallel)
         )
         messages.append(Message(role="assistant", content="c", tool_calls=calls))
         messages += [Message(role="tool", content="t" * length, tool_call_id=call.id) for call in calls]
@@ -146,7 +146,7 @@ def test_a_long_trace_keeps_as_many_rounds_as_a_row_holds() -> None:
     roles = [turn[0] for turn in rendered.text.split("|")]
     assert roles == ["s", "u", *["a", "t", "t"] * 5, "a"]
     assert rendered.shortened
-    assert len(template.asked) <= 7
+    assert len(template.lengths) <= 7
 
 
 def test_a_later_exchange_is_not_cut_where_a_whole_one_fits() -> None:

@@ -44,11 +44,11 @@ def test_mapped_names_are_valid_and_no_two_alike(names: list[str]) -> None:
 
 @given(st.text(st.characters(codec="utf-8"), max_size=20), st.text(st.characters(codec="utf-8"), max_size=20))
 def test_call_ids_are_nine_letters_or_digits_fixed_by_conversation_and_call(row: str, call: str) -> None:
-    found = valid_call_id(row, call)
-    assert len(found) == 9
-    assert found.isalnum()
-    assert found.isascii()
-    assert found == valid_call_id(row, call)
+    call_id = valid_call_id(row, call)
+    assert len(call_id) == 9
+    assert call_id.isalnum()
+    assert call_id.isascii()
+    assert call_id == valid_call_id(row, call)
 
 
 def test_call_ids_do_not_collide() -> None:
