@@ -13,16 +13,11 @@ from collections.abc import Collection, Mapping
 
 from calibset.core.documents import Conversation, Role, Tool
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.conversation_builder import build_conversation
 from calibset.sources.chat_formats.literals import is_json, parse_value, read_value, skip_blank
 from calibset.sources.chat_formats.tagged_calls import read_tagged_calls, read_tagged_values
 from calibset.sources.chat_formats.tool_schema import read_tools
-from calibset.sources.chat_formats.turns import (
-    Result,
-    Turn,
-    build_conversation,
-    read_turn_text,
-    result_from_value,
-)
+from calibset.sources.chat_formats.turns import Result, Turn, read_turn_text, require_turns, result_from_value
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -48,9 +43,7 @@ def parse(
         'Hello'
     """
     repairs = repairs or RepairLog()
-    column = row.get("conversations")
-    if not isinstance(column, list) or not column:
-        raise ChatFormatError("no conversation", column)
+    column = require_turns(row.get("conversations"))
     texts = [read_turn_text(turn, _ROLES, speaker="from", text="value") for turn in column]
     prompt = texts[0][1] if texts[0][0] == "system" else ""
     tools = _read_tools(row.get("tools"), prompt, repairs)

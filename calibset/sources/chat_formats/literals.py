@@ -26,20 +26,9 @@ _STRING = {
 _STRINGS = re.compile("|".join(pattern.pattern for pattern in _STRING.values()), re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {
-    "n": "\n",
-    "t": "\t",
-    "r": "\r",
-    "b": "\b",
-    "f": "\f",
-    "a": "\a",
-    "v": "\v",
-    "0": "\0",
-    "\n": "",
-    "/": "/",
-    "\\": "\\",
-    '"': '"',
-    "'": "'",
-}
+    "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "a": "\a", "v": "\v", "0": "\0",
+    "\n": "", "/": "/", "\\": "\\", '"': '"', "'": "'",
+}  # fmt: skip
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9][0-9]{0,400})(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]{1,4})?(?![\w.])")
 _WORD = re.compile(r"(true|false|null|True|False|None)(?!\w)")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}

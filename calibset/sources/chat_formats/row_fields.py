@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from calibset.core.documents import Conversation
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.conversation_builder import build_conversation
 from calibset.sources.chat_formats.literals import parse_with_repairs
 from calibset.sources.chat_formats.tool_schema import read_tools
-from calibset.sources.chat_formats.turns import Call, Turn, build_conversation, call_from_object
+from calibset.sources.chat_formats.turns import Call, Turn, call_from_object
 
 _MEDIA = ("image", "images", "audio", "audios", "video", "videos")
 _PLACEHOLDERS = ("<image>", "<audio>", "<video>")

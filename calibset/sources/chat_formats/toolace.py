@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from calibset.core.documents import Conversation, Role, Tool
 from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.conversation_builder import build_conversation
 from calibset.sources.chat_formats.literals import (
     has_escaped_blanks,
     is_json,
@@ -26,8 +27,8 @@ from calibset.sources.chat_formats.turns import (
     Call,
     Result,
     Turn,
-    build_conversation,
     read_turn_text,
+    require_turns,
     result_from_value,
 )
 
@@ -55,9 +56,7 @@ def parse(
     system = row.get("system") or ""
     if not isinstance(system, str):
         raise ChatFormatError("malformed turn", system)
-    column = row.get("conversations")
-    if not isinstance(column, list) or not column:
-        raise ChatFormatError("no conversation", column)
+    column = require_turns(row.get("conversations"))
     tools = _find_tools(system, repairs)
     names = sorted((tool.name for tool in tools), key=len, reverse=True)
     turns = [_parse_turn(turn, names, repairs) for turn in column]

@@ -12,10 +12,11 @@ from collections.abc import Collection, Mapping
 from calibset.core.documents import Conversation, Role
 from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.conversation_builder import build_conversation
 from calibset.sources.chat_formats.literals import is_json, parse_value
 from calibset.sources.chat_formats.tagged_calls import read_tagged_calls
 from calibset.sources.chat_formats.tool_schema import read_tools
-from calibset.sources.chat_formats.turns import Result, Turn, build_conversation, read_turn_text
+from calibset.sources.chat_formats.turns import Result, Turn, read_turn_text, require_turns
 
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _ANSWERS = ("direct", "tool_call", "request_for_info", "cannot_answer")
@@ -47,9 +48,7 @@ def _collect_messages(row: Mapping[str, object], repairs: RepairLog) -> list[obj
     if "answers" in row:
         question = {"role": "user", "content": row.get("question")}
         return [question, {"role": "assistant", "content": _read_correct_answer(row, repairs)}]
-    messages = row.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise ChatFormatError("no conversation", messages)
+    messages = require_turns(row.get("messages"))
     if "chosen_response" not in row:
         return messages
     chosen = row["chosen_response"]
