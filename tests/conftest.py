@@ -15,6 +15,7 @@ from hypothesis import settings
 from calibset.storage.cache import Cache
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from calibset.tokenizers.tekken_conversion import write_fast_tokenizer
+from tests.dataset.writable_hub import WritableHub, serve_writable_hub, use_hub
 from tests.storage.loopback import Loopback, serving, use_as_hub
 
 if TYPE_CHECKING:
@@ -66,6 +67,14 @@ def hub(loopback: Loopback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
     use_as_hub(loopback.address, str(tmp_path / "hub-cache"), change)
     return loopback
+
+
+@pytest.fixture
+def writable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WritableHub]:
+    """A hub of this test's own that repositories can be made on."""
+    with serve_writable_hub() as running:
+        use_hub(running.address, tmp_path / "hub-cache", monkeypatch)
+        yield running
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the package shows of itself: its rooms, its exported names, what an import costs."""
+"""The shape of the package: its packages, its public names, what an import costs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def tree_of(module: str) -> ast.Module:
 MODULES = modules()
 
 
-def test_the_root_holds_the_rooms_alone() -> None:
+def test_the_root_holds_packages_alone() -> None:
     assert sorted(path.name for path in PACKAGE.iterdir() if path.name != "__pycache__") == [
         "__init__.py", "__main__.py", "cli", "core", "dataset", "hygiene", "packing", "pipeline", "py.typed",
         "quantizers", "recipe", "selection", "sources", "storage", "tokenizers",
@@ -128,8 +128,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def loaded_by(code: str) -> set[str]:
     """Return the heavy packages that are loaded after some code ran in a fresh process."""
     script = f"import sys\n{code}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(done.stdout.splitlines()[-1].split())
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(process.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize(
@@ -157,5 +157,5 @@ def test_each_session_says_in_a_line_what_it_does() -> None:
         and any("nox.session" in ast.unparse(d) for d in node.decorator_list)
     ]
     assert sessions
-    said = {node.name: ast.get_docstring(node) or "" for node in sessions}
-    assert [name for name, line in said.items() if not line.endswith(".") or "\n" in line] == []
+    docstrings = {node.name: ast.get_docstring(node) or "" for node in sessions}
+    assert [name for name, line in docstrings.items() if not line.endswith(".") or "\n" in line] == []

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 DEFAULT_TOKENIZER = "mistral-small-3.2"
-"""The tokenizer of a recipe that names none."""
+"""The tokenizer of recipes and files that name none."""
 
 EMBEDDED = (DEFAULT_TOKENIZER,)
 """Tokenizers that need no file: their vocabulary comes with mistral-common."""
@@ -29,12 +29,6 @@ EMBEDDED = (DEFAULT_TOKENIZER,)
 _FILES = (
     "tokenizer.json", "tekken.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.*",
 )  # fmt: skip
-
-DEFAULT_TOKENIZER = "mistral-small-3.2"
-"""That of recipes and files that name none."""
-
-EMBEDDED = (DEFAULT_TOKENIZER,)
-"""Tokenizers that need no file: their vocabulary comes with mistral-common."""
 
 
 def load_tokenizer(name: str, relative_to: Path | None = None, *, offline: bool = False) -> Tokenizer:

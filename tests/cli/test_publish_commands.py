@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from calibset.cli import main
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
-from tests.dataset.writable_hub import WritableHub, asked_of, committing
+from tests.dataset.writable_hub import WritableHub
 from tests.small import corpus, write_small
 from tests.storage.loopback import Loopback
 
@@ -25,13 +24,6 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def file(recipe: Path) -> Path:
     return build(load_recipe(recipe)).write("small.jsonl")
-
-
-@pytest.fixture
-def writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WritableHub]:
-    with committing() as hub:
-        asked_of(hub.address, tmp_path / "hub-cache", monkeypatch)
-        yield hub
 
 
 def test_a_card_is_printed_or_written_with_its_attribution(

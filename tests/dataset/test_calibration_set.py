@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.manifest import manifest_path
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
-from tests.dataset.writable_hub import WritableHub, asked_of, committing
+from tests.dataset.writable_hub import WritableHub
 from tests.small import write_small
 
 
@@ -154,13 +154,6 @@ def test_a_file_in_the_way_of_the_folder_is_an_error(built: CalibrationSet, tmp_
     with pytest.raises(OutputError) as caught:
         built.write(tmp_path / "file" / "out.jsonl")
     assert str(caught.value) == f"{tmp_path / 'file'}: can't be made: File exists"
-
-
-@pytest.fixture
-def writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WritableHub]:
-    with committing() as hub:
-        asked_of(hub.address, tmp_path / "hub-cache", monkeypatch)
-        yield hub
 
 
 def test_a_set_is_pushed_as_it_would_be_written(

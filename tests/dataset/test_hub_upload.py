@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,17 +9,10 @@ from calibset.core.errors import OutputError
 from calibset.dataset.hub_upload import HubUpload, RelatedFiles, push_to_hub
 from calibset.dataset.manifest import manifest_path
 from tests.dataset.cards.records import manifest, source
-from tests.dataset.writable_hub import WritableHub, asked_of, committing
+from tests.dataset.writable_hub import WritableHub, use_hub
 from tests.storage.loopback import refusing
 
 ROWS = b'{"text": "a", "source": "texts", "tokens": 1}\n' * 4
-
-
-@pytest.fixture
-def writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WritableHub]:
-    with committing() as hub:
-        asked_of(hub.address, tmp_path / "hub-cache", monkeypatch)
-        yield hub
 
 
 def write_file(folder: Path, name: str = "x.jsonl", rows: bytes = ROWS) -> Path:
@@ -150,7 +142,7 @@ def test_a_bare_name_gets_its_owner_from_the_hub(writable: WritableHub, tmp_path
 
 
 def test_a_hub_that_nobody_answers_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked_of(refusing(), tmp_path / "hub-cache", monkeypatch)
+    use_hub(refusing(), tmp_path / "hub-cache", monkeypatch)
     with pytest.raises(OutputError, match=r"^me/set: the hub can't be reached \(.+\); check the network and"):
         push_to_hub(write_file(tmp_path), "me/set")
 

@@ -20,7 +20,7 @@ from tests.storage.loopback import use_as_hub
 
 @dataclass(frozen=True)
 class Committed:
-    """A commit that came."""
+    """A commit that the hub was sent."""
 
     repo: str
     message: str
@@ -35,9 +35,9 @@ class WritableHub:
         address: ``http://127.0.0.1:PORT``.
         private: By ``OWNER/NAME``, whether a repository is private.
         commits: In order.
-        refusals: By the last part of a path, the status that is answered in place of what is right.
+        refusals: By the last part of a path, the status that it answers instead of doing what is asked.
         faults: What the hub finds wrong with a card's metadata.
-        logins: The tokens that came.
+        logins: The tokens that it was sent.
         garbled: Whether its answers are no JSON.
     """
 
@@ -54,28 +54,28 @@ class WritableHub:
         if status := self.refusals.get(parts[-1] if parts[-1] != "main" else parts[-2]):
             return status, {"error": "as told"}
         if parts == ["api", "repos", "create"]:
-            return self._made(json.loads(body))
+            return self._create(json.loads(body))
         if parts == ["api", "validate-yaml"]:
-            told = [{"message": fault} for fault in self.faults]
-            return 400 if told else 200, {"errors": told, "warnings": []}
+            errors = [{"message": fault} for fault in self.faults]
+            return 400 if errors else 200, {"errors": errors, "warnings": []}
         repo = "/".join(parts[2:4])
         if parts[:2] == ["api", "datasets"] and repo in self.private:
-            return 200, self._of(repo, parts[4:], body)
+            return 200, self._answer_of_repository(repo, parts[4:], body)
         return 404, {"error": "not found"}
 
-    def _of(self, repo: str, asked: list[str], body: bytes) -> dict[str, Any]:
-        if asked == ["preupload", "main"]:
-            return {"files": [_regular(one["path"]) for one in json.loads(body)["files"]]}
-        if asked == ["commit", "main"]:
-            self.commits.append(_commit(repo, body))
+    def _answer_of_repository(self, repo: str, path: list[str], body: bytes) -> dict[str, Any]:
+        if path == ["preupload", "main"]:
+            return {"files": [_regular(file["path"]) for file in json.loads(body)["files"]]}
+        if path == ["commit", "main"]:
+            self.commits.append(_read_commit(repo, body))
             return {"commitUrl": f"{self.address}/{repo}/commit/1", "commitOid": "1", "hookOutput": ""}
         return {"id": repo, "private": self.private[repo], "sha": "1", "siblings": [], "tags": []}
 
-    def _made(self, asked: dict[str, Any]) -> tuple[int, Any]:
-        repo = f"{asked.get('organization') or 'me'}/{asked['name']}"
+    def _create(self, wanted: dict[str, Any]) -> tuple[int, Any]:
+        repo = f"{wanted.get('organization') or 'me'}/{wanted['name']}"
         if repo in self.private:
             return 409, {"error": "You already created this dataset repo", "url": self._url(repo)}
-        self.private[repo] = asked.get("private") is True or asked.get("visibility") == "private"
+        self.private[repo] = wanted.get("private") is True or wanted.get("visibility") == "private"
         return 200, {"url": self._url(repo)}
 
     def _url(self, repo: str) -> str:
@@ -86,7 +86,7 @@ def _regular(name: str) -> dict[str, Any]:
     return {"path": name, "uploadMode": "regular", "shouldIgnore": False, "oid": None}
 
 
-def _commit(repo: str, body: bytes) -> Committed:
+def _read_commit(repo: str, body: bytes) -> Committed:
     lines = [json.loads(line) for line in body.splitlines() if line]
     (message,) = (line["value"]["summary"] for line in lines if line["key"] == "header")
     files = {
@@ -116,8 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = _answer  # noqa: N815  (the names that http.server calls)
 
 
-def asked_of(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `huggingface_hub` ask an address, without a login, and keep its files in a folder."""
+def use_hub(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `huggingface_hub` ask an address, without a login, and cache in a folder."""
     from huggingface_hub import constants
 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -130,7 +130,7 @@ def asked_of(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @contextmanager
-def committing() -> Iterator[WritableHub]:
+def serve_writable_hub() -> Iterator[WritableHub]:
     """Serve until the block ends."""
     hub = WritableHub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"hub": hub}))
