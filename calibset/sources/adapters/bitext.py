@@ -9,10 +9,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from calibset.core.documents import Conversation, Document, Message, Record, Rejection
-from calibset.core.text import unescape_html
+from calibset.core.text import excerpt, unescaped
 from calibset.sources.base import Source
-from calibset.sources.formats.columns import EXCERPT_LENGTH
-from calibset.sources.formats.csv_rows import table
+from calibset.sources.formats.csv_rows import read_csv
 from calibset.sources.formats.placeholders import filled, similarity_key
 from calibset.storage.files import File
 
@@ -43,7 +42,7 @@ class Bitext(Source):
         Raises:
             SourceError: The header lacks the instruction or the response.
         """
-        for row in table(file, required=("instruction", "response")):
+        for row in read_csv(file, required=("instruction", "response")):
             yield (
                 row if isinstance(row, Rejection) else self._record(f"{file.name}#{row.number}", row.columns)
             )
@@ -51,9 +50,9 @@ class Bitext(Source):
     def _record(self, position: str, columns: dict[str, str]) -> Record:
         question, answer = self._sides(columns["instruction"], columns["response"])
         if not question:
-            return Rejection(position=position, reason="empty instruction", excerpt=answer[:EXCERPT_LENGTH])
+            return Rejection(position=position, reason="empty instruction", excerpt=excerpt(answer))
         if not answer:
-            return Rejection(position=position, reason="empty response", excerpt=question[:EXCERPT_LENGTH])
+            return Rejection(position=position, reason="empty response", excerpt=excerpt(question))
         metadata = {
             name: value for name in ("category", "intent", "tags") if (value := columns.get(name, "").strip())
         }

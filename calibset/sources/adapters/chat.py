@@ -12,8 +12,8 @@ from pydantic import Field
 from calibset.core.documents import Conversation, Record, Rejection
 from calibset.sources.chat_formats import openai, sharegpt
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
-from calibset.sources.formats.columns import collect_metadata, make_excerpt
-from calibset.sources.formats.json_rows import has_row_per_line, json_rows
+from calibset.sources.formats.columns import collect_metadata, describe_value
+from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
 from calibset.sources.parquet_source import ParquetSource
 from calibset.storage.files import File
 
@@ -79,7 +79,7 @@ class Chat(ParquetSource):
         if file.name.endswith(".parquet"):
             yield from super().read(file)
             return
-        for number, position, row in json_rows(file):
+        for number, position, row in read_json_rows(file):
             if isinstance(row, Rejection):
                 yield row
             else:
@@ -100,7 +100,7 @@ class Chat(ParquetSource):
             reason = f"no column {' or '.join(map(repr, turns))}"
             if "instruction" in row:
                 reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
-            return Rejection(position=position, reason=reason, excerpt=make_excerpt(row))
+            return Rejection(position=position, reason=reason, excerpt=describe_value(row))
         ids = (read_id(row, key) for key in _IDS)
         conversation_id = next(filter(_UNIQUE.fullmatch, ids), numbered)
         name, parse = _FORMATS[self._form(column, row[column])]
@@ -113,7 +113,7 @@ class Chat(ParquetSource):
         )
         if not isinstance(record, Conversation):
             return record
-        return replace(record, metadata=dict(collect_metadata(row, (*turns, *self._beside()))))
+        return replace(record, metadata=collect_metadata(row, (*turns, *self._beside())))
 
     def _turns(self) -> tuple[str, ...]:
         columns = {

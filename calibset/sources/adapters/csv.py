@@ -11,7 +11,7 @@ from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import make_document
-from calibset.sources.formats.csv_rows import table
+from calibset.sources.formats.csv_rows import read_csv
 from calibset.storage.files import File
 
 
@@ -36,7 +36,7 @@ class Csv(Source):
         Raises:
             SourceError: The header lacks one of the columns.
         """
-        for row in table(file, required=self.columns, delimiter=self.delimiter):
+        for row in read_csv(file, required=self.columns, delimiter=self.delimiter):
             if isinstance(row, Rejection):
                 yield row
                 continue

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, Field
 
 from calibset.core.documents import Conversation, Filtered, Record
 from calibset.core.fields import as_tuple
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import hermes
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
-from calibset.sources.formats.json_files import read_json_array
-from calibset.storage.files import File, Reader
+from calibset.sources.formats.json_rows import read_json_array
+from calibset.sources.sampling.interleave import Part
+from calibset.storage.files import File
 
 Config = Literal[
     "func_calling_singleturn",
@@ -32,6 +34,13 @@ _FILES: Mapping[Config, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ParsedFile(File):
+    """A file with its records, so that it isn't read twice in one reading."""
+
+    records: tuple[Record, ...]
+
+
 class Hermes(Source):
     """Reads `NousResearch/hermes-function-calling-v1`.
 
@@ -47,36 +56,26 @@ class Hermes(Source):
         tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1
     )
     repair: RepairOption = True
-    _kept: dict[str, list[Record]] = PrivateAttr(default_factory=dict)
 
     def patterns(self) -> tuple[str, ...]:
-        """Return the files of the configs, at the place's root or in a folder."""
+        """Return the files of the configs, at the location's root or in a folder."""
         return tuple(pattern for name in self.config for pattern in (_FILES[name], f"*/{_FILES[name]}"))
 
-    def read_shuffled(self, reader: Reader, *, seed: int) -> Iterator[Record]:
-        """Yield conversations in seeded order, of two forms of one dialogue the longer."""
-        reading = self.model_copy(deep=True)
-        longest = reading._longest(reader)  # noqa: SLF001 - a copy of its own, for what it keeps
-        for record in super(Hermes, reading).read_shuffled(reader, seed=seed):
-            if isinstance(record, Conversation) and len(record.messages) < longest.get(record.id, 0):
-                yield Filtered(position=record.id, reason="goes on in func_calling")
-            else:
-                yield record
+    def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
+        """Yield parts of the files; of two forms of one dialogue, the shorter is filtered."""
+        lengths: dict[str, int] = {}
+        if {"func_calling", "func_calling_singleturn"} <= set(self.config):
+            files = [self._parse_if_small(file) if _is_continued(file) else file for file in files]
+            for file in sorted(filter(_is_continued, files), key=lambda file: file.name):
+                lengths.update(_count_messages(self.read(file)))
+        for part in super().partition(files, seed):
+            yield Part(part.size, _filter_shorter(part.records, lengths))
 
-    def _longest(self, reader: Reader) -> dict[str, int]:
-        """Return the number of messages of the dialogues that go on in `func_calling`."""
-        if not {"func_calling", "func_calling_singleturn"} <= set(self.config):
-            return {}
-        continued = [file for file in self.select_files(reader) if file.stem == _FILES["func_calling"]]
-        records = (record for file in continued for record in self._kept_or_streamed(file))
-        return {record.id: len(record.messages) for record in records if isinstance(record, Conversation)}
-
-    def _kept_or_streamed(self, file: File) -> Iterable[Record]:
-        """Return a file's records; those of one that is loaded anyway are kept until they are read."""
+    def _parse_if_small(self, file: File) -> File:
         if self.must_stream(file):
-            return self.read(file)
-        self._kept[file.name] = list(self.read(file))
-        return self._kept[file.name]
+            return file
+        records = tuple(self.read(file))
+        return _ParsedFile(file.name, file.open_bytes, file.size, file.open_ranges, records=records)
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield a conversation a row, in the file's order; rows are counted from 0.
@@ -84,8 +83,8 @@ class Hermes(Source):
         Raises:
             SourceError: The file holds no JSON array.
         """
-        if file.name in self._kept:
-            yield from self._kept.pop(file.name)
+        if isinstance(file, _ParsedFile):
+            yield from file.records
             return
         for number, row in enumerate(read_json_array(file)):
             position = f"{file.name}#{number}"
@@ -93,3 +92,19 @@ class Hermes(Source):
             yield read_conversation(
                 row, hermes.parse, position=position, conversation_id=name, repair=self.repair
             )
+
+
+def _is_continued(file: File) -> bool:
+    return file.stem == _FILES["func_calling"]
+
+
+def _count_messages(records: Iterator[Record]) -> dict[str, int]:
+    return {record.id: len(record.messages) for record in records if isinstance(record, Conversation)}
+
+
+def _filter_shorter(records: Iterator[Record], lengths: Mapping[str, int]) -> Iterator[Record]:
+    for record in records:
+        if isinstance(record, Conversation) and len(record.messages) < lengths.get(record.id, 0):
+            yield Filtered(position=record.id, reason="goes on in func_calling")
+        else:
+            yield record

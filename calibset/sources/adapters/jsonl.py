@@ -11,7 +11,7 @@ from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import make_document
-from calibset.sources.formats.json_rows import has_row_per_line, json_rows
+from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
 from calibset.storage.files import File
 
 
@@ -33,7 +33,7 @@ class Jsonl(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document an object, with the id ``FILE#ROW``."""
-        for number, position, row in json_rows(file):
+        for number, position, row in read_json_rows(file):
             if isinstance(row, Rejection):
                 yield row
             else:

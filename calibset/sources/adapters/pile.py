@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from calibset.core.documents import Document, Record, Rejection
 from calibset.sources.formats.columns import make_document
-from calibset.sources.formats.json_rows import json_rows
+from calibset.sources.formats.json_rows import read_json_rows
 from calibset.sources.parquet_source import ParquetSource
 from calibset.storage.files import File
 
@@ -33,7 +33,7 @@ class Pile(ParquetSource):
         if file.name.endswith(".parquet"):
             yield from super().read(file)
             return
-        for _, position, row in json_rows(file):
+        for _, position, row in read_json_rows(file):
             yield row if isinstance(row, Rejection) else self.parse_row(row, position)
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:

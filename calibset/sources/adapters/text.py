@@ -8,9 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from calibset.core.documents import Document, Record, Rejection
-from calibset.core.text import replace_surrogates
+from calibset.core.text import excerpt
 from calibset.sources.base import Source
-from calibset.sources.formats.columns import EXCERPT_LENGTH
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.storage.files import File, RecordLines, has_undecodable_bytes, read_lines
 
@@ -76,9 +75,7 @@ def _whole(file: File) -> str | Rejection:
 def _document(id_: str, position: str, text: str | Rejection) -> Record:
     if isinstance(text, Rejection):
         return text
-    if has_undecodable_bytes(text):
-        return Rejection(
-            position=position, reason="not valid UTF-8", excerpt=replace_surrogates(text[:EXCERPT_LENGTH])
-        )
+    if is_faulty(text):
+        return Rejection(position=position, reason="not valid UTF-8", excerpt=excerpt(text))
     stripped = text.strip()
     return Document(id=id_, text=stripped) if stripped else Rejection(position=position, reason="empty text")

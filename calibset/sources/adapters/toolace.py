@@ -9,7 +9,7 @@ from calibset.core.documents import Record
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import toolace
 from calibset.sources.chat_formats.base import RepairOption, read_conversation
-from calibset.sources.formats.json_files import read_json_array
+from calibset.sources.formats.json_rows import read_json_array
 from calibset.storage.files import File
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
@@ -14,7 +13,8 @@ from calibset.core.fields import as_tuple
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import when2call
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
-from calibset.storage.files import File, read_lines
+from calibset.sources.formats.json_rows import parse_json
+from calibset.storage.files import File, text_lines
 
 Split = Literal["train_sft", "train_pref", "test"]
 
@@ -46,10 +46,9 @@ class When2Call(Source):
             if isinstance(line, Rejection):
                 yield replace(line, position=position)
                 continue
-            try:
-                row = json.loads(line) if line.strip() else {}
-            except (ValueError, RecursionError):
-                yield Rejection(position=position, reason="not valid JSON", excerpt=line[:200])
+            row = parse_json(line, position) if line.strip() else {}
+            if isinstance(row, Rejection):
+                yield row
                 continue
             name = read_id(row, "uuid") or f"{file.stem}#{number}"
             yield read_conversation(

@@ -1,20 +1,19 @@
-"""What the tabular adapters share: from the columns of a row to a document."""
+"""The columns of a row, of whatever format, as a document."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from calibset.core.documents import Document, Rejection
-from calibset.core.text import replace_surrogates
-
-EXCERPT_LENGTH = 200
-"""Characters of a faulty record that a `Rejection` shows, at most."""
+from calibset.core.text import excerpt, scalar_text
 
 _LONGEST_METADATA = 500
 
 
-def make_document(row: Any, columns: tuple[str, ...], id_: str, position: str) -> Document | Rejection:
+def make_document(
+    row: Any, columns: tuple[str, ...], document_id: str, position: str
+) -> Document | Rejection:
     r"""Return the document that the columns of a row make up, joined by a blank line.
 
     Blank columns are left out; a row whose columns are all blank is rejected. Short scalar
@@ -23,8 +22,8 @@ def make_document(row: Any, columns: tuple[str, ...], id_: str, position: str) -
     Args:
         row: A mapping by column name; anything else is rejected.
         columns: The columns that hold text.
-        id_: The document's id.
-        position: What a rejection names.
+        document_id: The document's id.
+        position: Where the row stands, for a rejection.
 
     Examples:
         >>> row = {"title": "Hail", "text": "Ice from clouds.", "year": 2024}
@@ -35,41 +34,39 @@ def make_document(row: Any, columns: tuple[str, ...], id_: str, position: str) -
         "no column 'text'"
     """
     if not isinstance(row, Mapping):
-        return Rejection(position=position, reason="row is no object", excerpt=make_excerpt(row))
+        return Rejection(position=position, reason="row is no object", excerpt=describe_value(row))
     parts = []
     for column in columns:
         if column not in row:
-            return Rejection(position=position, reason=f"no column {column!r}", excerpt=make_excerpt(row))
+            return Rejection(position=position, reason=f"no column {column!r}", excerpt=describe_value(row))
         value = row[column]
         if value is not None and not isinstance(value, str):
             return Rejection(
-                position=position, reason=f"column {column!r} is no text", excerpt=make_excerpt(value)
+                position=position, reason=f"column {column!r} is no text", excerpt=describe_value(value)
             )
         if value and not value.isspace():
             parts.append(replace_surrogates(value))
     if not parts:
         return Rejection(position=position, reason="empty text")
-    return Document(id=id_, text="\n\n".join(parts), metadata=dict(collect_metadata(row, columns)))
+    return Document(id=document_id, text="\n\n".join(parts), metadata=collect_metadata(row, columns))
 
 
-def collect_metadata(row: Mapping[Any, Any], columns: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the short scalar values of the columns that aren't among the named ones, as text."""
+def collect_metadata(row: Mapping[Any, Any], columns: tuple[str, ...]) -> dict[str, str]:
+    """Return the short scalar values of all columns but the named ones, as text."""
+    metadata = {}
     for name, value in row.items():
         if not isinstance(name, str) or name in columns or not isinstance(value, str | int | float):
             continue
         if isinstance(value, int) and value.bit_length() > _LONGEST_METADATA:
             continue  # str() of a huge integer is slow, and refused from 4,300 digits on
-        spelled = str(value)
-        if 0 < len(spelled) <= _LONGEST_METADATA:
-            yield replace_surrogates(name), replace_surrogates(spelled)
+        text = str(value)
+        if 0 < len(text) <= _LONGEST_METADATA:
+            metadata[scalar_text(name)] = scalar_text(text)
+    return metadata
 
 
-def make_excerpt(value: Any) -> str:
-    """Return what a `Rejection` shows of a value: of a row the names of its columns."""
+def describe_value(value: Any) -> str:
+    """Return what a `Rejection` shows of a value: a text's beginning, a row's columns, else the type."""
     if isinstance(value, Mapping):
-        return replace_surrogates(", ".join(str(key)[:EXCERPT_LENGTH] for key in list(value)[:20]))[
-            :EXCERPT_LENGTH
-        ]
-    if isinstance(value, str):
-        return replace_surrogates(value[:EXCERPT_LENGTH])
-    return type(value).__name__
+        return excerpt(", ".join(str(key)[:200] for key in list(value)[:20]))
+    return excerpt(value) if isinstance(value, str) else type(value).__name__

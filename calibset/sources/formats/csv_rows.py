@@ -5,20 +5,22 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
-from calibset.core.text import replace_surrogates
-from calibset.sources.formats.columns import EXCERPT_LENGTH
-from calibset.storage.files import File, RecordLines, has_undecodable_bytes, read_lines
+from calibset.core.text import excerpt
+from calibset.storage.files import Block, File, is_faulty, text_lines
 
 LONGEST_FIELD = 1_000_000
 """Characters of a field, at most; a quote that never closes takes no more than this with it."""
 
+_LIMIT_LOCK = Lock()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row of a table.
+class CsvRow:
+    """One row of a CSV file.
 
     Attributes:
         number: Counted from 0, without the header and blank lines, with broken rows.
@@ -31,36 +33,42 @@ class Row:
     columns: dict[str, str]
 
 
-def table(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Iterator[Row | Rejection]:
+def read_csv(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Iterator[CsvRow | Rejection]:
     r"""Yield the rows of a CSV file whose first row names the columns.
 
     Line ends inside a field become ``\n``.
 
+    Args:
+        file: What to read.
+        required: The columns that its header must have.
+        delimiter: What separates the fields, one character.
+
     Raises:
         SourceError: The header lacks one of the required columns.
     """
-    rows = _fields(file, delimiter)
+    rows = _read_fields(file, delimiter)
     _, header = next(rows, (1, None))
     if not isinstance(header, list):
         yield header or Rejection(position=file.name, reason="no header row")
         return
     names = [name.strip() for name in header]
     if missing := [name for name in required if name not in names]:
-        known = " ".join(", ".join(names).split())[:EXCERPT_LENGTH]
         raise SourceError(
-            f"{file.name}: no column {missing[0]!r}; it has {known}: "
+            f"{file.name}: no column {missing[0]!r}; it has {excerpt(' '.join(', '.join(names).split()))}: "
             f"name the right columns, the right delimiter or other files"
         )
     for number, (line, fields) in enumerate(rows):
         if isinstance(fields, Rejection):
             yield fields
-        elif reason := _fault(fields, names):
-            yield _rejection(file, line, reason, delimiter.join(fields))
+        elif fault := _find_fault(fields, names):
+            yield Rejection(
+                position=f"{file.name}:{line}", reason=fault, excerpt=excerpt(delimiter.join(fields))
+            )
         else:
-            yield Row(number=number, line=line, columns=dict(zip(names, fields, strict=True)))
+            yield CsvRow(number=number, line=line, columns=dict(zip(names, fields, strict=True)))
 
 
-def _fault(fields: list[str], names: list[str]) -> str | None:
+def _find_fault(fields: list[str], names: list[str]) -> str | None:
     if any("\0" in field for field in fields):
         return "NUL character"
     if any(has_undecodable_bytes(field) for field in fields):
@@ -70,31 +78,39 @@ def _fault(fields: list[str], names: list[str]) -> str | None:
     return None
 
 
-def _fields(file: File, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
+def _read_fields(file: File, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
+    """Yield the line that each row begins on, with its fields or the reason why it has none."""
+    _allow_long_fields()
     lines = _Lines(file)
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         line = lines.begin_row()
-        # The limit is the whole process's: it is ours while a row is parsed and no longer.
-        limit = csv.field_size_limit(LONGEST_FIELD)
         try:
             fields = next(rows)
+            if any(len(field) > LONGEST_FIELD for field in fields):
+                raise csv.Error("field larger")  # noqa: TRY301  (as the module says it)
         except StopIteration:
             return
-        except csv.Error as fault:
-            yield line, _rejection(file, line, _reason(str(fault)))
-            continue
-        except _TooLongError as fault:
-            yield line, fault.rejection
-            continue
-        finally:
-            csv.field_size_limit(limit)
-        if fields:
-            yield line, fields
+        except csv.Error as error:
+            yield line, Rejection(position=f"{file.name}:{line}", reason=_explain(str(error)))
+        except _RowTooLongError as error:
+            yield line, error.rejection
+        else:
+            if fields:
+                yield line, fields
 
 
-class _TooLongError(Exception):
-    """A row has more bytes than a record may have."""
+def _allow_long_fields() -> None:
+    """Raise the limit of the csv module, which is the whole process's, to ours; it is never lowered.
+
+    Other threads may be reading CSV files: a limit that came and went would cut their fields.
+    """
+    with _LIMIT_LOCK:
+        csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
+
+
+class _RowTooLongError(Exception):
+    """A row has more bytes than a record may have, or a field of several lines more than a field may."""
 
     def __init__(self, rejection: Rejection) -> None:
         super().__init__(rejection.reason)
@@ -102,64 +118,64 @@ class _TooLongError(Exception):
 
 
 class _Lines:
-    """The lines of a file, of which those of one row have a bound together."""
+    """The lines of a file, with a bound on those that make up one row."""
 
     def __init__(self, file: File) -> None:
         self._name = file.name
         self._lines = read_lines(file, keep_undecodable=True)
         self._number = 0
-        self._row = RecordLines(f"{file.name}:1")
-        self._quoted = False
+        self.begin_row()
 
     def begin_row(self) -> int:
         """Return the number of the line that the next row begins on."""
         self._row = RecordLines(f"{self._name}:{self._number + 1}")
         self._quoted = False
+        self._length_since_quote = 0
         return self._number + 1
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._next()
+        # What is raised here ends the row: the csv module starts another on the next line.
+        line = self._read_line()
         self._row.add(line)
-        # The module goes on behind what a line raises, which a generator could not.
         if self._row.rejection:
             if isinstance(line, str):
-                self._end_row()
-            raise _TooLongError(self._row.rejection)
+                self._skip_to_row_end()
+            raise _RowTooLongError(self._row.rejection)
+        # A row goes on behind its first line in a quoted field only.
+        if self._row.lines > 1 and self._length_since_quote > LONGEST_FIELD:
+            raise _RowTooLongError(Rejection(position=self._row.position, reason="field too long"))
         return f"{line}\n"
 
-    def _next(self) -> str | Rejection:
+    def _read_line(self) -> str | Rejection:
         line = next(self._lines)
         self._number += 1
-        self._quoted ^= isinstance(line, str) and line.count('"') % 2 == 1
+        if isinstance(line, str):
+            quotes = line.count('"')
+            self._quoted ^= quotes % 2 == 1
+            self._length_since_quote = 0 if quotes else self._length_since_quote + len(line)
         return line
 
-    def _end_row(self) -> None:
+    def _skip_to_row_end(self) -> None:
         """Pass over the rest of the row, as long as its quotes tell where it ends."""
-        passed = 0
-        while self._quoted and passed <= LONGEST_FIELD:
+        self._length_since_quote = 0
+        while self._quoted and self._length_since_quote <= LONGEST_FIELD:
             try:
-                line = self._next()
+                line = self._read_line()
             except StopIteration:
                 return
             if isinstance(line, Rejection):
                 return
-            passed = 0 if '"' in line else passed + len(line)
 
 
-def _reason(fault: str) -> str:
-    if "field larger" in fault:
+def _explain(message: str) -> str:
+    """Return the csv module's message as a reason that can be counted."""
+    if "field larger" in message:
         return "field too long"
-    if "unexpected end" in fault:
+    if "unexpected end" in message:
         return "quote not closed"
-    if "expected after" in fault:
+    if "expected after" in message:
         return "text after a closing quote"
     return "not valid CSV"
-
-
-def _rejection(file: File, line: int, reason: str, excerpt: str = "") -> Rejection:
-    return Rejection(
-        position=f"{file.name}:{line}", reason=reason, excerpt=replace_surrogates(excerpt[:EXCERPT_LENGTH])
-    )

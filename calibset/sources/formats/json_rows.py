@@ -1,4 +1,4 @@
-"""Rows of JSON Lines files."""
+"""Rows of JSON Lines files, and of files that are one JSON value."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from collections.abc import Iterator
 from typing import Any
 
 from calibset.core.documents import Rejection
-from calibset.core.text import replace_surrogates
-from calibset.sources.formats.columns import EXCERPT_LENGTH
-from calibset.sources.formats.json_files import json_text
+from calibset.core.errors import SourceError
+from calibset.core.text import excerpt
 from calibset.sources.sampling.files import is_large
 from calibset.sources.sampling.line_blocks import peek_first_character
-from calibset.storage.files import File, has_undecodable_bytes, read_first_character, read_lines
+from calibset.storage.files import File, first_character, is_faulty, read_whole, text_lines
+
+MOST_VALUES = 2**24
+"""Values that a file may hold that is read as a whole: one of two characters takes up to ninety bytes."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def has_row_per_line(file: File) -> bool:
-    """Return whether a file has a row a line; of a small ``.json`` file that isn't looked up."""
+    """Return whether a file has a row a line; a small ``.json`` file isn't opened to find out."""
     return not file.stem.endswith(".json") or (is_large(file) and peek_first_character(file) != "[")
 
 
-def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
-    """Yield the number (from 0), the place and the value of each row; a `Rejection` where it is no JSON.
+def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
+    """Yield the number (from 0), the position and the value of each row; a `Rejection` where it is no JSON.
 
     A ``.json`` file that begins with a bracket is an array, everything else has one value a
     line; blank lines are counted but yield nothing.
@@ -32,55 +34,98 @@ def json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
     Raises:
         SourceError: An array is too large to be read.
     """
-    if file.stem.endswith(".json") and read_first_character(file) == "[":
-        yield from _array(file, json_text(file, keep_undecodable=True))
+    if file.stem.endswith(".json") and first_character(file) == "[":
+        yield from _read_elements(file, read_json_text(file, mark_faults=True))
         return
     for number, line in enumerate(read_lines(file, keep_undecodable=True)):
         position = f"{file.name}:{number + 1}"
         if isinstance(line, Rejection):
             yield number, position, line
         elif line.strip():
-            yield number, position, _value(line, position)
+            yield number, position, parse_json(line, position)
 
 
-def _value(line: str, position: str) -> Any:
-    if has_undecodable_bytes(line):
-        return _rejection(position, line, "not valid UTF-8")
+def parse_json(text: str, position: str) -> Any:
+    """Return the value that a JSON text stands for, or a `Rejection`."""
+    if is_faulty(text):
+        return Rejection(position=position, reason="not valid UTF-8", excerpt=excerpt(text))
     try:
-        return json.loads(line)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return _rejection(position, line)
+        return Rejection(position=position, reason="not valid JSON", excerpt=excerpt(text))
 
 
-def _array(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
-    """Decode one element after the other, so that a file cut off gives what is whole."""
+def read_json_array(file: File) -> list[object]:
+    """Return the rows of a file that holds one JSON array.
+
+    Raises:
+        SourceError: The file holds no JSON array, or one that is too large.
+    """
+    text = read_json_text(file)
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(
+            f"{file.name}: not valid JSON ({error}); it may be cut short: fetch the file again"
+        ) from None
+    if not isinstance(rows, list):
+        raise SourceError(
+            f"{file.name}: holds a JSON {type(rows).__name__}, not an array of rows; "
+            "name the right files with files = [...]"
+        )
+    return rows
+
+
+def read_json_text(file: File, *, mark_faults: bool = False) -> str:
+    """Return the text of a file that is one JSON value.
+
+    Args:
+        file: What to read.
+        mark_faults: As for `text_lines`.
+
+    Raises:
+        SourceError: The file is damaged or too large.
+    """
+    text = read_whole(file).decode("utf-8", "surrogateescape" if mark_faults else "replace")
+    if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
+        raise SourceError(
+            f"{file.name}: holds more than {MOST_VALUES:,} JSON values, too many for a file that is read "
+            "as a whole; split it, or leave it out with files = [...]"
+        )
+    return text.removeprefix("\ufeff")
+
+
+def _read_elements(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
+    """Decode an array one element after the other, so that a file cut off gives those that are whole."""
     decoder = json.JSONDecoder()
-    offset = _after_space(text, text.index("[") + 1)
+    offset = _skip_space(text, text.index("[") + 1)
     number = 0
     while text[offset : offset + 1] != "]" or number:
         position = f"{file.name}#{number}"
         try:
             value, end = decoder.raw_decode(text, offset)
         except (ValueError, RecursionError):
-            yield number, position, _rejection(position, text[offset : offset + EXCERPT_LENGTH])
+            yield number, position, _reject_rest(text, offset, position)
             return
-        faulty = has_undecodable_bytes(text[offset:end])
-        yield number, position, _rejection(position, text[offset:end], "not valid UTF-8") if faulty else value
-        end = _after_space(text, end)
+        if is_faulty(text[offset:end]):
+            value = parse_json(text[offset:end], position)
+        yield number, position, value
+        end = _skip_space(text, end)
         if text[end : end + 1] == "]":
             break
         number += 1
         if text[end : end + 1] != ",":
             position = f"{file.name}#{number}"
-            yield number, position, _rejection(position, text[end : end + EXCERPT_LENGTH])
+            yield number, position, _reject_rest(text, end, position)
             return
-        offset = _after_space(text, end + 1)
+        offset = _skip_space(text, end + 1)
 
 
-def _after_space(text: str, offset: int) -> int:
-    found = _SPACE.match(text, offset)
-    return found.end() if found else offset
+def _skip_space(text: str, offset: int) -> int:
+    match = _SPACE.match(text, offset)
+    return match.end() if match else offset
 
 
-def _rejection(position: str, text: str, reason: str = "not valid JSON") -> Rejection:
-    return Rejection(position=position, reason=reason, excerpt=replace_surrogates(text[:EXCERPT_LENGTH]))
+def _reject_rest(text: str, offset: int, position: str) -> Rejection:
+    rest = text[offset : offset + 200]
+    return Rejection(position=position, reason="not valid JSON", excerpt=excerpt(rest))

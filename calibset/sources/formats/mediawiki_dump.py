@@ -2,6 +2,7 @@
 
 The elements are read as they come, so memory holds a page, not a dump. A multistream dump is
 many bz2 streams of 100 pages one behind the other; its index says where each of them begins.
+The dump alone can be read from its beginning only; with the index, any of its streams can.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ def read_dump(file: File) -> Iterator[DumpPage | Rejection]:
     Raises:
         SourceError: The file is no MediaWiki export, or declares entities.
     """
-    with open_decompressed(file) as stream:
-        yield from _pages(_plain_chunks(stream), file.name, _Export())
+    with open_plain(file) as stream:
+        yield from _parse_pages(_read_chunks(stream), file.name, _ExportBuilder())
 
 
 def read_index(index: File) -> Mapping[int, int]:
@@ -112,13 +113,13 @@ def read_index(index: File) -> Mapping[int, int]:
 
 
 def read_site(dump: BinaryIO, name: str) -> Site:
-    """Return the wiki that the first stream of a multistream dump tells of.
+    """Return the wiki that the first stream of a multistream dump describes.
 
     Raises:
         SourceError: It is no MediaWiki export, or declares entities.
     """
-    export = _Export()
-    next(_pages(_stream_chunks(dump, 0), name, export), None)
+    export = _ExportBuilder()
+    next(_parse_pages(_unpack_chunks(dump, 0), name, export), None)
     return export.site
 
 
@@ -128,25 +129,25 @@ def read_stream(dump: BinaryIO, name: str, offset: int, site: Site) -> Iterator[
     Raises:
         SourceError: It declares entities.
     """
-    chunks = chain((b"<mediawiki>",), _stream_chunks(dump, offset), (b"</mediawiki>",))
-    yield from _pages(chunks, f"{name}@{offset}", _Export(site))
+    chunks = chain((b"<mediawiki>",), _unpack_chunks(dump, offset), (b"</mediawiki>",))
+    yield from _parse_pages(chunks, f"{name}@{offset}", _ExportBuilder(site))
 
 
 @dataclass(slots=True)
-class _Export:
-    """What the XML parser calls: keeps the fields of the page at hand and the pages that are whole.
+class _ExportBuilder:
+    """Builds pages from what the XML parser calls: the start, text and end of elements.
 
     Attributes:
         site: The wiki, once the head of the dump is read.
-        whole: Pages that nobody took yet.
-        ended: Whether the last element is closed.
-        quiet: Bytes read since the parser last called.
+        pages: Whole pages that nobody took yet.
+        is_complete: Whether the last element is closed.
+        silent_bytes: Bytes read since the parser last called.
     """
 
     site: Site = Site()
-    whole: list[DumpPage] = field(default_factory=list)
-    ended: bool = False
-    quiet: int = 0
+    pages: list[DumpPage] = field(default_factory=list)
+    is_complete: bool = False
+    silent_bytes: int = 0
     _path: list[str] = field(default_factory=list)
     _fields: dict[str, str] = field(default_factory=dict)
     _names: list[tuple[str, str]] = field(default_factory=list)
@@ -157,60 +158,60 @@ class _Export:
     _too_long: bool = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        self.quiet = 0
+        self.silent_bytes = 0
         self._path.append(tag.rpartition("}")[2])
         if len(self._path) > _DEEPEST or self._path[0] != "mediawiki":
             raise _NoExportError
-        at = "/".join(self._path)
-        if at == _PAGE:
+        path = "/".join(self._path)
+        if path == _PAGE:
             self._fields, self._too_long = {}, False
-        elif at == f"{_PAGE}/redirect":
-            self._fields[at] = "yes"
-        elif at in _FIELDS:
+        elif path == f"{_PAGE}/redirect":
+            self._fields[path] = "yes"
+        elif path in _FIELDS:
             self._text, self._size, self._key = StringIO(), 0, attributes.get("key", "")[:_LONGEST_KEY]
-            self._longest = LONGEST if at == _WIKITEXT else _LONGEST_NAME
+            self._longest = LONGEST if path == _WIKITEXT else _LONGEST_NAME
 
     def data(self, text: str) -> None:
-        self.quiet = 0
+        self.silent_bytes = 0
         if self._text is None or self._size > self._longest:
             return
         self._text.write(text)
         self._size += len(text.encode("utf-8", "replace"))
 
     def end(self, _: str) -> None:
-        at = "/".join(self._path)
+        path = "/".join(self._path)
         self._path.pop()
-        if self._text is not None and at in _FIELDS:
+        if self._text is not None and path in _FIELDS:
             self._too_long |= self._size > self._longest
-            self._take(at, self._text.getvalue())
+            self._keep(path, self._text.getvalue())
             self._text = None
-        elif at == _PAGE:
-            self.whole.append(self._page())
-        elif at == _SITE:
+        elif path == _PAGE:
+            self.pages.append(self._build_page())
+        elif path == _SITE:
             base = self._fields.get(f"{_SITE}/base", "")
             self.site = Site(url=base.rpartition("/")[0], namespaces=tuple(self._names))
-        self.ended = not self._path
+        self.is_complete = not self._path
 
     def close(self) -> None:
         """Do nothing: the parser expects to find it."""
 
-    def taken(self) -> list[DumpPage]:
-        pages, self.whole = self.whole, []
+    def take_pages(self) -> list[DumpPage]:
+        pages, self.pages = self.pages, []
         return pages
 
-    def _take(self, at: str, text: str) -> None:
-        if at.endswith("/namespace"):
+    def _keep(self, path: str, text: str) -> None:
+        if path.endswith("/namespace"):
             if len(self._names) < _MOST_NAMES:
                 self._names.append((self._key, text))
         else:
-            self._fields[at] = text
+            self._fields[path] = text
 
-    def _page(self) -> DumpPage:
-        said = {name: self._fields.get(f"{_PAGE}/{name}", "").strip() for name in ("id", "title", "ns")}
+    def _build_page(self) -> DumpPage:
+        texts = {name: self._fields.get(f"{_PAGE}/{name}", "").strip() for name in ("id", "title", "ns")}
         return DumpPage(
-            id=said["id"],
-            title=said["title"],
-            namespace=said["ns"] or "0",
+            id=texts["id"],
+            title=texts["title"],
+            namespace=texts["ns"] or "0",
             redirect=f"{_PAGE}/redirect" in self._fields,
             model=self._fields.get(f"{_PAGE}/revision/model", ""),
             wikitext=self._fields.get(f"{_PAGE}/revision/text", ""),
@@ -223,21 +224,23 @@ class _NoExportError(ValueError):
     """The XML is none of MediaWiki's."""
 
 
-def _pages(chunks: Iterator[bytes], position: str, export: _Export) -> Iterator[DumpPage | Rejection]:
+def _parse_pages(
+    chunks: Iterator[bytes], position: str, export: _ExportBuilder
+) -> Iterator[DumpPage | Rejection]:
     from defusedxml.ElementTree import DefusedXMLParser  # type: ignore[import-untyped]
 
     parser: Any = DefusedXMLParser(target=export, encoding="utf-8", forbid_dtd=True)
     reading = True
     # A tag or comment that never ends gives no event, while the parser keeps all of it.
-    while reading and export.quiet <= _LONGEST_TAG:
-        export.quiet += _CHUNK
-        reading = _read_on(parser, chunks, position)
-        yield from export.taken()
-    if not export.ended:
+    while reading and export.silent_bytes <= _LONGEST_TAG:
+        export.silent_bytes += _CHUNK
+        reading = _feed(parser, chunks, position)
+        yield from export.take_pages()
+    if not export.is_complete:
         yield Rejection(position=position, reason="dump cut off")
 
 
-def _read_on(parser: Any, chunks: Iterator[bytes], position: str) -> bool:
+def _feed(parser: Any, chunks: Iterator[bytes], position: str) -> bool:
     """Feed one more chunk to the parser and return whether there may be another."""
     import zstandard
     from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
@@ -249,9 +252,10 @@ def _read_on(parser: Any, chunks: Iterator[bytes], position: str) -> bool:
         else:
             parser.feed(chunk)
     except (DefusedXmlException, _NoExportError) as error:
-        fault = "no MediaWiki export" if isinstance(error, _NoExportError) else "it declares a document type"
+        is_foreign = isinstance(error, _NoExportError)
+        reason = "no MediaWiki export" if is_foreign else "it declares a document type"
         raise SourceError(
-            f"{position}: {fault}, so it is not read; name a pages-articles dump of dumps.wikimedia.org"
+            f"{position}: {reason}, so it is not read; name a pages-articles dump of dumps.wikimedia.org"
         ) from error
     except (ParseError, EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -260,15 +264,15 @@ def _read_on(parser: Any, chunks: Iterator[bytes], position: str) -> bool:
     return chunk is not None
 
 
-def _plain_chunks(stream: BinaryIO) -> Iterator[bytes]:
+def _read_chunks(stream: BinaryIO) -> Iterator[bytes]:
     # `read` would lose what it has when the next bytes are damaged.
     read = getattr(stream, "read1", stream.read)
     while chunk := read(_CHUNK):
         yield chunk
 
 
-def _stream_chunks(dump: BinaryIO, offset: int) -> Iterator[bytes]:
-    """Yield what one bz2 stream holds; several may be read from one file in turn."""
+def _unpack_chunks(dump: BinaryIO, offset: int) -> Iterator[bytes]:
+    """Yield the content of one bz2 stream; several may be read from one file in turn."""
     stream = bz2.BZ2Decompressor()
     while not stream.eof:
         packed = b""

@@ -1,23 +1,36 @@
-"""RDF as a graph of bounded size.
+"""RDF files as graphs of bounded size, in which literals are no more than their text.
 
 A few characters of a file can stand for many in memory: a prefixed name for its namespace, a
-relative IRI for its base, an entity for its text, an element for its default attributes.
+relative IRI for its base, an entity for its text, an element for its default attributes, a
+decimal for its digits. rdflib's parsers are extended to count, and to leave literals as they are.
 """
 
 from __future__ import annotations
 
 import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
 from typing import Any, Literal
 from xml.sax import InputSource, make_parser
 from xml.sax.handler import feature_namespaces
 
-from rdflib import Graph
-from rdflib.plugins.parsers.notation3 import RDFSink, SinkParser
+import rdflib
+from rdflib import XSD, Graph, URIRef
+from rdflib.plugins.parsers.notation3 import RDFSink, SinkParser, sfloat
+from rdflib.plugins.parsers.ntriples import NTGraphSink, W3CNTriplesParser, r_literal, unquote, uriquote
 from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
-from calibset.storage.files import MAX_RECORD_BYTES
+from calibset.core.errors import SourceError
+from calibset.core.text import excerpt
+from calibset.storage.files import LONGEST_RECORD, File, read_whole
 
 Format = Literal["turtle", "nt", "xml"]
+
+FORMATS: dict[str, Format] = {".ttl": "turtle", ".nt": "nt", ".rdf": "xml", ".owl": "xml"}
+"""The format of a file by the end of its name; of other names Turtle."""
 
 LARGEST_GRAPH = 2**31
 """Bytes of memory, about, that a graph and what its parser keeps may take."""
@@ -31,26 +44,90 @@ _DEEPEST = 1_000
 _MOST_PREFIXES = 1_000
 
 
-class TooLargeError(ValueError):
+def read_graph(file: File) -> Graph:
+    """Return the graph that a file states; nothing that it links to is fetched.
+
+    Raises:
+        SourceError: The file can't be parsed, or is too large: its graph takes more than
+            `LARGEST_GRAPH` bytes, or it has prefixes or elements such as only a file has that
+            is made to fill memory.
+    """
+    suffixes = (suffix for suffix in FORMATS if file.stem.endswith(suffix))
+    form = FORMATS[next(suffixes, ".ttl")]
+    text = read_whole(file).decode("utf-8-sig", "replace")
+    try:
+        with _quiet():
+            return _parse(text, form)
+    except _TooLargeError as error:
+        raise SourceError(
+            f"{file.name}: too large ({error}); split it, or leave it out with files = [...]"
+        ) from error
+    except Exception as error:  # the parsers raise whatever they trip over
+        raise SourceError(_explain(file, form, error)) from error
+
+
+def _parse(text: str, form: Format) -> Graph:
+    graph = _BoundedGraph()
+    if form == "turtle":
+        _TurtleParser(graph).loadBuf(text)
+    elif form == "nt":
+        _NTriplesParser(NTGraphSink(graph)).parse(io.StringIO(text))
+    else:
+        source: Any = InputSource()
+        source.setCharacterStream(io.StringIO(text))
+        source.setPublicId(_BASE)
+        # Ontologies declare entities for their namespaces, which defusedxml would refuse.
+        parser = make_parser()  # noqa: S317
+        parser.setFeature(feature_namespaces, True)
+        parser.setContentHandler(_XmlHandler(graph))
+        parser.parse(source)
+    return graph
+
+
+def _explain(file: File, form: Format, error: Exception) -> str:
+    line = getattr(error, "lines", None)
+    reason = excerpt(" ".join(str(getattr(error, "_why", None) or error).split())) or type(error).__name__
+    position = f"{file.name}:{line + 1}" if isinstance(line, int) else file.name
+    remedy = "mend it, fetch it again, or leave it out with files = [...]"
+    return f"{position}: not valid {form} ({reason}); {remedy}"
+
+
+_is_parsing: ContextVar[bool] = ContextVar("_is_parsing", default=False)
+# rdflib warns of every IRI that has a character too many. The filter stays, so that no thread sees a
+# change of another's: it drops what is logged while this context parses.
+logging.getLogger("rdflib.term").addFilter(lambda _: not _is_parsing.get())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    token = _is_parsing.set(True)
+    try:
+        yield
+    finally:
+        _is_parsing.reset(token)
+
+
+class _TooLargeError(ValueError):
     """A text states more than is kept in memory."""
 
 
-def parse_graph(text: str, form: Format) -> Graph:
-    """Return the graph that a text states; nothing that it links to is fetched.
+class _PlainLiteral(rdflib.Literal):
+    """A literal of which rdflib does not compute the value.
 
-    Raises:
-        TooLargeError: The graph takes more than `LARGEST_GRAPH` bytes, or the text has prefixes or
-            elements such as only a text has that is made to fill memory.
-        Exception: The text can't be parsed; the parsers raise whatever they trip over.
+    A short decimal can fill gigabytes, and a literal of XML becomes a tree of fifty times its
+    size. rdflib's own switch for that is the whole process's.
     """
-    graph = _BoundedGraph()
-    if form == "turtle":
-        _BoundedParser(graph).loadBuf(text)
-    elif form == "xml":
-        _parse_xml(text, graph)
-    else:
-        graph.parse(data=text, format=form, publicID=_BASE)
-    return graph
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, lang: str | None = None, datatype: str | None = None) -> _PlainLiteral:
+        literal: _PlainLiteral = super().__new__(cls, text, lang)
+        literal._datatype = None if datatype is None else URIRef(datatype)
+        literal._value = None
+        return literal
+
+    def __add__(self, other: str) -> _PlainLiteral:
+        return _PlainLiteral(f"{self}{other}", self.language, self.datatype)
 
 
 class _BoundedGraph(Graph):
@@ -63,25 +140,39 @@ class _BoundedGraph(Graph):
         return super().add(triple)
 
     def take(self, size: int) -> None:
-        """Count what is kept in memory."""
+        """Count bytes that are kept in memory."""
         self._taken += size
         if self._taken > LARGEST_GRAPH:
-            raise TooLargeError(f"it takes more than {LARGEST_GRAPH:,} bytes of memory")
+            raise _TooLargeError(f"it takes more than {LARGEST_GRAPH:,} bytes of memory")
 
 
-class _BoundedSink(RDFSink):
+class _TurtleSink(RDFSink):
     graph: _BoundedGraph
 
     def newSymbol(self, *args: str) -> Any:  # noqa: N802  (the library's name)
         self.graph.take(len(args[0]))
         return super().newSymbol(*args)
 
+    def newLiteral(self, s: str, dt: URIRef | None, lang: str | None) -> _PlainLiteral:  # noqa: N802
+        return _PlainLiteral(s, None, dt) if dt else _PlainLiteral(s, lang)
 
-class _BoundedParser(SinkParser):
-    """A parser of Turtle; it keeps all of a list, or of a statement's objects, before the graph has any."""
+    def normalise(self, f: Any, n: Any) -> Any:
+        if isinstance(n, bool):
+            return _PlainLiteral(str(n).lower(), datatype=XSD.boolean)
+        if isinstance(n, int):
+            return _PlainLiteral(str(n), datatype=XSD.integer)
+        if isinstance(n, Decimal):
+            return _PlainLiteral("0" if str(n) == "-0" else str(n), datatype=XSD.decimal)
+        if isinstance(n, sfloat):
+            return _PlainLiteral(n, datatype=XSD.double)
+        return super().normalise(f, n)
+
+
+class _TurtleParser(SinkParser):
+    """Counts what the parser holds: all of a list or of a statement's objects, before the graph has any."""
 
     def __init__(self, graph: _BoundedGraph) -> None:
-        super().__init__(_BoundedSink(graph), baseURI=_BASE, turtle=True)
+        super().__init__(_TurtleSink(graph), baseURI=_BASE, turtle=True)
         self._graph = graph
 
     def bind(self, qn: str, uri: bytes) -> None:
@@ -96,22 +187,19 @@ class _BoundedParser(SinkParser):
 
 def _check_namespace(iri: str | bytes | None) -> None:
     if iri and len(iri) > _LONGEST_NAMESPACE:
-        raise TooLargeError(f"a prefix or base has more than {_LONGEST_NAMESPACE:,} characters")
+        raise _TooLargeError(f"a prefix or base has more than {_LONGEST_NAMESPACE:,} characters")
 
 
-def _parse_xml(text: str, graph: _BoundedGraph) -> None:
-    source: Any = InputSource()
-    source.setCharacterStream(io.StringIO(text))
-    source.setPublicId(_BASE)
-    # Ontologies declare entities for their namespaces, which defusedxml would refuse.
-    parser = make_parser()  # noqa: S317
-    parser.setFeature(feature_namespaces, True)
-    parser.setContentHandler(_BoundedHandler(graph))
-    parser.parse(source)
+class _NTriplesParser(W3CNTriplesParser):
+    def literal(self) -> Any:
+        if not self.peek('"'):
+            return False
+        text, lang, datatype = self.eat(r_literal).groups()
+        return _PlainLiteral(unquote(text), lang or None, uriquote(unquote(datatype)) if datatype else None)
 
 
-class _BoundedHandler(RDFXMLHandler):
-    """A parser of RDF/XML, which counts what entities and default attributes are spelled out to."""
+class _XmlHandler(RDFXMLHandler):
+    """Counts what entities and default attributes are spelled out to."""
 
     def __init__(self, graph: _BoundedGraph) -> None:
         super().__init__(graph)
@@ -123,7 +211,7 @@ class _BoundedHandler(RDFXMLHandler):
         _check_namespace(namespace)
         self._prefixes += 1
         if self._prefixes > _MOST_PREFIXES:
-            raise TooLargeError(f"it declares more than {_MOST_PREFIXES:,} prefixes in one place")
+            raise _TooLargeError(f"it declares more than {_MOST_PREFIXES:,} prefixes in one place")
         super().startPrefixMapping(prefix, namespace)
 
     def endPrefixMapping(self, prefix: str | None) -> None:  # noqa: N802
@@ -131,9 +219,9 @@ class _BoundedHandler(RDFXMLHandler):
         super().endPrefixMapping(prefix)
 
     def startElementNS(self, name: Any, qname: Any, attrs: Any) -> None:  # noqa: N802
-        self._tell_characters()
+        self._pass_characters_on()
         if len(self.stack) > _DEEPEST:
-            raise TooLargeError(f"it nests more than {_DEEPEST:,} elements")
+            raise _TooLargeError(f"it nests more than {_DEEPEST:,} elements")
         names = (name, *attrs.keys())
         self._graph.take(sum(len(part or "") for both in names for part in both))
         self._graph.take(sum(map(len, attrs.values())))
@@ -141,17 +229,30 @@ class _BoundedHandler(RDFXMLHandler):
         _check_namespace(getattr(self.current, "base", None))
 
     def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
-        self._tell_characters()
+        self._pass_characters_on()
         super().endElementNS(name, qname)
 
     def characters(self, content: str) -> None:
         self._graph.take(len(content))
         self._characters.write(content)
-        if self._characters.tell() > MAX_RECORD_BYTES:
-            raise TooLargeError(f"a literal has more than {MAX_RECORD_BYTES:,} characters")
+        if self._characters.tell() > LONGEST_RECORD:
+            raise _TooLargeError(f"a literal has more than {LONGEST_RECORD:,} characters")
 
-    def _tell_characters(self) -> None:
+    def _pass_characters_on(self) -> None:
         # The library appends each piece to those before, so that many of them take quadratic time.
         if self._characters.tell():
             super().characters(self._characters.getvalue())
             self._characters = io.StringIO()
+
+    def property_element_start(self, name: Any, qname: Any, attrs: Any) -> None:
+        super().property_element_start(name, qname, attrs)
+        if isinstance(self.current.object, rdflib.Literal):  # of XML, and still empty
+            self.current.object = _PlainLiteral("", datatype=self.current.object.datatype)
+
+    def property_element_end(self, name: Any, qname: Any) -> None:
+        current = self.current
+        if current.data is not None and current.object is None:
+            language = None if current.datatype is not None else current.language
+            current.object = _PlainLiteral(current.data, language, current.datatype)
+            current.data = None
+        super().property_element_end(name, qname)

@@ -1,21 +1,20 @@
-"""What WikiExtractor writes: pages between ``<doc …>`` and ``</doc>``, or one JSON object a line.
+"""The files that WikiExtractor writes: pages between ``<doc …>`` and ``</doc>``, or one JSON object a line.
 
 Titles are not escaped and attributes come in any order; redirects and empty pages have no
-body; bodies keep some markup, which `cleaned` takes out.
+body; bodies keep some markup, which `clean_page` takes out.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from calibset.core.documents import Rejection
-from calibset.core.text import replace_surrogates, unescape_html
-from calibset.sources.formats.columns import EXCERPT_LENGTH
-from calibset.storage.files import File, RecordLines, read_lines
+from calibset.core.text import excerpt, scalar_text, unescaped
+from calibset.sources.formats.json_rows import parse_json
+from calibset.storage.files import Block, File, text_lines
 
 _ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
 
@@ -47,13 +46,13 @@ class Page:
     text: str
 
 
-def attributes(heading: str) -> dict[str, str]:
+def parse_attributes(heading: str) -> dict[str, str]:
     """Return the attributes of a ``<doc …>`` line by name; a value runs to its last quote.
 
     Examples:
-        >>> attributes('<doc id="7" url="https://x.org/7" title="The "A > B" & C">')
+        >>> parse_attributes('<doc id="7" url="https://x.org/7" title="The "A > B" & C">')
         {'id': '7', 'url': 'https://x.org/7', 'title': 'The "A > B" & C'}
-        >>> attributes('<doc title=""A" id" id="7">')
+        >>> parse_attributes('<doc title=""A" id" id="7">')
         {'title': '"A" id', 'id': '7'}
     """
     inner = heading.strip().removeprefix("<doc").removesuffix(">").strip()
@@ -77,18 +76,18 @@ def read_plain_pages(file: File) -> Iterator[Page | Rejection]:
                 yield line
         elif line.startswith("<doc "):
             if heading:
-                yield _rejection(file, *heading, "page cut off")
-            heading, body = (number, line), RecordLines(f"{file.name}:{number}")
+                yield _reject(file, *heading, "page cut off")
+            heading, body = (number, line), Block(f"{file.name}:{number}")
         elif heading and line.rstrip() == "</doc>":
-            yield _page(file, *heading, body)
+            yield _make_page(file, *heading, body)
             heading = None
         elif heading:
             body.add(line)
         elif line.strip() and not strayed:
             strayed = True
-            yield _rejection(file, number, line, "text outside a page")
+            yield _reject(file, number, line, "text outside a page")
     if heading:
-        yield _rejection(file, *heading, "page cut off")
+        yield _reject(file, *heading, "page cut off")
 
 
 def read_json_pages(file: File) -> Iterator[Page | Rejection]:
@@ -99,30 +98,29 @@ def read_json_pages(file: File) -> Iterator[Page | Rejection]:
             continue
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            yield _rejection(file, number, line, "not valid JSON")
+        row = parse_json(line, f"{file.name}:{number}")
+        if isinstance(row, Rejection):
+            yield row
             continue
         if not isinstance(row, dict):
-            yield _rejection(file, number, line, "row is no object")
+            yield _reject(file, number, line, "row is no object")
         elif not isinstance(row.get("id"), str | int) or row["id"] == "":
-            yield _rejection(file, number, line, "page without an id")
+            yield _reject(file, number, line, "page without an id")
         elif not isinstance(row.get("text"), str):
-            yield _rejection(file, number, line, "column 'text' is no text")
+            yield _reject(file, number, line, "column 'text' is no text")
         else:
-            yield Page(id=_string(row["id"]), url=_string(row.get("url")), title=_string(row.get("title")),
-                       text=replace_surrogates(row["text"]))  # fmt: skip
+            yield Page(id=_to_text(row["id"]), url=_to_text(row.get("url")), title=_to_text(row.get("title")),
+                       text=scalar_text(row["text"]))  # fmt: skip
 
 
-def cleaned(page: Page) -> Page:
+def clean_page(page: Page) -> Page:
     r"""Return the page with its title as the first line, once, and without left-over markup.
 
     A page with nothing but its title has an empty text.
 
     Examples:
         >>> page = Page(id="1", url="", title="Poprad", text="Poprad () je rieka . Tečie.\n\n\n\nKoniec.")
-        >>> cleaned(page).text
+        >>> clean_page(page).text
         'Poprad\n\nPoprad je rieka. Tečie.\n\nKoniec.'
     """
     title = _tidy([page.title])
@@ -143,20 +141,18 @@ def _tidy(lines: Iterable[str]) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
 
 
-def _page(file: File, number: int, heading: str, body: RecordLines) -> Page | Rejection:
-    values, text = attributes(heading), body.text()
+def _make_page(file: File, number: int, heading: str, body: Block) -> Page | Rejection:
+    values, text = parse_attributes(heading), body.joined()
     if not values.get("id"):
-        return _rejection(file, number, heading, "page without an id")
+        return _reject(file, number, heading, "page without an id")
     if isinstance(text, Rejection):
-        return _rejection(file, number, heading, text.reason)
+        return _reject(file, number, heading, text.reason)
     return Page(id=values["id"], url=values.get("url", ""), title=values.get("title", ""), text=text)
 
 
-def _string(value: Any) -> str:
-    return (
-        replace_surrogates(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
-    )
+def _to_text(value: Any) -> str:
+    return scalar_text(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
 
 
-def _rejection(file: File, number: int, line: str, reason: str) -> Rejection:
-    return Rejection(position=f"{file.name}:{number}", reason=reason, excerpt=line[:EXCERPT_LENGTH])
+def _reject(file: File, number: int, line: str, reason: str) -> Rejection:
+    return Rejection(position=f"{file.name}:{number}", reason=reason, excerpt=excerpt(line))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -79,23 +81,38 @@ def test_a_quote_that_never_closes_takes_a_bounded_part_along() -> None:
     assert len(records) == 4
 
 
-def test_a_field_may_be_longer_than_the_module_allows_by_default() -> None:
-    limit = csv.field_size_limit()
-    (record,) = read("text\n" + "x" * 200_000 + "\n")
-    assert isinstance(record, Document)
-    assert len(record.text) == 200_000
-    assert csv.field_size_limit() == limit
+@pytest.fixture
+def limit() -> Iterator[None]:
+    """Set the limit of the csv module back when the test is over."""
+    before = csv.field_size_limit()
+    yield
+    csv.field_size_limit(before)
 
 
-def test_the_limit_is_the_callers_between_rows() -> None:
-    limit = csv.field_size_limit(1234)
-    try:
-        (file,) = memory_reader({"a.csv": b"text\n" + b"y" * 5_000 + b"\n" + b"z\n"}).files("*")
-        rows = Csv(group="g", where=("here",)).read(file)
-        assert isinstance(next(rows), Document)
-        assert csv.field_size_limit() == 1234
-    finally:
-        csv.field_size_limit(limit)
+@pytest.mark.usefixtures("limit")
+@pytest.mark.parametrize("of_others", [1_234, LONGEST_FIELD, 10 * LONGEST_FIELD])
+def test_the_limit_of_the_process_is_raised_for_good_and_never_lowered(of_others: int) -> None:
+    csv.field_size_limit(of_others)
+    records = read("text\n" + "x" * LONGEST_FIELD + "\n" + "y" * (LONGEST_FIELD + 1) + "\nz\n")
+    assert [record.text for record in records if isinstance(record, Document)] == ["x" * LONGEST_FIELD, "z"]
+    assert records[1] == Rejection(position="a.csv:3", reason="field too long")
+    assert csv.field_size_limit() == max(of_others, LONGEST_FIELD)
+
+
+@pytest.mark.usefixtures("limit")
+def test_a_quote_that_never_closes_is_bounded_whatever_the_limit_of_the_process() -> None:
+    csv.field_size_limit(100 * LONGEST_FIELD)
+    records = read('text\n"open\n' + ("x" * 999 + "\n") * (LONGEST_FIELD // 1000 + 5))
+    assert records[0] == Rejection(position="a.csv:2", reason="field too long")
+    assert [type(record) for record in records[1:]] == [Document] * 3
+
+
+@pytest.mark.usefixtures("limit")
+def test_threads_that_read_at_once_do_not_cut_each_others_fields() -> None:
+    data = "text\n" + ("x" * 200_000 + "\n") * 20
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(read, [data] * 4))
+    assert all([type(record) for record in records] == [Document] * 20 for records in results)
 
 
 def test_a_header_without_the_column_is_an_error() -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from calibset.core.documents import Conversation, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.hermes import Hermes
-from calibset.sources.formats.json_files import read_json_array
+from calibset.sources.formats.json_rows import read_json_array
 from calibset.storage.files import File, memory_reader
 
 GOOD = {"id": "a1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}

@@ -14,8 +14,8 @@ import pytest
 
 from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import SourceError
-from calibset.sources.adapters import insurance_definitions
 from calibset.sources.adapters.insurance_definitions import InsuranceDefinitions
+from calibset.sources.formats import workbook as spreadsheets
 from calibset.storage import files
 from calibset.storage.files import memory_reader
 
@@ -157,7 +157,7 @@ def test_a_workbook_without_the_columns_is_an_error() -> None:
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(insurance_definitions, "LARGEST_WORKBOOK", 1_000)
+    monkeypatch.setattr(spreadsheets, "LARGEST_WORKBOOK", 1_000)
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("bomb.xml", b"0" * 2_000)
@@ -219,7 +219,7 @@ def test_rows_and_columns_far_off_are_not_filled_up_to() -> None:
 
 
 def test_cells_that_share_a_text_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(insurance_definitions, "LARGEST_WORKBOOK", 50_000)
+    monkeypatch.setattr(spreadsheets, "LARGEST_WORKBOOK", 50_000)
     shared = f'<sst xmlns="{NAMESPACE}"><si><t>{"a" * 10_000}</t></si></sst>'
     type_ = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{SHARED_TYPE}"/></Types>'
 

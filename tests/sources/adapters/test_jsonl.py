@@ -13,7 +13,7 @@ from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import replace_surrogates
 from calibset.sources.adapters.jsonl import Jsonl
-from calibset.sources.formats import json_files
+from calibset.sources.formats import json_rows
 from calibset.sources.formats.columns import make_document
 from calibset.storage import files
 from calibset.storage.files import memory_reader
@@ -162,7 +162,7 @@ def test_an_array_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_array_of_too_many_values_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_files, "MOST_VALUES", 10_000)
+    monkeypatch.setattr(json_rows, "MOST_VALUES", 10_000)
     few, many = b'[{"text": "' + b"a" * 20_000 + b'"}]', b"[" + b"[]," * 6_000 + b"1]"
     assert len(read(few, "a.json")) == 1
     with pytest.raises(SourceError) as caught:

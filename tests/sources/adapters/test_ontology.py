@@ -4,6 +4,7 @@ import gzip
 import logging
 import socket
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,46 @@ def test_literals_are_told_as_they_are_written_and_quietly(
     assert caplog.records == []
     assert capsys.readouterr() == ("", "")
     assert rdflib.NORMALIZE_LITERALS is normalize
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("o.ttl", PREFIXES + ':a a :K ; :x "1E99999999"^^xsd:decimal ; :y 007 ; :z "no date"^^xsd:date .'),
+        ("o.nt", f'<urn:a> <{rdflib.RDF.type}> <urn:K> .\n<urn:a> <urn:x> "007"^^<{rdflib.XSD.integer}> .'),
+        (
+            "o.owl",
+            f'<rdf:RDF xmlns:rdf="{rdflib.RDF}" xmlns:x="urn:"><x:K rdf:about="urn:a">'
+            f'<x:x rdf:datatype="{rdflib.XSD.integer}">007</x:x></x:K></rdf:RDF>',
+        ),
+    ],
+)
+def test_a_parse_changes_nothing_for_other_threads(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, text: str
+) -> None:
+    def use_rdflib() -> rdflib.Literal:
+        rdflib.URIRef("urn:no iri")  # of which the library warns
+        return rdflib.Literal("007", datatype=rdflib.XSD.integer)
+
+    add = rdf_graph._BoundedGraph.add
+    elsewhere: list[rdflib.Literal] = []
+    own: list[object] = []
+
+    def add_and_look(graph: rdf_graph._BoundedGraph, triple: tuple[object, object, object]) -> object:
+        elsewhere.append(others.submit(use_rdflib).result())
+        own.append(triple[2])
+        return add(graph, triple)
+
+    monkeypatch.setattr(rdf_graph._BoundedGraph, "add", add_and_look)
+    with ThreadPoolExecutor(1) as others:
+        others.submit(int).result()
+        (record,) = read(text, name)
+    assert isinstance(record, Document)
+    assert "007" in record.text or "1E99999999" in record.text
+    assert len(elsewhere) == len(own) > 1
+    assert all((str(literal), literal.value) == ("7", 7) for literal in elsewhere)
+    assert all(literal.value is None for literal in own if isinstance(literal, rdflib.Literal))
+    assert len(caplog.records) == len(elsewhere)
 
 
 def test_relative_iris_do_not_depend_on_the_working_folder() -> None:

@@ -18,7 +18,7 @@ from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.core.seeding import shuffled
 from calibset.sources.adapters.wikipedia import Wikipedia
-from calibset.sources.formats.wikiextractor import Page, attributes, cleaned
+from calibset.sources.formats.wikiextractor import Page, clean_page, parse_attributes
 from calibset.storage import files
 from calibset.storage.files import File, memory_reader
 
@@ -337,14 +337,14 @@ def test_faulty_json_lines_are_rejected(line: str, reason: str) -> None:
     ],
 )
 def test_attributes_are_read_by_name(heading: str) -> None:
-    values = attributes(heading)
+    values = parse_attributes(heading)
     values.pop("revid", None)
     assert values == {"id": "1", "url": "u", "title": 'The "A > B" & C"'}
 
 
 @given(st.text(st.characters(blacklist_characters="\n", blacklist_categories=["Cs"])))
 def test_any_title_survives_at_the_end_of_the_line(title: str) -> None:
-    values = attributes(f'<doc id="1" url="u" title="{title}">')
+    values = parse_attributes(f'<doc id="1" url="u" title="{title}">')
     if '="' not in title:
         assert values == {"id": "1", "url": "u", "title": title}
     assert (values["id"], values["url"]) == ("1", "u")
@@ -369,18 +369,18 @@ def test_any_title_survives_at_the_end_of_the_line(title: str) -> None:
     ],
 )
 def test_left_over_markup_is_taken_out(left: str, clean: str) -> None:
-    assert cleaned(Page(id="1", url="", title="", text=left)).text == clean
+    assert clean_page(Page(id="1", url="", title="", text=left)).text == clean
 
 
 def test_the_title_line_is_found_though_it_is_spelled_otherwise() -> None:
     page = Page(id="1", url="", title="R&amp;B\xa0live", text="\nR&B live\n\nHudba.")
-    assert cleaned(page) == Page(id="1", url="", title="R&B live", text="R&B live\n\nHudba.")
+    assert clean_page(page) == Page(id="1", url="", title="R&B live", text="R&B live\n\nHudba.")
 
 
 def test_long_runs_of_blanks_take_linear_time() -> None:
     text = "a" + " " * 300_000 + "(" + " " * 300_000 + "b"
-    assert cleaned(Page(id="1", url="", title="", text=text)).text == text
-    assert attributes('<doc id="1"' + " " * 300_000 + "x>") == {"id": '1"' + " " * 300_000 + "x"}
+    assert clean_page(Page(id="1", url="", title="", text=text)).text == text
+    assert parse_attributes('<doc id="1"' + " " * 300_000 + "x>") == {"id": '1"' + " " * 300_000 + "x"}
 
 
 @given(st.text())
@@ -392,7 +392,7 @@ def test_no_file_makes_it_fail(text: str) -> None:
 
 @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1)))
 def test_cleaning_is_stable_in_its_lines(lines: list[str]) -> None:
-    text = cleaned(Page(id="1", url="", title="", text="\n".join(lines))).text
+    text = clean_page(Page(id="1", url="", title="", text="\n".join(lines))).text
     assert "\n\n\n" not in text
     assert "\xa0" not in text
     assert text == text.strip()

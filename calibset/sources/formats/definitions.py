@@ -1,0 +1,94 @@
+"""Definitions of insurance contracts, in each of the three forms in which the corpus is published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from calibset.core.documents import Rejection
+from calibset.core.errors import SourceError
+from calibset.core.text import excerpt
+from calibset.sources.formats.json_rows import read_json_text
+from calibset.sources.formats.workbook import read_sheet
+from calibset.storage.files import Block, File, read_whole, text_lines
+
+_REMEDY = "fetch it again, or name another form with files = [...]"
+
+
+class Definition(NamedTuple):
+    """A definition as the corpus has it: of a JSON file, any of the fields may be no text."""
+
+    term: Any
+    text: Any
+    line_of_business: Any = None
+    country: Any = None
+
+
+def read_definitions(file: File) -> Iterator[Definition | Rejection]:
+    """Yield the definitions of a file, whose name tells its form.
+
+    Raises:
+        SourceError: The file is damaged or of another kind.
+    """
+    if file.stem.endswith(".json"):
+        return _read_json(file)
+    return _read_workbook(file) if file.stem.endswith(".xlsx") else _read_text(file)
+
+
+def _read_json(file: File) -> Iterator[Definition]:
+    text = read_json_text(file)
+    try:
+        words = json.loads(text).get("WORDS")
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise SourceError(f"{file.name}: not valid JSON ({error}); {_REMEDY}") from error
+    if not isinstance(words, dict):
+        raise SourceError(f"{file.name}: no object under the key 'WORDS'; {_REMEDY}")
+    for term, value in words.items():
+        entry = value if isinstance(value, dict) else {"defs": [value]}
+        full, short = entry.get("fullDefs"), entry.get("defs")
+        for item in full if isinstance(full, list) and full else short if isinstance(short, list) else [None]:
+            if isinstance(item, dict):
+                yield Definition(term, item.get("def"), item.get("lob"), item.get("country"))
+            else:
+                yield Definition(term, item)
+
+
+def _read_text(file: File) -> Iterator[Definition | Rejection]:
+    block = Block(f"{file.name}:1")
+    for number, line in enumerate(text_lines(file), start=1):
+        if line == "---":
+            yield _split_block(block.joined())
+            block = Block(f"{file.name}:{number + 1}")
+        else:
+            block.add(line)
+    rest = block.joined()
+    if isinstance(rest, Rejection) or rest.strip():
+        yield _split_block(rest)
+
+
+def _split_block(block: str | Rejection) -> Definition | Rejection:
+    if isinstance(block, Rejection):
+        return block
+    term, _, text = block.partition("\n")
+    return Definition(term, text)
+
+
+def _read_workbook(file: File) -> Iterator[Definition]:
+    rows = _read_rows(file)
+    header = next(rows, ())
+    columns = ("term", "definition", "lob", "country")
+    if missing := [name for name in columns[:2] if name not in header]:
+        raise SourceError(f"{file.name}: sheet 'data' has no column {missing[0]!r}; {_REMEDY}")
+    for row in rows:
+        cells = dict(zip(header, row, strict=False))
+        yield Definition(*map(cells.get, columns))
+
+
+def _read_rows(file: File) -> Iterator[tuple[str | None, ...]]:
+    content = read_whole(file)
+    try:
+        yield from read_sheet(content, "data")
+    except Exception as error:  # openpyxl raises whatever it trips over
+        reason = excerpt(" ".join(str(error).split()))
+        raise SourceError(f"{file.name}: no readable workbook ({reason}); {_REMEDY}") from error
