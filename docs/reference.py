@@ -17,7 +17,7 @@ from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.quantizers.autoround.options import Quantization
 from calibset.recipe.model import Recipe
 from calibset.selection.options import Holdout, Selection
-from calibset.sources import ADAPTERS, Source, adapter
+from calibset.sources import ADAPTERS, Source, get_adapter
 from calibset.tokenizers.chat_templates.options import FORMATS, ChatOptions
 
 DOCS = Path(__file__).parent
@@ -164,7 +164,7 @@ def pages() -> dict[str, str]:
 
 
 def _adapter(name: str) -> str:
-    cls = adapter(name)
+    cls = get_adapter(name)
     own = {
         key
         for key, info in cls.model_fields.items()

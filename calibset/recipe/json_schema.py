@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from calibset.recipe.model import EXCLUDE, SOURCE_ONLY_KEYS, Recipe
-from calibset.sources import ADAPTERS, adapter
+from calibset.sources import ADAPTERS, get_adapter
 
 _FOREIGN = "another-package"
 _FOREIGN_SOURCE = {
@@ -46,7 +46,7 @@ def _one_of(names: Iterable[str]) -> dict[str, Any]:
 
 def _source_schema(name: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of an adapter's sources; what it refers to is added to the definitions."""
-    schema = adapter(name).model_json_schema()
+    schema = get_adapter(name).model_json_schema()
     definitions.update(schema.pop("$defs", {}))
     kind = {"const": name, "type": "string", "description": schema.get("description", "")}
     schema["properties"]["type"] = kind

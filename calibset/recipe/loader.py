@@ -17,7 +17,7 @@ from calibset.core.validation_errors import describe_error
 from calibset.recipe.model import EXCLUDE, SOURCE_ONLY_KEYS, Recipe
 from calibset.recipe.overrides import apply_override
 from calibset.recipe.validation import find_mixture_faults, find_recipe_faults
-from calibset.sources import Source, adapter
+from calibset.sources import Source, get_adapter
 
 _RENAMED_KEYS = {"consumer": "quantizer"}
 
@@ -158,7 +158,7 @@ def _read_source(table: Any, key: str, faults: list[str], allow_code: bool) -> S
         faults.append(f"{key}.type: is missing; `calibset sources` lists the adapters")
         return None
     try:
-        cls = adapter(kind, allow_code=allow_code)
+        cls = get_adapter(kind, allow_code=allow_code)
     except RecipeError as error:
         faults.append(f"{key}.type: {error}")
         return None

@@ -12,7 +12,7 @@ from calibset.core.errors import RecipeError
 from calibset.core.fields import Names
 from calibset.sources.base import Source
 
-__all__ = ["ADAPTERS", "Names", "Source", "adapter", "installed_adapters"]
+__all__ = ["ADAPTERS", "Names", "Source", "find_installed_adapters", "get_adapter"]
 
 ADAPTERS: Mapping[str, str] = MappingProxyType(
     {
@@ -39,13 +39,13 @@ ENTRY_POINTS = "calibset.sources"
 """The entry point group in which other packages offer adapters."""
 
 
-def installed_adapters() -> dict[str, EntryPoint]:
+def find_installed_adapters() -> dict[str, EntryPoint]:
     """Return the adapters that other installed packages offer, by name."""
-    found = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
-    return {point.name: point for point in found if point.name not in ADAPTERS}
+    points = sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+    return {point.name: point for point in points if point.name not in ADAPTERS}
 
 
-def adapter(name: str, *, allow_code: bool = False) -> type[Source]:
+def get_adapter(name: str, *, allow_code: bool = False) -> type[Source]:
     """Return the adapter class that a source's ``type`` names.
 
     Args:
@@ -57,29 +57,29 @@ def adapter(name: str, *, allow_code: bool = False) -> type[Source]:
         RecipeError: There is no such adapter, or it may not or can't be imported.
     """
     if name in ADAPTERS:
-        return _loaded(ADAPTERS[name], name)
+        return _import_adapter(ADAPTERS[name], name)
     if ":" in name:
         if not allow_code:
             raise RecipeError(
                 f"{name!r} would run code that this recipe names; pass --allow-code "
                 "(or allow_code=True) if you trust it"
             )
-        return _loaded(name, name)
-    others = installed_adapters()
+        return _import_adapter(name, name)
+    others = find_installed_adapters()
     if name in others:
-        return _loaded(others[name].value, name)
+        return _import_adapter(others[name].value, name)
     known = sorted({*ADAPTERS, *others})
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}, or package.module:Class"
     raise RecipeError(f"unknown adapter {name!r}; {hint}")
 
 
-def _loaded(target: str, name: str) -> type[Source]:
+def _import_adapter(target: str, name: str) -> type[Source]:
     module, _, attribute = target.partition(":")
     try:
-        found = getattr(import_module(module), attribute)
+        cls = getattr(import_module(module), attribute)
     except Exception as error:  # a module of someone else's may raise anything
         raise RecipeError(f"{name!r} can't be imported: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, Source)):
+    if not (isinstance(cls, type) and issubclass(cls, Source)):
         raise RecipeError(f"{name!r} is no calibset.sources.Source")
-    return found
+    return cls

@@ -9,7 +9,7 @@ import pytest
 
 from calibset.core.errors import RecipeError
 from calibset.recipe.loader import parse_recipe
-from calibset.sources import ADAPTERS, Source, adapter, installed_adapters
+from calibset.sources import ADAPTERS, Source, find_installed_adapters, get_adapter
 
 NUMBERS = count()
 
@@ -65,7 +65,7 @@ def offer(folder: Path, package: str, *entries: str) -> None:
 def test_every_adapter_loads_and_bears_its_name() -> None:
     assert list(ADAPTERS) == sorted(ADAPTERS)
     for name in ADAPTERS:
-        cls = adapter(name)
+        cls = get_adapter(name)
         assert issubclass(cls, Source)
         assert cls.model_fields["type"].default == name
         assert cls.summary
@@ -79,12 +79,12 @@ def test_adapters_cannot_be_replaced() -> None:
 
 
 def test_an_entry_point_is_an_adapter(tmp_path: Path, package: str) -> None:
-    assert not {"abc", "letters"} & installed_adapters().keys()
+    assert not {"abc", "letters"} & find_installed_adapters().keys()
     offer(tmp_path, package, f"letters = {package}:Letters", f"abc = {package}:Letters")
-    found = [name for name in installed_adapters() if name in ("abc", "letters")]
+    found = [name for name in find_installed_adapters() if name in ("abc", "letters")]
     assert found == ["abc", "letters"]
     assert package not in sys.modules
-    cls = adapter("letters")
+    cls = get_adapter("letters")
     assert cls.__name__ == "Letters"
     assert cls.summary == "a document a letter"
 
@@ -97,8 +97,8 @@ def test_an_entry_point_needs_no_permission_in_a_recipe(tmp_path: Path, package:
 
 def test_an_entry_point_does_not_replace_an_adapter(tmp_path: Path, package: str) -> None:
     offer(tmp_path, package, f"text = {package}:Letters")
-    assert "text" not in installed_adapters()
-    assert adapter("text").__module__ == "calibset.sources.adapters.text"
+    assert "text" not in find_installed_adapters()
+    assert get_adapter("text").__module__ == "calibset.sources.adapters.text"
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,19 @@ def test_an_entry_point_does_not_replace_an_adapter(tmp_path: Path, package: str
 def test_a_broken_entry_point_is_an_error(tmp_path: Path, package: str, entry: str, message: str) -> None:
     offer(tmp_path, package, f"own = {entry.replace('PACKAGE', package)}")
     with pytest.raises(RecipeError) as caught:
-        adapter("own")
+        get_adapter("own")
     assert str(caught.value) == message.replace("PACKAGE", package)
 
 
 def test_a_class_by_path_runs_only_with_permission(package: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        adapter(f"{package}:Letters")
+        get_adapter(f"{package}:Letters")
     assert str(caught.value) == (
         f"'{package}:Letters' would run code that this recipe names; pass --allow-code "
         "(or allow_code=True) if you trust it"
     )
     assert package not in sys.modules
-    assert adapter(f"{package}:Letters", allow_code=True).__name__ == "Letters"
+    assert get_adapter(f"{package}:Letters", allow_code=True).__name__ == "Letters"
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_class_by_path_runs_only_with_permission(package: str) -> None:
 def test_a_wrong_path_is_an_error(package: str, target: str, message: str) -> None:
     target = target.replace("PACKAGE", package)
     with pytest.raises(RecipeError) as caught:
-        adapter(target, allow_code=True)
+        get_adapter(target, allow_code=True)
     assert str(caught.value) == f"{target!r} {message.replace('PACKAGE', package)}"
 
 
@@ -164,18 +164,18 @@ def test_a_module_that_fails_is_an_error(tmp_path: Path, package: str, code: str
     (tmp_path / f"{package}_bad.py").write_text(code, "utf-8")
     invalidate_caches()
     with pytest.raises(RecipeError, match=rf"^'{package}_bad:X' can't be imported: .*{reason}"):
-        adapter(f"{package}_bad:X", allow_code=True)
+        get_adapter(f"{package}_bad:X", allow_code=True)
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path, package: str) -> None:
     offer(tmp_path, package, f"letters = {package}:Letters")
     with pytest.raises(RecipeError) as caught:
-        adapter("no-such-thing")
-    known = ", ".join(sorted({*ADAPTERS, *installed_adapters()}))
+        get_adapter("no-such-thing")
+    known = ", ".join(sorted({*ADAPTERS, *find_installed_adapters()}))
     assert "letters" in known
     assert str(caught.value) == f"unknown adapter 'no-such-thing'; known are {known}, or package.module:Class"
     with pytest.raises(RecipeError) as caught:
-        adapter("fineweb")
+        get_adapter("fineweb")
     assert str(caught.value) == "unknown adapter 'fineweb'; did you mean fineweb2?"
 
 
@@ -207,7 +207,7 @@ def test_a_recipe_needs_permission_to_name_a_class(package: str) -> None:
 def test_an_adapter_of_ones_own_builds(tmp_path: Path, package: str) -> None:
     from calibset.storage import memory_reader
 
-    cls = adapter(f"{package}:Letters", allow_code=True)
+    cls = get_adapter(f"{package}:Letters", allow_code=True)
     source = cls.model_validate({"type": "letters", "group": "a", "where": "here"})
     records = list(source.read_shuffled(memory_reader({"x.letters": b"abc", "y.txt": b"d"}), seed=1))
     assert sorted(record.id for record in records) == ["x.letters#0", "x.letters#1", "x.letters#2"]  # type: ignore[union-attr]

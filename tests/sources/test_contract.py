@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
-from calibset.sources import ADAPTERS, Source, adapter
+from calibset.sources import ADAPTERS, Source, get_adapter
 from calibset.storage import files as storage
 from calibset.storage.files import File, Reader, memory_reader
 from calibset.storage.local import LocalReader
@@ -184,7 +184,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 def source(name: str) -> Source:
     options = CORPORA[name].options
-    return adapter(name).model_validate({"type": name, "group": "g", "where": "here", **options})
+    return get_adapter(name).model_validate({"type": name, "group": "g", "where": "here", **options})
 
 
 def reader(name: str, folder: Path) -> Reader:
@@ -318,7 +318,7 @@ def test_a_hub_dataset_is_not_looked_at_before_the_first_record(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", OF_FILES)
-def test_a_place_without_its_files_is_an_error(name: str) -> None:
+def test_a_location_without_its_files_is_an_error(name: str) -> None:
     with pytest.raises(SourceError, match=r"^memory: no file matches .+: name the right ones with files = "):
         list(source(name).read_shuffled(memory_reader({"LICENCE": b"x"}), seed=1))
 
@@ -413,10 +413,10 @@ def test_changed_bytes_never_trip(form: str, data: st.DataObject) -> None:
     ((file, content),) = files.items()
     changed = bytearray(content)
     for _ in range(data.draw(st.integers(1, 4))):
-        place = data.draw(st.integers(0, len(changed) - 1))
+        offset = data.draw(st.integers(0, len(changed) - 1))
         new = data.draw(
             st.sampled_from([b"", b"\0", b'"', b"\\", b"\xff", b"{", b"]", b"<", b"\n", b"9", b"\r"])
         )
-        changed[place : place + data.draw(st.integers(0, 3))] = new
+        changed[offset : offset + data.draw(st.integers(0, 3))] = new
         changed = changed or bytearray(b"x")
     survives(name, {file: bytes(changed)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calibset.core.documents import Document, Rejection
-from calibset.sources import adapter
+from calibset.sources import get_adapter
 from calibset.storage.files import memory_reader
 
 
@@ -28,7 +28,7 @@ from calibset.storage.files import memory_reader
 def test_a_record_that_is_no_utf8_is_rejected(
     kind: str, name: str, text: str, good: int, options: dict[str, str]
 ) -> None:
-    source = adapter(kind).model_validate({"type": kind, "group": "g", "where": "x", **options})
+    source = get_adapter(kind).model_validate({"type": kind, "group": "g", "where": "x", **options})
     read = list(source.read_shuffled(memory_reader({name: text.encode("cp1250")}), seed=1))
     rejected = [record for record in read if isinstance(record, Rejection)]
     assert [record.reason for record in rejected] == ["not valid UTF-8"]

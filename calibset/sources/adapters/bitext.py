@@ -12,7 +12,7 @@ from calibset.core.documents import Conversation, Document, Message, Record, Rej
 from calibset.core.text import excerpt, unescaped
 from calibset.sources.base import Source
 from calibset.sources.formats.csv_rows import read_csv
-from calibset.sources.formats.placeholders import filled, similarity_key
+from calibset.sources.formats.placeholders import fill_placeholders, similarity_key
 from calibset.storage.files import File
 
 _BREAK = re.compile(r"<br ?/?>|\r\n?", re.IGNORECASE)
@@ -43,12 +43,13 @@ class Bitext(Source):
             SourceError: The header lacks the instruction or the response.
         """
         for row in read_csv(file, required=("instruction", "response")):
-            yield (
-                row if isinstance(row, Rejection) else self._record(f"{file.name}#{row.number}", row.columns)
-            )
+            if isinstance(row, Rejection):
+                yield row
+            else:
+                yield self._make_record(f"{file.name}#{row.number}", row.columns)
 
-    def _record(self, position: str, columns: dict[str, str]) -> Record:
-        question, answer = self._sides(columns["instruction"], columns["response"])
+    def _make_record(self, position: str, columns: dict[str, str]) -> Record:
+        question, answer = self._read_sides(columns["instruction"], columns["response"])
         if not question:
             return Rejection(position=position, reason="empty instruction", excerpt=excerpt(answer))
         if not answer:
@@ -63,13 +64,13 @@ class Bitext(Source):
         turns = (Message(role="user", content=question), Message(role="assistant", content=answer))
         return Conversation(id=position, messages=turns, metadata=metadata)
 
-    def _sides(self, instruction: str, response: str) -> tuple[str, str]:
-        question, answer = _plain(instruction), _plain(response)
+    def _read_sides(self, instruction: str, response: str) -> tuple[str, str]:
+        question, answer = _clean(instruction), _clean(response)
         if self.placeholders == "keep":
             return question, answer
-        row = similarity_key(f"{question}\n{answer}")
-        return filled(question, row), filled(answer, row)
+        key = similarity_key(f"{question}\n{answer}")
+        return fill_placeholders(question, key), fill_placeholders(answer, key)
 
 
-def _plain(text: str) -> str:
-    return _BREAK.sub("\n", unescape_html(text)).replace("\xa0", " ").strip()
+def _clean(text: str) -> str:
+    return _BREAK.sub("\n", unescaped(text)).replace("\xa0", " ").strip()

@@ -12,9 +12,9 @@ from pydantic import Field
 from calibset.core.documents import Conversation, Record, Rejection
 from calibset.sources.chat_formats import openai, sharegpt
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
-from calibset.sources.formats.columns import collect_metadata, describe_value
+from calibset.sources.formats.columns import collect_metadata, describe_value, drop_nulls
 from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
-from calibset.sources.parquet_source import ParquetSource
+from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.storage.files import File
 
 Form = Literal["openai", "sharegpt"]
@@ -68,32 +68,32 @@ class Chat(ParquetSource):
 
     def can_split(self, file: File) -> bool:
         """Return whether a file has a row a line."""
-        return not file.name.endswith(".parquet") and has_row_per_line(file)
+        return not is_parquet(file) and has_row_per_line(file)
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns that make up a dialogue."""
-        return tuple(dict.fromkeys((*self._turns(), *self._beside(), *_IDS)))
+        return tuple(dict.fromkeys((*self._turn_columns(), *self._other_columns(), *_IDS)))
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one dialogue a row, in the file's order."""
-        if file.name.endswith(".parquet"):
+        if is_parquet(file):
             yield from super().read(file)
             return
         for number, position, row in read_json_rows(file):
             if isinstance(row, Rejection):
                 yield row
             else:
-                yield self._dialogue(row, position, f"{file.name}#{number}")
+                yield self._read_row(row, position, f"{file.name}#{number}")
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the dialogue of a parquet row."""
-        return self._dialogue(_without_nulls(row), position, position)
+        return self._read_row(drop_nulls(row), position, position)
 
-    def _dialogue(self, row: Any, position: str, numbered: str) -> Record:
-        turns = self._turns()
+    def _read_row(self, row: Any, position: str, default_id: str) -> Record:
+        turns = self._turn_columns()
         if not row or not isinstance(row, dict):
             return read_conversation(
-                row, openai.parse, position=position, conversation_id=numbered, repair=self.repair
+                row, openai.parse, position=position, conversation_id=default_id, repair=self.repair
             )
         column = next((name for name in turns if row.get(name) is not None), None)
         if column is None:
@@ -102,8 +102,8 @@ class Chat(ParquetSource):
                 reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
             return Rejection(position=position, reason=reason, excerpt=describe_value(row))
         ids = (read_id(row, key) for key in _IDS)
-        conversation_id = next(filter(_UNIQUE.fullmatch, ids), numbered)
-        name, parse = _FORMATS[self._form(column, row[column])]
+        conversation_id = next(filter(_UNIQUE.fullmatch, ids), default_id)
+        name, parse = _FORMATS[self._detect_form(column, row[column])]
         record = read_conversation(
             {**row, name: row[column], "tools": row.get(self.tools), "system": row.get(self.system)},
             parse,
@@ -113,9 +113,9 @@ class Chat(ParquetSource):
         )
         if not isinstance(record, Conversation):
             return record
-        return replace(record, metadata=collect_metadata(row, (*turns, *self._beside())))
+        return replace(record, metadata=collect_metadata(row, (*turns, *self._other_columns())))
 
-    def _turns(self) -> tuple[str, ...]:
+    def _turn_columns(self) -> tuple[str, ...]:
         columns = {
             "auto": (self.messages, self.conversations),
             "openai": (self.messages,),
@@ -123,10 +123,10 @@ class Chat(ParquetSource):
         }
         return columns[self.form]
 
-    def _beside(self) -> tuple[str, ...]:
+    def _other_columns(self) -> tuple[str, ...]:
         return (self.tools, "functions", self.system)
 
-    def _form(self, column: str, turns: object) -> Form:
+    def _detect_form(self, column: str, turns: object) -> Form:
         if self.form != "auto":
             return self.form
         first = turns[0] if isinstance(turns, list) and turns else None
@@ -134,10 +134,3 @@ class Chat(ParquetSource):
         if "role" in keys or "from" in keys:
             return "openai" if "role" in keys else "sharegpt"
         return "openai" if column == self.messages else "sharegpt"
-
-
-def _without_nulls(value: Any) -> Any:
-    """Return a value of a parquet file without the keys that another row has: each row has every key."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

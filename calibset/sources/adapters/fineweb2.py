@@ -40,8 +40,8 @@ class FineWeb2(ParquetSource):
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the page as a document."""
-        found = make_document(row, ("text",), str(row.get("id") or position), position)
+        document = make_document(row, ("text",), str(row.get("id") or position), position)
         score = row.get("language_score")
-        if isinstance(found, Document) and isinstance(score, float) and score < self.min_language_score:
+        if isinstance(document, Document) and isinstance(score, float) and score < self.min_language_score:
             return Filtered(position=position, reason="language score too low")
-        return found
+        return document

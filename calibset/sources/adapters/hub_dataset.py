@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Document, Record
+from calibset.core.documents import Record
 from calibset.core.errors import SourceError
 from calibset.core.fields import Names
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import make_document
+from calibset.sources.sampling.files import measure_record
 from calibset.sources.sampling.interleave import shuffle_in_batches
 from calibset.storage.cache import CachedFileInfo
 from calibset.storage.cached_records import Row, read_cached_records
@@ -41,46 +42,43 @@ class HubDataset(Source):
 
     def read_shuffled(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield one document a row, with the id ``SPLIT#ROW``."""
-        for place, rows in self._splits(reader):
-            yield from shuffle_in_batches(rows, seed, place, length=_length)
+        for name, rows in self._read_splits(reader):
+            yield from shuffle_in_batches(rows, seed, name, length=measure_record)
 
     def read_in_order(self, reader: Reader) -> Iterator[Record]:
         """Yield the same documents in the order in which `datasets` gives the rows."""
-        for _, rows in self._splits(reader):
+        for _, rows in self._read_splits(reader):
             yield from rows
 
     def is_streamed(self, reader: Reader) -> bool:  # noqa: ARG002  (so it is everywhere)
         """Return True: `datasets` gives the rows in their order."""
         return True
 
-    def _splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[Row]]]:
+    def _read_splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[Row]]]:
+        """Yield the name of each split of each configuration, and its documents in their order."""
         for config in self.config or (None,):
             for split in self.split:
-                place = "/".join(filter(None, (config, split)))
-                yield place, self._rows(reader, config, split, place)
+                name = "/".join(filter(None, (config, split)))
+                yield name, self._read_rows(reader, config, split, name)
 
-    def _rows(self, reader: Reader, config: str | None, split: str, place: str) -> Iterator[Row]:
-        """Yield the documents in their order; those of a hub repository are kept in the cache."""
+    def _read_rows(self, reader: Reader, config: str | None, split: str, name: str) -> Iterator[Row]:
         origin = untracked(reader)
 
         def stream(first: int) -> Iterator[Row]:
-            for number, row in enumerate(_stream(origin, config, split, self.files, first), first):
-                yield make_document(row, self.columns, f"{place}#{number}", f"{place}#{number}")
+            for number, row in enumerate(_stream_dataset(origin, config, split, self.files, first), first):
+                yield make_document(row, self.columns, f"{name}#{number}", f"{name}#{number}")
 
         if not isinstance(origin, HubReader):
             yield from stream(0)
             return
+        # Rows of the hub are kept in the cache as documents, so that they are fetched once.
         version = json.dumps([origin.revision, self.columns, self.files])
-        info = CachedFileInfo(location=origin.location, name=place, version=version, size=None)
-        cached_file = origin.cache.cached_file(origin.location, info)
-        yield from read_cached_records(cached_file, stream, offline=origin.cache.offline)
+        about = About(location=origin.location, name=name, version=version, size=None)
+        cached_file = origin.cache.cached_file(origin.location, about)
+        yield from kept_stream(cached_file, stream, offline=origin.cache.offline)
 
 
-def _length(row: Row) -> int:
-    return len(row.text) if isinstance(row, Document) else 0
-
-
-def _stream(
+def _stream_dataset(
     reader: Reader, config: str | None, split: str, files: tuple[str, ...], first: int
 ) -> Iterator[Any]:
     import datasets

@@ -23,8 +23,7 @@ class Parquet(ParquetSource):
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for parquet files, of the named configuration and split if there are such."""
-        folders = [f"*{config}*/" for config in self.config] or [""]
-        return tuple(f"{folder}*{split}*.parquet" for folder in folders for split in self.split or ("",))
+        return self.patterns_for("parquet", compressed=False)
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the text columns."""

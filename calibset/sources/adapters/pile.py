@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from calibset.core.documents import Document, Record, Rejection
 from calibset.sources.formats.columns import make_document
 from calibset.sources.formats.json_rows import read_json_rows
-from calibset.sources.parquet_source import ParquetSource
+from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.storage.files import File
 
 
@@ -26,11 +27,11 @@ class Pile(ParquetSource):
 
     def can_split(self, file: File) -> bool:
         """Return whether a file is a shard of lines."""
-        return not file.name.endswith(".parquet")
+        return not is_parquet(file)
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield the texts of one file in the order they stand in it."""
-        if file.name.endswith(".parquet"):
+        if is_parquet(file):
             yield from super().read(file)
             return
         for _, position, row in read_json_rows(file):
@@ -38,8 +39,8 @@ class Pile(ParquetSource):
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the text, with the name of the subset it comes from."""
-        found = make_document(row, ("text",), position, position)
+        document = make_document(row, ("text",), position, position)
         meta = row.get("meta") if isinstance(row, Mapping) else None
-        if not isinstance(found, Document) or not isinstance(meta, Mapping):
-            return found
-        return Document(id=found.id, text=found.text, metadata={"subset": str(meta.get("pile_set_name", ""))})
+        if not isinstance(document, Document) or not isinstance(meta, Mapping):
+            return document
+        return replace(document, metadata={"subset": str(meta.get("pile_set_name", ""))})

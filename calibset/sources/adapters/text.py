@@ -32,11 +32,11 @@ class Text(Source):
         return self.patterns_for("txt")
 
     def can_split(self, file: File) -> bool:  # noqa: ARG002  (the separator tells)
-        """Return whether a file is split at a line, one that is short enough to be seen as a whole."""
+        """Return whether files are split at a line, and it is short enough to be peeked at as a whole."""
         return self.separator is not None and len(self.separator.encode()) < _LONGEST_SEPARATOR
 
     def start_rule(self, file: File) -> StartRule:  # noqa: ARG002  (the separator tells)
-        """Return what tells that a line comes after a separator."""
+        """Return the rule that a part starts on the line after a separator."""
         separator = (self.separator or "").strip()
         return lambda before, _line: (
             before is not None and before.decode("utf-8", "surrogateescape").strip() == separator

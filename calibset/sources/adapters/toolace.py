@@ -22,7 +22,7 @@ class ToolACE(Source):
     repair: RepairOption = True
 
     def patterns(self) -> tuple[str, ...]:
-        """Return the one file's name, at the place's root or in a folder."""
+        """Return the one file's name, at the location's root or in a folder."""
         return ("data.json", "*/data.json")
 
     def read(self, file: File) -> Iterator[Record]:

@@ -70,3 +70,10 @@ def describe_value(value: Any) -> str:
     if isinstance(value, Mapping):
         return excerpt(", ".join(str(key)[:200] for key in list(value)[:20]))
     return excerpt(value) if isinstance(value, str) else type(value).__name__
+
+
+def drop_nulls(value: Any) -> Any:
+    """Return a value of a parquet file without keys that only other rows have: there every row has each."""
+    if isinstance(value, dict):
+        return {key: drop_nulls(item) for key, item in value.items() if item is not None}
+    return [drop_nulls(item) for item in value] if isinstance(value, list) else value

@@ -76,26 +76,27 @@ def similarity_key(text: str) -> str:
     return str(min(crc32(run.encode("utf-8", "surrogatepass")) for run in runs))
 
 
-def filled(text: str, row: str) -> str:
-    """Return the text with its placeholders filled, those of one row and name alike.
-
-    Args:
-        text: Any.
-        row: What the values are drawn by, such as the row's `similarity_key`.
+def fill_placeholders(text: str, key: str) -> str:
+    """Return the text with values in its placeholders, the same for the same key and name.
 
     Unknown names become their words in lower case; a placeholder that never closes stays.
 
+    Args:
+        text: Any.
+        key: Draws the values, such as the `similarity_key` of a row.
+
     Examples:
-        >>> filled("Call {{SUPPORT_PHONE_NUMBER}}, see {{ Website Url }} ({{PET BREED}}, {{DATE", "a.csv#1")
+        >>> text = "Call {{SUPPORT_PHONE_NUMBER}}, see {{ Website Url }} ({{PET BREED}}, {{DATE"
+        >>> fill_placeholders(text, "a.csv#1")
         'Call 555-0127, see www.example.com (pet breed, {{DATE'
     """
-    return _PLACEHOLDER.sub(lambda found: _value(found.group(1), row) or found.group(), text)
+    return _PLACEHOLDER.sub(lambda match: _draw_value(match[1], key) or match[0], text)
 
 
-def _value(name: str, row: str) -> str:
+def _draw_value(name: str, key: str) -> str:
     words = re.sub(r"[\W_]+", " ", name).split()
-    key = "_".join(words).upper()
+    whole_name = "_".join(words).upper()
     for start in range(len(words)):
         if values := VALUES.get("_".join(words[start:]).upper()):
-            return values[int.from_bytes(seeded_key(0, row, key), "big") % len(values)]
+            return values[int.from_bytes(seeded_key(0, key, whole_name), "big") % len(values)]
     return " ".join(words).lower()

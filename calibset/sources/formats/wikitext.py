@@ -83,53 +83,53 @@ def strip_markup(wikitext: str, *, hidden: frozenset[str] = CANONICAL) -> str:
             "raw wikitext needs mwparserfromhell, which isn't installed: pip install 'calibset[wikitext]'"
         ) from error
 
-    text = "\n".join(_without_marker(line) for line in _without_tags(wikitext).split("\n"))
-    text = _QUOTES.sub(_apostrophes, text)
+    text = "\n".join(_strip_marker(line) for line in _strip_tags(wikitext).split("\n"))
+    text = _QUOTES.sub(_shorten_quotes, text)
     _check_brackets(text)
     try:
         code = mwparserfromhell.parse(text, skip_style_tags=True)
-        text = "".join(_shown(code, hidden))
+        text = "".join(_show(code, hidden))
     except (ParserError, RecursionError) as error:
         raise TooDeeplyNestedError(str(error)) from error
     return _LEFT_OVER.sub("", text)
 
 
-def _without_tags(text: str) -> str:
-    """Return the text without comments, tags and the elements that hold no prose.
+def _strip_tags(text: str) -> str:
+    """Remove comments, tags and the elements that hold no prose.
 
     Every character is passed once: an element is only looked for where its end is known to come.
     """
     last = {end[1].lower(): end.start() for end in _END_TAG.finditer(text)}
-    kept, position = [], 0
+    pieces, position = [], 0
     while tag := _TAG.search(text, position):
-        kept.append(text[position : tag.start()])
+        pieces.append(text[position : tag.start()])
         name, position = (tag["name"] or "").lower(), tag.end()
         if not name:
             end = text.find("-->", position)
             position = len(text) if end < 0 else end + 3
         elif name == "br":
-            kept.append("\n")
-        elif _holds_no_markup(tag, name) and last.get(name, -1) >= position:
+            pieces.append("\n")
+        elif _has_no_markup(tag, name) and last.get(name, -1) >= position:
             start = position
             while end_tag := _END_TAG.search(text, position):
                 position = end_tag.end()
                 if end_tag[1].lower() == name:
                     break
             if name in _LITERAL:
-                kept.append(_escaped(text[start : end_tag.start() if end_tag else position]))
-    kept.append(text[position:])
-    return "".join(kept).replace("<", "&lt;")
+                pieces.append(_escape(text[start : end_tag.start() if end_tag else position]))
+    pieces.append(text[position:])
+    return "".join(pieces).replace("<", "&lt;")
 
 
-def _holds_no_markup(tag: re.Match[str], name: str) -> bool:
+def _has_no_markup(tag: re.Match[str], name: str) -> bool:
     return (name in _DROPPED or name in _LITERAL) and not tag["end"] and not tag[0].endswith("/>")
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return _MARKUP.sub(lambda mark: f"&#{ord(mark[0])};", text)
 
 
-def _without_marker(line: str) -> str:
+def _strip_marker(line: str) -> str:
     bare = line.strip()
     if len(bare) > 2 and line.startswith("=") and bare.endswith("="):
         return ""
@@ -138,7 +138,7 @@ def _without_marker(line: str) -> str:
     return line.lstrip("*#:;").lstrip() if line.startswith(("*", "#", ":", ";")) else line
 
 
-def _apostrophes(quotes: re.Match[str]) -> str:
+def _shorten_quotes(quotes: re.Match[str]) -> str:
     """Return what a run of quotes shows: two, three and five of them are markup."""
     length = len(quotes[0])
     return "'" * (1 if length == 4 else max(0, length - 5))
@@ -153,56 +153,56 @@ def _check_brackets(text: str) -> None:
         raise TooDeeplyNestedError
     open_: list[tuple[str, int]] = []
     kinds: Counter[str] = Counter()
-    again = 0
-    for found in _BRACKET.finditer(text):
-        bracket = found[0].strip()
+    reread = 0
+    for match in _BRACKET.finditer(text):
+        bracket = match[0].strip()
         if bracket[0] == "[" != bracket[1]:
-            again += 0 if bracket[-1] == "]" else _to_line_end(text, found.start())
+            reread += 0 if bracket[-1] == "]" else _count_to_line_end(text, match.start())
         elif opening := _OPENING.get(bracket):
             while kinds[opening]:
                 kind, start = open_.pop()
                 kinds[kind] -= 1
                 if kind == opening:
                     break
-                again += len(text) - start
+                reread += len(text) - start
         else:
-            open_.append((bracket, found.start()))
+            open_.append((bracket, match.start()))
             kinds[bracket] += 1
-        if len(open_) > _DEEPEST or again > _READ_AGAIN:
+        if len(open_) > _DEEPEST or reread > _READ_AGAIN:
             raise TooDeeplyNestedError
-    if again + sum(len(text) - start for _, start in open_) > _READ_AGAIN:
+    if reread + sum(len(text) - start for _, start in open_) > _READ_AGAIN:
         raise TooDeeplyNestedError
 
 
-def _to_line_end(text: str, start: int) -> int:
+def _count_to_line_end(text: str, start: int) -> int:
     end = text.find("\n", start)
     return (end if end >= 0 else len(text)) - start
 
 
-def _shown(code: Wikicode, hidden: frozenset[str]) -> Iterator[str]:
+def _show(code: Wikicode, hidden: frozenset[str]) -> Iterator[str]:
     for node in code.nodes:
-        yield from _node_shown(node, hidden)
+        yield from _show_node(node, hidden)
 
 
-def _node_shown(node: Node, hidden: frozenset[str]) -> Iterator[str]:
+def _show_node(node: Node, hidden: frozenset[str]) -> Iterator[str]:
     from mwparserfromhell.nodes import Argument, ExternalLink, HTMLEntity, Tag, Text, Wikilink
 
     if isinstance(node, Text | HTMLEntity):
         yield str(node)
     elif isinstance(node, Wikilink):
-        yield from _label(node, hidden)
+        yield from _show_link(node, hidden)
     elif isinstance(node, ExternalLink):
         shown = node.title if node.brackets else node.url
         if shown is not None:
-            yield from _shown(shown, hidden)
+            yield from _show(shown, hidden)
     elif isinstance(node, Argument) and node.default is not None:
-        yield from _shown(node.default, hidden)
+        yield from _show(node.default, hidden)
     elif isinstance(node, Tag) and node.contents is not None and node.wiki_markup != "{|":
-        yield from _shown(node.contents, hidden)
+        yield from _show(node.contents, hidden)
 
 
-def _label(link: Wikilink, hidden: frozenset[str]) -> Iterator[str]:
-    title = "".join(_shown(link.title, hidden)).strip()
+def _show_link(link: Wikilink, hidden: frozenset[str]) -> Iterator[str]:
+    title = "".join(_show(link.title, hidden)).strip()
     prefix, colon, name = title.partition(":")
     if colon and prefix:
         known = prefix.replace("_", " ").strip().lower() in hidden
@@ -210,6 +210,6 @@ def _label(link: Wikilink, hidden: frozenset[str]) -> Iterator[str]:
         if known or elsewhere or _FILE.fullmatch(name[name.rfind(".") :]):
             return
     if link.text is not None and str(link.text).strip():
-        yield from _shown(link.text, hidden)
+        yield from _show(link.text, hidden)
     else:
         yield title.removeprefix(":")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from calibset.core.documents import Conversation, Message, Record, Rejection
-from calibset.sources import adapter
+from calibset.sources import get_adapter
 from calibset.sources.chat_formats import hermes, toolace, when2call
 from calibset.storage.local import LocalReader
 from calibset.tokenizers.chat_templates.mistral import MistralTemplate, mistral_template
@@ -76,7 +76,7 @@ def read(corpora: Path, name: str, *, repair: bool) -> dict[Place, Record]:
     """Return what an adapter makes of each row, by file and row (from 0)."""
     fields = {"type": name, "group": "g", "where": "here", "repair": repair}
     splits = {"split": ["train_sft", "train_pref", "test"]} if name == "when2call" else {}
-    source = adapter(name).model_validate({**fields, **splits})
+    source = get_adapter(name).model_validate({**fields, **splits})
     files = source.select_files(LocalReader("here", corpora / FOLDERS[name]))
     return {(file.name, row): record for file in files for row, record in enumerate(source.read(file))}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from calibset.core.documents import Conversation, Document, Message, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.bitext import Bitext
-from calibset.sources.formats.placeholders import VALUES, filled
+from calibset.sources.formats.placeholders import VALUES, fill_placeholders
 from calibset.storage.files import memory_reader
 
 HEADER = "tags,instruction,category,intent,response\n"
@@ -91,8 +91,8 @@ def test_rows_that_repeat_each_other_get_the_same_values() -> None:
     "spelled", ["{{WEBSITE_URL}}", "{{ WEBSITE_URL }}", "{{Website Url}}", "{{website-url}}"]
 )
 def test_spellings_of_a_name_are_alike(spelled: str) -> None:
-    assert filled(spelled, "a.csv#1") == filled("{{WEBSITE_URL}}", "a.csv#1")
-    assert filled(spelled, "a.csv#1") in VALUES["URL"]
+    assert fill_placeholders(spelled, "a.csv#1") == fill_placeholders("{{WEBSITE_URL}}", "a.csv#1")
+    assert fill_placeholders(spelled, "a.csv#1") in VALUES["URL"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_spellings_of_a_name_are_alike(spelled: str) -> None:
     ],
 )
 def test_what_is_unknown_or_broken(text: str, expected: str) -> None:
-    assert filled(text, "a.csv#1") == expected
+    assert fill_placeholders(text, "a.csv#1") == expected
 
 
 def test_made_up_addresses_are_reserved_ones() -> None:
@@ -116,4 +116,4 @@ def test_made_up_addresses_are_reserved_ones() -> None:
 
 @given(st.text(alphabet="{}AB_ \n"))
 def test_filling_ends_and_leaves_no_placeholder_but_empty_ones(text: str) -> None:
-    assert "{{A}}" not in filled(text, "a.csv#1")
+    assert "{{A}}" not in fill_placeholders(text, "a.csv#1")

@@ -115,10 +115,10 @@ class Counting(io.BytesIO):
         return sum(size for _, size in self.reads)
 
 
-class Place:
-    """A place that keeps the streams of its files; none is opened from its beginning."""
+class Location:
+    """A location that notes the streams of its files; none is opened from its beginning."""
 
-    place, revision = "here", None
+    location, revision = "here", None
 
     def __init__(self, contents: dict[str, bytes]) -> None:
         self.contents = contents
@@ -151,20 +151,20 @@ def test_a_part_of_a_file_costs_a_part_of_it() -> None:
     data = packed(
         wide(640), row_group_size=10, compression="none", use_dictionary=False, write_statistics=False
     )
-    place = Place({"a.parquet": data})
-    stream = place.stream()
-    assert place.streams == []
+    location = Location({"a.parquet": data})
+    stream = location.stream()
+    assert location.streams == []
     for _ in range(5):
         next(stream)
-    assert 0 < place.taken < 0.2 * len(data)
+    assert 0 < location.taken < 0.2 * len(data)
 
 
 def test_other_columns_cost_nothing() -> None:
     table = [{"text": f"t{i}", "vector": bytes((i * j) % 251 for j in range(3000))} for i in range(200)]
     data = packed(table, compression="none", use_dictionary=False, row_group_size=50)
-    place = Place({"a.parquet": data})
-    assert len(list(place.stream())) == 200
-    assert place.taken < 0.2 * len(data)
+    location = Location({"a.parquet": data})
+    assert len(list(location.stream())) == 200
+    assert location.taken < 0.2 * len(data)
 
 
 def test_a_row_group_costs_its_needed_columns_and_one_read() -> None:
@@ -175,13 +175,13 @@ def test_a_row_group_costs_its_needed_columns_and_one_read() -> None:
     ]
     data = packed(table, row_group_size=100, compression="none", use_dictionary=False)
     footer = pyarrow.parquet.read_metadata(io.BytesIO(data))
-    place = Place({"a.parquet": data})
-    (file,) = place.files()
+    location = Location({"a.parquet": data})
+    (file,) = location.files()
     first, second, *_ = read_row_groups(file, ("text", "meta", "missing"))
-    assert len(place.streams) == 1
-    assert place.streams[0].reads == [(max(0, len(data) - 2**16), min(len(data), 2**16))]
+    assert len(location.streams) == 1
+    assert location.streams[0].reads == [(max(0, len(data) - 2**16), min(len(data), 2**16))]
     assert len(list(second.shuffle_rows(1))) == len(list(first.read_rows())) == 100
-    for stream, group in zip(place.streams[1:], (1, 0), strict=True):
+    for stream, group in zip(location.streams[1:], (1, 0), strict=True):
         chunks = [footer.row_group(group).column(i) for i in range(footer.num_columns)]
         needed = [c for c in chunks if c.path_in_schema in ("text", "meta.a", "meta.b")]
         size = sum(chunk.total_compressed_size for chunk in needed)
@@ -194,19 +194,19 @@ def test_a_row_group_costs_its_needed_columns_and_one_read() -> None:
 
 def test_footers_of_32_files_are_read_and_row_groups_in_their_turn() -> None:
     contents = {f"{i:02}.parquet": packed(wide(20), row_group_size=5) for i in range(40)}
-    place = Place(contents)
-    stream = place.stream()
+    location = Location(contents)
+    stream = location.stream()
     next(stream)
-    footers, first = place.streams[:32], place.streams[32:]
+    footers, first = location.streams[:32], location.streams[32:]
     assert len({stream.name for stream in footers}) == 32
     assert len(first) == 1
     for _ in range(31):
         next(stream)
-    assert len(place.streams) == 64
-    assert all(stream.closed for stream in place.streams)
+    assert len(location.streams) == 64
+    assert all(stream.closed for stream in location.streams)
     rest = [record.id for record in stream if isinstance(record, Document)]
     assert len(rest) == 800 - 32
-    assert {stream.name for stream in place.streams} == set(contents)
+    assert {stream.name for stream in location.streams} == set(contents)
 
 
 def test_what_goes_wrong_below_is_told_as_it_is() -> None:
@@ -218,10 +218,10 @@ def test_what_goes_wrong_below_is_told_as_it_is() -> None:
                 raise SourceError("the server went away")
             return super().read(size)
 
-    place = Place({"a.parquet": data})
-    place.opened = lambda name: Broken(data, name)  # type: ignore[method-assign]
+    location = Location({"a.parquet": data})
+    location.opened = lambda name: Broken(data, name)  # type: ignore[method-assign]
     with pytest.raises(SourceError, match=r"^the server went away$"):
-        list(place.stream())
+        list(location.stream())
 
 
 def test_an_empty_table_gives_nothing() -> None:
@@ -260,14 +260,14 @@ def test_a_value_that_python_has_no_place_for_is_rejected() -> None:
 
 def test_a_row_group_too_large_is_rejected_once_and_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_LARGEST_GROUP", 100_000)
-    place = Place({"large.parquet": packed(wide(100)), "small.parquet": packed(texts(3))})
-    records = list(place.stream())
+    location = Location({"large.parquet": packed(wide(100)), "small.parquet": packed(texts(3))})
+    records = list(location.stream())
     assert [r for r in records if isinstance(r, Rejection)] == [
         Rejection(position="large.parquet#0", reason="row group too large")
     ]
     assert sorted(by_id(records)) == [f"small.parquet#{i}" for i in range(3)]
-    assert sum(stream.name == "large.parquet" for stream in place.streams) == 1
-    (file,) = memory_reader({"large.parquet": place.contents["large.parquet"]}).files("*")
+    assert sum(stream.name == "large.parquet" for stream in location.streams) == 1
+    (file,) = memory_reader({"large.parquet": location.contents["large.parquet"]}).files("*")
     assert list(source().read(file)) == [Rejection(position="large.parquet#0", reason="row group too large")]
 
 
@@ -317,10 +317,10 @@ def test_of_a_large_row_group_little_is_held(monkeypatch: pytest.MonkeyPatch) ->
     data = packed(wide(1_000), use_dictionary=False)  # 4 MB
     before = pyarrow.total_allocated_bytes()
     stream = source().read_shuffled(memory_reader({"a.parquet": data}), seed=1)
-    places = [int(next(stream).id.split("#")[1]) for _ in range(80)]  # type: ignore[union-attr]
+    positions = [int(next(stream).id.split("#")[1]) for _ in range(80)]  # type: ignore[union-attr]
     assert pyarrow.total_allocated_bytes() - before < 1_000_000
-    assert min(places) < 100
-    assert max(places) > 900
+    assert min(positions) < 100
+    assert max(positions) > 900
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def test_of_a_multistream_dump_only_the_streams_drawn_are_read() -> None:
     dump = File(name, fails, len(data), lambda: Counting(data))
 
     class Place:
-        place, revision = "here", None
+        location, revision = "here", None
 
         def files(self, *patterns: str) -> tuple[File, ...]:
             return (dump, replace(found, name="w-pages-articles-multistream-index.txt.bz2"))

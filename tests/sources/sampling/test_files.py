@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pytest
+
+from calibset.core.documents import Document, Record
+from calibset.sources.adapters.text import Text
+from calibset.sources.sampling import files as sampling
+from calibset.sources.sampling.interleave import MAX_OPEN_PARTS
+from calibset.storage.files import File, memory_reader
+from tests.sources.lines import Lines, lines, read_ids
+
+
+def test_a_file_is_not_read_before_its_turn() -> None:
+    opened: list[str] = []
+    files = tuple(File(f"{i:03}.txt", lambda i=i: opening(opened, i), 6) for i in range(100))  # type: ignore[misc]
+
+    class Reader:
+        location, revision = "here", None
+
+        def files(self, *patterns: str) -> tuple[File, ...]:
+            opened.append("listed")
+            return files
+
+    stream = lines().read_shuffled(Reader(), seed=1)
+    assert isinstance(stream, Iterator)
+    assert opened == []
+    next(stream)
+    # How many records each has is known once it is loaded.
+    assert (opened[0], len(opened)) == ("listed", MAX_OPEN_PARTS + 1)
+    for _ in range(3 * MAX_OPEN_PARTS - 1):
+        next(stream)
+    assert len(opened) == MAX_OPEN_PARTS + 1
+
+
+def test_a_file_of_unknown_size_is_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_LARGE", 10)
+    assert not lines().must_stream(File("a", lambda: io.BytesIO(b"x" * 10)))
+    assert lines().must_stream(File("a", lambda: io.BytesIO(b"x" * 11)))
+
+
+def test_each_file_gives_in_proportion_to_its_records() -> None:
+    # As many bytes in each, but a tenth of the records.
+    contents = {
+        "long.txt": b"\n".join(b"x" * 99 for _ in range(20)),
+        "short.txt": b"\n".join(b"x" * 9 for _ in range(200)),
+    }
+    order = read_ids(lines(), contents)
+    for k in range(11, 221, 11):
+        assert abs(sum(name.startswith("long") for name in order[:k]) - k / 11) <= 1
+    whole = {f"{i}.txt": b"x" * 10**i for i in range(6)}
+    first = {read_ids(Text(group="g", where=("x",)), whole, seed)[0] for seed in range(40)}
+    assert first == set(whole)
+
+
+def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_LOADED", 20)
+    monkeypatch.setattr(sampling, "_RECORD_OVERHEAD", 0)
+    opened: list[str] = []
+    files = tuple(File(f"{i}.txt", lambda i=i: opening(opened, i), 6) for i in range(10))  # type: ignore[misc]
+
+    class Reader:
+        location, revision = "here", None
+
+        def files(self, *patterns: str) -> tuple[File, ...]:
+            return files
+
+    stream = lines().read_shuffled(Reader(), seed=1)
+    for _ in range(9):
+        next(stream)
+    assert len(opened) == 3
+    assert len(list(stream)) == 21
+
+
+def test_a_file_too_large_to_load_is_shuffled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_LARGE", 1_000)
+    text = b"\n".join(b"%d" % i for i in range(5_000))
+    order = [int(name.split("#")[1]) for name in read_ids(lines(), {"a.txt": text})]
+    assert sorted(order) == list(range(5_000))
+    assert all(sorted(order[i : i + 1_000]) == list(range(i, i + 1_000)) for i in range(0, 5_000, 1_000))
+    assert order[:1_000] != sorted(order[:1_000])
+
+
+def test_streams_are_read_side_by_side_with_what_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_LARGE", 100)
+    contents = {
+        "a.txt": b"x\n" * 300,
+        "b.txt": b"x\n" * 600,
+        **{f"{i}.txt": b"x\n" * 3 for i in range(50)},
+    }
+    order = read_ids(lines(), contents)
+    assert len(order) == len(set(order)) == 1_050
+    prefix = order[:350]
+    assert [sum(name.startswith(f"{s}.") for name in prefix) for s in "ab"] == [100, 200]
+    assert len({name for name in prefix if name[0].isdigit()}) == 50
+
+
+def opening(opened: list[str], number: int) -> BinaryIO:
+    opened.append(str(number))
+    return io.BytesIO(b"a\nb\nc\n")
+
+
+@pytest.mark.slow
+def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_LOADED", 100 * 1_000)
+    read: list[int] = []
+
+    class Noted(Lines):
+        def read(self, file: File) -> Iterator[Record]:
+            for number, record in enumerate(super().read(file)):
+                read.append(number)
+                yield record
+
+    contents = {"a.txt": b"x" * 499 + b"\n" + b"short\n" * 9_999}
+    source = Noted.model_validate({"type": "lines", "group": "g", "where": "here"})
+    documents = source.read_shuffled(memory_reader(contents), seed=1)
+    numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
+    assert sorted(numbers) == list(range(10_000))
+    # Counted once, then gone through for each of the slices, of which one is held at a time.
+    assert len(read) == 10_000 * (1 + 51)
+    assert 4_000 < sum(numbers[:150]) / 150 < 6_000
+
+
+def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_LOADED", 1_000)
+    monkeypatch.setattr(sampling, "_MOST_COUNTED", 50_000)
+    contents = {"a.txt": b"short\n" * 5_000}
+    documents = lines().read_shuffled(memory_reader(contents), seed=1)
+    numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
+    assert sorted(numbers) == list(range(5_000))
+    assert max(numbers[:1_000]) == 999
