@@ -7,7 +7,7 @@ from typing import Any
 
 from calibset.core.documents import Document, Record
 from calibset.sources.base import Source
-from calibset.storage.files import File, memory_reader, text_lines
+from calibset.storage.files import File, memory_reader, read_lines
 
 
 class Lines(Source):
@@ -17,7 +17,7 @@ class Lines(Source):
         return ("*.txt",)
 
     def read(self, file: File) -> Iterator[Record]:
-        for number, line in enumerate(text_lines(file)):
+        for number, line in enumerate(read_lines(file)):
             yield Document(id=f"{file.name}#{number}", text=str(line))
 
 

@@ -96,6 +96,6 @@ def test_an_adapter_must_say_what_it_reads() -> None:
 
 
 def test_one_name_is_a_list_of_one() -> None:
-    assert listed("a") == ("a",)
-    assert listed(["a", "b"]) == ["a", "b"]
-    assert listed(5) == 5
+    assert as_tuple("a") == ("a",)
+    assert as_tuple(["a", "b"]) == ["a", "b"]
+    assert as_tuple(5) == 5

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from calibset.core.documents import Conversation, Document, Message, Record, Rejection
-from calibset.core.text import excerpt, unescaped
+from calibset.core.text import excerpt, unescape_html
 from calibset.sources.base import Source
 from calibset.sources.formats.csv_rows import read_csv
 from calibset.sources.formats.placeholders import fill_placeholders, similarity_key
@@ -73,4 +73,4 @@ class Bitext(Source):
 
 
 def _clean(text: str) -> str:
-    return _BREAK.sub("\n", unescaped(text)).replace("\xa0", " ").strip()
+    return _BREAK.sub("\n", unescape_html(text)).replace("\xa0", " ").strip()

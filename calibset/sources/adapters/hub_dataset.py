@@ -73,9 +73,9 @@ class HubDataset(Source):
             return
         # Rows of the hub are kept in the cache as documents, so that they are fetched once.
         version = json.dumps([origin.revision, self.columns, self.files])
-        about = About(location=origin.location, name=name, version=version, size=None)
+        about = CachedFileInfo(location=origin.location, name=name, version=version, size=None)
         cached_file = origin.cache.cached_file(origin.location, about)
-        yield from kept_stream(cached_file, stream, offline=origin.cache.offline)
+        yield from read_cached_records(cached_file, stream, offline=origin.cache.offline)
 
 
 def _stream_dataset(

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
 from calibset.core.documents import Document, Record, Rejection
-from calibset.core.text import excerpt, scalar_text
+from calibset.core.text import excerpt, replace_surrogates
 from calibset.sources.base import Source
 from calibset.sources.formats.definitions import Definition, read_definitions
 from calibset.storage.files import File, Reader
@@ -47,7 +47,7 @@ class InsuranceDefinitions(Source):
             if isinstance(definition, Rejection):
                 yield definition
                 continue
-            term = scalar_text(definition.term).strip() if isinstance(definition.term, str) else ""
+            term = replace_surrogates(definition.term).strip() if isinstance(definition.term, str) else ""
             yield _make_record(definition, term, f"{term}#{counts[term]}", file.name)
             counts[term] += 1
 
@@ -59,11 +59,11 @@ def _make_record(definition: Definition, term: str, record_id: str, file_name: s
         return Rejection(position=position, reason="no term", excerpt=excerpt(text))
     if not isinstance(text, str | None):
         return Rejection(position=position, reason="definition is no text", excerpt=type(text).__name__)
-    text = scalar_text(text or "").strip()
+    text = replace_surrogates(text or "").strip()
     if not text:
         return Rejection(position=position, reason="empty definition", excerpt=excerpt(term))
     fields = {"lob": definition.line_of_business, "country": definition.country}
     metadata = {
-        name: scalar_text(value) for name, value in fields.items() if value and isinstance(value, str)
+        name: replace_surrogates(value) for name, value in fields.items() if value and isinstance(value, str)
     }
     return Document(id=record_id, text=f"{term}\n{text}", metadata=metadata)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.text import excerpt
 from calibset.sources.base import Source
-from calibset.storage.files import LONGEST_RECORD, File
+from calibset.storage.files import MAX_RECORD_BYTES, File
 
 
 class Ontology(Source):
@@ -39,7 +39,7 @@ class Ontology(Source):
             text = verbaliser.describe(subject)
             if text is None:
                 yield Filtered(position=f"{file.name}: {subject}", reason="nothing but a type")
-            elif len(text) > LONGEST_RECORD:
+            elif len(text) > MAX_RECORD_BYTES:
                 yield Rejection(
                     position=f"{file.name}: {subject}", reason="record too long", excerpt=excerpt(text)
                 )

@@ -75,7 +75,7 @@ def _whole(file: File) -> str | Rejection:
 def _document(id_: str, position: str, text: str | Rejection) -> Record:
     if isinstance(text, Rejection):
         return text
-    if is_faulty(text):
+    if has_undecodable_bytes(text):
         return Rejection(position=position, reason="not valid UTF-8", excerpt=excerpt(text))
     stripped = text.strip()
     return Document(id=id_, text=stripped) if stripped else Rejection(position=position, reason="empty text")

@@ -7,7 +7,7 @@ from glob import escape
 from typing import Any, ClassVar, Literal
 
 from calibset.core.documents import Document, Filtered, Record, Rejection
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 from calibset.sources.formats.dump_articles import read_article
 from calibset.sources.formats.mediawiki_dump import DumpPage, read_dump
 from calibset.sources.formats.multistream_dump import (
@@ -21,8 +21,8 @@ from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.sources.sampling.files import get_size
 from calibset.sources.sampling.interleave import Part, interleave
 from calibset.sources.sampling.line_blocks import StartRule, peek_first_character
-from calibset.storage.compression import PACKED
-from calibset.storage.files import File, Reader, first_character
+from calibset.storage.compression import COMPRESSED_SUFFIXES
+from calibset.storage.files import File, Reader, read_first_character
 
 
 class Wikipedia(ParquetSource):
@@ -40,7 +40,7 @@ class Wikipedia(ParquetSource):
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for WikiExtractor's files, dumps and the configurations' parquet files."""
-        dumps = [f"*pages-articles*.xml{suffix}" for suffix in ("", *PACKED)]
+        dumps = [f"*pages-articles*.xml{suffix}" for suffix in ("", *COMPRESSED_SUFFIXES)]
         folders = [f"{parent}{escape(config)}/" for config in self.config for parent in ("", "*/")]
         splits = [f"{escape(split)}[-./]*.parquet" for split in self.split] or ["*.parquet"]
         if not folders:
@@ -58,7 +58,7 @@ class Wikipedia(ParquetSource):
             return super().read(file)
         if _is_dump(file):
             return _make_records(read_dump(file), file.name)
-        read_pages = read_json_pages if first_character(file) == "{" else read_plain_pages
+        read_pages = read_json_pages if read_first_character(file) == "{" else read_plain_pages
         return _make_records(read_pages(file), file.name)
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
@@ -67,9 +67,11 @@ class Wikipedia(ParquetSource):
             return Rejection(position=position, reason="page without an id")
         if "text" not in row:
             return Rejection(position=position, reason="no column 'text'")
-        fields = {name: row.get(name) for name in ("url", "title", "text")}
-        texts = {name: scalar_text(value) if isinstance(value, str) else "" for name, value in fields.items()}
-        return _make_document(Page(id=str(row["id"]), **texts), position)
+        url, title, text = (
+            replace_surrogates(value) if isinstance(value := row.get(name), str) else ""
+            for name in ("url", "title", "text")
+        )
+        return _make_document(Page(id=str(row["id"]), url=url, title=title, text=text), position)
 
     def can_split(self, file: File) -> bool:
         """Return whether a file is of those that WikiExtractor writes."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from calibset.core.documents import Document, Rejection
-from calibset.core.text import excerpt, scalar_text
+from calibset.core.text import excerpt, replace_surrogates
 
 _LONGEST_METADATA = 500
 
@@ -61,7 +61,7 @@ def collect_metadata(row: Mapping[Any, Any], columns: tuple[str, ...]) -> dict[s
             continue  # str() of a huge integer is slow, and refused from 4,300 digits on
         text = str(value)
         if 0 < len(text) <= _LONGEST_METADATA:
-            metadata[scalar_text(name)] = scalar_text(text)
+            metadata[replace_surrogates(name)] = replace_surrogates(text)
     return metadata
 
 

@@ -11,7 +11,7 @@ from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.sources.formats.json_rows import read_json_text
 from calibset.sources.formats.workbook import read_sheet
-from calibset.storage.files import Block, File, read_whole, text_lines
+from calibset.storage.files import File, RecordLines, read_lines, read_whole
 
 _REMEDY = "fetch it again, or name another form with files = [...]"
 
@@ -55,14 +55,14 @@ def _read_json(file: File) -> Iterator[Definition]:
 
 
 def _read_text(file: File) -> Iterator[Definition | Rejection]:
-    block = Block(f"{file.name}:1")
-    for number, line in enumerate(text_lines(file), start=1):
+    block = RecordLines(f"{file.name}:1")
+    for number, line in enumerate(read_lines(file), start=1):
         if line == "---":
-            yield _split_block(block.joined())
-            block = Block(f"{file.name}:{number + 1}")
+            yield _split_block(block.text())
+            block = RecordLines(f"{file.name}:{number + 1}")
         else:
             block.add(line)
-    rest = block.joined()
+    rest = block.text()
     if isinstance(rest, Rejection) or rest.strip():
         yield _split_block(rest)
 

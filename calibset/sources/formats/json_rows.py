@@ -12,7 +12,7 @@ from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.sources.sampling.files import is_large
 from calibset.sources.sampling.line_blocks import peek_first_character
-from calibset.storage.files import File, first_character, is_faulty, read_whole, text_lines
+from calibset.storage.files import File, has_undecodable_bytes, read_first_character, read_lines, read_whole
 
 MOST_VALUES = 2**24
 """Values that a file may hold that is read as a whole: one of two characters takes up to ninety bytes."""
@@ -34,8 +34,8 @@ def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
     Raises:
         SourceError: An array is too large to be read.
     """
-    if file.stem.endswith(".json") and first_character(file) == "[":
-        yield from _read_elements(file, read_json_text(file, mark_faults=True))
+    if file.stem.endswith(".json") and read_first_character(file) == "[":
+        yield from _read_elements(file, read_json_text(file, keep_undecodable=True))
         return
     for number, line in enumerate(read_lines(file, keep_undecodable=True)):
         position = f"{file.name}:{number + 1}"
@@ -47,7 +47,7 @@ def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
 
 def parse_json(text: str, position: str) -> Any:
     """Return the value that a JSON text stands for, or a `Rejection`."""
-    if is_faulty(text):
+    if has_undecodable_bytes(text):
         return Rejection(position=position, reason="not valid UTF-8", excerpt=excerpt(text))
     try:
         return json.loads(text)
@@ -76,17 +76,17 @@ def read_json_array(file: File) -> list[object]:
     return rows
 
 
-def read_json_text(file: File, *, mark_faults: bool = False) -> str:
+def read_json_text(file: File, *, keep_undecodable: bool = False) -> str:
     """Return the text of a file that is one JSON value.
 
     Args:
         file: What to read.
-        mark_faults: As for `text_lines`.
+        keep_undecodable: As for `read_lines`.
 
     Raises:
         SourceError: The file is damaged or too large.
     """
-    text = read_whole(file).decode("utf-8", "surrogateescape" if mark_faults else "replace")
+    text = read_whole(file).decode("utf-8", "surrogateescape" if keep_undecodable else "replace")
     if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise SourceError(
             f"{file.name}: holds more than {MOST_VALUES:,} JSON values, too many for a file that is read "
@@ -107,7 +107,7 @@ def _read_elements(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
         except (ValueError, RecursionError):
             yield number, position, _reject_rest(text, offset, position)
             return
-        if is_faulty(text[offset:end]):
+        if has_undecodable_bytes(text[offset:end]):
             value = parse_json(text[offset:end], position)
         yield number, position, value
         end = _skip_space(text, end)

@@ -89,7 +89,7 @@ def read_dump(file: File) -> Iterator[DumpPage | Rejection]:
     Raises:
         SourceError: The file is no MediaWiki export, or declares entities.
     """
-    with open_plain(file) as stream:
+    with open_decompressed(file) as stream:
         yield from _parse_pages(_read_chunks(stream), file.name, _ExportBuilder())
 
 

@@ -51,7 +51,7 @@ def _find_file(reader: Reader, name: str) -> File | None:
 def sample_pages(dump: MultistreamDump, seed: int) -> Iterator[DumpPage | Rejection]:
     """Yield the pages of some streams at a time, from each in proportion to its pages."""
     sizes = read_index(dump.index)
-    with dump.open_parts() as opened:
+    with dump.open_random_access() as opened:
         site = read_site(opened, dump.name)
         parts = (
             Part(

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from rdflib import Graph, Literal, URIRef
 from rdflib.term import Node
 
-from calibset.core.text import scalar_text
+from calibset.core.text import replace_surrogates
 
 _OWL = "http://www.w3.org/2002/07/owl#"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -87,7 +87,7 @@ class Verbaliser:
 
     def name(self, node: Node) -> str:
         """Return the node's labels, or its local name as words."""
-        return " / ".join(self._read_texts(node, _LABELS)) or split_name(scalar_text(str(node)))
+        return " / ".join(self._read_texts(node, _LABELS)) or split_name(replace_surrogates(str(node)))
 
     def describe(self, subject: URIRef) -> str | None:
         """Return what the graph states about a subject; None if that is nothing but its types."""
@@ -112,7 +112,7 @@ class Verbaliser:
         if node not in self._mentions:
             name = self.name(node)
             if len(name) > _LONGEST_MENTION:
-                name = split_name(scalar_text(str(node)))[:_LONGEST_MENTION]
+                name = split_name(replace_surrogates(str(node)))[:_LONGEST_MENTION]
             self._mentions[node] = name
         return self._mentions[node]
 
@@ -179,7 +179,7 @@ class Verbaliser:
 
 
 def _collapse_space(value: object) -> str:
-    return " ".join(scalar_text(str(value)).split())
+    return " ".join(replace_surrogates(str(value)).split())
 
 
 def _capitalise(name: str) -> str:

@@ -25,7 +25,7 @@ from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
-from calibset.storage.files import LONGEST_RECORD, File, read_whole
+from calibset.storage.files import MAX_RECORD_BYTES, File, read_whole
 
 Format = Literal["turtle", "nt", "xml"]
 
@@ -235,8 +235,8 @@ class _XmlHandler(RDFXMLHandler):
     def characters(self, content: str) -> None:
         self._graph.take(len(content))
         self._characters.write(content)
-        if self._characters.tell() > LONGEST_RECORD:
-            raise _TooLargeError(f"a literal has more than {LONGEST_RECORD:,} characters")
+        if self._characters.tell() > MAX_RECORD_BYTES:
+            raise _TooLargeError(f"a literal has more than {MAX_RECORD_BYTES:,} characters")
 
     def _pass_characters_on(self) -> None:
         # The library appends each piece to those before, so that many of them take quadratic time.

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibset.core.documents import Rejection
-from calibset.core.text import excerpt, scalar_text, unescaped
+from calibset.core.text import excerpt, replace_surrogates, unescape_html
 from calibset.sources.formats.json_rows import parse_json
-from calibset.storage.files import Block, File, text_lines
+from calibset.storage.files import File, RecordLines, read_lines
 
 _ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
 
@@ -77,7 +77,7 @@ def read_plain_pages(file: File) -> Iterator[Page | Rejection]:
         elif line.startswith("<doc "):
             if heading:
                 yield _reject(file, *heading, "page cut off")
-            heading, body = (number, line), Block(f"{file.name}:{number}")
+            heading, body = (number, line), RecordLines(f"{file.name}:{number}")
         elif heading and line.rstrip() == "</doc>":
             yield _make_page(file, *heading, body)
             heading = None
@@ -110,7 +110,7 @@ def read_json_pages(file: File) -> Iterator[Page | Rejection]:
             yield _reject(file, number, line, "column 'text' is no text")
         else:
             yield Page(id=_to_text(row["id"]), url=_to_text(row.get("url")), title=_to_text(row.get("title")),
-                       text=scalar_text(row["text"]))  # fmt: skip
+                       text=replace_surrogates(row["text"]))  # fmt: skip
 
 
 def clean_page(page: Page) -> Page:
@@ -141,8 +141,8 @@ def _tidy(lines: Iterable[str]) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
 
 
-def _make_page(file: File, number: int, heading: str, body: Block) -> Page | Rejection:
-    values, text = parse_attributes(heading), body.joined()
+def _make_page(file: File, number: int, heading: str, body: RecordLines) -> Page | Rejection:
+    values, text = parse_attributes(heading), body.text()
     if not values.get("id"):
         return _reject(file, number, heading, "page without an id")
     if isinstance(text, Rejection):
@@ -151,7 +151,9 @@ def _make_page(file: File, number: int, heading: str, body: Block) -> Page | Rej
 
 
 def _to_text(value: Any) -> str:
-    return scalar_text(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    if isinstance(value, str):
+        return replace_surrogates(value)
+    return str(value) if isinstance(value, int) else ""
 
 
 def _reject(file: File, number: int, line: str, reason: str) -> Rejection:
