@@ -50,10 +50,10 @@ def tokenizer(arguments: Namespace) -> int:
 
 def sources(arguments: Namespace) -> int:
     """List the adapters, or one adapter's keys."""
-    from calibset.sources import adapter
+    from calibset.sources import get_adapter
 
     if arguments.name:
-        _print_keys(adapter(arguments.name, allow_code=arguments.allow_code))
+        _print_keys(get_adapter(arguments.name, allow_code=arguments.allow_code))
     else:
         _print_adapters()
     return 0
@@ -78,12 +78,12 @@ def _print_cache(cache: Cache) -> None:
 
 
 def _print_adapters() -> None:
-    from calibset.sources import ADAPTERS, adapter, installed_adapters
+    from calibset.sources import ADAPTERS, find_installed_adapters, get_adapter
 
     table = create_table("type", "what it reads")
     for name in ADAPTERS:
-        table.add_row(name, adapter(name).summary)
-    for name, point in installed_adapters().items():
+        table.add_row(name, get_adapter(name).summary)
+    for name, point in find_installed_adapters().items():
         table.add_row(name, f"from {point.value.partition(':')[0]}")
     open_console().print(table)
     print_line("`calibset sources NAME` shows an adapter's keys.")
