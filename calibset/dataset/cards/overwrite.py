@@ -1,4 +1,4 @@
-"""Pages that calibset wrote, so that it may write over them."""
+"""Cards that calibset wrote, which it may overwrite."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 from calibset.core.errors import OutputError
 
 WRITTEN = "Written by `calibset card`, which overwrites it when it is run again."
-"""What stands in every page."""
+"""The line in every card that says so."""
 
 
 def ensure_replaceable(paths: Iterable[Path]) -> None:
-    """Make sure that no page that somebody else wrote is written over.
+    """Make sure that no file is overwritten that somebody else wrote.
 
     Raises:
-        OutputError: One is, or what stands there can't be read.
+        OutputError: One would be, or a file can't be read.
     """
     for path in paths:
         try:
-            found = path.read_bytes()
+            content = path.read_bytes()
         except FileNotFoundError:
             continue
         except OSError as error:
             raise OutputError(f"{path}: can't be read: {error.strerror}") from error
-        if WRITTEN.encode() not in found:
+        if WRITTEN.encode() not in content:
             raise OutputError(f"{path}: calibset did not write it, so it stays; move it, or name another")

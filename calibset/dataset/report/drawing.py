@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-# What matplotlib draws with, and what stands on the page in its place.
+# The colours that matplotlib draws with, and those of the page that replace them.
 _COLOURS = {
     "#010101": "var(--ink)",
     "#010102": "var(--muted)",
@@ -67,41 +67,41 @@ def bars(
     shown: Callable[[float], str],
     outlined: int = 0,
 ) -> str:
-    """Return bars that lie, one for each label and series, each with its value at its end.
+    """Return horizontal bars, one for each label and series, each with its value at its end.
 
     Args:
-        labels: From top to bottom; what is too long is cut.
+        labels: From top to bottom; long ones are shortened.
         series: One or two; of two the first is drawn as an outline.
         label: What a screen reader says of the plot.
         shown: How a value is written.
-        outlined: So many of the last labels' bars are drawn as an outline: they are of another kind.
+        outlined: The number of labels at the end whose bars are outlines, because they are of another kind.
     """
-    labels = [_shortened(text) for text in labels[:_MOST_BARS]]
+    labels = [_shorten(text) for text in labels[:_MOST_BARS]]
     height = max(1, len(labels)) * (6.0 + 14.0 * len(series)) + 12
     left = 10 + _LETTER * max(map(len, labels), default=0)
-    longest = max((value for one in series for value in one.values), default=0) or 1
-    widest = max((len(shown(value)) for one in series for value in one.values), default=1)
+    longest = max((value for line in series for value in line.values), default=0) or 1
+    widest = max((len(shown(value)) for line in series for value in line.values), default=1)
 
     def draw(axes: Axes) -> None:
-        _lay(axes, series, shown, outlined)
+        _draw_bars(axes, series, shown, outlined)
         axes.set_yticks(range(len(labels)), labels)
         axes.set_ylim(max(1, len(labels)) - 0.5, -0.5)
         axes.set_xlim(0, longest)
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
 
-    return _drawn(draw, height, (left, 6.0, 10 + _LETTER * widest, 6.0), label)
+    return _draw(draw, height, (left, 6.0, 10 + _LETTER * widest, 6.0), label)
 
 
-def _lay(axes: Axes, series: Sequence[Series], shown: Callable[[float], str], outlined: int) -> None:
-    """Draw each series' bars, those of a label below each other, with their values at their ends."""
+def _draw_bars(axes: Axes, series: Sequence[Series], shown: Callable[[float], str], outlined: int) -> None:
+    """Draw the bars of each series, those of one label below each other."""
     thickness = 0.76 / len(series)
-    for number, one in enumerate(series):
-        values = list(one.values[:_MOST_BARS])
-        places = [i - 0.38 + thickness * (number + 0.5) for i in range(len(values))]
+    for number, line in enumerate(series):
+        values = list(line.values[:_MOST_BARS])
+        positions = [i - 0.38 + thickness * (number + 0.5) for i in range(len(values))]
         filled = 0 if len(series) > 1 and number == 0 else len(values) - outlined
         axes.barh(
-            places,
+            positions,
             values,
             height=thickness * 0.86,
             facecolor=[_SERIES[number] if i < filled else "none" for i in range(len(values))],
@@ -109,35 +109,35 @@ def _lay(axes: Axes, series: Sequence[Series], shown: Callable[[float], str], ou
             linewidth=1.2,
             clip_on=False,
         )
-        for place, value in zip(places, values, strict=True):
+        for position, value in zip(positions, values, strict=True):
             axes.annotate(
-                shown(value), (value, place), (4, 0), textcoords="offset points", va="center", fontsize=11
+                shown(value), (value, position), (4, 0), textcoords="offset points", va="center", fontsize=11
             )
 
 
 def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: str) -> str:
-    """Return bars that stand, one for each label, each with its value above it.
+    """Return vertical bars, one for each label, each with its value above it.
 
     Args:
-        labels: From left to right; some are left out where they would overlap.
+        labels: From left to right; where they would overlap, only some are written.
         values: Of each.
         label: What a screen reader says of the plot.
-        below: What stands under the labels.
+        below: What is written under the labels.
     """
     widest = max(map(len, labels), default=1)
-    text_budget = (_WIDTH - 70) / max(1, len(labels))
-    step = max(1, int(-(-(widest * _LETTER + 4) // text_budget)))
+    column_width = (_WIDTH - 70) / max(1, len(labels))
+    step = max(1, int(-(-(widest * _LETTER + 4) // column_width)))
     written = [f"{value:,}" for value in values]
     longest = _SMALL_LETTER * max(map(len, written), default=1)
-    # What is wider than its bar stands upright.
-    upright = longest + 2 > text_budget
+    # A number wider than its bar is written upright.
+    upright = longest + 2 > column_width
 
     def draw(axes: Axes) -> None:
         axes.bar(range(len(values)), values, width=0.9, facecolor=_SERIES[0], clip_on=False)
-        for place, (value, text) in enumerate(zip(values, written, strict=True)):
+        for index, (value, text) in enumerate(zip(values, written, strict=True)):
             axes.annotate(
                 text,
-                (place, value),
+                (index, value),
                 (0, 3),
                 textcoords="offset points",
                 ha="center",
@@ -149,38 +149,38 @@ def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: 
         axes.set_xlim(-0.6, max(1, len(values)) - 0.4)
         _scale(axes, below, max(values, default=0), (longest if upright else _SMALL) + 6)
 
-    return _drawn(draw, _HEIGHT, (56.0, 46.0, 12.0, 10.0), label)
+    return _draw(draw, _HEIGHT, (56.0, 46.0, 12.0, 10.0), label)
 
 
-def curves(places: Sequence[Sequence[float]], series: Sequence[Series], *, label: str, below: str) -> str:
+def curves(positions: Sequence[Sequence[float]], series: Sequence[Series], *, label: str, below: str) -> str:
     """Return lines, each drawn with dashes of its own.
 
     Args:
-        places: Of each series' values, from left to right.
+        positions: Of each series' values, from left to right.
         series: Up to three.
         label: What a screen reader says of the plot.
-        below: What stands under the scale.
+        below: What is written under the scale.
     """
 
     def draw(axes: Axes) -> None:
-        for number, (at, one) in enumerate(zip(places, series, strict=True)):
+        for number, (along, line) in enumerate(zip(positions, series, strict=True)):
             axes.plot(
-                at,
-                one.values,
+                along,
+                line.values,
                 color=_SERIES[number],
                 linestyle=_DASHES[number],
                 linewidth=2,
                 dash_capstyle="butt",
                 clip_on=False,
             )
-        axes.set_xlim(0, max((x for at in places for x in at), default=1) or 1)
-        _scale(axes, below, max((y for one in series for y in one.values), default=1), 4)
+        axes.set_xlim(0, max((x for along in positions for x in along), default=1) or 1)
+        _scale(axes, below, max((y for line in series for y in line.values), default=1), 4)
 
-    return _drawn(draw, _HEIGHT, (56.0, 46.0, 18.0, 10.0), label)
+    return _draw(draw, _HEIGHT, (56.0, 46.0, 18.0, 10.0), label)
 
 
 def _scale(axes: Axes, below: str, highest: float, above: float) -> None:
-    """Draw a scale that ends with a mark, so many points or more above what is highest."""
+    """Draw a scale that ends with a mark, at least ``above`` points over the highest value."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
     most = (highest or 1) * _HEIGHT / (_HEIGHT - above)
@@ -193,17 +193,17 @@ def _scale(axes: Axes, below: str, highest: float, above: float) -> None:
     axes.set_xlabel(below)
 
 
-def _drawn(
+def _draw(
     draw: Callable[[Axes], None], height: float, margins: tuple[float, float, float, float], label: str
 ) -> str:
-    """Return what ``draw`` draws; the margins are those at the left, below, at the right and above."""
+    """Return what ``draw`` draws; the margins are left, bottom, right and top, in points."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     left, below, right, above = margins
     height += below + above
     size = ((_WIDTH - left - right) / _WIDTH, (height - below - above) / height)
-    with _settled():
+    with _fixed_settings():
         figure = Figure(figsize=(_WIDTH / 72, height / 72), dpi=72)
         FigureCanvasSVG(figure)
         axes = figure.add_axes((left / _WIDTH, below / height, *size))
@@ -214,8 +214,8 @@ def _drawn(
 
 
 @contextmanager
-def _settled() -> Iterator[None]:
-    """Draw as on any other machine: no settings of the user's, no time, no random ids."""
+def _fixed_settings() -> Iterator[None]:
+    """Draw alike on all machines: without the user's settings, the time, or random ids."""
     import matplotlib as mpl
 
     with mpl.rc_context(), warnings.catch_warnings():
@@ -246,7 +246,7 @@ def _settled() -> Iterator[None]:
         yield
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     text = " ".join(printable(text).split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 

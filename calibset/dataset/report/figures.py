@@ -14,7 +14,7 @@ from calibset.dataset.source_reports import SourceReport
 from calibset.hygiene.decontamination import Contamination
 from calibset.tokenizers import ControlTokens
 
-_MOST_BINS = 16
+_MOST_RANGES = 16
 _MOST_POINTS = 32
 _MOST_REPEATED = 10
 
@@ -30,13 +30,13 @@ class SizeRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """How many different tokens the quantizer has read after so many rows.
+    """How many different tokens the quantizer has read after some rows.
 
     Attributes:
-        rows: The first so many.
-        distinct: Of the file, in its order.
-        chosen: Of the rows in the order in which they were chosen, where they were.
-        random_mean: Of so many random ones on average.
+        rows: The number of rows.
+        distinct: Different tokens of that many rows in the file's order.
+        chosen: In the order in which they were chosen, where they were.
+        random_mean: Of that many random rows, on average.
     """
 
     rows: int
@@ -47,7 +47,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFigures:
-    """What a source's rows are, and its documents that hold a part of an evaluation set.
+    """The rows of a source in numbers, and its documents that hold a part of an evaluation set.
 
     Attributes:
         share: Its part of the rows, 0 to 1.
@@ -57,8 +57,8 @@ class SourceFigures:
         least: Tokens of its shortest row; 0 without rows.
         middle: Of its median row.
         most: Of its longest.
-        documents: Documents of which a part is in a row, on average; fillers not counted.
-        contaminated: Those that share the most first.
+        documents: Documents per row on average; fillers are not counted.
+        contaminated: Those first that share the most.
     """
 
     share: float
@@ -90,8 +90,8 @@ class RepeatedDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
-    """What of the file is under one licence."""
+class LicenceFigures:
+    """The rows of a file, and the tokens read of them, that are under one licence."""
 
     name: str
     sources: tuple[str, ...]
@@ -137,7 +137,7 @@ class Figures:
     rejected: int
     filtered: int
     most_repeated: tuple[RepeatedDocument, ...]
-    licences: tuple[Licence, ...]
+    licences: tuple[LicenceFigures, ...]
 
 
 def compute_figures(
@@ -157,15 +157,15 @@ def compute_figures(
     achieved = sum(group.achieved for group in manifest.groups)
     return Figures(
         manifest=manifest,
-        groups={group.name: _part(group.achieved, achieved) for group in manifest.groups},
+        groups={group.name: _share(group.achieved, achieved) for group in manifest.groups},
         sources={source.name: _source(source, rows) for source in sources},
         tokens_read=tokens_read,
         waste_tokens=tokens - tokens_read,
-        waste=_part(tokens - tokens_read, tokens),
+        waste=_share(tokens - tokens_read, tokens),
         special_tokens=around * len(rows),
         document_lengths=_document_lengths(sources),
-        row_tokens=_even_bins([row.tokens for row in rows]),
-        row_documents=_doubling_bins([_documents_of(row) for row in rows]),
+        row_tokens=_even_ranges([row.tokens for row in rows]),
+        row_documents=_doubling_ranges([_count_documents(row) for row in rows]),
         coverage=tuple(_coverage(manifest, rows)),
         languages=identify_languages(rows, control_tokens),
         rejected=sum(sum(source.rejections.values()) for source in sources),
@@ -180,14 +180,14 @@ def _source(source: SourceReport, rows: Sequence[Row]) -> SourceFigures:
     tokens = [row.tokens for row in own]
     waste = source.tokens - source.tokens_read
     return SourceFigures(
-        share=_part(source.achieved, len(rows)),
+        share=_share(source.achieved, len(rows)),
         missing=max(0, source.asked - source.achieved),
         waste_tokens=waste,
-        waste=_part(waste, source.tokens),
+        waste=_share(waste, source.tokens),
         least=min(tokens, default=0),
         middle=float(median(tokens)) if tokens else 0.0,
         most=max(tokens, default=0),
-        documents=_part(sum(map(_documents_of, own)), len(own)),
+        documents=_share(sum(map(_count_documents, own)), len(own)),
         contaminated=tuple(
             sorted(source.contaminated, key=lambda match: (-match.containment, -match.words, match.document))
         ),
@@ -206,11 +206,11 @@ def _most_repeated(sources: Iterable[SourceReport]) -> tuple[RepeatedDocument, .
     )
 
 
-def _documents_of(row: Row) -> int:
+def _count_documents(row: Row) -> int:
     return sum(not span.filler for span in row.documents)
 
 
-def _part(some: int, of: int) -> float:
+def _share(some: int, of: int) -> float:
     return some / of if of else 0.0
 
 
@@ -224,11 +224,11 @@ def _document_lengths(sources: Iterable[SourceReport]) -> tuple[SizeRange, ...]:
     )
 
 
-def _even_bins(values: Sequence[int]) -> tuple[SizeRange, ...]:
+def _even_ranges(values: Sequence[int]) -> tuple[SizeRange, ...]:
     if not values:
         return ()
     first, last = min(values), max(values)
-    width = -(-(last - first + 1) // _MOST_BINS)
+    width = -(-(last - first + 1) // _MOST_RANGES)
     counts = Counter((value - first) // width for value in values)
     return tuple(
         SizeRange(least=first + i * width, most=first + (i + 1) * width - 1, count=counts[i])
@@ -236,7 +236,7 @@ def _even_bins(values: Sequence[int]) -> tuple[SizeRange, ...]:
     )
 
 
-def _doubling_bins(values: Sequence[int]) -> tuple[SizeRange, ...]:
+def _doubling_ranges(values: Sequence[int]) -> tuple[SizeRange, ...]:
     # 1, 2, 3 to 4, 5 to 8 …: a row of one document and one of two are not alike.
     counts = Counter((value - 1).bit_length() if value else -1 for value in values)
     if not counts:
@@ -262,9 +262,9 @@ def _coverage(manifest: Manifest, rows: Sequence[Row]) -> Iterator[Point]:
         )
 
 
-def _licences(sources: Sequence[SourceReport]) -> tuple[Licence, ...]:
-    found = [
-        Licence(
+def _licences(sources: Sequence[SourceReport]) -> tuple[LicenceFigures, ...]:
+    figures = [
+        LicenceFigures(
             name=name,
             sources=tuple(source.name for source in sources if source.licence == name),
             rows=sum(source.achieved for source in sources if source.licence == name),
@@ -272,4 +272,4 @@ def _licences(sources: Sequence[SourceReport]) -> tuple[Licence, ...]:
         )
         for name in dict.fromkeys(source.licence for source in sources)
     ]
-    return tuple(sorted(found, key=lambda licence: (-licence.rows, licence.name)))
+    return tuple(sorted(figures, key=lambda licence: (-licence.rows, licence.name)))

@@ -22,7 +22,7 @@ _LISTED = 200
 
 
 def report_path(file: Path) -> Path:
-    """Return where the report of a calibration file stands: ``x.jsonl`` has ``x.report.html``."""
+    """Return the default path of a calibration file's report: ``x.report.html`` for ``x.jsonl``."""
     return file.parent / f"{file.stem}.report.html"
 
 

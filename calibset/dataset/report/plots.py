@@ -8,9 +8,9 @@ from calibset.dataset.report.languages import CONVERSATION, SHORT, UNCERTAIN
 
 _LONGEST_LANGUAGES = 12
 _UNIDENTIFIED = {
-    CONVERSATION: "not told: conversations",
-    SHORT: "not told: too short",
-    UNCERTAIN: "not told: uncertain",
+    CONVERSATION: "not identified: conversations",
+    SHORT: "not identified: too short",
+    UNCERTAIN: "not identified: uncertain",
 }
 
 
@@ -61,7 +61,7 @@ def _waste(figures: Figures) -> str:
     return bars(
         names,
         [Series(name="waste", values=[figures.sources[name].waste for name in names])],
-        label="Part of each source's tokens that is cut; the table has the numbers",
+        label="Share of each source's tokens that is cut; the table has the numbers",
         shown="{:.2%}".format,
     )
 
@@ -92,7 +92,7 @@ def _languages(figures: Figures) -> str:
     return bars(
         list(amounts),
         [Series(name="characters", values=shares)],
-        label="Part of all characters by language; the table has the numbers",
+        label="Share of all characters by language; the table has the numbers",
         shown="{:.1%}".format,
         outlined=len(mix.unidentified),
     )

@@ -16,13 +16,13 @@ CONTROL, BEYOND, SPELLED = 1, 2, 4
 """Flags of a piece of text: a control token, what is not read, a character that is spelled out."""
 
 BETWEEN, WHOLE, PART, FILLER = range(4)
-"""What a segment of a row is: of no document, a whole one, a part of one, a filler."""
+"""Kinds of segments: text between documents, a whole document, a part of one, a filler."""
 
 Piece = tuple[int, str]
 """Flags, and text in which nothing can steer a page."""
 
 Segment = tuple[str, int, list[Piece]]
-"""A document's id, what the segment is (`WHOLE`, …), and its pieces."""
+"""A document's id, the segment's kind, and its pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ def convert_samples(
 
 
 def split_row(row: Row, control_tokens: ControlTokens) -> list[Segment]:
-    """Return a row in segments, each of one document or of what stands between two."""
+    """Return a row in segments, each of one document or of the text between two."""
     segments: list[Segment] = []
     position = 0
     for span in row.documents:

@@ -115,7 +115,7 @@ def _of_sources(manifest: dict[str, Any]) -> Iterator[Figure]:
 def _of_left_out(manifest: dict[str, Any], listed: int) -> Iterator[Figure]:
     rejected = sum(count for source in manifest["sources"] for count in source["rejections"].values())
     aside = sum(count for source in manifest["sources"] for count in source["filtered"].values())
-    yield "computed.left_out", rejected + aside
+    yield "computed.rejected_and_filtered", rejected + aside
     yield "computed.rejected", rejected
     yield "computed.filtered", aside
     for source in manifest["sources"]:
@@ -206,11 +206,11 @@ def _of_languages(manifest: dict[str, Any], rows: list[str], tokenizer: Tokenize
         for span in sample["documents"]:
             part = text[span["start"] : span["end"]]
             if any(spelling in part for spelling in tokenizer.special_tokens):
-                keys = ["untold.conversation"]
+                keys = ["unidentified.conversation"]
             elif sum(letter.isalpha() for letter in part) < 150:
-                keys = ["untold.short"]
+                keys = ["unidentified.short"]
             elif identify_language(part).score < 0.5:
-                keys = ["untold.uncertain"]
+                keys = ["unidentified.uncertain"]
             else:
                 code = identify_language(part).code
                 keys = [f"languages.{code}", f"languages_by_source.{sample['source']}.{code}"]
@@ -224,5 +224,5 @@ def _of_languages(manifest: dict[str, Any], rows: list[str], tokenizer: Tokenize
         yield f"computed.{key}.characters", letters[key]
         if not key.startswith("languages_by_source."):
             yield f"computed.{key}.share", letters[key] / everything
-    if "untold.short" in parts:
+    if "unidentified.short" in parts:
         yield "computed.least_letters", 150

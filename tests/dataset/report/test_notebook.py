@@ -123,7 +123,7 @@ def test_without_its_tokenizer_a_set_is_two_tables(built: CalibrationSet) -> Non
     assert chosen is not None
     plain = Page(replace(built, tokenizer=None)._repr_html_())
     assert (
-        f"material: 24 samples of 256 tokens, 24 kept by {manifest.quantizer}, {waste:.2%} cut (waste)"
+        f"material: 24 rows of 256 tokens, 24 kept by {manifest.quantizer}, {waste:.2%} cut (waste)"
         in plain.text
     )
     for source in manifest.sources:

@@ -32,7 +32,7 @@ def test_the_material_has_something_of_everything(page: Page) -> None:
         "duplicates": r"sources\.english\.duplicates\..*\.similarity",
         "contaminated": r"sources\.english\.contaminated\..*\.words",
         "languages": r"computed\.languages\.sk\.share",
-        "conversations": r"computed\.untold\.conversation\.parts",
+        "conversations": r"computed\.unidentified\.conversation\.parts",
         "curve": r"selection\.curve\.24\.chosen",
         "holdout": r"other\.nsamples",
         "evaluations": r"evaluations\.exam\.matched",
@@ -61,11 +61,13 @@ def test_sums_add_up(page: Page) -> None:
     assert values["computed.tokens_given"] == values["nsamples"] * values["seqlen"]
     assert values["computed.tokens"] == values["computed.tokens_read"] + values["computed.waste_tokens"]
     of_source = r"computed\.sources\..*\.waste_tokens"
-    of_language = r"computed\.(languages|untold)\.\w+\.share"
+    of_language = r"computed\.(languages|unidentified)\.\w+\.share"
     cut = [value for key, value in values.items() if re.fullmatch(of_source, key)]
     assert values["computed.waste_tokens"] == sum(cut)
     assert values["computed.waste"] == pytest.approx(sum(cut) / values["computed.tokens"])
-    assert values["computed.left_out"] == values["computed.rejected"] + values["computed.filtered"]
+    assert (
+        values["computed.rejected_and_filtered"] == values["computed.rejected"] + values["computed.filtered"]
+    )
     shares = [value for key, value in values.items() if re.fullmatch(of_language, key)]
     assert len(shares) > 2
     assert sum(shares) == pytest.approx(1)
@@ -93,16 +95,16 @@ def test_the_rows_are_those_of_the_file(file: Path, page: Page) -> None:
     lines = [json.loads(line) for line in file.read_text("ascii").splitlines()]
     assert len(page.rows) == len(lines)
     names = list(dict.fromkeys(line["source"] for line in lines))
-    for line, sample, (number, tokens, source, stretches) in zip(
+    for line, sample, (number, tokens, source, segments) in zip(
         lines, manifest["samples"], page.rows, strict=True
     ):
         assert lines[number - 1] is line
         assert (tokens, names[source]) == (line["tokens"], line["source"])
-        assert "".join(text for _, _, pieces in stretches for _, text in pieces) == line["text"]
-        assert [name for name, kind, _ in stretches if kind] == [
+        assert "".join(text for _, _, pieces in segments for _, text in pieces) == line["text"]
+        assert [name for name, kind, _ in segments if kind] == [
             span["document"] for span in sample["documents"]
         ]
-        assert [kind for _, kind, _ in stretches if kind] == [
+        assert [kind for _, kind, _ in segments if kind] == [
             1 if span["whole"] else 2 for span in sample["documents"]
         ]
 
@@ -110,8 +112,8 @@ def test_the_rows_are_those_of_the_file(file: Path, page: Page) -> None:
 def test_what_is_not_read_and_control_tokens_are_marked(page: Page) -> None:
     # A token is a byte here and BOS stands before the text, so 255 bytes are read, perhaps half a letter.
     control = set()
-    for _, _, _, stretches in page.rows:
-        pieces = [piece for _, _, pieces in stretches for piece in pieces]
+    for _, _, _, segments in page.rows:
+        pieces = [piece for _, _, pieces in segments for piece in pieces]
         read = (1 if flags & 1 else len(text.encode()) for flags, text in pieces if not flags & 2)
         assert sum(read) in (254, 255, 256)
         control |= {text for flags, text in pieces if flags & 1}

@@ -115,7 +115,7 @@ def test_tables_need_no_scrolling_sideways(report: Path, visit: Open, width: int
         name = page.get_by_role("rowheader", name="slovak", exact=True).first
         assert row.get_by_role("cell").count() == 5
         before = row.get_by_role("cell").first.evaluate("(one) => getComputedStyle(one, '::before').content")
-        assert before == ('"share"' if width == 390 else "none")
+        assert before == ('"share asked for"' if width == 390 else "none")
         expect(name).to_be_visible()
 
 
@@ -200,11 +200,11 @@ def test_of_thousands_of_rows_one_is_drawn(thousands: Path, visit: Open) -> None
     with visit(thousands, width=390) as found:
         page = found.page
         expect(page.locator("#browser")).to_be_visible()
-        assert page.evaluate("document.querySelectorAll('#row .stretch').length") < 10
+        assert page.evaluate("document.querySelectorAll('#row .segment').length") < 10
         page.fill("#number", "4999")
         page.press("#number", "Enter")
         expect(page.locator("#status")).to_contain_text("Row 4999 ·")
-        assert page.evaluate("document.querySelectorAll('#row .stretch').length") < 10
+        assert page.evaluate("document.querySelectorAll('#row .segment').length") < 10
         assert found.seen == []
 
 

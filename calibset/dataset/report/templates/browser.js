@@ -7,7 +7,7 @@
   const names = Array.from(at("source").options).slice(1).map((option) => option.dataset.name);
   const steps = Array.from(document.querySelectorAll("[data-step]"));
   let shown = rows.map((_, index) => index);
-  let place = 0;
+  let position = 0;
 
   const element = (tag, className, text) => {
     const made = document.createElement(tag);
@@ -26,8 +26,8 @@
     return classes.length ? element("span", classes.join(" "), text) : document.createTextNode(text);
   };
 
-  const stretch = ([id, kind, pieces], cut) => {
-    const block = element("section", "stretch");
+  const segment = ([id, kind, pieces], cut) => {
+    const block = element("section", "segment");
     const head = element("h3", "border");
     if (id) head.append(element("bdi", "id", id), " ");
     head.append(element("span", "what", KINDS[kind]));
@@ -36,7 +36,7 @@
     for (const one of pieces) {
       if (one[0] & BEYOND && !cut.done) {
         cut.done = true;
-        body.append(element("span", "cut", "the quantizer reads to here"));
+        body.append(element("span", "cut", "the quantizer reads up to here"));
       }
       body.append(piece(one));
     }
@@ -46,28 +46,28 @@
   };
 
   const show = () => {
-    const row = rows[shown[place]];
+    const row = rows[shown[position]];
     const box = at("row");
     box.textContent = "";
     for (const button of steps) {
-      button.disabled = Number(button.dataset.step) < 0 ? place <= 0 : place >= shown.length - 1;
+      button.disabled = Number(button.dataset.step) < 0 ? position <= 0 : position >= shown.length - 1;
     }
     if (!row) {
       at("status").textContent = "No rows.";
       return;
     }
-    const [number, tokens, source, stretches] = row;
+    const [number, tokens, source, segments] = row;
     at("number").value = number;
-    const documents = stretches.filter(([, kind]) => kind).length;
+    const documents = segments.filter(([, kind]) => kind).length;
     const status = at("status");
     status.textContent = "";
     status.append(
       `Row ${number} · `, element("bdi", "", names[source]),
       ` · ${counted(tokens, "token")} · ${counted(documents, "document")}`,
-      shown.length < rows.length ? ` · ${place + 1} of ${shown.length} of this source` : "",
+      shown.length < rows.length ? ` · ${position + 1} of ${shown.length} of this source` : "",
     );
     const cut = { done: false };
-    for (const one of stretches) box.append(stretch(one, cut));
+    for (const one of segments) box.append(segment(one, cut));
   };
 
   const filter = (source) => {
@@ -77,12 +77,12 @@
   // The row of this number, or the one after it that is here.
   const seek = (number) => {
     const found = shown.findIndex((index) => rows[index][0] >= number);
-    place = found < 0 ? Math.max(0, shown.length - 1) : found;
+    position = found < 0 ? Math.max(0, shown.length - 1) : found;
   };
 
   at("source").addEventListener("change", () => {
     const source = Number(at("source").value);
-    const before = shown.length ? rows[shown[place]][0] : 1;
+    const before = shown.length ? rows[shown[position]][0] : 1;
     filter(source);
     // A source's first row; back among all, the row that is shown stays.
     seek(source < 0 ? before : 1);
@@ -101,7 +101,7 @@
   at("controls").addEventListener("submit", (event) => event.preventDefault());
   for (const button of steps) {
     button.addEventListener("click", () => {
-      place = Math.min(shown.length - 1, Math.max(0, place + Number(button.dataset.step)));
+      position = Math.min(shown.length - 1, Math.max(0, position + Number(button.dataset.step)));
       show();
       if (!button.id) at("browser").scrollIntoView();
     });
