@@ -8,19 +8,12 @@ from types import MappingProxyType
 from calibset.core.errors import QuantizerError
 from calibset.quantizers.autoawq import AutoAwq
 from calibset.quantizers.autoround.loader import AutoRound
-from calibset.quantizers.base import (
-    DEFAULT_QUANTIZER,
-    FileFormat,
-    LoadReport,
-    Quantizer,
-    QuantizerInfo,
-    QuantizerName,
-    RowResult,
-)
+from calibset.quantizers.base import DEFAULT_QUANTIZER, FileFormat, Quantizer, QuantizerInfo, QuantizerName
 from calibset.quantizers.exllamav2 import ExLlamaV2
 from calibset.quantizers.gptqmodel import GptqModel
 from calibset.quantizers.llama_cpp import LlamaCpp
 from calibset.quantizers.llm_compressor import LlmCompressor
+from calibset.quantizers.load_report import LoadReport, RowResult
 from calibset.quantizers.modelopt import ModelOpt
 from calibset.quantizers.row_reader import RowInput, UnusableRow
 from calibset.quantizers.row_writer import ExportRow

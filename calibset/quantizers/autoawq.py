@@ -7,11 +7,11 @@ ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import FileFormat, LoadReport, Quantizer, QuantizerInfo
+from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo
+from calibset.quantizers.load_report import LoadReport
 from calibset.quantizers.row_reader import FatalRow, RowInput, read_ids, read_rows, read_text
 from calibset.quantizers.row_writer import ExportRow, write_json_list
 from calibset.quantizers.simulation import (
@@ -61,7 +61,7 @@ class AutoAwq(Quantizer):
             nsamples=nsamples,
             seqlen=seqlen,
             rows=tuple(
-                joined.get(row.row) or replace(row.result(reason=_drop_reason(row, seqlen)), used=False)
+                joined.get(row.row) or row.result(reason=_drop_reason(row, seqlen), used=False)
                 for row in measured
             ),
             fatal=find_mixed_kinds(rows) or no_block,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from calibset.core.errors import OutputError
+from calibset.quantizers.load_report import LoadReport
 from calibset.quantizers.row_reader import RowInput
 from calibset.quantizers.row_writer import ExportRow
 from calibset.tokenizers.base import Tokenizer
@@ -21,72 +22,6 @@ QuantizerName = Literal[
 
 DEFAULT_QUANTIZER: QuantizerName = "autoround"
 """The quantizer of recipes and files that name none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowResult:
-    """What a quantizer does with one row.
-
-    Attributes:
-        row: The line it stands on, counted from 1.
-        tokens: Tokens of its text, special tokens not counted; 0 where there is no text.
-        cut: Tokens at its end that the quantizer does not read.
-        reason: Why it is dropped, or None if it is kept.
-        used: Whether it is among the ``nsamples`` that the quantizer takes.
-    """
-
-    row: int
-    tokens: int
-    cut: int = 0
-    reason: str | None = None
-    used: bool = False
-
-    @property
-    def kept(self) -> bool:
-        """Whether the quantizer's filter lets it through."""
-        return self.reason is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadReport:
-    """What a quantizer's loader does with the rows of a calibration file.
-
-    Attributes:
-        quantizer: The quantizer, with the versions whose rules are simulated.
-        nsamples: Rows that the quantizer is asked to take.
-        seqlen: Tokens of a row that it reads.
-        rows: What it does with each row.
-        fatal: Faults that make it stop before it takes a row.
-        warnings: What else one should know of these rows.
-    """
-
-    quantizer: str
-    nsamples: int
-    seqlen: int
-    rows: tuple[RowResult, ...]
-    fatal: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def kept(self) -> int:
-        """Rows that pass the quantizer's filter; none where it stops before."""
-        return 0 if self.fatal else sum(row.kept for row in self.rows)
-
-    @property
-    def lost(self) -> tuple[RowResult, ...]:
-        """The rows that are dropped."""
-        return tuple(row for row in self.rows if not row.kept)
-
-    @property
-    def waste(self) -> float:
-        """The share of the kept rows' tokens that are cut, 0 to 1."""
-        tokens = sum(row.tokens for row in self.rows if row.kept)
-        return sum(row.cut for row in self.rows if row.kept) / tokens if tokens else 0.0
-
-    @property
-    def passed(self) -> bool:
-        """Whether no row is lost and there are as many as asked for."""
-        return not self.fatal and not self.lost and self.kept >= self.nsamples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from calibset.quantizers.base import FileFormat, LoadReport, Quantizer, QuantizerInfo
+from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo
+from calibset.quantizers.load_report import LoadReport
 from calibset.quantizers.row_reader import FatalRow, RowInput, read_ids, read_rows, read_text
 from calibset.quantizers.row_writer import ExportRow, write_ids_table, write_json_lines
 from calibset.quantizers.simulation import RENDERED_MESSAGES, MeasuredRow, find_mixed_kinds, measure_rows

@@ -13,7 +13,8 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from calibset.quantizers.base import FileFormat, LoadReport, Quantizer, QuantizerInfo, RowResult, shell_word
+from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo, shell_word
+from calibset.quantizers.load_report import LoadReport, RowResult
 from calibset.quantizers.row_reader import RowInput, UnusableRow, read_rows, read_text_only
 from calibset.quantizers.row_writer import ExportRow, write_text
 from calibset.quantizers.simulation import MeasuredRow, count_control_rows, cut_joined_rows, drop_ids

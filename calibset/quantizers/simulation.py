@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from calibset.quantizers.base import RowResult
+from calibset.quantizers.load_report import RowResult
 from calibset.quantizers.row_reader import RowInput, UnusableRow
 from calibset.tokenizers.base import Tokenizer
 
@@ -75,7 +75,7 @@ def cut_joined_rows(rows: Iterable[MeasuredRow], end: int, reason: str | None = 
     for row in rows:
         read = max(0, min(row.length, end - start))
         dropped = None if read else reason if row.length else "it has no tokens"
-        yield replace(row.result(reason=dropped, used=read > 0), cut=row.length - read)
+        yield row.result(limit=read, reason=dropped, used=read > 0)
         start += row.length
 
 

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from calibset.quantizers.autoround import pitfall
-from calibset.quantizers.base import FileFormat, LoadReport, Quantizer, QuantizerInfo, RowResult, shell_word
+from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo, shell_word
+from calibset.quantizers.load_report import LoadReport, RowResult
 from calibset.quantizers.row_reader import RowInput, UnusableRow, read_ids, read_rows, read_texts
 from calibset.quantizers.row_writer import ExportRow, write_ids_table, write_json_lines
 from calibset.quantizers.simulation import measure_rows, warn_of_surplus
