@@ -71,7 +71,7 @@ def read_rows(
 
 
 def read_texts(path: Path) -> tuple[list[str], list[str]]:
-    """Return the text of each row of a file, empty where there is none, and why AutoRound can't load it.
+    """Return the text of each row of a file, empty where there is none, and what AutoRound stops at.
 
     Raises:
         QuantizerError: The file can't be read.

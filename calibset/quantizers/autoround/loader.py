@@ -49,7 +49,7 @@ class AutoRound(Quantizer):
         return False
 
     def path_problems(self, path: str) -> tuple[str, ...]:
-        """Return what AutoRound would misread in the path of a file; ids in parquet are read for it.
+        """Return what AutoRound would misread in the path of a text file; ids are given to it from Python.
 
         Examples:
             >>> AutoRound().path_problems("out/my set.jsonl")
@@ -128,7 +128,7 @@ def _simulate_texts(rows: Sequence[RowInput], tokenizer: Tokenizer, nsamples: in
 
 def _check_text(number: int, row: RowInput, tokenizer: Tokenizer, seqlen: int) -> RowResult:
     if not isinstance(row, str):
-        return RowResult(row=number, tokens=0, reason=row.reason if isinstance(row, UnusableRow) else _MIXED)
+        return RowResult(row=number, tokens=0, reason=_MIXED if isinstance(row, tuple) else row.reason)
     ids = tokenizer.encode(row.rstrip(), parse_special=True)
     read = visible_ids(ids, tokenizer, seqlen)
     reason = None
