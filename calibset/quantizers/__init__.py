@@ -1,7 +1,7 @@
 """The quantizers, a module each: what it does with a calibration file, and how rows are written for it.
 
 A row is read as a `RowInput`: a text, ids, or an `UnusableRow`. A `Quantizer` simulates its loader on such
-rows and gives a `LoadReport`, with a `RowResult` for each. An `ExportRow` is written for it in a `FileFormat`.
+rows and gives a `LoadReport` with a `RowResult` each. An `ExportRow` is written for it in a `FileFormat`.
 """
 
 from __future__ import annotations
