@@ -71,8 +71,8 @@ def check(arguments: Namespace) -> int:
     if arguments.rejects:
         write_rejects(
             arguments.rejects,
-            {source.name: source.tally.rejected for source in checks},
-            {source.name: source.tally.aside for source in checks},
+            {source.name: source.stats.left_out.rejected_records for source in checks},
+            {source.name: source.stats.left_out.filtered_records for source in checks},
         )
     if arguments.json:
         print_json(check_view.check_data(checks))

@@ -22,15 +22,15 @@ def print_checks(checks: Iterable[SourceCheck]) -> None:
         "source", "location", "reason", "for example", documents=">", rejected=">", filtered=">"
     )
     for check in checks:
-        stats = check.tally
+        stats = check.stats
         table.add_row(
             check.name, shorten_location(check.location), "", "", f"{stats.documents:,}",
-            f"{stats.rejections.total():,}", f"{stats.filtered.total():,}", style="bold",
+            f"{stats.left_out.rejections.total():,}", f"{stats.left_out.filtered.total():,}", style="bold",
         )  # fmt: skip
-        for reason, count in _by_count(stats.rejections):
-            table.add_row("", "", reason, printable(stats.examples[reason]), "", f"{count:,}", "")
-        for reason, count in _by_count(stats.filtered):
-            table.add_row("", "", reason, printable(stats.examples[reason]), "", "", f"{count:,}")
+        for reason, count in _by_count(stats.left_out.rejections):
+            table.add_row("", "", reason, printable(stats.left_out.examples[reason]), "", f"{count:,}", "")
+        for reason, count in _by_count(stats.left_out.filtered):
+            table.add_row("", "", reason, printable(stats.left_out.examples[reason]), "", "", f"{count:,}")
     open_console().print(table)
     for check in checks:
         print_lines(f"{check.name}: {line}" for line in _text_lines(check))
@@ -42,11 +42,11 @@ def check_data(checks: Iterable[SourceCheck]) -> list[dict[str, Any]]:
         {
             "name": check.name,
             "location": check.location,
-            "documents": check.tally.documents,
-            "rejections": dict(check.tally.rejections),
-            "filtered": dict(check.tally.filtered),
-            "examples": check.tally.examples,
-            "repairs": _repair_data(check.tally.mended),
+            "documents": check.stats.documents,
+            "rejections": dict(check.stats.left_out.rejections),
+            "filtered": dict(check.stats.left_out.filtered),
+            "examples": check.stats.left_out.examples,
+            "repairs": _repair_data(check.stats.repairs),
             "contaminated": dict(_count_contaminated(check)),
             "problem": check.problem,
         }
@@ -59,7 +59,7 @@ def _by_count(reasons: Counter[str]) -> list[tuple[str, int]]:
 
 
 def _text_lines(check: SourceCheck) -> Iterator[str]:
-    yield from repair_lines(check.tally.mended)
+    yield from repair_lines(check.stats.repairs)
     for name, count in _count_contaminated(check).items():
         hold = "documents hold" if count > 1 else "document holds"
         yield f"{count:,} {hold} a part of evaluation set {name}"
@@ -72,4 +72,4 @@ def _repair_data(counts: RepairCounts) -> dict[str, Any]:
 
 def _count_contaminated(check: SourceCheck) -> Counter[str]:
     """Count the documents that hold a part of an evaluation set, by the set's name."""
-    return Counter(name for match in check.tally.contaminated for name in (match.exclude, *match.others))
+    return Counter(name for match in check.stats.contaminated for name in (match.exclude, *match.others))

@@ -16,9 +16,11 @@ A message says where, what, and what to do about it, in one line a fault.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from calibset.core.documents import Filtered, Rejection
+from calibset.core.shortage import Shortage
 
 
 class CalibsetError(Exception):
@@ -31,8 +33,8 @@ class CalibsetError(Exception):
 
     exit_code = 1
 
-    def __init__(self, *said: object) -> None:
-        super().__init__(*said)
+    def __init__(self, *message: object) -> None:
+        super().__init__(*message)
         self.rejections: Mapping[str, tuple[Rejection, ...]] = {}
         self.filtered: Mapping[str, tuple[Filtered, ...]] = {}
 
@@ -64,7 +66,30 @@ class OfflineError(SourceError):
 
 
 class MixtureError(CalibsetError):
-    """The sources can't fill the quotas as the shortage policy asks."""
+    """The sources can't fill the quotas as the shortage policy asks.
+
+    Attributes:
+        shortage: How far which sources fall short.
+        file: The file that can't be filled.
+        left_out: By source that ran short, its commonest reasons why records were left out.
+    """
+
+    def __init__(
+        self,
+        shortage: Shortage,
+        *,
+        file: Literal["calibration", "holdout"] = "calibration",
+        left_out: Mapping[str, str] | None = None,
+        hints: Sequence[str] = (),
+    ) -> None:
+        self.shortage = shortage
+        self.file = file
+        self.left_out = {source: reasons for source, reasons in (left_out or {}).items() if reasons}
+        reasons = [f"of {source} {reasons}" for source, reasons in self.left_out.items()]
+        message = "; ".join((
+            shortage.describe(), *([f"left out: {'; '.join(reasons)}"] if reasons else []), *hints
+        ))  # fmt: skip
+        super().__init__(f"holdout: {message}" if file == "holdout" else message)
 
 
 class TokenizerError(CalibsetError):

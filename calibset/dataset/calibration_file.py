@@ -247,6 +247,11 @@ def row_bytes(samples: Iterable[Sample]) -> bytes:
     return "".join(lines).encode("ascii")
 
 
+def rows_sha256(samples: Iterable[Sample]) -> str:
+    """Return the digest of the file that the samples make."""
+    return hashlib.sha256(row_bytes(samples)).hexdigest()
+
+
 def holdout_path(path: Path) -> Path:
     """Return where the holdout of a calibration file stands: ``x.jsonl`` has ``x.holdout.jsonl``."""
     return path.with_name(f"{path.stem}.holdout{path.suffix}")

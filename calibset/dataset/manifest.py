@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from calibset.core.documents import Span
 from calibset.core.errors import OutputError
@@ -85,6 +85,8 @@ class Manifest(Frozen):
         other: The file that shares no document with this one, if there is one.
         samples: The rows, in the order of the file.
         sha256: Of the file's bytes.
+        not_compared: Documents for which the index of duplicates had no room, so that texts which repeat
+            them may stand in the file; written only where there are any.
     """
 
     format: Literal[1] = 1
@@ -107,6 +109,7 @@ class Manifest(Frozen):
     other: HoldoutReport | None
     samples: tuple[SampleReport, ...]
     sha256: str
+    not_compared: Count = Field(0, exclude_if=lambda count: count == 0)
 
     @classmethod
     def read(cls, path: str | Path) -> Self | None:

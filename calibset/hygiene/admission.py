@@ -11,11 +11,11 @@ from calibset.core.control_tokens import ControlTokens
 from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.text import replace_surrogates
 from calibset.core.text_map import TextMap, map_texts
-from calibset.hygiene.stats import SourceStats, length
+from calibset.hygiene.stats import ReadStats, count_characters
 from calibset.storage.files import MAX_RECORD_BYTES
 
 Screen = Callable[[Iterator[Document | Conversation]], Iterator[Document | Conversation]]
-"""What lets some of the documents and conversations through, mended perhaps."""
+"""A step that lets documents and conversations through, perhaps repaired, or filters them."""
 
 # A run of blanks or of empty lines says no more when it is longer, and a million of them
 # breaks tiktoken's regular expression.
@@ -27,7 +27,7 @@ _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060 \t\r\n"
 
 def admit(
     records: Iterable[Record],
-    tally: SourceStats,
+    stats: ReadStats,
     control_tokens: ControlTokens | None,
     screen: Screen = iter,
 ) -> Iterator[Document | Conversation]:
@@ -39,40 +39,40 @@ def admit(
 
     Args:
         records: What a source yields.
-        tally: Is told of everything that happens.
+        stats: What happens to the records is counted in it.
         control_tokens: The control tokens to break apart; None leaves them.
         screen: What mends them, and keeps some out, before they are cleaned.
     """
-    for record in screen(_admitted(records, tally)):
-        cleaned = _cleaned(record, tally, control_tokens)
+    for record in screen(_admitted(records, stats)):
+        cleaned = _cleaned(record, stats, control_tokens)
         if cleaned is None:
-            tally.note(Rejection(position=record.id, reason="empty text"))
+            stats.left_out.add(Rejection(position=record.id, reason="empty text"))
             continue
-        tally.count_admitted(length(cleaned))
+        stats.count_admitted(count_characters(cleaned))
         yield cleaned
 
 
-def _admitted(records: Iterable[Record], tally: SourceStats) -> Iterator[Document | Conversation]:
+def _admitted(records: Iterable[Record], stats: ReadStats) -> Iterator[Document | Conversation]:
     seen: set[str] = set()
     for record in records:
-        tally.records += 1
+        stats.records += 1
         if isinstance(record, Rejection | Filtered):
-            tally.note(record)
+            stats.left_out.add(record)
             continue
         if (name := replace_surrogates(record.id)) != record.id:
             record = replace(record, id=name)  # noqa: PLW2901  (a manifest could not hold the other)
         if record.id in seen:
-            tally.note(Filtered(position=record.id, reason="id seen before"))
+            stats.left_out.add(Filtered(position=record.id, reason="id seen before"))
             continue
         seen.add(record.id)
-        if length(record) > MAX_RECORD_BYTES:
-            tally.note(Rejection(position=record.id, reason="record too long"))
+        if count_characters(record) > MAX_RECORD_BYTES:
+            stats.left_out.add(Rejection(position=record.id, reason="record too long"))
             continue
         yield record
 
 
 def _cleaned(
-    record: Document | Conversation, tally: SourceStats, control_tokens: ControlTokens | None
+    record: Document | Conversation, stats: ReadStats, control_tokens: ControlTokens | None
 ) -> Document | Conversation | None:
     shortened = False
 
@@ -82,7 +82,7 @@ def _cleaned(
         shortened = shortened or len(cleaned) < len(text)
         if control_tokens is None or not (found := control_tokens.count(cleaned)):
             return cleaned
-        tally.mended.control_tokens += found
+        stats.repairs.control_tokens += found
         return control_tokens.neutralise(cleaned)
 
     changed: Document | Conversation | None
@@ -91,7 +91,7 @@ def _cleaned(
     else:
         text = change(record.text).strip()
         changed = replace(record, text=text) if text.strip(_INVISIBLE) else None
-    tally.mended.shortened += shortened
+    stats.repairs.shortened += shortened
     return changed
 
 

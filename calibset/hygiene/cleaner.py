@@ -10,7 +10,7 @@ from typing import get_args
 
 from calibset.core.documents import Conversation, Document, Filtered
 from calibset.core.text_map import TextMap, map_texts
-from calibset.core.timing import timed
+from calibset.core.timing import Timings
 from calibset.hygiene.decontamination import Contamination, EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, Duplicates
 from calibset.hygiene.language import find_language_fault
@@ -18,7 +18,7 @@ from calibset.hygiene.options import Hygiene
 from calibset.hygiene.pii import find_personal_data, mask_number, mask_personal_data
 from calibset.hygiene.quality_filters import find_quality_fault
 from calibset.hygiene.repeated_lines import RepeatedLines
-from calibset.hygiene.stats import RepairCounts, SourceStats
+from calibset.hygiene.stats import ReadStats, RepairCounts
 from calibset.hygiene.text_repair import RepairName, repair_text
 from calibset.hygiene.words import all_words_of, words_of
 
@@ -37,14 +37,14 @@ class SharedIndexes:
         excluded: The evaluation sets, if there are any.
         cuts: Whether documents are cut around what they share with them, in place of left out.
         rows: The conversations met so far as the model reads them, by a digest of that.
-        seconds: What each step took, by its name.
+        timings: What each step took.
     """
 
     duplicates: Duplicates
     excluded: EvaluationIndex | None = None
     cuts: bool = False
     rows: dict[bytes, tuple[str, str]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    timings: Timings = field(default_factory=Timings)
 
 
 class Cleaner:
@@ -54,30 +54,30 @@ class Cleaner:
         source: The source's name.
         options: What the recipe wants of it.
         screens: What it shares with others.
-        tally: Is told of everything that happens.
+        stats: What happens to the records is counted in it.
     """
 
-    def __init__(self, source: str, options: Hygiene, screens: SharedIndexes, tally: SourceStats) -> None:
+    def __init__(self, source: str, options: Hygiene, screens: SharedIndexes, stats: ReadStats) -> None:
         self._source = source
         self._options = options
         self._screens = screens
-        self._tally = tally
+        self._stats = stats
         self._lines = RepeatedLines() if options.boilerplate else None
         self._is_whole = set(options.repairs) >= set(get_args(RepairName))
         self._known: tuple[Item | None, list[str]] = None, []
         # Of one item, told once it has passed.
-        self._mended = RepairCounts()
+        self._repairs = RepairCounts()
         self._steps = self._wanted()
 
     def __call__(self, items: Iterator[Item]) -> Iterator[Item]:
         """Yield the items that pass, mended; the others are filtered."""
         for item in items:
-            self._mended = RepairCounts()
+            self._repairs = RepairCounts()
             outcome = self._outcome(item)
             if isinstance(outcome, Filtered):
-                self._tally.note(outcome)
+                self._stats.left_out.add(outcome)
                 continue
-            self._tally.mended.add(self._mended)
+            self._stats.repairs.add(self._repairs)
             yield outcome
 
     def seen_as_row(self, conversation: str, text: str) -> Filtered | None:
@@ -118,14 +118,14 @@ class Cleaner:
         for name, step in self._steps:
             if isinstance(outcome, Filtered):
                 break
-            with timed(name, self._screens.seconds):
+            with self._screens.timings.measure(name):
                 outcome = step(outcome)
         return outcome
 
     def _repaired(self, item: Item) -> Item:
         def change(text: str) -> str:
             mended, names = repair_text(text, self._options.repairs)
-            self._mended.repaired |= Counter(dict.fromkeys(names, 1))
+            self._repairs.repaired |= Counter(dict.fromkeys(names, 1))
             return mended
 
         return _changed(item, TextMap(text=change, may_change=_may_be_repaired))
@@ -134,7 +134,7 @@ class Cleaner:
         if self._lines is None or isinstance(item, Conversation):
             return item
         text, removed = self._lines.remove(item.text)
-        self._mended.boilerplate += removed
+        self._repairs.boilerplate += removed
         if removed and not text:
             return Filtered(position=item.id, reason="boilerplate alone")
         return replace(item, text=text)
@@ -157,7 +157,7 @@ class Cleaner:
         match = excluded.find(item.id, self._words_to_compare(item)) if excluded else None
         if excluded is None or match is None:
             return item
-        self._tally.contaminated.append(match)
+        self._stats.contaminated.append(match)
         if self._screens.cuts and isinstance(item, Document):
             text = excluded.without(item.text)
             # What only a repair makes alike can't be found in the text as it stands.
@@ -173,7 +173,7 @@ class Cleaner:
         if self._options.pii == "drop":
             kinds = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(counts.items()))
             return Filtered(position=item.id, reason="holds personal data", detail=kinds)
-        self._mended.masked.update(counts)
+        self._repairs.masked.update(counts)
         return mended
 
     def _seen_first(self, item: Item) -> Item | Filtered:
@@ -198,7 +198,7 @@ class Cleaner:
         return words
 
     def _repeats(self, duplicate: Duplicate) -> Filtered:
-        self._tally.duplicates.append(duplicate)
+        self._stats.duplicates.append(duplicate)
         reason = "repeats a document before it" if duplicate.exact else "nearly repeats a document before it"
         detail = f"{duplicate.source}: {duplicate.kept} ({duplicate.similarity:.2f})"
         return Filtered(position=duplicate.document, reason=reason, detail=detail)

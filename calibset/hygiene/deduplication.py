@@ -109,6 +109,8 @@ class Duplicates:
         self._same: dict[bytes, _Name] = {}
         self._near = _Near(similarity, near_bytes) if near else None
         self._bytes_left = most_bytes - near_bytes
+        self.not_indexed = 0
+        """Documents that found no room, so that what repeats them may not be found."""
 
     @property
     def is_full(self) -> bool:
@@ -156,10 +158,11 @@ class Duplicates:
         # Below zero it stays, so that what is found does not depend on which text is small enough.
         self._bytes_left -= _BYTES_A_TEXT + len(name[1])
         if self._bytes_left < 0:
+            self.not_indexed += 1
             return
         self._same[digest] = name
-        if self._near and text:
-            self._near.put(name, text)
+        if self._near and text and not self._near.put(name, text):
+            self.not_indexed += 1
 
 
 class _Near:
@@ -176,13 +179,15 @@ class _Near:
     def is_full(self) -> bool:
         return self._bytes_left < 0
 
-    def put(self, name: _Name, text: _Text) -> None:
+    def put(self, name: _Name, text: _Text) -> bool:
+        """Put a document in; return whether there was room for it."""
         self._bytes_left -= _BYTES_A_NEAR_TEXT + text.shingles.nbytes
         if self.is_full:
-            return
+            return False
         self._sketches.add(text.sketch)
         self._shingles.append(text.shingles)
         self._names.append(name)
+        return True
 
     def closest(self, text: _Text) -> tuple[_Name, float] | None:
         """Return the most similar document, and its similarity."""

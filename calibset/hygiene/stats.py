@@ -1,8 +1,9 @@
-"""What was met while a source was read, and what was changed in it."""
+"""What happens to the records of a source while it is read: counts, and what was left out."""
 
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,15 +18,73 @@ _MOST_LISTED = 100_000
 
 
 @dataclass(slots=True)
+class LeftOut:
+    """Records that were rejected or filtered.
+
+    Attributes:
+        rejections: How many were rejected, by reason.
+        filtered: How many were filtered, by reason.
+        examples: For each reason, the position of the first record that it applies to.
+        rejected_records: The rejected records themselves, in the order they were met, the first 100,000.
+        filtered_records: The filtered ones, likewise.
+    """
+
+    rejections: Counter[str] = field(default_factory=Counter)
+    filtered: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    rejected_records: list[Rejection] = field(default_factory=list)
+    filtered_records: list[Filtered] = field(default_factory=list)
+
+    def add(self, record: Rejection | Filtered) -> None:
+        """Count a record, and list it."""
+        reason = replace_surrogates(record.reason)
+        self.examples.setdefault(reason, replace_surrogates(record.position))
+        if isinstance(record, Rejection):
+            self.rejections[reason] += 1
+            _list(record, self.rejected_records)
+        else:
+            self.filtered[reason] += 1
+            _list(record, self.filtered_records)
+
+    def __add__(self, other: LeftOut) -> LeftOut:
+        """Return what was left out here and there."""
+        return LeftOut(
+            rejections=self.rejections + other.rejections,
+            filtered=self.filtered + other.filtered,
+            examples={**other.examples, **self.examples},
+            rejected_records=[*self.rejected_records, *other.rejected_records][:_MOST_LISTED],
+            filtered_records=[*self.filtered_records, *other.filtered_records][:_MOST_LISTED],
+        )
+
+    def copy(self) -> LeftOut:
+        """Return a copy that does not change when this does."""
+        return self + LeftOut()
+
+    def describe(self, most: int = 3) -> str:
+        """Return the commonest reasons with their counts; empty if nothing was left out.
+
+        Examples:
+            >>> left_out = LeftOut()
+            >>> left_out.add(Filtered(position="a.txt", reason="id seen before"))
+            >>> left_out.describe()
+            '1 filtered: id seen before'
+        """
+        counts = [(count, "rejected", reason) for reason, count in self.rejections.items()]
+        counts += [(count, "filtered", reason) for reason, count in self.filtered.items()]
+        ordered = sorted(counts, key=lambda entry: (-entry[0], *entry[1:]))
+        return ", ".join(f"{count:,} {kind}: {reason}" for count, kind, reason in ordered[:most])
+
+
+@dataclass(slots=True)
 class RepairCounts:
     """What was changed in documents and conversations.
 
     Attributes:
-        repaired: Those that a repair changed, by its name.
+        repaired: Documents that a repair changed, by the repair's name.
         masked: Personal data that made-up data stands in for, by kind.
-        boilerplate: Lines taken out since earlier documents hold them.
+        boilerplate: Lines taken out because earlier documents hold them.
         control_tokens: Spellings of control tokens that were broken apart.
-        shortened: Those in which a run of white space was shortened.
+        shortened: Documents in which a run of white space was shortened.
         cut_conversations: Conversations that lost their end to fit into a row.
     """
 
@@ -37,7 +96,7 @@ class RepairCounts:
     cut_conversations: int = 0
 
     def add(self, other: RepairCounts) -> None:
-        """Count what was changed in others besides."""
+        """Add the counts of other documents."""
         self.repaired.update(other.repaired)
         self.masked.update(other.masked)
         self.boilerplate += other.boilerplate
@@ -47,76 +106,64 @@ class RepairCounts:
 
 
 @dataclass(slots=True)
-class SourceStats:
-    """What was met while a source was read.
+class ReadStats:
+    """What has happened so far to the records of a source, which is read once for all files of a build.
 
     Attributes:
-        records: What was met, whatever became of it.
-        documents: Documents and conversations that came in.
-        lengths: How many came in of so many characters: of each power of two the count of those from
-            it up to the next.
-        mended: What was changed in them.
-        rejections: Records that could not be read or hold nothing, by reason.
-        set_aside: Records left out on purpose, by reason.
-        examples: For each reason the first place where it was met.
-        rejected: The rejections themselves, in the order they were met, the first 100,000 of them.
-        aside: What was filtered itself, in the same way.
+        records: Records met, whatever became of them.
+        documents: Documents and conversations that were admitted and can be packed.
+        lengths: For each power of two, how many of them have so many characters or more, and fewer than
+            the next.
+        repairs: What was changed in them.
+        left_out: What was rejected or filtered before packing.
         duplicates: Documents that repeat one before them.
         contaminated: What documents share with evaluation sets.
-        renamed: By conversation, the tools that the model knows by another name: that, and the
-            corpus's own.
-        notes: What the template says of itself that whoever uses the rows should know.
+        renamed_tools: By conversation, the tools that the model reads under another name: that name, and
+            the corpus's own.
+        titles: The documents' titles, where the recipe makes must-cover terms of them.
+        notes: What the chat template's own checks found that users of the rows should know.
     """
 
     records: int = 0
     documents: int = 0
     lengths: Counter[int] = field(default_factory=Counter)
-    mended: RepairCounts = field(default_factory=RepairCounts)
-    rejections: Counter[str] = field(default_factory=Counter)
-    filtered: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, str] = field(default_factory=dict)
-    rejected: list[Rejection] = field(default_factory=list)
-    aside: list[Filtered] = field(default_factory=list)
+    repairs: RepairCounts = field(default_factory=RepairCounts)
+    left_out: LeftOut = field(default_factory=LeftOut)
     duplicates: list[Duplicate] = field(default_factory=list)
     contaminated: list[Contamination] = field(default_factory=list)
-    renamed: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    renamed_tools: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    titles: list[str] = field(default_factory=list)
     notes: tuple[str, ...] = ()
 
     @property
     def rejected_share(self) -> float:
-        """The part of the records that could not be read or hold nothing, 0 to 1."""
-        return self.rejections.total() / self.records if self.records else 0.0
+        """The part of the records that were rejected, 0 to 1."""
+        return self.left_out.rejections.total() / self.records if self.records else 0.0
 
     def count_admitted(self, length: int, count: int = 1) -> None:
-        """Count an item of so many characters that can be packed; with -1 take it back."""
+        """Count a document of so many characters as admitted; with -1 take it back."""
         self.documents += count
         self.lengths[1 << max(0, length.bit_length() - 1)] += count
 
-    def note(self, record: Rejection | Filtered) -> None:
-        """Count a record that does not come in."""
-        counts = self.rejections if isinstance(record, Rejection) else self.filtered
-        reason = replace_surrogates(record.reason)
-        counts[reason] += 1
-        self.examples.setdefault(reason, replace_surrogates(record.position))
-        if isinstance(record, Rejection):
-            _listed(record, self.rejected)
-        else:
-            _listed(record, self.aside)
-
-    def left_out(self, most: int = 3) -> str:
-        """Return what came to nothing, the commonest reasons first; empty if nothing did."""
-        counts = [(count, "rejected", reason) for reason, count in self.rejections.items()]
-        counts += [(count, "filtered", reason) for reason, count in self.filtered.items()]
-        ordered = sorted(counts, key=lambda entry: (-entry[0], *entry[1:]))
-        return ", ".join(f"{count:,} {kind}: {reason}" for count, kind, reason in ordered[:most])
-
-
-def _listed(record: T, records: list[T]) -> None:
-    if len(records) < _MOST_LISTED:
-        records.append(record)
+    def snapshot(self) -> ReadStats:
+        """Return a copy that does not change when more is read."""
+        repairs = RepairCounts()
+        repairs.add(self.repairs)
+        return ReadStats(
+            records=self.records,
+            documents=self.documents,
+            lengths=copy(self.lengths),
+            repairs=repairs,
+            left_out=self.left_out.copy(),
+            duplicates=copy(self.duplicates),
+            contaminated=copy(self.contaminated),
+            renamed_tools=copy(self.renamed_tools),
+            titles=copy(self.titles),
+            notes=self.notes,
+        )
 
 
-def length(record: Document | Conversation) -> int:
+def count_characters(record: Document | Conversation) -> int:
     """Return how many characters a model could see of a document or conversation."""
     if isinstance(record, Document):
         return len(record.text)
@@ -125,3 +172,8 @@ def length(record: Document | Conversation) -> int:
         for message in record.messages
     )
     return turns + sum(len(tool.description) + len(tool.parameters) for tool in record.tools)
+
+
+def _list(record: T, records: list[T]) -> None:
+    if len(records) < _MOST_LISTED:
+        records.append(record)

@@ -1,28 +1,36 @@
-"""From a recipe to a calibration set: the only place where the parts are put together."""
+"""From a recipe to a calibration set: the parts in the order in which docs/design.md draws them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+from calibset.core.documents import Filtered, Rejection
+from calibset.core.errors import CalibsetError
+from calibset.dataset.calibration_file import rows_sha256
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.lockfile import Lock
-from calibset.pipeline.assembling import Assembly, assembled
-from calibset.pipeline.gathering import Progress
+from calibset.dataset.manifest import HoldoutReport, Manifest
+from calibset.hygiene.stats import LeftOut
+from calibset.pipeline.context import BuildContext, as_recipe, open_context
 from calibset.pipeline.locking import (
     LockUse,
-    differences_of_recipe,
     lock_differences,
     lock_of,
     read_existing_lock,
+    recipe_differences,
     require_unchanged,
 )
-from calibset.pipeline.readers import open_readers, open_storage
-from calibset.recipe.loader import load_recipe
+from calibset.pipeline.manifest_builder import build_manifest
+from calibset.pipeline.notes import write_notes
+from calibset.pipeline.progress import Progress
+from calibset.pipeline.select import FileSpec, SelectedSamples, select_samples
+from calibset.pipeline.simulate import prove_kept
+from calibset.pipeline.source_stream import SourceStream, open_source_stream, split_holdout
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
-from calibset.tokenizers import Tokenizer, load_tokenizer
 
 
 def build(
@@ -34,18 +42,18 @@ def build(
     lock: LockUse = "use",
     progress: Progress | None = None,
 ) -> CalibrationSet:
-    """Build the calibration set of a recipe and prove that its consumer keeps every row.
+    """Build the calibration set of a recipe and prove that its quantizer keeps every row.
 
     Nothing is written; see `CalibrationSet.write`.
 
     Args:
         recipe: What to build; or the path of the recipe.
-        data: A folder that relative places are looked up in first.
-        mirrors: ``https://PREFIX=https://REPLACEMENT`` each.
+        data: A folder that relative locations are looked up in first; ``CALIBSET_DATA`` if None.
+        mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
         offline: Read the cache alone in place of servers.
-        lock: What becomes of a lock beside the recipe: its places and commits are read (`use`),
-            the build fails unless all is as it says (`require`), or nothing (`ignore`).
-        progress: Is told how far each source has come.
+        lock: What becomes of a lock beside the recipe: its locations and commits are read (`use`),
+            the build fails unless all is as it says (`require`), or it is ignored (`ignore`).
+        progress: Called as each source gives samples.
 
     Raises:
         LockError: A lock is required, and there is none, or something differs.
@@ -53,38 +61,97 @@ def build(
         SourceError: A source can't be found, reached or read, or gives too little that can be.
         MixtureError: The sources run short and the policy leaves no way out.
         TokenizerError: The tokenizer can't be loaded, or can't render conversations.
-        ConsumerError: The consumer would not keep every row.
+        QuantizerError: The quantizer would not keep every row.
     """
-    recipe = _loaded(recipe)
-    known = read_existing_lock(recipe, lock)
-    if lock == "require" and known is not None:
-        require_unchanged(recipe, differences_of_recipe(known, portable_recipe(recipe)))
-    storage = open_storage(recipe, data, mirrors, offline=offline)
-    readers = open_readers(recipe, storage, known)
-    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
-    made = assembled(recipe, readers, tokenizer, progress)
-    written = lock_of(made.manifest, readers, known)
-    changed = lock_differences(known, written)
+    recipe = as_recipe(recipe)
+    known_lock = read_existing_lock(recipe, lock)
+    if lock == "require" and known_lock is not None:
+        require_unchanged(recipe, recipe_differences(known_lock, portable_recipe(recipe)))
+
+    context = open_context(recipe, known_lock, data=data, mirrors=mirrors, offline=offline, progress=progress)
+    streams = _open_streams(context)
+    holdout, holdout_report = None, None
+    try:
+        calibration = select_samples(context, streams.calibration, FileSpec.of_calibration(recipe))
+        report = prove_kept(context, calibration.samples)
+        if recipe.holdout is not None:
+            holdout = select_samples(context, streams.holdout, FileSpec.of_holdout(recipe, recipe.holdout))
+            holdout_report = prove_kept(context, holdout.samples)
+    except CalibsetError as error:
+        # What had been left out by then may be the reason.
+        error.rejections, error.filtered = streams.rejections(), streams.filtered()
+        raise
+
+    manifest = build_manifest(context, calibration, report, _other_file("holdout", holdout))
+    new_lock = lock_of(manifest, context.readers, known_lock)
+    differences = lock_differences(known_lock, new_lock)
     if lock == "require":
-        require_unchanged(recipe, changed)
-    holdout = _calibration_set(made.holdout, written, tokenizer) if made.holdout else None
-    return replace(_calibration_set(made, written, tokenizer), lock_differences=changed, holdout=holdout)
+        require_unchanged(recipe, differences)
+    built = _calibration_set(context, calibration, manifest, new_lock, streams)
+    if holdout is not None and holdout_report is not None:
+        held_manifest = build_manifest(
+            context, holdout, holdout_report, _other_file("calibration", calibration)
+        )
+        held = _calibration_set(context, holdout, held_manifest, new_lock, streams)
+        built = replace(built, holdout=held, notes=tuple(dict.fromkeys((*built.notes, *held.notes))))
+    return replace(built, lock_differences=differences)
 
 
-def _calibration_set(made: Assembly, lock: Lock, tokenizer: Tokenizer) -> CalibrationSet:
+@dataclass(frozen=True, slots=True)
+class _Streams:
+    """The sources of a build as streams of samples, by name, for each of its files."""
+
+    calibration: Mapping[str, SourceStream]
+    holdout: Mapping[str, SourceStream]
+
+    def rejections(self) -> dict[str, tuple[Rejection, ...]]:
+        """Return the records of each source that were rejected so far."""
+        return {name: tuple(records.rejected_records) for name, records in self._left_out()}
+
+    def filtered(self) -> dict[str, tuple[Filtered, ...]]:
+        """Return the records of each source that were filtered so far, by the packing of either file too."""
+        return {name: tuple(records.filtered_records) for name, records in self._left_out()}
+
+    def _left_out(self) -> Iterator[tuple[str, LeftOut]]:
+        for name, stream in self.calibration.items():
+            held = self.holdout.get(name)
+            yield name, stream.left_out + held.packing_left_out if held else stream.left_out
+
+
+def _open_streams(context: BuildContext) -> _Streams:
+    recipe = context.recipe
+    calibration: dict[str, SourceStream] = {}
+    holdout: dict[str, SourceStream] = {}
+    for name in recipe.sources:
+        stream = open_source_stream(name, recipe, context.readers[name], context.tokenizer, context.indexes)
+        calibration[name], held = split_holdout(stream, recipe)
+        if held is not None:
+            holdout[name] = held
+    return _Streams(calibration, holdout)
+
+
+def _other_file(
+    role: Literal["holdout", "calibration"], selected: SelectedSamples | None
+) -> HoldoutReport | None:
+    """Return what a manifest says of the other file of its build."""
+    if selected is None:
+        return None
+    samples = selected.samples
+    return HoldoutReport(role=role, nsamples=len(samples), sha256=rows_sha256(samples))
+
+
+def _calibration_set(
+    context: BuildContext, selected: SelectedSamples, manifest: Manifest, lock: Lock, streams: _Streams
+) -> CalibrationSet:
     return CalibrationSet(
-        made.samples,
-        made.manifest,
+        selected.samples,
+        manifest,
         lock,
-        made.rejections,
-        made.left_out,
-        prefix=tokenizer.prefix,
-        suffix=tokenizer.suffix,
-        notes=made.notes,
-        seconds=made.seconds,
-        tokenizer=tokenizer,
+        streams.rejections(),
+        streams.filtered(),
+        prefix=context.tokenizer.prefix,
+        suffix=context.tokenizer.suffix,
+        notes=write_notes(context, selected),
+        seconds=dict(context.timings.seconds),
+        tokenizer=context.tokenizer,
     )
-
-
-def _loaded(recipe: Recipe | str | Path) -> Recipe:
-    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)

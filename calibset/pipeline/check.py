@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from calibset.core.errors import CalibsetError
-from calibset.dataset.lockfile import Lock
-from calibset.hygiene.cleaner import SharedIndexes
-from calibset.hygiene.stats import SourceStats
-from calibset.pipeline.build import _loaded
-from calibset.pipeline.evaluation_sets import open_shared_indexes
-from calibset.pipeline.gathering import Progress
-from calibset.pipeline.locking import (
-    read_existing_lock,
-)
+from calibset.hygiene.stats import ReadStats
+from calibset.pipeline.context import as_recipe
+from calibset.pipeline.evaluation_sets import index_evaluation_sets
+from calibset.pipeline.locking import read_existing_lock
+from calibset.pipeline.progress import Progress, no_progress
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.model import Recipe
-from calibset.storage import Storage
-from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers import load_tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCheck:
+    """What a source holds, read to its end.
+
+    Attributes:
+        name: Its name in the recipe.
+        location: The location that was read.
+        stats: What became of its records.
+        problem: Why it could not be read to its end, if so.
+    """
+
+    name: str
+    location: str
+    stats: ReadStats
+    problem: str | None
 
 
 def check(
@@ -33,60 +44,33 @@ def check(
     progress: Progress | None = None,
 ) -> tuple[SourceCheck, ...]:
     """Read every source to its end and count what is in it; arguments as for `build`."""
-    recipe = _loaded(recipe)
-    known = read_existing_lock(recipe)
+    recipe = as_recipe(recipe)
+    lock = read_existing_lock(recipe)
     storage = open_storage(recipe, data, mirrors, offline=offline)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
-    screens, _ = open_shared_indexes(recipe, open_readers(recipe, storage, known, recipe.exclude))
-    found = []
-    for name in recipe.sources:
-        supply = partial(_opened, name, recipe, storage, known, tokenizer, screens)
-        found.append(_checked(name, recipe.sources[name].where[0], supply, progress))
-    return tuple(found)
+    indexes, _ = index_evaluation_sets(recipe, open_readers(recipe, storage, lock, recipe.exclude))
+
+    def open_stream(name: str) -> SourceStream:
+        return open_source_stream(name, recipe, open_reader(name, recipe, storage, lock), tokenizer, indexes)
+
+    return tuple(
+        _check_source(name, source.where[0], open_stream, progress or no_progress)
+        for name, source in recipe.sources.items()
+    )
 
 
-def _opened(
-    name: str,
-    recipe: Recipe,
-    storage: Storage,
-    known: Lock | None,
-    tokenizer: Tokenizer,
-    screens: SharedIndexes,
-) -> SourceStream:
-    reader = open_reader(name, recipe, storage, known)
-    return open_source_stream(name, recipe, reader, tokenizer, screens)
-
-
-def _checked(
-    name: str, place: str, opened: Callable[[], SourceStream], progress: Progress | None
+def _check_source(
+    name: str, location: str, open_stream: Callable[[str], SourceStream], progress: Progress
 ) -> SourceCheck:
-    tally, problem, done = SourceStats(), None, 0
+    stats, problem, count = ReadStats(), None, 0
     try:
-        supply = opened()
-        tally, place = supply.tally, supply.reader.location
-        for done, _ in enumerate(supply.items, 1):
-            if progress and done % 100 == 0:
-                progress(name, done, None)
-        supply.ensure_something()
+        stream = open_stream(name)
+        stats, location = stream.stats, stream.reader.location
+        for count, _ in enumerate(stream.items, 1):
+            if count % 100 == 0:
+                progress(name, count, None)
+        stream.require_documents()
     except CalibsetError as error:
         problem = str(error)
-    if progress:
-        progress(name, done, done)
-    return SourceCheck(name=name, location=place, tally=tally, problem=problem)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceCheck:
-    """What a source holds, read to its end.
-
-    Attributes:
-        name: Its name in the recipe.
-        place: The place it was read at.
-        tally: Counts of documents, rejections and what was filtered.
-        problem: Why it could not be read to its end, if so.
-    """
-
-    name: str
-    location: str
-    tally: SourceStats
-    problem: str | None
+    progress(name, count, count)
+    return SourceCheck(name=name, location=location, stats=stats, problem=problem)

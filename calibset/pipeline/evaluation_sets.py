@@ -1,4 +1,4 @@
-"""The evaluation sets of a recipe, read whole before anything else."""
+"""The evaluation sets of a recipe, read whole and indexed before any source is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calibset.hygiene.cleaner import SharedIndexes, whole
 from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import Duplicates
 from calibset.hygiene.ngram_index import SHORTEST
-from calibset.hygiene.stats import SourceStats
+from calibset.hygiene.stats import LeftOut
 from calibset.hygiene.words import all_words_of
 from calibset.recipe.model import Recipe
 from calibset.sources.base import wrap_errors
@@ -23,85 +23,84 @@ _MOST_WORDS = 30_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSet:
-    """An evaluation set, as it was read.
+    """An evaluation set as it was read.
 
     Attributes:
-        reader: The place it was found at.
-        documents: How many it has.
+        reader: The location that was read.
+        documents: How many documents it has.
         words: How many words they have.
-        too_short: Documents of fewer words than are looked for.
-        unread: What of it could not be read, or was left out.
+        too_short: How many documents have fewer words than are looked for.
+        left_out: Records that were rejected or filtered, and so can't be kept out.
     """
 
     reader: Reader
     documents: int
     words: int
     too_short: int
-    unread: SourceStats
+    left_out: LeftOut
 
 
-def open_shared_indexes(
+def index_evaluation_sets(
     recipe: Recipe, readers: Mapping[str, Reader]
 ) -> tuple[SharedIndexes, dict[str, EvaluationSet]]:
-    """Return what the sources of a build share, the evaluation sets read; and these, by name.
+    """Read the evaluation sets; return the indexes that the sources of a build share, and the sets by name.
 
     Args:
         recipe: Names the sets.
-        readers: Of all corpora.
+        readers: Of all sources and evaluation sets.
 
     Raises:
         SourceError: A set can't be read, has nothing in it, or too much for this machine.
     """
     options = recipe.decontamination
     wants_near = any(recipe.hygiene_of(name).duplicates == "near" for name in recipe.sources)
-    excluded = EvaluationIndex(run=options.run, containment=options.containment)
+    index = EvaluationIndex(run=options.run, containment=options.containment)
     sets: dict[str, EvaluationSet] = {}
     for name in recipe.exclude:
-        most = _MOST_WORDS - sum(found.words for found in sets.values())
-        sets[name] = _read(name, recipe, readers[name], excluded, most)
-    screens = SharedIndexes(
+        words_left = _MOST_WORDS - sum(evaluation.words for evaluation in sets.values())
+        sets[name] = _read(name, recipe, readers[name], index, words_left)
+    indexes = SharedIndexes(
         duplicates=Duplicates(near=wants_near),
-        excluded=excluded if sets else None,
+        excluded=index if sets else None,
         cuts=options.matches == "cut",
     )
-    return screens, sets
+    return indexes, sets
 
 
-def _read(name: str, recipe: Recipe, reader: Reader, excluded: EvaluationIndex, most: int) -> EvaluationSet:
+def _read(
+    name: str, recipe: Recipe, reader: Reader, index: EvaluationIndex, words_left: int
+) -> EvaluationSet:
     """Put an evaluation set into the index, in the order in which its files hold it.
 
     Records of one id are all put in: what must be kept out is what stands there, whatever it is called.
     """
-    source, unread, count, too_short = recipe.exclude[name], SourceStats(), 0, 0
-    for record in wrap_errors(source.read_in_order(reader), f"exclude.{name}"):
-        unread.records += 1
+    left_out, records, documents, words, too_short = LeftOut(), 0, 0, 0, 0
+    for record in wrap_errors(recipe.exclude[name].read_in_order(reader), f"exclude.{name}"):
+        records += 1
         if isinstance(record, Rejection | Filtered):
             # Sets that are stored line by line have many blank ones, which hold nothing to keep out.
             if record.reason != "empty text":
-                unread.note(record)
+                left_out.add(record)
             continue
-        found = all_words_of(whole(record))
-        count += len(found)
-        if count > most:
+        own_words = all_words_of(whole(record))
+        words += len(own_words)
+        if words > words_left:
             raise SourceError(
                 f"exclude.{name}: evaluation sets have more than {_MOST_WORDS:,} words; name their "
                 "evaluation splits alone"
             )
-        unread.documents += bool(found)
-        too_short += 0 < len(found) < SHORTEST
-        excluded.add(name, record.id, found)
-    _ensure_read(name, recipe, reader, unread)
-    return EvaluationSet(
-        reader=reader, documents=unread.documents, words=count, too_short=too_short, unread=unread
-    )
-
-
-def _ensure_read(name: str, recipe: Recipe, reader: Reader, unread: SourceStats) -> None:
-    if unread.rejected_share > recipe.max_rejected:
+        documents += bool(own_words)
+        too_short += 0 < len(own_words) < SHORTEST
+        index.add(name, record.id, own_words)
+    share = left_out.rejections.total() / records if records else 0.0
+    if share > recipe.max_rejected:
         raise SourceError(
-            f"exclude.{name}: {unread.rejected_share:.0%} of the records were rejected and max_rejected is "
-            f"{recipe.max_rejected:.0%} ({unread.left_out()}): what can't be read can't be kept out"
+            f"exclude.{name}: {share:.0%} of the records were rejected and max_rejected is "
+            f"{recipe.max_rejected:.0%} ({left_out.describe()}): what can't be read can't be kept out"
         )
-    if not unread.documents:
-        reason = unread.left_out() or "it is empty"
+    if not documents:
+        reason = left_out.describe() or "it is empty"
         raise SourceError(f"exclude.{name}: {reader.location} holds no words: {reason}")
+    return EvaluationSet(
+        reader=reader, documents=documents, words=words, too_short=too_short, left_out=left_out
+    )

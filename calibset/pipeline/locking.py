@@ -47,7 +47,7 @@ def lock_differences(known: Lock | None, made: Lock) -> tuple[Difference, ...]:
     return own + tuple(one for one in changed if one not in own) if own else ()
 
 
-def differences_of_recipe(known: Lock, recipe: Mapping[str, Any]) -> tuple[Difference, ...]:
+def recipe_differences(known: Lock, recipe: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Return what a recipe asks for otherwise than when it was locked, which can be said without a build."""
     return diff(known, known.model_copy(update={"recipe": recipe}))
 

@@ -1,15 +1,12 @@
-"""The manifest of a build, drawn up from what was built."""
+"""The manifest of a file, drawn up from what was built."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import replace
 
-from calibset.core.documents import Sample
 from calibset.core.locations import redact_location
-from calibset.dataset.calibration_file import row_bytes
+from calibset.dataset.calibration_file import rows_sha256
 from calibset.dataset.manifest import (
     GroupReport,
     HoldoutReport,
@@ -19,153 +16,139 @@ from calibset.dataset.manifest import (
     read_versions,
 )
 from calibset.dataset.source_reports import EvaluationReport, SourceReport
+from calibset.pipeline.context import BuildContext
 from calibset.pipeline.evaluation_sets import EvaluationSet
-from calibset.pipeline.select import Choice
-from calibset.pipeline.source_stream import SourceStream
+from calibset.pipeline.select import SelectedSamples
 from calibset.quantizers import LoadReport
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
-from calibset.tokenizers import Tokenizer
+from calibset.tokenizers.truncation import text_budget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The rows of one file.
-
-    Attributes:
-        recipe: That of the file: a holdout has rows of its own number.
-        choice: By source, and what they were chosen from.
-        samples: In order.
-        replay: What the consumer does with them.
-    """
-
-    recipe: Recipe
-    choice: Choice
-    samples: tuple[Sample, ...]
-    replay: LoadReport
-
-
-def manifest_of(
-    recipe: Recipe,
-    tokenizer: Tokenizer,
-    supplies: Mapping[str, SourceStream],
-    evaluations: Mapping[str, EvaluationSet],
-    outcome: Outcome,
-    other: HoldoutReport | None = None,
+def build_manifest(
+    context: BuildContext, selected: SelectedSamples, report: LoadReport, other: HoldoutReport | None = None
 ) -> Manifest:
-    """Return the record of a build.
+    """Return the record of a file.
 
     Args:
-        recipe: What was asked for.
-        tokenizer: What measured the rows.
-        supplies: The sources as they were read.
-        evaluations: The evaluation sets as they were read.
-        outcome: The rows.
-        other: The file that shares no document with them, if there is one.
+        context: What was fixed for the build.
+        selected: The file's samples.
+        report: What the quantizer does with them.
+        other: The other file of the build, which shares no document with this one.
     """
-    quotas = outcome.recipe.mixture.quotas()
-    choice, samples, replay = outcome.choice, outcome.samples, outcome.replay
-    sources = tuple(_source(supply, choice, quotas[name]) for name, supply in supplies.items())
+    recipe, samples = context.recipe, selected.samples
+    sources = tuple(_source_report(context, name, selected) for name in recipe.sources)
     read = sum(source.tokens_read for source in sources)
     return Manifest(
         name=recipe.name,
         recipe=portable_recipe(recipe),
         versions=read_versions(),
-        tokenizer=TokenizerIdentity(name=redact_location(tokenizer.name), sha256=tokenizer.fingerprint),
-        quantizer=replay.quantizer,
-        nsamples=outcome.recipe.nsamples,
+        tokenizer=TokenizerIdentity(
+            name=redact_location(context.tokenizer.name), sha256=context.tokenizer.fingerprint
+        ),
+        quantizer=report.quantizer,
+        nsamples=len(samples),
         seqlen=recipe.seqlen,
-        kept=replay.kept,
+        kept=report.kept,
         waste=round(1 - read / sum(source.tokens for source in sources), 6),
         filler=round(sum(sample.filler_tokens for sample in samples) / read, 6),
         turns=sum(sample.turns for sample in samples),
         complete_turns=sum(sample.complete_turns for sample in samples),
-        groups=_groups(recipe, sources),
+        groups=_group_reports(recipe, sources),
         sources=sources,
-        evaluations=tuple(_evaluation(recipe, name, one, sources) for name, one in evaluations.items()),
-        selection=choice.report,
+        evaluations=tuple(
+            _evaluation_report(recipe, name, evaluation, sources)
+            for name, evaluation in context.evaluations.items()
+        ),
+        selection=selected.coverage,
         other=other,
         samples=tuple(
-            SampleReport(source=sample.source, tokens=len(sample.token_ids), documents=sample.documents)
+            SampleReport(source=sample.source, tokens=sample.tokens, documents=sample.documents)
             for sample in samples
         ),
-        sha256=sha256(row_bytes(samples)).hexdigest(),
+        sha256=rows_sha256(samples),
+        not_compared=context.indexes.duplicates.not_indexed,
     )
 
 
-def _source(supply: SourceStream, choice: Choice, asked: int) -> SourceReport:
-    tally, rows = supply.tally, choice.gathered.rows[supply.name]
-    mended = tally.mended
-    shown = {span.document for sample in rows for span in sample.documents}
+def _source_report(context: BuildContext, name: str, selected: SelectedSamples) -> SourceReport:
+    source, reader = context.recipe.sources[name], context.readers[name]
+    stats, left_out = selected.stats[name], selected.left_out[name]
+    repairs = stats.repairs
+    samples = [sample for sample in selected.samples if sample.source == name]
+    used = {span.document for sample in samples for span in sample.documents}
+    budget = text_budget(context.tokenizer, context.recipe.seqlen)
     return SourceReport(
-        name=supply.name,
-        group=supply.source.group,
-        type=supply.source.type,
-        location=redact_location(supply.reader.location),
-        revision=supply.reader.revision,
-        licence=supply.source.licence,
-        # Of a source that nothing was asked of not even a listing need be there, offline.
-        from_beginning=tally.documents > 0 and supply.source.is_streamed(supply.reader),
-        asked=asked,
-        pool=choice.pool[supply.name],
-        achieved=len(rows),
-        repeated=choice.gathered.repeated.get(supply.name, 0),
-        tokens=sum(len(sample.token_ids) for sample in rows),
-        tokens_read=sum(min(len(sample.token_ids), supply.rule.text_budget) for sample in rows),
-        documents_read=tally.documents,
-        documents_used=len(shown),
-        document_lengths=dict(sorted(tally.lengths.items())),
-        rejections=_by_count(tally.rejections),
-        filtered=_by_count(tally.filtered),
-        control_tokens_neutralised=mended.control_tokens,
-        blanks_shortened=mended.shortened,
-        conversations_shortened=mended.cut_conversations,
-        repaired=_by_count(mended.repaired),
-        boilerplate_lines=mended.boilerplate,
-        personal_data=_by_count(mended.masked),
+        name=name,
+        group=source.group,
+        type=source.type,
+        location=redact_location(reader.location),
+        revision=reader.revision,
+        licence=source.licence,
+        # A source that nothing was asked of need not even have a listing, offline.
+        from_beginning=stats.documents > 0 and source.is_streamed(reader),
+        asked=selected.quotas[name],
+        pool=selected.pool[name],
+        achieved=len(samples),
+        repeated=selected.repeated.get(name, 0),
+        tokens=sum(sample.tokens for sample in samples),
+        tokens_read=sum(min(sample.tokens, budget) for sample in samples),
+        documents_read=stats.documents,
+        documents_used=len(used),
+        document_lengths=dict(sorted(stats.lengths.items())),
+        rejections=_by_count(left_out.rejections),
+        filtered=_by_count(left_out.filtered),
+        control_tokens_neutralised=repairs.control_tokens,
+        blanks_shortened=repairs.shortened,
+        conversations_shortened=repairs.cut_conversations,
+        repaired=_by_count(repairs.repaired),
+        boilerplate_lines=repairs.boilerplate,
+        personal_data=_by_count(repairs.masked),
         duplicates=tuple(
-            replace(duplicate, similarity=round(duplicate.similarity, 4)) for duplicate in tally.duplicates
+            replace(duplicate, similarity=round(duplicate.similarity, 4)) for duplicate in stats.duplicates
         ),
         contaminated=tuple(
-            replace(match, containment=round(match.containment, 4)) for match in tally.contaminated
+            replace(match, containment=round(match.containment, 4)) for match in stats.contaminated
         ),
-        tool_names={name: dict(tally.renamed[name]) for name in sorted(shown & tally.renamed.keys())},
+        tool_names={
+            name: dict(stats.renamed_tools[name]) for name in sorted(used & stats.renamed_tools.keys())
+        },
     )
 
 
-def _evaluation(
-    recipe: Recipe, name: str, found: EvaluationSet, sources: Iterable[SourceReport]
+def _evaluation_report(
+    recipe: Recipe, name: str, evaluation: EvaluationSet, sources: Iterable[SourceReport]
 ) -> EvaluationReport:
     source = recipe.exclude[name]
     return EvaluationReport(
         name=name,
         type=source.type,
-        location=redact_location(found.reader.location),
-        revision=found.reader.revision,
+        location=redact_location(evaluation.reader.location),
+        revision=evaluation.reader.revision,
         licence=source.licence,
-        documents=found.documents,
-        words=found.words,
-        too_short=found.too_short,
-        rejections=_by_count(found.unread.rejections),
-        filtered=_by_count(found.unread.filtered),
+        documents=evaluation.documents,
+        words=evaluation.words,
+        too_short=evaluation.too_short,
+        rejections=_by_count(evaluation.left_out.rejections),
+        filtered=_by_count(evaluation.left_out.filtered),
         matched=sum(
             name in (match.exclude, *match.others) for source in sources for match in source.contaminated
         ),
     )
 
 
-def _groups(recipe: Recipe, sources: tuple[SourceReport, ...]) -> tuple[GroupReport, ...]:
+def _group_reports(recipe: Recipe, sources: tuple[SourceReport, ...]) -> tuple[GroupReport, ...]:
     return tuple(
         GroupReport(
             name=group,
             share=recipe.groups.get(group),
-            asked=sum(s.asked for s in sources if s.group == group),
-            achieved=sum(s.achieved for s in sources if s.group == group),
-            tokens=sum(s.tokens_read for s in sources if s.group == group),
+            asked=sum(source.asked for source in sources if source.group == group),
+            achieved=sum(source.achieved for source in sources if source.group == group),
+            tokens=sum(source.tokens_read for source in sources if source.group == group),
         )
         for group in recipe.mixture.weights
     )
 
 
-def _by_count(counts: Counter[str]) -> dict[str, int]:
+def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""What a build would do, and what the sources of one hold."""
+"""`plan`: what a build would read and how much of it, without reading texts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from pathlib import Path
 
 from calibset.core.errors import CalibsetError
 from calibset.dataset.lockfile import Lock
-from calibset.pipeline.build import _loaded
-from calibset.pipeline.locking import (
-    read_existing_lock,
-)
+from calibset.pipeline.context import as_recipe
+from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.readers import open_reader, open_storage
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage
@@ -27,12 +25,12 @@ class PlannedSource:
         group: Its group.
         type: Its adapter.
         quota: Samples asked for, before anything runs short.
-        place: The place that is there, as the recipe spells it.
+        location: The first of its locations that is there, as the recipe spells it.
         revision: The commit, of a hub repository.
         files: How many files would be read from.
-        size: Their size in bytes, where the place tells.
+        size: Their size in bytes, where the location tells it without reading them.
         licence: As the recipe states it.
-        from_beginning: Whether something of it can only be read from its beginning, as a stream.
+        from_beginning: Whether some of it can only be read as a stream from its beginning.
         problem: Why it can't be read, if so.
     """
 
@@ -73,11 +71,11 @@ def plan(
     mirrors: Iterable[str] = (),
     offline: bool = False,
 ) -> Plan:
-    """Say what a build would read and how much of it, without downloading data.
+    """Return what a build would read and how much of it, without downloading data.
 
     Args:
         recipe: What to build; or the path of the recipe.
-        data: A folder that relative places are looked up in first; ``CALIBSET_DATA`` if None.
+        data: A folder that relative locations are looked up in first; ``CALIBSET_DATA`` if None.
         mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
         offline: Look into the cache alone in place of servers.
 
@@ -86,25 +84,28 @@ def plan(
         OutputError: There is a lock beside the recipe, and it can't be read.
         TokenizerError: There is no such tokenizer.
     """
-    recipe = _loaded(recipe)
+    recipe = as_recipe(recipe)
     find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=offline)
     storage = open_storage(recipe, data, mirrors, offline=offline)
+    lock = read_existing_lock(recipe)
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
     for name, source in recipe.sources.items():
         groups[source.group] += quotas[name]
-    known = read_existing_lock(recipe)
-    sources = tuple(_planned(name, recipe, storage, known, quotas[name]) for name in recipe.sources)
-    evaluations = tuple(_planned(name, recipe, storage, known, 0) for name in recipe.exclude)
-    return Plan(recipe=recipe, groups=groups, sources=sources, evaluations=evaluations)
+    return Plan(
+        recipe=recipe,
+        groups=groups,
+        sources=tuple(_plan_source(name, recipe, storage, lock, quotas[name]) for name in recipe.sources),
+        evaluations=tuple(_plan_source(name, recipe, storage, lock, 0) for name in recipe.exclude),
+    )
 
 
-def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, quota: int) -> PlannedSource:
+def _plan_source(name: str, recipe: Recipe, storage: Storage, lock: Lock | None, quota: int) -> PlannedSource:
     source = recipe.corpora[name]
-    place, revision, count, size, streamed, problem = source.where[0], None, 0, None, False, None
+    location, revision, count, size, streamed, problem = source.where[0], None, 0, None, False, None
     try:
-        reader = open_reader(name, recipe, storage, known)
-        place, revision = reader.location, reader.revision
+        reader = open_reader(name, recipe, storage, lock)
+        location, revision = reader.location, reader.revision
         files = source.select_files(reader)
         count = len(files)
         sizes = [file.size for file in files if file.size is not None]
@@ -117,7 +118,7 @@ def _planned(name: str, recipe: Recipe, storage: Storage, known: Lock | None, qu
         group=source.group,
         type=source.type,
         quota=quota,
-        location=place,
+        location=location,
         revision=revision,
         files=count,
         size=size,

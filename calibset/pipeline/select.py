@@ -1,153 +1,202 @@
-"""Which of the sources' rows make the set, and what they cover."""
+"""The samples of a file: collected until the quotas are met, chosen, repeated where asked, and ordered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from calibset.core.documents import Sample
-from calibset.core.timing import timed
-from calibset.hygiene.words import words
-from calibset.pipeline.gathering import Gathered, Progress, labelled_progress, repeating, taken
+from calibset.core.errors import MixtureError
+from calibset.core.shortage import Shortage
+from calibset.hygiene.stats import LeftOut, ReadStats
+from calibset.packing import TOO_LONG
+from calibset.pipeline.context import BuildContext
+from calibset.pipeline.must_cover_terms import find_terms, find_terms_in_rows
+from calibset.pipeline.progress import Progress, labelled
 from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
 from calibset.selection.coverage import Candidate, select_by_coverage
 from calibset.selection.coverage_report import CoverageReport, coverage_report
-from calibset.tokenizers import Tokenizer
-from calibset.tokenizers.truncation import text_budget, visible_ids
+from calibset.selection.options import Holdout, Selection
+from calibset.selection.quotas import Mixture, interleave
+from calibset.tokenizers.truncation import visible_ids
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The rows chosen.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSpec:
+    """What one of a build's files must hold.
 
     Attributes:
-        gathered: By source.
-        pool: How many rows of each source they were chosen from.
-        report: What they cover; None for rows that the seed alone chose.
-        terms: The terms that had to be covered, by the number that the report has.
+        role: Whether it is the calibration file or its holdout.
+        mixture: How many samples each source gives.
+        selection: How they are chosen.
     """
 
-    gathered: Gathered
+    role: Literal["calibration", "holdout"]
+    mixture: Mixture
+    selection: Selection
+
+    @classmethod
+    def of_calibration(cls, recipe: Recipe) -> FileSpec:
+        """Return what the calibration file of a recipe must hold."""
+        return cls(role="calibration", mixture=recipe.mixture, selection=recipe.selection)
+
+    @classmethod
+    def of_holdout(cls, recipe: Recipe, holdout: Holdout) -> FileSpec:
+        """Return what its holdout must hold: the same mixture, chosen by the seed alone."""
+        mixture = recipe.model_copy(update={"nsamples": holdout.nsamples}).mixture
+        return cls(role="holdout", mixture=mixture, selection=Selection())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedSamples:
+    """The samples of one file, in order, and how they were selected.
+
+    Attributes:
+        samples: The samples.
+        quotas: Samples that were asked of each source.
+        repeated: How many of a source's samples are repeats.
+        pool: From how many samples of each source they were chosen.
+        coverage: What they cover; None for samples that the seed alone chose.
+        stats: What had happened to each source's records when the file was complete.
+        left_out: What had been left out of each source by then, by this file's packing too.
+    """
+
+    samples: tuple[Sample, ...]
+    quotas: Mapping[str, int]
+    repeated: Mapping[str, int]
     pool: Mapping[str, int]
-    report: CoverageReport | None = None
-    terms: tuple[str, ...] = ()
+    coverage: CoverageReport | None
+    stats: Mapping[str, ReadStats]
+    left_out: Mapping[str, LeftOut]
 
 
-def chosen(
-    recipe: Recipe,
-    supplies: Mapping[str, SourceStream],
-    found: Gathered,
-    tokenizer: Tokenizer,
-    seconds: dict[str, float],
-    progress: Progress | None,
-) -> Choice:
-    """Return the rows of a set: those gathered first, or those of a larger pool that cover most.
-
-    Args:
-        recipe: How to choose.
-        supplies: Give further candidates.
-        found: As many rows of each source as the set has.
-        tokenizer: Has the control tokens.
-        seconds: Is told what the choice takes.
-        progress: Is told how far each source has come.
+def select_samples(
+    context: BuildContext, streams: Mapping[str, SourceStream], spec: FileSpec
+) -> SelectedSamples:
+    """Read the sources until a file's samples are there, and select them.
 
     Raises:
+        MixtureError: The sources run short, and the policy leaves no way out.
+        SourceError: A source can't be read, or too many of its records were rejected.
+    """
+    progress = labelled(context.progress, "holdout") if spec.role == "holdout" else context.progress
+    repeated = collect_samples(context.recipe, streams, spec, progress)
+    rows = {name: list(stream.samples) for name, stream in streams.items()}
+    pool: Mapping[str, int] = {name: len(samples) for name, samples in rows.items()}
+    coverage = None
+    if spec.selection.method == "coverage":
+        for name, count in pool.items():
+            if count:
+                _take(streams[name], count * (spec.selection.pool - 1), labelled(progress, "candidates"))
+        with context.timings.measure("selection"):
+            rows, coverage = _select_by_coverage(context, streams, spec.selection, pool)
+        pool = {name: len(streams[name].samples) if count else 0 for name, count in pool.items()}
+    for stream in streams.values():
+        stream.require_readable(context.recipe.max_rejected)
+    return SelectedSamples(
+        samples=order_samples(spec.mixture, repeat_samples(rows, repeated)),
+        quotas=spec.mixture.quotas(),
+        repeated=repeated,
+        pool=pool,
+        coverage=coverage,
+        stats={name: stream.stats.snapshot() for name, stream in streams.items()},
+        left_out={name: stream.left_out for name, stream in streams.items()},
+    )
+
+
+def collect_samples(
+    recipe: Recipe, streams: Mapping[str, SourceStream], spec: FileSpec, progress: Progress
+) -> Mapping[str, int]:
+    """Take samples from each source until the mixture is complete; return how many must be repeated.
+
+    Raises:
+        MixtureError: The sources run short, and the policy leaves no way out.
         SourceError: A source can't be read.
     """
-    counts = found.counts()
-    if recipe.selection.method == "random":
-        return Choice(found, counts)
-    for name, count in counts.items():
-        if count:
-            taken(
-                supplies[name],
-                count * recipe.selection.pool - count,
-                labelled_progress(progress, "candidates"),
-            )
-    with timed("selection", seconds):
-        pool = [sample for name, count in counts.items() if count for sample in supplies[name].samples]
-        reads = [visible_ids(sample.token_ids, tokenizer, recipe.seqlen) for sample in pool]
-        terms = _terms(reads, recipe, supplies, tokenizer)
-        texts = [_read_text(sample, tokenizer, recipe.seqlen) for sample in pool]
-        held = _held(texts, reads, terms, recipe, tokenizer)
-        candidates = [
-            Candidate(token_ids=read, group=sample.source, terms=of_row)
-            for sample, read, of_row in zip(pool, reads, held, strict=True)
-        ]
-        places = select_by_coverage(candidates, counts)
-        report = coverage_report(candidates, places, counts, terms=terms)
-        rows: dict[str, list[Sample]] = {name: [] for name in counts}
-        for place in sorted(places):
-            rows[pool[place].source].append(pool[place])
-    sizes = {name: len(supplies[name].samples) if count else 0 for name, count in counts.items()}
-    return Choice(repeating(Gathered(rows, found.repeated)), sizes, report, terms)
+    wanted: Mapping[str, int] | Shortage = spec.mixture.quotas()
+    while wanted and not isinstance(wanted, Shortage):
+        for name, count in wanted.items():
+            _take(streams[name], count, progress)
+        counts = {name: len(stream.samples) for name, stream in streams.items()}
+        exhausted = [name for name, stream in streams.items() if stream.exhausted]
+        wanted = spec.mixture.next_quotas(counts, exhausted)
+    if isinstance(wanted, Shortage):
+        raise _mixture_error(wanted, recipe, streams, spec)
+    repeated = spec.mixture.repeats(counts) if spec.mixture.shortage == "repeat" else {}
+    if isinstance(repeated, Shortage):
+        raise _mixture_error(repeated, recipe, streams, spec)
+    return repeated
 
 
-def _terms(
-    reads: Sequence[Sequence[int]], recipe: Recipe, supplies: Mapping[str, SourceStream], tokenizer: Tokenizer
-) -> tuple[str, ...]:
-    """Return what coverage must hold if some candidate does: control tokens, letters, and terms."""
-    # A vocabulary has a thousand that are reserved: those that no candidate holds are no news.
-    used = set[int]().union(*reads)
-    wanted = tokenizer.special_tokens if recipe.selection.control_tokens else {}
-    controls = (name for name, number in wanted.items() if number in used)
-    titles = (title for name in recipe.selection.terms_of for title in supplies[name].titles)
-    return tuple(dict.fromkeys([*controls, *recipe.selection.letters, *titles]))
-
-
-def _read_text(sample: Sample, tokenizer: Tokenizer, seqlen: int) -> str:
-    """Return the text of a row without what the quantizer cuts."""
-    read = text_budget(tokenizer, seqlen)
-    behind = tokenizer.decode(sample.token_ids[read:])
-    if sample.text.endswith(behind):
-        return sample.text.removesuffix(behind)
-    return tokenizer.decode(sample.token_ids[:read])  # the cut is inside a character
-
-
-def _held(
-    texts: Sequence[str],
-    reads: Sequence[Sequence[int]],
-    terms: Sequence[str],
-    recipe: Recipe,
-    tokenizer: Tokenizer,
-) -> list[frozenset[int]]:
-    """Return for each row the numbers of the terms that stand in what is read of it."""
-    controls = tokenizer.special_tokens if recipe.selection.control_tokens else {}
-    by_id = {controls[term]: number for number, term in enumerate(terms) if term in controls}
-    letters = {term: number for number, term in enumerate(terms) if term in set(recipe.selection.letters)}
-    titles = _by_first_word(
-        (number, words(term))
-        for number, term in enumerate(terms)
-        if term not in controls and term not in letters
-    )
-    held = []
-    for text, read in zip(texts, reads, strict=True):
-        ids = set(read)
-        found = {number for one, number in by_id.items() if one in ids}
-        found |= {number for letter, number in letters.items() if letter in text}
-        held.append(frozenset(found | _titles_in(text, titles)))
-    return held
-
-
-_ByFirstWord = Mapping[str, list[tuple[int, list[str]]]]
-
-
-def _by_first_word(titles: Iterable[tuple[int, list[str]]]) -> _ByFirstWord:
-    found: dict[str, list[tuple[int, list[str]]]] = {}
-    for number, parts in titles:
-        if parts:
-            found.setdefault(parts[0], []).append((number, parts))
-    return found
-
-
-def _titles_in(text: str, titles: _ByFirstWord) -> set[int]:
-    if not titles:
-        return set()
-    parts = words(text)
+def repeat_samples(
+    rows: Mapping[str, Sequence[Sample]], repeated: Mapping[str, int]
+) -> dict[str, list[Sample]]:
+    """Return the samples of each source with as many repeats behind them as are wanted."""
     return {
-        number
-        for place, word in enumerate(parts)
-        for number, title in titles.get(word, ())
-        if parts[place : place + len(title)] == title
+        name: [*samples, *(samples[index % len(samples)] for index in range(repeated.get(name, 0)))]
+        for name, samples in rows.items()
     }
+
+
+def order_samples(mixture: Mixture, rows: Mapping[str, Sequence[Sample]]) -> tuple[Sample, ...]:
+    """Order samples so that every prefix holds the mixture: of groups, and in each group of sources."""
+    counts = {group: {name: len(rows[name]) for name in names} for group, names in mixture.weights.items()}
+    source_turns = {group: iter(interleave(members)) for group, members in counts.items()}
+    remaining = {name: iter(samples) for name, samples in rows.items()}
+    group_turns = interleave({group: sum(members.values()) for group, members in counts.items()})
+    return tuple(next(remaining[next(source_turns[group])]) for group in group_turns)
+
+
+def _take(stream: SourceStream, count: int, progress: Progress) -> None:
+    """Let a source give so many further samples, or all it has."""
+    goal = len(stream.samples) + count
+    for _ in stream.take(count):
+        progress(stream.name, len(stream.samples), goal)
+    if stream.exhausted:
+        progress(stream.name, len(stream.samples), len(stream.samples))
+
+
+def _mixture_error(
+    shortage: Shortage, recipe: Recipe, streams: Mapping[str, SourceStream], spec: FileSpec
+) -> MixtureError:
+    left_out = {name: stream.left_out for name, stream in streams.items() if stream.exhausted}
+    hints = []
+    if any(TOO_LONG in records.filtered for records in left_out.values()):
+        hints.append("a larger seqlen would hold the conversations that are longer than a row")
+    if spec.role == "holdout":
+        hints.append(
+            "or ask for fewer rows of it (holdout.nsamples), since each document belongs to one of the two "
+            "files"
+        )
+    elif recipe.holdout is not None:
+        part, whole = recipe.holdout.nsamples, recipe.holdout.nsamples + recipe.nsamples
+        hints.append(f"the holdout takes about {part} of each {whole} documents: lower holdout.nsamples")
+    reasons = {name: records.describe() for name, records in left_out.items()}
+    return MixtureError(shortage, file=spec.role, left_out=reasons, hints=hints)
+
+
+def _select_by_coverage(
+    context: BuildContext,
+    streams: Mapping[str, SourceStream],
+    selection: Selection,
+    quotas: Mapping[str, int],
+) -> tuple[dict[str, list[Sample]], CoverageReport]:
+    """Return the samples of the pool that cover most, in the order they came, and what they cover."""
+    tokenizer, seqlen = context.tokenizer, context.recipe.seqlen
+    pool = [sample for name, quota in quotas.items() if quota for sample in streams[name].samples]
+    visible = [visible_ids(sample.token_ids, tokenizer, seqlen) for sample in pool]
+    titles = [title for name in selection.terms_of for title in streams[name].stats.titles]
+    terms = find_terms(selection, tokenizer, visible, titles)
+    terms_in_rows = find_terms_in_rows(terms, selection, tokenizer, seqlen, pool)
+    candidates = [
+        Candidate(token_ids=ids, group=sample.source, terms=held)
+        for sample, ids, held in zip(pool, visible, terms_in_rows, strict=True)
+    ]
+    chosen = select_by_coverage(candidates, quotas)
+    report = coverage_report(candidates, chosen, quotas, terms=terms)
+    rows: dict[str, list[Sample]] = {name: [] for name in quotas}
+    for index in sorted(chosen):
+        rows[pool[index].source].append(pool[index])
+    return rows, report

@@ -1,4 +1,4 @@
-"""A source that gives samples on demand."""
+"""A source as a stream of samples: read, cleaned, rendered and packed as they are asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calibset.core.errors import RecipeError, SourceError
 from calibset.core.text import excerpt
 from calibset.hygiene.admission import admit
 from calibset.hygiene.cleaner import Cleaner, SharedIndexes
-from calibset.hygiene.stats import SourceStats, length
+from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
 from calibset.recipe.model import Recipe
 from calibset.selection.holdout import is_held_out, split_stream
@@ -30,30 +30,35 @@ T = TypeVar("T", Document, RenderedConversation)
 
 @dataclass(slots=True)
 class SourceStream:
-    """One source of a build, read no further than its samples are asked for.
+    """The samples that a source gives to one file, read no further than they are asked for.
 
     Attributes:
         name: The source's name in the recipe.
         source: The adapter.
-        reader: The place it was found at.
-        tally: What was met while it was read.
-        items: What came in and can be packed; `take` draws from it, or else a check does.
-        rule: What its rows must be.
-        samples: Those it has given so far.
+        reader: The location that it reads.
+        stats: What has happened to the source's records; shared by the files of a build.
+        items: Admitted documents and rendered conversations; `take` packs them, a check only counts them.
+        row_spec: What its rows must be.
+        samples: The samples given so far.
+        packing_left_out: What this file's packing filtered.
         exhausted: Whether it has no more to give.
-        titles: Those of its documents, where the recipe has them for terms.
     """
 
     name: str
     source: Source
     reader: Reader
-    tally: SourceStats
+    stats: ReadStats
     items: Iterator[Document | RenderedConversation]
-    rule: RowSpec
+    row_spec: RowSpec
     samples: list[Sample] = field(default_factory=list)
+    packing_left_out: LeftOut = field(default_factory=LeftOut)
     exhausted: bool = False
-    titles: list[str] = field(default_factory=list)
-    _stream: Iterator[Packed] | None = None
+    _packed: Iterator[Packed] | None = None
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What was left out so far, before packing and by it."""
+        return self.stats.left_out + self.packing_left_out
 
     def take(self, count: int) -> Iterator[Sample]:
         """Yield so many further samples, or fewer where the source runs short.
@@ -61,87 +66,87 @@ class SourceStream:
         Raises:
             SourceError: The source can't be read.
         """
-        if self._stream is None:
-            self._stream = _packed(self.items, self.rule)
+        if self._packed is None:
+            self._packed = _pack(self.items, self.row_spec)
         wanted = len(self.samples) + count
         while len(self.samples) < wanted:
-            packed = next(self._stream, None)
+            packed = next(self._packed, None)
             if packed is None:
                 self.exhausted = True
-                self.ensure_something()
+                self.require_documents()
                 return
             if isinstance(packed, Filtered):
-                self.tally.note(packed)
+                self.packing_left_out.add(packed)
             else:
                 self.samples.append(packed)
                 yield packed
 
-    def ensure_readable(self, max_rejected: float) -> None:
+    def require_readable(self, max_rejected: float) -> None:
         """Make sure that no more than a part of the records met were rejected.
 
         Raises:
             SourceError: More were; the commonest reasons are named.
         """
-        share = self.tally.rejected_share
+        share = self.stats.rejected_share
         if share > max_rejected:
             raise SourceError(
                 f"sources.{self.name}: {share:.0%} of the records read were rejected and max_rejected is "
-                f"{max_rejected:.0%} ({self.tally.left_out()}); `calibset check` counts them all"
+                f"{max_rejected:.0%} ({self.left_out.describe()}); `calibset check` counts them all"
             )
 
-    def ensure_something(self) -> None:
-        """Make sure that a source that was read to its end had something in it.
+    def require_documents(self) -> None:
+        """Make sure that a source that was read to its end had something to pack.
 
         Raises:
-            SourceError: Nothing came in; the commonest reasons are named.
+            SourceError: Nothing was admitted; the commonest reasons are named.
         """
-        if self.tally.documents == 0:
+        if self.stats.documents == 0:
+            reasons = self.left_out.describe()
             raise SourceError(
                 f"sources.{self.name}: {self.reader.location} gives nothing to pack"
-                + (f" ({left_out})" if (left_out := self.tally.left_out()) else "")
+                + (f" ({reasons})" if reasons else "")
             )
 
 
 def open_source_stream(
-    name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer, screens: SharedIndexes
+    name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer, indexes: SharedIndexes
 ) -> SourceStream:
-    """Return a source's supply; nothing is read before the first sample is asked for."""
+    """Return a source's stream; nothing is read before the first sample is asked for."""
     source = recipe.sources[name]
-    tally = SourceStats()
     keeps = recipe.control_tokens == "keep"
     control_tokens = None if keeps else ControlTokens.of(tokenizer.special_tokens)
-    rule = RowSpec(
+    row_spec = RowSpec(
         tokenizer=tokenizer,
         seqlen=recipe.seqlen,
         source=name,
         parse_special=keeps,
         max_rows_per_document=recipe.max_rows_per_document,
     )
+    stats = ReadStats()
+    cleaner = Cleaner(name, recipe.hygiene_of(name), indexes, stats)
     records = wrap_errors(source.read_shuffled(reader, seed=recipe.seed), f"sources.{name}")
-    rendering = partial(_rendering, recipe, tokenizer, control_tokens, rule.text_budget)
-    screening = Cleaner(name, recipe.hygiene_of(name), screens, tally)
-    documents = admit(records, tally, control_tokens, screening)
-    titles: list[str] = []
+    documents = admit(records, stats, control_tokens, cleaner)
     if name in recipe.selection.terms_of:
-        documents = _noting_titles(documents, titles)
-    items = _rendered(documents, rendering, screening, tally)
-    return SourceStream(name, source, reader, tally, items, rule, titles=titles)
+        documents = _collect_titles(documents, stats.titles)
+    new_renderer = partial(_open_renderer, recipe, tokenizer, control_tokens, row_spec.text_budget)
+    items = _render(documents, new_renderer, cleaner, stats)
+    return SourceStream(name, source, reader, stats, items, row_spec)
 
 
-def with_holdout(supply: SourceStream, recipe: Recipe) -> tuple[SourceStream, SourceStream | None]:
-    """Return a supply, and another one of the documents that it leaves to the holdout, if there is one."""
+def split_holdout(stream: SourceStream, recipe: Recipe) -> tuple[SourceStream, SourceStream | None]:
+    """Split a source's stream into the documents that are not held out and those that are, if any."""
     if recipe.holdout is None:
-        return supply, None
+        return stream, None
     part, whole = recipe.holdout.nsamples, recipe.holdout.nsamples + recipe.nsamples
 
     def is_held(item: Document | RenderedConversation) -> bool:
-        return is_held_out(recipe.seed, supply.name, item.id, part, whole)
+        return is_held_out(recipe.seed, stream.name, item.id, part, whole)
 
-    own, held = split_stream(supply.items, is_held)
-    return replace(supply, items=own), replace(supply, items=held, samples=[])
+    own, held = split_stream(stream.items, is_held)
+    return replace(stream, items=own), replace(stream, items=held, samples=[], packing_left_out=LeftOut())
 
 
-def _noting_titles(
+def _collect_titles(
     items: Iterable[Document | Conversation], titles: list[str]
 ) -> Iterator[Document | Conversation]:
     for item in items:
@@ -150,78 +155,85 @@ def _noting_titles(
         yield item
 
 
-def _rendering(
+def _open_renderer(
     recipe: Recipe, tokenizer: Tokenizer, control_tokens: ControlTokens | None, text_budget: int
 ) -> ConversationRenderer:
     chat = recipe.chat
     prompt = chat.system_prompt
-    rendering = ConversationRenderer(
+    renderer = ConversationRenderer(
         template=load_template(tokenizer, chat.format, keeps_control_tokens=control_tokens is None),
         text_budget=text_budget,
         system_prompt=control_tokens.neutralise(prompt) if prompt and control_tokens else prompt,
         shortens=chat.long_conversations == "shorten",
     )
     if prompt:
-        _ensure_room(rendering)
-    return rendering
+        _require_room(renderer)
+    return renderer
 
 
-def _ensure_room(rendering: ConversationRenderer) -> None:
+def _require_room(renderer: ConversationRenderer) -> None:
     """Make sure that the recipe's system prompt leaves half of a row to conversations."""
     try:
-        taken = rendering.count_overhead()
+        prompt_tokens = renderer.count_overhead()
     except RenderError as error:
         raise RecipeError(f"chat.system_prompt: the model's format has no place for it ({error})") from error
-    if taken > rendering.text_budget // 2:
+    if prompt_tokens > renderer.text_budget // 2:
         raise RecipeError(
-            f"chat.system_prompt: takes {taken} of the {rendering.text_budget} tokens of a row, which leaves too "
-            "little for a conversation; shorten it, or raise seqlen"
+            f"chat.system_prompt: takes {prompt_tokens} of the {renderer.text_budget} tokens of a row, which "
+            "leaves too little for a conversation; shorten it, or raise seqlen"
         )
 
 
-def _rendered(
+def _render(
     items: Iterable[Document | Conversation],
-    new_rendering: Callable[[], ConversationRenderer],
-    screening: Cleaner,
-    tally: SourceStats,
+    new_renderer: Callable[[], ConversationRenderer],
+    cleaner: Cleaner,
+    stats: ReadStats,
 ) -> Iterator[Document | RenderedConversation]:
-    """Yield documents as they are, conversations as the target model reads them, each once."""
-    rendering: ConversationRenderer | None = None
+    """Yield documents as they are, and conversations as the target model reads them, each text once."""
+    renderer: ConversationRenderer | None = None
     for item in items:
         if isinstance(item, Document):
             yield item
             continue
-        if rendering is None:
-            rendering = new_rendering()
-            tally.notes = rendering.template.notes
+        if renderer is None:
+            renderer = new_renderer()
+            stats.notes = renderer.template.notes
         try:
-            rendered = rendering.render(item)
-            if repeats := screening.seen_as_row(rendered.id, rendered.text):
-                tally.count_admitted(length(item), -1)
-                tally.note(repeats)
-                continue
-            if rendered.renamed_tools:
-                tally.renamed[item.id] = rendered.renamed_tools
-            tally.mended.cut_conversations += rendered.shortened
-            yield rendered
+            rendered = renderer.render(item)
         except RenderError as error:
-            tally.count_admitted(length(item), -1)
-            tally.note(Rejection(position=item.id, reason=error.reason, excerpt=excerpt(error)))
+            _take_back(item, Rejection(position=item.id, reason=error.reason, excerpt=excerpt(error)), stats)
+            continue
+        if repeated := cleaner.seen_as_row(rendered.id, rendered.text):
+            _take_back(item, repeated, stats)
+            continue
+        if rendered.renamed_tools:
+            stats.renamed_tools[item.id] = rendered.renamed_tools
+        stats.repairs.cut_conversations += rendered.shortened
+        yield rendered
 
 
-def _packed(items: Iterator[Document | RenderedConversation], rule: RowSpec) -> Iterator[Packed]:
-    """Pack whichever kind the source gives; its first item tells."""
+def _take_back(item: Conversation, left_out: Rejection | Filtered, stats: ReadStats) -> None:
+    """Count a conversation that was admitted as left out."""
+    stats.count_admitted(count_characters(item), -1)
+    stats.left_out.add(left_out)
+
+
+def _pack(items: Iterator[Document | RenderedConversation], row_spec: RowSpec) -> Iterator[Packed]:
+    """Pack documents or conversations; the first item says which the source gives."""
     first = list(islice(items, 1))
     rest = chain(first, items)
     if first and isinstance(first[0], RenderedConversation):
         yield from pack_conversations(
-            (_expected(item, RenderedConversation, rule.source) for item in rest), rule
+            (_require(item, RenderedConversation, row_spec) for item in rest), row_spec
         )
     else:
-        yield from pack_documents((_expected(item, Document, rule.source) for item in rest), rule)
+        yield from pack_documents((_require(item, Document, row_spec) for item in rest), row_spec)
 
 
-def _expected(item: object, kind: type[T], name: str) -> T:
+def _require(item: object, kind: type[T], row_spec: RowSpec) -> T:
     if not isinstance(item, kind):
-        raise SourceError(f"sources.{name}: yields both documents and conversations; make it two sources")
+        raise SourceError(
+            f"sources.{row_spec.source}: yields both documents and conversations; make it two sources"
+        )
     return item

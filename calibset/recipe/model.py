@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
 from calibset.core.fields import Names
+from calibset.core.shortage import ShortagePolicy
 from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.quantizers import DEFAULT_QUANTIZER, QuantizerName
 from calibset.quantizers.autoround.options import Quantization
 from calibset.selection.options import Holdout, Selection
-from calibset.selection.quotas import Mixture, Shortage
+from calibset.selection.quotas import Mixture
 from calibset.sources import Source
 from calibset.tokenizers import DEFAULT_TOKENIZER
 from calibset.tokenizers.chat_templates.options import ChatOptions
@@ -64,7 +65,7 @@ class Recipe(BaseModel):
     fill: str | None = Field(
         None, description="The group that stands in for what runs short. It has no share of its own."
     )
-    shortage: Shortage | None = Field(
+    shortage: ShortagePolicy | None = Field(
         None,
         description="When a source runs short, its rows go to the fill group (`fill`, the default where "
         "there is one), to the others of its group and then to the fill group (`redistribute`, the default "
@@ -170,7 +171,7 @@ class Recipe(BaseModel):
         return f"{EXCLUDE if name in self.exclude else 'sources'}.{name}"
 
     @property
-    def shortage_policy(self) -> Shortage:
+    def shortage_policy(self) -> ShortagePolicy:
         """What happens when a source runs short: `shortage`, or its default."""
         return self.shortage or ("fill" if self.fill else "redistribute")
 

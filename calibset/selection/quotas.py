@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
-from calibset.core.errors import MixtureError
-
-Shortage = Literal["fill", "redistribute", "repeat", "error"]
-"""What happens when a source runs short: see `Mixture.next_quotas`."""
+from calibset.core.shortage import Shortage, ShortagePolicy
 
 
 def largest_remainder(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
@@ -57,7 +53,7 @@ class Mixture:
     shares: Mapping[str, Fraction]
     weights: Mapping[str, Mapping[str, Fraction]]
     fill: str | None
-    shortage: Shortage
+    shortage: ShortagePolicy
     max_repeats: int = 1
 
     def quotas(self) -> dict[str, int]:
@@ -67,7 +63,7 @@ class Mixture:
             quotas.update(largest_remainder(quota, self.weights[group]))
         return quotas
 
-    def next_quotas(self, got: Mapping[str, int], exhausted: Iterable[str]) -> dict[str, int]:
+    def next_quotas(self, got: Mapping[str, int], exhausted: Iterable[str]) -> dict[str, int] | Shortage:
         """Return how many more samples to ask of each source, after some ran short.
 
         Under ``fill`` what is missing goes to the fill group by weight; under
@@ -79,10 +75,8 @@ class Mixture:
             exhausted: Sources that have no more to give.
 
         Returns:
-            Additional samples by source; empty when the set is complete.
-
-        Raises:
-            MixtureError: The policy leaves no way to complete the set.
+            Additional samples by source, none when the set is complete; or the shortage, if the policy
+            leaves no way to complete it.
         """
         gone = frozenset(exhausted)
         quotas = self.quotas()
@@ -90,7 +84,7 @@ class Mixture:
         if missing == 0:
             return {}
         if self.shortage == "error":
-            raise MixtureError(self._short(got, gone, quotas))
+            return self._shortage(got, gone)
         if self.shortage == "repeat":
             return {}
         more: dict[str, int] = {}
@@ -103,44 +97,34 @@ class Mixture:
         if missing > 0:
             fillers = {s: w for s, w in self.weights.get(self.fill or "", {}).items() if s not in gone}
             if not fillers:
-                raise MixtureError(self._short(got, gone, quotas))
+                return self._shortage(got, gone)
             more.update(largest_remainder(missing, fillers))
         return {source: count for source, count in more.items() if count}
 
-    def repeats(self, got: Mapping[str, int]) -> dict[str, int]:
+    def repeats(self, got: Mapping[str, int]) -> dict[str, int] | Shortage:
         """Return how many rows of each source must be repeats for the set to be complete.
 
-        Raises:
-            MixtureError: A sample would stand there more than ``max_repeats`` times.
+        A sample may stand in the set ``max_repeats`` times; if that is not enough, the shortage is returned.
         """
         quotas = self.quotas()
         lacking = {source: quotas[source] - count for source, count in got.items() if count < quotas[source]}
         if any(got[s] + missing > got[s] * self.max_repeats for s, missing in lacking.items()):
-            raise MixtureError(self._short(got, frozenset(lacking), quotas))
+            return self._shortage(got, frozenset(lacking))
         return lacking
 
-    def _short(self, got: Mapping[str, int], gone: frozenset[str], quotas: Mapping[str, int]) -> str:
-        short = [
-            f"source {s!r} gives {got[s]} of {quotas[s]} samples"
-            for s in quotas
-            if s in gone and got[s] < quotas[s]
-        ]
-        dry = [s for s in self.weights.get(self.fill or "", {}) if s in gone]
-        if dry and self.shortage in ("fill", "redistribute"):
-            short.append(f"the fill group {self.fill!r} ({', '.join(dry)}) has no more to give")
-        return (
-            f"mixture: {'; '.join(short)}; {sum(got.values())} of {self.nsamples} samples in all; the "
-            f"policy is {self.shortage!r}; {self._way_out(got, gone, quotas)}"
+    def _shortage(self, got: Mapping[str, int], gone: frozenset[str]) -> Shortage:
+        quotas = self.quotas()
+        fills = self.shortage in ("fill", "redistribute")
+        empty = tuple(name for name in self.weights.get(self.fill or "", {}) if name in gone)
+        return Shortage(
+            samples=dict(got),
+            quotas=quotas,
+            short=tuple(name for name in quotas if name in gone and got[name] < quotas[name]),
+            nsamples=self.nsamples,
+            policy=self.shortage,
+            fill=self.fill if fills else None,
+            fill_sources=empty if fills else (),
         )
-
-    def _way_out(self, got: Mapping[str, int], gone: frozenset[str], quotas: Mapping[str, int]) -> str:
-        ways = ["lower its weight or nsamples", "add a source to its group"]
-        if self.shortage == "error":
-            ways.append('set shortage = "redistribute"')
-        needed = [-(-quotas[s] // got[s]) for s in quotas if s in gone and 0 < got[s] < quotas[s]]
-        if needed and self.shortage in ("error", "repeat"):
-            ways.append(f'set shortage = "repeat" with max_repeats >= {max(needed)}')
-        return ", or ".join(ways)
 
 
 def interleave(counts: Mapping[str, int]) -> list[str]:

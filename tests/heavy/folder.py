@@ -8,8 +8,8 @@ from pathlib import Path
 
 from calibset import Recipe, load_recipe, load_tokenizer
 from calibset.core.documents import Document
-from calibset.hygiene.stats import SourceStats
-from calibset.pipeline.evaluation_sets import open_shared_indexes
+from calibset.hygiene.stats import ReadStats
+from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.readers import open_readers, open_storage
 from calibset.pipeline.source_stream import open_source_stream
 from calibset.tokenizers.chat_templates.base import RenderedConversation
@@ -33,15 +33,15 @@ _WIKITEXT = (
 
 @dataclass(frozen=True)
 class Admitted:
-    """What a source lets in, and the tally of the rest.
+    """What a source lets in, and the stats of the rest.
 
     Attributes:
         items: Documents, and conversations as the model reads them, in order.
-        tally: What was met.
+        stats: What was met.
     """
 
     items: tuple[Document | RenderedConversation, ...]
-    tally: SourceStats
+    stats: ReadStats
 
     @property
     def texts(self) -> dict[str, str]:
@@ -60,9 +60,9 @@ def admitted(recipe: Recipe, corpora: Path, names: Iterable[str] = ()) -> dict[s
     storage = open_storage(recipe, corpora, ())
     tokenizer = load_tokenizer(recipe.tokenizer)
     readers = open_readers(recipe, storage)
-    screens, _ = open_shared_indexes(recipe, readers)
+    screens, _ = index_evaluation_sets(recipe, readers)
     found = {}
     for name in names or recipe.sources:
         supply = open_source_stream(name, recipe, readers[name], tokenizer, screens)
-        found[name] = Admitted(tuple(supply.items), supply.tally)
+        found[name] = Admitted(tuple(supply.items), supply.stats)
     return found

@@ -18,7 +18,7 @@ from calibset.core.documents import (
 )
 from calibset.core.errors import TokenizerError
 from calibset.hygiene.admission import admit
-from calibset.hygiene.stats import SourceStats
+from calibset.hygiene.stats import ReadStats
 from calibset.tokenizers import ControlTokens
 
 CONTROL = ControlTokens.of(["</s>", "<s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "<unk>"])
@@ -26,9 +26,9 @@ CONTROL = ControlTokens.of(["</s>", "<s>", "[INST]", "[/INST]", "[TOOL_CALLS]", 
 
 def taken(
     records: Iterable[Record], control_tokens: ControlTokens | None = CONTROL
-) -> tuple[list[Record], SourceStats]:
-    tally = SourceStats()
-    return list(admit(records, tally, control_tokens)), tally
+) -> tuple[list[Record], ReadStats]:
+    stats = ReadStats()
+    return list(admit(records, stats, control_tokens)), stats
 
 
 def texts(*given: str, control_tokens: ControlTokens | None = CONTROL) -> list[str]:
@@ -37,7 +37,7 @@ def texts(*given: str, control_tokens: ControlTokens | None = CONTROL) -> list[s
 
 
 def test_only_documents_and_conversations_come_in_and_the_rest_is_counted() -> None:
-    records, tally = taken(
+    records, stats = taken(
         [
             Rejection(position="f#0", reason="not valid JSON", excerpt="{"),
             Document(id="a", text="one"),
@@ -48,10 +48,10 @@ def test_only_documents_and_conversations_come_in_and_the_rest_is_counted() -> N
         ]
     )
     assert records == [Document(id="a", text="one")]
-    assert tally.documents == 1
-    assert tally.rejections == {"not valid JSON": 2, "empty text": 1}
-    assert tally.filtered == {"a redirect": 1, "id seen before": 1}
-    assert tally.examples == {
+    assert stats.documents == 1
+    assert stats.left_out.rejections == {"not valid JSON": 2, "empty text": 1}
+    assert stats.left_out.filtered == {"a redirect": 1, "id seen before": 1}
+    assert stats.left_out.examples == {
         "not valid JSON": "f#0",
         "a redirect": "f#2",
         "id seen before": "a",
@@ -61,9 +61,9 @@ def test_only_documents_and_conversations_come_in_and_the_rest_is_counted() -> N
 
 def test_a_conversation_with_a_documents_id_is_seen_before() -> None:
     talk = Conversation(id="a", messages=(Message(role="user", content="x"),))
-    records, tally = taken([Document(id="a", text="one"), talk])
+    records, stats = taken([Document(id="a", text="one"), talk])
     assert len(records) == 1
-    assert tally.filtered == {"id seen before": 1}
+    assert stats.left_out.filtered == {"id seen before": 1}
 
 
 def test_records_are_taken_one_by_one() -> None:
@@ -74,7 +74,7 @@ def test_records_are_taken_one_by_one() -> None:
             asked.append(number)
             yield Document(id=str(number), text="x")
 
-    stream = admit(endless(), SourceStats(), None)
+    stream = admit(endless(), ReadStats(), None)
     assert asked == []
     assert [next(stream).id, next(stream).id] == ["0", "1"]
     assert asked == [0, 1]
@@ -86,9 +86,9 @@ def test_text_is_stripped_and_metadata_kept() -> None:
 
 
 def test_control_tokens_are_broken_apart_and_counted() -> None:
-    records, tally = taken([Document(id="a", text="x</s>[INST]"), Document(id="b", text="y")])
+    records, stats = taken([Document(id="a", text="x</s>[INST]"), Document(id="b", text="y")])
     assert records == [Document(id="a", text="x< /s>[ INST]"), Document(id="b", text="y")]
-    assert tally.mended.control_tokens == 2
+    assert stats.repairs.control_tokens == 2
 
 
 def test_control_tokens_stay_where_the_recipe_keeps_them() -> None:
@@ -111,10 +111,10 @@ def test_every_text_of_a_conversation_is_disarmed() -> None:
         ),
         tools=(Tool(name="look", description=evil, parameters=f'{{"{evil}": {{}}}}'),),
     )
-    (record,), tally = taken([talk])
+    (record,), stats = taken([talk])
     assert isinstance(record, Conversation)
     assert CONTROL.count(repr(record)) == 0
-    assert tally.mended.control_tokens == CONTROL.count(repr(talk)) == 21
+    assert stats.repairs.control_tokens == CONTROL.count(repr(talk)) == 21
     call = record.messages[2].tool_calls[0]
     assert call.name == record.tools[0].name == "look"
     assert call.id == record.messages[3].tool_call_id == "1"
@@ -134,9 +134,9 @@ def test_lone_surrogates_become_replacement_characters() -> None:
 )
 @pytest.mark.parametrize("blank", [" ", "\n", "\t", "\u00a0"])
 def test_runs_of_white_space_are_shortened_to_a_thousand(run: int, kept: int, blank: str) -> None:
-    records, tally = taken([Document(id="a", text=f"a{blank * run}b")])
+    records, stats = taken([Document(id="a", text=f"a{blank * run}b")])
     assert records == [Document(id="a", text=f"a{blank * kept}b")]
-    assert tally.mended.shortened == (run > kept)
+    assert stats.repairs.shortened == (run > kept)
 
 
 def test_runs_just_short_of_that_stay_however_many_there_are() -> None:

@@ -10,7 +10,7 @@ from calibset.hygiene.cleaner import Cleaner, Item, SharedIndexes
 from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, Duplicates
 from calibset.hygiene.options import Hygiene
-from calibset.hygiene.stats import SourceStats
+from calibset.hygiene.stats import ReadStats
 from calibset.hygiene.words import words
 from tests.prose import prose, reworded
 
@@ -44,10 +44,10 @@ def new_screens(
 
 def screened(
     items: Iterable[Item], options: Hygiene = PLAIN, screens: SharedIndexes | None = None, source: str = "one"
-) -> tuple[list[Item], SourceStats]:
-    tally = SourceStats()
-    screening = Cleaner(source, options, screens or new_screens(), tally)
-    return list(screening(iter(items))), tally
+) -> tuple[list[Item], ReadStats]:
+    stats = ReadStats()
+    screening = Cleaner(source, options, screens or new_screens(), stats)
+    return list(screening(iter(items))), stats
 
 
 def excluded() -> EvaluationIndex:
@@ -66,17 +66,17 @@ def passed(items: Iterable[Item]) -> list[str]:
 def test_where_nothing_is_wanted_items_pass_as_they_are_and_two_steps_are_timed() -> None:
     screens = new_screens()
     items = [*documents("a\ufeff", "a\ufeff", ""), dialogue("Hi", "jan@posta.sk")]
-    found, tally = screened(items, PLAIN, screens)
+    found, stats = screened(items, PLAIN, screens)
     # Repairs are asked for and none is wanted.
     assert found == items
-    assert tally == SourceStats()
+    assert stats == ReadStats()
     # What stays is remembered for other sources.
-    assert list(screens.seconds) == ["repairs", "duplicates"]
+    assert list(screens.timings.seconds) == ["repairs", "duplicates"]
 
 
 def test_repairs_change_texts_and_are_counted_by_document() -> None:
     options = Hygiene(duplicates="keep")
-    found, tally = screened(
+    found, stats = screened(
         documents("Zmluvn\u00c3\u00a9 \ufeffpodmienky\ufeff", "as it is", "o\u0301"), options
     )
     assert [item.text for item in found if isinstance(item, Document)] == [
@@ -84,15 +84,15 @@ def test_repairs_change_texts_and_are_counted_by_document() -> None:
         "as it is",
         "ó",
     ]
-    assert dict(tally.mended.repaired) == {"mojibake": 1, "invisible": 1, "NFC": 1}
+    assert dict(stats.repairs.repaired) == {"mojibake": 1, "invisible": 1, "NFC": 1}
 
 
 def test_a_repair_that_is_not_wanted_is_not_made() -> None:
     options = Hygiene(duplicates="keep", repairs=("invisible",))
-    (found,), tally = screened(documents("Zmluvn\u00c3\u00a9\ufeff"), options)
+    (found,), stats = screened(documents("Zmluvn\u00c3\u00a9\ufeff"), options)
     assert isinstance(found, Document)
     assert found.text == "Zmluvn\u00c3\u00a9"
-    assert dict(tally.mended.repaired) == {"invisible": 1}
+    assert dict(stats.repairs.repaired) == {"invisible": 1}
 
 
 def test_all_texts_of_a_conversation_are_repaired_and_it_counts_once() -> None:
@@ -105,27 +105,27 @@ def test_all_texts_of_a_conversation_are_repaired_and_it_counts_once() -> None:
         ),
         tools=(Tool(name="get", description="N\u00c3\u00a1jde", parameters="{}"),),
     )
-    (found,), tally = screened([item], Hygiene(duplicates="keep"))
+    (found,), stats = screened([item], Hygiene(duplicates="keep"))
     assert isinstance(found, Conversation)
     assert found.messages[0].content == "Ján"
     assert found.messages[1].tool_calls[0].arguments == '{"who": "Ján"}'
     assert found.tools[0].description == "Nájde"
-    assert dict(tally.mended.repaired) == {"mojibake": 1}
+    assert dict(stats.repairs.repaired) == {"mojibake": 1}
 
 
 def test_lines_that_five_documents_had_are_taken_out_of_the_next() -> None:
     pages = documents(*(f"{COOKIES}\nThis paragraph is the one of page {number}." for number in range(7)))
-    found, tally = screened(pages, Hygiene(duplicates="keep", boilerplate=True))
+    found, stats = screened(pages, Hygiene(duplicates="keep", boilerplate=True))
     texts = [item.text for item in found if isinstance(item, Document)]
     assert [COOKIES in text for text in texts] == [True] * 5 + [False] * 2
     assert texts[-1] == "This paragraph is the one of page 6."
-    assert tally.mended.boilerplate == 2
+    assert stats.repairs.boilerplate == 2
 
 
 def test_a_document_of_such_lines_alone_is_left_out_and_an_empty_one_is_not() -> None:
-    found, tally = screened(documents(*[COOKIES] * 6, ""), Hygiene(duplicates="keep", boilerplate=True))
+    found, stats = screened(documents(*[COOKIES] * 6, ""), Hygiene(duplicates="keep", boilerplate=True))
     assert passed(found) == ["0", "1", "2", "3", "4", "6"]
-    assert tally.aside == [Filtered(position="5", reason="boilerplate alone")]
+    assert stats.left_out.filtered_records == [Filtered(position="5", reason="boilerplate alone")]
 
 
 def test_each_source_has_boilerplate_of_its_own_and_conversations_have_none() -> None:
@@ -143,11 +143,11 @@ def test_each_source_has_boilerplate_of_its_own_and_conversations_have_none() ->
 def test_filters_are_for_documents() -> None:
     options = Hygiene(duplicates="keep", filters=("length", "filler"))
     long = prose(1, 60)
-    found, tally = screened(
+    found, stats = screened(
         [*documents("Too short.", long, f"{long} Lorem ipsum."), dialogue("Short", "Yes.")], options
     )
     assert passed(found) == ["1", "c"]
-    assert tally.aside == [
+    assert stats.left_out.filtered_records == [
         Filtered(position="0", reason="too few words", detail="Too short."),
         Filtered(position="2", reason="filler text", detail=" ".join(long.split())[:120]),
     ]
@@ -155,17 +155,17 @@ def test_filters_are_for_documents() -> None:
 
 def test_texts_in_another_language_are_left_out() -> None:
     options = Hygiene(duplicates="keep", languages=("sk",))
-    found, tally = screened(documents(SLOVAK, CZECH, "Krátke: příliš žluťoučký kůň."), options)
+    found, stats = screened(documents(SLOVAK, CZECH, "Krátke: příliš žluťoučký kůň."), options)
     assert passed(found) == ["0", "2"]
     reason = "in cs, not in an expected language"
-    assert tally.aside == [Filtered(position="1", reason=reason, detail=CZECH[:120])]
+    assert stats.left_out.filtered_records == [Filtered(position="1", reason=reason, detail=CZECH[:120])]
 
 
 def test_a_higher_score_may_be_asked_for() -> None:
     options = Hygiene(duplicates="keep", languages=("sk",), language_score=1.0, repairs=())
-    found, tally = screened(documents(SLOVAK[:180] + CZECH[:180]), options)
+    found, stats = screened(documents(SLOVAK[:180] + CZECH[:180]), options)
     assert found == []
-    assert dict(tally.filtered) == {"in no language for certain": 1}
+    assert dict(stats.left_out.filtered) == {"in no language for certain": 1}
 
 
 def test_of_a_conversation_the_language_of_user_and_assistant_counts() -> None:
@@ -178,31 +178,31 @@ def test_of_a_conversation_the_language_of_user_and_assistant_counts() -> None:
 
 def test_personal_data_stays_unless_it_is_not_wanted() -> None:
     items = [*documents(*JOIN), dialogue("Kto?", JOIN[0])]
-    assert screened(items, PLAIN) == (items, SourceStats())
+    assert screened(items, PLAIN) == (items, ReadStats())
 
 
 def test_personal_data_is_masked_and_counted_by_kind() -> None:
     options = Hygiene(duplicates="keep", pii="mask")
     text = "jan@posta.sk, eva@posta.sk, +421 905 123 456"
-    found, tally = screened([*documents(text, JOIN[1]), dialogue("Kto?", JOIN[0])], options)
+    found, stats = screened([*documents(text, JOIN[1]), dialogue("Kto?", JOIN[0])], options)
     assert isinstance(found[0], Document)
     assert found[0].text == "name@example.com, name@example.com, +421 000 000 000"
     assert isinstance(found[2], Conversation)
     assert found[2].messages[1].content == "Ján: name@example.com"
-    assert dict(tally.mended.masked) == {"e-mail": 3, "phone number": 1}
-    assert tally.aside == []
+    assert dict(stats.repairs.masked) == {"e-mail": 3, "phone number": 1}
+    assert stats.left_out.filtered_records == []
 
 
 def test_documents_with_personal_data_are_dropped_and_what_they_hold_is_said() -> None:
     options = Hygiene(duplicates="keep", pii="drop")
     text = "jan@posta.sk, eva@posta.sk, +421 905 123 456"
-    found, tally = screened([*documents(text, JOIN[1]), dialogue("Kto?", JOIN[0])], options)
+    found, stats = screened([*documents(text, JOIN[1]), dialogue("Kto?", JOIN[0])], options)
     assert passed(found) == ["1"]
-    assert tally.aside == [
+    assert stats.left_out.filtered_records == [
         Filtered(position="0", reason="holds personal data", detail="2 e-mails, 1 phone number"),
         Filtered(position="c", reason="holds personal data", detail="1 e-mail"),
     ]
-    assert dict(tally.mended.masked) == {}
+    assert dict(stats.repairs.masked) == {}
 
 
 # --- evaluation sets ----------------------------------------------------------------------
@@ -210,11 +210,11 @@ def test_documents_with_personal_data_are_dropped_and_what_they_hold_is_said() -
 
 @pytest.mark.parametrize("item", [Document(id="a", text=f"Before it. {EVALUATED}"), dialogue("?", EVALUATED)])
 def test_what_holds_a_part_of_an_evaluation_set_is_left_out(item: Item) -> None:
-    found, tally = screened([item, *documents(prose(1))], PLAIN, new_screens(excluded=excluded()))
+    found, stats = screened([item, *documents(prose(1))], PLAIN, new_screens(excluded=excluded()))
     assert passed(found) == ["0"]
-    (match,) = tally.contaminated
+    (match,) = stats.contaminated
     assert (match.exclude, match.passage, match.words) == ("quiz", "7", 30)
-    assert tally.aside == [
+    assert stats.left_out.filtered_records == [
         Filtered(
             position=item.id,
             reason="holds a part of an evaluation set",
@@ -226,20 +226,20 @@ def test_what_holds_a_part_of_an_evaluation_set_is_left_out(item: Item) -> None:
 def test_or_cut_around_it() -> None:
     before, behind = prose(1), prose(2)
     screens = new_screens(excluded=excluded(), cuts=True)
-    (found,), tally = screened(documents(f"{before} {EVALUATED} {behind}"), PLAIN, screens)
+    (found,), stats = screened(documents(f"{before} {EVALUATED} {behind}"), PLAIN, screens)
     assert isinstance(found, Document)
     assert found.text == f"{before}\n\n{behind}"
-    assert [match.document for match in tally.contaminated] == ["0"]
-    assert tally.aside == []
+    assert [match.document for match in stats.contaminated] == ["0"]
+    assert stats.left_out.filtered_records == []
 
 
 def test_of_what_nothing_is_left_and_of_conversations_nothing_is_cut() -> None:
     screens = new_screens(excluded=excluded(), cuts=True)
     items = [*documents(EVALUATED), dialogue(f"{prose(1)} {EVALUATED}", prose(2))]
-    found, tally = screened(items, PLAIN, screens)
+    found, stats = screened(items, PLAIN, screens)
     assert found == []
-    assert dict(tally.filtered) == {"holds a part of an evaluation set": 2}
-    assert [match.document for match in tally.contaminated] == ["0", "c"]
+    assert dict(stats.left_out.filtered) == {"holds a part of an evaluation set": 2}
+    assert [match.document for match in stats.contaminated] == ["0", "c"]
 
 
 # --- duplicates ---------------------------------------------------------------------------
@@ -251,29 +251,31 @@ def test_of_what_nothing_is_left_and_of_conversations_nothing_is_cut() -> None:
 def test_what_repeats_a_document_before_it_is_left_out(kind: str, left: list[str]) -> None:
     text = prose(1)
     options = Hygiene.model_validate({"duplicates": kind})
-    found, tally = screened(documents(text, text.upper(), reworded(text)), options)
+    found, stats = screened(documents(text, text.upper(), reworded(text)), options)
     assert passed(found) == left
     asides = {
         "1": Filtered(position="1", reason="repeats a document before it", detail="one: 0 (1.00)"),
         "2": Filtered(position="2", reason="nearly repeats a document before it", detail="one: 0 (0.93)"),
     }
-    assert tally.aside == [asides[name] for name in ("1", "2") if name not in left]
-    assert [duplicate.document for duplicate in tally.duplicates] == [one.position for one in tally.aside]
+    assert stats.left_out.filtered_records == [asides[name] for name in ("1", "2") if name not in left]
+    assert [duplicate.document for duplicate in stats.duplicates] == [
+        one.position for one in stats.left_out.filtered_records
+    ]
 
 
 def test_where_near_duplicates_stay_their_copies_do_not() -> None:
     text = prose(1)
-    found, tally = screened(documents(text, reworded(text), reworded(text)), Hygiene(duplicates="exact"))
+    found, stats = screened(documents(text, reworded(text), reworded(text)), Hygiene(duplicates="exact"))
     assert passed(found) == ["0", "1"]
-    assert tally.duplicates == [Duplicate(document="2", source="one", kept="1", similarity=1.0, exact=True)]
+    assert stats.duplicates == [Duplicate(document="2", source="one", kept="1", similarity=1.0, exact=True)]
 
 
 def test_of_whatever_source_that_one_is() -> None:
     screens, text = new_screens(), prose(1)
     screened([Document(id="page", text=text)], Hygiene(), screens, "web")
-    found, tally = screened(documents(text), Hygiene(), screens, "wiki")
+    found, stats = screened(documents(text), Hygiene(), screens, "wiki")
     assert found == []
-    assert tally.duplicates == [
+    assert stats.duplicates == [
         Duplicate(document="0", source="web", kept="page", similarity=1.0, exact=True)
     ]
 
@@ -281,9 +283,9 @@ def test_of_whatever_source_that_one_is() -> None:
 def test_what_stays_in_one_source_is_left_out_of_others() -> None:
     screens, text = new_screens(), prose(1)
     assert passed(screened(documents(text, text), PLAIN, screens, "web")[0]) == ["0", "1"]
-    found, tally = screened(documents(text), Hygiene(), screens, "wiki")
+    found, stats = screened(documents(text), Hygiene(), screens, "wiki")
     assert found == []
-    assert tally.duplicates == [Duplicate(document="0", source="web", kept="0", similarity=1.0, exact=True)]
+    assert stats.duplicates == [Duplicate(document="0", source="web", kept="0", similarity=1.0, exact=True)]
 
 
 def test_the_same_words_in_another_order_are_no_exact_duplicate() -> None:
@@ -294,9 +296,9 @@ def test_the_same_words_in_another_order_are_no_exact_duplicate() -> None:
 
 def test_what_was_mended_is_counted_only_if_it_comes_in() -> None:
     text = f"jan@posta.sk {prose(1)}\u00ad"
-    _, tally = screened(documents(text, text), Hygiene(pii="mask"))
-    assert tally.mended.masked == {"e-mail": 1}
-    assert tally.mended.repaired == {"invisible": 1}
+    _, stats = screened(documents(text, text), Hygiene(pii="mask"))
+    assert stats.repairs.masked == {"e-mail": 1}
+    assert stats.repairs.repaired == {"invisible": 1}
 
 
 def test_evaluation_texts_are_known_before_they_are_masked_and_however_they_are_mended() -> None:
@@ -315,9 +317,9 @@ def test_conversations_are_compared_by_turns_without_tools_and_system_prompt() -
     first = dialogue(*said, name="first", system="Be brief.")
     again = Conversation(id="again", messages=dialogue(*said, system=prose(4, 200)).messages, tools=(tool,))
     other = Conversation(id="other", messages=dialogue(prose(5), prose(6)).messages, tools=(tool,))
-    found, tally = screened([first, again, other], Hygiene())
+    found, stats = screened([first, again, other], Hygiene())
     assert passed(found) == ["first", "other"]
-    assert tally.duplicates[0].kept == "first"
+    assert stats.duplicates[0].kept == "first"
 
 
 # --- order, and what it takes -------------------------------------------------------------
@@ -327,9 +329,12 @@ def test_what_is_mended_is_compared_and_what_was_left_out_hides_no_other() -> No
     text = prose(1, 60)
     options = Hygiene(filters=("filler",))
     broken = text.replace(" ", " \ufeff\u00ad")
-    found, tally = screened(documents(f"{text} Lorem ipsum.", broken, text), options)
+    found, stats = screened(documents(f"{text} Lorem ipsum.", broken, text), options)
     assert passed(found) == ["1"]
-    assert [one.reason for one in tally.aside] == ["filler text", "repeats a document before it"]
+    assert [one.reason for one in stats.left_out.filtered_records] == [
+        "filler text",
+        "repeats a document before it",
+    ]
 
 
 def test_a_masked_text_repeats_one_with_another_address() -> None:
@@ -342,9 +347,9 @@ def test_steps_come_in_their_order_and_each_is_timed_over_all_sources() -> None:
     options = Hygiene(boilerplate=True, filters=("filler",), languages=("sk",), pii="mask")
     screens = new_screens(excluded=excluded())
     screened(documents(SLOVAK), options, screens, "one")
-    before = dict(screens.seconds)
+    before = dict(screens.timings.seconds)
     screened(documents(SLOVAK), options, screens, "two")
-    assert list(screens.seconds) == [
+    assert list(screens.timings.seconds) == [
         "repairs",
         "boilerplate",
         "filters",
@@ -353,7 +358,7 @@ def test_steps_come_in_their_order_and_each_is_timed_over_all_sources() -> None:
         "personal data",
         "duplicates",
     ]
-    assert all(screens.seconds[name] > before[name] > 0 for name in before)
+    assert all(screens.timings.seconds[name] > before[name] > 0 for name in before)
 
 
 def test_nothing_is_read_before_it_is_asked_for() -> None:
@@ -364,7 +369,7 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
             read.append(item.id)
             yield item
 
-    screening: Callable[..., Iterable[Item]] = Cleaner("one", Hygiene(), new_screens(), SourceStats())
+    screening: Callable[..., Iterable[Item]] = Cleaner("one", Hygiene(), new_screens(), ReadStats())
     found = iter(screening(iter(items())))
     assert read == []
     assert next(iter(found)).id == "0"
@@ -382,11 +387,11 @@ def test_numbers_in_json_are_personal_data_too_and_no_key_is_lost() -> None:
     )
     tool = Tool(name="pay", description="", parameters="{}")
     dialogue = Conversation(id="c", messages=turns, tools=(tool,))
-    (found,), tally = screened([dialogue], Hygiene(pii="mask"))
+    (found,), stats = screened([dialogue], Hygiene(pii="mask"))
     assert isinstance(found, Conversation)
     masked = json.loads(found.messages[1].tool_calls[0].arguments)
     assert list(masked) == ["card", "name@example.com", "name@example.com_2"]
     assert len(str(masked["card"])) == 16
     assert masked["card"] != 4111111111111111
-    assert tally.mended.masked == {"card number": 1, "e-mail": 2}
+    assert stats.repairs.masked == {"card number": 1, "e-mail": 2}
     assert screened([dialogue], Hygiene(pii="drop"))[0] == []

@@ -1,4 +1,4 @@
-"""Supplies of sources that stand in memory, measured by a tokenizer of letters."""
+"""Streams of sources that stand in memory, measured by a tokenizer of letters."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.hygiene.deduplication import Duplicates
+from calibset.pipeline.context import BuildContext
+from calibset.pipeline.progress import no_progress
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
@@ -33,19 +35,30 @@ def recipe_of(lines: str, sources: Iterable[str], *, fill: str = "", keys: str =
     return parse_recipe("".join(tables))
 
 
-def supplies_of(recipe: Recipe, tokenizer: Tokenizer, **sources: Rows) -> dict[str, SourceStream]:
-    """Return the supplies of a recipe's sources.
+def new_context(recipe: Recipe, tokenizer: Tokenizer) -> BuildContext:
+    """Return the context of a build whose sources are opened by `streams_of`."""
+    return BuildContext(
+        recipe=recipe,
+        readers={},
+        tokenizer=tokenizer,
+        indexes=SharedIndexes(duplicates=Duplicates(near=False)),
+        evaluations={},
+        lock=None,
+        progress=no_progress,
+    )
+
+
+def streams_of(context: BuildContext, **sources: Rows) -> dict[str, SourceStream]:
+    """Return the streams of a recipe's sources.
 
     Args:
-        recipe: Names them.
-        tokenizer: Measures their rows.
+        context: Of the build.
         sources: By name, texts, or rows as they are.
     """
-    screens = SharedIndexes(duplicates=Duplicates(near=False))
-    found = {}
-    for name, given in sources.items():
-        rows = [{"text": one} if isinstance(one, str) else dict(one) for one in given]
-        content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    streams = {}
+    for name, rows in sources.items():
+        lines = [{"text": row} if isinstance(row, str) else dict(row) for row in rows]
+        content = "".join(json.dumps(line) + "\n" for line in lines).encode()
         reader = memory_reader({"a.jsonl": content}, name)
-        found[name] = open_source_stream(name, recipe, reader, tokenizer, screens)
-    return found
+        streams[name] = open_source_stream(name, context.recipe, reader, context.tokenizer, context.indexes)
+    return streams

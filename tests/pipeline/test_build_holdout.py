@@ -153,6 +153,19 @@ def test_a_source_that_is_too_small_for_both_runs_short_in_each(tmp_path: Path) 
 # --- what is said of them -----------------------------------------------------------------
 
 
+def test_what_packing_leaves_out_is_counted_for_the_file_that_it_is_packed_for(tmp_path: Path) -> None:
+    # Both run short, so all is packed; texts of 20 words are no whole number of rows.
+    texts = [prose(number, 20) for number in range(24)]
+    made = calibset.build(write_recipe(tmp_path, "holdout.nsamples = 8", web=texts))
+    (own,), (other,) = made.manifest.sources, held(made).manifest.sources
+    both = made.filtered["web"]
+    too_little = {reason for reason in {**own.filtered, **other.filtered} if "too little" in reason}
+    assert too_little
+    for reason in too_little:
+        counted = own.filtered.get(reason, 0) + other.filtered.get(reason, 0)
+        assert counted == sum(record.reason == reason for record in both)
+
+
 def test_each_manifest_names_the_other_file(made: CalibrationSet) -> None:
     other = held(made)
     assert made.manifest.sha256 == hashlib.sha256(row_bytes(made)).hexdigest()

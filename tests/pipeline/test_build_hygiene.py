@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from calibset.core.errors import SourceError
 from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.source_reports import SourceReport
+from calibset.hygiene.deduplication import Duplicates
 from calibset.hygiene.words import words
 from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
@@ -64,6 +66,20 @@ WIKI = [prose(10), f"<b>{WEB[2].upper()}</b>", reworded(WEB[4]), prose(11)]
 @pytest.fixture(scope="module")
 def repeating(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_recipe(tmp_path_factory.mktemp("repeating"), "", web=WEB, wiki=WIKI)
+
+
+def test_a_full_index_of_duplicates_is_told(repeating: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roomy = built(repeating)
+    assert (roomy.manifest.not_compared, "not_compared" in roomy.manifest.to_json()) == (0, False)
+    monkeypatch.setattr("calibset.pipeline.evaluation_sets.Duplicates", partial(Duplicates, most_bytes=2_000))
+    full = built(repeating)
+    count = full.manifest.not_compared
+    assert 0 < count <= len(WEB) + len(WIKI)
+    assert (
+        f"duplicates: the index is full, and {count} documents did not fit in, so texts that repeat these "
+        "may stand in the file"
+    ) in full.notes
+    assert json.loads(full.manifest.to_json())["not_compared"] == count
 
 
 @pytest.mark.parametrize(

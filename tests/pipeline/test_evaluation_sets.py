@@ -8,7 +8,7 @@ from calibset.core.errors import SourceError
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.hygiene.words import words
 from calibset.pipeline import evaluation_sets
-from calibset.pipeline.evaluation_sets import EvaluationSet, open_shared_indexes
+from calibset.pipeline.evaluation_sets import EvaluationSet, index_evaluation_sets
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
 from calibset.storage import Reader, memory_reader
@@ -57,7 +57,7 @@ def opened(
         "quiz": memory_reader({"a.jsonl": quiz}, "quiz"),
         "talk": memory_reader({"a.jsonl": talk}, "talk"),
     }
-    return open_shared_indexes(parse_recipe(lines + RECIPE + sets), readers)
+    return index_evaluation_sets(parse_recipe(lines + RECIPE + sets), readers)
 
 
 def error_of(*, quiz: bytes = texts(prose(1)), talk: bytes = rows(TALK)) -> str:
@@ -100,7 +100,7 @@ def test_they_are_read_in_their_files_order_so_that_lines_can_stand_together() -
 
 
 def test_without_evaluation_sets_nothing_is_excluded() -> None:
-    screens, sets = open_shared_indexes(parse_recipe(RECIPE), {})
+    screens, sets = index_evaluation_sets(parse_recipe(RECIPE), {})
     assert (screens.excluded, screens.cuts, sets) == (None, False, {})
 
 
@@ -126,7 +126,7 @@ def test_when_something_matches_is_the_recipes_to_say() -> None:
 def test_near_duplicates_are_found_if_some_source_wants_it(hygiene: str, finds_near: bool) -> None:
     base, _, own = hygiene.partition("sources.one.")
     text = base + RECIPE.replace('where = "one"\n', f'where = "one"\n{own}')
-    screens, _ = open_shared_indexes(parse_recipe(text), {})
+    screens, _ = index_evaluation_sets(parse_recipe(text), {})
     assert screens.duplicates.seen("one", "1", words(prose(1))) is None
     found = screens.duplicates.seen("one", "2", words(reworded(prose(1))))
     assert (found is not None) == finds_near
@@ -170,4 +170,4 @@ def test_what_goes_wrong_names_the_set() -> None:
     readers: dict[str, Reader] = {"quiz": memory_reader({"b.txt": b"text"}, "quiz")}
     recipe: Recipe = parse_recipe(RECIPE + SETS.partition('[[exclude]]\nname = "talk"')[0])
     with pytest.raises(SourceError, match=r"^exclude\.quiz: quiz: no file matches \*\.jsonl"):
-        open_shared_indexes(recipe, readers)
+        index_evaluation_sets(recipe, readers)

@@ -361,13 +361,13 @@ def test_a_check_counts_what_the_sources_hold(tmp_path: Path) -> None:
     (tmp_path / "rest" / "a.jsonl").rename(tmp_path / "rest" / "a.jsonl.gz")
     heard = Heard()
     fish, ships, trees, rest = calibset.check(recipe, progress=heard)
-    assert (fish.tally.documents, fish.tally.rejections.total(), fish.problem) == (30, 0, None)
-    assert ships.tally.documents == 1
-    assert ships.tally.rejections == {
+    assert (fish.stats.documents, fish.stats.left_out.rejections.total(), fish.problem) == (30, 0, None)
+    assert ships.stats.documents == 1
+    assert ships.stats.left_out.rejections == {
         "empty text": 1, "not valid JSON": 1, "no column 'text'": 1, "row is no object": 1,
     }  # fmt: skip
-    assert ships.tally.examples["not valid JSON"] == "a.jsonl:3"
-    assert (trees.tally.documents, trees.location) == (0, "gone")
+    assert ships.stats.left_out.examples["not valid JSON"] == "a.jsonl:3"
+    assert (trees.stats.documents, trees.location) == (0, "gone")
     assert trees.problem is not None
     assert trees.problem.startswith("gone: no such file or folder")
     assert rest.problem is not None
@@ -472,7 +472,7 @@ def test_whatever_an_adapter_raises_names_the_source(odd: Callable[[str], Recipe
 def test_a_source_gives_documents_or_conversations(
     odd: Callable[[str], Recipe], tekken: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calibset.pipeline.build.load_tokenizer", lambda *_, **__: tekken)
+    monkeypatch.setattr("calibset.pipeline.context.load_tokenizer", lambda *_, **__: tekken)
     with pytest.raises(SourceError) as caught:
         calibset.build(odd("Mixed"))
     assert str(caught.value) == "sources.fish: yields both documents and conversations; make it two sources"
@@ -511,7 +511,7 @@ def test_conversations_are_built_for_the_target_model(
         '[sources.chat]\ngroup = "c"\ntype = "bitext"\nwhere = "chat"\n'
     )
     (tmp_path / "r.toml").write_text(text)
-    monkeypatch.setattr("calibset.pipeline.build.load_tokenizer", lambda name, _, **__: tekken)
+    monkeypatch.setattr("calibset.pipeline.context.load_tokenizer", lambda name, _, **__: tekken)
     built = calibset.build(load_recipe(tmp_path / "r.toml"))
     assert len(built) == 6
     assert all(sample.text.startswith("[INST]") for sample in built)
@@ -652,10 +652,10 @@ def test_a_locked_commit_is_read_though_the_hub_has_moved_on(on_hub: Path) -> No
 
 def test_so_it_is_in_a_plan_and_a_check(on_hub: Path) -> None:
     assert [(one.revision, one.files) for one in calibset.plan(on_hub).sources[:1]] == [(COMMIT, 1)]
-    assert calibset.check(on_hub)[0].tally.documents == 30
+    assert calibset.check(on_hub)[0].stats.documents == 30
     (on_hub.parent / "recipe.lock").unlink()
     assert [(one.revision, one.files) for one in calibset.plan(on_hub).sources[:1]] == [(LATER, 2)]
-    assert calibset.check(on_hub)[0].tally.documents == 60
+    assert calibset.check(on_hub)[0].stats.documents == 60
 
 
 def test_a_locked_place_is_read_though_an_earlier_one_has_appeared(on_hub: Path) -> None:
@@ -722,7 +722,7 @@ def test_offline_a_locked_build_needs_no_server(on_hub: Path, hub: Loopback) -> 
     built = calibset.build(on_hub, offline=True, lock="require")
     assert fish_of(built) == (FISH, COMMIT, "fish")
     assert calibset.plan(on_hub, offline=True).sources[0].problem is None
-    assert calibset.check(on_hub, offline=True)[0].tally.documents == 30
+    assert calibset.check(on_hub, offline=True)[0].stats.documents == 30
     assert hub.asked == before
 
 

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
-import pytest
+from collections import Counter
+from dataclasses import replace
 
-from calibset.pipeline.gathering import gathered
-from calibset.pipeline.select import Choice, chosen
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.core.documents import Sample
+from calibset.core.errors import MixtureError, SourceError
+from calibset.pipeline.select import FileSpec, SelectedSamples, order_samples, repeat_samples, select_samples
 from calibset.pipeline.source_stream import SourceStream
+from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
 from calibset.selection.coverage import Candidate, distinct
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
-from tests.pipeline.streams import Rows, recipe_of, supplies_of
+from tests.pipeline.streams import Rows, new_context, recipe_of, streams_of
 
 
 def coverage(nsamples: int, keys: str, more: str = "") -> str:
@@ -23,12 +30,12 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return load_tokenizer(str(write_letters(tmp_path_factory.mktemp("letters"))))
 
 
-def made(
-    recipe: Recipe, letters: Tokenizer, seconds: dict[str, float] | None = None, **sources: Rows
-) -> tuple[Choice, dict[str, SourceStream]]:
-    supplies = supplies_of(recipe, letters, **sources)
-    found = gathered(recipe, supplies, None)
-    return chosen(recipe, supplies, found, letters, {} if seconds is None else seconds, None), supplies
+def select(
+    recipe: Recipe, letters: Tokenizer, **sources: Rows
+) -> tuple[SelectedSamples, dict[str, SourceStream]]:
+    context = new_context(recipe, letters)
+    streams = streams_of(context, **sources)
+    return select_samples(context, streams, FileSpec.of_calibration(recipe)), streams
 
 
 def row(letters: str) -> str:
@@ -44,126 +51,253 @@ POOR = [row(pair) for pair in ("ab", "ac", "ad", "bc", "bd", "cd")]
 RICH = [row("aghijklmnop"), row("bqrstuvwxyz")]
 
 
-def texts_of(choice: Choice, source: str = "one") -> list[str]:
-    return [sample.text for sample in choice.gathered.rows[source]]
+def texts_of(selected: SelectedSamples, source: str = "one") -> list[str]:
+    return [sample.text for sample in selected.samples if sample.source == source]
+
+
+# --- collected until the quotas are met -----------------------------------------------------
+
+
+def texts(word: str, count: int) -> list[str]:
+    """Return texts that make a row each, to the letter."""
+    return [f"{word} {number:02}: abcdefghijklmnopqrstuvwxyz" for number in range(count)]
+
+
+def sample(source: str, number: int = 0) -> Sample:
+    return Sample(text=f"{source} {number}", token_ids=(1,), source=source, documents=())
+
+
+def counts(selected: SelectedSamples) -> dict[str, int]:
+    return {name: len(texts_of(selected, name)) for name in selected.quotas}
+
+
+def test_each_source_gives_its_quota(letters: Tokenizer) -> None:
+    recipe = recipe_of("nsamples = 8", ["one", "two"])
+    selected, streams = select(recipe, letters, one=texts("a", 9), two=texts("b", 9))
+    assert (counts(selected), selected.repeated) == ({"one": 4, "two": 4}, {})
+    assert all(texts_of(selected, name) == [one.text for one in streams[name].samples] for name in streams)
+
+
+def test_no_more_is_read_of_a_source_than_its_rows_take(letters: Tokenizer) -> None:
+    recipe = recipe_of("nsamples = 2", ["one"], fill="rest")
+    _, streams = select(recipe, letters, one=texts("a", 9), rest=["x"])
+    assert streams["one"].stats.documents < 9
+    assert streams["rest"].stats.documents == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "found"),
+    [
+        ("fill", {"one": 2, "two": 4, "rest": 2}),
+        ("redistribute", {"one": 2, "two": 6, "rest": 0}),
+        ("repeat", {"one": 4, "two": 4, "rest": 0}),
+    ],
+)
+def test_what_runs_short_is_made_up_as_the_policy_says(
+    letters: Tokenizer, policy: str, found: dict[str, int]
+) -> None:
+    recipe = recipe_of(f'nsamples = 8\nshortage = "{policy}"', ["one", "two"], fill="rest")
+    selected, _ = select(recipe, letters, one=texts("a", 2), two=texts("b", 9), rest=texts("c", 9))
+    assert counts(selected) == found
+    assert selected.repeated.get("one", 0) == (2 if policy == "repeat" else 0)
+    assert selected.pool == {**found, "one": 2}
+    assert len(set(texts_of(selected))) == 2
+
+
+def test_a_shortage_without_a_way_out_says_what_was_left_out(letters: Tokenizer) -> None:
+    recipe = recipe_of('nsamples = 8\nshortage = "error"', ["one", "two"])
+    one: Rows = [*texts("a", 2), {"txet": "x"}]
+    with pytest.raises(MixtureError) as caught:
+        select(recipe, letters, one=one, two=texts("b", 9))
+    assert str(caught.value).startswith("mixture: source 'one' gives 2 of 4 samples; ")
+    assert str(caught.value).endswith("; left out: of one 1 rejected: no column 'text'")
+
+
+def test_a_source_with_nothing_in_it_is_an_error(letters: Tokenizer) -> None:
+    recipe = recipe_of("nsamples = 8", ["one"])
+    with pytest.raises(SourceError, match=r"^sources\.one: one gives nothing to pack$"):
+        select(recipe, letters, one=[])
+
+
+def test_progress_follows_each_source(letters: Tokenizer) -> None:
+    recipe = recipe_of('nsamples = 6\nshortage = "fill"', ["one"], fill="rest")
+    calls: list[tuple[str, int, int | None]] = []
+
+    def progress(source: str, done: int, asked: int | None) -> None:
+        calls.append((source, done, asked))
+
+    context = replace(new_context(recipe, letters), progress=progress)
+    streams = streams_of(context, one=texts("a", 2), rest=texts("b", 9))
+    select_samples(context, streams, FileSpec.of_calibration(recipe))
+    assert calls == [
+        ("one", 1, 6), ("one", 2, 6), ("one", 2, 2),
+        ("rest", 1, 4), ("rest", 2, 4), ("rest", 3, 4), ("rest", 4, 4),
+    ]  # fmt: skip
+
+
+def test_a_stream_goes_on_where_it_was(letters: Tokenizer) -> None:
+    stream = streams_of(new_context(recipe_of("nsamples = 8", ["one"]), letters), one=texts("a", 5))["one"]
+    assert len(list(stream.take(2))) == 2
+    assert not stream.exhausted
+    assert len(list(stream.take(4))) == 3
+    assert stream.exhausted
+    assert list(stream.take(1)) == []
+    assert len({one.text for one in stream.samples}) == 5
+
+
+def test_repeats_stand_behind_in_the_rows_own_order() -> None:
+    rows = {"one": [sample("one", number) for number in range(3)], "two": [sample("two")]}
+    repeated = repeat_samples(rows, {"one": 4})
+    assert [one.text for one in repeated["one"]] == [
+        "one 0", "one 1", "one 2", "one 0", "one 1", "one 2", "one 0",
+    ]  # fmt: skip
+    assert repeated["two"] == rows["two"]
+
+
+def mixed() -> Recipe:
+    tables = "".join(
+        f'[sources.{name}]\ngroup = "{group}"\ntype = "text"\nwhere = "x"\n'
+        for name, group in (("one", "a"), ("two", "a"), ("three", "b"))
+    )
+    return parse_recipe(f'name = "made"\n[groups]\na = 0.5\nb = 0.5\n{tables}')
+
+
+@given(st.fixed_dictionaries({name: st.integers(0, 9) for name in ("one", "two", "three")}))
+def test_in_every_prefix_each_group_has_its_part_and_rows_keep_their_order(sizes: dict[str, int]) -> None:
+    rows = {name: [sample(name, number) for number in range(size)] for name, size in sizes.items()}
+    found = order_samples(mixed().mixture, rows)
+    assert {name: [one for one in found if one.source == name] for name in rows} == rows
+    total = len(found)
+    group_of = {"one": "a", "two": "a", "three": "b"}
+    sums = {"a": sizes["one"] + sizes["two"], "b": sizes["three"]}
+    for length in range(total + 1):
+        met = Counter(group_of[one.source] for one in found[:length])
+        assert all(abs(met[group] - length * size / (total or 1)) < 1 for group, size in sums.items())
+
+
+# --- chosen by coverage ---------------------------------------------------------------------
 
 
 def test_by_default_the_rows_that_came_first_are_the_set(letters: Tokenizer) -> None:
     recipe = recipe_of("nsamples = 4", ["one"])
-    supplies = supplies_of(recipe, letters, one=POOR + RICH)
-    found, seconds = gathered(recipe, supplies, None), dict[str, float]()
-    choice = chosen(recipe, supplies, found, letters, seconds, None)
-    assert choice == Choice(found, {"one": 4})
-    assert (choice.report, choice.terms, seconds) == (None, (), {})
-    assert len(supplies["one"].samples) == 4
+    context = new_context(recipe, letters)
+    streams = streams_of(context, one=POOR + RICH)
+    selected = select_samples(context, streams, FileSpec.of_calibration(recipe))
+    assert list(selected.samples) == streams["one"].samples
+    assert (selected.pool, selected.quotas, selected.repeated) == ({"one": 4}, {"one": 4}, {})
+    assert (selected.coverage, context.timings.seconds.get("selection")) == (None, None)
+    assert len(streams["one"].samples) == 4
 
 
 def test_coverage_takes_rows_of_many_tokens_from_a_pool(letters: Tokenizer) -> None:
     recipe = recipe_of(coverage(2, "pool = 4"), ["one"])
-    seconds: dict[str, float] = {}
-    choice, supplies = made(recipe, letters, seconds, one=POOR + RICH)
-    assert {text[:3] for text in texts_of(choice)} == {"agh", "bqr"}
-    assert choice.pool == {"one": 8}
-    assert len(supplies["one"].samples) == 8
-    assert choice.report is not None
+    context = new_context(recipe, letters)
+    streams = streams_of(context, one=POOR + RICH)
+    selected = select_samples(context, streams, FileSpec.of_calibration(recipe))
+    assert {text[:3] for text in texts_of(selected)} == {"agh", "bqr"}
+    assert selected.pool == {"one": 8}
+    assert len(streams["one"].samples) == 8
+    assert selected.coverage is not None
     # <s>, and all letters but c and d, for which no row is left.
-    assert (choice.report.distinct_tokens, choice.report.pool_tokens) == (1 + 22, 1 + 24)
-    assert list(seconds) == ["selection"]
-    assert seconds["selection"] > 0
+    assert (selected.coverage.distinct_tokens, selected.coverage.pool_tokens) == (1 + 22, 1 + 24)
+    assert context.timings.seconds["selection"] > 0
 
 
 def test_no_more_candidates_are_read_than_the_pool_is_large(letters: Tokenizer) -> None:
     recipe = recipe_of(coverage(2, "pool = 2"), ["one"])
-    choice, supplies = made(recipe, letters, one=POOR + RICH)
-    assert choice.pool == {"one": 4}
-    assert len(supplies["one"].samples) == 4
+    selected, streams = select(recipe, letters, one=POOR + RICH)
+    assert selected.pool == {"one": 4}
+    assert len(streams["one"].samples) == 4
 
 
 def test_rows_chosen_keep_the_order_in_which_they_came(letters: Tokenizer) -> None:
     recipe = recipe_of(coverage(4, "pool = 2"), ["one"])
-    choice, supplies = made(recipe, letters, one=POOR + RICH)
-    came = [sample.text for sample in supplies["one"].samples]
-    assert texts_of(choice) == [text for text in came if text in texts_of(choice)]
-    assert len(texts_of(choice)) == 4
+    selected, streams = select(recipe, letters, one=POOR + RICH)
+    came = [sample.text for sample in streams["one"].samples]
+    assert texts_of(selected) == [text for text in came if text in texts_of(selected)]
+    assert len(texts_of(selected)) == 4
 
 
 def test_each_source_gives_its_quota_and_one_without_rows_no_candidates(letters: Tokenizer) -> None:
     recipe = recipe_of(coverage(4, "pool = 2"), ["one", "two"], fill="rest")
-    choice, supplies = made(recipe, letters, one=POOR + RICH, two=POOR, rest=RICH)
-    assert {name: len(rows) for name, rows in choice.gathered.rows.items()} == {"one": 2, "two": 2, "rest": 0}
-    assert choice.pool == {"one": 4, "two": 4, "rest": 0}
-    assert supplies["rest"].tally.documents == 0
+    selected, streams = select(recipe, letters, one=POOR + RICH, two=POOR, rest=RICH)
+    assert {name: len(texts_of(selected, name)) for name in streams} == {"one": 2, "two": 2, "rest": 0}
+    assert selected.pool == {"one": 4, "two": 4, "rest": 0}
+    assert streams["rest"].stats.documents == 0
 
 
 def test_a_source_that_runs_short_gives_all_it_has_and_repeats_stay(letters: Tokenizer) -> None:
     lines = coverage(6, "pool = 2", 'shortage = "repeat"')
-    choice, _ = made(recipe_of(lines, ["one", "two"]), letters, one=RICH, two=POOR)
-    assert choice.pool == {"one": 2, "two": 6}
-    assert choice.gathered.repeated == {"one": 1}
-    assert texts_of(choice)[2] == texts_of(choice)[0]
-    assert len(texts_of(choice, "two")) == len(set(texts_of(choice, "two"))) == 3
+    selected, _ = select(recipe_of(lines, ["one", "two"]), letters, one=RICH, two=POOR)
+    assert selected.pool == {"one": 2, "two": 6}
+    assert selected.repeated == {"one": 1}
+    assert texts_of(selected)[2] == texts_of(selected)[0]
+    assert len(texts_of(selected, "two")) == len(set(texts_of(selected, "two"))) == 3
 
 
 def test_the_report_is_of_the_rows_chosen(letters: Tokenizer) -> None:
     recipe = recipe_of(coverage(3, "pool = 3"), ["one"])
-    choice, _ = made(recipe, letters, one=POOR + RICH)
+    selected, _ = select(recipe, letters, one=POOR + RICH)
     rows = [
         Candidate(token_ids=(*letters.prefix, *sample.token_ids[:31]), group="one")
-        for sample in choice.gathered.rows["one"]
+        for sample in selected.samples
     ]
-    assert choice.report is not None
-    assert choice.report.distinct_tokens == distinct(rows, range(3))
-    assert choice.report.random_mean < choice.report.distinct_tokens <= choice.report.attainable
-    assert choice.report.curve[-1].rows == 3
+    assert selected.coverage is not None
+    assert selected.coverage.distinct_tokens == distinct(rows, range(3))
+    assert selected.coverage.random_mean < selected.coverage.distinct_tokens <= selected.coverage.attainable
+    assert selected.coverage.curve[-1].rows == 3
 
 
 # --- terms that must be covered -------------------------------------------------------------
 
 
-def met(choice: Choice) -> tuple[list[str], list[str], list[str]]:
+def met(selected: SelectedSamples) -> tuple[list[str], list[str], list[str]]:
     """Return the terms met, missed, and absent."""
-    assert choice.report is not None
-    return list(choice.report.terms_met), list(choice.report.terms_missed), list(choice.report.terms_absent)
+    assert selected.coverage is not None
+    return (
+        list(selected.coverage.terms_met),
+        list(selected.coverage.terms_missed),
+        list(selected.coverage.terms_absent),
+    )
 
 
 def test_letters_are_covered_where_some_row_has_them(letters: Tokenizer) -> None:
     rows = [*RICH, row("aľ"), *POOR]
-    plain, _ = made(recipe_of(coverage(2, "pool = 8"), ["one"]), letters, one=rows)
+    plain, _ = select(recipe_of(coverage(2, "pool = 8"), ["one"]), letters, one=rows)
     assert not any("ľ" in text for text in texts_of(plain))
     recipe = recipe_of(coverage(2, 'pool = 8, letters = "ľôľ"'), ["one"])
-    choice, _ = made(recipe, letters, one=rows)
-    assert any("ľ" in text for text in texts_of(choice))
-    assert met(choice) == (["<s>", "ľ"], [], ["ô"])
+    selected, _ = select(recipe, letters, one=rows)
+    assert any("ľ" in text for text in texts_of(selected))
+    assert met(selected) == (["<s>", "ľ"], [], ["ô"])
 
 
 def test_a_letter_beyond_what_is_read_covers_nothing(letters: Tokenizer) -> None:
     recipe = recipe_of(coverage(1, 'pool = 4, letters = "ž"'), ["one"])
     # Of its two bytes the first is read; <s> takes the first of 32 places.
-    choice, supplies = made(recipe, letters, one=["abcdefghijklmnopqrstuvwxyz0123žx"])
-    (sample,) = supplies["one"].samples
+    selected, streams = select(recipe, letters, one=["abcdefghijklmnopqrstuvwxyz0123žx"])
+    (sample,) = streams["one"].samples
     assert "ž" in sample.text
-    assert choice.report is not None
-    assert list(choice.report.terms_absent) == ["ž"]
+    assert selected.coverage is not None
+    assert list(selected.coverage.terms_absent) == ["ž"]
 
 
 def test_control_tokens_that_no_row_holds_are_not_asked_for(letters: Tokenizer) -> None:
     # The tokenizer puts <s> before each row; </s> is nowhere.
     assert set(letters.special_tokens) == {"<s>", "</s>"}
-    choice, _ = made(recipe_of(coverage(2, "pool = 4"), ["one"]), letters, one=POOR)
-    assert choice.terms == ("<s>",)
-    assert met(choice) == (["<s>"], [], [])
+    selected, _ = select(recipe_of(coverage(2, "pool = 4"), ["one"]), letters, one=POOR)
+    assert met(selected) == (["<s>"], [], [])
 
 
 def test_control_tokens_that_some_row_holds_are_covered(letters: Tokenizer) -> None:
     lines = coverage(2, "pool = 8", 'control_tokens = "keep"')
     rows = [*RICH, "ab</s>" * 10 + "ab", *POOR]
-    choice, _ = made(recipe_of(lines, ["one"]), letters, one=rows)
-    assert met(choice) == (["<s>", "</s>"], [], [])
-    assert any("</s>" in text for text in texts_of(choice))
+    selected, _ = select(recipe_of(lines, ["one"]), letters, one=rows)
+    assert met(selected) == (["<s>", "</s>"], [], [])
+    assert any("</s>" in text for text in texts_of(selected))
     without = coverage(2, "pool = 8, control_tokens = false", 'control_tokens = "keep"')
-    choice, _ = made(recipe_of(without, ["one"]), letters, one=rows)
-    assert choice.terms == ()
-    assert not any("</s>" in text for text in texts_of(choice))
+    selected, _ = select(recipe_of(without, ["one"]), letters, one=rows)
+    assert met(selected) == ([], [], [])
+    assert not any("</s>" in text for text in texts_of(selected))
 
 
 def test_titles_of_a_sources_documents_are_covered_in_rows_of_any_source(letters: Tokenizer) -> None:
@@ -171,25 +305,25 @@ def test_titles_of_a_sources_documents_are_covered_in_rows_of_any_source(letters
     web = [*RICH, row("no CLAIMS bonus, "), row("bonuses, "), *POOR]
     lines = coverage(4, 'pool = 8, control_tokens = false, terms_of = "words"')
     recipe = recipe_of(lines, ["words", "web"])
-    choice, supplies = made(recipe, letters, words=glossary, web=web)
-    assert choice.terms == tuple(supplies["words"].titles)
-    covered, missed, absent = met(choice)
+    selected, streams = select(recipe, letters, words=glossary, web=web)
+    assert sorted(streams["words"].stats.titles) == sorted(("No-claims Bonus", "bonus", "hail", "…"))
+    covered, missed, absent = met(selected)
     assert (sorted(covered), missed, sorted(absent)) == (["No-claims Bonus", "bonus"], [], ["hail", "…"])
-    assert any("no CLAIMS bonus" in text for text in texts_of(choice, "web"))
+    assert any("no CLAIMS bonus" in text for text in texts_of(selected, "web"))
 
 
 def test_titles_of_other_sources_are_not(letters: Tokenizer) -> None:
     recipe = recipe_of(coverage(2, "pool = 4"), ["one"])
-    choice, supplies = made(recipe, letters, one=[{"text": text, "title": "hail"} for text in POOR])
-    assert supplies["one"].titles == []
-    assert choice.terms == ("<s>",)
+    selected, streams = select(recipe, letters, one=[{"text": text, "title": "hail"} for text in POOR])
+    assert streams["one"].stats.titles == []
+    assert met(selected) == (["<s>"], [], [])
 
 
 def test_a_term_that_the_quotas_leave_no_row_for_is_missed(letters: Tokenizer) -> None:
     rows = [row("aľ"), row("bô"), *POOR]
     lines = coverage(1, 'pool = 8, control_tokens = false, letters = "ľô"')
-    choice, _ = made(recipe_of(lines, ["one"]), letters, one=rows)
-    covered, missed, absent = met(choice)
+    selected, _ = select(recipe_of(lines, ["one"]), letters, one=rows)
+    covered, missed, absent = met(selected)
     assert (len(covered), len(missed), absent) == (1, 1, [])
     assert {*covered, *missed} == {"ľ", "ô"}
 
@@ -197,5 +331,5 @@ def test_a_term_that_the_quotas_leave_no_row_for_is_missed(letters: Tokenizer) -
 def test_the_choice_is_the_same_each_time(letters: Tokenizer) -> None:
     lines = coverage(3, 'pool = 2, letters = "ľ"')
     recipe = recipe_of(lines, ["one"])
-    first, second = (made(recipe, letters, one=[*POOR, row("aľ"), *RICH])[0] for _ in range(2))
-    assert first == second
+    first, second = (select(recipe, letters, one=[*POOR, row("aľ"), *RICH])[0] for _ in range(2))
+    assert (first.samples, first.coverage) == (second.samples, second.coverage)

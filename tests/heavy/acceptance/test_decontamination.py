@@ -282,7 +282,7 @@ def test_what_the_flagships_sources_share_with_wikitext_is_found_and_nothing_els
     found = {
         (source, name): match
         for source, one in screened.items()
-        for name, match in one.tally.contaminated.items()
+        for name, match in one.stats.contaminated.items()
     }
     assert found.keys() == sharing, found
     assert not sharing

@@ -155,7 +155,7 @@ def test_the_repeated_row_of_bitext_gets_the_same_made_up_values_and_is_found(
 
 def test_the_repeated_row_of_bitext_is_the_same_where_placeholders_stay(corpora: Path) -> None:
     recipe = flagship("sources.bitext-insurance.placeholders=keep")
-    found = admitted(recipe, corpora, ["bitext-insurance"])["bitext-insurance"].tally.duplicates
+    found = admitted(recipe, corpora, ["bitext-insurance"])["bitext-insurance"].stats.duplicates
     assert (found[BITEXT.format(1437)].document, found[BITEXT.format(1437)].similarity) == (
         BITEXT.format(1041),
         1,
@@ -185,7 +185,7 @@ def test_the_identifier_finds_the_czech_pages_and_no_others(whatever_the_score: 
     found = {
         (source, aside.position, aside.reason)
         for source, one in whatever_the_score.items()
-        for aside in one.tally.aside
+        for aside in one.stats.left_out.filtered_records
         if aside.reason.startswith("in ")
     }
     assert found == {("fineweb2-sk", page(number), "in cs, not in an expected language") for number in CZECH}
@@ -231,7 +231,10 @@ def test_characters_are_mended(
     assert not re.search("[ÃÅÄ][\u0080-\u00bf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]", mended)
     # Some bytes were lost before, so it is no good page even so.
     assert "\ufffd" in stored[page(MOJIBAKE)]
-    found = {aside.position: aside.reason for aside in whatever_the_score["fineweb2-sk"].tally.aside}
+    found = {
+        aside.position: aside.reason
+        for aside in whatever_the_score["fineweb2-sk"].stats.left_out.filtered_records
+    }
     assert found[page(MOJIBAKE)] == "characters lost"
 
 
@@ -249,7 +252,7 @@ def test_what_is_named_as_a_near_duplicate_is_one(let_in: dict[str, Admitted], c
     near = [
         (texts[source, name], texts[found.source, found.document])
         for source, one in let_in.items()
-        for name, found in one.tally.duplicates.items()
+        for name, found in one.stats.duplicates.items()
         if not isinstance(one.items[0], RenderedConversation)
         and not isinstance(let_in[found.source].items[0], RenderedConversation)
     ]

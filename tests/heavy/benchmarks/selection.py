@@ -49,7 +49,7 @@ def pool(hub: Hub) -> Pool:
     # Both are read when the hub's client is first imported.
     os.environ.update(HF_ENDPOINT=hub.address, HF_HOME=str(hub.home), HF_HUB_DISABLE_XET="1")
     from calibset import load_recipe, load_tokenizer
-    from calibset.pipeline.evaluation_sets import open_shared_indexes
+    from calibset.pipeline.evaluation_sets import index_evaluation_sets
     from calibset.pipeline.readers import open_readers, open_storage
     from calibset.pipeline.source_stream import open_source_stream
     from calibset.selection.coverage import Candidate
@@ -59,7 +59,7 @@ def pool(hub: Hub) -> Pool:
     storage = open_storage(recipe, os.environ["CALIBSET_HUB"], hub.mirrors[1::2])
     tokenizer = load_tokenizer(recipe.tokenizer)
     readers = open_readers(recipe, storage)
-    screens, _ = open_shared_indexes(recipe, readers)
+    screens, _ = index_evaluation_sets(recipe, readers)
     supplies = {
         name: open_source_stream(name, recipe, readers[name], tokenizer, screens) for name in recipe.sources
     }

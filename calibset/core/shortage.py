@@ -1,0 +1,53 @@
+"""How far sources fall short of a mixture, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+ShortagePolicy = Literal["fill", "redistribute", "repeat", "error"]
+"""What happens when a source runs short: see `calibset.selection.quotas.Mixture.next_quotas`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortage:
+    """How far sources fall short of what a mixture asks of them.
+
+    Attributes:
+        samples: Samples that each source has given.
+        quotas: Samples asked of each source.
+        short: The sources that have no more to give and gave less than their quota.
+        nsamples: Samples that the file should have.
+        policy: What the recipe wants done when a source runs short.
+        fill: The fill group, where none of its sources can stand in; else None.
+        fill_sources: The sources of the fill group that have no more to give.
+    """
+
+    samples: Mapping[str, int]
+    quotas: Mapping[str, int]
+    short: tuple[str, ...]
+    nsamples: int
+    policy: ShortagePolicy
+    fill: str | None = None
+    fill_sources: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """Return what is missing of which source, and the ways out."""
+        samples, quotas = self.samples, self.quotas
+        parts = [f"source {name!r} gives {samples[name]} of {quotas[name]} samples" for name in self.short]
+        if self.fill_sources:
+            parts.append(f"the fill group {self.fill!r} ({', '.join(self.fill_sources)}) has no more to give")
+        return (
+            f"mixture: {'; '.join(parts)}; {sum(samples.values())} of {self.nsamples} samples in all; "
+            f"the policy is {self.policy!r}; {self._ways_out()}"
+        )
+
+    def _ways_out(self) -> str:
+        ways = ["lower its weight or nsamples", "add a source to its group"]
+        if self.policy == "error":
+            ways.append('set shortage = "redistribute"')
+        times = [-(-self.quotas[name] // self.samples[name]) for name in self.short if self.samples[name]]
+        if times and self.policy in ("error", "repeat"):
+            ways.append(f'set shortage = "repeat" with max_repeats >= {max(times)}')
+        return ", or ".join(ways)

@@ -1,0 +1,50 @@
+"""What whoever uses a set should know of it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from calibset.core.documents import Sample
+from calibset.pipeline.context import BuildContext
+from calibset.pipeline.select import SelectedSamples
+from calibset.quantizers import get_quantizer
+from calibset.tokenizers import find_tokenizer_file, reads_control_tokens_as_text
+
+
+def write_notes(context: BuildContext, selected: SelectedSamples) -> tuple[str, ...]:
+    """Return the notes on a file: of its tokenizer, its chat template, its terms, its duplicates."""
+    return (
+        *context.tokenizer.notes,
+        *dict.fromkeys(note for stats in selected.stats.values() for note in stats.notes),
+        *_on_missing_titles(context, selected),
+        *_on_unread_control_tokens(context, selected.samples),
+        *_on_a_full_index(context),
+    )
+
+
+def _on_missing_titles(context: BuildContext, selected: SelectedSamples) -> Iterator[str]:
+    for name in context.recipe.selection.terms_of:
+        if not selected.stats[name].titles:
+            yield f"selection.terms_of: no document of {name} has a title, so it gives no terms"
+
+
+def _on_unread_control_tokens(context: BuildContext, samples: tuple[Sample, ...]) -> Iterator[str]:
+    """Say how many rows a quantizer that loads the model's own tokenizer would misread."""
+    recipe, tokenizer = context.recipe, context.tokenizer
+    if not reads_control_tokens_as_text(find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=True)):
+        return
+    product = get_quantizer(recipe.quantizer).info.product
+    control_ids = frozenset(tokenizer.special_tokens.values())
+    if affected := sum(not control_ids.isdisjoint(sample.token_ids) for sample in samples):
+        yield (
+            f"{affected} of {len(samples)} rows hold control tokens, which transformers reads as letters "
+            f"beside a tekken.json: give {product} what `calibset tokenizer` or `calibset export` writes"
+        )
+
+
+def _on_a_full_index(context: BuildContext) -> Iterator[str]:
+    if count := context.indexes.duplicates.not_indexed:
+        yield (
+            f"duplicates: the index is full, and {count:,} documents did not fit in, so texts that repeat "
+            "these may stand in the file"
+        )

@@ -1,0 +1,26 @@
+"""How far a build or a check has come, for whoever draws it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A function that is called as a build or a check goes on."""
+
+    def __call__(self, source: str, done: int, asked: int | None) -> None:
+        """Take note that a source has given ``done`` of ``asked`` samples (records, for a check)."""
+        ...
+
+
+def no_progress(source: str, done: int, asked: int | None) -> None:
+    """Show nothing."""
+
+
+def labelled(progress: Progress, label: str) -> Progress:
+    """Return a progress that shows a label behind each source's name."""
+
+    def report(source: str, done: int, asked: int | None) -> None:
+        progress(f"{source} ({label})", done, asked)
+
+    return report

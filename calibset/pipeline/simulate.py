@@ -1,0 +1,45 @@
+"""The proof of a file: what the recipe's quantizer will keep of its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from calibset.core.documents import Sample
+from calibset.core.errors import QuantizerError
+from calibset.pipeline.context import BuildContext
+from calibset.quantizers import LoadReport, Quantizer, RowInput, get_quantizer
+from calibset.tokenizers.truncation import visible_ids
+
+
+def prove_kept(context: BuildContext, samples: tuple[Sample, ...]) -> LoadReport:
+    """Return what the recipe's quantizer does with samples, and make sure that it keeps them all.
+
+    They are given in the form that the quantizer takes best. A quantizer that joins rows and cuts them
+    anew may lose the last one, which is what remains behind the last cut.
+
+    Raises:
+        QuantizerError: It would not keep every sample; the first losses are named.
+    """
+    recipe, tokenizer = context.recipe, context.tokenizer
+    quantizer = get_quantizer(recipe.quantizer)
+    rows: Iterator[RowInput] = (
+        tuple(visible_ids(sample.token_ids, tokenizer, recipe.seqlen)) if quantizer.takes_ids else sample.text
+        for sample in samples
+    )
+    report = quantizer.simulate(rows, tokenizer, nsamples=len(samples), seqlen=recipe.seqlen)
+    if report.kept < report.nsamples and not _lost_is_the_tail(report, quantizer):
+        losses = (
+            f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in report.lost
+        )
+        first = "; ".join(islice(chain(report.fatal, losses), 5))
+        raise QuantizerError(
+            f"{report.quantizer} would keep {report.kept} of {report.nsamples} rows, so nothing was written: "
+            f"{first}; please report this recipe"
+        )
+    return report
+
+
+def _lost_is_the_tail(report: LoadReport, quantizer: Quantizer) -> bool:
+    tail = report.rows[-1:] if not report.fatal else ()
+    return quantizer.info.joins_rows and report.lost == tail
