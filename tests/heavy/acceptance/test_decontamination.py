@@ -280,9 +280,9 @@ def test_what_the_flagships_sources_share_with_wikitext_is_found_and_nothing_els
     }
     screened = admitted(flagship("hygiene.duplicates=keep"), corpora)
     found = {
-        (source, name): match
+        (source, match.document): match
         for source, one in screened.items()
-        for name, match in one.stats.contaminated.items()
+        for match in one.stats.contaminated
     }
     assert found.keys() == sharing, found
     assert not sharing
