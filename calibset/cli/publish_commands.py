@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibset.cli.console import print_line
 from calibset.core.errors import OutputError, RecipeError
-from calibset.dataset.calibration_file import CalibrationFile, holdout_path
+from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.lockfile import lock_path
 from calibset.dataset.manifest import Manifest
 
@@ -37,11 +36,12 @@ def card(arguments: Namespace) -> int:
 
     _require_fitting_options(arguments)
     path = Path(arguments.file)
-    manifest = _read_manifest(path)
+    file = _open_file(path)
+    manifest = file.require_manifest()
     if arguments.model:
         sys.stdout.write(model_card_section(manifest, RelatedFiles().names(path).file))
         return 0
-    related = _find_related_files(path, manifest, arguments)
+    related = _find_related_files(file, manifest, arguments)
     if arguments.push:
         return _push(path, related, arguments)
     holdout = Manifest.read(related.holdout) if related.holdout else None
@@ -90,10 +90,10 @@ def _require_fitting_options(arguments: Namespace) -> None:
         raise RecipeError(f"--recipe {arguments.recipe}: there is no such file")
 
 
-def _read_manifest(path: Path) -> Manifest:
+def _open_file(path: Path) -> CalibrationFile:
     if path.name.endswith(".manifest.json"):
         raise RecipeError(f"{path}: is a manifest; name the calibration file that it stands beside")
-    return CalibrationFile.open(path).require_manifest()
+    return CalibrationFile.open(path)
 
 
 def _require_recipe_of(manifest: Manifest, path: Path) -> None:
@@ -124,36 +124,24 @@ def _push(path: Path, related: RelatedFiles, arguments: Namespace) -> int:
     return 0
 
 
-def _find_related_files(path: Path, manifest: Manifest, arguments: Namespace) -> RelatedFiles:
+def _find_related_files(file: CalibrationFile, manifest: Manifest, arguments: Namespace) -> RelatedFiles:
     """Return what belongs to a calibration file: its holdout, the recipe named, and the recipe's lock."""
     from calibset.dataset.hub_upload import RelatedFiles
 
-    holdout = _find_holdout(path, manifest)
-    if holdout is None and manifest.other and manifest.other.role == "holdout" and not arguments.quiet:
-        note = f"note: the holdout of {path} is not where it was written; the card has {path.name} alone"
+    holdout = file.find_holdout()
+    if holdout is None and manifest.has_holdout and not arguments.quiet:
+        name = file.path.name
+        note = f"note: the holdout of {file.path} is not where it was written; the card has {name} alone"
         print_line(note, stderr=True)  # the card may go to standard output
     recipe = Path(arguments.recipe) if arguments.recipe else None
     if recipe is not None:
         _require_recipe_of(manifest, recipe)
     lock = lock_path(recipe) if recipe else None
-    return RelatedFiles(holdout=holdout, recipe=recipe, lock=lock if lock and lock.is_file() else None)
-
-
-def _find_holdout(path: Path, manifest: Manifest) -> Path | None:
-    """Return the holdout that was built with a file, if it is found."""
-    if manifest.other is None or manifest.other.role != "holdout":
-        return None
-    holdout = manifest.recipe.get("holdout")
-    output = holdout.get("output") if isinstance(holdout, Mapping) else None
-    candidates = [holdout_path(path)]
-    if isinstance(output, str):
-        # Relative to the folder of the build, which is not recorded; of an absolute path the name is left.
-        candidates = [path.parent / output, path.with_name(Path(output).name), Path(output)]
-    for candidate in candidates:
-        other = Manifest.read(candidate) if candidate.is_file() else None
-        if other is not None and other.sha256 == manifest.other.sha256:
-            return CalibrationFile.open(candidate).path
-    return None
+    return RelatedFiles(
+        holdout=holdout.path if holdout else None,
+        recipe=recipe,
+        lock=lock if lock and lock.is_file() else None,
+    )
 
 
 def _write_files(folder: Path, files: dict[str, bytes]) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
@@ -112,6 +112,27 @@ class CalibrationFile:
         if self.manifest is None:
             raise OutputError(f"{self.path}: there is no manifest beside it; build the file again")
         return self.manifest
+
+    def find_holdout(self) -> Self | None:
+        """Open the holdout that was built with this file, or return None if it is not found.
+
+        Raises:
+            OutputError: A manifest that may be the holdout's can't be read, or is not of its file.
+        """
+        if self.manifest is None or self.manifest.other is None or not self.manifest.has_holdout:
+            return None
+        options = self.manifest.recipe.get("holdout")
+        output = options.get("output") if isinstance(options, Mapping) else None
+        candidates = [holdout_path(self.path)]
+        if isinstance(output, str):
+            # The folder that it is relative to is not recorded; of an absolute path the name alone is.
+            folder = self.path.parent
+            candidates = [folder / output, folder / Path(output).name, Path(output)]
+        for candidate in candidates:
+            manifest = Manifest.read(candidate) if candidate.is_file() else None
+            if manifest is not None and manifest.sha256 == self.manifest.other.sha256:
+                return self.open(candidate)
+        return None
 
     @property
     def quantizer_name(self) -> str:

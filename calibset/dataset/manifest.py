@@ -146,6 +146,11 @@ class Manifest(Frozen):
         """Whether its rows are held out of a calibration file."""
         return self.other is not None and self.other.role == "calibration"
 
+    @property
+    def has_holdout(self) -> bool:
+        """Whether a holdout was built with its file."""
+        return self.other is not None and self.other.role == "holdout"
+
     def to_json(self) -> str:
         """Return the manifest as JSON text, the same bytes for the same build."""
         return self.model_dump_json(indent=1) + "\n"

@@ -12,6 +12,7 @@ from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.manifest import Manifest, manifest_path
 from calibset.pipeline.build import build
+from calibset.recipe.loader import load_recipe
 from calibset.tokenizers import Tokenizer
 from tests.letters import write_letters
 from tests.small import write_small
@@ -63,6 +64,28 @@ def test_rows_are_encoded_and_reported(built: CalibrationSet, tmp_path: Path) ->
     assert [row.text for row in rows] == [sample.text for sample in built]
     assert [tuple(row.encoded.ids) for row in rows] == list(built.token_ids)
     assert [row.report for row in rows] == list(built.manifest.samples)
+
+
+@pytest.mark.parametrize("output", ["", "held/x.jsonl"])
+def test_a_holdout_is_found_where_the_recipe_puts_it(tmp_path: Path, output: str) -> None:
+    overrides = ["holdout.nsamples=4", *([f"holdout.output={output}"] if output else [])]
+    built = build(load_recipe(write_small(tmp_path), overrides=overrides))
+    path = tmp_path / (output or "out.holdout.jsonl")
+    file = CalibrationFile.open(built.write(tmp_path / "out.jsonl", path))
+    holdout = file.find_holdout()
+    assert holdout is not None
+    assert (holdout.path, len(holdout.texts)) == (path, 4)
+    assert holdout.find_holdout() is None
+    path.unlink()
+    assert file.find_holdout() is None
+
+
+def test_a_holdout_of_another_build_is_not_found(tmp_path: Path) -> None:
+    recipe = write_small(tmp_path)
+    for seed in (1, 2):
+        built = build(load_recipe(recipe, overrides=["holdout.nsamples=4", f"seed={seed}"]))
+        built.write(tmp_path / f"{seed}.jsonl", tmp_path / "1.holdout.jsonl")
+    assert CalibrationFile.open(tmp_path / "1.jsonl").find_holdout() is None
 
 
 def test_a_file_of_other_origin_has_defaults(foreign: Path) -> None:
