@@ -16,7 +16,7 @@ from calibset.core.text import printable
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from calibset.pipeline.gathering import Progress
+    from calibset.pipeline.progress import Progress
 
 # A file or pipe has no width to keep to, and no table in it must be cut.
 _WIDTH_OF_A_FILE = 140
