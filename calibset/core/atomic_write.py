@@ -13,16 +13,16 @@ from typing import BinaryIO, cast
 
 from calibset.core.errors import OutputError
 
-_ENDING = ".tmp"
-# Seconds after which a temporary file can't be one that is being written.
+_SUFFIX = ".tmp"
+# Seconds after which a temporary file can't be one that is still being written.
 _STALE = 24 * 3600.0
 
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``path`` that takes its place when the block ends well.
+    """Open a temporary file that replaces ``path`` when the block ends well.
 
-    Where the block fails, or the disk is full, what stood at ``path`` stays.
+    Where the block fails or the disk is full, the old file stays.
 
     Raises:
         OutputError: The folder isn't there, or the file can't be written.
@@ -33,64 +33,59 @@ def write_atomically(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def write_together(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
-    """Do the same for several files: none is replaced before all of them are on the disk.
+    """Open a temporary file for each path; none is replaced before all of them are on the disk.
 
     Raises:
-        OutputError: A folder isn't there, or a file can't be written; the first path is named
-            where it isn't known which.
+        OutputError: A folder isn't there, or a file can't be written; the message names the first path
+            where the one at fault isn't known.
     """
     temporaries: list[Path] = []
-    at = paths[0]
+    current = paths[0]
     try:
         with ExitStack() as stack:
             streams = []
-            for at in paths:
-                streams.append(stack.enter_context(_temporary(at)))
+            for current in paths:
+                streams.append(stack.enter_context(_open_temporary(current)))
                 temporaries.append(Path(streams[-1].name))
-            at = paths[0]
+            current = paths[0]
             yield tuple(streams)
-            for at, stream in zip(paths, streams, strict=True):  # noqa: B007  (the message names it)
-                _finish(stream)
-        for at, temporary in zip(paths, temporaries, strict=True):
-            temporary.replace(at)
+            for current, stream in zip(paths, streams, strict=True):  # noqa: B007  (the message names it)
+                stream.flush()
+                os.fsync(stream.fileno())
+                apply_umask(Path(stream.name))
+        for current, temporary in zip(paths, temporaries, strict=True):
+            temporary.replace(current)
     except OSError as error:
         raise OutputError(
-            f"{at}: can't be written: {error.strerror or error}; nothing was changed"
+            f"{current}: can't be written: {error.strerror or error}; nothing was changed"
         ) from error
     finally:
         for temporary in temporaries:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
+            temporary.unlink(missing_ok=True)
         for path in paths:
-            _sweep(path)
+            _remove_stale(path)
 
 
-def _sweep(path: Path) -> None:
-    """Remove what a run that was killed left behind; another one may be writing now, so only what is old."""
-    for left in path.parent.glob(f".{escape(path.name)}.*{_ENDING}"):
-        with suppress(OSError):
-            if left.stat().st_mtime < time() - _STALE:
-                left.unlink()
+def apply_umask(path: Path) -> None:
+    """Give a temporary file, which only its owner may read, the permissions of a usual new file."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
 
 
-def _temporary(path: Path) -> BinaryIO:
+def _open_temporary(path: Path) -> BinaryIO:
     # Renaming over a folder would fail, perhaps after another file was replaced.
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; nothing was changed")
     return cast(
         "BinaryIO",
-        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=_ENDING, delete=False),
+        tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX, delete=False),
     )
 
 
-def _finish(stream: BinaryIO) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
-    apply_umask(Path(stream.name))
-
-
-def apply_umask(path: Path) -> None:
-    """Let a temporary file, which is its owner's alone, be read by whom the umask allows."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(0o666 & ~umask)
+def _remove_stale(path: Path) -> None:
+    """Remove temporary files that killed runs left; only old ones, as another run may be writing now."""
+    for temporary in path.parent.glob(f".{escape(path.name)}.*{_SUFFIX}"):
+        with suppress(OSError):
+            if temporary.stat().st_mtime < time() - _STALE:
+                temporary.unlink()

@@ -1,8 +1,14 @@
-"""The values that flow from a corpus to a sample.
+"""The values that flow from a corpus to a calibration file, and the words for them.
 
-A source yields records: a `Document` (plain text), a `Conversation` (a dialogue, with or
-without tools), a `Rejection` (a record that could not be read) or a `Filtered` (one left
-out on purpose). Packing turns the first two into `Sample`s.
+* A *corpus* is what is published; a *source* is a recipe's table that reads one.
+* A *record* is what a corpus holds: a line, an object, a page.
+* A *document* is what a source gives for a record: a `Document` of plain text, or a *conversation*,
+  which is a `Conversation` with or without tools.
+* *Rejected* is a record that could not be read or is empty (`Rejection`); *filtered* is one that was
+  read and left out on purpose (`Filtered`). Both are counted by their reasons.
+* A *sample* is a row of a calibration file with the token ids that it was measured by, and with the
+  *spans* of the documents that it holds. A *filler* is a span that only fills its row to the length
+  that the quantizer reads.
 """
 
 from __future__ import annotations
@@ -16,12 +22,12 @@ Role = Literal["system", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A piece of plain text from a corpus.
+    """A plain text that a source gives.
 
     Attributes:
-        id: Unique inside its source and the same in every run.
-        text: The text as the corpus has it.
-        metadata: What the corpus says of it (url, title, score …).
+        id: Unique in its source and the same in every run.
+        text: The text as the corpus holds it.
+        metadata: What the corpus says about it (url, title, score …).
     """
 
     id: str
@@ -31,10 +37,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A call that the assistant makes.
+    """A call of a tool by the assistant.
 
     Attributes:
-        id: Unique inside its conversation; a result names it.
+        id: Unique in its conversation; the tool's turn names it in ``tool_call_id``.
         name: The tool's name as its declaration spells it.
         arguments: A JSON object, as text.
     """
@@ -49,8 +55,8 @@ class Tool:
     """A function that the model may call.
 
     Attributes:
-        name: As the corpus spells it, an identifier or not.
-        description: May be empty.
+        name: The name as the corpus spells it, whether or not it is an identifier.
+        description: What it does; may be empty.
         parameters: A JSON Schema of type object, as text.
     """
 
@@ -66,8 +72,8 @@ class Message:
     Attributes:
         role: Who speaks.
         content: What is said; empty where the assistant only calls tools.
-        tool_calls: Calls of an assistant turn, in order.
-        tool_call_id: The call that a tool turn answers.
+        tool_calls: The calls of an assistant's turn, in order.
+        tool_call_id: The id of the call that a tool's turn answers.
     """
 
     role: Role
@@ -78,13 +84,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A dialogue with the tools that were on offer in it.
+    """A dialogue that a source gives, with the tools that were on offer in it.
 
     Attributes:
-        id: Unique inside its source and the same in every run.
-        messages: At least one, the system message first if there is one.
+        id: Unique in its source and the same in every run.
+        messages: The turns, at least one; a system message comes first.
         tools: The declared tools, each name once.
-        metadata: What the corpus says of it (category, licence …).
+        metadata: What the corpus says about it (category, licence …).
     """
 
     id: str
@@ -95,12 +101,12 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A record that could not be read or holds nothing.
+    """A record that could not be read or is empty.
 
     Attributes:
-        place: File and position, such as ``data.json#17``.
+        position: The file and where the record stands in it, such as ``data.json#17``.
         reason: A short phrase, the same for the same fault, so that it can be counted.
-        excerpt: The beginning of what stood there.
+        excerpt: The beginning of the record.
     """
 
     position: str
@@ -113,9 +119,9 @@ class Filtered:
     """A record that was read and left out on purpose (a redirect, a repeated id …).
 
     Attributes:
-        place: File and position, or the record's id.
+        position: The file and where the record stands in it, or the record's id.
         reason: A short phrase, the same for the same case, so that it can be counted.
-        detail: What else there is to say of this one: the document that it repeats, say.
+        detail: What is particular to this record, such as the document that it repeats.
     """
 
     position: str
@@ -124,18 +130,19 @@ class Filtered:
 
 
 Record = Document | Conversation | Rejection | Filtered
+"""What becomes of a record when a source reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Where a document stands in a sample.
+    """The part of a sample's text that comes from one document.
 
     Attributes:
-        document: The document's or conversation's id.
-        start: First character in the sample's text.
-        end: One past the last character.
-        whole: Whether all of it is there.
-        filler: Whether it only fills the row to its length and takes the quantizer's cut.
+        document: The id of the document or conversation.
+        start: Index of the first character in the sample's text.
+        end: Index behind the last character.
+        whole: Whether the span holds the whole document.
+        filler: Whether it only fills the row to its length, so that the quantizer's cut falls into it.
     """
 
     document: str
@@ -147,16 +154,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One row of a calibration set.
+    """A row of a calibration file, with its token ids and the spans of its documents.
 
     Attributes:
-        text: What the row holds; no leading BOS, no trailing white space.
-        token_ids: What the target model reads, without BOS; at least ``seqlen`` of them.
-        source: The name of the source it comes from.
-        documents: Which part of the text came from where, in order.
-        turns: Assistant turns that begin in the row.
-        complete_turns: Those of them that end inside what the consumer reads.
-        filler_tokens: Tokens of the filler that the consumer reads.
+        text: The row's text; no leading BOS, no trailing white space.
+        token_ids: The ids that the target model reads, without BOS; at least ``seqlen`` of them.
+        source: The name of the source that its documents come from.
+        documents: The spans of the text, in order.
+        turns: How many of the assistant's turns begin in the row.
+        complete_turns: How many of these end within what the quantizer reads.
+        filler_tokens: How many tokens of the filler the quantizer reads.
     """
 
     text: str
@@ -169,5 +176,5 @@ class Sample:
 
     @property
     def tokens(self) -> int:
-        """How many tokens it has, without BOS."""
+        """The number of tokens, without BOS."""
         return len(self.token_ids)

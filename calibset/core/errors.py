@@ -3,15 +3,15 @@
     CalibsetError
     ├── RecipeError        the recipe or the command line is wrong (exit code 2)
     ├── SourceError        a corpus can't be found, reached or read
-    │   ├── NotThereError  none of its places is there
-    │   └── OfflineError   it is not in the cache, and servers may not be asked
+    │   ├── NotThereError  there is nothing at any of its locations
+    │   └── OfflineError   it is not in the cache, and no server may be asked
     ├── MixtureError       the sources can't fill the quotas as the policy asks
     ├── TokenizerError     a tokenizer can't be found, loaded or used for the job
-    ├── ConsumerError      the quantizer would not keep what was built
+    ├── QuantizerError     the quantizer would not keep what was built
     ├── LockError          what would be built is not what the lock says
     └── OutputError        a result can't be written or read back
 
-A message says where, what, and what to do about it, in one line a fault.
+A message says where the fault is, what it is, and what to do about it; one line a fault.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class CalibsetError(Exception):
     """Base of every error that calibset raises on purpose.
 
     Attributes:
-        rejections: By source, the records that had been rejected when a build failed.
-        filtered: By source, those that had been left out on purpose.
+        rejections: The records that had been rejected when a build failed, by source.
+        filtered: The records that had been left out on purpose by then, by source.
     """
 
     exit_code = 1
@@ -58,11 +58,11 @@ class SourceError(CalibsetError):
 
 
 class NotThereError(SourceError):
-    """None of a corpus's places is there, or nothing in it is of the names looked for."""
+    """Nothing is at any location of a corpus, or no file there has a name that was looked for."""
 
 
 class OfflineError(SourceError):
-    """Something is not in the cache, and servers may not be asked."""
+    """Something is not in the cache, and no server may be asked."""
 
 
 class MixtureError(CalibsetError):

@@ -1,4 +1,4 @@
-"""Types that the recipe's tables share."""
+"""Types of fields that recipes, manifests and locks share."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from pydantic_core import PydanticCustomError
 
 
 def as_tuple(value: Any) -> Any:
-    """Return a single name as a list of one, anything else as it is."""
+    """Return a single name as a tuple of one, anything else as it is."""
     return (value,) if isinstance(value, str) else value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 """One name or a list of names."""
 
-
 MAX_NUMBER = 2**53
-"""The largest number: every whole one up to it is a float and a number of JavaScript's as well."""
+"""The largest number: up to it every whole number is exact as a float, and so in JavaScript."""
 
 Count = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
-"""How many there are of something."""
+"""A number of things, perhaps 0."""
 
 PositiveCount = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
-"""How many there are of what can't be missing."""
+"""A number of things of which there is at least one."""
 
 NonNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
-"""A mean, say."""
+"""A finite number from 0 up."""
 
 Finite = Annotated[float, Field(ge=-MAX_NUMBER, le=MAX_NUMBER, allow_inf_nan=False)]
 """A finite number."""
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-"""A part of a whole."""
+"""A fraction of a whole, from 0 to 1."""
 
 
-def _bounded(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    for place in _unbounded(data, ""):
+def _check_numbers(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    for path in _find_large_numbers(value, ""):
         # As one value, since a message's template would take braces in a key for its own.
-        how = f"{place} must be a finite number, at most {MAX_NUMBER}"
-        raise PydanticCustomError("unbounded", "{how}", {"how": how})
-    return data
+        message = f"{path} must be a finite number, at most {MAX_NUMBER}"
+        raise PydanticCustomError("unbounded", "{message}", {"message": message})
+    return value
 
 
-def _unbounded(data: Any, place: str) -> Iterator[str]:
-    if isinstance(data, Mapping):
-        for key, value in data.items():
-            yield from _unbounded(value, f"{place}.{key}" if place else str(key))
-    elif isinstance(data, list | tuple):
-        for number, value in enumerate(data):
-            yield from _unbounded(value, f"{place}[{number}]")
-    elif isinstance(data, int | float) and not abs(data) <= MAX_NUMBER:
-        yield place
+def _find_large_numbers(value: Any, path: str) -> Iterator[str]:
+    """Yield the paths of the numbers that are infinite, no numbers, or larger than `MAX_NUMBER`."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _find_large_numbers(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _find_large_numbers(item, f"{path}[{index}]")
+    elif isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:
+        yield path
 
 
-JsonObject = Annotated[Mapping[str, Any], AfterValidator(_bounded)]
-"""What another model describes, as JSON has it; its numbers are finite and no larger than `MAX_NUMBER`."""
+JsonObject = Annotated[Mapping[str, Any], AfterValidator(_check_numbers)]
+"""A JSON object that another model describes; its numbers are finite and no larger than `MAX_NUMBER`."""

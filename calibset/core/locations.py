@@ -24,14 +24,14 @@ class HubDataset:
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A file at an https URL; or, where it ends in a slash, a folder of files to be named."""
+    """A file at an https URL; where the URL ends in a slash, a folder of which the recipe names the files."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class LocalPath:
-    """A file or folder; relative to the data folder, else to the recipe."""
+    """A local file or folder; a relative path is looked up in the data folder, then beside the recipe."""
 
     path: Path
 
@@ -41,7 +41,7 @@ Location = HubDataset | Url | LocalPath
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """URLs that begin with ``prefix`` are read from ``replacement`` instead."""
+    """A server to read from in place of another: ``replacement`` stands in for ``prefix`` in URLs."""
 
     prefix: str
     replacement: str
@@ -57,14 +57,14 @@ class Mirror:
             >>> Mirror.parse("https://example.org/a/=http://127.0.0.1:8000/b/")
             Mirror(prefix='https://example.org/a/', replacement='http://127.0.0.1:8000/b/')
         """
-        # A query in the prefix may hold "=" too, so the replacement's scheme marks the border.
-        prefix, sign, replacement = text.partition("=http")
-        if not sign or not prefix.startswith("https://"):
+        # A query in the prefix may hold "=" too, so the one before a scheme is looked for.
+        prefix, separator, replacement = text.partition("=http")
+        if not separator or not prefix.startswith("https://"):
             raise RecipeError(f"--mirror {text}: must read https://PREFIX=https://REPLACEMENT")
         return cls(prefix, "http" + replacement)
 
     def apply(self, url: str) -> str | None:
-        """Return the URL's replacement, or None where the prefix doesn't fit."""
+        """Return the URL to read from instead, or None where the prefix doesn't fit."""
         return self.replacement + url[len(self.prefix) :] if url.startswith(self.prefix) else None
 
 
@@ -72,7 +72,7 @@ def parse_location(text: str) -> Location:
     """Read one entry of a source's ``where``.
 
     Raises:
-        ValueError: It is of no known form; the message says what one looks like.
+        ValueError: It has no known form; the message says which there are.
 
     Examples:
         >>> parse_location("hf://datasets/NeelNanda/pile-10k")
@@ -85,7 +85,7 @@ def parse_location(text: str) -> Location:
         return HubDataset(repo_id)
     scheme = urlsplit(text).scheme if "://" in text else ""
     if scheme == "https":
-        if "@" in urlsplit(text).netloc:  # it would stand in every manifest
+        if "@" in urlsplit(text).netloc:  # the login would stand in every manifest
             raise ValueError("must not hold a login; fetch the file by hand, or name a mirror with --mirror")
         return Url(text)
     if scheme:
@@ -98,10 +98,11 @@ def parse_location(text: str) -> Location:
         raise ValueError(f"has no home folder that this machine knows, got {text!r}") from error
 
 
-def redact_location(place: str) -> str:
-    """Return a place as records name it: of an absolute path the last part, of a URL no query or fragment.
+def redact_location(location: str) -> str:
+    """Return a location as manifests and messages may name it, without what is private.
 
-    A signed URL's query opens the file to whoever reads it.
+    Of an absolute path the last part is left, of a URL all but its query and fragment: a signed URL's
+    query opens the file to whoever reads it.
 
     Examples:
         >>> redact_location("/home/me/corpora/pile"), redact_location("corpora/pile")
@@ -109,6 +110,7 @@ def redact_location(place: str) -> str:
         >>> redact_location("https://example.org/a.jsonl?token=secret")
         'https://example.org/a.jsonl'
     """
-    if place[: len(_HTTPS)].lower() == _HTTPS:
-        return re.split("[?#]", place, maxsplit=1)[0]
-    return Path(place).name if Path(place).is_absolute() or place.startswith("~") else place
+    if location[: len(_HTTPS)].lower() == _HTTPS:
+        return re.split("[?#]", location, maxsplit=1)[0]
+    path = Path(location)
+    return path.name if path.is_absolute() or location.startswith("~") else location

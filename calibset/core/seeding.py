@@ -1,7 +1,7 @@
-"""Order by seed: the only randomness in calibset.
+"""Orders that a seed fixes: the only randomness in calibset.
 
-Keys are BLAKE2b digests of the seed and a place, so an order depends on nothing else: not
-on the Python version, the platform, the hash seed or what was drawn before.
+Keys are BLAKE2b digests of a seed and a *seed path*, strings and numbers that name what is ordered. So an
+order depends on nothing else: not on the Python version, the platform, the hash seed or earlier draws.
 """
 
 from __future__ import annotations
@@ -13,25 +13,23 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def seeded_key(seed: int, *place: str | int) -> bytes:
-    """Return 16 bytes that are fixed by the seed and the place, and look random.
+def seeded_key(seed: int, *seed_path: str | int) -> bytes:
+    """Return 16 bytes that look random and that the seed and the seed path fix.
 
     Examples:
         >>> seeded_key(42, "pile", 7).hex()
         '7ddbe9c8c58fafef8416bbdd86c4192e'
     """
-    words = "\x1f".join(map(str, (seed, *place)))
+    words = "\x1f".join(map(str, (seed, *seed_path)))
     return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def shuffled(items: Iterable[T], seed: int, *place: str | int) -> list[T]:
-    """Return the items in an order that the seed and the place fix.
+def shuffled(items: Iterable[T], seed: int, *seed_path: str | int) -> list[T]:
+    """Return the items in an order that the seed and the seed path fix.
 
     Examples:
         >>> shuffled("abcdef", 42, "demo")
         ['c', 'a', 'e', 'b', 'd', 'f']
     """
-    keyed = sorted(
-        (seeded_key(seed, *place, position), position, item) for position, item in enumerate(items)
-    )
+    keyed = sorted((seeded_key(seed, *seed_path, index), index, item) for index, item in enumerate(items))
     return [item for _, _, item in keyed]

@@ -1,4 +1,4 @@
-"""Text of any origin, shown so that nothing in it steers what shows it."""
+"""Text of any origin, made fit to be shown, written and read on."""
 
 from __future__ import annotations
 
@@ -7,45 +7,55 @@ import json
 import re
 from collections.abc import Iterator
 
-# Control characters, marks that turn the direction of writing, and halves of characters.
+# Control characters, marks that turn the direction of writing, and halves of surrogate pairs.
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+# Without the semicolon `?a=1&copy=2` would turn into `?a=1©=2`.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_EXCERPT_LENGTH = 200
 
 
 def printable(text: str) -> str:
-    r"""Return the text with what could steer a terminal or a page spelled out.
+    r"""Return the text with everything spelled out that could steer a terminal or a page.
 
     Examples:
         >>> printable("a\x1b[2Jb")
         'a\\x1b[2Jb'
     """
-    return _UNPRINTABLE.sub(lambda match: _spelled(match.group()), text)
+    return _UNPRINTABLE.sub(lambda match: _escape(match.group()), text)
 
 
 def printable_pieces(text: str) -> Iterator[tuple[str, bool]]:
-    r"""Yield the same text in pieces, each with whether it is spelled out; none is empty.
+    r"""Yield what `printable` returns in non-empty pieces, each with whether it is spelled out.
 
     Examples:
         >>> list(printable_pieces("a\x00b"))
         [('a', False), ('\\x00', True), ('b', False)]
     """
-    position = 0
-    for match in _UNPRINTABLE.finditer(text):
-        if match.start() > position:
-            yield text[position : match.start()], False
-        yield _spelled(match.group()), True
-        position = match.end()
-    if position < len(text):
-        yield text[position:], False
+    for piece, is_match in split_matches(_UNPRINTABLE, text):
+        yield (_escape(piece) if is_match else piece), is_match
 
 
-def _spelled(character: str) -> str:
+def split_matches(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the text in non-empty pieces, each with whether it is a match of the pattern.
+
+    Examples:
+        >>> list(split_matches(re.compile("b"), "abb"))
+        [('a', False), ('b', True), ('b', True)]
+    """
+    end = 0
+    for match in pattern.finditer(text):
+        if match.start() > end:
+            yield text[end : match.start()], False
+        yield match.group(), True
+        end = match.end()
+    if end < len(text):
+        yield text[end:], False
+
+
+def _escape(character: str) -> str:
     return ascii(character)[1:-1]
-
-
-# Without the semicolon `?a=1&copy=2` would turn into `?a=1©=2`.
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 
 
 def unescape_html(text: str) -> str:
@@ -58,11 +68,8 @@ def unescape_html(text: str) -> str:
     return _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
 
 
-_MOST_CHARACTERS = 200
-
-
 def excerpt(value: object) -> str:
-    """Return the beginning of a value as text that can be written anywhere.
+    """Return the beginning of a value, at most 200 characters, as text that any encoder can write.
 
     Examples:
         >>> len(excerpt("long " * 100))
@@ -72,11 +79,11 @@ def excerpt(value: object) -> str:
         text = str(value)
     except RecursionError:
         return "nested too deeply"
-    return replace_surrogates(text[:_MOST_CHARACTERS])
+    return replace_surrogates(text[:_EXCERPT_LENGTH])
 
 
 def replace_surrogates(text: str) -> str:
-    r"""Return the text with lone surrogates, which no encoder can write, as U+FFFD.
+    r"""Return the text with U+FFFD for lone surrogates, which no encoder can write.
 
     Examples:
         >>> replace_surrogates("a\ud800b")
@@ -92,10 +99,10 @@ def replace_surrogates(text: str) -> str:
 def dump_json(value: object) -> str:
     """Return a value as JSON text in one line, non-ASCII characters as they are.
 
-    Blanks stand after commas and colons, as in what most programs send to a model.
+    Spaces stand after commas and colons, as in what most programs send to a model.
 
     Args:
-        value: What `parse_value` returns.
+        value: A value of JSON: an object, a list, a text, a number, true, false or null.
 
     Raises:
         ValueError: JSON can't hold the value (an infinite number, a date, endless nesting).

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in words: one line a fault, the key's path first."""
+"""Faults of a recipe or manifest in words: one line a fault, the path of the key first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic_core import ErrorDetails
+
 _LONGEST_VALUE = 80
 
 _PHRASES = {
@@ -31,21 +32,21 @@ _PHRASES = {
 
 
 def describe_error(detail: ErrorDetails, path: tuple[str, ...], model: type[BaseModel]) -> str:
-    """Return one line for what pydantic found.
+    """Return one line for a fault that pydantic found.
 
     Args:
-        detail: As pydantic has it.
-        path: The keys that lead to the table it was found in.
-        model: The table's model, whose keys an unknown one is compared with.
+        detail: The fault, of `ValidationError.errors`.
+        path: The keys that lead to the table that was validated.
+        model: The table's model, whose keys an unknown key is compared with.
     """
-    place = ""
+    key_path = ""
     for key in (*path, *detail["loc"]):
-        place += f"[{key}]" if isinstance(key, int) else f".{key}" if place else str(key)
-    return f"{place}: {_message(detail, model)}"
+        key_path += f"[{key}]" if isinstance(key, int) else f".{key}" if key_path else str(key)
+    return f"{key_path}: {_describe(detail, model)}"
 
 
 def quote_value(value: Any) -> str:
-    """Return a value as a message quotes it, at most 80 characters of it.
+    """Return a value as a message quotes it, shortened to 80 characters.
 
     Examples:
         >>> quote_value(True), quote_value("a" * 100)[-3:]
@@ -60,21 +61,21 @@ def quote_value(value: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def _table_of(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
-    """Return the model of the table that a key stands in."""
-    for key in place[:-1]:
+def _find_table(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
+    """Return the model of the table that the last key of a path stands in."""
+    for key in path[:-1]:
         field = model.model_fields.get(str(key))
         kinds = (field.annotation, *get_args(field.annotation)) if field else ()
         model = next((kind for kind in kinds if hasattr(kind, "model_fields")), model)
     return model
 
 
-def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, got = detail["type"], quote_value(detail["input"])
+def _describe(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, value = detail["type"], quote_value(detail["input"])
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        keys = _table_of(model, detail["loc"]).model_fields
+        keys = _find_table(model, detail["loc"]).model_fields
         close = get_close_matches(str(detail["loc"][-1]), list(keys), n=1)
         return "unknown key" + (f"; did you mean {close[0]}?" if close else "")
     if kind in _PHRASES:
@@ -83,6 +84,6 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
             key: int(bound) if isinstance(bound, float) and bound.is_integer() else bound
             for key, bound in detail.get("ctx", {}).items()
         }
-        return f"must be {_PHRASES[kind].format(**bounds)}, got {got}"
+        return f"must be {_PHRASES[kind].format(**bounds)}, got {value}"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"must be {message[0].lower()}{message[1:]}, got {got}" if message != detail["msg"] else message
+    return f"must be {message[0].lower()}{message[1:]}, got {value}" if message != detail["msg"] else message
