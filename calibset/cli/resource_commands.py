@@ -30,7 +30,7 @@ def cache(arguments: Namespace) -> int:
         cache.clear()
         print_line(f"cleared {cache.folder}")
     elif arguments.json:
-        locations = [asdict(location) for location in cache.kept()]
+        locations = [asdict(location) for location in cache.locations()]
         print_json({"folder": str(cache.folder), "locations": locations})
     else:
         _print_cache(cache)
@@ -69,7 +69,7 @@ def schema(arguments: Namespace) -> int:  # noqa: ARG001
 
 def _print_cache(cache: Cache) -> None:
     table = create_table("location", files=">", size=">")
-    locations = list(cache.kept())
+    locations = list(cache.locations())
     for location in locations:
         table.add_row(shorten_location(location.location), str(location.files), format_size(location.size))
     if locations:

@@ -1,4 +1,4 @@
-"""Where bytes come from: the hub, https, a local path."""
+"""Where bytes come from: the hub, https and local paths, read through a cache."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from calibset.core.errors import NotThereError
-from calibset.core.locations import HubDataset, LocalPath, Mirror, Url, parse_location
+from calibset.core.locations import HubDataset, LocalPath, Mirror, parse_location
 from calibset.storage.cache import Cache
 from calibset.storage.files import File, Reader, memory_reader
-from calibset.storage.https import UrlReader
+from calibset.storage.https import NO_FILE, UrlReader
 from calibset.storage.hub import HubReader
 from calibset.storage.hub_errors import explain_no_repository
 from calibset.storage.local import LocalReader
@@ -22,12 +22,12 @@ __all__ = ["Cache", "File", "FileRead", "Mirror", "Reader", "Storage", "TrackedR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """How this machine finds the places that a recipe names.
+    """How this machine finds the locations that a recipe names.
 
     Attributes:
         recipe_folder: The recipe's folder.
-        data: A folder that relative paths are looked up in first, if there is one.
-        mirrors: Replacements for https URLs; the first that fits is applied.
+        data_folder: A folder that relative paths are looked up in first, if there is one.
+        mirrors: Replacements for https URLs; the first that fits is used.
         cache: Where what was read of servers is kept.
     """
 
@@ -37,44 +37,41 @@ class Storage:
     cache: Cache = field(default_factory=Cache.default)
 
     def open_reader(self, where: Sequence[str], revision: str | None = None) -> Reader:
-        """Return a reader over the first of several places that is there.
+        """Return a reader of the first of several locations that is there.
 
         Args:
-            where: Places as the recipe spells them.
-            revision: A hub repository's branch, tag or commit.
+            where: The locations as the recipe spells them.
+            revision: The branch, tag or commit to read of a hub repository.
 
         Raises:
             NotThereError: None is there.
             SourceError: A server that may hold one can't be asked.
-            OfflineError: It may not be asked, and what it holds is not in the cache.
+            OfflineError: A server may not be asked, and its answer is not in the cache.
         """
-        missing = []
-        for name in where:
-            found = self._found(name, revision)
-            if not isinstance(found, str):
-                return found
-            missing.append(found)
-        raise NotThereError("; ".join(missing))
+        faults = []
+        for text in where:
+            reader = self._find(text, revision)
+            if not isinstance(reader, str):
+                return reader
+            faults.append(reader)
+        raise NotThereError("; ".join(faults))
 
-    def _found(self, name: str, revision: str | None) -> Reader | str:
-        """Return a reader, or a sentence that says what was looked for."""
-        location = parse_location(name)
+    def _find(self, text: str, revision: str | None) -> Reader | str:
+        """Return a reader of a location, or a sentence that says that it isn't there."""
+        location = parse_location(text)
         if isinstance(location, LocalPath):
-            return self._local(name, location.path)
+            return self._find_local(text, location.path)
         if isinstance(location, HubDataset):
-            hub = HubReader(name, location.repo_id, self.cache, revision)
-            return hub if hub.is_there() else f"{name}: {explain_no_repository('dataset')}"
-        remote = UrlReader(name, self._mirrored(location), self.cache)
-        return remote if remote.is_there() else f"{name}: the server has no such file; check the URL"
+            hub = HubReader(text, location.repo_id, self.cache, revision)
+            return hub if hub.is_there() else f"{text}: {explain_no_repository('dataset')}"
+        mirrored = (url for mirror in self.mirrors if (url := mirror.apply(location.url)) is not None)
+        https = UrlReader(text, next(mirrored, location.url), self.cache)
+        return https if https.is_there() else f"{text}: {NO_FILE}"
 
-    def _local(self, name: str, path: Path) -> Reader | str:
-        bases = [base for base in (self.data_folder, self.recipe_folder) if base is not None]
-        for base in [Path()] if path.is_absolute() else bases:
-            if os.path.exists(base / path):  # noqa: PTH110  (Path.exists raises on a name too long)
-                return LocalReader(name, base / path)
-        looked = "" if path.is_absolute() else f" under {' or '.join(str(base) for base in bases)}"
-        return f"{name}: no such file or folder{looked}; set --data DIR to where the corpora are"
-
-    def _mirrored(self, location: Url) -> str:
-        replaced = (mirror.apply(location.url) for mirror in self.mirrors)
-        return next((url for url in replaced if url is not None), location.url)
+    def _find_local(self, text: str, path: Path) -> Reader | str:
+        folders = [folder for folder in (self.data_folder, self.recipe_folder) if folder is not None]
+        for folder in [Path()] if path.is_absolute() else folders:
+            if os.path.exists(folder / path):  # noqa: PTH110  (Path.exists raises on a name too long)
+                return LocalReader(text, folder / path)
+        tried = "" if path.is_absolute() else f" under {' or '.join(map(str, folders))}"
+        return f"{text}: no such file or folder{tried}; set --data DIR to where the corpora are"

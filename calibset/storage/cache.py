@@ -1,8 +1,8 @@
-"""What was read of servers, kept on the disk so that it is not read again.
+"""The cache: a folder with what was read of servers, so that it is not read again.
 
-A file version has a folder, in it a file for each stretch that came, named for its place and
-contents. Each appears whole under its name, so builds may share a cache, and one that is
-killed leaves what it had.
+A version of a file has a folder of its own, in it a file for each range of bytes that came, named for its
+offsets and contents. Each appears whole under its name, so builds may share a cache, and one that is
+killed leaves what it had. What servers told of files (*facts*) is kept beside them, by key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from calibset.core.atomic_write import apply_umask
 from calibset.core.errors import SourceError
@@ -27,24 +27,27 @@ from calibset.storage.byte_ranges import merge_ranges
 
 M = TypeVar("M", bound=BaseModel)
 
-_ABOUT = "about.json"
+_FILES = "files"
+_FACTS = "said"
+_MODELS = "models"
+_INFO = "about.json"
 _CLEARED = ".cleared-"
 _TRUE = {"1", "ON", "YES", "TRUE"}
 
 
 class CachedFileInfo(BaseModel):
-    """A version of a file on a server.
+    """Which version of which file on a server a folder of the cache holds.
 
     Attributes:
-        place: The place it belongs to, as the recipe spells it.
-        name: Its name inside the place.
-        version: Tells it from other contents of the same name: their hash, an ETag.
-        size: In bytes; unknown where the server doesn't tell.
+        location: The location that the file belongs to, as the recipe spells it.
+        name: The file's name inside the location.
+        version: What distinguishes its contents from others of the same name: their hash, an ETag.
+        size: In bytes; None where the server doesn't tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    location: str
+    location: str = Field(validation_alias=AliasChoices("location", "place"))  # "place" in caches of old
     name: str
     version: str
     size: int | None
@@ -52,11 +55,19 @@ class CachedFileInfo(BaseModel):
 
 @dataclass(frozen=True, slots=True, order=True)
 class CachedRange:
-    """A stretch of a file that is kept; its file's name tells all of it."""
+    """A range of bytes in the cache, from ``start`` to before ``end``, as the name of its file says."""
 
     start: int
     end: int
     digest: str
+
+    @classmethod
+    def parse(cls, name: str) -> CachedRange | None:
+        """Return the range that a file of this name holds, or None if it is of another kind."""
+        start, _, rest = name.partition("-")
+        end, _, digest = rest.partition("-")
+        is_range = (start + end).isascii() and start.isdigit() and end.isdigit() and digest
+        return cls(int(start), int(end), digest) if is_range else None
 
     @property
     def name(self) -> str:
@@ -66,87 +77,88 @@ class CachedRange:
 
 @dataclass(slots=True)
 class CachedFile:
-    """Where the pieces of one file version stand."""
+    """The ranges of one version of a file that are in the cache; several threads may use it."""
 
     folder: Path
     info: CachedFileInfo
-    _pieces: list[CachedRange] | None = None
+    _ranges: list[CachedRange] | None = None
     _longest: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def pieces(self) -> list[CachedRange]:
-        """Return the pieces in the order of their place in the file, those that were there at first."""
+    def ranges(self) -> list[CachedRange]:
+        """Return the ranges in the order of the file: those of earlier builds and this one's."""
         with self._lock:
             return list(self._known())
 
-    def covering(self, position: int) -> Iterator[CachedRange]:
-        """Yield the pieces that hold a byte."""
+    def covering(self, offset: int) -> Iterator[CachedRange]:
+        """Yield the ranges that hold the byte at an offset."""
         with self._lock:
             known = self._known()
-            at = bisect_right(known, position, key=lambda piece: piece.start)
-            # Builds that ran at once may have kept stretches that overlap.
-            first = bisect_left(known, position - self._longest, key=lambda piece: piece.start)
-            candidates = known[first:at]
-        yield from (piece for piece in reversed(candidates) if piece.end > position)
+            end = bisect_right(known, offset, key=lambda cached: cached.start)
+            # Builds that ran at once may have kept ranges that overlap.
+            start = bisect_left(known, offset - self._longest, key=lambda cached: cached.start)
+            candidates = known[start:end]
+        yield from (cached for cached in reversed(candidates) if cached.end > offset)
 
     def put(self, start: int, content: bytes) -> CachedRange:
-        """Keep a stretch.
+        """Store the bytes from an offset on.
 
         Raises:
-            SourceError: The disk doesn't take it.
+            SourceError: They can't be written to the disk.
         """
-        piece = CachedRange(start, start + len(content), _digest(content))
-        self.pieces()  # those that were there before this one
-        if not (self.folder / _ABOUT).exists():
-            _keep(self.folder / _ABOUT, self.info.model_dump_json().encode())
-        _keep(self.folder / piece.name, content)
+        cached = CachedRange(start, start + len(content), _digest(content))
+        self.ranges()  # lists those that were there before this one
+        if not (self.folder / _INFO).exists():
+            _write(self.folder / _INFO, self.info.model_dump_json().encode())
+        _write(self.folder / cached.name, content)
         with self._lock:
-            if piece not in self._known():
-                insort(self._known(), piece)
+            if cached not in self._known():
+                insort(self._known(), cached)
             self._longest = max(self._longest, len(content))
-        return piece
+        return cached
 
-    def content(self, piece: CachedRange) -> bytes | None:
-        """Return a piece's bytes; None, and the piece is gone, where they are damaged."""
+    def content(self, cached: CachedRange) -> bytes | None:
+        """Return a range's bytes; if they are damaged, drop it and return None."""
         try:
-            content = (self.folder / piece.name).read_bytes()
+            content = (self.folder / cached.name).read_bytes()
         except OSError:
             content = b""
-        if len(content) == piece.end - piece.start and _digest(content) == piece.digest:
+        if len(content) == cached.end - cached.start and _digest(content) == cached.digest:
             return content
-        self._drop(piece)
+        self._drop(cached)
         return None
 
-    def clear(self) -> None:
-        """Remove every piece."""
-        for piece in self.pieces():
-            self._drop(piece)
+    def clear(self, start: int = 0) -> None:
+        """Remove the ranges that begin at an offset or behind it."""
+        for cached in self.ranges():
+            if cached.start >= start:
+                self._drop(cached)
 
-    def _drop(self, piece: CachedRange) -> None:
+    def _drop(self, cached: CachedRange) -> None:
         with suppress(OSError):
-            (self.folder / piece.name).unlink()
+            (self.folder / cached.name).unlink()
         with self._lock, suppress(ValueError):
-            self._known().remove(piece)
+            self._known().remove(cached)
 
     def _known(self) -> list[CachedRange]:
-        if self._pieces is None:
+        if self._ranges is None:
             try:
                 names = os.listdir(self.folder)  # noqa: PTH208  (a third of the time of iterdir)
             except OSError:
                 names = []
-            self._pieces = sorted(piece for name in names if (piece := _piece(name)))
-            self._longest = max((piece.end - piece.start for piece in self._pieces), default=0)
-        return self._pieces
+            self._ranges = sorted(cached for name in names if (cached := CachedRange.parse(name)))
+            self._longest = max((cached.end - cached.start for cached in self._ranges), default=0)
+        return self._ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedLocation:
-    """What a cache holds of a place.
+    """How much the cache holds of a location.
 
     Attributes:
-        place: As the recipe spells it.
-        files: Of which something is kept, each version for itself.
-        size: What is kept, in bytes.
+        location: As the recipe spells it.
+        files: How many files of it are there, whole or in part; each version counts.
+        size: In bytes.
     """
 
     location: str
@@ -159,8 +171,8 @@ class Cache:
     """A folder with what was read of servers.
 
     Attributes:
-        folder: Made when something is first kept.
-        offline: Whether servers may not be asked.
+        folder: Where it is; it is made when something is first stored.
+        offline: Whether no server may be asked.
     """
 
     folder: Path
@@ -172,64 +184,66 @@ class Cache:
         return cls(default_cache_folder(), offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE)
 
     def cached_file(self, url: str, info: CachedFileInfo) -> CachedFile:
-        """Return where the pieces of a file version stand, or would stand.
+        """Return what the cache holds of a version of a file, perhaps nothing.
 
         Args:
-            url: Where it is read; it may hold a login, so it is written nowhere.
+            url: Where the file is read; it may hold a login, so it is written nowhere.
             info: Which version of which file it is.
         """
-        return CachedFile(self.folder / "files" / _key(url, info.name, info.version), info)
+        return CachedFile(self.folder / _FILES / _key(url, info.name, info.version), info)
 
-    def note(self, fact: BaseModel, *key: str) -> None:
-        """Keep what a server said under a key.
+    def save_fact(self, fact: BaseModel, *key: str) -> None:
+        """Store what a server told, under its type and a key.
 
         Raises:
-            SourceError: The disk doesn't take it.
+            SourceError: It can't be written to the disk.
         """
-        _keep(self._noted_at(type(fact), key), fact.model_dump_json().encode())
+        _write(self._fact_path(type(fact), key), fact.model_dump_json().encode())
 
-    def noted(self, kind: type[M], *key: str) -> M | None:
-        """Return what was kept under a key, or None."""
+    def load_fact(self, kind: type[M], *key: str) -> M | None:
+        """Return the fact of a type that was stored under a key, or None."""
         try:
-            return kind.model_validate_json(self._noted_at(kind, key).read_bytes())
+            return kind.model_validate_json(self._fact_path(kind, key).read_bytes())
         except (OSError, ValidationError):
             return None
 
-    def kept(self) -> Iterator[CachedLocation]:
-        """Yield what the cache holds, by place."""
-        found: dict[str, list[int]] = {}
-        for folder in self.folder.glob("files/*"):
+    def locations(self) -> Iterator[CachedLocation]:
+        """Yield how much the cache holds of each location, sorted by location."""
+        sizes: dict[str, list[int]] = {}
+        for folder in self.folder.glob(f"{_FILES}/*"):
             with suppress(OSError, ValidationError):
-                info = CachedFileInfo.model_validate_json((folder / _ABOUT).read_bytes())
-                ranges = merge_ranges((p.start, p.end) for p in CachedFile(folder, info).pieces())
-                found.setdefault(info.location, []).append(sum(end - start for start, end in ranges))
-        for location, sizes in sorted(found.items()):
-            yield CachedLocation(location=location, files=len(sizes), size=sum(sizes))
+                info = CachedFileInfo.model_validate_json((folder / _INFO).read_bytes())
+                ranges = merge_ranges(
+                    (cached.start, cached.end) for cached in CachedFile(folder, info).ranges()
+                )
+                sizes.setdefault(info.location, []).append(sum(end - start for start, end in ranges))
+        for location, files in sorted(sizes.items()):
+            yield CachedLocation(location=location, files=len(files), size=sum(files))
 
     def clear(self) -> None:
-        """Remove all that is kept.
+        """Remove everything from the cache.
 
         Raises:
             SourceError: Something can't be removed.
         """
         # Moved away first, so that a build that is running at the time begins new folders.
-        there = [path for name in ("files", "said", "models") if (path := self.folder / name).exists()]
+        paths = [path for name in (_FILES, _FACTS, _MODELS) if (path := self.folder / name).exists()]
         try:
-            if there:
-                away = Path(tempfile.mkdtemp(prefix=_CLEARED, dir=self.folder))
-                for path in there:
-                    path.rename(away / path.name)
-            for left in self.folder.glob(f"{_CLEARED}*"):
-                shutil.rmtree(left)
+            if paths:
+                cleared = Path(tempfile.mkdtemp(prefix=_CLEARED, dir=self.folder))
+                for path in paths:
+                    path.rename(cleared / path.name)
+            for cleared in self.folder.glob(f"{_CLEARED}*"):
+                shutil.rmtree(cleared)
         except OSError as error:
             raise SourceError(f"{self.folder}: can't be cleared: {error.strerror}") from error
 
-    def _noted_at(self, kind: type[BaseModel], key: tuple[str, ...]) -> Path:
-        return self.folder / "said" / f"{_key(kind.__name__, *key)}.json"
+    def _fact_path(self, kind: type[BaseModel], key: tuple[str, ...]) -> Path:
+        return self.folder / _FACTS / f"{_key(kind.__name__, *key)}.json"
 
 
 def default_cache_folder() -> Path:
-    """Return the folder: ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual one."""
+    """Return ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual folder for caches."""
     if own := os.environ.get("CALIBSET_CACHE"):
         return Path(own).expanduser()
     if shared := os.environ.get("HF_HOME"):
@@ -237,13 +251,6 @@ def default_cache_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("calibset", appauthor=False)
-
-
-def _piece(name: str) -> CachedRange | None:
-    start, _, rest = name.partition("-")
-    end, _, digest = rest.partition("-")
-    numbered = start.isascii() and start.isdigit() and end.isascii() and end.isdigit()
-    return CachedRange(int(start), int(end), digest) if numbered and digest else None
 
 
 def _key(*words: str) -> str:
@@ -254,13 +261,13 @@ def _digest(content: bytes) -> str:
     return blake2b(content, digest_size=8).hexdigest()
 
 
-def _keep(path: Path, content: bytes) -> None:
-    """Write a file that appears whole; it may be there already, and its folder may go meanwhile."""
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that appears whole; it may be there already, and its folder may be cleared meanwhile."""
     try:
         try:
-            _written(path, content)
+            _write_once(path, content)
         except FileNotFoundError:
-            _written(path, content)
+            _write_once(path, content)
     except OSError as error:
         raise SourceError(
             f"{path.parent}: can't be kept in the cache: {error.strerror}; "
@@ -268,15 +275,16 @@ def _keep(path: Path, content: bytes) -> None:
         ) from error
 
 
-def _written(path: Path, content: bytes) -> None:
+def _write_once(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     stream = tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False)  # noqa: SIM115
+    temporary = Path(stream.name)
     try:
         with stream:
             stream.write(content)
-        apply_umask(Path(stream.name))
-        Path(stream.name).replace(path)
+        apply_umask(temporary)
+        temporary.replace(path)
     except BaseException:
         with suppress(OSError):
-            Path(stream.name).unlink()
+            temporary.unlink()
         raise

@@ -1,4 +1,4 @@
-"""A file on a server, read through the cache: what is there is not fetched again."""
+"""A file on a server, read through the cache: bytes that are there are not fetched again."""
 
 from __future__ import annotations
 
@@ -16,81 +16,83 @@ from calibset.storage.cache import CachedFile, CachedFileInfo, CachedRange
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-PIECE = 4 * 2**20
-"""Bytes that are fetched at once, at most; what came before a failure stays."""
+FETCH_SIZE = 4 * 2**20
+"""Bytes that are fetched at once, at most; what came before a failure stays in the cache."""
 
-# Files up to this size are fetched whole and compared with what the server announces.
-_WHOLE = 32 * 2**20
-# A whole file whose contents are others than announced is fetched so often.
-_TRIES = 3
+# Files of up to so many bytes are fetched whole and compared with the server's checksum.
+_WHOLE_SIZE = 32 * 2**20
+# How often a whole file is fetched whose checksum is another than the server's.
+_ATTEMPTS = 3
+_NOTHING = CachedRange(0, 0, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checksum:
-    """What a server says of a file's contents.
+    """What a server says a file's contents hash to.
 
     Attributes:
-        sha256: Of the contents; empty if unknown.
-        git: Their id as git counts it, a SHA-1; empty if unknown.
+        sha256: The SHA-256; empty if unknown.
+        git: The id that git has for the contents, a SHA-1; empty if unknown.
     """
 
     sha256: str = ""
     git: str = ""
 
-    def fits(self, parts: Iterable[Buffer], size: int) -> bool:
-        """Return whether contents of a size are those; True where nothing is announced."""
+    def matches(self, parts: Iterable[Buffer], size: int) -> bool:
+        """Return whether the parts of a file of that size hash to it; True where nothing is known."""
         if not self.sha256 and not self.git:
             return True
-        found = sha256() if self.sha256 else sha1(b"blob %d\0" % size, usedforsecurity=False)
+        digest = sha256() if self.sha256 else sha1(b"blob %d\0" % size, usedforsecurity=False)
         for part in parts:
-            found.update(part)
-        return found.hexdigest() == (self.sha256 or self.git)
+            digest.update(part)
+        return digest.hexdigest() == (self.sha256 or self.git)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
-    """A file on a server and what is kept of it.
+    """A file on a server, and what the cache holds of it.
 
     Attributes:
-        cached_file: Where its pieces stand; knows its name and size.
-        fetch: Returns the bytes from one place to another, all of them.
-        announced: What the whole should be.
+        cached_file: What the cache holds.
+        size: In bytes.
+        fetch: Returns all the bytes from one offset to before another.
+        checksum: What the whole file hashes to.
         offline: Whether nothing may be fetched.
     """
 
     cached_file: CachedFile
     size: int
     fetch: Callable[[int, int], bytes]
-    announced: Checksum = Checksum()
+    checksum: Checksum = Checksum()
     offline: bool = False
 
 
 def open_cached_file(remote: RemoteFile, *, ranges: bool = False) -> BinaryIO:
-    """Open a remote file for reading; nothing is fetched before it is read.
+    """Open a file on a server for reading; nothing is fetched before it is read.
 
     Args:
-        remote: What to open.
-        ranges: Whether only the bytes asked for are fetched, by readers that skip about. Else a
+        remote: The file.
+        ranges: Whether only the bytes that are read are fetched, for readers that skip about. Else a
             file of up to 32 MiB is fetched whole at the first read, a larger one 4 MiB at a time.
 
     Raises (when read):
-        SourceError: What comes is not what the server announces, or can't be kept.
-        OfflineError: Something isn't kept and may not be fetched.
+        SourceError: The bytes that come don't match the checksum, or can't be written to the cache.
+        OfflineError: Bytes are not in the cache and may not be fetched.
     """
-    raw = _KeptFile(remote, ranges=ranges)
-    # A buffer would ask for a little more behind each read, which is a request of its own.
+    raw = _CachedStream(remote, ranges=ranges)
+    # A buffer would read a little ahead each time, which is a request of its own.
     return cast("BinaryIO", raw if ranges else io.BufferedReader(raw))
 
 
-class _KeptFile(io.RawIOBase):
+class _CachedStream(io.RawIOBase):
     def __init__(self, remote: RemoteFile, *, ranges: bool) -> None:
         super().__init__()
         self._remote = remote
-        self._whole = not ranges and remote.size <= _WHOLE
-        self._ahead = 0 if ranges else PIECE
-        self._position = 0
-        self._checks = not self._whole
-        self._at = CachedRange(0, 0, "")
+        self._fetches_whole = not ranges and remote.size <= _WHOLE_SIZE
+        self._checks_parts = not self._fetches_whole
+        self._read_ahead = 0 if ranges else FETCH_SIZE
+        self._offset = 0
+        self._range = _NOTHING  # the one that was read last, and its content
         self._content = b""
 
     def readable(self) -> bool:
@@ -100,84 +102,85 @@ class _KeptFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._position
+        return self._offset
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._remote.size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._remote.size}[whence]
+        self._offset = max(0, base + offset)
+        return self._offset
 
     def readinto(self, buffer: Buffer, /) -> int:
         """Fill the buffer, unless the file ends before."""
         target = memoryview(buffer).cast("B")
-        if self._whole:
+        if self._fetches_whole:
             self._fetch_whole()
-        end = min(self._position + len(target), self._remote.size)
-        given = 0
-        for part in self._parts(self._position, end):
-            target[given : given + len(part)] = part
-            given += len(part)
-        self._position += given
-        return given
+        end = min(self._offset + len(target), self._remote.size)
+        filled = 0
+        for part in self._parts(self._offset, end):
+            target[filled : filled + len(part)] = part
+            filled += len(part)
+        self._offset += filled
+        return filled
 
     def _parts(self, start: int, end: int) -> Iterator[memoryview]:
-        """Yield the bytes from one place to another, each part from one piece."""
+        """Yield the bytes from one offset to another, each part from one range of the cache."""
         while start < end:
-            if not self._at.start <= start < self._at.end:
-                self._turn_to(start, end)
-            part = memoryview(self._content)[start - self._at.start : end - self._at.start]
+            if not self._range.start <= start < self._range.end:
+                self._load(start, end)
+            part = memoryview(self._content)[start - self._range.start : end - self._range.start]
             start += len(part)
             yield part
 
-    def _turn_to(self, start: int, end: int) -> None:
-        for piece in self._remote.cached_file.covering(start):
-            content = self._remote.cached_file.content(piece)
+    def _load(self, start: int, end: int) -> None:
+        """Load a range that holds the byte at ``start``: from the cache, else from the server."""
+        for cached in self._remote.cached_file.covering(start):
+            content = self._remote.cached_file.content(cached)
             if content is not None:
-                self._at, self._content = piece, content
+                self._range, self._content = cached, content
                 return
         self._fetch(start, end)
 
     def _fetch(self, start: int, end: int) -> None:
         remote = self._remote
         info = remote.cached_file.info
-        wanted = min(max(end, start + self._ahead), start + PIECE, remote.size)
-        kept = ((piece.start, piece.end) for piece in remote.cached_file.pieces())
-        start, end = find_gaps(kept, start, wanted)[0]
+        wanted_end = min(max(end, start + self._read_ahead), start + FETCH_SIZE, remote.size)
+        start, end = find_gaps(self._cached_ranges(), start, wanted_end)[0]
         if remote.offline:
             raise OfflineError(
                 f"{info.location}: {info.name}: not all of it that the build needs is in the cache; "
                 "build once without --offline"
             )
         content = remote.fetch(start, end)
-        self._at, self._content = remote.cached_file.put(start, content), content
-        if self._checks and self._is_whole() and not self._fits():
+        self._range, self._content = remote.cached_file.put(start, content), content
+        if self._checks_parts and self._is_whole() and not self._matches_checksum():
             remote.cached_file.clear()
-            raise SourceError(_unlike(info))
+            raise _checksum_error(info)
+
+    def _cached_ranges(self) -> Iterator[tuple[int, int]]:
+        return ((cached.start, cached.end) for cached in self._remote.cached_file.ranges())
 
     def _is_whole(self) -> bool:
-        kept = merge_ranges((piece.start, piece.end) for piece in self._remote.cached_file.pieces())
-        return kept == ((0, self._remote.size),)
+        return merge_ranges(self._cached_ranges()) == ((0, self._remote.size),)
 
-    def _fits(self) -> bool:
-        """Return whether the whole file is what the server announces."""
-        return self._remote.announced.fits(self._parts(0, self._remote.size), self._remote.size)
+    def _matches_checksum(self) -> bool:
+        return self._remote.checksum.matches(self._parts(0, self._remote.size), self._remote.size)
 
     def _fetch_whole(self) -> None:
-        """Make sure, once, that the whole file is kept and is what the server announces."""
-        self._whole = False
+        """Make sure, once, that the whole file is in the cache and matches its checksum."""
+        self._fetches_whole = False
         remote = self._remote
-        for _ in range(1 if remote.offline else _TRIES):
+        for _ in range(1 if remote.offline else _ATTEMPTS):
             deque(self._parts(0, remote.size), maxlen=0)
-            if self._fits():
+            if self._matches_checksum():
                 return
             if not remote.offline:
                 remote.cached_file.clear()
-            self._at = CachedRange(0, 0, "")
-        raise SourceError(_unlike(remote.cached_file.info))
+            self._range = _NOTHING
+        raise _checksum_error(remote.cached_file.info)
 
 
-def _unlike(info: CachedFileInfo) -> str:
-    return (
+def _checksum_error(info: CachedFileInfo) -> SourceError:
+    return SourceError(
         f"{info.location}: {info.name}: what comes is not what the server announces (its checksum is "
         "another); try again later"
     )

@@ -1,8 +1,9 @@
-"""Records of a stream that only another library can read, kept so that they are not read again."""
+"""Records of a stream that only another library can read, cached so that they are not read again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ from calibset.core.documents import Document, Rejection
 from calibset.core.errors import OfflineError
 from calibset.storage.cache import CachedFile
 
-Row: TypeAlias = Document | Rejection
+CachedRecord: TypeAlias = Document | Rejection
 
 _CHUNK = 100
 
@@ -22,27 +23,27 @@ class _Chunk(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: tuple[Row, ...]
+    rows: tuple[CachedRecord, ...]
     last: bool
 
 
 def read_cached_records(
-    cached_file: CachedFile, stream: Callable[[int], Iterator[Row]], *, offline: bool
-) -> Iterator[Row]:
-    """Yield the records of a stream: those that are kept, then the others, which are kept too.
+    cached_file: CachedFile, stream: Callable[[int], Iterator[CachedRecord]], *, offline: bool
+) -> Iterator[CachedRecord]:
+    """Yield the records of a stream: first those in the cache, then the others, which are cached too.
 
     Args:
-        cached_file: Where they are kept.
-        stream: Opens the stream behind so many records; not called while there are kept ones.
+        cached_file: Where they are cached.
+        stream: Opens the stream behind so many records; called when the cached ones are used up.
         offline: Whether it may not be called.
 
     Raises (when read):
-        OfflineError: No more are kept, and the stream may not be read.
-        SourceError: They can't be kept.
+        OfflineError: No more records are cached, and the stream may not be read.
+        SourceError: Records can't be written to the cache.
     """
-    count = position = 0
-    while found := _kept(cached_file, position):
-        chunk, position = found
+    count = offset = 0
+    while cached := _load_chunk(cached_file, offset):
+        chunk, offset = cached
         yield from chunk.rows
         if chunk.last:
             return
@@ -50,21 +51,21 @@ def read_cached_records(
     if offline:
         info = cached_file.info
         raise OfflineError(f"{info.location}: {info.name}: rows from {count} on are not in the cache")
-    rest = stream(count)
+    # Chunks may be left that another version of calibset wrote, or that follow a damaged one.
+    cached_file.clear(offset)
+    remaining = stream(count)
     last = False
     while not last:
-        rows = tuple(islice(rest, _CHUNK))
-        last = len(rows) < _CHUNK
-        position = cached_file.put(position, _Chunk(rows=rows, last=last).model_dump_json().encode()).end
-        yield from rows
+        records = tuple(islice(remaining, _CHUNK))
+        last = len(records) < _CHUNK
+        offset = cached_file.put(offset, _Chunk(rows=records, last=last).model_dump_json().encode()).end
+        yield from records
 
 
-def _kept(cached_file: CachedFile, position: int) -> tuple[_Chunk, int] | None:
-    """Return the chunk that begins at a place, and where the next one does."""
-    for piece in cached_file.pieces():
-        if piece.start == position and (content := cached_file.content(piece)) is not None:
-            try:
-                return _Chunk.model_validate_json(content), piece.end
-            except ValidationError:
-                return None
+def _load_chunk(cached_file: CachedFile, offset: int) -> tuple[_Chunk, int] | None:
+    """Return the chunk that begins at an offset, and the offset of the next one."""
+    for cached in cached_file.ranges():
+        if cached.start == offset and (content := cached_file.content(cached)) is not None:
+            with suppress(ValidationError):
+                return _Chunk.model_validate_json(content), cached.end
     return None

@@ -1,4 +1,4 @@
-"""Files that are compressed as a whole, unpacked as streams: few bytes at once, in bounded memory."""
+"""Files that are compressed as a whole, decompressed as streams: a few bytes at once, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
-"""The suffixes of packed files."""
+"""The suffixes of the names of compressed files."""
 
-MOST_MEMORY = 256 * 2**20
-"""Bytes of memory that a packed file's header may ask for (the window of zstd and xz)."""
+MAX_MEMORY = 256 * 2**20
+"""Bytes of memory that a compressed file's header may ask for (the window of zstd and xz)."""
 
 
-def unpacked(name: str, raw: BinaryIO) -> BinaryIO:
-    """Return a stream of what a file holds, by the suffix of its name."""
+def decompress(name: str, raw: BinaryIO) -> BinaryIO:
+    """Return a stream of the decompressed contents of a file; the suffix of its name says how."""
     plain: object = raw
     if name.endswith(".gz"):
         import gzip
@@ -30,18 +30,18 @@ def unpacked(name: str, raw: BinaryIO) -> BinaryIO:
     elif name.endswith(".xz"):
         import lzma
 
-        # The library's own stream takes no limit of memory.
-        plain = _Frames(raw, lambda: lzma.LZMADecompressor(memlimit=MOST_MEMORY), padding=b"\0")
+        # The library's own stream can't be given a limit of memory.
+        plain = _Frames(raw, lambda: lzma.LZMADecompressor(memlimit=MAX_MEMORY), padding=b"\0")
     elif name.endswith(".zst"):
         import zstandard
 
-        # The library's own stream takes a file cut off for a whole one.
-        plain = _Frames(raw, zstandard.ZstdDecompressor(max_window_size=MOST_MEMORY).decompressobj)
+        # The library's own stream ends without an error where a file is cut off.
+        plain = _Frames(raw, zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY).decompressobj)
     return cast("BinaryIO", io.BufferedReader(plain) if isinstance(plain, io.RawIOBase) else plain)
 
 
-def damage(name: str) -> type[Exception]:
-    """Return what reading a damaged file of this form raises, beside EOFError and OSError."""
+def damage_error(name: str) -> type[Exception]:
+    """Return the error that decompressing a damaged file raises, beside EOFError and OSError."""
     if name.endswith(".xz"):
         import lzma
 
@@ -57,15 +57,15 @@ def damage(name: str) -> type[Exception]:
     return OSError
 
 
-def fault(error: Exception) -> str:
-    """Return what is wrong with a file that can't be unpacked, and what to do about it."""
+def explain_damage(error: Exception) -> str:
+    """Say what is wrong with a file that can't be decompressed, and what to do about it."""
     if "memory" in str(error).lower():  # neither library has an error of its own for it
-        return f"takes more than {MOST_MEMORY:,} bytes of memory to unpack; pack it with a smaller window"
+        return f"takes more than {MAX_MEMORY:,} bytes of memory to unpack; pack it with a smaller window"
     return f"damaged or cut off ({error}); fetch the file again"
 
 
 class _Frame(Protocol):
-    """What unpacks one frame of several that a file may hold one behind the other."""
+    """A decompressor of one frame; a file may hold several, one behind the other."""
 
     @property
     def eof(self) -> bool: ...
@@ -77,14 +77,14 @@ class _Frame(Protocol):
 
 
 class _Frames(io.RawIOBase):
-    """What the frames of a file hold together."""
+    """The decompressed contents of all frames of a file."""
 
-    # A few packed bytes may stand for a hundred thousand plain ones, so few are unpacked at once.
+    # A few bytes may stand for a hundred thousand decompressed ones, so few are decompressed at once.
     _STEP = 256
 
-    def __init__(self, packed: BinaryIO, start: Callable[[], _Frame], padding: bytes = b"") -> None:
+    def __init__(self, compressed: BinaryIO, start: Callable[[], _Frame], padding: bytes = b"") -> None:
         super().__init__()
-        self._packed = packed
+        self._compressed = compressed
         self._start = start
         self._padding = padding
         self._waiting = b""
@@ -96,25 +96,25 @@ class _Frames(io.RawIOBase):
 
     def readinto(self, buffer: Buffer, /) -> int:
         target = memoryview(buffer).cast("B")
-        while not self._plain and self._unpack():
+        while not self._plain and self._decompress_more():
             pass
         count = min(len(target), len(self._plain))
         target[:count] = self._plain[:count]
         self._plain = self._plain[count:]
         return count
 
-    def _unpack(self) -> bool:
-        waiting = self._waiting or self._packed.read(io.DEFAULT_BUFFER_SIZE)
-        packed, self._waiting = waiting[: self._STEP], waiting[self._STEP :]
-        if not packed:
+    def _decompress_more(self) -> bool:
+        waiting = self._waiting or self._compressed.read(io.DEFAULT_BUFFER_SIZE)
+        compressed, self._waiting = waiting[: self._STEP], waiting[self._STEP :]
+        if not compressed:
             if self._frame is not None:
                 raise EOFError("it ends inside a frame")
             return False
         if self._frame is None:
-            packed = packed.lstrip(self._padding)
-            self._frame = self._start() if packed else None
+            compressed = compressed.lstrip(self._padding)
+            self._frame = self._start() if compressed else None
         if self._frame is not None:
-            self._plain = memoryview(self._frame.decompress(packed))
+            self._plain = memoryview(self._frame.decompress(compressed))
             if self._frame.eof:
                 self._waiting, self._frame = self._frame.unused_data + self._waiting, None
         return True

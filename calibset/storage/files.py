@@ -1,4 +1,4 @@
-"""What a place holds: files that open the same way wherever they are."""
+"""Files of a location, which open and read the same way wherever they are."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from typing import BinaryIO, Protocol
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import NotThereError, SourceError
-from calibset.storage.compression import COMPRESSED_SUFFIXES, damage, fault, unpacked
+from calibset.storage.compression import COMPRESSED_SUFFIXES, damage_error, decompress, explain_damage
 
 MAX_RECORD_BYTES = 16 * 2**20
-"""Bytes that a record may have, unpacked; a longer one is rejected and not kept in memory."""
+"""Bytes that a record may have, decompressed; a longer one is rejected and not held in memory."""
 
 MAX_WHOLE_FILE_BYTES = 256 * 2**20
-"""Bytes that a file may have, unpacked, whose form takes it to be read as a whole."""
+"""Bytes that a file may have, decompressed, if its format has to be read as a whole."""
 
-# What surrogateescape makes of bytes that are no UTF-8.
-_FAULTS = re.compile("[\udc80-\udcff]")
-_EXCERPT = 200
-_PIECE = 2**16
+# What surrogateescape makes of bytes that are not UTF-8.
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+_EXCERPT_LENGTH = 200
+_BLOCK = 2**16
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a place.
+    """One file of a location.
 
     Attributes:
-        name: Its path inside the place, with forward slashes.
-        open_bytes: Opens it; seekable, the caller closes it.
-        size: In bytes, where the place tells without opening.
-        open_ranges: Opens it for a reader that skips info: of a file on a server nothing is
-            fetched but what is asked for. None where that makes no difference.
+        name: Its path inside the location, with forward slashes.
+        open_bytes: Opens it as a seekable stream, which the caller closes.
+        size: In bytes; None where it isn't known before the file is read.
+        open_ranges: Opens it for a reader that skips about: of a file on a server only the bytes
+            that are read are fetched. None where that makes no difference.
     """
 
     name: str
@@ -45,12 +45,12 @@ class File:
     open_ranges: Callable[[], BinaryIO] | None = None
 
     def open_random_access(self) -> BinaryIO:
-        """Open it for a reader that skips about."""
+        """Open the file for a reader that skips about."""
         return (self.open_ranges or self.open_bytes)()
 
     @property
     def stem(self) -> str:
-        """The file's name without folders and compression suffix."""
+        """The file's name without folders and without the suffix of its compression."""
         base = self.name.rsplit("/", 1)[-1]
         for suffix in COMPRESSED_SUFFIXES:
             base = base.removesuffix(suffix)
@@ -58,12 +58,12 @@ class File:
 
     @property
     def is_compressed(self) -> bool:
-        """Whether its contents are compressed as a whole."""
+        """Whether the file is compressed as a whole."""
         return self.name.endswith(COMPRESSED_SUFFIXES)
 
 
 class Reader(Protocol):
-    """Opens the files of the place that a source was found at."""
+    """Opens the files of a location."""
 
     @property
     def location(self) -> str:
@@ -72,13 +72,13 @@ class Reader(Protocol):
 
     @property
     def revision(self) -> str | None:
-        """The commit that is read, where the place has revisions."""
+        """The commit that is read, where the location has revisions."""
         ...
 
     def files(self, *patterns: str) -> tuple[File, ...]:
         """Return the files that match any of the shell-style patterns, by name.
 
-        A place that is a single file gives that file whatever the patterns.
+        A location that is a single file gives that file whatever the patterns.
 
         Raises:
             SourceError: Nothing matches.
@@ -101,7 +101,11 @@ class _InMemory:
 
 
 def memory_reader(contents: dict[str, bytes], location: str = "memory") -> Reader:
-    """Return a reader over files that stand in memory: for tests and notebooks.
+    """Return a reader of files in memory, for tests and notebooks.
+
+    Args:
+        contents: The bytes of the files, by name.
+        location: What messages call the location.
 
     Examples:
         >>> reader = memory_reader({"a.txt": b"one", "b.json": b"{}"})
@@ -111,22 +115,22 @@ def memory_reader(contents: dict[str, bytes], location: str = "memory") -> Reade
     return _InMemory(contents, location)
 
 
-def match_names(names: tuple[str, ...], patterns: tuple[str, ...], place: str) -> list[str]:
-    """Return the sorted names that match any pattern; ``*`` crosses folders.
+def match_names(names: tuple[str, ...], patterns: tuple[str, ...], location: str) -> list[str]:
+    """Return the sorted names that match any shell-style pattern; ``*`` crosses folders too.
 
     Raises:
         SourceError: Nothing matches.
     """
-    found = sorted(name for name in names if any(fnmatchcase(name, p) for p in patterns))
-    if not found:
+    matches = sorted(name for name in names if any(fnmatchcase(name, p) for p in patterns))
+    if not matches:
         raise NotThereError(
-            f"{place}: no file matches {', '.join(patterns)}; "
-            f"it holds {_a_few(sorted(names))}: name the right ones with files = [...]"
+            f"{location}: no file matches {', '.join(patterns)}; "
+            f"it holds {_list_some(sorted(names))}: name the right ones with files = [...]"
         )
-    return found
+    return matches
 
 
-def _a_few(names: list[str], most: int = 5) -> str:
+def _list_some(names: list[str], most: int = 5) -> str:
     if not names:
         return "nothing"
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
@@ -134,29 +138,29 @@ def _a_few(names: list[str], most: int = 5) -> str:
 
 @contextmanager
 def open_decompressed(file: File) -> Iterator[BinaryIO]:
-    """Open a file, unpacking ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` as a stream.
+    """Open a file as a stream of its contents, decompressed if its name ends in .gz, .bz2, .xz or .zst.
 
     Raises:
-        SourceError: What is unpacked is damaged or cut off, or takes too much memory to unpack.
+        SourceError: The file is damaged or cut off, or takes too much memory to decompress.
     """
     with file.open_bytes() as raw:
         try:
-            with closing(unpacked(file.name, raw)) as plain:
-                yield plain
-        except (EOFError, OSError, damage(file.name)) as error:
-            raise SourceError(f"{file.name}: {fault(error)}") from error
+            with closing(decompress(file.name, raw)) as stream:
+                yield stream
+        except (EOFError, OSError, damage_error(file.name)) as error:
+            raise SourceError(f"{file.name}: {explain_damage(error)}") from error
 
 
 def read_whole(file: File) -> bytes:
-    """Return all that a file holds, unpacked.
+    """Return the whole contents of a file, decompressed.
 
     Raises:
-        SourceError: It is damaged, or has more than `MAX_WHOLE_FILE_BYTES` bytes.
+        SourceError: The file is damaged, or has more than `MAX_WHOLE_FILE_BYTES` bytes.
     """
     content = io.BytesIO()
     with open_decompressed(file) as stream:
-        while piece := stream.read(_PIECE):
-            content.write(piece)
+        while block := stream.read(_BLOCK):
+            content.write(block)
             if content.tell() > MAX_WHOLE_FILE_BYTES:
                 raise SourceError(
                     f"{file.name}: holds more than {MAX_WHOLE_FILE_BYTES:,} bytes, too many for a file that "
@@ -166,11 +170,11 @@ def read_whole(file: File) -> bytes:
 
 
 def read_first_character(file: File) -> str:
-    """Return the first character of a UTF-8 file that is no white space; empty if there is none."""
+    """Return the first character of a UTF-8 file that isn't white space; empty if there is none."""
     decoder = getincrementaldecoder("utf-8-sig")("replace")
     with open_decompressed(file) as stream:
-        while piece := stream.readline(_PIECE):
-            if text := decoder.decode(piece).lstrip():
+        while part := stream.readline(_BLOCK):
+            if text := decoder.decode(part).lstrip():
                 return text[0]
     return ""
 
@@ -178,13 +182,13 @@ def read_first_character(file: File) -> str:
 def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | Rejection]:
     r"""Yield the lines of a UTF-8 file without their ends; only ``\n`` and ``\r\n`` end one.
 
-    A byte order mark at the start is dropped. A line of more than `MAX_RECORD_BYTES` bytes is
-    passed over without being kept; a rejection stands for it.
+    A byte order mark at the start is dropped. In place of a line of more than `MAX_RECORD_BYTES` bytes,
+    which is never held in memory, comes a rejection.
 
     Args:
         file: What to read.
-        keep_undecodable: Keep bytes that are no UTF-8 so that `has_undecodable_bytes` finds them, in place of
-            reading them as U+FFFD.
+        keep_undecodable: Whether bytes that are not UTF-8 are kept so that `has_undecodable_bytes` finds
+            them; else they become U+FFFD.
     """
     errors = "surrogateescape" if keep_undecodable else "replace"
     number = 0
@@ -196,26 +200,28 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
                 yield plain.decode("utf-8", errors).removesuffix("\n").removesuffix("\r")
                 continue
             # No character takes more than four bytes.
-            rejection = _too_long(f"{file.name}:{number}", plain[: 4 * _EXCERPT].decode("utf-8", "replace"))
+            rejection = _reject_long(
+                f"{file.name}:{number}", plain[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")
+            )
             del plain
             while line and not line.endswith(b"\n"):
-                line = stream.readline(_PIECE)
+                line = stream.readline(_BLOCK)
             yield rejection
 
 
 class RecordLines:
-    r"""Lines that make up one record together, of `MAX_RECORD_BYTES` bytes at most.
+    r"""Lines that together make up one record, of `MAX_RECORD_BYTES` bytes at most.
 
     Attributes:
-        position: The file and the line that it begins on.
-        lines: How many there are.
-        rejection: What stands for them if they have too many bytes; then none is kept.
+        position: The file and the line that the record begins on.
+        lines: How many lines were added.
+        rejection: Set once the lines have too many bytes; they are no longer held then.
 
     Examples:
-        >>> block = RecordLines("a.txt:7")
-        >>> block.add("one")
-        >>> block.add("two")
-        >>> block.text()
+        >>> record = RecordLines("a.txt:7")
+        >>> record.add("one")
+        >>> record.add("two")
+        >>> record.text()
         'one\ntwo'
     """
 
@@ -227,7 +233,7 @@ class RecordLines:
         self._text = io.StringIO()
 
     def add(self, line: str | Rejection) -> None:
-        """Add one of what `read_lines` yields."""
+        """Add a line as `read_lines` yields it."""
         self.lines += 1
         if self.rejection:
             return
@@ -235,19 +241,19 @@ class RecordLines:
         self._size += 1 + len(text if text.isascii() else text.encode("utf-8", "surrogateescape"))
         self._text.write(text if self.lines == 1 else "\n" + text)
         if isinstance(line, Rejection) or self._size > MAX_RECORD_BYTES:
-            self.rejection = _too_long(self.position, self._text.getvalue())
+            self.rejection = _reject_long(self.position, self._text.getvalue())
             self._text.close()
 
     def text(self) -> str | Rejection:
-        """Return the text of the lines, or a rejection if they are too long."""
+        """Return the text of the lines, or the rejection if they are too long."""
         return self.rejection or self._text.getvalue()
 
 
-def _too_long(position: str, text: str) -> Rejection:
-    excerpt = _FAULTS.sub("\ufffd", text[:_EXCERPT])
+def _reject_long(position: str, text: str) -> Rejection:
+    excerpt = _UNDECODABLE.sub("\ufffd", text[:_EXCERPT_LENGTH])
     return Rejection(position=position, reason="record too long", excerpt=excerpt)
 
 
 def has_undecodable_bytes(text: str) -> bool:
-    """Return whether a text of `read_lines` with ``mark_faults`` holds bytes that are no UTF-8."""
-    return not text.isascii() and _FAULTS.search(text) is not None
+    """Return whether a text holds bytes that are not UTF-8, which `read_lines` keeps if asked to."""
+    return not text.isascii() and _UNDECODABLE.search(text) is not None

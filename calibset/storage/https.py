@@ -11,22 +11,23 @@ from urllib.parse import quote, urlsplit
 
 from calibset.core.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
-from calibset.storage.cached_file import PIECE, RemoteFile, open_cached_file
+from calibset.storage.cached_file import FETCH_SIZE, RemoteFile, open_cached_file
 from calibset.storage.files import File
 from calibset.storage.transfer import MISSING_STATUSES, Head, Transfer, TransferFailure
 
-# Sizes of several files are asked for at once.
+# The heads of several files are asked for at once.
 _THREADS = 8
-_NO_FILE = "the server has no such file; check the URL"
+NO_FILE = "the server has no such file; check the URL"
+"""What messages say of a URL at which there is nothing."""
 
 
 @dataclass(frozen=True)
 class UrlReader:
-    """A file at a URL, or a folder of files whose names the recipe gives.
+    """A file at a URL, or a folder of files that the recipe names.
 
     Attributes:
-        place: The URL as the recipe spells it.
-        url: Where it is really read from, a mirror perhaps.
+        location: The URL as the recipe spells it.
+        url: Where it is really read, perhaps from a mirror.
         cache: Where what was read is kept.
     """
 
@@ -36,7 +37,7 @@ class UrlReader:
     revision: None = None
 
     def is_there(self) -> bool:
-        """Return whether the server has it (a folder counts as there).
+        """Return whether the server has the file; of a folder it can't be said, so it counts as there.
 
         Raises:
             SourceError: The server can't be asked.
@@ -44,14 +45,13 @@ class UrlReader:
         return self.url.endswith("/") or self._head is not None
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the file; of a folder, the files that the patterns name outright.
+        """Return the file; of a folder, the files that the patterns name in full.
 
         Raises:
-            SourceError: A folder, and a pattern that is no plain name (https lists no files) or
-                leads out of it.
+            SourceError: A pattern for a folder isn't a plain name (https lists no files) or leads out of it.
         """
         if not self.url.endswith("/"):
-            return (self._single.file(self._head),)
+            return (self._url_file.file(self._head),)
         if wild := [pattern for pattern in patterns if set(pattern) & set("*?[")]:
             raise NotThereError(
                 f"{self.location}: https lists no files, so {', '.join(wild)} can't be looked up; "
@@ -59,31 +59,31 @@ class UrlReader:
             )
         if outside := [name for name in patterns if name.startswith("/") or ".." in name.split("/")]:
             raise SourceError(f"{self.location}: {', '.join(outside)} would lead out of the folder")
-        singles = [
-            _Single(name, self.location + name, self.url + quote(name), self.cache)
+        files = [
+            _UrlFile(name, self.location + name, self.url + quote(name), self.cache)
             for name in sorted(set(patterns))
         ]
         with ThreadPoolExecutor(_THREADS) as pool:
-            heads = list(pool.map(_Single.asked, singles))
-        return tuple(single.file(head) for single, head in zip(singles, heads, strict=True))
+            heads = list(pool.map(_UrlFile.head, files))
+        return tuple(file.file(head) for file, head in zip(files, heads, strict=True))
 
     @cached_property
     def _head(self) -> Head | None:
-        return self._single.asked()
+        return self._url_file.head()
 
     @property
-    def _single(self) -> _Single:
-        # The place's own name, so that a mirror changes no document's id.
-        return _Single(urlsplit(self.location).path.rsplit("/", 1)[-1], self.location, self.url, self.cache)
+    def _url_file(self) -> _UrlFile:
+        # Named after the location, so that a mirror changes no document's id.
+        return _UrlFile(urlsplit(self.location).path.rsplit("/", 1)[-1], self.location, self.url, self.cache)
 
 
 @dataclass(frozen=True)
-class _Single:
-    """One file of a server.
+class _UrlFile:
+    """One file on a server.
 
     Attributes:
-        name: What the place calls it.
-        place: The URL as the recipe has it.
+        name: The file's name inside the location.
+        location: The file's URL as the recipe spells it.
         url: Where it is read.
         cache: Where it is kept.
     """
@@ -93,100 +93,90 @@ class _Single:
     url: str
     cache: Cache
 
-    def asked(self) -> Head | None:
-        """Return what the server tells of the file or, offline, told the last time; None if it isn't there.
-
-        Raises:
-            SourceError: It can't be asked.
-            OfflineError: It may not be asked, and was not before.
-        """
-        known = self.cache.noted(Head, self.url)
+    def head(self) -> Head | None:
+        """Return what the server tells about the file, offline what it told last; None if it isn't there."""
+        known = self.cache.load_fact(Head, self.url)
         if self.cache.offline:
             if known is None:
                 raise OfflineError(f"{self.location}: not in the cache")
             return known
-        head = self._transfer.head()
+        head = Transfer(self.url, self.location, _explain).head()
         if head is None or known is None or head.version != known.version:
             if head is not None:
-                self.cache.note(head, self.url)
+                self.cache.save_fact(head, self.url)
             return head
         if known.size is not None and head.size is None and head.version:
-            return known  # its size is known only since it was read
+            return known  # the size became known when the file was read
         return head
 
     def file(self, head: Head | None) -> File:
-        """Return it for reading."""
-        opened = _Opener(self, head or Head(), missing=head is None)
-        return File(self.name, opened.open, head.size if head else None, partial(opened.open, ranges=True))
-
-    @property
-    def _transfer(self) -> Transfer:
-        return Transfer(self.url, self.location, _explained)
+        """Return the file for reading; if it isn't there, it can't be opened."""
+        opener = _Opener(self, head or Head(), missing=head is None)
+        return File(self.name, opener.open, head.size if head else None, partial(opener.open, ranges=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _Opener:
-    """Opens a file of which the server told what it tells.
+    """Opens a file as its head describes it.
 
     Attributes:
-        single: The file.
-        head: What the server told.
-        missing: Whether it has no such file.
+        url_file: The file.
+        head: What the server told about it.
+        missing: Whether the server has no such file.
     """
 
-    single: _Single
+    url_file: _UrlFile
     head: Head
     missing: bool
-    _ready: list[tuple[CachedFile, int]] = field(default_factory=list)
+    _prepared: list[tuple[CachedFile, int]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
     def open(self, *, ranges: bool = False) -> BinaryIO:
-        single, cache = self.single, self.single.cache
+        url_file = self.url_file
         if self.missing:
-            raise SourceError(f"{single.location}: {_NO_FILE}")
-        with self._lock:  # it may be opened by several threads
-            if not self._ready:
-                self._ready.append(self._prepared())
-        cached_file, size = self._ready[0]
-        transfer = Transfer(single.url, single.location, _explained, size, self.head.etag)
-        return open_cached_file(
-            RemoteFile(cached_file=cached_file, size=size, fetch=transfer.fetch, offline=cache.offline),
-            ranges=ranges,
+            raise SourceError(f"{url_file.location}: {NO_FILE}")
+        with self._lock:  # several threads may open it
+            if not self._prepared:
+                self._prepared.append(self._prepare())
+        cached_file, size = self._prepared[0]
+        transfer = Transfer(url_file.url, url_file.location, _explain, size, self.head.etag)
+        remote = RemoteFile(
+            cached_file=cached_file, size=size, fetch=transfer.fetch, offline=url_file.cache.offline
         )
+        return open_cached_file(remote, ranges=ranges)
 
-    def _prepared(self) -> tuple[CachedFile, int]:
-        """Return where the file is kept, and its size; it is fetched here if it only comes whole."""
-        single, cache = self.single, self.single.cache
-        head = self.head
+    def _prepare(self) -> tuple[CachedFile, int]:
+        """Return the file in the cache and its size; a file that only comes whole is fetched here."""
+        url_file, cache, head = self.url_file, self.url_file.cache, self.head
         info = CachedFileInfo(
-            location=single.location, name=single.name, version=head.version, size=head.size
+            location=url_file.location, name=url_file.name, version=head.version, size=head.size
         )
-        cached_file = cache.cached_file(single.url, info)
+        cached_file = cache.cached_file(url_file.url, info)
         if not head.version and not cache.offline:
-            cached_file.clear()  # nothing tells whether it is still the same
+            cached_file.clear()  # nothing tells whether the contents are still the same
         if head.size is not None:
             return cached_file, head.size
         if cache.offline:
-            raise OfflineError(f"{single.location}: not in the cache")
+            raise OfflineError(f"{url_file.location}: not in the cache")
 
-        def keep(start: int, content: bytes) -> None:
-            if start == 0:
-                cached_file.clear()  # of another attempt
-            cached_file.put(start, content)
+        def store(offset: int, content: bytes) -> None:
+            if offset == 0:
+                cached_file.clear()  # what came of an earlier attempt
+            cached_file.put(offset, content)
 
-        transfer = Transfer(single.url, single.location, _explained, etag=head.etag)
-        size = transfer.whole(keep, PIECE)
-        cache.note(head.model_copy(update={"size": size}), single.url)
+        transfer = Transfer(url_file.url, url_file.location, _explain, etag=head.etag)
+        size = transfer.fetch_whole(store, FETCH_SIZE)
+        cache.save_fact(head.model_copy(update={"size": size}), url_file.url)
         return cached_file, size
 
 
-def _explained(trouble: TransferFailure) -> str:
-    if trouble.status in MISSING_STATUSES:
-        return _NO_FILE
-    if trouble.status in (401, 403):
-        return f"the server answers {trouble.status} and wants a login; fetch the file by hand"
-    if trouble.status is not None:
-        return f"the server answers {trouble.status}; try again later"
-    if trouble.lost:
+def _explain(failure: TransferFailure) -> str:
+    if failure.status in MISSING_STATUSES:
+        return NO_FILE
+    if failure.status in (401, 403):
+        return f"the server answers {failure.status} and wants a login; fetch the file by hand"
+    if failure.status is not None:
+        return f"the server answers {failure.status}; try again later"
+    if failure.lost:
         return "the download breaks off again and again; try again later, or use --mirror"
-    return f"can't be reached ({trouble.kind}); check the network, or name a mirror with --mirror"
+    return f"can't be reached ({failure.kind}); check the network, or name a mirror with --mirror"

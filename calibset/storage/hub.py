@@ -42,7 +42,7 @@ class _Revision(BaseModel):
 
 
 class _Entry(BaseModel):
-    """A file of a commit: its size in bytes, and the ids of its contents that the hub knows."""
+    """A file of a commit: its size in bytes, and the hashes of its contents that the hub knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,16 +64,16 @@ class HubReader:
     """A dataset repository at one commit.
 
     Attributes:
-        place: As the recipe spells it.
+        location: The location as the recipe spells it.
         repo_id: ``OWNER/NAME``.
         cache: Where what was read is kept.
-        asked: The branch, tag or commit asked for; the main branch if None.
+        requested: The branch, tag or commit to read; the main branch if None.
     """
 
     location: str
     repo_id: str
     cache: Cache
-    asked: str | None = None
+    requested: str | None = None
 
     @property
     def revision(self) -> str:
@@ -81,34 +81,32 @@ class HubReader:
 
         Raises:
             SourceError: The hub doesn't answer, or has no such repository or revision.
-            OfflineError: It may not be asked, and was not before.
+            OfflineError: The hub may not be asked, and was not before.
         """
-        return self._at[0]
+        return self._commit[0]
 
     @cached_property
-    def _at(self) -> tuple[str, _Listing]:
-        """The commit, and what it holds."""
-        known = self._known
-        if known is not None:
+    def _commit(self) -> tuple[str, _Listing]:
+        """The commit and the names of its files."""
+        if (known := self._load_commit()) is not None:
             return known
         if self.cache.offline:
             raise OfflineError(f"{self.location}: not in the cache")
         from huggingface_hub import HfApi
 
-        info = self._asked_hub(lambda: HfApi().dataset_info(self.repo_id, revision=self.asked))
+        info = self._ask_hub(lambda: HfApi().dataset_info(self.repo_id, revision=self.requested))
         commit = str(info.sha)
         listing = _Listing(names=tuple(sibling.rfilename for sibling in info.siblings or ()))
-        self._note(listing, commit)
-        self._note(_Revision(commit=commit), self.asked or "")
+        self._save(listing, commit)
+        self._save(_Revision(commit=commit), self.requested or "")
         return commit, listing
 
-    @property
-    def _known(self) -> tuple[str, _Listing] | None:
-        """What was told before, where it holds still: of a commit always, of a branch offline."""
-        commit = self.asked if self.asked and _COMMIT.fullmatch(self.asked) else None
-        if commit is None and self.cache.offline and (found := self._noted(_Revision, self.asked or "")):
-            commit = found.commit
-        listing = self._noted(_Listing, commit) if commit else None
+    def _load_commit(self) -> tuple[str, _Listing] | None:
+        """Return what the hub told before: of a commit it holds for ever, of a branch when offline."""
+        commit = self.requested if self.requested and _COMMIT.fullmatch(self.requested) else None
+        if commit is None and self.cache.offline and (head := self._load(_Revision, self.requested or "")):
+            commit = head.commit
+        listing = self._load(_Listing, commit) if commit else None
         return (commit, listing) if commit and listing else None
 
     def is_there(self) -> bool:
@@ -133,27 +131,27 @@ class HubReader:
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
         """
-        names = match_names(self._at[1].names, patterns, self.location)
+        names = match_names(self._commit[1].names, patterns, self.location)
         entries = self._entries(names)
         return tuple(self._file(name, entries[name]) for name in names if name in entries)
 
     def _entries(self, names: list[str]) -> dict[str, _Entry]:
-        known = {name: self._noted(_Entry, self.revision, name) for name in names}
-        found = {name: entry for name, entry in known.items() if entry is not None}
-        if unknown := [name for name in names if name not in found]:
+        known = {name: self._load(_Entry, self.revision, name) for name in names}
+        entries = {name: entry for name, entry in known.items() if entry is not None}
+        if unknown := [name for name in names if name not in entries]:
             if self.cache.offline:
                 raise OfflineError(f"{self.location}: {unknown[0]} is not in the cache")
-            for name, entry in self._looked_up(unknown).items():
-                found[name] = entry
-                # Each for itself, so that builds that run at once lose none of each other's.
-                self._note(entry, self.revision, name)
-        return found
+            for name, entry in self._look_up(unknown).items():
+                entries[name] = entry
+                # Each by itself, so that builds that run at once lose none of each other's.
+                self._save(entry, self.revision, name)
+        return entries
 
-    def _looked_up(self, names: list[str]) -> dict[str, _Entry]:
+    def _look_up(self, names: list[str]) -> dict[str, _Entry]:
         from huggingface_hub import HfApi
         from huggingface_hub.hf_api import RepoFile
 
-        infos = self._asked_hub(
+        infos = self._ask_hub(
             lambda: HfApi().get_paths_info(self.repo_id, names, revision=self.revision, repo_type="dataset")
         )
         return {info.path: _entry(info) for info in infos if isinstance(info, RepoFile)}
@@ -176,17 +174,17 @@ class HubReader:
             cached_file=self.cache.cached_file(url(revision="main"), info),
             size=entry.size,
             fetch=transfer.fetch,
-            announced=Checksum(sha256=entry.sha256, git=entry.git),
+            checksum=Checksum(sha256=entry.sha256, git=entry.git),
             offline=self.cache.offline,
         )
-        opened = partial(open_cached_file, remote)
-        return File(name, opened, entry.size, partial(opened, ranges=True))
+        open_bytes = partial(open_cached_file, remote)
+        return File(name, open_bytes, entry.size, partial(open_bytes, ranges=True))
 
-    def _noted(self, kind: type[M], *info: str) -> M | None:
-        return self.cache.noted(kind, *self._key, *info)
+    def _load(self, kind: type[M], *key: str) -> M | None:
+        return self.cache.load_fact(kind, *self._key, *key)
 
-    def _note(self, fact: BaseModel, *info: str) -> None:
-        self.cache.note(fact, *self._key, *info)
+    def _save(self, fact: BaseModel, *key: str) -> None:
+        self.cache.save_fact(fact, *self._key, *key)
 
     @property
     def _key(self) -> tuple[str, str]:
@@ -194,13 +192,13 @@ class HubReader:
 
         return constants.ENDPOINT, self.repo_id
 
-    def _asked_hub(self, call: Callable[[], T]) -> T:
+    def _ask_hub(self, call: Callable[[], T]) -> T:
         try:
             with quiet_hub():
                 return retry(call, is_transient)
         except Exception as error:  # beside OSError what httpx, JSON and name checks raise
             kind = NotThereError if is_missing_revision(error) else SourceError
-            raise kind(f"{self.location}: {explain_read_error(error, self.asked)}") from error
+            raise kind(f"{self.location}: {explain_read_error(error, self.requested)}") from error
 
 
 def _entry(info: RepoFile) -> _Entry:

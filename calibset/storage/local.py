@@ -1,4 +1,4 @@
-"""Files of a local place."""
+"""Local files and folders."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from calibset.storage.files import File, match_names
 class LocalReader:
     """A local file or folder.
 
-    Hidden files and what stands in hidden folders are passed over. Symbolic links to folders
-    are not followed; one to a file is, as long as it stays inside the place.
+    Hidden files and files in hidden folders are passed over. Symbolic links to folders are not
+    followed; a link to a file is, as long as that file is inside the folder.
 
     Attributes:
-        place: As the recipe spells it; where it stands on this machine is nobody's business.
-        path: Where it stands.
+        location: The location as the recipe spells it; messages name this one, never ``path``.
+        path: Where it is on this machine.
     """
 
     location: str
@@ -28,15 +28,15 @@ class LocalReader:
     revision: None = None
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the matching files by name; a place that is one file gives that file.
+        """Return the matching files by name; a location that is one file gives that file.
 
         Raises:
-            SourceError: Nothing matches, or what does is a link out of the place.
+            SourceError: Nothing matches, or a match is a link out of the folder.
         """
         if self.path.is_file():
             return (self._file(_name(self.path.name), self.path),)
         # By path first: of two names that read the same, the same one is taken every time.
-        paths = {_name(path.relative_to(self.path).as_posix()): path for path in sorted(self._inside())}
+        paths = {_name(path.relative_to(self.path).as_posix()): path for path in sorted(self._paths())}
         names = match_names(tuple(paths), patterns, self.location)
         root = self.path.resolve()
         for name in names:
@@ -47,7 +47,7 @@ class LocalReader:
                 )
         return tuple(self._file(name, paths[name]) for name in names)
 
-    def _inside(self) -> list[Path]:
+    def _paths(self) -> list[Path]:
         return [
             path
             for path in self.path.rglob("*")
@@ -55,15 +55,15 @@ class LocalReader:
         ]
 
     def _file(self, name: str, path: Path) -> File:
-        return File(name, lambda: _opened(path, self.location), path.stat().st_size)
+        return File(name, lambda: _open(path, self.location), path.stat().st_size)
 
 
 def _name(path: str) -> str:
-    # A name that is no UTF-8 could not be written into a manifest.
+    # A name that is not UTF-8 could not be written into a manifest.
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _opened(path: Path, location: str) -> BinaryIO:
+def _open(path: Path, location: str) -> BinaryIO:
     try:
         return cast("BinaryIO", path.open("rb"))
     except OSError as error:

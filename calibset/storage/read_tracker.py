@@ -1,4 +1,4 @@
-"""What is read of a place: which files, which bytes of them, and their hash."""
+"""Keeping track of what is read of a location: which bytes of which files, and their hash."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class FileRead:
     """What was read of a file.
 
     Attributes:
-        name: The file's name inside its place.
-        size: Of the whole file in bytes, where the place tells.
+        name: The file's name inside its location.
+        size: The size of the whole file in bytes; None where it isn't known.
         extents: The bytes that were read.
-        sha256: Of these bytes, in the order of the file.
+        sha256: The SHA-256 of these bytes, in the order of the file.
     """
 
     name: str
@@ -40,8 +40,8 @@ class FileRead:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """A file that was opened, and what was read by each of the streams over it."""
+class _OpenedFile:
+    """A file that was opened, and the ranges that each of its streams read."""
 
     file: File
     ranges: list[list[ByteRange]] = field(default_factory=list)
@@ -49,14 +49,14 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class TrackedReader:
-    """A reader of which is known what was read through it.
+    """A reader that knows what was read through it.
 
     Attributes:
-        reader: The reader itself.
+        reader: The reader that it stands for.
     """
 
     reader: Reader
-    _opened: dict[str, _Opened] = field(default_factory=dict)
+    _opened: dict[str, _OpenedFile] = field(default_factory=dict)
 
     @property
     def location(self) -> str:
@@ -65,49 +65,48 @@ class TrackedReader:
 
     @property
     def revision(self) -> str | None:
-        """The commit that is read, where the place has revisions."""
+        """The commit that is read, where the location has revisions."""
         return self.reader.revision
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the reader's files, watched.
+        """Return the reader's files; what is read of them is tracked.
 
         Raises:
             SourceError: Nothing matches.
         """
-        return tuple(self._watched(file) for file in self.reader.files(*patterns))
+        return tuple(self._track(file) for file in self.reader.files(*patterns))
 
     def read(self, instead: Mapping[str, tuple[ByteRange, ...]] = _NONE) -> Iterator[FileRead]:
-        """Yield what was read so far, by file name; the bytes are read once more for their hash.
+        """Yield what was read so far, sorted by file name; the bytes are read once more for their hash.
 
         Args:
-            instead: By file, the bytes to speak of in place of those that were read.
+            instead: The ranges to hash in place of those that were read, by file name.
 
         Raises:
-            SourceError: They can't be.
+            SourceError: The bytes can't be read again.
         """
         for name, opened in sorted(self._opened.items()):
-            read = instead.get(name) or merge_ranges(chain.from_iterable(opened.ranges))
-            yield FileRead(
-                name=name, size=opened.file.size, ranges=read, sha256=hash_ranges(opened.file, read)
-            )
+            ranges = instead.get(name) or merge_ranges(chain.from_iterable(opened.ranges))
+            digest = hash_ranges(opened.file, ranges)
+            yield FileRead(name=name, size=opened.file.size, ranges=ranges, sha256=digest)
 
-    def _watched(self, file: File) -> File:
-        def opened(open_file: Callable[[], BinaryIO]) -> BinaryIO:
+    def _track(self, file: File) -> File:
+        def open_tracked(open_file: Callable[[], BinaryIO]) -> BinaryIO:
             # A list for each stream, because several may be read at once.
             ranges: list[ByteRange] = []
-            self._opened.setdefault(file.name, _Opened(file)).ranges.append(ranges)
-            return cast("BinaryIO", _WatchedStream(open_file(), ranges))
+            self._opened.setdefault(file.name, _OpenedFile(file)).ranges.append(ranges)
+            return cast("BinaryIO", _TrackedStream(open_file(), ranges))
 
-        ranges = file.open_ranges
+        open_ranges = file.open_ranges
         return replace(
             file,
-            open_bytes=partial(opened, file.open_bytes),
-            open_ranges=None if ranges is None else partial(opened, ranges),
+            open_bytes=partial(open_tracked, file.open_bytes),
+            open_ranges=None if open_ranges is None else partial(open_tracked, open_ranges),
         )
 
 
-class _WatchedStream(io.BufferedIOBase):
-    """Notes what is read of a stream."""
+class _TrackedStream(io.BufferedIOBase):
+    """A stream that records which ranges are read of it."""
 
     def __init__(self, stream: BinaryIO, ranges: list[ByteRange]) -> None:
         super().__init__()
@@ -127,13 +126,13 @@ class _WatchedStream(io.BufferedIOBase):
         return int(self._stream.seek(offset, whence))
 
     def read(self, size: int | None = -1, /) -> bytes:
-        return self._noted(self._stream.read(-1 if size is None else size))
+        return self._record(self._stream.read(-1 if size is None else size))
 
     def read1(self, size: int = -1, /) -> bytes:
-        return self._noted(getattr(self._stream, "read1", self._stream.read)(size))
+        return self._record(getattr(self._stream, "read1", self._stream.read)(size))
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        return self._noted(self._stream.readline(-1 if size is None else size))
+        return self._record(self._stream.readline(-1 if size is None else size))
 
     def readinto(self, buffer: Buffer, /) -> int:
         target = memoryview(buffer).cast("B")
@@ -145,7 +144,7 @@ class _WatchedStream(io.BufferedIOBase):
         self._stream.close()
         super().close()
 
-    def _noted(self, content: bytes) -> bytes:
+    def _record(self, content: bytes) -> bytes:
         end = self.tell()
         start = end - len(content)
         if self._extents and self._extents[-1][1] == start:
@@ -156,18 +155,18 @@ class _WatchedStream(io.BufferedIOBase):
 
 
 def untracked(reader: Reader) -> Reader:
-    """Return the reader itself, watched or not, for a library that opens files of its own accord."""
+    """Return the reader behind a tracked one, for a library that opens files by itself."""
     return reader.reader if isinstance(reader, TrackedReader) else reader
 
 
 def hash_ranges(file: File, ranges: tuple[ByteRange, ...]) -> str:
-    """Return the SHA-256 of some bytes of a file, in the order given."""
-    found = sha256()
+    """Return the SHA-256 of ranges of a file, in their order here."""
+    digest = sha256()
     with file.open_random_access() as stream:
         for start, end in ranges:
             stream.seek(start)
             left = end - start
             while left > 0 and (content := stream.read(min(_CHUNK, left))):
-                found.update(content)
+                digest.update(content)
                 left -= len(content)
-    return found.hexdigest()
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Another try where a network failed for a moment."""
+"""Further attempts where a network fails for a moment."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""HTTP answers that may be another one a moment later."""
+"""Statuses of HTTP answers that may be better a moment later."""
 
 _ATTEMPTS = 8
 # A server may ask for a pause, but not for one that looks as if the build hung.
 _LONGEST_PAUSE = 60.0
 
 
-def retry(call: Callable[[], T], passing: Callable[[BaseException], bool]) -> T:
-    """Return what a call returns, trying again while its error is a passing one.
+def retry(call: Callable[[], T], is_transient: Callable[[BaseException], bool]) -> T:
+    """Return what a call returns, calling it again as long as its errors are transient.
 
-    Waits with exponential backoff and jitter, up to 10 s each, or as long as the server asks
-    with Retry-After, up to 60 s; eight tries in all. The last error is raised as it is.
+    It is called eight times at most. Pauses grow exponentially with jitter, up to 10 s each, or are as
+    long as the server asks with Retry-After, up to 60 s. The last error is raised as it is.
     """
     import tenacity
 
@@ -30,19 +30,19 @@ def retry(call: Callable[[], T], passing: Callable[[BaseException], bool]) -> T:
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return max(backoff(state), _asked_pause(error))
+        return max(backoff(state), _requested_pause(error))
 
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(_ATTEMPTS),
         wait=wait,
-        retry=tenacity.retry_if_exception(passing),
+        retry=tenacity.retry_if_exception(is_transient),
         reraise=True,
     )
     return retrying(call)
 
 
-def _asked_pause(error: BaseException | None) -> float:
+def _requested_pause(error: BaseException | None) -> float:
     """Return the seconds that a server asks to wait with Retry-After; a date counts as none."""
     response: Any = getattr(error, "response", None)
-    asked = "" if response is None else str(response.headers.get("Retry-After", ""))
-    return min(float(asked), _LONGEST_PAUSE) if asked.isascii() and asked.isdigit() else 0.0
+    seconds = "" if response is None else str(response.headers.get("Retry-After", ""))
+    return min(float(seconds), _LONGEST_PAUSE) if seconds.isascii() and seconds.isdigit() else 0.0

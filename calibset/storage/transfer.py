@@ -1,4 +1,4 @@
-"""Bytes of a URL, or a stretch of them, whatever the connection does meanwhile."""
+"""Fetching the bytes of a URL, or a range of them, whatever the connection does meanwhile."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MISSING_STATUSES = (404, 410)
-"""HTTP answers that say that there is no such file."""
+"""Statuses of answers that say that there is no such file."""
 
-# What came of an answer when the connection breaks is kept up to the last chunk.
+_NO_HEAD_STATUSES = (405, 501)
+# What came of an answer before the connection broke is kept up to the last chunk.
 _CHUNK = 2**16
 # Seconds to connect, and between two chunks of an answer.
 _TIMEOUT = (10.0, 30.0)
-_KNOWS_NO_HEAD = (405, 501)
 
 
 class Head(BaseModel):
-    """What a server tells of a file.
+    """What a server tells about a file.
 
     Attributes:
-        size: In bytes; None where it doesn't tell, or sends no parts of it.
+        size: In bytes; None where it doesn't tell, or sends no ranges of it.
         etag: Changes when the contents do; empty where it doesn't tell.
-        modified: When they last did, as the server says it; empty where it doesn't tell.
+        modified: When the contents last changed, as the server spells it; empty where it doesn't tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,19 +44,19 @@ class Head(BaseModel):
 
     @property
     def version(self) -> str:
-        """What tells the contents from others, as well as the server does; may be empty."""
+        """What distinguishes the contents from others, as well as the server does; may be empty."""
         return self.etag or self.modified
 
 
 @dataclass(frozen=True, slots=True)
 class TransferFailure:
-    """What went wrong.
+    """Why a request failed.
 
     Attributes:
-        status: Of the server's answer, if it was one.
-        code: What the hub calls its error, if it does.
-        lost: Whether a connection was lost that had been made.
-        kind: The name of the error.
+        status: The status of the server's answer; None if none came.
+        code: The hub's own name for the error, if it gives one.
+        lost: Whether a connection broke that had been made.
+        kind: The name of the error's class.
     """
 
     status: int | None
@@ -67,151 +67,151 @@ class TransferFailure:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Where a file is fetched from.
+    """A file that is fetched over HTTP.
 
     Attributes:
         url: Its address.
-        place: What messages call it.
-        explained: Says what is wrong with an answer, and what to do about it.
-        size: Of the file, where it is known; an answer of another size is none.
-        etag: Names the version that is wanted, where the server has such.
-        headers: What goes along with each request, a login perhaps.
+        location: What messages call it.
+        explain: Says what a failure means, and what to do about it.
+        size: In bytes, where it is known; an answer of another size is refused.
+        etag: The version that is wanted, where the server has such.
+        headers: Returns what goes along with each request, perhaps a login.
     """
 
     url: str
     location: str
-    explained: Callable[[TransferFailure], str]
+    explain: Callable[[TransferFailure], str]
     size: int | None = None
     etag: str = ""
     headers: Callable[[], Mapping[str, str]] = dict
 
     def head(self) -> Head | None:
-        """Return what the server tells of the file, or None if it has no such file.
+        """Return what the server tells about the file, or None if it has no such file.
 
         Raises:
-            SourceError: It can't be asked.
+            SourceError: The server can't be asked.
         """
         import requests
 
         try:
-            return retry(self._head, _passing)
+            return retry(self._request_head, _is_transient)
         except requests.RequestException as error:
-            trouble = _trouble(error)
-            if trouble.status in _KNOWS_NO_HEAD:
+            failure = _describe(error)
+            if failure.status in _NO_HEAD_STATUSES:
                 return Head()
-            if trouble.status in MISSING_STATUSES:
+            if failure.status in MISSING_STATUSES:
                 return None
-            raise SourceError(f"{self.location}: {self.explained(trouble)}") from error
+            raise SourceError(f"{self.location}: {self.explain(failure)}") from error
 
     def fetch(self, start: int, end: int) -> bytes:
-        """Return the bytes from one place to another.
+        """Return the bytes from one offset to before another.
 
         Raises:
             SourceError: They don't come, even after several tries.
         """
-        stretch = _Stretch(self, start, end)
-        self._retried(stretch.go_on)
-        return bytes(stretch.content)
+        download = _RangeDownload(self, start, end)
+        self._retry(download.resume)
+        return bytes(download.content)
 
-    def whole(self, keep: Callable[[int, bytes], object], piece: int) -> int:
-        """Fetch the file from a server that sends no parts of it, and return its size.
+    def fetch_whole(self, store: Callable[[int, bytes], object], size: int) -> int:
+        """Fetch a file that the server sends only as a whole, and return its size.
 
         Args:
-            keep: Is given each piece with the place that it begins at.
-            piece: Bytes of a piece.
+            store: Takes each part of the file with its offset.
+            size: The bytes of a part.
 
         Raises:
-            SourceError: It doesn't come, even after several tries.
+            SourceError: The file doesn't come, even after several tries.
         """
-        return self._retried(lambda: self._whole(keep, piece))
+        return self._retry(lambda: self._download(store, size))
 
-    def _retried(self, call: Callable[[], T]) -> T:
+    def _retry(self, call: Callable[[], T]) -> T:
         import requests
 
         try:
-            return retry(call, _passing)
+            return retry(call, _is_transient)
         except requests.RequestException as error:
-            raise SourceError(f"{self.location}: {self.explained(_trouble(error))}") from error
+            raise SourceError(f"{self.location}: {self.explain(_describe(error))}") from error
 
-    def _whole(self, keep: Callable[[int, bytes], object], piece: int) -> int:
-        import requests
-
-        with _session().get(self.url, headers=self._headers(), stream=True, timeout=_TIMEOUT) as answer:
-            answer.raise_for_status()
-            self.ensure_same(answer)
-            start, waiting = 0, bytearray()
-            for content in answer.iter_content(_CHUNK):
-                waiting += content
-                if len(waiting) >= piece:
-                    keep(start, bytes(waiting))
-                    start += len(waiting)
-                    waiting.clear()
-            size = start + len(waiting)
-            if size < int(answer.headers.get("Content-Length", size)):
-                raise requests.exceptions.ChunkedEncodingError(f"{size} bytes came")
-            if waiting:
-                keep(start, bytes(waiting))
-        return size
-
-    def ensure_same(self, answer: requests.Response) -> None:
-        """Make sure that an answer is of the version that is wanted.
-
-        Raises:
-            SourceError: It is of another.
-        """
-        came = answer.headers.get("ETag", "")
-        if self.etag and came and came != self.etag:
-            raise SourceError(f"{self.location}: it was replaced while it was read; start again")
-
-    def _headers(self, **more: str) -> dict[str, str]:
-        # Bytes are counted as they are sent, so the server must not compress them.
-        return {"Accept-Encoding": "identity", **self.headers(), **more}
-
-    def _head(self) -> Head:
+    def _request_head(self) -> Head:
         with _session().head(
-            self.url, headers=self._headers(), timeout=_TIMEOUT, allow_redirects=True
+            self.url, headers=self.request_headers(), timeout=_TIMEOUT, allow_redirects=True
         ) as answer:
             answer.raise_for_status()
-            found = answer.headers
-        size = found.get("Content-Length", "")
-        in_parts = found.get("Accept-Ranges") == "bytes" and "Content-Encoding" not in found
+            headers = answer.headers
+        size = headers.get("Content-Length", "")
+        sends_ranges = headers.get("Accept-Ranges") == "bytes" and "Content-Encoding" not in headers
         return Head(
-            size=int(size) if in_parts and size.isdigit() else None,
-            etag=found.get("ETag", ""),
-            modified=found.get("Last-Modified", ""),
+            size=int(size) if sends_ranges and size.isdigit() else None,
+            etag=headers.get("ETag", ""),
+            modified=headers.get("Last-Modified", ""),
         )
+
+    def _download(self, store: Callable[[int, bytes], object], size: int) -> int:
+        import requests
+
+        with _session().get(
+            self.url, headers=self.request_headers(), stream=True, timeout=_TIMEOUT
+        ) as answer:
+            answer.raise_for_status()
+            self.check_version(answer)
+            offset, waiting = 0, bytearray()
+            for chunk in answer.iter_content(_CHUNK):
+                waiting += chunk
+                if len(waiting) >= size:
+                    store(offset, bytes(waiting))
+                    offset += len(waiting)
+                    waiting.clear()
+            total = offset + len(waiting)
+            if total < int(answer.headers.get("Content-Length", total)):
+                raise requests.exceptions.ChunkedEncodingError(f"{total} bytes came")
+            if waiting:
+                store(offset, bytes(waiting))
+        return total
+
+    def check_version(self, answer: requests.Response) -> None:
+        """Raise a SourceError if an answer is of another version of the file than the wanted one."""
+        etag = answer.headers.get("ETag", "")
+        if self.etag and etag and etag != self.etag:
+            raise SourceError(f"{self.location}: it was replaced while it was read; start again")
+
+    def request_headers(self, **headers: str) -> dict[str, str]:
+        """Return the headers of a request for the file, with further ones."""
+        # Bytes are counted as they are sent, so the server must not compress them.
+        return {"Accept-Encoding": "identity", **self.headers(), **headers}
 
 
 @dataclass(slots=True)
-class _Stretch:
-    """Bytes of a file that may come in several answers."""
+class _RangeDownload:
+    """A range of a file that may come in several answers."""
 
-    source: Transfer
+    transfer: Transfer
     start: int
     end: int
     content: bytearray = field(default_factory=bytearray)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
+        """Request the bytes that have not come yet."""
         import requests
 
-        at = self.start + len(self.content)
-        headers = self.source._headers(Range=f"bytes={at}-{self.end - 1}")  # noqa: SLF001
-        with _session().get(self.source.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        offset = self.start + len(self.content)
+        headers = self.transfer.request_headers(Range=f"bytes={offset}-{self.end - 1}")
+        with _session().get(self.transfer.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
             answer.raise_for_status()
-            self.source.ensure_same(answer)
-            if not self._fits(answer, at):
+            self.transfer.check_version(answer)
+            if not self._is_expected(answer, offset):
                 raise requests.exceptions.ChunkedEncodingError("other bytes came than were asked for")
-            # A server that sends all of it in place of a part sends what is before it too.
-            self._take(answer.iter_content(_CHUNK), 0 if answer.status_code == 206 else at)
+            # A server that sends the whole file in place of a range sends what is before it too.
+            self._take(answer.iter_content(_CHUNK), 0 if answer.status_code == 206 else offset)
         if len(self.content) < self.end - self.start:
             raise requests.exceptions.ChunkedEncodingError(f"{len(self.content)} bytes came")
 
-    def _fits(self, answer: requests.Response, at: int) -> bool:
-        """Return whether an answer is, as its headers have it, what was asked for."""
+    def _is_expected(self, answer: requests.Response, offset: int) -> bool:
+        """Return whether an answer's headers say that it is what was asked for."""
         if answer.status_code == 206:
-            return answer.headers.get("Content-Range", "").startswith(f"bytes {at}-")
+            return answer.headers.get("Content-Range", "").startswith(f"bytes {offset}-")
         length = answer.headers.get("Content-Length")
-        return self.source.size is None or length is None or length == str(self.source.size)
+        return self.transfer.size is None or length is None or length == str(self.transfer.size)
 
     def _take(self, chunks: Iterable[bytes], skipped: int) -> None:
         for chunk in chunks:
@@ -222,33 +222,33 @@ class _Stretch:
                 return
 
 
-def _trouble(error: requests.RequestException) -> TransferFailure:
+def _describe(error: requests.RequestException) -> TransferFailure:
     import requests
 
-    broken = isinstance(error, requests.ConnectionError) and (
+    is_broken = isinstance(error, requests.ConnectionError) and (
         "aborted" in str(error) or "Read timed out" in str(error)
     )
     return TransferFailure(
         status=None if error.response is None else error.response.status_code,
         code="" if error.response is None else error.response.headers.get("X-Error-Code", ""),
-        lost=broken or isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError),
+        lost=is_broken or isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError),
         kind=type(error).__name__,
     )
 
 
-def _passing(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     import requests
 
     if not isinstance(error, requests.RequestException):
         return False
-    trouble = _trouble(error)
+    failure = _describe(error)
     # A port where nobody listens or answers does not mend in seconds.
-    return trouble.lost if trouble.status is None else trouble.status in TRANSIENT_STATUSES
+    return failure.lost if failure.status is None else failure.status in TRANSIENT_STATUSES
 
 
 @lru_cache
 def _session() -> requests.Session:
-    """Return what keeps connections open between requests."""
+    """Return the session that keeps connections open between requests."""
     import requests
 
     session = requests.Session()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -13,13 +14,13 @@ URL = "https://x.org/a"
 
 
 class Fact(BaseModel):
-    """What a server may say."""
+    """What a server may tell."""
 
-    said: str
+    text: str
 
 
-def info(name: str = "a.bin", place: str = "https://x.org/") -> CachedFileInfo:
-    return CachedFileInfo(location=place, name=name, version="1", size=10)
+def info(name: str = "a.bin", location: str = "https://x.org/") -> CachedFileInfo:
+    return CachedFileInfo(location=location, name=name, version="1", size=10)
 
 
 @pytest.fixture
@@ -28,16 +29,18 @@ def cached_file(cache: Cache) -> CachedFile:
 
 
 def contents(cached_file: CachedFile) -> list[tuple[int, bytes | None]]:
-    return [(piece.start, cached_file.content(piece)) for piece in cached_file.pieces()]
+    return [(cached.start, cached_file.content(cached)) for cached in cached_file.ranges()]
 
 
-def test_pieces_are_there_for_the_next_build(cache: Cache, cached_file: CachedFile) -> None:
+def test_ranges_are_there_for_the_next_build(cache: Cache, cached_file: CachedFile) -> None:
     cached_file.put(5, b"world")
     cached_file.put(0, b"hello")
     assert contents(cache.cached_file(URL, info())) == [(0, b"hello"), (5, b"world")]
 
 
-def test_another_version_or_name_or_url_has_a_shelf_of_its_own(cache: Cache, cached_file: CachedFile) -> None:
+def test_another_version_or_name_or_url_has_a_folder_of_its_own(
+    cache: Cache, cached_file: CachedFile
+) -> None:
     cached_file.put(0, b"hello")
     for other in ({"version": "2"}, {"name": "b.bin"}):
         assert contents(cache.cached_file(URL, info().model_copy(update=other))) == []
@@ -46,7 +49,7 @@ def test_another_version_or_name_or_url_has_a_shelf_of_its_own(cache: Cache, cac
 
 def test_a_login_in_a_mirrors_url_is_written_nowhere(cache: Cache) -> None:
     cache.cached_file("https://me:secret@mirror.org/", info()).put(0, b"hello")
-    cache.note(Fact(said="yes"), "https://me:secret@mirror.org/")
+    cache.save_fact(Fact(text="yes"), "https://me:secret@mirror.org/")
     kept = [path for path in cache.folder.rglob("*") if path.is_file()]
     assert len(kept) == 3
     assert not any(b"secret" in path.read_bytes() or "secret" in str(path) for path in kept)
@@ -58,13 +61,13 @@ def test_a_name_can_not_lead_out_of_the_cache(cache: Cache) -> None:
     assert cached_file.folder.resolve().parent == cache.folder.resolve() / "files"
 
 
-def test_a_damaged_piece_is_taken_for_missing(cached_file: CachedFile) -> None:
-    piece = cached_file.put(0, b"hello")
-    (cached_file.folder / piece.name).write_bytes(b"hellO")
-    assert cached_file.content(piece) is None
-    assert cached_file.pieces() == []
+def test_a_damaged_range_counts_as_missing(cached_file: CachedFile) -> None:
+    cached = cached_file.put(0, b"hello")
+    (cached_file.folder / cached.name).write_bytes(b"hellO")
+    assert cached_file.content(cached) is None
+    assert cached_file.ranges() == []
     assert list(cached_file.folder.iterdir()) == [cached_file.folder / "about.json"]
-    assert cached_file.content(piece) is None
+    assert cached_file.content(cached) is None
 
 
 def test_what_a_killed_build_left_half_written_is_passed_over(cached_file: CachedFile) -> None:
@@ -74,7 +77,7 @@ def test_what_a_killed_build_left_half_written_is_passed_over(cached_file: Cache
     assert contents(cached_file) == [(0, b"hello")]
 
 
-def test_builds_may_write_the_same_piece_at_once(cached_file: CachedFile) -> None:
+def test_builds_may_write_the_same_range_at_once(cached_file: CachedFile) -> None:
     content = b"x" * 100_000
     threads = [threading.Thread(target=cached_file.put, args=(0, content)) for _ in range(8)]
     for thread in threads:
@@ -85,40 +88,52 @@ def test_builds_may_write_the_same_piece_at_once(cached_file: CachedFile) -> Non
     assert sorted(path.name[0] for path in cached_file.folder.iterdir()) == ["0", "a"]
 
 
-def test_what_a_server_said_is_kept_by_key(cache: Cache) -> None:
-    cache.note(Fact(said="yes"), "x", "y")
-    assert cache.noted(Fact, "x", "y") == Fact(said="yes")
-    assert cache.noted(Fact, "xy") is None
-    assert cache.noted(CachedFileInfo, "x", "y") is None
+def test_facts_are_stored_by_key(cache: Cache) -> None:
+    cache.save_fact(Fact(text="yes"), "x", "y")
+    assert cache.load_fact(Fact, "x", "y") == Fact(text="yes")
+    assert cache.load_fact(Fact, "xy") is None
+    assert cache.load_fact(CachedFileInfo, "x", "y") is None
 
 
-def test_what_was_said_in_another_form_is_passed_over(cache: Cache) -> None:
-    cache.note(Fact(said="yes"), "x")
+def test_a_fact_in_another_form_is_passed_over(cache: Cache) -> None:
+    cache.save_fact(Fact(text="yes"), "x")
     for path in (cache.folder / "said").iterdir():
         path.write_text("{}")
-    assert cache.noted(Fact, "x") is None
+    assert cache.load_fact(Fact, "x") is None
 
 
-def test_what_is_kept_is_told_by_place(cache: Cache) -> None:
-    assert list(cache.kept()) == []
-    for name, place in [("a", "https://x.org/"), ("b", "https://x.org/"), ("a", "hf://datasets/a/b")]:
-        cached_file = cache.cached_file(place, info(name, place))
+def test_the_cache_says_what_it_holds_of_each_location(cache: Cache) -> None:
+    assert list(cache.locations()) == []
+    for name, location in [("a", "https://x.org/"), ("b", "https://x.org/"), ("a", "hf://datasets/a/b")]:
+        cached_file = cache.cached_file(location, info(name, location))
         cached_file.put(0, b"hello")
         cached_file.put(3, b"lo world")
-    assert list(cache.kept()) == [
+    assert list(cache.locations()) == [
         CachedLocation(location="hf://datasets/a/b", files=1, size=11),
         CachedLocation(location="https://x.org/", files=2, size=22),
     ]
 
 
+def test_a_file_cached_by_an_earlier_version_is_read_on(cache: Cache) -> None:
+    earlier = cache.cached_file(URL, info())
+    earlier.put(0, b"hello")
+    description = {"place": "https://x.org/", "name": "a.bin", "version": "1", "size": 10}
+    (earlier.folder / "about.json").write_text(json.dumps(description))
+    cached_file = cache.cached_file(URL, info())
+    assert contents(cached_file) == [(0, b"hello")]
+    cached_file.put(5, b"world")
+    assert contents(cache.cached_file(URL, info())) == [(0, b"hello"), (5, b"world")]
+    assert list(cache.locations()) == [CachedLocation(location="https://x.org/", files=1, size=10)]
+
+
 def test_clearing_removes_all_of_it_and_nothing_else(cache: Cache, cached_file: CachedFile) -> None:
     cache.clear()
     cached_file.put(0, b"hello")
-    cache.note(Fact(said="yes"), "x")
+    cache.save_fact(Fact(text="yes"), "x")
     (cache.folder / "own.txt").write_text("kept")
     cache.clear()
     assert [path.name for path in cache.folder.iterdir()] == ["own.txt"]
-    assert cache.noted(Fact, "x") is None
+    assert cache.load_fact(Fact, "x") is None
     cached_file.put(0, b"hello")
     assert contents(cached_file) == [(0, b"hello")]
 

@@ -61,8 +61,8 @@ def test_a_small_file_is_fetched_whole_when_it_is_read(cached_file: CachedFile) 
 def test_a_large_file_is_fetched_ahead_of_its_reader(
     cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_WHOLE", 100)
-    monkeypatch.setattr(module, "PIECE", 300)
+    monkeypatch.setattr(module, "_WHOLE_SIZE", 100)
+    monkeypatch.setattr(module, "FETCH_SIZE", 300)
     server = Server()
     with open_cached_file(remote(cached_file, server)) as stream:
         assert stream.read(1) == CONTENT[:1]
@@ -84,7 +84,7 @@ def test_of_ranges_nothing_more_is_fetched_than_asked_for(cached_file: CachedFil
 
 
 def test_long_ranges_come_in_pieces(cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PIECE", 300)
+    monkeypatch.setattr(module, "FETCH_SIZE", 300)
     server = Server()
     with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         assert stream.read(700) == CONTENT[:700]
@@ -102,8 +102,8 @@ def test_any_reads_give_the_files_bytes_and_fetch_none_twice(
     server = Server()
     cached_file = new_shelf(Cache(tmp_path_factory.mktemp("cache")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PIECE", piece)
-        patch.setattr(module, "_WHOLE", 0)
+        patch.setattr(module, "FETCH_SIZE", piece)
+        patch.setattr(module, "_WHOLE_SIZE", 0)
         for start, count in reads:
             with open_cached_file(remote(cached_file, server), ranges=ranges) as stream:
                 stream.seek(start)
@@ -116,7 +116,7 @@ def test_a_piece_that_is_damaged_is_fetched_again(cached_file: CachedFile) -> No
     server = Server()
     with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         stream.read(500)
-    (piece,) = cached_file.pieces()
+    (piece,) = cached_file.ranges()
     (cached_file.folder / piece.name).write_bytes(b"x" * 500)
     with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         assert stream.read(1_000) == CONTENT
@@ -138,28 +138,28 @@ def test_offline_nothing_is_fetched(cached_file: CachedFile) -> None:
 
 
 @pytest.mark.parametrize(
-    "announced",
+    "checksum",
     [
         Checksum(sha256=sha256(CONTENT).hexdigest()),
         Checksum(git=sha1(b"blob 1000\0" + CONTENT).hexdigest()),
         Checksum(),
     ],
 )
-def test_what_the_server_announces_is_taken(cached_file: CachedFile, announced: Checksum) -> None:
-    with open_cached_file(remote(cached_file, Server(), announced=announced)) as stream:
+def test_what_the_server_announces_is_taken(cached_file: CachedFile, checksum: Checksum) -> None:
+    with open_cached_file(remote(cached_file, Server(), checksum=checksum)) as stream:
         assert stream.read() == CONTENT
 
 
 def test_what_it_does_not_announce_is_fetched_again(cached_file: CachedFile) -> None:
     server = Server(content=b"x" + CONTENT[1:])
-    announced = Checksum(sha256=sha256(CONTENT).hexdigest())
+    checksum = Checksum(sha256=sha256(CONTENT).hexdigest())
 
     def mended(start: int, end: int) -> bytes:
         came = server(start, end)
         server.content = CONTENT
         return came
 
-    with open_cached_file(remote(cached_file, mended, announced=announced)) as stream:
+    with open_cached_file(remote(cached_file, mended, checksum=checksum)) as stream:
         assert stream.read() == CONTENT
     assert server.asked == [(0, 1_000)] * 2
 
@@ -167,7 +167,7 @@ def test_what_it_does_not_announce_is_fetched_again(cached_file: CachedFile) -> 
 def test_what_stays_other_than_announced_is_an_error_and_not_kept(cached_file: CachedFile) -> None:
     server = Server()
     with (
-        open_cached_file(remote(cached_file, server, announced=Checksum(sha256="0" * 64))) as stream,
+        open_cached_file(remote(cached_file, server, checksum=Checksum(sha256="0" * 64))) as stream,
         pytest.raises(SourceError) as caught,
     ):
         stream.read()
@@ -176,23 +176,23 @@ def test_what_stays_other_than_announced_is_an_error_and_not_kept(cached_file: C
         "try again later"
     )
     assert server.asked == [(0, 1_000)] * 3
-    assert cached_file.pieces() == []
+    assert cached_file.ranges() == []
 
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_file_that_was_read_in_parts_is_compared_once_it_is_whole(
     cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch, ranges: bool
 ) -> None:
-    monkeypatch.setattr(module, "_WHOLE", 0)
-    monkeypatch.setattr(module, "PIECE", 300)
-    announced = Checksum(sha256=sha256(CONTENT).hexdigest())
-    with open_cached_file(remote(cached_file, Server(), announced=announced), ranges=ranges) as stream:
+    monkeypatch.setattr(module, "_WHOLE_SIZE", 0)
+    monkeypatch.setattr(module, "FETCH_SIZE", 300)
+    checksum = Checksum(sha256=sha256(CONTENT).hexdigest())
+    with open_cached_file(remote(cached_file, Server(), checksum=checksum), ranges=ranges) as stream:
         assert stream.read() == CONTENT
     cached_file.clear()
     spoiled = Server(content=CONTENT[:-1] + b"?")
     with (
-        open_cached_file(remote(cached_file, spoiled, announced=announced), ranges=ranges) as stream,
+        open_cached_file(remote(cached_file, spoiled, checksum=checksum), ranges=ranges) as stream,
         pytest.raises(SourceError, match=r"^https://x\.org/a: a: what comes is not what"),
     ):
         stream.read(1_000)
-    assert cached_file.pieces() == []
+    assert cached_file.ranges() == []

@@ -8,9 +8,9 @@ from calibset.core.documents import Document, Rejection
 from calibset.core.errors import OfflineError
 from calibset.storage import cached_records as module
 from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
-from calibset.storage.cached_records import Row, read_cached_records
+from calibset.storage.cached_records import CachedRecord, read_cached_records
 
-ROWS: list[Row] = [
+RECORDS: list[CachedRecord] = [
     Rejection(position="train#7", reason="empty text", excerpt="ž")
     if number == 7
     else Document(id=f"train#{number}", text=f"č {number}", metadata={"n": str(number)})
@@ -19,17 +19,17 @@ ROWS: list[Row] = [
 
 
 class Stream:
-    """Gives the rows behind so many, and notes what was taken of it."""
+    """Gives the records behind so many, and counts what was taken of it."""
 
     def __init__(self) -> None:
         self.begun: list[int] = []
         self.taken = 0
 
-    def __call__(self, first: int) -> Iterator[Row]:
+    def __call__(self, first: int) -> Iterator[CachedRecord]:
         self.begun.append(first)
-        for row in ROWS[first:]:
+        for record in RECORDS[first:]:
             self.taken += 1
-            yield row
+            yield record
 
 
 @pytest.fixture
@@ -40,15 +40,15 @@ def cached_file(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> CachedFile:
     )
 
 
-def taken(rows: Iterator[Row], count: int) -> list[Row]:
-    return [next(rows) for _ in range(count)]
+def taken(records: Iterator[CachedRecord], count: int) -> list[CachedRecord]:
+    return [next(records) for _ in range(count)]
 
 
 def test_a_stream_is_read_once(cached_file: CachedFile) -> None:
     stream = Stream()
-    assert list(read_cached_records(cached_file, stream, offline=False)) == ROWS
-    assert list(read_cached_records(cached_file, stream, offline=False)) == ROWS
-    assert list(read_cached_records(cached_file, stream, offline=True)) == ROWS
+    assert list(read_cached_records(cached_file, stream, offline=False)) == RECORDS
+    assert list(read_cached_records(cached_file, stream, offline=False)) == RECORDS
+    assert list(read_cached_records(cached_file, stream, offline=True)) == RECORDS
     assert (stream.begun, stream.taken) == ([0], 25)
 
 
@@ -56,29 +56,53 @@ def test_no_more_is_read_than_is_asked_for_and_the_next_build_goes_on_behind_it(
     cached_file: CachedFile,
 ) -> None:
     stream = Stream()
-    assert taken(read_cached_records(cached_file, stream, offline=False), 10) == ROWS[:10]
+    assert taken(read_cached_records(cached_file, stream, offline=False), 10) == RECORDS[:10]
     assert (stream.begun, stream.taken) == ([0], 10)
-    assert taken(read_cached_records(cached_file, stream, offline=False), 11) == ROWS[:11]
+    assert taken(read_cached_records(cached_file, stream, offline=False), 11) == RECORDS[:11]
     assert (stream.begun, stream.taken) == ([0, 10], 20)
 
 
 def test_offline_the_end_of_what_is_kept_is_an_error(cached_file: CachedFile) -> None:
     taken(read_cached_records(cached_file, Stream(), offline=False), 10)
-    rows = read_cached_records(cached_file, Stream(), offline=True)
-    assert taken(rows, 10) == ROWS[:10]
+    records = read_cached_records(cached_file, Stream(), offline=True)
+    assert taken(records, 10) == RECORDS[:10]
     with pytest.raises(OfflineError) as caught:
-        next(rows)
+        next(records)
     assert str(caught.value) == "hf://datasets/a/b: train: rows from 10 on are not in the cache"
 
 
 @pytest.mark.parametrize("spoiled", [b"{}", b""])
 def test_what_is_damaged_is_read_again(cached_file: CachedFile, spoiled: bytes) -> None:
     list(read_cached_records(cached_file, Stream(), offline=False))
-    second = cached_file.pieces()[1]
+    second = cached_file.ranges()[1]
     (cached_file.folder / second.name).write_bytes(spoiled)
     stream = Stream()
-    assert list(read_cached_records(cached_file, stream, offline=False)) == ROWS
+    assert list(read_cached_records(cached_file, stream, offline=False)) == RECORDS
     assert stream.begun == [10]
+
+
+def test_what_an_earlier_version_wrote_is_read_anew_from_there_on(cached_file: CachedFile) -> None:
+    # Chunks of ten records; of the first, a rejection had another key.
+    list(read_cached_records(cached_file, Stream(), offline=False))
+    chunks = [cached_file.content(cached) or b"" for cached in cached_file.ranges()]
+    cached_file.clear()
+    start = 0
+    for chunk in (chunks[1], chunks[0].replace(b'"position"', b'"place"'), chunks[2]):
+        start = cached_file.put(start, chunk).end
+    stream = Stream()
+    assert list(read_cached_records(cached_file, stream, offline=False)) == RECORDS[10:20] + RECORDS[10:]
+    assert stream.begun == [10]
+    assert len(cached_file.ranges()) == 3
+    assert list(read_cached_records(cached_file, stream, offline=True)) == RECORDS[10:20] + RECORDS[10:]
+    assert stream.begun == [10]
+
+
+def test_a_cache_of_an_earlier_version_is_no_cache_offline(cached_file: CachedFile) -> None:
+    cached_file.put(0, b'{"rows":[{"place":"train#7","reason":"empty text","excerpt":""}],"last":true}')
+    with pytest.raises(OfflineError, match="rows from 0 on are not in the cache"):
+        list(read_cached_records(cached_file, Stream(), offline=True))
+    assert list(read_cached_records(cached_file, Stream(), offline=False)) == RECORDS
+    assert list(read_cached_records(cached_file, Stream(), offline=True)) == RECORDS
 
 
 def test_an_empty_stream_stays_empty(cached_file: CachedFile) -> None:

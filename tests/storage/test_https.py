@@ -117,8 +117,8 @@ def test_a_broken_download_goes_on_where_it_stopped(
 def test_a_large_file_comes_in_pieces_as_it_is_read(
     loopback: Loopback, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cached_file, "_WHOLE", 2**20)
-    monkeypatch.setattr(cached_file, "PIECE", 2**20)
+    monkeypatch.setattr(cached_file, "_WHOLE_SIZE", 2**20)
+    monkeypatch.setattr(cached_file, "FETCH_SIZE", 2**20)
     (file,) = reader(loopback).files()
     with file.open_bytes() as stream:
         assert stream.read(10) == content[:10]

@@ -78,12 +78,12 @@ def test_nothing_is_fetched_to_see_what_is_there(hub: Loopback, corpus: HubReade
 
 
 def test_a_commit_can_be_named(corpus: HubReader) -> None:
-    assert replace(corpus, asked=COMMIT).revision == COMMIT
+    assert replace(corpus, requested=COMMIT).revision == COMMIT
 
 
 def test_an_unknown_revision_is_a_clear_error(corpus: HubReader) -> None:
     with pytest.raises(SourceError) as caught:
-        replace(corpus, asked="v9").is_there()
+        replace(corpus, requested="v9").is_there()
     assert str(caught.value) == f"{PLACE}: no revision 'v9'; name a branch, tag or commit that is there"
 
 
@@ -256,7 +256,7 @@ def test_what_was_not_read_is_named_offline(
 def test_a_commit_that_is_known_is_not_asked_for_again(hub: Loopback, corpus: HubReader) -> None:
     corpus.files("*")
     before = list(hub.asked)
-    again = replace(corpus, asked=COMMIT)
+    again = replace(corpus, requested=COMMIT)
     assert [file.size for file in again.files("*")] == [7, len(CONTENT), 1]
     assert hub.asked == before
 

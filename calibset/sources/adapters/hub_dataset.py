@@ -16,7 +16,7 @@ from calibset.sources.formats.columns import make_document
 from calibset.sources.sampling.files import measure_record
 from calibset.sources.sampling.interleave import shuffle_in_batches
 from calibset.storage.cache import CachedFileInfo
-from calibset.storage.cached_records import Row, read_cached_records
+from calibset.storage.cached_records import CachedRecord, read_cached_records
 from calibset.storage.files import Reader
 from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
@@ -54,17 +54,17 @@ class HubDataset(Source):
         """Return True: `datasets` gives the rows in their order."""
         return True
 
-    def _read_splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[Row]]]:
+    def _read_splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[CachedRecord]]]:
         """Yield the name of each split of each configuration, and its documents in their order."""
         for config in self.config or (None,):
             for split in self.split:
                 name = "/".join(filter(None, (config, split)))
                 yield name, self._read_rows(reader, config, split, name)
 
-    def _read_rows(self, reader: Reader, config: str | None, split: str, name: str) -> Iterator[Row]:
+    def _read_rows(self, reader: Reader, config: str | None, split: str, name: str) -> Iterator[CachedRecord]:
         origin = untracked(reader)
 
-        def stream(first: int) -> Iterator[Row]:
+        def stream(first: int) -> Iterator[CachedRecord]:
             for number, row in enumerate(_stream_dataset(origin, config, split, self.files, first), first):
                 yield make_document(row, self.columns, f"{name}#{number}", f"{name}#{number}")
 
