@@ -29,10 +29,10 @@ class HuggingFaceTokenizer:
 
     Attributes:
         name: As the recipe spells it.
-        fingerprint: SHA-256 of the file, and of the chat template beside it.
+        fingerprint: SHA-256 of the file, and of the chat template in its folder.
         parsing_engine: The engine, which reads ``</s>`` as a control token.
         literal_engine: The same engine, which reads it as letters.
-        chat_template: The template that stands beside the file, or several by name, if any.
+        chat_template: The template in the file's folder, or several by name, if any.
         template_place: Where it stands.
         named_tokens: BOS, EOS and their like, as far as files in its folder name them.
     """
@@ -122,11 +122,7 @@ class HuggingFaceTokenizer:
 
 
 def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
-    """Return the tokenizer of a ``tokenizer.json`` file.
-
-    Raises:
-        TokenizerError: The file can't be read, or is no tokenizer.
-    """
+    """Return the tokenizer of a ``tokenizer.json`` file, with the chat template in its folder."""
     import tokenizers
 
     try:

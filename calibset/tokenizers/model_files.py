@@ -1,4 +1,4 @@
-"""The files beside a ``tokenizer.json``: the chat template, and which tokens are BOS, EOS and their like."""
+"""Other files of a tokenizer's folder: the chat template, and which tokens are BOS, EOS and their like."""
 
 from __future__ import annotations
 

@@ -130,11 +130,7 @@ class TekkenTokenizer:
 
 
 def load_embedded(name: str) -> TekkenTokenizer:
-    """Return Mistral Small 3.2's tokenizer, from the vocabulary that mistral-common ships.
-
-    Raises:
-        TokenizerError: The installed mistral-common does not ship it.
-    """
+    """Return Mistral Small 3.2's tokenizer, from the vocabulary that mistral-common ships."""
     import mistral_common
     from mistral_common.tokens.tokenizers.base import TokenizerVersion
     from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
@@ -156,11 +152,7 @@ def load_embedded(name: str) -> TekkenTokenizer:
 
 
 def from_file(path: Path, name: str) -> TekkenTokenizer:
-    """Return the tokenizer of a ``tekken.json`` file.
-
-    Raises:
-        TokenizerError: It is no Tekken file, or of a version that mistral-common doesn't know.
-    """
+    """Return the tokenizer of a ``tekken.json`` file of a version that mistral-common knows."""
     from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
     model, digest = _read_model(path)
@@ -192,11 +184,12 @@ def _read_model(path: Path) -> tuple[Any, hashlib._Hash]:
 def _v11_special_tokens(
     info: type[SpecialTokenInfo], defaults: list[SpecialTokenInfo]
 ) -> list[SpecialTokenInfo]:
-    spelled = {
+    """Return v11's control tokens, ids without one filled up."""
+    spellings = {
         token["rank"]: str(getattr(token["token_str"], "value", token["token_str"])) for token in defaults
     }
-    spelled.update(_V11_EXTRA)
+    spellings.update(_V11_EXTRA)
     return [
-        info(rank=rank, token_str=spelled.get(rank, f"<SPECIAL_{rank}>"), is_control=True)
-        for rank in range(max(spelled) + 1)
+        info(rank=rank, token_str=spellings.get(rank, f"<SPECIAL_{rank}>"), is_control=True)
+        for rank in range(max(spellings) + 1)
     ]

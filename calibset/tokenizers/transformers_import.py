@@ -9,7 +9,11 @@ _VERBOSITY = "TRANSFORMERS_VERBOSITY"
 
 
 def import_transformers() -> ModuleType:
-    """Import transformers and leave the environment as it was; ImportError if it is not installed."""
+    """Import transformers, and leave the environment as it was.
+
+    Raises:
+        ImportError: It is not installed.
+    """
     previous = os.environ.get(_VERBOSITY)
     os.environ.setdefault(_VERBOSITY, "error")
     try:

@@ -8,19 +8,34 @@ from calibset.tokenizers.base import SpecialAffixes
 
 
 def text_budget(tokenizer: SpecialAffixes, seqlen: int) -> int:
-    """Return how many of a text's tokens are read: ``seqlen`` less the special ones around it."""
+    """Return how many of a text's tokens are read: ``seqlen`` less the special ones around it.
+
+    Args:
+        tokenizer: Or whatever else knows the special tokens that are added.
+        seqlen: Tokens that the quantizer reads of a row.
+    """
     return seqlen - len(tokenizer.prefix) - len(tokenizer.suffix)
 
 
 def visible_ids(ids: Sequence[int], tokenizer: SpecialAffixes, seqlen: int) -> list[int]:
-    """Return a text's ids as the quantizer reads them: special tokens around, cut at ``seqlen``."""
+    """Return a text's ids as the quantizer reads them: special tokens around, cut at ``seqlen``.
+
+    Args:
+        ids: The text's, without special tokens added.
+        tokenizer: Or whatever else knows the special tokens that are added.
+        seqlen: Tokens that the quantizer reads of a row.
+    """
     return [*tokenizer.prefix, *ids[: text_budget(tokenizer, seqlen)], *tokenizer.suffix]
 
 
 def last_token_dominates(read: Sequence[int], seqlen: int) -> bool:
-    """Return whether the last of the ids that are read fills more than half of a row.
+    """Return whether the last token that is read makes up more than half of a row.
 
     AutoRound 0.12.3 to 0.16.1 drops such rows (the filter in ``auto_round/calib_dataset.py``).
+
+    Args:
+        read: What the quantizer reads of the row, as of `visible_ids`.
+        seqlen: Tokens that it reads of a row.
 
     Examples:
         >>> last_token_dominates([1, 7, 7, 7], 4), last_token_dominates([1, 2, 7, 7], 4)

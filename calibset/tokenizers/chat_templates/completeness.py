@@ -52,17 +52,8 @@ def ensure_complete(
 ) -> None:
     """Refuse what a template wrote if a tool, a call or a turn is left out.
 
-    The text of a message that calls may be missing: many models' formats have no place for it.
-
-    Args:
-        text: What the template wrote.
-        copy: The conversation that it wrote, as of `placeholder_copy`.
-        names: For each tool's name the one that the template was given.
-        declares_tools: Whether the template writes the tools on offer, and not only calls; a tool that is
-            never called must be there either way.
-
-    Raises:
-        RenderError: Something is not there.
+    The text of a message that calls may be missing: many models' formats have no place for it. A template
+    that declares no tools writes calls only, and yet a tool that is never called must be there.
     """
     calls = Counter(call.name for message in copy.messages for call in message.tool_calls)
     offered = {tool.name for tool in copy.tools}

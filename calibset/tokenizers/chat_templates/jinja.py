@@ -44,11 +44,11 @@ class JinjaTemplate:
     only if the quantizer's tokenizer adds none.
 
     Attributes:
-        tokenizer: What the quantizer will read the row with.
+        tokenizer: The one that the quantizer will read the row with.
         apply: Renders messages with the template.
-        parses: Whether letters such as ``<|im_end|>`` in a turn may become control tokens.
+        keeps_control_tokens: Whether letters such as ``<|im_end|>`` in a turn may become control tokens.
         style: How the template takes messages.
-        declares: Whether it writes the tools on offer, and not only calls.
+        declares_tools: Whether it writes the tools on offer, and not only calls.
         notes: Warnings for whoever uses it with this tokenizer.
     """
 
@@ -94,10 +94,8 @@ class JinjaTemplate:
 
     def _write(self, conversation: Conversation, names: dict[str, str]) -> str:
         try:
-            messages, tools = (
-                build_messages(conversation, names, self.style),
-                build_tools(conversation, names),
-            )
+            messages = build_messages(conversation, names, self.style)
+            tools = build_tools(conversation, names)
         except ValueError as error:
             raise RenderError("arguments or parameters are no JSON", first_line(error)) from error
         text = self.apply(messages, tools=tools)
@@ -136,15 +134,7 @@ def jinja_template(
 ) -> JinjaTemplate:
     """Return the chat template in the folder of a ``tokenizer.json``.
 
-    Args:
-        tokenizer: Of the model.
-        keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
-        allow_unknown_markers: Whether markers such as ``<|im_end|>`` that the template writes may be
-            letters to the tokenizer.
-
-    Raises:
-        TokenizerError: There is none, or it can't be used with this tokenizer, or transformers is not
-            installed.
+    Markers such as ``<|im_end|>`` that are letters to the tokenizer are an error unless they are allowed.
     """
     if not isinstance(tokenizer, HuggingFaceTokenizer) or not tokenizer.chat_template:
         raise TokenizerError(

@@ -84,13 +84,8 @@ def probe_template(
 ) -> TemplateTraits:
     """Try a chat template with the tokenizer that will read what it writes.
 
-    Args:
-        apply: The template.
-        tokenizer: Of the model.
-        allow_unknown_markers: Whether markers such as ``<|im_end|>`` may be letters to the tokenizer.
-
-    Raises:
-        TokenizerError: The template refuses a plain conversation, or is not the tokenizer's.
+    A template that refuses a plain conversation is an error, and so is one with markers such as
+    ``<|im_end|>`` that are letters to the tokenizer, unless they are allowed.
     """
     plain = _write_plain(apply, tokenizer)
     style, call_text = _write_call(apply, plain.style)

@@ -1,4 +1,4 @@
-"""Conversations as Hugging Face's chat templates take them: dictionaries of messages and tools."""
+"""Conversations as lists of dictionaries: messages and tools as chat templates and mistral-common take them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calibset.tokenizers.chat_templates.tool_names import valid_call_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageStyle:
-    """How a template takes messages, as far as templates differ; most take the default.
+    """How messages are written, where templates differ; most take the default.
 
     Attributes:
         content_parts: Whether content is a list of parts of text, as models that see pictures take it.

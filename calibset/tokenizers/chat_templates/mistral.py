@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from calibset.core.documents import Conversation, Message
+from calibset.core.documents import Conversation
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers import DEFAULT_TOKENIZER
 from calibset.tokenizers.base import Tokenizer
@@ -18,7 +17,8 @@ from calibset.tokenizers.chat_templates.base import (
     ensure_renderable,
     first_line,
 )
-from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names, valid_call_id
+from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
+from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
 from calibset.tokenizers.tekken import TekkenTokenizer, load_embedded
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class MistralTemplate:
     Attributes:
         tokenizer: The one that the quantizer will read the row with.
         tekken: The Tekken vocabulary that the conversation is rendered with.
-        parses: Whether letters such as ``</s>`` in a turn may become control tokens.
+        mistral: mistral-common's validator and renderer.
+        keeps_control_tokens: Whether letters such as ``</s>`` in a turn may become control tokens.
         notes: None.
     """
 
@@ -98,15 +99,9 @@ def is_mistral(tokenizer: Tokenizer) -> bool:
 def mistral_template(
     tokenizer: Tokenizer, version: str | None = None, *, keeps_control_tokens: bool = False
 ) -> MistralTemplate:
-    """Return the template for a tokenizer that knows Mistral's control tokens.
+    """Return the template of an instruct version, ``v7`` say, for Tekken or a ``tokenizer.json`` of it.
 
-    Args:
-        tokenizer: Tekken, or a ``tokenizer.json`` converted from it.
-        version: Of the instruct format, ``v7`` say; that of the tekken.json, else v11, if None.
-        keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
-
-    Raises:
-        TokenizerError: The tokenizer has no such tokens, or is of another version.
+    Without a version it is that of the tekken.json, else v11.
     """
     if not isinstance(tokenizer, TekkenTokenizer):
         _ensure_fit(tokenizer, version)
@@ -116,6 +111,7 @@ def mistral_template(
 
 
 def _ensure_fit(tokenizer: Tokenizer, version: str | None) -> None:
+    """Refuse a ``tokenizer.json`` that lacks control tokens of the version, v11 if none is named."""
     # Each version writes these; what else one writes is compared with what the tokenizer reads.
     needed = _NEEDED if version is None else ("<s>", "</s>", "[INST]", "[/INST]")
     missing = [token for token in needed if token not in tokenizer.special_tokens]
@@ -133,6 +129,7 @@ def _ensure_fit(tokenizer: Tokenizer, version: str | None) -> None:
 
 
 def _spell_controls(ids: Sequence[int], special: Mapping[str, int]) -> list[str]:
+    """Return the spellings of the control tokens among some ids."""
     spellings = {rank: spelling for spelling, rank in special.items()}
     return [spellings[rank] for rank in ids if rank in spellings]
 
@@ -161,44 +158,13 @@ def _build_request(conversation: Conversation) -> Any:
     from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
     names = map_tool_names(conversation)
-    return ChatCompletionRequest(
-        messages=[_build_message(conversation.id, message, names) for message in conversation.messages],
-        tools=_build_tools(conversation, names) or None,
+    messages = build_messages(conversation, names, MessageStyle(arguments_as_text=True))
+    for message in messages:
+        if message["role"] == "assistant":
+            message["content"] = message["content"] or None
+    return ChatCompletionRequest.model_validate(
+        {"messages": messages, "tools": build_tools(conversation, names)}
     )
-
-
-def _build_tools(conversation: Conversation, names: Mapping[str, str]) -> list[Any]:
-    from mistral_common.protocol.instruct.tool_calls import Function, Tool
-
-    return [
-        Tool(
-            function=Function(
-                name=names[tool.name], description=tool.description, parameters=json.loads(tool.parameters)
-            )
-        )
-        for tool in conversation.tools
-    ]
-
-
-def _build_message(conversation: str, message: Message, names: Mapping[str, str]) -> Any:
-    from mistral_common.protocol.instruct import messages as mistral
-    from mistral_common.protocol.instruct.tool_calls import FunctionCall, ToolCall
-
-    if message.role == "system":
-        return mistral.SystemMessage(content=message.content)
-    if message.role == "user":
-        return mistral.UserMessage(content=message.content)
-    if message.role == "tool":
-        call_id = valid_call_id(conversation, message.tool_call_id or "")
-        return mistral.ToolMessage(content=message.content, tool_call_id=call_id)
-    calls = [
-        ToolCall(
-            id=valid_call_id(conversation, call.id),
-            function=FunctionCall(name=names[call.name], arguments=call.arguments),
-        )
-        for call in message.tool_calls
-    ]
-    return mistral.AssistantMessage(content=message.content or None, tool_calls=calls or None)
 
 
 def _find_turns(ids: Sequence[int], special: Mapping[str, int]) -> Iterator[TurnSpan]:
