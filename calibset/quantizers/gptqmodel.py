@@ -40,17 +40,17 @@ class GptqModel(Quantizer):
     ) -> LoadReport:
         """Return what GPTQModel keeps of rows; it takes all, and cuts none at ``seqlen``."""
         measured = measure_rows(rows, tokenizer)
-        results = tuple(row.result(reason=_too_short(row)) for row in measured)
-        kept = [row for row, result in zip(measured, results, strict=True) if result.kept]
+        results = tuple(row.result(reason=_drop_reason(row)) for row in measured)
+        kept_rows = [row for row, result in zip(measured, results, strict=True) if result.kept]
         # Of rows that are rendered the length isn't known.
-        some_left = kept or any(row.unusable for row in measured)
+        some_left = kept_rows or any(row.unusable for row in measured)
         return LoadReport(
             quantizer=self.info.label,
             nsamples=nsamples,
             seqlen=seqlen,
             rows=results,
             fatal=("no row has more than 10 tokens",) if measured and not some_left else (),
-            warnings=tuple(_find_warnings(kept, nsamples, seqlen)),
+            warnings=tuple(_find_warnings(kept_rows, nsamples, seqlen)),
         )
 
     def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
@@ -90,22 +90,22 @@ def _read_row(value: Any) -> RowInput | FatalRow:
     return read_ids(value["input_ids"]) if "input_ids" in value else FatalRow("has no text")
 
 
-def _too_short(row: MeasuredRow) -> str | None:
+def _drop_reason(row: MeasuredRow) -> str | None:
     if row.length > _LONGEST_DROPPED:
         return None
     return f"{row.length} tokens, and rows of {_LONGEST_DROPPED} or fewer are dropped"
 
 
-def _find_warnings(kept: Sequence[MeasuredRow], nsamples: int, seqlen: int) -> Iterator[str]:
-    longer = [row.length for row in kept if row.length > seqlen]
+def _find_warnings(kept_rows: Sequence[MeasuredRow], nsamples: int, seqlen: int) -> Iterator[str]:
+    longer = [row.length for row in kept_rows if row.length > seqlen]
     if longer:
         yield (
             f"{len(longer)} rows are longer than seqlen {seqlen}, up to {max(longer)} tokens, and are read "
             "whole, up to the model's max_position_embeddings: `calibset export --for gptqmodel` cuts them"
         )
-    if len(kept) > nsamples:
-        yield f"{len(kept)} rows for nsamples {nsamples}: GPTQModel has no such option and takes all"
-    if kept and len(kept) < _ENOUGH:
-        yield f"GPTQModel warns of fewer than {_ENOUGH} rows; these are {len(kept)}"
-    if kept and sum(row.length for row in kept) < _ENOUGH * len(kept):
+    if len(kept_rows) > nsamples:
+        yield f"{len(kept_rows)} rows for nsamples {nsamples}: GPTQModel has no such option and takes all"
+    if kept_rows and len(kept_rows) < _ENOUGH:
+        yield f"GPTQModel warns of fewer than {_ENOUGH} rows; these are {len(kept_rows)}"
+    if kept_rows and sum(row.length for row in kept_rows) < _ENOUGH * len(kept_rows):
         yield f"GPTQModel warns of fewer than {_ENOUGH} tokens a row on average"

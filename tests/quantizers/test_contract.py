@@ -96,7 +96,9 @@ def test_what_is_no_row_stops_it(
     assert (report.kept, report.passed) == (0, False)
 
 
-@pytest.mark.parametrize("name", [n for n, one in QUANTIZERS.items() if ".parquet" in one.info.reads])
+@pytest.mark.parametrize(
+    "name", [name for name, quantizer in QUANTIZERS.items() if ".parquet" in quantizer.info.reads]
+)
 def test_a_parquet_file_that_is_none_is_an_error(name: str, letters: Tokenizer, tmp_path: Path) -> None:
     quantizer = get_quantizer(name)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")

@@ -21,12 +21,10 @@ class QuantizeCommand:
     Attributes:
         command: Lines for a shell, reasons as comments; comments alone where no command line would work.
         python: A script, reasons as comments.
-        pitfalls: What the reasons are, as data.
     """
 
     command: str
     python: str
-    pitfalls: tuple[Pitfall, ...]
 
 
 def quantize_command(run: QuantizationRun) -> QuantizeCommand:
@@ -40,7 +38,6 @@ def quantize_command(run: QuantizationRun) -> QuantizeCommand:
     return QuantizeCommand(
         command="\n".join(_shell_lines(run, _met_by(Interface.COMMAND_LINE, pitfalls))) + "\n",
         python="\n".join(_python_lines(run, _met_by(Interface.PYTHON, pitfalls))) + "\n",
-        pitfalls=pitfalls,
     )
 
 

@@ -28,7 +28,7 @@ def main(tokenizer_folder: str, seqlen: str, nsamples: str, result: str, *files:
         return load(*args, **named)
 
     calib_dataset.CALIB_DATASETS["local"] = noted
-    found = []
+    outcomes = []
     for file in files:
         pids.write_text("")
         outcome: dict[str, Any] = {"ids": None, "error": None}
@@ -40,9 +40,9 @@ def main(tokenizer_folder: str, seqlen: str, nsamples: str, result: str, *files:
         except Exception as error:  # noqa: BLE001  (which one is what the test asks)
             outcome["error"] = type(error).__name__
         outcome["here"] = [int(pid) == os.getpid() for pid in pids.read_text().split()]
-        found.append(outcome)
+        outcomes.append(outcome)
     forks = hasattr(calib_dataset, "_preprocess_dataset_in_subprocess")
-    Path(result).write_text(json.dumps({"forks": forks, "files": found}))
+    Path(result).write_text(json.dumps({"forks": forks, "files": outcomes}))
 
 
 if __name__ == "__main__":

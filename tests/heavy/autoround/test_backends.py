@@ -31,10 +31,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_reads_as_it_is_known_to(
     file: Path, backend: Backend, kind: str, reasons: dict[int, str]
 ) -> None:
-    found = check_tokenizer(file, backend)
-    assert found.backend.startswith(f"{kind} of transformers ")
-    assert {row.row: row.reason for row in found.misread} == reasons
-    assert found.rows == len(TEXTS)
+    report = check_tokenizer(file, backend)
+    assert report.backend.startswith(f"{kind} of transformers ")
+    assert {row.row: row.reason for row in report.misread} == reasons
+    assert report.rows == len(TEXTS)
 
 
 def test_a_folder_of_ones_own_is_asked(file: Path, tokenizer_folder: Path) -> None:

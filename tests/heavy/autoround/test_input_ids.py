@@ -44,7 +44,7 @@ def shown(tokenizer: Any, dataset: Any, batch_size: int) -> list[tuple[int, ...]
     model = MistralForCausalLM(config)
     seen: list[tuple[int, ...]] = []
     model.get_input_embeddings().register_forward_pre_hook(
-        lambda _, given: seen.extend(tuple(row) for row in given[0].tolist())
+        lambda _, inputs: seen.extend(tuple(row) for row in inputs[0].tolist())
     )
     auto_round.AutoRound(
         model, tokenizer, scheme="W4A16", dataset=dataset, nsamples=ROWS, seqlen=SEQLEN, iters=1,
@@ -88,9 +88,9 @@ def test_ids_that_are_short_are_left_out_as_the_simulation_says(
     import torch
 
     rows = [ids[: SEQLEN - 1] if number % 5 == 2 else ids for number, ids in enumerate(built.input_ids)]
-    found = AutoRound().simulate(rows, tekken, nsamples=ROWS, seqlen=SEQLEN)
-    assert [row.row for row in found.lost] == [3, 8, 13]
-    expected = [ids for row, ids in zip(found.rows, rows, strict=True) if row.used]
+    report = AutoRound().simulate(rows, tekken, nsamples=ROWS, seqlen=SEQLEN)
+    assert [row.row for row in report.lost] == [3, 8, 13]
+    expected = [ids for row, ids in zip(report.rows, rows, strict=True) if row.used]
     dataset = [
         {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         for ids in (torch.tensor([row]) for row in rows)

@@ -52,12 +52,12 @@ def test_each_rule_matters_to_the_rows(mixed: Mixed, tekken: TekkenTokenizer) ->
     assert 150 < mixed.kept < ROWS - 150
 
 
-@pytest.mark.parametrize("asked", ["one", "half", "all but one", "all", "more"])
+@pytest.mark.parametrize("amount", ["one", "half", "all but one", "all", "more"])
 def test_takes_exactly_the_rows_predicted(
-    autoround: RealAutoRound, tekken: TekkenTokenizer, mixed: Mixed, asked: str
+    autoround: RealAutoRound, tekken: TekkenTokenizer, mixed: Mixed, amount: str
 ) -> None:
     kept = mixed.kept
-    nsamples = {"one": 1, "half": kept // 2, "all but one": kept - 1, "all": kept, "more": ROWS}[asked]
+    nsamples = {"one": 1, "half": kept // 2, "all but one": kept - 1, "all": kept, "more": ROWS}[amount]
     expected = predict_ids(mixed.file, mixed.texts, tekken, seqlen=mixed.seqlen, nsamples=nsamples)
     # No two rows are read alike, so the ids say which rows were taken.
     assert len(set(expected)) == len(expected) == min(nsamples, kept)

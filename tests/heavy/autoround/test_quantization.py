@@ -81,11 +81,11 @@ def test_every_linear_layer_is_packed(saved: Path) -> None:
     in_a_word = 32 // BITS
     for layer in range(2):
         for name, (into, out) in LAYERS.items():
-            place = f"model.layers.{layer}.{name}"
-            assert shapes[f"{place}.qweight"] == ((into // in_a_word, out), "I32")
-            assert shapes[f"{place}.qzeros"] == ((into // GROUP, out // in_a_word), "I32")
-            assert shapes[f"{place}.scales"][0] == (into // GROUP, out)
-            assert f"{place}.weight" not in shapes
+            layer_name = f"model.layers.{layer}.{name}"
+            assert shapes[f"{layer_name}.qweight"] == ((into // in_a_word, out), "I32")
+            assert shapes[f"{layer_name}.qzeros"] == ((into // GROUP, out // in_a_word), "I32")
+            assert shapes[f"{layer_name}.scales"][0] == (into // GROUP, out)
+            assert f"{layer_name}.weight" not in shapes
 
 
 def test_it_loads_and_generates(saved: Path) -> None:

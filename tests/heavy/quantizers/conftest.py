@@ -29,9 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("quantizers")
-    write_letters(made)
-    return made
+    path = tmp_path_factory.mktemp("quantizers")
+    write_letters(path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -25,13 +25,13 @@ def mixed(folder: Path) -> Rows:
     """Write rows as long as wanted, shorter, longer, of one letter, with control tokens and with blanks."""
     texts = []
     for number in range(40):
-        kept = f"{number:03} {_WORDS}"[: SEQLEN - 1]
+        exact = f"{number:03} {_WORDS}"[: SEQLEN - 1]
         texts += [
-            kept,
+            exact,
             f"{number:03} {_WORDS * 2}"[: SEQLEN + number],
             f"{number:03} short"[: 3 + number % 9],
             f"{number:03} " + "x" * (SEQLEN - 5),
-            f"  {kept} \n",
+            f"  {exact} \n",
             f"{number:03}</s>{_WORDS}"[: SEQLEN + 2],
             f"é{number:03}ž {_WORDS}"[: SEQLEN - 3],
         ]
@@ -49,4 +49,8 @@ def whole(text: str, tokenizer: Tokenizer) -> list[int]:
 def read_by(report: LoadReport, ids: list[list[int]]) -> list[tuple[int, ...]]:
     """Return what a simulation says is read of rows of these ids."""
     assert report.fatal == ()
-    return [tuple(one[: len(one) - row.cut]) for row, one in zip(report.rows, ids, strict=True) if row.used]
+    return [
+        tuple(row_ids[: len(row_ids) - row.cut])
+        for row, row_ids in zip(report.rows, ids, strict=True)
+        if row.used
+    ]

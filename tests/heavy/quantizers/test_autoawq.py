@@ -23,7 +23,7 @@ def blocks(tokenizer: Any, data: Any, nsamples: int) -> list[list[int]]:
 
 
 def joined(rows: list[tuple[int, ...]]) -> list[int]:
-    return [one for row in rows for one in row]
+    return [token for row in rows for token in row]
 
 
 @pytest.mark.parametrize("nsamples", [3, 100, 400])
@@ -36,8 +36,8 @@ def test_texts_are_read_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows
 
 def test_ids_of_one_length_are_read_as_they_are(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
     ids = [whole(text, letters) for text in rows.texts]
-    ids = [one[:SEQLEN] for one in ids if len(one) >= SEQLEN]
-    report = AUTOAWQ.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
+    ids = [row[:SEQLEN] for row in ids if len(row) >= SEQLEN]
+    report = AUTOAWQ.simulate([tuple(row) for row in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
     assert report.passed
     assert blocks(theirs, ids, len(ids)) == ids == [list(row) for row in read_by(report, ids)]
 

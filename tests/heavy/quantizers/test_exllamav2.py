@@ -54,7 +54,7 @@ def test_exported_texts_are_read_as_predicted(
     report = EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=nsamples, seqlen=SEQLEN)
     expected = read_by(report, [letters.encode(text, parse_special=False) for text in texts])
     read = tokens(tmp_path / "x.parquet", letters, nsamples, monkeypatch)
-    assert read == [one for row in expected for one in row]
+    assert read == [token for row in expected for token in row]
     assert len(read) == nsamples * SEQLEN
 
 

@@ -37,14 +37,14 @@ def prepared(tokenizer: Any, dataset: Any) -> list[tuple[int, ...]]:
 def test_texts_are_kept_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
     report = GPTQMODEL.simulate_file(rows.file, letters, nsamples=len(rows.texts), seqlen=SEQLEN)
     assert 20 < len(report.lost) < 60
-    given = [json.loads(line) for line in rows.file.read_text().splitlines()]
-    assert prepared(theirs, given) == read_by(report, [whole(text, letters) for text in rows.texts])
+    examples = [json.loads(line) for line in rows.file.read_text().splitlines()]
+    assert prepared(theirs, examples) == read_by(report, [whole(text, letters) for text in rows.texts])
 
 
 def test_ids_are_kept_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows) -> None:
     ids = [whole(text, letters)[:SEQLEN] for text in rows.texts]
-    report = GPTQMODEL.simulate([tuple(one) for one in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
-    assert prepared(theirs, [{"input_ids": one} for one in ids]) == read_by(report, ids)
+    report = GPTQMODEL.simulate([tuple(row) for row in ids], letters, nsamples=len(ids), seqlen=SEQLEN)
+    assert prepared(theirs, [{"input_ids": row} for row in ids]) == read_by(report, ids)
 
 
 def test_text_wins_over_ids_and_no_row_may_have_neither(theirs: Any, letters: Tokenizer) -> None:
@@ -61,17 +61,17 @@ NULLS = [
 ]
 
 
-@pytest.mark.parametrize("given", NULLS)
+@pytest.mark.parametrize("examples", NULLS)
 def test_a_key_wins_by_being_there(
-    theirs: Any, letters: Tokenizer, tmp_path: Path, given: list[dict[str, Any]]
+    theirs: Any, letters: Tokenizer, tmp_path: Path, examples: list[dict[str, Any]]
 ) -> None:
     from datasets import load_dataset
 
     file = tmp_path / "x.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in given))
+    file.write_text("".join(json.dumps(row) + "\n" for row in examples))
     assert GPTQMODEL.simulate_file(file, letters, nsamples=1, seqlen=SEQLEN).fatal
     dataset = load_dataset("json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
-    theirs.chat_template = "{% for one in messages %}{{ one.content }}{% endfor %}"
+    theirs.chat_template = "{% for message in messages %}{{ message.content }}{% endfor %}"
     try:
         with pytest.raises((TypeError, ValueError, UndefinedError)):
             prepared(theirs, dataset)
@@ -80,7 +80,7 @@ def test_a_key_wins_by_being_there(
 
 
 def test_messages_win_over_text_and_have_bos_twice(theirs: Any, letters: Tokenizer) -> None:
-    theirs.chat_template = "{{ bos_token }}{% for one in messages %}{{ one.content }}{% endfor %}"
+    theirs.chat_template = "{{ bos_token }}{% for message in messages %}{{ message.content }}{% endfor %}"
     try:
         row = {"messages": [{"role": "user", "content": "what was said"}], "text": "this is not read"}
         (ids,) = prepared(theirs, [row])

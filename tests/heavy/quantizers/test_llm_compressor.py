@@ -46,7 +46,7 @@ def test_texts_are_read_as_predicted(theirs: Any, letters: Tokenizer, rows: Rows
 def exported(rows: Rows, letters: Tokenizer, out: Path) -> list[tuple[int, ...]]:
     ids = [tuple(whole(text, letters)[:SEQLEN]) for text in rows.texts]
     pairs = zip(rows.texts, ids, strict=True)
-    LLMCOMPRESSOR.export([ExportRow(text=text, ids=one) for text, one in pairs], out)
+    LLMCOMPRESSOR.export([ExportRow(text=text, ids=row_ids) for text, row_ids in pairs], out)
     return ids
 
 
@@ -56,7 +56,7 @@ def test_exported_ids_are_read_as_they_are(
 ) -> None:
     ids = exported(rows, letters, tmp_path / name)
     report = LLMCOMPRESSOR.simulate_file(tmp_path / name, letters, nsamples=len(ids), seqlen=SEQLEN)
-    assert read_by(report, [list(one) for one in ids]) == ids
+    assert read_by(report, [list(row) for row in ids]) == ids
     kind = "parquet" if name.endswith("parquet") else "json"
     assert Counter(batches(dataset_of(kind, tmp_path / name, tmp_path / "cache"), theirs)) == Counter(ids)
 

@@ -24,9 +24,9 @@ AUTOROUND = AutoRound()
 )
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tokenizer that adds BOS, nothing, or BOS and EOS."""
-    made = tmp_path_factory.mktemp("tokenizer")
-    write_letters(made, bos=request.param[0], eos=request.param[1])
-    return made
+    path = tmp_path_factory.mktemp("tokenizer")
+    write_letters(path, bos=request.param[0], eos=request.param[1])
+    return path
 
 
 def kept_and_used(texts: list[str], engine: tokenizers.Tokenizer, nsamples: int) -> tuple[set[int], set[int]]:
@@ -120,7 +120,7 @@ def test_a_files_rows_are_read_as_the_loader_does(
     assert (report.warnings != alone.warnings) == (not text.isascii())
 
 
-def one(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
+def check_text(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
     (row,) = AUTOROUND.simulate([text], tokenizer, nsamples=1, seqlen=SEQLEN).rows
     return row.tokens, row.cut, row.reason
 
@@ -143,7 +143,7 @@ def one(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
 def test_a_row_is_kept_or_dropped_for_a_reason(
     letters: Tokenizer, text: str, tokens: int, cut: int, reason: str | None
 ) -> None:
-    assert one(text, letters) == (tokens, cut, reason)
+    assert check_text(text, letters) == (tokens, cut, reason)
 
 
 def test_waste_is_what_is_cut_of_kept_rows(letters: Tokenizer) -> None:

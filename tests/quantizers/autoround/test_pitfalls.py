@@ -141,7 +141,7 @@ def test_bits_that_a_format_cannot_hold_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "model", "nsamples", "asked", "taken", "severity"),
+    ("version", "model", "nsamples", "wanted", "taken", "severity"),
     [
         ("0.12.3", PLAIN, 512, 4, 4, None),
         ("0.12.3", PLAIN, 513, 4, 3, Severity.STOPS),
@@ -158,9 +158,9 @@ def test_bits_that_a_format_cannot_hold_are_told() -> None:
     ],
 )
 def test_rows_that_do_not_divide_into_batches(
-    version: str, model: ModelInfo, nsamples: int, asked: int, taken: int, severity: Severity | None
+    version: str, model: ModelInfo, nsamples: int, wanted: int, taken: int, severity: Severity | None
 ) -> None:
-    run = plain_run(version, model, nsamples=nsamples, batch_size=asked)
+    run = plain_run(version, model, nsamples=nsamples, batch_size=wanted)
     assert run.batch_size == taken
     assert ("short batch" in names(run)) is (severity is not None)
     if severity is not None:
