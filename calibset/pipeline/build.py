@@ -17,10 +17,10 @@ from calibset.hygiene.stats import LeftOut
 from calibset.pipeline.context import BuildContext, as_recipe, open_context
 from calibset.pipeline.locking import (
     LockUse,
-    lock_differences,
-    lock_of,
+    build_lock,
+    find_lock_differences,
+    find_recipe_differences,
     read_existing_lock,
-    recipe_differences,
     require_unchanged,
 )
 from calibset.pipeline.manifest_builder import build_manifest
@@ -66,7 +66,7 @@ def build(
     recipe = as_recipe(recipe)
     known_lock = read_existing_lock(recipe, lock)
     if lock == "require" and known_lock is not None:
-        require_unchanged(recipe, recipe_differences(known_lock, portable_recipe(recipe)))
+        require_unchanged(recipe, find_recipe_differences(known_lock, portable_recipe(recipe)))
 
     context = open_context(recipe, known_lock, data=data, mirrors=mirrors, offline=offline, progress=progress)
     streams = _open_streams(context)
@@ -83,8 +83,8 @@ def build(
         raise
 
     manifest = build_manifest(context, calibration, report, _other_file("holdout", holdout))
-    new_lock = lock_of(manifest, context.readers, known_lock)
-    differences = lock_differences(known_lock, new_lock)
+    new_lock = build_lock(manifest, context.readers, known_lock)
+    differences = find_lock_differences(known_lock, new_lock)
     if lock == "require":
         require_unchanged(recipe, differences)
     built = _calibration_set(context, calibration, manifest, new_lock, streams)

@@ -15,7 +15,8 @@ from calibset.storage import FileRead, TrackedReader
 from calibset.storage.byte_ranges import ByteRange
 
 LockUse = Literal["use", "require", "ignore"]
-"""What becomes of a lock: its commits are read, all must be as it says, or nothing."""
+"""What becomes of the lock beside a recipe: its locations and commits are read, all must be as it says, or
+it is ignored."""
 
 _MOST_NAMED = 5
 _INFORMATIVE = "versions."
@@ -33,67 +34,64 @@ def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
         raise ValueError(f"lock must be one of {', '.join(get_args(LockUse))}, got {use!r}")
     if use == "ignore":
         return None
-    found = Lock.read(lock_path(recipe.path)) if recipe.path else None
-    if found is None and use == "require":
+    lock = Lock.read(lock_path(recipe.path)) if recipe.path else None
+    if lock is None and use == "require":
         where = lock_path(recipe.path) if recipe.path else recipe.name
         raise LockError(f"{where}: there is no lock; write one with `calibset lock`")
-    return found
+    return lock
 
 
-def lock_differences(known: Lock | None, made: Lock) -> tuple[Difference, ...]:
-    """Return what is not as a lock has it; if something isn't, versions of packages too, as the last."""
-    changed = diff(known, made) if known else ()
-    own = tuple(one for one in changed if not one.key.startswith(_INFORMATIVE))
-    return own + tuple(one for one in changed if one not in own) if own else ()
+def find_lock_differences(known: Lock | None, new: Lock) -> tuple[Difference, ...]:
+    """Return how a build differs from a lock; versions of packages come last, and only beside another."""
+    differences = diff(known, new) if known else ()
+    versions = tuple(difference for difference in differences if difference.key.startswith(_INFORMATIVE))
+    others = tuple(difference for difference in differences if difference not in versions)
+    return others + versions if others else ()
 
 
-def recipe_differences(known: Lock, recipe: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Return what a recipe asks for otherwise than when it was locked, which can be said without a build."""
+def find_recipe_differences(known: Lock, recipe: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Return how a recipe differs from the one that was locked, which can be known without a build."""
     return diff(known, known.model_copy(update={"recipe": recipe}))
 
 
-def require_unchanged(recipe: Recipe, changed: tuple[Difference, ...]) -> None:
-    """Make sure that nothing has changed.
+def require_unchanged(recipe: Recipe, differences: tuple[Difference, ...]) -> None:
+    """Make sure that nothing differs from the lock.
 
     Raises:
-        LockError: Something has; the first differences are named.
+        LockError: Something does; the first differences are named.
     """
-    if not changed:
+    if not differences:
         return
-    named = "; ".join(map(str, changed[:_MOST_NAMED]))
-    more = f"; and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
+    named = "; ".join(map(str, differences[:_MOST_NAMED]))
+    more = f"; and {len(differences) - _MOST_NAMED} more" if len(differences) > _MOST_NAMED else ""
     where = lock_path(recipe.path) if recipe.path else recipe.name
     raise LockError(
         f"{where}: the build is not as locked: {named}{more}; nothing was written, `calibset lock` renews it"
     )
 
 
-def lock_of(manifest: Manifest, readers: Mapping[str, TrackedReader], known: Lock | None) -> Lock:
+def build_lock(manifest: Manifest, readers: Mapping[str, TrackedReader], known: Lock | None) -> Lock:
     """Return the lock of a build.
 
     Args:
-        manifest: Its record.
-        readers: What its sources were read through, by name.
-        known: An earlier lock. Where it is of the same recipe, the bytes that it speaks of are
-            hashed, because other versions of a library may read a few more or less of a file.
+        manifest: The record of the build.
+        readers: The readers of its sources and evaluation sets, by name.
+        known: An earlier lock. If it is of the same recipe, the byte ranges that it names are hashed,
+            because another version of a library may read a few bytes more or less of a file.
 
     Raises:
         SourceError: What was read can't be read once more.
     """
     known_sources = known.sources if known and known.recipe == manifest.recipe else {}
     sources = {}
-    read: tuple[SourceReport | EvaluationReport, ...] = (*manifest.sources, *manifest.evaluations)
-    for source in read:
-        earlier = known_sources[source.name].files if source.name in known_sources else {}
+    reports: tuple[SourceReport | EvaluationReport, ...] = (*manifest.sources, *manifest.evaluations)
+    for report in reports:
+        known_files = known_sources[report.name].files if report.name in known_sources else {}
         try:
-            files = _locked_files(readers[source.name], earlier)
+            files = _lock_files(readers[report.name], known_files)
         except SourceError as error:
-            raise SourceError(f"{source.name}: {error}") from error
-        sources[source.name] = LockedSource(
-            location=source.location,
-            revision=source.revision,
-            files=files,
-        )
+            raise SourceError(f"{report.name}: {error}") from error
+        sources[report.name] = LockedSource(location=report.location, revision=report.revision, files=files)
     return Lock(
         name=manifest.name,
         recipe=manifest.recipe,
@@ -105,14 +103,14 @@ def lock_of(manifest: Manifest, readers: Mapping[str, TrackedReader], known: Loc
     )
 
 
-def _locked_files(reader: TrackedReader, earlier: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
-    extents = {name: file.extents for name, file in earlier.items()}
+def _lock_files(reader: TrackedReader, known: Mapping[str, LockedFile]) -> dict[str, LockedFile]:
+    ranges = {name: file.extents for name, file in known.items()}
     files = {}
-    for read in _reads(reader, extents):
+    for read in _reads(reader, ranges):
         size = read.size
-        if read.name in earlier and None in (size, earlier[read.name].size):
-            # Of some servers' files the size is known only after they were read once.
-            size = earlier[read.name].size
+        if read.name in known and None in (size, known[read.name].size):
+            # Some servers tell the size of a file only once it was read.
+            size = known[read.name].size
         files[read.name] = LockedFile(size=size, extents=read.ranges, sha256=read.sha256)
     return files
 

@@ -1,4 +1,4 @@
-"""The places of a recipe, found and opened."""
+"""Readers for the sources of a recipe: the first location of each that is there."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from calibset.storage import Cache, Mirror, Storage, TrackedReader
 def open_storage(
     recipe: Recipe, data: str | Path | None, mirrors: Iterable[str], *, offline: bool = False
 ) -> Storage:
-    """Return how this machine finds what the recipe names.
+    """Return what finds the locations that a recipe names.
 
     Args:
-        recipe: Its folder is where relative places are looked up last.
+        recipe: Its folder is where relative locations are looked up last.
         data: A folder that they are looked up in first; ``CALIBSET_DATA`` if None.
         mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
-        offline: Whether the cache alone is read in place of servers.
+        offline: Whether the cache is read in place of servers.
 
     Raises:
         RecipeError: There is no such folder, or a mirror is of another form.
@@ -40,13 +40,13 @@ def open_storage(
 
 
 def open_reader(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = None) -> TrackedReader:
-    """Return a reader over the first of a source's places that is there.
+    """Return a reader for the first of a source's locations that is there.
 
     Args:
         name: The source, or the evaluation set.
-        recipe: Names the places.
+        recipe: Names the locations.
         storage: Finds them.
-        lock: Names the place and the commit to read, where it stands.
+        lock: Says which location and commit to read.
 
     Raises:
         SourceError: None is there, or a server that may hold one can't be asked.
@@ -67,19 +67,19 @@ def open_readers(
     """Return a reader for each source and evaluation set, by name; see `open_reader`.
 
     Args:
-        recipe: Names the places.
+        recipe: Names the locations.
         storage: Finds them.
-        lock: Names those to read, where they stand.
-        names: Of which sources and evaluation sets; of all if None.
+        lock: Says which locations and commits to read.
+        names: The sources and evaluation sets to open; all if None.
 
     Raises:
         SourceError: One is not there.
         OfflineError: Some are not in the cache; all of them are named.
     """
-    found, missing = {}, []
+    readers, missing = {}, []
     for name in recipe.corpora if names is None else names:
         try:
-            found[name] = open_reader(name, recipe, storage, lock)
+            readers[name] = open_reader(name, recipe, storage, lock)
         except OfflineError:
             missing.append(name)
         except CalibsetError as error:
@@ -89,4 +89,4 @@ def open_readers(
             f"offline, and not in the cache: {', '.join(map(recipe.key_of, missing))}; "
             f"build once without --offline, or set CALIBSET_CACHE to a cache that holds them"
         )
-    return found
+    return readers

@@ -7,7 +7,7 @@ import pytest
 from calibset.core.errors import LockError, OutputError
 from calibset.dataset.diff import Difference
 from calibset.dataset.lockfile import Lock
-from calibset.pipeline.locking import LockUse, lock_differences, read_existing_lock, require_unchanged
+from calibset.pipeline.locking import LockUse, find_lock_differences, read_existing_lock, require_unchanged
 from calibset.recipe.loader import load_recipe, parse_recipe
 from calibset.recipe.model import Recipe
 from tests.dataset.test_lockfile import LOCK
@@ -65,19 +65,24 @@ def test_a_recipe_that_stands_in_no_file_has_no_lock() -> None:
 def test_a_lock_is_like_itself_and_anything_is_like_none(tmp_path: Path) -> None:
     LOCK.write(tmp_path / "x.lock")
     found = Lock.read(tmp_path / "x.lock")
-    assert lock_differences(found, LOCK) == lock_differences(LOCK, LOCK) == lock_differences(None, LOCK) == ()
+    assert (
+        find_lock_differences(found, LOCK)
+        == find_lock_differences(LOCK, LOCK)
+        == find_lock_differences(None, LOCK)
+        == ()
+    )
 
 
 NEWER = LOCK.model_copy(update={"versions": {"calibset": "0.2", "pyarrow": "21"}})
 
 
 def test_versions_alone_are_no_difference() -> None:
-    assert lock_differences(LOCK, NEWER) == ()
+    assert find_lock_differences(LOCK, NEWER) == ()
 
 
 def test_versions_are_named_last_where_something_else_differs() -> None:
     made: Lock = NEWER.model_copy(update={"sha256": "99" * 32})
-    assert lock_differences(LOCK, made) == (
+    assert find_lock_differences(LOCK, made) == (
         Difference(key="sha256", before="ef" * 32, after="99" * 32),
         Difference(key="versions.calibset", before="0.1", after="0.2"),
         Difference(key="versions.pyarrow", before=None, after="21"),

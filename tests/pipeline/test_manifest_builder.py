@@ -9,7 +9,7 @@ import pytest
 from calibset.dataset.lockfile import Lock, LockedFile, LockedSource
 from calibset.dataset.manifest import Manifest, TokenizerIdentity
 from calibset.pipeline.build import build
-from calibset.pipeline.locking import lock_of
+from calibset.pipeline.locking import build_lock
 from calibset.recipe.loader import load_recipe
 from calibset.storage import File, Reader, TrackedReader, memory_reader
 from tests.small import write_small
@@ -59,13 +59,13 @@ def known(recipe: dict[str, int] | None = None, **file: object) -> Lock:
 
 
 def the_file(told: Told, reader: TrackedReader, earlier: Lock | None) -> LockedFile:
-    return lock_of(told(FISH), {"fish": reader}, earlier).sources["fish"].files["a"]
+    return build_lock(told(FISH), {"fish": reader}, earlier).sources["fish"].files["a"]
 
 
 def test_a_lock_holds_all_that_a_build_depended_on(told: Told) -> None:
     ships = {"name": "ships", "location": "port", "revision": None}
     fish = read({"b": b"bb", "a": CONTENT, "c": b""}, "a", "b")
-    assert lock_of(told(FISH, ships), {"ships": read({"x": b"x"}, "x"), "fish": fish}, None) == Lock(
+    assert build_lock(told(FISH, ships), {"ships": read({"x": b"x"}, "x"), "fish": fish}, None) == Lock(
         name="small",
         recipe=RECIPE,
         versions={"calibset": "0.1"},
@@ -93,7 +93,7 @@ def test_files_stand_in_the_order_of_their_names(told: Told) -> None:
     reader = TrackedReader(memory_reader({name: name.encode() for name in "badc"}))
     for file in reversed(reader.files("*")):
         file.open_bytes().read()
-    assert list(lock_of(told(FISH), {"fish": reader}, None).sources["fish"].files) == list("abcd")
+    assert list(build_lock(told(FISH), {"fish": reader}, None).sources["fish"].files) == list("abcd")
 
 
 @pytest.mark.parametrize("extents", [((0, 100),), ((0, 1_000),), ((3, 5), (700, 1_024))])
@@ -124,9 +124,9 @@ def test_a_file_that_was_not_locked_and_a_source_that_was_not_are_as_they_were_r
     earlier = known(size=1_024, extents=((0, 100),), sha256="")
     reader = read({"b": CONTENT}, "b", until=500)
     right = LockedFile(size=1_024, extents=((0, 500),), sha256=sha256(CONTENT[:500]).hexdigest())
-    assert lock_of(told(FISH), {"fish": reader}, earlier).sources["fish"].files == {"b": right}
+    assert build_lock(told(FISH), {"fish": reader}, earlier).sources["fish"].files == {"b": right}
     ships = {**FISH, "name": "ships"}
-    assert lock_of(told(ships), {"ships": reader}, earlier).sources["ships"].files == {"b": right}
+    assert build_lock(told(ships), {"ships": reader}, earlier).sources["ships"].files == {"b": right}
 
 
 class _Sizeless:
