@@ -19,7 +19,7 @@ from calibset.hygiene.ngram_index import (
     longest,
     stretches,
 )
-from calibset.hygiene.words import located_words, words
+from calibset.hygiene.words import locate_words, split_words
 
 _EXCERPT = 200
 # A cut may bring words together that match again; a text that is not clean after so many is given up.
@@ -80,12 +80,12 @@ class EvaluationIndex:
     Examples:
         >>> excluded = EvaluationIndex()
         >>> line = "Robert Boulter is an English film , television and theatre actor , born in 1981 ."
-        >>> excluded.add("wikitext", "1", words(line))
+        >>> excluded.add("wikitext", "1", split_words(line))
         >>> page = "<p>Robert Boulter is an English film, television and theatre actor, born in 1981."
-        >>> match = excluded.find("page", words(page))
+        >>> match = excluded.find("page", split_words(page))
         >>> match.exclude, match.passage, match.words
         ('wikitext', '1', 13)
-        >>> excluded.find("other page", words("Robert Boulter is an English actor."))
+        >>> excluded.find("other page", split_words("Robert Boulter is an English actor."))
     """
 
     def __init__(self, *, run: int = 13, containment: float = 0.6) -> None:
@@ -156,19 +156,19 @@ class EvaluationIndex:
 
         Examples:
             >>> excluded = EvaluationIndex()
-            >>> excluded.add("quiz", "1", words("Which river runs through the capital of Slovakia?"))
+            >>> excluded.add("quiz", "1", split_words("Which river runs through the capital of Slovakia?"))
             >>> excluded.without('''Which river runs through the capital of Slovakia? The answer
             ... that we were looking for is of course the Danube, and no other.''')
             'The answer\nthat we were looking for is of course the Danube, and no other.'
         """
         for _ in range(_ROUNDS):
-            if self.find("", words(text)) is None:
+            if self.find("", split_words(text)) is None:
                 return text
             text = self._cut(text)
         return ""
 
     def _cut(self, text: str) -> str:
-        places = located_words(text)
+        places = locate_words(text)
         shared, _ = self._index.shared(self._vocabulary.codes([place.word for place in places]))
         if not shared.any():
             return ""

@@ -21,7 +21,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Literal
 
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 
 FilterName = Literal[
     "length",
@@ -76,9 +76,9 @@ def find_quality_fault(text: str, names: Iterable[FilterName]) -> str | None:
 def _check_length(text: str) -> str | None:
     """Gopher: at least 50 words. Its upper bound of 100,000 is left to packing."""
     start = text[: _FEWEST_WORDS * 20]
-    if len(words(start)) >= _FEWEST_WORDS:
+    if len(split_words(start)) >= _FEWEST_WORDS:
         return None
-    return "too few words" if len(words(text)) < _FEWEST_WORDS else None
+    return "too few words" if len(split_words(text)) < _FEWEST_WORDS else None
 
 
 def _check_words(text: str) -> str | None:

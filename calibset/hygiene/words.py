@@ -35,11 +35,11 @@ _MARKS = re.compile(f"[{_LEFT_OUT}]")
 _ESCAPES = re.compile(r"\\+[nrt]")
 
 
-class Place(NamedTuple):
+class LocatedWord(NamedTuple):
     """A word, and where it stands in its text.
 
     Attributes:
-        word: As `words` returns it.
+        word: As `split_words` returns it.
         start: Its first character.
         end: One past its last.
     """
@@ -49,7 +49,7 @@ class Place(NamedTuple):
     end: int
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of a text, composed (NFKC) and casefolded.
 
     Case, punctuation, spacing, markup, entities, soft hyphens and ways to compose a letter make no
@@ -58,9 +58,9 @@ def words(text: str) -> list[str]:
     Chinese, Japanese, and Korean too) count by letter.
 
     Examples:
-        >>> words("The <b>well @-@ known</b> [[Bratislava|city]], 1 @,@ 000 &nbsp; HOUSES")
+        >>> split_words("The <b>well @-@ known</b> [[Bratislava|city]], 1 @,@ 000 &nbsp; HOUSES")
         ['the', 'well', 'known', 'city', '1', '000', 'houses']
-        >>> words("The well-known city; 1,000 houses.")
+        >>> split_words("The well-known city; 1,000 houses.")
         ['the', 'well', 'known', 'city', '1', '000', 'houses']
     """
     if "<" in text or "&" in text or "[[" in text:
@@ -72,18 +72,18 @@ def words(text: str) -> list[str]:
     return _word(signs=has_vowel_signs(text)).findall(text.casefold())
 
 
-def located_words(text: str) -> list[Place]:
-    """Return the words of a text and where they stand in it; slower than `words`.
+def locate_words(text: str) -> list[LocatedWord]:
+    """Return the words of a text and where they stand in it; slower than `split_words`.
 
     Examples:
-        >>> located_words("Well @-@ known")
-        [Place(word='well', start=0, end=4), Place(word='known', start=9, end=14)]
+        >>> locate_words("Well @-@ known")
+        [LocatedWord(word='well', start=0, end=4), LocatedWord(word='known', start=9, end=14)]
     """
     return [
-        Place(word, *match.span(1))
+        LocatedWord(word, *match.span(1))
         for match in _located(signs=has_vowel_signs(text)).finditer(text)
         if match.group(1)
-        for word in words(match.group(1))
+        for word in split_words(match.group(1))
     ]
 
 
@@ -93,8 +93,10 @@ def words_of(item: Document | Conversation) -> list[str]:
     The tools on offer and the system turn are left out: many conversations share them.
     """
     if isinstance(item, Document):
-        return words(item.text)
-    return words("\n".join(text for turn in item.messages if turn.role != "system" for text in _said(turn)))
+        return split_words(item.text)
+    return split_words(
+        "\n".join(text for turn in item.messages if turn.role != "system" for text in _said(turn))
+    )
 
 
 def all_words_of(item: Document | Conversation) -> list[str]:
@@ -106,7 +108,7 @@ def all_words_of(item: Document | Conversation) -> list[str]:
     written down.
     """
     if isinstance(item, Document):
-        return words(item.text)
+        return split_words(item.text)
     texts = [
         text
         for tool in item.tools
@@ -115,7 +117,7 @@ def all_words_of(item: Document | Conversation) -> list[str]:
     for turn in item.messages:
         texts += extract_texts(turn.content) if _may_be_json(turn.content) else (turn.content,)
         texts += (text for call in turn.tool_calls for text in (call.name, *extract_texts(call.arguments)))
-    return words("\n".join(_ESCAPES.sub(" ", text) for text in texts))
+    return split_words("\n".join(_ESCAPES.sub(" ", text) for text in texts))
 
 
 def is_unspaced_letter(word: str) -> bool:

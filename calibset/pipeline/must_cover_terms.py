@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from calibset.core.documents import Sample
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 from calibset.selection.options import Selection
 from calibset.tokenizers import Tokenizer
 from calibset.tokenizers.truncation import text_budget, visible_ids
@@ -37,7 +37,7 @@ def find_terms_in_rows(
     by_id = {control_tokens[term]: index for index, term in enumerate(terms) if term in control_tokens}
     letters = {term: index for index, term in enumerate(terms) if term in set(selection.letters)}
     titles = _by_first_word(
-        (index, words(term))
+        (index, split_words(term))
         for index, term in enumerate(terms)
         if term not in control_tokens and term not in letters
     )
@@ -74,7 +74,7 @@ def _by_first_word(titles: Iterable[tuple[int, list[str]]]) -> _ByFirstWord:
 def _find_titles(text: str, titles: _ByFirstWord) -> set[int]:
     if not titles:
         return set()
-    parts = words(text)
+    parts = split_words(text)
     return {
         index
         for start, word in enumerate(parts)

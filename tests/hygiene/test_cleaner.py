@@ -11,7 +11,7 @@ from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, Duplicates
 from calibset.hygiene.options import Hygiene
 from calibset.hygiene.stats import ReadStats
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 from tests.prose import prose, reworded
 
 PLAIN = Hygiene(duplicates="keep", repairs=())
@@ -52,7 +52,7 @@ def screened(
 
 def excluded() -> EvaluationIndex:
     found = EvaluationIndex()
-    found.add("quiz", "7", words(EVALUATED))
+    found.add("quiz", "7", split_words(EVALUATED))
     return found
 
 
@@ -305,7 +305,7 @@ def test_evaluation_texts_are_known_before_they_are_masked_and_however_they_are_
     words_around = prose(3, 12).split()
     line = " ".join([*words_around[:6], "jan@posta.sk", *words_around[6:]])
     evaluation = EvaluationIndex()
-    evaluation.add("quiz", "1", words(line))
+    evaluation.add("quiz", "1", split_words(line))
     screens = new_screens(excluded=evaluation)
     found, _ = screened(documents(f"{line}\u00ad"), Hygiene(pii="mask", repairs=()), screens)
     assert found == []

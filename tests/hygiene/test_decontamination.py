@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from calibset.hygiene import ngram_hashes as module_of_grams
 from calibset.hygiene.decontamination import Contamination, EvaluationIndex
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 
 # Lines as WikiText stores them.
 LINES = (
@@ -24,12 +24,12 @@ LETTERS = "abcdefgh"
 def excluded_lines(run: int = 13) -> EvaluationIndex:
     excluded = EvaluationIndex(run=run)
     for number, line in enumerate(LINES):
-        excluded.add("wikitext", str(number), words(line))
+        excluded.add("wikitext", str(number), split_words(line))
     return excluded
 
 
 def matched(excluded: EvaluationIndex, text: str) -> Contamination | None:
-    return excluded.find("page", words(text))
+    return excluded.find("page", split_words(text))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_passage_is_found_however_it_is_spelled(form: str) -> None:
 
 def test_a_run_is_thirteen_words() -> None:
     twelve = "built in 1,826 by Robert Stevenson, is a fair sporting harbour"
-    assert len(words(twelve)) == 12
+    assert len(split_words(twelve)) == 12
     padding = "Here we write of other things which nobody has ever asked an examinee to read, or will."
     assert matched(excluded_lines(), f"{padding} {twelve}. {padding}") is None
     found = matched(excluded_lines(), f"{padding} {twelve} in. {padding}")
@@ -96,10 +96,10 @@ def test_a_run_goes_across_lines() -> None:
 def test_a_run_does_not_go_across_sets() -> None:
     text = "one two three four five six seven eight nine ten eleven twelve thirteen"
     excluded = EvaluationIndex()
-    excluded.add("a", "1", words(text)[:7])
-    excluded.add("b", "1", words(text)[7:])
+    excluded.add("a", "1", split_words(text)[:7])
+    excluded.add("b", "1", split_words(text)[7:])
     assert matched(excluded, text) is None
-    excluded.add("a", "2", words(text)[7:])
+    excluded.add("a", "2", split_words(text)[7:])
     found = matched(excluded, text)
     assert found is not None
     assert (found.exclude, found.passage, found.containment) == ("a", "1", 1.0)
@@ -108,9 +108,11 @@ def test_a_run_does_not_go_across_sets() -> None:
 def test_of_several_passages_the_first_is_named() -> None:
     excluded = EvaluationIndex()
     for name in ("first", "second"):
-        excluded.add("quiz", f"other {name}", words("Something else, that has nothing to do with it at all."))
-        excluded.add("quiz", name, words(PASSAGE))
-    excluded.add("again", "third", words(PASSAGE))
+        excluded.add(
+            "quiz", f"other {name}", split_words("Something else, that has nothing to do with it at all.")
+        )
+        excluded.add("quiz", name, split_words(PASSAGE))
+    excluded.add("again", "third", split_words(PASSAGE))
     found = matched(excluded, PASSAGE)
     assert found is not None
     assert (found.exclude, found.passage) == ("quiz", "first")
@@ -118,10 +120,10 @@ def test_of_several_passages_the_first_is_named() -> None:
 
 def test_the_longest_stretch_is_told() -> None:
     excluded = excluded_lines()
-    text = f"{' '.join(words(PASSAGE)[:13])} and so on; {LINES[4]} and so on; {' '.join(words(PASSAGE)[:15])}"
+    text = f"{' '.join(split_words(PASSAGE)[:13])} and so on; {LINES[4]} and so on; {' '.join(split_words(PASSAGE)[:15])}"
     found = matched(excluded, text)
     assert found is not None
-    assert (found.passage, found.words) == ("4", len(words(LINES[4])))
+    assert (found.passage, found.words) == ("4", len(split_words(LINES[4])))
 
 
 def test_an_excerpt_is_short() -> None:
@@ -136,8 +138,8 @@ def test_an_excerpt_is_short() -> None:
 
 def test_a_short_question_is_found_as_a_whole() -> None:
     excluded = EvaluationIndex()
-    excluded.add("quiz", "1", words("Which river runs through the capital of Slovakia?"))
-    excluded.add("quiz", "2", words("What is the capital of it?"))
+    excluded.add("quiz", "1", split_words("Which river runs through the capital of Slovakia?"))
+    excluded.add("quiz", "2", split_words("What is the capital of it?"))
     answer = (
         "I have been asked this many times, and the answer is that nobody who lives there knows for certain."
     )
@@ -158,14 +160,14 @@ def test_a_short_text_is_matched_by_its_shingles() -> None:
     excluded.add(
         "defs",
         "1",
-        words("Epidemic: a disease recognised by the health organisation or a government body at home"),
+        split_words("Epidemic: a disease recognised by the health organisation or a government body at home"),
     )
     text = "Epidemic means a disease recognised by the health organisation or a government body"
     found = matched(excluded, text)
     assert found is not None
     assert (found.passage, found.words, found.containment) == ("1", 11, 7 / 9)
     assert found.excerpt == "a disease recognised by the health organisation or a government body"
-    assert EvaluationIndex(containment=0.8).find("page", words(text)) is None
+    assert EvaluationIndex(containment=0.8).find("page", split_words(text)) is None
     assert (
         matched(
             excluded,
@@ -178,7 +180,9 @@ def test_a_short_text_is_matched_by_its_shingles() -> None:
 def test_a_stock_phrase_is_no_match() -> None:
     excluded = EvaluationIndex()
     excluded.add(
-        "quiz", "1", words("To assist you better, could you please provide me with the name of the company?")
+        "quiz",
+        "1",
+        split_words("To assist you better, could you please provide me with the name of the company?"),
     )
     assert (
         matched(excluded, "Find a stylist. To assist you better, could you please specify the city?") is None
@@ -198,14 +202,14 @@ def test_a_stock_phrase_is_no_match() -> None:
 )
 def test_what_says_nothing_is_no_match(table: str) -> None:
     excluded = EvaluationIndex()
-    excluded.add("quiz", "1", words(table))
+    excluded.add("quiz", "1", split_words(table))
     assert matched(excluded, table) is None
     assert excluded.without(table) == table
 
 
 def test_a_run_half_of_which_says_something_is_a_match() -> None:
     excluded = EvaluationIndex()
-    excluded.add("quiz", "1", words("length 1 width 2 height 3 depth 4 weight 5 price 6 total 7"))
+    excluded.add("quiz", "1", split_words("length 1 width 2 height 3 depth 4 weight 5 price 6 total 7"))
     found = matched(excluded, "length 1 width 2 height 3 depth 4 weight 5 price 6 total")
     assert found is not None
     assert found.words == 13
@@ -224,9 +228,9 @@ def test_nothing_matches_nothing() -> None:
 def test_more_can_be_put_in_later() -> None:
     excluded = EvaluationIndex()
     assert matched(excluded, PASSAGE) is None
-    excluded.add("quiz", "1", words(PASSAGE)[:7])
+    excluded.add("quiz", "1", split_words(PASSAGE)[:7])
     assert matched(excluded, PASSAGE) is None
-    excluded.add("quiz", "2", words(PASSAGE)[7:])
+    excluded.add("quiz", "2", split_words(PASSAGE)[7:])
     assert matched(excluded, PASSAGE) is not None
 
 
@@ -265,7 +269,7 @@ def test_small_pieces_go_with_the_cut() -> None:
 
 
 def test_a_cut_that_makes_a_new_run_is_cut_again() -> None:
-    one, two = words(PASSAGE), words(LINES[4])
+    one, two = split_words(PASSAGE), split_words(LINES[4])
     rest = "Nothing of this stands anywhere else in the whole wide world, as far as anybody here knows today."
     text = f"{rest} {' '.join(one[:9])} {' '.join(two)} {' '.join(one[9:])} {rest}"
     assert excluded_lines().without(text) == f"{rest}\n\n{rest}"
@@ -276,7 +280,7 @@ def test_a_text_that_matches_by_its_shingles_is_given_up() -> None:
     excluded.add(
         "defs",
         "1",
-        words("Epidemic: a disease recognised by the health organisation or a government body at home"),
+        split_words("Epidemic: a disease recognised by the health organisation or a government body at home"),
     )
     assert (
         excluded.without(
@@ -289,7 +293,7 @@ def test_a_text_that_matches_by_its_shingles_is_given_up() -> None:
 def test_a_text_whose_words_have_no_place_is_given_up() -> None:
     excluded = EvaluationIndex()
     passage = "The Acme™ rocket is sold with a fuse, a manual, and a warranty that ends on launch."
-    excluded.add("ads", "1", words(passage))
+    excluded.add("ads", "1", split_words(passage))
     assert excluded.without(passage) == ""
 
 
@@ -299,7 +303,7 @@ LONGER = "投保人应当在合同成立之日起三十日内一次性缴清全�
 
 def test_letters_of_scripts_without_spaces_count_half() -> None:
     excluded = EvaluationIndex()
-    excluded.add("quiz", "1", words(f"{CHINESE}，{LONGER}。"))
+    excluded.add("quiz", "1", split_words(f"{CHINESE}，{LONGER}。"))
     assert matched(excluded, f"{CHINESE}，我们今天谈谈另外一件事情，天气很好，大家都去公园散步看花。") is None
     other = "今天天气很好，我们去公园散步看花，晚上回家吃饭聊天。" * 2
     assert matched(excluded, f"{other}{LONGER[:25]}{other}") is None
@@ -312,7 +316,7 @@ def test_whole_documents_in_such_scripts_need_sixteen_letters() -> None:
     other = "今天天气很好，我们去公园散步看花，晚上回家吃饭聊天。" * 2
     for letters, is_match in ((15, False), (16, True), (25, True)):
         excluded = EvaluationIndex()
-        excluded.add("quiz", "1", words(LONGER[:letters]))
+        excluded.add("quiz", "1", split_words(LONGER[:letters]))
         assert (matched(excluded, f"{other}{LONGER[:letters]}{other}") is not None) == is_match
         assert (matched(excluded, LONGER[:letters]) is not None) == is_match
 
@@ -320,7 +324,7 @@ def test_whole_documents_in_such_scripts_need_sixteen_letters() -> None:
 def test_a_few_such_letters_make_no_difference() -> None:
     excluded = EvaluationIndex()
     passage = "The sign says 保险合同 and nobody in the town has ever read what stands under it"
-    excluded.add("quiz", "1", words(passage))
+    excluded.add("quiz", "1", split_words(passage))
     assert (
         matched(excluded, f"Here we write: {' '.join(passage.split()[:10])}. And so on, as we please.")
         is not None
@@ -329,14 +333,16 @@ def test_a_few_such_letters_make_no_difference() -> None:
 
 def test_all_sets_that_a_text_matches_are_told() -> None:
     excluded = EvaluationIndex()
-    reworded = f"{' '.join(words(PASSAGE)[:12])} port of this county"
+    reworded = f"{' '.join(split_words(PASSAGE)[:12])} port of this county"
     excluded.add(
-        "unlike", "1", words("Something else, that has nothing to do with it at all, as far as one knows.")
+        "unlike",
+        "1",
+        split_words("Something else, that has nothing to do with it at all, as far as one knows."),
     )
-    excluded.add("second", "1", words(PASSAGE))
-    excluded.add("third", "1", words(f"{LINES[4]} {PASSAGE}"))
-    excluded.add("alike", "1", words(reworded))
-    excluded.add("third", "2", words(PASSAGE))
+    excluded.add("second", "1", split_words(PASSAGE))
+    excluded.add("third", "1", split_words(f"{LINES[4]} {PASSAGE}"))
+    excluded.add("alike", "1", split_words(reworded))
+    excluded.add("third", "2", split_words(PASSAGE))
     found = matched(excluded, PASSAGE)
     assert found is not None
     assert (found.exclude, found.others) == ("second", ("third", "alike"))
@@ -385,10 +391,10 @@ def test_what_is_cut_is_clean(rows: list[list[str]], data: st.DataObject) -> Non
     joins = st.sampled_from([" ", ". ", "\n\n", " <b>", "</b> ", "</", " [[x|", "]] ", "-"])
     text = "".join(word + data.draw(joins) for part in parts for word in part)
     clean = excluded.without(text)
-    assert excluded.find("page", words(clean)) is None
+    assert excluded.find("page", split_words(clean)) is None
     assert excluded.without(clean) == clean
-    if excluded.find("page", words(text)) is None:
+    if excluded.find("page", split_words(text)) is None:
         assert clean == text
     else:
         assert all(piece in text for piece in clean.split("\n\n") if "\n" not in text)
-        assert len(words(clean)) <= len(words(text)) - 8
+        assert len(split_words(clean)) <= len(split_words(text)) - 8

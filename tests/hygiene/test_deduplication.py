@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from calibset.hygiene import deduplication
 from calibset.hygiene.deduplication import SIMILARITY, Duplicate, Duplicates
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 from tests.hygiene.altered import KINDS, altered, redressed
 
 Shingles = npt.NDArray[np.uint64]
@@ -33,7 +33,7 @@ VOCABULARY = [f"{first}{second}{last}" for first in "bdklmprst" for second in "a
 # As often as words of such a rank are in a language.
 FREQUENCIES = list(accumulate(1 / (rank + 2) for rank in range(len(VOCABULARY))))
 
-LONG = words(
+LONG = split_words(
     "The insurer pays for damage to the insured building by fire, lightning, explosion, and falling aircraft,"
     " up to the sum insured, less the deductible that the schedule names for each event of the period."
 )
@@ -72,8 +72,8 @@ def test_the_same_words_are_a_duplicate_of_the_first(near: bool) -> None:
 
 
 def test_case_punctuation_markup_and_ways_to_compose_a_letter_make_no_difference() -> None:
-    first = words("Poistná zmluva sa uzatvára na 1,000 dní")
-    assert pair(first, words("<b>POISTNA\u0301</b> zmlu\u00adva sa «uzatvára» na 1 @,@ 000 dní!"))
+    first = split_words("Poistná zmluva sa uzatvára na 1,000 dní")
+    assert pair(first, split_words("<b>POISTNA\u0301</b> zmlu\u00adva sa «uzatvára» na 1 @,@ 000 dní!"))
 
 
 def test_texts_without_words_are_never_duplicates() -> None:
@@ -349,7 +349,7 @@ def docstrings() -> list[tuple[str, list[str]]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                said = words(ast.get_docstring(node) or "")
+                said = split_words(ast.get_docstring(node) or "")
                 if len(said) >= 50:
                     found.setdefault(tuple(said), (path.stem, said))
     return Random(42).sample(list(found.values()), PASSAGES)
@@ -371,7 +371,9 @@ def test_swapped_words_are_found_and_other_texts_are_not(passages: list[tuple[st
     random = Random(7)
     texts = [text for _, text in passages] + [zipf(random.randint(50, 300), random) for _ in range(100)]
     vocabulary = [word for text in texts for word in text]
-    positives = [(text, words(altered(kind, text, vocabulary, random))) for kind in KINDS for text in texts]
+    positives = [
+        (text, split_words(altered(kind, text, vocabulary, random))) for kind in KINDS for text in texts
+    ]
     negatives = [tuple(random.sample(texts, 2)) for _ in range(300)]
     negatives += [
         (text, later)
@@ -395,7 +397,7 @@ def test_all_in_one_index_each_is_found_as_its_own_original() -> None:
     assert [index.seen("s", str(number), text) for number, text in enumerate(texts)] == [None] * len(texts)
     for kind in KINDS:
         for number, text in enumerate(texts):
-            found = index.seen("again", kind, words(altered(kind, text, VOCABULARY, random)))
+            found = index.seen("again", kind, split_words(altered(kind, text, VOCABULARY, random)))
             assert found is not None
             assert found.kept == str(number)
             assert SIMILARITY <= found.similarity < 1
@@ -432,7 +434,9 @@ def test_the_first_of_the_same_words_is_found(text: list[str], near: bool, betwe
 def test_case_punctuation_and_spacing_never_matter(seed: int) -> None:
     random = Random(seed)
     text = zipf(random.randint(1, 80), random)
-    found = pair(words(redressed(text, random)), words(redressed(text, random)), near=random.random() < 0.5)
+    found = pair(
+        split_words(redressed(text, random)), split_words(redressed(text, random)), near=random.random() < 0.5
+    )
     assert found is not None
     assert found.similarity == 1.0
     assert found.exact
@@ -441,7 +445,7 @@ def test_case_punctuation_and_spacing_never_matter(seed: int) -> None:
 @given(order=st.permutations(range(12)), kind=st.sampled_from(sorted(KINDS)))
 def test_the_order_of_unrelated_documents_does_not_matter(order: list[int], kind: str) -> None:
     texts = [zipf(60 + number, Random(number)) for number in range(12)]
-    query = words(altered(kind, texts[5], VOCABULARY, Random(1)))
+    query = split_words(altered(kind, texts[5], VOCABULARY, Random(1)))
     index = Duplicates(near=True)
     assert all(index.seen("s", str(number), texts[number]) is None for number in order)
     found = index.seen("s", "query", query)
@@ -482,11 +486,11 @@ random, index = Random(3), Duplicates(near=True, similarity=0.6)
 for number, text in enumerate(forms(600, random)):
     index.note("forms", str(number), text)
     if number % 20 == 0:
-        print(index.seen("s", "form", words(altered("replaced", text, VOCABULARY, random))))
+        print(index.seen("s", "form", split_words(altered("replaced", text, VOCABULARY, random))))
 for number in range(60):
     text = templated(random)
     print(index.seen("s", str(number), text))
-    print(index.seen("s", "near", words(altered("replaced", text, VOCABULARY, random))))
+    print(index.seen("s", "near", split_words(altered("replaced", text, VOCABULARY, random))))
 """
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Document, Message, Tool, ToolCall
-from calibset.hygiene.words import Place, all_words_of, located_words, words, words_of
+from calibset.hygiene.words import LocatedWord, all_words_of, locate_words, split_words, words_of
 from tests.hygiene.altered import redressed
 
 # What European texts are made of; letters whose capitals are one letter each.
@@ -36,7 +36,7 @@ ORDINARY = st.text(LETTERS + LETTERS.upper() + " \n\t.,;:!?()«»„“–-'/…
     ],
 )
 def test_words_are_runs_of_letters_and_digits(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
+    assert split_words(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_words_are_runs_of_letters_and_digits(text: str, expected: list[str]) ->
     ],
 )
 def test_the_spacing_of_wikitext_is_no_difference(wikitext: str, plain: str) -> None:
-    assert words(wikitext) == words(plain)
+    assert split_words(wikitext) == split_words(plain)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_the_spacing_of_wikitext_is_no_difference(wikitext: str, plain: str) -> 
     ],
 )
 def test_tags_entities_and_targets_of_links_say_nothing(marked: str, expected: list[str]) -> None:
-    assert words(marked) == expected
-    assert [place.word for place in located_words(marked)] == expected
+    assert split_words(marked) == expected
+    assert [place.word for place in locate_words(marked)] == expected
 
 
 @pytest.mark.parametrize(
@@ -91,30 +91,33 @@ def test_tags_entities_and_targets_of_links_say_nothing(marked: str, expected: l
     ],
 )
 def test_scripts_without_spaces_count_by_letter(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
-    assert [place.word for place in located_words(text)] == expected
+    assert split_words(text) == expected
+    assert [place.word for place in locate_words(text)] == expected
 
 
 @pytest.mark.parametrize("unseen", ["\u00ad", "\u200b", "\u200c", "\u200d"])
 def test_what_stands_unseen_inside_a_word_is_no_part_of_it(unseen: str) -> None:
-    assert words(f"poist{unseen}né plnenie") == ["poistné", "plnenie"]
-    assert located_words(f"poist{unseen}né plnenie") == [Place("poistné", 0, 8), Place("plnenie", 9, 16)]
+    assert split_words(f"poist{unseen}né plnenie") == ["poistné", "plnenie"]
+    assert locate_words(f"poist{unseen}né plnenie") == [
+        LocatedWord("poistné", 0, 8),
+        LocatedWord("plnenie", 9, 16),
+    ]
 
 
 @pytest.mark.parametrize(
     "control", ["\x00", "\x07", "\x1f", "\x7f", "\x85", "\x96", "\u2028", "\ufffd", "\uf0b7"]
 )
 def test_control_and_private_characters_part_words(control: str) -> None:
-    assert words(f"one{control}two") == ["one", "two"]
-    assert located_words(f"one{control}two") == [Place("one", 0, 3), Place("two", 4, 7)]
+    assert split_words(f"one{control}two") == ["one", "two"]
+    assert locate_words(f"one{control}two") == [LocatedWord("one", 0, 3), LocatedWord("two", 4, 7)]
 
 
 def test_a_byte_order_mark_says_nothing() -> None:
-    assert words("\ufeffone two") == ["one", "two"]
+    assert split_words("\ufeffone two") == ["one", "two"]
 
 
 def test_lone_surrogates_part_words() -> None:
-    assert words("one\ud800two") == ["one", "two"]
+    assert split_words("one\ud800two") == ["one", "two"]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +130,9 @@ def test_lone_surrogates_part_words() -> None:
     ],
 )
 def test_vowel_signs_are_a_part_of_their_word(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
-    assert words(unicodedata.normalize("NFD", text)) == expected
-    assert [place.word for place in located_words(text)] == expected
+    assert split_words(text) == expected
+    assert split_words(unicodedata.normalize("NFD", text)) == expected
+    assert [place.word for place in locate_words(text)] == expected
 
 
 # --- Properties -------------------------------------------------------------------------------
@@ -137,27 +140,27 @@ def test_vowel_signs_are_a_part_of_their_word(text: str, expected: list[str]) ->
 
 @given(st.lists(ORDINARY_WORD, max_size=30), st.integers(0, 2**32))
 def test_case_spacing_and_punctuation_make_no_difference(text: list[str], seed: int) -> None:
-    assert words(redressed(text, Random(seed))) == words(" ".join(text))
+    assert split_words(redressed(text, Random(seed))) == split_words(" ".join(text))
 
 
 @given(ORDINARY, st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
 def test_ways_to_compose_letters_make_no_difference(text: str, form: str) -> None:
-    assert words(unicodedata.normalize(form, text)) == words(text)
+    assert split_words(unicodedata.normalize(form, text)) == split_words(text)
 
 
 @given(ORDINARY)
 def test_words_of_words_are_the_same_words(text: str) -> None:
-    assert words(" ".join(words(text))) == words(text)
+    assert split_words(" ".join(split_words(text))) == split_words(text)
 
 
 @given(ORDINARY, ORDINARY)
 def test_texts_that_are_parted_by_a_line_have_their_words_one_behind_the_other(one: str, two: str) -> None:
-    assert words(f"{one}\n{two}") == words(one) + words(two)
+    assert split_words(f"{one}\n{two}") == split_words(one) + split_words(two)
 
 
 @given(st.text(max_size=200))
 def test_any_text_has_words_without_marks_spaces_or_capitals(text: str) -> None:
-    for word in words(text):
+    for word in split_words(text):
         assert word
         assert word.casefold() == word
         assert word[0].isalnum()
@@ -167,27 +170,27 @@ def test_any_text_has_words_without_marks_spaces_or_capitals(text: str) -> None:
 @given(ORDINARY, st.sampled_from(["NFC", "NFD"]))
 def test_located_words_are_the_words_and_their_places(text: str, form: str) -> None:
     text = unicodedata.normalize(form, text)
-    located = located_words(text)
-    assert [place.word for place in located] == words(text)
+    located = locate_words(text)
+    assert [place.word for place in located] == split_words(text)
     for word, start, end in located:
         assert 0 <= start < end <= len(text)
-        assert word in words(text[start:end])
+        assert word in split_words(text[start:end])
 
 
 @given(st.text(max_size=200))
 def test_places_lie_in_the_text_and_in_order(text: str) -> None:
     before = (0, 0)
-    for word, start, end in located_words(text):
+    for word, start, end in locate_words(text):
         # What is composed of several words (½, ㈱) gives them one place.
         assert before[1] <= start < end <= len(text) or (start, end) == before
-        assert word in words(text[start:end])
+        assert word in split_words(text[start:end])
         before = start, end
 
 
 @given(st.lists(ORDINARY_WORD, min_size=1, max_size=10))
 def test_places_slice_the_text_as_it_is(text: list[str]) -> None:
     joined = " – ".join(text)
-    assert [joined[start:end] for _, start, end in located_words(joined)] == text
+    assert [joined[start:end] for _, start, end in locate_words(joined)] == text
 
 
 # --- Large and hostile texts ------------------------------------------------------------------
@@ -216,7 +219,7 @@ HOSTILE = {
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
 def test_a_great_many_of_the_same_are_read_alike(piece: str) -> None:
     text = piece * (2**16 // len(piece))
-    assert [place.word for place in located_words(text)] == words(text)
+    assert [place.word for place in locate_words(text)] == split_words(text)
 
 
 # --- Of documents and conversations -----------------------------------------------------------
@@ -259,11 +262,11 @@ def test_words_of_turns_do_not_run_together() -> None:
     "text", ["Java™ and 5㎏ at 20 ℃", "İstanbul", "か\u3099 が", "x²½", "a" + "\u0301\u0316" * 40]
 )
 def test_signs_and_marks_are_read_alike_with_and_without_places(text: str) -> None:
-    assert [place.word for place in located_words(text)] == words(text)
+    assert [place.word for place in locate_words(text)] == split_words(text)
 
 
 def test_a_run_of_marks_takes_time_in_proportion() -> None:
-    assert words("a" + "\u0301\u0316" * 200_000) == ["á"]
+    assert split_words("a" + "\u0301\u0316" * 200_000) == ["á"]
 
 
 CALL = ToolCall(
@@ -299,12 +302,12 @@ def test_all_words_are_those_of_tools_and_every_turn_as_they_were_before_they_we
 
 def test_arguments_are_read_as_json_for_duplicates_too() -> None:
     assert "nwho" in words_of(ASKED)
-    assert words_of(ASKED)[3:14] == words("find page query line who žilina top 5 1 50 true")
+    assert words_of(ASKED)[3:14] == split_words("find page query line who žilina top 5 1 50 true")
 
 
 def test_all_words_of_a_document_are_its_words() -> None:
     text = "The <i>Sum</i> insured\\nwho"
-    assert all_words_of(Document(id="1", text=text)) == words(text)
+    assert all_words_of(Document(id="1", text=text)) == split_words(text)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5_000, "NaN", '"\\ud800 x"'])

@@ -15,7 +15,7 @@ from calibset.dataset.calibration_file import holdout_path, row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.verify import verify
 from calibset.hygiene.deduplication import Duplicates
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
 from tests.prose import prose, reworded, write_recipe
@@ -71,7 +71,7 @@ def test_nor_a_near_duplicate(tmp_path: Path) -> None:
     }
     made = built(write_recipe(tmp_path, "holdout.nsamples = 8", **forms))
     texts = {
-        (name, f"a.jsonl#{number}"): words(text)
+        (name, f"a.jsonl#{number}"): split_words(text)
         for name, given in forms.items()
         for number, text in enumerate(given)
     }

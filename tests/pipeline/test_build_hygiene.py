@@ -20,7 +20,7 @@ from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.source_reports import SourceReport
 from calibset.hygiene.deduplication import Duplicates
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
 from tests.prose import prose, reworded, write_recipe, write_rows
@@ -52,7 +52,7 @@ def shown(made: CalibrationSet, name: str) -> set[str]:
 
 
 def runs(text: str, length: int = 13) -> set[tuple[str, ...]]:
-    found = words(text)
+    found = split_words(text)
     return {tuple(found[start : start + length]) for start in range(len(found) - length + 1)}
 
 
@@ -244,7 +244,7 @@ def test_no_part_of_an_evaluation_set_stands_in_the_file(tainted: Path, matches:
         "a.jsonl#0": ("quiz", "a.jsonl#0", 30),
         "a.jsonl#1": ("quiz", "a.jsonl#1", 30),
     }
-    assert found["a.jsonl#1"].excerpt == " ".join(words(QUIZ[1]))[:200]
+    assert found["a.jsonl#1"].excerpt == " ".join(split_words(QUIZ[1]))[:200]
     assert report(made).filtered["holds a part of an evaluation set"] == 2 - tokens
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from calibset.core.errors import SourceError
 from calibset.hygiene.cleaner import SharedIndexes
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 from calibset.pipeline import evaluation_sets
 from calibset.pipeline.evaluation_sets import EvaluationSet, index_evaluation_sets
 from calibset.recipe.loader import parse_recipe
@@ -75,16 +75,16 @@ def test_evaluation_sets_are_read_whole() -> None:
     assert [one.reader.location for one in sets.values()] == ["quiz", "talk"]
     assert screens.excluded is not None
     for number in range(5):
-        match = screens.excluded.find("page", words(prose(number)))
+        match = screens.excluded.find("page", split_words(prose(number)))
         assert match is not None
         assert (match.exclude, match.passage) == ("quiz", f"a.jsonl#{number}")
-    assert screens.excluded.find("page", words(prose(5))) is None
+    assert screens.excluded.find("page", split_words(prose(5))) is None
 
 
 def test_a_conversation_counts_by_its_turns() -> None:
     screens, _ = opened()
     assert screens.excluded is not None
-    match = screens.excluded.find("page", words(prose(9)))
+    match = screens.excluded.find("page", split_words(prose(9)))
     assert match is not None
     assert (match.exclude, match.words) == ("talk", 40)
 
@@ -94,7 +94,7 @@ def test_they_are_read_in_their_files_order_so_that_lines_can_stand_together() -
     lines = [" ".join(parts[start : start + 5]) for start in range(0, 40, 5)]
     screens, _ = opened(quiz=texts(*lines))
     assert screens.excluded is not None
-    match = screens.excluded.find("page", words(prose(1)))
+    match = screens.excluded.find("page", split_words(prose(1)))
     assert match is not None
     assert (match.passage, match.words) == ("a.jsonl#0", 40)
 
@@ -109,7 +109,7 @@ def test_when_something_matches_is_the_recipes_to_say() -> None:
     for lines, found in (("", True), ("decontamination.run = 16\n", False)):
         screens, _ = opened(lines=lines)
         assert screens.excluded is not None
-        assert (screens.excluded.find("page", words(shared)) is not None) == found
+        assert (screens.excluded.find("page", split_words(shared)) is not None) == found
         assert not screens.cuts
     screens, _ = opened(lines='decontamination.matches = "cut"\n')
     assert screens.cuts
@@ -127,8 +127,8 @@ def test_near_duplicates_are_found_if_some_source_wants_it(hygiene: str, finds_n
     base, _, own = hygiene.partition("sources.one.")
     text = base + RECIPE.replace('where = "one"\n', f'where = "one"\n{own}')
     screens, _ = index_evaluation_sets(parse_recipe(text), {})
-    assert screens.duplicates.seen("one", "1", words(prose(1))) is None
-    found = screens.duplicates.seen("one", "2", words(reworded(prose(1))))
+    assert screens.duplicates.seen("one", "1", split_words(prose(1))) is None
+    found = screens.duplicates.seen("one", "2", split_words(reworded(prose(1))))
     assert (found is not None) == finds_near
 
 

@@ -19,7 +19,7 @@ from random import Random
 import pyarrow.parquet as pq
 
 from calibset.hygiene.deduplication import Duplicates
-from calibset.hygiene.words import words
+from calibset.hygiene.words import split_words
 from tests.hygiene.altered import KINDS, altered, replaced
 
 FILE = "Salesforce/wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet"
@@ -38,7 +38,7 @@ def main() -> None:
     found = missed = wrong = total = 0
     for kind in KINDS:
         random = Random(kind)
-        pairs = [(text, words(altered(kind, text, vocabulary, random))) for text in texts]
+        pairs = [(text, split_words(altered(kind, text, vocabulary, random))) for text in texts]
         near = count(pairs)
         found, missed = found + near, missed + len(pairs) - near
         print(f"5 % of the words {kind:<10} {near:6,} of {len(pairs):6,} found")
@@ -59,7 +59,7 @@ def read(path: Path) -> Iterator[tuple[int, list[str]]]:
     for text in pq.read_table(path)["text"].to_pylist():
         if text.startswith(" = ") and not text.startswith(" = ="):
             article += 1
-        elif not text.startswith(" =") and len(said := words(text)) >= LEAST_WORDS:
+        elif not text.startswith(" =") and len(said := split_words(text)) >= LEAST_WORDS:
             yield article, said
 
 
