@@ -1,26 +1,40 @@
-"""What a text shares with evaluation sets, and the text without it."""
+"""What a text shares with evaluation sets, and the text without it.
+
+Each set is one stream of numbered words, and has a table of its five-word shingles and one of its runs.
+A text that holds no 8 words in shingles of the sets is done; of the others the runs are looked up as well.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from calibset.core.fields import Count, Share
 from calibset.hygiene.ngram_index import (
-    SHINGLE,
-    SHORTEST,
-    Index,
-    Series,
+    Codes,
+    Flags,
+    Positions,
+    RunTable,
+    TextRuns,
     Vocabulary,
-    covered,
-    longest,
-    stretches,
+    cover_runs,
+    find_longest,
+    find_stretches,
 )
 from calibset.hygiene.words import locate_words, split_words
 
+SHORTEST = 8
+"""The fewest words of an evaluation document that is looked for as a whole."""
+
+# Words of the runs that a text's containment is counted by.
+_SHINGLE = 5
 _EXCERPT = 200
 # A cut may bring words together that match again; a text that is not clean after so many is given up.
 _ROUNDS = 16
@@ -78,14 +92,14 @@ class EvaluationIndex:
         ValueError: `run` or `containment` is out of its bounds.
 
     Examples:
-        >>> excluded = EvaluationIndex()
+        >>> evaluations = EvaluationIndex()
         >>> line = "Robert Boulter is an English film , television and theatre actor , born in 1981 ."
-        >>> excluded.add("wikitext", "1", split_words(line))
+        >>> evaluations.add("wikitext", "1", split_words(line))
         >>> page = "<p>Robert Boulter is an English film, television and theatre actor, born in 1981."
-        >>> match = excluded.find("page", split_words(page))
+        >>> match = evaluations.find("page", split_words(page))
         >>> match.exclude, match.passage, match.words
         ('wikitext', '1', 13)
-        >>> excluded.find("other page", split_words("Robert Boulter is an English actor."))
+        >>> evaluations.find("other page", split_words("Robert Boulter is an English actor."))
     """
 
     def __init__(self, *, run: int = 13, containment: float = 0.6) -> None:
@@ -96,11 +110,11 @@ class EvaluationIndex:
         self._run = run
         self._containment = containment
         self._vocabulary = Vocabulary()
-        self._series: dict[str, Series] = {}
-        self._built: Index | None = None
+        self._sets: dict[str, _EvaluationSet] = {}
+        self._tables: _Tables | None = None
 
     def add(self, exclude: str, document: str, words: Sequence[str]) -> None:
-        """Put in a document of an evaluation set, behind those put in before.
+        """Add a document of an evaluation set, behind those added before.
 
         Args:
             exclude: The evaluation set.
@@ -108,11 +122,11 @@ class EvaluationIndex:
             words: Its words, as `calibset.hygiene.words.all_words_of` returns them.
         """
         if words:
-            series = self._series.setdefault(exclude, Series())
-            series.documents.append(document)
-            series.starts.append(len(series.codes))
-            series.codes.extend(map(self._vocabulary.code, words))
-            self._built = None
+            self._tables = None  # first, since an array that others look at can't grow
+            evaluation = self._sets.setdefault(exclude, _EvaluationSet(exclude))
+            evaluation.documents.append(document)
+            evaluation.starts.append(len(evaluation.codes))
+            evaluation.codes.extend(map(self._vocabulary.add, words))
 
     def find(self, document: str, words: Sequence[str]) -> Contamination | None:
         """Return what a document shares with the evaluation sets; None where that is no match.
@@ -121,22 +135,33 @@ class EvaluationIndex:
             document: Its id.
             words: Its words, as `calibset.hygiene.words.all_words_of` returns them.
         """
-        codes = self._vocabulary.codes(words)
+        codes = self._vocabulary.encode(words)
         if np.count_nonzero(codes) < SHORTEST:
             return None
-        index = self._index
-        shingles = index.shingles.positions(codes)
-        if not (shingles >= 0).any() or longest(covered(shingles, SHINGLE)).words < SHORTEST:
+        text = TextRuns(codes)
+        shingles = [hits for table in self._build_tables().shingles if (hits := table.search(text))]
+        if not shingles:
             return None
-        containment, alike = index.likeness(shingles)
-        shared, positions = index.shared(codes)
-        if not shared.any() and containment >= self._containment and index.is_long(codes, longest(alike)):
-            shared, positions = alike, shingles
-        stretch = longest(shared)
+        most, known = _measure(shingles)
+        if find_longest(known).words < SHORTEST:
+            return None
+        runs = self._search(text)
+        if not runs and most < self._containment:
+            return None  # as most texts that share a phrase
+        sharing, shared = runs, _cover(runs, codes)
+        is_telling = self._vocabulary.find_telling(codes, _SHINGLE)
+        containment, alike = _measure(shingles, is_telling)
+        if not runs and containment >= self._containment and self._is_long(codes, alike):
+            sharing, shared = shingles, alike
+        stretch = find_longest(shared)
         if not stretch.words:
             return None
-        exclude, passage = index.document(int(positions[stretch.start]))
-        sharing = index.sharing(codes, self._containment)
+        exclude, passage = next(filter(None, (hits.find_document(stretch.start) for hits in sharing)))
+        matched = {hits.evaluation.name for hits in runs}
+        for hits in shingles:
+            part, flags = _measure([hits], is_telling)
+            if part >= self._containment and self._is_long(codes, flags):
+                matched.add(hits.evaluation.name)
         return Contamination(
             document=document,
             exclude=exclude,
@@ -144,7 +169,7 @@ class EvaluationIndex:
             words=stretch.words,
             containment=containment,
             excerpt=" ".join(words[stretch.start : stretch.end])[:_EXCERPT],
-            others=tuple(name for name in sharing if name != exclude),
+            others=tuple(name for name in self._sets if name in matched and name != exclude),
         )
 
     def without(self, text: str) -> str:
@@ -155,9 +180,9 @@ class EvaluationIndex:
         is left.
 
         Examples:
-            >>> excluded = EvaluationIndex()
-            >>> excluded.add("quiz", "1", split_words("Which river runs through the capital of Slovakia?"))
-            >>> excluded.without('''Which river runs through the capital of Slovakia? The answer
+            >>> evaluations = EvaluationIndex()
+            >>> evaluations.add("quiz", "1", split_words("Which river runs through the capital of Slovakia?"))
+            >>> evaluations.without('''Which river runs through the capital of Slovakia? The answer
             ... that we were looking for is of course the Danube, and no other.''')
             'The answer\nthat we were looking for is of course the Danube, and no other.'
         """
@@ -168,22 +193,140 @@ class EvaluationIndex:
         return ""
 
     def _cut(self, text: str) -> str:
-        places = locate_words(text)
-        shared, _ = self._index.shared(self._vocabulary.codes([place.word for place in places]))
+        located = locate_words(text)
+        codes = self._vocabulary.encode([word.word for word in located])
+        shared = _cover(self._search(TextRuns(codes)), codes)
         if not shared.any():
             return ""
         pieces = []
-        for stretch in stretches(~shared):
+        for stretch in find_stretches(~shared):
             if stretch.words >= self._run:
-                start = places[stretch.start - 1].end if stretch.start else 0
-                end = places[stretch.end].start if stretch.end < len(places) else len(text)
+                start = located[stretch.start - 1].end if stretch.start else 0
+                end = located[stretch.end].start if stretch.end < len(located) else len(text)
                 if stretch.start and (closing := _CLOSING.match(text, start)):
                     start = closing.end()
                 pieces.append(text[start:end].rstrip())
         return "\n\n".join(pieces)
 
+    def _search(self, text: TextRuns) -> list[_Hits]:
+        """Return the runs of a text that count and that evaluation sets hold, set by set."""
+        found = []
+        for table in self._build_tables().runs:
+            if (hits := table.search(text)) is None:
+                continue
+            counts = self._vocabulary.find_telling(text.codes, hits.size)
+            if table.is_unspaced is not None:
+                counts &= self._vocabulary.find_mostly_unspaced(text.codes, hits.size) == table.is_unspaced
+            positions = np.where(counts, hits.positions, -1)
+            if (positions >= 0).any():
+                found.append(hits._replace(positions=positions))
+        return found
+
+    def _is_long(self, codes: Codes, flags: Flags) -> bool:
+        """Return whether the longest stretch is long enough, if of unspaced letters twice as long."""
+        stretch = find_longest(flags)
+        letters = np.count_nonzero(self._vocabulary.find_unspaced(codes[stretch.start : stretch.end]))
+        return stretch.words >= SHORTEST * (2 if 2 * letters > stretch.words else 1)
+
+    def _build_tables(self) -> _Tables:
+        if self._tables is None:
+            shingles = [_Table(each, RunTable(each.stream, _SHINGLE)) for each in self._sets.values()]
+            runs = [table for each in self._sets.values() for table in self._build_runs(each)]
+            order = (self._run, 2 * self._run)
+            # The first table that has a run names the document: sets in their order, for each length.
+            runs.sort(key=lambda table: (*(table.runs.size != size for size in order), table.runs.size))
+            self._tables = _Tables(shingles, runs)
+        return self._tables
+
+    def _build_runs(self, evaluation: _EvaluationSet) -> Iterator[_Table]:
+        stream = evaluation.stream
+        is_unspaced = self._vocabulary.find_unspaced(stream)
+        yield _Table(evaluation, RunTable(stream, self._run), is_unspaced=False)
+        if is_unspaced.any():
+            yield _Table(evaluation, RunTable(stream, 2 * self._run), is_unspaced=True)
+        whole: dict[int, list[int]] = {}
+        for start, end in pairwise([*evaluation.starts, stream.size]):
+            length = end - start
+            if SHORTEST <= length < 2 * self._run:
+                times = 2 if 2 * np.count_nonzero(is_unspaced[start:end]) > length else 1
+                if times * SHORTEST <= length < times * self._run:
+                    whole.setdefault(length, []).append(start)
+        for length, starts in whole.items():
+            yield _Table(evaluation, RunTable(stream, length, np.array(starts, np.uint32)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _EvaluationSet:
+    """The words of an evaluation set's documents, one behind the other.
+
+    Attributes:
+        name: The set's name.
+        codes: The words' numbers.
+        starts: Where each document starts in them.
+        documents: The documents' ids.
+    """
+
+    name: str
+    codes: array[int] = field(default_factory=lambda: array("I"))
+    starts: list[int] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+
     @property
-    def _index(self) -> Index:
-        if self._built is None:
-            self._built = Index(self._series, self._vocabulary, self._run)
-        return self._built
+    def stream(self) -> Codes:
+        return np.frombuffer(self.codes, np.uint32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Runs of an evaluation set.
+
+    Attributes:
+        evaluation: The set.
+        runs: The runs of one length.
+        is_unspaced: Whether those count that are mostly letters of scripts without spaces, or the others;
+            None if all do.
+    """
+
+    evaluation: _EvaluationSet
+    runs: RunTable
+    is_unspaced: bool | None = None
+
+    def search(self, text: TextRuns) -> _Hits | None:
+        positions = self.runs.find(text)
+        return None if positions is None else _Hits(self.evaluation, self.runs.size, positions)
+
+
+class _Tables(NamedTuple):
+    """What texts are searched for: shingles set by set, and runs by length."""
+
+    shingles: list[_Table]
+    runs: list[_Table]
+
+
+class _Hits(NamedTuple):
+    """Where an evaluation set holds the runs of a text, -1 where it does not."""
+
+    evaluation: _EvaluationSet
+    size: int
+    positions: Positions
+
+    def find_document(self, index: int) -> tuple[str, str] | None:
+        """Return the set and the document that hold the run that begins with a word, None if not this set."""
+        if index >= self.positions.size or self.positions[index] < 0:
+            return None
+        number = bisect_right(self.evaluation.starts, int(self.positions[index])) - 1
+        return self.evaluation.name, self.evaluation.documents[number]
+
+
+def _cover(found: Sequence[_Hits], codes: Codes) -> Flags:
+    """Return which words of a text are in a run that was found."""
+    flags = np.zeros(codes.size, np.bool_)
+    for hits in found:
+        flags |= cover_runs(hits.positions >= 0, hits.size)
+    return flags
+
+
+def _measure(shingles: Sequence[_Hits], is_telling: Flags | np.bool_ = np.True_) -> tuple[float, Flags]:
+    """Return the part of a text's shingles that were found and say something, and the words in them."""
+    held = is_telling & np.any([hits.positions >= 0 for hits in shingles], axis=0)
+    return float(np.count_nonzero(held)) / held.size, cover_runs(held, _SHINGLE)
