@@ -1,4 +1,4 @@
-"""Records on their way in: counted, cleaned of what breaks tokenizers, control tokens disarmed."""
+"""Records admitted to a build: counted, cleaned of what breaks tokenizers, control tokens neutralised."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from calibset.core.text_map import TextMap, map_texts
 from calibset.hygiene.stats import ReadStats, count_characters
 from calibset.storage.files import MAX_RECORD_BYTES
 
-Screen = Callable[[Iterator[Document | Conversation]], Iterator[Document | Conversation]]
-"""A step that lets documents and conversations through, perhaps repaired, or filters them."""
+Item = Document | Conversation
 
 # A run of blanks or of empty lines says no more when it is longer, and a million of them
 # breaks tiktoken's regular expression.
@@ -29,8 +28,8 @@ def admit(
     records: Iterable[Record],
     stats: ReadStats,
     control_tokens: ControlTokens | None,
-    screen: Screen = iter,
-) -> Iterator[Document | Conversation]:
+    clean: Callable[[Iterator[Item]], Iterator[Item]] = iter,
+) -> Iterator[Item]:
     """Yield the documents and conversations that may be packed.
 
     Lone surrogates, in ids too, become U+FFFD, runs of more than 1,000 white-space characters are
@@ -41,19 +40,20 @@ def admit(
         records: What a source yields.
         stats: What happens to the records is counted in it.
         control_tokens: The control tokens to break apart; None leaves them.
-        screen: What mends them, and keeps some out, before they are cleaned.
+        clean: What repairs them, and filters some, before their texts are made safe: `Cleaner.clean`.
     """
-    for record in screen(_admitted(records, stats)):
-        cleaned = _cleaned(record, stats, control_tokens)
-        if cleaned is None:
-            stats.left_out.add(Rejection(position=record.id, reason="empty text"))
+    for item in clean(_check_records(records, stats)):
+        safe = _make_safe(item, stats, control_tokens)
+        if safe is None:
+            stats.left_out.add(Rejection(position=item.id, reason="empty text"))
             continue
-        stats.count_admitted(count_characters(cleaned))
-        yield cleaned
+        stats.count_admitted(count_characters(safe))
+        yield safe
 
 
-def _admitted(records: Iterable[Record], stats: ReadStats) -> Iterator[Document | Conversation]:
-    seen: set[str] = set()
+def _check_records(records: Iterable[Record], stats: ReadStats) -> Iterator[Item]:
+    """Yield the items among the records that have ids of their own and are not too long."""
+    ids: set[str] = set()
     for record in records:
         stats.records += 1
         if isinstance(record, Rejection | Filtered):
@@ -61,45 +61,46 @@ def _admitted(records: Iterable[Record], stats: ReadStats) -> Iterator[Document 
             continue
         if (name := replace_surrogates(record.id)) != record.id:
             record = replace(record, id=name)  # noqa: PLW2901  (a manifest could not hold the other)
-        if record.id in seen:
+        if record.id in ids:
             stats.left_out.add(Filtered(position=record.id, reason="id seen before"))
             continue
-        seen.add(record.id)
+        ids.add(record.id)
         if count_characters(record) > MAX_RECORD_BYTES:
             stats.left_out.add(Rejection(position=record.id, reason="record too long"))
             continue
         yield record
 
 
-def _cleaned(
-    record: Document | Conversation, stats: ReadStats, control_tokens: ControlTokens | None
-) -> Document | Conversation | None:
-    shortened = False
+def _make_safe(item: Item, stats: ReadStats, control_tokens: ControlTokens | None) -> Item | None:
+    """Return an item whose texts tokenizers can read, or None if nothing is left of a document."""
+    is_shortened = False
 
     def change(text: str) -> str:
-        nonlocal shortened
-        cleaned = _shortened(replace_surrogates(text))
-        shortened = shortened or len(cleaned) < len(text)
-        if control_tokens is None or not (found := control_tokens.count(cleaned)):
-            return cleaned
-        stats.repairs.control_tokens += found
-        return control_tokens.neutralise(cleaned)
+        nonlocal is_shortened
+        safe = _shorten_blanks(replace_surrogates(text))
+        is_shortened = is_shortened or len(safe) < len(text)
+        if control_tokens is None or not (count := control_tokens.count(safe)):
+            return safe
+        stats.repairs.control_tokens += count
+        return control_tokens.neutralise(safe)
 
-    changed: Document | Conversation | None
-    if isinstance(record, Conversation):
-        changed = map_texts(record, TextMap(text=change, may_change=partial(_may_be_cleaned, control_tokens)))
+    safe: Item | None
+    if isinstance(item, Conversation):
+        safe = map_texts(item, TextMap(text=change, may_change=partial(_may_be_unsafe, control_tokens)))
     else:
-        text = change(record.text).strip()
-        changed = replace(record, text=text) if text.strip(_INVISIBLE) else None
-    stats.repairs.shortened += shortened
-    return changed
+        text = change(item.text).strip()
+        safe = replace(item, text=text) if text.strip(_INVISIBLE) else None
+    stats.repairs.shortened += is_shortened
+    return safe
 
 
-def _may_be_cleaned(control_tokens: ControlTokens | None, text: str) -> bool:
-    return bool(control_tokens and control_tokens.pattern.search(text)) or len(_shortened(text)) < len(text)
+def _may_be_unsafe(control_tokens: ControlTokens | None, text: str) -> bool:
+    return bool(control_tokens and control_tokens.pattern.search(text)) or len(_shorten_blanks(text)) < len(
+        text
+    )
 
 
-def _shortened(text: str) -> str:
+def _shorten_blanks(text: str) -> str:
     if len(text) <= _LONGEST_RUN:
         return text
     # Both ends of a run, so that the lines before and behind it stay apart.

@@ -1,7 +1,7 @@
-"""Documents that were seen before, with the same words or nearly the same.
+"""Documents that repeat one before them, with the same words or nearly the same.
 
-Near duplicates are found by MinHash-LSH and then proven: what counts is the Jaccard
-similarity of the two sets of shingles, which are kept.
+Near duplicates are found by MinHash-LSH and then checked: what counts is the exact Jaccard similarity
+of the two sets of shingles.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calibset.core.fields import Share
-from calibset.hygiene.minhash import BYTES_A_SKETCH, Sketch, Sketches, sketch_of
+from calibset.hygiene.minhash import BYTES_A_SKETCH, Sketch, Sketches, make_sketch
 
 SIMILARITY = 0.77
 """From here on two texts are near duplicates: 5 % of other words cost about 0.14."""
@@ -77,8 +77,8 @@ class _Text:
     sketch: Sketch
 
 
-class Duplicates:
-    """An index that documents are put into, one after the other.
+class DuplicateIndex:
+    """The documents met so far, among which duplicates of another are found.
 
     A shingle is a word, or two neighbours in either order, and how often it came before in its
     text. Single words make scattered changes cost no more than one passage that differs, pairs
@@ -96,9 +96,9 @@ class Duplicates:
         ValueError: The similarity is out of these bounds.
 
     Examples:
-        >>> index = Duplicates(near=False)
-        >>> index.seen("wiki", "Bratislava", ["the", "capital", "of", "slovakia"])
-        >>> index.seen("web", "page-7", ["the", "capital", "of", "slovakia"])
+        >>> index = DuplicateIndex(near=False)
+        >>> index.find_or_add("wiki", "Bratislava", ["the", "capital", "of", "slovakia"])
+        >>> index.find_or_add("web", "page-7", ["the", "capital", "of", "slovakia"])
         Duplicate(document='page-7', source='wiki', kept='Bratislava', similarity=1.0, exact=True)
     """
 
@@ -107,20 +107,15 @@ class Duplicates:
             raise ValueError(f"similarity must be from {_LEAST_SIMILARITY} to 1, got {similarity}")
         near_bytes = int(most_bytes * _NEAR_PART) if near else 0
         self._same: dict[bytes, _Name] = {}
-        self._near = _Near(similarity, near_bytes) if near else None
+        self._near = _NearIndex(similarity, near_bytes) if near else None
         self._bytes_left = most_bytes - near_bytes
         self.not_indexed = 0
         """Documents that found no room, so that what repeats them may not be found."""
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there was no room for a text, so that some duplicates may not be found."""
-        return self._bytes_left < 0 or (self._near is not None and self._near.is_full)
-
-    def seen(
+    def find_or_add(
         self, source: str, document: str, words: Sequence[str], *, near: bool = True
     ) -> Duplicate | None:
-        """Return the document of which this is a duplicate; else put it in and return None.
+        """Return the document of which this is a duplicate; else add it and return None.
 
         The first of the same words is returned, else of several near duplicates the most similar,
         of equally similar ones the first.
@@ -136,37 +131,37 @@ class Duplicates:
             return None
         digest = _digest(" ".join(words), 16)
         if same := self._same.get(digest):
-            return _duplicate(document, same, 1.0, exact=True)
-        text = self._text(words)
-        if near and self._near and text and (closest := self._near.closest(text)):
+            return _make_duplicate(document, same, 1.0, exact=True)
+        text = self._sketch(words)
+        if near and self._near and text and (closest := self._near.find_closest(text)):
             name, similarity = closest
-            return _duplicate(document, name, similarity, exact=False)
-        self._put(digest, (source, document.encode("utf-8", "surrogatepass")), text)
+            return _make_duplicate(document, name, similarity, exact=False)
+        self._add(digest, (source, document.encode("utf-8", "surrogatepass")), text)
         return None
 
-    def note(self, source: str, document: str, words: Sequence[str]) -> None:
-        """Put a document in, whatever it repeats; of the same words the first stays."""
-        self.seen(source, document, words, near=False)
+    def add(self, source: str, document: str, words: Sequence[str]) -> None:
+        """Add a document, whatever it repeats; of the same words the first stays."""
+        self.find_or_add(source, document, words, near=False)
 
-    def _text(self, words: Sequence[str]) -> _Text | None:
+    def _sketch(self, words: Sequence[str]) -> _Text | None:
         if self._near is None or len(words) < _MIN_WORDS:
             return None
-        shingles = _shingles(words)
-        return _Text(shingles, sketch_of(shingles))
+        shingles = _hash_shingles(words)
+        return _Text(shingles, make_sketch(shingles))
 
-    def _put(self, digest: bytes, name: _Name, text: _Text | None) -> None:
+    def _add(self, digest: bytes, name: _Name, text: _Text | None) -> None:
         # Below zero it stays, so that what is found does not depend on which text is small enough.
         self._bytes_left -= _BYTES_A_TEXT + len(name[1])
         if self._bytes_left < 0:
             self.not_indexed += 1
             return
         self._same[digest] = name
-        if self._near and text and not self._near.put(name, text):
+        if self._near and text and not self._near.add(name, text):
             self.not_indexed += 1
 
 
-class _Near:
-    """The documents that were put in, by their shingles."""
+class _NearIndex:
+    """The documents added, by their shingles."""
 
     def __init__(self, similarity: float, most_bytes: int) -> None:
         self._similarity = similarity
@@ -175,24 +170,20 @@ class _Near:
         self._shingles: list[_Shingles] = []
         self._names: list[_Name] = []
 
-    @property
-    def is_full(self) -> bool:
-        return self._bytes_left < 0
-
-    def put(self, name: _Name, text: _Text) -> bool:
-        """Put a document in; return whether there was room for it."""
+    def add(self, name: _Name, text: _Text) -> bool:
+        """Add a document; return whether there was room for it."""
         self._bytes_left -= _BYTES_A_NEAR_TEXT + text.shingles.nbytes
-        if self.is_full:
+        if self._bytes_left < 0:
             return False
         self._sketches.add(text.sketch)
         self._shingles.append(text.shingles)
         self._names.append(name)
         return True
 
-    def closest(self, text: _Text) -> tuple[_Name, float] | None:
+    def find_closest(self, text: _Text) -> tuple[_Name, float] | None:
         """Return the most similar document, and its similarity."""
         best, closest = 0.0, -1
-        probable = self._sketches.alike(text.sketch, self._similarity - _SLACK)
+        probable = self._sketches.find_similar(text.sketch, self._similarity - _SLACK)
         for number in probable[:_MOST_COUNTED].tolist():
             similarity = _jaccard(text.shingles, self._shingles[number])
             if similarity >= self._similarity and (-similarity, number) < (-best, closest):
@@ -200,14 +191,14 @@ class _Near:
         return (self._names[closest], best) if best else None
 
 
-def _duplicate(document: str, name: _Name, similarity: float, *, exact: bool) -> Duplicate:
+def _make_duplicate(document: str, name: _Name, similarity: float, *, exact: bool) -> Duplicate:
     source, kept = name[0], name[1].decode("utf-8", "surrogatepass")
     return Duplicate(document=document, source=source, kept=kept, similarity=similarity, exact=exact)
 
 
-def _shingles(words: Sequence[str]) -> _Shingles:
+def _hash_shingles(words: Sequence[str]) -> _Shingles:
     """Return the hashes of all words and pairs of neighbours, numbered where they recur, in order."""
-    single = np.fromiter(map(_word_hash, words), _HASH, len(words))
+    single = np.fromiter(map(_hash_word, words), _HASH, len(words))
     left, right = single[:-1], single[1:]
     pairs = np.minimum(left, right) * _PAIR + np.maximum(left, right)
     hashes = np.sort(np.concatenate((single, pairs)))
@@ -219,7 +210,7 @@ def _shingles(words: Sequence[str]) -> _Shingles:
 
 # Bounded, and enough for nearly all words of a build.
 @lru_cache(maxsize=2**17)
-def _word_hash(word: str) -> int:
+def _hash_word(word: str) -> int:
     return int.from_bytes(_digest(word, 8), "little")
 
 

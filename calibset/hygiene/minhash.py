@@ -50,9 +50,9 @@ class Sketches:
 
     Examples:
         >>> sketches = Sketches()
-        >>> some = sketch_of(np.arange(100, dtype=np.uint64))
+        >>> some = make_sketch(np.arange(100, dtype=np.uint64))
         >>> sketches.add(some)
-        >>> sketches.alike(some, 0.5).tolist()
+        >>> sketches.find_similar(some, 0.5).tolist()
         [0]
     """
 
@@ -68,25 +68,25 @@ class Sketches:
         self._count += 1
         if self._count < _LEAST_RUN:
             return
-        run = _Run(sketches=self._newest.copy(), entries=np.sort(_entries(self._newest), axis=None))
+        run = _Run(sketches=self._newest.copy(), entries=np.sort(_make_entries(self._newest), axis=None))
         while self._runs and len(self._runs[-1].sketches) == len(run.sketches) < _MOST_RUN:
-            run = _joined(self._runs.pop(), run)
+            run = _merge_runs(self._runs.pop(), run)
         self._runs.append(run)
         self._count = 0
 
-    def alike(self, sketch: Sketch, similarity: float) -> _Places:
+    def find_similar(self, sketch: Sketch, similarity: float) -> _Places:
         """Return the numbers of texts whose sketches agree at least so much, the most similar first."""
-        sought = _entries(sketch[np.newaxis]).ravel()
+        sought = _make_entries(sketch[np.newaxis]).ravel()
         # No place is the last one, so all entries of a band are between the two.
         edges = np.concatenate((sought, sought | _PLACE))
         newest = self._newest[: self._count]
         shared = (newest.view(np.uint32) == sketch.view(np.uint32)).nonzero()[0]
-        found = [(run.sketches, _sharing(run.entries, edges)) for run in self._runs]
-        found.append((newest, np.unique(shared) if shared.size else shared))
-        return _best(found, sketch, similarity)
+        candidates = [(run.sketches, _find_sharing(run.entries, edges)) for run in self._runs]
+        candidates.append((newest, np.unique(shared) if shared.size else shared))
+        return _rank(candidates, sketch, similarity)
 
 
-def sketch_of(hashes: npt.NDArray[np.uint64]) -> Sketch:
+def make_sketch(hashes: npt.NDArray[np.uint64]) -> Sketch:
     """Return the sketch of a set of hashes."""
     sketch = RMinHash(_PERMUTATIONS, _SEED)
     sketch.update(hashes.view("V8").tolist())
@@ -95,14 +95,14 @@ def sketch_of(hashes: npt.NDArray[np.uint64]) -> Sketch:
     return minima
 
 
-def _entries(sketches: _Signatures) -> _Entries:
+def _make_entries(sketches: _Signatures) -> _Entries:
     """Return an entry for each band of each sketch, a row for each sketch."""
     bands = sketches.view(np.uint32).astype(np.uint64) << np.uint64(_PLACE_BITS)
     places = np.arange(len(sketches), dtype=np.uint64)[:, np.newaxis]
     return _NUMBERS | bands | places
 
 
-def _joined(earlier: _Run, later: _Run) -> _Run:
+def _merge_runs(earlier: _Run, later: _Run) -> _Run:
     moved = later.entries + np.uint64(len(earlier.sketches))
     return _Run(
         sketches=np.concatenate((earlier.sketches, later.sketches)),
@@ -111,10 +111,10 @@ def _joined(earlier: _Run, later: _Run) -> _Run:
     )
 
 
-def _best(found: list[tuple[_Signatures, _Places]], sketch: Sketch, similarity: float) -> _Places:
-    """Return the numbers of the places found in runs whose sketches agree enough, the best first."""
+def _rank(candidates: list[tuple[_Signatures, _Places]], sketch: Sketch, similarity: float) -> _Places:
+    """Return the numbers of the candidates in runs whose sketches agree enough, the best first."""
     numbers, agreements, first = [], [], 0
-    for sketches, places in found:
+    for sketches, places in candidates:
         if places.size:
             numbers.append(places + first)
             agreements.append((sketches[places] == sketch).sum(axis=1, dtype=np.int16))
@@ -127,7 +127,7 @@ def _best(found: list[tuple[_Signatures, _Places]], sketch: Sketch, similarity: 
     return best[np.argsort(-agreement[enough], kind="stable")]
 
 
-def _sharing(entries: _Entries, edges: _Entries) -> _Places:
+def _find_sharing(entries: _Entries, edges: _Entries) -> _Places:
     """Return the places of texts that share a band, of each band the first, in order."""
     bounds = entries.searchsorted(edges)
     starts = bounds[:_BANDS]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import SourceError
-from calibset.hygiene.cleaner import SharedIndexes, whole
+from calibset.hygiene.cleaner import SharedIndexes, make_all_repairs
 from calibset.hygiene.decontamination import SHORTEST, EvaluationIndex
-from calibset.hygiene.deduplication import Duplicates
+from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.hygiene.stats import LeftOut
 from calibset.hygiene.words import all_words_of
 from calibset.recipe.model import Recipe
@@ -59,9 +59,9 @@ def index_evaluation_sets(
         words_left = _MOST_WORDS - sum(evaluation.words for evaluation in sets.values())
         sets[name] = _read(name, recipe, readers[name], index, words_left)
     indexes = SharedIndexes(
-        duplicates=Duplicates(near=wants_near),
-        excluded=index if sets else None,
-        cuts=options.matches == "cut",
+        duplicates=DuplicateIndex(near=wants_near),
+        evaluations=index if sets else None,
+        cuts_matches=options.matches == "cut",
     )
     return indexes, sets
 
@@ -81,7 +81,7 @@ def _read(
             if record.reason != "empty text":
                 left_out.add(record)
             continue
-        own_words = all_words_of(whole(record))
+        own_words = all_words_of(make_all_repairs(record))
         words += len(own_words)
         if words > words_left:
             raise SourceError(

@@ -125,7 +125,7 @@ def open_source_stream(
     stats = ReadStats()
     cleaner = Cleaner(name, recipe.hygiene_of(name), indexes, stats)
     records = wrap_errors(source.read_shuffled(reader, seed=recipe.seed), f"sources.{name}")
-    documents = admit(records, stats, control_tokens, cleaner)
+    documents = admit(records, stats, control_tokens, cleaner.clean)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
     new_renderer = partial(_open_renderer, recipe, tokenizer, control_tokens, row_spec.text_budget)
@@ -204,7 +204,7 @@ def _render(
         except RenderError as error:
             _take_back(item, Rejection(position=item.id, reason=error.reason, excerpt=excerpt(error)), stats)
             continue
-        if repeated := cleaner.seen_as_row(rendered.id, rendered.text):
+        if repeated := cleaner.filter_repeated_rendering(rendered.id, rendered.text):
             _take_back(item, repeated, stats)
             continue
         if rendered.renamed_tools:

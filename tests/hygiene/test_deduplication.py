@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.hygiene import deduplication
-from calibset.hygiene.deduplication import SIMILARITY, Duplicate, Duplicates
+from calibset.hygiene.deduplication import SIMILARITY, Duplicate, DuplicateIndex
 from calibset.hygiene.words import split_words
 from tests.hygiene.altered import KINDS, altered, redressed
 
@@ -41,9 +41,9 @@ LONG = split_words(
 
 def pair(first: list[str], second: list[str], *, near: bool = True) -> Duplicate | None:
     """Return what an index says of the second text when it holds the first."""
-    index = Duplicates(near=near)
-    assert index.seen("a", "first", first) is None
-    return index.seen("b", "second", second)
+    index = DuplicateIndex(near=near)
+    assert index.find_or_add("a", "first", first) is None
+    return index.find_or_add("b", "second", second)
 
 
 def zipf(length: int, random: Random) -> list[str]:
@@ -61,12 +61,12 @@ def with_word(place: int, word: str) -> list[str]:
 
 @pytest.mark.parametrize("near", [False, True])
 def test_the_same_words_are_a_duplicate_of_the_first(near: bool) -> None:
-    index = Duplicates(near=near)
-    assert index.seen("wiki", "1", LONG) is None
-    assert index.seen("web", "2", LONG) == Duplicate(
+    index = DuplicateIndex(near=near)
+    assert index.find_or_add("wiki", "1", LONG) is None
+    assert index.find_or_add("web", "2", LONG) == Duplicate(
         document="2", source="wiki", kept="1", similarity=1.0, exact=True
     )
-    assert index.seen("web", "3", LONG) == Duplicate(
+    assert index.find_or_add("web", "3", LONG) == Duplicate(
         document="3", source="wiki", kept="1", similarity=1.0, exact=True
     )
 
@@ -95,25 +95,25 @@ def test_nearly_the_same_is_not_exactly_the_same() -> None:
 
 
 def test_near_duplicates_that_pass_are_found_again() -> None:
-    index = Duplicates(near=True)
+    index = DuplicateIndex(near=True)
     again = with_word(9, "storm")
-    assert index.seen("near", "1", LONG) is None
-    assert index.seen("exact", "2", again, near=False) is None
+    assert index.find_or_add("near", "1", LONG) is None
+    assert index.find_or_add("exact", "2", again, near=False) is None
     copy = Duplicate(document="3", source="exact", kept="2", similarity=1.0, exact=True)
-    assert index.seen("exact", "3", again, near=False) == copy
-    assert index.seen("near", "4", again) == replace(copy, document="4")
+    assert index.find_or_add("exact", "3", again, near=False) == copy
+    assert index.find_or_add("near", "4", again) == replace(copy, document="4")
     nearest = with_word(9, "flood")
-    assert index.seen("near", "5", nearest) == Duplicate(
+    assert index.find_or_add("near", "5", nearest) == Duplicate(
         document="5", source="near", kept="1", similarity=64 / 70, exact=False
     )
 
 
 def test_what_passed_as_not_the_same_is_found_by_near_ones_after_it() -> None:
-    index = Duplicates(near=True)
+    index = DuplicateIndex(near=True)
     second = [*LONG[:3], "hail", *LONG[4:12], "storm", *LONG[13:]]
-    assert index.seen("s", "1", LONG) is None
-    assert index.seen("s", "2", second, near=False) is None
-    found = index.seen("s", "3", [*second[:22], "frost", *second[23:]])
+    assert index.find_or_add("s", "1", LONG) is None
+    assert index.find_or_add("s", "2", second, near=False) is None
+    found = index.find_or_add("s", "3", [*second[:22], "frost", *second[23:]])
     assert found is not None
     assert (found.kept, found.exact) == ("2", False)
 
@@ -123,38 +123,38 @@ def test_the_same_words_in_reversed_order_are_near_and_not_the_same() -> None:
     assert pair(LONG, reversed_) == Duplicate(
         document="second", source="a", kept="first", similarity=1.0, exact=False
     )
-    index = Duplicates(near=True)
-    assert index.seen("s", "1", LONG) is None
-    assert index.seen("s", "2", reversed_, near=False) is None
-    assert index.seen("s", "3", reversed_) == Duplicate(
+    index = DuplicateIndex(near=True)
+    assert index.find_or_add("s", "1", LONG) is None
+    assert index.find_or_add("s", "2", reversed_, near=False) is None
+    assert index.find_or_add("s", "3", reversed_) == Duplicate(
         document="3", source="s", kept="2", similarity=1.0, exact=True
     )
 
 
 @pytest.mark.parametrize("near", [False, True])
 def test_what_is_noted_is_found_and_the_first_of_the_same_words_stays(near: bool) -> None:
-    index = Duplicates(near=near)
-    index.note("kept", "1", LONG)
-    index.note("kept", "2", LONG)
-    index.note("kept", "3", [])
-    assert index.seen("web", "4", LONG) == Duplicate(
+    index = DuplicateIndex(near=near)
+    index.add("kept", "1", LONG)
+    index.add("kept", "2", LONG)
+    index.add("kept", "3", [])
+    assert index.find_or_add("web", "4", LONG) == Duplicate(
         document="4", source="kept", kept="1", similarity=1.0, exact=True
     )
-    assert bool(index.seen("web", "5", with_word(9, "storm"))) is near
+    assert bool(index.find_or_add("web", "5", with_word(9, "storm"))) is near
 
 
 def test_a_near_duplicate_that_is_noted_is_found_itself() -> None:
-    index = Duplicates(near=True)
-    assert index.seen("s", "1", LONG) is None
-    index.note("kept", "2", with_word(9, "storm"))
-    found = index.seen("s", "3", with_word(9, "storm"))
+    index = DuplicateIndex(near=True)
+    assert index.find_or_add("s", "1", LONG) is None
+    index.add("kept", "2", with_word(9, "storm"))
+    found = index.find_or_add("s", "3", with_word(9, "storm"))
     assert found == Duplicate(document="3", source="kept", kept="2", similarity=1.0, exact=True)
 
 
 def test_ids_of_any_characters_come_back() -> None:
-    index = Duplicates(near=False)
-    index.seen("zdroj", "poistné \ud800 保険", LONG)
-    found = index.seen("s", "2", LONG)
+    index = DuplicateIndex(near=False)
+    index.find_or_add("zdroj", "poistné \ud800 保険", LONG)
+    found = index.find_or_add("s", "2", LONG)
     assert found is not None
     assert found.kept == "poistné \ud800 保険"
 
@@ -195,29 +195,29 @@ def test_a_part_is_no_duplicate_of_the_whole() -> None:
 
 
 def test_of_several_the_most_similar_is_named() -> None:
-    index = Duplicates(near=True, similarity=0.8)
+    index = DuplicateIndex(near=True, similarity=0.8)
     further = [*LONG[:3], "hail", *LONG[4:12], "storm", *LONG[13:]]
-    assert index.seen("s", "further", further) is None
-    assert index.seen("s", "closer", with_word(20, "flood")) is None
-    assert index.seen("s", "query", LONG) == Duplicate(
+    assert index.find_or_add("s", "further", further) is None
+    assert index.find_or_add("s", "closer", with_word(20, "flood")) is None
+    assert index.find_or_add("s", "query", LONG) == Duplicate(
         document="query", source="s", kept="closer", similarity=64 / 70, exact=False
     )
 
 
 def test_of_equally_similar_ones_the_first_is_named() -> None:
-    index = Duplicates(near=True, similarity=0.9)
+    index = DuplicateIndex(near=True, similarity=0.9)
     for document, place in (("zz", 3), ("aa", 12), ("mm", 20)):
-        assert index.seen("s", document, with_word(place, "storm")) is None
-    assert index.seen("s", "query", LONG) == Duplicate(
+        assert index.find_or_add("s", document, with_word(place, "storm")) is None
+    assert index.find_or_add("s", "query", LONG) == Duplicate(
         document="query", source="s", kept="zz", similarity=64 / 70, exact=False
     )
 
 
 def test_a_near_duplicate_is_not_kept_itself() -> None:
-    index = Duplicates(near=True)
-    index.seen("s", "1", LONG)
-    assert index.seen("s", "2", with_word(9, "storm"))
-    third = index.seen("s", "3", with_word(9, "storm"))
+    index = DuplicateIndex(near=True)
+    index.find_or_add("s", "1", LONG)
+    assert index.find_or_add("s", "2", with_word(9, "storm"))
+    third = index.find_or_add("s", "3", with_word(9, "storm"))
     assert third is not None
     assert third.kept == "1"
 
@@ -225,15 +225,15 @@ def test_a_near_duplicate_is_not_kept_itself() -> None:
 @pytest.mark.parametrize("similarity", [0.0, 0.59, 1.01, float("nan")])
 def test_a_similarity_that_cannot_be_kept_is_refused(similarity: float) -> None:
     with pytest.raises(ValueError, match=re.escape(f"similarity must be from 0.6 to 1, got {similarity}")):
-        Duplicates(near=True, similarity=similarity)
+        DuplicateIndex(near=True, similarity=similarity)
 
 
 def test_the_threshold_is_inclusive() -> None:
     second = with_word(9, "storm")
     for similarity, found in ((64 / 70, True), (64 / 70 + 1e-9, False)):
-        index = Duplicates(near=True, similarity=similarity)
-        index.seen("s", "1", LONG)
-        assert bool(index.seen("s", "2", second)) is found
+        index = DuplicateIndex(near=True, similarity=similarity)
+        index.find_or_add("s", "1", LONG)
+        assert bool(index.find_or_add("s", "2", second)) is found
 
 
 # --- Many of one template ---------------------------------------------------------------------
@@ -253,25 +253,25 @@ def test_few_are_counted_out_however_many_are_alike(monkeypatch: pytest.MonkeyPa
         return similarity
 
     monkeypatch.setattr(deduplication, "_jaccard", counting)
-    index = Duplicates(near=True, similarity=0.8)
+    index = DuplicateIndex(near=True, similarity=0.8)
     texts = forms(600, Random(1))
-    assert all(index.seen("s", str(number), text) is None for number, text in enumerate(texts[:-1]))
+    assert all(index.find_or_add("s", str(number), text) is None for number, text in enumerate(texts[:-1]))
     counted.clear()
-    assert index.seen("s", "last", texts[-1]) is None
+    assert index.find_or_add("s", "last", texts[-1]) is None
     assert len(counted) == 64
     assert 0.7 < min(counted) < max(counted) < 0.8
 
 
 def test_each_of_a_template_is_found_as_its_own_original() -> None:
     random = Random(5)
-    index = Duplicates(near=True, similarity=0.8)
+    index = DuplicateIndex(near=True, similarity=0.8)
     texts = forms(900, random)
     for number, text in enumerate(texts):
-        index.note("s", str(number), text)
+        index.add("s", str(number), text)
     for number in range(0, 900, 9):
         text = list(texts[number])
         text[number % 40] = "another"
-        found = index.seen("s", "again", text)
+        found = index.find_or_add("s", "again", text)
         assert found is not None
         assert found.kept == str(number)
 
@@ -279,17 +279,17 @@ def test_each_of_a_template_is_found_as_its_own_original() -> None:
 # --- Memory -----------------------------------------------------------------------------------
 
 
-def filled(most_bytes: int, length: int, *, near: bool) -> tuple[Duplicates, int, int]:
+def filled(most_bytes: int, length: int, *, near: bool) -> tuple[DuplicateIndex, int, int]:
     """Return an index that was just filled, how many texts it holds, and what it takes in memory."""
     random = Random(1)
-    index = Duplicates(near=near, most_bytes=most_bytes)
+    index = DuplicateIndex(near=near, most_bytes=most_bytes)
     for word in VOCABULARY:
-        Duplicates(near=True).seen("s", word, [word] * 20)
+        DuplicateIndex(near=True).find_or_add("s", word, [word] * 20)
     gc.collect()
     tracemalloc.start()
     held = 0
-    while not index.is_full:
-        index.note("s", f"train-00000.parquet#{held}", random.choices(VOCABULARY, k=length))
+    while index.not_indexed == 0:
+        index.add("s", f"train-00000.parquet#{held}", random.choices(VOCABULARY, k=length))
         held += 1
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -310,33 +310,33 @@ def test_what_came_before_an_index_was_full_is_still_found() -> None:
     index, _, _ = filled(100_000, 50, near=True)
     random = Random(1)
     first, later = random.choices(VOCABULARY, k=50), zipf(50, Random(2))
-    found = index.seen("s", "again", [*first[:-1], "another"])
+    found = index.find_or_add("s", "again", [*first[:-1], "another"])
     assert found is not None
     assert found.kept == "train-00000.parquet#0"
-    assert index.seen("s", "later", later) is None
-    assert index.seen("s", "near", [*later[:-1], "another"]) is None
+    assert index.find_or_add("s", "later", later) is None
+    assert index.find_or_add("s", "near", [*later[:-1], "another"]) is None
     # There is more room for texts that are exactly the same.
-    assert index.seen("s", "same", later) == Duplicate(
+    assert index.find_or_add("s", "same", later) == Duplicate(
         document="same", source="s", kept="later", similarity=1.0, exact=True
     )
-    assert index.is_full
+    assert index.not_indexed
 
 
 def test_an_index_without_room_passes_everything_and_says_so() -> None:
-    index = Duplicates(near=True, most_bytes=0)
-    fullness = [index.is_full]
+    index = DuplicateIndex(near=True, most_bytes=0)
+    fullness = [index.not_indexed > 0]
     for document in ("1", "2"):
-        assert index.seen("s", document, LONG) is None
-        fullness.append(index.is_full)
+        assert index.find_or_add("s", document, LONG) is None
+        fullness.append(index.not_indexed > 0)
     assert fullness == [False, True, True]
 
 
 def test_once_full_smaller_texts_are_not_put_in_either() -> None:
-    index = Duplicates(near=False, most_bytes=1_000)
-    assert index.seen("s", "x" * 900, LONG) is None
-    assert index.is_full
-    assert index.seen("s", "1", LONG) is None
-    assert index.seen("s", "2", LONG) is None
+    index = DuplicateIndex(near=False, most_bytes=1_000)
+    assert index.find_or_add("s", "x" * 900, LONG) is None
+    assert index.not_indexed
+    assert index.find_or_add("s", "1", LONG) is None
+    assert index.find_or_add("s", "2", LONG) is None
 
 
 # --- A labelled set ---------------------------------------------------------------------------
@@ -392,12 +392,14 @@ def test_swapped_words_are_found_and_other_texts_are_not(passages: list[tuple[st
 
 def test_all_in_one_index_each_is_found_as_its_own_original() -> None:
     random = Random(11)
-    index = Duplicates(near=True)
+    index = DuplicateIndex(near=True)
     texts = [zipf(random.randint(50, 200), random) for _ in range(300)]
-    assert [index.seen("s", str(number), text) for number, text in enumerate(texts)] == [None] * len(texts)
+    assert [index.find_or_add("s", str(number), text) for number, text in enumerate(texts)] == [None] * len(
+        texts
+    )
     for kind in KINDS:
         for number, text in enumerate(texts):
-            found = index.seen("again", kind, split_words(altered(kind, text, VOCABULARY, random)))
+            found = index.find_or_add("again", kind, split_words(altered(kind, text, VOCABULARY, random)))
             assert found is not None
             assert found.kept == str(number)
             assert SIMILARITY <= found.similarity < 1
@@ -411,21 +413,21 @@ SOME_TEXT = st.lists(SOME_WORD, min_size=1, max_size=60)
 
 @given(texts=st.lists(SOME_TEXT, max_size=8), near=st.booleans())
 def test_the_same_words_always_find_a_document_that_was_kept(texts: list[list[str]], near: bool) -> None:
-    index = Duplicates(near=near)
-    kept = {str(number) for number, text in enumerate(texts) if not index.seen("s", str(number), text)}
+    index = DuplicateIndex(near=near)
+    kept = {str(number) for number, text in enumerate(texts) if not index.find_or_add("s", str(number), text)}
     for text in texts:
-        found = index.seen("s", "again", text)
+        found = index.find_or_add("s", "again", text)
         assert found is not None
         assert found.kept in kept
 
 
 @given(text=SOME_TEXT, near=st.booleans(), between=st.lists(SOME_TEXT, max_size=4))
 def test_the_first_of_the_same_words_is_found(text: list[str], near: bool, between: list[list[str]]) -> None:
-    index = Duplicates(near=near)
-    index.seen("first", "first", text)
+    index = DuplicateIndex(near=near)
+    index.find_or_add("first", "first", text)
     for other in between:
-        index.seen("s", "other", other)
-    assert index.seen("s", "again", text) == Duplicate(
+        index.find_or_add("s", "other", other)
+    assert index.find_or_add("s", "again", text) == Duplicate(
         document="again", source="first", kept="first", similarity=1.0, exact=True
     )
 
@@ -446,9 +448,9 @@ def test_case_punctuation_and_spacing_never_matter(seed: int) -> None:
 def test_the_order_of_unrelated_documents_does_not_matter(order: list[int], kind: str) -> None:
     texts = [zipf(60 + number, Random(number)) for number in range(12)]
     query = split_words(altered(kind, texts[5], VOCABULARY, Random(1)))
-    index = Duplicates(near=True)
-    assert all(index.seen("s", str(number), texts[number]) is None for number in order)
-    found = index.seen("s", "query", query)
+    index = DuplicateIndex(near=True)
+    assert all(index.find_or_add("s", str(number), texts[number]) is None for number in order)
+    found = index.find_or_add("s", "query", query)
     alone = pair(texts[5], query)
     assert found is not None
     assert alone is not None
@@ -457,10 +459,10 @@ def test_the_order_of_unrelated_documents_does_not_matter(order: list[int], kind
 
 @given(texts=st.lists(st.tuples(SOME_TEXT, st.booleans()), max_size=8))
 def test_whatever_passes_is_recorded(texts: list[tuple[list[str], bool]]) -> None:
-    index = Duplicates(near=True)
+    index = DuplicateIndex(near=True)
     for number, (text, near) in enumerate(texts):
-        found = index.seen("s", str(number), text, near=near)
-        again = index.seen("s", "again", text)
+        found = index.find_or_add("s", str(number), text, near=near)
+        again = index.find_or_add("s", "again", text)
         assert again is not None
         if found is None:
             assert again == Duplicate(
@@ -481,16 +483,16 @@ def test_which_of_two_comes_first_makes_no_difference(first: list[str], second: 
 RUN = """
 from random import Random
 from tests.hygiene.altered import altered
-from tests.hygiene.test_deduplication import VOCABULARY, Duplicates, forms, templated, words
-random, index = Random(3), Duplicates(near=True, similarity=0.6)
+from tests.hygiene.test_deduplication import VOCABULARY, DuplicateIndex, forms, templated, split_words
+random, index = Random(3), DuplicateIndex(near=True, similarity=0.6)
 for number, text in enumerate(forms(600, random)):
-    index.note("forms", str(number), text)
+    index.add("forms", str(number), text)
     if number % 20 == 0:
-        print(index.seen("s", "form", split_words(altered("replaced", text, VOCABULARY, random))))
+        print(index.find_or_add("s", "form", split_words(altered("replaced", text, VOCABULARY, random))))
 for number in range(60):
     text = templated(random)
-    print(index.seen("s", str(number), text))
-    print(index.seen("s", "near", split_words(altered("replaced", text, VOCABULARY, random))))
+    print(index.find_or_add("s", str(number), text))
+    print(index.find_or_add("s", "near", split_words(altered("replaced", text, VOCABULARY, random))))
 """
 
 

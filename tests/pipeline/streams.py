@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from calibset.hygiene.cleaner import SharedIndexes
-from calibset.hygiene.deduplication import Duplicates
+from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.pipeline.context import BuildContext
 from calibset.pipeline.progress import no_progress
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
@@ -41,7 +41,7 @@ def new_context(recipe: Recipe, tokenizer: Tokenizer) -> BuildContext:
         recipe=recipe,
         readers={},
         tokenizer=tokenizer,
-        indexes=SharedIndexes(duplicates=Duplicates(near=False)),
+        indexes=SharedIndexes(duplicates=DuplicateIndex(near=False)),
         evaluations={},
         lock=None,
         progress=no_progress,

@@ -14,7 +14,7 @@ from calibset.core.errors import MixtureError, OutputError
 from calibset.dataset.calibration_file import holdout_path, row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.verify import verify
-from calibset.hygiene.deduplication import Duplicates
+from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.hygiene.words import split_words
 from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
@@ -75,11 +75,11 @@ def test_nor_a_near_duplicate(tmp_path: Path) -> None:
         for name, given in forms.items()
         for number, text in enumerate(given)
     }
-    index = Duplicates(near=True)
+    index = DuplicateIndex(near=True)
     for source, document in sorted(documents(made)):
-        index.seen(source, document, texts[source, document])
+        index.find_or_add(source, document, texts[source, document])
     for source, document in sorted(documents(held(made))):
-        assert index.seen(source, document, texts[source, document]) is None
+        assert index.find_or_add(source, document, texts[source, document]) is None
     # Three of the four forms of each text that was met.
     assert sum(len(source.duplicates) for source in made.manifest.sources) >= 20
 

@@ -19,7 +19,7 @@ from calibset.core.errors import SourceError
 from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.source_reports import SourceReport
-from calibset.hygiene.deduplication import Duplicates
+from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.hygiene.words import split_words
 from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
@@ -71,7 +71,9 @@ def repeating(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_full_index_of_duplicates_is_told(repeating: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     roomy = built(repeating)
     assert (roomy.manifest.not_compared, "not_compared" in roomy.manifest.to_json()) == (0, False)
-    monkeypatch.setattr("calibset.pipeline.evaluation_sets.Duplicates", partial(Duplicates, most_bytes=2_000))
+    monkeypatch.setattr(
+        "calibset.pipeline.evaluation_sets.DuplicateIndex", partial(DuplicateIndex, most_bytes=2_000)
+    )
     full = built(repeating)
     count = full.manifest.not_compared
     assert 0 < count <= len(WEB) + len(WIKI)

@@ -67,24 +67,24 @@ def error_of(*, quiz: bytes = texts(prose(1)), talk: bytes = rows(TALK)) -> str:
 
 
 def test_evaluation_sets_are_read_whole() -> None:
-    screens, sets = opened(quiz=texts(*map(prose, range(5))))
+    indexes, sets = opened(quiz=texts(*map(prose, range(5))))
     assert {name: (one.documents, one.words) for name, one in sets.items()} == {
         "quiz": (5, 5 * 40),
         "talk": (1, 2 * 40),
     }
     assert [one.reader.location for one in sets.values()] == ["quiz", "talk"]
-    assert screens.excluded is not None
+    assert indexes.evaluations is not None
     for number in range(5):
-        match = screens.excluded.find("page", split_words(prose(number)))
+        match = indexes.evaluations.find("page", split_words(prose(number)))
         assert match is not None
         assert (match.exclude, match.passage) == ("quiz", f"a.jsonl#{number}")
-    assert screens.excluded.find("page", split_words(prose(5))) is None
+    assert indexes.evaluations.find("page", split_words(prose(5))) is None
 
 
 def test_a_conversation_counts_by_its_turns() -> None:
-    screens, _ = opened()
-    assert screens.excluded is not None
-    match = screens.excluded.find("page", split_words(prose(9)))
+    indexes, _ = opened()
+    assert indexes.evaluations is not None
+    match = indexes.evaluations.find("page", split_words(prose(9)))
     assert match is not None
     assert (match.exclude, match.words) == ("talk", 40)
 
@@ -92,27 +92,27 @@ def test_a_conversation_counts_by_its_turns() -> None:
 def test_they_are_read_in_their_files_order_so_that_lines_can_stand_together() -> None:
     parts = prose(1).split()
     lines = [" ".join(parts[start : start + 5]) for start in range(0, 40, 5)]
-    screens, _ = opened(quiz=texts(*lines))
-    assert screens.excluded is not None
-    match = screens.excluded.find("page", split_words(prose(1)))
+    indexes, _ = opened(quiz=texts(*lines))
+    assert indexes.evaluations is not None
+    match = indexes.evaluations.find("page", split_words(prose(1)))
     assert match is not None
     assert (match.passage, match.words) == ("a.jsonl#0", 40)
 
 
 def test_without_evaluation_sets_nothing_is_excluded() -> None:
-    screens, sets = index_evaluation_sets(parse_recipe(RECIPE), {})
-    assert (screens.excluded, screens.cuts, sets) == (None, False, {})
+    indexes, sets = index_evaluation_sets(parse_recipe(RECIPE), {})
+    assert (indexes.evaluations, indexes.cuts_matches, sets) == (None, False, {})
 
 
 def test_when_something_matches_is_the_recipes_to_say() -> None:
     shared = " ".join(prose(1).split()[:15]) + " " + prose(2)
     for lines, found in (("", True), ("decontamination.run = 16\n", False)):
-        screens, _ = opened(lines=lines)
-        assert screens.excluded is not None
-        assert (screens.excluded.find("page", split_words(shared)) is not None) == found
-        assert not screens.cuts
-    screens, _ = opened(lines='decontamination.matches = "cut"\n')
-    assert screens.cuts
+        indexes, _ = opened(lines=lines)
+        assert indexes.evaluations is not None
+        assert (indexes.evaluations.find("page", split_words(shared)) is not None) == found
+        assert not indexes.cuts_matches
+    indexes, _ = opened(lines='decontamination.matches = "cut"\n')
+    assert indexes.cuts_matches
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_when_something_matches_is_the_recipes_to_say() -> None:
 def test_near_duplicates_are_found_if_some_source_wants_it(hygiene: str, finds_near: bool) -> None:
     base, _, own = hygiene.partition("sources.one.")
     text = base + RECIPE.replace('where = "one"\n', f'where = "one"\n{own}')
-    screens, _ = index_evaluation_sets(parse_recipe(text), {})
-    assert screens.duplicates.seen("one", "1", split_words(prose(1))) is None
-    found = screens.duplicates.seen("one", "2", split_words(reworded(prose(1))))
+    indexes, _ = index_evaluation_sets(parse_recipe(text), {})
+    assert indexes.duplicates.find_or_add("one", "1", split_words(prose(1))) is None
+    found = indexes.duplicates.find_or_add("one", "2", split_words(reworded(prose(1))))
     assert (found is not None) == finds_near
 
 

@@ -12,7 +12,7 @@ import calibset
 from calibset.core.documents import Conversation, Sample, Span
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.hygiene.admission import admit
-from calibset.hygiene.cleaner import whole
+from calibset.hygiene.cleaner import make_all_repairs
 from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.readers import open_readers, open_storage
 from calibset.recipe.model import Recipe
@@ -52,7 +52,7 @@ def conversations(
     found = {}
     for name in ("bitext-insurance", "hermes", "toolace", "when2call"):
         records = recipe.sources[name].read_shuffled(readers[name], seed=recipe.seed)
-        items = admit(records, ReadStats(), control_tokens, lambda items: map(whole, items))
+        items = admit(records, ReadStats(), control_tokens, lambda items: map(make_all_repairs, items))
         found[name] = {item.id: item for item in items if isinstance(item, Conversation)}
     return found
 

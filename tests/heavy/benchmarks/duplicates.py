@@ -18,7 +18,7 @@ from random import Random
 
 import pyarrow.parquet as pq
 
-from calibset.hygiene.deduplication import Duplicates
+from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.hygiene.words import split_words
 from tests.hygiene.altered import KINDS, altered, replaced
 
@@ -93,9 +93,9 @@ def count(pairs: list[Pair]) -> int:
 
 
 def _duplicate(first: list[str], second: list[str]) -> bool:
-    index = Duplicates(near=True)
-    index.seen("first", "", first)
-    return index.seen("second", "", second) is not None
+    index = DuplicateIndex(near=True)
+    index.find_or_add("first", "", first)
+    return index.find_or_add("second", "", second) is not None
 
 
 def cost(texts: list[list[str]]) -> None:
@@ -112,20 +112,20 @@ def cost_of_forms(number: int, vocabulary: list[str]) -> None:
     known = sorted(set(vocabulary))
     frame = random.sample(known, 100)
     forms = [[*frame[:40], *random.choices(known, k=15), *frame[55:]] for _ in range(number)]
-    index = Duplicates(near=True)
+    index = DuplicateIndex(near=True)
     start = time.perf_counter()
     for place, form in enumerate(forms):
-        index.seen("forms", str(place), form)
+        index.find_or_add("forms", str(place), form)
     seconds = time.perf_counter() - start
     repeated = [replaced(form, known, random) for form in random.sample(forms, REPEATED)]
-    found = sum(index.seen("repeated", "", form) is not None for form in repeated)
+    found = sum(index.find_or_add("repeated", "", form) is not None for form in repeated)
     print(f"{number:,} forms: {seconds:.1f} s, {found} of {REPEATED} repeated ones found")
 
 
 def fill(texts: list[list[str]], near: bool) -> None:
-    index = Duplicates(near=near)
+    index = DuplicateIndex(near=near)
     for number, text in enumerate(texts):
-        index.seen("wikitext", str(number), text)
+        index.find_or_add("wikitext", str(number), text)
 
 
 def timed(call: Callable[[], None]) -> float:
