@@ -38,7 +38,7 @@ _NAMES = {
     # Sources
     "calibset.sources": ("Source",),
     "calibset.storage": ("File", "Reader", "memory_reader"),
-    "calibset.storage.files": ("read_whole",),
+    "calibset.storage.compression": ("read_whole",),
     # Quantizers
     "calibset.quantizers": ("QUANTIZERS", "get_quantizer", "Quantizer", "LoadReport", "RowResult"),
     # Tokenizers
@@ -102,7 +102,7 @@ if TYPE_CHECKING:
     from calibset.storage import File as File
     from calibset.storage import Reader as Reader
     from calibset.storage import memory_reader as memory_reader
-    from calibset.storage.files import read_whole as read_whole
+    from calibset.storage.compression import read_whole as read_whole
     from calibset.tokenizers import Tokenizer as Tokenizer
     from calibset.tokenizers import load_tokenizer as load_tokenizer
 else:

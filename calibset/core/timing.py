@@ -24,10 +24,3 @@ class Timings:
         start = perf_counter()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + perf_counter() - start
-
-
-@contextmanager
-def timed(name: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Add what is done to the seconds that a step has taken."""
-    with Timings(seconds).measure(name):
-        yield

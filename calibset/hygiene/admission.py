@@ -12,7 +12,7 @@ from calibset.core.documents import Conversation, Document, Filtered, Record, Re
 from calibset.core.text import replace_surrogates
 from calibset.core.text_map import TextMap, map_texts
 from calibset.hygiene.stats import ReadStats, count_characters
-from calibset.storage.files import MAX_RECORD_BYTES
+from calibset.storage.text_lines import MAX_RECORD_BYTES
 
 Item = Document | Conversation
 

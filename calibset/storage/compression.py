@@ -3,20 +3,62 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from calibset.core.errors import SourceError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from calibset.storage.files import File
+
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 """The suffixes of the names of compressed files."""
 
-MAX_MEMORY = 256 * 2**20
-"""Bytes of memory that a compressed file's header may ask for (the window of zstd and xz)."""
+MAX_WHOLE_FILE_BYTES = 256 * 2**20
+"""Bytes that a file may have, decompressed, if its format has to be read as a whole."""
+
+# Bytes of memory that a compressed file's header may ask for (the window of zstd and xz).
+_MAX_MEMORY = 256 * 2**20
+_BLOCK = 2**16
 
 
-def decompress(name: str, raw: BinaryIO) -> BinaryIO:
+@contextmanager
+def open_decompressed(file: File) -> Iterator[BinaryIO]:
+    """Open a file as a stream of its contents, decompressed if its name ends in .gz, .bz2, .xz or .zst.
+
+    Raises:
+        SourceError: The file is damaged or cut off, or takes too much memory to decompress.
+    """
+    with file.open_bytes() as raw:
+        try:
+            with closing(_decompress(file.name, raw)) as stream:
+                yield stream
+        except (EOFError, OSError, _damage_error(file.name)) as error:
+            raise SourceError(f"{file.name}: {_explain_damage(error)}") from error
+
+
+def read_whole(file: File) -> bytes:
+    """Return the whole contents of a file, decompressed.
+
+    Raises:
+        SourceError: The file is damaged, or has more than `MAX_WHOLE_FILE_BYTES` bytes.
+    """
+    content = io.BytesIO()
+    with open_decompressed(file) as stream:
+        while block := stream.read(_BLOCK):
+            content.write(block)
+            if content.tell() > MAX_WHOLE_FILE_BYTES:
+                raise SourceError(
+                    f"{file.name}: holds more than {MAX_WHOLE_FILE_BYTES:,} bytes, too many for a file that "
+                    "is read as a whole; split it, or leave it out with files = [...]"
+                )
+    return content.getvalue()
+
+
+def _decompress(name: str, raw: BinaryIO) -> BinaryIO:
     """Return a stream of the decompressed contents of a file; the suffix of its name says how."""
     plain: object = raw
     if name.endswith(".gz"):
@@ -31,16 +73,16 @@ def decompress(name: str, raw: BinaryIO) -> BinaryIO:
         import lzma
 
         # The library's own stream can't be given a limit of memory.
-        plain = _Frames(raw, lambda: lzma.LZMADecompressor(memlimit=MAX_MEMORY), padding=b"\0")
+        plain = _Frames(raw, lambda: lzma.LZMADecompressor(memlimit=_MAX_MEMORY), padding=b"\0")
     elif name.endswith(".zst"):
         import zstandard
 
         # The library's own stream ends without an error where a file is cut off.
-        plain = _Frames(raw, zstandard.ZstdDecompressor(max_window_size=MAX_MEMORY).decompressobj)
+        plain = _Frames(raw, zstandard.ZstdDecompressor(max_window_size=_MAX_MEMORY).decompressobj)
     return cast("BinaryIO", io.BufferedReader(plain) if isinstance(plain, io.RawIOBase) else plain)
 
 
-def damage_error(name: str) -> type[Exception]:
+def _damage_error(name: str) -> type[Exception]:
     """Return the error that decompressing a damaged file raises, beside EOFError and OSError."""
     if name.endswith(".xz"):
         import lzma
@@ -57,10 +99,10 @@ def damage_error(name: str) -> type[Exception]:
     return OSError
 
 
-def explain_damage(error: Exception) -> str:
+def _explain_damage(error: Exception) -> str:
     """Say what is wrong with a file that can't be decompressed, and what to do about it."""
     if "memory" in str(error).lower():  # neither library has an error of its own for it
-        return f"takes more than {MAX_MEMORY:,} bytes of memory to unpack; pack it with a smaller window"
+        return f"takes more than {_MAX_MEMORY:,} bytes of memory to unpack; pack it with a smaller window"
     return f"damaged or cut off ({error}); fetch the file again"
 
 

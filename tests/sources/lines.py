@@ -7,7 +7,8 @@ from typing import Any
 
 from calibset.core.documents import Document, Record
 from calibset.sources.base import Source
-from calibset.storage.files import File, memory_reader, read_lines
+from calibset.storage.files import File, memory_reader
+from calibset.storage.text_lines import read_lines
 
 
 class Lines(Source):

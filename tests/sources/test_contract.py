@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources import ADAPTERS, Source, get_adapter
-from calibset.storage import files as storage
+from calibset.storage import compression, text_lines
 from calibset.storage.files import File, Reader, memory_reader
 from calibset.storage.local import LocalReader
 
@@ -396,8 +396,8 @@ def test_a_compressed_file_is_read_and_a_damaged_one_never_trips(name: str, suff
 def test_a_line_without_an_end_is_a_rejection_or_an_error(
     monkeypatch: pytest.MonkeyPatch, name: str, suffix: str
 ) -> None:
-    monkeypatch.setattr(storage, "MAX_RECORD_BYTES", 2**12)
-    monkeypatch.setattr(storage, "MAX_WHOLE_FILE_BYTES", 2**15)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**12)
+    monkeypatch.setattr(compression, "MAX_WHOLE_FILE_BYTES", 2**15)
     ((file, data),) = CORPORA[name].files.items()
     bomb = data.rstrip() + b"\n" + b" " * 2**17
     records = survives(name, {file + suffix: PACKERS[suffix](bomb) if suffix else bomb})

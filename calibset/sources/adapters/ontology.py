@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.text import excerpt
 from calibset.sources.base import Source
-from calibset.storage.files import MAX_RECORD_BYTES, File
+from calibset.storage.files import File
+from calibset.storage.text_lines import MAX_RECORD_BYTES
 
 
 class Ontology(Source):

@@ -11,7 +11,8 @@ from calibset.core.documents import Document, Record, Rejection
 from calibset.core.text import excerpt
 from calibset.sources.base import Source
 from calibset.sources.sampling.line_blocks import StartRule
-from calibset.storage.files import File, RecordLines, has_undecodable_bytes, read_lines
+from calibset.storage.files import File
+from calibset.storage.text_lines import RecordLines, has_undecodable_bytes, read_lines
 
 _LONGEST_SEPARATOR = 1_000
 

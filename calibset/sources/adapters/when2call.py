@@ -14,7 +14,8 @@ from calibset.sources.base import Source
 from calibset.sources.chat_formats import when2call
 from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
 from calibset.sources.formats.json_rows import parse_json
-from calibset.storage.files import File, read_lines
+from calibset.storage.files import File
+from calibset.storage.text_lines import read_lines
 
 Split = Literal["train_sft", "train_pref", "test"]
 

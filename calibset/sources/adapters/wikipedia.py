@@ -22,7 +22,8 @@ from calibset.sources.sampling.files import get_size
 from calibset.sources.sampling.interleave import Part, interleave
 from calibset.sources.sampling.line_blocks import StartRule, peek_first_character
 from calibset.storage.compression import COMPRESSED_SUFFIXES
-from calibset.storage.files import File, Reader, read_first_character
+from calibset.storage.files import File, Reader
+from calibset.storage.text_lines import read_first_character
 
 
 class Wikipedia(ParquetSource):

@@ -10,7 +10,8 @@ from threading import Lock
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
-from calibset.storage.files import File, RecordLines, has_undecodable_bytes, read_lines
+from calibset.storage.files import File
+from calibset.storage.text_lines import RecordLines, has_undecodable_bytes, read_lines
 
 LONGEST_FIELD = 1_000_000
 """Characters of a field, at most; a quote that never closes takes no more than this with it."""

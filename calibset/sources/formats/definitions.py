@@ -11,7 +11,9 @@ from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.sources.formats.json_rows import read_json_text
 from calibset.sources.formats.workbook import read_sheet
-from calibset.storage.files import File, RecordLines, read_lines, read_whole
+from calibset.storage.compression import read_whole
+from calibset.storage.files import File
+from calibset.storage.text_lines import RecordLines, read_lines
 
 _REMEDY = "fetch it again, or name another form with files = [...]"
 

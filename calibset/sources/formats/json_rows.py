@@ -12,7 +12,9 @@ from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.sources.sampling.files import is_large
 from calibset.sources.sampling.line_blocks import peek_first_character
-from calibset.storage.files import File, has_undecodable_bytes, read_first_character, read_lines, read_whole
+from calibset.storage.compression import read_whole
+from calibset.storage.files import File
+from calibset.storage.text_lines import has_undecodable_bytes, read_first_character, read_lines
 
 MOST_VALUES = 2**24
 """Values that a file may hold that is read as a whole: one of two characters takes up to ninety bytes."""

@@ -20,7 +20,9 @@ from xml.etree.ElementTree import ParseError
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
-from calibset.storage.files import File, open_decompressed, read_lines
+from calibset.storage.compression import open_decompressed
+from calibset.storage.files import File
+from calibset.storage.text_lines import read_lines
 
 LONGEST = 20 * 2**20
 """Bytes of wikitext that a page may have."""

@@ -25,7 +25,9 @@ from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
-from calibset.storage.files import MAX_RECORD_BYTES, File, read_whole
+from calibset.storage.compression import read_whole
+from calibset.storage.files import File
+from calibset.storage.text_lines import MAX_RECORD_BYTES
 
 Format = Literal["turtle", "nt", "xml"]
 

@@ -14,7 +14,8 @@ from typing import Any
 from calibset.core.documents import Rejection
 from calibset.core.text import excerpt, replace_surrogates, unescape_html
 from calibset.sources.formats.json_rows import parse_json
-from calibset.storage.files import File, RecordLines, read_lines
+from calibset.storage.files import File
+from calibset.storage.text_lines import RecordLines, read_lines
 
 _ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
 

@@ -15,7 +15,8 @@ from itertools import accumulate
 from typing import BinaryIO, TypeAlias, cast
 
 from calibset.sources.sampling.interleave import draw_indices
-from calibset.storage.files import MAX_RECORD_BYTES, File, read_first_character
+from calibset.storage.files import File
+from calibset.storage.text_lines import MAX_RECORD_BYTES, read_first_character
 
 BLOCK_SIZE = 2**16
 """Bytes of a block."""

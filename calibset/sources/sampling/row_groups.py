@@ -13,7 +13,8 @@ from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.sampling.interleave import draw_indices
 from calibset.storage.byte_ranges import merge_ranges
-from calibset.storage.files import MAX_RECORD_BYTES, File
+from calibset.storage.files import File
+from calibset.storage.text_lines import MAX_RECORD_BYTES
 
 Row = tuple[int, Mapping[str, Any] | Rejection]
 """A row's number, counted from 0 over the whole file, and the needed columns that it has."""

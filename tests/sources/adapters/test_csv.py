@@ -16,7 +16,7 @@ from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.csv import Csv
 from calibset.sources.formats.csv_rows import LONGEST_FIELD
-from calibset.storage import files
+from calibset.storage import text_lines
 from calibset.storage.files import memory_reader
 
 
@@ -160,7 +160,7 @@ def test_patterns_take_compressed_files_configurations_and_splits() -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**16)
     return 2**16
 
 

@@ -16,7 +16,7 @@ from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.insurance_definitions import InsuranceDefinitions
 from calibset.sources.formats import workbook as spreadsheets
-from calibset.storage import files
+from calibset.storage import compression, text_lines
 from calibset.storage.files import memory_reader
 
 SOURCE = InsuranceDefinitions(group="insurance", where=("definitions",))
@@ -277,7 +277,7 @@ def test_entities_of_a_workbook_are_refused() -> None:
 
 
 def test_a_definition_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**16)
     expected = Rejection(position="raw.txt:4", reason="record too long", excerpt="bomb\n" + "a" * 195)
     for bomb in (b"a" * 2**18, (b"a" * 199 + b"\n") * 1_000):
         last = bomb.startswith(b"a" * 200)
@@ -292,7 +292,7 @@ def test_a_definition_that_is_too_long_is_one_rejection(monkeypatch: pytest.Monk
 
 
 def test_json_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_WHOLE_FILE_BYTES", 1_000)
+    monkeypatch.setattr(compression, "MAX_WHOLE_FILE_BYTES", 1_000)
     with pytest.raises(
         SourceError, match=r"^data\.json: holds more than 1,000 bytes, too many for a file that is read"
     ):

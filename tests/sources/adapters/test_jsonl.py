@@ -15,7 +15,7 @@ from calibset.core.text import replace_surrogates
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.formats import json_rows
 from calibset.sources.formats.columns import make_document
-from calibset.storage import files
+from calibset.storage import compression, text_lines
 from calibset.storage.files import memory_reader
 
 
@@ -126,7 +126,7 @@ def test_no_bytes_make_it_fail(data: bytes, name: str) -> None:
 
 
 def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**16)
     long = json.dumps({"text": "č" * 2**20})
     expected = [
         Document(id="{0}#0", text="a"),
@@ -146,12 +146,12 @@ def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatc
 
 
 def test_lines_of_a_json_file_are_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_WHOLE_FILE_BYTES", 100)
+    monkeypatch.setattr(compression, "MAX_WHOLE_FILE_BYTES", 100)
     assert len(read('{"text": "a"}\n' * 1_000, "a.json")) == 1_000
 
 
 def test_an_array_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_WHOLE_FILE_BYTES", 2**20)
+    monkeypatch.setattr(compression, "MAX_WHOLE_FILE_BYTES", 2**20)
     assert read(gzip.compress(b"[" + b" " * 2**19 + b"]"), "a.json.gz") == []
     with pytest.raises(SourceError) as caught:
         read(gzip.compress(b"[" + b" " * 2**20 + b"]"), "a.json.gz")

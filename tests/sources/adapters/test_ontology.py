@@ -15,7 +15,7 @@ from calibset.core.errors import SourceError
 from calibset.sources.adapters import ontology
 from calibset.sources.adapters.ontology import Ontology
 from calibset.sources.formats import rdf_graph
-from calibset.storage import files
+from calibset.storage import compression
 from calibset.storage.files import memory_reader
 
 SOURCE = Ontology(group="insurance", where=("ontology",))
@@ -347,7 +347,7 @@ def test_what_no_ontology_has_is_refused(
 
 
 def test_a_file_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_WHOLE_FILE_BYTES", 2**20)
+    monkeypatch.setattr(compression, "MAX_WHOLE_FILE_BYTES", 2**20)
     (file,) = memory_reader({"o.ttl.gz": gzip.compress(b" " * 2**21)}).files("*")
     with pytest.raises(
         SourceError, match=r"^o\.ttl\.gz: holds more than 1,048,576 bytes, too many for a file"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Document, Record, Rejection
 from calibset.sources.adapters.text import Text
-from calibset.storage import files
+from calibset.storage import text_lines
 from calibset.storage.files import memory_reader
 
 
@@ -62,7 +62,7 @@ def test_no_bytes_make_it_fail(data: bytes, separator: str | None) -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**16)
     return 2**16
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from calibset.core.documents import Conversation, Rejection
 from calibset.sources.adapters.when2call import When2Call
-from calibset.storage import files
+from calibset.storage import text_lines
 from calibset.storage.files import memory_reader
 
 ASKED = {"role": "user", "content": "Rate?"}
@@ -82,7 +82,7 @@ def test_bad_lines_are_rejected_with_place_and_reason() -> None:
 
 
 def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**16)
     (file,) = memory_reader({"when2call_train_sft.jsonl": b"{}\n" + b"[" * 2**18 + b"\n{}\n"}).files("*")
     source = When2Call.model_validate({"type": "when2call", "group": "g", "where": "here"})
     assert list(source.read(file)) == [

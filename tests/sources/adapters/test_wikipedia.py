@@ -19,7 +19,7 @@ from calibset.core.errors import SourceError
 from calibset.core.seeding import shuffled
 from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.formats.wikiextractor import Page, clean_page, parse_attributes
-from calibset.storage import files
+from calibset.storage import text_lines
 from calibset.storage.files import File, memory_reader
 
 SOURCE = Wikipedia(group="sk", where=("wiki",))
@@ -438,7 +438,7 @@ def test_patterns_name_the_configurations_only() -> None:
 
 @pytest.mark.parametrize("line", ["a" * 999, "a" * 2**18], ids=["many lines", "one line"])
 def test_a_page_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
-    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**16)
     heading = '<doc id="9" url="" title="Bomb">'
     data = f"{heading}\n" + f"{line}\n" * 100 + "</doc>\n" + PLAIN
     assert read(bz2.compress(data.encode()), "AA/wiki_00.bz2") == [
@@ -449,7 +449,7 @@ def test_a_page_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_line_that_is_too_long_is_one_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 2**16)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**16)
     long = " " * 2**18
     expected = Rejection(position="AA/wiki_00:1", reason="record too long", excerpt=" " * 200)
     assert read(f"{long}\n{PLAIN}") == [expected, POPRAD, Filtered(position="AA/wiki_00#8", reason=REDIRECT)]

@@ -25,7 +25,7 @@ from calibset.sources.formats.mediawiki_dump import (
     read_site,
     read_stream,
 )
-from calibset.storage import files
+from calibset.storage import text_lines
 from calibset.storage.files import File, memory_reader
 
 HEAD = """\
@@ -314,7 +314,7 @@ def test_no_bytes_make_it_fail(data: bytes) -> None:
 
 def test_an_index_of_more_streams_than_any_dump_has_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mediawiki_dump, "MOST_STREAMS", 3)
-    monkeypatch.setattr(files, "MAX_RECORD_BYTES", 1_000)
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 1_000)
     few = "".join(f"{offset}:1:A\n" for offset in (600, 600, 700, 800))
     (index,) = memory_reader({"i.txt": f"{few}{'9' * 2_000}\n".encode()}).files("*")
     assert read_index(index) == {600: 2, 700: 1, 800: 1}

@@ -207,7 +207,7 @@ def test_a_record_too_long_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatc
 def test_a_record_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     shrunk(monkeypatch, 32)
     monkeypatch.setattr(line_blocks, "_LONGEST", 200)
-    monkeypatch.setattr("calibset.storage.files.MAX_RECORD_BYTES", 100)
+    monkeypatch.setattr("calibset.storage.text_lines.MAX_RECORD_BYTES", 100)
     lines = [b'{"text": "one"}', b'{"text": "' + b"x" * 900 + b'"}', b'{"text": "two"}']
     records = list(SOURCES["a.jsonl"].read_shuffled(memory_reader({"a.jsonl": b"\n".join(lines)}), seed=1))
     assert sorted(said(record)[:2] for record in records) == [

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibset.core.documents import Rejection
+from calibset.core.errors import SourceError
+from calibset.storage import text_lines
+from calibset.storage.text_lines import (
+    MAX_RECORD_BYTES,
+    RecordLines,
+    has_undecodable_bytes,
+    read_first_character,
+    read_lines,
+)
+from tests.storage.packed import PACKERS, file
+
+
+@given(st.binary(max_size=200), st.sampled_from(["", *PACKERS]))
+def test_any_bytes_are_lines_or_a_source_error(content: bytes, suffix: str) -> None:
+    try:
+        lines = list(read_lines(file(content, "a" + suffix)))
+    except SourceError:
+        assert suffix
+    else:
+        assert all(isinstance(line, str) and "\n" not in line for line in lines)
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_characters="\r\n\ufeff", exclude_categories=["Cs"])), max_size=6)
+)
+def test_only_line_feeds_end_lines(lines: list[str]) -> None:
+    for end in ("\n", "\r\n"):
+        content = "".join(line + end for line in lines).encode()
+        assert list(read_lines(file(content))) == lines
+        assert list(read_lines(file(b"\xef\xbb\xbf" + content))) == (lines or [""])
+
+
+def test_bytes_that_are_no_utf_8_become_replacement_characters() -> None:
+    assert list(read_lines(file(b"a\xffb\n\xe2\x82"))) == ["a\ufffdb", "\ufffd"]
+    marked = list(read_lines(file("a\n\xe9".encode() + b"\n\xe9"), keep_undecodable=True))
+    assert [has_undecodable_bytes(line) for line in marked if isinstance(line, str)] == [False, False, True]
+
+
+def test_an_unusual_separator_ends_no_line() -> None:
+    text = "a\x0bb\x0cc\x1cd\x85e\u2028f\rg"
+    assert list(read_lines(file(text.encode()))) == [text]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(text_lines, "MAX_RECORD_BYTES", 2**16)
+    return 2**16
+
+
+def too_long(place: str, excerpt: str) -> Rejection:
+    return Rejection(position=place, reason="record too long", excerpt=excerpt)
+
+
+@pytest.mark.parametrize("suffix", ["", *PACKERS])
+@pytest.mark.parametrize("character", ["a", " ", "č", "保"])
+def test_a_line_that_is_too_long_is_passed_over(short: int, suffix: str, character: str) -> None:
+    plain = f"one\n{character * 4 * short}\ntwo\n".encode()
+    packed = PACKERS[suffix](plain) if suffix else plain
+    assert list(read_lines(file(packed, "a.txt" + suffix))) == [
+        "one",
+        too_long(f"a.txt{suffix}:2", character * 200),
+        "two",
+    ]
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+@pytest.mark.slow
+def test_memory_stays_flat_whatever_a_line_unpacks_to(short: int, suffix: str) -> None:
+    packed = PACKERS[suffix](b"a" * 2**24) * 6
+    tracemalloc.start()
+    try:
+        assert list(read_lines(file(packed, "a" + suffix))) == [too_long(f"a{suffix}:1", "a" * 200)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 * 2**20
+
+
+def test_memory_is_bounded_by_the_longest_record() -> None:
+    packed = zstandard.ZstdCompressor().compress(b"one\n" + b" " * 3 * MAX_RECORD_BYTES + b"\ntwo")
+    assert len(packed) < 2**15
+    tracemalloc.start()
+    try:
+        assert list(read_lines(file(packed, "a.zst"))) == ["one", too_long("a.zst:2", " " * 200), "two"]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * MAX_RECORD_BYTES
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_line_of_just_the_longest_length_is_kept(short: int, end: str) -> None:
+    line = "a" * (short - len(end))
+    assert list(read_lines(file((line + end).encode()))) == [line]
+    assert list(read_lines(file(("a" + line + end).encode()))) == [too_long("a.txt:1", "a" * 200)]
+
+
+def test_the_beginning_of_a_line_that_is_too_long_is_plain_text(short: int) -> None:
+    line = b"\xef\xbb\xbf\xff" + b"x" * short
+    expected = too_long("a.txt:1", "\ufffd" + "x" * 199)
+    for keep_undecodable in (False, True):
+        assert list(read_lines(file(line), keep_undecodable=keep_undecodable)) == [expected]
+
+
+@given(st.lists(st.binary(max_size=40)), st.integers(1, 20))
+def test_no_line_is_lost_or_split_by_the_bound(parts: list[bytes], longest: int) -> None:
+    lines = [part.replace(b"\n", b"") for part in parts]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_lines, "MAX_RECORD_BYTES", longest)
+        found = list(read_lines(file(b"".join(line + b"\n" for line in lines))))
+    assert [isinstance(line, Rejection) for line in found] == [len(line) + 1 > longest for line in lines]
+
+
+def test_lines_of_one_record_are_joined(short: int) -> None:
+    block = RecordLines("a.txt:3")
+    assert (block.text(), block.lines) == ("", 0)
+    for line in ("", "one", "", "zwölf"):
+        block.add(line)
+    assert (block.text(), block.lines, block.rejection) == ("\none\n\nzwölf", 4, None)
+
+
+@pytest.mark.parametrize("line", ["a" * 999, "č" * 499 + "a", "\udcff" * 999])
+def test_lines_that_are_too_long_together_are_one_rejection(short: int, line: str) -> None:
+    block = RecordLines("a.txt:3")
+    for _ in range(65):
+        block.add(line)
+    assert block.text() == "\n".join([line] * 65)
+    for _ in range(500):
+        block.add(line)
+    assert block.text() == too_long("a.txt:3", line[:200].replace("\udcff", "\ufffd"))
+    assert block.lines == 565
+
+
+def test_a_line_that_is_too_long_makes_its_record_too_long(short: int) -> None:
+    block = RecordLines("a.txt:3")
+    for line in ("one", too_long("a.txt:4", "b" * 200), "two"):
+        block.add(line)
+    assert block.text() == block.rejection == too_long("a.txt:3", "one\n" + "b" * 196)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", ""),
+        (b" \n" * 200_000, ""),
+        (b"\xef\xbb\xbf\r\n\xc2\xa0[1", "["),
+        ("\n č".encode(), "č"),
+        (b"\xff", "\ufffd"),
+    ],
+)
+def test_the_first_character_is_no_white_space(content: bytes, expected: str) -> None:
+    assert read_first_character(file(content)) == expected
+    assert read_first_character(file(gzip.compress(content), "a.gz")) == expected
