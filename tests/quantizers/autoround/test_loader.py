@@ -247,6 +247,7 @@ def test_an_unescaped_line_separator_ends_no_row(letters: Tokenizer, tmp_path: P
         ("a,b.jsonl", ("the path holds a comma, which separates datasets",)),
         ("C:/a.jsonl", ("the path holds a colon, which begins options",)),
         ("set.txt", ("the path must end in .jsonl or .json",)),
+        ("my ids.parquet", ()),
         (
             "a: b,c",
             (
