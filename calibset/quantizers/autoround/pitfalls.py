@@ -28,8 +28,8 @@ def find_pitfalls(run: QuantizationRun) -> tuple[Pitfall, ...]:
     """Return what a run of AutoRound meets, those that stop it first.
 
     Args:
-        run: The run. Nothing else is read, but an installed AutoRound for names of formats and schemes that
-            aren't known here.
+        run: The run. Nothing else is looked at, except the installed AutoRound where a format or a scheme
+            isn't known here.
     """
     pitfalls = [
         *_find_file_pitfalls(run),
