@@ -39,7 +39,7 @@ def fetch_model_files(location: str, patterns: tuple[str, ...], cache: Cache) ->
     try:
         with _without_bars():
             return Path(retry(fetch, is_transient))
-    except Exception as error:  # beside OSError what httpx, JSON and name checks raise
+    except Exception as error:  # OSError, and whatever httpx, JSON and name checks raise
         if cache.offline and isinstance(error, LocalEntryNotFoundError):
             raise OfflineError(f"{location}: not in the cache; build once without --offline") from error
         # Where the hub can't be asked huggingface_hub looks into the cache, and says that nothing is there.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.core.text import printable, printable_pieces
+from calibset.core.text import excerpt, printable, printable_pieces
 
 
 def test_what_steers_is_spelled_out() -> None:
@@ -23,3 +23,7 @@ def test_the_pieces_are_the_text(text: str) -> None:
 @pytest.mark.parametrize("text", ["plain", "two\nlines\tand a tab", "čaj 😀 \u00a0"])
 def test_what_is_harmless_is_printed_as_it_is(text: str) -> None:
     assert printable(text) == text
+
+
+def test_an_excerpt_is_short_and_can_be_written() -> None:
+    assert excerpt("\ud800" + "x" * 500) == "\ufffd" + "x" * 199

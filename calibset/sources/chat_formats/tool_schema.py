@@ -97,7 +97,7 @@ def read_tools(value: object, repairs: RepairLog | None = None) -> tuple[Tool, .
 def normalise_parameters(schema: object, required: object = None) -> str:
     """Return a tool's parameters as JSON Schema of type object, as text; keys keep their order.
 
-    A list of required names may stand beside the schema. ValueError: JSON can't hold what the schema holds.
+    Required names may be listed apart from the schema. A value that JSON can't hold is a ValueError.
 
     Examples:
         >>> normalise_parameters({"type": "dict", "properties": {"x": {"type": "float"}}, "required": None})

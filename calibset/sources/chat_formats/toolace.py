@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from calibset.core.documents import Conversation, Role, Tool
 from calibset.core.text import dump_json
@@ -66,18 +67,15 @@ def parse(
 
 
 def _find_tools(system: str, repairs: RepairLog) -> tuple[Tool, ...]:
+    """Return the tools of the first list of objects in a system prompt."""
     decoder = json.JSONDecoder()
-    at = system.find("[")
-    for _ in range(_MOST_LISTS_TRIED):
-        if at < 0:
-            break
+    for bracket in islice(re.finditer(r"\[", system), _MOST_LISTS_TRIED):
         try:
-            value, _ = decoder.raw_decode(system, at)
+            value, _ = decoder.raw_decode(system, bracket.start())
         except (ValueError, RecursionError):
-            value = None
+            continue
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             return read_tools(value, repairs)
-        at = system.find("[", at + 1)
     if re.search(r"\[\s*\{", system):
         raise ChatFormatError("unparsable tools", system)
     return ()
@@ -117,11 +115,10 @@ def _split_calls(text: str, names: Sequence[str], repairs: RepairLog) -> tuple[s
 
 
 def _find_first_call(text: str, names: Sequence[str]) -> int:
-    at = text.find("[")
-    while at >= 0:
-        if _match_name(text, skip_blank(text, at + 1), names) is not None:
-            return at
-        at = text.find("[", at + 1)
+    """Return where the first list of calls opens, or -1."""
+    for bracket in re.finditer(r"\[", text):
+        if _match_name(text, skip_blank(text, bracket.end()), names) is not None:
+            return bracket.start()
     return -1
 
 
@@ -138,19 +135,21 @@ def _match_name(text: str, start: int, names: Sequence[str]) -> tuple[str, int] 
 def _parse_call_list(
     text: str, start: int, names: Sequence[str], repairs: RepairLog
 ) -> tuple[tuple[Call, ...], int]:
+    """Return the calls of a list, and the index after it."""
     calls: list[Call] = []
     at = start
     while not calls or text.startswith(",", at):
         at = skip_blank(text, at + 1, repairs)
-        named = _match_name(text, at, names)
-        if named is None:
+        match = _match_name(text, at, names)
+        if match is None:
             if _LOOKS_LIKE_A_CALL.match("[" + text[at : at + 500]):
                 raise ChatFormatError("call to an undeclared tool", text[at:])
             raise ValueError("no call")
-        arguments, end = _parse_arguments(text, named[1])
-        if has_escaped_blanks(text[at + len(named[0]) : end]):
+        name, arguments_start = match
+        arguments, end = _parse_arguments(text, arguments_start)
+        if has_escaped_blanks(text[at + len(name) : end]):
             repairs.note("escaped line breaks", text[at:end])
-        calls.append(Call(name=named[0], arguments=dump_json(arguments)))
+        calls.append(Call(name=name, arguments=dump_json(arguments)))
         at = skip_blank(text, end, repairs)
     if not text.startswith("]", at):
         raise ValueError("list without an end")
@@ -158,14 +157,15 @@ def _parse_call_list(
 
 
 def _parse_arguments(text: str, start: int) -> tuple[dict[str, object], int]:
+    """Return the arguments of a call, and the index after its closing bracket."""
     arguments: dict[str, object] = {}
     at = skip_blank(text, start)
     while not text.startswith(")", at):
-        named = _ARGUMENT_NAME.match(text, at)
-        name = named[1].strip() if named else ""
-        if named is None or not name or name in arguments:
+        match = _ARGUMENT_NAME.match(text, at)
+        name = match[1].strip() if match else ""
+        if match is None or not name or name in arguments:
             raise ValueError("no argument")
-        arguments[name], at = read_value(text, named.end())
+        arguments[name], at = read_value(text, match.end())
         at = skip_blank(text, at)
         if text.startswith(",", at):
             at = skip_blank(text, at + 1)

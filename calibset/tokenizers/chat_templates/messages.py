@@ -1,4 +1,4 @@
-"""Conversations as lists of dictionaries: messages and tools as chat templates and mistral-common take them."""
+"""Conversations as dictionaries: the messages and tools that chat templates and mistral-common take."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.core.text import excerpt
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.turns import Call, call_from_object
 
@@ -39,7 +38,3 @@ def test_calls_from_objects(value: object, call: Call) -> None:
 def test_objects_that_are_no_calls(value: object) -> None:
     with pytest.raises(ChatFormatError, match="unparsable tool call"):
         call_from_object(value, {"f", "g"}, RepairLog())
-
-
-def test_an_excerpt_is_short_and_can_be_written() -> None:
-    assert excerpt("\ud800" + "x" * 500) == "\ufffd" + "x" * 199
