@@ -25,8 +25,8 @@ DOCS = Path(__file__).parent
 RECIPE = """\
 # The recipe
 
-A dataset recipe is a TOML file. Unknown keys and bad values are faults, all reported at once with their place;
-`calibset schema` prints the JSON Schema for editors. `--set key.path=value` overrides any key.
+A dataset recipe is a TOML file. Unknown keys and bad values are faults; all are reported at once, each with its key.
+`calibset schema` prints a JSON Schema for editors. `--set key.path=value` overrides any key.
 
 ## Keys
 
@@ -34,8 +34,9 @@ A dataset recipe is a TOML file. Unknown keys and bad values are faults, all rep
 
 ## Groups and sources
 
-`[groups]` gives each group its share of the rows; shares sum to 1. The group that `fill` names has no share: it stands
-in for sources that run short. Each `[sources.NAME]` belongs to a group, where its `weight` counts against the others.
+`[groups]` gives each group its share of the rows; the shares sum to 1. The group that `fill` names has no share: its rows
+replace those that other sources can't give. Each `[sources.NAME]` belongs to a group and gets a part of the group's rows
+according to its `weight`.
 
 Every source has these keys, and [those of its adapter](sources.md):
 
@@ -43,7 +44,7 @@ Every source has these keys, and [those of its adapter](sources.md):
 
 ## Conversations
 
-The table `[chat]` says how conversations are rendered:
+The table `[chat]` sets how conversations are rendered:
 
 {chat_keys}
 
@@ -51,20 +52,22 @@ The table `[chat]` says how conversations are rendered:
 
 {chat_formats}
 
-The ids are those that the model sees in service. A conversation ends with EOS; where a row holds several, each begins
-with BOS if the model's format has one, except the first, since the quantizer's tokenizer adds it. A Jinja template is
-rendered by transformers (`pip install 'calibset[transformers]'`, without PyTorch), without a prompt for a further turn;
-the date that some templates write is always 26 Jul 2024. The template is tried on a dialogue first: a faulty one is
-an error that names its line, and so is a tokenizer without the tokens that it writes. A conversation of which it leaves
-out a turn, a call or a tool is rejected; words beside a call may be missing, as in many models' formats.
+The token ids are those that the model sees in service. A conversation ends with EOS. If a row holds several conversations
+and the model's format has a BOS, each of them begins with it except the first, whose BOS the quantizer's tokenizer adds. A
+Jinja template is rendered by transformers (`pip install 'calibset[transformers]'`, without PyTorch) and without a prompt for
+a further turn; the date that some templates write is always 26 Jul 2024. A template is tried on a dialogue first: if it is
+faulty, the error names the line, and it is an error as well if the tokenizer lacks the tokens that it writes. A
+conversation of which the template leaves out a turn, a call or a tool is rejected; text beside a call may be missing, as it
+is in the formats of many models.
 
-Names of tools that the format doesn't allow are replaced, and the manifest has the mapping: Mistral's takes ASCII
-letters, digits, `_` and `-`, at most 64; a Jinja template dots, too.
+Names of tools that the format doesn't allow are replaced, and the manifest records the mapping. Mistral's format allows
+ASCII letters, digits, `_` and `-`, at most 64; a Jinja template allows dots as well.
 
 ## What is kept out
 
-The table `[hygiene]` says what is mended in the documents of every source and which are left out; a source's own table
-`[sources.NAME.hygiene]` sets keys for it alone. [Hygiene](hygiene.md) has the rules and what they do to real texts.
+The table `[hygiene]` sets what is repaired in the documents of every source and which documents are filtered; a source's
+own table `[sources.NAME.hygiene]` overrides keys for that source. [Hygiene](hygiene.md) explains the rules and shows what
+they do to real texts.
 
 {hygiene_keys}
 
@@ -78,9 +81,9 @@ filters = ["length", "repetition", "tokenised"]
 pii = "mask"
 ```
 
-Each `[[exclude]]` names an evaluation set, so that texts which are to measure the quantized model do not calibrate it: a
-`name`, and the keys of any adapter but `group`, `weight` and `hygiene`. It is read whole before the sources are. The
-table `[decontamination]` says when a document counts as holding a part of it:
+Each `[[exclude]]` names an evaluation set, so that no text which will measure the quantized model calibrates it. It has a
+`name` and the keys of any adapter, except for `group`, `weight` and `hygiene`, and is read to its end before the sources
+are. The table `[decontamination]` sets when a document counts as holding a part of it:
 
 {decontamination_keys}
 
@@ -94,43 +97,42 @@ files = ["wikitext-2-raw-v1/test-*.parquet"]
 
 ## Which rows
 
-The table `[selection]` says which of the rows that the sources give are chosen:
+The table `[selection]` sets which of the rows that the sources give are chosen:
 
 {selection_keys}
 
-The table `[holdout]` asks for a second file of the same mixture, to measure the quantized model with: on the texts of its
-domain, which it was not calibrated with. Documents belong to one of the two by their ids, about as many as the
-files' sizes say, and near duplicates are left out, so they share none. Tools on offer and system prompts, which many
-conversations share, may stand in both. A source that gives few rows may have none for the second; then others stand in as
-for any shortage.
+The table `[holdout]` asks for a second file of the same mixture. It measures the quantized model on texts of its domain
+that it was not calibrated with. The id of a document decides which of the two files it belongs to, in proportion to their
+sizes, and near duplicates are filtered, so the files share no document. Tools and system prompts, which many conversations
+share, may occur in both. A source that gives few rows may have none for the second file; this is a shortage like any other.
 
 {holdout_keys}
 
 ## How the model is quantized
 
 `calibset quantize-command RECIPE --model PATH` prints the AutoRound command line and Python code for the recipe's file, for
-the installed version or a named one, with a reason beside each thing that avoids a pitfall. It runs nothing. `nsamples` and
-`seqlen` are the recipe's; the table `[quantization]` has the rest, and no part in the calibration file:
+the installed version or a named one, with the reason for each option that avoids a pitfall. It runs nothing. `nsamples` and
+`seqlen` are the recipe's; the table `[quantization]` sets the rest and has no influence on the calibration file:
 
 {quantization_keys}
 
-## Places
+## Locations
 
 | `where` | what is read |
 |---|---|
 | `hf://datasets/OWNER/NAME` | a dataset repository on the hub (or at `HF_ENDPOINT`), at `revision` |
 | `https://…` | a file; or, ending in `/`, a folder of the files that `files` names |
-| a path | absolute; else under `--data DIR` (or `CALIBSET_DATA`), else beside the recipe |
+| a path | absolute, or relative to `--data DIR` (or `CALIBSET_DATA`), else to the recipe's folder |
 
-Of several places the first that is there is read, and the manifest says which. `--mirror PREFIX=REPLACEMENT` (or
-`CALIBSET_MIRRORS`) reads https places from elsewhere.
+Of several locations the first that exists is read, and the manifest records which. `--mirror PREFIX=REPLACEMENT` (or
+`CALIBSET_MIRRORS`) reads https locations from elsewhere.
 """
 
 SOURCES = """\
 # Sources
 
-Every adapter reads from the hub, an https URL or a local path. All have the keys of
-[every source](recipe.md#groups-and-sources); below are the adapter's own, and those it narrows.
+Every adapter reads from the hub, from an https URL or from a local path. All have the keys of
+[every source](recipe.md#groups-and-sources); below are each adapter's own keys, and those with a default of its own.
 
 {adapters}
 """
@@ -146,53 +148,53 @@ def on_pre_build(config: Any) -> None:  # noqa: ARG001  (MkDocs calls it so)
 
 def pages() -> dict[str, str]:
     """Return the generated pages by file name."""
-    adapters = "\n\n".join(_adapter(name) for name in ADAPTERS)
+    adapters = "\n\n".join(_describe_adapter(name) for name in ADAPTERS)
     return {
         "recipe.md": RECIPE.format(
-            keys=_table(Recipe),
-            source_keys=_table(Source),
-            chat_keys=_table(ChatOptions),
+            keys=_key_table(Recipe),
+            source_keys=_key_table(Source),
+            chat_keys=_key_table(ChatOptions),
             chat_formats="\n".join(f"- `{name}`: {meaning}" for name, meaning in FORMATS.items()),
-            hygiene_keys=_table(Hygiene),
-            decontamination_keys=_table(Decontamination),
-            selection_keys=_table(Selection),
-            holdout_keys=_table(Holdout),
-            quantization_keys=_table(Quantization),
+            hygiene_keys=_key_table(Hygiene),
+            decontamination_keys=_key_table(Decontamination),
+            selection_keys=_key_table(Selection),
+            holdout_keys=_key_table(Holdout),
+            quantization_keys=_key_table(Quantization),
         ),
         "sources.md": SOURCES.format(adapters=adapters),
     }
 
 
-def _adapter(name: str) -> str:
+def _describe_adapter(name: str) -> str:
     cls = get_adapter(name)
+    shared = Source.model_fields
     own = {
         key
         for key, info in cls.model_fields.items()
-        if key != "type"
-        and (key not in Source.model_fields or info.default != Source.model_fields[key].default)
+        if key != "type" and (key not in shared or info.default != shared[key].default)
     }
-    text = (cls.__doc__ or "").split("\n\n    Attributes:")[0]
-    paragraphs = "\n".join(line.strip() for line in text.strip().splitlines())
-    return f"## {name}\n\n{paragraphs}" + (f"\n\n{_table(cls, own)}" if own else "")
+    description = (cls.__doc__ or "").split("\n\n    Attributes:")[0]
+    paragraphs = "\n".join(line.strip() for line in description.strip().splitlines())
+    return f"## {name}\n\n{paragraphs}" + (f"\n\n{_key_table(cls, own)}" if own else "")
 
 
-def _table(model: type[BaseModel], only: set[str] | None = None) -> str:
-    return "\n".join(["| key | default | what it means |", "|---|---|---|", *_rows(model, only)])
+def _key_table(model: type[BaseModel], only: set[str] | None = None) -> str:
+    return "\n".join(["| key | default | what it means |", "|---|---|---|", *_key_rows(model, only)])
 
 
-def _rows(model: type[BaseModel], only: set[str] | None) -> Iterator[str]:
+def _key_rows(model: type[BaseModel], only: set[str] | None) -> Iterator[str]:
     for key, info in model.model_fields.items():
         if only is not None and key not in only:
             continue
         default = "*required*" if info.is_required() else ""
         if info.default not in (None, PydanticUndefined) and not isinstance(info.default, BaseModel):
-            default = f"`{_toml(info.default)}`"
+            default = f"`{_format_toml(info.default)}`"
         yield f"| `{key}` | {default} | {escape(info.description or '', quote=False)} |"
 
 
-def _toml(value: object) -> str:
+def _format_toml(value: object) -> str:
     if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(_format_toml(item) for item in value) + "]"
     if isinstance(value, str):
         return f'"{value}"'
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -56,54 +56,56 @@ class Recipe(BaseModel):
     )
     tokenizer: str = Field(
         DEFAULT_TOKENIZER,
-        description="The target model's: a name that needs no download, or the path of a tokenizer.json "
+        description="The target model's: a name that needs no download; the path of a tokenizer.json "
         "or tekken.json, or of a folder with one; or hf://OWNER/NAME, a model on the hub.",
     )
     groups: dict[str, Share] = Field(
         min_length=1, description="Each group's share of the rows; they sum to 1."
     )
     fill: str | None = Field(
-        None, description="The group that stands in for what runs short. It has no share of its own."
+        None,
+        description="The group whose rows replace those that other sources can't give; it has no share.",
     )
     shortage: ShortagePolicy | None = Field(
         None,
-        description="When a source runs short, its rows go to the fill group (`fill`, the default where "
-        "there is one), to the others of its group and then to the fill group (`redistribute`, the default "
-        "elsewhere), are made up by repeating its own (`repeat`), or the build fails (`error`).",
+        description="What happens when a source runs short: the missing rows come from the fill group "
+        "(`fill`, the default if there is one), from the other sources of its group and then from the fill "
+        "group (`redistribute`, the default otherwise), or from repeating its own rows (`repeat`); or the "
+        "build fails (`error`).",
     )
     max_repeats: int = Field(
-        4, ge=1, strict=True, description='How often a row may stand in the file under shortage = "repeat".'
+        4, ge=1, strict=True, description='How often the file may hold a row if shortage = "repeat".'
     )
     max_rows_per_document: int = Field(
         4,
         ge=1,
         strict=True,
-        description="Rows that one document gives before all others have had their turn.",
+        description="How many rows a document gives before every other document has had its turn.",
     )
     max_rejected: float = Field(
         0.2,
         ge=0,
         le=1,
         strict=True,
-        description="The part of a source's records that may be unreadable or empty before the build fails. "
-        "What is filtered on purpose (redirects, repeated ids, filters) is not counted.",
+        description="The share of a source's records that may be rejected, as unreadable or empty, before "
+        "the build fails. What is filtered on purpose (redirects, repeated ids, filters) is not counted.",
     )
     control_tokens: Literal["neutralise", "keep"] = Field(
         "neutralise",
-        description="What becomes of letters such as </s> or [INST] in a text: broken apart so that they "
-        "stay letters (`neutralise`), or left to become control tokens (`keep`).",
+        description="What happens to letters such as </s> or [INST] in a text: they are broken apart so that "
+        "they stay letters (`neutralise`), or become control tokens (`keep`).",
     )
     chat: ChatOptions = Field(
         ChatOptions(), description="How conversations are rendered for the target model."
     )
     hygiene: Hygiene = Field(
-        Hygiene(), description="What is kept out of every source, and what is mended in it."
+        Hygiene(), description="What is repaired in the documents of every source, and which are filtered."
     )
     decontamination: Decontamination = Field(
-        Decontamination(), description="When a document holds a part of an evaluation set."
+        Decontamination(), description="When a document counts as holding a part of an evaluation set."
     )
     exclude: dict[str, SerializeAsAny[Source]] = Field(
-        {}, description="Evaluation sets, by name, of which no part may stand in the file."
+        {}, description="Evaluation sets, by name; no part of them may be in the file."
     )
     selection: Selection = Field(Selection(), description="Which of the candidate rows are chosen.")
     holdout: Holdout | None = Field(
@@ -111,22 +113,22 @@ class Recipe(BaseModel):
     )
     quantizer: QuantizerName = Field(
         DEFAULT_QUANTIZER,
-        description="The quantizer whose loader must keep every row: of the file, or of what "
+        description="The quantizer whose loader must keep every row of the file, or of what "
         "`calibset export --for` makes of it.",
     )
     allow_licences: Names | None = Field(
         None,
         min_length=1,
-        description="SPDX identifiers or shell patterns (CC-BY-*): sources under any other licence, or an "
-        "unknown one, are faults. All are let in if unset. What is no SPDX expression (other) is let in by "
-        "its very name alone.",
+        description="SPDX identifiers, or shell patterns of them (CC-BY-*): a source under any other "
+        "licence, or an unknown one, is a fault. If unset, all are allowed. A licence that is no SPDX expression "
+        "(other) is allowed only by its very name.",
     )
     deny_licences: Names = Field(
         (),
-        description="The same for licences that are kept out, allowed or not. Where any is, one that is no "
-        'SPDX expression (other, unknown, CC-BY-NC) is a fault unless allow_licences names it: ["*", '
-        '"other"]. Of alternatives (MIT OR GPL-3.0-only) one that is not denied is enough, and cards tell of '
-        "that one.",
+        description="The same for licences that are kept out, allowed or not. If there are any, a licence "
+        "that is no SPDX expression (other, unknown, CC-BY-NC) is a fault unless allow_licences names it: "
+        '["*", "other"]. Of alternatives (MIT OR GPL-3.0-only) one that is not denied is enough; cards '
+        "name that one.",
     )
     quantization: Quantization = Field(
         Quantization(), description="How `calibset quantize-command` asks AutoRound to quantize the model."
@@ -137,7 +139,8 @@ class Recipe(BaseModel):
         description="The file to write, relative to the working directory; NAME.jsonl if unset.",
     )
     sources: dict[str, SerializeAsAny[Source]] = Field(
-        min_length=1, description="The corpora, by name. Every adapter has these keys and its own."
+        min_length=1,
+        description="The sources, by name. Each has the keys that all share, and those of its adapter.",
     )
 
     _path: Path | None = PrivateAttr(default=None)
