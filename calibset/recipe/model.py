@@ -120,8 +120,8 @@ class Recipe(BaseModel):
         None,
         min_length=1,
         description="SPDX identifiers, or shell patterns of them (CC-BY-*): a source under any other "
-        "licence, or an unknown one, is a fault. If unset, all are allowed. A licence that is no SPDX expression "
-        "(other) is allowed only by its very name.",
+        "licence, or an unknown one, is a fault. If unset, all are allowed. A licence that is no SPDX "
+        "expression (other) is allowed only by its very name.",
     )
     deny_licences: Names = Field(
         (),
