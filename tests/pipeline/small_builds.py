@@ -8,7 +8,6 @@ from pathlib import Path
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.recipe.loader import load_recipe
 from calibset.recipe.model import Recipe
-from tests.pipeline.small_builds import rows_of, small
 from tests.small import write_small
 
 
