@@ -73,8 +73,10 @@ def test_the_reference_pages_are_what_the_models_say() -> None:
 
 def test_the_written_source_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "writing-a-source.md").read_text("utf-8")
-    (tmp_path / "committee.py").write_text(blocks(page, "python")[0], "utf-8")
+    adapter, trial = blocks(page, "python")
+    (tmp_path / "committee.py").write_text(adapter, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    exec(compile(trial, "writing-a-source.md", "exec"), {})
     folder = tmp_path / "minutes"
     folder.mkdir()
     items = [

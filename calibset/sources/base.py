@@ -91,7 +91,11 @@ class Source(BaseModel):
         raise NotImplementedError
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield the records of one file in the order they stand in it."""
+        """Yield the records of one file in the order they stand in it.
+
+        Raises:
+            SourceError: The file is damaged, or of another kind.
+        """
         raise NotImplementedError
 
     def can_split(self, file: File) -> bool:  # noqa: ARG002  (for subclasses to look at)

@@ -37,11 +37,7 @@ class Bitext(Source):
         return self.patterns_for("csv")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one record a row, with the id ``FILE#ROW``, rows counted from 0 without the header.
-
-        Raises:
-            SourceError: The header lacks the instruction or the response.
-        """
+        """Yield one record a row, with the id ``FILE#ROW``, rows counted from 0 without the header."""
         for row in read_csv(file, required=("instruction", "response")):
             if isinstance(row, Rejection):
                 yield row

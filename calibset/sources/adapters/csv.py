@@ -31,11 +31,7 @@ class Csv(Source):
         return self.patterns_for("csv")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one document a row, with the id ``FILE#ROW``.
-
-        Raises:
-            SourceError: The header lacks one of the columns.
-        """
+        """Yield one document a row, with the id ``FILE#ROW``."""
         for row in read_csv(file, required=self.columns, delimiter=self.delimiter):
             if isinstance(row, Rejection):
                 yield row

@@ -78,11 +78,7 @@ class Hermes(Source):
         return _ParsedFile(file.name, file.open_bytes, file.size, file.open_ranges, records=records)
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield a conversation a row, in the file's order; rows are counted from 0.
-
-        Raises:
-            SourceError: The file holds no JSON array.
-        """
+        """Yield a conversation a row, in the file's order; rows are counted from 0."""
         if isinstance(file, _ParsedFile):
             yield from file.records
             return

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from calibset.core.documents import Record
-from calibset.core.errors import SourceError
 from calibset.core.fields import Names
 from calibset.sources.base import Source
 from calibset.sources.formats.columns import make_document
+from calibset.sources.formats.hub_stream import stream_dataset
 from calibset.sources.sampling.files import measure_record
 from calibset.sources.sampling.interleave import shuffle_in_batches
 from calibset.storage.cache import CachedFileInfo
 from calibset.storage.cached_records import CachedRecord, read_cached_records
 from calibset.storage.files import Reader
 from calibset.storage.hub import HubReader
-from calibset.storage.local import LocalReader
 from calibset.storage.read_tracker import untracked
 
 
@@ -65,7 +64,7 @@ class HubDataset(Source):
         origin = untracked(reader)
 
         def stream(first: int) -> Iterator[CachedRecord]:
-            for number, row in enumerate(_stream_dataset(origin, config, split, self.files, first), first):
+            for number, row in enumerate(stream_dataset(origin, config, split, self.files, first), first):
                 yield make_document(row, self.columns, f"{name}#{number}", f"{name}#{number}")
 
         if not isinstance(origin, HubReader):
@@ -76,25 +75,3 @@ class HubDataset(Source):
         about = CachedFileInfo(location=origin.location, name=name, version=version, size=None)
         cached_file = origin.cache.cached_file(origin.location, about)
         yield from read_cached_records(cached_file, stream, offline=origin.cache.offline)
-
-
-def _stream_dataset(
-    reader: Reader, config: str | None, split: str, files: tuple[str, ...], first: int
-) -> Iterator[Any]:
-    import datasets
-
-    if isinstance(reader, HubReader):
-        path, revision = reader.repo_id, reader.revision
-    elif isinstance(reader, LocalReader):
-        path, revision = str(reader.path), None
-    else:
-        raise SourceError(
-            f'{reader.location}: type = "hub-dataset" reads hub repositories and local folders only'
-        )
-    try:
-        yield from datasets.load_dataset(
-            path, config, split=split, revision=revision, data_files=list(files) or None, streaming=True
-        ).skip(first)
-    except Exception as error:  # its readers raise whatever they trip over
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SourceError(f"{reader.location}: `datasets` can't load it: {reason}") from error

@@ -37,11 +37,7 @@ class InsuranceDefinitions(Source):
         return next(filter(None, forms), files)
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield the definitions; ids are ``TERM#N``, N counted from 0 within the term.
-
-        Raises:
-            SourceError: The file is damaged or of another kind.
-        """
+        """Yield the definitions; ids are ``TERM#N``, N counted from 0 within the term."""
         counts: Counter[str] = Counter()
         for definition in read_definitions(file):
             if isinstance(definition, Rejection):

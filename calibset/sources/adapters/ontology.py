@@ -27,11 +27,7 @@ class Ontology(Source):
         return ("*.ttl", "*.nt", "*.rdf", "*.owl")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield what the file says of each of its subjects, by IRI.
-
-        Raises:
-            SourceError: The file can't be parsed, or is too large.
-        """
+        """Yield what the file says of each of its subjects, by IRI."""
         from calibset.sources.formats.ontology_text import Verbaliser
         from calibset.sources.formats.rdf_graph import read_graph
 

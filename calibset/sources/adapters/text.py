@@ -10,9 +10,10 @@ from pydantic import Field
 from calibset.core.documents import Document, Record, Rejection
 from calibset.core.text import excerpt
 from calibset.sources.base import Source
+from calibset.sources.formats.plain_text import read_text, split_text
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.storage.files import File
-from calibset.storage.text_lines import RecordLines, has_undecodable_bytes, read_lines
+from calibset.storage.text_lines import has_undecodable_bytes
 
 _LONGEST_SEPARATOR = 1_000
 
@@ -46,37 +47,16 @@ class Text(Source):
     def read(self, file: File) -> Iterator[Record]:
         """Yield the file under its name, or its parts as ``FILE#N``, N counted from 0."""
         if self.separator is None:
-            yield _document(file.name, file.name, _whole(file))
+            yield _make_document(file.name, file.name, read_text(file))
             return
-        for number, part in enumerate(self._parts(file, self.separator.strip())):
-            yield _document(f"{file.name}#{number}", part.position, part.text())
-
-    def _parts(self, file: File, separator: str) -> Iterator[RecordLines]:
-        part = RecordLines(f"{file.name}:1")
-        for number, line in enumerate(read_lines(file, keep_undecodable=True), start=1):
-            if isinstance(line, Rejection) or line.strip() != separator:
-                part.add(line)
-                continue
-            if part.lines or separator:
-                yield part
-            part = RecordLines(f"{file.name}:{number + 1}")
-        if part.lines:
-            yield part
+        for number, part in enumerate(split_text(file, self.separator.strip())):
+            yield _make_document(f"{file.name}#{number}", part.position, part.text())
 
 
-def _whole(file: File) -> str | Rejection:
-    block = RecordLines(file.name)
-    for line in read_lines(file, keep_undecodable=True):
-        block.add(line)
-        if block.rejection:
-            break
-    return block.text()
-
-
-def _document(id_: str, position: str, text: str | Rejection) -> Record:
+def _make_document(document_id: str, position: str, text: str | Rejection) -> Record:
     if isinstance(text, Rejection):
         return text
     if has_undecodable_bytes(text):
         return Rejection(position=position, reason="not valid UTF-8", excerpt=excerpt(text))
-    stripped = text.strip()
-    return Document(id=id_, text=stripped) if stripped else Rejection(position=position, reason="empty text")
+    text = text.strip()
+    return Document(id=document_id, text=text) if text else Rejection(position=position, reason="empty text")

@@ -26,11 +26,7 @@ class ToolACE(Source):
         return ("data.json", "*/data.json")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield a conversation a row, in the file's order; rows are counted from 0.
-
-        Raises:
-            SourceError: The file holds no JSON array.
-        """
+        """Yield a conversation a row, in the file's order; rows are counted from 0."""
         for number, row in enumerate(read_json_array(file)):
             position = f"{file.name}#{number}"
             yield read_conversation(

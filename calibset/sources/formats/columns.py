@@ -16,14 +16,8 @@ def make_document(
 ) -> Document | Rejection:
     r"""Return the document that the columns of a row make up, joined by a blank line.
 
-    Blank columns are left out; a row whose columns are all blank is rejected. Short scalar
-    values of the other columns become metadata.
-
-    Args:
-        row: A mapping by column name; anything else is rejected.
-        columns: The columns that hold text.
-        document_id: The document's id.
-        position: Where the row stands, for a rejection.
+    Blank columns are left out; a row whose columns are all blank, or that is no mapping, is
+    rejected. Short scalar values of the other columns become metadata.
 
     Examples:
         >>> row = {"title": "Hail", "text": "Ice from clouds.", "year": 2024}

@@ -37,15 +37,7 @@ class CsvRow:
 def read_csv(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Iterator[CsvRow | Rejection]:
     r"""Yield the rows of a CSV file whose first row names the columns.
 
-    Line ends inside a field become ``\n``.
-
-    Args:
-        file: What to read.
-        required: The columns that its header must have.
-        delimiter: What separates the fields, one character.
-
-    Raises:
-        SourceError: The header lacks one of the required columns.
+    A header without the required columns is an error. Line ends inside a field become ``\n``.
     """
     rows = _read_fields(file, delimiter)
     _, header = next(rows, (1, None))

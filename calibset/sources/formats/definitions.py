@@ -28,11 +28,7 @@ class Definition(NamedTuple):
 
 
 def read_definitions(file: File) -> Iterator[Definition | Rejection]:
-    """Yield the definitions of a file, whose name tells its form.
-
-    Raises:
-        SourceError: The file is damaged or of another kind.
-    """
+    """Yield the definitions of a file, whose name tells its form."""
     if file.stem.endswith(".json"):
         return _read_json(file)
     return _read_workbook(file) if file.stem.endswith(".xlsx") else _read_text(file)

@@ -32,9 +32,6 @@ def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
 
     A ``.json`` file that begins with a bracket is an array, everything else has one value a
     line; blank lines are counted but yield nothing.
-
-    Raises:
-        SourceError: An array is too large to be read.
     """
     if file.stem.endswith(".json") and read_first_character(file) == "[":
         yield from _read_elements(file, read_json_text(file, keep_undecodable=True))
@@ -58,11 +55,7 @@ def parse_json(text: str, position: str) -> Any:
 
 
 def read_json_array(file: File) -> list[object]:
-    """Return the rows of a file that holds one JSON array.
-
-    Raises:
-        SourceError: The file holds no JSON array, or one that is too large.
-    """
+    """Return the rows of a file that holds one JSON array."""
     text = read_json_text(file)
     try:
         rows = json.loads(text)
@@ -79,15 +72,7 @@ def read_json_array(file: File) -> list[object]:
 
 
 def read_json_text(file: File, *, keep_undecodable: bool = False) -> str:
-    """Return the text of a file that is one JSON value.
-
-    Args:
-        file: What to read.
-        keep_undecodable: As for `read_lines`.
-
-    Raises:
-        SourceError: The file is damaged or too large.
-    """
+    """Return the text of a file that is one JSON value, and not too large to be held as values."""
     text = read_whole(file).decode("utf-8", "surrogateescape" if keep_undecodable else "replace")
     if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise SourceError(

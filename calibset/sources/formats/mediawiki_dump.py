@@ -87,20 +87,13 @@ def read_dump(file: File) -> Iterator[DumpPage | Rejection]:
     """Yield the pages of a dump from its beginning.
 
     One that is damaged or ends too early yields its whole pages, then a rejection.
-
-    Raises:
-        SourceError: The file is no MediaWiki export, or declares entities.
     """
     with open_decompressed(file) as stream:
         yield from _parse_pages(_read_chunks(stream), file.name, _ExportBuilder())
 
 
 def read_index(index: File) -> Mapping[int, int]:
-    """Return the number of pages of each stream of a multistream dump, by where it begins in bytes.
-
-    Raises:
-        SourceError: The index is damaged, or names more streams than any dump has.
-    """
+    """Return the number of pages of each stream of a multistream dump, by where it begins in bytes."""
     sizes: Counter[int] = Counter()
     for line in read_lines(index):
         head = line.partition(":")[0] if isinstance(line, str) else ""
@@ -115,22 +108,14 @@ def read_index(index: File) -> Mapping[int, int]:
 
 
 def read_site(dump: BinaryIO, name: str) -> Site:
-    """Return the wiki that the first stream of a multistream dump describes.
-
-    Raises:
-        SourceError: It is no MediaWiki export, or declares entities.
-    """
+    """Return the wiki that the first stream of a multistream dump describes."""
     export = _ExportBuilder()
     next(_parse_pages(_unpack_chunks(dump, 0), name, export), None)
     return export.site
 
 
 def read_stream(dump: BinaryIO, name: str, offset: int, site: Site) -> Iterator[DumpPage | Rejection]:
-    """Yield the pages of the stream that begins at an offset, as `read_dump` does.
-
-    Raises:
-        SourceError: It declares entities.
-    """
+    """Yield the pages of the stream that begins at an offset, as `read_dump` does."""
     chunks = chain((b"<mediawiki>",), _unpack_chunks(dump, offset), (b"</mediawiki>",))
     yield from _parse_pages(chunks, f"{name}@{offset}", _ExportBuilder(site))
 

@@ -47,13 +47,7 @@ _MOST_PREFIXES = 1_000
 
 
 def read_graph(file: File) -> Graph:
-    """Return the graph that a file states; nothing that it links to is fetched.
-
-    Raises:
-        SourceError: The file can't be parsed, or is too large: its graph takes more than
-            `LARGEST_GRAPH` bytes, or it has prefixes or elements such as only a file has that
-            is made to fill memory.
-    """
+    """Return the graph that a file states; nothing that it links to is fetched."""
     suffixes = (suffix for suffix in FORMATS if file.stem.endswith(suffix))
     form = FORMATS[next(suffixes, ".ttl")]
     text = read_whole(file).decode("utf-8-sig", "replace")

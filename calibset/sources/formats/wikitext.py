@@ -60,14 +60,8 @@ def strip_markup(wikitext: str, *, hidden: frozenset[str] = CANONICAL) -> str:
     r"""Return what a reader sees as running text; blank lines, spaces and entities are left as they are.
 
     Templates, tables, references, formulas, headings, comments and links to files and
-    categories are dropped; other links become their labels, list items lines.
-
-    Args:
-        wikitext: The source of a page.
-        hidden: Prefixes of the links to drop, in lower case.
-
-    Raises:
-        TooDeeplyNestedError: Brackets nest over 50 deep, or too many of them are never closed.
+    categories are dropped; other links become their labels, list items lines. Links with one of
+    the hidden prefixes, in lower case, are dropped as well.
 
     Examples:
         >>> strip_markup("'''Yeti'''{{IPA|jety}} is a [[myth|mythical]] [[being]].<ref>p. 1</ref>")

@@ -16,15 +16,9 @@ _PIECE = 2**16
 
 
 def read_sheet(content: bytes, name: str) -> Iterator[tuple[str | None, ...]]:
-    """Yield the rows of a sheet that are not blank, their cells as text.
+    """Yield the rows of a workbook's sheet that are not blank, their cells as text.
 
-    Args:
-        content: The workbook.
-        name: The sheet.
-
-    Raises:
-        Exception: It is no workbook, has no such sheet or is too large; openpyxl raises whatever
-            it trips over.
+    openpyxl raises whatever it trips over.
     """
     from openpyxl import load_workbook
     from openpyxl.utils.escape import unescape

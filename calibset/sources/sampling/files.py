@@ -62,12 +62,7 @@ def measure_record(record: Record) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FileSampler:
-    """Reads the files of a source in seeded order.
-
-    Attributes:
-        source: Reads the records of a file and says how each file can be read.
-        seed: Fixes the order.
-    """
+    """Reads files in seeded order, in the way that their source says each can be read."""
 
     source: Source
     seed: int

@@ -41,13 +41,9 @@ class Part(Generic[T]):
 def interleave(
     parts: Iterable[Part[T]], seed: int, *seed_path: str | int, at_once: int = MAX_OPEN_PARTS
 ) -> Iterator[T]:
-    """Yield from several parts, from each in proportion to its size.
+    """Yield from the parts that are open at once, from each in proportion to its size.
 
-    Args:
-        parts: In seeded order.
-        seed: Fixes how the parts are interleaved.
-        seed_path: Tells this corpus from others of the same seed.
-        at_once: How many parts are open together, at most.
+    The parts come in seeded order; the seed and its path fix how they are interleaved.
 
     Examples:
         >>> parts = [Part(4, iter("aaaa")), Part(2, iter("bb"))]
@@ -119,22 +115,14 @@ def shuffle_in_batches(
     seed: int,
     *seed_path: str | int,
     length: Callable[[T], int],
-    most: int = 1_000,
-    longest: int = 16 * 2**20,
+    batch_records: int = 1_000,
+    batch_length: int = 16 * 2**20,
 ) -> Iterator[T]:
-    """Yield a stream's records, shuffled within batches.
+    """Yield a stream's records, shuffled within batches of so many records or characters.
 
     A stream is read from its beginning, so a prefix is no fair sample of it.
-
-    Args:
-        records: The stream.
-        seed: Fixes the order.
-        seed_path: Tells this stream from others of the same seed.
-        length: Measures a record in characters.
-        most: Records of a batch.
-        longest: Characters of a batch, unless one record alone has more.
     """
-    for number, batch in enumerate(split_into_batches(records, most, length, longest)):
+    for number, batch in enumerate(split_into_batches(records, batch_records, length, batch_length)):
         yield from shuffled(batch, seed, *seed_path, number)
 
 

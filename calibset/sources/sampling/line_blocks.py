@@ -44,13 +44,7 @@ _LONGEST = 2 * MAX_RECORD_BYTES
 
 @dataclass(frozen=True, slots=True)
 class LineBlock:
-    """A block of a file.
-
-    Attributes:
-        file: Unpacked, of lines.
-        start: Its first byte.
-        end: One past its last byte.
-    """
+    """A block of a file of lines, from its first byte to one past its last."""
 
     file: File
     start: int

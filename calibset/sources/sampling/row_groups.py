@@ -37,15 +37,7 @@ _ROWS_AT_ONCE = 256
 
 
 def read_row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
-    """Return a file's row groups; its footer is all that is read.
-
-    Args:
-        file: The file.
-        columns: The columns that are needed; a file may lack some of them.
-
-    Raises:
-        SourceError: The file is no parquet, or damaged.
-    """
+    """Return a file's row groups, with those of the needed columns that it has; only its footer is read."""
     import pyarrow.parquet
 
     with file.open_random_access() as stream, _parquet_errors(file):
@@ -85,11 +77,7 @@ class RowGroup:
     rows: int
 
     def read_rows(self) -> Iterator[Row]:
-        """Yield the rows in the order they stand in.
-
-        Raises:
-            SourceError: The group is damaged.
-        """
+        """Yield the rows in the order they stand in."""
         if self._is_too_large():
             yield self._reject()
             return
@@ -102,9 +90,6 @@ class RowGroup:
 
         Of a group of more than 16 MiB, as many rows from all over it are held at once as fit
         into that; the group is read again for the next ones.
-
-        Raises:
-            SourceError: The group is damaged.
         """
         if self._is_too_large():
             yield self._reject()

@@ -98,18 +98,18 @@ def test_another_seed_begins_elsewhere() -> None:
 
 
 def test_blocks_are_shuffled_and_stay_in_place() -> None:
-    order = list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 1, most=10))
+    order = list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 1, batch_records=10))
     assert [sorted(order[i : i + 10]) for i in (0, 10, 20)] == [
         list(range(10)),
         list(range(10, 20)),
         list(range(20, 25)),
     ]
     assert order != list(range(25))
-    assert order == list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 1, most=10))
+    assert order == list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 1, batch_records=10))
 
 
 def test_blocks_of_long_records_are_smaller() -> None:
-    order = list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 3, longest=15))
+    order = list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 3, batch_length=15))
     assert [sorted(order[i : i + 5]) for i in range(0, 25, 5)] == [
         list(range(i, i + 5)) for i in range(0, 25, 5)
     ]
