@@ -81,8 +81,8 @@ def test_adapters_cannot_be_replaced() -> None:
 def test_an_entry_point_is_an_adapter(tmp_path: Path, package: str) -> None:
     assert not {"abc", "letters"} & find_installed_adapters().keys()
     offer(tmp_path, package, f"letters = {package}:Letters", f"abc = {package}:Letters")
-    found = [name for name in find_installed_adapters() if name in ("abc", "letters")]
-    assert found == ["abc", "letters"]
+    names = [name for name in find_installed_adapters() if name in ("abc", "letters")]
+    assert names == ["abc", "letters"]
     assert package not in sys.modules
     cls = get_adapter("letters")
     assert cls.__name__ == "Letters"

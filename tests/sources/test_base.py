@@ -36,7 +36,7 @@ def test_a_prefix_is_a_fair_sample_of_all_files() -> None:
     assert len({tuple(name[0] for name in read_ids(lines(), CORPUS, seed)[:4]) for seed in range(20)}) > 10
 
 
-def test_what_is_read_from_its_beginning_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_with_a_large_file_that_cannot_be_split_is_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "_LARGE", 100)
     assert not lines().is_streamed(memory_reader({"a.txt": b"x" * 100, "b.txt": b"y"}))
     assert lines().is_streamed(memory_reader({"a.txt": b"x" * 101, "b.txt": b"y"}))

@@ -258,8 +258,8 @@ def test_every_record_is_read_once(name: str, tmp_path: Path) -> None:
     assert len(ids) == len(set(ids)) == COUNT
     for record in records:
         check_record(record)
-    said = "".join(repr(record) for record in records)
-    assert all(text(number) in said for number in NUMBERS)
+    shown = "".join(repr(record) for record in records)
+    assert all(text(number) in shown for number in NUMBERS)
 
 
 @pytest.mark.parametrize("name", sorted(CORPORA))
@@ -354,7 +354,7 @@ def test_empty_and_foreign_files_give_rejections_or_an_error(form: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["bitext", "csv"])
-def test_a_header_of_several_lines_is_told_in_one(name: str) -> None:
+def test_a_header_of_several_lines_is_shown_in_one(name: str) -> None:
     ((file, _),) = CORPORA[name].files.items()
     with pytest.raises(SourceError) as caught:
         list(source(name).read_shuffled(memory_reader({file: b'"a\nb",c\n1,2\n'}), seed=1))
@@ -375,8 +375,8 @@ def test_a_file_cut_off_gives_what_is_whole_or_an_error(form: str) -> None:
     for cut in sorted({*range(0, len(data), max(1, len(data) // 25)), len(data) - 1, len(data) - 2}):
         records = survives(name, {file: data[:cut]})
         if records is not None:
-            found = {record.id for record in records if isinstance(record, Document | Conversation)}
-            assert found <= good
+            ids = {record.id for record in records if isinstance(record, Document | Conversation)}
+            assert ids <= good
 
 
 @pytest.mark.parametrize("suffix", PACKERS)

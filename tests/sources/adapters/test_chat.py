@@ -140,7 +140,7 @@ def test_short_values_of_other_columns_are_metadata() -> None:
     assert record.metadata == {"lang": "sk", "score": "0.5"}
 
 
-def test_bad_rows_are_rejected_with_place_and_reason() -> None:
+def test_bad_rows_are_rejected_with_position_and_reason() -> None:
     lines = [
         json.dumps({"messages": OPENAI}),
         "",

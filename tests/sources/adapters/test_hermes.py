@@ -33,7 +33,7 @@ def test_rows_become_conversations_under_their_own_id() -> None:
     assert [message.content for message in record.messages] == ["Hi", "Hello"]
 
 
-def test_a_row_without_an_id_has_its_place_for_one() -> None:
+def test_a_row_without_an_id_has_its_position_for_one() -> None:
     (record,) = records(SOURCE, **{"data/func-calling.json": [{**GOOD, "id": None}]})
     assert isinstance(record, Conversation)
     assert record.id == "data/func-calling.json#0"
@@ -49,7 +49,7 @@ def test_configs_choose_the_files() -> None:
     ]
 
 
-def test_bad_rows_are_rejected_with_place_and_reason() -> None:
+def test_bad_rows_are_rejected_with_position_and_reason() -> None:
     rows = [{}, 7, GOOD, {"id": "x", "conversations": []}]
     found = records(SOURCE, **{"func-calling.json": rows})
     rejections = sorted(

@@ -116,7 +116,7 @@ def test_a_row_of_another_kind_is_rejected(tmp_path: Path) -> None:
     }
 
 
-def test_other_places_are_an_error() -> None:
+def test_other_locations_are_an_error() -> None:
     with pytest.raises(SourceError) as caught:
         list(source().read_shuffled(memory_reader({"a.jsonl": b""}, "https://x.org/a.jsonl"), seed=1))
     assert str(caught.value) == (

@@ -44,7 +44,7 @@ def texts(turtle: str) -> dict[str, str]:
     }
 
 
-def test_a_class_is_told_by_label() -> None:
+def test_a_class_is_described_by_label() -> None:
     turtle = """
     :Deductible a owl:Class ; rdfs:label "Deductible"@en ; rdfs:comment "What the\\n insured bears."@en ;
         rdfs:subClassOf :PolicyTerm ; owl:disjointWith :Premium ; :asop "ASOP 56" .
@@ -100,7 +100,7 @@ def test_labels_of_any_language_count() -> None:
     assert texts(':Skoda a owl:Class ; rdfs:label "škoda"@sk .') == {"Skoda": "škoda (class)"}
 
 
-def test_class_expressions_are_told_simply_or_left_out() -> None:
+def test_class_expressions_are_put_simply_or_left_out() -> None:
     turtle = """
     :A a owl:Class ; rdfs:subClassOf
         [ a owl:Restriction ; owl:onProperty :hasRisk ; owl:someValuesFrom [ owl:unionOf (:Fire :Flood) ] ],
@@ -183,7 +183,7 @@ def test_entities_of_xml_reach_no_file(tmp_path: Path) -> None:
     assert record.text == "A (K)"
 
 
-def test_literals_are_told_as_they_are_written_and_quietly(
+def test_literals_stay_as_they_are_written_and_nothing_is_logged(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     turtle = ':a a :B ; :x "1E99999999"^^xsd:decimal ; :y "no date"^^xsd:date ; :z "007"^^xsd:integer .'
@@ -365,7 +365,7 @@ def test_a_subject_with_too_much_to_tell_is_rejected(monkeypatch: pytest.MonkeyP
     assert isinstance(second, Document)
 
 
-def test_a_very_long_label_is_told_once_only() -> None:
+def test_a_very_long_label_stands_once_only() -> None:
     label = "word " * 500
     told = texts(f':a a :K ; rdfs:label "{label}" . :K rdfs:label "{label}" . :b a :K ; :to :a .')
     assert told == {"a": f"{label.strip()} (K)", "b": "b (K)\nTo: a."}

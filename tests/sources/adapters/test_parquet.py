@@ -67,7 +67,7 @@ def test_columns_are_joined_and_others_are_not_read() -> None:
         ({"text": b"bytes"}, "column 'text' is no text"),
     ],
 )
-def test_a_row_without_text_is_rejected_with_its_place(row: dict[str, Any], reason: str) -> None:
+def test_a_row_without_text_is_rejected_with_its_position(row: dict[str, Any], reason: str) -> None:
     (record,) = read({"a.parquet": packed([row])})
     assert isinstance(record, Rejection)
     assert (record.position, record.reason) == ("a.parquet#0", reason)
@@ -209,7 +209,7 @@ def test_footers_of_32_files_are_read_and_row_groups_in_their_turn() -> None:
     assert {stream.name for stream in location.streams} == set(contents)
 
 
-def test_what_goes_wrong_below_is_told_as_it_is() -> None:
+def test_an_error_of_the_storage_is_passed_on_as_it_is() -> None:
     data = packed(wide(200), row_group_size=50)
 
     class Broken(Counting):
@@ -248,7 +248,7 @@ def test_text_that_is_no_utf_8_is_rejected() -> None:
     ]
 
 
-def test_a_value_that_python_has_no_place_for_is_rejected() -> None:
+def test_a_value_that_python_cannot_hold_is_rejected() -> None:
     moments = pyarrow.array([0, 2**62], pyarrow.timestamp("ms"))
     data = packed(pyarrow.table({"text": ["a", "b"], "at": moments}))
     records = read({"a.parquet": data}, columns=["text", "at"])

@@ -75,7 +75,7 @@ def test_a_text_without_a_subset() -> None:
     ]
 
 
-def test_bad_rows_are_rejected_with_place_and_reason() -> None:
+def test_bad_rows_are_rejected_with_position_and_reason() -> None:
     data = lines([7, {"text": None}, {"meta": {}}, {"text": ["a"]}]) + b'{"text": "cut'
     assert [(r.position, r.reason) for r in read("a.jsonl", data) if isinstance(r, Rejection)] == [
         ("a.jsonl:1", "row is no object"),

@@ -67,7 +67,7 @@ def test_without_repair_lines_that_need_one_are_rejected() -> None:
     assert isinstance(lenient[0], Conversation)
 
 
-def test_bad_lines_are_rejected_with_place_and_reason() -> None:
+def test_bad_lines_are_rejected_with_position_and_reason() -> None:
     lines = [json.dumps(SFT), "", "{broken", "[1]", json.dumps({"messages": []})]
     reader = memory_reader({"when2call_train_sft.jsonl": "\n".join(lines).encode()})
     source = When2Call.model_validate({"group": "tools", "where": "memory"})

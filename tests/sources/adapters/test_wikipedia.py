@@ -238,7 +238,7 @@ def test_a_dump_comes_once_though_it_is_there_in_both_forms() -> None:
     ]
 
 
-def test_an_index_that_names_wrong_places_loses_their_pages_only() -> None:
+def test_an_index_with_wrong_offsets_loses_their_pages_only() -> None:
     contents = multistream(3, 2)
     index = "d/w-pages-articles-multistream-index.txt.bz2"
     contents[index] = bz2.compress(bz2.decompress(contents[index]) + b"\n17:9:A\n")

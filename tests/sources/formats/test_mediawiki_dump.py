@@ -144,9 +144,9 @@ def test_a_dump_cut_off_keeps_its_whole_pages(suffix: str) -> None:
 @given(st.integers(0, len(WHOLE) - len(END) - 1))
 def test_wherever_it_is_cut_off_there_is_one_rejection_at_the_end(length: int) -> None:
     whole = read(WHOLE)
-    found = read(WHOLE[:length])
-    assert found == [*whole[: len(found) - 1], CUT_OFF]
-    assert len(found) - 1 == WHOLE[:length].count(b"</page>")
+    pages = read(WHOLE[:length])
+    assert pages == [*whole[: len(pages) - 1], CUT_OFF]
+    assert len(pages) - 1 == WHOLE[:length].count(b"</page>")
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xfe", b"\0", b"&bogus;", b"</text></oops>", b"<", b"]]>"])
@@ -157,9 +157,9 @@ def test_corrupt_bytes_end_the_dump(damage: bytes) -> None:
 def test_corrupt_packed_bytes_end_the_dump() -> None:
     first, second = bz2.compress((HEAD + page(1)).encode()), bytearray(bz2.compress((page(2) + END).encode()))
     second[len(second) // 2] ^= 0xFF
-    found = read(first + second, "d.xml.bz2")
-    assert found[0] == expected(1)
-    assert found[-1] == Rejection(position="d.xml.bz2", reason="dump cut off")
+    pages = read(first + second, "d.xml.bz2")
+    assert pages[0] == expected(1)
+    assert pages[-1] == Rejection(position="d.xml.bz2", reason="dump cut off")
 
 
 def test_what_stands_behind_the_end_is_not_read() -> None:
@@ -211,7 +211,7 @@ class _Repeated(io.RawIOBase):
         return count
 
 
-def must_stream(parts: Iterator[bytes]) -> Iterator[DumpPage | Rejection]:
+def read_streamed(parts: Iterator[bytes]) -> Iterator[DumpPage | Rejection]:
     stream = cast("BinaryIO", io.BufferedReader(_Repeated(parts)))
     return read_dump(File("d.xml", lambda: stream))
 
@@ -224,7 +224,7 @@ def test_a_page_over_20_mib_is_cut_short_and_the_next_one_read() -> None:
             yield b"0123456789abcdef" * 2**16
         yield after + page(2).encode() + END.encode()
 
-    long, short = must_stream(parts())
+    long, short = read_streamed(parts())
     assert isinstance(long, DumpPage)
     assert long.too_long
     assert LONGEST < len(long.wikitext) < LONGEST + 2**17
@@ -241,7 +241,7 @@ def test_a_tag_that_never_ends_is_given_up() -> None:
             taken += 1
             yield b"x" * 2**20
 
-    assert list(must_stream(parts())) == [expected(1), CUT_OFF]
+    assert list(read_streamed(parts())) == [expected(1), CUT_OFF]
     assert taken < 5
 
 
@@ -255,7 +255,7 @@ def test_memory_does_not_grow_with_the_dump() -> None:
 
     tracemalloc.start()
     try:
-        count = sum(isinstance(found, DumpPage) for found in must_stream(parts()))
+        count = sum(isinstance(found, DumpPage) for found in read_streamed(parts()))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -264,36 +264,36 @@ def test_memory_does_not_grow_with_the_dump() -> None:
 
 
 STREAMS = [HEAD, page(1) + page(2), page(3), END]
-COMPRESSED_SUFFIXES = [bz2.compress(part.encode()) for part in STREAMS]
+COMPRESSED_STREAMS = [bz2.compress(part.encode()) for part in STREAMS]
 
 
 def test_streams_are_read_by_offset() -> None:
-    dump = io.BytesIO(b"".join(COMPRESSED_SUFFIXES))
+    dump = io.BytesIO(b"".join(COMPRESSED_STREAMS))
     site = read_site(dump, "d.xml.bz2")
     assert site == SITE
-    second, third = len(COMPRESSED_SUFFIXES[0]), len(COMPRESSED_SUFFIXES[0]) + len(COMPRESSED_SUFFIXES[1])
+    second, third = len(COMPRESSED_STREAMS[0]), len(COMPRESSED_STREAMS[0]) + len(COMPRESSED_STREAMS[1])
     assert list(read_stream(dump, "d", third, site)) == [expected(3)]
     assert list(read_stream(dump, "d", second, site)) == [expected(1), expected(2)]
 
 
 def test_streams_may_be_read_in_turn() -> None:
-    dump = io.BytesIO(b"".join(COMPRESSED_SUFFIXES))
-    one = read_stream(dump, "d", len(COMPRESSED_SUFFIXES[0]), SITE)
-    other = read_stream(dump, "d", len(COMPRESSED_SUFFIXES[0]) + len(COMPRESSED_SUFFIXES[1]), SITE)
+    dump = io.BytesIO(b"".join(COMPRESSED_STREAMS))
+    one = read_stream(dump, "d", len(COMPRESSED_STREAMS[0]), SITE)
+    other = read_stream(dump, "d", len(COMPRESSED_STREAMS[0]) + len(COMPRESSED_STREAMS[1]), SITE)
     assert [next(one), next(other), next(one)] == [expected(1), expected(3), expected(2)]
     assert list(one) == list(other) == []
 
 
 @pytest.mark.parametrize("offset", [1, 10**9])
 def test_an_offset_of_another_dump_gives_a_rejection(offset: int) -> None:
-    found = list(read_stream(io.BytesIO(b"".join(COMPRESSED_SUFFIXES)), "d", offset, SITE))
-    assert found == [Rejection(position=f"d@{offset}", reason="dump cut off")]
+    pages = list(read_stream(io.BytesIO(b"".join(COMPRESSED_STREAMS)), "d", offset, SITE))
+    assert pages == [Rejection(position=f"d@{offset}", reason="dump cut off")]
 
 
 def test_a_stream_that_is_cut_off_is_rejected() -> None:
-    data = b"".join(COMPRESSED_SUFFIXES[:2])[:-5]
-    found = list(read_stream(io.BytesIO(data), "d", len(COMPRESSED_SUFFIXES[0]), SITE))
-    assert found[-1] == Rejection(position=f"d@{len(COMPRESSED_SUFFIXES[0])}", reason="dump cut off")
+    data = b"".join(COMPRESSED_STREAMS[:2])[:-5]
+    pages = list(read_stream(io.BytesIO(data), "d", len(COMPRESSED_STREAMS[0]), SITE))
+    assert pages[-1] == Rejection(position=f"d@{len(COMPRESSED_STREAMS[0])}", reason="dump cut off")
 
 
 def test_the_index_counts_the_pages_of_each_stream() -> None:
@@ -306,10 +306,10 @@ def test_the_index_counts_the_pages_of_each_stream() -> None:
 def test_no_bytes_make_it_fail(data: bytes) -> None:
     for content in (data, HEAD.encode() + data):
         try:
-            found = read(content)
+            pages = read(content)
         except SourceError:
             continue
-        assert all(isinstance(page, DumpPage | Rejection) for page in found)
+        assert all(isinstance(page, DumpPage | Rejection) for page in pages)
 
 
 def test_an_index_of_more_streams_than_any_dump_has_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,18 +326,18 @@ def test_an_index_of_more_streams_than_any_dump_has_is_an_error(monkeypatch: pyt
 
 def test_names_that_are_too_long_are_cut_short() -> None:
     namespaces = f'<namespace key="{"6" * 100}">{"S" * 2**20}</namespace>'
-    (found,) = read(
+    (only,) = read(
         f"<mediawiki><siteinfo><namespaces>{namespaces}</namespaces></siteinfo>{page(1)}</mediawiki>"
     )
-    assert isinstance(found, DumpPage)
-    ((key, name),) = found.site.namespaces
+    assert isinstance(only, DumpPage)
+    ((key, name),) = only.site.namespaces
     assert key == "6" * 16
     assert 2**14 < len(name) < 2**17
-    assert not found.too_long
+    assert not only.too_long
 
 
 def test_a_page_with_a_title_that_is_too_long_is_too_long() -> None:
-    (found,) = read(f"<mediawiki><page><title>{'T' * 2**20}</title><id>1</id></page></mediawiki>")
-    assert isinstance(found, DumpPage)
-    assert found.too_long
-    assert 2**14 < len(found.title) < 2**17
+    (only,) = read(f"<mediawiki><page><title>{'T' * 2**20}</title><id>1</id></page></mediawiki>")
+    assert isinstance(only, DumpPage)
+    assert only.too_long
+    assert 2**14 < len(only.title) < 2**17

@@ -134,9 +134,9 @@ def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
 
 @pytest.mark.parametrize("name", CORPORA)
 @pytest.mark.slow
-def test_a_prefix_favours_no_place_and_no_length(name: str) -> None:
-    place, length = excess(CORPORA[name]())
-    assert abs(place) < 3
+def test_a_prefix_favours_no_position_and_no_length(name: str) -> None:
+    position, length = excess(CORPORA[name]())
+    assert abs(position) < 3
     assert abs(length) < 3
 
 
@@ -145,6 +145,6 @@ def test_blocks_that_give_alike_would_be_found_out(monkeypatch: pytest.MonkeyPat
         return Part(1, iter(shuffled(self.source.read(file), self.seed, file.name)))
 
     monkeypatch.setattr(sampling.FileSampler, "_load_file", alike)
-    place, length = excess(jsonl(1))
-    assert place > 6
+    position, length = excess(jsonl(1))
+    assert position > 6
     assert length > 6

@@ -55,11 +55,11 @@ def test_parts_are_opened_in_batches() -> None:
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 6), st.integers(1, 30))
 def test_batches_keep_to_a_number_and_a_size(sizes: list[int], most: int, budget: int) -> None:
-    found = list(split_into_batches(sizes, most, float, budget))
-    assert [size for batch in found for size in batch] == sizes
-    assert all(1 <= len(batch) <= most for batch in found)
-    assert all(len(batch) == 1 or sum(batch) <= budget for batch in found)
-    for batch, after in pairwise(found):
+    groups = list(split_into_batches(sizes, most, float, budget))
+    assert [size for batch in groups for size in batch] == sizes
+    assert all(1 <= len(batch) <= most for batch in groups)
+    assert all(len(batch) == 1 or sum(batch) <= budget for batch in groups)
+    for batch, after in pairwise(groups):
         assert len(batch) == most or sum(batch) + after[0] > budget
 
 
@@ -97,7 +97,7 @@ def test_another_seed_begins_elsewhere() -> None:
     assert len(orders) > 1
 
 
-def test_blocks_are_shuffled_and_stay_in_place() -> None:
+def test_batches_are_shuffled_and_keep_their_order() -> None:
     order = list(shuffle_in_batches(range(25), 1, "x", length=lambda _: 1, batch_records=10))
     assert [sorted(order[i : i + 10]) for i in (0, 10, 20)] == [
         list(range(10)),

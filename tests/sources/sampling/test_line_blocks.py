@@ -61,7 +61,7 @@ def one(name: str, data: bytes) -> File:
     return file
 
 
-def said(record: Record) -> tuple[str, ...]:
+def text_of(record: Record) -> tuple[str, ...]:
     """What a record says, but not where."""
     if isinstance(record, Document):
         return "document", record.text
@@ -82,20 +82,20 @@ lined = st.builds(
 
 @given(lined, st.integers(1, 50), st.sampled_from([EVERY_LINE, AFTER_DASHES, PAGES]))
 @settings(max_examples=300)
-def test_windows_cover_a_file_without_gap_or_overlap(data: bytes, block: int, begins: StartRule) -> None:
+def test_blocks_cover_a_file_without_gap_or_overlap(data: bytes, block: int, begins: StartRule) -> None:
     with pytest.MonkeyPatch.context() as patch:
         shrunk(patch, block)
         file = one("a", data)
         loaded = [LineBlock(file, at, at + block).load(begins) for at in range(0, len(data), block)]
         position = 0
-        for window in filter(None, loaded):
-            assert window.name == f"a@{position}"
-            assert window.size == len(window.open_bytes().read()) > 0
-            assert data[position:].startswith(window.open_bytes().read())
-            position += window.size
+        for loaded_block in filter(None, loaded):
+            assert loaded_block.name == f"a@{position}"
+            assert loaded_block.size == len(loaded_block.open_bytes().read()) > 0
+            assert data[position:].startswith(loaded_block.open_bytes().read())
+            position += loaded_block.size
         assert position == len(data)
-        starts = [int(window.name[2:]) // block for window in loaded if window]
-        assert starts == [at for at, window in enumerate(loaded) if window]
+        starts = [int(loaded_block.name[2:]) // block for loaded_block in loaded if loaded_block]
+        assert starts == [at for at, loaded_block in enumerate(loaded) if loaded_block]
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -108,13 +108,13 @@ def test_every_record_comes_once(name: str, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         shrunk(patch, data.draw(st.integers(3, 120)))
         source, seed = SOURCES[name], data.draw(st.integers(0, 9))
-        found = list(source.read_shuffled(memory_reader({name: content}), seed=seed))
-        stray = "text outside a page"  # told once a file
-        wanted = Counter(map(said, source.read(one(name, content))))
-        assert Counter(s for r in found if stray not in (s := said(r))) == Counter(
+        records = list(source.read_shuffled(memory_reader({name: content}), seed=seed))
+        stray = "text outside a page"  # rejected once a file
+        wanted = Counter(map(text_of, source.read(one(name, content))))
+        assert Counter(s for r in records if stray not in (s := text_of(r))) == Counter(
             {s: n for s, n in wanted.items() if stray not in s}
         )
-        assert found == list(source.read_shuffled(memory_reader({name: content}), seed=seed))
+        assert records == list(source.read_shuffled(memory_reader({name: content}), seed=seed))
 
 
 def test_a_record_belongs_to_the_block_in_which_its_first_line_begins(
@@ -182,10 +182,10 @@ def fails() -> BinaryIO:
 def test_a_block_costs_a_block_and_one_read() -> None:
     line = b'{"text": "' + b"x" * 3_000 + b'"}\n'
     file, reads = counted(line * 1_000)
-    window = LineBlock(file, 10 * line_blocks.BLOCK_SIZE, 11 * line_blocks.BLOCK_SIZE).load(EVERY_LINE)
-    assert window is not None
-    assert window.size is not None
-    assert window.size % len(line) == 0
+    loaded_block = LineBlock(file, 10 * line_blocks.BLOCK_SIZE, 11 * line_blocks.BLOCK_SIZE).load(EVERY_LINE)
+    assert loaded_block is not None
+    assert loaded_block.size is not None
+    assert loaded_block.size % len(line) == 0
     assert reads == [(10 * line_blocks.BLOCK_SIZE - 1_025, 1_025 + line_blocks.BLOCK_SIZE + 8_192)]
 
 
@@ -198,9 +198,9 @@ def test_a_block_inside_a_long_line_is_read_no_further() -> None:
 def test_a_record_too_long_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_blocks, "_LONGEST", 500_000)
     file, reads = counted(b"x\n" * 10 + b"y" * 5_000_000)
-    window = LineBlock(file, 0, line_blocks.BLOCK_SIZE).load(EVERY_LINE)
-    assert window is not None
-    assert window.size == line_blocks.BLOCK_SIZE + 500_000
+    loaded_block = LineBlock(file, 0, line_blocks.BLOCK_SIZE).load(EVERY_LINE)
+    assert loaded_block is not None
+    assert loaded_block.size == line_blocks.BLOCK_SIZE + 500_000
     assert sum(size for _, size in reads) < 2_000_000
 
 
@@ -210,7 +210,7 @@ def test_a_record_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("calibset.storage.text_lines.MAX_RECORD_BYTES", 100)
     lines = [b'{"text": "one"}', b'{"text": "' + b"x" * 900 + b'"}', b'{"text": "two"}']
     records = list(SOURCES["a.jsonl"].read_shuffled(memory_reader({"a.jsonl": b"\n".join(lines)}), seed=1))
-    assert sorted(said(record)[:2] for record in records) == [
+    assert sorted(text_of(record)[:2] for record in records) == [
         ("document", "one"),
         ("document", "two"),
         ("rejection", "record too long"),
@@ -260,7 +260,7 @@ def test_the_first_character_is_seen_at_a_small_cost(data: bytes, first: str) ->
         (SOURCES["AA/wiki_00"], "skwiki-pages-articles.xml", b"<mediawiki>", False),
     ],
 )
-def test_adapters_say_what_splits(
+def test_adapters_say_which_files_can_be_split(
     source: Source, name: str, data: bytes, can_split: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampling, "_LARGE", 0)
@@ -271,7 +271,7 @@ def test_a_small_json_file_is_not_looked_at() -> None:
     assert not SOURCES["a.jsonl"].can_split(File("a.json", fails, 1_000))
 
 
-def test_a_window_of_a_json_file_is_read_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_of_a_json_file_is_read_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     shrunk(monkeypatch, 20)
     lines = "".join(json.dumps({"text": str(i)}) + "\n" for i in range(9)) + '[{"text": "array"}]\n'
     records = list(SOURCES["lines.json"].read_shuffled(memory_reader({"lines.json": lines.encode()}), seed=3))
