@@ -17,7 +17,7 @@ from calibset.pipeline.progress import Progress, labelled
 from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
 from calibset.selection.coverage import Candidate, select_by_coverage
-from calibset.selection.coverage_report import CoverageReport, coverage_report
+from calibset.selection.coverage_report import CoverageReport, report_coverage
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture, interleave
 from calibset.tokenizers.truncation import visible_ids
@@ -195,7 +195,7 @@ def _select_by_coverage(
         for sample, ids, held in zip(pool, visible, terms_in_rows, strict=True)
     ]
     chosen = select_by_coverage(candidates, quotas)
-    report = coverage_report(candidates, chosen, quotas, terms=terms)
+    report = report_coverage(candidates, chosen, quotas, terms=terms)
     rows: dict[str, list[Sample]] = {name: [] for name in quotas}
     for index in sorted(chosen):
         rows[pool[index].source].append(pool[index])

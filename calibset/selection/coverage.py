@@ -164,11 +164,11 @@ def select_by_coverage(
     return chosen
 
 
-def distinct(candidates: Sequence[Candidate], chosen: Iterable[int]) -> int:
+def count_distinct_tokens(candidates: Sequence[Candidate], chosen: Iterable[int]) -> int:
     """Return how many different tokens the chosen rows hold together.
 
     Examples:
-        >>> distinct([Candidate(token_ids=(7, 7, 8), group="web")], [0])
+        >>> count_distinct_tokens([Candidate(token_ids=(7, 7, 8), group="web")], [0])
         2
     """
     return len({token for index in chosen for token in candidates[index].token_ids})

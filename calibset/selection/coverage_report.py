@@ -18,6 +18,12 @@ from calibset.selection.coverage import Candidate, TokenSets
 _SEEDS = 20
 _POINTS = 8
 
+# A token's price is a whole number of these parts of a token, so that the bound is exact.
+_PARTS = 1 << 12
+# Tokens that more rows hold are taken to be covered whatever is chosen.
+_COMMON = 32
+_STEPS = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
@@ -71,7 +77,7 @@ class CoverageReport:
     curve: tuple[CurvePoint, ...]
 
 
-def coverage_report(
+def report_coverage(
     candidates: Sequence[Candidate],
     chosen: Sequence[int],
     quotas: Mapping[str, int],
@@ -92,18 +98,20 @@ def coverage_report(
         times: Rows that each of them is to stand in.
     """
     sets = TokenSets(candidates)
-    marks = _marks(len(chosen))
-    own = _growth(sets, chosen, marks)
-    others = [_growth(sets, at_random(candidates, quotas, seed=seed), marks) for seed in range(_SEEDS)]
+    marks = _space_marks(len(chosen))
+    own = _count_growth(sets, chosen, marks)
+    others = [
+        _count_growth(sets, choose_at_random(candidates, quotas, seed=seed), marks) for seed in range(_SEEDS)
+    ]
     ends = [growth[-1] for growth in others]
     distinct, random_mean = own[-1], fmean(ends)
-    attainable = coverage_upper_bound(candidates, quotas, sets)
+    attainable = bound_coverage(candidates, quotas, sets)
 
     def closed(top: int) -> float | None:
         gap = top - random_mean
         return round((distinct - random_mean) / gap, 4) if gap > 0 else None
 
-    met, missed, absent = _term_cover(candidates, chosen, terms, times)
+    met, missed, absent = _sort_terms(candidates, chosen, terms, times)
     return CoverageReport(
         pool=len(candidates),
         distinct_tokens=distinct,
@@ -123,12 +131,12 @@ def coverage_report(
     )
 
 
-def at_random(candidates: Sequence[Candidate], quotas: Mapping[str, int], *, seed: int) -> list[int]:
+def choose_at_random(candidates: Sequence[Candidate], quotas: Mapping[str, int], *, seed: int) -> list[int]:
     """Return a random choice under the quotas, in random order.
 
     Examples:
         >>> rows = [Candidate(token_ids=(i,), group="ab"[i % 2]) for i in range(6)]
-        >>> at_random(rows, {"a": 2, "b": 1}, seed=1)
+        >>> choose_at_random(rows, {"a": 2, "b": 1}, seed=1)
         [0, 3, 4]
     """
     left = dict(quotas)
@@ -141,7 +149,7 @@ def at_random(candidates: Sequence[Candidate], quotas: Mapping[str, int], *, see
     return shuffled(chosen, seed, "at_random", "order")
 
 
-def _term_cover(
+def _sort_terms(
     candidates: Sequence[Candidate], chosen: Iterable[int], terms: Sequence[str], times: int
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Return the terms that enough of the chosen rows hold, that fewer do, and that no candidate holds."""
@@ -155,31 +163,24 @@ def _term_cover(
     )
 
 
-def _marks(count: int) -> list[int]:
+def _space_marks(count: int) -> list[int]:
     """Return numbers of rows, evenly spaced, the last all of them."""
     return sorted({-(-count * k // _POINTS) for k in range(1, _POINTS + 1)})
 
 
-def _growth(sets: TokenSets, chosen: Sequence[int], marks: Sequence[int]) -> list[int]:
+def _count_growth(sets: TokenSets, chosen: Sequence[int], marks: Sequence[int]) -> list[int]:
     """Return how many distinct tokens the first so many rows hold, for each mark."""
     held = np.zeros(sets.size, np.bool_)
-    found, start = [], 0
+    counts, start = [], 0
     for mark in marks:
         for index in chosen[start:mark]:
             held[sets[index]] = True
         start = mark
-        found.append(int(np.count_nonzero(held)))
-    return found
+        counts.append(int(np.count_nonzero(held)))
+    return counts
 
 
-# A token's price is a whole number of these parts of a token, so that the bound is exact.
-_PARTS = 1 << 12
-# Tokens that more rows hold are taken to be covered whatever is chosen.
-_COMMON = 32
-_STEPS = 100
-
-
-def coverage_upper_bound(candidates: Sequence[Candidate], quotas: Mapping[str, int], sets: TokenSets) -> int:
+def bound_coverage(candidates: Sequence[Candidate], quotas: Mapping[str, int], sets: TokenSets) -> int:
     """Return a number of different tokens that no choice under the quotas exceeds.
 
     By Lagrangian relaxation of maximum coverage: let each token have a price of at most one. No
@@ -198,7 +199,7 @@ def coverage_upper_bound(candidates: Sequence[Candidate], quotas: Mapping[str, i
     priced = (holders <= _COMMON)[sets.tokens]
     rows, tokens = rows[priced], sets.tokens[priced]
     price = np.where(holders <= _COMMON, _PARTS // np.maximum(holders, 1), 0)
-    groups = _members(candidates, quotas)
+    groups = _group_members(candidates, quotas)
     best = sets.size * _PARTS
     for step in range(_STEPS):
         # Sums of whole numbers far below 2**53, so these floats are exact.
@@ -214,7 +215,7 @@ def coverage_upper_bound(candidates: Sequence[Candidate], quotas: Mapping[str, i
     return best // _PARTS
 
 
-def _members(
+def _group_members(
     candidates: Sequence[Candidate], quotas: Mapping[str, int]
 ) -> list[tuple[NDArray[np.int64], int]]:
     members: dict[str, list[int]] = {group: [] for group, quota in quotas.items() if quota > 0}

@@ -13,7 +13,7 @@ from fractions import Fraction
 from calibset.core.shortage import Shortage, ShortagePolicy
 
 
-def largest_remainder(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
+def apportion(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
     """Split a whole number by weights into parts that sum to it.
 
     Each part is its exact share rounded down, and the units left over go to the largest
@@ -24,7 +24,7 @@ def largest_remainder(total: int, weights: Mapping[str, Fraction]) -> dict[str, 
         weights: At least one above zero; they need not sum to 1.
 
     Examples:
-        >>> largest_remainder(512, {"a": Fraction(4), "b": Fraction(3), "c": Fraction(3)})
+        >>> apportion(512, {"a": Fraction(4), "b": Fraction(3), "c": Fraction(3)})
         {'a': 205, 'b': 154, 'c': 153}
     """
     whole = sum(weights.values())
@@ -59,11 +59,11 @@ class Mixture:
     def quotas(self) -> dict[str, int]:
         """Return each source's quota: largest remainder over groups, then over their sources."""
         quotas = dict.fromkeys((source for group in self.weights.values() for source in group), 0)
-        for group, quota in largest_remainder(self.nsamples, self.shares).items():
-            quotas.update(largest_remainder(quota, self.weights[group]))
+        for group, quota in apportion(self.nsamples, self.shares).items():
+            quotas.update(apportion(quota, self.weights[group]))
         return quotas
 
-    def next_quotas(self, got: Mapping[str, int], exhausted: Iterable[str]) -> dict[str, int] | Shortage:
+    def next_quotas(self, samples: Mapping[str, int], exhausted: Iterable[str]) -> dict[str, int] | Shortage:
         """Return how many more samples to ask of each source, after some ran short.
 
         Under ``fill`` what is missing goes to the fill group by weight; under
@@ -71,55 +71,59 @@ class Mixture:
         ``repeat`` it is made up by repeating (`repeats`), so nothing more is asked.
 
         Args:
-            got: Samples that each source has given so far.
+            samples: Samples that each source has given so far.
             exhausted: Sources that have no more to give.
 
         Returns:
             Additional samples by source, none when the set is complete; or the shortage, if the policy
             leaves no way to complete it.
         """
-        gone = frozenset(exhausted)
+        exhausted = frozenset(exhausted)
         quotas = self.quotas()
-        missing = self.nsamples - sum(got.values())
+        missing = self.nsamples - sum(samples.values())
         if missing == 0:
             return {}
         if self.shortage == "error":
-            return self._shortage(got, gone)
+            return self._shortage(samples, exhausted)
         if self.shortage == "repeat":
             return {}
         more: dict[str, int] = {}
         for group in self.shares if self.shortage == "redistribute" else ():
-            lacking = sum(quotas[s] for s in self.weights[group]) - sum(got[s] for s in self.weights[group])
-            others = {s: w for s, w in self.weights[group].items() if s not in gone}
+            lacking = sum(quotas[s] for s in self.weights[group]) - sum(
+                samples[s] for s in self.weights[group]
+            )
+            others = {s: w for s, w in self.weights[group].items() if s not in exhausted}
             if lacking > 0 and others:
-                more.update(largest_remainder(lacking, others))
+                more.update(apportion(lacking, others))
                 missing -= lacking
         if missing > 0:
-            fillers = {s: w for s, w in self.weights.get(self.fill or "", {}).items() if s not in gone}
+            fillers = {s: w for s, w in self.weights.get(self.fill or "", {}).items() if s not in exhausted}
             if not fillers:
-                return self._shortage(got, gone)
-            more.update(largest_remainder(missing, fillers))
+                return self._shortage(samples, exhausted)
+            more.update(apportion(missing, fillers))
         return {source: count for source, count in more.items() if count}
 
-    def repeats(self, got: Mapping[str, int]) -> dict[str, int] | Shortage:
+    def repeats(self, samples: Mapping[str, int]) -> dict[str, int] | Shortage:
         """Return how many rows of each source must be repeats for the set to be complete.
 
         A sample may stand in the set ``max_repeats`` times; if that is not enough, the shortage is returned.
         """
         quotas = self.quotas()
-        lacking = {source: quotas[source] - count for source, count in got.items() if count < quotas[source]}
-        if any(got[s] + missing > got[s] * self.max_repeats for s, missing in lacking.items()):
-            return self._shortage(got, frozenset(lacking))
+        lacking = {
+            source: quotas[source] - count for source, count in samples.items() if count < quotas[source]
+        }
+        if any(samples[s] + missing > samples[s] * self.max_repeats for s, missing in lacking.items()):
+            return self._shortage(samples, frozenset(lacking))
         return lacking
 
-    def _shortage(self, got: Mapping[str, int], gone: frozenset[str]) -> Shortage:
+    def _shortage(self, samples: Mapping[str, int], exhausted: frozenset[str]) -> Shortage:
         quotas = self.quotas()
         fills = self.shortage in ("fill", "redistribute")
-        empty = tuple(name for name in self.weights.get(self.fill or "", {}) if name in gone)
+        empty = tuple(name for name in self.weights.get(self.fill or "", {}) if name in exhausted)
         return Shortage(
-            samples=dict(got),
+            samples=dict(samples),
             quotas=quotas,
-            short=tuple(name for name in quotas if name in gone and got[name] < quotas[name]),
+            short=tuple(name for name in quotas if name in exhausted and samples[name] < quotas[name]),
             nsamples=self.nsamples,
             policy=self.shortage,
             fill=self.fill if fills else None,

@@ -13,7 +13,7 @@ from calibset.pipeline.select import FileSpec, SelectedSamples, order_samples, r
 from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
-from calibset.selection.coverage import Candidate, distinct
+from calibset.selection.coverage import Candidate, count_distinct_tokens
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 from tests.pipeline.streams import Rows, new_context, recipe_of, streams_of
@@ -243,7 +243,7 @@ def test_the_report_is_of_the_rows_chosen(letters: Tokenizer) -> None:
         for sample in selected.samples
     ]
     assert selected.coverage is not None
-    assert selected.coverage.distinct_tokens == distinct(rows, range(3))
+    assert selected.coverage.distinct_tokens == count_distinct_tokens(rows, range(3))
     assert selected.coverage.random_mean < selected.coverage.distinct_tokens <= selected.coverage.attainable
     assert selected.coverage.curve[-1].rows == 3
 

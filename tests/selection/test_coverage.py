@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.selection.coverage import Candidate, Gains, TokenSets, distinct, select_by_coverage
-from calibset.selection.coverage_report import at_random
+from calibset.selection.coverage import Candidate, Gains, TokenSets, count_distinct_tokens, select_by_coverage
+from calibset.selection.coverage_report import choose_at_random
 from tests.selection.pools import GROUPS, choices, pools, topical, value
 
 Pool = tuple[list[Candidate], dict[str, int]]
@@ -99,10 +99,11 @@ def test_of_one_group_a_smaller_quota_gives_the_beginning_of_a_larger_ones(
 def test_half_again_and_more_of_what_random_choice_holds_where_the_pool_holds_twice_as_much() -> None:
     candidates, quotas = topical(7)
     at_random_mean = fmean(
-        distinct(candidates, at_random(candidates, quotas, seed=seed)) for seed in range(20)
+        count_distinct_tokens(candidates, choose_at_random(candidates, quotas, seed=seed))
+        for seed in range(20)
     )
-    assert distinct(candidates, range(len(candidates))) >= 2 * at_random_mean
-    assert distinct(candidates, select_by_coverage(candidates, quotas)) >= 1.5 * at_random_mean
+    assert count_distinct_tokens(candidates, range(len(candidates))) >= 2 * at_random_mean
+    assert count_distinct_tokens(candidates, select_by_coverage(candidates, quotas)) >= 1.5 * at_random_mean
 
 
 def test_a_new_token_is_worth_more_than_the_second_rows_of_three() -> None:
@@ -177,7 +178,7 @@ def test_tight_quotas_may_cost_a_term_that_another_choice_meets() -> None:
 def test_ids_may_be_of_any_sequence(kind: type) -> None:
     candidates = [Candidate(token_ids=kind(ids), group="web") for ids in ([4, 4, 131_071], [4], [])]
     assert select_by_coverage(candidates, {"web": 3}) == [0, 1, 2]
-    assert distinct(candidates, [0, 1]) == 2
+    assert count_distinct_tokens(candidates, [0, 1]) == 2
 
 
 def test_token_sets_number_the_distinct_tokens() -> None:
@@ -185,7 +186,7 @@ def test_token_sets_number_the_distinct_tokens() -> None:
     sets = TokenSets(rows)
     assert [sets[i].tolist() for i in range(len(sets))] == [[0, 1], [], [0, 2]]
     assert sets.size == 3
-    assert [distinct(rows, chosen) for chosen in ([], [0], [0, 1], [2, 0])] == [0, 2, 2, 3]
+    assert [count_distinct_tokens(rows, chosen) for chosen in ([], [0], [0, 1], [2, 0])] == [0, 2, 2, 3]
 
 
 def test_the_choice_is_the_same_whatever_the_hash_seed() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibset.core.shortage import Shortage, ShortagePolicy
-from calibset.selection.quotas import Mixture, interleave, largest_remainder
+from calibset.selection.quotas import Mixture, apportion, interleave
 
 FRACTIONS = st.builds(Fraction, st.integers(1, 1000), st.integers(1, 60))
 WEIGHTS = st.dictionaries(st.text("abcdefghij", min_size=1, max_size=2), FRACTIONS, min_size=1, max_size=8)
@@ -21,7 +21,7 @@ POLICIES: tuple[ShortagePolicy, ...] = ("fill", "redistribute", "repeat", "error
 def test_parts_sum_to_the_whole_and_are_within_one_of_the_exact_share(
     total: int, weights: dict[str, Fraction]
 ) -> None:
-    parts = largest_remainder(total, weights)
+    parts = apportion(total, weights)
     assert list(parts) == list(weights)
     assert sum(parts.values()) == total
     whole = sum(weights.values())
@@ -35,12 +35,12 @@ def test_the_scale_of_weights_does_not_matter(
     total: int, weights: dict[str, Fraction], scale: Fraction
 ) -> None:
     scaled = {name: weight * scale for name, weight in weights.items()}
-    assert largest_remainder(total, weights) == largest_remainder(total, scaled)
+    assert apportion(total, weights) == apportion(total, scaled)
 
 
 @given(st.integers(0, 1000), WEIGHTS)
 def test_a_larger_weight_never_gets_less(total: int, weights: dict[str, Fraction]) -> None:
-    parts = largest_remainder(total, weights)
+    parts = apportion(total, weights)
     by_weight = sorted(weights, key=weights.__getitem__)
     for less, more in pairwise(by_weight):
         assert parts[less] <= parts[more] or weights[less] == weights[more]
@@ -48,9 +48,9 @@ def test_a_larger_weight_never_gets_less(total: int, weights: dict[str, Fraction
 
 def test_the_first_named_wins_a_tie() -> None:
     one = Fraction(1)
-    assert largest_remainder(4, {"z": one, "a": one, "m": one}) == {"z": 2, "a": 1, "m": 1}
-    assert largest_remainder(0, {"a": one}) == {"a": 0}
-    assert largest_remainder(3, {"a": one, "b": Fraction(0)}) == {"a": 3, "b": 0}
+    assert apportion(4, {"z": one, "a": one, "m": one}) == {"z": 2, "a": 1, "m": 1}
+    assert apportion(0, {"a": one}) == {"a": 0}
+    assert apportion(3, {"a": one, "b": Fraction(0)}) == {"a": 3, "b": 0}
 
 
 @given(st.dictionaries(st.text("abcdef", min_size=1, max_size=1), st.integers(0, 60), max_size=6))

@@ -84,11 +84,11 @@ def taken(samples: Iterable[object]) -> int:
 
 def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]) -> None:
     from calibset.selection.coverage import select_by_coverage
-    from calibset.selection.coverage_report import at_random, coverage_report
+    from calibset.selection.coverage_report import choose_at_random, report_coverage
 
     chosen, seconds = timed(lambda: select_by_coverage(candidates, quotas))
-    covered, seconds_of_report = timed(lambda: coverage_report(candidates, chosen, quotas))
-    drawn = [at_random(candidates, quotas, seed=seed) for seed in range(SEEDS)]
+    covered, seconds_of_report = timed(lambda: report_coverage(candidates, chosen, quotas))
+    drawn = [choose_at_random(candidates, quotas, seed=seed) for seed in range(SEEDS)]
     print(f"{sum(quotas.values())} of {len(candidates)} candidates")
     print(
         f"distinct tokens: random {covered.random_mean:,.0f} (sd {covered.random_sd:.0f}), coverage "
@@ -124,11 +124,13 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
 
 def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: int) -> str:
     """Say how much of the gap to the pool pieces of rows would close, cut wherever so many tokens end."""
-    from calibset.selection.coverage import Candidate, TokenSets, distinct, select_by_coverage
-    from calibset.selection.coverage_report import at_random, coverage_upper_bound
+    from calibset.selection.coverage import Candidate, TokenSets, count_distinct_tokens, select_by_coverage
+    from calibset.selection.coverage_report import bound_coverage, choose_at_random
 
     whole = len(candidates[0].token_ids)
-    mean = fmean(distinct(candidates, at_random(candidates, quotas, seed=s)) for s in range(SEEDS))
+    mean = fmean(
+        count_distinct_tokens(candidates, choose_at_random(candidates, quotas, seed=s)) for s in range(SEEDS)
+    )
     pieces = [
         Candidate(token_ids=candidate.token_ids[start : start + length], group=candidate.group)
         for candidate in candidates
@@ -136,8 +138,8 @@ def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: i
     ]
     wanted = {name: count * (whole // length) for name, count in quotas.items()}
     sets = TokenSets(pieces)
-    found = distinct(pieces, select_by_coverage(pieces, wanted))
-    most = coverage_upper_bound(pieces, wanted, sets)
+    found = count_distinct_tokens(pieces, select_by_coverage(pieces, wanted))
+    most = bound_coverage(pieces, wanted, sets)
     gap = sets.size - mean
     return f"{(found - mean) / gap:.1%} closed, no choice closes more than {(most - mean) / gap:.1%}"
 
