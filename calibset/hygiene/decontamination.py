@@ -210,7 +210,7 @@ class EvaluationIndex:
 
     def _search(self, text: TextRuns) -> list[_Hits]:
         """Return the runs of a text that count and that evaluation sets hold, set by set."""
-        found = []
+        counted = []
         for table in self._build_tables().runs:
             if (hits := table.search(text)) is None:
                 continue
@@ -219,8 +219,8 @@ class EvaluationIndex:
                 counts &= self._vocabulary.find_mostly_unspaced(text.codes, hits.size) == table.is_unspaced
             positions = np.where(counts, hits.positions, -1)
             if (positions >= 0).any():
-                found.append(hits._replace(positions=positions))
-        return found
+                counted.append(hits._replace(positions=positions))
+        return counted
 
     def _is_long(self, codes: Codes, flags: Flags) -> bool:
         """Return whether the longest stretch is long enough, if of unspaced letters twice as long."""
@@ -318,10 +318,10 @@ class _Hits(NamedTuple):
         return self.evaluation.name, self.evaluation.documents[number]
 
 
-def _cover(found: Sequence[_Hits], codes: Codes) -> Flags:
+def _cover(runs: Sequence[_Hits], codes: Codes) -> Flags:
     """Return which words of a text are in a run that was found."""
     flags = np.zeros(codes.size, np.bool_)
-    for hits in found:
+    for hits in runs:
         flags |= cover_runs(hits.positions >= 0, hits.size)
     return flags
 

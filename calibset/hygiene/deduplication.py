@@ -34,9 +34,9 @@ _SLACK = 0.2
 # So many are counted out for a text, those whose sketches are most similar.
 _MOST_COUNTED = 64
 
-# Measured: a digest, a name, and their place in a dictionary that was just enlarged.
+# Measured: a digest, a name, and their share of a dictionary that was just enlarged.
 _BYTES_A_TEXT = 280
-# Measured: an array, its place in two lists, and what sorting the bands needs for a while.
+# Measured: an array, its share of two lists, and what sorting the bands needs for a while.
 _BYTES_A_NEAR_TEXT = BYTES_A_SKETCH + 288
 # The rest is for texts to be found that are exactly the same.
 _NEAR_PART = 3 / 4
@@ -71,7 +71,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text as near duplicates of it are found."""
+    """A text by what near duplicates of it are found."""
 
     shingles: _Shingles
     sketch: Sketch
@@ -202,9 +202,9 @@ def _hash_shingles(words: Sequence[str]) -> _Shingles:
     left, right = single[:-1], single[1:]
     pairs = np.minimum(left, right) * _PAIR + np.maximum(left, right)
     hashes = np.sort(np.concatenate((single, pairs)))
-    places = np.arange(hashes.size, dtype=_HASH)
+    indexes = np.arange(hashes.size, dtype=_HASH)
     recurs = np.concatenate(([False], hashes[1:] == hashes[:-1]))
-    before = places - np.maximum.accumulate(np.where(recurs, 0, places))
+    before = indexes - np.maximum.accumulate(np.where(recurs, 0, indexes))
     return np.sort(hashes + before * _AGAIN)
 
 
@@ -221,6 +221,6 @@ def _digest(text: str, size: int) -> bytes:
 def _jaccard(some: _Shingles, other: _Shingles) -> float:
     if some.size > other.size:
         some, other = other, some
-    places = other.searchsorted(some)
-    shared = int(np.count_nonzero(other.take(places, mode="clip") == some))
+    indexes = other.searchsorted(some)
+    shared = int(np.count_nonzero(other.take(indexes, mode="clip") == some))
     return shared / (some.size + other.size - shared)

@@ -25,28 +25,28 @@ BYTES_A_SKETCH = _PERMUTATIONS + 8 * _BANDS
 _MOST_IN_A_BAND = 64
 # Sketches are sorted by band in runs, which grow from the one size to the other.
 _LEAST_RUN, _MOST_RUN = 2**8, 2**15
-# An entry of a run: the band's number, its four bytes, and the text's place in the run.
-_BAND_BITS, _PLACE_BITS = 32, 27
-_PLACE = np.uint64(2**_PLACE_BITS - 1)
-_NUMBERS = np.arange(_BANDS, dtype=np.uint64) << np.uint64(_BAND_BITS + _PLACE_BITS)
+# An entry of a run: the band's number, its four bytes, and the text's index in the run.
+_BAND_BITS, _INDEX_BITS = 32, 27
+_INDEX = np.uint64(2**_INDEX_BITS - 1)
+_NUMBERS = np.arange(_BANDS, dtype=np.uint64) << np.uint64(_BAND_BITS + _INDEX_BITS)
 
 # A row for each text.
 _Signatures = npt.NDArray[np.uint8]
 _Entries = npt.NDArray[np.uint64]
-_Places = npt.NDArray[np.intp]
-_NONE: _Places = np.empty(0, np.intp)
+_Indexes = npt.NDArray[np.intp]
+_NONE: _Indexes = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """Texts that were put in one after the other, and their bands in order."""
+    """Texts that were added one after the other, and their bands in order."""
 
     sketches: _Signatures
     entries: _Entries
 
 
 class Sketches:
-    """The sketches of texts, numbered from 0 in the order they are put in.
+    """The sketches of texts, numbered from 0 in the order they are added.
 
     Examples:
         >>> sketches = Sketches()
@@ -63,7 +63,7 @@ class Sketches:
         self._count = 0
 
     def add(self, sketch: Sketch) -> None:
-        """Put a sketch in."""
+        """Add a sketch."""
         self._newest[self._count] = sketch
         self._count += 1
         if self._count < _LEAST_RUN:
@@ -74,11 +74,11 @@ class Sketches:
         self._runs.append(run)
         self._count = 0
 
-    def find_similar(self, sketch: Sketch, similarity: float) -> _Places:
+    def find_similar(self, sketch: Sketch, similarity: float) -> _Indexes:
         """Return the numbers of texts whose sketches agree at least so much, the most similar first."""
         sought = _make_entries(sketch[np.newaxis]).ravel()
-        # No place is the last one, so all entries of a band are between the two.
-        edges = np.concatenate((sought, sought | _PLACE))
+        # No index is the highest, so all entries of a band are between the two.
+        edges = np.concatenate((sought, sought | _INDEX))
         newest = self._newest[: self._count]
         shared = (newest.view(np.uint32) == sketch.view(np.uint32)).nonzero()[0]
         candidates = [(run.sketches, _find_sharing(run.entries, edges)) for run in self._runs]
@@ -90,16 +90,16 @@ def make_sketch(hashes: npt.NDArray[np.uint64]) -> Sketch:
     """Return the sketch of a set of hashes."""
     sketch = RMinHash(_PERMUTATIONS, _SEED)
     sketch.update(hashes.view("V8").tolist())
-    # A byte tells two minima apart but once in 256, and what is found is proven anyway.
+    # A byte tells two minima apart but once in 256, and what is found is checked anyway.
     minima: Sketch = np.array(sketch.digest(), np.uint32).astype(np.uint8)
     return minima
 
 
 def _make_entries(sketches: _Signatures) -> _Entries:
     """Return an entry for each band of each sketch, a row for each sketch."""
-    bands = sketches.view(np.uint32).astype(np.uint64) << np.uint64(_PLACE_BITS)
-    places = np.arange(len(sketches), dtype=np.uint64)[:, np.newaxis]
-    return _NUMBERS | bands | places
+    bands = sketches.view(np.uint32).astype(np.uint64) << np.uint64(_INDEX_BITS)
+    indexes = np.arange(len(sketches), dtype=np.uint64)[:, np.newaxis]
+    return _NUMBERS | bands | indexes
 
 
 def _merge_runs(earlier: _Run, later: _Run) -> _Run:
@@ -111,24 +111,24 @@ def _merge_runs(earlier: _Run, later: _Run) -> _Run:
     )
 
 
-def _rank(candidates: list[tuple[_Signatures, _Places]], sketch: Sketch, similarity: float) -> _Places:
+def _rank(candidates: list[tuple[_Signatures, _Indexes]], sketch: Sketch, similarity: float) -> _Indexes:
     """Return the numbers of the candidates in runs whose sketches agree enough, the best first."""
     numbers, agreements, first = [], [], 0
-    for sketches, places in candidates:
-        if places.size:
-            numbers.append(places + first)
-            agreements.append((sketches[places] == sketch).sum(axis=1, dtype=np.int16))
+    for sketches, indexes in candidates:
+        if indexes.size:
+            numbers.append(indexes + first)
+            agreements.append((sketches[indexes] == sketch).sum(axis=1, dtype=np.int16))
         first += len(sketches)
     if not numbers:
         return _NONE
     number, agreement = np.concatenate(numbers), np.concatenate(agreements)
     enough = agreement >= similarity * _PERMUTATIONS
-    best: _Places = number[enough]
+    best: _Indexes = number[enough]
     return best[np.argsort(-agreement[enough], kind="stable")]
 
 
-def _find_sharing(entries: _Entries, edges: _Entries) -> _Places:
-    """Return the places of texts that share a band, of each band the first, in order."""
+def _find_sharing(entries: _Entries, edges: _Entries) -> _Indexes:
+    """Return the indexes of texts that share a band, of each band the first, in order."""
     bounds = entries.searchsorted(edges)
     starts = bounds[:_BANDS]
     lengths = np.minimum(bounds[_BANDS:] - starts, _MOST_IN_A_BAND)
@@ -136,5 +136,5 @@ def _find_sharing(entries: _Entries, edges: _Entries) -> _Places:
     if not before[-1]:
         return _NONE
     taken = (starts - before + lengths).repeat(lengths) + np.arange(before[-1])
-    places: _Places = np.unique(entries[taken] & _PLACE).astype(np.intp)
-    return places
+    indexes: _Indexes = np.unique(entries[taken] & _INDEX).astype(np.intp)
+    return indexes

@@ -64,12 +64,12 @@ def split_words(text: str) -> list[str]:
         ['the', 'well', 'known', 'city', '1', '000', 'houses']
     """
     if "<" in text or "&" in text or "[[" in text:
-        text = _MARKUP.sub(_unmarked, text)
+        text = _MARKUP.sub(_replace_markup, text)
     if not text.isascii():
         text = _SIGNS.sub(" ", limit_marks(_INVISIBLE.sub("", text)))
         text = unicodedata.normalize("NFKC", text)
         text = _MARKS.sub("", _LETTER.sub(r" \g<0> ", text).casefold())
-    return _word(signs=has_vowel_signs(text)).findall(text.casefold())
+    return _word_pattern(signs=has_vowel_signs(text)).findall(text.casefold())
 
 
 def locate_words(text: str) -> list[LocatedWord]:
@@ -81,25 +81,25 @@ def locate_words(text: str) -> list[LocatedWord]:
     """
     return [
         LocatedWord(word, *match.span(1))
-        for match in _located(signs=has_vowel_signs(text)).finditer(text)
+        for match in _located_pattern(signs=has_vowel_signs(text)).finditer(text)
         if match.group(1)
         for word in split_words(match.group(1))
     ]
 
 
-def words_of(item: Document | Conversation) -> list[str]:
+def words_of(record: Document | Conversation) -> list[str]:
     """Return the words of a document; of a conversation those of its turns, one behind the other.
 
     The tools on offer and the system turn are left out: many conversations share them.
     """
-    if isinstance(item, Document):
-        return split_words(item.text)
+    if isinstance(record, Document):
+        return split_words(record.text)
     return split_words(
-        "\n".join(text for turn in item.messages if turn.role != "system" for text in _said(turn))
+        "\n".join(text for turn in record.messages if turn.role != "system" for text in _texts_of_turn(turn))
     )
 
 
-def all_words_of(item: Document | Conversation) -> list[str]:
+def all_words_of(record: Document | Conversation) -> list[str]:
     r"""Return all words that a model sees of a document or conversation, to compare with evaluation sets.
 
     Of a conversation these are the tools' names, descriptions and parameters (but for what every
@@ -107,37 +107,37 @@ def all_words_of(item: Document | Conversation) -> list[str]:
     read as JSON, and a literal ``\n`` in others parts words, so that a text is found however it was
     written down.
     """
-    if isinstance(item, Document):
-        return split_words(item.text)
+    if isinstance(record, Document):
+        return split_words(record.text)
     texts = [
         text
-        for tool in item.tools
+        for tool in record.tools
         for text in (tool.name, tool.description, *extract_schema_texts(tool.parameters))
     ]
-    for turn in item.messages:
+    for turn in record.messages:
         texts += extract_texts(turn.content) if _may_be_json(turn.content) else (turn.content,)
         texts += (text for call in turn.tool_calls for text in (call.name, *extract_texts(call.arguments)))
     return split_words("\n".join(_ESCAPES.sub(" ", text) for text in texts))
 
 
 def is_unspaced_letter(word: str) -> bool:
-    """Tell whether a word is a single letter of a script without spaces."""
+    """Return whether a word is a single letter of a script without spaces."""
     return len(word) == 1 and _LETTER.match(word) is not None
 
 
-def _unmarked(found: re.Match[str]) -> str:
+def _replace_markup(match: re.Match[str]) -> str:
     """Return the letter that an entity stands for; other markup parts words."""
-    character = unescape(found.group(1) or "")
+    character = unescape(match.group(1) or "")
     return character if character.isalnum() or character == "\u00ad" else " "
 
 
 @cache
-def _word(*, signs: bool) -> re.Pattern[str]:
+def _word_pattern(*, signs: bool) -> re.Pattern[str]:
     return re.compile(rf"[^\W_]+(?:[{vowel_signs()}]+[^\W_]*)*") if signs else _WORD
 
 
 @cache
-def _located(*, signs: bool) -> re.Pattern[str]:
+def _located_pattern(*, signs: bool) -> re.Pattern[str]:
     """Return the pattern of words with their marks (NFD) and what stands unseen inside them."""
     letter = rf"[^\W_{_UNSPACED}]"
     inside = rf"{_LEFT_OUT}\u00ad\u200b-\u200d\u2060\ufeff" + (vowel_signs() if signs else "")
@@ -145,7 +145,7 @@ def _located(*, signs: bool) -> re.Pattern[str]:
     return re.compile(rf"{_SILENT}|([{_UNSPACED}][\u3099\u309a]?|{word})", re.IGNORECASE)
 
 
-def _said(turn: Message) -> Iterator[str]:
+def _texts_of_turn(turn: Message) -> Iterator[str]:
     yield turn.content
     for call in turn.tool_calls:
         yield call.name

@@ -1,4 +1,4 @@
-"""How surely near duplicates are told from other texts, and what it costs.
+"""How surely near duplicates are found among other texts, and what it costs.
 
 Passages of WikiText of 50 words and more are repeated in other case and punctuation, with 5 % of
 their words replaced, or exchanged with the next one. The others are all pairs of passages of the
@@ -59,8 +59,8 @@ def read(path: Path) -> Iterator[tuple[int, list[str]]]:
     for text in pq.read_table(path)["text"].to_pylist():
         if text.startswith(" = ") and not text.startswith(" = ="):
             article += 1
-        elif not text.startswith(" =") and len(said := split_words(text)) >= LEAST_WORDS:
-            yield article, said
+        elif not text.startswith(" =") and len(words := split_words(text)) >= LEAST_WORDS:
+            yield article, words
 
 
 def others(passages: list[tuple[int, list[str]]], vocabulary: list[str]) -> dict[str, list[Pair]]:
@@ -99,7 +99,7 @@ def _duplicate(first: list[str], second: list[str]) -> bool:
 
 
 def cost(texts: list[list[str]]) -> None:
-    """Print what it takes to put all texts into one index."""
+    """Print what it takes to add all texts to one index."""
     size = sum(len(" ".join(text).encode()) for text in texts) / 1e6
     for name, near in (("exact", False), ("near", True)):
         seconds = min(timed(lambda near=near: fill(texts, near)) for _ in range(ROUNDS))  # type: ignore[misc]
@@ -107,15 +107,15 @@ def cost(texts: list[list[str]]) -> None:
 
 
 def cost_of_forms(number: int, vocabulary: list[str]) -> None:
-    """Print what it takes to put in forms of a similarity of 0.74, and how many repeated ones are found."""
+    """Print what it takes to add forms of a similarity of 0.74, and how many repeated ones are found."""
     random = Random(42)
     known = sorted(set(vocabulary))
     frame = random.sample(known, 100)
     forms = [[*frame[:40], *random.choices(known, k=15), *frame[55:]] for _ in range(number)]
     index = DuplicateIndex(near=True)
     start = time.perf_counter()
-    for place, form in enumerate(forms):
-        index.find_or_add("forms", str(place), form)
+    for position, form in enumerate(forms):
+        index.find_or_add("forms", str(position), form)
     seconds = time.perf_counter() - start
     repeated = [replaced(form, known, random) for form in random.sample(forms, REPEATED)]
     found = sum(index.find_or_add("repeated", "", form) is not None for form in repeated)

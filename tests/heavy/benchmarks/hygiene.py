@@ -62,33 +62,33 @@ def main() -> None:
 
 
 def compare(hub: Hub, out: Path) -> None:
-    said: dict[str, Any] = {}
+    summaries: dict[str, Any] = {}
     costs: dict[str, list[Cost]] = {name: [] for name in BUILDS}
     # The first round fills the cache, and is left out.
     for number in range(ROUNDS + 1):
         for name, overrides in BUILDS.items():
-            cost, said[name] = built(hub, out, overrides)
+            cost, summaries[name] = build(hub, out, overrides)
             if number:
                 costs[name].append(cost)
-    found = {name: Cost(*map(median, zip(*own, strict=True))) for name, own in costs.items()}
-    least = found["nothing of it"]
-    for name, cost in found.items():
-        documents = sum(source["documents_read"] for source in said[name]["sources"])
+    medians = {name: Cost(*map(median, zip(*own, strict=True))) for name, own in costs.items()}
+    least = medians["nothing of it"]
+    for name, cost in medians.items():
+        documents = sum(source["documents_read"] for source in summaries[name]["sources"])
         print(
             f"{name:<20} {cost.clock / least.clock:5.2f} x the time ({cost.clock:.1f} s), "
             f"{cost.processor / least.processor:.2f} x the processor time ({cost.processor:.1f} s), "
             f"{documents:,} documents let in"
         )
     for name in list(BUILDS)[1:]:
-        steps = said[name]["seconds"]
+        steps = summaries[name]["seconds"]
         shown = ", ".join(f"{step} {seconds:.2f}" for step, seconds in steps.items())
         print(f"{name}: {sum(steps.values()):.1f} s: {shown}")
 
 
-def built(hub: Hub, out: Path, overrides: tuple[str, ...]) -> tuple[Cost, Any]:
-    """Build in a fresh process; return what that took, and what it said."""
+def build(hub: Hub, out: Path, overrides: tuple[str, ...]) -> tuple[Cost, Any]:
+    """Build in a fresh process; return what that took, and its summary."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    words = (word for one in overrides for word in ("--set", one))
+    words = (word for override in overrides for word in ("--set", override))
     ran = hub.build(out, "--json", "--quiet", *words, data=Path(os.environ["CALIBSET_HUB"]))
     clock, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if ran.code:

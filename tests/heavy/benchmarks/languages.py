@@ -49,41 +49,43 @@ def main() -> None:
     compare("py3langid", lambda text: identify_language(text).code, texts)
     for name, load in PEERS.items():
         try:
-            tell = load()
+            identify = load()
         except ImportError:
             continue
-        compare(name, tell, texts)
+        compare(name, identify, texts)
 
 
 def table(texts: Texts) -> None:
     print("| language | of | characters | texts | right | commonest mistake | kept | kept as Slovak |")
     print("|---|---|---:|---:|---:|---|---:|---:|")
-    for (code, kind), found in sorted(texts.items()):
+    for (code, kind), own in sorted(texts.items()):
         for length in LENGTHS:
-            some = pieces(found, length)
+            some = pieces(own, length)
             if not some:
                 continue
-            told = [identify_language(text).code for text in some]
-            wrong = sorted({other for other in told if other != code}, key=lambda c: (-told.count(c), c))
-            mistake = f"{wrong[0]} {told.count(wrong[0])}" if wrong else ""
-            right = told.count(code) / len(some)
-            kept = [
+            answers = [identify_language(text).code for text in some]
+            wrong = sorted(
+                {other for other in answers if other != code}, key=lambda c: (-answers.count(c), c)
+            )
+            mistake = f"{wrong[0]} {answers.count(wrong[0])}" if wrong else ""
+            right = answers.count(code) / len(some)
+            passing = [
                 sum(find_language_fault(text, [expected]) is None for text in some) / len(some)
                 for expected in (code, "sk")
             ]
             line = f"| {code} | {kind} | {length} | {len(some)} | {right:.1%} | {mistake} |"
-            print(f"{line} {kept[0]:.1%} | {kept[1]:.1%} |")
+            print(f"{line} {passing[0]:.1%} | {passing[1]:.1%} |")
 
 
-def compare(name: str, tell: Callable[[str], str], texts: Texts) -> None:
+def compare(name: str, identify: Callable[[str], str], texts: Texts) -> None:
     for length in LENGTHS:
-        known = [(code, text) for (code, _), found in sorted(texts.items()) for text in pieces(found, length)]
+        known = [(code, text) for (code, _), own in sorted(texts.items()) for text in pieces(own, length)]
         start = time.perf_counter()
-        told = [(code, tell(text)) for code, text in known]
+        answers = [(code, identify(text)) for code, text in known]
         each = (time.perf_counter() - start) / len(known) * 1000
-        wrong = sum(code != other for code, other in told) / len(told)
+        wrong = sum(code != other for code, other in answers) / len(answers)
         swapped = [
-            told.count((code, other)) / max(1, sum(c == code for c, _ in told))
+            answers.count((code, other)) / max(1, sum(c == code for c, _ in answers))
             for code, other in (("sk", "cs"), ("cs", "sk"))
         ]
         print(f"| {name} | {length} | {each:.3f} | {wrong:.2%} | {swapped[0]:.2%} | {swapped[1]:.2%} |")
@@ -91,15 +93,15 @@ def compare(name: str, tell: Callable[[str], str], texts: Texts) -> None:
 
 def pieces(texts: list[str], length: int) -> list[str]:
     """Return up to 400 pieces of whole words, about so long, from the beginnings and middles of texts."""
-    found = []
+    parts = []
     for text in texts:
         if len(text) < 0.7 * length:
             continue
         for start in (0, len(text) // 2) if len(text) > 3 * length else (0,):
             first = text.find(" ", start) + 1 if start else 0
             piece = text[first : first + length]
-            found.append(piece.rpartition(" ")[0] if len(piece) == length and " " in piece else piece)
-    return shuffled(found, 42, "languages", length)[:MOST]
+            parts.append(piece.rpartition(" ")[0] if len(piece) == length and " " in piece else piece)
+    return shuffled(parts, 42, "languages", length)[:MOST]
 
 
 def read_hub(hub: Path, texts: Texts) -> None:
@@ -167,11 +169,11 @@ def lingua(*, quick: bool) -> Callable[[str], str]:
     builder = LanguageDetectorBuilder.from_all_languages()
     detector = (builder.with_low_accuracy_mode() if quick else builder).build()
 
-    def tell(text: str) -> str:
-        found = detector.detect_language_of(text)
-        return found.iso_code_639_1.name.lower() if found else "und"
+    def identify(text: str) -> str:
+        language = detector.detect_language_of(text)
+        return language.iso_code_639_1.name.lower() if language else "und"
 
-    return tell
+    return identify
 
 
 def eldc() -> Callable[[str], str]:
@@ -184,13 +186,13 @@ def eldc() -> Callable[[str], str]:
 def cld2() -> Callable[[str], str]:
     import pycld2
 
-    def tell(text: str) -> str:
+    def identify(text: str) -> str:
         try:
             return str(pycld2.detect(text)[2][0][1])
         except pycld2.error:
             return "un"
 
-    return tell
+    return identify
 
 
 PEERS: dict[str, Callable[[], Callable[[str], str]]] = {

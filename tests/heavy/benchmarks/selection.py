@@ -38,10 +38,10 @@ def main() -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
-                found = pool(Hub(process.stdout.readline().strip(), Path(name)))
+                candidates = pool(Hub(process.stdout.readline().strip(), Path(name)))
             finally:
                 process.terminate()
-    report(*found)
+    report(*candidates)
 
 
 def pool(hub: Hub) -> Pool:
@@ -49,6 +49,7 @@ def pool(hub: Hub) -> Pool:
     # Both are read when the hub's client is first imported.
     os.environ.update(HF_ENDPOINT=hub.address, HF_HOME=str(hub.home), HF_HUB_DISABLE_XET="1")
     from calibset import load_recipe, load_tokenizer
+    from calibset.core.shortage import Shortage
     from calibset.pipeline.evaluation_sets import index_evaluation_sets
     from calibset.pipeline.readers import open_readers, open_storage
     from calibset.pipeline.source_stream import open_source_stream
@@ -59,26 +60,31 @@ def pool(hub: Hub) -> Pool:
     storage = open_storage(recipe, os.environ["CALIBSET_HUB"], hub.mirrors[1::2])
     tokenizer = load_tokenizer(recipe.tokenizer)
     readers = open_readers(recipe, storage)
-    screens, _ = index_evaluation_sets(recipe, readers)
-    supplies = {
-        name: open_source_stream(name, recipe, readers[name], tokenizer, screens) for name in recipe.sources
+    indexes, _ = index_evaluation_sets(recipe, readers)
+    streams = {
+        name: open_source_stream(name, recipe, readers[name], tokenizer, indexes) for name in recipe.sources
     }
     quotas = recipe.mixture.quotas()
-    got = {name: min(quotas[name], taken(supplies[name].take(FACTOR * quotas[name]))) for name in supplies}
-    gone = [name for name, supply in supplies.items() if supply.exhausted]
-    quotas = got
-    for name, count in recipe.mixture.next_quotas(got, gone).items():
-        taken(supplies[name].take(FACTOR * count))
-        quotas = {**quotas, name: got[name] + count}
-    samples: list[Sample] = [sample for supply in supplies.values() for sample in supply.samples]
+    counts = {
+        name: min(quotas[name], count(stream.take(FACTOR * quotas[name]))) for name, stream in streams.items()
+    }
+    further = recipe.mixture.next_quotas(
+        counts, [name for name, stream in streams.items() if stream.exhausted]
+    )
+    if isinstance(further, Shortage):
+        raise SystemExit(str(further))
+    for name, wanted in further.items():
+        count(streams[name].take(FACTOR * wanted))
+        counts[name] += wanted
+    samples: list[Sample] = [sample for stream in streams.values() for sample in stream.samples]
     candidates = [
         Candidate(token_ids=visible_ids(sample.token_ids, tokenizer, recipe.seqlen), group=sample.source)
         for sample in samples
     ]
-    return candidates, [sample.text for sample in samples], quotas
+    return candidates, [sample.text for sample in samples], counts
 
 
-def taken(samples: Iterable[object]) -> int:
+def count(samples: Iterable[object]) -> int:
     return sum(1 for _ in samples)
 
 
@@ -138,10 +144,10 @@ def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: i
     ]
     wanted = {name: count * (whole // length) for name, count in quotas.items()}
     sets = TokenSets(pieces)
-    found = count_distinct_tokens(pieces, select_by_coverage(pieces, wanted))
+    reached = count_distinct_tokens(pieces, select_by_coverage(pieces, wanted))
     most = bound_coverage(pieces, wanted, sets)
     gap = sets.size - mean
-    return f"{(found - mean) / gap:.1%} closed, no choice closes more than {(most - mean) / gap:.1%}"
+    return f"{(reached - mean) / gap:.1%} closed, no choice closes more than {(most - mean) / gap:.1%}"
 
 
 def timed(call: Callable[[], T]) -> tuple[T, float]:
