@@ -48,7 +48,7 @@ def test_metadata_tells_documents_apart_but_not_their_hashes() -> None:
     assert hash(one) == hash(other)
 
 
-def test_a_span_is_no_filler_and_a_rejection_has_no_excerpt_unless_said() -> None:
+def test_a_span_is_no_filler_and_a_rejection_has_no_excerpt_unless_given() -> None:
     assert not Span(document="a", start=0, end=1, whole=True).filler
     assert Rejection(position="a", reason="r").excerpt == ""
     assert Sample(text="", token_ids=(), source="s", documents=()).turns == 0

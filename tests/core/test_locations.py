@@ -22,7 +22,7 @@ from calibset.core.locations import HubDataset, LocalPath, Mirror, Url, parse_lo
         ("http:/odd", LocalPath(Path("http:/odd"))),
     ],
 )
-def test_a_place_is_one_of_three_kinds(text: str, location: object) -> None:
+def test_a_location_is_one_of_three_kinds(text: str, location: object) -> None:
     assert parse_location(text) == location
 
 
@@ -64,14 +64,14 @@ def test_a_home_folder_is_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_a_place_of_no_known_form_says_what_one_looks_like(text: str, fault: str) -> None:
+def test_a_location_of_no_known_form_says_what_one_looks_like(text: str, fault: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  (the whole text is compared)
         parse_location(text)
     assert str(caught.value) == fault
 
 
 @given(st.text())
-def test_any_text_is_a_place_or_a_value_error(text: str) -> None:
+def test_any_text_is_a_location_or_a_value_error(text: str) -> None:
     try:
         location = parse_location(text)
     except ValueError:
@@ -80,7 +80,7 @@ def test_any_text_is_a_place_or_a_value_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "recorded"),
+    ("location", "recorded"),
     [
         ("https://example.org/a.jsonl?X-Amz-Signature=S&token=t", "https://example.org/a.jsonl"),
         ("HTTPS://example.org/a.jsonl#t?x", "HTTPS://example.org/a.jsonl"),
@@ -92,8 +92,8 @@ def test_any_text_is_a_place_or_a_value_error(text: str) -> None:
         ("~/corpora", "corpora"),
     ],
 )
-def test_a_record_names_no_secret_and_no_folder_of_this_machine(place: str, recorded: str) -> None:
-    assert redact_location(place) == recorded
+def test_a_record_names_no_secret_and_no_folder_of_this_machine(location: str, recorded: str) -> None:
+    assert redact_location(location) == recorded
     assert redact_location(recorded) == recorded
 
 

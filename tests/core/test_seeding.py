@@ -34,10 +34,10 @@ def test_an_order_does_not_depend_on_the_hash_seed() -> None:
 
 
 @given(st.lists(st.integers()), SEEDS, st.text())
-def test_shuffling_loses_and_adds_nothing(items: list[int], seed: int, place: str) -> None:
-    order = shuffled(items, seed, place)
+def test_shuffling_loses_and_adds_nothing(items: list[int], seed: int, name: str) -> None:
+    order = shuffled(items, seed, name)
     assert Counter(order) == Counter(items)
-    assert order == shuffled(iter(items), seed, place)
+    assert order == shuffled(iter(items), seed, name)
 
 
 def test_items_need_not_be_comparable() -> None:
@@ -45,17 +45,17 @@ def test_items_need_not_be_comparable() -> None:
     assert sorted(map(id, shuffled(items, 1))) == sorted(map(id, items))
 
 
-def test_seeds_and_places_give_different_orders() -> None:
-    orders = {tuple(shuffled(range(50), seed, place)) for seed in range(10) for place in ("a", "b")}
+def test_seeds_and_seed_paths_give_different_orders() -> None:
+    orders = {tuple(shuffled(range(50), seed, name)) for seed in range(10) for name in ("a", "b")}
     assert len(orders) == 20
 
 
-def test_places_are_told_apart_where_their_letters_are_the_same() -> None:
+def test_seed_paths_are_told_apart_where_their_letters_are_the_same() -> None:
     keys = {seeded_key(1, "ab", "c"), seeded_key(1, "a", "bc"), seeded_key(1, "abc"), seeded_key(11, "abc")}
     assert len(keys) == 4
 
 
-def test_lone_surrogates_in_a_place_are_no_fault() -> None:
+def test_lone_surrogates_in_a_seed_path_are_no_fault() -> None:
     assert len(seeded_key(1, "\ud800")) == 16
 
 

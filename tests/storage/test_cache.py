@@ -50,9 +50,9 @@ def test_another_version_or_name_or_url_has_a_folder_of_its_own(
 def test_a_login_in_a_mirrors_url_is_written_nowhere(cache: Cache) -> None:
     cache.cached_file("https://me:secret@mirror.org/", info()).put(0, b"hello")
     cache.save_fact(Fact(text="yes"), "https://me:secret@mirror.org/")
-    kept = [path for path in cache.folder.rglob("*") if path.is_file()]
-    assert len(kept) == 3
-    assert not any(b"secret" in path.read_bytes() or "secret" in str(path) for path in kept)
+    paths = [path for path in cache.folder.rglob("*") if path.is_file()]
+    assert len(paths) == 3
+    assert not any(b"secret" in path.read_bytes() or "secret" in str(path) for path in paths)
 
 
 def test_a_name_can_not_lead_out_of_the_cache(cache: Cache) -> None:

@@ -21,7 +21,7 @@ CONTENT = random.Random(0).randbytes(1_000)
 
 @dataclass
 class Server:
-    """Holds a file in memory and notes what is asked of it."""
+    """Holds a file in memory and records what is asked of it."""
 
     content: bytes = CONTENT
     asked: list[tuple[int, int]] = field(default_factory=list)
@@ -33,10 +33,10 @@ class Server:
 
 @pytest.fixture
 def cached_file(cache: Cache) -> CachedFile:
-    return new_shelf(cache)
+    return new_cached_file(cache)
 
 
-def new_shelf(cache: Cache) -> CachedFile:
+def new_cached_file(cache: Cache) -> CachedFile:
     return cache.cached_file(
         "u", CachedFileInfo(location="https://x.org/a", name="a", version="1", size=len(CONTENT))
     )
@@ -83,7 +83,7 @@ def test_of_ranges_nothing_more_is_fetched_than_asked_for(cached_file: CachedFil
     assert server.asked == [(990, 1_000), (100, 150), (90, 100), (150, 190)]
 
 
-def test_long_ranges_come_in_pieces(cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_ranges_come_in_parts(cached_file: CachedFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FETCH_SIZE", 300)
     server = Server()
     with open_cached_file(remote(cached_file, server), ranges=True) as stream:
@@ -100,7 +100,7 @@ def test_any_reads_give_the_files_bytes_and_fetch_none_twice(
     tmp_path_factory: pytest.TempPathFactory, reads: list[tuple[int, int]], piece: int, ranges: bool
 ) -> None:
     server = Server()
-    cached_file = new_shelf(Cache(tmp_path_factory.mktemp("cache")))
+    cached_file = new_cached_file(Cache(tmp_path_factory.mktemp("cache")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "FETCH_SIZE", piece)
         patch.setattr(module, "_WHOLE_SIZE", 0)
@@ -112,12 +112,12 @@ def test_any_reads_give_the_files_bytes_and_fetch_none_twice(
     assert all(end <= start for (_, end), (start, _) in pairwise(fetched))
 
 
-def test_a_piece_that_is_damaged_is_fetched_again(cached_file: CachedFile) -> None:
+def test_a_range_that_is_damaged_is_fetched_again(cached_file: CachedFile) -> None:
     server = Server()
     with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         stream.read(500)
-    (piece,) = cached_file.ranges()
-    (cached_file.folder / piece.name).write_bytes(b"x" * 500)
+    (cached,) = cached_file.ranges()
+    (cached_file.folder / cached.name).write_bytes(b"x" * 500)
     with open_cached_file(remote(cached_file, server), ranges=True) as stream:
         assert stream.read(1_000) == CONTENT
     assert server.asked == [(0, 500), (0, 1_000)]
@@ -164,7 +164,7 @@ def test_what_it_does_not_announce_is_fetched_again(cached_file: CachedFile) -> 
     assert server.asked == [(0, 1_000)] * 2
 
 
-def test_what_stays_other_than_announced_is_an_error_and_not_kept(cached_file: CachedFile) -> None:
+def test_what_stays_other_than_announced_is_an_error_and_not_cached(cached_file: CachedFile) -> None:
     server = Server()
     with (
         open_cached_file(remote(cached_file, server, checksum=Checksum(sha256="0" * 64))) as stream,

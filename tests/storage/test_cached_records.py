@@ -62,7 +62,7 @@ def test_no_more_is_read_than_is_asked_for_and_the_next_build_goes_on_behind_it(
     assert (stream.begun, stream.taken) == ([0, 10], 20)
 
 
-def test_offline_the_end_of_what_is_kept_is_an_error(cached_file: CachedFile) -> None:
+def test_offline_the_end_of_what_is_cached_is_an_error(cached_file: CachedFile) -> None:
     taken(read_cached_records(cached_file, Stream(), offline=False), 10)
     records = read_cached_records(cached_file, Stream(), offline=True)
     assert taken(records, 10) == RECORDS[:10]

@@ -16,7 +16,7 @@ from tests.storage.packed import PACKERS, file
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])
-def test_packed_files_read_as_plain_ones(suffix: str) -> None:
+def test_compressed_files_read_as_plain_ones(suffix: str) -> None:
     plain = b"one\ntwo\n" * 50_000
     packed = PACKERS[suffix](plain) if suffix else plain
     with open_decompressed(file(packed, "a.txt" + suffix)) as stream:
@@ -25,7 +25,7 @@ def test_packed_files_read_as_plain_ones(suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
-def test_packed_files_of_several_parts_are_read_to_the_end(suffix: str) -> None:
+def test_compressed_files_of_several_parts_are_read_to_the_end(suffix: str) -> None:
     packed = PACKERS[suffix](b"one\n") + PACKERS[suffix](b"two\n")
     assert list(read_lines(file(packed, "a" + suffix))) == ["one", "two"]
 
@@ -93,6 +93,6 @@ def test_zeros_may_stand_behind_the_streams_of_an_xz_file() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".bz2", ".xz", ".zst"])
-def test_a_packed_file_without_a_byte_is_cut_off(suffix: str) -> None:
+def test_a_compressed_file_without_a_byte_is_cut_off(suffix: str) -> None:
     with pytest.raises(SourceError, match="damaged or cut off"):
         list(read_lines(file(b"", "a" + suffix)))

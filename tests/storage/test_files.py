@@ -13,9 +13,9 @@ from tests.storage.packed import file
 
 def test_files_in_memory_open_like_any_others() -> None:
     reader = memory_reader({"b/c.json": b"{}", "a.json": b"[1]", "a.txt": b""}, "here")
-    found = reader.files("*.json", "a.*n")
-    assert [(one.name, one.size) for one in found] == [("a.json", 3), ("b/c.json", 2)]
-    with found[0].open_bytes() as stream:
+    files = reader.files("*.json", "a.*n")
+    assert [(file.name, file.size) for file in files] == [("a.json", 3), ("b/c.json", 2)]
+    with files[0].open_bytes() as stream:
         assert stream.read() == b"[1]"
     assert (reader.location, reader.revision) == ("here", None)
 
@@ -29,7 +29,7 @@ def test_no_match_names_the_patterns_and_some_files() -> None:
     )
 
 
-def test_an_empty_place_says_so() -> None:
+def test_an_empty_location_says_so() -> None:
     with pytest.raises(SourceError, match="it holds nothing: name"):
         memory_reader({}, "here").files("*")
 

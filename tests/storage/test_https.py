@@ -15,7 +15,7 @@ from calibset.storage.https import UrlReader
 from tests.storage.loopback import Fault, Loopback, refusing
 
 BUSY = Fault(status=503)
-PLACE = "https://example.org/corpora/data.bin"
+LOCATION = "https://example.org/corpora/data.bin"
 PATH = "/copy/data.bin"
 
 
@@ -26,7 +26,7 @@ def content(loopback: Loopback) -> bytes:
     return loopback.files[PATH]
 
 
-def reader(loopback: Loopback, path: str = PATH, location: str = PLACE) -> UrlReader:
+def reader(loopback: Loopback, path: str = PATH, location: str = LOCATION) -> UrlReader:
     """Return a new reader, as a new build has it."""
     return UrlReader(location, loopback.address + path, Cache.default())
 
@@ -46,10 +46,10 @@ def bytes_of(file: File) -> bytes:
 
 
 def test_a_file_is_fetched_whole_under_its_own_name(loopback: Loopback, content: bytes) -> None:
-    found = reader(loopback, location="https://example.org/corpora/own.json?download=a/b")
-    assert found.is_there()
-    assert [file.name for file in found.files("*.txt")] == ["own.json"]
-    assert fetched(found) == content
+    url_reader = reader(loopback, location="https://example.org/corpora/own.json?download=a/b")
+    assert url_reader.is_there()
+    assert [file.name for file in url_reader.files("*.txt")] == ["own.json"]
+    assert fetched(url_reader) == content
 
 
 def test_a_download_can_be_read_twice_and_sought(loopback: Loopback, content: bytes) -> None:
@@ -93,7 +93,7 @@ def test_a_passing_refusal_of_head_is_overcome(
     assert len(pauses) == 2
 
 
-def test_a_pause_that_the_server_asks_for_is_kept(
+def test_a_pause_that_the_server_asks_for_is_made(
     loopback: Loopback, content: bytes, pauses: list[float]
 ) -> None:
     asked = ("7", "100000", "soon", "-3", "²")
@@ -149,7 +149,7 @@ def test_a_file_that_was_replaced_meanwhile_is_a_clear_error(
     monkeypatch.setattr("tenacity.nap.time.sleep", replaced_meanwhile)
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
-    assert str(caught.value) == f"{PLACE}: it was replaced while it was read; start again"
+    assert str(caught.value) == f"{LOCATION}: it was replaced while it was read; start again"
     assert fetched(reader(loopback)) == b"new" * 1_000_000
 
 
@@ -197,7 +197,7 @@ def test_what_was_not_read_is_named_offline(loopback: Loopback, content: bytes) 
     offline = replace(reader(loopback), cache=Cache.default(offline=True))
     with pytest.raises(OfflineError) as caught:
         offline.is_there()
-    assert str(caught.value) == f"{PLACE}: not in the cache"
+    assert str(caught.value) == f"{LOCATION}: not in the cache"
     assert loopback.asked == []
 
 
@@ -208,13 +208,13 @@ def test_a_download_that_never_comes_whole_is_one_clear_error(
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
     assert str(caught.value) == (
-        f"{PLACE}: the download breaks off again and again; try again later, or use --mirror"
+        f"{LOCATION}: the download breaks off again and again; try again later, or use --mirror"
     )
     assert len(pauses) == 7
 
 
 @pytest.mark.parametrize(
-    ("status", "says", "tries"),
+    ("status", "message", "tries"),
     [
         (404, "the server has no such file; check the URL", 1),
         (403, "the server answers 403 and wants a login; fetch the file by hand", 1),
@@ -223,24 +223,26 @@ def test_a_download_that_never_comes_whole_is_one_clear_error(
     ],
 )
 def test_a_lasting_refusal_is_one_clear_error(
-    loopback: Loopback, content: bytes, pauses: list[float], status: int, says: str, tries: int
+    loopback: Loopback, content: bytes, pauses: list[float], status: int, message: str, tries: int
 ) -> None:
     loopback.broken[PATH] = Fault(status=status)
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
-    assert str(caught.value) == f"{PLACE}: {says}"
+    assert str(caught.value) == f"{LOCATION}: {message}"
     assert len(loopback.data_requests()) == tries
 
 
 def test_an_address_where_nobody_listens_fails_at_once(loopback: Loopback, pauses: list[float]) -> None:
-    found = UrlReader(PLACE, refusing() + PATH, Cache.default())
-    says = f"{PLACE}: can't be reached (ConnectionError); check the network, or name a mirror with --mirror"
+    url_reader = UrlReader(LOCATION, refusing() + PATH, Cache.default())
+    message = (
+        f"{LOCATION}: can't be reached (ConnectionError); check the network, or name a mirror with --mirror"
+    )
     with pytest.raises(SourceError) as caught:
-        found.is_there()
-    assert str(caught.value) == says
+        url_reader.is_there()
+    assert str(caught.value) == message
     with pytest.raises(SourceError) as caught:
-        fetched(found)
-    assert str(caught.value) == says
+        fetched(url_reader)
+    assert str(caught.value) == message
     assert pauses == []
 
 
@@ -328,7 +330,7 @@ def test_a_page_in_place_of_the_file_is_not_taken_for_it(
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
     assert str(caught.value) == (
-        f"{PLACE}: the download breaks off again and again; try again later, or use --mirror"
+        f"{LOCATION}: the download breaks off again and again; try again later, or use --mirror"
     )
     loopback.broken.clear()
     assert fetched(reader(loopback)) == content
@@ -352,7 +354,7 @@ def test_of_a_file_that_only_comes_whole_a_plan_spoils_nothing_offline(
     reader(loopback).files()
     with pytest.raises(OfflineError) as caught:
         fetched(replace(reader(loopback), cache=offline))
-    assert str(caught.value) == f"{PLACE}: not in the cache"
+    assert str(caught.value) == f"{LOCATION}: not in the cache"
     assert loopback.data_requests() == []
     assert fetched(reader(loopback)) == content
     reader(loopback).files()

@@ -19,7 +19,7 @@ from calibset.storage.files import File
 from calibset.storage.hub import HubReader
 from tests.storage.loopback import COMMIT, Fault, Loopback, refusing
 
-PLACE = "hf://datasets/them/corpus"
+LOCATION = "hf://datasets/them/corpus"
 INFO = "/api/datasets/them/corpus"
 SIZES = f"/api/datasets/them/corpus/paths-info/{COMMIT}"
 DATA = f"/datasets/them/corpus/resolve/{COMMIT}/data/a.jsonl"
@@ -33,15 +33,15 @@ BUSY = Fault(status=503, headers={"Retry-After": "0"}, methods=("GET", "HEAD", "
 def corpus(hub: Loopback, cache: Cache) -> HubReader:
     """A repository that the server holds."""
     hub.repositories["them/corpus"] = {"README.md": b"# hello", "data/a.jsonl": CONTENT, "data/b.txt": b"b"}
-    return HubReader(PLACE, "them/corpus", cache)
+    return HubReader(LOCATION, "them/corpus", cache)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch, pauses: list[float]) -> list[float]:
-    """The pauses that huggingface_hub makes by itself, noted and left out."""
-    noted: list[float] = []
-    monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=noted.append, time=time.time))
-    return noted
+    """The pauses that huggingface_hub makes by itself, recorded and left out."""
+    pauses: list[float] = []
+    monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=pauses.append, time=time.time))
+    return pauses
 
 
 def bytes_of(file: File) -> bytes:
@@ -84,7 +84,7 @@ def test_a_commit_can_be_named(corpus: HubReader) -> None:
 def test_an_unknown_revision_is_a_clear_error(corpus: HubReader) -> None:
     with pytest.raises(SourceError) as caught:
         replace(corpus, requested="v9").is_there()
-    assert str(caught.value) == f"{PLACE}: no revision 'v9'; name a branch, tag or commit that is there"
+    assert str(caught.value) == f"{LOCATION}: no revision 'v9'; name a branch, tag or commit that is there"
 
 
 def test_an_unknown_repository_is_not_there(hub: Loopback, cache: Cache) -> None:
@@ -101,7 +101,7 @@ def test_a_gated_repository_says_how_to_open_it(hub: Loopback, corpus: HubReader
     hub.broken[path] = GATED
     what = "data/a.jsonl: " if path == DATA else ""
     assert fault_of(corpus) == (
-        f"{PLACE}: {what}the repository is gated; accept its terms on the hub, then log in with "
+        f"{LOCATION}: {what}the repository is gated; accept its terms on the hub, then log in with "
         "`hf auth login`, or set HF_TOKEN"
     )
 
@@ -123,7 +123,7 @@ def test_no_matching_file_names_what_is_there(corpus: HubReader) -> None:
     with pytest.raises(SourceError) as caught:
         corpus.files("*.csv")
     assert str(caught.value) == (
-        f"{PLACE}: no file matches *.csv; it holds README.md, data/a.jsonl, data/b.txt: "
+        f"{LOCATION}: no file matches *.csv; it holds README.md, data/a.jsonl, data/b.txt: "
         "name the right ones with files = [...]"
     )
 
@@ -139,7 +139,7 @@ def test_a_file_that_went_away_is_a_clear_error(hub: Loopback, corpus: HubReader
     del hub.repositories["them/corpus"]["data/b.txt"]
     with pytest.raises(SourceError) as caught:
         bytes_of(file)
-    assert str(caught.value) == f"{PLACE}: data/b.txt: no such file at revision {COMMIT}"
+    assert str(caught.value) == f"{LOCATION}: data/b.txt: no such file at revision {COMMIT}"
 
 
 @pytest.mark.parametrize("path", [INFO, SIZES, DATA])
@@ -155,7 +155,7 @@ def test_a_hub_that_stays_busy_is_a_clear_error(
     hub: Loopback, corpus: HubReader, pauses: list[float]
 ) -> None:
     hub.broken[INFO] = BUSY
-    assert fault_of(corpus) == f"{PLACE}: the hub answers 503; try again later"
+    assert fault_of(corpus) == f"{LOCATION}: the hub answers 503; try again later"
     assert len(hub.asked) == 8
 
 
@@ -169,7 +169,7 @@ def test_a_download_that_never_comes_whole_is_a_clear_error(
 ) -> None:
     hub.broken[DATA] = Fault(stop_after=0)
     assert fault_of(corpus) == (
-        f"{PLACE}: data/a.jsonl: the download breaks off again and again; try again later"
+        f"{LOCATION}: data/a.jsonl: the download breaks off again and again; try again later"
     )
 
 
@@ -177,8 +177,8 @@ def test_a_hub_that_nobody_runs_fails_at_once(
     hub: Loopback, cache: Cache, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
 ) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", refusing())
-    message = fault_of(HubReader(PLACE, "them/corpus", cache))
-    assert message.startswith(f"{PLACE}: the hub can't be reached (")
+    message = fault_of(HubReader(LOCATION, "them/corpus", cache))
+    assert message.startswith(f"{LOCATION}: the hub can't be reached (")
     assert message.endswith(UNREACHED)
     assert "\n" not in message
     assert pauses == []
@@ -193,7 +193,7 @@ def test_a_hub_that_goes_away_before_a_download_is_not_asked_over_and_over(
     with pytest.raises(SourceError) as caught:
         bytes_of(file)
     assert str(caught.value) == (
-        f"{PLACE}: data/a.jsonl: the hub can't be reached (ConnectionError{UNREACHED}"
+        f"{LOCATION}: data/a.jsonl: the hub can't be reached (ConnectionError{UNREACHED}"
     )
     assert pauses == []
 
@@ -203,28 +203,28 @@ def test_an_impossible_endpoint_is_a_clear_error(
     hub: Loopback, cache: Cache, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-    message = fault_of(HubReader(PLACE, "them/corpus", cache))
-    assert message.startswith(f"{PLACE}: the hub")
+    message = fault_of(HubReader(LOCATION, "them/corpus", cache))
+    assert message.startswith(f"{LOCATION}: the hub")
     assert message.endswith(("check HF_ENDPOINT", UNREACHED))
 
 
 def test_an_answer_that_is_no_hubs_is_a_clear_error(hub: Loopback, corpus: HubReader) -> None:
     hub.broken[INFO] = Fault(status=200, headers={"Content-Type": "text/html"})
-    assert fault_of(corpus).startswith(f"{PLACE}: the hub's answer can't be understood (")
+    assert fault_of(corpus).startswith(f"{LOCATION}: the hub's answer can't be understood (")
 
 
 def test_the_librarys_own_offline_mode_is_a_clear_error(
     hub: Loopback, corpus: HubReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert fault_of(corpus).startswith(f"{PLACE}: the hub can't be reached (")
+    assert fault_of(corpus).startswith(f"{LOCATION}: the hub can't be reached (")
     assert hub.asked == []
 
 
 def test_what_was_read_is_there_offline(hub: Loopback, corpus: HubReader, cache: Cache) -> None:
     bytes_of(corpus.files("*.jsonl")[0])
     before = list(hub.asked)
-    offline = HubReader(PLACE, "them/corpus", replace(cache, offline=True))
+    offline = HubReader(LOCATION, "them/corpus", replace(cache, offline=True))
     assert offline.is_there()
     assert offline.revision == COMMIT
     assert bytes_of(offline.files("*.jsonl")[0]) == CONTENT
@@ -250,7 +250,7 @@ def test_what_was_not_read_is_named_offline(
     assert read != "look" or corpus.files("*.jsonl")
     with pytest.raises(OfflineError) as caught:
         bytes_of(replace(corpus, cache=replace(cache, offline=True)).files("*.jsonl")[0])
-    assert str(caught.value) == PLACE + missing
+    assert str(caught.value) == LOCATION + missing
 
 
 def test_a_commit_that_is_known_is_not_asked_for_again(hub: Loopback, corpus: HubReader) -> None:
@@ -296,22 +296,22 @@ def test_contents_that_stay_other_than_announced_are_a_clear_error(
     with pytest.raises(SourceError) as caught:
         bytes_of(file)
     assert str(caught.value) == (
-        f"{PLACE}: data/b.txt: what comes is not what the server announces (its checksum is another); "
+        f"{LOCATION}: data/b.txt: what comes is not what the server announces (its checksum is another); "
         "try again later"
     )
     assert len(hub.data_requests()) == 3
 
 
-def test_a_login_is_sent_and_kept_nowhere(
+def test_a_login_is_sent_and_written_nowhere(
     hub: Loopback, corpus: HubReader, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     assert bytes_of(corpus.files("*.txt")[0]) == b"b"
     assert set(hub.logins) == {"Bearer hf_secret"}
-    kept = [path for path in cache.folder.rglob("*") if path.is_file()]
-    assert kept
-    assert not any(b"hf_secret" in path.read_bytes() or "hf_secret" in path.name for path in kept)
+    paths = [path for path in cache.folder.rglob("*") if path.is_file()]
+    assert paths
+    assert not any(b"hf_secret" in path.read_bytes() or "hf_secret" in path.name for path in paths)
 
 
 def test_a_name_that_the_hub_forbids_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
@@ -329,8 +329,8 @@ def test_of_a_parquet_file_only_parts_are_fetched(hub: Loopback, corpus: HubRead
     with file.open_random_access() as opened:
         rows: list[dict[str, Any]] = pyarrow.parquet.ParquetFile(opened).read_row_group(1).to_pylist()
     assert rows[0]["text"].startswith("row 500 ")
-    asked = [range_.removeprefix("bytes=").split("-") for range_ in hub.ranges]
-    fetched = sum(int(last) - int(first) + 1 for first, last in asked)
+    fetched_ranges = [range_.removeprefix("bytes=").split("-") for range_ in hub.ranges]
+    fetched = sum(int(last) - int(first) + 1 for first, last in fetched_ranges)
     assert 1_000_000 < fetched < 1_100_000
 
 

@@ -40,8 +40,8 @@ def test_files_are_found_in_all_folders_but_hidden_ones(folder: Path) -> None:
 
 
 def test_names_are_relative_and_sizes_known(folder: Path) -> None:
-    found = LocalReader("corpus", folder).files("*.json", "sub/*")
-    assert [(file.name, file.size, text_of(file)) for file in found] == [
+    files = LocalReader("corpus", folder).files("*.json", "sub/*")
+    assert [(file.name, file.size, text_of(file)) for file in files] == [
         ("e.json", 6, b"e.json"),
         ("sub/c.txt", 9, b"sub/c.txt"),
     ]
@@ -82,7 +82,7 @@ def test_a_link_inside_the_folder_is_followed(folder: Path) -> None:
 
 
 @needs_links
-def test_a_place_may_itself_be_a_link(folder: Path) -> None:
+def test_a_location_may_itself_be_a_link(folder: Path) -> None:
     link = folder.parent / "link"
     link.symlink_to(folder)
     assert names(link, "*.json") == ["e.json"]

@@ -9,13 +9,13 @@ class Calls:
     """Fails so often, then answers."""
 
     def __init__(self, failures: int, error: type[Exception] = OSError) -> None:
-        self.failures, self.error, self.made = failures, error, 0
+        self.failures, self.error, self.count = failures, error, 0
 
     def __call__(self) -> int:
-        self.made += 1
-        if self.made <= self.failures:
-            raise self.error(f"failure {self.made}")
-        return self.made
+        self.count += 1
+        if self.count <= self.failures:
+            raise self.error(f"failure {self.count}")
+        return self.count
 
 
 def test_a_passing_error_is_tried_again(pauses: list[float]) -> None:
@@ -32,7 +32,7 @@ def test_the_last_error_is_raised_as_it_is(pauses: list[float]) -> None:
     calls = Calls(9)
     with pytest.raises(OSError, match=r"^failure 8$"):
         retry(calls, lambda _: True)
-    assert calls.made == 8
+    assert calls.count == 8
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -40,4 +40,4 @@ def test_another_error_is_raised_at_once(pauses: list[float], error: type[Except
     calls = Calls(1, error)
     with pytest.raises(error, match=r"^failure 1$"):
         retry(calls, lambda error: isinstance(error, OSError))
-    assert (calls.made, pauses) == (1, [])
+    assert (calls.count, pauses) == (1, [])

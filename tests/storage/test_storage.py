@@ -36,15 +36,15 @@ def test_an_absolute_path_is_looked_up_as_it_is(folders: Storage) -> None:
     assert text_of(folders.open_reader([str(folders.recipe_folder / "a.txt")])) == "beside"
 
 
-def test_the_first_place_that_is_there_is_read(folders: Storage, hub: Loopback) -> None:
+def test_the_first_location_that_is_there_is_read(folders: Storage, hub: Loopback) -> None:
     hub.repositories["them/c"] = {"x.txt": b"hub"}
-    places = ["nowhere", "hf://datasets/them/gone", "hf://datasets/them/c", "a.txt"]
-    reader = folders.open_reader(places)
+    locations = ["nowhere", "hf://datasets/them/gone", "hf://datasets/them/c", "a.txt"]
+    reader = folders.open_reader(locations)
     assert (reader.location, reader.revision, text_of(reader)) == ("hf://datasets/them/c", COMMIT, "hub")
-    assert folders.open_reader(["a.txt", *places]).location == "a.txt"
+    assert folders.open_reader(["a.txt", *locations]).location == "a.txt"
 
 
-def test_where_nothing_is_there_every_place_is_named(folders: Storage, hub: Loopback) -> None:
+def test_where_nothing_is_there_every_location_is_named(folders: Storage, hub: Loopback) -> None:
     storage = Storage(
         recipe_folder=folders.recipe_folder,
         data_folder=folders.data_folder,
@@ -79,7 +79,7 @@ def test_the_first_mirror_that_fits_is_applied(folders: Storage, loopback: Loopb
     assert (reader.location, reader.revision, text_of(reader)) == (URL, None, "mirror")
 
 
-@pytest.mark.parametrize("place", ["x" * 5_000, "a/" * 3_000, "a.txt/b"])
-def test_a_path_that_can_not_be_is_not_there(folders: Storage, place: str) -> None:
+@pytest.mark.parametrize("location", ["x" * 5_000, "a/" * 3_000, "a.txt/b"])
+def test_a_path_that_can_not_be_is_not_there(folders: Storage, location: str) -> None:
     with pytest.raises(SourceError, match="no such file or folder"):
-        folders.open_reader([place])
+        folders.open_reader([location])

@@ -58,8 +58,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> int:
     return 2**16
 
 
-def too_long(place: str, excerpt: str) -> Rejection:
-    return Rejection(position=place, reason="record too long", excerpt=excerpt)
+def too_long(position: str, excerpt: str) -> Rejection:
+    return Rejection(position=position, reason="record too long", excerpt=excerpt)
 
 
 @pytest.mark.parametrize("suffix", ["", *PACKERS])
@@ -118,35 +118,35 @@ def test_no_line_is_lost_or_split_by_the_bound(parts: list[bytes], longest: int)
     lines = [part.replace(b"\n", b"") for part in parts]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_lines, "MAX_RECORD_BYTES", longest)
-        found = list(read_lines(file(b"".join(line + b"\n" for line in lines))))
-    assert [isinstance(line, Rejection) for line in found] == [len(line) + 1 > longest for line in lines]
+        lines_read = list(read_lines(file(b"".join(line + b"\n" for line in lines))))
+    assert [isinstance(line, Rejection) for line in lines_read] == [len(line) + 1 > longest for line in lines]
 
 
 def test_lines_of_one_record_are_joined(short: int) -> None:
-    block = RecordLines("a.txt:3")
-    assert (block.text(), block.lines) == ("", 0)
+    record = RecordLines("a.txt:3")
+    assert (record.text(), record.lines) == ("", 0)
     for line in ("", "one", "", "zwölf"):
-        block.add(line)
-    assert (block.text(), block.lines, block.rejection) == ("\none\n\nzwölf", 4, None)
+        record.add(line)
+    assert (record.text(), record.lines, record.rejection) == ("\none\n\nzwölf", 4, None)
 
 
 @pytest.mark.parametrize("line", ["a" * 999, "č" * 499 + "a", "\udcff" * 999])
 def test_lines_that_are_too_long_together_are_one_rejection(short: int, line: str) -> None:
-    block = RecordLines("a.txt:3")
+    record = RecordLines("a.txt:3")
     for _ in range(65):
-        block.add(line)
-    assert block.text() == "\n".join([line] * 65)
+        record.add(line)
+    assert record.text() == "\n".join([line] * 65)
     for _ in range(500):
-        block.add(line)
-    assert block.text() == too_long("a.txt:3", line[:200].replace("\udcff", "\ufffd"))
-    assert block.lines == 565
+        record.add(line)
+    assert record.text() == too_long("a.txt:3", line[:200].replace("\udcff", "\ufffd"))
+    assert record.lines == 565
 
 
 def test_a_line_that_is_too_long_makes_its_record_too_long(short: int) -> None:
-    block = RecordLines("a.txt:3")
+    record = RecordLines("a.txt:3")
     for line in ("one", too_long("a.txt:4", "b" * 200), "two"):
-        block.add(line)
-    assert block.text() == block.rejection == too_long("a.txt:3", "one\n" + "b" * 196)
+        record.add(line)
+    assert record.text() == record.rejection == too_long("a.txt:3", "one\n" + "b" * 196)
 
 
 @pytest.mark.parametrize(
