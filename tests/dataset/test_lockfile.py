@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_the_old_lock(tmp_path: Path, monkeypatch: pytest.Mon
 
     path = tmp_path / "x.lock"
     path.write_text("old")
-    monkeypatch.setattr(atomic_write, "_finish", full)
+    monkeypatch.setattr(atomic_write.os, "fsync", full)
     with pytest.raises(OutputError) as caught:
         LOCK.write(path)
     assert str(caught.value) == f"{path}: can't be written: No space left on device; nothing was changed"
