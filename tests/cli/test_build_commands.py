@@ -134,7 +134,7 @@ def test_a_fault_is_one_clear_line_and_changes_nothing(
     capsys: pytest.CaptureFixture[str],
     fault: CliFault,
 ) -> None:
-    _, prepare, words, code, says = fault
+    _, prepare, words, code, expected = fault
     contents = {"old.jsonl": b"old rows", "old.manifest.json": b"old record"}
     for name, content in contents.items():
         Path(name).write_bytes(content)
@@ -142,7 +142,7 @@ def test_a_fault_is_one_clear_line_and_changes_nothing(
     assert main(["build", "recipe.toml", "--quiet", "--out", "old.jsonl", *words]) == code
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(rf"calibset: {says}\n", err)
+    assert re.fullmatch(rf"calibset: {expected}\n", err)
     assert {name: Path(name).read_bytes() for name in contents} == contents
     assert not list(tmp_path.glob(".*.tmp"))
 
@@ -195,9 +195,9 @@ def test_a_plan_names_what_is_missing_and_exits_1(recipe: str, capsys: pytest.Ca
     data = json.loads(out)
     assert data["groups"] == {"sea": 12, "land": 8, "general": 0}
     assert [source["quota"] for source in data["sources"]] == [8, 4, 8, 0]
-    says = "gone: no such file or folder under .; set --data DIR to where the corpora are"
-    assert data["sources"][0]["problem"] == says
-    assert err == f"calibset: sources.fish: {says}\n"
+    problem = "gone: no such file or folder under .; set --data DIR to where the corpora are"
+    assert data["sources"][0]["problem"] == problem
+    assert err == f"calibset: sources.fish: {problem}\n"
 
 
 def test_a_check_goes_on_after_a_fault_and_exits_1(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -287,8 +287,8 @@ def test_a_locked_build_that_differs_is_one_line_and_writes_nothing(
 
 
 def test_a_locked_build_without_a_lock_is_refused(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
-    says = error_line(["build", recipe, "--locked"], 1, capsys)
-    assert says == "recipe.lock: there is no lock; write one with `calibset lock`"
+    line = error_line(["build", recipe, "--locked"], 1, capsys)
+    assert line == "recipe.lock: there is no lock; write one with `calibset lock`"
 
 
 @pytest.mark.parametrize("command", ["build", "plan", "check"])

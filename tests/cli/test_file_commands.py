@@ -94,7 +94,7 @@ NO_MANIFEST = "there is no such manifest, and none beside a file of this name"
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "says"),
+    ("words", "code", "expected"),
     [
         (
             ["gone.jsonl", "small.jsonl"],
@@ -124,8 +124,8 @@ NO_MANIFEST = "there is no such manifest, and none beside a file of this name"
     ],
 )
 def test_what_can_not_be_compared_is_one_line(
-    built: str, locked: str, words: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
+    built: str, locked: str, words: list[str], code: int, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("broken.lock").write_text("{")
     Path("broken.manifest.json").write_text("{")
-    assert error_line(["diff", *words], code, capsys) == says
+    assert error_line(["diff", *words], code, capsys) == expected

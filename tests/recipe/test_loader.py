@@ -208,7 +208,7 @@ def test_code_of_a_recipe_runs_only_if_allowed(own_module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
+    ("kind", "expected"),
     [
         ("own_adapter_of_a_test:Other", "is no calibset.sources.Source"),
         ("own_adapter_of_a_test:raise_on", "is no calibset.sources.Source"),
@@ -219,9 +219,9 @@ def test_code_of_a_recipe_runs_only_if_allowed(own_module: str) -> None:
         (".x:Own", "can't be imported: "),
     ],
 )
-def test_code_that_is_no_adapter_is_a_fault(own_module: str, kind: str, says: str) -> None:
+def test_code_that_is_no_adapter_is_a_fault(own_module: str, kind: str, expected: str) -> None:
     (fault,) = find_faults(GOOD.replace('"text"', f'"{kind}"'), allow_code=True)
-    assert fault.startswith(f"sources.one.type: '{kind}' {says}")
+    assert fault.startswith(f"sources.one.type: '{kind}' {expected}")
 
 
 def test_a_file_that_can_not_be_read_is_a_fault(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ EVALUATION = 'name = "e", type = "text", where = "x"'
 
 
 @pytest.mark.parametrize(
-    ("tables", "said"),
+    ("tables", "expected"),
     [
         ("3", ["exclude: must be a list of tables: [[exclude]]"]),
         ('{ name = "e" }', ["exclude: must be a list of tables: [[exclude]]"]),
@@ -293,8 +293,8 @@ EVALUATION = 'name = "e", type = "text", where = "x"'
         ),
     ],
 )
-def test_what_is_wrong_with_evaluation_sets_is_said(tables: str, said: list[str]) -> None:
-    assert find_faults(f"exclude = {tables}\n{TWO_SOURCES}") == said
+def test_what_is_wrong_with_evaluation_sets_is_said(tables: str, expected: list[str]) -> None:
+    assert find_faults(f"exclude = {tables}\n{TWO_SOURCES}") == expected
 
 
 @pytest.mark.parametrize(("sources", "shown"), [("3", "3"), ('"one"', "'one'")])

@@ -33,7 +33,7 @@ def test_a_value_takes_its_place(override: str, where: tuple[str, ...], value: o
 
 
 @pytest.mark.parametrize(
-    ("override", "says"),
+    ("override", "expected"),
     [
         ("seed", "must read key.path=value, such as sources.pile.weight=2"),
         ("a..b=1", "must read key.path=value, such as sources.pile.weight=2"),
@@ -42,9 +42,9 @@ def test_a_value_takes_its_place(override: str, where: tuple[str, ...], value: o
         ("sources.zzz.weight=2", "no source 'zzz'; there are pile, a.b"),
     ],
 )
-def test_what_cannot_be_set_is_said_and_changes_nothing(override: str, says: str) -> None:
+def test_what_cannot_be_set_is_said_and_changes_nothing(override: str, expected: str) -> None:
     raw = recipe()
-    assert apply_override(raw, override) == [f"--set {override}: {says}"]
+    assert apply_override(raw, override) == [f"--set {override}: {expected}"]
     assert raw == recipe()
 
 

@@ -45,8 +45,8 @@ def test_a_share_is_a_number_up_to_one(value: str, fault: str) -> None:
     ("shares", "total"), [("a = 0.5", "0.5"), ("a = 0.9989", "0.9989"), ("a = 0.7\nb = 0.7", "1.4")]
 )
 def test_shares_sum_to_one(shares: str, total: str) -> None:
-    found = find_faults(GOOD.replace("a = 1.0", shares))
-    assert found[0] == f"groups: shares must sum to 1, got {total}"
+    first, *_ = find_faults(GOOD.replace("a = 1.0", shares))
+    assert first == f"groups: shares must sum to 1, got {total}"
 
 
 @pytest.mark.parametrize("shares", ["a = 0.999", "a = 1"])
@@ -55,15 +55,15 @@ def test_shares_may_be_rounded(shares: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "found"),
+    ("lines", "expected"),
     [
         ('fill = "a"', ["fill: 'a' has a share in groups; the fill group takes only what runs short"]),
         ('fill = "z"', ["fill: no source is in group 'z'"]),
         ('shortage = "fill"', ['shortage: "fill" needs a fill group; name one with fill = "…"']),
     ],
 )
-def test_a_fill_group_has_sources_and_no_share(lines: str, found: list[str]) -> None:
-    assert find_faults(lines + GOOD) == found
+def test_a_fill_group_has_sources_and_no_share(lines: str, expected: list[str]) -> None:
+    assert find_faults(lines + GOOD) == expected
 
 
 def test_a_group_has_a_source() -> None:
@@ -88,7 +88,7 @@ UNKNOWN = "codes are those of ISO 639-1, such as sk and en"
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "expected"),
     [
         ("hygiene = 3", "hygiene: must be a table, got 3"),
         ('hygiene.duplicates = "all"', "hygiene.duplicates: must be 'keep', 'exact' or 'near', got 'all'"),
@@ -116,14 +116,14 @@ UNKNOWN = "codes are those of ISO 639-1, such as sk and en"
     ],
 )
 def test_what_is_wrong_with_hygiene_is_said_of_the_recipes_table_and_of_a_sources(
-    table: str, said: str
+    table: str, expected: str
 ) -> None:
-    assert faults(f"{table}\n") == [said]
-    assert faults("", table) == [f"sources.two.{said}"]
+    assert faults(f"{table}\n") == [expected]
+    assert faults("", table) == [f"sources.two.{expected}"]
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "expected"),
     [
         ("decontamination = []", "decontamination: must be a table, got []"),
         ("decontamination.run = 7", "decontamination.run: must be at least 8, got 7"),
@@ -135,15 +135,15 @@ def test_what_is_wrong_with_hygiene_is_said_of_the_recipes_table_and_of_a_source
         ("decontamination.runs = 8", "decontamination.runs: unknown key; did you mean run?"),
     ],
 )
-def test_what_is_wrong_with_decontamination_is_said(table: str, said: str) -> None:
-    assert faults(f"{table}\n") == [said]
+def test_what_is_wrong_with_decontamination_is_said(table: str, expected: str) -> None:
+    assert faults(f"{table}\n") == [expected]
 
 
 COVERAGE = 'selection = { method = "coverage", %s }'
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "expected"),
     [
         ('selection = "coverage"', ["selection: must be a table, got 'coverage'"]),
         ('selection.method = "greedy"', ["selection.method: must be 'random' or 'coverage', got 'greedy'"]),
@@ -170,12 +170,12 @@ COVERAGE = 'selection = { method = "coverage", %s }'
         ),
     ],
 )
-def test_what_is_wrong_with_a_selection_is_said(table: str, said: list[str]) -> None:
-    assert faults(f"{table}\n") == said
+def test_what_is_wrong_with_a_selection_is_said(table: str, expected: list[str]) -> None:
+    assert faults(f"{table}\n") == expected
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "expected"),
     [
         ("holdout = 64", "holdout: must be a table, got 64"),
         ("holdout.nsamples = 0", "holdout.nsamples: must be above 0, got 0"),
@@ -191,20 +191,20 @@ def test_what_is_wrong_with_a_selection_is_said(table: str, said: list[str]) -> 
         ),
     ],
 )
-def test_what_is_wrong_with_a_holdout_is_said(table: str, said: str) -> None:
-    assert faults(f"{table}\n") == [said]
+def test_what_is_wrong_with_a_holdout_is_said(table: str, expected: str) -> None:
+    assert faults(f"{table}\n") == [expected]
 
 
 @pytest.mark.parametrize("kind", ["keep", "exact"])
 def test_a_holdout_needs_sources_without_near_duplicates(kind: str) -> None:
-    def said(name: str) -> str:
+    def unfit(name: str) -> str:
         return (
             f'holdout: needs duplicates = "near" of every source, and {name} has "{kind}": '
             "else both files may hold the same text"
         )
 
-    assert faults(f'holdout = {{}}\nhygiene.duplicates = "{kind}"\n') == [said("one"), said("two")]
-    assert faults("holdout = {}\n", f'hygiene.duplicates = "{kind}"') == [said("two")]
+    assert faults(f'holdout = {{}}\nhygiene.duplicates = "{kind}"\n') == [unfit("one"), unfit("two")]
+    assert faults("holdout = {}\n", f'hygiene.duplicates = "{kind}"') == [unfit("two")]
 
 
 def test_faults_of_all_tables_are_said_at_once() -> None:

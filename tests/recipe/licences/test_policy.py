@@ -86,7 +86,7 @@ def test_what_nobody_can_read_is_not_let_in_where_something_is_denied(licence: s
     "licence",
     [
         " AND ".join(["MIT"] * 50 + ["CC-BY-NC-4.0"]),
-        " AND ".join(f"(MIT OR {one})" for one in ("ISC", "0BSD", "X11", "Zlib", "WTFPL", "MIT-0", "NCSA")),
+        " AND ".join(f"(MIT OR {name})" for name in ("ISC", "0BSD", "X11", "Zlib", "WTFPL", "MIT-0", "NCSA")),
     ],
     ids=["long", "alternatives"],
 )
@@ -105,15 +105,15 @@ def test_of_alternatives_those_that_are_let_in_are_left() -> None:
 
 
 def test_all_faults_are_told_at_once() -> None:
-    found = faults(["MIT", "CC-BY-5.0"], ["GNU"], a="ISC", b="MIT", c="other\n---")
-    assert [line.split(";")[0] for line in found] == [
+    lines = faults(["MIT", "CC-BY-5.0"], ["GNU"], a="ISC", b="MIT", c="other\n---")
+    assert [line.split(";")[0] for line in lines] == [
         "allow_licences[1]: 'CC-BY-5.0' is no SPDX identifier",
         "deny_licences[0]: 'GNU' is no SPDX identifier",
         "sources.a.licence: 'ISC' is not among allow_licences (MIT, CC-BY-5.0)",
         "sources.c.licence: 'other\\n---' names no known licence, so it can't be among allow_licences (MIT, "
         "CC-BY-5.0)",
     ]
-    assert not any("\n" in line for line in found)
+    assert not any("\n" in line for line in lines)
 
 
 def test_a_long_licence_is_quoted_in_part() -> None:

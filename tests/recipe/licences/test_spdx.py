@@ -11,7 +11,7 @@ ATTRIBUTION, NOTICE, SHARE_ALIKE, NON_COMMERCIAL, NO_DERIVATIVES, UNKNOWN = Duty
 
 
 def sets(text: str) -> list[set[str]]:
-    return [set(one) for one in read_licence(text).alternatives]
+    return [set(identifiers) for identifiers in read_licence(text).alternatives]
 
 
 @pytest.mark.parametrize(
