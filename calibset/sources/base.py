@@ -33,7 +33,8 @@ class Source(BaseModel):
 
     Examples:
         >>> from calibset.core.documents import Document
-        >>> from calibset.storage.files import memory_reader, read_lines
+        >>> from calibset.storage.files import memory_reader
+        >>> from calibset.storage.text_lines import read_lines
         >>> class Proverbs(Source):
         ...     type: str = "proverbs"
         ...
