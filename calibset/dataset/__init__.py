@@ -1,1 +1,7 @@
-"""A calibration set, in memory and on disk, and what is made of it."""
+"""A calibration set and its files.
+
+`calibration_set` is the set in memory and `calibration_file` the file of rows on disk; `manifest` and
+`lockfile` are the records of how it was built, and `diff` compares them. `verify`, `export` and
+`tokenizer_check` are about what quantizers read of a file. `cards` and `report` describe it to people, and
+`hub_upload` publishes it.
+"""

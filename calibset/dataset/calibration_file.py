@@ -25,7 +25,7 @@ class EncodedRow:
     """A row of a calibration file as its tokenizer reads it.
 
     Attributes:
-        number: The line it stands on, counted from 1.
+        number: Its line in the file, counted from 1.
         text: What it holds.
         encoded: The ids of the text without white space at its end, BOS not among them, and where each
             ends.
@@ -274,5 +274,5 @@ def rows_sha256(samples: Iterable[Sample]) -> str:
 
 
 def holdout_path(path: Path) -> Path:
-    """Return where the holdout of a calibration file stands: ``x.jsonl`` has ``x.holdout.jsonl``."""
+    """Return the path of a calibration file's holdout: ``x.jsonl`` has ``x.holdout.jsonl``."""
     return path.with_name(f"{path.stem}.holdout{path.suffix}")

@@ -1,4 +1,4 @@
-"""A calibration file, its card and what else belongs to it, as a dataset repository on the hub."""
+"""A calibration file, its card and related files, as a dataset repository on the hub."""
 
 from __future__ import annotations
 
@@ -183,9 +183,9 @@ def _commit(api: HfApi, repo_id: str, contents: Mapping[str, bytes], message: st
 
 @contextmanager
 def _explained(repo_id: str) -> Iterator[None]:
-    """Say in words what went wrong between here and the hub."""
+    """Raise whatever the hub or the way to it raises as an `OutputError` in plain words."""
     try:
         with quiet_hub():
             yield
-    except Exception as error:  # beside OSError what httpx, JSON and name checks raise
+    except Exception as error:  # httpx, JSON and name checks raise others than OSError
         raise OutputError(f"{repo_id}: {explain_write_error(error, repo_id)}") from error

@@ -122,5 +122,5 @@ class Lock(Frozen):
 
 
 def lock_path(recipe: Path) -> Path:
-    """Return where a recipe's lock stands: ``x.toml`` has ``x.lock``, any other ``x.y`` has ``x.y.lock``."""
+    """Return the path of a recipe's lock: ``x.toml`` has ``x.lock``, any other ``x.y`` has ``x.y.lock``."""
     return recipe.parent / f"{recipe.name.removesuffix('.toml')}.lock"

@@ -180,7 +180,7 @@ def _disagreements(manifest: Manifest) -> Iterator[str]:
 
 
 def manifest_path(file: Path) -> Path:
-    """Return where a calibration file's manifest stands: ``x.jsonl`` has ``x.manifest.json``."""
+    """Return the path of a calibration file's manifest: ``x.jsonl`` has ``x.manifest.json``."""
     return file.parent / f"{file.stem}.manifest.json"
 
 

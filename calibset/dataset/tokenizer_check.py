@@ -35,10 +35,10 @@ class TokenMismatch:
     """A row of which a tokenizer reads other ids.
 
     Attributes:
-        row: The line it stands on, counted from 1.
+        row: Its line in the file, counted from 1.
         index: Of the first token that differs, counted from 0 with BOS among them.
-        expected: The token that should stand there, spelled; empty behind the last.
-        found: The token that does.
+        expected: The token that should be there, as text; empty after the last.
+        found: The token that is there.
         reason: What is wrong, in the same words for the same fault.
     """
 
@@ -121,8 +121,7 @@ def find_mismatches(
 
 
 def _reason(ids: list[int], tokenizer: Tokenizer, bare: list[int], spelled: list[int]) -> str:
-    before, behind = list(tokenizer.prefix), list(tokenizer.suffix)
-    if ids == [*before, *spelled, *behind]:
+    if ids == [*tokenizer.prefix, *spelled, *tokenizer.suffix]:
         return "control tokens are read as letters"
     if ids == bare:
         return "no BOS stands before it"

@@ -56,7 +56,7 @@ def verify(
 
 
 def _notes(file: CalibrationFile, **options: object) -> Iterator[str]:
-    """Say what may be wrong of the file: a manifest of another, or what was assumed without one."""
+    """Yield what may not be true of the file: a manifest of another file, or what is assumed without one."""
     if file.manifest is None:
         defaults = {"tokenizer": DEFAULT_TOKENIZER, "seqlen": f"{_SEQLEN:,}", "nsamples": _NSAMPLES}
         if assumed := [f"{name} {defaults[name]}" for name, value in options.items() if not value]:

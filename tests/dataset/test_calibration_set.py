@@ -159,13 +159,13 @@ def test_a_file_in_the_way_of_the_folder_is_an_error(built: CalibrationSet, tmp_
 def test_a_set_is_pushed_as_it_would_be_written(
     writable: WritableHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = build(load_recipe(write_small(tmp_path), overrides=["holdout.nsamples=4"]))
-    made.write(tmp_path / "small.jsonl")
+    dataset = build(load_recipe(write_small(tmp_path), overrides=["holdout.nsamples=4"]))
+    dataset.write(tmp_path / "small.jsonl")
     # Nothing is written on the way, so it does not matter where this machine keeps what is.
     (tmp_path / "a folder").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "a folder"))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    assert made.push_to_hub("me/set") == f"{writable.address}/me/set/commit/1"
+    assert dataset.push_to_hub("me/set") == f"{writable.address}/me/set/commit/1"
     (commit,) = writable.commits
     cards = {name: commit.files.pop(name).decode() for name in ("README.md", "ATTRIBUTION.md")}
     assert commit.files == {path.name: path.read_bytes() for path in tmp_path.glob("small.*")}
@@ -177,7 +177,7 @@ def test_a_set_is_pushed_as_it_would_be_written(
 def test_a_set_that_others_may_see_comes_with_a_warning(built: CalibrationSet, writable: WritableHub) -> None:
     with pytest.warns(UserWarning, match="^before this is public") as caught:
         built.push_to_hub("me/set", private=False)
-    assert [str(one.message) for one in caught] == [
+    assert [str(warning.message) for warning in caught] == [
         "before this is public: unknown terms (read the source's own terms): ships, trees"
     ]
     assert writable.private == {"me/set": False}

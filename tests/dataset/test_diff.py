@@ -161,7 +161,9 @@ def test_a_manifests_sources_are_compared(manifest: Manifest) -> None:
 
 
 def row(source: str, *documents: str) -> SampleReport:
-    spans = [{"document": one, "start": 0, "end": 1, "whole": True, "filler": False} for one in documents]
+    spans = [
+        {"document": document, "start": 0, "end": 1, "whole": True, "filler": False} for document in documents
+    ]
     return SampleReport.model_validate({"source": source, "tokens": 64, "documents": spans})
 
 
@@ -184,8 +186,8 @@ def test_documents_are_compared_by_source(manifest: Manifest) -> None:
         "2 only here (a, b)",
     )
     many = of(row("fish", *map(str, range(2_000))))
-    (one,) = diff(of(), many)
-    assert str(one) == "sources.fish.documents: nothing → 2,000 only here (0, 1, 2 and 1,997 more)"
+    (change,) = diff(of(), many)
+    assert str(change) == "sources.fish.documents: nothing → 2,000 only here (0, 1, 2 and 1,997 more)"
 
 
 def test_two_builds_differ_in_what_was_asked_and_what_came_of_it(tmp_path: Path) -> None:
@@ -222,5 +224,5 @@ def test_hashes_and_long_values_are_shortened(value: str | None, short: str) -> 
 
 
 def test_a_difference_is_a_line() -> None:
-    one = Difference(key="sources.pile.revision", before="ab" * 20, after=None)
-    assert str(one) == "sources.pile.revision: abababababababab… → nothing"
+    change = Difference(key="sources.pile.revision", before="ab" * 20, after=None)
+    assert str(change) == "sources.pile.revision: abababababababab… → nothing"

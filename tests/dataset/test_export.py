@@ -72,11 +72,11 @@ def test_a_shorter_row_may_be_asked_for(built: CalibrationSet, tmp_path: Path) -
     assert table["input_ids"].to_pylist() == [list(ids[:10]) for ids in built.input_ids]
 
 
-def failing(file: Path, error: type[Exception], **given: object) -> str:
+def failing(file: Path, error: type[Exception], **options: object) -> str:
     """Return the message of an export that fails and writes nothing."""
     before = sorted(path.name for path in file.parent.iterdir())
     with pytest.raises(error) as caught:
-        export(file, format="input_ids", **given)  # type: ignore[arg-type]
+        export(file, format="input_ids", **options)  # type: ignore[arg-type]
     assert sorted(path.name for path in file.parent.iterdir()) == before
     return str(caught.value)
 
@@ -130,10 +130,10 @@ def test_a_tokenizer_that_changed_is_an_error(built: CalibrationSet, tmp_path: P
     )
 
 
-@pytest.mark.parametrize("given", [{}, {"seqlen": 8}, {"tokenizer": "tokenizer.json"}])
-def test_without_a_manifest_both_must_be_given(given: dict[str, object], tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"seqlen": 8}, {"tokenizer": "tokenizer.json"}])
+def test_without_a_manifest_both_must_be_given(options: dict[str, object], tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"text": "abc"}\n')
-    assert failing(tmp_path / "x.jsonl", QuantizerError, **given) == (
+    assert failing(tmp_path / "x.jsonl", QuantizerError, **options) == (
         f"{tmp_path / 'x.jsonl'}: there is no manifest beside it, so give both --tokenizer and --seqlen"
     )
 

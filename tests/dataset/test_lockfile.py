@@ -160,11 +160,11 @@ def test_a_full_disk_leaves_the_old_lock(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(OutputError) as caught:
         LOCK.write(path)
     assert str(caught.value) == f"{path}: can't be written: No space left on device; nothing was changed"
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("x.lock", "old")]
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("x.lock", "old")]
 
 
 @pytest.mark.parametrize(
-    ("name", "where", "revision", "pinned"),
+    ("name", "locations", "revision", "pinned"),
     [
         ("fish", ["nets", "sea"], None, (("sea",), None)),
         ("fish", ["sea", "nets", "new"], None, (("sea",), None)),
@@ -177,18 +177,18 @@ def test_a_full_disk_leaves_the_old_lock(tmp_path: Path, monkeypatch: pytest.Mon
         ("ships", ["sea"], None, None),
     ],
 )
-def test_a_place_is_pinned_while_the_recipe_still_names_it(
-    name: str, where: list[str], revision: str | None, pinned: object
+def test_a_location_is_pinned_while_the_recipe_still_names_it(
+    name: str, locations: list[str], revision: str | None, pinned: object
 ) -> None:
-    assert LOCK.pinned(name, where, revision) == pinned
+    assert LOCK.pinned(name, locations, revision) == pinned
 
 
 def test_a_commit_is_pinned_while_the_recipe_names_the_same_branch() -> None:
-    place = "hf://datasets/them/fish"
-    asked = {"sources": {"fish": {"where": [place], "revision": "next"}}}
-    source = LockedSource(location=place, revision="c0ffee", files={})
-    lock = LOCK.model_copy(update={"recipe": asked, "sources": {"fish": source}})
-    assert lock.pinned("fish", [place], "next") == ((place,), "c0ffee")
-    assert lock.pinned("fish", [place], None) is None
-    assert lock.pinned("fish", [place], "v2") is None
+    location = "hf://datasets/them/fish"
+    recipe = {"sources": {"fish": {"where": [location], "revision": "next"}}}
+    source = LockedSource(location=location, revision="c0ffee", files={})
+    lock = LOCK.model_copy(update={"recipe": recipe, "sources": {"fish": source}})
+    assert lock.pinned("fish", [location], "next") == ((location,), "c0ffee")
+    assert lock.pinned("fish", [location], None) is None
+    assert lock.pinned("fish", [location], "v2") is None
     assert lock.pinned("fish", ["hf://datasets/you/fish"], "next") is None

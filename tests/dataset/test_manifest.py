@@ -82,7 +82,7 @@ HUGE = "1" + "0" * 79 + "…"
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "says"),
+    ("keys", "value", "fault"),
     [
         ((), [], "must be a table, got []"),
         ((), {"format": 1}, "name: is missing"),
@@ -136,20 +136,20 @@ HUGE = "1" + "0" * 79 + "…"
     ],
 )
 def test_a_manifest_that_can_not_be_is_refused_by_its_key(
-    written: Path, place: tuple[str | int, ...], value: object, says: str
+    written: Path, keys: tuple[str | int, ...], value: object, fault: str
 ) -> None:
     path = manifest_path(written)
     whole = json.loads(path.read_text("utf-8"))
     part = whole
-    for key in place[:-1]:
+    for key in keys[:-1]:
         part = part[key]
-    if place:
-        part[place[-1]] = value
-    path.write_text(json.dumps(whole if place else value))
+    if keys:
+        part[keys[-1]] = value
+    path.write_text(json.dumps(whole if keys else value))
     with pytest.raises(OutputError) as caught:
         Manifest.read(written)
     assert str(caught.value) == (
-        f"{path}: is no manifest of this version of calibset ({says}); build the file again"
+        f"{path}: is no manifest of this version of calibset ({fault}); build the file again"
     )
 
 
@@ -167,8 +167,8 @@ def test_samples_of_no_source_are_refused(written: Path) -> None:
 
 
 def test_the_versions_that_determine_bytes_are_noted() -> None:
-    found = read_versions()
-    assert list(found) == [
+    installed = read_versions()
+    assert list(installed) == [
         "calibset",
         "datasets",
         "ftfy",
@@ -186,7 +186,7 @@ def test_the_versions_that_determine_bytes_are_noted() -> None:
         "tokenizers",
         "transformers",
     ]
-    assert all(found.values())
+    assert all(installed.values())
 
 
 def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,9 +40,9 @@ def test_the_same_ids_are_no_misreading(letters: Tokenizer) -> None:
 
 
 def test_what_is_read_has_no_blanks_behind(letters: Tokenizer) -> None:
-    given = []
-    assert list(find_mismatches(["ab \n"], letters, lambda text: given.append(text) or [])) != []  # type: ignore[func-returns-value]
-    assert given == ["ab"]
+    encoded = []
+    assert list(find_mismatches(["ab \n"], letters, lambda text: encoded.append(text) or [])) != []  # type: ignore[func-returns-value]
+    assert encoded == ["ab"]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def escaped(text: object) -> Markdown:
 
     Examples:
         >>> escaped("a | <b>*x*</b>")
-        'a \\| &lt;b&gt;\*x\*&lt;/b&gt;'
+        'a \\| &lt;b&gt;\\*x\\*&lt;/b&gt;'
     """
     plain = "".join(_HTML.get(character, character) for character in flat(text))
     marked = _OPENING.sub(r"\1\\", _MARKS.sub(r"\\\1", plain))
