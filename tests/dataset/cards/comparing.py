@@ -19,8 +19,8 @@ def numbers(text: str) -> list[str]:
 
 def lines(page: str) -> list[tuple[str, list[str]]]:
     """Return the lines that have a number, as a reader sees them, bar tables and the recipe's own words."""
-    told = [line for line in page.splitlines() if not line.startswith(("|", "Description: "))]
-    plain = [shown(line.removeprefix("- ")) for line in told]
+    prose = [line for line in page.splitlines() if not line.startswith(("|", "Description: "))]
+    plain = [shown(line.removeprefix("- ")) for line in prose]
     return [(line, numbers(line)) for line in plain if numbers(line)]
 
 

@@ -1,4 +1,4 @@
-"""Manifests that someone altered: each is refused, or is told of like any other."""
+"""Manifests that someone altered: each is refused, or shown like any other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from calibset.recipe.loader import load_recipe
 from tests.dataset.report.reading_pages import Page
 from tests.small import write_small
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 ODD = st.one_of(
     st.sampled_from(
@@ -53,7 +53,7 @@ def alone(small: CalibrationSet, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return file
 
 
-def told(small: CalibrationSet, file: Path, altered: Any) -> str:
+def describe(small: CalibrationSet, file: Path, altered: Any) -> str:
     """Return how a manifest is refused, or what a notebook shows with it."""
     record = file.with_name("out.manifest.json")
     record.write_text(json.dumps(altered), "utf-8")
@@ -71,26 +71,26 @@ def told(small: CalibrationSet, file: Path, altered: Any) -> str:
     return shown
 
 
-def places(data: Any) -> st.SearchStrategy[Place]:
-    """Return places anywhere in JSON, those on the way to a deep one too."""
+def key_paths(data: Any) -> st.SearchStrategy[KeyPath]:
+    """Return paths of keys to anywhere in JSON, inner tables and lists too."""
     keys = list(data) if isinstance(data, dict) else list(range(len(data))) if isinstance(data, list) else []
     if not keys:
         return st.just(())
-    deeper = st.sampled_from(keys).flatmap(lambda key: places(data[key]).map(lambda rest: (key, *rest)))
+    deeper = st.sampled_from(keys).flatmap(lambda key: key_paths(data[key]).map(lambda rest: (key, *rest)))
     return deeper | st.sampled_from(keys).map(lambda key: (key,))
 
 
-def changed(data: Any, place: Place, value: Any) -> Any:
-    """Return JSON with another value at a place."""
-    if not place:
+def changed(data: Any, key_path: KeyPath, value: Any) -> Any:
+    """Return JSON with another value at a path of keys."""
+    if not key_path:
         return value
     data = copy.copy(data)
-    data[place[0]] = changed(data[place[0]], place[1:], value)
+    data[key_path[0]] = changed(data[key_path[0]], key_path[1:], value)
     return data
 
 
 def test_a_real_one_is_told_of(small: CalibrationSet, alone: Path) -> None:
-    shown = told(small, alone, json.loads(small.manifest.to_json()))
+    shown = describe(small, alone, json.loads(small.manifest.to_json()))
     assert shown == small._repr_html_()
 
 
@@ -99,8 +99,8 @@ def test_whatever_is_altered_is_refused_or_told_of(
     small: CalibrationSet, alone: Path, data: st.DataObject
 ) -> None:
     manifest = json.loads(small.manifest.to_json())
-    place = data.draw(places(manifest))
-    told(small, alone, changed(manifest, place, data.draw(ODD)))
+    key_path = data.draw(key_paths(manifest))
+    describe(small, alone, changed(manifest, key_path, data.draw(ODD)))
 
 
 @pytest.mark.parametrize("value", [2**53, 0])
@@ -112,4 +112,4 @@ def test_every_count_may_be_as_large_as_counts_are(small: CalibrationSet, alone:
                 table[key] = value
         if "document_lengths" in table:
             table["document_lengths"] = {"1": value, str(2**53): value}
-    assert told(small, alone, manifest).startswith("<div")
+    assert describe(small, alone, manifest).startswith("<div")

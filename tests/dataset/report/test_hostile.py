@@ -13,15 +13,15 @@ from tests.dataset.report.reading_pages import Page
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, str]:
+def material(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, str]:
     """A manifest whose every name is an attack, and its page."""
     return hostile_page(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture(scope="module")
-def hostile(made: tuple[Manifest, str]) -> str:
+def hostile(material: tuple[Manifest, str]) -> str:
     """The page."""
-    return made[1]
+    return material[1]
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,8 @@ def test_an_attack_shows_itself_in_a_notebook(notebook: str, attack: str) -> Non
     assert Page(notebook).text.count(printable(attack)) >= 20
 
 
-def test_two_tables_alone_are_as_safe(made: tuple[Manifest, str]) -> None:
-    page = Page(notebook_html(made[0], (), None))
+def test_two_tables_alone_are_as_safe(material: tuple[Manifest, str]) -> None:
+    page = Page(notebook_html(material[0], (), None))
     assert {tag for tag, _ in page.elements} == {"p", "b", "table", "thead", "tbody", "tr", "th", "td"}
     assert all(not attributes for _, attributes in page.elements)
     assert all(printable(attack) in page.text for attack in ATTACKS)
