@@ -81,7 +81,7 @@ def test_each_conversation_is_what_the_model_sees_in_service(
             conversation = conversations[sample.source][span.document]
             ids = _ids_at(sample, span, tekken)
             served = [
-                list(template.mistral.encode_chat_completion(mistral._request(one)).tokens)[1:]
+                list(template.mistral.encode_chat_completion(mistral._build_request(one)).tokens)[1:]
                 for one in ([conversation] if span.whole else _beginnings(conversation))
             ]
             assert ids in served, f"{sample.source}: {span.document}"

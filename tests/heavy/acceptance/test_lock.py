@@ -140,7 +140,7 @@ def test_a_file_changed_under_an_https_place(locked: Locked, out: Path) -> None:
         assert out.read_text() == OLD
         ran = locked.build(out)
     assert ran.code == 0, ran.err
-    note = ran.out[ran.out.index("note: not as") :]
+    note = ran.out[ran.out.index("note: differs from") :]
     assert note.startswith(f"note: differs from {lock_path(locked.recipe)}; `calibset lock` renews it:\n")
     assert name in note
     assert "sha256" in note.splitlines()[-1]
