@@ -26,8 +26,8 @@ from calibset.pipeline.locking import (
 from calibset.pipeline.manifest_builder import build_manifest
 from calibset.pipeline.notes import write_notes
 from calibset.pipeline.progress import Progress
-from calibset.pipeline.select import FileSpec, SelectedSamples, select_samples
 from calibset.pipeline.proof import prove_kept
+from calibset.pipeline.select import FileSpec, SelectedSamples, select_samples
 from calibset.pipeline.source_stream import SourceStream, open_source_stream, split_holdout
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
