@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any, get_args
 
-from calibset.quantizers import QuantizerName
+from calibset.core.quantizer_names import QuantizerName
 
 # argparse has no public name for it.
 _Commands = argparse._SubParsersAction  # noqa: SLF001

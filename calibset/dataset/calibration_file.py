@@ -14,8 +14,8 @@ from typing import Self
 
 from calibset.core.documents import Sample
 from calibset.core.errors import OutputError, QuantizerError, TokenizerError
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.dataset.manifest import Manifest, SampleReport, manifest_path
-from calibset.quantizers import DEFAULT_QUANTIZER
 from calibset.quantizers.row_reader import read_texts
 from calibset.tokenizers import DEFAULT_TOKENIZER, Encoded, Tokenizer, load_tokenizer
 

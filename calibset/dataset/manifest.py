@@ -14,10 +14,10 @@ from pydantic import Field, ValidationError, model_validator
 from calibset.core.documents import Span
 from calibset.core.errors import OutputError
 from calibset.core.fields import MAX_NUMBER, Count, JsonObject, PositiveCount, Share
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.core.text import printable
 from calibset.core.validation_errors import describe_error, quote_value
 from calibset.dataset.source_reports import EvaluationReport, Frozen, SourceReport, disagrees
-from calibset.quantizers import DEFAULT_QUANTIZER
 from calibset.selection.coverage_report import CoverageReport
 
 # Packages whose version may change which bytes a build writes.

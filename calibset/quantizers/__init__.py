@@ -12,7 +12,7 @@ from types import MappingProxyType
 from calibset.core.errors import QuantizerError
 from calibset.quantizers.autoawq import AutoAwq
 from calibset.quantizers.autoround.loader import AutoRound
-from calibset.quantizers.base import DEFAULT_QUANTIZER, FileFormat, Quantizer, QuantizerInfo, QuantizerName
+from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo
 from calibset.quantizers.exllamav2 import ExLlamaV2
 from calibset.quantizers.gptqmodel import GptqModel
 from calibset.quantizers.llama_cpp import LlamaCpp
@@ -23,14 +23,12 @@ from calibset.quantizers.row_reader import RowInput, UnusableRow
 from calibset.quantizers.row_writer import ExportRow
 
 __all__ = [
-    "DEFAULT_QUANTIZER",
     "QUANTIZERS",
     "ExportRow",
     "FileFormat",
     "LoadReport",
     "Quantizer",
     "QuantizerInfo",
-    "QuantizerName",
     "RowInput",
     "RowResult",
     "UnusableRow",

@@ -10,18 +10,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from calibset.core.errors import OutputError
+from calibset.core.quantizer_names import QuantizerName
 from calibset.quantizers.load_report import LoadReport
 from calibset.quantizers.row_reader import RowInput
 from calibset.quantizers.row_writer import ExportRow
 from calibset.tokenizers.base import Tokenizer
-
-QuantizerName = Literal[
-    "autoround", "gptqmodel", "llm-compressor", "llama.cpp", "modelopt", "autoawq", "exllamav2"
-]
-"""As recipes and commands spell them: the keys of ``calibset.quantizers.QUANTIZERS``."""
-
-DEFAULT_QUANTIZER: QuantizerName = "autoround"
-"""The quantizer of recipes and files that name none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
 from calibset.core.fields import Names
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER, QuantizerName
 from calibset.core.shortage import ShortagePolicy
 from calibset.hygiene.options import Decontamination, Hygiene
-from calibset.quantizers import DEFAULT_QUANTIZER, QuantizerName
 from calibset.quantizers.autoround.options import Quantization
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture
