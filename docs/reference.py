@@ -25,7 +25,7 @@ DOCS = Path(__file__).parent
 RECIPE = """\
 # The recipe
 
-A dataset recipe is a TOML file. Unknown keys and bad values are faults; all are reported at once, each with its key.
+A dataset recipe is a TOML file. Unknown keys and bad values are faults; all faults are reported at once, each with its key.
 `calibset schema` prints a JSON Schema for editors. `--set key.path=value` overrides any key.
 
 ## Keys
@@ -55,15 +55,15 @@ The table `[chat]` sets how conversations are rendered:
 The token ids are those that the model sees in service. A conversation ends with EOS. If a row holds several conversations
 and the model's format has a BOS, each of them begins with it except the first, whose BOS the quantizer's tokenizer adds. A
 Jinja template is rendered by transformers (`pip install 'calibset[transformers]'`, without PyTorch) and without a prompt for
-a further turn; the date that some templates write is always 26 Jul 2024. A template is tried on a dialogue first: if it is
-faulty, the error names the line, and it is an error as well if the tokenizer lacks the tokens that it writes. A
-conversation of which the template leaves out a turn, a call or a tool is rejected; text beside a call may be missing, as it
-is in the formats of many models.
+a further turn; the date that some templates write is always 26 Jul 2024. A template is tried on a test dialogue first: if the
+template is faulty, the error names the line; if the tokenizer lacks the tokens that the template writes, that is an error as
+well. A conversation is rejected if the template leaves out a turn, a call or a tool; the template may leave out text beside a
+call, as the formats of many models do.
 
-Names of tools that the format doesn't allow are replaced, and the manifest records the mapping. Mistral's format allows
+Tool names that the format doesn't allow are replaced, and the manifest records the mapping. Mistral's format allows
 ASCII letters, digits, `_` and `-`, at most 64; a Jinja template allows dots as well.
 
-## What is kept out
+## What is repaired and filtered
 
 The table `[hygiene]` sets what is repaired in the documents of every source and which documents are filtered; a source's
 own table `[sources.NAME.hygiene]` overrides keys for that source. [Hygiene](hygiene.md) explains the rules and shows what
@@ -81,9 +81,9 @@ filters = ["length", "repetition", "tokenised"]
 pii = "mask"
 ```
 
-Each `[[exclude]]` names an evaluation set, so that no text which will measure the quantized model calibrates it. It has a
-`name` and the keys of any adapter, except for `group`, `weight` and `hygiene`, and is read to its end before the sources
-are. The table `[decontamination]` sets when a document counts as holding a part of it:
+Each `[[exclude]]` names an evaluation set, so that the quantized model is not calibrated with texts on which it will be
+measured. It has a `name` and the keys of its adapter, except for `group`, `weight` and `hygiene`. Evaluation sets are read to
+their ends before the sources. The table `[decontamination]` sets when a document counts as holding a part of one:
 
 {decontamination_keys}
 
@@ -95,13 +95,13 @@ where = "hf://datasets/Salesforce/wikitext"
 files = ["wikitext-2-raw-v1/test-*.parquet"]
 ```
 
-## Which rows
+## Which rows are chosen
 
 The table `[selection]` sets which of the rows that the sources give are chosen:
 
 {selection_keys}
 
-The table `[holdout]` asks for a second file of the same mixture. It measures the quantized model on texts of its domain
+The table `[holdout]` asks for a second file of the same mixture, to measure the quantized model on texts of its domain
 that it was not calibrated with. The id of a document decides which of the two files it belongs to, in proportion to their
 sizes, and near duplicates are filtered, so the files share no document. Tools and system prompts, which many conversations
 share, may occur in both. A source that gives few rows may have none for the second file; this is a shortage like any other.
@@ -122,7 +122,7 @@ the installed version or a named one, with the reason for each option that avoid
 |---|---|
 | `hf://datasets/OWNER/NAME` | a dataset repository on the hub (or at `HF_ENDPOINT`), at `revision` |
 | `https://…` | a file; or, ending in `/`, a folder of the files that `files` names |
-| a path | absolute, or relative to `--data DIR` (or `CALIBSET_DATA`), else to the recipe's folder |
+| a path | a file or folder: absolute, or relative to `--data DIR` (or `CALIBSET_DATA`), otherwise to the recipe's folder |
 
 Of several locations the first that exists is read, and the manifest records which. `--mirror PREFIX=REPLACEMENT` (or
 `CALIBSET_MIRRORS`) reads https locations from elsewhere.
@@ -132,7 +132,7 @@ SOURCES = """\
 # Sources
 
 Every adapter reads from the hub, from an https URL or from a local path. All have the keys of
-[every source](recipe.md#groups-and-sources); below are each adapter's own keys, and those with a default of its own.
+[every source](recipe.md#groups-and-sources); below are the keys that only the adapter has, or that have another default in it.
 
 {adapters}
 """

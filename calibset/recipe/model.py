@@ -52,12 +52,12 @@ class Recipe(BaseModel):
         ge=16,
         le=1_000_000,
         strict=True,
-        description="Tokens of a row, at least; the quantizer's --seqlen.",
+        description="The least number of tokens of a row; the quantizer's --seqlen.",
     )
     tokenizer: str = Field(
         DEFAULT_TOKENIZER,
-        description="The target model's: a name that needs no download; the path of a tokenizer.json "
-        "or tekken.json, or of a folder with one; or hf://OWNER/NAME, a model on the hub.",
+        description="The target model's tokenizer: a name that needs no download; the path of a "
+        "tokenizer.json or tekken.json, or of a folder with one; or hf://OWNER/NAME, a model on the hub.",
     )
     groups: dict[str, Share] = Field(
         min_length=1, description="Each group's share of the rows; they sum to 1."
@@ -74,13 +74,13 @@ class Recipe(BaseModel):
         "build fails (`error`).",
     )
     max_repeats: int = Field(
-        4, ge=1, strict=True, description='How often the file may hold a row if shortage = "repeat".'
+        4, ge=1, strict=True, description='How often the file may hold the same row if shortage = "repeat".'
     )
     max_rows_per_document: int = Field(
         4,
         ge=1,
         strict=True,
-        description="How many rows a document gives before every other document has had its turn.",
+        description="How many rows a document may give before every other document has had its turn.",
     )
     max_rejected: float = Field(
         0.2,
@@ -92,8 +92,8 @@ class Recipe(BaseModel):
     )
     control_tokens: Literal["neutralise", "keep"] = Field(
         "neutralise",
-        description="What happens to letters such as </s> or [INST] in a text: they are broken apart so that "
-        "they stay letters (`neutralise`), or become control tokens (`keep`).",
+        description="What happens if a text happens to spell a control token, such as </s> or [INST]: the "
+        "spelling is broken apart so that it stays text (`neutralise`), or becomes the token (`keep`).",
     )
     chat: ChatOptions = Field(
         ChatOptions(), description="How conversations are rendered for the target model."
@@ -119,16 +119,16 @@ class Recipe(BaseModel):
     allow_licences: Names | None = Field(
         None,
         min_length=1,
-        description="SPDX identifiers, or shell patterns of them (CC-BY-*): a source under any other "
-        "licence, or an unknown one, is a fault. If unset, all are allowed. A licence that is no SPDX "
-        "expression (other) is allowed only by its very name.",
+        description="SPDX identifiers, or shell patterns for them (CC-BY-*): a source under any other "
+        "licence, or an unknown one, is a fault. If unset, all are allowed. A licence that is not an SPDX "
+        "expression (such as other) is allowed only if it is listed by exactly its name.",
     )
     deny_licences: Names = Field(
         (),
-        description="The same for licences that are kept out, allowed or not. If there are any, a licence "
-        "that is no SPDX expression (other, unknown, CC-BY-NC) is a fault unless allow_licences names it: "
-        '["*", "other"]. Of alternatives (MIT OR GPL-3.0-only) one that is not denied is enough; cards '
-        "name that one.",
+        description="Identifiers or patterns of licences that are refused, even if allow_licences has them. "
+        "If this is set, a licence that is not an SPDX expression (other, unknown, CC-BY-NC) is a fault "
+        'unless allow_licences names it: ["*", "other"]. Of alternative licences (MIT OR GPL-3.0-only), one '
+        "that is not denied is enough; cards name that one.",
     )
     quantization: Quantization = Field(
         Quantization(), description="How `calibset quantize-command` asks AutoRound to quantize the model."
@@ -140,7 +140,7 @@ class Recipe(BaseModel):
     )
     sources: dict[str, SerializeAsAny[Source]] = Field(
         min_length=1,
-        description="The sources, by name. Each has the keys that all share, and those of its adapter.",
+        description="The sources, by name. Each has the keys that all sources share, and those of its adapter.",
     )
 
     _path: Path | None = PrivateAttr(default=None)

@@ -16,7 +16,7 @@ class Selection(BaseModel):
 
     method: Literal["random", "coverage"] = Field(
         "random",
-        description="Rows as the seed draws them (`random`), or those that together hold most of the "
+        description="Rows as the seed draws them (`random`), or rows that together hold most of the "
         "candidates' vocabulary (`coverage`).",
     )
     pool: int = Field(
@@ -24,16 +24,17 @@ class Selection(BaseModel):
         ge=2,
         le=64,
         strict=True,
-        description="How many rows coverage chooses from: so many times those of a source, or all it has.",
+        description="How many rows coverage chooses from: this many times the quota of a source, or all that it "
+        "gives.",
     )
     control_tokens: bool = Field(
-        True, strict=True, description="Whether coverage holds every control token that some candidate holds."
+        True, strict=True, description="Whether coverage must include every control token that some candidate holds."
     )
-    letters: str = Field("", description="Letters that coverage holds if some candidate does: áäčď…")
+    letters: str = Field("", description="Letters that coverage must include if some candidate holds them: áäčď…")
     terms_of: Names = Field(
         (),
-        description="Sources whose documents' titles are terms that coverage holds if some candidate does: "
-        "an ontology's, or a glossary's.",
+        description="Sources, such as an ontology or a glossary, whose documents' titles are terms that coverage "
+        "must include if some candidate holds them.",
     )
 
 
@@ -46,5 +47,5 @@ class Holdout(BaseModel):
     output: str | None = Field(
         None,
         pattern=r"\.jsonl$",
-        description="The second file; if unset the first one's name with .holdout before its ending.",
+        description="The second file; if unset, the first file's name with .holdout before its ending.",
     )

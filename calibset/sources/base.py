@@ -64,27 +64,27 @@ class Source(BaseModel):
         gt=0,
         strict=True,
         allow_inf_nan=False,
-        description="Its part of the group, against the other sources of the group.",
+        description="How much of the group's rows it gives, relative to the other sources of the group.",
     )
     where: Names = Field(
-        description="The location, or several of which the first that exists is read: "
-        "hf://datasets/OWNER/NAME, https://…, or a local path.",
+        description="The location (hf://datasets/OWNER/NAME, https://…, or a local path), or several, of which "
+        "the first that exists is read.",
         min_length=1,
     )
-    config: Names = Field((), description="The dataset's configuration (subset), where it has several.")
-    split: Names = Field((), description="The split, where the dataset has several.")
+    config: Names = Field((), description="The dataset's configuration (subset), if it has several.")
+    split: Names = Field((), description="The split, if the dataset has several.")
     revision: str | None = Field(
-        None, description="A hub repository's branch, tag or commit; the main branch if unset."
+        None, description="The branch, tag or commit of a hub repository; the main branch if unset."
     )
     files: Names = Field(
-        (), description="Shell-style patterns of the files to read, in place of the adapter's own."
+        (), description="Shell-style patterns of the files to read, in place of the adapter's defaults."
     )
     licence: str = Field(
-        "unknown", description="The corpus's licence, an SPDX identifier where there is one."
+        "unknown", description="The corpus's licence, as an SPDX identifier if there is one."
     )
 
     hygiene: Hygiene = Field(
-        Hygiene(), description="What is kept out of this source; keys that are set stand in for the recipe's."
+        Hygiene(), description="What is repaired and filtered in this source; its keys override the recipe's."
     )
 
     def patterns(self) -> tuple[str, ...]:

@@ -18,34 +18,33 @@ class Quantization(BaseModel):
         description="AutoRound's preset: W4A16 is 4-bit weights with 16-bit activations.",
     )
     bits: int = Field(
-        4, ge=1, le=16, strict=True, description="Bits of a weight. If unset, those of the scheme."
+        4, ge=1, le=16, strict=True, description="Bits per weight. If unset, those of the scheme."
     )
     group_size: int = Field(
         128,
         ge=-1,
         strict=True,
-        description="Weights that share a scale: a number of them, or -1 for a whole channel. If unset, that "
-        "of the scheme.",
+        description="How many weights share a scale, or -1 for a whole channel. If unset, as in the scheme.",
     )
     sym: bool = Field(
         True,
         strict=True,
-        description="Whether the range of a weight lies evenly around 0, without a zero point.",
+        description="Whether quantization is symmetric: the range lies evenly around 0, without a zero point.",
     )
     iters: int = Field(
-        1000, ge=0, strict=True, description="Steps of tuning for each block; 0 only rounds to the nearest."
+        1000, ge=0, strict=True, description="Tuning steps for each block; 0 only rounds to the nearest."
     )
     batch_size: int = Field(
         4,
         gt=0,
         strict=True,
-        description="Rows of a step; fewer for a version of AutoRound that would lose rows otherwise.",
+        description="Rows per step; fewer are used with a version of AutoRound that would otherwise lose rows.",
     )
     gradient_accumulate_steps: int = Field(
-        1, gt=0, strict=True, description="Batches after which the rounding is changed once."
+        1, gt=0, strict=True, description="Batches whose gradients are added up before each update."
     )
     low_gpu_mem_usage: bool = Field(
-        True, strict=True, description="Whether what blocks give each other waits in the main memory."
+        True, strict=True, description="Whether activations between blocks are kept in main memory."
     )
     format: str = Field(
         "auto_gptq",
@@ -55,10 +54,10 @@ class Quantization(BaseModel):
     device: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_:,]+$",
-        description="What AutoRound runs on: 0, or 0,1 for two cards, or cpu. Its first card if unset.",
+        description="What AutoRound runs on: 0, or 0,1 for two GPUs, or cpu. The first GPU if unset.",
     )
     torch_compile: bool | None = Field(
-        None, strict=True, description="Whether torch.compile is used; as the version has it if unset."
+        None, strict=True, description="Whether torch.compile is used; AutoRound's default if unset."
     )
     trust_remote_code: bool = Field(
         False, strict=True, description="Whether Python code that comes with the model may run."
@@ -66,7 +65,7 @@ class Quantization(BaseModel):
     output: str = Field(
         "quantized",
         min_length=1,
-        description="The folder for the quantized model, relative to where it runs.",
+        description="The folder for the quantized model, relative to the folder where AutoRound is run.",
     )
 
     def is_left_to_scheme(self, name: str) -> bool:

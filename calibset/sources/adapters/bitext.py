@@ -19,7 +19,7 @@ _BREAK = re.compile(r"<br ?/?>|\r\n?", re.IGNORECASE)
 
 
 class Bitext(Source):
-    """A question and its answer a row, as a dialogue or as text."""
+    """Questions and their answers, one pair per row, as dialogues or as text."""
 
     summary: ClassVar[str] = "Bitext customer-support questions and answers (CSV)"
 
@@ -29,7 +29,7 @@ class Bitext(Source):
         description="A user and an assistant turn, or one text: the question, then the answer.",
     )
     placeholders: Literal["keep", "fill"] = Field(
-        "keep", description="Whether {{POLICY_NUMBER}} and its like stay or get made-up values."
+        "keep", description="Whether {{POLICY_NUMBER}} and the like stay or are filled with made-up values."
     )
 
     def patterns(self) -> tuple[str, ...]:

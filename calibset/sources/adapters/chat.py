@@ -29,29 +29,29 @@ _FORMATS = {
 
 
 class Chat(ParquetSource):
-    """Dialogues, with tools or without, as OpenAI writes them (`messages`) or ShareGPT (`conversations`).
+    """Dialogues, with or without tools, in OpenAI's form (`messages`) or ShareGPT's (`conversations`).
 
-    Read from JSON Lines, JSON arrays or parquet files. Turns of `role` and `content` are OpenAI's,
-    turns of `from` and `value` are ShareGPT's, whichever column they stand in.
+    They are read from JSON Lines, JSON arrays or parquet files. Turns with `role` and `content` are in
+    OpenAI's form, turns with `from` and `value` in ShareGPT's, whichever column they are in.
 
-    In OpenAI's form an assistant turn calls with `tool_calls` or `function_call`, turns of the role
-    `tool` or `function` answer, and `developer` is the system prompt. What a model thought before it
-    spoke (`reasoning_content`, `reasoning`, `thinking`) is left out, which is a repair. In ShareGPT's
-    form a turn from `function_call` is a call or a list of calls, one from `observation` (or `tool`,
-    `function_response`) the result of one, or a list of the results of all. Tools are declared in
-    `tools` or `functions`; a dialogue may end on a call.
+    In OpenAI's form an assistant turn calls tools with `tool_calls` or `function_call`, turns with the
+    role `tool` or `function` hold the results, and `developer` is the system prompt. Reasoning
+    (`reasoning_content`, `reasoning`, `thinking`) is left out, which counts as a repair. In ShareGPT's
+    form a turn from `function_call` is a call or a list of calls, and a turn from `observation` (or
+    `tool`, `function_response`) is the result of one call, or a list of the results of all. Tools are
+    declared in `tools` or `functions`; a dialogue may end on a call.
 
-    A row's `id`, `uuid` or `conversation_id` is the dialogue's id if it looks like no other's: of 8
-    characters or more, with a digit. Rows with pictures or sound are rejected, and those with calls
-    between tags: for them there is `hermes`. Rows of `instruction` and `output`, as Alpaca has them,
-    are no dialogues: for them there are `jsonl` and `parquet`, with their `columns`.
+    A row's `id`, `uuid` or `conversation_id` is used as the dialogue's id if it looks unique: 8
+    characters or more, with a digit. Rows with images or sound are rejected, and so are rows with calls
+    between tags, which `hermes` reads. Rows with `instruction` and `output`, as in Alpaca, are not
+    dialogues: read them with `jsonl` or `parquet` and their `columns`.
     """
 
     summary: ClassVar[str] = "dialogues as OpenAI messages or ShareGPT conversations, JSON or parquet"
 
     type: Literal["chat"] = "chat"
     form: Literal["auto", "openai", "sharegpt"] = Field(
-        "auto", description="How rows are written; auto: as the column that a row has, and its turns, say."
+        "auto", description="How rows are written; auto: recognised by the columns and turns of each row."
     )
     messages: str = Field("messages", description="The column of turns in OpenAI's form.")
     conversations: str = Field("conversations", description="The column of turns in ShareGPT's form.")

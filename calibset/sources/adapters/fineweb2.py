@@ -29,7 +29,7 @@ class FineWeb2(ParquetSource):
         ge=0,
         le=1,
         strict=True,
-        description="Pages of which the corpus says less surely that they are of its language are filtered.",
+        description="Pages are filtered if the corpus gives their language a lower score than this.",
     )
 
     def patterns(self) -> tuple[str, ...]:

@@ -44,8 +44,8 @@ class _ParsedFile(File):
 class Hermes(Source):
     """Reads `NousResearch/hermes-function-calling-v1`.
 
-    A dialogue that stands in two configs has one id in both, the corpus's own. Of a question that
-    `func_calling` goes on with, the copy in `func_calling_singleturn`, which ends on the call, is
+    A dialogue that is in two configs has the same id in both, the corpus's own. If `func_calling`
+    continues a dialogue of `func_calling_singleturn`, which ends on the call, the shorter copy is
     filtered.
     """
 

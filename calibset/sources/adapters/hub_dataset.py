@@ -23,10 +23,10 @@ from calibset.storage.read_tracker import untracked
 
 
 class HubDataset(Source):
-    """Rows of a dataset in whatever form its card declares, without running code of it.
+    """Rows of any dataset in the form that its card declares; no code from the dataset is run.
 
     The stream is read from its beginning, shuffled within a buffer of 1,000 rows: for parquet,
-    CSV, JSON Lines and text files the adapters of those names sample more fairly.
+    CSV, JSON Lines and text files, the adapters of those names sample more fairly.
     """
 
     summary: ClassVar[str] = "any dataset that Hugging Face `datasets` streams"

@@ -15,9 +15,9 @@ from calibset.storage.files import File, Reader
 
 
 class InsuranceDefinitions(Source):
-    """A document a definition: the term, then what a contract says of it.
+    """Definitions, one per document: the term, then how a contract defines it.
 
-    All forms give the same documents, so only the first of them that is there is read.
+    The corpus has the same documents in several forms, so only the first form that exists is read.
     """
 
     summary: ClassVar[str] = "definitions of insurance contracts (data.json, raw.txt or a workbook)"

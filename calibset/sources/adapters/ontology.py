@@ -13,7 +13,7 @@ from calibset.storage.text_lines import MAX_RECORD_BYTES
 
 
 class Ontology(Source):
-    """A document a class, property or named individual, by label rather than by IRI.
+    """Classes, properties and named individuals, one per document, named by label rather than by IRI.
 
     Nothing that the ontology imports or links to is fetched. The IRI is the document's id.
     """

@@ -26,7 +26,7 @@ class Text(Source):
     type: Literal["text"] = "text"
     separator: str | None = Field(
         None,
-        description="The line between two documents (an empty string: a blank line); unset, a file is one.",
+        description="The line between two documents (blank if empty); if unset, each file is one document.",
     )
 
     def patterns(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ Split = Literal["train_sft", "train_pref", "test"]
 class When2Call(Source):
     """Reads `nvidia/When2Call` line by line, since rows have optional keys.
 
-    The test split stems from BFCL: leave it out where BFCL is an evaluation.
+    The test split comes from BFCL: leave it out if BFCL is used for evaluation.
     """
 
     summary: ClassVar[str] = "When2Call: calls, questions back and refusals, English"

@@ -29,7 +29,7 @@ from calibset.storage.text_lines import read_first_character
 class Wikipedia(ParquetSource):
     """Pages of WikiExtractor folders (plain or JSON, compressed or not), parquet files or dumps.
 
-    What a WikiExtractor file holds is seen from its content. The page id is the document's id,
+    The form of a WikiExtractor file is recognised from its content. The page id is the document's id,
     the title its first line. A dump is read from its beginning, shuffled within a buffer of 1,000
     pages; a multistream dump with its index beside it is sampled more fairly.
     """

@@ -52,10 +52,10 @@ class RepairLog:
 RepairOption = Annotated[
     bool,
     Field(
-        description="Whether to mend what leaves no doubt of what was meant: calls written as Python "
+        description="Whether to repair faults where the meaning is beyond doubt: calls written as Python "
         "literals, missing braces or tags, parameters that are not JSON Schema (as in most rows of ToolACE "
-        "and When2Call), calls and exchanges without an answer, which are left out, and the like. If "
-        "false, such rows are rejected and counted by what they need."
+        "and When2Call), calls and exchanges without an answer (which are left out), and the like. If "
+        "false, such rows are rejected and counted by the repair that they need."
     ),
 ]
 """The recipe key ``repair`` of sources whose chat format is repaired."""

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 Format = Literal["auto", "jinja", "mistral-v2", "mistral-v3", "mistral-v7", "mistral-v11", "mistral-v13"]
 
 FORMATS: Mapping[Format, str] = {
-    "auto": "Mistral's, in the version of a tekken.json, or v11 for a tokenizer.json with Mistral's control "
-    "tokens; for any other tokenizer.json the chat template beside it",
-    "jinja": "the chat template beside the tokenizer.json. Named so, it may write markers such as "
-    "`<|im_end|>` that the tokenizer reads as letters, which is an error with `auto`",
-    "mistral-v2": "Mistral's with tools: calls are a JSON list without ids",
-    "mistral-v3": "as v2, and calls have ids (Mistral 7B v0.3, Mistral Nemo)",
-    "mistral-v7": "as v3, and the system prompt has control tokens of its own (Mistral Large 2411, Mistral "
+    "auto": "for a tekken.json, Mistral's format in the version of that file; for a tokenizer.json with "
+    "Mistral's control tokens, v11; for any other tokenizer.json, the chat template beside it",
+    "jinja": "the chat template beside the tokenizer.json. Chosen this way, it may write markers such as "
+    "`<|im_end|>` that the tokenizer reads as plain text, which is an error with `auto`",
+    "mistral-v2": "Mistral's format with tools: calls are a JSON list without ids",
+    "mistral-v3": "like v2, but calls have ids (Mistral 7B v0.3, Mistral Nemo)",
+    "mistral-v7": "like v3, but the system prompt has control tokens of its own (Mistral Large 2411, Mistral "
     "Small 3.1)",
     "mistral-v11": "`[TOOL_CALLS]name[CALL_ID]id[ARGS]{…}` for each call (Mistral Small 3.2)",
     "mistral-v13": "`[TOOL_CALLS]name[ARGS]{…}` for each call, the tools before the first user turn",
@@ -31,16 +31,15 @@ class ChatOptions(BaseModel):
 
     format: Format = Field(
         "auto",
-        description="Mistral's instruct format of a version, or the model's own Jinja template, or whichever "
-        "fits the tokenizer; see below.",
+        description="A version of Mistral's instruct format, the model's own Jinja template, or whichever "
+        "fits the tokenizer (`auto`); see below.",
     )
     system_prompt: str | None = Field(
-        None, min_length=1, description="Opens conversations that have no system turn of their own."
+        None, min_length=1, description="The system turn of conversations that have none of their own."
     )
     long_conversations: Literal["shorten", "reject"] = Field(
         "shorten",
-        description="What becomes of a conversation that no row holds: it loses its last exchanges "
-        "(`shorten`), or is filtered whole (`reject`). Where not even its first exchange fits, it ends on "
-        "the last turn of the assistant's that does, which may be one that calls tools; where none fits, it "
-        "is filtered.",
+        description="What happens to a conversation that is longer than a row: it loses its last exchanges "
+        "(`shorten`), or is filtered as a whole (`reject`). If not even its first exchange fits, it ends on "
+        "the last assistant turn that does, which may be one that calls tools; if none fits, it is filtered.",
     )
