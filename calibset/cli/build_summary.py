@@ -113,13 +113,13 @@ def _row_lines(manifest: Manifest) -> Iterator[str]:
     yield f"waste: {manifest.waste:.2%} of the tokens are cut off"
     if manifest.turns:
         yield (
-            f"filler: {manifest.filler:.2%} of the tokens read are the beginning of one more conversation; "
+            f"filler: {manifest.filler:.2%} of the tokens read are the beginning of an extra conversation; "
             f"{manifest.complete_turns} of {manifest.turns} assistant turns are read in full"
         )
     if shortened := sum(source.conversations_shortened for source in manifest.sources):
-        yield f"long conversations: {shortened} lost their end to fit into a row"
+        yield f"long conversations: {shortened} shortened to fit into a row"
     if neutralised := sum(source.control_tokens_neutralised for source in manifest.sources):
-        yield f"control tokens: {neutralised} that texts spell by accident were neutralised"
+        yield f"control tokens: {neutralised} accidental spellings in texts neutralised"
 
 
 def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:
@@ -131,9 +131,9 @@ def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:
             f"{evaluation.matched} of the documents read hold a part of it",
         ]
         if evaluation.too_short:
-            details.append(f"{evaluation.too_short:,} are too short to be looked for by themselves")
+            details.append(f"{evaluation.too_short:,} are too short to be looked for on their own")
         if unread := sum(evaluation.rejections.values()):
-            details.append(f"{unread:,} of its records could not be read, so they are not kept out")
+            details.append(f"{unread:,} of its records could not be read, so they are not excluded")
         yield f"evaluation set {evaluation.name}: {'; '.join(details)}"
     if built.seconds:
         steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in built.seconds.items())
@@ -159,14 +159,15 @@ def _selection_lines(report: CoverageReport) -> Iterator[str]:
     )
     if report.closed is not None:
         attained = report.closed_of_attainable
-        second = "" if attained is None else f", and {attained:.0%} of the gap to the second"
+        closed = "" if attained is None else f" ({attained:.0%} of the gap from random choice closed)"
         yield (
-            f"all candidates have {report.pool_tokens:,}, and no choice within the quotas has more than "
-            f"{report.attainable:,}: {report.closed:.0%} of the gap to the first is closed{second}"
+            f"all candidates have {report.pool_tokens:,} different tokens ({report.closed:.0%} of the gap "
+            "from random choice closed), and no choice within the quotas has more than "
+            f"{report.attainable:,}{closed}"
         )
     wanted = len(report.terms_met) + len(report.terms_missed)
     if wanted or report.terms_absent:
-        yield f"must-cover terms: {len(report.terms_met):,} of the {wanted:,} that candidates hold are met"
+        yield f"must-cover terms: {len(report.terms_met):,} of the {wanted:,} in candidates are covered"
     for state, terms in (("missing", report.terms_missed), ("in no candidate", report.terms_absent)):
         if terms:
             more = f" and {len(terms) - _MOST_TERMS} more" if len(terms) > _MOST_TERMS else ""

@@ -35,7 +35,7 @@ def print_load_report(report: LoadReport, file: str) -> None:
 
 def _problem_lines(report: LoadReport) -> Iterator[str]:
     if report.fatal:
-        yield f"{report.quantizer} can't load this file, so it takes no row; mend or delete:"
+        yield f"{report.quantizer} can't load this file, so it keeps no row; fix or delete:"
         yield from report.fatal[:_MOST_ROWS]
         if len(report.fatal) > _MOST_ROWS:
             yield f"and {len(report.fatal) - _MOST_ROWS} more faults; --json names each"
@@ -45,7 +45,7 @@ def _problem_lines(report: LoadReport) -> Iterator[str]:
             yield f"and {len(report.lost) - _MOST_ROWS} more rows are dropped; --json names each"
     yield from (f"note: {warning}" for warning in report.warnings)
     if not report.fatal and report.kept < report.nsamples:
-        yield f"{report.nsamples - report.kept} rows too few; the quantizer goes on with fewer"
+        yield f"{report.nsamples - report.kept} rows too few; the quantizer goes on without them"
 
 
 def print_tokenizer_report(report: TokenizerReport, file: str) -> None:

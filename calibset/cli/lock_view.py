@@ -30,14 +30,14 @@ def print_lock(lock: Lock, path: Path) -> None:
             format_size(size),
         )
     open_console().print(table)
-    print_line(f"wrote {path}: the set has sha256 {lock.sha256[:16]}…")
+    print_line(f"wrote {path}; the calibration file has sha256 {lock.sha256[:16]}…")
 
 
 def print_lock_note(differences: Sequence[Difference], path: Path) -> None:
     """Print how a build differs from its recipe's lock, if it does."""
     if not differences:
         return
-    print_line(f"note: differs from {path}; `calibset lock` renews it:")
+    print_line(f"note: this build differs from {path}; `calibset lock` renews it:")
     for difference in differences[:_MOST_DIFFERENCES]:
         print_line(f"  {difference}")
     if len(differences) > _MOST_DIFFERENCES:

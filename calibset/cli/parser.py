@@ -305,7 +305,7 @@ def _add_tokenizer(commands: _Commands[argparse.ArgumentParser]) -> None:
         "write a folder that AutoTokenizer loads as a fast tokenizer that parses control tokens",
         "calibset tokenizer mistral-small-3.2 --out tokenizer",
         "AutoRound needs such a tokenizer to read control tokens in rows of text: from a model folder with\n"
-        "only a tekken.json it loads one that reads them as letters.\n",
+        "only a tekken.json it loads one that reads them as plain text.\n",
     )
     command.add_argument("name", help="a known tokenizer, or the path of a tekken.json")
     command.add_argument("--out", metavar="DIR", required=True, help="the folder to write")

@@ -59,9 +59,9 @@ def _hygiene_lines(recipe: Recipe) -> Iterator[str]:
     if recipe.exclude:
         rule = recipe.decontamination
         yield (
-            f"kept out: {', '.join(recipe.exclude)}; documents that share {rule.run} words in a row with "
-            f"one, or {rule.containment:.0%} of their own runs of words, are "
-            f"{'left out' if rule.matches == 'drop' else 'cut'}"
+            f"evaluation sets: {', '.join(recipe.exclude)}; documents that share {rule.run} words in a row "
+            f"with one, or {rule.containment:.0%} of their own runs of words, are "
+            f"{'filtered' if rule.matches == 'drop' else 'cut'}"
         )
 
 

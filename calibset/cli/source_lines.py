@@ -19,7 +19,7 @@ def repair_lines(counts: RepairCounts) -> Iterator[str]:
     if counts.repaired:
         yield f"repairs: {', '.join(f'{count:,} {name}' for name, count in counts.repaired.most_common())}"
     if counts.boilerplate:
-        yield f"boilerplate: {counts.boilerplate:,} lines that other documents hold as well were removed"
+        yield f"boilerplate: {counts.boilerplate:,} lines that other documents also hold were removed"
     if counts.masked:
         kinds = (f"{count:,} {kind}{'s' * (count > 1)}" for kind, count in counts.masked.most_common())
         yield f"personal data: {', '.join(kinds)} replaced by made-up data"
@@ -29,7 +29,7 @@ def stream_lines(sources: Iterable[SourceReport | PlannedSource]) -> Iterator[st
     """Yield which sources are no fair samples of their corpora."""
     for source in sources:
         if source.from_beginning:
-            yield f"{source.name}: read from the beginning of a stream, so it is no fair sample of its corpus"
+            yield f"{source.name}: read from the beginning of a stream, so not a fair sample of its corpus"
 
 
 def print_problems(sources: Iterable[PlannedSource | SourceCheck]) -> int:

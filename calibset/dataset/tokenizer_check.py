@@ -122,12 +122,12 @@ def find_mismatches(
 
 def _reason(ids: list[int], tokenizer: Tokenizer, bare: list[int], spelled: list[int]) -> str:
     if ids == [*tokenizer.prefix, *spelled, *tokenizer.suffix]:
-        return "control tokens are read as letters"
+        return "control tokens are read as plain text"
     if ids == bare:
-        return "no BOS stands before it"
+        return "no BOS is put before the text"
     if ids == spelled:
-        return "control tokens are read as letters, and no BOS stands before it"
-    return "the text is split otherwise"
+        return "control tokens are read as plain text, and no BOS is put before the text"
+    return "the text is split differently"
 
 
 @contextmanager

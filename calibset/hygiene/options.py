@@ -47,8 +47,8 @@ class Hygiene(BaseModel):
     )
     pii: Literal["keep", "mask", "drop"] = Field(
         "keep",
-        description="What happens to e-mail addresses, phone, card and birth numbers and IBANs: they are kept "
-        "(`keep`) or replaced by made-up ones (`mask`), or the document is filtered (`drop`).",
+        description="What happens to e-mail addresses, phone, card and birth numbers and IBANs: they are "
+        "kept (`keep`) or replaced by made-up ones (`mask`), or the document is filtered (`drop`).",
     )
 
 
@@ -57,7 +57,9 @@ class Decontamination(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    run: int = Field(13, ge=8, le=100, strict=True, description="It shares this many words in a row, normalised.")
+    run: int = Field(
+        13, ge=8, le=100, strict=True, description="It shares this many words in a row, normalised."
+    )
     containment: float = Field(
         0.6, gt=0, le=1, strict=True, description="Or it shares this part of its own runs of words."
     )

@@ -73,7 +73,7 @@ class RowSpec:
         """Encode a row as it will be read back, and find what is wrong with it, if anything.
 
         The row must have ``seqlen`` tokens without special tokens, whether the quantizer's
-        tokenizer parses control tokens or reads them as letters; no token may fill more than
+        tokenizer parses control tokens or reads them as plain text; no token may fill more than
         half of what is read; and the BOS that the quantizer adds must be the only one.
 
         Args:

@@ -95,7 +95,7 @@ def _read(
     if share > recipe.max_rejected:
         raise SourceError(
             f"exclude.{name}: {share:.0%} of the records were rejected and max_rejected is "
-            f"{recipe.max_rejected:.0%} ({left_out.describe()}): what can't be read can't be kept out"
+            f"{recipe.max_rejected:.0%} ({left_out.describe()}): what can't be read can't be excluded"
         )
     if not documents:
         reason = left_out.describe() or "it is empty"

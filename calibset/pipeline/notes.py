@@ -37,7 +37,7 @@ def _on_unread_control_tokens(context: BuildContext, samples: tuple[Sample, ...]
     control_ids = frozenset(tokenizer.special_tokens.values())
     if affected := sum(not control_ids.isdisjoint(sample.token_ids) for sample in samples):
         yield (
-            f"{affected} of {len(samples)} rows hold control tokens, which transformers reads as letters "
+            f"{affected} of {len(samples)} rows hold control tokens, which transformers reads as plain text "
             f"beside a tekken.json: give {product} what `calibset tokenizer` or `calibset export` writes"
         )
 
@@ -46,5 +46,5 @@ def _on_a_full_index(context: BuildContext) -> Iterator[str]:
     if count := context.indexes.duplicates.not_indexed:
         yield (
             f"duplicates: the index is full, and {count:,} documents did not fit in, so texts that repeat "
-            "these may stand in the file"
+            "these may be in the file"
         )

@@ -35,8 +35,8 @@ class AutoAwq(Quantizer):
         formats=(FileFormat(ending=".json", holds="ids"),),
         joins_rows=True,
         pitfalls=(
-            "rows longer than max_calib_seq_len are dropped, not cut, and it is 512 unless given",
-            "128 rows are taken unless max_calib_samples is given",
+            "rows longer than max_calib_seq_len (512 by default) are dropped, not cut",
+            "128 rows are taken unless max_calib_samples is set",
         ),
     )
 
@@ -53,9 +53,9 @@ class AutoAwq(Quantizer):
         fitting = [row for row in measured if _drop_reason(row, seqlen) is None]
         taken = fitting[:nsamples]
         total = sum(row.length for row in taken)
-        cut = cut_joined_rows(taken, total - total % seqlen, "all of it stands behind the last whole block")
+        cut = cut_joined_rows(taken, total - total % seqlen, "all of it comes after the last whole block")
         joined = {result.row: result for result in cut}
-        no_block = (f"{total} tokens in all, which make no block of {seqlen}",) if total < seqlen else ()
+        no_block = (f"{total} tokens in all, too few for a block of {seqlen}",) if total < seqlen else ()
         return LoadReport(
             quantizer=self.info.label,
             nsamples=nsamples,

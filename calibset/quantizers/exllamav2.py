@@ -100,7 +100,7 @@ def _read_columns(value: dict[str, Any]) -> RowInput | FatalRow:
 
 def _find_warnings(control_rows: int, total: int, wanted: int, seqlen: int) -> Iterator[str]:
     if control_rows:
-        yield f"{control_rows} rows hold control tokens, which ExLlamaV2 reads as letters"
+        yield f"{control_rows} rows hold control tokens, which ExLlamaV2 reads as plain text"
     if total > wanted:
         yield "rows are joined and cut, so that what it reads begins inside rows"
     if wanted <= total < _MEASUREMENT_ROWS * seqlen:

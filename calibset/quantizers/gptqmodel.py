@@ -32,7 +32,7 @@ class GptqModel(Quantizer):
         versions="7.7.0",
         reads=(".jsonl", ".json", ".parquet"),
         formats=(FileFormat(ending=".parquet", holds="ids"), FileFormat(ending=".jsonl", holds="ids")),
-        pitfalls=("calibration_sort='shuffle' shuffles with no seed",),
+        pitfalls=("calibration_sort='shuffle' shuffles without a seed",),
     )
 
     def simulate(
@@ -106,6 +106,6 @@ def _find_warnings(kept_rows: Sequence[MeasuredRow], nsamples: int, seqlen: int)
     if len(kept_rows) > nsamples:
         yield f"{len(kept_rows)} rows for nsamples {nsamples}: GPTQModel has no such option and takes all"
     if kept_rows and len(kept_rows) < _ENOUGH:
-        yield f"GPTQModel warns of fewer than {_ENOUGH} rows; these are {len(kept_rows)}"
+        yield f"{len(kept_rows)} rows: GPTQModel warns if there are fewer than {_ENOUGH}"
     if kept_rows and sum(row.length for row in kept_rows) < _ENOUGH * len(kept_rows):
-        yield f"GPTQModel warns of fewer than {_ENOUGH} tokens a row on average"
+        yield f"GPTQModel warns if rows have fewer than {_ENOUGH} tokens on average"

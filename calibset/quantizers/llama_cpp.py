@@ -89,7 +89,7 @@ def _measure_joined(rows: Sequence[RowInput], tokenizer: Tokenizer) -> list[Meas
 
 
 def _cut(measured: Sequence[MeasuredRow], end: int) -> Iterator[RowResult]:
-    results = cut_joined_rows(measured, end, "all of it stands behind the last whole chunk")
+    results = cut_joined_rows(measured, end, "all of it comes after the last whole chunk")
     for row, result in zip(measured, results, strict=True):
         # The first row's length counts BOS, which isn't its own.
         yield replace(result, cut=min(result.cut, row.tokens))
@@ -97,7 +97,7 @@ def _cut(measured: Sequence[MeasuredRow], end: int) -> Iterator[RowResult]:
 
 def _find_warnings(rows: Iterable[RowInput], tokenizer: Tokenizer, total: int, seqlen: int) -> Iterator[str]:
     if spelled := count_control_rows(rows, tokenizer):
-        yield f"{spelled} rows hold control tokens, which are read as letters without --parse-special"
+        yield f"{spelled} rows hold control tokens, which are read as plain text without --parse-special"
     chunks = total // seqlen
     if chunks > 1 and tokenizer.prefix:
-        yield f"{chunks - 1} tokens give way to BOS, one at the head of each chunk but the first"
+        yield f"{chunks - 1} tokens are replaced by BOS, one at the beginning of each chunk but the first"

@@ -34,10 +34,10 @@ class LlmCompressor(Quantizer):
             FileFormat(ending="", holds="ids"),
         ),
         pitfalls=(
-            "without max_seq_length ids aren't cut, and texts at the tokenizer's model_max_length; where it "
-            "has none, that is an OverflowError",
-            "rows are drawn at random with no seed unless shuffle_calibration_samples=False",
-            "dataset_path must be a folder of files that end in json; it doesn't see a .jsonl",
+            "without max_seq_length, ids aren't cut, and texts are cut at the tokenizer's model_max_length "
+            "(an OverflowError if it has none)",
+            "rows are drawn at random without a seed unless shuffle_calibration_samples=False",
+            "dataset_path must be a folder of files that end in json; a .jsonl in it is not found",
         ),
     )
 
@@ -96,7 +96,7 @@ def _read_row(value: Any) -> RowInput | FatalRow:
 
 def _find_warnings(measured: Sequence[MeasuredRow], nsamples: int, seqlen: int) -> Iterator[str]:
     if len({min(row.length, seqlen) for row in measured}) > 1:
-        yield "rows differ in length: with batch_size above 1 each batch is cut to its shortest"
+        yield "rows differ in length: with batch_size above 1 each batch is cut to its shortest row"
     yield from warn_of_surplus(
         len(measured), nsamples, "chance decides which of them are used, and so the mixture"
     )

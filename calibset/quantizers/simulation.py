@@ -92,7 +92,9 @@ def find_mixed_kinds(rows: Sequence[RowInput]) -> tuple[str, ...]:
         "ids": any(isinstance(row, tuple) for row in rows),
     }
     kinds = [kind for kind, is_present in present.items() if is_present]
-    return (f"some rows are {' and some are '.join(kinds)}; it takes rows of one kind",) if kinds[1:] else ()
+    return (
+        (f"some rows are {' and some are '.join(kinds)}; all rows must be of one kind",) if kinds[1:] else ()
+    )
 
 
 def count_control_rows(rows: Iterable[RowInput], tokenizer: Tokenizer) -> int:

@@ -140,7 +140,7 @@ class Recipe(BaseModel):
     )
     sources: dict[str, SerializeAsAny[Source]] = Field(
         min_length=1,
-        description="The sources, by name. Each has the keys that all sources share, and those of its adapter.",
+        description="The sources, by name. Each has the keys of every source and those of its adapter.",
     )
 
     _path: Path | None = PrivateAttr(default=None)

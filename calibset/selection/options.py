@@ -24,17 +24,21 @@ class Selection(BaseModel):
         ge=2,
         le=64,
         strict=True,
-        description="How many rows coverage chooses from: this many times the quota of a source, or all that it "
-        "gives.",
+        description="How many rows coverage chooses from: this many times the quota of a source, or all "
+        "that it gives.",
     )
     control_tokens: bool = Field(
-        True, strict=True, description="Whether coverage must include every control token that some candidate holds."
+        True,
+        strict=True,
+        description="Whether coverage must include every control token that some candidate holds.",
     )
-    letters: str = Field("", description="Letters that coverage must include if some candidate holds them: áäčď…")
+    letters: str = Field(
+        "", description="Letters that coverage must include if some candidate holds them: áäčď…"
+    )
     terms_of: Names = Field(
         (),
-        description="Sources, such as an ontology or a glossary, whose documents' titles are terms that coverage "
-        "must include if some candidate holds them.",
+        description="Sources, such as an ontology or a glossary, whose documents' titles are terms that "
+        "coverage must include if some candidate holds them.",
     )
 
 

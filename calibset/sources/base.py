@@ -67,8 +67,8 @@ class Source(BaseModel):
         description="How much of the group's rows it gives, relative to the other sources of the group.",
     )
     where: Names = Field(
-        description="The location (hf://datasets/OWNER/NAME, https://…, or a local path), or several, of which "
-        "the first that exists is read.",
+        description="The location (hf://datasets/OWNER/NAME, https://…, or a local path), or several, of "
+        "which the first that exists is read.",
         min_length=1,
     )
     config: Names = Field((), description="The dataset's configuration (subset), if it has several.")

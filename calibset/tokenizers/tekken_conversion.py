@@ -1,7 +1,7 @@
 """Tekken written as files: a Hugging Face fast tokenizer that transformers loads, or a ``tekken.json``.
 
 A quantizer that reads text rows needs a tokenizer that parses control tokens. A model folder
-that holds only ``tekken.json`` gives it mistral-common's, which reads them as letters.
+that holds only ``tekken.json`` gives it mistral-common's, which reads them as plain text.
 """
 
 from __future__ import annotations

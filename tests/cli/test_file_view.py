@@ -44,7 +44,7 @@ def test_verify_says_what_the_quantizer_stops_at(
     assert main(["verify", "x.jsonl", "--tokenizer", "tokenizer.json", "--nsamples", "1"]) == 1
     out = capsys.readouterr().out.splitlines()
     assert out[:2] == [
-        "x.jsonl: AutoRound 0.12.3 to 0.16.1 can't load this file, so it takes no row; mend or delete:",
+        "x.jsonl: AutoRound 0.12.3 to 0.16.1 can't load this file, so it keeps no row; fix or delete:",
         line,
     ]
     assert all(line.startswith("x.jsonl: note: ") for line in out[2:])
@@ -54,7 +54,7 @@ def test_verify_asks_a_backend_too(
     built: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = TokenMismatch(
-        row=2, index=4, expected="[INST]", found="[", reason="control tokens are read as letters"
+        row=2, index=4, expected="[INST]", found="[", reason="control tokens are read as plain text"
     )
     answers = {"mistral-common": (row,) * 22, "fast": ()}
     monkeypatch.setattr(
@@ -69,7 +69,7 @@ def test_verify_asks_a_backend_too(
     assert main(["verify", built, "--backend", "mistral-common"]) == 1
     lines = capsys.readouterr().out.splitlines()
     misread = (
-        "small.jsonl: row 2, token 5: '[' is read instead of '[INST]': control tokens are read as letters"
+        "small.jsonl: row 2, token 5: '[' is read instead of '[INST]': control tokens are read as plain text"
     )
     assert lines[lines.index(misread) :] == [
         *[misread] * 20,
@@ -95,9 +95,9 @@ def test_export_tells_of_the_file_and_of_what_is_not_seen_in_it(
     shown = "a'b\\x1b[2J.parquet"
     out = capsys.readouterr().out
     assert out.splitlines() == [
-        f"{shown}: note: GPTQModel warns of fewer than 256 rows; these are 20",
-        f"{shown}: note: GPTQModel warns of fewer than 256 tokens a row on average",
-        f"{shown}: note: calibration_sort='shuffle' shuffles with no seed",
+        f"{shown}: note: 20 rows: GPTQModel warns if there are fewer than 256",
+        f"{shown}: note: GPTQModel warns if rows have fewer than 256 tokens on average",
+        f"{shown}: note: calibration_sort='shuffle' shuffles without a seed",
         "GPTQModel 7.7.0 keeps 20 of 20 rows (asked for 20 rows of 64 tokens); 0 tokens are cut (0.00%)",
         f"wrote {shown}; to use it:",
         f'model.quantize(load_dataset("parquet", data_files="{shown}", split="train"), batch_size=1)  '

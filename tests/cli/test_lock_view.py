@@ -32,7 +32,7 @@ def test_a_lock_is_written_beside_the_recipe(recipe: str, capsys: pytest.Capture
         ["trees", "trees", "1", "2.7", "kB"],
         ["rest", "rest", "0", "0", "bytes"],
     ]
-    assert lines[5:] == [f"wrote recipe.lock: the set has sha256 {lock.sha256[:16]}…"]
+    assert lines[5:] == [f"wrote recipe.lock; the calibration file has sha256 {lock.sha256[:16]}…"]
     assert err == "fish: 8 samples\nships: 4 samples\ntrees: 8 samples\n"
     assert main(["build", recipe, "-q"]) == 0
     assert hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest() == lock.sha256
@@ -47,7 +47,7 @@ def test_a_build_notes_what_is_not_as_locked(locked: str, capsys: pytest.Capture
     }
     assert main(["build", locked]) == 0
     lines = capsys.readouterr().out.splitlines()
-    note = lines.index("note: differs from recipe.lock; `calibset lock` renews it:")
+    note = lines.index("note: this build differs from recipe.lock; `calibset lock` renews it:")
     sha = hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest()
     assert lines[note + 1 :] == [
         "  name: large → small",

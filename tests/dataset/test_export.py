@@ -255,7 +255,7 @@ def test_rows_that_a_quantizer_would_drop_are_not_written(tmp_path: Path) -> Non
         export(file, out / "y.jsonl", quantizer="autoround", tokenizer="tokenizer.json", seqlen=6)
     assert str(caught.value) == (
         f"{file}: AutoRound 0.12.3 to 0.16.1 would drop 2 of 2 rows, the first row 1: its "
-        "last token stands 5 times in 6; nothing was written"
+        "last token makes up 5 of 6 tokens; nothing was written"
     )
     with pytest.raises(QuantizerError) as caught:
         export(file, out / "y.jsonl", quantizer="gptqmodel", tokenizer="tokenizer.json", seqlen=6)

@@ -49,14 +49,14 @@ def test_what_is_read_has_no_blanks_behind(letters: Tokenizer) -> None:
     ("bos", "parsed", "expected"),
     [
         (True, False, TokenMismatch(
-            row=1, index=3, expected="</s>", found="<", reason="control tokens are read as letters",
+            row=1, index=3, expected="</s>", found="<", reason="control tokens are read as plain text",
         )),
         (False, True, TokenMismatch(
-            row=1, index=0, expected="<s>", found="a", reason="no BOS stands before it",
+            row=1, index=0, expected="<s>", found="a", reason="no BOS is put before the text",
         )),
         (False, False, TokenMismatch(
             row=1, index=0, expected="<s>", found="a",
-            reason="control tokens are read as letters, and no BOS stands before it",
+            reason="control tokens are read as plain text, and no BOS is put before the text",
         )),
     ],
 )  # fmt: skip
@@ -72,7 +72,7 @@ def test_other_ids_are_a_text_split_otherwise(letters: Tokenizer) -> None:
     assert (longer.index, longer.expected, longer.found) == (len(right), "", "</s>")
     (shorter,) = reading(letters, right[:-1])
     assert (shorter.index, shorter.expected, shorter.found) == (len(right) - 1, "c", "")
-    assert {longer.reason, shorter.reason} == {"the text is split otherwise"}
+    assert {longer.reason, shorter.reason} == {"the text is split differently"}
 
 
 def test_rows_are_counted_from_one(letters: Tokenizer) -> None:

@@ -368,7 +368,7 @@ def test_conversations_are_built_for_the_target_model(
     assert 6 < manifest.complete_turns <= manifest.turns
     assert 0 < manifest.filler < 0.5
     assert built.notes == (
-        "6 of 6 rows hold control tokens, which transformers reads as letters beside a tekken.json: "
+        "6 of 6 rows hold control tokens, which transformers reads as plain text beside a tekken.json: "
         "give AutoRound what `calibset tokenizer` or `calibset export` writes",
     )
     assert built.input_ids[0] == (1, *built[0].token_ids[:127])

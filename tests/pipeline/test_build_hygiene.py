@@ -79,7 +79,7 @@ def test_a_full_index_of_duplicates_is_told(repeating: Path, monkeypatch: pytest
     assert 0 < count <= len(WEB) + len(WIKI)
     assert (
         f"duplicates: the index is full, and {count} documents did not fit in, so texts that repeat these "
-        "may stand in the file"
+        "may be in the file"
     ) in full.notes
     assert json.loads(full.manifest.to_json())["not_compared"] == count
 

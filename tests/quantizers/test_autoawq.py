@@ -10,7 +10,7 @@ AUTOAWQ = AutoAwq()
 def test_autoawq_drops_the_longer_and_what_fills_no_block(letters: Tokenizer) -> None:
     rows = [EXACT + "p", f" {EXACT}\n", "abc", EXACT, "abc", "a", EXACT]
     report = AUTOAWQ.simulate(rows, letters, nsamples=5, seqlen=SEQLEN)
-    behind = "all of it stands behind the last whole block"
+    behind = "all of it comes after the last whole block"
     assert fates(report) == [
         (16, 0, "17 tokens, and rows longer than 16 are dropped", False),
         (15, 0, None, True),
@@ -26,5 +26,5 @@ def test_autoawq_drops_the_longer_and_what_fills_no_block(letters: Tokenizer) ->
         "6 rows for nsamples 5: the first are used, in the file's order",
     )
     assert AUTOAWQ.simulate(["abc"], letters, nsamples=1, seqlen=SEQLEN).fatal == (
-        "4 tokens in all, which make no block of 16",
+        "4 tokens in all, too few for a block of 16",
     )

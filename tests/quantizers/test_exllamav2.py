@@ -16,7 +16,7 @@ def test_exllamav2_reads_letters_until_it_has_enough(letters: Tokenizer) -> None
     report = EXLLAMAV2.simulate([EXACT + "</s>", EXACT, "abc"], letters, nsamples=2, seqlen=SEQLEN)
     assert fates(report) == [(19, 0, None, True), (15, 2, None, True), (3, 3, None, False)]
     assert report.warnings == (
-        "1 rows hold control tokens, which ExLlamaV2 reads as letters",
+        "1 rows hold control tokens, which ExLlamaV2 reads as plain text",
         "rows are joined and cut, so that what it reads begins inside rows",
         "give --measurement_rows 2 or fewer: without it measuring takes 16, and stops",
     )

@@ -24,8 +24,8 @@ def test_gptqmodel_drops_ten_tokens_and_cuts_none(letters: Tokenizer) -> None:
     assert report.warnings == (
         "1 rows are longer than seqlen 16, up to 41 tokens, and are read whole, up to the model's "
         "max_position_embeddings: `calibset export --for gptqmodel` cuts them",
-        "GPTQModel warns of fewer than 256 rows; these are 3",
-        "GPTQModel warns of fewer than 256 tokens a row on average",
+        "3 rows: GPTQModel warns if there are fewer than 256",
+        "GPTQModel warns if rows have fewer than 256 tokens on average",
     )
 
 
@@ -49,5 +49,5 @@ def test_gptqmodel_is_given_no_messages_beside_texts(letters: Tokenizer, tmp_pat
         "gptqmodel", [{"messages": []}, {"text": EXACT}, {"input_ids": [1] * 16}], letters, tmp_path
     )
     assert report.fatal == (
-        "some rows are messages and some are texts and some are ids; it takes rows of one kind",
+        "some rows are messages and some are texts and some are ids; all rows must be of one kind",
     )

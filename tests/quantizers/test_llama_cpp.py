@@ -16,13 +16,13 @@ def test_llama_cpp_reads_whole_chunks_of_what_is_joined(letters: Tokenizer) -> N
     assert fates(report) == [(17, 0, None, True), (17, 0, None, True), (17, 4, None, True)]
     assert report.waste == 4 / 51
     assert report.warnings == (
-        "1 rows hold control tokens, which are read as letters without --parse-special",
-        "2 tokens give way to BOS, one at the head of each chunk but the first",
+        "1 rows hold control tokens, which are read as plain text without --parse-special",
+        "2 tokens are replaced by BOS, one at the beginning of each chunk but the first",
     )
     report = LLAMACPP.simulate([EXACT, EXACT, "abc"], letters, nsamples=3, seqlen=SEQLEN)
     assert fates(report)[1:] == [
         (17, 3, None, True),
-        (3, 3, "all of it stands behind the last whole chunk", False),
+        (3, 3, "all of it comes after the last whole chunk", False),
     ]
 
 

@@ -18,7 +18,7 @@ def test_llm_compressor_cuts_and_draws_lots(letters: Tokenizer) -> None:
     report = LLMCOMPRESSOR.simulate([EXACT, EXACT + "pq", "abc"], letters, nsamples=2, seqlen=SEQLEN)
     assert fates(report) == [(15, 0, None, False), (17, 2, None, False), (3, 0, None, False)]
     assert report.warnings == (
-        "rows differ in length: with batch_size above 1 each batch is cut to its shortest",
+        "rows differ in length: with batch_size above 1 each batch is cut to its shortest row",
         "3 rows for nsamples 2: chance decides which of them are used, and so the mixture",
     )
     assert all(row.used for row in LLMCOMPRESSOR.simulate([EXACT], letters, nsamples=1, seqlen=9).rows)

@@ -42,7 +42,7 @@ def test_one_key_wins_over_another(
 @pytest.mark.parametrize("name", ["autoawq", "llm-compressor", "gptqmodel"])
 def test_rows_of_two_kinds_stop_it(name: str, letters: Tokenizer, tmp_path: Path) -> None:
     report = simulate_rows(name, [{"text": EXACT}, {"input_ids": [1] * 16}], letters, tmp_path)
-    assert report.fatal == ("some rows are texts and some are ids; it takes rows of one kind",)
+    assert report.fatal == ("some rows are texts and some are ids; all rows must be of one kind",)
 
 
 @pytest.mark.parametrize("bad", [[1, "2"], [True], "1 2", [-1], [1.5]])

@@ -83,7 +83,7 @@ def _met_by(interface: Interface, pitfalls: Iterable[Pitfall]) -> list[Pitfall]:
 def _shell_lines(run: QuantizationRun, pitfalls: list[Pitfall]) -> Iterator[str]:
     yield from _comments(run, pitfalls)
     if any(_rules_out(pitfall) for pitfall in pitfalls):
-        yield "# No command line works here as things are."
+        yield "# No command line works in this case."
         return
     first, *rest = _quoted_options(command_arguments(run))
     yield " \\\n".join([first, *(f"  {option}" for option in rest)])
@@ -116,7 +116,7 @@ def _python_lines(run: QuantizationRun, pitfalls: list[Pitfall]) -> Iterator[str
     yield from _comments(run, pitfalls)
     if run.tokenizer.written_from is not None:
         words = ["calibset", "tokenizer", run.tokenizer.written_from, "--out", run.tokenizer.path]
-        yield f"# The tokenizer's folder is written by: {shlex.join(words)}"
+        yield f"# Write the tokenizer's folder first: {shlex.join(words)}"
     model_class = "AutoModelForImageTextToText" if run.model.multimodal else "AutoModelForCausalLM"
     trust = ", trust_remote_code=True" if run.options.trust_remote_code else ""
     if run.ids is not None:
@@ -132,7 +132,7 @@ def _python_lines(run: QuantizationRun, pitfalls: list[Pitfall]) -> Iterator[str
         yield f"dataset = {run.dataset!r}"
     else:
         yield f'ids = torch.tensor(parquet.read_table({run.ids!r})["input_ids"].to_pylist())'
-        yield "# The mask matters where the tokenizer pads with a token that rows hold."
+        yield "# The mask matters if the tokenizer pads with a token that occurs in rows."
         yield (
             'dataset = [{"input_ids": rows, "attention_mask": torch.ones_like(rows)} '
             f"for rows in ids.split({run.batch_size})]"

@@ -37,7 +37,7 @@ class AutoRound(Quantizer):
         formats=(FileFormat(ending=".parquet", holds="ids"), FileFormat(ending=".jsonl", holds="text")),
         pitfalls=(
             f"{pitfall.FILE_OF_MULTIMODAL}; {pitfall.READ_AS_TEXT}",
-            f"before 0.16, where rows % batch_size is 1, {pitfall.SHORT_BATCH}",
+            f"before 0.16, if rows % batch_size is 1, {pitfall.SHORT_BATCH}",
             f"{pitfall.MISTRAL_PATH}; hand over model and tokenizer as objects, or ids",
             pitfall.BATCHES_OF_IDS,
         ),
@@ -121,7 +121,7 @@ def _simulate_texts(rows: Sequence[RowInput], tokenizer: Tokenizer, nsamples: in
     warnings = warn_of_surplus(
         len(rows),
         nsamples,
-        "which of them are used is a matter of AutoRound's shuffle, and so is the mixture",
+        "AutoRound's shuffle decides which of them are used, and so the mixture",
     )
     return _mark_used(results, order, nsamples), tuple(warnings)
 
@@ -135,7 +135,7 @@ def _check_text(number: int, row: RowInput, tokenizer: Tokenizer, seqlen: int) -
     if len(read) < seqlen:
         reason = f"{seqlen - len(read)} tokens short of {seqlen}"
     elif last_token_dominates(read, seqlen):
-        reason = f"its last token stands {read.count(read[-1])} times in {seqlen}"
+        reason = f"its last token makes up {read.count(read[-1])} of {seqlen} tokens"
     cut = max(0, len(ids) - text_budget(tokenizer, seqlen))
     return RowResult(row=number, tokens=len(ids), cut=cut, reason=reason)
 

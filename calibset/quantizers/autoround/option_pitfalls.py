@@ -107,7 +107,7 @@ def _find_storage_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
         yield Pitfall(
             name="bits and scheme",
             severity=Severity.CHANGES,
-            about=f"bits = {bits} takes the place of what scheme {scheme} says",
+            about=f"bits = {bits} overrides what scheme {scheme} says",
             remedy="leave bits out, or name the scheme that has them",
         )
     awq_bits = _AWQ_BITS_BEFORE_0_16 if run.before_0_16 else _AWQ_BITS
@@ -116,7 +116,7 @@ def _find_storage_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
         yield Pitfall(
             name="format and scheme",
             severity=Severity.STOPS,
-            about=f"format {options.format} holds whole numbers, and scheme {scheme} makes floating ones",
+            about=f"format {options.format} holds integers, and scheme {scheme} makes floating-point numbers",
             remedy='set quantization.format to "auto_round", or another scheme',
         )
     elif holds is not None and bits is not None and bits not in holds:
@@ -145,16 +145,17 @@ def _find_setting_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
         yield Pitfall(
             name="bloom path",
             severity=Severity.CHANGES,
-            about="the model's path holds the word bloom, so AutoRound leaves low_gpu_mem_usage out",
-            remedy="give the folder another name if it is no Bloom",
+            about="the model's path holds the word bloom, so AutoRound ignores low_gpu_mem_usage",
+            remedy="give the folder another name if the model is not a Bloom",
             only=Interface.COMMAND_LINE,
         )
     if not run.options.trust_remote_code:
-        multimodal = ", and for multimodal models whatever is asked" if run.model.may_be_multimodal else ""
+        multimodal = ", and with multimodal models always" if run.model.may_be_multimodal else ""
         yield Pitfall(
             name="remote code",
             severity=Severity.NOTE,
-            about=f"AutoRound runs Python code that comes with a model unless it is told not to{multimodal}",
-            remedy="the command says --disable_trust_remote_code, the Python code loads the model without it",
+            about=f"AutoRound runs Python code that comes with a model unless this is disabled{multimodal}",
+            remedy="the command line has --disable_trust_remote_code, the Python code loads the model "
+            "without trust_remote_code",
             avoided=True,
         )

@@ -29,7 +29,7 @@ class Quantization(BaseModel):
     sym: bool = Field(
         True,
         strict=True,
-        description="Whether quantization is symmetric: the range lies evenly around 0, without a zero point.",
+        description="Whether quantization is symmetric: a range evenly around 0, without a zero point.",
     )
     iters: int = Field(
         1000, ge=0, strict=True, description="Tuning steps for each block; 0 only rounds to the nearest."
@@ -38,7 +38,7 @@ class Quantization(BaseModel):
         4,
         gt=0,
         strict=True,
-        description="Rows per step; fewer are used with a version of AutoRound that would otherwise lose rows.",
+        description="Rows per step; fewer for a version of AutoRound that would otherwise lose rows.",
     )
     gradient_accumulate_steps: int = Field(
         1, gt=0, strict=True, description="Batches whose gradients are added up before each update."

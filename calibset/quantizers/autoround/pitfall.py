@@ -58,20 +58,20 @@ MISREAD: Mapping[str, str] = MappingProxyType({
 """Characters that a path may not hold, and what AutoRound makes of each."""
 
 FILE_OF_MULTIMODAL = (
-    "before 0.16 a plain .jsonl path is looked up among data sets of images where the model is multimodal, "
-    "and ends in a KeyError"
+    "before 0.16, with a multimodal model, a plain .jsonl path is looked up among image datasets and ends in "
+    "a KeyError"
 )
-READ_AS_TEXT = "with an option behind it, :num=, it is read as text"
+READ_AS_TEXT = "with an option after it, such as :num=, it is read as text"
 
 MISTRAL_PATH = (
     f"a path that holds {', '.join(MISTRAL_NAMES[:-1])} or {MISTRAL_NAMES[-1]} makes AutoRound load "
     "mistral-common's tokenizer, which can't be called with texts (TypeError)"
 )
 
-SHORT_BATCH = "one row is left over, and it ends in an IndexError"
+SHORT_BATCH = "one row is left over, and AutoRound ends in an IndexError"
 """Of a version before 0.16, and rows that leave 1 when divided by ``batch_size``."""
 
 BATCHES_OF_IDS = (
-    "of a multimodal model 0.16 counts each tensor of ids as batch_size rows, however many it has, and stops "
-    "early"
+    "with a multimodal model, 0.16 counts each tensor of ids as batch_size rows, however many it has, and "
+    "stops early"
 )

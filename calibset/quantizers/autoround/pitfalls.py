@@ -48,7 +48,7 @@ def _find_file_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
         yield Pitfall(
             name="ids",
             severity=Severity.STOPS,
-            about="the command line takes files of text alone",
+            about="the command line takes only files of text",
             remedy="the Python code hands over the ids",
             only=Interface.COMMAND_LINE,
         )
@@ -69,8 +69,8 @@ def _find_file_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
     yield Pitfall(
         name="defaults",
         severity=Severity.CHANGES,
-        about="AutoRound takes 128 rows where it is not told how many, and tunes for 200 iterations",
-        remedy="nsamples and seqlen are the recipe's, iters that of its [quantization]",
+        about="AutoRound takes 128 rows and tunes for 200 iterations by default",
+        remedy="nsamples, seqlen and iters are set as in the recipe",
         avoided=True,
     )
     if run.model.may_be_multimodal and run.before_0_16 and run.ids is None:
@@ -97,7 +97,7 @@ def _find_model_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
     elif model.has_tekken or (run.tokenizer.written_from is not None and not model.has_fast_tokenizer):
         about = "the command line loads the tokenizer of the model's folder, and takes no other"
         if model.has_tekken:
-            about += "; beside a tekken.json that is one that reads control tokens in text as letters"
+            about += "; if that folder has a tekken.json, its tokenizer reads control tokens as plain text"
         yield Pitfall(
             name="tokenizer folder",
             severity=Severity.CHANGES,
@@ -111,15 +111,15 @@ def _find_model_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
         yield Pitfall(
             name="processor",
             severity=Severity.STOPS,
-            about=f"of a multimodal model AutoRound loads the processor as well{missing}",
-            remedy="install pillow and torchvision, or use the Python code, which needs none of it",
+            about=f"for a multimodal model AutoRound loads the processor as well{missing}",
+            remedy="install pillow and torchvision, or use the Python code, which needs neither",
             only=Interface.COMMAND_LINE,
         )
     if model.multimodal is None:
         yield Pitfall(
             name="kind of model",
             severity=Severity.NOTE,
-            about="the model's config can't be read here, so it can't be seen whether it is multimodal",
+            about="the model's config can't be read here, so it is not known whether the model is multimodal",
             remedy="if it is, load it with AutoModelForImageTextToText in the Python code",
         )
     yield from _find_length_pitfalls(run)
@@ -177,6 +177,6 @@ def _find_version_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
         yield Pitfall(
             name="other version",
             severity=Severity.NOTE,
-            about=f"what is said here was looked at in {' and '.join(map(str, KNOWN))}, not in {run.version}",
+            about=f"these notes were checked against {' and '.join(map(str, KNOWN))}, not {run.version}",
             remedy="try it with `--iters 1` first",
         )

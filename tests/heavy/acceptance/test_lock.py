@@ -141,7 +141,9 @@ def test_a_file_changed_under_an_https_place(locked: Locked, out: Path) -> None:
         ran = locked.build(out)
     assert ran.code == 0, ran.err
     note = ran.out[ran.out.index("note: differs from") :]
-    assert note.startswith(f"note: differs from {lock_path(locked.recipe)}; `calibset lock` renews it:\n")
+    assert note.startswith(
+        f"note: this build differs from {lock_path(locked.recipe)}; `calibset lock` renews it:\n"
+    )
     assert name in note
     assert "sha256" in note.splitlines()[-1]
     assert out.read_bytes() != locked.out.read_bytes()

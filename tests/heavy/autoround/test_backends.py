@@ -24,8 +24,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("backend", "kind", "reasons"),
     [
         ("fast", "TokenizersBackend", {}),
-        ("mistral-common", "MistralCommonBackend", {2: "control tokens are read as letters"}),
-        ("tokenizers", "TokenizersBackend", dict.fromkeys([1, 2, 3], "no BOS stands before it")),
+        ("mistral-common", "MistralCommonBackend", {2: "control tokens are read as plain text"}),
+        ("tokenizers", "TokenizersBackend", dict.fromkeys([1, 2, 3], "no BOS is put before the text")),
     ],
 )
 def test_each_reads_as_it_is_known_to(

@@ -40,10 +40,11 @@ def keywords_of(python: str) -> dict[str, Any]:
 def test_the_command_line() -> None:
     assert quantize_command(plain_run()).command.splitlines() == [
         "# AutoRound 0.16.1",
-        "# defaults: AutoRound takes 128 rows where it is not told how many, and tunes for 200 iterations; "
-        "nsamples and seqlen are the recipe's, iters that of its [quantization].",
-        "# remote code: AutoRound runs Python code that comes with a model unless it is told not to; the "
-        "command says --disable_trust_remote_code, the Python code loads the model without it.",
+        "# defaults: AutoRound takes 128 rows and tunes for 200 iterations by default; "
+        "nsamples, seqlen and iters are set as in the recipe.",
+        "# remote code: AutoRound runs Python code that comes with a model unless this is disabled; the "
+        "command line has --disable_trust_remote_code, the Python code loads the model without "
+        "trust_remote_code.",
         "auto-round \\",
         "  --model models/small \\",
         "  --scheme W4A16 \\",
@@ -91,9 +92,7 @@ def test_the_tokenizer_s_folder_is_said_to_be_written() -> None:
     printed = quantize_command(
         plain_run(tokenizer=TokenizerLocation(path="tokenizer", written_from="my models/tekken.json"))
     )
-    line = (
-        "# The tokenizer's folder is written by: calibset tokenizer 'my models/tekken.json' --out tokenizer"
-    )
+    line = "# Write the tokenizer's folder first: calibset tokenizer 'my models/tekken.json' --out tokenizer"
     assert line in printed.python.splitlines()
     assert (
         "is written by"
@@ -178,7 +177,7 @@ def test_remote_code_runs_only_if_that_is_asked_for() -> None:
 )
 def test_no_command_is_printed_that_would_stop(run: QuantizationRun) -> None:
     lines = quantize_command(run).command.splitlines()
-    assert lines[-1] == "# No command line works here as things are."
+    assert lines[-1] == "# No command line works in this case."
     assert all(line.startswith("#") for line in lines)
 
 

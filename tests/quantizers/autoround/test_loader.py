@@ -134,8 +134,8 @@ def check_text(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
         (EXACT[:-1], 14, 0, "1 tokens short of 16"),
         ("", 0, 0, "15 tokens short of 16"),
         ("abcdefg" + "x" * 8, 15, 0, None),
-        ("abcdef" + "x" * 9, 15, 0, "its last token stands 9 times in 16"),
-        ("abcdef" + "x" * 9 + "y", 16, 1, "its last token stands 9 times in 16"),
+        ("abcdef" + "x" * 9, 15, 0, "its last token makes up 9 of 16 tokens"),
+        ("abcdef" + "x" * 9 + "y", 16, 1, "its last token makes up 9 of 16 tokens"),
         ("x" * 14 + "yz", 16, 1, None),
         (EXACT[:-1] + "</s>", 15, 0, None),
     ],
@@ -163,8 +163,7 @@ def test_of_more_rows_than_nsamples_the_shuffle_decides(letters: Tokenizer) -> N
     order.remove(6)
     assert [row.row for row in report.rows if row.used] == sorted(order[:10])
     assert report.warnings == (
-        "40 rows for nsamples 10: which of them are used is a matter of AutoRound's shuffle, "
-        "and so is the mixture",
+        "40 rows for nsamples 10: AutoRound's shuffle decides which of them are used, and so the mixture",
     )
 
 

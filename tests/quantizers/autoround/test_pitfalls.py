@@ -95,7 +95,7 @@ def test_a_path_with_one_of_mistral_s_names(version: str, name: str) -> None:
 
 def test_a_folder_with_a_tekken_json() -> None:
     pitfall = the("tokenizer folder", plain_run(model=replace(PLAIN, has_tekken=True)))
-    assert "reads control tokens in text as letters" in pitfall.about
+    assert "its tokenizer reads control tokens as plain text" in pitfall.about
     assert (pitfall.severity, pitfall.only) == (Severity.CHANGES, Interface.COMMAND_LINE)
 
 
@@ -247,14 +247,14 @@ def test_a_path_that_switches_an_option_off() -> None:
 
 
 def test_remote_code() -> None:
-    assert "whatever is asked" not in the("remote code", plain_run()).about
-    assert "whatever is asked" in the("remote code", plain_run(model=MULTIMODAL)).about
+    assert "with multimodal models always" not in the("remote code", plain_run()).about
+    assert "with multimodal models always" in the("remote code", plain_run(model=MULTIMODAL)).about
     assert "remote code" not in {pitfall.name for pitfall in find_pitfalls(plain_run(trust_remote_code=True))}
 
 
 def test_another_version_is_told() -> None:
     pitfall = the("other version", plain_run("0.14.0"))
-    assert pitfall.about == "what is said here was looked at in 0.12.3 and 0.16.1, not in 0.14.0"
+    assert pitfall.about == "these notes were checked against 0.12.3 and 0.16.1, not 0.14.0"
 
 
 def test_what_stops_comes_first() -> None:
