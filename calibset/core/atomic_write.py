@@ -20,12 +20,12 @@ _STALE = 24 * 3600.0
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file that replaces ``path`` when the block ends well.
+    """Open a temporary file that replaces ``path`` when the block succeeds.
 
-    Where the block fails or the disk is full, the old file stays.
+    If the block fails or the disk is full, the old file stays.
 
     Raises:
-        OutputError: The folder isn't there, or the file can't be written.
+        OutputError: The folder doesn't exist, or the file can't be written.
     """
     with write_together(path) as (stream,):
         yield stream
@@ -36,8 +36,8 @@ def write_together(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
     """Open a temporary file for each path; none is replaced before all of them are on the disk.
 
     Raises:
-        OutputError: A folder isn't there, or a file can't be written; the message names the first path
-            where the one at fault isn't known.
+        OutputError: A folder doesn't exist, or a file can't be written; the message names the file at
+            fault, or the first one if that isn't known.
     """
     temporaries: list[Path] = []
     current = paths[0]

@@ -16,19 +16,19 @@ from calibset.core.text import split_matches
 
 # A space first; where that spells another control token, a word joiner or a soft hyphen.
 _SEPARATORS = (" ", "\u2060", "\u00ad")
-# How often a text is broken again, at most; a separator that itself spells tokens would never end.
+# How many times a text is broken apart at most; a separator that itself spells tokens would never end.
 _MAX_PASSES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ControlTokens:
-    """The spellings of a tokenizer's control tokens, as a pattern that finds them."""
+    """The spellings of a tokenizer's control tokens, compiled into one pattern."""
 
     pattern: re.Pattern[str]
 
     @classmethod
     def of(cls, spellings: Iterable[str]) -> ControlTokens:
-        """Compile the spellings; where several begin at the same character, the longest is found."""
+        """Compile the spellings; where several begin at the same character, the longest matches."""
         ordered = sorted((s for s in spellings if s), key=lambda s: (-len(s), s))
         # An empty alternation would match everywhere; this one matches nowhere.
         return cls(re.compile("|".join(map(re.escape, ordered)) or r"(?!)"))
@@ -38,11 +38,11 @@ class ControlTokens:
         return sum(1 for _ in self.pattern.finditer(text))
 
     def pieces(self, text: str) -> Iterator[tuple[str, bool]]:
-        """Return the text in non-empty pieces, each with whether it is a control token."""
+        """Split the text into non-empty pieces, each with a flag: whether it is a control token."""
         return split_matches(self.pattern, text)
 
     def neutralise(self, text: str) -> str:
-        """Return the text with the spelling of every control token broken apart.
+        """Break the spelling of every control token in the text apart.
 
         Raises:
             TokenizerError: A spelling can't be broken (it is a single character).
@@ -59,7 +59,7 @@ class ControlTokens:
         match = self.pattern.search(text)
         spelling = match.group() if match else ""
         raise TokenizerError(
-            f"the control token {spelling!r} can't be kept out of a text that holds it; "
+            f"the control token {spelling!r} can't be broken apart in a text that spells it; "
             'set control_tokens = "keep" or leave such documents out'
         )
 

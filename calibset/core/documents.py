@@ -4,8 +4,8 @@
 * A *record* is what a corpus holds: a line, an object, a page.
 * A *document* is what a source gives for a record: a `Document` of plain text, or a *conversation*,
   which is a `Conversation` with or without tools.
-* *Rejected* is a record that could not be read or is empty (`Rejection`); *filtered* is one that was
-  read and left out on purpose (`Filtered`). Both are counted by their reasons.
+* A record is *rejected* if it could not be read or is empty (`Rejection`), and *filtered* if it was read
+  and left out on purpose (`Filtered`). Both are counted by reason.
 * A *sample* is a row of a calibration file with the token ids that it was measured by, and with the
   *spans* of the documents that it holds. A *filler* is a span that only fills its row to the length
   that the quantizer reads.
@@ -26,7 +26,7 @@ class Document:
 
     Attributes:
         id: Unique in its source and the same in every run.
-        text: The text as the corpus holds it.
+        text: The text as it is in the corpus.
         metadata: What the corpus says about it (url, title, score …).
     """
 
@@ -104,7 +104,7 @@ class Rejection:
     """A record that could not be read or is empty.
 
     Attributes:
-        position: The file and where the record stands in it, such as ``data.json#17``.
+        position: The file and the record's position in it, such as ``data.json#17``.
         reason: A short phrase, the same for the same fault, so that it can be counted.
         excerpt: The beginning of the record.
     """
@@ -119,9 +119,9 @@ class Filtered:
     """A record that was read and left out on purpose (a redirect, a repeated id …).
 
     Attributes:
-        position: The file and where the record stands in it, or the record's id.
+        position: The file and the record's position in it, or the record's id.
         reason: A short phrase, the same for the same case, so that it can be counted.
-        detail: What is particular to this record, such as the document that it repeats.
+        detail: What is specific to this record, such as the document that it repeats.
     """
 
     position: str
@@ -130,7 +130,7 @@ class Filtered:
 
 
 Record = Document | Conversation | Rejection | Filtered
-"""What becomes of a record when a source reads it."""
+"""What a source yields for a record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +140,9 @@ class Span:
     Attributes:
         document: The id of the document or conversation.
         start: Index of the first character in the sample's text.
-        end: Index behind the last character.
+        end: Index after the last character.
         whole: Whether the span holds the whole document.
-        filler: Whether it only fills the row to its length, so that the quantizer's cut falls into it.
+        filler: Whether it only fills the row up, so that the quantizer's cut falls into it.
     """
 
     document: str

@@ -3,15 +3,15 @@
     CalibsetError
     ├── RecipeError        the recipe or the command line is wrong (exit code 2)
     ├── SourceError        a corpus can't be found, reached or read
-    │   ├── NotThereError  there is nothing at any of its locations
+    │   ├── NotThereError  none of its locations exists
     │   └── OfflineError   it is not in the cache, and no server may be asked
     ├── MixtureError       the sources can't fill the quotas as the policy asks
     ├── TokenizerError     a tokenizer can't be found, loaded or used for the job
-    ├── QuantizerError     the quantizer would not keep what was built
+    ├── QuantizerError     the quantizer would not use what was built, or can't be simulated
     ├── LockError          what would be built is not what the lock says
     └── OutputError        a result can't be written or read back
 
-A message says where the fault is, what it is, and what to do about it; one line a fault.
+A message says where the fault is, what it is, and what to do about it, in one line per fault.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RecipeError(CalibsetError):
     """One or more faults in a recipe or on the command line.
 
     Attributes:
-        faults: One line a fault, each with the file and the key path.
+        faults: One line per fault, each with the file and the key path.
     """
 
     exit_code = 2
@@ -58,7 +58,7 @@ class SourceError(CalibsetError):
 
 
 class NotThereError(SourceError):
-    """Nothing is at any location of a corpus, or no file there has a name that was looked for."""
+    """None of a corpus's locations exists, or none of its files has a name that was looked for."""
 
 
 class OfflineError(SourceError):
@@ -69,9 +69,9 @@ class MixtureError(CalibsetError):
     """The sources can't fill the quotas as the shortage policy asks.
 
     Attributes:
-        shortage: How far which sources fall short.
+        shortage: Which sources fall short, and by how much.
         file: The file that can't be filled.
-        left_out: By source that ran short, its commonest reasons why records were left out.
+        left_out: By source that ran short, the commonest reasons why its records were left out.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class TokenizerError(CalibsetError):
 
 
 class QuantizerError(CalibsetError):
-    """The quantizer would not keep what was built."""
+    """The quantizer would not use what was built, or can't be simulated."""
 
 
 class LockError(CalibsetError):

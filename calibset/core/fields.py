@@ -18,13 +18,13 @@ Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 """One name or a list of names."""
 
 MAX_NUMBER = 2**53
-"""The largest number: up to it every whole number is exact as a float, and so in JavaScript."""
+"""The largest number allowed; up to it every whole number is exact as a float, and so in JavaScript."""
 
 Count = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
-"""A number of things, perhaps 0."""
+"""A count, from 0 up."""
 
 PositiveCount = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
-"""A number of things of which there is at least one."""
+"""A count, from 1 up."""
 
 NonNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
 """A finite number from 0 up."""

@@ -24,14 +24,14 @@ class HubDataset:
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A file at an https URL; where the URL ends in a slash, a folder of which the recipe names the files."""
+    """A file at an https URL or, if the URL ends in a slash, a folder whose files the recipe names."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class LocalPath:
-    """A local file or folder; a relative path is looked up in the data folder, then beside the recipe."""
+    """A local file or folder; a relative path is looked up in the data folder, then the recipe's folder."""
 
     path: Path
 
@@ -41,7 +41,7 @@ Location = HubDataset | Url | LocalPath
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A server to read from in place of another: ``replacement`` stands in for ``prefix`` in URLs."""
+    """A server to read from instead of another: in URLs, ``prefix`` becomes ``replacement``."""
 
     prefix: str
     replacement: str
@@ -51,7 +51,7 @@ class Mirror:
         """Read ``PREFIX=REPLACEMENT``.
 
         Raises:
-            RecipeError: It isn't of that form, or the prefix isn't https.
+            RecipeError: The text isn't of that form, or the prefix isn't https.
 
         Examples:
             >>> Mirror.parse("https://example.org/a/=http://127.0.0.1:8000/b/")
@@ -64,7 +64,7 @@ class Mirror:
         return cls(prefix, "http" + replacement)
 
     def apply(self, url: str) -> str | None:
-        """Return the URL to read from instead, or None where the prefix doesn't fit."""
+        """Return the URL to read from instead, or None if the URL doesn't begin with the prefix."""
         return self.replacement + url[len(self.prefix) :] if url.startswith(self.prefix) else None
 
 
@@ -72,7 +72,7 @@ def parse_location(text: str) -> Location:
     """Read one entry of a source's ``where``.
 
     Raises:
-        ValueError: It has no known form; the message says which there are.
+        ValueError: The text has none of the known forms; the message lists them.
 
     Examples:
         >>> parse_location("hf://datasets/NeelNanda/pile-10k")
@@ -101,8 +101,8 @@ def parse_location(text: str) -> Location:
 def redact_location(location: str) -> str:
     """Return a location as manifests and messages may name it, without what is private.
 
-    Of an absolute path the last part is left, of a URL all but its query and fragment: a signed URL's
-    query opens the file to whoever reads it.
+    An absolute path is reduced to its last part. A URL loses its query and fragment: the query of a
+    signed URL gives access to the file.
 
     Examples:
         >>> redact_location("/home/me/corpora/pile"), redact_location("corpora/pile")

@@ -1,6 +1,6 @@
 """Orders that a seed fixes: the only randomness in calibset.
 
-Keys are BLAKE2b digests of a seed and a *seed path*, strings and numbers that name what is ordered. So an
+Keys are BLAKE2b digests of a seed and a *seed path*, the strings and numbers that name what is ordered. An
 order depends on nothing else: not on the Python version, the platform, the hash seed or earlier draws.
 """
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def seeded_key(seed: int, *seed_path: str | int) -> bytes:
-    """Return 16 bytes that look random and that the seed and the seed path fix.
+    """Return 16 random-looking bytes that depend only on the seed and the seed path.
 
     Examples:
         >>> seeded_key(42, "pile", 7).hex()
@@ -25,7 +25,7 @@ def seeded_key(seed: int, *seed_path: str | int) -> bytes:
 
 
 def shuffled(items: Iterable[T], seed: int, *seed_path: str | int) -> list[T]:
-    """Return the items in an order that the seed and the seed path fix.
+    """Return the items in an order that depends only on the seed and the seed path.
 
     Examples:
         >>> shuffled("abcdef", 42, "demo")

@@ -15,13 +15,13 @@ class Shortage:
     """How far sources fall short of what a mixture asks of them.
 
     Attributes:
-        samples: Samples that each source has given.
-        quotas: Samples asked of each source.
-        short: The sources that have no more to give and gave less than their quota.
+        samples: How many samples each source has given.
+        quotas: How many samples are asked of each source.
+        short: The sources that are used up and gave less than their quota.
         nsamples: Samples that the file should have.
         policy: What the recipe wants done when a source runs short.
         fill: The fill group, where none of its sources can stand in; else None.
-        fill_sources: The sources of the fill group that have no more to give.
+        fill_sources: The sources of the fill group, all of them used up.
     """
 
     samples: Mapping[str, int]
@@ -33,7 +33,7 @@ class Shortage:
     fill_sources: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        """Return what is missing of which source, and the ways out."""
+        """Return which sources fall short by how much, and the ways out."""
         samples, quotas = self.samples, self.quotas
         parts = [f"source {name!r} gives {samples[name]} of {quotas[name]} samples" for name in self.short]
         if self.fill_sources:

@@ -1,4 +1,4 @@
-"""Text of any origin, made fit to be shown, written and read on."""
+"""Text of any origin, made safe to show, write and parse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXCERPT_LENGTH = 200
 
 
 def printable(text: str) -> str:
-    r"""Return the text with everything spelled out that could steer a terminal or a page.
+    r"""Escape every character of the text that could steer a terminal or a page.
 
     Examples:
         >>> printable("a\x1b[2Jb")
@@ -27,7 +27,7 @@ def printable(text: str) -> str:
 
 
 def printable_pieces(text: str) -> Iterator[tuple[str, bool]]:
-    r"""Yield what `printable` returns in non-empty pieces, each with whether it is spelled out.
+    r"""Split what `printable` returns into non-empty pieces, each with a flag: whether it is escaped.
 
     Examples:
         >>> list(printable_pieces("a\x00b"))
@@ -38,7 +38,7 @@ def printable_pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def split_matches(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, bool]]:
-    """Yield the text in non-empty pieces, each with whether it is a match of the pattern.
+    """Split the text into non-empty pieces, each with a flag: whether it matches the pattern.
 
     Examples:
         >>> list(split_matches(re.compile("b"), "abb"))
@@ -59,7 +59,7 @@ def _escape(character: str) -> str:
 
 
 def unescape_html(text: str) -> str:
-    r"""Return the text with its HTML entities resolved once, only those that end in a semicolon.
+    r"""Resolve the text's HTML entities once; only those that end in a semicolon.
 
     Examples:
         >>> unescape_html("R &amp; B&nbsp;&lt;live&gt; ?a=1&copy=2 &amp;lt;")
@@ -83,7 +83,7 @@ def excerpt(value: object) -> str:
 
 
 def replace_surrogates(text: str) -> str:
-    r"""Return the text with U+FFFD for lone surrogates, which no encoder can write.
+    r"""Replace lone surrogates, which no encoder can write, with U+FFFD.
 
     Examples:
         >>> replace_surrogates("a\ud800b")
@@ -97,12 +97,12 @@ def replace_surrogates(text: str) -> str:
 
 
 def dump_json(value: object) -> str:
-    """Return a value as JSON text in one line, non-ASCII characters as they are.
+    """Return a value as JSON text on one line, with non-ASCII characters as they are.
 
-    Spaces stand after commas and colons, as in what most programs send to a model.
+    Commas and colons are followed by a space, as in what most programs send to a model.
 
     Args:
-        value: A value of JSON: an object, a list, a text, a number, true, false or null.
+        value: A JSON value: an object, a list, a string, a number, true, false or null.
 
     Raises:
         ValueError: JSON can't hold the value (an infinite number, a date, endless nesting).

@@ -21,8 +21,8 @@ class TextMap:
     Attributes:
         text: Changes a text.
         number: Changes a whole number in JSON; None leaves numbers alone.
-        may_change: Says, given a JSON text, whether anything in it may change. Parsing JSON takes most of
-            the time, and mostly nothing changes.
+        may_change: Returns whether anything in a JSON text may change. Parsing JSON takes most of the
+            time, and usually nothing changes.
     """
 
     text: Callable[[str], str]
@@ -37,8 +37,8 @@ def map_texts(conversation: Conversation, change: Callable[[str], str] | TextMap
     maps them to valid ones.
 
     Args:
-        conversation: What to change; it stays as it is.
-        change: How, or only what becomes of a text.
+        conversation: The conversation; the object itself is not changed.
+        change: How texts and numbers change, or a function that changes texts only.
     """
     if not isinstance(change, TextMap):
         change = TextMap(text=change)

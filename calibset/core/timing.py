@@ -13,7 +13,7 @@ class Timings:
     """The seconds that the steps of a build have taken so far.
 
     Attributes:
-        seconds: By the step's name, in the order in which the steps first ended.
+        seconds: Seconds by the step's name, in the order in which the steps first ended.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Faults of a recipe or manifest in words: one line a fault, the path of the key first."""
+"""Faults of a recipe or manifest in words: one line per fault, which begins with the key's path."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def describe_error(detail: ErrorDetails, path: tuple[str, ...], model: type[Base
     """Return one line for a fault that pydantic found.
 
     Args:
-        detail: The fault, of `ValidationError.errors`.
+        detail: The fault, as `ValidationError.errors` returns it.
         path: The keys that lead to the table that was validated.
-        model: The table's model, whose keys an unknown key is compared with.
+        model: The table's model; its keys are what an unknown key may have been meant for.
     """
     key_path = ""
     for key in (*path, *detail["loc"]):

@@ -27,8 +27,8 @@ class Storage:
     Attributes:
         recipe_folder: The recipe's folder.
         data_folder: A folder that relative paths are looked up in first, if there is one.
-        mirrors: Replacements for https URLs; the first that fits is used.
-        cache: Where what was read of servers is kept.
+        mirrors: Replacements for https URLs; the first whose prefix matches is used.
+        cache: The cache for what is read from servers.
     """
 
     recipe_folder: Path
@@ -37,15 +37,15 @@ class Storage:
     cache: Cache = field(default_factory=Cache.default)
 
     def open_reader(self, where: Sequence[str], revision: str | None = None) -> Reader:
-        """Return a reader of the first of several locations that is there.
+        """Return a reader of the first location that exists.
 
         Args:
             where: The locations as the recipe spells them.
-            revision: The branch, tag or commit to read of a hub repository.
+            revision: The branch, tag or commit of a hub repository to read.
 
         Raises:
-            NotThereError: None is there.
-            SourceError: A server that may hold one can't be asked.
+            NotThereError: None of the locations exists.
+            SourceError: A server that may have one of them can't be asked.
             OfflineError: A server may not be asked, and its answer is not in the cache.
         """
         faults = []
@@ -57,7 +57,7 @@ class Storage:
         raise NotThereError("; ".join(faults))
 
     def _find(self, text: str, revision: str | None) -> Reader | str:
-        """Return a reader of a location, or a sentence that says that it isn't there."""
+        """Return a reader of a location, or a sentence that says that it doesn't exist."""
         location = parse_location(text)
         if isinstance(location, LocalPath):
             return self._find_local(text, location.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 ByteRange = tuple[int, int]
-"""The offset of the first byte, and the one behind the last."""
+"""The offset of the first byte, and the offset after the last."""
 
 
 def merge_ranges(ranges: Iterable[ByteRange]) -> tuple[ByteRange, ...]:
@@ -27,7 +27,7 @@ def merge_ranges(ranges: Iterable[ByteRange]) -> tuple[ByteRange, ...]:
 
 
 def find_gaps(ranges: Iterable[ByteRange], start: int, end: int) -> tuple[ByteRange, ...]:
-    """Return the bytes from ``start`` to ``end`` that are in none of the ranges.
+    """Return the ranges of bytes from ``start`` to ``end`` that none of the given ranges covers.
 
     Examples:
         >>> find_gaps([(0, 5), (8, 9)], 3, 12)

@@ -1,8 +1,8 @@
-"""The cache: a folder with what was read of servers, so that it is not read again.
+"""The cache: a folder for what was read from servers, so that it is not fetched again.
 
-A version of a file has a folder of its own, in it a file for each range of bytes that came, named for its
-offsets and contents. Each appears whole under its name, so builds may share a cache, and one that is
-killed leaves what it had. What servers told of files (*facts*) is kept beside them, by key.
+Each version of a file has its own folder, with one file for each range of bytes that was fetched, named
+for its offsets and contents. These files appear whole under their names, so builds may share a cache, and a
+build that is killed leaves what it had. What servers said about files (*facts*) is stored too, by key.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _TRUE = {"1", "ON", "YES", "TRUE"}
 
 
 class CachedFileInfo(BaseModel):
-    """Which version of which file on a server a folder of the cache holds.
+    """The file on a server, and its version, that a folder of the cache holds.
 
     Attributes:
         location: The location that the file belongs to, as the recipe spells it.
         name: The file's name inside the location.
-        version: What distinguishes its contents from others of the same name: their hash, an ETag.
-        size: In bytes; None where the server doesn't tell.
+        version: What identifies the contents among others of the same name: their hash or an ETag.
+        size: In bytes; None if the server doesn't say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,7 @@ class CachedFileInfo(BaseModel):
 
 @dataclass(frozen=True, slots=True, order=True)
 class CachedRange:
-    """A range of bytes in the cache, from ``start`` to before ``end``, as the name of its file says."""
+    """A range of bytes in the cache, from ``start`` up to but not including ``end``."""
 
     start: int
     end: int
@@ -63,7 +63,7 @@ class CachedRange:
 
     @classmethod
     def parse(cls, name: str) -> CachedRange | None:
-        """Return the range that a file of this name holds, or None if it is of another kind."""
+        """Return the range that a file of this name holds, or None if the name is of another kind."""
         start, _, rest = name.partition("-")
         end, _, digest = rest.partition("-")
         is_range = (start + end).isascii() and start.isdigit() and end.isdigit() and digest
@@ -71,7 +71,7 @@ class CachedRange:
 
     @property
     def name(self) -> str:
-        """The name of the file that holds it."""
+        """The name of the file that holds the range."""
         return f"{self.start:015d}-{self.end:015d}-{self.digest}"
 
 
@@ -86,7 +86,7 @@ class CachedFile:
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def ranges(self) -> list[CachedRange]:
-        """Return the ranges in the order of the file: those of earlier builds and this one's."""
+        """Return the ranges that this build and earlier ones cached, in the order of the file."""
         with self._lock:
             return list(self._known())
 
@@ -101,10 +101,10 @@ class CachedFile:
         yield from (cached for cached in reversed(candidates) if cached.end > offset)
 
     def put(self, start: int, content: bytes) -> CachedRange:
-        """Store the bytes from an offset on.
+        """Store bytes that begin at an offset.
 
         Raises:
-            SourceError: They can't be written to the disk.
+            SourceError: The bytes can't be written to the disk.
         """
         cached = CachedRange(start, start + len(content), _digest(content))
         self.ranges()  # lists those that were there before this one
@@ -118,7 +118,7 @@ class CachedFile:
         return cached
 
     def content(self, cached: CachedRange) -> bytes | None:
-        """Return a range's bytes; if they are damaged, drop it and return None."""
+        """Return a range's bytes; if they are damaged, remove the range and return None."""
         try:
             content = (self.folder / cached.name).read_bytes()
         except OSError:
@@ -129,7 +129,7 @@ class CachedFile:
         return None
 
     def clear(self, start: int = 0) -> None:
-        """Remove the ranges that begin at an offset or behind it."""
+        """Remove the ranges that begin at or after an offset."""
         for cached in self.ranges():
             if cached.start >= start:
                 self._drop(cached)
@@ -157,8 +157,8 @@ class CachedLocation:
 
     Attributes:
         location: As the recipe spells it.
-        files: How many files of it are there, whole or in part; each version counts.
-        size: In bytes.
+        files: How many of its files are cached, whole or in part; each version counts.
+        size: What they take on the disk, in bytes.
     """
 
     location: str
@@ -168,10 +168,10 @@ class CachedLocation:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A folder with what was read of servers.
+    """A folder for what was read from servers.
 
     Attributes:
-        folder: Where it is; it is made when something is first stored.
+        folder: The folder's path; it is created when something is first stored.
         offline: Whether no server may be asked.
     """
 
@@ -184,24 +184,24 @@ class Cache:
         return cls(default_cache_folder(), offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE)
 
     def cached_file(self, url: str, info: CachedFileInfo) -> CachedFile:
-        """Return what the cache holds of a version of a file, perhaps nothing.
+        """Return the cached ranges of a version of a file; there may be none.
 
         Args:
-            url: Where the file is read; it may hold a login, so it is written nowhere.
-            info: Which version of which file it is.
+            url: The URL that the file is read from; it may hold a login, so it is never written down.
+            info: The file and its version.
         """
         return CachedFile(self.folder / _FILES / _key(url, info.name, info.version), info)
 
     def save_fact(self, fact: BaseModel, *key: str) -> None:
-        """Store what a server told, under its type and a key.
+        """Store what a server said, under its type and a key.
 
         Raises:
-            SourceError: It can't be written to the disk.
+            SourceError: The fact can't be written to the disk.
         """
         _write(self._fact_path(type(fact), key), fact.model_dump_json().encode())
 
     def load_fact(self, kind: type[M], *key: str) -> M | None:
-        """Return the fact of a type that was stored under a key, or None."""
+        """Return the fact of this type that was stored under a key, or None."""
         try:
             return kind.model_validate_json(self._fact_path(kind, key).read_bytes())
         except (OSError, ValidationError):
@@ -243,7 +243,7 @@ class Cache:
 
 
 def default_cache_folder() -> Path:
-    """Return ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual folder for caches."""
+    """Return ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual cache folder."""
     if own := os.environ.get("CALIBSET_CACHE"):
         return Path(own).expanduser()
     if shared := os.environ.get("HF_HOME"):
@@ -270,8 +270,8 @@ def _write(path: Path, content: bytes) -> None:
             _write_once(path, content)
     except OSError as error:
         raise SourceError(
-            f"{path.parent}: can't be kept in the cache: {error.strerror}; "
-            "CALIBSET_CACHE may name another folder"
+            f"{path.parent}: can't be written to the cache: {error.strerror}; "
+            "set CALIBSET_CACHE to another folder"
         ) from error
 
 

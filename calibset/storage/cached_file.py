@@ -1,4 +1,4 @@
-"""A file on a server, read through the cache: bytes that are there are not fetched again."""
+"""A file on a server, read through the cache: bytes that were fetched once are not fetched again."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 FETCH_SIZE = 4 * 2**20
-"""Bytes that are fetched at once, at most; what came before a failure stays in the cache."""
+"""Bytes that are fetched at once, at most; what was fetched before a failure stays in the cache."""
 
 # Files of up to so many bytes are fetched whole and compared with the server's checksum.
 _WHOLE_SIZE = 32 * 2**20
-# How often a whole file is fetched whose checksum is another than the server's.
+# How many times a whole file is fetched if its checksum isn't the server's.
 _ATTEMPTS = 3
 _NOTHING = CachedRange(0, 0, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checksum:
-    """What a server says a file's contents hash to.
+    """The hashes that a server gives for a file's contents.
 
     Attributes:
         sha256: The SHA-256; empty if unknown.
-        git: The id that git has for the contents, a SHA-1; empty if unknown.
+        git: The SHA-1 by which git identifies the contents; empty if unknown.
     """
 
     sha256: str = ""
     git: str = ""
 
     def matches(self, parts: Iterable[Buffer], size: int) -> bool:
-        """Return whether the parts of a file of that size hash to it; True where nothing is known."""
+        """Return whether the parts of a file of that size match; True if no hash is known."""
         if not self.sha256 and not self.git:
             return True
         digest = sha256() if self.sha256 else sha1(b"blob %d\0" % size, usedforsecurity=False)
@@ -50,12 +50,12 @@ class Checksum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
-    """A file on a server, and what the cache holds of it.
+    """A file on a server, and the part of it that is in the cache.
 
     Attributes:
-        cached_file: What the cache holds.
+        cached_file: The part that is in the cache.
         size: In bytes.
-        fetch: Returns all the bytes from one offset to before another.
+        fetch: Returns the bytes from one offset up to but not including another.
         checksum: What the whole file hashes to.
         offline: Whether nothing may be fetched.
     """
@@ -72,11 +72,11 @@ def open_cached_file(remote: RemoteFile, *, ranges: bool = False) -> BinaryIO:
 
     Args:
         remote: The file.
-        ranges: Whether only the bytes that are read are fetched, for readers that skip about. Else a
+        ranges: Whether only the bytes that are read are fetched, for readers that seek. Otherwise a
             file of up to 32 MiB is fetched whole at the first read, a larger one 4 MiB at a time.
 
     Raises (when read):
-        SourceError: The bytes that come don't match the checksum, or can't be written to the cache.
+        SourceError: The fetched bytes don't match the checksum, or can't be written to the cache.
         OfflineError: Bytes are not in the cache and may not be fetched.
     """
     raw = _CachedStream(remote, ranges=ranges)
@@ -147,7 +147,7 @@ class _CachedStream(io.RawIOBase):
         start, end = find_gaps(self._cached_ranges(), start, wanted_end)[0]
         if remote.offline:
             raise OfflineError(
-                f"{info.location}: {info.name}: not all of it that the build needs is in the cache; "
+                f"{info.location}: {info.name}: the cache lacks a part of it that the build needs; "
                 "build once without --offline"
             )
         content = remote.fetch(start, end)
@@ -181,6 +181,6 @@ class _CachedStream(io.RawIOBase):
 
 def _checksum_error(info: CachedFileInfo) -> SourceError:
     return SourceError(
-        f"{info.location}: {info.name}: what comes is not what the server announces (its checksum is "
-        "another); try again later"
+        f"{info.location}: {info.name}: the contents don't match the checksum that the server gives; "
+        "try again later"
     )

@@ -1,4 +1,4 @@
-"""Records of a stream that only another library can read, cached so that they are not read again."""
+"""Records of a stream that only another library can read, cached so that they are not fetched again."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class _Chunk(BaseModel):
 def read_cached_records(
     cached_file: CachedFile, stream: Callable[[int], Iterator[CachedRecord]], *, offline: bool
 ) -> Iterator[CachedRecord]:
-    """Yield the records of a stream: first those in the cache, then the others, which are cached too.
+    """Yield the records of a stream: first those in the cache, then the rest, which are cached as they come.
 
     Args:
-        cached_file: Where they are cached.
-        stream: Opens the stream behind so many records; called when the cached ones are used up.
-        offline: Whether it may not be called.
+        cached_file: Where the records are cached.
+        stream: Opens the stream after a number of records; called once the cached ones are used up.
+        offline: Whether the stream may not be opened.
 
     Raises (when read):
         OfflineError: No more records are cached, and the stream may not be read.

@@ -1,4 +1,4 @@
-"""Files that are compressed as a whole, decompressed as streams: a few bytes at once, in bounded memory."""
+"""Files that are compressed as a whole, decompressed as streams: a few bytes at a time, in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 """The suffixes of the names of compressed files."""
 
 MAX_WHOLE_FILE_BYTES = 256 * 2**20
-"""Bytes that a file may have, decompressed, if its format has to be read as a whole."""
+"""The most bytes, decompressed, of a file whose format has to be read as a whole."""
 
 # Bytes of memory that a compressed file's header may ask for (the window of zstd and xz).
 _MAX_MEMORY = 256 * 2**20
@@ -30,7 +30,7 @@ def open_decompressed(file: File) -> Iterator[BinaryIO]:
     """Open a file as a stream of its contents, decompressed if its name ends in .gz, .bz2, .xz or .zst.
 
     Raises:
-        SourceError: The file is damaged or cut off, or takes too much memory to decompress.
+        SourceError: The file is damaged or truncated, or takes too much memory to decompress.
     """
     with file.open_bytes() as raw:
         try:
@@ -102,7 +102,7 @@ def _damage_error(name: str) -> type[Exception]:
 def _explain_damage(error: Exception) -> str:
     """Say what is wrong with a file that can't be decompressed, and what to do about it."""
     if "memory" in str(error).lower():  # neither library has an error of its own for it
-        return f"takes more than {_MAX_MEMORY:,} bytes of memory to unpack; pack it with a smaller window"
+        return f"needs more than {_MAX_MEMORY:,} bytes of memory to unpack; compress it with a smaller window"
     return f"damaged or cut off ({error}); fetch the file again"
 
 

@@ -20,8 +20,8 @@ class File:
         name: Its path inside the location, with forward slashes.
         open_bytes: Opens it as a seekable stream, which the caller closes.
         size: In bytes; None where it isn't known before the file is read.
-        open_ranges: Opens it for a reader that skips about: of a file on a server only the bytes
-            that are read are fetched. None where that makes no difference.
+        open_ranges: Opens it for a reader that seeks, so that only the bytes that are read are
+            fetched from a server. None where that makes no difference.
     """
 
     name: str
@@ -30,12 +30,12 @@ class File:
     open_ranges: Callable[[], BinaryIO] | None = None
 
     def open_random_access(self) -> BinaryIO:
-        """Open the file for a reader that skips about."""
+        """Open the file for a reader that seeks."""
         return (self.open_ranges or self.open_bytes)()
 
     @property
     def stem(self) -> str:
-        """The file's name without folders and without the suffix of its compression."""
+        """The file's name without folders and without the compression suffix."""
         base = self.name.rsplit("/", 1)[-1]
         for suffix in COMPRESSED_SUFFIXES:
             base = base.removesuffix(suffix)
@@ -57,13 +57,13 @@ class Reader(Protocol):
 
     @property
     def revision(self) -> str | None:
-        """The commit that is read, where the location has revisions."""
+        """The commit that is read; None if the location has no revisions."""
         ...
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the files that match any of the shell-style patterns, by name.
+        """Return the files that match any of the shell-style patterns, sorted by name.
 
-        A location that is a single file gives that file whatever the patterns.
+        A location that is a single file returns that file, whatever the patterns.
 
         Raises:
             SourceError: Nothing matches.
@@ -90,7 +90,7 @@ def memory_reader(contents: dict[str, bytes], location: str = "memory") -> Reade
 
     Args:
         contents: The bytes of the files, by name.
-        location: What messages call the location.
+        location: The name of the location in messages.
 
     Examples:
         >>> reader = memory_reader({"a.txt": b"one", "b.json": b"{}"})
@@ -101,7 +101,7 @@ def memory_reader(contents: dict[str, bytes], location: str = "memory") -> Reade
 
 
 def match_names(names: tuple[str, ...], patterns: tuple[str, ...], location: str) -> list[str]:
-    """Return the sorted names that match any shell-style pattern; ``*`` crosses folders too.
+    """Return the sorted names that match any shell-style pattern; ``*`` matches slashes too.
 
     Raises:
         SourceError: Nothing matches.

@@ -15,10 +15,10 @@ from calibset.storage.cached_file import FETCH_SIZE, RemoteFile, open_cached_fil
 from calibset.storage.files import File
 from calibset.storage.transfer import MISSING_STATUSES, Head, Transfer, TransferFailure
 
-# The heads of several files are asked for at once.
+# The heads of several files are requested at once.
 _THREADS = 8
 NO_FILE = "the server has no such file; check the URL"
-"""What messages say of a URL at which there is nothing."""
+"""What messages say about a URL where the server has nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class UrlReader:
 
     Attributes:
         location: The URL as the recipe spells it.
-        url: Where it is really read, perhaps from a mirror.
-        cache: Where what was read is kept.
+        url: The URL that is really read, perhaps a mirror's.
+        cache: The cache for what is read.
     """
 
     location: str
@@ -37,7 +37,7 @@ class UrlReader:
     revision: None = None
 
     def is_there(self) -> bool:
-        """Return whether the server has the file; of a folder it can't be said, so it counts as there.
+        """Return whether the server has the file; a folder can't be checked and counts as there.
 
         Raises:
             SourceError: The server can't be asked.
@@ -45,17 +45,17 @@ class UrlReader:
         return self.url.endswith("/") or self._head is not None
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the file; of a folder, the files that the patterns name in full.
+        """Return the file or, of a folder, the files that the patterns name in full.
 
         Raises:
-            SourceError: A pattern for a folder isn't a plain name (https lists no files) or leads out of it.
+            SourceError: A pattern for a folder isn't a full name (https lists no files) or leads out of it.
         """
         if not self.url.endswith("/"):
             return (self._url_file.file(self._head),)
         if wild := [pattern for pattern in patterns if set(pattern) & set("*?[")]:
             raise NotThereError(
                 f"{self.location}: https lists no files, so {', '.join(wild)} can't be looked up; "
-                "name each with files = [...]"
+                "name each file with files = [...]"
             )
         if outside := [name for name in patterns if name.startswith("/") or ".." in name.split("/")]:
             raise SourceError(f"{self.location}: {', '.join(outside)} would lead out of the folder")
@@ -84,8 +84,8 @@ class _UrlFile:
     Attributes:
         name: The file's name inside the location.
         location: The file's URL as the recipe spells it.
-        url: Where it is read.
-        cache: Where it is kept.
+        url: The URL that is read.
+        cache: The cache for what is read.
     """
 
     name: str
@@ -94,7 +94,7 @@ class _UrlFile:
     cache: Cache
 
     def head(self) -> Head | None:
-        """Return what the server tells about the file, offline what it told last; None if it isn't there."""
+        """Return the server's head of the file, or offline the cached one; None if there is no such file."""
         known = self.cache.load_fact(Head, self.url)
         if self.cache.offline:
             if known is None:
@@ -110,7 +110,7 @@ class _UrlFile:
         return head
 
     def file(self, head: Head | None) -> File:
-        """Return the file for reading; if it isn't there, it can't be opened."""
+        """Return the file for reading; opening it fails if the server doesn't have it."""
         opener = _Opener(self, head or Head(), missing=head is None)
         return File(self.name, opener.open, head.size if head else None, partial(opener.open, ranges=True))
 
@@ -121,7 +121,7 @@ class _Opener:
 
     Attributes:
         url_file: The file.
-        head: What the server told about it.
+        head: What the server said about it.
         missing: Whether the server has no such file.
     """
 
@@ -146,7 +146,7 @@ class _Opener:
         return open_cached_file(remote, ranges=ranges)
 
     def _prepare(self) -> tuple[CachedFile, int]:
-        """Return the file in the cache and its size; a file that only comes whole is fetched here."""
+        """Return the cached file and its size; a file that the server only sends whole is fetched here."""
         url_file, cache, head = self.url_file, self.url_file.cache, self.head
         info = CachedFileInfo(
             location=url_file.location, name=url_file.name, version=head.version, size=head.size
@@ -178,5 +178,5 @@ def _explain(failure: TransferFailure) -> str:
     if failure.status is not None:
         return f"the server answers {failure.status}; try again later"
     if failure.lost:
-        return "the download breaks off again and again; try again later, or use --mirror"
+        return "the download keeps breaking off; try again later, or use --mirror"
     return f"can't be reached ({failure.kind}); check the network, or name a mirror with --mirror"

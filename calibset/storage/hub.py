@@ -34,7 +34,7 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class _Revision(BaseModel):
-    """The commit that a branch or tag was at when it was last looked up."""
+    """The commit that a branch or tag pointed to when it was last looked up."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,7 +66,7 @@ class HubReader:
     Attributes:
         location: The location as the recipe spells it.
         repo_id: ``OWNER/NAME``.
-        cache: Where what was read is kept.
+        cache: The cache for what is read.
         requested: The branch, tag or commit to read; the main branch if None.
     """
 
@@ -81,7 +81,7 @@ class HubReader:
 
         Raises:
             SourceError: The hub doesn't answer, or has no such repository or revision.
-            OfflineError: The hub may not be asked, and was not before.
+            OfflineError: The hub may not be asked, and no earlier answer is in the cache.
         """
         return self._commit[0]
 
@@ -102,7 +102,7 @@ class HubReader:
         return commit, listing
 
     def _load_commit(self) -> tuple[str, _Listing] | None:
-        """Return what the hub told before: of a commit it holds for ever, of a branch when offline."""
+        """Return the hub's earlier answer: valid for ever for a commit, for a branch only when offline."""
         commit = self.requested if self.requested and _COMMIT.fullmatch(self.requested) else None
         if commit is None and self.cache.offline and (head := self._load(_Revision, self.requested or "")):
             commit = head.commit
@@ -110,7 +110,7 @@ class HubReader:
         return (commit, listing) if commit and listing else None
 
     def is_there(self) -> bool:
-        """Return whether the repository is there.
+        """Return whether the repository exists.
 
         Raises:
             SourceError: The hub can't be asked.
@@ -126,7 +126,7 @@ class HubReader:
             raise
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the matching files by name.
+        """Return the matching files, sorted by name.
 
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
@@ -143,7 +143,7 @@ class HubReader:
                 raise OfflineError(f"{self.location}: {unknown[0]} is not in the cache")
             for name, entry in self._look_up(unknown).items():
                 entries[name] = entry
-                # Each by itself, so that builds that run at once lose none of each other's.
+                # Each on its own, so that builds that run at the same time lose none of each other's.
                 self._save(entry, self.revision, name)
         return entries
 

@@ -14,7 +14,7 @@ _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 _GATED = f"the repository is gated; accept its terms on the hub, then {_LOG_IN}"
 _MAY_NOT_READ = f"the hub answers {{status}}: you may not read it; {_LOG_IN}"
 _NOTHING_THERE = "no such {kind} repository, or no such file in it; check its name and HF_ENDPOINT"
-_NOT_WRITABLE = "the hub lets no repository be made or written here; check the name and HF_ENDPOINT"
+_NOT_WRITABLE = "the hub lets no repository be created or written here; check the name and HF_ENDPOINT"
 _CHANGED = "the repository changed while the files were sent; push again"
 _NO_ROOM = "the hub answers {status}: there is no room for the files; make some, or push elsewhere"
 _ANY_OTHER = "the hub answers {status}; try again later"
@@ -23,8 +23,8 @@ _ANY_OTHER = "the hub answers {status}; try again later"
 _REFUSALS = {
     "read": {401: _MAY_NOT_READ, 403: _MAY_NOT_READ, 404: _NOTHING_THERE, 410: _NOTHING_THERE},
     "write": {
-        401: f"the hub knows no such login; {_LOG_IN} to a token that may write",
-        403: "this login may not write there; ask for the right at {owner}, or use a token that has it",
+        401: f"the hub doesn't accept the login; {_LOG_IN} to a token that may write",
+        403: "this login may not write there; ask {owner} for write access, or use a token that has it",
         404: _NOT_WRITABLE,
         405: _NOT_WRITABLE,
         409: _CHANGED,
@@ -35,22 +35,22 @@ _REFUSALS = {
 }
 _CHECK_NETWORK = {
     "read": "check the network and HF_ENDPOINT, or build --offline from what is in the cache",
-    "write": "check the network and HF_ENDPOINT; what was not committed is not there, so push again",
+    "write": "check the network and HF_ENDPOINT; nothing that was not committed is there, so push again",
 }
-_BREAKS_OFF = "the download breaks off again and again; try again later"
+_BREAKS_OFF = "the download keeps breaking off; try again later"
 
-# Errors of a name that doesn't resolve or a port where nobody listens: they don't mend in seconds.
+# A name that doesn't resolve, or a port where nothing listens: such errors don't pass in seconds.
 _LASTING = {"ConnectError", "ConnectTimeout", "ProxyError", "UnsupportedProtocol"}
 _LONGEST_REASON = 300
 
 
 def explain_no_repository(kind: str) -> str:
-    """Say that there is no such repository of a kind, or none that this login may see."""
+    """Say that there is no such dataset or model repository, or none that this login may see."""
     return f"no such {kind} repository; check its name, or log in with `hf auth login` if it is private"
 
 
 def explain_download_failure(commit: str, failure: TransferFailure) -> str:
-    """Say why the bytes of a file at a commit did not come, and what to do about it."""
+    """Say why a file at a commit could not be downloaded, and what to do about it."""
     if failure.code == "GatedRepo":
         return _GATED
     if failure.code == "RepoNotFound" or failure.status == 401:
@@ -67,11 +67,11 @@ def explain_download_failure(commit: str, failure: TransferFailure) -> str:
 
 
 def explain_read_error(error: BaseException, revision: str | None, kind: str = "dataset") -> str:
-    """Say why the hub did not tell what a repository holds, and what to do about it.
+    """Say why a repository could not be read, and what to do about it.
 
     Args:
         error: What `huggingface_hub` raised.
-        revision: The branch, tag or commit that was asked for, if one was.
+        revision: The branch, tag or commit that was requested; None for the main branch.
         kind: What the repository holds: ``"dataset"`` or ``"model"``.
     """
     from huggingface_hub import errors
@@ -86,7 +86,7 @@ def explain_read_error(error: BaseException, revision: str | None, kind: str = "
 
 
 def explain_write_error(error: BaseException, repo_id: str) -> str:
-    """Say why a repository could not be made or written, and what to do about it.
+    """Say why a repository could not be created or written, and what to do about it.
 
     Args:
         error: What `huggingface_hub` raised.
@@ -97,7 +97,7 @@ def explain_write_error(error: BaseException, repo_id: str) -> str:
     if isinstance(error, LocalTokenNotFoundError):
         return f"there is no login; {_LOG_IN} to a token that may write"
     if isinstance(error, ValueError) and (reason := _reason(error)).startswith("Invalid metadata"):
-        return f"the hub doesn't take it ({reason}); check the languages and licences of the recipe"
+        return f"the hub doesn't accept it ({reason}); check the languages and licences of the recipe"
     return _explain_error("write", error, owner=repo_id.partition("/")[0])
 
 
@@ -109,7 +109,7 @@ def is_missing_revision(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether an error of `huggingface_hub` may not come again a moment later."""
+    """Return whether an error of `huggingface_hub` may be gone a moment later."""
     status = _status(error)
     if status is not None:
         return status in TRANSIENT_STATUSES
@@ -130,12 +130,12 @@ def quiet_hub() -> Iterator[None]:
 
 
 def _explain_error(action: Literal["read", "write"], error: BaseException, **names: str) -> str:
-    """Say what an error of `huggingface_hub` means that is none of a kind of its own."""
+    """Say what an error of `huggingface_hub` means that has no sentence of its own."""
     from huggingface_hub.errors import HFValidationError
 
     if isinstance(error, HFValidationError):
         return (
-            "is no name of a repository; write OWNER/NAME, of letters, digits, . _ and - (neither -- nor ..)"
+            "is not a repository name; write OWNER/NAME, of letters, digits, . _ and - (neither -- nor ..)"
         )
     status = _status(error)
     if status is not None:

@@ -15,12 +15,12 @@ from calibset.storage.files import File, match_names
 class LocalReader:
     """A local file or folder.
 
-    Hidden files and files in hidden folders are passed over. Symbolic links to folders are not
-    followed; a link to a file is, as long as that file is inside the folder.
+    Hidden files and files in hidden folders are skipped. Symbolic links to folders are not followed; a
+    link to a file is, as long as that file is inside the folder.
 
     Attributes:
-        location: The location as the recipe spells it; messages name this one, never ``path``.
-        path: Where it is on this machine.
+        location: The location as the recipe spells it; messages name it, never ``path``.
+        path: The path on this machine.
     """
 
     location: str
@@ -28,14 +28,14 @@ class LocalReader:
     revision: None = None
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the matching files by name; a location that is one file gives that file.
+        """Return the matching files, sorted by name; a location that is one file returns that file.
 
         Raises:
             SourceError: Nothing matches, or a match is a link out of the folder.
         """
         if self.path.is_file():
             return (self._file(_name(self.path.name), self.path),)
-        # By path first: of two names that read the same, the same one is taken every time.
+        # Sorted by path first: if two names read the same, the same file is taken every time.
         paths = {_name(path.relative_to(self.path).as_posix()): path for path in sorted(self._paths())}
         names = match_names(tuple(paths), patterns, self.location)
         root = self.path.resolve()

@@ -1,4 +1,4 @@
-"""Keeping track of what is read of a location: which bytes of which files, and their hash."""
+"""Keeping track of what is read from a location: which bytes of which files, and their hash."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _CHUNK = 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRead:
-    """What was read of a file.
+    """The part of a file that was read.
 
     Attributes:
         name: The file's name inside its location.
-        size: The size of the whole file in bytes; None where it isn't known.
+        size: The size of the whole file in bytes; None if unknown.
         extents: The bytes that were read.
         sha256: The SHA-256 of these bytes, in the order of the file.
     """
@@ -49,10 +49,10 @@ class _OpenedFile:
 
 @dataclass(frozen=True, slots=True)
 class TrackedReader:
-    """A reader that knows what was read through it.
+    """A reader that records what is read through it.
 
     Attributes:
-        reader: The reader that it stands for.
+        reader: The reader that it wraps.
     """
 
     reader: Reader
@@ -65,11 +65,11 @@ class TrackedReader:
 
     @property
     def revision(self) -> str | None:
-        """The commit that is read, where the location has revisions."""
+        """The commit that is read; None if the location has no revisions."""
         return self.reader.revision
 
     def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the reader's files; what is read of them is tracked.
+        """Return the reader's files, opened so that what is read from them is recorded.
 
         Raises:
             SourceError: Nothing matches.
@@ -77,10 +77,10 @@ class TrackedReader:
         return tuple(self._track(file) for file in self.reader.files(*patterns))
 
     def read(self, instead: Mapping[str, tuple[ByteRange, ...]] = _NONE) -> Iterator[FileRead]:
-        """Yield what was read so far, sorted by file name; the bytes are read once more for their hash.
+        """Yield what was read so far, sorted by file name; the bytes are read again to be hashed.
 
         Args:
-            instead: The ranges to hash in place of those that were read, by file name.
+            instead: By file name, ranges to hash instead of those that were read.
 
         Raises:
             SourceError: The bytes can't be read again.
@@ -106,7 +106,7 @@ class TrackedReader:
 
 
 class _TrackedStream(io.BufferedIOBase):
-    """A stream that records which ranges are read of it."""
+    """A stream that records which ranges are read from it."""
 
     def __init__(self, stream: BinaryIO, ranges: list[ByteRange]) -> None:
         super().__init__()
@@ -155,12 +155,12 @@ class _TrackedStream(io.BufferedIOBase):
 
 
 def untracked(reader: Reader) -> Reader:
-    """Return the reader behind a tracked one, for a library that opens files by itself."""
+    """Return the reader that a tracked reader wraps, for a library that opens files by itself."""
     return reader.reader if isinstance(reader, TrackedReader) else reader
 
 
 def hash_ranges(file: File, ranges: tuple[ByteRange, ...]) -> str:
-    """Return the SHA-256 of ranges of a file, in their order here."""
+    """Return the SHA-256 of ranges of a file, hashed in the order given."""
     digest = sha256()
     with file.open_random_access() as stream:
         for start, end in ranges:

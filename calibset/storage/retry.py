@@ -1,4 +1,4 @@
-"""Further attempts where a network fails for a moment."""
+"""Retries for moments when the network fails."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses of HTTP answers that may be better a moment later."""
+"""HTTP statuses that may be gone a moment later."""
 
 _ATTEMPTS = 8
-# A server may ask for a pause, but not for one that looks as if the build hung.
+# A server may ask for a pause, but not for one so long that the build seems to hang.
 _LONGEST_PAUSE = 60.0
 
 
 def retry(call: Callable[[], T], is_transient: Callable[[BaseException], bool]) -> T:
-    """Return what a call returns, calling it again as long as its errors are transient.
+    """Return what a call returns, and call it again while its errors are transient.
 
-    It is called eight times at most. Pauses grow exponentially with jitter, up to 10 s each, or are as
-    long as the server asks with Retry-After, up to 60 s. The last error is raised as it is.
+    There are eight calls at most. Pauses grow exponentially with jitter up to 10 s each, or last as long
+    as the server's Retry-After asks, up to 60 s. The last error is raised as it is.
     """
     import tenacity
 
@@ -42,7 +42,7 @@ def retry(call: Callable[[], T], is_transient: Callable[[BaseException], bool]) 
 
 
 def _requested_pause(error: BaseException | None) -> float:
-    """Return the seconds that a server asks to wait with Retry-After; a date counts as none."""
+    """Return how many seconds a server's Retry-After asks to wait; a date counts as 0."""
     response: Any = getattr(error, "response", None)
     seconds = "" if response is None else str(response.headers.get("Retry-After", ""))
     return min(float(seconds), _LONGEST_PAUSE) if seconds.isascii() and seconds.isdigit() else 0.0

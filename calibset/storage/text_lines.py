@@ -1,4 +1,4 @@
-"""Lines of text files, and records that take several lines: each bounded in memory."""
+"""Lines of text files, and records of several lines: each bounded in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calibset.storage.compression import open_decompressed
 from calibset.storage.files import File
 
 MAX_RECORD_BYTES = 16 * 2**20
-"""Bytes that a record may have, decompressed; a longer one is rejected and not held in memory."""
+"""The most bytes of a record, decompressed; a longer one is rejected and not held in memory."""
 
 # What surrogateescape makes of bytes that are not UTF-8.
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
@@ -21,7 +21,7 @@ _BLOCK = 2**16
 
 
 def read_first_character(file: File) -> str:
-    """Return the first character of a UTF-8 file that isn't white space; empty if there is none."""
+    """Return a UTF-8 file's first character that isn't white space; empty if there is none."""
     decoder = getincrementaldecoder("utf-8-sig")("replace")
     with open_decompressed(file) as stream:
         while part := stream.readline(_BLOCK):
@@ -33,13 +33,13 @@ def read_first_character(file: File) -> str:
 def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | Rejection]:
     r"""Yield the lines of a UTF-8 file without their ends; only ``\n`` and ``\r\n`` end one.
 
-    A byte order mark at the start is dropped. In place of a line of more than `MAX_RECORD_BYTES` bytes,
-    which is never held in memory, comes a rejection.
+    A byte order mark at the start is dropped. For a line of more than `MAX_RECORD_BYTES` bytes, which is
+    never held in memory, a rejection is yielded instead.
 
     Args:
-        file: What to read.
-        keep_undecodable: Whether bytes that are not UTF-8 are kept so that `has_undecodable_bytes` finds
-            them; else they become U+FFFD.
+        file: The file to read.
+        keep_undecodable: Whether bytes that are not UTF-8 are kept, for `has_undecodable_bytes` to find;
+            otherwise they become U+FFFD.
     """
     errors = "surrogateescape" if keep_undecodable else "replace"
     number = 0
@@ -61,12 +61,12 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
 
 
 class RecordLines:
-    r"""Lines that together make up one record, of `MAX_RECORD_BYTES` bytes at most.
+    r"""Lines that make up one record, of `MAX_RECORD_BYTES` bytes at most.
 
     Attributes:
         position: The file and the line that the record begins on.
         lines: How many lines were added.
-        rejection: Set once the lines have too many bytes; they are no longer held then.
+        rejection: Set once the lines have too many bytes; they are then dropped.
 
     Examples:
         >>> record = RecordLines("a.txt:7")
@@ -96,7 +96,7 @@ class RecordLines:
             self._text.close()
 
     def text(self) -> str | Rejection:
-        """Return the text of the lines, or the rejection if they are too long."""
+        """Return the text of the lines, or the rejection if there are too many bytes."""
         return self.rejection or self._text.getvalue()
 
 
@@ -106,5 +106,5 @@ def _reject_long(position: str, text: str) -> Rejection:
 
 
 def has_undecodable_bytes(text: str) -> bool:
-    """Return whether a text holds bytes that are not UTF-8, which `read_lines` keeps if asked to."""
+    """Return whether a text holds bytes that are not UTF-8, kept by ``read_lines(keep_undecodable=True)``."""
     return not text.isascii() and _UNDECODABLE.search(text) is not None

@@ -1,4 +1,4 @@
-"""Fetching the bytes of a URL, or a range of them, whatever the connection does meanwhile."""
+"""Downloads of a file, or of a range of its bytes, that survive broken connections."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MISSING_STATUSES = (404, 410)
-"""Statuses of answers that say that there is no such file."""
+"""HTTP statuses that say that there is no such file."""
 
 _NO_HEAD_STATUSES = (405, 501)
-# What came of an answer before the connection broke is kept up to the last chunk.
+# If the connection breaks, the chunks of an answer that were received whole are kept.
 _CHUNK = 2**16
 # Seconds to connect, and between two chunks of an answer.
 _TIMEOUT = (10.0, 30.0)
 
 
 class Head(BaseModel):
-    """What a server tells about a file.
+    """What a server says about a file.
 
     Attributes:
-        size: In bytes; None where it doesn't tell, or sends no ranges of it.
-        etag: Changes when the contents do; empty where it doesn't tell.
-        modified: When the contents last changed, as the server spells it; empty where it doesn't tell.
+        size: In bytes; None if the server doesn't say, or sends no ranges of the file.
+        etag: Changes when the contents do; empty if the server doesn't say.
+        modified: When the contents last changed, as the server spells it; empty if it doesn't say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,7 +44,7 @@ class Head(BaseModel):
 
     @property
     def version(self) -> str:
-        """What distinguishes the contents from others, as well as the server does; may be empty."""
+        """The best identifier of the contents that the server gives; may be empty."""
         return self.etag or self.modified
 
 
@@ -55,7 +55,7 @@ class TransferFailure:
     Attributes:
         status: The status of the server's answer; None if none came.
         code: The hub's own name for the error, if it gives one.
-        lost: Whether a connection broke that had been made.
+        lost: Whether an open connection broke.
         kind: The name of the error's class.
     """
 
@@ -70,12 +70,12 @@ class Transfer:
     """A file that is fetched over HTTP.
 
     Attributes:
-        url: Its address.
-        location: What messages call it.
-        explain: Says what a failure means, and what to do about it.
-        size: In bytes, where it is known; an answer of another size is refused.
-        etag: The version that is wanted, where the server has such.
-        headers: Returns what goes along with each request, perhaps a login.
+        url: The file's URL.
+        location: The file's name in messages.
+        explain: Returns what a failure means, and what to do about it.
+        size: In bytes, if known; an answer of another size is refused.
+        etag: The version that is wanted, if the server has versions.
+        headers: Returns further headers for each request, perhaps a login.
     """
 
     url: str
@@ -86,7 +86,7 @@ class Transfer:
     headers: Callable[[], Mapping[str, str]] = dict
 
     def head(self) -> Head | None:
-        """Return what the server tells about the file, or None if it has no such file.
+        """Return what the server says about the file, or None if it has no such file.
 
         Raises:
             SourceError: The server can't be asked.
@@ -104,10 +104,10 @@ class Transfer:
             raise SourceError(f"{self.location}: {self.explain(failure)}") from error
 
     def fetch(self, start: int, end: int) -> bytes:
-        """Return the bytes from one offset to before another.
+        """Return the bytes from one offset up to but not including another.
 
         Raises:
-            SourceError: They don't come, even after several tries.
+            SourceError: The bytes don't arrive, even after several tries.
         """
         download = _RangeDownload(self, start, end)
         self._retry(download.resume)
@@ -117,11 +117,11 @@ class Transfer:
         """Fetch a file that the server sends only as a whole, and return its size.
 
         Args:
-            store: Takes each part of the file with its offset.
-            size: The bytes of a part.
+            store: Called with the offset and the bytes of each part of the file.
+            size: How many bytes a part has.
 
         Raises:
-            SourceError: The file doesn't come, even after several tries.
+            SourceError: The file doesn't arrive, even after several tries.
         """
         return self._retry(lambda: self._download(store, size))
 
@@ -170,20 +170,20 @@ class Transfer:
         return total
 
     def check_version(self, answer: requests.Response) -> None:
-        """Raise a SourceError if an answer is of another version of the file than the wanted one."""
+        """Raise a SourceError if an answer is of another version of the file than the one wanted."""
         etag = answer.headers.get("ETag", "")
         if self.etag and etag and etag != self.etag:
-            raise SourceError(f"{self.location}: it was replaced while it was read; start again")
+            raise SourceError(f"{self.location}: the file was replaced while it was read; start again")
 
     def request_headers(self, **headers: str) -> dict[str, str]:
-        """Return the headers of a request for the file, with further ones."""
+        """Return the headers of a request for the file, together with further ones."""
         # Bytes are counted as they are sent, so the server must not compress them.
         return {"Accept-Encoding": "identity", **self.headers(), **headers}
 
 
 @dataclass(slots=True)
 class _RangeDownload:
-    """A range of a file that may come in several answers."""
+    """A range of a file that may take several answers."""
 
     transfer: Transfer
     start: int
@@ -191,7 +191,7 @@ class _RangeDownload:
     content: bytearray = field(default_factory=bytearray)
 
     def resume(self) -> None:
-        """Request the bytes that have not come yet."""
+        """Request the bytes that are still missing."""
         import requests
 
         offset = self.start + len(self.content)
@@ -201,7 +201,7 @@ class _RangeDownload:
             self.transfer.check_version(answer)
             if not self._is_expected(answer, offset):
                 raise requests.exceptions.ChunkedEncodingError("other bytes came than were asked for")
-            # A server that sends the whole file in place of a range sends what is before it too.
+            # A server that sends the whole file instead of a range sends what is before the range too.
             self._take(answer.iter_content(_CHUNK), 0 if answer.status_code == 206 else offset)
         if len(self.content) < self.end - self.start:
             raise requests.exceptions.ChunkedEncodingError(f"{len(self.content)} bytes came")
@@ -242,7 +242,7 @@ def _is_transient(error: BaseException) -> bool:
     if not isinstance(error, requests.RequestException):
         return False
     failure = _describe(error)
-    # A port where nobody listens or answers does not mend in seconds.
+    # A port where nothing listens or answers does not come back in seconds.
     return failure.lost if failure.status is None else failure.status in TRANSIENT_STATUSES
 
 
@@ -252,6 +252,6 @@ def _session() -> requests.Session:
     import requests
 
     session = requests.Session()
-    # Else a login of ~/.netrc, which many have for git, would take the place of the hub's.
+    # Otherwise a login in ~/.netrc, which many have for git, would replace the hub's.
     session.auth = lambda request: request
     return session

@@ -1,4 +1,4 @@
-"""The target model's tokenizer: found by name or path, loaded, and read as a quantizer reads it."""
+"""The target model's tokenizer: found by name or path, loaded, and used as a quantizer uses it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_TOKENIZER = "mistral-small-3.2"
 """The tokenizer of recipes and files that name none."""
 
 EMBEDDED = (DEFAULT_TOKENIZER,)
-"""Tokenizers that need no file: their vocabulary comes with mistral-common."""
+"""Tokenizers that need no file, because their vocabulary comes with mistral-common."""
 
 _FILES = (
     "tokenizer.json", "tekken.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.*",
@@ -57,7 +57,7 @@ def load_tokenizer(name: str, relative_to: Path | None = None, *, offline: bool 
 def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: bool = False) -> Path | None:
     """Return a tokenizer's file without loading it, or None for one that needs no file.
 
-    That of a model on the hub is fetched, and cached for the next time.
+    The tokenizer of a model on the hub is fetched and cached.
 
     Args:
         name: As `load_tokenizer` takes it.
@@ -95,7 +95,7 @@ def _fetch(name: str, *, offline: bool) -> Path:
 
 
 def tokenizer_files(name: str, relative_to: Path | None = None) -> tuple[Path, ...]:
-    """Return the files on disk that `load_tokenizer` reads; none for one of the hub, or that needs no file.
+    """Return the local files that `load_tokenizer` reads; none for a name on the hub or in `EMBEDDED`.
 
     Args:
         name: As `load_tokenizer` takes it.
@@ -111,11 +111,11 @@ def tokenizer_files(name: str, relative_to: Path | None = None) -> tuple[Path, .
 
 
 def reads_control_tokens_as_text(path: Path | None) -> bool:
-    """Return whether transformers reads control tokens as letters where it loads the model's own tokenizer.
+    """Return whether transformers reads control tokens as letters when it loads the model's tokenizer.
 
-    It does beside a ``tekken.json``, even if a ``tokenizer.json`` is there too.
+    It does if the folder holds a ``tekken.json``, even if a ``tokenizer.json`` is there too.
 
     Args:
-        path: The tokenizer's file, or None for one that needs no file, as of `find_tokenizer_file`.
+        path: The tokenizer's file, as `find_tokenizer_file` returns it; None for one that needs no file.
     """
     return path is None or "tekken" in path.name or (path.parent / "tekken.json").is_file()

@@ -1,4 +1,4 @@
-"""The interface of a target model's tokenizer, whatever library it is of."""
+"""The interface of a target model's tokenizer, whichever library implements it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Encoded:
 
     Attributes:
         ids: Token ids, without special tokens added.
-        ends: For each token a character offset, never inside a character, at which the text
-            may be cut to keep about the tokens up to and with this one. Never decreasing.
+        ends: For each token the character offset at which the text may be cut to keep about the tokens
+            up to and including this one. Never decreasing, and never inside a character.
     """
 
     ids: list[int]
@@ -22,16 +22,16 @@ class Encoded:
 
 
 class SpecialAffixes(Protocol):
-    """The special tokens that a quantizer's call adds to a text."""
+    """The special tokens that a quantizer's call to the tokenizer adds to a text."""
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """Ids before the text (BOS, mostly)."""
+        """Ids before the text (usually BOS)."""
         ...
 
     @property
     def suffix(self) -> tuple[int, ...]:
-        """Ids behind it."""
+        """Ids after the text."""
         ...
 
 
@@ -40,12 +40,12 @@ class Tokenizer(SpecialAffixes, Protocol):
 
     @property
     def name(self) -> str:
-        """As the recipe spells it."""
+        """The tokenizer's name as the recipe spells it."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all that determines ids."""
+        """SHA-256 of everything that determines the ids."""
         ...
 
     @property
@@ -60,7 +60,7 @@ class Tokenizer(SpecialAffixes, Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Warnings for its user; empty, mostly."""
+        """Warnings for the user; usually none."""
         ...
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
@@ -72,5 +72,5 @@ class Tokenizer(SpecialAffixes, Protocol):
         ...
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids, control tokens spelled out."""
+        """Return the text of ids, with control tokens spelled out."""
         ...

@@ -18,14 +18,15 @@ _HUB_MODEL = re.compile(r"hf://(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w
 def fetch_model_files(location: str, patterns: tuple[str, ...], cache: Cache) -> Path:
     """Return a folder with the files of a model that match any pattern, cached by huggingface_hub.
 
-    The location reads ``hf://OWNER/NAME``, with ``@REVISION`` for another than the main branch.
+    The location is ``hf://OWNER/NAME``, or ``hf://OWNER/NAME@REVISION`` for a revision other than the main
+    branch.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     model = _HUB_MODEL.fullmatch(location)
     if model is None:
-        raise SourceError(f"{location}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION")
+        raise SourceError(f"{location}: must be hf://OWNER/NAME or hf://OWNER/NAME@REVISION")
 
     def fetch() -> str:
         return snapshot_download(
@@ -42,7 +43,7 @@ def fetch_model_files(location: str, patterns: tuple[str, ...], cache: Cache) ->
     except Exception as error:  # OSError, and whatever httpx, JSON and name checks raise
         if cache.offline and isinstance(error, LocalEntryNotFoundError):
             raise OfflineError(f"{location}: not in the cache; build once without --offline") from error
-        # Where the hub can't be asked huggingface_hub looks into the cache, and says that nothing is there.
+        # If the hub can't be asked, huggingface_hub looks into the cache and says that nothing is there.
         cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else None
         raise SourceError(
             f"{location}: {explain_read_error(cause or error, model['revision'], 'model')}"

@@ -28,13 +28,13 @@ class HuggingFaceTokenizer:
     """A fast tokenizer, as transformers calls it: control tokens in a text are parsed.
 
     Attributes:
-        name: As the recipe spells it.
+        name: The tokenizer's name as the recipe spells it.
         fingerprint: SHA-256 of the file, and of the chat template in its folder.
         parsing_engine: The engine, which reads ``</s>`` as a control token.
         literal_engine: The same engine, which reads it as letters.
-        chat_template: The template in the file's folder, or several by name, if any.
-        template_place: Where it stands.
-        named_tokens: BOS, EOS and their like, as far as files in its folder name them.
+        chat_template: The template in the file's folder, or several by name; None if there is none.
+        template_location: The file that holds the template, and the key in it if there is more.
+        named_tokens: BOS, EOS and the like, as far as files in the folder name them.
     """
 
     name: str
@@ -49,8 +49,8 @@ class HuggingFaceTokenizer:
     def special_tokens(self) -> Mapping[str, int]:
         """Every control token's spelling and id.
 
-        Those are the special ones, and other added tokens that the chat template writes
-        (``<tool_call>``, say); the rest of the added tokens (runs of blanks) is text.
+        These are the special tokens, and other added tokens that the chat template writes
+        (``<tool_call>``, say); the remaining added tokens (runs of blanks) are text.
         """
         template = self.chat_template or ""
         template_text = template if isinstance(template, str) else "\n".join(template.values())
@@ -63,17 +63,17 @@ class HuggingFaceTokenizer:
 
     @cached_property
     def vocabulary_size(self) -> int:
-        """One more than the largest id; numbers below may be left out."""
+        """One more than the largest id; smaller ids may be unused."""
         return max(self.parsing_engine.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     @cached_property
     def eos(self) -> str:
-        """The spelling of EOS; empty where no file names it or the tokenizer has no such token."""
+        """The spelling of EOS; empty if no file names it or the tokenizer has no such token."""
         named = self.named_tokens.get("eos_token", "")
         return named if self.has_token(named) else ""
 
     def has_token(self, spelling: str) -> bool:
-        """Return whether a spelling is read as one token, and not as the letters it is made of."""
+        """Return whether a spelling is read as one token, and not letter by letter."""
         rank = self.parsing_engine.token_to_id(spelling)
         return rank is not None and rank in self.encode(spelling, parse_special=True)
 
@@ -85,7 +85,7 @@ class HuggingFaceTokenizer:
         if start is None:
             raise TokenizerError(
                 f"{self.name}: its post-processor does more than put tokens around a text, so what the "
-                "model reads of a row can't be told"
+                "model reads of a row can't be predicted"
             )
         return tuple(full[:start]), tuple(full[start + len(bare) :])
 
@@ -96,12 +96,12 @@ class HuggingFaceTokenizer:
 
     @property
     def suffix(self) -> tuple[int, ...]:
-        """Ids that it puts behind."""
+        """Ids that the post-processor puts after a text."""
         return self._affixes[1]
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """A warning if the vocabulary is Tekken's and text is split otherwise."""
+        """A warning if the vocabulary is Tekken's but text is split differently."""
         return note_split_mismatch(self.parsing_engine)
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
@@ -117,7 +117,7 @@ class HuggingFaceTokenizer:
         return Encoded(encoding.ids, [end for _, end in encoding.offsets])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids, control tokens spelled out."""
+        """Return the text of ids, with control tokens spelled out."""
         return str(self.parsing_engine.decode(list(ids), skip_special_tokens=False))
 
 

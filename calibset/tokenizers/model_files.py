@@ -1,4 +1,4 @@
-"""Other files of a tokenizer's folder: the chat template, and which tokens are BOS, EOS and their like."""
+"""Other files of a tokenizer's folder: the chat template, and the names of BOS, EOS and the like."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LARGEST = 2**22
 
 
 class TemplateFile(NamedTuple):
-    """A chat template as a file holds it.
+    """A chat template and the file that it was read from.
 
     Attributes:
         text: The template, or several by name.
-        location: The file, and the key in it if it holds more.
+        location: The file, and the key in it if the file holds more.
     """
 
     text: str | dict[str, str]
@@ -43,7 +43,7 @@ def read_chat_template(folder: Path) -> TemplateFile | None:
 
 
 def read_named_tokens(folder: Path) -> Mapping[str, str]:
-    """Return the spellings of BOS, EOS and their like, as far as a model's folder names them."""
+    """Return the spellings of BOS, EOS and the like, as far as a model's folder names them."""
     tokens: dict[str, str] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         table = _read_table(folder / name)
@@ -61,16 +61,16 @@ def _read_table(file: Path) -> Mapping[str, Any]:
     try:
         table = json.loads(_read_text(file))
     except (ValueError, RecursionError) as error:
-        raise TokenizerError(f"{file}: is no valid JSON") from error
+        raise TokenizerError(f"{file}: is not valid JSON") from error
     return table if isinstance(table, dict) else {}
 
 
 def _read_text(file: Path) -> str:
     try:
         if file.stat().st_size > _LARGEST:
-            raise TokenizerError(f"{file}: is over 4 MiB, which no template or configuration is")
+            raise TokenizerError(f"{file}: is over 4 MiB, too large for a template or configuration")
         return file.read_text("utf-8")
     except OSError as error:
         raise TokenizerError(f"{file}: can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise TokenizerError(f"{file}: is no UTF-8 text") from error
+        raise TokenizerError(f"{file}: is not UTF-8 text") from error

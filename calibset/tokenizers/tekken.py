@@ -1,4 +1,4 @@
-"""Tekken, the tokenizer of Mistral's models, by mistral-common."""
+"""Tekken, the tokenizer of Mistral's models, as mistral-common implements it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _BLANKS = re.compile(rf"\s{{{_LONGEST_RUN}}}(?=\s\s)")
 
 @dataclass(frozen=True)
 class TekkenTokenizer:
-    """A Tekken vocabulary read as the quantizer's tokenizer reads it: with BOS before a text.
+    """A Tekken vocabulary used as the quantizer's tokenizer uses it: with BOS before a text.
 
     Attributes:
-        name: As the recipe spells it.
-        fingerprint: SHA-256 over vocabulary, pattern and control tokens.
+        name: The tokenizer's name as the recipe spells it.
+        fingerprint: SHA-256 of vocabulary, pattern and control tokens.
         tekkenizer: mistral-common's object, which renders conversations.
-        engine: The same vocabulary without control tokens; twice as fast from text to ids.
+        engine: The same vocabulary without control tokens; encodes text twice as fast.
         pattern: The regular expression that splits text before merging.
     """
 
@@ -54,7 +54,7 @@ class TekkenTokenizer:
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """BOS."""
+        """The id of BOS."""
         return (self.tekkenizer.bos_id,)
 
     @property
@@ -69,7 +69,7 @@ class TekkenTokenizer:
 
     @cached_property
     def control_tokens(self) -> ControlTokens:
-        """The same spellings, ready to be searched for."""
+        """The spellings of the control tokens, compiled for searching."""
         return ControlTokens.of(self.special_tokens)
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
@@ -98,7 +98,7 @@ class TekkenTokenizer:
         return Encoded(ids, whole[offsets].tolist())
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids, control tokens spelled out."""
+        """Return the text of ids, with control tokens spelled out."""
         from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 
         return self.tekkenizer.decode(list(ids), SpecialTokenPolicy.KEEP)
@@ -152,7 +152,7 @@ def load_embedded(name: str) -> TekkenTokenizer:
 
 
 def from_file(path: Path, name: str) -> TekkenTokenizer:
-    """Return the tokenizer of a ``tekken.json`` file of a version that mistral-common knows."""
+    """Return the tokenizer of a ``tekken.json`` file, whose version mistral-common must know."""
     from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
     model, digest = _read_model(path)

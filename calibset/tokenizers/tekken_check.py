@@ -1,6 +1,6 @@
-"""Whether a ``tokenizer.json`` with Tekken's vocabulary splits text as Tekken does.
+"""The check that a ``tokenizer.json`` with Tekken's vocabulary splits text as Tekken does.
 
-Some converted files carry another model's pattern: they give other ids for a few texts in a thousand,
+Some converted files carry another model's pattern: they give different ids for a few texts in a thousand,
 which the vocabulary does not show.
 """
 
@@ -36,7 +36,7 @@ _EXPECTED_IDS = {
 
 
 def note_split_mismatch(engine: tokenizers.Tokenizer) -> tuple[str, ...]:
-    """Return a note if a tokenizer has Tekken's vocabulary and splits text otherwise; else none."""
+    """Return a note if a tokenizer has Tekken's vocabulary but splits text differently; otherwise none."""
     if not _has_tekkens_vocabulary(engine):
         return ()
     misread = [

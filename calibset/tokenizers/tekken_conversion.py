@@ -1,7 +1,7 @@
 """Tekken written as files: a Hugging Face fast tokenizer that transformers loads, or a ``tekken.json``.
 
-A quantizer that reads text rows needs a tokenizer that parses control tokens. A model folder
-that holds only ``tekken.json`` gives it mistral-common's, which reads them as plain text.
+A quantizer that reads text rows needs a tokenizer that parses control tokens. From a model folder that
+holds only ``tekken.json`` it loads mistral-common's, which reads them as plain text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]
 
     Args:
         tokenizer: A Tekken tokenizer.
-        folder: Created if it isn't there.
+        folder: The folder to write to; it is created if it doesn't exist.
 
     Returns:
         The files written.
@@ -51,7 +51,7 @@ def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: can't be made: {error.strerror}") from error
+        raise OutputError(f"{folder}: can't be created: {error.strerror}") from error
     for name, text in contents.items():
         with write_atomically(folder / name) as stream:
             stream.write(text.encode("utf-8"))

@@ -9,10 +9,10 @@ _VERBOSITY = "TRANSFORMERS_VERBOSITY"
 
 
 def import_transformers() -> ModuleType:
-    """Import transformers, and leave the environment as it was.
+    """Import transformers and leave the environment as it was.
 
     Raises:
-        ImportError: It is not installed.
+        ImportError: transformers is not installed.
     """
     previous = os.environ.get(_VERBOSITY)
     os.environ.setdefault(_VERBOSITY, "error")

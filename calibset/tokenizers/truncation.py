@@ -1,4 +1,4 @@
-"""What a quantizer reads of a row: the first ``seqlen`` tokens, special ones included."""
+"""The part of a row that a quantizer reads: the first ``seqlen`` tokens, special ones included."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from calibset.tokenizers.base import SpecialAffixes
 
 
 def text_budget(tokenizer: SpecialAffixes, seqlen: int) -> int:
-    """Return how many of a text's tokens are read: ``seqlen`` less the special ones around it.
+    """Return how many of a text's tokens are read: ``seqlen`` minus the special tokens around the text.
 
     Args:
-        tokenizer: Or whatever else knows the special tokens that are added.
-        seqlen: Tokens that the quantizer reads of a row.
+        tokenizer: Any object that knows the special tokens that are added.
+        seqlen: How many tokens of a row the quantizer reads.
     """
     return seqlen - len(tokenizer.prefix) - len(tokenizer.suffix)
 
 
 def visible_ids(ids: Sequence[int], tokenizer: SpecialAffixes, seqlen: int) -> list[int]:
-    """Return a text's ids as the quantizer reads them: special tokens around, cut at ``seqlen``.
+    """Return a text's ids as the quantizer reads them: with special tokens, cut at ``seqlen``.
 
     Args:
-        ids: The text's, without special tokens added.
-        tokenizer: Or whatever else knows the special tokens that are added.
-        seqlen: Tokens that the quantizer reads of a row.
+        ids: The text's ids, without special tokens added.
+        tokenizer: Any object that knows the special tokens that are added.
+        seqlen: How many tokens of a row the quantizer reads.
     """
     return [*tokenizer.prefix, *ids[: text_budget(tokenizer, seqlen)], *tokenizer.suffix]
 
@@ -34,8 +34,8 @@ def last_token_dominates(read: Sequence[int], seqlen: int) -> bool:
     AutoRound 0.12.3 to 0.16.1 drops such rows (the filter in ``auto_round/calib_dataset.py``).
 
     Args:
-        read: What the quantizer reads of the row, as of `visible_ids`.
-        seqlen: Tokens that it reads of a row.
+        read: What the quantizer reads of the row, as `visible_ids` returns it.
+        seqlen: How many tokens of a row the quantizer reads.
 
     Examples:
         >>> last_token_dominates([1, 7, 7, 7], 4), last_token_dominates([1, 2, 7, 7], 4)

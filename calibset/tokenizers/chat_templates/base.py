@@ -1,4 +1,4 @@
-"""Rendering a conversation: what a chat template returns, and what every one of them refuses."""
+"""Rendering a conversation: what a chat template returns, and what all of them refuse."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from calibset.core.documents import Conversation
 
 
 class TurnSpan(NamedTuple):
-    """Where an assistant turn stands in a conversation's token ids.
+    """The position of an assistant turn in a conversation's token ids.
 
     Attributes:
-        start: Its first token.
-        end: One past its last, the token that ends the turn included.
+        start: Index of its first token.
+        end: Index after its last token, which is the one that ends the turn.
     """
 
     start: int
@@ -23,18 +23,17 @@ class TurnSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedConversation:
-    """A conversation as the model reads it in service, without the BOS that opens it.
+    """A conversation as the model reads it in use, without the BOS that opens it.
 
     Attributes:
-        id: The conversation's.
-        text: Control tokens spelled out, so that a parsing tokenizer reads back `token_ids`.
-        token_ids: Without BOS.
+        id: The conversation's id.
+        text: The text with control tokens spelled out, so that a parsing tokenizer reads back `token_ids`.
+        token_ids: The ids without BOS.
         turns: The assistant's turns.
-        bos_text: BOS, to stand before a conversation that does not open its row.
-        bos_ids: The same as ids.
-        renamed_tools: Pairs of the name that the model knows a tool by and the corpus's own, where they
-            differ.
-        shortened: Whether its end was cut off to fit it into a row.
+        bos_text: The BOS to put before a conversation that does not open its row, as text.
+        bos_ids: The same BOS as ids.
+        renamed_tools: Pairs of a tool's name for the model and its name in the corpus, where they differ.
+        shortened: Whether the end was cut off to fit the conversation into a row.
     """
 
     id: str
@@ -52,7 +51,7 @@ class ChatTemplate(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Warnings for whoever uses it with its tokenizer; empty, mostly."""
+        """Warnings for users of the template and its tokenizer; usually none."""
         ...
 
     def render(self, conversation: Conversation) -> RenderedConversation:
@@ -69,7 +68,7 @@ class RenderError(Exception):
 
     Attributes:
         reason: A short phrase, the same for the same case, so that it can be counted.
-        detail: The particulars of this one, where they are known.
+        detail: What is specific to this conversation, if known.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -79,7 +78,7 @@ class RenderError(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    r"""Return the first line of an error's message, or else its kind.
+    r"""Return the first line of an error's message, or the error's class if it has none.
 
     Examples:
         >>> first_line(ValueError("no such user\nline 3")), first_line(KeyError())
@@ -89,7 +88,7 @@ def first_line(error: BaseException) -> str:
     return message.splitlines()[0] if message else type(error).__name__
 
 
-# How deep a decoder can follow depends on the Python, so a bound of our own comes first.
+# How deep a decoder can follow depends on the Python version, so a bound of our own comes first.
 _MAX_DEPTH = 200
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -98,8 +97,8 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 def ensure_renderable(conversation: Conversation) -> None:
     """Refuse empty assistant turns and JSON that nests too deeply, whatever the template.
 
-    A template would write the first without complaint; whether the second can be read depends on the
-    Python. Raises `RenderError`.
+    A template would write an empty turn without complaint; whether deep JSON can be read depends on the
+    Python version. Raises `RenderError`.
     """
     for message in conversation.messages:
         if message.role == "assistant" and not (message.content.strip() or message.tool_calls):
@@ -110,7 +109,7 @@ def ensure_renderable(conversation: Conversation) -> None:
 
 
 def _is_deep(text: str) -> bool:
-    """Return whether JSON nests deeper than every Python's decoder can follow."""
+    """Return whether JSON nests deeper than the decoder of every Python version can follow."""
     depth = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
         depth += 1 if bracket in "[{" else -1

@@ -1,7 +1,7 @@
-"""A copy of a conversation with placeholders for its texts, and whether a template writes all of it.
+"""A copy of a conversation with placeholders for its texts, and the check that a template writes all of it.
 
-What a template writes around placeholders it writes of its own accord: the control tokens that it
-means, and proof that no turn, call or tool of the conversation is left out.
+Whatever surrounds the placeholders in a rendered copy comes from the template itself: these are the control
+tokens that it means to write, and the placeholders prove that no turn, call or tool is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PLACEHOLDER = re.compile(r"turn[0-9]+calibset")
 
 
 def placeholder(index: int) -> str:
-    """Return what stands for a message's text: letters and digits, which any template leaves as they are.
+    """Return the placeholder for a message's text: letters and digits, which no template changes.
 
     Examples:
         >>> placeholder(3)
@@ -31,11 +31,11 @@ def placeholder(index: int) -> str:
 
 
 def placeholder_copy(conversation: Conversation, control_tokens: Iterable[str]) -> Conversation:
-    """Return the conversation with texts of which none can spell one of the control tokens.
+    """Return a copy of the conversation whose texts can't spell any of the control tokens.
 
-    A message's text becomes its `placeholder`, except where it is empty. Names of tools stay.
+    A message's text becomes its `placeholder`, unless it is empty. Names of tools stay.
     """
-    # "think" is nothing but a word, and yet what a template's own brackets make a control token of.
+    # "think" is only a word, but a template's own brackets turn it into a control token.
     cores = {_MARKS.sub("", spelling) for spelling in control_tokens}
     messages = tuple(
         replace(message, content=placeholder(index)) if message.content.strip() else message
@@ -50,10 +50,10 @@ def placeholder_copy(conversation: Conversation, control_tokens: Iterable[str]) 
 def ensure_complete(
     text: str, copy: Conversation, names: Mapping[str, str], *, declares_tools: bool = True
 ) -> None:
-    """Refuse what a template wrote if a tool, a call or a turn is left out.
+    """Refuse a rendered copy if a tool, a call or a turn is left out.
 
-    The text of a message that calls may be missing: many models' formats have no place for it. A template
-    that declares no tools writes calls only, and yet a tool that is never called must be there.
+    The text of a message that calls tools may be missing: many models' formats have no place for it. A
+    template that declares no tools writes calls only, and yet a tool that is never called must be there.
     """
     calls = Counter(call.name for message in copy.messages for call in message.tool_calls)
     offered = {tool.name for tool in copy.tools}

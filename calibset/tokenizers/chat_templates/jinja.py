@@ -39,17 +39,17 @@ _FIXED_DATE = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACEMENTS} }}}
 class JinjaTemplate:
     """A chat template of Hugging Face's kind.
 
-    A conversation ends with EOS, which is added where the template doesn't write it. The BOS
-    that a template writes stands between two conversations of a row; before a row it stands
-    only if the quantizer's tokenizer adds none.
+    A conversation ends with EOS, which is added if the template doesn't write it. The BOS that a template
+    writes is kept between two conversations of a row; at the start of a row only if the quantizer's
+    tokenizer adds none.
 
     Attributes:
-        tokenizer: The one that the quantizer will read the row with.
+        tokenizer: The tokenizer that the quantizer will read the row with.
         apply: Renders messages with the template.
         keeps_control_tokens: Whether letters such as ``<|im_end|>`` in a turn may become control tokens.
         style: How the template takes messages.
         declares_tools: Whether it writes the tools on offer, and not only calls.
-        notes: Warnings for whoever uses it with this tokenizer.
+        notes: Warnings for users of the template with this tokenizer.
     """
 
     tokenizer: HuggingFaceTokenizer
@@ -60,11 +60,11 @@ class JinjaTemplate:
     notes: tuple[str, ...]
 
     def render(self, conversation: Conversation) -> RenderedConversation:
-        """Return the conversation as the model reads it, without a prompt for a further turn.
+        """Return the conversation as the model reads it, without a prompt for another turn.
 
         Raises:
-            RenderError: The template refuses it, or leaves something out; or a text in it would
-                become a control token.
+            RenderError: The template refuses the conversation or leaves a part of it out, or a text in
+                it would become a control token.
         """
         ensure_renderable(conversation)
         names = map_tool_names(conversation, dots=True)
@@ -134,12 +134,12 @@ def jinja_template(
 ) -> JinjaTemplate:
     """Return the chat template in the folder of a ``tokenizer.json``.
 
-    Markers such as ``<|im_end|>`` that are letters to the tokenizer are an error unless they are allowed.
+    Markers such as ``<|im_end|>`` that the tokenizer reads as letters are an error unless they are allowed.
     """
     if not isinstance(tokenizer, HuggingFaceTokenizer) or not tokenizer.chat_template:
         raise TokenizerError(
             f"{tokenizer.name}: has no chat template, so conversations can't be rendered for it; put the "
-            "model's chat_template.jinja or tokenizer_config.json beside its tokenizer.json"
+            "model's chat_template.jinja or tokenizer_config.json next to its tokenizer.json"
         )
     apply = _load_template(tokenizer, tokenizer.chat_template)
     return JinjaTemplate(

@@ -1,6 +1,6 @@
-"""A chat template tried on conversations of its own before it is given a corpus's.
+"""A chat template tried on made-up conversations before it renders those of a corpus.
 
-Many faults are the template's or the tokenizer's and no row's: a template that can't be used, a
+Many faults belong to the template or the tokenizer and not to a row: a template that can't be used, a
 tokenizer without the tokens that the template writes. They are reported once, before the first row.
 """
 
@@ -23,7 +23,7 @@ from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 ApplyTemplate = Callable[..., str]
 """Renders messages as `build_messages` returns them.
 
-Raises `RenderError` where the template refuses them, and `TokenizerError` if it is no template.
+Raises `RenderError` if the template refuses them, and `TokenizerError` if it is not a valid template.
 """
 
 # <|im_end|>; as DeepSeek has it, with full-width bars; as EXAONE has it, in square brackets.
@@ -58,12 +58,12 @@ _CALLING = Conversation(
 
 
 class TemplateTraits(NamedTuple):
-    """What a probe finds out about a template.
+    """The traits of a template that a probe finds.
 
     Attributes:
         style: How the template takes messages.
         declares_tools: Whether it writes the tools on offer, and not only calls.
-        notes: Warnings for whoever uses it with this tokenizer.
+        notes: Warnings for users of the template with this tokenizer.
     """
 
     style: MessageStyle
@@ -84,8 +84,8 @@ def probe_template(
 ) -> TemplateTraits:
     """Try a chat template with the tokenizer that will read what it writes.
 
-    A template that refuses a plain conversation is an error, and so is one with markers such as
-    ``<|im_end|>`` that are letters to the tokenizer, unless they are allowed.
+    It is an error if the template refuses a plain conversation, or if the tokenizer reads markers such as
+    ``<|im_end|>`` as letters, unless that is allowed.
     """
     plain = _write_plain(apply, tokenizer)
     style, call_text = _write_call(apply, plain.style)

@@ -1,4 +1,4 @@
-"""The chat template of a tokenizer: the one that a recipe names, or that fits."""
+"""The chat template of a tokenizer: the one that a recipe names, or the one that fits."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def load_template(
     """Return the template that a recipe names, or the one that fits the tokenizer.
 
     Args:
-        tokenizer: The target model's.
+        tokenizer: The target model's tokenizer.
         chat_format: The recipe's ``chat.format``.
         keeps_control_tokens: Whether the recipe leaves control tokens in texts as they are.
 
     Raises:
-        TokenizerError: The tokenizer can't be used with it.
+        TokenizerError: The tokenizer can't be used with the template.
     """
     if chat_format == "jinja" or (chat_format == "auto" and not is_mistral(tokenizer)):
         return jinja_template(
             tokenizer,
             keeps_control_tokens=keeps_control_tokens,
-            # Who names the format knows that the template is the tokenizer's.
+            # Whoever names the format knows that the template belongs to the tokenizer.
             allow_unknown_markers=chat_format == "jinja",
         )
     version = None if chat_format == "auto" else chat_format.removeprefix("mistral-")

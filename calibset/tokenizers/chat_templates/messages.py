@@ -13,10 +13,10 @@ from calibset.tokenizers.chat_templates.tool_names import valid_call_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageStyle:
-    """How messages are written, where templates differ; most take the default.
+    """The ways in which templates want messages written; most take the default.
 
     Attributes:
-        content_parts: Whether content is a list of parts of text, as models that see pictures take it.
+        content_parts: Whether content is a list of text parts, as models that see pictures take it.
         arguments_as_text: Whether a call's arguments are JSON text, not an object.
     """
 
@@ -27,12 +27,12 @@ class MessageStyle:
 def build_messages(
     conversation: Conversation, names: Mapping[str, str], style: MessageStyle
 ) -> list[dict[str, Any]]:
-    """Return a conversation's messages, tools called by `names`; ValueError if arguments are no JSON."""
+    """Return a conversation's messages, tools renamed by `names`; ValueError if arguments aren't JSON."""
     return [_build_message(conversation.id, message, names, style) for message in conversation.messages]
 
 
 def build_tools(conversation: Conversation, names: Mapping[str, str]) -> list[dict[str, Any]] | None:
-    """Return a conversation's tools, or None if it has none; ValueError if parameters are no JSON."""
+    """Return a conversation's tools, or None if it has none; ValueError if parameters aren't JSON."""
     tools = [
         {
             "type": "function",

@@ -35,14 +35,14 @@ _LATER = "[THINK]"
 
 @dataclass(frozen=True, slots=True)
 class MistralTemplate:
-    """Mistral's instruct format; v11, that of Mistral Small 3.2, unless the Tekken file says another.
+    """Mistral's instruct format: v11, that of Mistral Small 3.2, unless the Tekken file names another.
 
     Attributes:
-        tokenizer: The one that the quantizer will read the row with.
+        tokenizer: The tokenizer that the quantizer will read the row with.
         tekken: The Tekken vocabulary that the conversation is rendered with.
         mistral: mistral-common's validator and renderer.
         keeps_control_tokens: Whether letters such as ``</s>`` in a turn may become control tokens.
-        notes: None.
+        notes: Always empty.
     """
 
     tokenizer: Tokenizer
@@ -55,8 +55,8 @@ class MistralTemplate:
         """Return the conversation as the model reads it, each assistant turn ended by EOS.
 
         Raises:
-            RenderError: mistral-common's validator refuses it, or its text does not read back
-                to the same ids.
+            RenderError: mistral-common's validator refuses the conversation, or its text does not read
+                back to the same ids.
         """
         ensure_renderable(conversation)
         ids = self._encode(conversation)[1:]
@@ -99,9 +99,9 @@ def is_mistral(tokenizer: Tokenizer) -> bool:
 def mistral_template(
     tokenizer: Tokenizer, version: str | None = None, *, keeps_control_tokens: bool = False
 ) -> MistralTemplate:
-    """Return the template of an instruct version, ``v7`` say, for Tekken or a ``tokenizer.json`` of it.
+    """Return the template of an instruct version (``v7``, say) for Tekken or a ``tokenizer.json`` of it.
 
-    Without a version it is that of the tekken.json, else v11.
+    Without a version, the tekken.json's is used, or else v11.
     """
     if not isinstance(tokenizer, TekkenTokenizer):
         _ensure_fit(tokenizer, version)

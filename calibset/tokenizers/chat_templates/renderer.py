@@ -14,10 +14,10 @@ class ConversationRenderer:
     """A chat template with a recipe's options.
 
     Attributes:
-        template: The target model's.
-        text_budget: Tokens that a row holds.
-        system_prompt: Opens conversations without a system turn, if set.
-        shortens: Whether a conversation that no row holds loses its end.
+        template: The target model's chat template.
+        text_budget: How many tokens a row holds.
+        system_prompt: The system turn of conversations that have none; empty for no such turn.
+        shortens: Whether a conversation that is longer than a row loses its end.
     """
 
     template: ChatTemplate
@@ -28,8 +28,8 @@ class ConversationRenderer:
     def render(self, conversation: Conversation) -> RenderedConversation:
         """Return the conversation as the model reads it, or as much of it as a row holds.
 
-        It is shortened behind a whole exchange, or where not even the first fits, behind a turn of the
-        assistant's, which may be one that calls tools. Where none fits it is returned as it is.
+        It is cut after a whole exchange or, if not even the first exchange fits, after a turn of the
+        assistant, which may be one that calls tools. If no such turn fits, the conversation stays whole.
 
         Raises:
             RenderError: The model's format can't express it.
@@ -43,7 +43,7 @@ class ConversationRenderer:
         return self._shorten(conversation) or rendered
 
     def count_overhead(self) -> int:
-        """Return the tokens of a conversation whose turns are next to empty, system prompt included.
+        """Count the tokens of a conversation whose turns are nearly empty, system prompt included.
 
         Raises:
             RenderError: The model's format has no system turn.

@@ -17,18 +17,18 @@ _ID_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def map_tool_names(conversation: Conversation, *, dots: bool = False) -> dict[str, str]:
-    """Map the names of a conversation's tools, called or declared, to ones that a model accepts."""
+    """Map the names of a conversation's tools, called or declared, to names that a model accepts."""
     called = (call.name for message in conversation.messages for call in message.tool_calls)
     return valid_names([*(tool.name for tool in conversation.tools), *called], dots=dots)
 
 
 def list_renamed(names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return pairs of the valid name and the corpus's own, where they differ."""
+    """Return pairs of a valid name and the name in the corpus, where they differ."""
     return tuple((valid, name) for name, valid in names.items() if valid != name)
 
 
 def valid_names(names: Iterable[str], *, dots: bool = False) -> dict[str, str]:
-    """Map tool names to ones that the model's format, with dots or without, allows, no two alike.
+    """Map tool names to distinct names that the model's format allows, with or without dots.
 
     Examples:
         >>> valid_names(["get_time", "User Feed (V2)", "User Feed [V2]"])
@@ -58,7 +58,7 @@ def _free_name(name: str, taken: set[str], barred: re.Pattern[str]) -> str:
 
 
 def valid_call_id(conversation: str, call: str) -> str:
-    """Return the nine letters or digits that stand for a call, the same in every run.
+    """Return the nine letters and digits that identify a call, the same in every run.
 
     Examples:
         >>> valid_call_id("row 1", "call_0")
