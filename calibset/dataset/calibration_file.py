@@ -25,11 +25,10 @@ class EncodedRow:
     """A row of a calibration file as its tokenizer reads it.
 
     Attributes:
-        number: Its line in the file, counted from 1.
-        text: What it holds.
-        encoded: The ids of the text without white space at its end, BOS not among them, and where each
-            ends.
-        report: What the manifest says of the row, if there is one.
+        number: The row's line in the file, counted from 1.
+        text: The row's text.
+        encoded: The ids of the text without white space at its end and without BOS, and where each ends.
+        report: The manifest's entry for the row, if there is a manifest.
     """
 
     number: int
@@ -44,7 +43,7 @@ class CalibrationFile:
 
     Attributes:
         path: The file: JSON Lines, or a ``.json`` array of rows.
-        manifest: The record of the build that wrote it; None for a file of other origin.
+        manifest: The record of the build that wrote the file; None for a file of other origin.
     """
 
     path: Path
@@ -58,16 +57,16 @@ class CalibrationFile:
         endings: Sequence[str] | None = (".jsonl", ".json"),
         check_manifest: bool = True,
     ) -> Self:
-        """Open a calibration file: it must be there, and a manifest beside it must be of its bytes.
+        """Open a calibration file, which must exist; a manifest beside it must match its bytes.
 
         Args:
             path: The file.
-            endings: What its name may end in; None for anything.
+            endings: The endings that its name may have; None for any.
             check_manifest: Whether a manifest of another file is an error.
 
         Raises:
             QuantizerError: There is no such file, or its name is that of another kind of file.
-            OutputError: The file can't be read, or its manifest can't be or is of another file.
+            OutputError: The file or its manifest can't be read, or the manifest is of another file.
         """
         path = Path(path)
         if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
@@ -80,10 +79,10 @@ class CalibrationFile:
         return opened
 
     def check_manifest(self) -> None:
-        """Make sure that the manifest is of this file: of its bytes, with a sample for each of its rows.
+        """Make sure that the manifest is of this file: same bytes, and a sample for each row.
 
         Raises:
-            OutputError: It is of another file, or the file can't be read.
+            OutputError: The manifest is of another file, or the file can't be read.
         """
         if self.manifest is None:
             return
@@ -107,14 +106,14 @@ class CalibrationFile:
         """Return the manifest.
 
         Raises:
-            OutputError: There is none.
+            OutputError: There is no manifest.
         """
         if self.manifest is None:
             raise OutputError(f"{self.path}: there is no manifest beside it; build the file again")
         return self.manifest
 
     def find_holdout(self) -> Self | None:
-        """Open the holdout that was built with this file, or return None if it is not found.
+        """Open the holdout that was built with this file, or return None if it can't be found.
 
         Raises:
             OutputError: A manifest that may be the holdout's can't be read, or is not of its file.
@@ -125,7 +124,7 @@ class CalibrationFile:
         output = options.get("output") if isinstance(options, Mapping) else None
         candidates = [holdout_path(self.path)]
         if isinstance(output, str):
-            # The folder that it is relative to is not recorded; of an absolute path the name alone is.
+            # The folder that it is relative to is not recorded; of an absolute path, only the name is.
             folder = self.path.parent
             candidates = [folder / output, folder / Path(output).name, Path(output)]
         for candidate in candidates:
@@ -147,12 +146,12 @@ class CalibrationFile:
         """Load the tokenizer that measured the rows.
 
         Args:
-            override: Another, by name or path. Without it the manifest's is loaded, or the default one if
-                there is no manifest.
-            allow_changed: Whether the manifest's may have changed since the file was built.
+            override: Another tokenizer, by name or path. Without it the manifest's is loaded, or the default
+                one if there is no manifest.
+            allow_changed: Whether the manifest's tokenizer may have changed since the file was built.
 
         Raises:
-            TokenizerError: It can't be loaded, or it changed.
+            TokenizerError: The tokenizer can't be loaded, or it changed.
         """
         manifest = self.manifest if override is None else None
         try:
@@ -160,7 +159,9 @@ class CalibrationFile:
         except TokenizerError as error:
             if manifest is None:
                 raise
-            raise TokenizerError(f"{error}; the manifest names it, --tokenizer says where it is") from error
+            raise TokenizerError(
+                f"{error}; the manifest names this tokenizer, say where it is with --tokenizer"
+            ) from error
         if manifest and not allow_changed and tokenizer.fingerprint != manifest.tokenizer.sha256:
             raise TokenizerError(
                 f"{self.path}: {tokenizer.name} is not what it was when the file was built; "
@@ -174,7 +175,7 @@ class CalibrationFile:
 
     @property
     def row_faults(self) -> tuple[str, ...]:
-        """What is wrong with rows that have no text, as ``row 2: has no text``."""
+        """The faults of rows that have no text, as ``row 2: has no text``."""
         return tuple(self._texts_and_faults[1])
 
     @property
@@ -189,10 +190,10 @@ class CalibrationFile:
         return tuple(self._texts_and_faults[0])
 
     def text(self, row: int) -> str:
-        """Return the text of one row, whatever is wrong with the others.
+        """Return the text of one row, even if other rows have faults.
 
         Args:
-            row: Its line, counted from 1.
+            row: The row's line, counted from 1.
 
         Raises:
             QuantizerError: The file can't be read, or the row has no text.
@@ -210,11 +211,11 @@ class CalibrationFile:
         """Yield the rows in the order of the file, encoded.
 
         Args:
-            tokenizer: What measured them; control tokens are parsed.
+            tokenizer: The tokenizer that measured the rows; control tokens are parsed.
 
         Raises:
             QuantizerError: The file can't be read, or a row has no text.
-            TokenizerError: A row has another number of tokens than its manifest says.
+            TokenizerError: A row's number of tokens is not the one in its manifest.
         """
         reports = self.manifest.samples if self.manifest else repeat(None, len(self.texts))
         for number, (text, report) in enumerate(zip(self.texts, reports, strict=True), 1):
@@ -229,17 +230,17 @@ class CalibrationFile:
 
 
 def check_ending(path: Path, endings: Sequence[str]) -> None:
-    """Make sure that a file's name ends in one of these.
+    """Make sure that a file's name has one of the endings.
 
     Raises:
-        QuantizerError: It doesn't.
+        QuantizerError: The name has none of them.
     """
     if path.suffix not in endings:
         raise QuantizerError(f"{path}: a calibration file must end in {alternatives(endings)}")
 
 
 def alternatives(names: Sequence[str]) -> str:
-    """Return names as a choice between them.
+    """Join names with commas and a final "or".
 
     Examples:
         >>> alternatives([".jsonl", ".json", ".parquet"]), alternatives([".txt"])
@@ -260,7 +261,7 @@ def _count_rows(path: Path, content: bytes) -> int:
 
 
 def row_bytes(samples: Iterable[Sample]) -> bytes:
-    """Return samples as a calibration file: JSON Lines in ASCII, one object a line, no blank line."""
+    """Return samples as a calibration file: JSON Lines in ASCII, one object per line, no blank lines."""
     lines = (
         json.dumps({"text": sample.text, "source": sample.source, "tokens": len(sample.token_ids)}) + "\n"
         for sample in samples
@@ -269,10 +270,10 @@ def row_bytes(samples: Iterable[Sample]) -> bytes:
 
 
 def rows_sha256(samples: Iterable[Sample]) -> str:
-    """Return the digest of the file that the samples make."""
+    """Return the SHA-256 of the calibration file that the samples make."""
     return hashlib.sha256(row_bytes(samples)).hexdigest()
 
 
 def holdout_path(path: Path) -> Path:
-    """Return the path of a calibration file's holdout: ``x.jsonl`` has ``x.holdout.jsonl``."""
+    """Return the path of a calibration file's holdout: ``x.holdout.jsonl`` for ``x.jsonl``."""
     return path.with_name(f"{path.stem}.holdout{path.suffix}")

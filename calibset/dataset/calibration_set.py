@@ -33,16 +33,16 @@ class CalibrationSet(Sequence[Sample]):
     Attributes:
         samples: The rows, one sample each.
         manifest: The record that is written beside the file.
-        lock: All that the build depended on.
+        lock: Everything that the build depended on.
         rejections: By source, the records that could not be read or are empty.
         filtered: By source, the records that were left out on purpose.
         lock_differences: What changed since the lock beside the recipe was written, if there is one.
-        prefix: Ids that the model reads before each text (BOS, mostly).
-        suffix: Ids that it reads after it.
+        prefix: Ids that the model reads before each text (usually BOS).
+        suffix: Ids that the model reads after each text.
         notes: What users of the set should know.
         seconds: The time that each step of the build took.
         holdout: A second set that shares no document with this one, if the recipe asks for one.
-        tokenizer: The one that measured the rows.
+        tokenizer: The tokenizer that measured the rows.
     """
 
     samples: tuple[Sample, ...]
@@ -81,23 +81,23 @@ class CalibrationSet(Sequence[Sample]):
 
     @property
     def input_ids(self) -> tuple[tuple[int, ...], ...]:
-        """The ids that the target model is shown of each sample: BOS and text, ``seqlen`` in all."""
+        """The ids of each sample that the target model is shown: BOS and text, ``seqlen`` in all."""
         return tuple(tuple(visible_ids(ids, self, self.manifest.seqlen)) for ids in self.token_ids)
 
     def write(self, path: str | Path, holdout: str | Path | None = None) -> Path:
-        """Write the rows as JSON Lines with the manifest beside them, and a holdout alike.
+        """Write the rows as JSON Lines with the manifest beside them, and the holdout likewise.
 
-        All files appear whole or not at all; what stood there before stays if writing fails.
+        All files appear whole or not at all; existing files stay if writing fails.
 
         Args:
             path: The ``.jsonl`` file.
-            holdout: The holdout's, if there is one; by default ``path`` with ``.holdout`` before its ending.
+            holdout: The holdout's file, if there is one; by default ``x.holdout.jsonl`` for ``x.jsonl``.
 
         Returns:
             The path.
 
         Raises:
-            OutputError: They can't be written.
+            OutputError: The files can't be written.
         """
         path = Path(path)
         sets = self._sets(path, None if holdout is None else Path(holdout))
@@ -113,19 +113,19 @@ class CalibrationSet(Sequence[Sample]):
         return path
 
     def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> str:
-        """Put the set on the Hugging Face hub: rows, manifest, holdout, card and attribution.
+        """Upload the set to the Hugging Face hub: rows, manifest, holdout, card and attribution.
 
         Args:
-            repo_id: ``OWNER/NAME`` of a dataset repository; made where there is none.
-            private: Whether only its owner sees it. If not, a warning names the sources whose licences
+            repo_id: ``OWNER/NAME`` of a dataset repository, which is created if it doesn't exist.
+            private: Whether only its owner can see it. If not, a warning names the sources whose licences
                 forbid something or are unknown.
-            token: Of the hub; the login's if None.
+            token: A token of the hub; the login's if None.
 
         Returns:
             The URL of the commit.
 
         Raises:
-            OutputError: There is no login, it may not write there, or the hub can't be reached.
+            OutputError: There is no login, the login may not write there, or the hub can't be reached.
         """
         from calibset.dataset.hub_upload import push_to_hub
 
@@ -157,7 +157,7 @@ class CalibrationSet(Sequence[Sample]):
         return {path: self, **others}
 
     def to_polars(self) -> polars.DataFrame:
-        """Return a frame with the columns text, source, tokens, documents and token_ids."""
+        """Return a data frame with the columns text, source, tokens, documents and token_ids."""
         import polars
 
         return polars.DataFrame(
@@ -188,14 +188,15 @@ class CalibrationSet(Sequence[Sample]):
         )
 
     def to_autoround(self, *, batch_size: int = 1) -> list[dict[str, Any]]:
-        """Return what ``AutoRound(dataset=…)`` takes, so that it reads exactly these ids.
+        """Return the argument for ``AutoRound(dataset=…)`` that makes it read exactly these ids.
 
-        AutoRound reads no tokenizer then, shuffles nothing and takes the first ``nsamples`` rows.
-        It accepts ids as tensors alone, so this needs torch, which comes with AutoRound.
+        AutoRound then uses no tokenizer, shuffles nothing and takes the first ``nsamples`` rows. It
+        accepts ids only as tensors, so this needs torch, which comes with AutoRound.
 
         Args:
-            batch_size: Rows of a tensor. AutoRound 0.16 counts each as its own ``batch_size`` rows
-                with a multimodal model (Mistral Small 3 is one), so give both the same number.
+            batch_size: How many rows a tensor has. With a multimodal model (Mistral Small 3 is one),
+                AutoRound 0.16 counts each tensor as its own ``batch_size`` rows, so give both the same
+                number.
 
         Returns:
             Tensors ``input_ids`` and ``attention_mask`` of shape (batch_size, seqlen), int64; the
@@ -233,4 +234,4 @@ def _require_writable(path: Path, quantizer: Quantizer) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path.parent}: can't be made: {error.strerror}") from error
+        raise OutputError(f"{path.parent}: can't be created: {error.strerror}") from error

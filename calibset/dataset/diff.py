@@ -22,12 +22,12 @@ _HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One entry that is not the same in two manifests or locks.
+    """An entry that differs between two manifests or locks.
 
     Attributes:
-        key: Its path, as ``sources.pile.revision``.
-        before: Its value in the first; None if it isn't there.
-        after: Its value in the second; None if it isn't there.
+        key: The entry's path, as ``sources.pile.revision``.
+        before: The value in the first; None if there is none.
+        after: The value in the second; None if there is none.
     """
 
     key: str
@@ -39,7 +39,7 @@ class Difference:
 
 
 def diff(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, ...]:
-    """Return what changed: recipe, versions, tokenizer, sources, quotas, documents, hash.
+    """Return the differences in recipe, versions, tokenizer, sources, quotas, documents and hash.
 
     Args:
         before: A manifest or a lock.
@@ -49,7 +49,7 @@ def diff(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, .
         OutputError: One is a manifest and the other a lock.
     """
     if type(before) is not type(after):
-        raise OutputError("a manifest and a lock can't be compared; name two of one kind")
+        raise OutputError("a manifest and a lock can't be compared; name two files of the same kind")
     old, new = dict(_entries(before)), dict(_entries(after))
     changed = [
         Difference(key=key, before=old.get(key), after=new.get(key))
@@ -62,7 +62,7 @@ def diff(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, .
 
 
 def shorten(value: str | None) -> str:
-    """Return a value as people compare it: the beginning of a hash or of a long value.
+    """Shorten a hash or a long value to a beginning that people can compare.
 
     Examples:
         >>> shorten("44ea0235e87170bd44ea0235e87170bd44ea0235"), shorten(None)

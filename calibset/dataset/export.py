@@ -1,4 +1,4 @@
-"""A calibration file in the form that a quantizer takes best, or as token ids."""
+"""Export of a calibration file in the format that suits a quantizer best, or as token ids."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from calibset.tokenizers.truncation import text_budget, visible_ids
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportResult:
-    """What was written, and how a quantizer reads it.
+    """The exported file, and how the quantizer reads it.
 
     Attributes:
-        path: The file, or the folder.
+        path: The file or folder that was written.
         load_report: What the quantizer does with the rows; None for plain ids.
-        usage: What to type so that the quantizer reads the file; empty for plain ids.
-        pitfalls: What goes wrong without being seen in the file.
+        usage: The command or code that makes the quantizer read the file; empty for plain ids.
+        pitfalls: What can go wrong without showing in the file.
     """
 
     path: Path
@@ -42,28 +42,29 @@ def export(
     tokenizer: str | None = None,
     seqlen: int | None = None,
 ) -> ExportResult:
-    """Write a calibration file's rows as a quantizer takes them best, so that its own rules keep every one.
+    """Write a calibration file's rows in the format that suits a quantizer best, so that it keeps them all.
 
     With ``format="input_ids"`` the rows are written as the ids that the model is shown, whatever the
     quantizer: a parquet file with a row for each, in the same order, with the columns ``input_ids`` (list
     of int32, all ``seqlen`` long: BOS and text, cut), ``source`` (null without a manifest) and
-    ``row_text``. No column is called ``text``, because GPTQModel would read it in place of the ids.
+    ``row_text``. No column is called ``text``, because GPTQModel would read it instead of the ids.
 
     Args:
         file: JSON Lines (or a ``.json`` array) of rows.
-        out: The file to write (or the folder, for llm-compressor); its ending says which of the
-            quantizer's forms. By default, beside ``x.jsonl``, ``x.NAME.ENDING`` in the first form, and
-            ``x.parquet`` for ids.
+        out: The file to write (or the folder, for llm-compressor); its ending selects one of the
+            quantizer's formats. By default ``x.NAME.ENDING`` beside ``x.jsonl``, in the first format,
+            and ``x.parquet`` for ids.
         quantizer: The quantizer, by name: a key of ``calibset.QUANTIZERS``. By default the one that the
             file was built for.
-        format: ``input_ids`` in place of a quantizer's form.
-        tokenizer: The target model's, by name or path; by default the manifest's.
-        seqlen: Tokens of a row; by default the manifest's.
+        format: ``input_ids`` to write plain ids instead of a quantizer's format.
+        tokenizer: The target model's tokenizer, by name or path; by default the manifest's.
+        seqlen: How many tokens of a row are read; by default the manifest's number.
 
     Raises:
         QuantizerError: The file can't be read, holds a row without text or with too few tokens, or has
-            no manifest to say what isn't given; or the quantizer would drop a row.
-        OutputError: The manifest is of another file; or ``out`` can't be written or typed, or is read.
+            no manifest to supply what isn't given; or the quantizer would drop a row.
+        OutputError: The manifest is of another file; or ``out`` can't be written, has a name that can't
+            be shown, or is a file that is read.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
     if quantizer is not None and format is not None:

@@ -1,4 +1,4 @@
-"""A calibration file, its card and related files, as a dataset repository on the hub."""
+"""Upload of a calibration file, its card and related files to a dataset repository on the hub."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class PushResult:
     """A commit on the hub.
 
     Attributes:
-        url: Of the commit.
+        url: The URL of the commit.
         files: The names of its files in the repository.
-        private: Whether the repository was asked to be private.
+        private: Whether the repository was requested to be private.
     """
 
     url: str
@@ -49,7 +49,7 @@ class RelatedFiles:
     lock: Path | None = None
 
     def names(self, file: Path) -> CardFiles:
-        """Return the names that they and a calibration file have in the repository."""
+        """Return the names that these files and a calibration file have in the repository."""
         return CardFiles(
             file=file.name,
             manifest=manifest_path(file).name,
@@ -61,12 +61,12 @@ class RelatedFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubUpload:
-    """A calibration file and the files uploaded along with it, in memory.
+    """A calibration file and the files that are uploaded along with it, in memory.
 
     Attributes:
-        manifest: The calibration file's.
-        names: What the files are called in the repository.
-        contents: Their bytes, by these names.
+        manifest: The calibration file's manifest.
+        names: The names of the files in the repository.
+        contents: The bytes of the files, by these names.
         holdout: The manifest of the holdout, if it is uploaded too.
     """
 
@@ -81,7 +81,7 @@ class HubUpload:
 
         Args:
             file: The ``.jsonl`` with its manifest beside it.
-            related: What is uploaded along with it.
+            related: The files that are uploaded along with it.
 
         Raises:
             QuantizerError: There is no such calibration file or holdout.
@@ -97,12 +97,12 @@ class HubUpload:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to look at in the licences before others may see it."""
+        """What to check in the licences before the set is made public."""
         manifests = [self.manifest] if self.holdout is None else [self.manifest, self.holdout]
         return tuple(public_notes(summarise_licences(used_licences(*manifests))))
 
     def files(self, repo_id: str) -> dict[str, bytes]:
-        """Return all files of a repository by their names, card and attribution among them."""
+        """Return all files of the repository by name, including card and attribution."""
         cards = card_files(self.manifest, self.names, holdout=self.holdout, repo_id=repo_id)
         return {**self.contents, **cards}
 
@@ -115,21 +115,21 @@ def push_to_hub(
     token: str | None = None,
     commit_message: str = "Calibration set built by calibset",
 ) -> PushResult:
-    """Put a calibration file on the hub, in one commit: rows, manifest, card and attribution.
+    """Upload a calibration file to the hub in one commit: rows, manifest, card and attribution.
 
-    The repository is made where there is none. Files of other names that it holds stay.
+    The repository is created if it doesn't exist. Files with other names in it stay.
 
     Args:
-        upload: The ``.jsonl`` with its manifest beside it; or it and others, as `HubUpload.read` reads them.
-        repo_id: ``OWNER/NAME`` of a dataset repository, or ``NAME`` of one's own.
-        private: Whether only its owner sees it; a repository that is public already is then refused.
-        token: Of the hub; the login's if None.
-        commit_message: Of the commit.
+        upload: The ``.jsonl`` with its manifest beside it, or what `HubUpload.read` returns.
+        repo_id: ``OWNER/NAME`` of a dataset repository, or ``NAME`` of one of your own.
+        private: Whether only its owner can see it; a repository that is public already is then refused.
+        token: A token of the hub; the login's if None.
+        commit_message: The message of the commit.
 
     Raises:
         QuantizerError: There is no such file.
-        OutputError: A file can't be read or is not as its manifest says; there is no login, or it
-            may not write there; or the hub can't be reached.
+        OutputError: A file can't be read or is not as its manifest says; there is no login, or the
+            login may not write there; or the hub can't be reached.
     """
     if not isinstance(upload, HubUpload):
         upload = HubUpload.read(upload)
@@ -158,7 +158,7 @@ def _read_contents(file: Path, related: RelatedFiles) -> dict[str, bytes]:
         except OSError as error:
             raise OutputError(f"{path}: can't be read: {error.strerror}") from error
     if len(contents) < len(paths) or contents.keys() & {"README.md", "ATTRIBUTION.md"}:
-        raise OutputError(f"{file}: two of the files would have one name in the repository; rename one")
+        raise OutputError(f"{file}: two files would have the same name in the repository; rename one")
     return contents
 
 
@@ -168,7 +168,7 @@ def _require_private(api: HfApi, repo_id: str) -> None:
         info = api.dataset_info(repo_id)
     if not info.private:
         raise OutputError(
-            f"{repo_id}: is there already, and public; push with private=False, or to another repository"
+            f"{repo_id}: exists already and is public; push with private=False, or to another repository"
         )
 
 

@@ -19,12 +19,12 @@ _Offset = Annotated[int, Field(ge=0, le=2**43)]
 
 
 class LockedFile(Frozen):
-    """A file that was read, or parts of it.
+    """A file that was read, in whole or in part.
 
     Attributes:
-        size: Of the whole file in bytes; None where its server doesn't say.
-        extents: The parts that were read, as offsets of the first byte and of the one after the last.
-        sha256: Of the bytes of these parts.
+        size: The size of the whole file in bytes; None if its server doesn't say.
+        extents: The parts that were read, as the offsets of the first byte and of the byte after the last.
+        sha256: The SHA-256 of the bytes of these parts.
     """
 
     size: int | None
@@ -33,7 +33,7 @@ class LockedFile(Frozen):
 
 
 class LockedSource(Frozen):
-    """A source: the location and the commit that it was read at, and its files by name."""
+    """The location and commit at which a source was read, and its files by name."""
 
     location: str
     revision: str | None
@@ -41,15 +41,15 @@ class LockedSource(Frozen):
 
 
 class Lock(Frozen):
-    """All that a build depended on, and the hashes of what it wrote.
+    """Everything that a build depended on, and the hashes of what it wrote.
 
     Attributes:
-        name: The recipe's.
-        recipe: The recipe, without paths of one machine.
-        versions: Of the packages that determine the bytes; a build with others is not refused.
-        tokenizer: The one that measured the rows.
+        name: The recipe's name.
+        recipe: The recipe, without paths that only one machine has.
+        versions: The versions of the packages that determine the bytes; other versions are not refused.
+        tokenizer: The tokenizer that measured the rows.
         sources: What was read, by the names of sources and evaluation sets.
-        sha256: Of the calibration file.
+        sha256: The SHA-256 of the calibration file.
         holdout: The SHA-256 of the holdout, if the recipe asks for one.
     """
 
@@ -67,7 +67,7 @@ class Lock(Frozen):
         """Return the lock at a path, or None if there is none.
 
         Raises:
-            OutputError: There is one, and it can't be read.
+            OutputError: There is a lock, but it can't be read.
         """
         try:
             return cls.model_validate_json(Path(path).read_bytes())
@@ -77,14 +77,14 @@ class Lock(Frozen):
             raise OutputError(f"{path}: can't be read: {error.strerror}") from error
         except ValidationError as error:
             raise OutputError(
-                f"{path}: is no lock of this version of calibset; renew it with `calibset lock`"
+                f"{path}: is not a lock of this version of calibset; renew it with `calibset lock`"
             ) from error
 
     def write(self, path: str | Path) -> None:
-        """Write the lock to a path; what stood there before stays if writing fails.
+        """Write the lock to a path; an existing file stays if writing fails.
 
         Raises:
-            OutputError: It can't be written.
+            OutputError: The lock can't be written.
         """
         with write_atomically(Path(path)) as stream:
             stream.write((self.model_dump_json(indent=1) + "\n").encode("utf-8"))
@@ -100,13 +100,13 @@ class Lock(Frozen):
     def pinned(
         self, name: str, locations: Sequence[str], revision: str | None
     ) -> tuple[tuple[str, ...], str | None] | None:
-        """Return the location and the commit at which a source was read.
+        """Return the locations and the commit at which a source was read.
 
-        The lock holds the last part of an absolute path alone, so several locations may be meant.
+        The lock holds only the last part of an absolute path, so several locations may match.
 
         Args:
-            name: The source's.
-            locations: Those that the recipe names now.
+            name: The source's name.
+            locations: The locations that the recipe names now.
             revision: The branch, tag or commit that the recipe names now, if any.
 
         Returns:
@@ -122,5 +122,5 @@ class Lock(Frozen):
 
 
 def lock_path(recipe: Path) -> Path:
-    """Return the path of a recipe's lock: ``x.toml`` has ``x.lock``, any other ``x.y`` has ``x.y.lock``."""
+    """Return the path of a recipe's lock: ``x.lock`` for ``x.toml``, ``x.y.lock`` for any other ``x.y``."""
     return recipe.parent / f"{recipe.name.removesuffix('.toml')}.lock"

@@ -35,7 +35,7 @@ class TokenizerIdentity(Frozen):
 
 
 class GroupReport(Frozen):
-    """A group: samples asked of it, samples that it gave, and the tokens that the quantizer reads of them."""
+    """A group: the samples asked of it, the samples it gave, and the tokens read of them."""
 
     name: str
     share: Share | None
@@ -45,7 +45,7 @@ class GroupReport(Frozen):
 
 
 class HoldoutReport(Frozen):
-    """The other file of a build: ``role`` says whether it is the ``holdout`` or the ``calibration`` set."""
+    """The other file of a build; its ``role`` is ``holdout`` or ``calibration``."""
 
     role: Literal["holdout", "calibration"]
     nsamples: Count
@@ -53,7 +53,7 @@ class HoldoutReport(Frozen):
 
 
 class SampleReport(Frozen):
-    """A row of the file, and the part of its text that each document is."""
+    """A row of the file, with the span of each document in its text."""
 
     source: str
     tokens: Count
@@ -71,22 +71,22 @@ class Manifest(Frozen):
     """The record of a build, which is written beside its calibration file.
 
     Attributes:
-        recipe: The recipe with every default written out, without paths of one machine.
-        versions: Of the packages that determine the bytes.
-        tokenizer: The one that measured the rows.
+        recipe: The recipe with every default written out, without paths that only one machine has.
+        versions: The versions of the packages that determine the bytes.
+        tokenizer: The tokenizer that measured the rows.
         quantizer: The quantizer and the versions whose loader was simulated.
-        kept: Rows that this loader keeps.
-        waste: Share of the rows' tokens that the quantizer cuts, 0 to 1.
-        filler: Share of the tokens read that belong to fillers, 0 to 1.
-        turns: Assistant turns that begin in the rows.
-        complete_turns: Those that the quantizer reads to their end.
-        evaluations: Evaluation sets that were kept out.
+        kept: How many rows this loader keeps.
+        waste: The share of the rows' tokens that the quantizer cuts, 0 to 1.
+        filler: The share of the tokens read that belong to fillers, 0 to 1.
+        turns: How many assistant turns begin in the rows.
+        complete_turns: How many of these turns the quantizer reads to their end.
+        evaluations: The evaluation sets whose texts were kept out.
         selection: What the rows cover, if they were selected by coverage.
         other: The file that shares no document with this one, if there is one.
         samples: The rows, in the order of the file.
-        sha256: Of the file's bytes.
-        not_compared: Documents for which the index of duplicates had no room, so that texts which repeat
-            them may stand in the file; written only where there are any.
+        sha256: The SHA-256 of the file.
+        not_compared: How many documents did not fit into the index of duplicates, so that the file may
+            hold texts that repeat them; written only if there are any.
     """
 
     format: Literal[1] = 1
@@ -119,7 +119,7 @@ class Manifest(Frozen):
             path: A calibration file, or ``x.manifest.json``.
 
         Raises:
-            OutputError: There is one, and it can't be read or can't be true.
+            OutputError: There is a manifest, but it can't be read or contradicts itself.
         """
         path = Path(path)
         if not path.name.endswith(".manifest.json"):
@@ -138,17 +138,17 @@ class Manifest(Frozen):
 
     @property
     def quantizer_name(self) -> str:
-        """The quantizer of the recipe, as recipes and commands spell it."""
+        """The name of the recipe's quantizer."""
         return str(self.recipe.get("quantizer", DEFAULT_QUANTIZER))
 
     @property
     def is_holdout(self) -> bool:
-        """Whether its rows are held out of a calibration file."""
+        """Whether this is the manifest of a holdout."""
         return self.other is not None and self.other.role == "calibration"
 
     @property
     def has_holdout(self) -> bool:
-        """Whether a holdout was built with its file."""
+        """Whether a holdout was built with the file."""
         return self.other is not None and self.other.role == "holdout"
 
     def to_json(self) -> str:
@@ -180,13 +180,13 @@ def _disagreements(manifest: Manifest) -> Iterator[str]:
 
 
 def manifest_path(file: Path) -> Path:
-    """Return the path of a calibration file's manifest: ``x.jsonl`` has ``x.manifest.json``."""
+    """Return the path of a calibration file's manifest: ``x.manifest.json`` for ``x.jsonl``."""
     return file.parent / f"{file.stem}.manifest.json"
 
 
 def _unreadable(path: Path, fault: str | None = None) -> OutputError:
     reason = f" ({printable(fault)})" if fault else ""
-    return OutputError(f"{path}: is no manifest of this version of calibset{reason}; build the file again")
+    return OutputError(f"{path}: is not a manifest of this version of calibset{reason}; build the file again")
 
 
 def _describe_first(error: ValidationError) -> str | None:

@@ -1,4 +1,4 @@
-"""The file of records that came into no calibration file."""
+"""The file that lists the records left out of a build."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from calibset.core.documents import Filtered, Rejection
 
 
 def write_rejects(path: str | Path, *records: Mapping[str, Iterable[Rejection | Filtered]]) -> Path:
-    """Write what was rejected or filtered as JSON Lines: source, position, reason, and what else is known.
+    """Write rejected and filtered records as JSON Lines, each with its source, position and reason.
 
     Args:
-        path: The file.
-        records: By source; one mapping after the other is written.
+        path: The file to write.
+        records: Mappings of records by source, written one after the other.
 
     Raises:
         OutputError: The file can't be written.

@@ -1,4 +1,4 @@
-"""What a manifest says of each source and of each evaluation set."""
+"""The reports on each source and each evaluation set in a manifest."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ class Frozen(BaseModel):
 
 
 def disagrees(how: str) -> PydanticCustomError:
-    """Return the error of a manifest of which one part contradicts another."""
+    """Return the error for a manifest that contradicts itself."""
     # A value, since braces in a name would be taken for parts of a message's template.
     return PydanticCustomError("disagrees", "{how}", {"how": how})
 
 
 class SourceReport(Frozen):
-    """A source: where it was read, what it gave, and what was left out for which reason.
+    """The report on a source: where it was read, what it gave, and what was left out for which reason.
 
     Attributes:
-        from_beginning: Whether something was read as a stream, so that its documents are no fair sample of
-            the corpus.
-        asked: Rows asked of it.
-        pool: Rows that there were to select from.
-        achieved: Its rows in the file.
-        repeated: Those of them that repeat others of its rows, because it ran short.
-        tokens: Those of its rows.
-        tokens_read: Those that the quantizer reads, its BOS not counted.
-        documents_read: Documents that were admitted and could be packed.
-        documents_used: Those of which a row holds a part or all, or the beginning as its filler.
-        document_lengths: For each power of two, how many of the documents read have so many characters or
-            more, and fewer than the next power.
+        from_beginning: Whether something was read as a stream, so that its documents are not a fair sample
+            of the corpus.
+        asked: How many rows were asked of it.
+        pool: How many rows there were to select from.
+        achieved: How many rows of the file are its.
+        repeated: How many of these repeat another of its rows because it ran short.
+        tokens: How many tokens its rows have.
+        tokens_read: How many of these the quantizer reads, not counting BOS.
+        documents_read: How many documents were admitted and could be packed.
+        documents_used: How many of these are in a row, whole or in part, as a filler too.
+        document_lengths: For each power of two, how many of the documents read have that many characters or
+            more, but fewer than the next power.
         rejections: Records that could not be read or are empty, by reason.
         filtered: Records left out on purpose, by reason.
-        repaired: Documents by what was repaired in them.
+        repaired: How many documents were repaired, by the kind of repair.
         personal_data: Pieces of personal data replaced by made-up data, by kind.
-        tool_names: By conversation, the names that the model reads in place of the corpus's own.
+        tool_names: By conversation, the tool names that the model reads instead of the corpus's.
     """
 
     name: str
@@ -84,15 +84,15 @@ class SourceReport(Frozen):
 
 
 class EvaluationReport(Frozen):
-    """An evaluation set that was kept out of the sources.
+    """The report on an evaluation set that was kept out of the sources.
 
     Attributes:
-        documents: Documents of it that were read.
-        words: Their words.
-        too_short: Documents of fewer than 8 words, which are found only where several of them follow each
-            other as they do in the set.
-        rejections: Records that could not be read, so that they can't be kept out, by reason.
-        filtered: Records left out on purpose, so that they can't be kept out either, by reason.
+        documents: How many of its documents were read.
+        words: How many words they have.
+        too_short: How many documents have fewer than 8 words; these are found only where several follow
+            each other as in the set.
+        rejections: Records that could not be read, so that their texts can't be kept out, by reason.
+        filtered: Records left out on purpose, so that their texts can't be kept out either, by reason.
         matched: Documents of the sources that hold a part of the set.
     """
 

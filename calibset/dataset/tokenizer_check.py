@@ -1,8 +1,8 @@
-"""Whether the tokenizers that quantizers load for a Mistral model read a calibration file as calibset does.
+"""The check that the tokenizers quantizers load for a Mistral model read a file as calibset does.
 
-A row's text is right for a quantizer only if its tokenizer gives the ids that calibset counted. The model
-alone doesn't say whether it does: the same folder is loaded as one class or another, depending on the files
-in it and on the packages that are installed.
+A row's text is right for a quantizer only if its tokenizer gives the ids that calibset counted. This doesn't
+depend on the model alone: the same folder is loaded as one class or another, depending on the files in it
+and on the packages that are installed.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenMismatch:
-    """A row of which a tokenizer reads other ids.
+    """A row whose ids differ between a checked tokenizer and calibset's.
 
     Attributes:
-        row: Its line in the file, counted from 1.
-        index: Of the first token that differs, counted from 0 with BOS among them.
+        row: The row's line in the file, counted from 1.
+        index: The index of the first token that differs, counted from 0 and including BOS.
         expected: The token that should be there, as text; empty after the last.
-        found: The token that is there.
+        found: The token that is there instead.
         reason: What is wrong, in the same words for the same fault.
     """
 
@@ -51,12 +51,12 @@ class TokenMismatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerReport:
-    """What a tokenizer makes of a calibration file.
+    """The result of checking a tokenizer against a calibration file.
 
     Attributes:
         backend: The class that was loaded, with its package's version.
-        rows: Rows that were read.
-        misread: Those of which it reads other ids than calibset.
+        rows: How many rows were read.
+        misread: The rows whose ids differ from calibset's.
     """
 
     backend: str
@@ -65,17 +65,17 @@ class TokenizerReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every row is read as it should be."""
+        """Whether every row is read as calibset reads it."""
         return not self.misread
 
 
 def check_tokenizer(file: str | Path, backend: Backend, *, tokenizer: str | None = None) -> TokenizerReport:
-    """Say of which rows of a calibration file a tokenizer of transformers reads other ids than calibset.
+    """Find the rows of a calibration file that a tokenizer of transformers reads differently from calibset.
 
     Args:
         file: JSON Lines (or a ``.json`` array) of rows.
         backend: The tokenizer to check, one of `BACKENDS`.
-        tokenizer: The target model's, by name or path; by default the manifest's, else
+        tokenizer: The target model's tokenizer, by name or path; by default the manifest's, else
             ``mistral-small-3.2``.
 
     Raises:
@@ -101,7 +101,7 @@ def check_tokenizer(file: str | Path, backend: Backend, *, tokenizer: str | None
 def find_mismatches(
     texts: Iterable[str], tokenizer: Tokenizer, encode: Callable[[str], list[int]]
 ) -> Iterator[TokenMismatch]:
-    """Yield the rows of which ``encode``, which adds BOS itself, gives other ids than a tokenizer does."""
+    """Yield the rows whose ids differ between ``encode``, which adds BOS itself, and a tokenizer."""
     for row, text in enumerate((text.rstrip() for text in texts), 1):
         ids = encode(text)
         bare = tokenizer.encode(text, parse_special=True)
@@ -177,7 +177,7 @@ def _transformers() -> Any:
         transformers = import_transformers()
     except ImportError as error:
         raise TokenizerError(
-            "--backend asks transformers, which is not installed; pip install 'calibset[transformers]'"
+            "--backend needs transformers, which is not installed; pip install 'calibset[transformers]'"
         ) from error
     transformers.utils.logging.disable_progress_bar()
     return transformers

@@ -1,4 +1,4 @@
-"""Which rows of a file a quantizer keeps, whoever wrote the file."""
+"""The check of which rows of a file a quantizer keeps, whoever wrote the file."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def verify(
     seqlen: int | None = None,
     nsamples: int | None = None,
 ) -> LoadReport:
-    """Say which rows of a calibration file its quantizer keeps, whoever wrote the file.
+    """Find out which rows of a calibration file its quantizer keeps, whoever wrote the file.
 
-    What isn't given is read from the manifest beside the file.
+    Arguments that aren't given are taken from the manifest beside the file.
 
     Args:
-        file: JSON Lines (or a ``.json`` array) of rows; or what was exported for the quantizer.
+        file: JSON Lines (or a ``.json`` array) of rows, or a file exported for the quantizer.
         quantizer: The quantizer, by name: a key of ``calibset.QUANTIZERS``. Without a manifest,
             ``autoround``.
-        tokenizer: The quantizer's, by name or path. Without a manifest, ``mistral-small-3.2``.
-        seqlen: Tokens of a row that the quantizer reads. Without a manifest, 2,048.
-        nsamples: Rows that it takes. Without a manifest, 512.
+        tokenizer: The quantizer's tokenizer, by name or path. Without a manifest, ``mistral-small-3.2``.
+        seqlen: How many tokens of a row the quantizer reads. Without a manifest, 2,048.
+        nsamples: How many rows it takes. Without a manifest, 512.
 
     Raises:
         QuantizerError: The file can't be read, or is of a kind that the quantizer doesn't read; or there

@@ -1,1 +1,1 @@
-"""What is kept out of a calibration set: duplicates, evaluation texts, other languages, broken text."""
+"""What is kept out of a calibration set: duplicates, evaluation texts, unwanted languages, broken text."""

@@ -1,4 +1,4 @@
-"""Records admitted to a build: counted, cleaned of what breaks tokenizers, control tokens neutralised."""
+"""Admission of records to a build: counted, cleaned of what breaks tokenizers, control tokens neutralised."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def admit(
 ) -> Iterator[Item]:
     """Yield the documents and conversations that may be packed.
 
-    Lone surrogates, in ids too, become U+FFFD, runs of more than 1,000 white-space characters are
-    shortened, control tokens in texts are broken apart, and of records with one id the first
-    is taken. A record of more than 16 MiB is rejected, whatever form it was read from.
+    Lone surrogates become U+FFFD, in ids too; runs of more than 1,000 white-space characters are
+    shortened; control tokens in texts are broken apart; and of records with the same id the first
+    is taken. A record of more than 16 MiB is rejected, whatever format it was read from.
 
     Args:
-        records: What a source yields.
-        stats: What happens to the records is counted in it.
+        records: The records that a source yields.
+        stats: Counts what happens to the records.
         control_tokens: The control tokens to break apart; None leaves them.
-        clean: What repairs them, and filters some, before their texts are made safe: `Cleaner.clean`.
+        clean: Repairs and filters items before their texts are made safe: `Cleaner.clean`.
     """
     for item in clean(_check_records(records, stats)):
         safe = _make_safe(item, stats, control_tokens)

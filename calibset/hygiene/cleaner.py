@@ -30,14 +30,14 @@ _Step = Callable[[Item], Item | Filtered]
 
 @dataclass(slots=True, kw_only=True)
 class SharedIndexes:
-    """What the sources of a build share.
+    """The indexes that the sources of a build share.
 
     Attributes:
         duplicates: The documents met so far, of all sources.
         evaluations: The evaluation sets, if there are any.
-        cuts_matches: Whether documents are cut around what they share with them, in place of left out.
-        rendered: The conversations met so far as the model reads them: source and id by a digest of that.
-        timings: What each step took.
+        cuts_matches: Whether documents are cut around what they share with evaluation sets, and not left out.
+        rendered: The source and id of each conversation met so far, by a digest of its rendered text.
+        timings: The time that each step took.
     """
 
     duplicates: DuplicateIndex
@@ -52,9 +52,9 @@ class Cleaner:
 
     Args:
         source: The source's name.
-        options: What the recipe wants of it.
-        indexes: What it shares with other sources.
-        stats: What happens to the records is counted in it.
+        options: The recipe's hygiene options for the source.
+        indexes: The indexes that it shares with other sources.
+        stats: Counts what happens to the records.
     """
 
     def __init__(self, source: str, options: Hygiene, indexes: SharedIndexes, stats: ReadStats) -> None:
@@ -91,9 +91,9 @@ class Cleaner:
             yield outcome
 
     def filter_repeated_rendering(self, conversation: str, text: str) -> Filtered | None:
-        """Return why a conversation is filtered whose rendered text is that of one before it, or None.
+        """Return why a conversation is filtered if an earlier one has the same rendered text, or None.
 
-        Conversations that differ may begin alike, and be shortened to what is the same.
+        Different conversations may begin alike and be shortened to the same text.
         """
         if self._options.duplicates == "keep":
             return None
@@ -199,7 +199,7 @@ class Cleaner:
 
 
 def make_all_repairs(item: Item) -> Item:
-    """Return an item with every repair made, as evaluation sets are compared."""
+    """Return an item with every repair made, as it is compared with evaluation sets."""
     return _map_item(item, TextMap(text=lambda text: repair_text(text)[0], may_change=_may_be_repaired))
 
 

@@ -1,4 +1,4 @@
-"""Combining marks: those that are a part of a word, and a bound on how many one letter has."""
+"""Combining marks: those that are a part of a word, and a limit on how many a letter may have."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def has_vowel_signs(text: str) -> bool:
 
 @cache
 def vowel_signs() -> str:
-    """Return the marks that scripts write vowels and other parts of words with, each once."""
+    """Return the marks, each once, with which scripts write vowels and other parts of words."""
     codes = (code for start, end in _BLOCKS for code in range(start, end))
     return "".join(chr(code) for code in codes if unicodedata.category(chr(code)) in {"Mn", "Mc"})
 
 
 def limit_marks(text: str) -> str:
-    r"""Return the text with at most 30 marks on a letter; the others are left out.
+    r"""Return the text with at most 30 marks on each letter.
 
     Examples:
         >>> len(limit_marks("a" + "\u0301" * 1000)), limit_marks("á")

@@ -1,7 +1,7 @@
-"""What a text shares with evaluation sets, and the text without it.
+"""Passages that a text shares with evaluation sets, and the text without them.
 
-Each set is one stream of numbered words, and has a table of its five-word shingles and one of its runs.
-A text that holds no 8 words in shingles of the sets is done; of the others the runs are looked up as well.
+Each set is one stream of numbered words, with a table of its five-word shingles and one of its runs. A text
+with fewer than 8 words in shingles of the sets can't match; for other texts the runs are looked up as well.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from calibset.hygiene.ngram_index import (
 from calibset.hygiene.words import locate_words, split_words
 
 SHORTEST = 8
-"""The fewest words of an evaluation document that is looked for as a whole."""
+"""The fewest words of an evaluation document that is searched for as a whole."""
 
 # Words of the runs that a text's containment is counted by.
 _SHINGLE = 5
@@ -44,13 +44,13 @@ _CLOSING = re.compile(r"(?:[\s.,;:!?…)\]}’”»]|(?<!\s)[\"'*-])*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contamination:
-    """What a document shares with an evaluation set.
+    """A match between a document and an evaluation set.
 
     Attributes:
         document: The document's id.
         exclude: The evaluation set.
-        others: Further evaluation sets that the text matches, in the order in which they were put in.
-        passage: The evaluation document in which the shared words begin; of several the first put in.
+        others: Further evaluation sets that the text matches, in the order in which they were added.
+        passage: The evaluation document in which the shared words begin; the first added of several.
         words: How many words the longest shared stretch has.
         containment: The part of the text's own five-word shingles that evaluation sets hold, 0 to 1.
         excerpt: The shared words, at most 200 characters.
@@ -66,27 +66,27 @@ class Contamination:
 
 
 class EvaluationIndex:
-    """Evaluation sets, and what texts share with them.
+    """An index of evaluation sets that finds what texts share with them.
 
-    A text matches that shares a run of words: 13 of them as for GPT-3 (Brown et al. 2020,
-    arXiv:2005.14165, appendix C), and as lm-evaluation-harness and NeMo Curator do it. An evaluation
-    document that is shorter than a run, but has the 8 words that are the least there, matches where
-    all of it stands in a row. So does a text of whose five-word shingles evaluation sets hold the
-    given part, 8 words of it in a row; stock phrases in short texts come to 0.57, reworded sentences
-    to 0.6 and more.
+    A text matches in any of three ways:
 
-    Thirteen letters of a script without spaces (Chinese, Thai) are about seven words, so of what is
-    mostly such letters twice as many have to be shared: 26 in a row, or 16 where it says 8 above.
+    - It shares a run of 13 words, as for GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C), and
+      as in lm-evaluation-harness and NeMo Curator.
+    - It holds the whole of an evaluation document that is shorter than a run but has 8 words or more.
+    - Evaluation sets hold at least the part ``containment`` of its five-word shingles, 8 words of them
+      in a row. Stock phrases in short texts come to 0.57, reworded sentences to 0.6 and more.
 
-    What says nothing does not count: a run of which less than half are words that hold a letter and
-    differ (tables, a word said over and over). Words on the two sides of a border between documents
-    of one evaluation set are a run as any other, since some sets are stored line by line. A stretch
-    is what runs cover without a gap. Words are compared, not digests of them: no match is a chance
-    collision.
+    Thirteen letters of a script without spaces (Chinese, Thai) are about seven words, so twice as many
+    have to be shared if most are such letters: 26 in a row instead of 13, and 16 instead of 8.
+
+    A run does not count if less than half of it are distinct words that hold a letter (tables, a word
+    repeated over and over). A run may cross the border between two documents of an evaluation set,
+    since some sets are stored line by line. A stretch is what runs cover without a gap. Words are
+    compared, and not only their digests, so no match is a chance collision.
 
     Args:
-        run: Words in a row that make a match, 8 or more.
-        containment: The part of a text's shingles that makes a match, above 0.
+        run: How many words in a row make a match, 8 or more.
+        containment: The part of a text's shingles that makes a match, above 0 and at most 1.
 
     Raises:
         ValueError: `run` or `containment` is out of its bounds.
@@ -114,12 +114,12 @@ class EvaluationIndex:
         self._tables: _Tables | None = None
 
     def add(self, exclude: str, document: str, words: Sequence[str]) -> None:
-        """Add a document of an evaluation set, behind those added before.
+        """Add a document of an evaluation set, after those added before.
 
         Args:
             exclude: The evaluation set.
             document: The document's id.
-            words: Its words, as `calibset.hygiene.words.all_words_of` returns them.
+            words: The document's words, as `calibset.hygiene.words.all_words_of` returns them.
         """
         if words:
             self._tables = None  # first, since an array that others look at can't grow
@@ -129,11 +129,11 @@ class EvaluationIndex:
             evaluation.codes.extend(map(self._vocabulary.add, words))
 
     def find(self, document: str, words: Sequence[str]) -> Contamination | None:
-        """Return what a document shares with the evaluation sets; None where that is no match.
+        """Return the match between a document and the evaluation sets, or None if there is none.
 
         Args:
-            document: Its id.
-            words: Its words, as `calibset.hygiene.words.all_words_of` returns them.
+            document: The document's id.
+            words: The document's words, as `calibset.hygiene.words.all_words_of` returns them.
         """
         codes = self._vocabulary.encode(words)
         if np.count_nonzero(codes) < SHORTEST:
@@ -173,11 +173,11 @@ class EvaluationIndex:
         )
 
     def without(self, text: str) -> str:
-        r"""Return a text cut around every match, the pieces joined by a blank line.
+        r"""Return a text without its matches, the remaining pieces joined by a blank line.
 
-        A text that is no match is returned as it is, and what is returned is none. Pieces of fewer
-        words than a run go with what was cut; of a text that matches by its shingles alone nothing
-        is left.
+        A text without a match is returned as it is, and the returned text never matches. Pieces of
+        fewer words than a run are removed too; nothing is left of a text that matches by its shingles
+        alone.
 
         Examples:
             >>> evaluations = EvaluationIndex()

@@ -1,4 +1,4 @@
-"""Documents that repeat one before them, with the same words or nearly the same.
+"""Documents that repeat an earlier one, with the same words or nearly the same.
 
 Near duplicates are found by MinHash-LSH and then checked: what counts is the exact Jaccard similarity
 of the two sets of shingles.
@@ -18,7 +18,7 @@ from calibset.core.fields import Share
 from calibset.hygiene.minhash import BYTES_A_SKETCH, Sketch, Sketches, make_sketch
 
 SIMILARITY = 0.77
-"""From here on two texts are near duplicates: 5 % of other words cost about 0.14."""
+"""The similarity from which two texts are near duplicates: changing 5 % of the words costs about 0.14."""
 
 MOST_BYTES = 1_500_000_000
 """What an index takes in memory at most: some 60 million words, or a million short texts."""
@@ -52,12 +52,12 @@ _Name = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicate:
-    """A document that was left out because it repeats one that came before it.
+    """A document that was left out because it repeats an earlier one.
 
     Attributes:
-        document: Its id.
+        document: The id of the document that was left out.
         source: The source of the document that it repeats and that is kept.
-        kept: The id of that document.
+        kept: The id of the document that is kept.
         similarity: Jaccard similarity of the shingles, from 0 to 1.
         exact: Whether the words are the same, in the same order.
     """
@@ -78,22 +78,22 @@ class _Text:
 
 
 class DuplicateIndex:
-    """The documents met so far, among which duplicates of another are found.
+    """An index of the documents met so far that finds duplicates.
 
-    A shingle is a word, or two neighbours in either order, and how often it came before in its
-    text. Single words make scattered changes cost no more than one passage that differs, pairs
-    tell texts of the same words apart, and pairs in either order forgive an exchange of neighbours.
-    Texts of fewer than 20 words are duplicates only if all their words are the same, and texts
-    without words never. Near duplicates are looked for among the 64 texts that are probably most
-    similar, so that texts of one template cost no more than others.
+    A shingle is a word, or two neighbouring words in either order, with the number of times that it
+    occurred earlier in its text. Single words make scattered changes cost no more than one passage
+    that differs, pairs tell texts of the same words apart, and pairs in either order forgive swapped
+    neighbours. Texts of fewer than 20 words are duplicates only if all their words are the same, and
+    texts without words never are. Near duplicates are searched for among the 64 texts that are
+    probably most similar, so that texts made from one template cost no more than others.
 
     Args:
         near: Whether near duplicates are found, too.
-        similarity: From which Jaccard similarity on they are, from 0.6 to 1.
-        most_bytes: What the index may take in memory; three quarters of it are for near duplicates.
+        similarity: The Jaccard similarity from which texts are near duplicates, from 0.6 to 1.
+        most_bytes: How much memory the index may take; three quarters of it are for near duplicates.
 
     Raises:
-        ValueError: The similarity is out of these bounds.
+        ValueError: The similarity is out of bounds.
 
     Examples:
         >>> index = DuplicateIndex(near=False)
@@ -110,21 +110,21 @@ class DuplicateIndex:
         self._near = _NearIndex(similarity, near_bytes) if near else None
         self._bytes_left = most_bytes - near_bytes
         self.not_indexed = 0
-        """Documents that found no room, so that what repeats them may not be found."""
+        """How many documents did not fit in, so that documents that repeat them may be missed."""
 
     def find_or_add(
         self, source: str, document: str, words: Sequence[str], *, near: bool = True
     ) -> Duplicate | None:
-        """Return the document of which this is a duplicate; else add it and return None.
+        """Return what a document duplicates, or add the document and return None.
 
-        The first of the same words is returned, else of several near duplicates the most similar,
-        of equally similar ones the first.
+        An earlier document with the same words comes first, then the most similar near duplicate; the
+        first of equally similar ones.
 
         Args:
             source: The name of the document's source.
-            document: Its id.
-            words: Its normalised words.
-            near: Whether this one may be a near duplicate, if the index finds them. Near
+            document: The document's id.
+            words: The document's normalised words.
+            near: Whether this document may be a near duplicate, if the index finds them. Later near
                 duplicates of it are found in any case.
         """
         if not words:
@@ -140,7 +140,7 @@ class DuplicateIndex:
         return None
 
     def add(self, source: str, document: str, words: Sequence[str]) -> None:
-        """Add a document, whatever it repeats; of the same words the first stays."""
+        """Add a document whatever it repeats; of documents with the same words the first stays."""
         self.find_or_add(source, document, words, near=False)
 
     def _sketch(self, words: Sequence[str]) -> _Text | None:

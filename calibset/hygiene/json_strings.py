@@ -18,7 +18,7 @@ _TYPE_KEYS = frozenset({"type", "format", "$ref", "$schema", "required"})
 
 
 def extract_texts(text: str) -> Iterator[str]:
-    """Yield the texts and numbers in JSON, keys too, in their order; or all of a text that is no JSON.
+    """Yield the keys, strings and numbers in JSON, in order; or the whole text if it is not JSON.
 
     Examples:
         >>> list(extract_texts('{"to": ["Ján", 12.50]}')), list(extract_texts("to Ján"))
@@ -29,7 +29,7 @@ def extract_texts(text: str) -> Iterator[str]:
 
 
 def extract_schema_texts(text: str) -> Iterator[str]:
-    """Yield the texts of a JSON Schema but for those on types, which many schemas share.
+    """Yield the texts of a JSON Schema except those about types, which many schemas share.
 
     Examples:
         >>> list(extract_schema_texts('{"type": "object", "properties": {"city": {"type": "string"}}}'))

@@ -1,6 +1,6 @@
-"""Which language a text is in, and whether that is one that was asked for.
+"""The language of a text, and whether it is an expected one.
 
-The identifier is py3langid's naive Bayes model over 140 languages, which lies in its package:
+Languages are identified by py3langid's naive Bayes model of 140 languages, which comes with its package, so
 nothing is downloaded. It is loaded when the first text is identified, which takes a second.
 ``docs/hygiene.md`` has the confusion figures behind the numbers here.
 """
@@ -13,13 +13,13 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 LEAST_LETTERS = 150
-"""Texts of fewer letters are in no language for certain: Slovak and Czech are mistaken for one another."""
+"""Texts with fewer letters can't be identified for certain: Slovak and Czech are mistaken for each other."""
 
 LEAST_SCORE = 0.5
 """The score that the expected languages need together; half Czech and half Slovak has less."""
 
 NO_LANGUAGE = "zxx"
-"""The code (ISO 639-2) of numbers, base64 and other strings that are in no language."""
+"""The code (ISO 639-2) for numbers, base64 and other strings that are in no language."""
 
 # Of a longer text so many pieces are looked at: its beginning, its middle and its end.
 _LONGEST_WHOLE = 900
@@ -27,11 +27,11 @@ _PIECES = 3
 
 
 class Language(NamedTuple):
-    """What a text is taken for.
+    """The language that a text was identified as.
 
     Attributes:
-        code: ISO 639-1, of a language without one ISO 639-3, or `NO_LANGUAGE`.
-        score: How certain that is, 0 to 1, to three decimals.
+        code: The ISO 639-1 code, or the ISO 639-3 code if there is none, or `NO_LANGUAGE`.
+        score: The certainty, 0 to 1, to three decimals.
     """
 
     code: str
@@ -47,7 +47,7 @@ def known_languages() -> frozenset[str]:
 def identify_language(text: str) -> Language:
     """Return the language that a text is most likely in.
 
-    Of a text of more than 900 characters three pieces of 300 are looked at: its beginning, its
+    If the text has more than 900 characters, only three pieces of 300 are looked at: its beginning, its
     middle and its end.
 
     Examples:
@@ -67,12 +67,12 @@ def find_language_fault(
     A text of fewer than `LEAST_LETTERS` letters passes.
 
     Args:
-        text: Prose; a program or tool calls are taken for whatever their words are in.
+        text: Prose; a program or tool calls count as whatever language their words are in.
         expected: Codes of languages, such as ``{"sk", "en"}``.
-        least_score: What their scores must come to together.
+        least_score: The least sum of the scores of the expected languages.
 
     Raises:
-        ValueError: A code is not known.
+        ValueError: A code is unknown.
 
     Examples:
         >>> czech = "Pojišťovna poskytne pojistné plnění do patnácti dnů po skončení šetření. " * 3

@@ -1,7 +1,7 @@
-"""Sketches of texts, and which of many texts are probably alike, in bounded time.
+"""Sketches of texts, and the search for probably similar texts in bounded time.
 
-MinHash signatures of a byte each are searched by bands (LSH). A text is compared with those that
-share a band, and where very many share the same one, with the first of them only.
+MinHash signatures of a byte each are searched by bands (LSH). A text is compared with those that share a
+band with it; if very many share the same band, only with the first of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PERMUTATIONS, _BANDS = 128, 32
 _SEED = 1
 
 BYTES_A_SKETCH = _PERMUTATIONS + 8 * _BANDS
-"""What a sketch and its bands take in memory."""
+"""The bytes of memory that a sketch and its bands take."""
 
 # So many of the texts of a run that share a band are compared.
 _MOST_IN_A_BAND = 64
@@ -75,7 +75,7 @@ class Sketches:
         self._count = 0
 
     def find_similar(self, sketch: Sketch, similarity: float) -> _Indexes:
-        """Return the numbers of texts whose sketches agree at least so much, the most similar first."""
+        """Return the numbers of texts with at least this similarity by sketch, the most similar first."""
         sought = _make_entries(sketch[np.newaxis]).ravel()
         # No index is the highest, so all entries of a band are between the two.
         edges = np.concatenate((sought, sought | _INDEX))

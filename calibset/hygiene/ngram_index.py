@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from calibset.hygiene.words import is_unspaced_letter
 
 Codes = NDArray[np.uint32]
-"""The numbers of words, see `Vocabulary`."""
+"""The numbers of words; see `Vocabulary`."""
 
 Positions = NDArray[np.int64]
-"""Where the run that begins with a word of a text stands, -1 where nowhere."""
+"""For each word of a text, the position of the run that begins with it, or -1 if it occurs nowhere."""
 
 Flags = NDArray[np.bool_]
-"""What is so of which words, or of the runs that begin with them."""
+"""Whether something is true of each word, or of the run that begins with it."""
 
 _Digests = NDArray[np.uint64]
 _NUMERAL, _WORD, _LETTER = 1, 2, 3
@@ -31,14 +31,14 @@ _LEAST_BITS, _MOST_BITS = 10, 22
 
 
 class Vocabulary:
-    """A number for each word added, from 1 on; 0 is any other word."""
+    """A number for each word added, from 1 up; 0 stands for any other word."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
         self._kinds = bytearray(1)
 
     def add(self, word: str) -> int:
-        """Return the number of a word, a new one where it has none."""
+        """Return the number of a word, and give it a new one if it has none."""
         code = self._codes.setdefault(word, len(self._kinds))
         if code == len(self._kinds):
             self._kinds.append(
@@ -51,16 +51,16 @@ class Vocabulary:
         return np.fromiter(map(self._codes.get, words, repeat(0)), np.uint32, len(words))
 
     def find_unspaced(self, codes: Codes) -> Flags:
-        """Return which words are single letters of scripts without spaces."""
+        """Flag the words that are single letters of scripts without spaces."""
         return np.asarray(np.frombuffer(self._kinds, np.uint8)[codes] == _LETTER, np.bool_)
 
     def find_mostly_unspaced(self, codes: Codes, size: int) -> Flags:
-        """Return of which runs more than half are single letters of scripts without spaces."""
+        """Flag the runs of which more than half are single letters of scripts without spaces."""
         sums = np.concatenate(([0], np.cumsum(self.find_unspaced(codes), dtype=np.int32)))
         return np.asarray(2 * (sums[size:] - sums[:-size]) > size, np.bool_)
 
     def find_telling(self, codes: Codes, size: int) -> Flags:
-        """Return of which runs at least half are words that hold a letter and differ."""
+        """Flag the runs of which at least half are distinct words that hold a letter."""
         lettered = np.frombuffer(self._kinds, np.uint8)[codes] >= _WORD
         previous = _find_previous(codes)
         count = max(codes.size - size + 1, 0)
@@ -71,10 +71,10 @@ class Vocabulary:
 
 
 class TextRuns:
-    """The runs of a text, digested once for each length however many tables they are looked up in.
+    """The runs of a text, digested once per length, however many tables they are looked up in.
 
     Attributes:
-        codes: The text's words.
+        codes: The numbers of the text's words.
     """
 
     def __init__(self, codes: Codes) -> None:
@@ -82,23 +82,23 @@ class TextRuns:
         self._digests: dict[int, _Digests] = {}
 
     def digest(self, size: int) -> _Digests:
-        """Return the digests of the runs of so many words."""
+        """Return the digests of the runs of a number of words."""
         if size not in self._digests:
             self._digests[size] = _digest_runs(self.codes, size)
         return self._digests[size]
 
 
 class RunTable:
-    """The runs of one length in a stream of words, and where each stands first.
+    """The runs of one length in a stream of words, and the position at which each first occurs.
 
-    Runs are held by a digest of 64 bits, 12 bytes each, in one sorted array; those found in a text are
-    compared word by word. Of ten million runs two have one digest with a chance of 3 in a million; then the
-    second is not found.
+    Runs are stored by a digest of 64 bits, 12 bytes each, in one sorted array; those found in a text are
+    compared word by word. Among ten million runs, the chance that two have the same digest is 3 in a
+    million; then the second is not found.
 
     Args:
-        stream: The words' numbers.
+        stream: The numbers of the words.
         size: How many words a run has.
-        starts: Where the runs that count begin; all of them count if None.
+        starts: The positions of the runs that count; all of them count if None.
     """
 
     def __init__(self, stream: Codes, size: int, starts: NDArray[np.uint32] | None = None) -> None:
@@ -119,7 +119,7 @@ class RunTable:
         self._maybe[self._digests >> self._shift] = True
 
     def find(self, text: TextRuns) -> Positions | None:
-        """Return for each run of a text where it stands first, None if none stands anywhere."""
+        """Return the first position of each run of a text, or None if no run occurs."""
         digests = text.digest(self.size)
         at = np.flatnonzero(self._maybe[digests >> self._shift])
         if not at.size:
@@ -138,11 +138,11 @@ class RunTable:
 
 
 class Stretch(NamedTuple):
-    """Words in a row.
+    """A stretch of consecutive words.
 
     Attributes:
-        start: The first.
-        end: One past the last.
+        start: Index of the first word.
+        end: Index after the last word.
     """
 
     start: int
@@ -150,7 +150,7 @@ class Stretch(NamedTuple):
 
     @property
     def words(self) -> int:
-        """How many they are."""
+        """How many words the stretch has."""
         return self.end - self.start
 
 
@@ -166,7 +166,7 @@ def find_longest(flags: Flags) -> Stretch:
 
 
 def cover_runs(is_found: Flags, size: int) -> Flags:
-    """Return which words of a text are in a run that was found."""
+    """Flag the words of a text that are in a run that was found."""
     changes = np.zeros(is_found.size + size, np.int64)
     changes[: is_found.size] += is_found
     changes[size:] -= is_found

@@ -1,4 +1,4 @@
-"""Personal data in texts: where it stands, and the texts with stand-ins for it."""
+"""Personal data in texts: finding it, and masking it with stand-ins."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class PersonalData(NamedTuple):
     """A piece of personal data in a text.
 
     Attributes:
-        kind: What it is.
-        start: Its first character.
-        end: One past its last.
-        stand_in: What stands in for it where it is masked.
+        kind: The kind of data.
+        start: Index of its first character.
+        end: Index after its last character.
+        stand_in: The text that replaces it when it is masked.
     """
 
     kind: Kind
@@ -78,18 +78,18 @@ _PAST_NUMBERS = 10**19
 
 
 def find_personal_data(text: str) -> list[PersonalData]:
-    """Return the personal data of a text in order; no two of them overlap.
+    """Return the pieces of personal data in a text, in order and without overlaps.
 
-    - E-mail addresses in Latin, Greek, Cyrillic or Armenian letters, but for those of example
+    - E-mail addresses in Latin, Greek, Cyrillic or Armenian letters, except those of example
       domains (RFC 2606).
     - Phone numbers with a country code, and Slovak ones that begin with 0, of nine digits or more,
-      which the country's numbering plan has (from the 10,001st different one of a text on, unchecked).
-    - IBANs of the country's form with right check digits.
-    - Slovak and Czech birth numbers: a date, and divisible by 11. Nine digits (before 1954, without
-      a check) count with a slash only, and so do those of ten that begin with 1.
-    - Payment card numbers of a known issuer, with the right check digit.
+      that are in the country's numbering plan (not checked after 10,000 different ones in a text).
+    - IBANs in the country's format with correct check digits.
+    - Slovak and Czech birth numbers: a date, and divisible by 11. Numbers of nine digits (before 1954,
+      without a check) and numbers of ten that begin with 1 count only with a slash.
+    - Payment card numbers of a known issuer with a correct check digit.
 
-    What has been masked is not found again.
+    Stand-ins are not found again.
 
     Examples:
         >>> text = "Ján (0905 123 456) má účet SK31 1200 0000 1987 4263 7541."
@@ -100,12 +100,12 @@ def find_personal_data(text: str) -> list[PersonalData]:
 
 
 def mask_personal_data(text: str) -> tuple[str, Counter[Kind]]:
-    """Return a text with stand-ins for its personal data, and how many of each kind there were.
+    """Return a text with its personal data masked, and the number of pieces of each kind.
 
-    A stand-in has the form of what it stands for: digits become 0, but for a country code and the
-    first digit of a card or birth number (so that a number in JSON stays one); an e-mail address
-    becomes name@example.com. Masked text comes back as it is. Of a text in which stand-ins make new
-    personal data over and over, as no letter does, all digits become 0.
+    A stand-in has the form of what it replaces: digits become 0, except a country code and the first
+    digit of a card or birth number (so that a number in JSON stays a number); an e-mail address becomes
+    name@example.com. Masked text is returned as it is. If stand-ins keep making new personal data,
+    which no ordinary text does, all digits of the text become 0.
 
     Examples:
         >>> mask_personal_data("+421 905 123 456, jan@posta.sk")
@@ -127,9 +127,9 @@ def mask_personal_data(text: str) -> tuple[str, Counter[Kind]]:
 
 
 def mask_number(number: int) -> tuple[int, Counter[Kind]]:
-    """Return a number with a stand-in of as many digits if it is a card or birth number.
+    """Return a number, replaced by one of as many digits if it is a card or birth number, and the counts.
 
-    For the integers of JSON. Phone numbers can't be told from other numbers without their 0 or +.
+    This is for the integers of JSON. Without their 0 or +, phone numbers look like any other number.
 
     Examples:
         >>> mask_number(4111111111111111)

@@ -1,7 +1,7 @@
-"""Phone numbers: what looks like one, and whether its country's numbering plan has it.
+"""Phone numbers: text that looks like one, and the check against its country's numbering plan.
 
-`phonenumbers.PhoneNumberMatcher` is not used: it takes book numbers and decimals for phone numbers, and
-misses a number that another number follows after a space.
+`phonenumbers.PhoneNumberMatcher` is not used: it takes ISBNs and decimals for phone numbers, and misses a
+number that is followed by a space and another number.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 
 MOST_LOOKUPS = 10_000
-"""Different numbers of one text that are looked up in the plans; beyond them the form alone decides."""
+"""How many different numbers of a text are looked up in the plans; after that the form alone decides."""
 
 _SPACE = " \u00a0\u2007\u2009\u202f"
 _BETWEEN = rf"{_SPACE}\u2010-\u2013/.()-"
@@ -31,15 +31,15 @@ _FEWEST_DIGITS = 9
 class PhonePlans:
     """The numbering plans of all countries; each number of a text is looked up once.
 
-    A text of a great many different numbers is no letter but a list or an attack: after
-    `MOST_LOOKUPS` of them, each of which takes 0.1 ms, all that looks like a phone number is taken for one.
+    A text with a great many different numbers is a list or an attack, not ordinary text: after
+    `MOST_LOOKUPS` lookups of 0.1 ms each, everything that looks like a phone number counts as one.
     """
 
     def __init__(self) -> None:
         self._codes: dict[str, int | None] = {}
 
     def find_phones(self, text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
-        """Yield where the phone numbers in a part of a text start and end, and their stand-ins."""
+        """Yield the start, the end and the stand-in of each phone number in a part of a text."""
         for match in _PHONE.finditer(text, start, end):
             if is_isbn(text, match.start()):
                 continue
@@ -67,12 +67,12 @@ class PhonePlans:
 
 
 def is_isbn(text: str, start: int) -> bool:
-    """Return whether the number that starts there is an ISBN."""
+    """Return whether the number that starts at an index is an ISBN."""
     return _ISBN.search(text, max(start - 20, 0), start) is not None
 
 
 def extract_digits(text: str) -> str:
-    """Return the digits in a text, of any script, as ASCII."""
+    """Return the digits in a text, whatever their script, as ASCII."""
     digits = re.sub(r"\D+", "", text)
     return digits if digits.isascii() else "".join(str(int(digit)) for digit in digits)
 

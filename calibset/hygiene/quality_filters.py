@@ -1,4 +1,4 @@
-"""Filters for plain documents: each finds by counting why a text is no good prose, or lets it through.
+"""Filters for plain documents: each decides by counting whether a text is poor prose.
 
 Rules and thresholds are those of four papers; the code is this project's own.
 
@@ -8,8 +8,8 @@ Rules and thresholds are those of four papers; the code is this project's own.
   *FineWeb2*: Penedo et al. 2025, arXiv:2506.20920, with ``fineweb-2-pipeline.py`` and, for Slovak,
   ``configs/slk_Latn.yml`` of its repository.
 
-They were made for English web pages. Where FineWeb2's threshold for Slovak is laxer it stands here,
-so that one set serves both; ``docs/hygiene.md`` says what each filter throws out.
+They were made for English web pages. Where FineWeb2's threshold for Slovak is laxer, it is used here, so
+that one set serves both languages; ``docs/hygiene.md`` says what each filter removes.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ _TAKEN_APART = re.compile(r" (?:@[-,.]@|-[LR][RCS]B-|``|''|n't|'(?:s|re|ve|ll|d|
 
 
 def find_quality_fault(text: str, names: Iterable[FilterName]) -> str | None:
-    """Return why the first filter that stops a text does so, or None if all let it through.
+    """Return the reason of the first filter that refuses a text, or None if it passes all of them.
 
     Raises:
-        KeyError: There is no filter of a name.
+        KeyError: There is no filter of one of the names.
 
     Examples:
         >>> find_quality_fault("404 Page not found", ["length", "notices"])

@@ -11,18 +11,18 @@ _DIGEST = 8
 
 @dataclass(slots=True, kw_only=True)
 class RepeatedLines:
-    r"""The lines of a source's documents, counted so that those repeated too often can be removed.
+    r"""The lines of a source's documents, counted so that lines repeated too often can be removed.
 
-    Whether a line goes depends on the documents before it and their order alone. Lines are
-    compared without case and with runs of white space as one; a document counts once for each
-    of its lines, those that are removed too.
+    Whether a line is removed depends only on the documents before it and their order. Lines are
+    compared without case and with runs of white space as one space; a document counts once for each
+    of its lines, removed ones included.
 
     Attributes:
         documents: How many earlier documents must have had a line, at least 1.
-        least_length: Characters that a line must have: shorter ones are left, since they are headings
-            and steps ("Click Save.") as often as menus.
-        most_lines: Different lines that are remembered; when there are more, those that only one
-            document had are forgotten, and then those longest not seen. A line takes about 150 bytes.
+        least_length: How many characters a line must have to be removed: shorter lines are headings and
+            steps ("Click Save.") as often as menus.
+        most_lines: How many different lines are remembered. Beyond that, lines that only one document
+            had are forgotten, then those not seen for longest. A line takes about 150 bytes.
 
     Examples:
         >>> menu = RepeatedLines(documents=2)

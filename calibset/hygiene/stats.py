@@ -1,4 +1,4 @@
-"""What happens to the records of a source while it is read: counts, and what was left out."""
+"""The counts of a source's records while it is read, and the records that were left out."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class LeftOut:
         rejections: How many were rejected, by reason.
         filtered: How many were filtered, by reason.
         examples: For each reason, the position of the first record that it applies to.
-        rejected_records: The rejected records themselves, in the order they were met, the first 100,000.
-        filtered_records: The filtered ones, likewise.
+        rejected_records: The first 100,000 rejected records, in the order in which they were read.
+        filtered_records: The first 100,000 filtered records, likewise.
     """
 
     rejections: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class LeftOut:
     filtered_records: list[Filtered] = field(default_factory=list)
 
     def add(self, record: Rejection | Filtered) -> None:
-        """Count a record, and list it."""
+        """Count a record and list it."""
         reason = replace_surrogates(record.reason)
         self.examples.setdefault(reason, replace_surrogates(record.position))
         if isinstance(record, Rejection):
@@ -47,7 +47,7 @@ class LeftOut:
             _list(record, self.filtered_records)
 
     def __add__(self, other: LeftOut) -> LeftOut:
-        """Return what was left out here and there."""
+        """Return the records of both together."""
         return LeftOut(
             rejections=self.rejections + other.rejections,
             filtered=self.filtered + other.filtered,
@@ -57,7 +57,7 @@ class LeftOut:
         )
 
     def copy(self) -> LeftOut:
-        """Return a copy that does not change when this does."""
+        """Return an independent copy."""
         return self + LeftOut()
 
     def describe(self, most: int = 3) -> str:
@@ -77,12 +77,12 @@ class LeftOut:
 
 @dataclass(slots=True)
 class RepairCounts:
-    """What was changed in documents and conversations.
+    """How often documents and conversations were changed, by the kind of change.
 
     Attributes:
         repaired: Documents that a repair changed, by the repair's name.
-        masked: Personal data that made-up data stands in for, by kind.
-        boilerplate: Lines taken out because earlier documents hold them.
+        masked: Pieces of personal data replaced by made-up data, by kind.
+        boilerplate: Lines removed because earlier documents hold them.
         control_tokens: Spellings of control tokens that were broken apart.
         shortened: Documents in which a run of white space was shortened.
         cut_conversations: Conversations that lost their end to fit into a row.
@@ -107,21 +107,21 @@ class RepairCounts:
 
 @dataclass(slots=True)
 class ReadStats:
-    """What has happened so far to the records of a source, which is read once for all files of a build.
+    """The counts so far of a source's records, which are read once for all files of a build.
 
     Attributes:
-        records: Records met, whatever became of them.
+        records: Records read, whatever became of them.
         documents: Documents and conversations that were admitted and can be packed.
-        lengths: For each power of two, how many of them have so many characters or more, and fewer than
-            the next.
-        repairs: What was changed in them.
-        left_out: What was rejected or filtered before packing.
-        duplicates: Documents that repeat one before them.
-        contaminated: What documents share with evaluation sets.
-        renamed_tools: By conversation, the tools that the model reads under another name: that name, and
-            the corpus's own.
-        titles: The documents' titles, where the recipe makes must-cover terms of them.
-        notes: What the chat template's own checks found that users of the rows should know.
+        lengths: For each power of two, how many of them have that many characters or more, but fewer
+            than the next power.
+        repairs: The changes made in them.
+        left_out: The records that were rejected or filtered before packing.
+        duplicates: Documents that repeat an earlier one.
+        contaminated: The matches between documents and evaluation sets.
+        renamed_tools: By conversation, pairs of a tool's name for the model and its name in the corpus,
+            where they differ.
+        titles: The titles of documents, if the recipe makes must-cover terms of them.
+        notes: Findings of the chat template's checks that users of the rows should know.
     """
 
     records: int = 0
@@ -137,11 +137,11 @@ class ReadStats:
 
     @property
     def rejected_share(self) -> float:
-        """The part of the records that were rejected, 0 to 1."""
+        """The share of the records that were rejected, 0 to 1."""
         return self.left_out.rejections.total() / self.records if self.records else 0.0
 
     def count_admitted(self, length: int, count: int = 1) -> None:
-        """Count a document of so many characters as admitted; with -1 take it back."""
+        """Count a document of ``length`` characters as admitted; a ``count`` of -1 takes it back."""
         self.documents += count
         self.lengths[1 << max(0, length.bit_length() - 1)] += count
 
@@ -164,7 +164,7 @@ class ReadStats:
 
 
 def count_characters(record: Document | Conversation) -> int:
-    """Return how many characters a model could see of a document or conversation."""
+    """Count the characters of a document or conversation that a model could see."""
     if isinstance(record, Document):
         return len(record.text)
     turns = sum(

@@ -1,7 +1,7 @@
-"""Repairs of what a wrong decoding, a word processor or a web page left in a text.
+"""Repairs of the damage that wrong decoding, word processors and web pages leave in a text.
 
-Each repair has a name and changes nothing in text that is right. All are made again and again until
-nothing changes, so a repaired text stays as it is.
+Each repair has a name and changes nothing in sound text. All of them are repeated until nothing changes, so
+a repaired text stays as it is.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ _INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\uf
 def repair_text(
     text: str, names: Collection[RepairName] = get_args(RepairName)
 ) -> tuple[str, tuple[RepairName, ...]]:
-    r"""Return a text with the repairs made, and the names of those that changed it.
+    r"""Return a text with the named repairs made, and the names of those that changed it.
 
-    Lone surrogates become U+FFFD whatever the names; no repair adds one otherwise, and no repaired text
-    is longer than its text normalised.
+    Lone surrogates become U+FFFD whatever the names; no repair adds a U+FFFD otherwise, and no repaired
+    text is longer than the normalised original.
 
     Raises:
-        KeyError: There is no repair of a name.
+        KeyError: There is no repair of one of the names.
 
     Examples:
         >>> repair_text("ZmluvnÃ© podmienky\ufeff: \uf0b7 po\xadistenie")
@@ -208,4 +208,4 @@ REPAIRS: Mapping[RepairName, Callable[[str], str]] = MappingProxyType(
         "NFC": _compose,
     }
 )
-"""Every repair, in the order in which they are made."""
+"""Every repair by its name, in the order in which they are made."""

@@ -1,4 +1,4 @@
-"""The words of a text, however it is spelled, spaced, or marked up."""
+"""The words of a text, regardless of case, spacing and markup."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _ESCAPES = re.compile(r"\\+[nrt]")
 
 
 class LocatedWord(NamedTuple):
-    """A word, and where it stands in its text.
+    """A word and its position in a text.
 
     Attributes:
-        word: As `split_words` returns it.
-        start: Its first character.
-        end: One past its last.
+        word: The word as `split_words` returns it.
+        start: Index of its first character.
+        end: Index after its last character.
     """
 
     word: str
@@ -54,8 +54,8 @@ def split_words(text: str) -> list[str]:
 
     Case, punctuation, spacing, markup, entities, soft hyphens and ways to compose a letter make no
     difference, nor do vowel points in Hebrew and Arabic; vowel signs in other scripts are a part of
-    their word. WikiText's ``@-@`` is punctuation; scripts without spaces (Thai, Lao, Burmese, Khmer,
-    Chinese, Japanese, and Korean too) count by letter.
+    their word. WikiText's ``@-@`` is punctuation. In scripts without spaces (Thai, Lao, Burmese, Khmer,
+    Chinese and Japanese) and in Korean, each letter is a word.
 
     Examples:
         >>> split_words("The <b>well @-@ known</b> [[Bratislava|city]], 1 @,@ 000 &nbsp; HOUSES")
@@ -73,7 +73,7 @@ def split_words(text: str) -> list[str]:
 
 
 def locate_words(text: str) -> list[LocatedWord]:
-    """Return the words of a text and where they stand in it; slower than `split_words`.
+    """Return the words of a text with their positions; slower than `split_words`.
 
     Examples:
         >>> locate_words("Well @-@ known")
@@ -88,9 +88,9 @@ def locate_words(text: str) -> list[LocatedWord]:
 
 
 def words_of(record: Document | Conversation) -> list[str]:
-    """Return the words of a document; of a conversation those of its turns, one behind the other.
+    """Return the words of a document, or of a conversation's turns in order.
 
-    The tools on offer and the system turn are left out: many conversations share them.
+    The tools on offer and the system turn are left out, because many conversations share them.
     """
     if isinstance(record, Document):
         return split_words(record.text)
@@ -100,11 +100,11 @@ def words_of(record: Document | Conversation) -> list[str]:
 
 
 def all_words_of(record: Document | Conversation) -> list[str]:
-    r"""Return all words that a model sees of a document or conversation, to compare with evaluation sets.
+    r"""Return all words of a document or conversation that a model sees, to compare with evaluation sets.
 
-    Of a conversation these are the tools' names, descriptions and parameters (but for what every
-    JSON Schema says), and all turns, the system turn too. Tool results and turns that are JSON are
-    read as JSON, and a literal ``\n`` in others parts words, so that a text is found however it was
+    For a conversation these are the tools' names, descriptions and parameters (except what every JSON
+    Schema says), and all turns, the system turn too. Tool results and turns that are JSON are read as
+    JSON, and a literal ``\n`` in other turns separates words, so that a text is found however it was
     written down.
     """
     if isinstance(record, Document):

@@ -1,4 +1,4 @@
-"""Documents and conversations into samples that a quantizer keeps whole."""
+"""Packing of documents and conversations into samples that a quantizer keeps whole."""
 
 from calibset.packing.conversations import TOO_LONG, pack_conversations
 from calibset.packing.documents import pack_documents

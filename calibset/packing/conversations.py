@@ -1,13 +1,13 @@
-"""Conversations packed into rows: whole ones inside what the quantizer reads, a filler for its cut.
+"""Conversations packed into rows: whole ones within what the quantizer reads, then a filler for its cut.
 
-1. Up to 48 conversations wait in a pool. One that is longer than a row never enters it; its head may be
-   a filler.
-2. The one that came first opens a row; then the longest that still fits is added until none does (best
-   fit). Before each but the first stands the BOS that it begins with in training.
+1. Up to 48 conversations wait in a pool. A conversation that is longer than a row never enters it, but
+   its head may be a filler.
+2. The conversation that came first opens a row; then the longest that still fits is added until none does
+   (best fit). Each but the first is preceded by the BOS that it begins with in training.
 3. All of them end inside the ``text_budget`` tokens that the quantizer reads. The *filler*, the head of
    one more conversation, brings the row to ``seqlen`` tokens and takes the quantizer's cut.
-4. Fillers and cuts of them are tried best first, and each row is checked whole (`RowSpec.check_row`).
-   The conversations before the filler must be read as they are when they stand alone.
+4. Fillers and their cuts are tried best first, and each row is checked whole (`RowSpec.check_row`). The
+   conversations before the filler must get the same ids as when they are read alone.
 5. A conversation whose head was a filler leaves the pool. The heads used last may fill small gaps again,
    the oldest first.
 """
@@ -23,7 +23,7 @@ from calibset.packing.row_spec import Packed, RowSpec
 from calibset.tokenizers.chat_templates.base import RenderedConversation
 
 TOO_LONG = "longer than a row (its head may be a filler)"
-"""Why a conversation that no row holds is filtered."""
+"""The reason for filtering a conversation that is longer than a row."""
 
 # Conversations to choose from when a row's gap is filled: enough to find a good fit, few
 # enough that none waits long.
@@ -115,11 +115,11 @@ def pack_conversations(conversations: Iterable[RenderedConversation], spec: RowS
     """Yield rows of whole conversations, each with a labelled filler at its end.
 
     Args:
-        conversations: Rendered for the target model.
-        spec: Length, tokenizer and name.
+        conversations: Conversations rendered for the target model.
+        spec: The length of a row, the tokenizer and the source's name.
 
     Yields:
-        Samples, and a `Filtered` for each conversation that stands whole in none.
+        Samples, and a `Filtered` for each conversation that no sample holds whole.
     """
     arriving = iter(conversations)
     buffer = _Buffer()

@@ -2,10 +2,10 @@
 
 1. Documents are joined with a blank line, in the order they come, until one of them brings the row to
    ``seqlen`` tokens.
-2. That one is cut. Cuts are proposed best first: the end of a sentence or line within ``slack`` tokens
+2. That document is cut. Cuts are proposed best first: the end of a sentence or line within ``slack`` tokens
    past ``seqlen``, then the end of a word there, then the end of any token.
-3. Each proposal is checked as a whole row (`RowSpec.check_row`), and the first without a fault is given.
-4. A piece that would spoil any row is left out; where the piece is good, the row begun before it is.
+3. Each proposal is checked as a whole row (`RowSpec.check_row`), and the first without a fault is yielded.
+4. A piece that would spoil any row is left out; if the piece is good, the row begun before it is left out.
 5. The rest of the document begins the next row. After ``max_rows_per_document`` rows it waits in a queue
    until every other document has had its turn.
 """
@@ -83,11 +83,11 @@ class _Step:
 
 
 def pack_documents(documents: Iterable[Document], spec: RowSpec) -> Iterator[Packed]:
-    """Yield the tightest rows that the documents give, in the order they come.
+    """Yield the tightest rows that can be made of the documents, in the order in which they come.
 
     Args:
         documents: Texts that are not empty, without white space around them.
-        spec: Length, tokenizer and name.
+        spec: The length of a row, the tokenizer and the source's name.
 
     Yields:
         Samples, and a `Filtered` for each document, or part of one, that ends up in no row.

@@ -1,8 +1,8 @@
-"""What a row must be, and the check of a finished row.
+"""The requirements of a row, and the check of a finished row.
 
-The tokens of joined texts are not the sum of their parts' tokens, and a longer text may even have fewer.
-So packing only proposes rows; `RowSpec.check_row` encodes each proposal as the quantizer will, and a row
-is given only if that finds no fault.
+Joined texts don't have as many tokens as their parts together, and a longer text may even have fewer. So
+packing only proposes rows: `RowSpec.check_row` encodes each proposal as the quantizer will, and a row is
+yielded only if the check finds no fault.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from calibset.tokenizers.base import Tokenizer
 from calibset.tokenizers.truncation import last_token_dominates, text_budget, visible_ids
 
 SEPARATOR = "\n\n"
-"""What stands between two documents of a row."""
+"""The text between two documents of a row."""
 
 Packed = Sample | Filtered
-"""What packing gives: a row, or a document that stands in none."""
+"""What packing yields: a row, or a document that no row holds."""
 
 RowFault = Literal[
     "too short",
@@ -33,8 +33,8 @@ class RowCheck:
     """A row as the quantizer reads it.
 
     Attributes:
-        token_ids: Its ids, without BOS.
-        fault: Why a quantizer would drop it, or None.
+        token_ids: The row's ids, without BOS.
+        fault: Why a quantizer would drop the row, or None.
     """
 
     token_ids: tuple[int, ...]
@@ -46,11 +46,11 @@ class RowSpec:
     """The length a row must have, and the tokenizer that measures it.
 
     Attributes:
-        tokenizer: The target model's, as the quantizer will use it.
-        seqlen: Tokens that the quantizer reads of a row, its BOS included.
-        source: The name that samples carry.
+        tokenizer: The target model's tokenizer, as the quantizer will use it.
+        seqlen: How many tokens of a row the quantizer reads, its BOS included.
+        source: The name of the samples' source.
         parse_special: Whether letters such as ``</s>`` in a document are control tokens.
-        max_rows_per_document: Rows that one document gives before others have had their turn.
+        max_rows_per_document: How many rows a document fills before others have had their turn.
     """
 
     tokenizer: Tokenizer
@@ -61,24 +61,24 @@ class RowSpec:
 
     @property
     def text_budget(self) -> int:
-        """Tokens of the text that the quantizer reads: ``seqlen`` less what it adds."""
+        """How many tokens of the text the quantizer reads: ``seqlen`` minus those that it adds."""
         return text_budget(self.tokenizer, self.seqlen)
 
     @property
     def slack(self) -> int:
-        """Tokens past ``seqlen`` that a better cut is worth."""
+        """How many tokens past ``seqlen`` a row may have for the sake of a better cut."""
         return max(2, self.seqlen // 64)
 
     def check_row(self, text: str, *, control_tokens: bool = True) -> RowCheck:
-        """Encode a row as it will be read back, and find what is wrong with it, if anything.
+        """Encode a row as it will be read back, and find its fault, if any.
 
         The row must have ``seqlen`` tokens without special tokens, whether the quantizer's
         tokenizer parses control tokens or reads them as plain text; no token may fill more than
         half of what is read; and the BOS that the quantizer adds must be the only one.
 
         Args:
-            text: The row.
-            control_tokens: Whether it may hold any.
+            text: The row's text.
+            control_tokens: Whether the row may hold control tokens.
         """
         parsed = self.tokenizer.encode(text, parse_special=True)
         spelled = parsed

@@ -1,1 +1,1 @@
-"""From a recipe to a calibration set: the only place where the parts are put together."""
+"""From a recipe to a calibration set: the only package that puts the others together."""

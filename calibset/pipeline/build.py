@@ -1,4 +1,4 @@
-"""From a recipe to a calibration set: the parts in the order in which docs/design.md draws them."""
+"""From a recipe to a calibration set, in the steps that docs/design.md draws."""
 
 from __future__ import annotations
 
@@ -47,18 +47,19 @@ def build(
     Nothing is written; see `CalibrationSet.write`.
 
     Args:
-        recipe: What to build; or the path of the recipe.
+        recipe: The recipe, or its path.
         data: A folder that relative locations are looked up in first; ``CALIBSET_DATA`` if None.
-        mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
-        offline: Read the cache alone in place of servers.
-        lock: What becomes of a lock beside the recipe: its locations and commits are read (`use`),
-            the build fails unless all is as it says (`require`), or it is ignored (`ignore`).
+        mirrors: Mirrors, each ``https://PREFIX=https://REPLACEMENT``; those of ``CALIBSET_MIRRORS``
+            come after them.
+        offline: Whether only the cache is read, and no server.
+        lock: What a lock beside the recipe is for: its locations and commits are read (`use`), the
+            build fails unless everything is as locked (`require`), or it is ignored (`ignore`).
         progress: Called as each source gives samples.
 
     Raises:
-        LockError: A lock is required, and there is none, or something differs.
-        OfflineError: Sources are not in the cache, offline.
-        SourceError: A source can't be found, reached or read, or gives too little that can be.
+        LockError: A lock is required, and there is none, or something differs from it.
+        OfflineError: Sources are not in the cache, and ``offline`` is set.
+        SourceError: A source can't be found, reached or read, or too many of its records are rejected.
         MixtureError: The sources run short and the policy leaves no way out.
         TokenizerError: The tokenizer can't be loaded, or can't render conversations.
         QuantizerError: The quantizer would not keep every row.

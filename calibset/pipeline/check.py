@@ -1,4 +1,4 @@
-"""`check`: what the sources of a recipe hold, read to their ends."""
+"""`check`: the sources of a recipe, read to their ends and counted."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from calibset.tokenizers import load_tokenizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceCheck:
-    """What a source holds, read to its end.
+    """The result of reading a source to its end.
 
     Attributes:
-        name: Its name in the recipe.
+        name: The source's name in the recipe.
         location: The location that was read.
-        stats: What became of its records.
-        problem: Why it could not be read to its end, if so.
+        stats: The counts of its records.
+        problem: Why the source could not be read to its end; None if it could.
     """
 
     name: str
@@ -43,7 +43,7 @@ def check(
     offline: bool = False,
     progress: Progress | None = None,
 ) -> tuple[SourceCheck, ...]:
-    """Read every source to its end and count what is in it; arguments as for `build`."""
+    """Read every source to its end and count its records; the arguments are those of `build`."""
     recipe = as_recipe(recipe)
     lock = read_existing_lock(recipe)
     storage = open_storage(recipe, data, mirrors, offline=offline)

@@ -1,4 +1,4 @@
-"""What is fixed for a build before the first document is read."""
+"""The context of a build: what is fixed before the first document is read."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from calibset.tokenizers import Tokenizer, load_tokenizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
-    """What is fixed for a build.
+    """Everything that is fixed for a build before the first document is read.
 
     Attributes:
-        recipe: What to build.
+        recipe: The recipe.
         readers: A reader for each source and evaluation set, by name.
-        tokenizer: The target model's.
+        tokenizer: The target model's tokenizer.
         indexes: What the sources share: evaluation sets, and the documents met so far.
         evaluations: The evaluation sets as they were read, by name.
         lock: The lock beside the recipe, if there is one and it is used.
@@ -42,7 +42,7 @@ class BuildContext:
 
     @property
     def timings(self) -> Timings:
-        """What the steps have taken so far."""
+        """The time that the steps of the build have taken so far."""
         return self.indexes.timings
 
 
@@ -59,7 +59,7 @@ def open_context(
 
     Raises:
         SourceError: A source can't be found or reached, or an evaluation set can't be read.
-        OfflineError: Sources are not in the cache, offline.
+        OfflineError: Sources are not in the cache, and ``offline`` is set.
         TokenizerError: The tokenizer can't be loaded.
     """
     storage = open_storage(recipe, data, mirrors, offline=offline)
@@ -78,5 +78,5 @@ def open_context(
 
 
 def as_recipe(recipe: Recipe | str | Path) -> Recipe:
-    """Return a recipe as it is, or the one at a path."""
+    """Return a recipe as it is, or load it from a path."""
     return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)

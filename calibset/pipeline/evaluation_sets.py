@@ -26,10 +26,10 @@ class EvaluationSet:
 
     Attributes:
         reader: The location that was read.
-        documents: How many documents it has.
-        words: How many words they have.
-        too_short: How many documents have fewer words than are looked for.
-        left_out: Records that were rejected or filtered, and so can't be kept out.
+        documents: How many documents the set has.
+        words: How many words its documents have.
+        too_short: How many documents are too short to be searched for.
+        left_out: Records that were rejected or filtered, so that their texts can't be kept out.
     """
 
     reader: Reader
@@ -42,14 +42,14 @@ class EvaluationSet:
 def index_evaluation_sets(
     recipe: Recipe, readers: Mapping[str, Reader]
 ) -> tuple[SharedIndexes, dict[str, EvaluationSet]]:
-    """Read the evaluation sets; return the indexes that the sources of a build share, and the sets by name.
+    """Read the evaluation sets, and return the indexes that all sources share and the sets by name.
 
     Args:
-        recipe: Names the sets.
-        readers: Of all sources and evaluation sets.
+        recipe: The recipe, which names the sets.
+        readers: The readers of all sources and evaluation sets, by name.
 
     Raises:
-        SourceError: A set can't be read, has nothing in it, or too much for this machine.
+        SourceError: A set can't be read, holds no words, or more words than fit into memory.
     """
     options = recipe.decontamination
     wants_near = any(recipe.hygiene_of(name).duplicates == "near" for name in recipe.sources)
@@ -85,8 +85,8 @@ def _read(
         words += len(own_words)
         if words > words_left:
             raise SourceError(
-                f"exclude.{name}: evaluation sets have more than {_MOST_WORDS:,} words; name their "
-                "evaluation splits alone"
+                f"exclude.{name}: evaluation sets have more than {_MOST_WORDS:,} words; name only their "
+                "evaluation splits"
             )
         documents += bool(own_words)
         too_short += 0 < len(own_words) < SHORTEST

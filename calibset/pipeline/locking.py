@@ -1,4 +1,4 @@
-"""The lock of a build, and a build held against the one that stands beside its recipe."""
+"""The lock of a build, and its comparison with an earlier lock beside the recipe."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from calibset.storage import FileRead, TrackedReader
 from calibset.storage.byte_ranges import ByteRange
 
 LockUse = Literal["use", "require", "ignore"]
-"""What becomes of the lock beside a recipe: its locations and commits are read, all must be as it says, or
-it is ignored."""
+"""What a lock beside the recipe is for: its locations and commits are read (``use``), everything must be as
+locked (``require``), or it is ignored (``ignore``)."""
 
 _MOST_NAMED = 5
 _INFORMATIVE = "versions."
 
 
 def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
-    """Return the lock beside a recipe, if there is one and it is wanted.
+    """Return the lock beside a recipe, or None if there is none or it is ignored.
 
     Raises:
-        LockError: It is required, and there is none.
-        OutputError: It can't be read.
-        ValueError: ``use`` is none of the three.
+        LockError: A lock is required, and there is none.
+        OutputError: The lock can't be read.
+        ValueError: ``use`` is not one of the three words.
     """
     if use not in get_args(LockUse):  # a slip of the pen must not switch the check off
         raise ValueError(f"lock must be one of {', '.join(get_args(LockUse))}, got {use!r}")
@@ -42,7 +42,7 @@ def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
 
 
 def find_lock_differences(known: Lock | None, new: Lock) -> tuple[Difference, ...]:
-    """Return how a build differs from a lock; versions of packages come last, and only beside another."""
+    """Return how a build differs from a lock; versions come last, and only if something else differs."""
     differences = diff(known, new) if known else ()
     versions = tuple(difference for difference in differences if difference.key.startswith(_INFORMATIVE))
     others = tuple(difference for difference in differences if difference not in versions)
@@ -50,7 +50,7 @@ def find_lock_differences(known: Lock | None, new: Lock) -> tuple[Difference, ..
 
 
 def find_recipe_differences(known: Lock, recipe: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Return how a recipe differs from the one that was locked, which can be known without a build."""
+    """Return how a recipe differs from the one that was locked, which takes no build to find out."""
     return diff(known, known.model_copy(update={"recipe": recipe}))
 
 
@@ -58,7 +58,7 @@ def require_unchanged(recipe: Recipe, differences: tuple[Difference, ...]) -> No
     """Make sure that nothing differs from the lock.
 
     Raises:
-        LockError: Something does; the first differences are named.
+        LockError: Something differs; the first differences are named.
     """
     if not differences:
         return
@@ -80,7 +80,7 @@ def build_lock(manifest: Manifest, readers: Mapping[str, TrackedReader], known: 
             because another version of a library may read a few bytes more or less of a file.
 
     Raises:
-        SourceError: What was read can't be read once more.
+        SourceError: What was read can't be read again.
     """
     known_sources = known.sources if known and known.recipe == manifest.recipe else {}
     sources = {}

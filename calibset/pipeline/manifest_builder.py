@@ -1,4 +1,4 @@
-"""The manifest of a file, drawn up from what was built."""
+"""The manifest of a file, put together from what was built."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from calibset.tokenizers.truncation import text_budget
 def build_manifest(
     context: BuildContext, selected: SelectedSamples, report: LoadReport, other: HoldoutReport | None = None
 ) -> Manifest:
-    """Return the record of a file.
+    """Return the manifest of a file.
 
     Args:
-        context: What was fixed for the build.
+        context: The context of the build.
         selected: The file's samples.
-        report: What the quantizer does with them.
+        report: What the quantizer does with the samples.
         other: The other file of the build, which shares no document with this one.
     """
     recipe, samples = context.recipe, selected.samples

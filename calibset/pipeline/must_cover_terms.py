@@ -14,13 +14,13 @@ from calibset.tokenizers.truncation import text_budget, visible_ids
 def find_terms(
     selection: Selection, tokenizer: Tokenizer, visible: Sequence[Sequence[int]], titles: Iterable[str]
 ) -> tuple[str, ...]:
-    """Return the terms to cover where some row holds them, each once.
+    """Return the terms to cover, each once; control tokens only if some row holds them.
 
     Args:
-        selection: Says which terms are wanted.
-        tokenizer: Has the control tokens.
+        selection: The recipe's ``[selection]``, which says which terms are wanted.
+        tokenizer: The tokenizer with the control tokens.
         visible: The ids that the quantizer reads of each row.
-        titles: Titles of the documents that the recipe makes terms of.
+        titles: The titles of the documents whose titles the recipe makes terms.
     """
     # A vocabulary has a thousand reserved control tokens; those that no row holds are no news.
     used = set[int]().union(*visible)
@@ -32,7 +32,7 @@ def find_terms(
 def find_terms_in_rows(
     terms: Sequence[str], selection: Selection, tokenizer: Tokenizer, seqlen: int, samples: Iterable[Sample]
 ) -> list[frozenset[int]]:
-    """Return, for each sample, the indexes of the terms that stand in what the quantizer reads of it."""
+    """Return, for each sample, the indexes of the terms in the part that the quantizer reads."""
     control_tokens = tokenizer.special_tokens if selection.control_tokens else {}
     by_id = {control_tokens[term]: index for index, term in enumerate(terms) if term in control_tokens}
     letters = {term: index for index, term in enumerate(terms) if term in set(selection.letters)}

@@ -1,4 +1,4 @@
-"""What whoever uses a set should know of it, in sentences."""
+"""Notes for users of a set, as sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calibset.tokenizers import find_tokenizer_file, reads_control_tokens_as_tex
 
 
 def write_notes(context: BuildContext, selected: SelectedSamples) -> tuple[str, ...]:
-    """Return the notes on a file: of its tokenizer, its chat template, its terms, its duplicates."""
+    """Return the notes on a file: on its tokenizer, its chat template, its terms and its duplicates."""
     return (
         *context.tokenizer.notes,
         *dict.fromkeys(note for stats in selected.stats.values() for note in stats.notes),

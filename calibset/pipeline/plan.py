@@ -1,4 +1,4 @@
-"""`plan`: what a build would read and how much of it, without reading texts."""
+"""`plan`: what a build would read and how much, without reading texts."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from calibset.tokenizers import find_tokenizer_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSource:
-    """What a build would ask of a source, and where it would read it.
+    """A source as a build would use it.
 
     Attributes:
-        name: Its name in the recipe.
-        group: Its group.
-        type: Its adapter.
-        quota: Samples asked for, before anything runs short.
-        location: The first of its locations that is there, as the recipe spells it.
-        revision: The commit, of a hub repository.
-        files: How many files would be read from.
-        size: Their size in bytes, where the location tells it without reading them.
-        licence: As the recipe states it.
+        name: The source's name in the recipe.
+        group: The group that it belongs to.
+        type: The adapter that reads it.
+        quota: How many samples are asked of it, before anything runs short.
+        location: The first of its locations that exists, as the recipe spells it.
+        revision: The commit of a hub repository.
+        files: How many files would be read.
+        size: The size of these files in bytes, if it is known without reading them.
+        licence: The licence as the recipe states it.
         from_beginning: Whether some of it can only be read as a stream from its beginning.
-        problem: Why it can't be read, if so.
+        problem: Why the source can't be read; None if it can.
     """
 
     name: str
@@ -52,10 +52,10 @@ class Plan:
     """What a build would do.
 
     Attributes:
-        recipe: The recipe, overrides applied.
+        recipe: The recipe, with overrides applied.
         groups: Each group's quota of samples.
-        sources: What would be asked of each source.
-        evaluations: The evaluation sets that would be kept out.
+        sources: The sources.
+        evaluations: The evaluation sets whose texts would be kept out.
     """
 
     recipe: Recipe
@@ -71,13 +71,14 @@ def plan(
     mirrors: Iterable[str] = (),
     offline: bool = False,
 ) -> Plan:
-    """Return what a build would read and how much of it, without downloading data.
+    """Return what a build would read and how much, without downloading data.
 
     Args:
-        recipe: What to build; or the path of the recipe.
+        recipe: The recipe, or its path.
         data: A folder that relative locations are looked up in first; ``CALIBSET_DATA`` if None.
-        mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
-        offline: Look into the cache alone in place of servers.
+        mirrors: Mirrors, each ``https://PREFIX=https://REPLACEMENT``; those of ``CALIBSET_MIRRORS``
+            come after them.
+        offline: Whether only the cache is asked, and no server.
 
     Raises:
         RecipeError: The recipe at the path has faults.

@@ -1,4 +1,4 @@
-"""How far a build or a check has come, for whoever draws it."""
+"""The progress of a build or a check, for whoever displays it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Progress(Protocol):
     """A function that is called as a build or a check goes on."""
 
     def __call__(self, source: str, done: int, asked: int | None) -> None:
-        """Take note that a source has given ``done`` of ``asked`` samples (records, for a check)."""
+        """Report that a source has given ``done`` of ``asked`` samples (records, for a check)."""
         ...
 
 
@@ -18,7 +18,7 @@ def no_progress(source: str, done: int, asked: int | None) -> None:
 
 
 def labelled(progress: Progress, label: str) -> Progress:
-    """Return a progress that shows a label behind each source's name."""
+    """Return a progress function that adds a label to each source's name."""
 
     def report(source: str, done: int, asked: int | None) -> None:
         progress(f"{source} ({label})", done, asked)

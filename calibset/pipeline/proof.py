@@ -1,4 +1,4 @@
-"""The proof of a file: what the recipe's quantizer will keep of its samples."""
+"""The proof that the recipe's quantizer will keep the samples of a file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from calibset.tokenizers.truncation import visible_ids
 
 
 def prove_kept(context: BuildContext, samples: tuple[Sample, ...]) -> LoadReport:
-    """Return what the recipe's quantizer does with samples, and make sure that it keeps them all.
+    """Simulate the recipe's quantizer on samples, and make sure that it keeps them all.
 
-    They are given in the form that the quantizer takes best. A quantizer that joins rows and cuts them
-    anew may lose the last one, which is what remains behind the last cut.
+    The samples are given in the form that suits the quantizer best. A quantizer that joins rows and cuts
+    the joined text may lose the last row, which is what remains after the last cut.
 
     Raises:
-        QuantizerError: It would not keep every sample; the first losses are named.
+        QuantizerError: The quantizer would not keep every sample; the first losses are named.
     """
     recipe, tokenizer = context.recipe, context.tokenizer
     quantizer = get_quantizer(recipe.quantizer)

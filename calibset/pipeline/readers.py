@@ -1,4 +1,4 @@
-"""Readers for the sources of a recipe: the first location of each that is there."""
+"""Readers for the sources of a recipe, each at the first location that exists."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from calibset.storage import Cache, Mirror, Storage, TrackedReader
 def open_storage(
     recipe: Recipe, data: str | Path | None, mirrors: Iterable[str], *, offline: bool = False
 ) -> Storage:
-    """Return what finds the locations that a recipe names.
+    """Return the storage that opens the locations that a recipe names.
 
     Args:
-        recipe: Its folder is where relative locations are looked up last.
-        data: A folder that they are looked up in first; ``CALIBSET_DATA`` if None.
-        mirrors: ``https://PREFIX=https://REPLACEMENT`` each; those of ``CALIBSET_MIRRORS`` follow.
-        offline: Whether the cache is read in place of servers.
+        recipe: The recipe; relative locations are looked up in its folder last.
+        data: A folder that relative locations are looked up in first; ``CALIBSET_DATA`` if None.
+        mirrors: Mirrors, each ``https://PREFIX=https://REPLACEMENT``; those of ``CALIBSET_MIRRORS``
+            come after them.
+        offline: Whether only the cache is read, and no server.
 
     Raises:
-        RecipeError: There is no such folder, or a mirror is of another form.
+        RecipeError: The folder doesn't exist, or a mirror is not of that form.
     """
     data = data if data is not None else os.environ.get("CALIBSET_DATA") or None
     folder = Path(os.path.expanduser(data)) if data is not None else None  # noqa: PTH111  (Path's raises)
@@ -40,16 +41,16 @@ def open_storage(
 
 
 def open_reader(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = None) -> TrackedReader:
-    """Return a reader for the first of a source's locations that is there.
+    """Return a reader for the first of a source's locations that exists.
 
     Args:
-        name: The source, or the evaluation set.
-        recipe: Names the locations.
-        storage: Finds them.
-        lock: Says which location and commit to read.
+        name: The name of the source or evaluation set.
+        recipe: The recipe, which names the locations.
+        storage: Opens the locations.
+        lock: The lock that says which location and commit to read, if any.
 
     Raises:
-        SourceError: None is there, or a server that may hold one can't be asked.
+        SourceError: No location exists, or a server that may have one can't be asked.
     """
     source = recipe.corpora[name]
     pinned = lock.pinned(name, source.where, source.revision) if lock else None
@@ -67,14 +68,14 @@ def open_readers(
     """Return a reader for each source and evaluation set, by name; see `open_reader`.
 
     Args:
-        recipe: Names the locations.
-        storage: Finds them.
-        lock: Says which locations and commits to read.
+        recipe: The recipe, which names the locations.
+        storage: Opens the locations.
+        lock: The lock that says which locations and commits to read, if any.
         names: The sources and evaluation sets to open; all if None.
 
     Raises:
-        SourceError: One is not there.
-        OfflineError: Some are not in the cache; all of them are named.
+        SourceError: None of a source's locations exists.
+        OfflineError: Sources are not in the cache; all of these are named.
     """
     readers, missing = {}, []
     for name in recipe.corpora if names is None else names:

@@ -1,4 +1,4 @@
-"""The samples of a file: collected until the quotas are met, chosen, repeated where asked, and ordered."""
+"""The samples of a file: collected until the quotas are met, chosen, repeated if needed, and ordered."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from calibset.tokenizers.truncation import visible_ids
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSpec:
-    """What one of a build's files must hold.
+    """The requirements of one of a build's files.
 
     Attributes:
         role: Whether it is the calibration file or its holdout.
         mixture: How many samples each source gives.
-        selection: How they are chosen.
+        selection: How the samples are chosen.
     """
 
     role: Literal["calibration", "holdout"]
@@ -39,12 +39,12 @@ class FileSpec:
 
     @classmethod
     def of_calibration(cls, recipe: Recipe) -> FileSpec:
-        """Return what the calibration file of a recipe must hold."""
+        """Return the requirements of a recipe's calibration file."""
         return cls(role="calibration", mixture=recipe.mixture, selection=recipe.selection)
 
     @classmethod
     def of_holdout(cls, recipe: Recipe, holdout: Holdout) -> FileSpec:
-        """Return what its holdout must hold: the same mixture, chosen by the seed alone."""
+        """Return the requirements of a recipe's holdout: the same mixture, chosen by the seed alone."""
         mixture = recipe.model_copy(update={"nsamples": holdout.nsamples}).mixture
         return cls(role="holdout", mixture=mixture, selection=Selection())
 
@@ -55,12 +55,12 @@ class SelectedSamples:
 
     Attributes:
         samples: The samples.
-        quotas: Samples that were asked of each source.
-        repeated: How many of a source's samples are repeats.
-        pool: From how many samples of each source they were chosen.
-        coverage: What they cover; None for samples that the seed alone chose.
-        stats: What had happened to each source's records when the file was complete.
-        left_out: What had been left out of each source by then, by this file's packing too.
+        quotas: How many samples were asked of each source.
+        repeated: How many of each source's samples are repeats.
+        pool: How many samples of each source there were to choose from.
+        coverage: The coverage of the samples; None if the seed alone chose them.
+        stats: The counts of each source's records when the file was complete.
+        left_out: What had been left out of each source by then, also by this file's packing.
     """
 
     samples: tuple[Sample, ...]
@@ -75,7 +75,7 @@ class SelectedSamples:
 def select_samples(
     context: BuildContext, streams: Mapping[str, SourceStream], spec: FileSpec
 ) -> SelectedSamples:
-    """Read the sources until a file's samples are there, and select them.
+    """Read the sources until there are enough samples for a file, and select them.
 
     Raises:
         MixtureError: The sources run short, and the policy leaves no way out.
@@ -109,7 +109,7 @@ def select_samples(
 def collect_samples(
     recipe: Recipe, streams: Mapping[str, SourceStream], spec: FileSpec, progress: Progress
 ) -> Mapping[str, int]:
-    """Take samples from each source until the mixture is complete; return how many must be repeated.
+    """Take samples from each source until the mixture is complete, and return how many must be repeated.
 
     Raises:
         MixtureError: The sources run short, and the policy leaves no way out.
@@ -133,7 +133,7 @@ def collect_samples(
 def repeat_samples(
     rows: Mapping[str, Sequence[Sample]], repeated: Mapping[str, int]
 ) -> dict[str, list[Sample]]:
-    """Return the samples of each source with as many repeats behind them as are wanted."""
+    """Return the samples of each source, followed by as many repeats as are wanted."""
     return {
         name: [*samples, *(samples[index % len(samples)] for index in range(repeated.get(name, 0)))]
         for name, samples in rows.items()
@@ -141,7 +141,7 @@ def repeat_samples(
 
 
 def order_samples(mixture: Mixture, rows: Mapping[str, Sequence[Sample]]) -> tuple[Sample, ...]:
-    """Order samples so that every prefix holds the mixture: of groups, and in each group of sources."""
+    """Order samples so that every prefix keeps the mixture of groups and, in each group, of sources."""
     counts = {group: {name: len(rows[name]) for name in names} for group, names in mixture.weights.items()}
     source_turns = {group: iter(interleave(members)) for group, members in counts.items()}
     remaining = {name: iter(samples) for name, samples in rows.items()}

@@ -1,4 +1,4 @@
-"""A source as a stream of samples: read, cleaned, rendered and packed as they are asked for."""
+"""A source as a stream of samples, which are read, cleaned, rendered and packed on demand."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ T = TypeVar("T", Document, RenderedConversation)
 
 @dataclass(slots=True)
 class SourceStream:
-    """The samples that a source gives to one file, read no further than they are asked for.
+    """The samples of a source for one file, read no further than needed.
 
     Attributes:
         name: The source's name in the recipe.
-        source: The adapter.
-        reader: The location that it reads.
-        stats: What has happened to the source's records; shared by the files of a build.
+        source: The adapter that reads the source.
+        reader: The reader of its location.
+        stats: The counts of the source's records, which the files of a build share.
         items: Admitted documents and rendered conversations; `take` packs them, a check only counts them.
-        row_spec: What its rows must be.
+        row_spec: The requirements of a row.
         samples: The samples given so far.
-        packing_left_out: What this file's packing filtered.
-        exhausted: Whether it has no more to give.
+        packing_left_out: The documents that this file's packing filtered.
+        exhausted: Whether the source is used up.
     """
 
     name: str
@@ -57,11 +57,11 @@ class SourceStream:
 
     @property
     def left_out(self) -> LeftOut:
-        """What was left out so far, before packing and by it."""
+        """The records left out so far, before packing and by packing."""
         return self.stats.left_out + self.packing_left_out
 
     def take(self, count: int) -> Iterator[Sample]:
-        """Yield so many further samples, or fewer where the source runs short.
+        """Yield a number of further samples, or fewer if the source runs short.
 
         Raises:
             SourceError: The source can't be read.
@@ -82,10 +82,10 @@ class SourceStream:
                 yield packed
 
     def require_readable(self, max_rejected: float) -> None:
-        """Make sure that no more than a part of the records met were rejected.
+        """Make sure that no more than a given part of the records read so far was rejected.
 
         Raises:
-            SourceError: More were; the commonest reasons are named.
+            SourceError: More were rejected; the commonest reasons are named.
         """
         share = self.stats.rejected_share
         if share > max_rejected:
@@ -95,15 +95,15 @@ class SourceStream:
             )
 
     def require_documents(self) -> None:
-        """Make sure that a source that was read to its end had something to pack.
+        """Make sure that a source that was read to its end held at least one usable document.
 
         Raises:
-            SourceError: Nothing was admitted; the commonest reasons are named.
+            SourceError: No document was admitted; the commonest reasons are named.
         """
         if self.stats.documents == 0:
             reasons = self.left_out.describe()
             raise SourceError(
-                f"sources.{self.name}: {self.reader.location} gives nothing to pack"
+                f"sources.{self.name}: {self.reader.location} holds no usable document"
                 + (f" ({reasons})" if reasons else "")
             )
 
@@ -111,7 +111,7 @@ class SourceStream:
 def open_source_stream(
     name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer, indexes: SharedIndexes
 ) -> SourceStream:
-    """Return a source's stream; nothing is read before the first sample is asked for."""
+    """Return a source's stream of samples; nothing is read before the first sample is requested."""
     source = recipe.sources[name]
     keeps = recipe.control_tokens == "keep"
     control_tokens = None if keeps else ControlTokens.of(tokenizer.special_tokens)

@@ -1,7 +1,7 @@
-"""The quantizers, a module each: what it does with a calibration file, and how rows are written for it.
+"""The quantizers, a module each: what they do with a calibration file, and how rows are written for them.
 
 A row is read as a `RowInput`: a text, ids, or an `UnusableRow`. A `Quantizer` simulates its loader on such
-rows and gives a `LoadReport` with a `RowResult` each. An `ExportRow` is written for it in a `FileFormat`.
+rows and returns a `LoadReport` with a `RowResult` for each. An `ExportRow` is written in a `FileFormat`.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ QUANTIZERS: Mapping[str, Quantizer] = MappingProxyType({
 
 
 def get_quantizer(name: str) -> Quantizer:
-    """Return the quantizer of a name.
+    """Return a quantizer by name.
 
     Raises:
-        QuantizerError: There is none.
+        QuantizerError: There is no quantizer of this name.
 
     Examples:
         >>> get_quantizer("gptqmodel").info.label
@@ -63,4 +63,4 @@ def get_quantizer(name: str) -> Quantizer:
     try:
         return QUANTIZERS[name]
     except KeyError:
-        raise QuantizerError(f"there is no quantizer {name!r}; there are {', '.join(QUANTIZERS)}") from None
+        raise QuantizerError(f"unknown quantizer {name!r}; known are {', '.join(QUANTIZERS)}") from None

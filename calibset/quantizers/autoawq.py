@@ -43,7 +43,7 @@ class AutoAwq(Quantizer):
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Return what AutoAWQ keeps of rows.
+        """Return which rows AutoAWQ keeps.
 
         ``nsamples`` is its ``max_calib_samples``, ``seqlen`` its ``max_calib_seq_len``.
         """
@@ -69,7 +69,7 @@ class AutoAwq(Quantizer):
         )
 
     def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
-        """Return the texts or ids of a file, which are given to AutoAWQ as a list."""
+        """Return the texts or ids of a file, which AutoAWQ takes as a list."""
         return read_rows(path, _read_row, tokenizer=tokenizer)
 
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
@@ -77,7 +77,7 @@ class AutoAwq(Quantizer):
         write_json_list(out, [row.ids for row in rows])
 
     def usage(self, out: Path, report: LoadReport) -> str:
-        """Return what to type so that AutoAWQ reads an exported file."""
+        """Return the code that makes AutoAWQ read an exported file."""
         return (
             "model.quantize(tokenizer, quant_config=quant_config, "
             f"calib_data=json.load(open({str(out)!r})), "

@@ -1,4 +1,4 @@
-"""What every quantizer offers: how it reads a calibration file, and how rows are written for it."""
+"""The base class of quantizers: how they read a calibration file, and how rows are written for them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class FileFormat:
     """A kind of file that can be exported for a quantizer.
 
     Attributes:
-        ending: The ending of its name; empty for a folder.
-        holds: What it holds of each row.
+        ending: The ending of the file's name; empty for a folder.
+        holds: The form in which it holds each row.
     """
 
     ending: str
@@ -32,15 +32,15 @@ class FileFormat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantizerInfo:
-    """What a quantizer is called, which versions are simulated, and what files it takes.
+    """A quantizer's names, the versions that are simulated, and the files that it takes.
 
     Attributes:
-        name: As commands and recipes spell it.
-        product: As its makers spell it.
-        versions: Those whose rules are simulated.
-        reads: Endings of the files that can be verified for it.
-        formats: What can be exported for it; the first is what it takes best.
-        joins_rows: Whether it joins rows and cuts the joined text anew, so that rows have no borders.
+        name: The name that commands and recipes use.
+        product: The name that its makers use.
+        versions: The versions whose rules are simulated.
+        reads: The endings of the files that can be verified for it.
+        formats: The formats that can be exported for it; the first suits it best.
+        joins_rows: Whether it joins rows and cuts the joined text, so that rows have no borders.
         pitfalls: What can go wrong without showing in a file, and the way around it.
     """
 
@@ -54,12 +54,12 @@ class QuantizerInfo:
 
     @property
     def label(self) -> str:
-        """The product with its versions."""
+        """The product's name with its versions."""
         return f"{self.product} {self.versions}"
 
 
 class Quantizer(ABC):
-    """A quantizer whose loader is simulated, so that what it does with a file is known before it runs.
+    """A quantizer whose loader is simulated, so that its treatment of a file is known before it runs.
 
     A subclass sets `info` and says how rows are read, simulated, exported and used.
     """
@@ -68,11 +68,11 @@ class Quantizer(ABC):
 
     @property
     def takes_ids(self) -> bool:
-        """Whether it is given the rows of a built set as token ids, by an export, and not as text."""
+        """Whether it takes the rows of a built set as exported token ids, and not as text."""
         return self.info.formats[0].holds == "ids"
 
     def path_problems(self, path: str) -> tuple[str, ...]:  # noqa: ARG002
-        """Return what the quantizer would misread in the path of a file that it is given."""
+        """Return what the quantizer would misread in the path of a file."""
         return ()
 
     @abstractmethod
@@ -82,10 +82,10 @@ class Quantizer(ABC):
         """Return what the quantizer does with rows.
 
         Args:
-            rows: Texts, or ids with BOS among them.
-            tokenizer: The one that the quantizer will be given.
-            nsamples: Rows that it is asked to take.
-            seqlen: Tokens of a row that it is asked to read.
+            rows: Texts, or ids that include BOS.
+            tokenizer: The tokenizer that the quantizer will use.
+            nsamples: How many rows it is asked to take.
+            seqlen: How many tokens of a row it is asked to read.
         """
 
     @abstractmethod
@@ -109,30 +109,30 @@ class Quantizer(ABC):
 
     @abstractmethod
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
-        """Write rows in the one of `info.formats` that the ending of ``out`` names.
+        """Write rows in the format of `info.formats` that the ending of ``out`` names.
 
         Raises:
-            OutputError: They can't be written.
+            OutputError: The rows can't be written.
         """
 
     @abstractmethod
     def usage(self, out: Path, report: LoadReport) -> str:
-        """Return what to type so that the quantizer reads an exported file.
+        """Return the command or code that makes the quantizer read an exported file.
 
         Args:
-            out: The file, or the folder.
-            report: What it does with the exported rows.
+            out: The exported file or folder.
+            report: What the quantizer does with the exported rows.
 
         Raises:
-            OutputError: The path can't be typed.
+            OutputError: The path holds a character that can't be shown.
         """
 
 
 def shell_word(path: Path) -> str:
-    """Return a path quoted for a shell, so that no program takes it for an option.
+    """Quote a path for a shell, so that no program takes it for an option.
 
     Raises:
-        OutputError: It holds a character that can't be shown, so that nobody would see what is typed.
+        OutputError: The path holds a character that can't be shown.
 
     Examples:
         >>> shell_word(Path("my set.txt")), shell_word(Path("-f"))

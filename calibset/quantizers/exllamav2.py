@@ -49,9 +49,9 @@ class ExLlamaV2(Quantizer):
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Return what ExLlamaV2 reads of texts; it takes no ids, and reads control tokens as letters.
+        """Return which rows ExLlamaV2 reads; it takes only texts, and reads control tokens as letters.
 
-        ``nsamples`` is the converter's ``--dataset_rows`` where there are more rows than that; where all are
+        ``nsamples`` is the converter's ``--dataset_rows`` if there are more rows than that; if all rows are
         wanted, ``--dataset_rows`` is as many as they fill. ``seqlen`` is its ``--length``.
         """
         rows = drop_ids(rows)
@@ -72,7 +72,7 @@ class ExLlamaV2(Quantizer):
         )
 
     def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
-        """Return the texts of a file, which `export` will write as parquet, or of such a file."""
+        """Return the texts of a file that `export` will write as parquet, or has written."""
         read_row = _read_columns if path.suffix == ".parquet" else read_text_only
         return read_rows(path, read_row, tokenizer=tokenizer)
 
@@ -83,7 +83,7 @@ class ExLlamaV2(Quantizer):
         write_table(out, {"text": pa.array([row.text for row in rows], pa.string())})
 
     def usage(self, out: Path, report: LoadReport) -> str:
-        """Return what to type so that ExLlamaV2 reads an exported file."""
+        """Return the command that makes ExLlamaV2 read an exported file."""
         rows = sum(row.tokens - row.cut for row in report.rows) // report.seqlen
         return (
             f"python convert.py --in_dir MODEL --out_dir WORK --cal_dataset {shell_word(out)} "

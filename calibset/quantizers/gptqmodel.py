@@ -38,7 +38,7 @@ class GptqModel(Quantizer):
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Return what GPTQModel keeps of rows; it takes all, and cuts none at ``seqlen``."""
+        """Return which rows GPTQModel keeps; it ignores ``nsamples`` and cuts no row at ``seqlen``."""
         measured = measure_rows(rows, tokenizer)
         results = tuple(row.result(reason=_drop_reason(row)) for row in measured)
         kept_rows = [row for row, result in zip(measured, results, strict=True) if result.kept]
@@ -67,7 +67,7 @@ class GptqModel(Quantizer):
             write_json_lines(out, ({"input_ids": row.ids} for row in rows))
 
     def usage(self, out: Path, report: LoadReport) -> str:  # noqa: ARG002
-        """Return what to type so that GPTQModel reads an exported file."""
+        """Return the code that makes GPTQModel read an exported file."""
         kind = "parquet" if out.suffix == ".parquet" else "json"
         return (
             f'model.quantize(load_dataset("{kind}", data_files={str(out)!r}, split="train"), batch_size=1)  '

@@ -1,4 +1,4 @@
-"""llama.cpp's ``llama-imatrix``: what it reads of a text file.
+"""llama.cpp's ``llama-imatrix``: which part of a text file it reads.
 
 The rules are those of ``tools/imatrix/imatrix.cpp`` (``compute_imatrix``) at commit 006e7ef9, with
 ``--parse-special`` and without ``--chunk`` and ``--chunks``. Rows are joined by blank lines, as
@@ -42,7 +42,7 @@ class LlamaCpp(Quantizer):
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Return what llama-imatrix reads of texts; it takes no ids. ``seqlen`` is its ``-c``."""
+        """Return what llama-imatrix reads of each row; it takes only texts. ``seqlen`` is its ``-c``."""
         rows = drop_ids(rows)
         measured = _measure_joined(rows, tokenizer)
         total = sum(row.length for row in measured)
@@ -63,12 +63,12 @@ class LlamaCpp(Quantizer):
         return read_rows(path, read_text_only, tokenizer=tokenizer)
 
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
-        """Write the rows' texts as one, a blank line between two of them."""
+        """Write the rows' texts as one text, separated by blank lines."""
         # llama.cpp takes one line end away from the end of the file.
         write_text(out, _SEPARATOR.join(row.text for row in rows) + "\n")
 
     def usage(self, out: Path, report: LoadReport) -> str:
-        """Return what to type so that llama-imatrix reads an exported file."""
+        """Return the command that makes llama-imatrix read an exported file."""
         return f"llama-imatrix -m MODEL.gguf -f {shell_word(out)} -c {report.seqlen} --parse-special"
 
 

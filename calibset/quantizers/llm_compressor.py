@@ -1,4 +1,4 @@
-"""llm-compressor: what it reads of a calibration file.
+"""llm-compressor: which rows of a calibration file it reads.
 
 The rules are those of ``llmcompressor/datasets/utils.py`` and ``llmcompressor/transformers/data/base.py`` in
 0.14.0.1, for a dataset that ``load_dataset`` made of the file.
@@ -44,7 +44,7 @@ class LlmCompressor(Quantizer):
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Return what llm-compressor keeps of rows.
+        """Return which rows llm-compressor keeps.
 
         ``nsamples`` is its ``num_calibration_samples``, ``seqlen`` its ``max_seq_length``.
         """
@@ -66,7 +66,7 @@ class LlmCompressor(Quantizer):
         return read_rows(path, _read_row, tokenizer=tokenizer)
 
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
-        """Write the rows' ids, cut at ``seqlen``, with a mask of ones; a folder gets ``train.json``."""
+        """Write the rows' ids, cut at ``seqlen``, with a mask of ones; in a folder as ``train.json``."""
         if out.suffix == ".parquet":
             write_ids_table(out, [row.ids for row in rows], mask=True)
             return
@@ -74,7 +74,7 @@ class LlmCompressor(Quantizer):
         write_json_lines(out if out.suffix else out / _FILE_IN_FOLDER, objects)
 
     def usage(self, out: Path, report: LoadReport) -> str:
-        """Return what to type so that llm-compressor reads an exported file."""
+        """Return the code that makes llm-compressor read an exported file."""
         kind = "parquet" if out.suffix == ".parquet" else "json"
         dataset = f'dataset=load_dataset("{kind}", data_files={str(out)!r}, split="train")'
         if not out.suffix:

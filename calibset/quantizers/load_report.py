@@ -10,11 +10,11 @@ class RowResult:
     """What a quantizer does with one row.
 
     Attributes:
-        row: The line it stands on, counted from 1.
-        tokens: Tokens of its text, special tokens not counted; 0 where there is no text.
-        cut: Tokens at its end that the quantizer does not read.
-        reason: Why it is dropped, or None if it is kept.
-        used: Whether it is among the ``nsamples`` that the quantizer takes.
+        row: The row's line in the file, counted from 1.
+        tokens: How many tokens its text has, without special tokens; 0 if there is no text.
+        cut: How many tokens at its end the quantizer does not read.
+        reason: Why the row is dropped; None if it is kept.
+        used: Whether the row is among the ``nsamples`` that the quantizer takes.
     """
 
     row: int
@@ -25,7 +25,7 @@ class RowResult:
 
     @property
     def kept(self) -> bool:
-        """Whether the quantizer's filter lets it through."""
+        """Whether the row passes the quantizer's filter."""
         return self.reason is None
 
 
@@ -35,11 +35,11 @@ class LoadReport:
 
     Attributes:
         quantizer: The quantizer, with the versions whose rules are simulated.
-        nsamples: Rows that the quantizer is asked to take.
-        seqlen: Tokens of a row that it reads.
+        nsamples: How many rows the quantizer is asked to take.
+        seqlen: How many tokens of a row it reads.
         rows: What it does with each row.
         fatal: Faults that make it stop before it takes a row.
-        warnings: What else one should know of these rows.
+        warnings: What else users of these rows should know.
     """
 
     quantizer: str
@@ -51,7 +51,7 @@ class LoadReport:
 
     @property
     def kept(self) -> int:
-        """Rows that pass the quantizer's filter; none where it stops before."""
+        """How many rows pass the quantizer's filter; 0 if it stops before."""
         return 0 if self.fatal else sum(row.kept for row in self.rows)
 
     @property

@@ -53,7 +53,7 @@ class ModelOpt(Quantizer):
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Return what ModelOpt keeps of texts; it takes no ids.
+        """Return which rows ModelOpt keeps; it takes only texts.
 
         ``nsamples`` is its ``num_samples``, ``seqlen`` its ``max_sample_length``.
         """
@@ -75,7 +75,7 @@ class ModelOpt(Quantizer):
         write_json_lines(out, ({"text": row.text} for row in rows))
 
     def usage(self, out: Path, report: LoadReport) -> str:
-        """Return what to type so that ModelOpt reads an exported file."""
+        """Return the code that makes ModelOpt read an exported file."""
         return (
             f"get_dataset_dataloader({str(out)!r}, tokenizer, num_samples={report.nsamples}, "
             f"max_sample_length={report.seqlen})"

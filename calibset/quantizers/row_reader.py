@@ -18,7 +18,7 @@ _COLUMNS_READ = ("messages", "text", "input_ids")
 
 @dataclass(frozen=True, slots=True)
 class UnusableRow:
-    """A row that a quantizer drops, or of which it reads something else than its text or its ids."""
+    """A row that a quantizer drops, or reads something else of than its text or its ids."""
 
     reason: str
 
@@ -45,12 +45,12 @@ def read_rows(
 
     Args:
         path: JSON Lines, a ``.json`` array, or a ``.parquet`` file.
-        read_row: Returns what the quantizer takes of a row's value.
-        tokenizer: The quantizer's, so that ids outside of its vocabulary are found.
-        skip_blank: Whether the quantizer skips blank lines; else it stops at them.
+        read_row: Returns the part of a row's value that the quantizer takes.
+        tokenizer: The quantizer's tokenizer, to find ids outside its vocabulary.
+        skip_blank: Whether the quantizer skips blank lines; otherwise it stops at them.
 
     Returns:
-        The rows, an empty text where the quantizer stops; and the faults.
+        The rows, with an empty text where the quantizer stops, and the faults.
 
     Raises:
         QuantizerError: The file can't be read.
@@ -71,7 +71,7 @@ def read_rows(
 
 
 def read_texts(path: Path) -> tuple[list[str], list[str]]:
-    """Return the text of each row of a file, empty where there is none, and what AutoRound stops at.
+    """Return the text of each row of a file, empty if there is none, and the faults that stop AutoRound.
 
     Raises:
         QuantizerError: The file can't be read.
@@ -87,7 +87,7 @@ def read_text_only(value: Any) -> str | FatalRow:
 
 
 def read_text(value: Any) -> str | FatalRow:
-    """Return a value that is a text, or why it is none."""
+    """Return a value that is a string, or why it can't be read as text."""
     if not isinstance(value, str):
         return FatalRow("its text is no string")
     # Quantizers put texts into Arrow tables, which can't hold one.
@@ -95,7 +95,7 @@ def read_text(value: Any) -> str | FatalRow:
 
 
 def read_ids(value: Any) -> tuple[int, ...] | FatalRow:
-    """Return a value that is a list of token ids, or why it is none."""
+    """Return a value that is a list of token ids, or why it can't be read as ids."""
     if not isinstance(value, list) or not all(type(token) is int and token >= 0 for token in value):
         return FatalRow("its input_ids are no list of ids")
     return tuple(value)

@@ -1,4 +1,4 @@
-"""Rows written as files of the kinds that quantizers take; the same rows give the same bytes."""
+"""Rows written as the kinds of files that quantizers take; the same rows give the same bytes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ExportRow:
     """A row to be written for a quantizer.
 
     Attributes:
-        text: Its text, without blanks at its end.
-        ids: What the model is shown of it: BOS and ids, cut at ``seqlen``.
+        text: The row's text, without white space at its end.
+        ids: The ids that the model is shown: BOS and the text's ids, cut at ``seqlen``.
     """
 
     text: str
@@ -26,18 +26,18 @@ class ExportRow:
 
 
 def write_json_lines(out: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write an object a line, in ASCII."""
+    """Write one JSON object per line, in ASCII."""
     write_text(out, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def write_json_list(out: Path, rows: Sequence[Any]) -> None:
-    """Write one list, a row a line, in ASCII."""
+    """Write a JSON list with one row per line, in ASCII."""
     lines = ",\n".join(json.dumps(row) for row in rows)
     write_text(out, f"[\n{lines}\n]\n")
 
 
 def write_text(out: Path, text: str) -> None:
-    """Write a text as UTF-8, lines ended as they are."""
+    """Write a text as UTF-8, with its line ends unchanged."""
     _make_folder(out)
     with write_atomically(out) as stream:
         stream.write(text.encode("utf-8"))
@@ -58,7 +58,7 @@ def write_table(out: Path, columns: Mapping[str, Any]) -> None:
 
 
 def write_ids_table(out: Path, rows: Sequence[Sequence[int]], *, mask: bool = False) -> None:
-    """Write a parquet file with the column ``input_ids``, and an ``attention_mask`` of ones if asked."""
+    """Write a parquet file with the column ``input_ids`` and, if ``mask``, an ``attention_mask`` of ones."""
     import pyarrow as pa
 
     columns = {"input_ids": pa.array(rows, pa.list_(pa.int32()))}
@@ -71,4 +71,4 @@ def _make_folder(out: Path) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{out.parent}: can't be made: {error.strerror}") from error
+        raise OutputError(f"{out.parent}: can't be created: {error.strerror}") from error

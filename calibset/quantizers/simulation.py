@@ -1,4 +1,4 @@
-"""What simulations of several quantizers have in common: rows measured, joined and cut."""
+"""Steps that the simulations of several quantizers share: measuring, joining and cutting rows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class MeasuredRow:
     """A row and its length.
 
     Attributes:
-        row: The line it stands on, counted from 1.
-        tokens: Its tokens without those that a tokenizer puts around it.
-        length: With them.
-        unusable: Why it is dropped whatever its length, if it is.
+        row: The row's line in the file, counted from 1.
+        tokens: How many tokens it has, without those that a tokenizer puts around it.
+        length: How many tokens it has with those.
+        unusable: Why the row is dropped whatever its length; None if it isn't.
     """
 
     row: int
@@ -29,7 +29,7 @@ class MeasuredRow:
     unusable: str | None = None
 
     def result(self, *, limit: int | None = None, reason: str | None = None, used: bool = True) -> RowResult:
-        """Return the result of a row that is cut behind ``limit`` tokens, and dropped for a ``reason``."""
+        """Return the result of a row that is cut after ``limit`` tokens, and dropped for a ``reason``."""
         reason = self.unusable or reason
         cut = 0 if limit is None else max(0, self.length - limit)
         return RowResult(
@@ -44,9 +44,9 @@ def measure_rows(
 
     Args:
         rows: Texts as they are read, or ids.
-        tokenizer: The quantizer's.
+        tokenizer: The quantizer's tokenizer.
         parse_special: Whether control tokens in a text are parsed.
-        bare: Whether nothing is put around a text.
+        bare: Whether no special tokens are put around a text.
     """
     around = 0 if bare else len(tokenizer.prefix) + len(tokenizer.suffix)
     prefix = tokenizer.prefix
@@ -64,12 +64,12 @@ def measure_rows(
 
 
 def cut_joined_rows(rows: Iterable[MeasuredRow], end: int, reason: str | None = None) -> Iterator[RowResult]:
-    """Yield the results of rows that are joined, where nothing behind the first ``end`` tokens is read.
+    """Yield the results of rows that are joined, of which only the first ``end`` tokens are read.
 
     Args:
-        rows: Those that are joined.
-        end: Tokens that are read.
-        reason: Why a row of which nothing is read is dropped; None if it is merely not used.
+        rows: The rows that are joined.
+        end: How many tokens of the joined rows are read.
+        reason: Why a row that isn't read at all is dropped; None if it is merely not used.
     """
     start = 0
     for row in rows:
@@ -80,12 +80,12 @@ def cut_joined_rows(rows: Iterable[MeasuredRow], end: int, reason: str | None = 
 
 
 def drop_ids(rows: Iterable[RowInput]) -> list[RowInput]:
-    """Return the rows as a quantizer takes them that takes texts alone."""
+    """Return the rows for a quantizer that takes only texts, with rows of ids marked as unusable."""
     return [UnusableRow("ids can't be given") if isinstance(row, tuple) else row for row in rows]
 
 
 def find_mixed_kinds(rows: Sequence[RowInput]) -> tuple[str, ...]:
-    """Return the fault that messages, texts or ids stand in one file, if they do."""
+    """Return the fault that a file mixes messages, texts or ids, if it does."""
     present = {
         "messages": RENDERED_MESSAGES in rows,
         "texts": any(isinstance(row, str) for row in rows),
@@ -98,12 +98,12 @@ def find_mixed_kinds(rows: Sequence[RowInput]) -> tuple[str, ...]:
 
 
 def count_control_rows(rows: Iterable[RowInput], tokenizer: Tokenizer) -> int:
-    """Return how many texts hold letters that a tokenizer may read as a control token."""
+    """Count the texts that hold letters that a tokenizer may read as a control token."""
     spellings = tuple(tokenizer.special_tokens)
     return sum(isinstance(row, str) and any(spelling in row for spelling in spellings) for row in rows)
 
 
 def warn_of_surplus(rows: int, nsamples: int, consequence: str) -> Iterator[str]:
-    """Yield what becomes of more rows than are asked for, if there are more."""
+    """Yield a warning of what happens to surplus rows, if there are more than asked for."""
     if rows > nsamples:
         yield f"{rows} rows for nsamples {nsamples}: {consequence}"

@@ -1,1 +1,1 @@
-"""The dataset recipe: its model, its TOML file and its validation."""
+"""The recipe of a calibration set: its model, its TOML file and its validation."""

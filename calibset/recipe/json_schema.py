@@ -1,4 +1,4 @@
-"""The JSON Schema of a recipe, for editors that check TOML."""
+"""The JSON Schema of recipes, for editors that check TOML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TABLES_WITH_NAMES = ("Hygiene", "Selection")
 
 
 def recipe_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a recipe."""
+    """Return the JSON Schema of recipes."""
     schema = Recipe.model_json_schema()
     properties, definitions = schema["properties"], schema["$defs"]
     for key, info in Recipe.model_fields.items():

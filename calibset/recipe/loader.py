@@ -1,4 +1,4 @@
-"""TOML to a recipe: every fault is found at once and named by its key."""
+"""Loading a recipe from TOML, with all its faults found at once and named by their keys."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: 
 
     Args:
         path: A TOML file.
-        overrides: Values for keys, each written ``key.path=value``, that replace what the file says; the
-            value as TOML would have it, or else a string.
+        overrides: Values that replace those in the file, each written ``key.path=value``; the value is
+            TOML, or else taken as a string.
         allow_code: Whether an adapter named ``package.module:Class`` may be imported; its module
             may be in the recipe's folder.
 
     Raises:
-        RecipeError: The file can't be read, or has faults; all of them are named.
+        RecipeError: The file can't be read or has faults, all of which are named.
     """
     path = Path(path)
     try:
@@ -57,7 +57,7 @@ def parse_recipe(
         allow_code: As for `load_recipe`.
 
     Raises:
-        RecipeError: The text has faults; all of them are named.
+        RecipeError: The text has faults, all of which are named.
     """
     return _parse(text, origin, overrides, allow_code=allow_code, path=None)
 
@@ -90,7 +90,7 @@ def _parse(
     try:
         recipe = Recipe.model_validate({**raw, **tables}, context={"path": path})
     except ValidationError as error:
-        # Where each source has a fault of its own, that none is left says nothing new.
+        # If every source has a fault of its own, it is no news that none is left.
         ignored = ("sources",) if named and tables.get("sources") == {} else None
         faults += [_describe(detail) for detail in error.errors() if detail["loc"] != ignored]
     faults += find_mixture_faults(raw)
@@ -131,7 +131,7 @@ def _read_evaluation_sets(raw: Mapping[str, Any], faults: list[str], allow_code:
             faults.append(f"{key}: must be a table")
             continue
         faults += [
-            f"{key}.{extra}: an evaluation set has none" for extra in SOURCE_ONLY_KEYS if extra in table
+            f"{key}.{extra}: evaluation sets have no such key" for extra in SOURCE_ONLY_KEYS if extra in table
         ]
         name = table.get("name")
         if not isinstance(name, str):
@@ -139,7 +139,7 @@ def _read_evaluation_sets(raw: Mapping[str, Any], faults: list[str], allow_code:
         elif not name:
             faults.append(f"{key}.name: must not be empty")
         elif name in names:
-            faults.append(f"{key}.name: {name!r} is the name of another")
+            faults.append(f"{key}.name: {name!r} is already the name of another table")
         own = {key: value for key, value in table.items() if key not in ("name", *SOURCE_ONLY_KEYS)}
         source = _read_source({"group": EXCLUDE, **own}, key, faults, allow_code)
         if source is not None and isinstance(name, str):

@@ -1,4 +1,4 @@
-"""``--set key.path=value``: a value that replaces what a recipe's file has under a key."""
+"""``--set key.path=value``: values that replace those in a recipe's file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _KEYS_OF_A_NEW_SOURCE = ("type", "group", "where")
 
 
 def apply_override(raw: dict[str, Any], override: str) -> list[str]:
-    """Put a value into a recipe's data.
+    """Apply an override to a recipe's data.
 
     Args:
-        raw: The recipe as TOML has it; is changed.
-        override: ``key.path=value``; the value as TOML would have it, or else a string.
+        raw: The recipe's parsed TOML, which is changed in place.
+        override: ``key.path=value``; the value is TOML, or else taken as a string.
 
     Returns:
-        What is wrong with the override; empty if it was applied.
+        The faults of the override; empty if it was applied.
 
     Examples:
         >>> raw = {"sources": {"pile": {"weight": 1}}}

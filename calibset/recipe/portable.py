@@ -1,4 +1,4 @@
-"""A recipe as a manifest holds it: without the paths of one machine."""
+"""A recipe as manifests record it: without paths that only one machine has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from calibset.recipe.model import Recipe
 
 
 def portable_recipe(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe as data: absolute paths cut to their last part, each source's hygiene in full."""
+    """Return a recipe as data: absolute paths reduced to their last part, each source's hygiene in full."""
     # How the model is quantized afterwards has no influence on the file.
     data = recipe.model_dump(mode="json", exclude={"quantization"})
     data["tokenizer"] = redact_location(recipe.tokenizer)

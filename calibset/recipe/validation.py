@@ -1,4 +1,4 @@
-"""What doesn't go together in a recipe whose keys are right one by one."""
+"""Faults between the keys of a recipe, each of which is valid by itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHARE_TOLERANCE = Fraction(1, 1000)
 
 
 def find_mixture_faults(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Find what is wrong between groups and sources in a recipe's TOML, which may have other faults."""
+    """Find faults between groups and sources in a recipe's TOML, which may have other faults."""
     groups, sources, fill = raw.get("groups"), raw.get("sources"), raw.get("fill")
     if not isinstance(groups, dict) or not isinstance(sources, dict):
         return
@@ -56,15 +56,15 @@ def _is_share(value: Any) -> bool:
 
 
 def find_recipe_faults(recipe: Recipe, source_names: Collection[str]) -> Iterator[str]:
-    """Find what is wrong between the tables of a recipe, groups and sources aside.
+    """Find faults between the tables of a recipe, except between groups and sources.
 
     Args:
-        recipe: The recipe, with those of its sources that are right by themselves.
+        recipe: The recipe, with those of its sources that are valid by themselves.
         source_names: The names of all sources in its file.
     """
     yield from _find_language_faults(recipe)
     if recipe.decontamination.model_fields_set and not recipe.exclude:
-        yield "decontamination: says how [[exclude]] sets are kept out, and there are none"
+        yield "decontamination: says how [[exclude]] sets are kept out, but there are none"
     yield from _find_selection_faults(recipe, source_names)
     yield from _find_holdout_faults(recipe)
     licences = {name: source.licence for name, source in recipe.sources.items()}
@@ -94,7 +94,7 @@ def _find_selection_faults(recipe: Recipe, source_names: Collection[str]) -> Ite
             yield f"selection.terms_of: no source {quote_value(name)}; there are {', '.join(source_names)}"
     if recipe.selection.method == "random":
         extra = recipe.selection.model_fields_set - {"method"}
-        yield from (f'selection.{key}: is for method = "coverage" alone' for key in sorted(extra))
+        yield from (f'selection.{key}: is only for method = "coverage"' for key in sorted(extra))
 
 
 def _find_holdout_faults(recipe: Recipe) -> Iterator[str]:
@@ -104,8 +104,8 @@ def _find_holdout_faults(recipe: Recipe) -> Iterator[str]:
         duplicates = recipe.hygiene_of(name).duplicates
         if duplicates != "near":
             yield (
-                f'holdout: needs duplicates = "near" of every source, and {name} has '
-                f'"{duplicates}": else both files may hold the same text'
+                f'holdout: needs duplicates = "near" for every source, and {name} has '
+                f'"{duplicates}": otherwise both files may hold the same text'
             )
     output = recipe.output or f"{recipe.name}.jsonl"
     if recipe.holdout.output and Path(recipe.holdout.output) == Path(output):

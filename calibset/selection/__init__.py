@@ -1,1 +1,1 @@
-"""Which of the candidate rows make the calibration set."""
+"""The choice of the rows that make up the calibration set."""

@@ -26,9 +26,9 @@ class Candidate:
     """A row that may be chosen.
 
     Attributes:
-        token_ids: Those that the quantizer reads of it.
-        group: What its quota is counted under: its source.
-        terms: The must-cover terms that it holds, by their index.
+        token_ids: The ids that the quantizer reads of it.
+        group: The group whose quota it counts towards, which is its source.
+        terms: The indexes of the must-cover terms that it holds.
     """
 
     token_ids: Sequence[int]
@@ -37,12 +37,12 @@ class Candidate:
 
 
 class TokenSets:
-    """The distinct tokens of each candidate, numbered from zero without gaps.
+    """The distinct tokens of each candidate, numbered from 0 without gaps.
 
     Attributes:
-        size: Distinct tokens in all.
-        tokens: The first candidate's, then the second's, and so on.
-        ends: Where each candidate's begin in ``tokens``, and the end of the last.
+        size: How many distinct tokens there are in all.
+        tokens: The tokens of the first candidate, then those of the second, and so on.
+        ends: The offset in ``tokens`` at which each candidate's tokens begin, and the end of the last.
     """
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
@@ -63,14 +63,14 @@ class TokenSets:
 
 
 class Gains:
-    """What each candidate would add to the rows chosen so far.
+    """The value that each candidate would add to the rows chosen so far.
 
-    The value of a set of rows is a sum over tokens: 16 for the first row that holds the token,
-    4 for the second, 1 for the third; and, above all that, a sum over must-cover terms of what
-    each of the first ``times`` rows that hold it are worth, the more the fewer candidates hold
-    it. It never falls when a row is added, and a row never adds more to a larger set (it is
-    monotone and submodular). All of it is counted in whole numbers, so that no rounding and no
-    order of a sum can change a choice from one machine to another.
+    The value of a set of rows is a sum over tokens (16 for the first row that holds the token, 4 for
+    the second, 1 for the third) plus a sum over must-cover terms, which outweighs it: each of the
+    first ``times`` rows that hold a term adds to it, the more the fewer candidates hold the term. The
+    value never falls when a row is added, and a row never adds more to a larger set (it is monotone
+    and submodular). It is computed in whole numbers, so that neither rounding nor the order of a sum
+    can change a choice from one machine to another.
     """
 
     def __init__(self, candidates: Sequence[Candidate], sets: TokenSets, *, times: int = 1) -> None:
@@ -84,14 +84,14 @@ class Gains:
         self._worth = {term: unit * (len(sets) // count) for term, count in holders.items()}
 
     def of(self, index: int) -> int:
-        """Return what a candidate that is not chosen would add."""
+        """Return the value that a candidate that is not chosen would add."""
         gain = int(self._next[self._sets[index]].sum(dtype=np.int64))
         if self._lacking:
             gain += sum(self._worth[term] for term in self._terms[index] if term in self._lacking)
         return gain
 
     def choose(self, index: int) -> None:
-        """Add a candidate that is not chosen to the rows chosen."""
+        """Add a candidate to the chosen rows."""
         self._next[self._sets[index]] >>= _QUARTERED
         for term in self._terms[index]:
             if term in self._lacking:
@@ -103,39 +103,39 @@ class Gains:
 def select_by_coverage(
     candidates: Sequence[Candidate], quotas: Mapping[str, int], *, times: int = 1
 ) -> list[int]:
-    """Choose rows that together hold many different tokens, and first of all the must-cover terms.
+    """Choose rows that together hold the must-cover terms and as many different tokens as possible.
 
-    Greedy: each step takes the row that adds most (see `Gains`), the first of those that add the
-    same, among the sources whose quota is not full. Quotas are a partition matroid, so the
+    The choice is greedy: each step takes the row that adds most (see `Gains`), the first among equals,
+    from the groups whose quota is not full. Quotas are a partition matroid, so the
     value reached is at least half of the best possible (Fisher, Nemhauser and Wolsey, "An
     analysis of approximations for maximizing submodular set functions II", 1978); in practice it
-    is far closer. Gains only fall, so one known from an earlier step bounds the present one, and
-    few need be counted anew (Minoux, "Accelerated greedy algorithms for maximizing submodular
-    set functions", 1978); the choice is that of the plain rule to the row. Sums of concave
-    functions of counts are the usual value in choosing text (Lin and Bilmes, "A class of
+    is far closer. Gains only fall, so a gain from an earlier step bounds the present one, and few need
+    to be computed again (Minoux, "Accelerated greedy algorithms for maximizing submodular
+    set functions", 1978); the chosen rows are exactly those of the plain rule. Sums of concave
+    functions of counts are a common value for the selection of text (Lin and Bilmes, "A class of
     submodular functions for document summarization", 2011).
 
-    A token counts once a row: repeated in one row it is seen in one context. A first row counts
-    most, since the quantizer learns nothing of a token that is nowhere in the set. That later ones
-    count at all cost 0.1 % of the distinct tokens where it was measured (512 of 906 rows of nine
-    corpora), and gave 1.3 % more tokens a second row; a half in place of the quarter cost 0.7 %,
-    a logarithm 1.4 %.
+    A token counts once per row, because its repeats within a row share a context. The first row counts
+    most, since the quantizer learns nothing about a token that is nowhere in the set. Counting later
+    rows at all cost 0.1 % of the distinct tokens where it was measured (512 of 906 rows of nine
+    corpora), and gave 1.3 % more tokens a second row; a factor of a half instead of a quarter cost
+    0.7 %, a logarithm 1.4 %.
 
     Rows of prose win over code and tables, which repeat themselves. But a row of broken text is full of
-    tokens that no other row has, and wins over all: such rows must be kept out of the pool.
+    tokens that no other row has and wins over everything: such rows must be kept out of the pool.
 
-    While a must-cover term is lacking and a row that holds one may still be taken, such a row is
+    As long as a must-cover term is lacking and a row that holds it may still be taken, such a row is
     taken. So every term is met if no quota is below the sum, over the terms, of the rows that each
-    needs. Where quotas are tighter than that, a term may be missed that another choice meets.
+    needs. If quotas are tighter than that, a term may be missed that another choice would meet.
 
     Args:
         candidates: The pool.
-        quotas: Rows wanted of each group; a group that is not named gives none.
-        times: Rows that each must-cover term is to stand in, or all that hold it if there are fewer.
+        quotas: How many rows are wanted of each group; none of a group that is not named.
+        times: How many rows should hold each must-cover term, or all that do if there are fewer.
 
     Returns:
-        Indexes into ``candidates``, the row that added most first. Each group gives its quota, or all
-        it has.
+        Indexes into ``candidates`` in the order in which the rows were taken. Each group gives as many
+        rows as its quota, or all it has.
 
     Examples:
         >>> rows = [(1, 2, 3), (1, 2, 4), (5, 6, 1)]
@@ -165,7 +165,7 @@ def select_by_coverage(
 
 
 def count_distinct_tokens(candidates: Sequence[Candidate], chosen: Iterable[int]) -> int:
-    """Return how many different tokens the chosen rows hold together.
+    """Count the different tokens that the chosen rows hold together.
 
     Examples:
         >>> count_distinct_tokens([Candidate(token_ids=(7, 7, 8), group="web")], [0])

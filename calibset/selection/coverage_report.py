@@ -1,4 +1,4 @@
-"""What a choice of rows covers, beside random choices, the whole pool and what the quotas allow."""
+"""The coverage of a choice of rows, compared with random choices, the pool and what the quotas allow."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _STEPS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """Different tokens in the first so many rows.
+    """A point of the coverage curve: the different tokens in a number of rows.
 
     Attributes:
-        rows: How many rows.
-        chosen: Different tokens in the rows chosen, in their order.
-        random_mean: The same of random choices in random order, on average.
+        rows: The number of rows.
+        chosen: Different tokens in that many of the chosen rows, in their order.
+        random_mean: The average for as many randomly chosen rows.
     """
 
     rows: Count
@@ -42,23 +42,23 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageReport:
-    """What a choice of rows covers, beside random choices, the whole pool and what the quotas allow.
+    """The coverage of a choice of rows, compared with random choices, the pool and what the quotas allow.
 
     Attributes:
         method: How the rows were chosen.
-        pool: Rows that they were chosen from.
-        distinct_tokens: Different tokens in the rows chosen.
+        pool: The number of rows that they were chosen from.
+        distinct_tokens: Different tokens in the chosen rows.
         random_mean: Different tokens in random choices under the same quotas, on average over 20 seeds.
-        random_sd: Their standard deviation (of a sample).
-        closed: The part of the gap between random choice and the pool that is closed; None without a gap.
-            The quotas may leave most of that gap to no choice at all: see `closed_of_attainable`.
-        closed_of_attainable: The part that is closed of the gap between random choice and what the quotas
-            allow.
+        random_sd: The sample standard deviation of that number.
+        closed: The part that is closed of the gap between random choice and the pool; None without a
+            gap. The quotas may not allow any choice to close most of it: see `closed_of_attainable`.
+        closed_of_attainable: The part that is closed of the gap between random choice and what the
+            quotas allow; None without a gap.
         pool_tokens: Different tokens in all rows of the pool.
-        attainable: No choice under the quotas has more different tokens.
-        terms_met: Must-cover terms that stand in as many rows as wanted, or in all that hold them.
-        terms_missed: Those that stand in fewer.
-        terms_absent: Those that stand in no row of the pool.
+        attainable: An upper bound of the different tokens of any choice under the quotas.
+        terms_met: Must-cover terms that enough chosen rows hold: as many as wanted, or all that hold them.
+        terms_missed: Must-cover terms that fewer chosen rows hold.
+        terms_absent: Must-cover terms that no row of the pool holds.
         curve: Different tokens by number of rows.
     """
 
@@ -85,17 +85,17 @@ def report_coverage(
     terms: Sequence[str] = (),
     times: int = 1,
 ) -> CoverageReport:
-    """Return what a choice of rows covers.
+    """Measure the coverage of a choice of rows.
 
-    Random choice is measured over 20 seeds, the same ones each time. Means are rounded to 2 decimals, parts
-    to 4, as a manifest holds them.
+    Random choice is measured over the same 20 seeds each time. Means are rounded to 2 decimals and parts
+    to 4, as in a manifest.
 
     Args:
         candidates: The pool.
-        chosen: Indexes into it, in the order in which the curve is to count them.
-        quotas: Rows wanted of each group.
-        terms: The must-cover terms, which candidates know by their index here.
-        times: Rows that each of them is to stand in.
+        chosen: Indexes into the pool, in the order in which the curve counts them.
+        quotas: How many rows are wanted of each group.
+        terms: The must-cover terms; `Candidate.terms` holds indexes into them.
+        times: How many rows should hold each term.
     """
     sets = TokenSets(candidates)
     marks = _space_marks(len(chosen))
@@ -181,17 +181,17 @@ def _count_growth(sets: TokenSets, chosen: Sequence[int], marks: Sequence[int]) 
 
 
 def bound_coverage(candidates: Sequence[Candidate], quotas: Mapping[str, int], sets: TokenSets) -> int:
-    """Return a number of different tokens that no choice under the quotas exceeds.
+    """Return an upper bound of the different tokens of any choice under the quotas.
 
-    By Lagrangian relaxation of maximum coverage: let each token have a price of at most one. No
-    choice covers more than the sum, over tokens, of what the price lacks of one, and, over
-    groups, of the prices of all tokens in as many rows as the quota says, the dearest ones. That holds for
-    any prices; theirs are moved towards a low sum by subgradient steps (Held and Karp, 1971). In
-    whole numbers, so that it is the same on every machine.
+    It is found by Lagrangian relaxation of maximum coverage. Let each token have a price of at most 1.
+    No choice covers more than the sum of two parts: over all tokens, 1 minus the price; and over all
+    groups, the prices of all tokens in the dearest rows, as many as the quota. This holds for any
+    prices, so subgradient steps (Held and Karp, 1971) move them towards a low sum. Whole numbers make
+    the bound the same on every machine.
 
     Args:
         candidates: The pool.
-        quotas: Rows wanted of each group; a group that is not named gives none.
+        quotas: How many rows are wanted of each group; none of a group that is not named.
         sets: The tokens of the candidates.
     """
     rows = np.repeat(np.arange(len(sets)), np.diff(sets.ends))

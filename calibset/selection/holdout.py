@@ -1,4 +1,4 @@
-"""The holdout: one stream of documents split between two files that share none of them."""
+"""The holdout: a stream of documents split between two files that share no document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 def split_stream(items: Iterator[T], is_held_out: Callable[[T], bool]) -> tuple[Iterator[T], Iterator[T]]:
     """Split a stream into the items that are not held out and those that are, each in order.
 
-    Either may be read first; items for the other wait in the meantime.
+    Either iterator may be read first; items for the other wait in the meantime.
 
     Examples:
         >>> odd, even = split_stream(iter(range(6)), lambda number: number % 2 == 0)
@@ -38,6 +38,6 @@ def split_stream(items: Iterator[T], is_held_out: Callable[[T], bool]) -> tuple[
 def is_held_out(seed: int, source: str, document: str, part: int, whole: int) -> bool:
     """Return whether a document belongs to the ``part`` of ``whole`` that is held out.
 
-    Its id alone decides, so that it does not depend on what else is read.
+    Only the seed, the source and the document's id decide, not what else is read.
     """
     return int.from_bytes(seeded_key(seed, "holdout", source, document)) % whole < part

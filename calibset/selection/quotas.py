@@ -1,7 +1,7 @@
 """Quotas: how many samples each source gives, and which source stands in for one that runs short.
 
-Arithmetic on exact fractions. Shares count samples; a quantizer reads exactly ``seqlen`` tokens of
-each, so shares of samples are shares of tokens.
+The arithmetic is on exact fractions. Shares count samples; a quantizer reads exactly ``seqlen`` tokens of
+each sample, so shares of samples are shares of tokens.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from calibset.core.shortage import Shortage, ShortagePolicy
 
 
 def apportion(total: int, weights: Mapping[str, Fraction]) -> dict[str, int]:
-    """Split a whole number by weights into parts that sum to it.
+    """Split a whole number into parts by weight.
 
     Each part is its exact share rounded down, and the units left over go to the largest
-    remainders, the first named winning a tie (Hare's method).
+    remainders; the first named wins a tie (Hare's method).
 
     Args:
         total: The number of units, zero or more.
-        weights: At least one above zero; they need not sum to 1.
+        weights: The weights, at least one of them above zero; they need not sum to 1.
 
     Examples:
         >>> apportion(512, {"a": Fraction(4), "b": Fraction(3), "c": Fraction(3)})
@@ -41,12 +41,12 @@ class Mixture:
     """The mixture that a recipe asks for.
 
     Attributes:
-        nsamples: Rows in all.
-        shares: Each group's share; they sum to 1. The fill group has none.
+        nsamples: The number of rows in all.
+        shares: Each group's share; shares sum to 1. The fill group has none.
         weights: For each group (the fill group too) its sources' weights.
-        fill: The group that stands in for what runs short, if there is one.
+        fill: The group that stands in for sources that run short, if there is one.
         shortage: What happens when a source runs short.
-        max_repeats: How often a sample may stand in the set under ``repeat``.
+        max_repeats: How many times a sample may occur in the set under ``repeat``.
     """
 
     nsamples: int
@@ -66,13 +66,13 @@ class Mixture:
     def next_quotas(self, samples: Mapping[str, int], exhausted: Iterable[str]) -> dict[str, int] | Shortage:
         """Return how many more samples to ask of each source, after some ran short.
 
-        Under ``fill`` what is missing goes to the fill group by weight; under
-        ``redistribute`` to the others of the group, and only then to the fill group; under
-        ``repeat`` it is made up by repeating (`repeats`), so nothing more is asked.
+        Under ``fill``, the missing samples are asked of the fill group by weight; under
+        ``redistribute``, of the other sources of the group, and only then of the fill group; under
+        ``repeat``, they are made up by repeats (see `repeats`), so no more are asked.
 
         Args:
-            samples: Samples that each source has given so far.
-            exhausted: Sources that have no more to give.
+            samples: How many samples each source has given so far.
+            exhausted: The sources that are used up.
 
         Returns:
             Additional samples by source, none when the set is complete; or the shortage, if the policy
@@ -106,7 +106,7 @@ class Mixture:
     def repeats(self, samples: Mapping[str, int]) -> dict[str, int] | Shortage:
         """Return how many rows of each source must be repeats for the set to be complete.
 
-        A sample may stand in the set ``max_repeats`` times; if that is not enough, the shortage is returned.
+        A sample may occur in the set ``max_repeats`` times; if that is not enough, the shortage is returned.
         """
         quotas = self.quotas()
         lacking = {
@@ -132,10 +132,10 @@ class Mixture:
 
 
 def interleave(counts: Mapping[str, int]) -> list[str]:
-    """Return so many of each name in an order of which every prefix keeps the proportions.
+    """Return each name as often as its count, in an order whose prefixes all keep the proportions.
 
-    Among the first ``k`` names each stands its exact share of ``k`` times, rounded up or
-    down: of the names that may come without running ahead, the one due first comes (Steiner and
+    Among the first ``k`` names, each occurs its exact share of ``k`` times, rounded up or down: of the
+    names that may come without running ahead, the one that is due first comes next (Steiner and
     Yeomans, "Level schedules for mixed-model, just-in-time processes", 1993).
 
     Examples:

@@ -1,4 +1,4 @@
-"""The source adapters: calibset's own by name, others by entry point or by path."""
+"""The source adapters: calibset's own by name, others by entry point or import path."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ADAPTERS: Mapping[str, str] = MappingProxyType(
 """The adapters that come with calibset, by their name in a recipe."""
 
 ENTRY_POINTS = "calibset.sources"
-"""The entry point group in which other packages offer adapters."""
+"""The entry point group through which other packages offer adapters."""
 
 
 def find_installed_adapters() -> dict[str, EntryPoint]:
@@ -54,7 +54,7 @@ def get_adapter(name: str, *, allow_code: bool = False) -> type[Source]:
         allow_code: Whether ``package.module:Class`` may be imported, which runs its code.
 
     Raises:
-        RecipeError: There is no such adapter, or it may not or can't be imported.
+        RecipeError: There is no such adapter, or it can't or may not be imported.
     """
     if name in ADAPTERS:
         return _import_adapter(ADAPTERS[name], name)
@@ -81,5 +81,5 @@ def _import_adapter(target: str, name: str) -> type[Source]:
     except Exception as error:  # a module of someone else's may raise anything
         raise RecipeError(f"{name!r} can't be imported: {error}") from error
     if not (isinstance(cls, type) and issubclass(cls, Source)):
-        raise RecipeError(f"{name!r} is no calibset.sources.Source")
+        raise RecipeError(f"{name!r} is not a calibset.sources.Source")
     return cls

@@ -20,16 +20,17 @@ from calibset.storage.files import File, Reader
 
 
 class Source(BaseModel):
-    r"""Base class of the adapters, and the keys that every `[sources.NAME]` of a recipe may hold.
+    r"""Base class of the adapters, with the keys that every `[sources.NAME]` of a recipe may hold.
 
-    An adapter is its own configuration: its fields are the keys of its table in a recipe. Two
-    methods are all that it needs: `patterns` names the files to read, `read` yields the records
-    of one file in the order they stand in. This class finds the files and puts the records of
-    all of them in a seeded order of which every prefix is a fair sample.
+    An adapter is its own configuration: its fields are the keys of its table in a recipe. It needs
+    only two methods: `patterns` names the files to read, and `read` yields the records of one file in
+    the file's order. This class finds the files and puts the records of all of them in a seeded order
+    whose every prefix is a fair sample.
 
-    A large file is streamed from its beginning unless `can_split` says that it is lines, of which
-    blocks can be drawn from all over it; `start_rule` then tells where a record starts if not
-    every line is one. An adapter of files with a way of their own overrides `partition`.
+    A large file is streamed from its beginning unless `can_split` says that it can be read from any
+    line on; then blocks are drawn from all over it. `start_rule` tells where a record starts if not
+    every line is a record. An adapter whose files need to be read in another way overrides
+    `partition`.
 
     Examples:
         >>> from calibset.core.documents import Document
@@ -92,26 +93,26 @@ class Source(BaseModel):
         raise NotImplementedError
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield the records of one file in the order they stand in it.
+        """Yield the records of one file, in the file's order.
 
         Raises:
-            SourceError: The file is damaged, or of another kind.
+            SourceError: The file is damaged or of another kind.
         """
         raise NotImplementedError
 
     def can_split(self, file: File) -> bool:  # noqa: ARG002  (for subclasses to look at)
-        """Return whether the records of a file, unpacked, can be read from any line on.
+        """Return whether the records of a file, once decompressed, can be read from any line on.
 
-        Then `read` is also given blocks of the file, named ``FILE@OFFSET``.
+        If so, `read` is also called with blocks of the file, named ``FILE@OFFSET``.
         """
         return False
 
     def start_rule(self, file: File) -> StartRule:  # noqa: ARG002  (for subclasses to look at)
-        """Return the rule that tells on which lines of a splittable file a record starts: here on each."""
+        """Return the rule that tells on which lines of a splittable file a record starts; here, on all."""
         return lambda _before, _line: True
 
     def must_stream(self, file: File) -> bool:
-        """Return whether a file is read from its beginning: it is large and can't be split."""
+        """Return whether a file is read from its beginning, because it is large and can't be split."""
         return is_large(file) and (file.is_compressed or not self.can_split(file))
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
@@ -119,52 +120,52 @@ class Source(BaseModel):
         yield from shuffle_in_batches(self.read(file), seed, file.name, length=measure_record)
 
     def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
-        """Yield the records of the files in parts of which a sample takes its share.
+        """Yield the records of the files in parts, from each of which a sample takes its share.
 
         Args:
-            files: In seeded order.
-            seed: Fixes the order inside each part.
+            files: The files, in seeded order.
+            seed: The seed of the order inside each part.
         """
         return FileSampler(self, seed).partition(files)
 
     def select_files(self, reader: Reader) -> tuple[File, ...]:
-        """Return the files to read: those that the recipe names, else the adapter's own."""
+        """Return the files to read: those that the recipe names, or else the adapter's own."""
         return reader.files(*(self.files or self.patterns()))
 
     def read_in_order(self, reader: Reader) -> Iterator[Record]:
-        """Yield every record, lazily, in the order in which the files hold them."""
+        """Yield every record lazily, in the order of the files."""
         for file in self.select_files(reader):
             yield from self.read(file)
 
     def read_shuffled(self, reader: Reader, *, seed: int) -> Iterator[Record]:
-        """Yield every record, lazily, in a seeded order of which every prefix is a fair sample.
+        """Yield every record lazily, in a seeded order whose every prefix is a fair sample.
 
-        Small files are loaded, 32 of them or 64 MiB at a time. Of large files that can be split,
-        128 blocks of 64 KiB at a time are drawn from all of them. Each file or block gives in
-        proportion to its number of records. Other large files are read from their beginning.
+        Small files are loaded, 32 files or 64 MiB at a time. From large files that can be split, 128
+        blocks of 64 KiB are drawn at a time. Each file or block gives records in proportion to how many
+        it holds. Other large files are read from their beginning.
 
         Args:
             reader: Opens the files.
-            seed: Fixes the order.
+            seed: The seed of the order.
         """
         files = shuffled(self.select_files(reader), seed, "files")
         yield from interleave(self.partition(files, seed), seed, "parts")
 
     def is_streamed(self, reader: Reader) -> bool:
-        """Return whether some file is read from its beginning only, so that no sample of it is fair.
+        """Return whether some file can only be read from its beginning, so that no sample of it is fair.
 
-        A file of unknown size may be fetched to learn it.
+        A file of unknown size may be fetched to learn its size.
         """
         return any(self.must_stream(file) for file in self.select_files(reader))
 
     def patterns_for(self, *suffixes: str, compressed: bool = True) -> tuple[str, ...]:
         """Return patterns of files with these suffixes, for use in `patterns`.
 
-        `config` narrows them to folders whose names hold it, `split` to file names that do.
+        `config` narrows them to folders whose names contain it, and `split` to file names that do.
 
         Args:
-            suffixes: Without the dot.
-            compressed: Whether to take files that are compressed as well, such as ``a.csv.gz``.
+            suffixes: The suffixes, without the dot.
+            compressed: Whether compressed files such as ``a.csv.gz`` match too.
         """
         return tuple(
             f"{folder}{name}.{suffix}{packed}"
@@ -176,11 +177,11 @@ class Source(BaseModel):
 
 
 def wrap_errors(records: Iterable[Record], name: str) -> Iterator[Record]:
-    """Yield records; whatever an adapter raises becomes an error that names the source.
+    """Yield records, and turn whatever an adapter raises into an error that names the source.
 
     Raises:
         SourceError: The records can't be read, or are of another type.
-        OfflineError: They aren't in the cache, and nothing may be fetched.
+        OfflineError: The records aren't in the cache, and nothing may be fetched.
     """
     try:
         for record in records:
@@ -196,5 +197,5 @@ def wrap_errors(records: Iterable[Record], name: str) -> Iterator[Record]:
 
 def _check_type(record: object) -> Record:
     if not isinstance(record, Record):
-        raise SourceError(f"its adapter yields a {type(record).__name__}, which is no record")
+        raise SourceError(f"its adapter yields a {type(record).__name__}, which is not a record")
     return record

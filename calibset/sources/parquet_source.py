@@ -1,4 +1,4 @@
-"""The base class of adapters that read Parquet."""
+"""The base class of adapters that read Parquet files."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from calibset.storage.files import File
 
 
 class ParquetSource(Source):
-    """Base class of the adapters of parquet corpora: subclasses say what a row means.
+    """Base class of the adapters of parquet corpora, whose subclasses turn rows into records.
 
-    A corpus that is published in another form as well overrides `read` for files that aren't `is_parquet`.
+    An adapter of a corpus that is published in another format too overrides `read` for other files.
 
     Attributes:
-        needed: The columns that are read, and no others; a file may lack some of them.
+        needed: The only columns that are read; a file may lack some of them.
     """
 
     needed: ClassVar[tuple[str, ...]] = ()
 
     def needed_columns(self) -> tuple[str, ...]:
-        """Return the columns to read, where they depend on the recipe."""
+        """Return the columns to read; overridden if they depend on the recipe."""
         return self.needed
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
@@ -42,12 +42,12 @@ class ParquetSource(Source):
 
         Args:
             row: The needed columns that the file has.
-            position: ``FILE#ROW``, rows counted from 0.
+            position: The row's position, ``FILE#ROW``, with rows counted from 0.
         """
         raise NotImplementedError
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield the records of one file in the order they stand in it."""
+        """Yield the records of one file, in the file's order."""
         for group in read_row_groups(file, self.needed_columns()):
             yield from self._parse_rows(file, group.read_rows())
 
@@ -56,7 +56,7 @@ class ParquetSource(Source):
         return not is_parquet(file) and super().must_stream(file)
 
     def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
-        """Yield a part that is all parquet files together, and those of other files."""
+        """Yield one part for all parquet files together, and the parts of other files."""
         others = [file for file in files if not is_parquet(file)]
         if parquet := [file for file in files if is_parquet(file)]:
             size = sum(map(get_size, parquet)) if others else 1

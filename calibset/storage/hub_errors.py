@@ -134,9 +134,7 @@ def _explain_error(action: Literal["read", "write"], error: BaseException, **nam
     from huggingface_hub.errors import HFValidationError
 
     if isinstance(error, HFValidationError):
-        return (
-            "is not a repository name; write OWNER/NAME, of letters, digits, . _ and - (neither -- nor ..)"
-        )
+        return "is not a repository name; write OWNER/NAME, of letters, digits, . _ and - (neither -- nor ..)"
     status = _status(error)
     if status is not None:
         return _explain_refusal(action, status, **names)

@@ -99,7 +99,7 @@ FAULTS: list[CliFault] = [
     ("gated repository", gated, [HUB], 1,
      r"sources\.fish: hf://datasets/them/fish: a\.jsonl: the repository is gated; accept its terms .+"),
     ("truncated download", cut_off, [URL], 1,
-     r"sources\.fish: https://example\.org/fish\.jsonl: the download breaks off again and again; .+"),
+     r"sources\.fish: https://example\.org/fish\.jsonl: the download keeps breaking off; .+"),
     ("refused connection", refused, [URL], 1,
      r"sources\.fish: https://example\.org/fish\.jsonl: can't be reached \(ConnectionError\); check .+"),
     ("missing file on a server", gone, [URL], 1,
@@ -107,7 +107,7 @@ FAULTS: list[CliFault] = [
     ("corrupt parquet", corrupt, ["--set=sources.fish.type=parquet"], 1,
      r"sources\.fish: a\.parquet: can't be read as parquet \(.+\); fetch the file again"),
     ("invalid turtle", broken_turtle, ["--set=sources.fish.type=ontology"], 1,
-     r"sources\.fish: a\.ttl:\d+: not valid turtle \(.+\); mend it, fetch it again, or leave it out .+"),
+     r"sources\.fish: a\.ttl:\d+: not valid turtle \(.+\); correct it, fetch it again, or leave it out .+"),
     ("folder without files", empty, [], 1,
      r"sources\.fish: fish: no file matches \*\.jsonl, .+; it holds nothing: name the right ones .+"),
     ("missing folder", nothing, ["--set=sources.fish.where=gone"], 1,
@@ -297,7 +297,7 @@ def test_a_lock_that_is_none_is_one_line(
 ) -> None:
     Path("recipe.lock").write_text("[[package]]\n")
     assert error_line([command, recipe], 1, capsys) == (
-        "recipe.lock: is no lock of this version of calibset; renew it with `calibset lock`"
+        "recipe.lock: is not a lock of this version of calibset; renew it with `calibset lock`"
     )
 
 

@@ -110,16 +110,20 @@ NO_MANIFEST = "there is no such manifest, and none beside a file of this name"
         ([".", "small.jsonl"], 2, f".: {NO_MANIFEST}"),
         (["", "small.jsonl"], 2, f".: {NO_MANIFEST}"),
         (["fish", "small.jsonl"], 2, f"fish: {NO_MANIFEST}"),
-        (["small.jsonl", "recipe.lock"], 2, "a manifest and a lock can't be compared; name two of one kind"),
+        (
+            ["small.jsonl", "recipe.lock"],
+            2,
+            "a manifest and a lock can't be compared; name two files of the same kind",
+        ),
         (
             ["small.jsonl", "broken.lock"],
             2,
-            "broken.lock: is no lock of this version of calibset; renew it with `calibset lock`",
+            "broken.lock: is not a lock of this version of calibset; renew it with `calibset lock`",
         ),
         (
             ["broken.jsonl", "small.jsonl"],
             2,
-            "broken.manifest.json: is no manifest of this version of calibset; build the file again",
+            "broken.manifest.json: is not a manifest of this version of calibset; build the file again",
         ),
     ],
 )

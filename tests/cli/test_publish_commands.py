@@ -132,7 +132,7 @@ def test_our_own_pages_are_written_over_and_no_others(file: Path, capsys: pytest
         page.write_text("# By hand\n")
         assert main(["card", str(file), "--out", "card"]) == 1
         assert capsys.readouterr().err == (
-            f"calibset: card/{name}: calibset did not write it, so it stays; move it, or name another\n"
+            f"calibset: card/{name}: calibset did not write this file, so it stays; move or rename it\n"
         )
         assert page.read_text() == "# By hand\n"
         page.write_bytes(first[name])

@@ -97,7 +97,7 @@ def test_a_single_character_cannot_be_broken() -> None:
     with pytest.raises(TokenizerError) as caught:
         ControlTokens.of(["§"]).neutralise("a § b")
     assert str(caught.value) == (
-        "the control token '§' can't be kept out of a text that holds it; "
+        "the control token '§' can't be broken apart in a text that spells it; "
         'set control_tokens = "keep" or leave such documents out'
     )
 

@@ -213,7 +213,9 @@ def test_a_tokenizer_that_changed_is_refused_unless_that_is_allowed(
 def test_a_tokenizer_that_is_gone_is_named_by_the_manifest(built: CalibrationSet, tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").unlink()
     file = CalibrationFile.open(tmp_path / "out.jsonl")
-    with pytest.raises(TokenizerError, match=r"; the manifest names it, --tokenizer says where it is$"):
+    with pytest.raises(
+        TokenizerError, match=r"; the manifest names this tokenizer, say where it is with --tokenizer$"
+    ):
         file.tokenizer()
     with pytest.raises(TokenizerError, match=r"has one$"):
         file.tokenizer("tokenizer.json")

@@ -153,7 +153,7 @@ def test_a_file_in_the_way_of_the_folder_is_an_error(built: CalibrationSet, tmp_
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError) as caught:
         built.write(tmp_path / "file" / "out.jsonl")
-    assert str(caught.value) == f"{tmp_path / 'file'}: can't be made: File exists"
+    assert str(caught.value) == f"{tmp_path / 'file'}: can't be created: File exists"
 
 
 def test_a_set_is_pushed_as_it_would_be_written(

@@ -60,7 +60,7 @@ def test_a_manifest_and_a_lock_can_not_be_compared(manifest: Manifest, lock: Loc
     for before, after in ((manifest, lock), (lock, manifest)):
         with pytest.raises(OutputError) as caught:
             diff(before, after)
-        assert str(caught.value) == "a manifest and a lock can't be compared; name two of one kind"
+        assert str(caught.value) == "a manifest and a lock can't be compared; name two files of the same kind"
 
 
 def test_what_both_records_hold_is_compared(manifest: Manifest, lock: Lock) -> None:

@@ -70,22 +70,26 @@ def test_a_repository_that_is_there_gets_one_more_commit(writable: WritableHub, 
 def test_what_should_be_private_is_not_put_into_a_public_one(writable: WritableHub, tmp_path: Path) -> None:
     writable.private["me/set"] = False
     with pytest.raises(
-        OutputError, match=r"^me/set: is there already, and public; push with private=False, or"
+        OutputError, match=r"^me/set: exists already and is public; push with private=False, or"
     ):
         push_to_hub(write_file(tmp_path), "me/set")
     assert writable.commits == []
 
 
-NO_RIGHT = "this login may not write there; ask for the right at me, or use a token that has it"
+NO_RIGHT = "this login may not write there; ask me for write access, or use a token that has it"
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
 
 
 @pytest.mark.parametrize(
     ("refused", "status", "message"),
     [
-        ("create", 401, f"the hub knows no such login; {LOG_IN}"),
+        ("create", 401, f"the hub doesn't accept the login; {LOG_IN}"),
         ("create", 403, NO_RIGHT),
-        ("create", 404, "the hub lets no repository be made or written here; check the name and HF_ENDPOINT"),
+        (
+            "create",
+            404,
+            "the hub lets no repository be created or written here; check the name and HF_ENDPOINT",
+        ),
         ("commit", 403, NO_RIGHT),
         ("commit", 412, "the repository changed while the files were sent; push again"),
         ("commit", 507, "the hub answers 507: there is no room for the files; make some, or push elsewhere"),
@@ -104,7 +108,7 @@ def test_a_refusal_says_what_to_do(
 def test_a_card_that_the_hub_does_not_take(writable: WritableHub, tmp_path: Path) -> None:
     writable.faults.append('"language" must be a code')
     with pytest.raises(
-        OutputError, match=r"^me/set: the hub doesn't take it \(.*\"language\" must be a code\); "
+        OutputError, match=r"^me/set: the hub doesn't accept it \(.*\"language\" must be a code\); "
     ):
         push_to_hub(write_file(tmp_path), "me/set")
     assert writable.commits == []
@@ -151,8 +155,7 @@ def test_a_name_that_is_none(writable: WritableHub, tmp_path: Path) -> None:
     with pytest.raises(OutputError) as caught:
         push_to_hub(write_file(tmp_path), "a b/c")
     assert str(caught.value) == (
-        "a b/c: is no name of a repository; write OWNER/NAME, of letters, digits, . _ and - "
-        "(neither -- nor ..)"
+        "a b/c: is not a repository name; write OWNER/NAME, of letters, digits, . _ and - (neither -- nor ..)"
     )
 
 
@@ -172,12 +175,12 @@ def test_a_file_without_a_manifest(tmp_path: Path) -> None:
 def test_two_files_of_one_name(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with pytest.raises(
-        OutputError, match=r"two of the files would have one name in the repository; rename one$"
+        OutputError, match=r"two files would have the same name in the repository; rename one$"
     ):
         HubUpload.read(write_file(tmp_path), RelatedFiles(holdout=write_file(tmp_path / "other")))
 
 
 def test_a_recipe_does_not_take_the_card_s_place(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("")
-    with pytest.raises(OutputError, match="two of the files would have one name"):
+    with pytest.raises(OutputError, match="two files would have the same name"):
         HubUpload.read(write_file(tmp_path), RelatedFiles(recipe=tmp_path / "README.md"))

@@ -123,7 +123,7 @@ def test_what_is_no_lock_is_a_clear_error(tmp_path: Path, content: bytes) -> Non
     with pytest.raises(OutputError) as caught:
         Lock.read(path)
     assert str(caught.value) == (
-        f"{path}: is no lock of this version of calibset; renew it with `calibset lock`"
+        f"{path}: is not a lock of this version of calibset; renew it with `calibset lock`"
     )
 
 

@@ -60,7 +60,7 @@ def test_what_is_named_itself_and_no_manifest_is_a_clear_error(tmp_path: Path, n
     path.write_text("{")
     with pytest.raises(OutputError) as caught:
         Manifest.read(tmp_path / name)
-    assert str(caught.value) == f"{path}: is no manifest of this version of calibset; build the file again"
+    assert str(caught.value) == f"{path}: is not a manifest of this version of calibset; build the file again"
 
 
 def test_a_file_without_a_manifest_has_none(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_manifest_that_is_no_json_is_a_clear_error(written: Path, harm: str) -
     path.write_text(harm)
     with pytest.raises(OutputError) as caught:
         Manifest.read(written)
-    assert str(caught.value) == f"{path}: is no manifest of this version of calibset; build the file again"
+    assert str(caught.value) == f"{path}: is not a manifest of this version of calibset; build the file again"
 
 
 HUGE = "1" + "0" * 79 + "…"
@@ -149,7 +149,7 @@ def test_a_manifest_that_can_not_be_is_refused_by_its_key(
     with pytest.raises(OutputError) as caught:
         Manifest.read(written)
     assert str(caught.value) == (
-        f"{path}: is no manifest of this version of calibset ({fault}); build the file again"
+        f"{path}: is not a manifest of this version of calibset ({fault}); build the file again"
     )
 
 

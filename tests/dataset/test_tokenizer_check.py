@@ -92,7 +92,7 @@ def test_without_transformers_there_is_an_error(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(TokenizerError) as caught:
         check_tokenizer(tmp_path / "x.jsonl", "fast", tokenizer="tokenizer.json")
     assert str(caught.value) == (
-        "--backend asks transformers, which is not installed; pip install 'calibset[transformers]'"
+        "--backend needs transformers, which is not installed; pip install 'calibset[transformers]'"
     )
 
 

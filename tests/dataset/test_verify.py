@@ -21,7 +21,9 @@ def test_verify_takes_what_the_manifest_says(tmp_path: Path) -> None:
 
 def test_verify_says_where_the_manifest_looks_for_its_tokenizer(tmp_path: Path) -> None:
     out = build(write_small(tmp_path)).write(tmp_path / "sub" / "out.jsonl")
-    with pytest.raises(TokenizerError, match=r"; the manifest names it, --tokenizer says where it is$"):
+    with pytest.raises(
+        TokenizerError, match=r"; the manifest names this tokenizer, say where it is with --tokenizer$"
+    ):
         verify(out)
     assert verify(out, tokenizer=str(tmp_path / "tokenizer.json")).passed
 
@@ -60,5 +62,5 @@ def test_verify_asks_the_quantizer_that_is_named(tmp_path: Path) -> None:
     report = verify(out, quantizer="autoawq")
     assert (report.quantizer, report.kept, report.passed) == ("AutoAWQ 0.2.9", 0, False)
     assert verify(out, quantizer="llm-compressor").passed
-    with pytest.raises(QuantizerError, match=r"^there is no quantizer 'x'; there are autoround, gptqmodel, "):
+    with pytest.raises(QuantizerError, match=r"^unknown quantizer 'x'; known are autoround, gptqmodel, "):
         verify(out, quantizer="x")

@@ -121,7 +121,7 @@ def test_every_text_of_a_conversation_is_disarmed() -> None:
 
 
 def test_a_token_that_cannot_be_broken_is_an_error() -> None:
-    with pytest.raises(TokenizerError, match="the control token '§' can't be kept out"):
+    with pytest.raises(TokenizerError, match="the control token '§' can't be broken apart"):
         taken([Document(id="a", text="see § 5")], ControlTokens.of(["§"]))
 
 

@@ -131,7 +131,7 @@ def test_a_source_that_gives_nothing_is_an_error(tmp_path: Path, content: str) -
     with pytest.raises(SourceError) as caught:
         calibset.build(recipe)
     reasons = " (3 rejected: no column 'text')" if content else ""
-    assert str(caught.value) == f"sources.ships: ships gives nothing to pack{reasons}"
+    assert str(caught.value) == f"sources.ships: ships holds no usable document{reasons}"
     (ships,) = (found for found in calibset.check(recipe) if found.name == "ships")
     assert ships.problem == str(caught.value)
 

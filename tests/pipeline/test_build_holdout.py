@@ -305,6 +305,6 @@ def test_a_holdout_without_near_duplicates_left_out_is_a_fault_of_the_recipe(
 ) -> None:
     assert main(["build", str(recipe), "--set", "sources.wiki.hygiene.duplicates=exact"]) == 2
     assert capsys.readouterr().err == (
-        f'calibset: {recipe}: holdout: needs duplicates = "near" of every source, and wiki has "exact": '
-        "else both files may hold the same text\n"
+        f'calibset: {recipe}: holdout: needs duplicates = "near" for every source, and wiki has "exact": '
+        "otherwise both files may hold the same text\n"
     )

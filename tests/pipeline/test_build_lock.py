@@ -397,7 +397,7 @@ def test_a_recipe_of_text_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_of_a_lock_that_is_ignored_nothing_is_read(locked: Path) -> None:
     lock_path(locked).write_text("{")
     assert calibset.build(locked, lock="ignore").lock_differences == ()
-    says = f"{lock_path(locked)}: is no lock of this version of calibset; renew it with `calibset lock`"
+    says = f"{lock_path(locked)}: is not a lock of this version of calibset; renew it with `calibset lock`"
     for call in (calibset.build, calibset.plan, calibset.check):
         with pytest.raises(OutputError) as caught:
             call(locked)

@@ -162,7 +162,7 @@ def test_more_words_than_memory_has_room_for_are_an_error(monkeypatch: pytest.Mo
     total = sum(found.words for found in opened(quiz=quiz)[1].values())
     monkeypatch.setattr(evaluation_sets, "_MOST_WORDS", total)
     assert opened(quiz=quiz)[1]["quiz"].words == 120
-    message = f"evaluation sets have more than {total} words; name their evaluation splits alone"
+    message = f"evaluation sets have more than {total} words; name only their evaluation splits"
     assert error_of(quiz=quiz + texts("More.")) == f"exclude.talk: {message}"
 
 

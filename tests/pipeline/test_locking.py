@@ -41,7 +41,7 @@ def test_a_broken_lock_is_an_error_unless_it_is_to_be_ignored(
     with pytest.raises(OutputError) as caught:
         read_existing_lock(recipe, use)
     assert str(caught.value) == (
-        f"{path}: is no lock of this version of calibset; renew it with `calibset lock`"
+        f"{path}: is not a lock of this version of calibset; renew it with `calibset lock`"
     )
     assert read_existing_lock(recipe, "ignore") is None
 

@@ -115,7 +115,7 @@ def test_a_shortage_without_a_way_out_says_what_was_left_out(letters: Tokenizer)
 
 def test_a_source_with_nothing_in_it_is_an_error(letters: Tokenizer) -> None:
     recipe = recipe_of("nsamples = 8", ["one"])
-    with pytest.raises(SourceError, match=r"^sources\.one: one gives nothing to pack$"):
+    with pytest.raises(SourceError, match=r"^sources\.one: one holds no usable document$"):
         select(recipe, letters, one=[])
 
 

@@ -34,7 +34,7 @@ def test_the_names_are_these() -> None:
     ]  # fmt: skip
     with pytest.raises(QuantizerError) as caught:
         get_quantizer("awq")
-    assert str(caught.value) == f"there is no quantizer 'awq'; there are {', '.join(QUANTIZERS)}"
+    assert str(caught.value) == f"unknown quantizer 'awq'; known are {', '.join(QUANTIZERS)}"
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)

@@ -210,8 +210,8 @@ def test_code_of_a_recipe_runs_only_if_allowed(own_module: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("own_adapter_of_a_test:Other", "is no calibset.sources.Source"),
-        ("own_adapter_of_a_test:raise_on", "is no calibset.sources.Source"),
+        ("own_adapter_of_a_test:Other", "is not a calibset.sources.Source"),
+        ("own_adapter_of_a_test:raise_on", "is not a calibset.sources.Source"),
         ("own_adapter_of_a_test:Gone", "can't be imported: "),
         ("no_such_module_of_a_test:Own", "can't be imported: No module named 'no_such_module_of_a_test'"),
         ("broken_adapter_of_a_test:Own", "can't be imported: division by zero"),
@@ -261,9 +261,12 @@ EVALUATION = 'name = "e", type = "text", where = "x"'
         ('[{ name = "", type = "text", where = "x" }]', ["exclude[0].name: must not be empty"]),
         (
             '[{ name = "one", type = "text", where = "x" }]',
-            ["exclude[0].name: 'one' is the name of another"],
+            ["exclude[0].name: 'one' is already the name of another table"],
         ),
-        (f"[{{ {EVALUATION} }}, {{ {EVALUATION} }}]", ["exclude[1].name: 'e' is the name of another"]),
+        (
+            f"[{{ {EVALUATION} }}, {{ {EVALUATION} }}]",
+            ["exclude[1].name: 'e' is already the name of another table"],
+        ),
         (
             '[{ name = "e", type = "txt", where = "x" }]',
             ["exclude[0].type: unknown adapter 'txt'; did you mean text?"],
@@ -271,7 +274,7 @@ EVALUATION = 'name = "e", type = "text", where = "x"'
         ('[{ name = "e", type = "text" }]', ["exclude[0].where: is missing"]),
         (
             f'[{{ {EVALUATION}, group = "a", weight = 1, hygiene = {{}} }}]',
-            [f"exclude[0].{key}: an evaluation set has none" for key in ("group", "weight", "hygiene")],
+            [f"exclude[0].{key}: evaluation sets have no such key" for key in ("group", "weight", "hygiene")],
         ),
         (
             f'[{{ {EVALUATION}, seperator = "-" }}]',

@@ -164,8 +164,8 @@ COVERAGE = 'selection = { method = "coverage", %s }'
         (
             'selection = { terms_of = "one", letters = "á" }',
             [
-                'selection.letters: is for method = "coverage" alone',
-                'selection.terms_of: is for method = "coverage" alone',
+                'selection.letters: is only for method = "coverage"',
+                'selection.terms_of: is only for method = "coverage"',
             ],
         ),
     ],
@@ -199,8 +199,8 @@ def test_what_is_wrong_with_a_holdout_is_said(table: str, expected: str) -> None
 def test_a_holdout_needs_sources_without_near_duplicates(kind: str) -> None:
     def unfit(name: str) -> str:
         return (
-            f'holdout: needs duplicates = "near" of every source, and {name} has "{kind}": '
-            "else both files may hold the same text"
+            f'holdout: needs duplicates = "near" for every source, and {name} has "{kind}": '
+            "otherwise both files may hold the same text"
         )
 
     assert faults(f'holdout = {{}}\nhygiene.duplicates = "{kind}"\n') == [unfit("one"), unfit("two")]
@@ -214,10 +214,10 @@ def test_faults_of_all_tables_are_said_at_once() -> None:
     )
     assert faults(lines, "hygiene.pii = 1") == [
         "sources.two.hygiene.pii: must be 'keep', 'mask' or 'drop', got 1",
-        "exclude[0].name: 'one' is the name of another",
+        "exclude[0].name: 'one' is already the name of another table",
         "exclude[0].type: is missing; `calibset sources` lists the adapters",
         f"hygiene.languages: unknown language 'xx'; {UNKNOWN}",
-        'selection.pool: is for method = "coverage" alone',
+        'selection.pool: is only for method = "coverage"',
         "holdout.output: small.jsonl is the first file's name",
     ]
 

@@ -105,7 +105,7 @@ def test_an_entry_point_does_not_replace_an_adapter(tmp_path: Path, package: str
     ("entry", "message"),
     [
         ("PACKAGE:Missing", "'own' can't be imported: module 'PACKAGE' has no attribute 'Missing'"),
-        ("PACKAGE:NoSource", "'own' is no calibset.sources.Source"),
+        ("PACKAGE:NoSource", "'own' is not a calibset.sources.Source"),
         ("no_such_package_at_all:X", "'own' can't be imported: No module named 'no_such_package_at_all'"),
     ],
 )
@@ -132,9 +132,9 @@ def test_a_class_by_path_runs_only_with_permission(package: str) -> None:
     [
         ("PACKAGE:Missing", "can't be imported: module 'PACKAGE' has no attribute 'Missing'"),
         ("PACKAGE:", "can't be imported: module 'PACKAGE' has no attribute ''"),
-        ("PACKAGE:NoSource", "is no calibset.sources.Source"),
-        ("PACKAGE:some_text", "is no calibset.sources.Source"),
-        ("json:loads", "is no calibset.sources.Source"),
+        ("PACKAGE:NoSource", "is not a calibset.sources.Source"),
+        ("PACKAGE:some_text", "is not a calibset.sources.Source"),
+        ("json:loads", "is not a calibset.sources.Source"),
         (":X", "can't be imported: Empty module name"),
         (
             ".PACKAGE:X",

@@ -164,8 +164,8 @@ def test_a_full_disk_is_a_clear_error(
     with pytest.raises(SourceError) as caught:
         cached_file.put(0, b"hello")
     assert str(caught.value) == (
-        f"{cached_file.folder}: can't be kept in the cache: No space left on device; "
-        "CALIBSET_CACHE may name another folder"
+        f"{cached_file.folder}: can't be written to the cache: No space left on device; "
+        "set CALIBSET_CACHE to another folder"
     )
 
 

@@ -132,7 +132,7 @@ def test_offline_nothing_is_fetched(cached_file: CachedFile) -> None:
         with pytest.raises(OfflineError) as caught:
             stream.read(1)
     assert str(caught.value) == (
-        "https://x.org/a: a: not all of it that the build needs is in the cache; build once without --offline"
+        "https://x.org/a: a: the cache lacks a part of it that the build needs; build once without --offline"
     )
     assert server.asked == [(0, 500)]
 
@@ -172,8 +172,7 @@ def test_what_stays_other_than_announced_is_an_error_and_not_cached(cached_file:
     ):
         stream.read()
     assert str(caught.value) == (
-        "https://x.org/a: a: what comes is not what the server announces (its checksum is another); "
-        "try again later"
+        "https://x.org/a: a: the contents don't match the checksum that the server gives; try again later"
     )
     assert server.asked == [(0, 1_000)] * 3
     assert cached_file.ranges() == []
@@ -192,7 +191,7 @@ def test_a_file_that_was_read_in_parts_is_compared_once_it_is_whole(
     spoiled = Server(content=CONTENT[:-1] + b"?")
     with (
         open_cached_file(remote(cached_file, spoiled, checksum=checksum), ranges=ranges) as stream,
-        pytest.raises(SourceError, match=r"^https://x\.org/a: a: what comes is not what"),
+        pytest.raises(SourceError, match=r"^https://x\.org/a: a: the contents don't match the checksum"),
     ):
         stream.read(1_000)
     assert cached_file.ranges() == []

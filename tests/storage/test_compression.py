@@ -83,7 +83,7 @@ def test_a_window_that_would_fill_the_memory_is_refused(suffix: str, packed: Cal
     with pytest.raises(SourceError) as caught:
         list(read_lines(file(packed(31), "a" + suffix)))
     assert str(caught.value) == (
-        f"a{suffix}: takes more than 268,435,456 bytes of memory to unpack; pack it with a smaller window"
+        f"a{suffix}: needs more than 268,435,456 bytes of memory to unpack; compress it with a smaller window"
     )
 
 

@@ -149,7 +149,7 @@ def test_a_file_that_was_replaced_meanwhile_is_a_clear_error(
     monkeypatch.setattr("tenacity.nap.time.sleep", replaced_meanwhile)
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
-    assert str(caught.value) == f"{LOCATION}: it was replaced while it was read; start again"
+    assert str(caught.value) == f"{LOCATION}: the file was replaced while it was read; start again"
     assert fetched(reader(loopback)) == b"new" * 1_000_000
 
 
@@ -208,7 +208,7 @@ def test_a_download_that_never_comes_whole_is_one_clear_error(
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
     assert str(caught.value) == (
-        f"{LOCATION}: the download breaks off again and again; try again later, or use --mirror"
+        f"{LOCATION}: the download keeps breaking off; try again later, or use --mirror"
     )
     assert len(pauses) == 7
 
@@ -259,8 +259,8 @@ def test_a_cache_that_can_not_be_written_is_a_clear_error(
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
     assert str(caught.value) == (
-        f"{cache.folder / 'said'}: can't be kept in the cache: Not a directory; "
-        "CALIBSET_CACHE may name another folder"
+        f"{cache.folder / 'said'}: can't be written to the cache: Not a directory; "
+        "set CALIBSET_CACHE to another folder"
     )
 
 
@@ -286,7 +286,7 @@ def test_a_folder_can_not_be_searched(loopback: Loopback) -> None:
         folder(loopback).files("a.json", "*.txt", "b?.txt")
     assert str(caught.value) == (
         "https://example.org/f/: https lists no files, so *.txt, b?.txt can't be looked up; "
-        "name each with files = [...]"
+        "name each file with files = [...]"
     )
 
 
@@ -330,7 +330,7 @@ def test_a_page_in_place_of_the_file_is_not_taken_for_it(
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
     assert str(caught.value) == (
-        f"{LOCATION}: the download breaks off again and again; try again later, or use --mirror"
+        f"{LOCATION}: the download keeps breaking off; try again later, or use --mirror"
     )
     loopback.broken.clear()
     assert fetched(reader(loopback)) == content

@@ -114,7 +114,7 @@ def test_a_gated_repository_is_no_missing_one(hub: Loopback, corpus: HubReader) 
 
 def test_a_name_that_no_repository_can_have_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
     assert fault_of(HubReader("hf://datasets/a/b--c", "a/b--c", cache)) == (
-        "hf://datasets/a/b--c: is no name of a repository; write OWNER/NAME, of letters, digits, . _ and - "
+        "hf://datasets/a/b--c: is not a repository name; write OWNER/NAME, of letters, digits, . _ and - "
         "(neither -- nor ..)"
     )
 
@@ -168,9 +168,7 @@ def test_a_download_that_never_comes_whole_is_a_clear_error(
     hub: Loopback, corpus: HubReader, pauses: list[float]
 ) -> None:
     hub.broken[DATA] = Fault(stop_after=0)
-    assert fault_of(corpus) == (
-        f"{LOCATION}: data/a.jsonl: the download breaks off again and again; try again later"
-    )
+    assert fault_of(corpus) == (f"{LOCATION}: data/a.jsonl: the download keeps breaking off; try again later")
 
 
 def test_a_hub_that_nobody_runs_fails_at_once(
@@ -238,8 +236,7 @@ def test_what_was_read_is_there_offline(hub: Loopback, corpus: HubReader, cache:
         ("list", ": data/a.jsonl is not in the cache"),
         (
             "look",
-            ": data/a.jsonl: not all of it that the build needs is in the cache; "
-            "build once without --offline",
+            ": data/a.jsonl: the cache lacks a part of it that the build needs; build once without --offline",
         ),
     ],
 )
@@ -296,7 +293,7 @@ def test_contents_that_stay_other_than_announced_are_a_clear_error(
     with pytest.raises(SourceError) as caught:
         bytes_of(file)
     assert str(caught.value) == (
-        f"{LOCATION}: data/b.txt: what comes is not what the server announces (its checksum is another); "
+        f"{LOCATION}: data/b.txt: the contents don't match the checksum that the server gives; "
         "try again later"
     )
     assert len(hub.data_requests()) == 3

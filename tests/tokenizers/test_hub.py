@@ -70,7 +70,7 @@ def test_an_unknown_model_is_a_clear_error(hub: Loopback, cache: Cache) -> None:
 def test_a_name_of_another_form_is_a_clear_error(hub: Loopback, cache: Cache, location: str) -> None:
     with pytest.raises(SourceError) as caught:
         fetch_model_files(location, WANTED, cache)
-    assert str(caught.value) == f"{location}: must read hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
+    assert str(caught.value) == f"{location}: must be hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
     assert hub.asked == []
 
 

@@ -60,7 +60,7 @@ def test_a_configuration_of_another_form_says_nothing(tmp_path: Path, content: s
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"{", "is no valid JSON"), (b"\xff", "is no UTF-8 text"), (b"[" * 100_000, "is no valid JSON")],
+    [(b"{", "is not valid JSON"), (b"\xff", "is not UTF-8 text"), (b"[" * 100_000, "is not valid JSON")],
 )
 def test_what_can_not_be_read_is_a_clear_error(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "tokenizer_config.json").write_bytes(content)

@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError) as caught:
         write_fast_tokenizer(tekken, tmp_path / "file" / "out")
-    assert str(caught.value) == f"{tmp_path}/file/out: can't be made: Not a directory"
+    assert str(caught.value) == f"{tmp_path}/file/out: can't be created: Not a directory"
 
 
 def test_a_tekken_file_gives_the_same_ids(tekken: TekkenTokenizer, tmp_path: Path) -> None:

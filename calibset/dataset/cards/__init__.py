@@ -1,1 +1,1 @@
-"""The dataset card and the model card's section of a calibration file."""
+"""The dataset card of a calibration file, and its section in a model card."""

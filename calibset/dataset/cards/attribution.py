@@ -1,4 +1,4 @@
-"""ATTRIBUTION.md: whose texts are in a file, under which terms, and what was changed in them."""
+"""ATTRIBUTION.md: the sources of a file's texts, their licences, and the changes made in them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def attribution(manifest: Manifest, *, holdout: Manifest | None = None) -> str:
     """Return the text of an ATTRIBUTION.md: each source that gave a row, its licence, and the changes.
 
     Args:
-        manifest: The calibration file's.
-        holdout: That of the holdout, where it is passed on as well.
+        manifest: The calibration file's manifest.
+        holdout: The holdout's manifest, if the holdout is passed on too.
     """
     manifests = [manifest] if holdout is None else [manifest, holdout]
     licences = used_licences(*manifests)

@@ -19,17 +19,17 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFiles:
-    """The files that a card speaks of, by their names in its folder or repository.
+    """The names of the files that a card mentions, in its folder or repository.
 
     Attributes:
         file: The calibration file.
         manifest: Its manifest.
-        holdout: The other set's file, if it is there.
-        recipe: The recipe, if it is there.
-        lock: The recipe's lock, if it is there.
+        holdout: The holdout, if there is one.
+        recipe: The recipe, if it is included.
+        lock: The recipe's lock, if it is included.
 
     Raises:
-        OutputError: One of the names is not Unicode.
+        OutputError: A name is not valid Unicode.
     """
 
     file: str
@@ -52,14 +52,14 @@ def dataset_card(
     languages: Sequence[str] | None = None,
     repo_id: str | None = None,
 ) -> str:
-    """Return the text of a README.md with its YAML block.
+    """Return the text of a dataset card, with its YAML block.
 
     Args:
-        manifest: The calibration file's.
+        manifest: The calibration file's manifest.
         files: The files that the card names.
-        holdout: The manifest of the holdout, where its file stands beside the card.
+        holdout: The holdout's manifest, if the holdout is in the same folder.
         languages: ISO 639 codes of the texts; those that the recipe keeps if None.
-        repo_id: ``OWNER/NAME`` on the hub that the card is for, where that is known.
+        repo_id: ``OWNER/NAME`` of the repository on the hub that the card is for, if known.
     """
     manifests = [manifest] if holdout is None else [manifest, holdout]
     licences = summarise_licences(used_licences(*manifests))
@@ -87,13 +87,13 @@ def dataset_card(
 def card_files(
     manifest: Manifest, files: CardFiles, *, holdout: Manifest | None = None, repo_id: str | None = None
 ) -> dict[str, bytes]:
-    """Return the card and the attribution of a calibration file by the names that they have beside it.
+    """Return the card and the attribution of a calibration file, by their file names.
 
     Args:
-        manifest: The file's.
-        files: The files that they name.
-        holdout: The manifest of the holdout, where its file stands there too.
-        repo_id: ``OWNER/NAME`` on the hub that they are for, where that is known.
+        manifest: The calibration file's manifest.
+        files: The files that the card names.
+        holdout: The holdout's manifest, if the holdout is in the same folder.
+        repo_id: ``OWNER/NAME`` of the repository on the hub that they are for, if known.
     """
     card = dataset_card(manifest, files, holdout=holdout, repo_id=repo_id)
     return {

@@ -25,15 +25,15 @@ def front_matter(
     languages: Iterable[str],
     repo_id: str | None,
 ) -> Markdown:
-    """Return the block, its fences included.
+    """Return the YAML block, with its fences.
 
     Args:
-        manifest: The build's record.
+        manifest: The record of the build.
         licences: What the sources' licences require together.
-        files: By split, the file in the repository.
-        rows: Of all files.
+        files: The files in the repository, by split.
+        rows: The number of rows in all files.
         languages: ISO 639 codes; anything else is left out.
-        repo_id: ``OWNER/NAME`` that the card is for; the licence is linked there.
+        repo_id: ``OWNER/NAME`` of the repository that the card is for, to link the licence.
     """
     from huggingface_hub import DatasetCardData
 
@@ -59,7 +59,7 @@ def front_matter(
 
 
 def recipe_languages(manifest: Manifest) -> tuple[str, ...]:
-    """Return the languages that the recipe keeps, of the sources that gave a row."""
+    """Return the languages that the recipe keeps in the sources that gave a row."""
     languages: set[str] = set()
     for source in manifest.sources:
         codes = recipe_value(manifest, "sources", source.name, "hygiene", "languages")

@@ -1,4 +1,4 @@
-"""What the licences of a set's sources require together.
+"""The requirements of all the licences of a set's sources together.
 
 These are facts about common licences for a first look, and no legal advice.
 """
@@ -16,7 +16,7 @@ from calibset.recipe.licences.spdx import Licence
 from calibset.recipe.licences.terms import Duty, hub_licence, terms_of
 
 NO_ADVICE = "A program put this together from the licences that the recipe states. It is not legal advice."
-"""What follows all that a card says about licences."""
+"""The sentence after everything that a card says about licences."""
 
 MIXED = "mixed-see-attribution"
 """The name that a card gives to several licences together."""
@@ -33,7 +33,7 @@ _MEANINGS: Mapping[Duty, str] = {
 
 
 class Conflict(NamedTuple):
-    """A sentence about the licences of some sources; it holds no text of the recipe's."""
+    """A sentence about the licences of some sources, without any text from the recipe."""
 
     sources: tuple[str, ...]
     about: str
@@ -41,13 +41,13 @@ class Conflict(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceSummary:
-    """What the licences of a set's sources require together.
+    """The requirements of all the licences of a set's sources together.
 
     Attributes:
-        licence: The hub's identifier for the whole: that of all sources, or ``other``.
-        name: What ``other`` stands for, else None.
-        duties: By duty, the sources that have it; in the order of `Duty`.
-        conflicts: Licences that a reader should look at because they don't go together.
+        licence: The hub's identifier for the whole set: the one that all sources share, or ``other``.
+        name: What ``other`` stands for; None for any other licence.
+        duties: By duty, the sources that have it, in the order of `Duty`.
+        conflicts: Licences that don't go together, for the reader to look at.
     """
 
     licence: str
@@ -57,9 +57,9 @@ class LicenceSummary:
 
 
 def used_licences(*manifests: Manifest) -> dict[str, Licence]:
-    """Return the licences of the sources that gave a row to any of several files of one build, by source.
+    """Return, by source, the licences of the sources that gave a row to any of a build's files.
 
-    Of alternatives there are those that the recipe allows.
+    Of alternative licences, only those that the recipe permits are included.
     """
     return {
         source.name: read_permitted_licence(
@@ -79,10 +79,11 @@ def _names(manifest: Manifest, key: str) -> list[str]:
 
 
 def summarise_licences(licences: Mapping[str, Licence]) -> LicenceSummary:
-    """Return what the licences of sources require together.
+    """Return the requirements of all the licences together.
 
     Args:
-        licences: By source; only of those that gave a row. Of alternatives the lightest is taken.
+        licences: The licences by source, only of sources that gave a row. The lightest of several
+            alternatives is taken.
     """
     duties = {duty: _sources_with(duty, licences) for duty in Duty}
     licence, name = _hub_licence(list(licences.values()))
@@ -105,7 +106,7 @@ def obligation_lines(summary: LicenceSummary) -> Iterator[Markdown]:
 
 
 def public_notes(summary: LicenceSummary) -> Iterator[str]:
-    """Yield a line for each duty to look at before a set is made public, with the sources that have it."""
+    """Yield a line for each duty to check before a set is made public, with the sources that have it."""
     for duty in (Duty.NON_COMMERCIAL, Duty.NO_DERIVATIVES, Duty.UNKNOWN):
         if sources := summary.duties.get(duty):
             yield f"before this is public: {duty.value} ({_MEANINGS[duty]}): {', '.join(sources)}"

@@ -1,4 +1,4 @@
-"""Markdown of texts that nobody has looked at: names, licences and descriptions of recipes."""
+"""Safe Markdown from unchecked text: the names, licences and descriptions of recipes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from calibset.core.locations import HubDataset, Url, parse_location
 from calibset.recipe.licences.spdx import read_licence
 
 HUB = "https://huggingface.co"
-"""The public hub, which cards link to wherever their data were read."""
+"""The public hub, which cards link to even if the data were read elsewhere."""
 
 _LONGEST = 500
 _MARKS = re.compile(r"([\\`*_\[\]|~$])")
@@ -26,13 +26,13 @@ _REVISION = re.compile(r"[\w.-]+", re.ASCII)
 
 
 class Markdown(str):
-    """Text that is put into a card as it is."""
+    """Text that goes into a card unescaped."""
 
     __slots__ = ()
 
 
 def flat(text: object, longest: int = _LONGEST) -> str:
-    r"""Return a text on one line: no control or invisible characters, runs of blanks as one.
+    r"""Return a text on one line, without control or invisible characters and with single spaces.
 
     Examples:
         >>> flat("a\n---\nb\u202e")
@@ -44,7 +44,7 @@ def flat(text: object, longest: int = _LONGEST) -> str:
 
 
 def escaped(text: object) -> Markdown:
-    r"""Return a text on one line that Markdown renders as it is, in a table's cell too.
+    r"""Return a text on one line, escaped so that Markdown renders it as it is, even in a table cell.
 
     Examples:
         >>> escaped("a | <b>*x*</b>")
@@ -58,14 +58,14 @@ def escaped(text: object) -> Markdown:
 
 
 def link(text: object, url: str) -> Markdown:
-    """Return a link; where the address is not https, the text alone."""
+    """Return a link, or only the text if the URL is not https."""
     if not url.startswith("https://"):
         return escaped(text)
     return Markdown(f"[{escaped(text)}]({quote(url, safe=_OF_URLS, errors='replace')})")
 
 
 def location_link(location: str, revision: str | None = None) -> Markdown:
-    """Return where a source was read, linked where it is on the hub or the web.
+    """Return the location of a source, as a link if it is on the hub or the web.
 
     Examples:
         >>> location_link("hf://datasets/NeelNanda/pile-10k")
@@ -82,7 +82,7 @@ def location_link(location: str, revision: str | None = None) -> Markdown:
 
 
 def licence_link(text: str) -> Markdown:
-    """Return a licence as a recipe names it, with links to the texts of its parts where SPDX has them."""
+    """Return a licence as the recipe names it, with links to the texts of its parts that SPDX has."""
     identifiers = sorted(set().union(*read_licence(text).alternatives))
     known = [identifier for identifier in identifiers if not identifier.startswith("LicenseRef-")]
     if not known:
@@ -94,12 +94,12 @@ def licence_link(text: str) -> Markdown:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number and its noun, as in ``1,001 rows``."""
+    """Return a number with its noun, as in ``1,001 rows``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def fenced(code: str, language: str) -> Markdown:
-    """Return a block of code, in a fence that no line of it closes."""
+    """Return a block of code in a fence that none of its lines closes."""
     longest = max((len(run) for run in re.findall("`+", code)), default=0)
     fence = "`" * max(3, longest + 1)
     return Markdown(f"{fence}{language}\n{code}\n{fence}")

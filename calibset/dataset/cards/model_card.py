@@ -8,11 +8,11 @@ from calibset.dataset.manifest import Manifest
 
 
 def model_card_section(manifest: Manifest, file: str = "the calibration file") -> str:
-    """Return the section ``## Calibration data``, to be put into a model's README.
+    """Return the section ``## Calibration data`` for a model's README.
 
     Args:
-        manifest: The calibration file's.
-        file: How the section calls that file.
+        manifest: The calibration file's manifest.
+        file: The name of the file in the section.
     """
     obligations = obligation_lines(summarise_licences(used_licences(manifest)))
     return render("model_card.md", manifest, file=file, obligations=obligations)

@@ -1,4 +1,4 @@
-"""Cards that calibset wrote, which it may overwrite."""
+"""The check that calibset overwrites only cards that it wrote."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from calibset.core.errors import OutputError
 
 WRITTEN = "Written by `calibset card`, which overwrites it when it is run again."
-"""The line in every card that says so."""
+"""The line in every card that says that calibset wrote it."""
 
 
 def ensure_replaceable(paths: Iterable[Path]) -> None:
-    """Make sure that no file is overwritten that somebody else wrote.
+    """Make sure that no file is overwritten that calibset did not write.
 
     Raises:
-        OutputError: One would be, or a file can't be read.
+        OutputError: Such a file would be overwritten, or a file can't be read.
     """
     for path in paths:
         try:
@@ -25,4 +25,4 @@ def ensure_replaceable(paths: Iterable[Path]) -> None:
         except OSError as error:
             raise OutputError(f"{path}: can't be read: {error.strerror}") from error
         if WRITTEN.encode() not in content:
-            raise OutputError(f"{path}: calibset did not write it, so it stays; move it, or name another")
+            raise OutputError(f"{path}: calibset did not write this file, so it stays; move or rename it")

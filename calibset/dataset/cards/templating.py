@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def render(template: str, manifest: Manifest, **values: Any) -> str:
-    """Return a template of this package, filled in; all that is not `Markdown` is escaped."""
+    """Fill in a template of this package; everything that is not `Markdown` is escaped."""
     return (
         environment()
         .get_template(template)
@@ -29,7 +29,7 @@ def render(template: str, manifest: Manifest, **values: Any) -> str:
 
 
 def recipe_value(manifest: Manifest, *keys: str) -> Any:
-    """Return what stands at a path of keys in the manifest's recipe, None if nothing does."""
+    """Return the value at a path of keys in the manifest's recipe, or None if there is none."""
     value: Any = manifest.recipe
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -45,9 +45,9 @@ def _total(manifest: Manifest, field: str) -> list[tuple[str, int]]:
 
 
 def environment() -> Environment:
-    """Return what fills in the templates.
+    """Return the Jinja environment of the templates.
 
-    Text that a macro or a block gives would be escaped once more, so templates include each other instead.
+    The text of a macro or a block would be escaped twice, so templates include each other instead.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

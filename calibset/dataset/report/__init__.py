@@ -1,4 +1,4 @@
-"""A calibration file as a page: what is in it, where it comes from, and each of its rows."""
+"""The report on a calibration file: a page with its contents, its sources and each of its rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows as the page's browser takes them: JSON that no HTML parser can take for markup."""
+"""The rows as data for the page's script: JSON that no HTML parser can take for markup."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserRows:
-    """Rows for the browser.
+    """The rows that a page holds, as JSON.
 
     Attributes:
         json: An array of rows: number, tokens, index of the source, and segments.
-        sources: Their names, and how many rows each has here.
-        rows: How many are here.
-        of: How many the file has.
+        sources: The names of the sources, and how many of these rows each has.
+        rows: How many rows the page holds.
+        of: How many rows the file has.
     """
 
     json: str
@@ -36,12 +36,12 @@ class BrowserRows:
 def write_browser_rows(
     rows: Sequence[Row], control_tokens: ControlTokens, *, most: int = _MOST
 ) -> BrowserRows:
-    """Return the rows for the browser; of a file that is too long for a page, evenly spread ones.
+    """Return the rows for the page, or evenly spread ones if the file is too long for a page.
 
     Args:
-        rows: Those of the file.
-        control_tokens: The spellings of its tokenizer's.
-        most: Bytes that they may take.
+        rows: The rows of the file.
+        control_tokens: The control tokens of its tokenizer.
+        most: How many bytes of JSON they may take.
     """
     names = list(dict.fromkeys(row.source for row in rows))
     index = {name: number for number, name in enumerate(names)}

@@ -1,6 +1,6 @@
 """Bars, columns and curves, drawn by matplotlib as elements of a page.
 
-A drawing takes its colours from the page, and nothing in it can clash with the page or act.
+A drawing takes its colours from the page, and nothing in it can clash with the page or run code.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _DECIMALS = re.compile(r"(-?\d+\.\d{2})\d+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Values that belong together; the first of a plot is drawn in the page's first colour, and so on."""
+    """A named series of values; the first of a plot takes the page's first colour, and so on."""
 
     name: str
     values: Sequence[float]
@@ -70,11 +70,11 @@ def bars(
     """Return horizontal bars, one for each label and series, each with its value at its end.
 
     Args:
-        labels: From top to bottom; long ones are shortened.
-        series: One or two; of two the first is drawn as an outline.
-        label: What a screen reader says of the plot.
-        shown: How a value is written.
-        outlined: The number of labels at the end whose bars are outlines, because they are of another kind.
+        labels: The labels from top to bottom; long ones are shortened.
+        series: One or two series; the first of two is drawn as an outline.
+        label: The description of the plot for screen readers.
+        shown: Formats a value.
+        outlined: How many labels at the end have outlined bars, because they are of another kind.
     """
     labels = [_shorten(text) for text in labels[:_MOST_BARS]]
     height = max(1, len(labels)) * (6.0 + 14.0 * len(series)) + 12
@@ -119,10 +119,10 @@ def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: 
     """Return vertical bars, one for each label, each with its value above it.
 
     Args:
-        labels: From left to right; where they would overlap, only some are written.
-        values: Of each.
-        label: What a screen reader says of the plot.
-        below: What is written under the labels.
+        labels: The labels from left to right; where they would overlap, only some are written.
+        values: The value of each label.
+        label: The description of the plot for screen readers.
+        below: The text under the labels.
     """
     widest = max(map(len, labels), default=1)
     column_width = (_WIDTH - 70) / max(1, len(labels))
@@ -153,13 +153,13 @@ def columns(labels: Sequence[str], values: Sequence[int], *, label: str, below: 
 
 
 def curves(positions: Sequence[Sequence[float]], series: Sequence[Series], *, label: str, below: str) -> str:
-    """Return lines, each drawn with dashes of its own.
+    """Return lines, each with its own pattern of dashes.
 
     Args:
-        positions: Of each series' values, from left to right.
-        series: Up to three.
-        label: What a screen reader says of the plot.
-        below: What is written under the scale.
+        positions: The horizontal positions of each series' values, from left to right.
+        series: Up to three series.
+        label: The description of the plot for screen readers.
+        below: The text under the scale.
     """
 
     def draw(axes: Axes) -> None:

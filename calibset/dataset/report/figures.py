@@ -1,4 +1,4 @@
-"""What a report says in numbers, computed from a manifest, its rows and their tokenizer."""
+"""The numbers of a report, computed from a manifest, its rows and their tokenizer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_REPEATED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeRange:
-    """How many of something have a size from ``least`` up to and with ``most``."""
+    """How many items have a size from ``least`` to ``most``, both included."""
 
     least: int
     most: int
@@ -30,13 +30,13 @@ class SizeRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """How many different tokens the quantizer has read after some rows.
+    """The different tokens that the quantizer has read after a number of rows.
 
     Attributes:
         rows: The number of rows.
         distinct: Different tokens of that many rows in the file's order.
-        chosen: In the order in which they were chosen, where they were.
-        random_mean: Of that many random rows, on average.
+        chosen: The same in the order in which the rows were chosen; None if they weren't.
+        random_mean: The average for as many random rows.
     """
 
     rows: int
@@ -47,18 +47,18 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFigures:
-    """The rows of a source in numbers, and its documents that hold a part of an evaluation set.
+    """The numbers of a source's rows, and its documents that hold a part of an evaluation set.
 
     Attributes:
-        share: Its part of the rows, 0 to 1.
-        missing: Rows asked for that it did not give.
-        waste_tokens: Those that are cut.
-        waste: Their part of its tokens, 0 to 1.
+        share: The source's share of the rows, 0 to 1.
+        missing: How many rows it was asked for but did not give.
+        waste_tokens: How many of its tokens are cut.
+        waste: The share of its tokens that is cut, 0 to 1.
         least: Tokens of its shortest row; 0 without rows.
-        middle: Of its median row.
-        most: Of its longest.
+        middle: Tokens of its median row.
+        most: Tokens of its longest row.
         documents: Documents per row on average; fillers are not counted.
-        contaminated: Those first that share the most.
+        contaminated: The documents that share words with an evaluation set, those that share most first.
     """
 
     share: float
@@ -77,10 +77,10 @@ class RepeatedDocument:
     """A document of a source that was kept while others that repeat it were filtered.
 
     Attributes:
-        source: Where it comes from.
-        document: Its id.
-        repeats: How many were filtered.
-        least_similarity: Of the least similar of them.
+        source: The document's source.
+        document: The document's id.
+        repeats: How many documents that repeat it were filtered.
+        least_similarity: The similarity of the least similar of these.
     """
 
     source: str
@@ -91,7 +91,7 @@ class RepeatedDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceFigures:
-    """The rows of a file, and the tokens read of them, that are under one licence."""
+    """How many rows of a file, and tokens read of them, are under a licence."""
 
     name: str
     sources: tuple[str, ...]
@@ -105,21 +105,21 @@ class Figures:
 
     Attributes:
         manifest: The record of the build.
-        groups: By name, their achieved parts of the rows, 0 to 1.
-        sources: By name.
-        tokens_read: Of all rows, the tokens that the quantizer reads (its BOS is not counted).
-        waste_tokens: Those that are cut.
-        waste: Their part of the rows' tokens, 0 to 1.
-        special_tokens: BOS and the like, which the quantizer reads besides.
+        groups: Each group's achieved share of the rows, 0 to 1, by name.
+        sources: The numbers of each source, by name.
+        tokens_read: How many tokens of all rows the quantizer reads, not counting BOS.
+        waste_tokens: How many tokens of all rows are cut.
+        waste: The share of the rows' tokens that is cut, 0 to 1.
+        special_tokens: How many special tokens, such as BOS, the quantizer reads besides.
         document_lengths: Documents before packing by characters, in powers of two.
         row_tokens: Rows by tokens.
         row_documents: Rows by documents, in powers of two; fillers are not counted.
         coverage: Different tokens by number of rows.
-        languages: What the prose is in.
-        rejected: Records that could not be read or are empty.
-        filtered: Records left out on purpose.
-        most_repeated: Documents that the most others repeat, up to ten.
-        licences: The most rows first.
+        languages: The languages of the prose.
+        rejected: How many records could not be read or are empty.
+        filtered: How many records were left out on purpose.
+        most_repeated: The documents that most others repeat, up to ten.
+        licences: The numbers of each licence, the one with the most rows first.
     """
 
     manifest: Manifest
@@ -147,9 +147,9 @@ def compute_figures(
 
     Args:
         manifest: The record of the build.
-        rows: Those of its file.
-        control_tokens: The spellings of its tokenizer's.
-        around: Special tokens that the quantizer reads around each row's own.
+        rows: The rows of its file.
+        control_tokens: The control tokens of its tokenizer.
+        around: How many special tokens the quantizer reads around each row.
     """
     sources = manifest.sources
     tokens = sum(source.tokens for source in sources)

@@ -1,4 +1,4 @@
-"""Which languages the prose of the rows is in, and how much of it is in none for certain."""
+"""The languages of the prose in the rows, and how much of it can't be identified for certain."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from calibset.hygiene.language import LEAST_LETTERS, LEAST_SCORE, identify_langu
 from calibset.tokenizers import ControlTokens
 
 CONVERSATION, SHORT, UNCERTAIN = _REASONS = ("conversation", "short", "uncertain")
-"""Why no language is told: control tokens, under `LEAST_LETTERS` letters, a score under `LEAST_SCORE`."""
+"""Why a language isn't identified: control tokens, under `LEAST_LETTERS` letters, under `LEAST_SCORE`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How many parts of documents, and how many characters they have."""
+    """A number of parts of documents, and of their characters."""
 
     parts: int
     characters: int
@@ -27,9 +27,9 @@ class LanguageMix:
     """The languages of the documents' parts in rows.
 
     Attributes:
-        identified: By language (ISO code), the most characters first.
-        by_source: By source and language, the sources by name.
-        unidentified: By the reason: `CONVERSATION`, `SHORT` or `UNCERTAIN`.
+        identified: Amounts by language (ISO code), the one with the most characters first.
+        by_source: Amounts by source and language, the sources sorted by name.
+        unidentified: Amounts by reason: `CONVERSATION`, `SHORT` or `UNCERTAIN`.
     """
 
     identified: dict[str, Amount]
@@ -43,7 +43,7 @@ class LanguageMix:
 
 
 def identify_languages(rows: Iterable[Row], control_tokens: ControlTokens) -> LanguageMix:
-    """Identify the language of every document's part of a row, where it is prose and long enough."""
+    """Identify the language of each document's part of each row that is prose and long enough."""
     lengths: defaultdict[str, list[int]] = defaultdict(list)
     source_lengths: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for row in rows:

@@ -24,15 +24,16 @@ _WITHOUT_PLOTS = "The plots need matplotlib, which is not installed: pip install
 def notebook_html(
     manifest: Manifest, samples: Sequence[Sample], tokenizer: Tokenizer | None, notes: Sequence[str] = ()
 ) -> str:
-    """Return what a notebook shows of a calibration set, as an element with its own style and no script.
+    """Return a notebook's view of a calibration set, as an element with its own style and no script.
 
-    Text of the corpora and the recipe is escaped, and what could steer the page is spelled out.
+    Text from the corpora and the recipe is escaped, and characters that could steer the page are spelled
+    out.
 
     Args:
         manifest: The record of the build.
-        samples: Its rows.
-        tokenizer: What measured them; without it there are two tables alone.
-        notes: What whoever uses the set should know.
+        samples: The rows.
+        tokenizer: The tokenizer that measured the rows; without it there are only two tables.
+        notes: What users of the set should know.
     """
     if tokenizer is None:
         return render("notebook_short.html", manifest=manifest)

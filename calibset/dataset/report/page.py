@@ -1,4 +1,4 @@
-"""A report of a calibration file, as text and as a file."""
+"""The report on a calibration file, as HTML text and as a file."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def write_report(file: str | Path, out: str | Path | None = None, *, tokenizer: 
     Args:
         file: The calibration file; its manifest stands beside it.
         out: The ``.html`` file to write; by default ``x.report.html`` beside ``x.jsonl``.
-        tokenizer: The target model's, by name or path; by default the manifest's.
+        tokenizer: The target model's tokenizer, by name or path; by default the manifest's.
 
     Returns:
         The path of the file written.
 
     Raises:
         QuantizerError: The file can't be read.
-        OutputError: There is no manifest, or it is of another file; ``out`` can't be written, or what
-            draws the page is not installed.
+        OutputError: There is no manifest, or it is of another file; ``out`` can't be written, or
+            matplotlib is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
     target = report_path(Path(file)) if out is None else Path(out)
@@ -59,11 +59,11 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
 
     Args:
         file: The calibration file; its manifest stands beside it.
-        tokenizer: The target model's, by name or path; by default the manifest's.
+        tokenizer: The target model's tokenizer, by name or path; by default the manifest's.
 
     Raises:
         QuantizerError: The file can't be read.
-        OutputError: There is no manifest, or it is of another file, or what draws the page is not installed.
+        OutputError: There is no manifest, or it is of another file, or matplotlib is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
     _require_matplotlib()
@@ -81,10 +81,10 @@ def render_page(file: str, figures: Figures, rows: BrowserRows, notes: tuple[str
     """Return the page about a calibration file.
 
     Args:
-        file: Its name.
+        file: The file's name.
         figures: All numbers.
-        rows: For the browser.
-        notes: What whoever uses the tokenizer should know.
+        rows: The rows for the page's script.
+        notes: What users of the tokenizer should know.
 
     Raises:
         OutputError: matplotlib is not installed.

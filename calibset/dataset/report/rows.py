@@ -1,4 +1,4 @@
-"""The rows of a file as its tokenizer reads them, and in segments of one document each."""
+"""The rows of a file as its tokenizer reads them, split into segments of one document each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.truncation import text_budget, visible_ids
 
 CONTROL, BEYOND, SPELLED = 1, 2, 4
-"""Flags of a piece of text: a control token, what is not read, a character that is spelled out."""
+"""Flags of a piece of text: a control token, text that is not read, a character that is spelled out."""
 
 BETWEEN, WHOLE, PART, FILLER = range(4)
 """Kinds of segments: text between documents, a whole document, a part of one, a filler."""
@@ -27,16 +27,16 @@ Segment = tuple[str, int, list[Piece]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row, and what the quantizer reads of it.
+    """A row, and the part of it that the quantizer reads.
 
     Attributes:
-        number: Its line in the file, from 1.
+        number: The row's line in the file, counted from 1.
         source: The name of the source it comes from.
-        text: What it holds.
-        tokens: How many tokens that is, without BOS.
-        read_to: Characters of the text that the quantizer reads; the rest is cut.
-        distinct_so_far: Different tokens that the quantizer reads of this row and all before it.
-        documents: What of the text came from where, in order.
+        text: The row's text.
+        tokens: How many tokens the text has, without BOS.
+        read_to: How many characters of the text the quantizer reads; the rest is cut.
+        distinct_so_far: Different tokens that the quantizer reads of this row and all rows before it.
+        documents: The spans of the documents in the text, in order.
     """
 
     number: int
@@ -52,9 +52,9 @@ def read_rows(encoded: Iterable[EncodedRow], manifest: Manifest, tokenizer: Toke
     """Return the rows of a file.
 
     Args:
-        encoded: Each row, in the order of the file.
-        manifest: That of the file; it has a sample for each row.
-        tokenizer: What measured the rows.
+        encoded: The encoded rows, in the order of the file.
+        manifest: The file's manifest, which has a sample for each row.
+        tokenizer: The tokenizer that measured the rows.
     """
     seen: set[int] = set()
     rows = []
@@ -79,13 +79,13 @@ def read_rows(encoded: Iterable[EncodedRow], manifest: Manifest, tokenizer: Toke
 def convert_samples(
     samples: Sequence[Sample], seqlen: int, tokenizer: Tokenizer, located: int
 ) -> tuple[Row, ...]:
-    """Return the rows of a set in memory, which need not be encoded once more.
+    """Return the rows of a set in memory, which need not be encoded again.
 
     Args:
-        samples: Those of the set.
-        seqlen: Tokens of a row that are read, special ones around it included.
-        tokenizer: What measured the rows.
-        located: How many of the first rows have an exact ``read_to``; that of others is their end.
+        samples: The samples of the set.
+        seqlen: How many tokens of a row are read, including special tokens around it.
+        tokenizer: The tokenizer that measured the rows.
+        located: How many of the first rows get an exact ``read_to``; for the others it is their end.
     """
     seen: set[int] = set()
     rows = []
@@ -111,7 +111,7 @@ def convert_samples(
 
 
 def split_row(row: Row, control_tokens: ControlTokens) -> list[Segment]:
-    """Return a row in segments, each of one document or of the text between two."""
+    """Split a row into segments, each of one document or of the text between two."""
     segments: list[Segment] = []
     position = 0
     for span in row.documents:

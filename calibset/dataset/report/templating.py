@@ -1,4 +1,4 @@
-"""Templates of this package, filled in so that nothing but they can be markup."""
+"""Templates of this package, filled in so that only the templates themselves can be markup."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _REM = 14.0
 
 
 def read_asset(name: str) -> str:
-    """Return a style or script of this package."""
+    """Return the text of a style or script of this package."""
     return files("calibset.dataset.report").joinpath("templates", name).read_text("utf-8")
 
 
 def page_style() -> str:
-    """Return all styles of a page in a file of its own."""
+    """Return all styles of a standalone page."""
     return _colours() + read_asset("style.css") + read_asset("page.css")
 
 
 def notebook_style() -> str:
-    """Return all styles of a cell's output: colours follow the notebook's theme, and sizes no page."""
+    """Return all styles of a cell's output, with colours of the notebook's theme and sizes in pixels."""
     style = _colours(_NOTEBOOK) + read_asset("style.css") + read_asset("notebook.css")
     return re.sub(r"(?<![\w.])(\d*\.?\d+)rem\b", lambda match: f"{float(match[1]) * _REM:g}px", style)
 
@@ -46,7 +46,7 @@ def _colours(more: str = "") -> str:
 
 
 def render(template: str, **values: Any) -> str:
-    """Return a template of this package, filled in; whatever is no markup of this package's is escaped."""
+    """Fill in a template of this package; everything that is not its own markup is escaped."""
     return _environment().get_template(template).render(values)
 
 

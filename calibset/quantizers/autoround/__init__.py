@@ -1,1 +1,1 @@
-"""AutoRound: what its loader keeps of a file, the command that quantizes with it, and what can go wrong."""
+"""AutoRound: which rows its loader keeps, the command that runs it, and what can go wrong."""

@@ -1,4 +1,4 @@
-"""AutoRound's command line and Python code for a recipe, with the reason of each oddity."""
+"""AutoRound's command line and Python code for a recipe, with the reason for each oddity."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class QuantizeCommand:
     """The two ways of running AutoRound on a recipe's file.
 
     Attributes:
-        command: Lines for a shell, reasons as comments; comments alone where no command line would work.
-        python: A script, reasons as comments.
+        command: Lines for a shell, with reasons as comments; only comments if no command line would work.
+        python: A Python script, with reasons as comments.
     """
 
     command: str
@@ -42,7 +42,7 @@ def quantize_command(run: QuantizationRun) -> QuantizeCommand:
 
 
 def command_arguments(run: QuantizationRun) -> tuple[str, ...]:
-    """Return the command line's words, the program's name first."""
+    """Return the words of the command line, beginning with the program's name."""
     options = run.options
     words = ["auto-round", "--model", _plain(run.model.path), "--scheme", options.scheme]
     if not options.is_left_to_scheme("bits"):

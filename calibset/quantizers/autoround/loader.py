@@ -45,11 +45,11 @@ class AutoRound(Quantizer):
 
     @property
     def takes_ids(self) -> bool:
-        """Whether it is given ids: no, its command line reads the text of a built file as it is."""
+        """Always False: AutoRound's command line reads the text of a built file as it is."""
         return False
 
     def path_problems(self, path: str) -> tuple[str, ...]:
-        """Return what AutoRound would misread in the path of a text file; ids are given to it from Python.
+        """Return what AutoRound would misread in the path of a text file; ids are passed from Python.
 
         Examples:
             >>> AutoRound().path_problems("out/my set.jsonl")
@@ -65,7 +65,7 @@ class AutoRound(Quantizer):
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Return which rows AutoRound keeps: of texts, or of ids where a row is ids, each a tensor."""
+        """Return which rows AutoRound keeps, all of them texts or all of them ids (a tensor each)."""
         rows = list(rows)
         simulate = _simulate_ids if any(isinstance(row, tuple) for row in rows) else _simulate_texts
         results, warnings = simulate(rows, tokenizer, nsamples, seqlen)
@@ -81,7 +81,7 @@ class AutoRound(Quantizer):
         return [*texts], faults
 
     def simulate_file(self, path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
-        """Return which rows of a file AutoRound keeps, and whether its encoding is left to chance."""
+        """Return which rows of a file AutoRound keeps, with a warning if it isn't ASCII."""
         report = super().simulate_file(path, tokenizer, nsamples=nsamples, seqlen=seqlen)
         if path.suffix == ".parquet" or path.read_bytes().isascii():
             return report
@@ -96,7 +96,7 @@ class AutoRound(Quantizer):
             write_json_lines(out, ({"text": row.text} for row in rows))
 
     def usage(self, out: Path, report: LoadReport) -> str:
-        """Return what to type so that AutoRound reads an exported file."""
+        """Return the command or code that makes AutoRound read an exported file."""
         if out.suffix != ".parquet":
             rows = f"--nsamples {report.nsamples} --seqlen {report.seqlen}"
             return f"auto-round --model MODEL --dataset {shell_word(out)} {rows}"

@@ -1,4 +1,4 @@
-"""What AutoRound will make of a model, judged by its name and by the files of its folder."""
+"""How AutoRound will treat a model, as its name and the files in its folder show."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _LARGEST_CONFIG = 16 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """What a command depends on.
+    """The traits of a model that a command depends on.
 
     Attributes:
-        path: As the user wrote it: a folder, or ``OWNER/NAME`` on the hub.
-        is_folder: Whether it is a folder on this machine.
-        multimodal: Whether AutoRound takes it for a multimodal model; None where that can't be seen.
-        has_tekken: Whether ``tekken.json`` is there.
-        has_fast_tokenizer: Whether ``tokenizer.json`` is there.
-        has_processor: Whether the files are there that a multimodal model's processor is loaded from.
-        max_positions: Tokens that the model has positions for, where its config says.
-        model_max_length: Tokens that its tokenizer says it takes at most, where it does.
+        path: The path as the user wrote it: a folder, or ``OWNER/NAME`` on the hub.
+        is_folder: Whether the path is a folder on this machine.
+        multimodal: Whether AutoRound treats it as a multimodal model; None if unknown.
+        has_tekken: Whether the folder holds ``tekken.json``.
+        has_fast_tokenizer: Whether the folder holds ``tokenizer.json``.
+        has_processor: Whether the folder holds the files of a multimodal model's processor.
+        max_positions: How many tokens the model has positions for; None if its config doesn't say.
+        model_max_length: The most tokens that its tokenizer takes; None if it doesn't say.
     """
 
     path: str
@@ -47,21 +47,21 @@ class ModelInfo:
 
     @property
     def has_mistral_name(self) -> bool:
-        """Whether its path makes AutoRound load mistral-common's tokenizer."""
+        """Whether the path makes AutoRound load mistral-common's tokenizer."""
         return self.may_be_multimodal and any(name in self.path for name in MISTRAL_NAMES)
 
     @property
     def may_be_multimodal(self) -> bool:
-        """Whether AutoRound takes it for a multimodal model, as far as can be seen."""
+        """Whether AutoRound treats it as a multimodal model, as far as is known."""
         return self.multimodal is not False
 
 
 def inspect_model(path: str, multimodal: bool | None = None) -> ModelInfo:
-    """Return what a model's path and the files of its folder, where there is one, show of it.
+    """Return what a model's path and the files in its folder, if there is one, show about it.
 
     Args:
-        path: A folder, or a name on the hub; nothing is asked of the hub.
-        multimodal: What the user says of it, in place of what its files say.
+        path: A folder, or a name on the hub; the hub is not asked.
+        multimodal: Whether the user says that it is multimodal, which overrides its files.
     """
     folder = Path(path)
     if not os.path.isdir(folder):  # noqa: PTH112  (Path's raises on a name too long)
@@ -87,7 +87,7 @@ def inspect_model(path: str, multimodal: bool | None = None) -> ModelInfo:
 
 
 def read_model_max_length(folder: Path) -> int | None:
-    """Return how many tokens a tokenizer's folder says that a text may have, None where it doesn't."""
+    """Return the most tokens of a text according to a tokenizer's folder; None if it doesn't say."""
     return _whole_number(_read_json(folder / "tokenizer_config.json") or {}, "model_max_length")
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with a recipe's table ``[quantization]``."""
+"""The pitfalls of a recipe's table ``[quantization]``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SINCE_0_16: SupportedNames = {
 
 
 def find_option_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
-    """Yield what a run meets because of its options."""
+    """Yield the pitfalls that a run meets because of its options."""
     yield from _find_name_pitfalls(run)
     yield from _find_storage_pitfalls(run)
     yield from _find_setting_pitfalls(run)

@@ -1,4 +1,4 @@
-"""A pitfall between a calibration file and AutoRound, as a value; and those that are told in two places."""
+"""A pitfall between a calibration file and AutoRound, as a value, and the wording that several share."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from calibset.quantizers.autoround.model_files import MISTRAL_NAMES
 
 
 class Severity(StrEnum):
-    """What happens to a run that meets a pitfall, the worst first."""
+    """What happens to a run that meets a pitfall, from the worst to the mildest."""
 
     STOPS = "stops"
     """AutoRound ends with an error."""
     CHANGES = "changes"
-    """It goes on with other rows, tokens or settings than were meant."""
+    """AutoRound goes on with other rows, tokens or settings than were meant."""
     NOTE = "note"
-    """It goes on as meant; one should know."""
+    """AutoRound goes on as meant, but the user should know."""
 
 
 class Interface(StrEnum):
@@ -30,16 +30,16 @@ class Interface(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pitfall:
-    """One thing that goes wrong.
+    """One thing that can go wrong.
 
     Attributes:
         name: A constant phrase, to count and to look up.
-        severity: What happens where nothing is done about it.
+        severity: What happens if nothing is done about it.
         about: What AutoRound does, and when.
-        remedy: What the printed command does about it; or, where it is not ``avoided``, what the user
+        remedy: What the printed command does about it or, if it is not ``avoided``, what the user
             should do.
         avoided: Whether the printed command avoids it.
-        only: The one interface that it concerns; None if it concerns both.
+        only: The interface that it concerns; None if it concerns both.
     """
 
     name: str
@@ -55,7 +55,7 @@ MISREAD: Mapping[str, str] = MappingProxyType({
     ",": "a comma, which separates datasets",
     ":": "a colon, which begins options",
 })  # fmt: skip
-"""Characters that a path may not hold, and what AutoRound makes of each."""
+"""Characters that a path may not hold, and how AutoRound misreads each."""
 
 FILE_OF_MULTIMODAL = (
     "before 0.16, with a multimodal model, a plain .jsonl path is looked up among image datasets and ends in "
@@ -69,7 +69,7 @@ MISTRAL_PATH = (
 )
 
 SHORT_BATCH = "one row is left over, and AutoRound ends in an IndexError"
-"""Of a version before 0.16, and rows that leave 1 when divided by ``batch_size``."""
+"""What versions before 0.16 do if the number of rows leaves 1 when divided by ``batch_size``."""
 
 BATCHES_OF_IDS = (
     "with a multimodal model, 0.16 counts each tensor of ids as batch_size rows, however many it has, and "

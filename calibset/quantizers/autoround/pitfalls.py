@@ -1,7 +1,7 @@
-"""What goes wrong, mostly without a word, when AutoRound is given a file and a model: as data.
+"""What goes wrong, mostly silently, when AutoRound runs on a file and a model.
 
-The rules were read in AutoRound 0.12.3 and 0.16.1; another version is taken to behave like the nearest
-before it.
+The rules come from the source of AutoRound 0.12.3 and 0.16.1; another version is assumed to behave like the
+nearest before it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from calibset.quantizers.autoround.versions import KNOWN, is_known
 
 
 def find_pitfalls(run: QuantizationRun) -> tuple[Pitfall, ...]:
-    """Return what a run of AutoRound meets, those that stop it first.
+    """Return the pitfalls that a run of AutoRound meets, those that stop it first.
 
     Args:
-        run: The run. Nothing else is looked at, except the installed AutoRound where a format or a scheme
-            isn't known here.
+        run: The run. Nothing else is looked at, except the installed AutoRound if calibset doesn't know a
+            format or a scheme.
     """
     pitfalls = [
         *_find_file_pitfalls(run),

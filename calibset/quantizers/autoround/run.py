@@ -17,12 +17,12 @@ _TOKENIZER_FOLDER = "tokenizer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerLocation:
-    """Where AutoRound's tokenizer is loaded from.
+    """The location that AutoRound loads its tokenizer from.
 
     Attributes:
         path: What ``AutoTokenizer`` loads: a folder, or ``OWNER/NAME`` on the hub.
-        written_from: What `calibset tokenizer` is to write there, or None if it is there already.
-        model_max_length: Tokens that the tokenizer says it takes at most, where it is there and does.
+        written_from: The tokenizer that `calibset tokenizer` must write there first; None if it is there.
+        model_max_length: The most tokens that the tokenizer takes; None if it doesn't say or isn't there.
     """
 
     path: str
@@ -37,12 +37,12 @@ class QuantizationRun:
     Attributes:
         model: The model to be quantized.
         file: The calibration file, as a path from where the command will run.
-        nsamples: Its rows.
-        seqlen: Tokens of a row that are read.
-        tokenizer: The target's, for the Python code.
-        version: AutoRound's.
+        nsamples: The number of its rows.
+        seqlen: How many tokens of a row are read.
+        tokenizer: The target model's tokenizer, for the Python code.
+        version: The version of AutoRound.
         options: The recipe's table ``[quantization]``.
-        ids: The parquet file of exact ids that `calibset export` wrote, in place of text.
+        ids: The parquet file of exact ids that `calibset export` wrote, to be read instead of text.
     """
 
     model: ModelInfo
@@ -61,7 +61,7 @@ class QuantizationRun:
 
     @property
     def batch_size(self) -> int:
-        """The recipe's, or the largest below it at which no row is lost."""
+        """The recipe's batch size, or the largest smaller one at which no row is lost."""
         wanted = self.options.batch_size
         if not self.before_0_16:
             return wanted
@@ -74,17 +74,17 @@ class QuantizationRun:
 
     @property
     def dataset(self) -> str:
-        """The file as AutoRound is given it."""
+        """The file as an argument of AutoRound."""
         if self.before_0_16 and self.model.may_be_multimodal:
             return f"{self.file}:num={self.nsamples}"
         return self.file
 
 
 def require_printable_paths(run: QuantizationRun) -> None:
-    """Make sure that no path holds a character that steers a terminal or hides what is pasted.
+    """Make sure that no path holds a character that steers a terminal or can't be seen when pasted.
 
     Raises:
-        RecipeError: A path holds one that does.
+        RecipeError: A path holds such a character.
     """
     paths = {
         "--model": run.model.path,
@@ -102,8 +102,8 @@ def locate_tokenizer(tokenizer: str, folder: Path = Path()) -> TokenizerLocation
     """Return where AutoRound loads a recipe's tokenizer from.
 
     Args:
-        tokenizer: As the recipe names it: a known name, a file, a folder, or ``hf://OWNER/NAME``.
-        folder: The recipe's, which relative paths are looked up in.
+        tokenizer: The recipe's tokenizer: a known name, a file, a folder, or ``hf://OWNER/NAME``.
+        folder: The recipe's folder, which relative paths are looked up in.
 
     Examples:
         >>> locate_tokenizer("mistral-small-3.2")

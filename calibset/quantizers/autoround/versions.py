@@ -13,19 +13,19 @@ from packaging.version import Version
 from calibset.core.errors import QuantizerError
 
 KNOWN = (Version("0.12.3"), Version("0.16.1"))
-"""The versions whose behaviour was looked at; another is taken to behave like the nearest before it."""
+"""The versions whose behaviour was studied; another is assumed to behave like the nearest before it."""
 
 
 NameKind = Literal["format", "scheme"]
 SupportedNames: TypeAlias = Mapping[NameKind, frozenset[str]]
-"""The formats that a version of AutoRound stores models in, and its presets, in capital letters."""
+"""The formats that a version of AutoRound stores models in, and its presets (in capital letters)."""
 
 
 def parse_version(text: str) -> Version:
-    """Return a version of AutoRound.
+    """Read a version number of AutoRound.
 
     Raises:
-        QuantizerError: The text is none.
+        QuantizerError: The text is not a version number.
 
     Examples:
         >>> parse_version("0.16.1+cu128").release
@@ -35,15 +35,15 @@ def parse_version(text: str) -> Version:
         return Version(text)
     except ValueError:
         raise QuantizerError(
-            f"AutoRound {text[:40]!r}: is no version; write one such as {KNOWN[-1]}"
+            f"AutoRound {text[:40]!r}: is not a version; write one such as {KNOWN[-1]}"
         ) from None
 
 
 def choose_version(requested: str | None = None) -> Version:
-    """Return the version that is requested, or the one that is installed, or the newest that is known.
+    """Return the requested version, or else the installed one, or else the newest known one.
 
     Raises:
-        QuantizerError: What is requested is no version.
+        QuantizerError: The requested text is not a version number.
     """
     if requested is not None:
         return parse_version(requested)
@@ -51,14 +51,14 @@ def choose_version(requested: str | None = None) -> Version:
 
 
 def is_known(version: Version) -> bool:
-    """Return whether this very version was looked at."""
+    """Return whether this exact version was studied."""
     return Version(version.base_version) in KNOWN
 
 
 def read_supported_names(version: Version) -> SupportedNames | None:
-    """Return what the installed AutoRound supports, if it is of this version.
+    """Return the names that the installed AutoRound supports; None if it is of another version.
 
-    AutoRound is imported for it, and torch with it, which takes seconds.
+    AutoRound is imported for this, and torch with it, which takes seconds.
     """
     if version != _installed_version():
         return None

@@ -1,1 +1,1 @@
-"""The licences of a recipe's sources: which are let in, and what they ask for."""
+"""The licences of a recipe's sources: which ones the recipe permits, and what they require."""

@@ -1,4 +1,4 @@
-"""Which licences a recipe lets in: its keys ``allow_licences`` and ``deny_licences``."""
+"""The licences that a recipe permits: its keys ``allow_licences`` and ``deny_licences``."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LONGEST_QUOTED = 80
 def find_licence_faults(
     allowed: Sequence[str] | None, denied: Sequence[str], licences_by_source: Mapping[str, str]
 ) -> Iterator[str]:
-    """Find faults in a recipe's lists of licences, and sources whose licence they don't let in.
+    """Find faults in a recipe's lists of licences, and sources whose licence they don't permit.
 
     Args:
-        allowed: SPDX identifiers, or shell patterns of them; None lets in all that are not denied.
-            A licence that is no SPDX expression is let in only by its very name.
-        denied: The same for licences that are kept out, allowed or not. If there are any, a licence
-            that is no SPDX expression is let in only if ``allowed`` names it.
+        allowed: SPDX identifiers, or shell patterns of them; None permits all that are not denied.
+            A licence that is not an SPDX expression is permitted only by its exact name.
+        denied: The same for licences that are refused even if they are allowed. If there are any, a
+            licence that is not an SPDX expression is permitted only if ``allowed`` names it.
         licences_by_source: The licence that the recipe gives for each source.
 
     Examples:
@@ -39,7 +39,7 @@ def find_licence_faults(
         if patterns := _find_denying_patterns(licence, denied):
             yield (
                 f"{subject} is denied by deny_licences ({', '.join(patterns)}); leave the source out, "
-                "or let it in"
+                "or permit its licence"
             )
         elif allowed is not None and is_known and not _permitted_alternatives(licence, allowed, denied):
             yield (
@@ -53,14 +53,14 @@ def find_licence_faults(
             )
         elif denied and not is_known and not _is_named(licence, allowed or ()):
             yield (
-                f"{subject} can't be read as an SPDX expression, so nothing tells whether deny_licences "
-                f"({_join(denied)}) keeps it out; write the SPDX identifier, leave the source out, or let "
-                'it in by this very name with allow_licences = ["*", …]'
+                f"{subject} can't be read as an SPDX expression, so it is unknown whether deny_licences "
+                f"({_join(denied)}) denies it; write the SPDX identifier, leave the source out, or permit "
+                'it by this exact name with allow_licences = ["*", …]'
             )
 
 
 def read_permitted_licence(text: str, allowed: Sequence[str] | None, denied: Sequence[str]) -> Licence:
-    """Read a licence, and keep only those of its alternatives that a recipe lets in.
+    """Read a licence, and keep only those of its alternatives that a recipe permits.
 
     Args:
         text: The licence as the recipe names it.
@@ -79,7 +79,7 @@ def _find_pattern_faults(key: str, patterns: Sequence[str], names: Collection[st
     for index, pattern in enumerate(patterns):
         if not (_is_wild(pattern) or _normalize(pattern) in (*_UNNAMED, *names) or is_identifier(pattern)):
             yield (
-                f"{key}[{index}]: {_quote(pattern)} is no SPDX identifier; "
+                f"{key}[{index}]: {_quote(pattern)} is not an SPDX identifier; "
                 "write one such as CC-BY-4.0, or a pattern such as CC-BY-*"
             )
 
@@ -111,7 +111,7 @@ def _permitted_alternatives(
 
 
 def _is_named(licence: Licence, patterns: Sequence[str]) -> bool:
-    # A pattern such as * says nothing of terms that nobody knows; only their very name does.
+    # A pattern such as * does not permit terms that nobody knows; only their exact name does.
     return _normalize(licence.spelled) in {_normalize(p) for p in patterns if not _is_wild(p)}
 
 

@@ -27,7 +27,7 @@ class Licence:
     Attributes:
         spelled: The licence as it stands in the recipe.
         alternatives: Sets of SPDX identifiers: whoever uses the work has to fulfil all licences of one set.
-            Empty if it is no SPDX expression, so that nothing is known of it.
+            Empty if the licence is not an SPDX expression, so that nothing is known about it.
     """
 
     spelled: str
@@ -35,24 +35,24 @@ class Licence:
 
     @property
     def lightest(self) -> frozenset[str]:
-        """The alternative that asks for the least; the first if there are several."""
+        """The alternative that requires the least; the first if there are several."""
         return min(self.alternatives, key=_weigh, default=frozenset())
 
     @property
     def duties(self) -> frozenset[Duty]:
-        """What the lightest alternative asks for."""
+        """The duties of the lightest alternative."""
         if not self.alternatives:
             return frozenset({Duty.UNKNOWN})
         return frozenset(duty for identifier in self.lightest for duty in terms_of(identifier).duties)
 
     @property
     def is_known(self) -> bool:
-        """Whether calibset knows what it asks for."""
+        """Whether calibset knows the licence's duties."""
         return Duty.UNKNOWN not in self.duties
 
 
 def read_licence(text: str) -> Licence:
-    """Read a licence: an SPDX expression, or a usual spelling of one.
+    """Read a licence: an SPDX expression, or a common spelling of one.
 
     Examples:
         >>> read_licence("cc-by-sa-3.0 and gfdl").alternatives == (
@@ -73,7 +73,7 @@ def read_licence(text: str) -> Licence:
 
 
 def is_identifier(text: str) -> bool:
-    """Return whether a text is one SPDX identifier, or a usual spelling of one."""
+    """Return whether a text is one SPDX identifier, or a common spelling of one."""
     return _find_identifier(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""What common licences of data ask of whoever passes the data on: facts, by SPDX identifier."""
+"""The terms of common data licences for whoever passes the data on: facts, by SPDX identifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Duty(StrEnum):
-    """Something that a licence asks for; the value is its name on cards."""
+    """Something that a licence requires; the value is its name on cards."""
 
     ATTRIBUTION = "attribution"
     NOTICE = "notice"
@@ -21,11 +21,11 @@ class Duty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a licence asks for.
+    """The requirements of a licence.
 
     Attributes:
-        duties: What it asks for; nothing if a work is dedicated to the public domain.
-        shared_under: For a share-alike licence, those under which a derived work may be passed on.
+        duties: What it requires; nothing if a work is dedicated to the public domain.
+        shared_under: For a share-alike licence, the licences under which a derived work may be passed on.
     """
 
     duties: frozenset[Duty]
@@ -33,7 +33,7 @@ class Terms:
 
 
 PUBLIC_DOMAIN = "LicenseRef-public-domain"
-"""The identifier of works in which nobody has rights; SPDX has none of its own for them."""
+"""The identifier of works in which nobody has rights, for which SPDX has none."""
 
 ALIASES: Mapping[str, str] = {
     "bsd": "BSD-3-Clause",
@@ -47,7 +47,7 @@ ALIASES: Mapping[str, str] = {
     "psf": "PSF-2.0",
     "public-domain": PUBLIC_DOMAIN,
 }
-"""Usual spellings that are no SPDX identifiers, in lower case; among them those of the hub."""
+"""Common spellings that are not SPDX identifiers, in lower case; among them those of the hub."""
 
 _CREATIVE_COMMONS = re.compile(
     r"CC-BY(?P<nc>-NC)?(?P<nd>-ND)?(?P<sa>-SA)?-(?P<version>\d+\.\d+)(-[A-Z0-9]+)?"
@@ -136,7 +136,7 @@ _SAME_ON_THE_HUB = frozenset({
 
 
 def terms_of(identifier: str) -> Terms:
-    """Return what a licence asks for: unknown terms if this module has no facts about it.
+    """Return the terms of a licence, or unknown terms if this module has no facts about it.
 
     Args:
         identifier: An SPDX identifier, in SPDX's own spelling.

@@ -1,1 +1,1 @@
-"""The adapters, a module for each corpus or kind of file."""
+"""The adapters, one module for each corpus or kind of file."""

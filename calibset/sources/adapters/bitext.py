@@ -37,7 +37,7 @@ class Bitext(Source):
         return self.patterns_for("csv")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one record a row, with the id ``FILE#ROW``, rows counted from 0 without the header."""
+        """Yield one record per row, with the id ``FILE#ROW``, rows counted from 0 without the header."""
         for row in read_csv(file, required=("instruction", "response")):
             if isinstance(row, Rejection):
                 yield row

@@ -1,4 +1,4 @@
-"""Conversations of any corpus in the two forms that are common: OpenAI's and ShareGPT's."""
+"""Conversations of any corpus in the two common formats: OpenAI's and ShareGPT's."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Chat(ParquetSource):
         )
 
     def can_split(self, file: File) -> bool:
-        """Return whether a file has a row a line."""
+        """Return whether a file has one row per line."""
         return not is_parquet(file) and has_row_per_line(file)
 
     def needed_columns(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class Chat(ParquetSource):
         return tuple(dict.fromkeys((*self._turn_columns(), *self._other_columns(), *_IDS)))
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one dialogue a row, in the file's order."""
+        """Yield one dialogue per row, in the file's order."""
         if is_parquet(file):
             yield from super().read(file)
             return

@@ -1,4 +1,4 @@
-"""Comma-separated files, read strictly: a broken row is rejected, never guessed at."""
+"""Comma-separated files, read strictly: a broken row is rejected, not guessed at."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Csv(Source):
         return self.patterns_for("csv")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one document a row, with the id ``FILE#ROW``."""
+        """Yield one document per row, with the id ``FILE#ROW``."""
         for row in read_csv(file, required=self.columns, delimiter=self.delimiter):
             if isinstance(row, Rejection):
                 yield row

@@ -33,7 +33,7 @@ class FineWeb2(ParquetSource):
     )
 
     def patterns(self) -> tuple[str, ...]:
-        """Return patterns for one language's repository and for the configurations of the whole."""
+        """Return patterns for a repository of one language, or for the configurations of FineWeb2."""
         if self.config:
             return tuple(f"data/{config}/{split}/*.parquet" for config in self.config for split in self.split)
         return tuple(f"data/{split}-*.parquet" for split in self.split)

@@ -58,11 +58,11 @@ class Hermes(Source):
     repair: RepairOption = True
 
     def patterns(self) -> tuple[str, ...]:
-        """Return the files of the configs, at the location's root or in a folder."""
+        """Return patterns for the files of the configs, at the location's root or in a folder."""
         return tuple(pattern for name in self.config for pattern in (_FILES[name], f"*/{_FILES[name]}"))
 
     def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
-        """Yield parts of the files; of two forms of one dialogue, the shorter is filtered."""
+        """Yield parts of the files; the shorter of two copies of a dialogue is filtered."""
         lengths: dict[str, int] = {}
         if {"func_calling", "func_calling_singleturn"} <= set(self.config):
             files = [self._parse_if_small(file) if _is_continued(file) else file for file in files]
@@ -78,7 +78,7 @@ class Hermes(Source):
         return _ParsedFile(file.name, file.open_bytes, file.size, file.open_ranges, records=records)
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield a conversation a row, in the file's order; rows are counted from 0."""
+        """Yield one conversation per row, in the file's order; rows are counted from 0."""
         if isinstance(file, _ParsedFile):
             yield from file.records
             return

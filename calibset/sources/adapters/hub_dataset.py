@@ -36,11 +36,11 @@ class HubDataset(Source):
     split: Names = Field(("train",), description="The splits to read.")
 
     def patterns(self) -> tuple[str, ...]:
-        """Return a pattern for any file: which of them are data is for `datasets` to say."""
+        """Return a pattern for any file: `datasets` decides which of them are data."""
         return ("*",)
 
     def read_shuffled(self, reader: Reader, *, seed: int) -> Iterator[Record]:
-        """Yield one document a row, with the id ``SPLIT#ROW``."""
+        """Yield one document per row, with the id ``SPLIT#ROW``."""
         for name, rows in self._read_splits(reader):
             yield from shuffle_in_batches(rows, seed, name, length=measure_record)
 
@@ -50,7 +50,7 @@ class HubDataset(Source):
             yield from rows
 
     def is_streamed(self, reader: Reader) -> bool:  # noqa: ARG002  (so it is everywhere)
-        """Return True: `datasets` gives the rows in their order."""
+        """Return True, because `datasets` yields the rows in their order."""
         return True
 
     def _read_splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[CachedRecord]]]:

@@ -25,11 +25,11 @@ class InsuranceDefinitions(Source):
     type: Literal["insurance-definitions"] = "insurance-definitions"
 
     def patterns(self) -> tuple[str, ...]:
-        """Return the names of the corpus's forms, the richest first."""
+        """Return the file names of the corpus's forms, the richest first."""
         return ("data.json", "raw.txt", "*.xlsx")
 
     def select_files(self, reader: Reader) -> tuple[File, ...]:
-        """Return the files that the recipe names, else those of the first form that is there."""
+        """Return the files that the recipe names, or else those of the first form that exists."""
         files = super().select_files(reader)
         if self.files:
             return files

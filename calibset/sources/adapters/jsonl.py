@@ -28,11 +28,11 @@ class Jsonl(Source):
         return self.patterns_for("jsonl", "ndjson", "json")
 
     def can_split(self, file: File) -> bool:
-        """Return whether a file has a row a line."""
+        """Return whether a file has one row per line."""
         return has_row_per_line(file)
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one document an object, with the id ``FILE#ROW``."""
+        """Yield one document per object, with the id ``FILE#ROW``."""
         for number, position, row in read_json_rows(file):
             if isinstance(row, Rejection):
                 yield row

@@ -27,7 +27,7 @@ class Ontology(Source):
         return ("*.ttl", "*.nt", "*.rdf", "*.owl")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield what the file says of each of its subjects, by IRI."""
+        """Yield a description of each of the file's subjects, sorted by IRI."""
         from calibset.sources.formats.ontology_text import Verbaliser
         from calibset.sources.formats.rdf_graph import read_graph
 

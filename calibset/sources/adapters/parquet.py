@@ -1,4 +1,4 @@
-"""Parquet files, read by row groups so that a part of a large file costs a part."""
+"""Parquet files, read by row groups so that reading a part of a large file costs only that part."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Parquet(ParquetSource):
     columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
 
     def patterns(self) -> tuple[str, ...]:
-        """Return patterns for parquet files, of the named configuration and split if there are such."""
+        """Return patterns for parquet files, of the named configuration and split if any are named."""
         return self.patterns_for("parquet", compressed=False)
 
     def needed_columns(self) -> tuple[str, ...]:

@@ -26,11 +26,11 @@ class Pile(ParquetSource):
         return ("*.parquet", "*.jsonl", "*.jsonl.zst", "*.jsonl.gz")
 
     def can_split(self, file: File) -> bool:
-        """Return whether a file is a shard of lines."""
+        """Return whether a file is a shard of JSON Lines."""
         return not is_parquet(file)
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield the texts of one file in the order they stand in it."""
+        """Yield the texts of one file, in the file's order."""
         if is_parquet(file):
             yield from super().read(file)
             return
@@ -38,7 +38,7 @@ class Pile(ParquetSource):
             yield row if isinstance(row, Rejection) else self.parse_row(row, position)
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
-        """Return the text, with the name of the subset it comes from."""
+        """Return the row's text as a document, with the name of the subset it comes from."""
         document = make_document(row, ("text",), position, position)
         meta = row.get("meta") if isinstance(row, Mapping) else None
         if not isinstance(document, Document) or not isinstance(meta, Mapping):

@@ -1,4 +1,4 @@
-"""Plain text files: a file is a document, or is split into several."""
+"""Plain text files: each file is a document, or is split into several."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Text(Source):
         return self.patterns_for("txt")
 
     def can_split(self, file: File) -> bool:  # noqa: ARG002  (the separator tells)
-        """Return whether files are split at a line, and it is short enough to be peeked at as a whole."""
+        """Return whether files are split at a separator that is short enough for a peek at the line."""
         return self.separator is not None and len(self.separator.encode()) < _LONGEST_SEPARATOR
 
     def start_rule(self, file: File) -> StartRule:  # noqa: ARG002  (the separator tells)
@@ -45,7 +45,7 @@ class Text(Source):
         )
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield the file under its name, or its parts as ``FILE#N``, N counted from 0."""
+        """Yield the file with its name as id, or its parts with ``FILE#N``, N counted from 0."""
         if self.separator is None:
             yield _make_document(file.name, file.name, read_text(file))
             return

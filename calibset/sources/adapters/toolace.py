@@ -1,4 +1,4 @@
-"""ToolACE: conversations with tools whose names are mostly no identifiers."""
+"""ToolACE: conversations with tools, most of whose names are not identifiers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class ToolACE(Source):
     repair: RepairOption = True
 
     def patterns(self) -> tuple[str, ...]:
-        """Return the one file's name, at the location's root or in a folder."""
+        """Return patterns for the corpus's only file, at the location's root or in a folder."""
         return ("data.json", "*/data.json")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield a conversation a row, in the file's order; rows are counted from 0."""
+        """Yield one conversation per row, in the file's order; rows are counted from 0."""
         for number, row in enumerate(read_json_array(file)):
             position = f"{file.name}#{number}"
             yield read_conversation(

@@ -1,4 +1,4 @@
-"""When2Call: when to call a tool, when to ask back and when to decline."""
+"""When2Call: when to call a tool, when to ask a question back and when to decline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class When2Call(Source):
         return tuple(f"*when2call_{name}*.jsonl" for name in self.split)
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield a conversation a line, in the file's order; lines are counted from 1."""
+        """Yield one conversation per line, in the file's order; lines are counted from 1."""
         for number, line in enumerate(read_lines(file), start=1):
             position = f"{file.name}#{number}"
             if isinstance(line, Rejection):

@@ -1,4 +1,4 @@
-"""Wikipedia, as WikiExtractor writes it, as the hub has it, or as MediaWiki dumps it."""
+"""Wikipedia, from WikiExtractor's output, from the hub, or from MediaWiki's dumps."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Wikipedia(ParquetSource):
         return ("wiki_[0-9]*", "*/wiki_[0-9]*", *dumps, *parquet)
 
     def select_files(self, reader: Reader) -> tuple[File, ...]:
-        """Return the files to read; a multistream dump takes the place of the same dump without."""
+        """Return the files to read; a multistream dump replaces the same dump in one stream."""
         return pair_with_indexes(super().select_files(reader), reader)
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one document a page; redirects and empty pages are filtered."""
+        """Yield one document per page; redirects and empty pages are filtered."""
         if is_parquet(file):
             return super().read(file)
         if _is_dump(file):
@@ -63,7 +63,7 @@ class Wikipedia(ParquetSource):
         return _make_records(read_pages(file), file.name)
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
-        """Return the page of a parquet row."""
+        """Return the page of a parquet row as a document."""
         if row.get("id") in (None, ""):
             return Rejection(position=position, reason="page without an id")
         if "text" not in row:
@@ -75,17 +75,17 @@ class Wikipedia(ParquetSource):
         return _make_document(Page(id=str(row["id"]), url=url, title=title, text=text), position)
 
     def can_split(self, file: File) -> bool:
-        """Return whether a file is of those that WikiExtractor writes."""
+        """Return whether WikiExtractor wrote a file."""
         return not is_parquet(file) and not _is_dump(file)
 
     def start_rule(self, file: File) -> StartRule:
-        """Return the rule that a page starts on a line of JSON, or on one that opens an element."""
+        """Return the rule that a page starts on a line of JSON, or on a line that opens an element."""
         if peek_first_character(file) == "{":
             return lambda _before, line: line.lstrip().startswith(b"{")
         return lambda _before, line: line.startswith(b"<doc ")
 
     def must_stream(self, file: File) -> bool:
-        """Return whether a file is read from its beginning, as a dump is of which no index is there."""
+        """Return whether a file is read from its beginning, as a dump without an index is."""
         return not isinstance(file, MultistreamDump) and (_is_dump(file) or super().must_stream(file))
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
@@ -95,7 +95,7 @@ class Wikipedia(ParquetSource):
         return super().stream(file, seed)
 
     def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
-        """Yield a part that is all dumps with an index together, and those of other files."""
+        """Yield one part for all dumps with an index together, and the parts of other files."""
         dumps = [file for file in files if isinstance(file, MultistreamDump)]
         if dumps:
             parts = (

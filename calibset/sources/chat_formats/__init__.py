@@ -1,6 +1,6 @@
-"""The formats that corpora write conversations and tool calls in, one module each.
+"""The formats in which corpora write conversations and tool calls, one module each.
 
-Each module's `parse` reads a row: it turns it into `turns.Turn`s, from which `turns.build_conversation`
-makes a checked conversation. What the formats share is in `base` (repairs and rejections),
-`row_fields`, `tagged_calls`, `tool_schema` and `literals`.
+Each module's `parse` turns a row into `turns.Turn`s, from which `conversation_builder.build_conversation`
+makes a checked conversation. The formats share `base` (repairs and rejections), `row_fields`,
+`tagged_calls`, `tool_schema` and `literals`.
 """

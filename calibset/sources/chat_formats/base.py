@@ -1,4 +1,4 @@
-"""Reading a row of any chat format: as a conversation, with faults repaired or refused, or as a rejection."""
+"""Reading a row of any chat format as a conversation, with its faults repaired or the row rejected."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class ChatFormatError(Exception):
 
 
 class Repair(NamedTuple):
-    """A fault that was mended.
+    """A fault that was repaired.
 
     Attributes:
         reason: A short phrase, the same for the same fault, so that it can be counted.
-        value: The value before it was mended.
+        value: The value before the repair.
     """
 
     reason: str
@@ -40,7 +40,7 @@ class Repair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RepairLog:
-    """The repairs of one row, in the order in which its faults were met."""
+    """The repairs of one row, in the order in which its faults were found."""
 
     entries: list[Repair] = field(default_factory=list)
 
@@ -70,12 +70,12 @@ class ConversationParser(Protocol):
         """Return the conversation that a row holds.
 
         Args:
-            row: As the corpus has it.
+            row: The row as it is in the corpus.
             conversation_id: The conversation's id.
-            repairs: Where to note what had to be mended.
+            repairs: The log to add repairs to.
 
         Raises:
-            ChatFormatError: The row is no whole conversation.
+            ChatFormatError: The row is not a complete conversation.
         """
         ...
 
@@ -86,12 +86,12 @@ def read_conversation(
     """Return the conversation that a row holds, or a rejection that says what is wrong with the row.
 
     Args:
-        row: As the corpus has it, whatever it is.
-        parse: That of the row's chat format.
-        position: Where the row stands, for a rejection.
+        row: The row as it is in the corpus, of any type.
+        parse: The parser of the row's chat format.
+        position: The row's position, for a rejection.
         conversation_id: The conversation's id.
-        repair: Whether to mend faults that leave no doubt of what was meant. If not, a row with one is
-            rejected.
+        repair: Whether to repair faults that leave no doubt about what was meant. If not, a row with such
+            a fault is rejected.
 
     Examples:
         >>> from calibset.sources.chat_formats import toolace
@@ -120,6 +120,6 @@ def read_conversation(
 
 
 def read_id(row: object, key: str) -> str:
-    """Return the id that a row gives itself, or nothing."""
+    """Return the id in a row's key, or an empty string if it has none."""
     row_id = row.get(key) if isinstance(row, dict) else None
     return row_id if isinstance(row_id, str) else ""

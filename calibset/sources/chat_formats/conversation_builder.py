@@ -1,7 +1,7 @@
-"""A checked conversation made of the turns of a row.
+"""Building a checked conversation from the turns of a row.
 
-All formats share which result answers which call, how calls are numbered, and when a conversation is
-whole.
+All formats share the rules for which result answers which call, how calls are numbered, and when a
+conversation is complete.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def build_conversation(
     metadata: Mapping[str, str],
     repairs: RepairLog,
 ) -> Conversation:
-    """Return the conversation that the turns make, results tied to the calls they answer.
+    """Return the conversation that the turns make, with results matched to the calls they answer.
 
-    Where only some calls of a turn were answered, the others are dropped. An exchange, from a
-    user's turn to the assistant's last before the next one, is left out if it is not whole, with
-    all that follows it; if it is the first, that is an error.
+    If only some calls of a turn were answered, the others are dropped. An exchange reaches from a user's
+    turn to the assistant's last turn before the user's next one. An incomplete exchange is left out with
+    everything after it; if it is the first, that is an error.
     """
     for role in ("user", "assistant"):
         if all(turn.role != role for turn in turns):

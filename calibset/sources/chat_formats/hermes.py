@@ -1,10 +1,10 @@
 r"""The format of Hermes function calling: JSON between XML-like tags.
 
 A row holds ``conversations`` of ``{"from", "value"}`` and ``tools``, a JSON text. The system
-prompt repeats the tools between ``<tools>`` tags; an assistant turn calls with
+prompt repeats the tools between ``<tools>`` tags; an assistant turn calls a tool with
 ``<tool_call>\n{"name": …, "arguments": …}\n</tool_call>`` and a tool turn answers with
 ``<tool_response>\n{"name": …, "content": …}\n</tool_response>``. Older rows write Python
-literals in place of JSON.
+literals instead of JSON.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def parse(
 ) -> Conversation:
     """Return the conversation that a row holds, or raise `ChatFormatError`.
 
-    The system prompt is left out where it carries the tools, since they are returned apart.
+    The system prompt is left out if it lists the tools, since they are returned separately.
 
     Examples:
         >>> row = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}

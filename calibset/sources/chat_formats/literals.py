@@ -1,8 +1,8 @@
 r"""Reading JSON or Python literals out of text, without running anything.
 
 Corpora mix the two freely: ``{"a": true}``, ``{'a': True}``, tuples, trailing commas, a
-literal backslash and ``n`` where a line break was meant. One reader takes them all, in time
-linear in the text and with bounded nesting.
+literal backslash and ``n`` where a line break was meant. One reader handles them all, in time
+linear in the length of the text and with bounded nesting.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def parse_value(text: str) -> object:
-    """Return the one value that a text holds, or raise ValueError.
+    """Return the single value that a text holds, or raise ValueError.
 
     Examples:
         >>> parse_value("{'open': True, 'days': (1, 2),}")
@@ -66,7 +66,7 @@ def parse_missing_brace(text: str) -> object:
 
 
 def parse_with_repairs(text: str, repairs: RepairLog) -> object:
-    """Return the value that a text holds, if need be with one brace more at its end, and note its faults."""
+    """Return the value that a text holds, adding a missing last brace if needed, and note its faults."""
     try:
         value = parse_value(text)
     except ValueError:
@@ -95,7 +95,7 @@ def read_value(text: str, start: int) -> tuple[object, int]:
 
 
 def is_json(text: str) -> bool:
-    """Return whether a text is JSON, not only similar to it.
+    """Return whether a text is valid JSON, and not only similar to it.
 
     Examples:
         >>> is_json('{"open": true}'), is_json("{'open': True}")
@@ -114,7 +114,7 @@ def has_escaped_blanks(text: str) -> bool:
 
 
 def skip_blank(text: str, start: int, repairs: RepairLog | None = None) -> int:
-    r"""Return the index of the first character that is no white space.
+    r"""Return the index of the first character that is not white space.
 
     A literal backslash with ``n``, ``r`` or ``t`` counts as white space.
     """

@@ -1,11 +1,11 @@
-"""The form of OpenAI's chat completions, which most corpora and fine-tuning services take.
+"""The format of OpenAI's chat completions, which most corpora and fine-tuning services use.
 
-A row holds ``messages`` of ``{"role", "content"}`` and ``tools``. An assistant message calls with
-``tool_calls`` (once ``function_call``); a message of role ``tool`` (once ``function``) answers the
-call of its ``tool_call_id``.
+A row holds ``messages`` of ``{"role", "content"}`` and ``tools``. An assistant message calls tools with
+``tool_calls`` (formerly ``function_call``); a message with the role ``tool`` (formerly ``function``) answers
+the call that its ``tool_call_id`` names.
 
-What a model thought before it spoke (``reasoning_content``) is left out, since chat templates
-differ in whether and where a model reads its own thoughts again.
+A model's reasoning before its answer (``reasoning_content``) is left out, since chat templates differ in
+whether and where a model reads its own reasoning again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def parse(
 ) -> Conversation:
     """Return the conversation that a row holds, or raise `ChatFormatError`.
 
-    Where content is a list of parts of text, they are joined by line breaks. Weights are ignored.
+    If content is a list of text parts, they are joined by line breaks. Weights are ignored.
 
     Examples:
         >>> row = {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]},

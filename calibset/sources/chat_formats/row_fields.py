@@ -27,7 +27,7 @@ def read_turns(column: object, repairs: RepairLog) -> list[object]:
 
 
 def read_calls(value: object, repairs: RepairLog) -> tuple[Call, ...]:
-    """Return the calls that a turn makes: one or a list, as JSON text or not, in OpenAI's form or bare.
+    """Return the calls of a turn: one or a list, as JSON text or values, in OpenAI's form or bare.
 
     Examples:
         >>> read_calls('{"name": "f", "arguments": {"x": 1}}', RepairLog())
@@ -45,8 +45,8 @@ def build_from_row(
 ) -> Conversation:
     """Return the conversation that the turns make with the row's ``tools`` and ``system``.
 
-    Tools may be under ``functions`` as well. A system turn counts before the column. Rows with pictures,
-    sound or film are refused, and those whose calls stand between tags, as `hermes` has them.
+    Tools may also be under ``functions``. A system turn takes precedence over the column. Rows with
+    pictures, sound or film are refused, and so are rows with calls between tags, which `hermes` reads.
     """
     _check_media(row, turns)
     for turn in turns:

@@ -1,8 +1,8 @@
-"""The form of ShareGPT, and what LLaMA-Factory added to it for tools.
+"""The format of ShareGPT, with LLaMA-Factory's additions for tools.
 
 A row holds ``conversations`` of ``{"from", "value"}``, and may hold ``system`` and ``tools``, a
-JSON text. A turn from ``function_call`` is a call as JSON, or a list of calls; one from
-``observation`` is what a tool gave back, or of several calls a list of what each gave. Calls
+JSON text. A turn from ``function_call`` is a call as JSON, or a list of calls; a turn from
+``observation`` is the result of a call, or a list with the results of several calls. Calls
 between tags in an assistant's text are another format, that of `hermes`.
 """
 
@@ -35,7 +35,7 @@ def parse(
 ) -> Conversation:
     """Return the conversation that a row holds, or raise `ChatFormatError`.
 
-    A call goes with the assistant turn right before it, if there is one. Results answer the calls
+    A call is joined to the assistant turn right before it, if there is one. Results answer the calls
     in their order.
 
     Examples:

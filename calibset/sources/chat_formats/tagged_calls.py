@@ -1,4 +1,4 @@
-"""Tool calls that stand between tags as JSON: ``<tool_call>{…}</tool_call>``."""
+"""Tool calls as JSON between tags: ``<tool_call>{…}</tool_call>``."""
 
 from __future__ import annotations
 

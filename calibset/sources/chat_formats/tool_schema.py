@@ -1,4 +1,4 @@
-"""Tool declarations, and their parameters made into valid JSON Schema (draft 7).
+"""Tool declarations, with their parameters turned into valid JSON Schema (draft 7).
 
 Corpora write Python types (``dict``, ``float``, ``List[int]``), ``required: null``, a boolean
 ``required`` on each parameter, and much else that a chat template's validator refuses.
@@ -27,7 +27,7 @@ _SCHEMA_MAP = ("properties", "patternProperties", "definitions", "$defs")
 _SCHEMA_LIST = ("anyOf", "oneOf", "allOf")
 _NO_PARAMETERS = {"type": "object", "properties": {}}
 _NESTED = frozenset((*_SCHEMA_MAP, "additionalProperties"))
-"""What may hold a schema at the top of parameters: a mapping without them maps names to parameters."""
+"""Keys that a schema has at its top: a mapping without them maps names to parameters."""
 
 
 def _is_number(value: object) -> bool:
@@ -65,13 +65,13 @@ _VALID: dict[str, Callable[[object], bool]] = {
     "pattern": _is_pattern,
     "dependencies": lambda _: False,
 }
-"""Which values a keyword may hold; another value is dropped with its keyword."""
+"""The values that each keyword may have; any other value is dropped with its keyword."""
 
 
 def read_tools(value: object, repairs: RepairLog | None = None) -> tuple[Tool, ...]:
-    """Return the tools that a row declares, each name once: the first one counts.
+    """Return the tools that a row declares; the first of several with the same name counts.
 
-    The value is a tool, a list of tools, or either as JSON text, also inside the list. A tool is
+    The value is a tool, a list of tools, or either as JSON text, even inside the list. A tool is
     ``{"type": "function", "function": {…}}`` or ``{"name", "description", "parameters"}``.
 
     Examples:
@@ -97,7 +97,7 @@ def read_tools(value: object, repairs: RepairLog | None = None) -> tuple[Tool, .
 def normalise_parameters(schema: object, required: object = None) -> str:
     """Return a tool's parameters as JSON Schema of type object, as text; keys keep their order.
 
-    Required names may be listed apart from the schema. A value that JSON can't hold is a ValueError.
+    Required names may be listed outside the schema. A value that JSON can't hold raises ValueError.
 
     Examples:
         >>> normalise_parameters({"type": "dict", "properties": {"x": {"type": "float"}}, "required": None})

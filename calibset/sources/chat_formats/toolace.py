@@ -1,7 +1,7 @@
 """The format of ToolACE: calls as ``[Name With Spaces(text="x", n=1), other.name()]``.
 
 A row holds ``system`` (instructions around the tools as a JSON list) and ``conversations`` of
-``{"from", "value"}``; a tool turn is ``[{"name": …, "results": …}]``. Most tool names are no
+``{"from", "value"}``; a tool turn is ``[{"name": …, "results": …}]``. Most tool names are not
 identifiers, so a call is matched against the declared names before its arguments are read.
 """
 
@@ -44,7 +44,7 @@ def parse(
 ) -> Conversation:
     """Return the conversation that a row holds, or raise `ChatFormatError`.
 
-    The system prompt is left out where it carries the tools, since they are returned apart.
+    The system prompt is left out if it lists the tools, since they are returned separately.
 
     Examples:
         >>> row = {"system": 'Functions: [{"name": "Get Rate"}]', "conversations": [

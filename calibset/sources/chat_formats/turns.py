@@ -1,4 +1,4 @@
-"""The turns of a row, with calls and results, as a chat format reads them."""
+"""The turns of a row, with calls and results, before they become messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Call:
     Attributes:
         name: The tool's name as the turn spells it.
         arguments: A JSON object, as text.
-        id: What the corpus calls it, where it does.
+        id: The call's id in the corpus; None if it has none.
     """
 
     name: str
@@ -28,12 +28,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a tool gave back.
+    """The result of a call.
 
     Attributes:
-        name: The tool that answers, where the corpus says so.
-        content: JSON or text.
-        call_id: The id of the call that it answers, where the corpus says so.
+        name: The name of the tool; None if the corpus doesn't say.
+        content: The result, as JSON or text.
+        call_id: The id of the call that it answers; None if the corpus doesn't say.
     """
 
     name: str | None
@@ -47,9 +47,9 @@ class Turn:
 
     Attributes:
         role: Who speaks.
-        content: What is said.
-        calls: Calls of an assistant turn.
-        results: Results of a tool turn.
+        content: The text of the turn.
+        calls: The calls of an assistant turn.
+        results: The results of a tool turn.
     """
 
     role: Role
@@ -59,14 +59,14 @@ class Turn:
 
 
 def require_turns(column: object) -> list[object]:
-    """Return the turns that a column holds, or raise `ChatFormatError` where it holds none."""
+    """Return the turns that a column holds, or raise `ChatFormatError` if it holds none."""
     if not isinstance(column, list) or not column:
         raise ChatFormatError("no conversation", column)
     return column
 
 
 def read_role(speaker: object, roles: Mapping[str, Role]) -> Role:
-    """Return the role of whoever speaks a turn, or raise `ChatFormatError`."""
+    """Return the role of a turn's speaker, or raise `ChatFormatError`."""
     role = roles.get(str(speaker))
     if role is None:
         raise ChatFormatError("unknown role", speaker)
@@ -81,10 +81,10 @@ def read_turn_text(turn: object, roles: Mapping[str, Role], *, speaker: str, tex
 
 
 def call_from_object(value: object, declared: Collection[str], repairs: RepairLog) -> Call:
-    """Return the call that ``{"name": …, "arguments": {…}}`` stands for.
+    """Read a call from ``{"name": …, "arguments": {…}}``.
 
-    Arguments may be an object, an object as text, or missing; the name may have slipped into
-    the arguments if it is a declared one.
+    Arguments may be an object, an object as text, or missing. A name inside the arguments is accepted if
+    it is declared.
 
     Examples:
         >>> call_from_object({"name": "f", "arguments": '{"x": 1}'}, ["f"], RepairLog())
@@ -120,7 +120,7 @@ def _parse_arguments(value: object, repairs: RepairLog) -> object:
 
 
 def result_from_value(name: str | None, value: object) -> Result:
-    """Return the result whose content is a value: text as it is, anything else as JSON."""
+    """Return a value as the result of a call: text as it is, anything else as JSON."""
     try:
         return Result(name=name, content=value if isinstance(value, str) else dump_json(value))
     except ValueError:

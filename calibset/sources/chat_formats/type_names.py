@@ -27,8 +27,8 @@ class ParameterType:
     """The type of a tool's parameter.
 
     Attributes:
-        types: JSON Schema types; none where any value will do.
-        items: The type of an array's items, where it is spelled.
+        types: The JSON Schema types; empty if any value is allowed.
+        items: The type of an array's items; None if it isn't given.
         optional: Whether the parameter may be left out.
     """
 
@@ -37,7 +37,7 @@ class ParameterType:
     optional: bool = False
 
     def keywords(self) -> dict[str, object]:
-        """Return the same as keywords of JSON Schema."""
+        """Return the type as keywords of JSON Schema."""
         keywords: dict[str, object] = {}
         if self.types:
             keywords["type"] = self.types[0] if len(self.types) == 1 else list(self.types)
@@ -47,7 +47,7 @@ class ParameterType:
 
 
 def parse_type(spelling: str) -> ParameterType:
-    """Return the type that is spelled ``List[int]`` or ``str, optional``, say.
+    """Read a type from a spelling such as ``List[int]`` or ``str, optional``.
 
     Examples:
         >>> parse_type("List[int]").keywords()

@@ -1,8 +1,8 @@
 """The format of When2Call: role and content, calls as a JSON list between tags.
 
-Three kinds of rows: ``messages`` that end with the answer, ``messages`` with a
-``chosen_response``, and a ``question`` with one of several ``answers`` named as correct. An
-assistant calls with ``<TOOLCALL>[{"name": …, "arguments": …}]</TOOLCALL>``.
+There are three kinds of rows: ``messages`` that end with the answer, ``messages`` with a
+``chosen_response``, and a ``question`` with one of several ``answers`` marked as correct. An
+assistant calls tools with ``<TOOLCALL>[{"name": …, "arguments": …}]</TOOLCALL>``.
 """
 
 from __future__ import annotations

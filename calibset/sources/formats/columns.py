@@ -1,4 +1,4 @@
-"""The columns of a row, of whatever format, as a document."""
+"""The columns of a row of any format, turned into a document."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LONGEST_METADATA = 500
 def make_document(
     row: Any, columns: tuple[str, ...], document_id: str, position: str
 ) -> Document | Rejection:
-    r"""Return the document that the columns of a row make up, joined by a blank line.
+    r"""Return the columns of a row, joined by a blank line, as a document.
 
-    Blank columns are left out; a row whose columns are all blank, or that is no mapping, is
+    Blank columns are left out; a row whose columns are all blank, or that is not a mapping, is
     rejected. Short scalar values of the other columns become metadata.
 
     Examples:
@@ -60,14 +60,14 @@ def collect_metadata(row: Mapping[Any, Any], columns: tuple[str, ...]) -> dict[s
 
 
 def describe_value(value: Any) -> str:
-    """Return what a `Rejection` shows of a value: a text's beginning, a row's columns, else the type."""
+    """Describe a value in a `Rejection`: by a text's beginning, a row's columns, or else the type."""
     if isinstance(value, Mapping):
         return excerpt(", ".join(str(key)[:200] for key in list(value)[:20]))
     return excerpt(value) if isinstance(value, str) else type(value).__name__
 
 
 def drop_nulls(value: Any) -> Any:
-    """Return a value of a parquet file without keys that only other rows have: there every row has each."""
+    """Return a value of a parquet file without null keys, which are there because other rows have them."""
     if isinstance(value, dict):
         return {key: drop_nulls(item) for key, item in value.items() if item is not None}
     return [drop_nulls(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Rows of CSV files, within bounds."""
+"""Rows of CSV files, of bounded size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from calibset.storage.files import File
 from calibset.storage.text_lines import RecordLines, has_undecodable_bytes, read_lines
 
 LONGEST_FIELD = 1_000_000
-"""Characters of a field, at most; a quote that never closes takes no more than this with it."""
+"""The most characters of a field; a quote that never closes takes no more than this with it."""
 
 _LIMIT_LOCK = Lock()
 
@@ -24,9 +24,9 @@ class CsvRow:
     """One row of a CSV file.
 
     Attributes:
-        number: Counted from 0, without the header and blank lines, with broken rows.
-        line: The line of the file that it begins on, counted from 1.
-        columns: Its fields by the header's names.
+        number: The row's number, counted from 0 without header and blank lines, but with broken rows.
+        line: The line of the file on which it begins, counted from 1.
+        columns: Its fields, by the names in the header.
     """
 
     number: int
@@ -120,7 +120,7 @@ class _Lines:
         self.begin_row()
 
     def begin_row(self) -> int:
-        """Return the number of the line that the next row begins on."""
+        """Return the number of the line on which the next row begins."""
         self._row = RecordLines(f"{self._name}:{self._number + 1}")
         self._quoted = False
         self._length_since_quote = 0

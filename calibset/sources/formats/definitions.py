@@ -19,7 +19,7 @@ _REMEDY = "fetch it again, or name another form with files = [...]"
 
 
 class Definition(NamedTuple):
-    """A definition as the corpus has it: of a JSON file, any of the fields may be no text."""
+    """A definition as it is in the corpus; in a JSON file, any field may be other than text."""
 
     term: Any
     text: Any
@@ -28,7 +28,7 @@ class Definition(NamedTuple):
 
 
 def read_definitions(file: File) -> Iterator[Definition | Rejection]:
-    """Yield the definitions of a file, whose name tells its form."""
+    """Yield the definitions of a file, whose form its name tells."""
     if file.stem.endswith(".json"):
         return _read_json(file)
     return _read_workbook(file) if file.stem.endswith(".xlsx") else _read_text(file)

@@ -12,7 +12,7 @@ _HIDDEN_NAMESPACES = ("-2", "6", "14")  # media, files, categories
 
 
 def read_article(page: DumpPage, file_name: str) -> Page | Rejection | Filtered:
-    """Return an article's page in plain text; pages that are no articles are filtered."""
+    """Return an article's page in plain text; pages that are not articles are filtered."""
     if not page.id:
         return Rejection(position=file_name, reason="page without an id", excerpt=excerpt(page.title))
     position = f"{file_name}#{page.id}"

@@ -14,7 +14,7 @@ from calibset.storage.local import LocalReader
 def stream_dataset(
     reader: Reader, config: str | None, split: str, files: tuple[str, ...], first: int
 ) -> Iterator[Any]:
-    """Yield the rows of a dataset's split from the number `first` on, as `datasets` streams them."""
+    """Yield the rows of a dataset's split from the index `first` on, as `datasets` streams them."""
     import datasets
 
     if isinstance(reader, HubReader):

@@ -17,21 +17,21 @@ from calibset.storage.files import File
 from calibset.storage.text_lines import has_undecodable_bytes, read_first_character, read_lines
 
 MOST_VALUES = 2**24
-"""Values that a file may hold that is read as a whole: one of two characters takes up to ninety bytes."""
+"""The most values of a file that is read as a whole: a value of two characters takes up to ninety bytes."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def has_row_per_line(file: File) -> bool:
-    """Return whether a file has a row a line; a small ``.json`` file isn't opened to find out."""
+    """Return whether a file has one row per line; a small ``.json`` file isn't opened to find out."""
     return not file.stem.endswith(".json") or (is_large(file) and peek_first_character(file) != "[")
 
 
 def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
-    """Yield the number (from 0), the position and the value of each row; a `Rejection` where it is no JSON.
+    """Yield each row's number (from 0), position and value, which is a `Rejection` if it isn't JSON.
 
-    A ``.json`` file that begins with a bracket is an array, everything else has one value a
-    line; blank lines are counted but yield nothing.
+    A ``.json`` file that begins with a bracket is an array; any other file has one value per line. Blank
+    lines are counted but yield nothing.
     """
     if file.stem.endswith(".json") and read_first_character(file) == "[":
         yield from _read_elements(file, read_json_text(file, keep_undecodable=True))
@@ -45,7 +45,7 @@ def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
 
 
 def parse_json(text: str, position: str) -> Any:
-    """Return the value that a JSON text stands for, or a `Rejection`."""
+    """Return the value of a JSON text, or a `Rejection`."""
     if has_undecodable_bytes(text):
         return Rejection(position=position, reason="not valid UTF-8", excerpt=excerpt(text))
     try:
@@ -72,7 +72,7 @@ def read_json_array(file: File) -> list[object]:
 
 
 def read_json_text(file: File, *, keep_undecodable: bool = False) -> str:
-    """Return the text of a file that is one JSON value, and not too large to be held as values."""
+    """Return the text of a file that is one JSON value, which must not be too large for memory."""
     text = read_whole(file).decode("utf-8", "surrogateescape" if keep_undecodable else "replace")
     if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise SourceError(

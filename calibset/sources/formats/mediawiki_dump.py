@@ -1,8 +1,8 @@
 """The XML that MediaWiki exports: the pages of a ``pages-articles`` dump, as a stream.
 
-The elements are read as they come, so memory holds a page, not a dump. A multistream dump is
-many bz2 streams of 100 pages one behind the other; its index says where each of them begins.
-The dump alone can be read from its beginning only; with the index, any of its streams can.
+The elements are read as they come, so memory holds a page, not a dump. A multistream dump consists of
+many bz2 streams of 100 pages, one after the other; its index says where each of them begins. Without
+the index, a dump can only be read from its beginning; with it, from any of its streams.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from calibset.storage.files import File
 from calibset.storage.text_lines import read_lines
 
 LONGEST = 20 * 2**20
-"""Bytes of wikitext that a page may have."""
+"""The most bytes of wikitext of a page."""
 
 MOST_STREAMS = 2**21
-"""Streams that the index of a dump may name; the largest wiki's has an eighth of it."""
+"""The most streams that the index of a dump may name; the largest wiki's has an eighth as many."""
 
 _CHUNK = 2**16
 _LONGEST_TAG = 2**20
@@ -47,11 +47,11 @@ _FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The wiki that a dump is of.
+    """The wiki of a dump.
 
     Attributes:
-        url: Where its pages are, without the last slash; empty if unknown.
-        namespaces: Their numbers and local names.
+        url: The URL of its pages, without the last slash; empty if unknown.
+        namespaces: Pairs of a namespace's number and its local name.
     """
 
     url: str = ""
@@ -60,16 +60,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpPage:
-    """A page as the dump has it.
+    """A page of a dump.
 
     Attributes:
-        id: Its number in the wiki; may be empty.
-        title: With the namespace's name.
+        id: The page's number in the wiki; may be empty.
+        title: The title with the namespace's name.
         namespace: The number of its namespace, 0 for articles.
-        redirect: Whether it only leads to another page.
-        model: What the text is written in, `wikitext` for articles; older dumps don't say.
-        wikitext: The source of its latest revision; the beginning of it where it is too long.
-        too_long: Whether it is over 20 MiB.
+        redirect: Whether the page only redirects to another.
+        model: The format of the text, `wikitext` for articles; empty in older dumps.
+        wikitext: The source of its latest revision, or only the beginning if it is too long.
+        too_long: Whether the source is over 20 MiB.
         site: The wiki.
     """
 
@@ -86,14 +86,14 @@ class DumpPage:
 def read_dump(file: File) -> Iterator[DumpPage | Rejection]:
     """Yield the pages of a dump from its beginning.
 
-    One that is damaged or ends too early yields its whole pages, then a rejection.
+    A dump that is damaged or ends too early yields its complete pages, then a rejection.
     """
     with open_decompressed(file) as stream:
         yield from _parse_pages(_read_chunks(stream), file.name, _ExportBuilder())
 
 
 def read_index(index: File) -> Mapping[int, int]:
-    """Return the number of pages of each stream of a multistream dump, by where it begins in bytes."""
+    """Return the number of pages of each stream of a multistream dump, by its offset in bytes."""
     sizes: Counter[int] = Counter()
     for line in read_lines(index):
         head = line.partition(":")[0] if isinstance(line, str) else ""

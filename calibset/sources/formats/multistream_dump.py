@@ -1,4 +1,4 @@
-"""Multistream dumps of MediaWiki with their index: pages in a fair order, from all over the dump."""
+"""Multistream dumps of MediaWiki, read in a fair order from all over the dump with their index."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SINGLE_STREAM = "pages-articles.xml.bz2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultistreamDump(File):
-    """A dump of many bz2 streams, with the file that says where each begins."""
+    """A dump of many bz2 streams, with the index that says where each begins."""
 
     index: File
 
 
 def pair_with_indexes(files: Iterable[File], reader: Reader) -> tuple[File, ...]:
-    """Return the files, multistream dumps with their index, and without the same dump in one stream."""
+    """Pair multistream dumps with their index, and drop the same dump in one stream."""
     by_name = {file.name: file for file in files}
     for name in [name for name in by_name if name.endswith(_DUMP)]:
         wiki = name.removesuffix(_DUMP)
@@ -49,7 +49,7 @@ def _find_file(reader: Reader, name: str) -> File | None:
 
 
 def sample_pages(dump: MultistreamDump, seed: int) -> Iterator[DumpPage | Rejection]:
-    """Yield the pages of some streams at a time, from each in proportion to its pages."""
+    """Yield the pages of a few streams at a time, from each in proportion to its number of pages."""
     sizes = read_index(dump.index)
     with dump.open_random_access() as opened:
         site = read_site(opened, dump.name)

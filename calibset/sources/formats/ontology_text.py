@@ -1,4 +1,4 @@
-"""RDF graphs in words: the statements on each subject, as plain sentences."""
+"""RDF graphs in words: the statements about each subject, as plain sentences."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Verbaliser:
         self._mentions: dict[Node, str] = {}
 
     def list_subjects(self) -> list[URIRef]:
-        """Return the classes, properties and named individuals, by IRI."""
+        """Return the classes, properties and named individuals, sorted by IRI."""
         subjects = {
             subject
             for subject, kind in self._graph.subject_objects(URIRef(_TYPE))
@@ -90,7 +90,7 @@ class Verbaliser:
         return " / ".join(self._read_texts(node, _LABELS)) or split_name(replace_surrogates(str(node)))
 
     def describe(self, subject: URIRef) -> str | None:
-        """Return what the graph states about a subject; None if that is nothing but its types."""
+        """Return what the graph states about a subject; None if it states only its types."""
         definitions = self._read_texts(subject, _DEFINITIONS)
         relations = list(self._describe_relations(subject))
         if not (definitions or relations or self._read_texts(subject, _LABELS)):

@@ -1,4 +1,4 @@
-"""Placeholders such as ``{{POLICY_NUMBER}}`` and the values that stand in for them."""
+"""Placeholders such as ``{{POLICY_NUMBER}}`` and the values that replace them."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ VALUES: dict[str, tuple[str, ...]] = {
 
 
 def similarity_key(text: str) -> str:
-    """Return a key that texts share about as often as they share runs of three words.
+    """Return a key that two texts share the more probably, the more runs of three words they share.
 
-    So the same values stand in texts that repeat each other, exactly or nearly, and they are
-    still known for it (min-wise hashing: Broder, "On the resemblance and containment of documents", 1997).
+    So texts that repeat each other, exactly or nearly, get the same values and are still recognised as
+    duplicates (min-wise hashing: Broder, "On the resemblance and containment of documents", 1997).
 
     Examples:
         >>> similarity_key("I want to file a claim today") == similarity_key("I want to file a claim now")
@@ -77,13 +77,13 @@ def similarity_key(text: str) -> str:
 
 
 def fill_placeholders(text: str, key: str) -> str:
-    """Return the text with values in its placeholders, the same for the same key and name.
+    """Replace the placeholders of a text with values, the same for the same key and name.
 
     Unknown names become their words in lower case; a placeholder that never closes stays.
 
     Args:
-        text: Any.
-        key: Draws the values, such as the `similarity_key` of a row.
+        text: Any text.
+        key: The key that selects the values, such as the `similarity_key` of a row.
 
     Examples:
         >>> text = "Call {{SUPPORT_PHONE_NUMBER}}, see {{ Website Url }} ({{PET BREED}}, {{DATE"

@@ -20,7 +20,7 @@ def read_text(file: File) -> str | Rejection:
 
 
 def split_text(file: File, separator: str) -> Iterator[RecordLines]:
-    """Yield the parts of a file between lines that are the separator, or blank if that is empty."""
+    """Yield the parts of a file between separator lines, or between blank lines if it is empty."""
     part = RecordLines(f"{file.name}:1")
     for number, line in enumerate(read_lines(file, keep_undecodable=True), start=1):
         if isinstance(line, Rejection) or line.strip() != separator:

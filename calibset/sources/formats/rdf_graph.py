@@ -1,8 +1,8 @@
-"""RDF files as graphs of bounded size, in which literals are no more than their text.
+"""RDF files as graphs of bounded size, in which literals are only text.
 
 A few characters of a file can stand for many in memory: a prefixed name for its namespace, a
 relative IRI for its base, an entity for its text, an element for its default attributes, a
-decimal for its digits. rdflib's parsers are extended to count, and to leave literals as they are.
+decimal for its digits. So rdflib's parsers are extended to count memory and to leave literals as text.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from calibset.storage.text_lines import MAX_RECORD_BYTES
 Format = Literal["turtle", "nt", "xml"]
 
 FORMATS: dict[str, Format] = {".ttl": "turtle", ".nt": "nt", ".rdf": "xml", ".owl": "xml"}
-"""The format of a file by the end of its name; of other names Turtle."""
+"""The format of a file by its suffix; Turtle for any other."""
 
 LARGEST_GRAPH = 2**31
-"""Bytes of memory, about, that a graph and what its parser keeps may take."""
+"""About how many bytes of memory a graph and its parser may take."""
 
 _BASE = "https://calibset.invalid/"
 # About what the library takes for each, beside the characters.
@@ -47,7 +47,7 @@ _MOST_PREFIXES = 1_000
 
 
 def read_graph(file: File) -> Graph:
-    """Return the graph that a file states; nothing that it links to is fetched."""
+    """Return the graph of a file; nothing that it links to is fetched."""
     suffixes = (suffix for suffix in FORMATS if file.stem.endswith(suffix))
     form = FORMATS[next(suffixes, ".ttl")]
     text = read_whole(file).decode("utf-8-sig", "replace")
@@ -84,7 +84,7 @@ def _explain(file: File, form: Format, error: Exception) -> str:
     line = getattr(error, "lines", None)
     reason = excerpt(" ".join(str(getattr(error, "_why", None) or error).split())) or type(error).__name__
     position = f"{file.name}:{line + 1}" if isinstance(line, int) else file.name
-    remedy = "mend it, fetch it again, or leave it out with files = [...]"
+    remedy = "correct it, fetch it again, or leave it out with files = [...]"
     return f"{position}: not valid {form} ({reason}); {remedy}"
 
 

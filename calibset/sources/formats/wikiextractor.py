@@ -1,7 +1,7 @@
-"""The files that WikiExtractor writes: pages between ``<doc …>`` and ``</doc>``, or one JSON object a line.
+"""The files that WikiExtractor writes: pages between ``<doc …>`` and ``</doc>``, or JSON Lines.
 
 Titles are not escaped and attributes come in any order; redirects and empty pages have no
-body; bodies keep some markup, which `clean_page` takes out.
+body; bodies keep some markup, which `clean_page` removes.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page as the file has it.
+    """A page of a file.
 
     Attributes:
         id: The page's number in its wiki.
-        url: May be empty.
-        title: May be empty.
+        url: The page's URL; may be empty.
+        title: The page's title; may be empty.
         text: The body, with or without the title line.
     """
 

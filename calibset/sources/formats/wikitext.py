@@ -1,7 +1,7 @@
-"""Wikitext, the markup of MediaWiki's pages, to plain text.
+"""Conversion of wikitext, the markup of MediaWiki's pages, to plain text.
 
-mwparserfromhell finds what nests: templates, tables and links. Tags, line markers and quotes
-are taken out before it, in one pass each, and what would cost it too much time is refused.
+mwparserfromhell finds what nests: templates, tables and links. Tags, line markers and quotes are removed
+before, in one pass each, and wikitext that would take the parser too long is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mwparserfromhell.wikicode import Wikicode
 
 CANONICAL = frozenset({"category", "file", "image", "media"})
-"""Prefixes of links that show nothing in the text, as every wiki knows them, in lower case."""
+"""Prefixes, in lower case, of links that show nothing in the text; every wiki knows them."""
 
 _DEEPEST = 50
 # Characters that the parser may read again because a bracket is never closed: some seconds.
@@ -53,11 +53,11 @@ _FILE = re.compile(
 
 
 class TooDeeplyNestedError(ValueError):
-    """Wikitext that takes too long to parse: brackets nest too deep, stay open, or are too many."""
+    """Wikitext takes too long to parse: brackets nest too deep, stay open, or are too many."""
 
 
 def strip_markup(wikitext: str, *, hidden: frozenset[str] = CANONICAL) -> str:
-    r"""Return what a reader sees as running text; blank lines, spaces and entities are left as they are.
+    r"""Return what a reader sees as running text; blank lines, spaces and entities stay.
 
     Templates, tables, references, formulas, headings, comments and links to files and
     categories are dropped; other links become their labels, list items lines. Links with one of

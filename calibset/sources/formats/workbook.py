@@ -1,4 +1,4 @@
-"""Rows of a spreadsheet (``.xlsx``), within bounds."""
+"""Rows of a spreadsheet (``.xlsx``), of bounded size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 LARGEST_WORKBOOK = 256 * 2**20
-"""Bytes that a workbook may unpack to."""
+"""The most bytes that a workbook may unpack to."""
 
 _MOST_ROWS = 2**20
 _MOST_COLUMNS = 256
@@ -16,9 +16,9 @@ _PIECE = 2**16
 
 
 def read_sheet(content: bytes, name: str) -> Iterator[tuple[str | None, ...]]:
-    """Yield the rows of a workbook's sheet that are not blank, their cells as text.
+    """Yield the rows of a workbook's sheet that are not blank, with their cells as text.
 
-    openpyxl raises whatever it trips over.
+    Whatever openpyxl raises is passed on.
     """
     from openpyxl import load_workbook
     from openpyxl.utils.escape import unescape

@@ -1,1 +1,1 @@
-"""Seeded, fair reading of corpora larger than what is asked of them."""
+"""Seeded, fair sampling of corpora that are larger than the samples asked of them."""

@@ -1,8 +1,8 @@
-"""Records of many files in a fair order, without reading more of the files than is asked for.
+"""Records of many files in a fair order, without reading more of the files than needed.
 
-Small files are loaded whole. Of large files that are lines, blocks are drawn from all over them.
-Other large files are streamed from their beginning. Records of each kind come in proportion to
-the bytes that the files of that kind have.
+Small files are loaded whole. From large files of lines, blocks are drawn from all over them. Other large
+files are streamed from their beginning. Each of these kinds gives records in proportion to the bytes of its
+files.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def is_large(file: File) -> bool:
 
 
 def get_size(file: File) -> int:
-    """Return a file's size in bytes; it is opened to find out if its location doesn't tell."""
+    """Return a file's size in bytes; the file is opened to find out if its location doesn't say."""
     if file.size is not None:
         return file.size
     with file.open_random_access() as stream:
@@ -62,13 +62,13 @@ def measure_record(record: Record) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FileSampler:
-    """Reads files in seeded order, in the way that their source says each can be read."""
+    """Reads files in seeded order, each in the way that its source allows."""
 
     source: Source
     seed: int
 
     def partition(self, files: Sequence[File]) -> Iterator[Part[Record]]:
-        """Yield a part for each way in which files are read, weighed by its bytes."""
+        """Yield a part for each way in which files are read, weighted by bytes."""
         files = [replace(file, size=get_size(file)) for file in files]
         lines = {file.name: file for file in files if not file.is_compressed and self.source.can_split(file)}
         if sum(map(get_size, lines.values())) <= _LARGE:

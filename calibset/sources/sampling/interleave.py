@@ -30,8 +30,8 @@ class Part(Generic[T]):
     """A part of a corpus.
 
     Attributes:
-        size: In records or bytes, the same unit for every part that it is weighed against.
-        records: What it holds; nothing is opened before the first is asked for.
+        size: The part's size in records or bytes, the same unit for all parts that are interleaved.
+        records: The part's records; nothing is opened before the first is requested.
     """
 
     size: float
@@ -41,9 +41,9 @@ class Part(Generic[T]):
 def interleave(
     parts: Iterable[Part[T]], seed: int, *seed_path: str | int, at_once: int = MAX_OPEN_PARTS
 ) -> Iterator[T]:
-    """Yield from the parts that are open at once, from each in proportion to its size.
+    """Yield items from several parts at once, from each in proportion to its size.
 
-    The parts come in seeded order; the seed and its path fix how they are interleaved.
+    Parts are opened in the order given; the seed and the seed path determine how they are interleaved.
 
     Examples:
         >>> parts = [Part(4, iter("aaaa")), Part(2, iter("bb"))]
@@ -69,7 +69,7 @@ def interleave(
 def split_into_batches(
     items: Iterable[T], length: int, size: Callable[[T], float] = lambda _: 0, budget: float = inf
 ) -> Iterator[list[T]]:
-    """Yield items in lists of a length; a list ends sooner where its sizes would exceed the budget.
+    """Yield items in lists of a given length; a list ends sooner if its sizes would exceed the budget.
 
     Examples:
         >>> list(split_into_batches("abcde", 2))
@@ -93,7 +93,7 @@ def split_into_batches(
 
 
 def draw_indices(total: int, seed: int, *seed_path: str | int) -> Iterator[int]:
-    """Yield the numbers below a total in seeded order, each once, without listing all for the first.
+    """Yield each number below a total once, in seeded order, without listing all of them at the start.
 
     Examples:
         >>> list(draw_indices(6, 42, "demo"))
@@ -118,16 +118,16 @@ def shuffle_in_batches(
     batch_records: int = 1_000,
     batch_length: int = 16 * 2**20,
 ) -> Iterator[T]:
-    """Yield a stream's records, shuffled within batches of so many records or characters.
+    """Yield a stream's records, shuffled within batches of a number of records or characters.
 
-    A stream is read from its beginning, so a prefix is no fair sample of it.
+    A stream is read from its beginning, so a prefix is not a fair sample of it.
     """
     for number, batch in enumerate(split_into_batches(records, batch_records, length, batch_length)):
         yield from shuffled(batch, seed, *seed_path, number)
 
 
 def map_concurrently(call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Return the results of a call for each item, in order, eight at a time: each waits for a server."""
+    """Return the results of a call for each item, in order; eight calls wait for a server at a time."""
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="calibset")
     try:
         results = list(pool.map(call, items))

@@ -2,7 +2,7 @@
 
 A corpus of such files is the set of all its blocks of 64 KiB. A record belongs to the block
 in which its first line starts, so that long lines are not favoured, and is read to its end.
-The records of one block are given as a file of their own, named for the byte it starts at.
+The records of one block become a file of their own, named for the offset at which it starts.
 """
 
 from __future__ import annotations
@@ -19,17 +19,16 @@ from calibset.storage.files import File
 from calibset.storage.text_lines import MAX_RECORD_BYTES, read_first_character
 
 BLOCK_SIZE = 2**16
-"""Bytes of a block."""
+"""The bytes of a block."""
 
 MAX_OPEN_BLOCKS = 128
-"""Blocks that are loaded together: many small ones tell more of a corpus than a few large ones."""
+"""How many blocks are loaded together: many small ones represent a corpus better than a few large ones."""
 
 StartRule: TypeAlias = Callable[[bytes | None, bytes], bool]
-"""Tells from the line before it, and the line itself, whether a record starts on a line.
+"""Returns whether a record starts on a line, judging by the line before and the line itself.
 
-Of the line it gets up to 1,024 bytes, and None for a line before that has more. It says True only
-where the adapter's `read` starts a record as well; a False instead costs no more than that two
-records count as one.
+It gets up to 1,024 bytes of the line, and None if the line before has more. It must return True only where
+the adapter's `read` starts a record too; a wrong False only makes two records count as one.
 """
 
 # Bytes of a line, or of the one before it, that tell whether a record starts on it.
@@ -44,14 +43,14 @@ _LONGEST = 2 * MAX_RECORD_BYTES
 
 @dataclass(frozen=True, slots=True)
 class LineBlock:
-    """A block of a file of lines, from its first byte to one past its last."""
+    """A block of a file of lines, from the offset of its first byte to the offset after its last."""
 
     file: File
     start: int
     end: int
 
     def load(self, start_rule: StartRule) -> File | None:
-        """Return the records that start in it as a file, or None if none does.
+        """Return the records that start in the block as a file, or None if none does.
 
         No more of the file is read than the block and the rest of its last record.
         """
@@ -78,7 +77,7 @@ def draw_blocks(files: Sequence[File], seed: int) -> Iterator[LineBlock]:
 
 
 def peek_first_character(file: File) -> str:
-    """Return the first character of an unpacked file that is no white space, reading little of it."""
+    """Return a decompressed file's first character that isn't white space, reading little of the file."""
 
     def open_buffered() -> BinaryIO:
         return io.BufferedReader(cast("io.RawIOBase", file.open_random_access()), _PEEKED)

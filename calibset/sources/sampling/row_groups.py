@@ -1,4 +1,4 @@
-"""Row groups of parquet files, each read on its own, and only the columns that are needed."""
+"""Row groups of parquet files, each read on its own and only in the needed columns."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ROWS_AT_ONCE = 256
 
 
 def read_row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
-    """Return a file's row groups, with those of the needed columns that it has; only its footer is read."""
+    """Return a file's row groups, with the needed columns that it has; only its footer is read."""
     import pyarrow.parquet
 
     with file.open_random_access() as stream, _parquet_errors(file):
@@ -58,15 +58,15 @@ def read_row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowGroup:
-    """A row group, of which nothing is read before its rows are asked for.
+    """A row group; nothing of it is read before its rows are requested.
 
     Attributes:
-        file: The file that it stands in.
+        file: The file that holds it.
         footer: The file's metadata.
         columns: The needed columns that the file has.
-        index: Which of the file's groups it is.
-        start: Its first row, counted over the whole file.
-        rows: How many it has.
+        index: The index of the group in the file.
+        start: The index of its first row in the file.
+        rows: How many rows it has.
     """
 
     file: File
@@ -77,7 +77,7 @@ class RowGroup:
     rows: int
 
     def read_rows(self) -> Iterator[Row]:
-        """Yield the rows in the order they stand in."""
+        """Yield the rows in the file's order."""
         if self._is_too_large():
             yield self._reject()
             return
@@ -88,8 +88,8 @@ class RowGroup:
     def shuffle_rows(self, seed: int) -> Iterator[Row]:
         """Yield the rows in seeded order.
 
-        Of a group of more than 16 MiB, as many rows from all over it are held at once as fit
-        into that; the group is read again for the next ones.
+        From a group of more than 16 MiB, only as many rows from all over it are held at once as fit
+        into 16 MiB; the group is read again for the next ones.
         """
         if self._is_too_large():
             yield self._reject()

@@ -32,7 +32,7 @@ def test_a_version_is_read(text: str, release: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("text", ["", "latest", "0.16.1; x", "0.1\n# x", "٣.1", "9" * 5000 + ".1"])
 def test_what_is_none_is_told(text: str) -> None:
-    with pytest.raises(QuantizerError, match=r"is no version; write one such as 0\.16\.1$"):
+    with pytest.raises(QuantizerError, match=r"is not a version; write one such as 0\.16\.1$"):
         parse_version(text)
 
 

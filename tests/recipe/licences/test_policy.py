@@ -38,7 +38,7 @@ def test_it_is_let_in(allowed: list[str] | None, denied: list[str], licence: str
 
 ADD = "leave the source out, or add its licence"
 FIND = "find out its licence and write the SPDX identifier, or leave the source out"
-LET_IN = "leave the source out, or let it in"
+LET_IN = "leave the source out, or permit its licence"
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_it_is_not(allowed: list[str] | None, denied: list[str], licence: str, e
 )  # fmt: skip
 def test_what_nobody_can_read_is_not_let_in_where_something_is_denied(licence: str) -> None:
     assert faults(None, ["*NC*", "*GPL*"], a=licence) == [
-        f"sources.a.licence: {licence!r} can't be read as an SPDX expression, so nothing tells whether "
-        "deny_licences (*NC*, *GPL*) keeps it out; write the SPDX identifier, leave the source out, or let "
-        'it in by this very name with allow_licences = ["*", …]'
+        f"sources.a.licence: {licence!r} can't be read as an SPDX expression, so it is unknown whether "
+        "deny_licences (*NC*, *GPL*) denies it; write the SPDX identifier, leave the source out, or permit "
+        'it by this exact name with allow_licences = ["*", …]'
     ]
 
 
@@ -92,7 +92,7 @@ def test_what_nobody_can_read_is_not_let_in_where_something_is_denied(licence: s
 )
 def test_nor_is_an_expression_that_is_too_long(licence: str) -> None:
     (line,) = faults(None, ["*NC*"], a=licence)
-    assert "can't be read as an SPDX expression, so nothing tells whether deny_licences (*NC*)" in line
+    assert "can't be read as an SPDX expression, so it is unknown whether deny_licences (*NC*)" in line
     assert len(line) < 400
 
 
@@ -107,8 +107,8 @@ def test_of_alternatives_those_that_are_let_in_are_left() -> None:
 def test_all_faults_are_told_at_once() -> None:
     lines = faults(["MIT", "CC-BY-5.0"], ["GNU"], a="ISC", b="MIT", c="other\n---")
     assert [line.split(";")[0] for line in lines] == [
-        "allow_licences[1]: 'CC-BY-5.0' is no SPDX identifier",
-        "deny_licences[0]: 'GNU' is no SPDX identifier",
+        "allow_licences[1]: 'CC-BY-5.0' is not an SPDX identifier",
+        "deny_licences[0]: 'GNU' is not an SPDX identifier",
         "sources.a.licence: 'ISC' is not among allow_licences (MIT, CC-BY-5.0)",
         "sources.c.licence: 'other\\n---' names no known licence, so it can't be among allow_licences (MIT, "
         "CC-BY-5.0)",

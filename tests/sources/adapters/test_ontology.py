@@ -157,7 +157,7 @@ def test_invalid_turtle_is_an_error(turtle: str, start: str) -> None:
     with pytest.raises(SourceError) as fault:
         read(turtle)
     assert str(fault.value).startswith(start)
-    assert str(fault.value).endswith("mend it, fetch it again, or leave it out with files = [...]")
+    assert str(fault.value).endswith("correct it, fetch it again, or leave it out with files = [...]")
 
 
 def test_other_formats_go_by_suffix() -> None:

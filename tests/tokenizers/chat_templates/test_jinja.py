@@ -209,7 +209,7 @@ def test_without_a_template_there_is_a_clear_error(tmp_path: Path) -> None:
         jinja_template(load_tokenizer(str(tmp_path)))
     assert str(caught.value) == (
         f"{tmp_path}: has no chat template, so conversations can't be rendered for it; put the model's "
-        "chat_template.jinja or tokenizer_config.json beside its tokenizer.json"
+        "chat_template.jinja or tokenizer_config.json next to its tokenizer.json"
     )
 
 
