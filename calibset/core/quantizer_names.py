@@ -7,7 +7,7 @@ from typing import Literal
 QuantizerName = Literal[
     "autoround", "gptqmodel", "llm-compressor", "llama.cpp", "modelopt", "autoawq", "exllamav2"
 ]
-"""As recipes and commands spell them: the keys of ``calibset.quantizers.QUANTIZERS``."""
+"""The names in recipes and commands: the keys of ``calibset.quantizers.QUANTIZERS``."""
 
 DEFAULT_QUANTIZER: QuantizerName = "autoround"
 """The quantizer of recipes and files that name none."""

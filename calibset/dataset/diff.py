@@ -13,7 +13,7 @@ from calibset.dataset.manifest import Manifest
 
 _MOST_NAMED = 3
 _LONGEST = 100
-# They follow from the documents, of which the differences are named once.
+# They follow from the documents, whose differences are named once.
 _OF_DOCUMENTS = ("tool_names", "duplicates", "contaminated", "curve", "document_lengths")
 # Lists of a manifest whose entries have names.
 _NAMED = ("groups", "sources", "evaluations")

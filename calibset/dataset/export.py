@@ -153,7 +153,7 @@ def _simulate(
 
 
 def _visible_ids(path: Path, row: EncodedRow, tokenizer: Tokenizer, seqlen: int) -> tuple[int, ...]:
-    """Return the ids that the model is shown of a row, of which there must be ``seqlen``."""
+    """Return the ids of a row that the model is shown, which must be ``seqlen`` in number."""
     short = text_budget(tokenizer, seqlen) - len(row.encoded.ids)
     if short > 0:
         raise QuantizerError(

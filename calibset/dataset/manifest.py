@@ -63,7 +63,7 @@ class SampleReport(Frozen):
     def _agrees(self) -> Self:
         for span in self.documents:
             if not 0 <= span.start <= span.end <= MAX_NUMBER:
-                raise disagrees(f"{quote_value(span.document)} cannot stand from {span.start} to {span.end}")
+                raise disagrees(f"{quote_value(span.document)} can't reach from {span.start} to {span.end}")
         return self
 
 

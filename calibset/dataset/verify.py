@@ -60,7 +60,7 @@ def _notes(file: CalibrationFile, **options: object) -> Iterator[str]:
     if file.manifest is None:
         defaults = {"tokenizer": DEFAULT_TOKENIZER, "seqlen": f"{_SEQLEN:,}", "nsamples": _NSAMPLES}
         if assumed := [f"{name} {defaults[name]}" for name, value in options.items() if not value]:
-            yield f"no manifest stands beside the file, so this is for {', '.join(assumed)}"
+            yield f"there is no manifest beside the file, so this assumes {', '.join(assumed)}"
     elif file.path.suffix == ".jsonl":  # what is exported may stand beside the manifest of another file
         try:
             file.check_manifest()

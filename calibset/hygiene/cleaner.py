@@ -204,7 +204,7 @@ def make_all_repairs(item: Item) -> Item:
 
 
 def _mask_and_count(counts: Counter[str]) -> TextMap:
-    """Return the map that puts stand-ins in place of personal data, and counts them."""
+    """Return the map that replaces personal data with stand-ins, and counts them."""
 
     def text(text: str) -> str:
         masked, kinds = mask_personal_data(text)

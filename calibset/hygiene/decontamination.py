@@ -257,13 +257,13 @@ class EvaluationIndex:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EvaluationSet:
-    """The words of an evaluation set's documents, one behind the other.
+    """The words of an evaluation set's documents, one document after the other.
 
     Attributes:
         name: The set's name.
-        codes: The words' numbers.
-        starts: Where each document starts in them.
-        documents: The documents' ids.
+        codes: The numbers of the words.
+        starts: The index at which each document starts.
+        documents: The ids of the documents.
     """
 
     name: str

@@ -155,7 +155,7 @@ def _has_dominant_run(parts: list[str]) -> bool:
 
 
 def _count_top_run(parts: list[str], size: int) -> int:
-    """Return the letters that a run of so many words takes, the one that takes most, with all its repeats."""
+    """Return the letters of the run of ``size`` words that takes most, counting all its repeats."""
     runs = Counter(zip(*(islice(parts, start, None) for start in range(size)), strict=False))
     return max((sum(map(len, run)) * count for run, count in runs.items() if count > 1), default=0)
 

@@ -41,8 +41,8 @@ class _Buffer:
     """Conversations that wait for a row.
 
     Attributes:
-        pool: Those that fit into one, in the order they came.
-        too_long: The last few that no row holds whole; their heads make fillers.
+        pool: The conversations that fit into a row, in the order in which they came.
+        too_long: The last few that are longer than a row; their heads make fillers.
         used: The last few whose heads were fillers.
     """
 
@@ -51,7 +51,7 @@ class _Buffer:
     used: deque[RenderedConversation] = field(default_factory=lambda: deque(maxlen=_HEADS))
 
     def refill(self, conversations: Iterator[RenderedConversation], spec: RowSpec) -> Iterator[Filtered]:
-        """Fill the pool; yield those that are too long for it."""
+        """Fill the pool, and yield the conversations that are too long for it."""
         while len(self.pool) < _POOL and (conversation := next(conversations, None)) is not None:
             if len(conversation.token_ids) <= spec.text_budget:
                 self.pool.append(conversation)
@@ -60,7 +60,7 @@ class _Buffer:
                 yield Filtered(position=conversation.id, reason=TOO_LONG)
 
     def take_best_fit(self, budget: int) -> list[RenderedConversation]:
-        """Take the first conversation from the pool, and those that fill the tokens left best."""
+        """Take the first conversation from the pool, and those that best fill the remaining tokens."""
         row = [self.pool.pop(0)]
         budget -= len(row[0].token_ids)
         while fitting := [c for c in self.pool if len(c.bos_ids) + len(c.token_ids) <= budget]:
@@ -71,12 +71,12 @@ class _Buffer:
         return row
 
     def rank_fillers(self, need: int, spec: RowSpec) -> list[RenderedConversation]:
-        """Return conversations whose heads could fill a gap of so many tokens, the best first.
+        """Return conversations whose heads could fill a gap of ``need`` tokens, the best first.
 
-        One that no row holds whole comes first; then the last to arrive whose first assistant turn
-        begins past the cut, so that no turn is shown half. A small gap is no reason to behead a
-        conversation that could stand whole elsewhere, so a head is used again there; a large one it
-        does not fill, since it may not make a row.
+        A conversation that is longer than a row comes first; then the last to arrive whose first
+        assistant turn begins past the cut, so that no turn is cut in half. A small gap is no reason to
+        behead a conversation that could be whole in another row, so it is filled with a used head. A
+        used head never fills a large gap, since it must not make up a row.
         """
         fresh = [c for c in reversed(self.pool) if c.turns and c.turns[0].start > need] or self.pool[::-1]
         too_long = [self.too_long[0]] if self.too_long else []
@@ -86,7 +86,7 @@ class _Buffer:
         return [*too_long, *fresh[:2], *(used if need <= spec.text_budget // 4 else [])]
 
     def use_head(self, filler: RenderedConversation) -> None:
-        """Move a conversation to those whose heads were fillers."""
+        """Move a conversation from the pool to the used heads."""
         for waiting in (self.pool, self.too_long, self.used):
             if filler in waiting:
                 waiting.remove(filler)

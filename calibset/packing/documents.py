@@ -32,12 +32,12 @@ _CHARACTERS_PER_TOKEN = 5
 
 @dataclass(frozen=True, slots=True)
 class _Remainder:
-    """What no row has been made of yet of a document.
+    """The part of a document that is in no row yet.
 
     Attributes:
-        document: All of it.
-        start: Where the remainder begins, in characters.
-        rows: Rows that the document has given in this turn.
+        document: The whole document.
+        start: The character at which the remainder begins.
+        rows: How many rows the document has given in this turn.
         is_suspect: Whether the piece before it was left out for a fault.
     """
 
@@ -51,7 +51,7 @@ class _Remainder:
         return self.document.text[self.start :]
 
     def skip(self, piece: str) -> _Remainder | None:
-        """Return what follows a first piece and the white space behind it; None if nothing does."""
+        """Return what follows a first piece and the white space after it; None if nothing does."""
         text, start = self.document.text, self.start + len(piece)
         while start < len(text) and text[start].isspace():
             start += 1
@@ -75,7 +75,7 @@ class _PartialRow:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What came of adding a document to a row: the row to go on with, and what is left of the document."""
+    """The result of adding a document to a row: the row to go on with, and the rest of the document."""
 
     row: _PartialRow
     remainder: _Remainder | None = None
@@ -160,7 +160,7 @@ def _is_faulty(piece: str, fault: str, spec: RowSpec) -> bool:
 
 
 def _encode_head(remainder: _Remainder, tokens: int, spec: RowSpec) -> tuple[str, Encoded]:
-    """Return the beginning of a remainder, at least so many tokens of it if there are, and its tokens."""
+    """Return the beginning of a remainder, of at least ``tokens`` tokens if it has them, and its tokens."""
     text, start = remainder.document.text, remainder.start
     length = tokens * _CHARACTERS_PER_TOKEN
     while True:

@@ -69,9 +69,9 @@ def index_evaluation_sets(
 def _read(
     name: str, recipe: Recipe, reader: Reader, index: EvaluationIndex, words_left: int
 ) -> EvaluationSet:
-    """Put an evaluation set into the index, in the order in which its files hold it.
+    """Add an evaluation set to the index, in the order of its files.
 
-    Records of one id are all put in: what must be kept out is what stands there, whatever it is called.
+    Records with the same id are all added, since their texts are what must be kept out.
     """
     left_out, records, documents, words, too_short = LeftOut(), 0, 0, 0, 0
     for record in wrap_errors(recipe.exclude[name].read_in_order(reader), f"exclude.{name}"):

@@ -150,7 +150,7 @@ def order_samples(mixture: Mixture, rows: Mapping[str, Sequence[Sample]]) -> tup
 
 
 def _take(stream: SourceStream, count: int, progress: Progress) -> None:
-    """Let a source give so many further samples, or all it has."""
+    """Take ``count`` further samples from a source, or all it has."""
     goal = len(stream.samples) + count
     for _ in stream.take(count):
         progress(stream.name, len(stream.samples), goal)

@@ -49,7 +49,7 @@ class ExLlamaV2(Quantizer):
     def simulate(
         self, rows: Iterable[RowInput], tokenizer: Tokenizer, *, nsamples: int, seqlen: int
     ) -> LoadReport:
-        """Return which rows ExLlamaV2 reads; it takes only texts, and reads control tokens as letters.
+        """Return which rows ExLlamaV2 reads; it takes only texts, and reads control tokens as plain text.
 
         ``nsamples`` is the converter's ``--dataset_rows`` if there are more rows than that; if all rows are
         wanted, ``--dataset_rows`` is as many as they fill. ``seqlen`` is its ``--length``.

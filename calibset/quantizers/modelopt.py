@@ -89,11 +89,11 @@ def _read_row(value: Any) -> RowInput | FatalRow:
     if value.get("messages") is not None or value.get("conversations") is not None:
         return RENDERED_MESSAGES
     if value.get("prompt") is not None:
-        return UnusableRow("its prompt is read in place of its text")
+        return UnusableRow("its prompt is read instead of its text")
     if value.get("text") is not None:
         return read_text(value["text"])
     if value.get("input") is not None:
-        return UnusableRow("its input is read in place of a text")
+        return UnusableRow("its input is read instead of a text")
     return FatalRow("has no text")
 
 

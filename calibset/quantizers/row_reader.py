@@ -60,7 +60,7 @@ def read_rows(
     for number, value in enumerate(_read_values(path, skip_blank=skip_blank), 1):
         row = value if isinstance(value, FatalRow) else read_row(value)
         if isinstance(row, tuple) and tokenizer and max(row, default=0) >= tokenizer.vocabulary_size:
-            row = FatalRow("its input_ids hold ids that the tokenizer hasn't")
+            row = FatalRow("its input_ids hold ids that the tokenizer doesn't have")
         if isinstance(row, FatalRow):
             faults.append(f"row {number}: {row.reason}")
             row = ""
@@ -89,7 +89,7 @@ def read_text_only(value: Any) -> str | FatalRow:
 def read_text(value: Any) -> str | FatalRow:
     """Return a value that is a string, or why it can't be read as text."""
     if not isinstance(value, str):
-        return FatalRow("its text is no string")
+        return FatalRow("its text is not a string")
     # Quantizers put texts into Arrow tables, which can't hold one.
     return value if _is_encodable(value) else FatalRow("its text holds a lone surrogate")
 
@@ -97,7 +97,7 @@ def read_text(value: Any) -> str | FatalRow:
 def read_ids(value: Any) -> tuple[int, ...] | FatalRow:
     """Return a value that is a list of token ids, or why it can't be read as ids."""
     if not isinstance(value, list) or not all(type(token) is int and token >= 0 for token in value):
-        return FatalRow("its input_ids are no list of ids")
+        return FatalRow("its input_ids are not a list of ids")
     return tuple(value)
 
 
@@ -109,7 +109,9 @@ def _read_only_key_or_text(row: Any) -> str | FatalRow:
         value = next(iter(values), None)
     if isinstance(value, str):
         return read_text(value)
-    return FatalRow("its text is no string" if isinstance(row, dict) and value is not None else "has no text")
+    return FatalRow(
+        "its text is not a string" if isinstance(row, dict) and value is not None else "has no text"
+    )
 
 
 def _is_encodable(text: str) -> bool:

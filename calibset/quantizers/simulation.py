@@ -9,7 +9,7 @@ from calibset.quantizers.load_report import RowResult
 from calibset.quantizers.row_reader import RowInput, UnusableRow
 from calibset.tokenizers.base import Tokenizer
 
-RENDERED_MESSAGES = UnusableRow("its messages are read in place of its text, rendered with BOS twice")
+RENDERED_MESSAGES = UnusableRow("its messages are read instead of its text, rendered with BOS twice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

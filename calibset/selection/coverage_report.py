@@ -169,7 +169,7 @@ def _space_marks(count: int) -> list[int]:
 
 
 def _count_growth(sets: TokenSets, chosen: Sequence[int], marks: Sequence[int]) -> list[int]:
-    """Return how many distinct tokens the first so many rows hold, for each mark."""
+    """Return, for each mark, how many distinct tokens that many of the first rows hold."""
     held = np.zeros(sets.size, np.bool_)
     counts, start = [], 0
     for mark in marks:

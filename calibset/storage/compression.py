@@ -107,7 +107,7 @@ def _explain_damage(error: Exception) -> str:
 
 
 class _Frame(Protocol):
-    """A decompressor of one frame; a file may hold several, one behind the other."""
+    """A decompressor of one frame; a file may hold several, one after the other."""
 
     @property
     def eof(self) -> bool: ...

@@ -18,8 +18,8 @@ class File:
 
     Attributes:
         name: Its path inside the location, with forward slashes.
-        open_bytes: Opens it as a seekable stream, which the caller closes.
-        size: In bytes; None where it isn't known before the file is read.
+        open_bytes: Opens the file as a seekable stream, which the caller closes.
+        size: In bytes; None if it isn't known before the file is read.
         open_ranges: Opens it for a reader that seeks, so that only the bytes that are read are
             fetched from a server. None where that makes no difference.
     """

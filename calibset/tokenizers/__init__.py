@@ -111,7 +111,7 @@ def tokenizer_files(name: str, relative_to: Path | None = None) -> tuple[Path, .
 
 
 def reads_control_tokens_as_text(path: Path | None) -> bool:
-    """Return whether transformers reads control tokens as letters when it loads the model's tokenizer.
+    """Return whether transformers reads control tokens as plain text when it loads the model's tokenizer.
 
     It does if the folder holds a ``tekken.json``, even if a ``tokenizer.json`` is there too.
 

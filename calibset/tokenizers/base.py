@@ -64,7 +64,7 @@ class Tokenizer(SpecialAffixes, Protocol):
         ...
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
-        """Return the ids of a text, control tokens in it parsed or read as plain letters."""
+        """Return the ids of a text, control tokens in it parsed or read as plain text."""
         ...
 
     def encode_with_ends(self, text: str, *, parse_special: bool) -> Encoded:

@@ -31,7 +31,7 @@ class HuggingFaceTokenizer:
         name: The tokenizer's name as the recipe spells it.
         fingerprint: SHA-256 of the file, and of the chat template in its folder.
         parsing_engine: The engine, which reads ``</s>`` as a control token.
-        literal_engine: The same engine, which reads it as letters.
+        literal_engine: The same engine, which reads it as plain text.
         chat_template: The template in the file's folder, or several by name; None if there is none.
         template_location: The file that holds the template, and the key in it if there is more.
         named_tokens: BOS, EOS and the like, as far as files in the folder name them.
@@ -105,7 +105,7 @@ class HuggingFaceTokenizer:
         return note_split_mismatch(self.parsing_engine)
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
-        """Return the ids of a text, control tokens in it parsed or read as plain letters."""
+        """Return the ids of a text, control tokens in it parsed or read as plain text."""
         engine = self.parsing_engine if parse_special else self.literal_engine
         ids: list[int] = engine.encode(replace_surrogates(text), add_special_tokens=False).ids
         return ids

@@ -73,7 +73,7 @@ class TekkenTokenizer:
         return ControlTokens.of(self.special_tokens)
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
-        """Return the ids of a text, control tokens in it parsed or read as plain letters."""
+        """Return the ids of a text, control tokens in it parsed or read as plain text."""
         if not parse_special:
             return self._encode_plain(text)
         ids: list[int] = []

@@ -34,7 +34,7 @@ def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFi
     [
         (b"", "x.jsonl: the file holds no row"),
         (b"\n", "x.jsonl: row 1: blank line"),
-        (b'{"messages": []}', "x.jsonl: row 1: its text is no string"),
+        (b'{"messages": []}', "x.jsonl: row 1: its text is not a string"),
     ],
 )
 def test_verify_says_what_the_quantizer_stops_at(

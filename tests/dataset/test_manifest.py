@@ -124,7 +124,7 @@ HUGE = "1" + "0" * 79 + "…"
         (
             ("samples", 0, "documents", 0, "start"),
             10_000,
-            "samples[0]: 'a.jsonl#27' cannot stand from 10000 to 66",
+            "samples[0]: 'a.jsonl#27' can't reach from 10000 to 66",
         ),
         (("nsamples",), 21, "samples are 20, and nsamples 21"),
         (("kept",), 21, "kept is more than nsamples"),

@@ -37,11 +37,11 @@ def test_verify_knows_what_to_expect_without_a_manifest(
     report = verify(tmp_path / "x.jsonl")
     assert (report.nsamples, report.seqlen, report.kept) == (512, 2048, 0)
     assert report.warnings == (
-        "no manifest stands beside the file, so this is for tokenizer mistral-small-3.2, seqlen 2,048, "
+        "there is no manifest beside the file, so this assumes tokenizer mistral-small-3.2, seqlen 2,048, "
         "nsamples 512",
     )
     report = verify(tmp_path / "x.jsonl", tokenizer="mistral-small-3.2", nsamples=1)
-    assert report.warnings == ("no manifest stands beside the file, so this is for seqlen 2,048",)
+    assert report.warnings == ("there is no manifest beside the file, so this assumes seqlen 2,048",)
     assert verify(tmp_path / "x.jsonl", tokenizer="mistral-small-3.2", seqlen=8, nsamples=1).warnings == ()
 
 

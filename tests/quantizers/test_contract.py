@@ -85,7 +85,7 @@ def test_good_rows_are_kept_and_what_is_exported_as_well(
             lines({"text": TEXTS[0], "n": 1}, {"text": "\ud800", "n": 1}),
             "row 2: its text holds a lone surrogate",
         ),
-        (lines({"text": TEXTS[0], "n": 1}, {"text": 3, "n": 1}), "row 2: its text is no string"),
+        (lines({"text": TEXTS[0], "n": 1}, {"text": 3, "n": 1}), "row 2: its text is not a string"),
     ],
 )
 def test_what_is_no_row_stops_it(

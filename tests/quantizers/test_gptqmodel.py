@@ -36,7 +36,7 @@ def test_gptqmodel_stops_where_nothing_is_left(letters: Tokenizer) -> None:
 
 @pytest.mark.parametrize("row", [{"text": None, "input_ids": [1] * 16}, {"text": None}])
 def test_gptqmodel_reads_a_text_that_is_null(row: Any, letters: Tokenizer, tmp_path: Path) -> None:
-    assert simulate_rows("gptqmodel", [row], letters, tmp_path).fatal == ("row 1: its text is no string",)
+    assert simulate_rows("gptqmodel", [row], letters, tmp_path).fatal == ("row 1: its text is not a string",)
 
 
 def test_gptqmodel_reads_messages_that_are_null(letters: Tokenizer, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ LLMCOMPRESSOR = LlmCompressor()
 
 def test_llm_compressor_reads_ids_that_are_null(letters: Tokenizer, tmp_path: Path) -> None:
     report = simulate_rows("llm-compressor", [{"text": EXACT, "input_ids": None}], letters, tmp_path)
-    assert report.fatal == ("row 1: its input_ids are no list of ids",)
+    assert report.fatal == ("row 1: its input_ids are not a list of ids",)
 
 
 def test_llm_compressor_cuts_and_draws_lots(letters: Tokenizer) -> None:

@@ -12,7 +12,7 @@ from calibset.quantizers import QUANTIZERS, get_quantizer
 from calibset.tokenizers import Tokenizer
 from tests.quantizers.rows import EXACT, SEQLEN, simulate_rows
 
-RENDERED = "its messages are read in place of its text, rendered with BOS twice"
+RENDERED = "its messages are read instead of its text, rendered with BOS twice"
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ RENDERED = "its messages are read in place of its text, rendered with BOS twice"
         ("autoawq", {"messages": [], "text": EXACT}, None),
         ("modelopt", {"messages": [], "text": EXACT}, RENDERED),
         ("modelopt", {"conversations": [], "text": EXACT}, RENDERED),
-        ("modelopt", {"prompt": "a", "text": EXACT}, "its prompt is read in place of its text"),
+        ("modelopt", {"prompt": "a", "text": EXACT}, "its prompt is read instead of its text"),
         ("modelopt", {"input": "a", "text": EXACT}, None),
-        ("modelopt", {"input": "a"}, "its input is read in place of a text"),
+        ("modelopt", {"input": "a"}, "its input is read instead of a text"),
         ("modelopt", {"text": ""}, "an empty text is skipped"),
         ("llm-compressor", {"messages": [], "text": EXACT}, None),
         ("llm-compressor", {"text": "a", "input_ids": [1] * 16}, None),
@@ -48,7 +48,7 @@ def test_rows_of_two_kinds_stop_it(name: str, letters: Tokenizer, tmp_path: Path
 @pytest.mark.parametrize("bad", [[1, "2"], [True], "1 2", [-1], [1.5]])
 def test_ids_are_whole_numbers(bad: Any, letters: Tokenizer, tmp_path: Path) -> None:
     report = simulate_rows("gptqmodel", [{"input_ids": bad}], letters, tmp_path)
-    assert report.fatal == ("row 1: its input_ids are no list of ids",)
+    assert report.fatal == ("row 1: its input_ids are not a list of ids",)
 
 
 @pytest.mark.parametrize("name", ["gptqmodel", "llm-compressor", "autoawq"])
@@ -58,7 +58,7 @@ def test_ids_are_of_the_vocabulary(name: str, outside: int, letters: Tokenizer, 
     report = simulate_rows(
         name, [{"input_ids": [257] * 16}, {"input_ids": [outside] * 16}], letters, tmp_path
     )
-    assert report.fatal == ("row 2: its input_ids hold ids that the tokenizer hasn't",)
+    assert report.fatal == ("row 2: its input_ids hold ids that the tokenizer doesn't have",)
     assert not report.passed
 
 
@@ -71,7 +71,7 @@ def test_ids_of_a_parquet_file_are_of_the_vocabulary(name: str, letters: Tokeniz
     report = get_quantizer(name).simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
     assert not report.passed
     if name != "exllamav2":
-        assert report.fatal == ("row 1: its input_ids hold ids that the tokenizer hasn't",)
+        assert report.fatal == ("row 1: its input_ids hold ids that the tokenizer doesn't have",)
 
 
 def far_off() -> pa.Array:

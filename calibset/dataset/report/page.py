@@ -32,7 +32,7 @@ def write_report(file: str | Path, out: str | Path | None = None, *, tokenizer: 
     The page needs no network and loads nothing; the same file gives the same bytes.
 
     Args:
-        file: The calibration file; its manifest stands beside it.
+        file: The calibration file, with its manifest beside it.
         out: The ``.html`` file to write; by default ``x.report.html`` beside ``x.jsonl``.
         tokenizer: The target model's tokenizer, by name or path; by default the manifest's.
 
@@ -58,7 +58,7 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
     """Return the page that `write_report` writes.
 
     Args:
-        file: The calibration file; its manifest stands beside it.
+        file: The calibration file, with its manifest beside it.
         tokenizer: The target model's tokenizer, by name or path; by default the manifest's.
 
     Raises:

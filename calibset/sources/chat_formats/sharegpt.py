@@ -88,7 +88,7 @@ def _split_results(turns: Sequence[Turn], repairs: RepairLog) -> Iterator[Turn]:
 
 
 def _split_result(result: Result, calls: Sequence[Call], repairs: RepairLog) -> tuple[Result, ...]:
-    """Return a result for each call if the result is a list of so many, or else the result as it is."""
+    """Split a result that is a list of one item per call; any other result stays as it is."""
     try:
         values = parse_value(result.content)
     except ValueError:

@@ -166,7 +166,7 @@ def _is_text_of(schema: object, text: str) -> bool:
 
 
 def _clean(schema: object, depth: int) -> dict[str, object]:
-    """Return a schema of which every keyword holds what draft 7 lets it hold."""
+    """Return a schema with only keywords whose values draft 7 allows."""
     if isinstance(schema, str):
         schema = {"type": schema}
     if not isinstance(schema, dict) or depth == 0:
@@ -181,7 +181,7 @@ def _clean(schema: object, depth: int) -> dict[str, object]:
 
 
 def _clean_keyword(key: str, value: object, depth: int) -> dict[str, object]:  # noqa: PLR0911 - one line a case
-    """Return what becomes of one keyword: the same, others, or nothing."""
+    """Return what replaces a keyword: itself, others, or nothing."""
     if key == "type":
         return _clean_type(value)
     if key == "description":

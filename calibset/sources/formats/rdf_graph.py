@@ -108,10 +108,10 @@ class _TooLargeError(ValueError):
 
 
 class _PlainLiteral(rdflib.Literal):
-    """A literal of which rdflib does not compute the value.
+    """A literal whose value rdflib does not compute.
 
-    A short decimal can fill gigabytes, and a literal of XML becomes a tree of fifty times its
-    size. rdflib's own switch for that is the whole process's.
+    The value of a short decimal can fill gigabytes, and an XML literal becomes a tree of fifty times its
+    size. rdflib's own switch for this applies to the whole process.
     """
 
     __slots__ = ()

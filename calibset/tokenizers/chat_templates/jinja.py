@@ -134,7 +134,7 @@ def jinja_template(
 ) -> JinjaTemplate:
     """Return the chat template in the folder of a ``tokenizer.json``.
 
-    Markers such as ``<|im_end|>`` that the tokenizer reads as letters are an error unless they are allowed.
+    Markers such as ``<|im_end|>`` that the tokenizer reads as plain text are an error unless allowed.
     """
     if not isinstance(tokenizer, HuggingFaceTokenizer) or not tokenizer.chat_template:
         raise TokenizerError(

@@ -30,7 +30,7 @@ Raises `RenderError` if the template refuses them, and `TokenizerError` if it is
 _MARKER = re.compile("[<\\[][|\uff5c][^<>|\uff5c\\s]{1,64}[|\uff5c][>\\]]")
 # Gemma's and the oldest; other tags, such as <tools>, are letters on purpose.
 _TAG = re.compile(r"<(?:start|end)_of_\w{1,64}>|</?s>|<[be]os>")
-# Zephyr, Tulu and their like were trained to read a speaker's name between bars as letters.
+# Zephyr, Tulu and their like were trained to read a speaker's name between bars as plain text.
 _SPEAKER = re.compile(r"<\|(?:system|user|human|assistant|bot|tool)\|>")
 # How much of a template's text a note quotes.
 _MOST_CHARACTERS = 60
@@ -85,7 +85,7 @@ def probe_template(
     """Try a chat template with the tokenizer that will read what it writes.
 
     It is an error if the template refuses a plain conversation, or if the tokenizer reads markers such as
-    ``<|im_end|>`` as letters, unless that is allowed.
+    ``<|im_end|>`` as plain text, unless that is allowed.
     """
     plain = _write_plain(apply, tokenizer)
     style, call_text = _write_call(apply, plain.style)

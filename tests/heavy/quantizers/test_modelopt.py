@@ -51,6 +51,6 @@ def test_an_empty_text_and_a_row_with_a_prompt(theirs: Any, letters: Tokenizer, 
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     report = MODELOPT.simulate_file(path, letters, nsamples=3, seqlen=SEQLEN)
     assert [row.reason for row in report.rows] == [
-        "an empty text is skipped", None, "its prompt is read in place of its text",
+        "an empty text is skipped", None, "its prompt is read instead of its text",
     ]  # fmt: skip
     assert read(path, theirs, num_samples=3) == [tuple(whole(text, letters)) for text in ("one", "three")]
