@@ -11,7 +11,7 @@ from calibset.core.errors import RecipeError
 
 _HUB = "hf://datasets/"
 _HTTPS = "https://"
-# What the hub itself accepts as a name, bar its rule against runs of dots and dashes.
+# What the hub itself accepts as a name, except for its rule against runs of dots and dashes.
 _REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 

@@ -84,7 +84,7 @@ def _map_json(text: str, change: TextMap) -> str:
 
 
 def _map_keys(table: dict[str, object], change: Callable[[str], str]) -> list[str]:
-    """Return the changed keys; one that another key has become already is numbered, so none is lost."""
+    """Return the changed keys; a key that equals an earlier one is numbered, so that none is lost."""
     keys: dict[str, None] = {}
     for key in table:
         changed, number = change(key), 1

@@ -62,7 +62,7 @@ def quote_value(value: Any) -> str:
 
 
 def _find_table(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
-    """Return the model of the table that the last key of a path stands in."""
+    """Return the model of the table that holds the last key of a path."""
     for key in path[:-1]:
         field = model.model_fields.get(str(key))
         kinds = (field.annotation, *get_args(field.annotation)) if field else ()

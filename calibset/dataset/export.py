@@ -124,7 +124,7 @@ def _form_and_target(quantizer: Quantizer, file: Path, out: str | Path | None) -
 
 
 def _require_apart(target: Path, file: CalibrationFile, tokenizer: str) -> None:
-    """Refuse to write over a file that is read, or among such files where a folder is written."""
+    """Refuse to write over a file that is read, or into a folder that holds such files."""
     read = {file.path: "the calibration file itself", manifest_path(file.path): "its manifest"}
     read |= dict.fromkeys(tokenizer_files(tokenizer, file.path.parent), "its tokenizer's")
     written = target.absolute().resolve()
@@ -139,7 +139,7 @@ def _require_apart(target: Path, file: CalibrationFile, tokenizer: str) -> None:
 def _simulate(
     quantizer: Quantizer, path: Path, rows: Sequence[RowInput], tokenizer: Tokenizer, seqlen: int
 ) -> LoadReport:
-    """Return what a quantizer does with the rows, which it must take; of joined ones the last may be left."""
+    """Simulate a quantizer, which must take all rows; if it joins rows, the last may be left over."""
     report = quantizer.simulate(rows, tokenizer, nsamples=len(rows), seqlen=seqlen)
     if report.fatal:
         raise QuantizerError(f"{path}: {report.quantizer} would stop: {report.fatal[0]}; nothing was written")

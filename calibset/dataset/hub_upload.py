@@ -183,7 +183,7 @@ def _commit(api: HfApi, repo_id: str, contents: Mapping[str, bytes], message: st
 
 @contextmanager
 def _explained(repo_id: str) -> Iterator[None]:
-    """Raise whatever the hub or the way to it raises as an `OutputError` in plain words."""
+    """Turn errors of the hub and of the connection to it into an `OutputError` in plain words."""
     try:
         with quiet_hub():
             yield

@@ -21,7 +21,7 @@ class Frozen(BaseModel):
 
 def disagrees(how: str) -> PydanticCustomError:
     """Return the error for a manifest that contradicts itself."""
-    # A value, since braces in a name would be taken for parts of a message's template.
+    # Passed as a value, since braces in a name would be taken for parts of the message template.
     return PydanticCustomError("disagrees", "{how}", {"how": how})
 
 

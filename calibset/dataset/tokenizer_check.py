@@ -24,8 +24,8 @@ from calibset.tokenizers.tekken_conversion import tekken_json, write_fast_tokeni
 from calibset.tokenizers.transformers_import import import_transformers
 
 Backend = Literal["fast", "mistral-common", "tokenizers"]
-"""transformers' fast tokenizer of a ``tokenizer.json``, its ``MistralCommonBackend`` of a ``tekken.json``,
-and its ``TokenizersBackend`` of the same where mistral-common is not used."""
+"""transformers' fast tokenizer for a ``tokenizer.json``, its ``MistralCommonBackend`` for a ``tekken.json``,
+and its ``TokenizersBackend`` for a ``tekken.json`` if mistral-common is not used."""
 
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 

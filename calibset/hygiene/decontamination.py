@@ -297,14 +297,14 @@ class _Table:
 
 
 class _Tables(NamedTuple):
-    """What texts are searched for: shingles set by set, and runs by length."""
+    """The tables that texts are looked up in: shingles set by set, and runs by length."""
 
     shingles: list[_Table]
     runs: list[_Table]
 
 
 class _Hits(NamedTuple):
-    """Where an evaluation set holds the runs of a text, -1 where it does not."""
+    """The positions of a text's runs in an evaluation set, -1 for runs that it doesn't hold."""
 
     evaluation: _EvaluationSet
     size: int

@@ -71,7 +71,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text by what near duplicates of it are found."""
+    """The parts of a text by which its near duplicates are found."""
 
     shingles: _Shingles
     sketch: Sketch

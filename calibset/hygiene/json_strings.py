@@ -45,7 +45,7 @@ def extract_schema_texts(text: str) -> Iterator[str]:
 
 
 def _decode(text: str) -> object:
-    """Return the value of JSON, its numbers as they are written; None if it is no JSON."""
+    """Return the value of a JSON text, with numbers as they are written; None if it is not JSON."""
     try:
         return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError):
@@ -53,7 +53,7 @@ def _decode(text: str) -> object:
 
 
 def _walk(value: object) -> Iterator[tuple[str | None, str]]:
-    """Yield in order each key, with None, and each text or number, with the key it stands under."""
+    """Yield, in order, each key with None, and each text or number with the key that holds it."""
     waiting: list[tuple[str | None, object]] = [("", value)]
     while waiting:
         key, value = waiting.pop()

@@ -174,7 +174,7 @@ def cover_runs(is_found: Flags, size: int) -> Flags:
 
 
 def _find_previous(codes: Codes) -> NDArray[np.int32]:
-    """Return for each word where it stands last before, -1 where nowhere."""
+    """Return the position at which each word last occurred before, or -1 if it didn't."""
     previous = np.full(codes.size, -1, np.int32)
     order = np.argsort(codes, kind="stable").astype(np.int32)
     again = codes[order[1:]] == codes[order[:-1]]

@@ -143,7 +143,7 @@ def mask_number(number: int) -> tuple[int, Counter[Kind]]:
 
 
 def _find(text: str, plans: PhonePlans) -> list[PersonalData]:
-    """Return in order what is no stand-in and overlaps nothing that comes before it among the candidates."""
+    """Return, in order, the candidates that are not stand-ins and overlap no candidate before them."""
     pieces: list[PersonalData] = []
     taken: bytearray | None = None
     for piece in _find_candidates(text, plans):
@@ -166,7 +166,7 @@ def _replace(text: str, pieces: Sequence[PersonalData]) -> str:
 
 
 def _find_candidates(text: str, plans: PhonePlans) -> Iterator[PersonalData]:
-    """Yield what may be personal data; of two that overlap the one that counts comes first."""
+    """Yield what may be personal data; if two overlap, the one that counts comes first."""
     yield from _find_emails(text)
     yield from _find_ibans(text)
     ranges = [(max(match.start() - 2, 0), match.end() + _LONGEST_BEHIND) for match in _DIGITS.finditer(text)]
@@ -223,7 +223,7 @@ def _find_ibans(text: str) -> Iterator[PersonalData]:
 
 @cache
 def _iban_form(country: str) -> re.Pattern[str] | None:
-    """Return what the IBANs of a country look like, None where it has none."""
+    """Return the pattern of a country's IBANs, or None if it has none."""
     from stdnum import numdb
 
     form = str(numdb.get("iban").info(country)[0][1].get("bban", ""))
@@ -234,7 +234,7 @@ def _iban_form(country: str) -> re.Pattern[str] | None:
 
 
 def _is_iban(number: str) -> bool:
-    """Return whether the check digits (ISO 7064, mod 97-10) are right and of those that are given out."""
+    """Return whether the check digits (ISO 7064, mod 97-10) are correct and among those in use."""
     plain = [str(int(character, 36)) for character in number if character.isalnum()]
     # Check digits of its own that a country has inside change too often to be held against a number.
     return 2 <= int("".join(plain[2:4])) <= 98 and int("".join(plain[4:] + plain[:4])) % 97 == 1

@@ -56,7 +56,7 @@ class PhonePlans:
                     break
 
     def _country_code(self, number: str) -> int | None:
-        """Return the country code of a number, 0 if it is not known, None where it is no number."""
+        """Return the country code of a number, 0 if it is unknown; None if it is not a phone number."""
         if number not in self._codes:
             if not _has_country(number):
                 return None

@@ -84,8 +84,8 @@ def _check_length(text: str) -> str | None:
 def _check_words(text: str) -> str | None:
     """Gopher: a mean word length of 3 to 10, and letters in 80 % of the words.
 
-    FineWeb2 has 2 to 11 and 75.2 % for Slovak. A word is what stands between spaces, less the
-    punctuation around it; scripts without spaces are let through.
+    FineWeb2 has 2 to 11 and 75.2 % for Slovak. A word is the text between two spaces, without the
+    punctuation around it; scripts without spaces pass.
     """
     cores = [core for word in text.split() if (core := word.strip("\"'.,;:!?()[]{}„“”‚‘’«»…–—-*"))]
     if not cores:
@@ -128,7 +128,7 @@ def _check_lines(text: str) -> str | None:
 
 
 def _check_repetition(text: str) -> str | None:
-    """Gopher, table A1: repeated lines, and the part of the text that the commonest words in a row are.
+    """Gopher, table A1: repeated lines, and the share of the text that its commonest runs of words take.
 
     At most 31.9 % of the lines and 20 % of their characters are repeats; FineWeb2's thresholds for
     Slovak bound the rest, 31.6, 21.8 and 17.1 % for two, three and four words in a row.
@@ -178,7 +178,7 @@ def _check_notices(text: str) -> str | None:
 
 
 def _check_filler(text: str) -> str | None:
-    """C4: "lorem ipsum" stands nowhere."""
+    """C4: "lorem ipsum" occurs nowhere."""
     return "filler text" if "lorem ipsum" in text.casefold() else None
 
 
@@ -197,7 +197,7 @@ def _check_tokenised(text: str) -> str | None:
 
 
 def _check_damaged(text: str) -> str | None:
-    """One character in a thousand is U+FFFD: what stood there was lost before."""
+    """At least one character in a thousand is U+FFFD, so text was lost before."""
     return "characters lost" if text.count("\ufffd") > len(text) / 1000 else None
 
 

@@ -96,13 +96,13 @@ class _Buffer:
 
 @dataclass(frozen=True, slots=True)
 class _WholeConversations:
-    """Conversations joined to the beginning of a row.
+    """Whole conversations, joined as the beginning of a row.
 
     Attributes:
-        text: Their texts, and the openings between them.
+        text: The texts of the conversations, with BOS between them.
         token_ids: The ids that the text must be read as.
-        spans: Where each conversation stands in it.
-        turns: Assistant turns in them.
+        spans: The span of each conversation in the text.
+        turns: How many assistant turns they have.
     """
 
     text: str

@@ -73,7 +73,7 @@ class LlamaCpp(Quantizer):
 
 
 def _measure_joined(rows: Sequence[RowInput], tokenizer: Tokenizer) -> list[MeasuredRow]:
-    """Return how many tokens of the joined text begin in each row, or in what stands before it."""
+    """Return how many tokens of the joined text begin in each row, or in the blank line after it."""
     texts = [row if isinstance(row, str) else "" for row in rows]
     encoded = tokenizer.encode_with_ends(_SEPARATOR.join(texts), parse_special=True)
     borders = [*accumulate(len(text) + len(_SEPARATOR) for text in texts)]

@@ -88,7 +88,7 @@ class LlmCompressor(Quantizer):
 def _read_row(value: Any) -> RowInput | FatalRow:
     if not isinstance(value, dict):
         return FatalRow("is no object")
-    # The column alone, whatever it holds, keeps texts from being read.
+    # The mere presence of the column keeps texts from being read.
     if "input_ids" in value:
         return read_ids(value["input_ids"])
     return read_text(value["text"]) if value.get("text") is not None else FatalRow("has no text")

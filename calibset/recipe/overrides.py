@@ -46,7 +46,7 @@ def apply_override(raw: dict[str, Any], override: str) -> list[str]:
 
 
 def _parse_path(path: str) -> list[str]:
-    """Return the keys of a dotted path as TOML reads it, quoted ones too; none if it is no path."""
+    """Return the keys of a dotted path as TOML reads it, quoted ones too; none if it is not a path."""
     try:
         table: Any = tomllib.loads(f"{path} = 0")
     except (ValueError, RecursionError):

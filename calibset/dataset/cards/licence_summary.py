@@ -159,7 +159,7 @@ def _sources_with(duty: Duty, licences: Mapping[str, Licence]) -> tuple[str, ...
 
 
 def _share_alike(licences: Mapping[str, Licence]) -> dict[str, frozenset[str]]:
-    """Return, by source, its licences that ask for share-alike; only of sources with one."""
+    """Return the share-alike licences of each source that has any, by source."""
     sharing = {
         source: frozenset(identifier for identifier in licence.lightest if terms_of(identifier).shared_under)
         for source, licence in licences.items()
@@ -168,11 +168,11 @@ def _share_alike(licences: Mapping[str, Licence]) -> dict[str, frozenset[str]]:
 
 
 def _conflict(sharing: Iterable[frozenset[str]]) -> bool:
-    """Return whether there is no licence under which a text made of several sources may be passed on."""
+    """Return whether no licence allows a text combined from several sources to be passed on."""
     permitted_under = {
         frozenset(terms_of(identifier).shared_under for identifier in identifiers) for identifiers in sharing
     }
-    # A source that is under two licences by itself is no conflict of sources.
+    # Two licences of one source are not a conflict between sources.
     return len(permitted_under) > 1 and not frozenset.intersection(
         *(licences for source in permitted_under for licences in source)
     )

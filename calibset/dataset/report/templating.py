@@ -76,5 +76,5 @@ def _environment() -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    """Spell out, in all text that stands on the page, what could steer it; markup is the package's own."""
+    """Escape characters that could steer the page in all text except the package's own markup."""
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -25,7 +25,7 @@ class Licence:
     """A licence as a recipe names it.
 
     Attributes:
-        spelled: The licence as it stands in the recipe.
+        spelled: The licence as the recipe spells it.
         alternatives: Sets of SPDX identifiers: whoever uses the work has to fulfil all licences of one set.
             Empty if the licence is not an SPDX expression, so that nothing is known about it.
     """
@@ -83,7 +83,7 @@ def _weigh(identifiers: frozenset[str]) -> tuple[bool, int]:
 
 
 def _find_identifier(text: str) -> str | None:
-    """Return the SPDX identifier that a text is or stands for."""
+    """Return the SPDX identifier that a text is or means."""
     # Blanks stand for dashes, as in "CC BY 4.0"; but a name of one's own ends at the first blank.
     joined = text.strip() if text.lstrip().startswith("LicenseRef-") else "-".join(text.split())
     for spelling in dict.fromkeys((text.strip(), joined)):
@@ -94,7 +94,7 @@ def _find_identifier(text: str) -> str | None:
 
 
 def _canonical_words(expression: str) -> list[str]:
-    """Return the identifiers and signs of an expression in SPDX's spelling; none if it is no expression."""
+    """Return the identifiers and signs of an expression in SPDX's spelling; none if it is not valid."""
     try:
         canonical = canonicalize_license_expression(expression)
     except (InvalidLicenseExpression, MemoryError, RecursionError):  # of many brackets

@@ -77,7 +77,7 @@ def _join_calls(turns: Iterable[Turn]) -> list[Turn]:
 
 
 def _split_results(turns: Sequence[Turn], repairs: RepairLog) -> Iterator[Turn]:
-    """Yield the turns, the results of several calls apart where they stand in one list."""
+    """Yield the turns, with a list of the results of several calls split up."""
     empty = Turn(role="user")
     for turn, before, after in zip(turns, [empty, *turns], [*turns[1:], empty], strict=False):
         is_only = len(turn.results) == 1 and not after.results

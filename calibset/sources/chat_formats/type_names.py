@@ -102,7 +102,7 @@ def _split_union(text: str) -> list[str]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split where the separator stands outside brackets."""
+    """Split at separators outside brackets."""
     parts, depth, start = [], 0, 0
     for index, character in enumerate(text):
         if character in "[<(":

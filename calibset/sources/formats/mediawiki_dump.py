@@ -126,7 +126,7 @@ class _ExportBuilder:
 
     Attributes:
         site: The wiki, once the head of the dump is read.
-        pages: Whole pages that nobody took yet.
+        pages: Complete pages that have not been taken yet.
         is_complete: Whether the last element is closed.
         silent_bytes: Bytes read since the parser last called.
     """

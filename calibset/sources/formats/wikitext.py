@@ -141,7 +141,7 @@ def _shorten_quotes(quotes: re.Match[str]) -> str:
 def _check_brackets(text: str) -> None:
     """Raise an error where the parser would go too deep, or back too often.
 
-    It reads on to the end for each bracket that is never closed, then starts again behind it.
+    For each bracket that is never closed, it reads on to the end and then starts again after the bracket.
     """
     if sum(map(text.count, _MARKS)) > _MOST_MARKS:
         raise TooDeeplyNestedError

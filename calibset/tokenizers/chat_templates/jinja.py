@@ -115,7 +115,7 @@ class JinjaTemplate:
     def _find_turns(
         self, conversation: Conversation, names: dict[str, str], text: str, encoded: Encoded
     ) -> Iterator[TurnSpan]:
-        """Yield where the assistant's turns stand, each to the token that ends the last turn of all."""
+        """Yield the spans of the assistant's turns; the token that ends the last turn ends each of them."""
         end_mark = self._control_ids(encoded.ids)[-1:]
         at = 0
         for message in conversation.messages:

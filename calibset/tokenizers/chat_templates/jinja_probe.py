@@ -172,7 +172,7 @@ def _find_unknown(pattern: re.Pattern[str], text: str, tokenizer: HuggingFaceTok
 
 
 def _find_turn_ends(written: _Written, tokenizer: HuggingFaceTokenizer) -> Iterator[str]:
-    """Yield the texts behind an assistant's turn in the middle, and behind the last."""
+    """Yield the text after an assistant's turn in the middle, and after the last turn."""
     text, last = written.text + tokenizer.eos, len(written.conversation.messages) - 1
     between, user_turn, _ = text.partition(placeholder(last - 2))[2].partition(placeholder(last - 1))
     if user_turn:

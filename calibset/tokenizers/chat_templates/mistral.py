@@ -168,7 +168,7 @@ def _build_request(conversation: Conversation) -> Any:
 
 
 def _find_turns(ids: Sequence[int], special: Mapping[str, int]) -> Iterator[TurnSpan]:
-    """Yield where the assistant's turns stand: from behind a user turn or a result to EOS."""
+    """Yield the spans of the assistant's turns: from the end of a user turn or a result to EOS."""
     end = special["</s>"]
     openers = {special[s] for s in ("[/INST]", "[/TOOL_RESULTS]", "[/AVAILABLE_TOOLS]") if s in special}
     start = 0
