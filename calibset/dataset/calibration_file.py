@@ -66,7 +66,7 @@ class CalibrationFile:
 
         Raises:
             QuantizerError: There is no such file, or its name is that of another kind of file.
-            OutputError: The file or its manifest can't be read, or the manifest is of another file.
+            OutputError: The file or its manifest can't be read, or the manifest belongs to another file.
         """
         path = Path(path)
         if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
@@ -82,7 +82,7 @@ class CalibrationFile:
         """Make sure that the manifest is of this file: same bytes, and a sample for each row.
 
         Raises:
-            OutputError: The manifest is of another file, or the file can't be read.
+            OutputError: The manifest belongs to another file, or the file can't be read.
         """
         if self.manifest is None:
             return
@@ -99,7 +99,7 @@ class CalibrationFile:
         else:
             return
         raise OutputError(
-            f"{manifest_path(self.path)}: is of another file: {fault}; build again, or move the manifest away"
+            f"{manifest_path(self.path)}: belongs to another file: {fault}; build again, or move the manifest away"
         )
 
     def require_manifest(self) -> Manifest:

@@ -63,7 +63,7 @@ def export(
     Raises:
         QuantizerError: The file can't be read, holds a row without text or with too few tokens, or has
             no manifest to supply what isn't given; or the quantizer would drop a row.
-        OutputError: The manifest is of another file; or ``out`` can't be written, has a name that can't
+        OutputError: The manifest belongs to another file; or ``out`` can't be written, has a name that can't
             be shown, or is a file that is read.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """

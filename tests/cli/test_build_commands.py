@@ -277,7 +277,7 @@ def test_a_locked_build_that_differs_is_one_line_and_writes_nothing(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[-1] == (
-        "calibset: recipe.lock: the build is not as locked: recipe.description:  → new; "
+        "calibset: recipe.lock: the build differs from the lock: recipe.description:  → new; "
         "nothing was written, `calibset lock` renews it"
     )
     assert err.count("calibset: ") == 1
@@ -305,7 +305,7 @@ def test_what_a_lock_was_overridden_with_is_named(recipe: str, capsys: pytest.Ca
     assert main(["lock", recipe, "-q", "--set", "nsamples=10"]) == 0
     assert main(["build", recipe, "-q", "--locked", "--set", "nsamples=10"]) == 0
     assert error_line(["build", recipe, "-q", "--locked"], 1, capsys).startswith(
-        "recipe.lock: the build is not as locked: recipe.nsamples: 10 → 20; nothing was written"
+        "recipe.lock: the build differs from the lock: recipe.nsamples: 10 → 20; nothing was written"
     )
 
 

@@ -52,7 +52,9 @@ def test_a_card_is_of_the_file_that_is_there(file: Path, capsys: pytest.CaptureF
         assert main(["card", str(file), *more]) == 1
         printed = capsys.readouterr()
         assert printed.out == ""
-        assert printed.err.startswith("calibset: small.manifest.json: is of another file: it says sha256 ")
+        assert printed.err.startswith(
+            "calibset: small.manifest.json: belongs to another file: it says sha256 "
+        )
     file.unlink()
     assert main(["card", str(file)]) == 1
     assert capsys.readouterr().err == "calibset: small.jsonl: no such file\n"

@@ -146,7 +146,7 @@ def test_a_manifest_of_another_file_is_refused_unless_that_is_allowed(
     file.write_bytes(file.read_bytes() + b"\n")
     digest = sha256(file.read_bytes()).hexdigest()
     message = (
-        f"{manifest_path(file)}: is of another file: it says sha256 {manifest.sha256[:16]}…, "
+        f"{manifest_path(file)}: belongs to another file: it says sha256 {manifest.sha256[:16]}…, "
         f"and {file} has {digest[:16]}…{ADVICE}"
     )
     with pytest.raises(OutputError) as caught:
@@ -162,7 +162,7 @@ def test_a_manifest_of_other_rows_is_of_another_file(
     file = tmp_path / "out.jsonl"
     changed = manifest.model_copy(update={"samples": (manifest.samples * 2)[:samples]})
     assert mismatch(changed, file) == (
-        f"{manifest_path(file)}: is of another file: it has {samples} samples, and {file} has 20 rows{ADVICE}"
+        f"{manifest_path(file)}: belongs to another file: it has {samples} samples, and {file} has 20 rows{ADVICE}"
     )
 
 

@@ -86,7 +86,7 @@ def test_a_manifest_of_another_file_is_an_error(built: CalibrationSet, tmp_path:
     file.write_text(file.read_text() + '{"text": "one more"}\n')
     message = failing(file, OutputError)
     assert message.startswith(
-        f"{manifest_path(file)}: is of another file: it says sha256 {built.manifest.sha256[:16]}…, "
+        f"{manifest_path(file)}: belongs to another file: it says sha256 {built.manifest.sha256[:16]}…, "
         f"and {file} has "
     )
     assert message.endswith("; build again, or move the manifest away")
@@ -107,7 +107,7 @@ def test_a_manifest_of_other_rows_is_an_error(
     with pytest.raises(OutputError) as caught:
         export(file, quantizer=quantizer, format=None if quantizer else "input_ids")
     assert str(caught.value) == (
-        f"{manifest_path(file)}: is of another file: it has {samples} samples, and {file} has 20 rows; "
+        f"{manifest_path(file)}: belongs to another file: it has {samples} samples, and {file} has 20 rows; "
         "build again, or move the manifest away"
     )
 

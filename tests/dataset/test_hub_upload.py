@@ -162,7 +162,7 @@ def test_a_name_that_is_none(writable: WritableHub, tmp_path: Path) -> None:
 def test_a_file_that_its_manifest_does_not_tell_of(tmp_path: Path) -> None:
     path = write_file(tmp_path)
     path.write_bytes(ROWS + ROWS)
-    with pytest.raises(OutputError, match=r"x\.manifest\.json: is of another file: it says sha256 "):
+    with pytest.raises(OutputError, match=r"x\.manifest\.json: belongs to another file: it says sha256 "):
         push_to_hub(path, "me/set")
 
 

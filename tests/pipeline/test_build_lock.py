@@ -255,7 +255,7 @@ def unlike(recipe: Path, *overrides: str) -> list[str]:
         first = [one for one in named if one.startswith("recipe.")] or named
         more = f"; and {len(first) - 5} more" if len(first) > 5 else ""
         assert str(caught.value) == (
-            f"{lock_path(recipe)}: the build is not as locked: {'; '.join(first[:5])}{more}; "
+            f"{lock_path(recipe)}: the build differs from the lock: {'; '.join(first[:5])}{more}; "
             "nothing was written, `calibset lock` renews it"
         )
     else:

@@ -106,6 +106,6 @@ def test_the_first_differences_are_named(recipe: Recipe, tmp_path: Path, count: 
     with pytest.raises(LockError) as caught:
         require_unchanged(recipe, tuple(map(difference, "abcdefgh"[:count])))
     assert str(caught.value) == (
-        f"{tmp_path / 'small.lock'}: the build is not as locked: {named}; "
+        f"{tmp_path / 'small.lock'}: the build differs from the lock: {named}; "
         "nothing was written, `calibset lock` renews it"
     )

@@ -41,7 +41,7 @@ def write_report(file: str | Path, out: str | Path | None = None, *, tokenizer: 
 
     Raises:
         QuantizerError: The file can't be read.
-        OutputError: There is no manifest, or it is of another file; ``out`` can't be written, or
+        OutputError: There is no manifest, or it belongs to another file; ``out`` can't be written, or
             matplotlib is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
@@ -63,7 +63,7 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
 
     Raises:
         QuantizerError: The file can't be read.
-        OutputError: There is no manifest, or it is of another file, or matplotlib is not installed.
+        OutputError: There is no manifest, or it belongs to another file, or matplotlib is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
     _require_matplotlib()

@@ -51,7 +51,7 @@ def test_a_manifest_of_another_file_is_an_error(alone: Path) -> None:
     with pytest.raises(OutputError) as caught:
         report_html(alone)
     record = alone.with_name("material.manifest.json")
-    assert str(caught.value).startswith(f"{record}: is of another file: it says sha256 ")
+    assert str(caught.value).startswith(f"{record}: belongs to another file: it says sha256 ")
 
 
 def test_a_manifest_that_tells_of_fewer_rows_is_an_error(alone: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_manifest_that_tells_of_fewer_rows_is_an_error(alone: Path) -> None:
     with pytest.raises(OutputError) as caught:
         report_html(alone)
     assert str(caught.value).startswith(
-        f"{record}: is of another file: it has 23 samples, and {alone} has 24 rows"
+        f"{record}: belongs to another file: it has 23 samples, and {alone} has 24 rows"
     )
 
 
