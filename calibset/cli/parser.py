@@ -32,7 +32,7 @@ locations:
 _LOCK = """\
 lock:
   `calibset lock RECIPE` writes a file with the recipe's name and the ending .lock, which holds the
-  commits, files and hashes that a build depends on. Where there is one, build, plan and check read
+  commits, files and hashes that a build depends on. If there is one, build, plan and check read
   the locations and commits that it names.
 """
 
@@ -122,7 +122,7 @@ def _add_lock(commands: _Commands[argparse.ArgumentParser]) -> None:
         "lock",
         "record what a build depends on, so that it can be repeated byte for byte",
         "calibset lock recipes/quickstart.toml\n  calibset build --locked recipes/quickstart.toml",
-        _LOCK + "To find this out it builds the set, from the commits that its locations have now.\n",
+        _LOCK + "To record this, it builds the set from the current commits of its locations.\n",
     )
     _add_recipe(command)
     _add_quiet(command)
@@ -155,7 +155,7 @@ def _add_quantize_command(commands: _Commands[argparse.ArgumentParser]) -> None:
     kind.add_argument(
         "--text-only",
         action="store_true",
-        help="the model takes text alone; without either option its config.json decides",
+        help="the model takes only text; without either option its config.json decides",
     )
     _add_overrides(command)
     command.add_argument(
@@ -250,8 +250,8 @@ def _add_card(commands: _Commands[argparse.ArgumentParser]) -> None:
         "write the dataset card of a calibration file, or a section for the card of a model",
         "calibset card slovak-insurance.jsonl --out card\n"
         "  calibset card slovak-insurance.jsonl --model >> MODEL/README.md",
-        "The card is a README.md for the Hugging Face hub: sources, licences and what they ask for, method,\n"
-        "hashes, how to build the file again; an ATTRIBUTION.md goes with it. It is no legal advice.\n"
+        "The card is a README.md for the Hugging Face hub: sources, licences and what they require, method,\n"
+        "hashes, how to build the file again; an ATTRIBUTION.md goes with it. It is not legal advice.\n"
         "--push uploads file, manifest, holdout and card to a dataset repository, private unless --public.\n",
     )
     command.add_argument("file", help="a calibration file with its manifest beside it")
@@ -276,7 +276,7 @@ def _add_diff(commands: _Commands[argparse.ArgumentParser]) -> None:
         "diff",
         "show what changed between two manifests, or between two locks",
         "calibset diff monday.manifest.json friday.jsonl",
-        "A calibration file stands for the manifest beside it. Exits 1 if something differs.\n",
+        "For a calibration file, the manifest beside it is compared. Exits 1 if something differs.\n",
     )
     command.add_argument("before", metavar="A", help="a manifest, a lock, or a calibration file")
     command.add_argument("after", metavar="B", help="another of the same kind")

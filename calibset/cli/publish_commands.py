@@ -92,7 +92,7 @@ def _require_fitting_options(arguments: Namespace) -> None:
 
 def _open_file(path: Path) -> CalibrationFile:
     if path.name.endswith(".manifest.json"):
-        raise RecipeError(f"{path}: is a manifest; name the calibration file that it stands beside")
+        raise RecipeError(f"{path}: is a manifest; name the calibration file that it belongs to")
     return CalibrationFile.open(path)
 
 

@@ -41,7 +41,7 @@ class ExLlamaV2(Quantizer):
         pitfalls=(
             "no BOS is put before a row",
             "--dataset_rows (100 by default) of --length (2048) tokens are read",
-            "measuring reads --measurement_rows (16) of --measurement_length (2048), and stops where there "
+            "measuring reads --measurement_rows (16) of --measurement_length (2048), and fails if there "
             "are fewer",
         ),
     )

@@ -85,7 +85,7 @@ class ModelOpt(Quantizer):
 
 def _read_row(value: Any) -> RowInput | FatalRow:
     if not isinstance(value, dict):
-        return FatalRow("is no object")
+        return FatalRow("is not an object")
     if value.get("messages") is not None or value.get("conversations") is not None:
         return RENDERED_MESSAGES
     if value.get("prompt") is not None:

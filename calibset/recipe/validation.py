@@ -25,7 +25,7 @@ def find_mixture_faults(raw: Mapping[str, Any]) -> Iterator[str]:
     fill = fill if isinstance(fill, str) else None
     yield from _find_share_faults(groups)
     if fill in groups:
-        yield f"fill: {fill!r} has a share in groups; the fill group takes only what runs short"
+        yield f"fill: {fill!r} has a share in groups; the fill group takes only what others can't give"
     if fill is None and raw.get("shortage") == "fill":
         yield 'shortage: "fill" needs a fill group; name one with fill = "…"'
     group_by_source = {name: table.get("group") for name, table in sources.items() if isinstance(table, dict)}

@@ -16,7 +16,7 @@ _MAY_NOT_READ = f"the hub answers {{status}}: you may not read it; {_LOG_IN}"
 _NOTHING_THERE = "no such {kind} repository, or no such file in it; check its name and HF_ENDPOINT"
 _NOT_WRITABLE = "the hub lets no repository be created or written here; check the name and HF_ENDPOINT"
 _CHANGED = "the repository changed while the files were sent; push again"
-_NO_ROOM = "the hub answers {status}: there is no room for the files; make some, or push elsewhere"
+_NO_ROOM = "the hub answers {status}: there is no room for the files; free some, or push elsewhere"
 _ANY_OTHER = "the hub answers {status}; try again later"
 
 # What the status of an answer means.

@@ -49,7 +49,7 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
         ("plan", ["downloads no data", "--offline "]),
         ("check", ["--offline "]),
         ("lock", ["calibset build --locked ", "--offline ", "--set KEY=VALUE", "--quiet, -q"]),
-        ("diff", ["A calibration file stands for the manifest beside it. Exits 1 if", "--json"]),
+        ("diff", ["For a calibration file, the manifest beside it is compared. Exits 1 if", "--json"]),
         ("cache", ["{list,clear}", "The folder is CALIBSET_CACHE, else HF_HOME/calibset, ", "--json"]),
         (
             "verify",

@@ -65,7 +65,7 @@ def test_a_manifest_is_no_file_to_make_a_card_of(file: Path, capsys: pytest.Capt
     assert main(["card", "small.manifest.json"]) == 2
     assert capsys.readouterr() == (
         "",
-        "calibset: small.manifest.json: is a manifest; name the calibration file that it stands beside\n",
+        "calibset: small.manifest.json: is a manifest; name the calibration file that it belongs to\n",
     )
 
 

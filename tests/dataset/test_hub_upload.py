@@ -92,7 +92,7 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write
         ),
         ("commit", 403, NO_RIGHT),
         ("commit", 412, "the repository changed while the files were sent; push again"),
-        ("commit", 507, "the hub answers 507: there is no room for the files; make some, or push elsewhere"),
+        ("commit", 507, "the hub answers 507: there is no room for the files; free some, or push elsewhere"),
         ("commit", 418, "the hub answers 418; try again later"),
     ],
 )

@@ -57,7 +57,10 @@ def test_shares_may_be_rounded(shares: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ('fill = "a"', ["fill: 'a' has a share in groups; the fill group takes only what runs short"]),
+        (
+            'fill = "a"',
+            ["fill: 'a' has a share in groups; the fill group takes only what others can't give"],
+        ),
         ('fill = "z"', ["fill: no source is in group 'z'"]),
         ('shortage = "fill"', ['shortage: "fill" needs a fill group; name one with fill = "…"']),
     ],

@@ -102,7 +102,7 @@ def obligation_lines(summary: LicenceSummary) -> Iterator[Markdown]:
     for conflict in summary.conflicts:
         yield Markdown(f"check: {_escaped_list(conflict.sources)}: {conflict.about}")
     if not summary.duties:
-        yield Markdown("the sources' licences ask for nothing")
+        yield Markdown("the sources' licences require nothing")
 
 
 def public_notes(summary: LicenceSummary) -> Iterator[str]:

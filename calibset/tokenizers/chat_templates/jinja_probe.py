@@ -94,8 +94,8 @@ def probe_template(
     if unknown and not allow_unknown_markers and (ends or not all(map(_SPEAKER.fullmatch, unknown))):
         raise TokenizerError(
             f"{tokenizer.name}: has no token for {', '.join(unknown)}, which its chat template writes, so "
-            "the model would read letters; put tokenizer.json and chat template of one model side by side, "
-            'or set format = "jinja" in [chat] if it was trained to read letters'
+            "the model would read plain text; put the tokenizer.json and chat template of one model side by "
+            'side, or set format = "jinja" in [chat] if it was trained to read plain text'
         )
     unknown += [*_find_unknown(_TAG, plain.text, tokenizer), *_find_unknown(_MARKER, call_text, tokenizer)]
     return TemplateTraits(style, call_text.count(_NAME) != 1, tuple(_write_notes(unknown, ends, tokenizer)))
@@ -107,12 +107,12 @@ def _write_notes(
     if unknown:
         yield (
             f"the chat template writes {', '.join(dict.fromkeys(unknown))}, for which the tokenizer has no "
-            "token: the model reads letters"
+            "token: they are read as plain text"
         )
     if ends:
         yield (
-            "assistant turns end in no control token: the tokenizer knows none in what the chat template "
-            f"writes behind them ({ends[0][:_MOST_CHARACTERS]!r})"
+            "assistant turns don't end in a control token: the tokenizer knows none in what the chat "
+            f"template writes after them ({ends[0][:_MOST_CHARACTERS]!r})"
         )
     eos = tokenizer.named_tokens.get("eos_token", "")
     if eos != tokenizer.eos:

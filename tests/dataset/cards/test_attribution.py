@@ -17,7 +17,7 @@ def test_each_source_that_gave_a_row_is_named() -> None:
             source("local", location="texts/x", revision=None, licence="other"),
         )
     )  # fmt: skip
-    assert headings(found) == ["Sources of small-set", "chats", "local", "What the licences ask for together"]
+    assert headings(found) == ["Sources of small-set", "chats", "local", "What the licences require together"]
     assert found.split("\n\n")[3].splitlines() == [
         "- read from: [someone/texts](https://huggingface.co/datasets/someone/texts/tree/"
         "0123456789abcdef0123456789abcdef01234567)",

@@ -114,7 +114,7 @@ def test_limits_are_told() -> None:
 
 def test_licences_that_ask_for_nothing_ask_for_nothing() -> None:
     assert list(obligation_lines(of({"a": "CC0-1.0", "b": "public domain"}))) == [
-        "the sources' licences ask for nothing"
+        "the sources' licences require nothing"
     ]
 
 

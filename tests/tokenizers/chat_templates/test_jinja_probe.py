@@ -78,20 +78,21 @@ def test_markers_that_the_tokenizer_reads_as_letters_are_an_error(
     with pytest.raises(TokenizerError) as caught:
         load_template(tokenizer)
     assert str(caught.value) == (
-        f"own: has no token for {unknown}, which its chat template writes, so the model would read letters; "
-        'put tokenizer.json and chat template of one model side by side, or set format = "jinja" in [chat] '
-        "if it was trained to read letters"
+        f"own: has no token for {unknown}, which its chat template writes, so the model would read plain "
+        'text; put the tokenizer.json and chat template of one model side by side, or set format = "jinja" '
+        "in [chat] if it was trained to read plain text"
     )
     assert load_template(tokenizer, "jinja").notes[0] == (
-        f"the chat template writes {unknown}, for which the tokenizer has no token: the model reads letters"
+        f"the chat template writes {unknown}, for which the tokenizer has no token: they are "
+        "read as plain text"
     )
 
 
 def test_names_of_speakers_between_bars_may_be_letters(tmp_path: Path) -> None:
     (note,) = template_of(tmp_path, SPEAKERS, eos="</s>").notes
     assert note == (
-        "the chat template writes <|user|>, <|assistant|>, for which the tokenizer has no token: the model "
-        "reads letters"
+        "the chat template writes <|user|>, <|assistant|>, for which the tokenizer has no token: they are "
+        "read as plain text"
     )
 
 
@@ -99,10 +100,10 @@ def test_turns_that_end_in_letters_are_noted(tmp_path: Path) -> None:
     both = {"<start_of_turn>": True, "<end_of_turn>": True}
     assert template_of(tmp_path, TURNS, eos="</s>", tokens=both).notes == ()
     assert template_of(tmp_path, TURNS, eos="</s>").notes == (
-        "the chat template writes <start_of_turn>, <end_of_turn>, for which the tokenizer has no token: the "
-        "model reads letters",
-        "assistant turns end in no control token: the tokenizer knows none in what the chat template writes "
-        "behind them ('<end_of_turn>\\n<start_of_turn>user\\n')",
+        "the chat template writes <start_of_turn>, <end_of_turn>, for which the tokenizer has no token: they "
+        "are read as plain text",
+        "assistant turns don't end in a control token: the tokenizer knows none in what the chat template "
+        "writes after them ('<end_of_turn>\\n<start_of_turn>user\\n')",
     )
     (note,) = template_of(tmp_path, TURNS, eos="</s>", tokens={"<end_of_turn>": True}).notes
     assert note.startswith("the chat template writes <start_of_turn>, for which")
@@ -118,7 +119,8 @@ def test_markers_around_calls_alone_are_noted(tmp_path: Path) -> None:
     marker = "<\uff5ctool\u2581calls\u2581begin\uff5c>"
     (note,) = template_of(tmp_path, TEMPLATE.replace("<tool_call>", marker)).notes
     assert note == (
-        f"the chat template writes {marker}, for which the tokenizer has no token: the model reads letters"
+        f"the chat template writes {marker}, for which the tokenizer has no token: they are "
+        "read as plain text"
     )
 
 
