@@ -99,7 +99,8 @@ class CalibrationFile:
         else:
             return
         raise OutputError(
-            f"{manifest_path(self.path)}: belongs to another file: {fault}; build again, or move the manifest away"
+            f"{manifest_path(self.path)}: belongs to another file: {fault}; "
+            "build again, or move the manifest away"
         )
 
     def require_manifest(self) -> Manifest:

@@ -56,7 +56,7 @@ def verify(
 
 
 def _notes(file: CalibrationFile, **options: object) -> Iterator[str]:
-    """Yield doubts about the file: its manifest belongs to another file, or defaults are assumed without one."""
+    """Yield doubts about the file: its manifest belongs to another file, or defaults are assumed."""
     if file.manifest is None:
         defaults = {"tokenizer": DEFAULT_TOKENIZER, "seqlen": f"{_SEQLEN:,}", "nsamples": _NSAMPLES}
         if assumed := [f"{name} {defaults[name]}" for name, value in options.items() if not value]:

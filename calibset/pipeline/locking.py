@@ -66,7 +66,8 @@ def require_unchanged(recipe: Recipe, differences: tuple[Difference, ...]) -> No
     more = f"; and {len(differences) - _MOST_NAMED} more" if len(differences) > _MOST_NAMED else ""
     where = lock_path(recipe.path) if recipe.path else recipe.name
     raise LockError(
-        f"{where}: the build differs from the lock: {named}{more}; nothing was written, `calibset lock` renews it"
+        f"{where}: the build differs from the lock: {named}{more}; "
+        "nothing was written, `calibset lock` renews it"
     )
 
 

@@ -162,7 +162,8 @@ def test_a_manifest_of_other_rows_is_of_another_file(
     file = tmp_path / "out.jsonl"
     changed = manifest.model_copy(update={"samples": (manifest.samples * 2)[:samples]})
     assert mismatch(changed, file) == (
-        f"{manifest_path(file)}: belongs to another file: it has {samples} samples, and {file} has 20 rows{ADVICE}"
+        f"{manifest_path(file)}: belongs to another file: it has {samples} samples, "
+        f"and {file} has 20 rows{ADVICE}"
     )
 
 
