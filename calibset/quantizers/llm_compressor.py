@@ -87,7 +87,7 @@ class LlmCompressor(Quantizer):
 
 def _read_row(value: Any) -> RowInput | FatalRow:
     if not isinstance(value, dict):
-        return FatalRow("is no object")
+        return FatalRow("is not an object")
     # The mere presence of the column keeps texts from being read.
     if "input_ids" in value:
         return read_ids(value["input_ids"])
