@@ -1,44 +1,43 @@
-"""Runs of words of one length, found in a text by their digests and compared word by word."""
+"""Runs of words: where those of a text stand in the documents that were put in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from calibset.hygiene.ngram_hashes import Grams
 from calibset.hygiene.words import is_unspaced_letter
 
-Codes = NDArray[np.uint32]
-"""The numbers of words; see `Vocabulary`."""
+SHINGLE = 5
+"""Words of the runs that a text's likeness is counted by."""
 
-Positions = NDArray[np.int64]
-"""For each word of a text, the position of the run that begins with it, or -1 if it occurs nowhere."""
+SHORTEST = 8
+"""The fewest words of a document that is looked for as a whole."""
 
-Flags = NDArray[np.bool_]
-"""Whether something is true of each word, or of the run that begins with it."""
-
-_Digests = NDArray[np.uint64]
+_Codes = NDArray[np.uint32]
+_Positions = NDArray[np.int64]
+_Places = NDArray[np.int32]
+_Starts = NDArray[np.uint32]
+_Flags = NDArray[np.bool_]
 _NUMERAL, _WORD, _LETTER = 1, 2, 3
-# Runs that are digested at a time, so that a long stream needs little memory.
-_CHUNK = 2**20
-# A table of digests' first bits spares most searches: small enough for the processor's cache, and not much
-# larger than needed.
-_LEAST_BITS, _MOST_BITS = 10, 22
 
 
 class Vocabulary:
-    """A number for each word added, from 1 up; 0 stands for any other word."""
+    """A number for each word put in, from 1 on; 0 is any other word."""
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
         self._kinds = bytearray(1)
 
-    def add(self, word: str) -> int:
-        """Return the number of a word, and give it a new one if it has none."""
+    def code(self, word: str) -> int:
+        """Return the number of a word, a new one where it has none."""
         code = self._codes.setdefault(word, len(self._kinds))
         if code == len(self._kinds):
             self._kinds.append(
@@ -46,103 +45,159 @@ class Vocabulary:
             )
         return code
 
-    def encode(self, words: Sequence[str]) -> Codes:
+    def codes(self, words: Sequence[str]) -> _Codes:
         """Return the numbers of the words of a text."""
         return np.fromiter(map(self._codes.get, words, repeat(0)), np.uint32, len(words))
 
-    def find_unspaced(self, codes: Codes) -> Flags:
-        """Flag the words that are single letters of scripts without spaces."""
+    def lettered(self, codes: _Codes) -> _Flags:
+        """Tell which are words that hold a letter."""
+        return np.asarray(np.frombuffer(self._kinds, np.uint8)[codes] >= _WORD, np.bool_)
+
+    def unspaced(self, codes: _Codes) -> _Flags:
+        """Tell which are single letters of scripts without spaces."""
         return np.asarray(np.frombuffer(self._kinds, np.uint8)[codes] == _LETTER, np.bool_)
 
-    def find_mostly_unspaced(self, codes: Codes, size: int) -> Flags:
-        """Flag the runs of which more than half are single letters of scripts without spaces."""
-        sums = np.concatenate(([0], np.cumsum(self.find_unspaced(codes), dtype=np.int32)))
-        return np.asarray(2 * (sums[size:] - sums[:-size]) > size, np.bool_)
 
-    def find_telling(self, codes: Codes, size: int) -> Flags:
-        """Flag the runs of which at least half are distinct words that hold a letter."""
-        lettered = np.frombuffer(self._kinds, np.uint8)[codes] >= _WORD
-        previous = _find_previous(codes)
-        count = max(codes.size - size + 1, 0)
-        starts, different = np.arange(count, dtype=np.int32), np.zeros(count, np.int16)
-        for offset in range(size if count else 0):
-            different += lettered[offset : offset + count] & (previous[offset : offset + count] < starts)
-        return np.asarray(2 * different >= size, np.bool_)
-
-
-class TextRuns:
-    """The runs of a text, digested once per length, however many tables they are looked up in.
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The words of documents that follow on each other.
 
     Attributes:
-        codes: The numbers of the text's words.
+        codes: The words' numbers.
+        starts: Where each document starts in them.
+        documents: The documents' ids.
     """
 
-    def __init__(self, codes: Codes) -> None:
-        self.codes = codes
-        self._digests: dict[int, _Digests] = {}
+    codes: array[int] = field(default_factory=lambda: array("I"))
+    starts: list[int] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
 
-    def digest(self, size: int) -> _Digests:
-        """Return the digests of the runs of a number of words."""
-        if size not in self._digests:
-            self._digests[size] = _digest_runs(self.codes, size)
-        return self._digests[size]
+    def lengths(self) -> list[int]:
+        """Return how many words each document has."""
+        ends = [*self.starts[1:], len(self.codes)]
+        return [end - start for start, end in zip(self.starts, ends, strict=True)]
 
 
-class RunTable:
-    """The runs of one length in a stream of words, and the position at which each first occurs.
-
-    Runs are stored by a digest of 64 bits, 12 bytes each, in one sorted array; those found in a text are
-    compared word by word. Among ten million runs, the chance that two have the same digest is 3 in a
-    million; then the second is not found.
+class Index:
+    """Where runs stand in series of documents, one series behind the other with a 0 between.
 
     Args:
-        stream: The numbers of the words.
-        size: How many words a run has.
-        starts: The positions of the runs that count; all of them count if None.
+        series: By name.
+        vocabulary: The words' numbers.
+        run: Words of a run; documents of fewer are a run as a whole, from `SHORTEST` words on. Of what
+            is mostly letters of scripts without spaces both are twice as many.
+
+    Attributes:
+        shingles: Where each run of `SHINGLE` words stands.
+        is_telling: Which of these positions say something, see `shared`.
     """
 
-    def __init__(self, stream: Codes, size: int, starts: NDArray[np.uint32] | None = None) -> None:
-        self.size = size
-        digests = _digest_runs(stream, size)
-        self._windows = sliding_window_view(np.pad(stream, (0, size)) if stream.size < size else stream, size)
-        if starts is not None:
-            digests = digests[starts]
-        # As numpy.unique does, in less memory.
-        order = np.argsort(digests, kind="stable").astype(np.uint32)
-        digests = digests[order]
-        is_first = np.diff(digests, prepend=~digests[:1]) != 0
-        self._digests = digests[is_first]
-        self._starts = order[is_first] if starts is None else starts[order[is_first]]
-        bits = min(max(self._digests.size.bit_length() + 2, _LEAST_BITS), _MOST_BITS)
-        self._shift = np.uint64(64 - bits)
-        self._maybe = np.zeros(2**bits, np.bool_)
-        self._maybe[self._digests >> self._shift] = True
+    def __init__(self, series: Mapping[str, Series], vocabulary: Vocabulary, run: int) -> None:
+        self._vocabulary = vocabulary
+        self._names = tuple(series)
+        self._starts: list[int] = []
+        self._documents: list[tuple[str, str]] = []
+        parts: list[_Codes] = [np.zeros(0, np.uint32)]
+        borders, offset = [], 0
+        for name, held in series.items():
+            borders.append(offset)
+            self._starts += [offset + start for start in held.starts]
+            self._documents += [(name, document) for document in held.documents]
+            parts += np.frombuffer(held.codes, np.uint32), np.zeros(1, np.uint32)
+            offset += len(held.codes) + 1
+        stream = np.concatenate(parts)
+        self._borders = np.array(borders, np.int64)
+        lettered, previous = vocabulary.lettered(stream), _previous(stream)
+        self.is_telling = _telling(lettered, previous, SHINGLE)
+        wanted: dict[int, list[_Starts]] = {}
+        unspaced = vocabulary.unspaced(stream)
+        for size, is_mostly in ((run, False), (2 * run, True)) if unspaced.any() else ((run, False),):
+            telling = _telling(lettered, previous, size)
+            telling &= _mostly(unspaced, size) == is_mostly
+            wanted.setdefault(size, []).append(np.flatnonzero(telling).astype(np.uint32))
+        for size, starts in self._whole(series, unspaced, run).items():
+            telling = _telling(lettered, previous, size)
+            wanted.setdefault(size, []).append(starts[telling[starts]])
+        del lettered, previous, unspaced, telling
+        self.shingles = Grams(stream, SHINGLE, borders=self._borders)
+        self._grams = [
+            Grams(
+                stream,
+                size,
+                np.unique(np.concatenate(starts)) if len(starts) > 1 else starts[0],
+                borders=self._borders,
+            )
+            for size, starts in wanted.items()
+        ]
 
-    def find(self, text: TextRuns) -> Positions | None:
-        """Return the first position of each run of a text, or None if no run occurs."""
-        digests = text.digest(self.size)
-        at = np.flatnonzero(self._maybe[digests >> self._shift])
-        if not at.size:
-            return None
-        nearest = np.minimum(self._digests.searchsorted(digests[at]), self._digests.size - 1)
-        same = self._digests[nearest] == digests[at]
-        if not same.any():
-            return None
-        at, starts = at[same], self._starts[nearest[same]]
-        equal = (sliding_window_view(text.codes, self.size)[at] == self._windows[starts]).all(axis=1)
-        if not equal.any():
-            return None
-        positions = np.full(digests.size, -1)
-        positions[at[equal]] = starts[equal]
-        return positions
+    def _whole(self, series: Mapping[str, Series], unspaced: _Flags, run: int) -> dict[int, _Starts]:
+        """Return by their length where documents start that are a run as a whole."""
+        lengths = [length for held in series.values() for length in held.lengths()]
+        found: dict[int, list[int]] = {}
+        for start, length in zip(self._starts, lengths, strict=True):
+            if SHORTEST <= length < 2 * run:
+                times = 2 if 2 * np.count_nonzero(unspaced[start : start + length]) > length else 1
+                if times * SHORTEST <= length < times * run:
+                    found.setdefault(length, []).append(start)
+        return {size: np.array(starts, np.uint32) for size, starts in sorted(found.items())}
+
+    def shared(self, codes: _Codes) -> tuple[_Flags, _Positions]:
+        """Return which words of a text are in a run, and where the run that begins with a word stands, or -1.
+
+        Runs count of which at least half are words that hold a letter and differ.
+        """
+        flags = np.zeros(codes.size, np.bool_)
+        positions = np.full(codes.size, -1)
+        for grams in self._grams:
+            found = grams.positions(codes)
+            if (found >= 0).any():
+                flags |= covered(found, grams.size)
+                head = positions[: found.size]
+                np.copyto(head, found, where=head < 0)
+        return flags, positions
+
+    def likeness(self, found: _Positions) -> tuple[float, _Flags]:
+        """Return the part of a text's shingles that were found and say something, and their words.
+
+        Args:
+            found: Where each shingle of the text was found, -1 where nowhere.
+        """
+        telling = np.where(self.is_telling[found], found, -1)
+        return float(np.count_nonzero(telling >= 0)) / telling.size, covered(telling, SHINGLE)
+
+    def is_long(self, codes: _Codes, stretch: Stretch) -> bool:
+        """Tell whether a stretch has `SHORTEST` words, or twice as many that are mostly unspaced letters."""
+        letters = np.count_nonzero(self._vocabulary.unspaced(codes[stretch.start : stretch.end]))
+        return stretch.words >= SHORTEST * (2 if 2 * letters > stretch.words else 1)
+
+    def sharing(self, codes: _Codes, containment: float) -> tuple[str, ...]:
+        """Return the series that share a run with a text, or hold that part of it by themselves, in order."""
+        owners = {owner for grams in self._grams for owner in self._owners(grams.occurrences(codes)[1])}
+        at, starts = self.shingles.occurrences(codes)
+        held_by = np.searchsorted(self._borders, starts, "right") - 1
+        for owner in set(self._owners(starts)) - owners:
+            found = np.full(codes.size - SHINGLE + 1, -1)
+            found[at[held_by == owner]] = starts[held_by == owner]
+            part, flags = self.likeness(found)
+            if part >= containment and self.is_long(codes, longest(flags)):
+                owners.add(owner)
+        return tuple(self._names[owner] for owner in sorted(owners))
+
+    def _owners(self, positions: _Positions) -> list[int]:
+        owners: list[int] = np.unique(np.searchsorted(self._borders, positions, "right") - 1).tolist()
+        return owners
+
+    def document(self, position: int) -> tuple[str, str]:
+        """Return the series and the document that a position is in."""
+        return self._documents[bisect_right(self._starts, position) - 1]
 
 
 class Stretch(NamedTuple):
-    """A stretch of consecutive words.
+    """Words in a row.
 
     Attributes:
-        start: Index of the first word.
-        end: Index after the last word.
+        start: The first.
+        end: One past the last.
     """
 
     start: int
@@ -150,31 +205,36 @@ class Stretch(NamedTuple):
 
     @property
     def words(self) -> int:
-        """How many words the stretch has."""
+        """How many they are."""
         return self.end - self.start
 
 
-def find_stretches(flags: Flags) -> Iterator[Stretch]:
+def stretches(flags: _Flags) -> Iterator[Stretch]:
     """Yield the stretches of words that are flagged."""
     edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
     yield from map(Stretch, edges[::2].tolist(), edges[1::2].tolist())
 
 
-def find_longest(flags: Flags) -> Stretch:
+def longest(flags: _Flags) -> Stretch:
     """Return the longest stretch that is flagged, the first of several; an empty one if none is."""
-    return max(find_stretches(flags), key=lambda stretch: stretch.words, default=Stretch(0, 0))
+    return max(stretches(flags), key=lambda stretch: stretch.words, default=Stretch(0, 0))
 
 
-def cover_runs(is_found: Flags, size: int) -> Flags:
-    """Flag the words of a text that are in a run that was found."""
-    changes = np.zeros(is_found.size + size, np.int64)
-    changes[: is_found.size] += is_found
-    changes[size:] -= is_found
+def covered(positions: _Positions, size: int) -> _Flags:
+    """Return which words of a text are in a run that was found.
+
+    Args:
+        positions: Where each run of the text was found, -1 where nowhere.
+        size: How many words a run has.
+    """
+    changes = np.zeros(positions.size + size, np.int64)
+    changes[: positions.size] += positions >= 0
+    changes[size:] -= positions >= 0
     return np.asarray(np.cumsum(changes)[:-1] > 0, np.bool_)
 
 
-def _find_previous(codes: Codes) -> NDArray[np.int32]:
-    """Return the position at which each word last occurred before, or -1 if it didn't."""
+def _previous(codes: _Codes) -> _Places:
+    """Return for each word where it stands last before, -1 where nowhere."""
     previous = np.full(codes.size, -1, np.int32)
     order = np.argsort(codes, kind="stable").astype(np.int32)
     again = codes[order[1:]] == codes[order[:-1]]
@@ -182,21 +242,16 @@ def _find_previous(codes: Codes) -> NDArray[np.int32]:
     return previous
 
 
-def _digest_runs(codes: Codes, size: int) -> _Digests:
-    count = max(codes.size - size + 1, 0)
-    digests = np.zeros(count, np.uint64)
-    for start in range(0, count, _CHUNK):
-        part = digests[start : start + _CHUNK]
-        spread = _spread_bits(codes[start : start + part.size + size - 1])
-        for offset in range(size):
-            part *= np.uint64(0x9E3779B97F4A7C15)
-            part += spread[offset : offset + part.size]
-    return digests
+def _telling(lettered: _Flags, previous: _Places, size: int) -> _Flags:
+    """Return of which runs at least half are words that hold a letter and differ."""
+    count = max(lettered.size - size + 1, 0)
+    starts, differ = np.arange(count, dtype=np.int32), np.zeros(count, np.int16)
+    for place in range(size if count else 0):
+        differ += lettered[place : place + count] & (previous[place : place + count] < starts)
+    return np.asarray(2 * differ >= size, np.bool_)
 
 
-def _spread_bits(codes: Codes) -> _Digests:
-    """Return the numbers spread over 64 bits by the finaliser of SplitMix64, no two of them the same."""
-    spread = codes.astype(np.uint64)
-    spread = (spread ^ spread >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    spread = (spread ^ spread >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(spread ^ spread >> np.uint64(31), np.uint64)
+def _mostly(flags: _Flags, size: int) -> _Flags:
+    """Return of which runs more than half are flagged."""
+    sums = np.concatenate(([0], np.cumsum(flags, dtype=np.int32)))
+    return np.asarray(2 * (sums[size:] - sums[:-size]) > size, np.bool_)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.hygiene import ngram_index
+from calibset.hygiene import ngram_hashes as module_of_grams
 from calibset.hygiene.decontamination import Contamination, EvaluationIndex
 from calibset.hygiene.words import split_words
 
@@ -120,8 +120,7 @@ def test_of_several_passages_the_first_is_named() -> None:
 
 def test_the_longest_stretch_is_told() -> None:
     excluded = excluded_lines()
-    passage = split_words(PASSAGE)
-    text = f"{' '.join(passage[:13])} and so on; {LINES[4]} and so on; {' '.join(passage[:15])}"
+    text = f"{' '.join(split_words(PASSAGE)[:13])} and so on; {LINES[4]} and so on; {' '.join(split_words(PASSAGE)[:15])}"
     found = matched(excluded, text)
     assert found is not None
     assert (found.passage, found.words) == ("4", len(split_words(LINES[4])))
@@ -249,8 +248,8 @@ def test_bounds(run: int, containment: float, message: str) -> None:
 
 
 def test_a_collision_is_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
-    digests = ngram_index._digest_runs
-    monkeypatch.setattr(ngram_index, "_digest_runs", lambda codes, size: digests(codes, size) * 0)
+    digests = module_of_grams._digests
+    monkeypatch.setattr(module_of_grams, "_digests", lambda codes, size: digests(codes, size) * 0)
     assert matched(excluded_lines(), LINES[4]) is None
     assert matched(excluded_lines(), "a b c d e f g h i j k l m n o p") is None
 
