@@ -35,7 +35,7 @@ def plan(arguments: Namespace) -> int:
         print_json(plan_view.plan_data(planned))
     elif not arguments.quiet:
         plan_view.print_plan(planned)
-    return print_problems((*planned.sources, *planned.evaluations))
+    return max(print_problems(planned.sources), print_problems(planned.evaluations, "exclude"))
 
 
 def build(arguments: Namespace) -> int:

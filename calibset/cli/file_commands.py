@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from calibset.cli.console import print_json, print_line
@@ -12,8 +11,6 @@ from calibset.cli.file_view import print_load_report, print_row, print_tokenizer
 from calibset.cli.lock_view import differences_data, print_differences
 from calibset.core.errors import OutputError, RecipeError
 from calibset.dataset.calibration_file import CalibrationFile
-from calibset.dataset.lockfile import Lock
-from calibset.dataset.manifest import Manifest
 from calibset.quantizers import LoadReport, get_quantizer
 
 
@@ -21,13 +18,19 @@ def show(arguments: Namespace) -> int:
     """Print a row with its documents and control tokens marked."""
     from calibset.tokenizers import ControlTokens
 
-    file = CalibrationFile.open(arguments.file)
+    file = CalibrationFile.open(arguments.file, endings=None, check_manifest=False)
     text = file.text(arguments.row)
     tokenizer = file.tokenizer(arguments.tokenizer, allow_changed=True)
+    report = None
+    try:
+        file.check_manifest()
+        report = file.manifest.samples[arguments.row - 1] if file.manifest else None
+    except OutputError as error:
+        print_line(f"note: {error}; the row's documents are not shown")
     print_row(
         text,
         tokens=len(tokenizer.encode(text, parse_special=True)),
-        report=file.manifest.samples[arguments.row - 1] if file.manifest else None,
+        report=report,
         control_tokens=ControlTokens.of(tokenizer.special_tokens),
     )
     return 0
@@ -89,7 +92,7 @@ def diff(arguments: Namespace) -> int:
     from calibset.dataset.diff import diff as find_differences
 
     try:
-        changes = find_differences(_read_record(arguments.before), _read_record(arguments.after))
+        changes = find_differences(arguments.before, arguments.after)
     except OutputError as error:
         raise RecipeError(str(error)) from error
     if arguments.json:
@@ -101,17 +104,3 @@ def diff(arguments: Namespace) -> int:
 
 def _load_data(report: LoadReport) -> dict[str, Any]:
     return {**asdict(report), "kept": report.kept, "passed": report.passed, "waste": report.waste}
-
-
-def _read_record(name: str) -> Manifest | Lock:
-    """Return the lock or the manifest that a path names."""
-    path = Path(name)
-    if path.suffix == ".lock":
-        lock = Lock.read(path)
-        if lock is None:
-            raise RecipeError(f"{path}: there is no such lock")
-        return lock
-    manifest = Manifest.read(path)
-    if manifest is None:
-        raise RecipeError(f"{path}: there is no such manifest, and none beside a file of this name")
-    return manifest

@@ -32,10 +32,10 @@ def stream_lines(sources: Iterable[SourceReport | PlannedSource]) -> Iterator[st
             yield f"{source.name}: read from the beginning of a stream, so not a fair sample of its corpus"
 
 
-def print_problems(sources: Iterable[PlannedSource | SourceCheck]) -> int:
-    """Print what went wrong with which source; return the exit code."""
+def print_problems(sources: Iterable[PlannedSource | SourceCheck], table: str = "sources") -> int:
+    """Print what went wrong with which source, or evaluation set; return the exit code."""
     problems = [(source.name, source.problem) for source in sources if source.problem is not None]
     for name, problem in problems:
         is_named = problem.startswith(("sources.", "exclude."))
-        print_error(problem if is_named else f"sources.{name}: {problem}")
+        print_error(problem if is_named else f"{table}.{name}: {problem}")
     return 1 if problems else 0

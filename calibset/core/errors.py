@@ -17,7 +17,8 @@ A message says where the fault is, what it is, and what to do about it, in one l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.shortage import Shortage
@@ -90,6 +91,12 @@ class MixtureError(CalibsetError):
             shortage.describe(), *([f"left out: {'; '.join(reasons)}"] if reasons else []), *hints
         ))  # fmt: skip
         super().__init__(f"holdout: {message}" if file == "holdout" else message)
+        self._hints = tuple(hints)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is pickled by its message, which is not what this one is made of.
+        make = partial(MixtureError, self.shortage, file=self.file, left_out=self.left_out, hints=self._hints)
+        return make, (), self.__dict__
 
 
 class TokenizerError(CalibsetError):

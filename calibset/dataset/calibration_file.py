@@ -70,7 +70,8 @@ class CalibrationFile:
         """
         path = Path(path)
         if not os.path.isfile(path):  # noqa: PTH113  (Path's raises where a folder may not be entered)
-            raise QuantizerError(f"{path}: no such file")
+            kind = "a folder, not a calibration file" if os.path.isdir(path) else "no such file"  # noqa: PTH112
+            raise QuantizerError(f"{path}: {kind}")
         if endings is not None:
             check_ending(path, endings)
         opened = cls(path, Manifest.read(path))
@@ -110,7 +111,7 @@ class CalibrationFile:
             OutputError: There is no manifest.
         """
         if self.manifest is None:
-            raise OutputError(f"{self.path}: there is no manifest beside it; build the file again")
+            raise OutputError(f"{self.path}: no manifest is beside it, and only `calibset build` writes one")
         return self.manifest
 
     def find_holdout(self) -> Self | None:
@@ -201,7 +202,7 @@ class CalibrationFile:
             OutputError: There is no such row.
         """
         texts = self._texts_and_faults[0]
-        if row > len(texts):
+        if not 1 <= row <= len(texts):
             raise OutputError(f"{self.path}: has {len(texts):,} rows, so there is no row {row}")
         for fault in self.row_faults:
             if fault.startswith(f"row {row}: "):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from calibset.core.errors import OutputError
@@ -38,16 +39,17 @@ class Difference:
         return f"{self.key}: {shorten(self.before)} → {shorten(self.after)}"
 
 
-def diff(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, ...]:
+def diff(before: Manifest | Lock | str | Path, after: Manifest | Lock | str | Path) -> tuple[Difference, ...]:
     """Return the differences in recipe, versions, tokenizer, sources, quotas, documents and hash.
 
     Args:
-        before: A manifest or a lock.
+        before: A manifest or a lock, or the path of one; of a calibration file the manifest beside it.
         after: Another of the same kind.
 
     Raises:
-        OutputError: One is a manifest and the other a lock.
+        OutputError: One is a manifest and the other a lock, or there is none at a path.
     """
+    before, after = _read_record(before), _read_record(after)
     if type(before) is not type(after):
         raise OutputError("a manifest and a lock can't be compared; name two files of the same kind")
     old, new = dict(_entries(before)), dict(_entries(after))
@@ -59,6 +61,21 @@ def diff(before: Manifest | Lock, after: Manifest | Lock) -> tuple[Difference, .
     if isinstance(before, Manifest) and isinstance(after, Manifest):
         changed += _changed_documents(before, after)
     return tuple(changed)
+
+
+def _read_record(record: Manifest | Lock | str | Path) -> Manifest | Lock:
+    if isinstance(record, Manifest | Lock):
+        return record
+    path = Path(record)
+    if path.suffix == ".lock":
+        lock = Lock.read(path)
+        if lock is None:
+            raise OutputError(f"{path}: there is no such lock")
+        return lock
+    manifest = Manifest.read(path)
+    if manifest is None:
+        raise OutputError(f"{path}: there is no such manifest, and none beside a file of this name")
+    return manifest
 
 
 def shorten(value: str | None) -> str:

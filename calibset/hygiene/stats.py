@@ -25,8 +25,9 @@ class LeftOut:
         rejections: How many were rejected, by reason.
         filtered: How many were filtered, by reason.
         examples: For each reason, the position of the first record that it applies to.
-        rejected_records: The first 100,000 rejected records, in the order in which they were read.
-        filtered_records: The first 100,000 filtered records, likewise.
+        rejected_records: The rejected records themselves, those met before packing first; the first 100,000
+            of each.
+        filtered_records: The filtered ones, likewise.
     """
 
     rejections: Counter[str] = field(default_factory=Counter)
@@ -52,8 +53,8 @@ class LeftOut:
             rejections=self.rejections + other.rejections,
             filtered=self.filtered + other.filtered,
             examples={**other.examples, **self.examples},
-            rejected_records=[*self.rejected_records, *other.rejected_records][:_MOST_LISTED],
-            filtered_records=[*self.filtered_records, *other.filtered_records][:_MOST_LISTED],
+            rejected_records=[*self.rejected_records, *other.rejected_records],
+            filtered_records=[*self.filtered_records, *other.filtered_records],
         )
 
     def copy(self) -> LeftOut:
@@ -71,7 +72,8 @@ class LeftOut:
         """
         counts = [(count, "rejected", reason) for reason, count in self.rejections.items()]
         counts += [(count, "filtered", reason) for reason, count in self.filtered.items()]
-        ordered = sorted(counts, key=lambda entry: (-entry[0], *entry[1:]))
+        # Of equally many the rejected come first: they are faults, and filtered records are not.
+        ordered = sorted(counts, key=lambda entry: (-entry[0], entry[1] != "rejected", entry[2]))
         return ", ".join(f"{count:,} {kind}: {reason}" for count, kind, reason in ordered[:most])
 
 

@@ -67,7 +67,7 @@ def build_manifest(
             for sample in samples
         ),
         sha256=rows_sha256(samples),
-        not_compared=context.indexes.duplicates.not_indexed,
+        not_compared=selected.not_compared,
     )
 
 

@@ -18,7 +18,7 @@ def write_notes(context: BuildContext, selected: SelectedSamples) -> tuple[str, 
         *dict.fromkeys(note for stats in selected.stats.values() for note in stats.notes),
         *_on_missing_titles(context, selected),
         *_on_unread_control_tokens(context, selected.samples),
-        *_on_a_full_index(context),
+        *_on_a_full_index(selected),
     )
 
 
@@ -42,8 +42,8 @@ def _on_unread_control_tokens(context: BuildContext, samples: tuple[Sample, ...]
         )
 
 
-def _on_a_full_index(context: BuildContext) -> Iterator[str]:
-    if count := context.indexes.duplicates.not_indexed:
+def _on_a_full_index(selected: SelectedSamples) -> Iterator[str]:
+    if count := selected.not_compared:
         yield (
             f"duplicates: the index is full, and {count:,} documents did not fit in, so texts that repeat "
             "these may be in the file"

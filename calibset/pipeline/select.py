@@ -61,6 +61,7 @@ class SelectedSamples:
         coverage: The coverage of the samples; None if the seed alone chose them.
         stats: The counts of each source's records when the file was complete.
         left_out: What had been left out of each source by then, also by this file's packing.
+        not_compared: Documents that had found no room in the index of duplicates by then.
     """
 
     samples: tuple[Sample, ...]
@@ -70,6 +71,7 @@ class SelectedSamples:
     coverage: CoverageReport | None
     stats: Mapping[str, ReadStats]
     left_out: Mapping[str, LeftOut]
+    not_compared: int
 
 
 def select_samples(
@@ -103,6 +105,7 @@ def select_samples(
         coverage=coverage,
         stats={name: stream.stats.snapshot() for name, stream in streams.items()},
         left_out={name: stream.left_out for name, stream in streams.items()},
+        not_compared=context.indexes.duplicates.not_indexed,
     )
 
 

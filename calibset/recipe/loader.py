@@ -105,7 +105,7 @@ def _describe(detail: Any) -> str:
     """Return the line for a fault that pydantic found in the recipe's own keys."""
     key = str(detail["loc"][0]) if detail["loc"] else ""
     if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1 and key in _RENAMED_KEYS:
-        return f"{key}: unknown key; it is now called {_RENAMED_KEYS[key]}"
+        return f"{key}: was renamed; the key is now {_RENAMED_KEYS[key]}"
     return describe_error(detail, (), Recipe)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -147,7 +148,7 @@ class Recipe(BaseModel):
 
     def model_post_init(self, context: Any) -> None:
         """Take the recipe's file from the context of the validation, since no key of a recipe may set it."""
-        self._path = context["path"] if context else None
+        self._path = context.get("path") if isinstance(context, Mapping) else None
 
     @property
     def path(self) -> Path | None:

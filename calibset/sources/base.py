@@ -15,8 +15,7 @@ from calibset.hygiene.options import Hygiene
 from calibset.sources.sampling.files import FileSampler, is_large, measure_record
 from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
 from calibset.sources.sampling.line_blocks import StartRule
-from calibset.storage.compression import COMPRESSED_SUFFIXES
-from calibset.storage.files import File, Reader
+from calibset.storage.files import COMPRESSED_SUFFIXES, File, Reader
 
 
 class Source(BaseModel):

@@ -8,14 +8,11 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from calibset.core.errors import SourceError
+from calibset.storage.files import File
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from calibset.storage.files import File
-
-COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
-"""The suffixes of the names of compressed files."""
 
 MAX_WHOLE_FILE_BYTES = 256 * 2**20
 """The most bytes, decompressed, of a file whose format has to be read as a whole."""

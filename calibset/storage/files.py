@@ -9,7 +9,9 @@ from fnmatch import fnmatchcase
 from typing import BinaryIO, Protocol
 
 from calibset.core.errors import NotThereError
-from calibset.storage.compression import COMPRESSED_SUFFIXES
+
+COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+"""The suffixes of the names of compressed files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def test_verify_without_a_file_exits_1(recipe: str, capsys: pytest.CaptureFixtur
 
 def test_a_folder_is_no_calibration_file(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", ".", "--tokenizer", "tokenizer.json"]) == 1
-    assert capsys.readouterr().err == "calibset: .: no such file\n"
+    assert capsys.readouterr().err == "calibset: .: a folder, not a calibration file\n"
 
 
 @pytest.mark.parametrize(

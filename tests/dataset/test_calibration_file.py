@@ -95,7 +95,7 @@ def test_a_file_of_other_origin_has_defaults(foreign: Path) -> None:
     assert file.tokenizer_name("tokenizer.json") == "tokenizer.json"
     with pytest.raises(OutputError) as caught:
         file.require_manifest()
-    assert str(caught.value) == f"{foreign}: there is no manifest beside it; build the file again"
+    assert str(caught.value) == f"{foreign}: no manifest is beside it, and only `calibset build` writes one"
 
 
 def test_a_row_may_be_read_beside_faulty_ones(foreign: Path) -> None:
@@ -123,7 +123,7 @@ def test_rows_of_other_origin_are_encoded_without_blanks_at_their_end(foreign: P
     ("name", "fault"),
     [
         ("gone.jsonl", "no such file"),
-        (".", "no such file"),
+        (".", "a folder, not a calibration file"),
         ("recipe.toml", "a calibration file must end in .jsonl or .json"),
     ],
 )

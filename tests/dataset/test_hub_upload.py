@@ -168,7 +168,10 @@ def test_a_file_that_its_manifest_does_not_tell_of(tmp_path: Path) -> None:
 
 def test_a_file_without_a_manifest(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(ROWS)
-    with pytest.raises(OutputError, match=r"x\.jsonl: there is no manifest beside it; build the file again$"):
+    with pytest.raises(
+        OutputError,
+        match=r"x\.jsonl: no manifest is beside it, and only `calibset build` writes one$",
+    ):
         push_to_hub(tmp_path / "x.jsonl", "me/set")
 
 

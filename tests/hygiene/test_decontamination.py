@@ -120,7 +120,8 @@ def test_of_several_passages_the_first_is_named() -> None:
 
 def test_the_longest_stretch_is_told() -> None:
     excluded = excluded_lines()
-    text = f"{' '.join(split_words(PASSAGE)[:13])} and so on; {LINES[4]} and so on; {' '.join(split_words(PASSAGE)[:15])}"
+    passage = split_words(PASSAGE)
+    text = f"{' '.join(passage[:13])} and so on; {LINES[4]} and so on; {' '.join(passage[:15])}"
     found = matched(excluded, text)
     assert found is not None
     assert (found.passage, found.words) == ("4", len(split_words(LINES[4])))

@@ -323,6 +323,6 @@ def test_a_recipe_knows_its_file(tmp_path: Path) -> None:
 
 def test_the_old_name_of_a_key_comes_with_the_new_one() -> None:
     assert find_faults(f'consumer = "autoround"\n{GOOD}') == [
-        "consumer: unknown key; it is now called quantizer"
+        "consumer: was renamed; the key is now quantizer"
     ]
     assert find_faults(GOOD + 'consumer = "x"') == ["sources.one.consumer: unknown key"]

@@ -21,8 +21,7 @@ from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.sources.sampling.files import get_size
 from calibset.sources.sampling.interleave import Part, interleave
 from calibset.sources.sampling.line_blocks import StartRule, peek_first_character
-from calibset.storage.compression import COMPRESSED_SUFFIXES
-from calibset.storage.files import File, Reader
+from calibset.storage.files import COMPRESSED_SUFFIXES, File, Reader
 from calibset.storage.text_lines import read_first_character
 
 

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from calibset.core.documents import Conversation, Document, Record
 from calibset.core.seeding import seeded_key, shuffled
@@ -22,11 +22,8 @@ from calibset.sources.sampling.interleave import (
     map_concurrently,
     split_into_batches,
 )
-from calibset.sources.sampling.line_blocks import MAX_OPEN_BLOCKS, LineBlock, draw_blocks
+from calibset.sources.sampling.line_blocks import MAX_OPEN_BLOCKS, LineBlock, StartRule, draw_blocks
 from calibset.storage.files import File
-
-if TYPE_CHECKING:
-    from calibset.sources.base import Source
 
 # Bytes of a file that is loaded whole, and of those that are loaded together.
 _LARGE = 32 * 2**20
@@ -60,11 +57,35 @@ def measure_record(record: Record) -> int:
     return len(record.text) if isinstance(record, Document) else 0
 
 
+class FileReader(Protocol):
+    """What reads the records of files; every source does. See `calibset.sources.base.Source`."""
+
+    def read(self, file: File) -> Iterator[Record]:
+        """Yield the records of one file in the order they stand in it."""
+        ...
+
+    def stream(self, file: File, seed: int) -> Iterator[Record]:
+        """Yield the records of a file from its beginning, shuffled a thousand at a time."""
+        ...
+
+    def can_split(self, file: File) -> bool:
+        """Return whether the records of a file, unpacked, can be read from any line on."""
+        ...
+
+    def must_stream(self, file: File) -> bool:
+        """Return whether a file is read from its beginning."""
+        ...
+
+    def start_rule(self, file: File) -> StartRule:
+        """Return the rule that tells on which lines of a file a record starts."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FileSampler:
     """Reads files in seeded order, each in the way that its source allows."""
 
-    source: Source
+    source: FileReader
     seed: int
 
     def partition(self, files: Sequence[File]) -> Iterator[Part[Record]]:

@@ -43,7 +43,7 @@ def test_a_file_without_a_manifest_has_no_report(alone: Path) -> None:
     alone.with_name("material.manifest.json").unlink()
     with pytest.raises(OutputError) as caught:
         report_html(alone)
-    assert str(caught.value) == f"{alone}: there is no manifest beside it; build the file again"
+    assert str(caught.value) == f"{alone}: no manifest is beside it, and only `calibset build` writes one"
 
 
 def test_a_manifest_of_another_file_is_an_error(alone: Path) -> None:

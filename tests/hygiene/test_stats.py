@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from calibset.core.documents import Filtered, Rejection
+from calibset.hygiene.stats import LeftOut
+
+
+def left_out(*records: Rejection | Filtered) -> LeftOut:
+    counted = LeftOut()
+    for record in records:
+        counted.add(record)
+    return counted
+
+
+def test_the_commonest_reasons_come_first_and_of_equally_many_the_faults() -> None:
+    counted = left_out(
+        Filtered(position="1", reason="a repeat"),
+        Rejection(position="2", reason="empty text"),
+        Filtered(position="3", reason="too short"),
+        Filtered(position="4", reason="too short"),
+    )
+    assert counted.describe() == "2 filtered: too short, 1 rejected: empty text, 1 filtered: a repeat"
+    assert counted.describe(most=1) == "2 filtered: too short"
+    assert counted.examples == {"a repeat": "1", "empty text": "2", "too short": "3"}
+
+
+def test_what_was_left_out_before_packing_and_by_it_adds_up() -> None:
+    reading = left_out(Filtered(position="1", reason="a repeat"))
+    packing = left_out(Filtered(position="2", reason="a repeat"), Filtered(position="3", reason="too short"))
+    both = reading + packing
+    assert dict(both.filtered) == {"a repeat": 2, "too short": 1}
+    assert [record.position for record in both.filtered_records] == ["1", "2", "3"]
+    assert both.examples == {"a repeat": "1", "too short": "3"}
+    reading.add(Filtered(position="4", reason="later"))
+    assert "later" not in both.filtered
