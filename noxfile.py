@@ -110,7 +110,7 @@ def autoround(session: nox.Session) -> None:
 
 
 @nox.session
-def quantizers(session: nox.Session) -> None:
+def consumers(session: nox.Session) -> None:
     """Let the quantizers' own functions prepare mixed rows (CPU torch)."""
     session.install(TORCH)
     session.install(
