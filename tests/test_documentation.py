@@ -39,10 +39,8 @@ def test_the_readme_recipe_is_a_recipe() -> None:
 
 
 def test_the_readme_tables_of_what_goes_in_are_right() -> None:
-    _, text = blocks(README, "toml")
-    base = 'name = "x"\ngroups.a = 1.0\n[sources.web]\ngroup = "a"\ntype = "text"\nwhere = "a"\n'
-    recipe = parse_recipe(base + text)
-    assert recipe.hygiene_of("web").pii == "mask"
+    recipe = parse_recipe("\n".join(blocks(README, "toml")))
+    assert recipe.hygiene_of("fineweb").pii == "mask"
     assert list(recipe.exclude) == ["wikitext-2"]
     assert recipe.holdout is not None
 
