@@ -107,7 +107,7 @@ def test_built_as_locked_from_a_cold_cache(locked: Locked, tmp_path: Path) -> No
     again = tmp_path / "set.jsonl"
     ran = locked.build(again, "--locked", hub=locked.hub.with_home(tmp_path / "home"))
     assert ran.code == 0, ran.err
-    assert "note: differs from" not in ran.out
+    assert "note: this build differs from" not in ran.out
     assert again.read_bytes() == locked.out.read_bytes()
     assert manifest_path(again).read_bytes() == manifest_path(locked.out).read_bytes()
 
@@ -140,7 +140,7 @@ def test_a_file_changed_under_an_https_place(locked: Locked, out: Path) -> None:
         assert out.read_text() == OLD
         ran = locked.build(out)
     assert ran.code == 0, ran.err
-    note = ran.out[ran.out.index("note: differs from") :]
+    note = ran.out[ran.out.index("note: this build differs from") :]
     assert note.startswith(
         f"note: this build differs from {lock_path(locked.recipe)}; `calibset lock` renews it:\n"
     )
