@@ -57,6 +57,10 @@ class LeftOut:
             filtered_records=[*self.filtered_records, *other.filtered_records],
         )
 
+    def rejected_share(self, records: int) -> float:
+        """Return the share of so many records that were rejected, 0 to 1."""
+        return self.rejections.total() / records if records else 0.0
+
     def copy(self) -> LeftOut:
         """Return an independent copy."""
         return self + LeftOut()
@@ -140,7 +144,7 @@ class ReadStats:
     @property
     def rejected_share(self) -> float:
         """The share of the records that were rejected, 0 to 1."""
-        return self.left_out.rejections.total() / self.records if self.records else 0.0
+        return self.left_out.rejected_share(self.records)
 
     def count_admitted(self, length: int, count: int = 1) -> None:
         """Count a document of ``length`` characters as admitted; a ``count`` of -1 takes it back."""

@@ -9,7 +9,6 @@ from typing import Literal
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import CalibsetError
-from calibset.dataset.calibration_file import rows_sha256
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import HoldoutReport, Manifest
@@ -83,16 +82,18 @@ def build(
         error.rejections, error.filtered = streams.rejections(), streams.filtered()
         raise
 
-    manifest = build_manifest(context, calibration, report, _other_file("holdout", holdout))
+    manifest = build_manifest(context, calibration, report)
+    held_manifest = None
+    if holdout is not None and holdout_report is not None:
+        other = _other_file("calibration", manifest)
+        held_manifest = build_manifest(context, holdout, holdout_report, other)
+        manifest = manifest.model_copy(update={"other": _other_file("holdout", held_manifest)})
     new_lock = build_lock(manifest, context.readers, known_lock)
     differences = find_lock_differences(known_lock, new_lock)
     if lock == "require":
         require_unchanged(recipe, differences)
     built = _calibration_set(context, calibration, manifest, new_lock, streams)
-    if holdout is not None and holdout_report is not None:
-        held_manifest = build_manifest(
-            context, holdout, holdout_report, _other_file("calibration", calibration)
-        )
+    if holdout is not None and held_manifest is not None:
         held = _calibration_set(context, holdout, held_manifest, new_lock, streams)
         built = replace(built, holdout=held, notes=tuple(dict.fromkeys((*built.notes, *held.notes))))
     return replace(built, lock_differences=differences)
@@ -131,14 +132,9 @@ def _open_streams(context: BuildContext) -> _Streams:
     return _Streams(calibration, holdout)
 
 
-def _other_file(
-    role: Literal["holdout", "calibration"], selected: SelectedSamples | None
-) -> HoldoutReport | None:
-    """Return what a manifest says of the other file of its build."""
-    if selected is None:
-        return None
-    samples = selected.samples
-    return HoldoutReport(role=role, nsamples=len(samples), sha256=rows_sha256(samples))
+def _other_file(role: Literal["holdout", "calibration"], manifest: Manifest) -> HoldoutReport:
+    """Return what a manifest says of the other file of its build, whose own manifest this is."""
+    return HoldoutReport(role=role, nsamples=manifest.nsamples, sha256=manifest.sha256)
 
 
 def _calibration_set(

@@ -92,7 +92,7 @@ def _read(
         documents += bool(own_words)
         too_short += 0 < len(own_words) < SHORTEST
         index.add(name, record.id, own_words)
-    share = left_out.rejections.total() / records if records else 0.0
+    share = left_out.rejected_share(records)
     if share > recipe.max_rejected:
         raise SourceError(
             f"exclude.{name}: {share:.0%} of the records were rejected and max_rejected is "
