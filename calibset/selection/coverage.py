@@ -164,16 +164,6 @@ def select_by_coverage(
     return chosen
 
 
-def count_distinct_tokens(candidates: Sequence[Candidate], chosen: Iterable[int]) -> int:
-    """Count the different tokens that the chosen rows hold together.
-
-    Examples:
-        >>> count_distinct_tokens([Candidate(token_ids=(7, 7, 8), group="web")], [0])
-        2
-    """
-    return len({token for index in chosen for token in candidates[index].token_ids})
-
-
 def _without_repeats(token_ids: Sequence[int]) -> NDArray[np.int32]:
     """Return the distinct ids, five times as fast as `numpy.unique` does for a row."""
     ids = np.sort(np.fromiter(token_ids, np.int32, len(token_ids)))

@@ -13,10 +13,11 @@ from calibset.pipeline.select import FileSpec, SelectedSamples, order_samples, r
 from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
-from calibset.selection.coverage import Candidate, count_distinct_tokens
+from calibset.selection.coverage import Candidate
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.letters import write_letters
 from tests.pipeline.streams import Rows, new_context, recipe_of, streams_of
+from tests.selection.pools import count_distinct_tokens
 
 
 def coverage(nsamples: int, keys: str, more: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, combinations, product
 from random import Random
 
@@ -58,3 +58,8 @@ def topical(seed: int) -> tuple[list[Candidate], dict[str, int]]:
             common = (rng.randrange(200) for _ in range(200))
             candidates.append(Candidate(token_ids=(*own, *common), group=group))
     return candidates, dict.fromkeys(GROUPS, 15)
+
+
+def count_distinct_tokens(candidates: Sequence[Candidate], chosen: Iterable[int]) -> int:
+    """Count the different tokens that the chosen rows hold together."""
+    return len({token for index in chosen for token in candidates[index].token_ids})

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.selection.coverage import Candidate, Gains, TokenSets, count_distinct_tokens, select_by_coverage
+from calibset.selection.coverage import Candidate, Gains, TokenSets, select_by_coverage
 from calibset.selection.coverage_report import choose_at_random
-from tests.selection.pools import GROUPS, choices, pools, topical, value
+from tests.selection.pools import GROUPS, choices, count_distinct_tokens, pools, topical, value
 
 Pool = tuple[list[Candidate], dict[str, int]]
 

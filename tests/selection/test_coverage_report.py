@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 import pytest
 from hypothesis import given
 
-from calibset.selection.coverage import Candidate, TokenSets, count_distinct_tokens, select_by_coverage
+from calibset.selection.coverage import Candidate, TokenSets, select_by_coverage
 from calibset.selection.coverage_report import (
     CoverageReport,
     CurvePoint,
@@ -14,7 +14,7 @@ from calibset.selection.coverage_report import (
     choose_at_random,
     report_coverage,
 )
-from tests.selection.pools import choices, pools, topical
+from tests.selection.pools import choices, count_distinct_tokens, pools, topical
 
 
 @pytest.fixture(scope="module")

@@ -130,8 +130,9 @@ def report(candidates: list[Candidate], texts: list[str], quotas: dict[str, int]
 
 def of_pieces(candidates: Sequence[Candidate], quotas: dict[str, int], length: int) -> str:
     """Say how much of the gap to the pool pieces of rows would close, cut wherever so many tokens end."""
-    from calibset.selection.coverage import Candidate, TokenSets, count_distinct_tokens, select_by_coverage
+    from calibset.selection.coverage import Candidate, TokenSets, select_by_coverage
     from calibset.selection.coverage_report import bound_coverage, choose_at_random
+    from tests.selection.pools import count_distinct_tokens
 
     whole = len(candidates[0].token_ids)
     mean = fmean(
