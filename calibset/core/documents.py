@@ -72,12 +72,14 @@ class Message:
     Attributes:
         role: Who speaks.
         content: What is said; empty where the assistant only calls tools.
+        reasoning: What the assistant thinks before it speaks; empty if the corpus has nothing of it.
         tool_calls: The calls of an assistant's turn, in order.
         tool_call_id: The id of the call that a tool's turn answers.
     """
 
     role: Role
     content: str
+    reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
 
@@ -91,12 +93,14 @@ class Conversation:
         messages: The turns, at least one; a system message comes first.
         tools: The declared tools, each name once.
         metadata: What the corpus says about it (category, licence …).
+        repairs: The reasons of the repairs that its row needed, each once.
     """
 
     id: str
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,12 @@ def map_texts(conversation: Conversation, change: Callable[[str], str] | TextMap
 
 def _map_message(message: Message, change: TextMap) -> Message:
     calls = tuple(replace(call, arguments=_map_json(call.arguments, change)) for call in message.tool_calls)
-    return replace(message, content=change.text(message.content), tool_calls=calls)
+    return replace(
+        message,
+        content=change.text(message.content),
+        reasoning=message.reasoning and change.text(message.reasoning),
+        tool_calls=calls,
+    )
 
 
 def _map_json(text: str, change: TextMap) -> str:

@@ -48,6 +48,8 @@ def admit(
             stats.left_out.add(Rejection(position=item.id, reason="empty text"))
             continue
         stats.count_admitted(count_characters(safe))
+        if isinstance(safe, Conversation):
+            stats.repairs.conversations.update(safe.repairs)
         yield safe
 
 

@@ -92,6 +92,8 @@ class RepairCounts:
         control_tokens: Spellings of control tokens that were broken apart.
         shortened: Documents in which a run of white space was shortened.
         cut_conversations: Conversations that lost their end to fit into a row.
+        conversations: Conversations whose row was repaired before it could be read as one, by the reason.
+        dropped_thoughts: Assistant turns whose reasoning the model does not read.
     """
 
     repaired: Counter[str] = field(default_factory=Counter)
@@ -100,6 +102,8 @@ class RepairCounts:
     control_tokens: int = 0
     shortened: int = 0
     cut_conversations: int = 0
+    conversations: Counter[str] = field(default_factory=Counter)
+    dropped_thoughts: int = 0
 
     def add(self, other: RepairCounts) -> None:
         """Add the counts of other documents."""
@@ -109,6 +113,8 @@ class RepairCounts:
         self.control_tokens += other.control_tokens
         self.shortened += other.shortened
         self.cut_conversations += other.cut_conversations
+        self.conversations.update(other.conversations)
+        self.dropped_thoughts += other.dropped_thoughts
 
 
 @dataclass(slots=True)
@@ -174,7 +180,9 @@ def count_characters(record: Document | Conversation) -> int:
     if isinstance(record, Document):
         return len(record.text)
     turns = sum(
-        len(message.content) + sum(len(call.arguments) for call in message.tool_calls)
+        len(message.content)
+        + len(message.reasoning)
+        + sum(len(call.arguments) for call in message.tool_calls)
         for message in record.messages
     )
     return turns + sum(len(tool.description) + len(tool.parameters) for tool in record.tools)

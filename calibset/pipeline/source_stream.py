@@ -210,6 +210,7 @@ def _render(
         if rendered.renamed_tools:
             stats.renamed_tools[item.id] = rendered.renamed_tools
         stats.repairs.cut_conversations += rendered.shortened
+        stats.repairs.dropped_thoughts += rendered.dropped_thoughts
         yield rendered
 
 

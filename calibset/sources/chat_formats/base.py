@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import Field
@@ -116,7 +116,8 @@ def read_conversation(
         first = repairs.entries[0]
         reason = f"needs repair: {first.reason}"
         return Rejection(position=position, reason=reason, excerpt=excerpt(first.value))
-    return conversation
+    reasons = tuple(dict.fromkeys(entry.reason for entry in repairs.entries))
+    return replace(conversation, repairs=reasons)
 
 
 def read_id(row: object, key: str) -> str:

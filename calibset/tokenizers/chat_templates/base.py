@@ -34,6 +34,7 @@ class RenderedConversation:
         bos_ids: The same BOS as ids.
         renamed_tools: Pairs of a tool's name for the model and its name in the corpus, where they differ.
         shortened: Whether the end was cut off to fit the conversation into a row.
+        dropped_thoughts: How many assistant turns lost their reasoning.
     """
 
     id: str
@@ -44,6 +45,7 @@ class RenderedConversation:
     bos_ids: tuple[int, ...] = ()
     renamed_tools: tuple[tuple[str, str], ...] = ()
     shortened: bool = False
+    dropped_thoughts: int = 0
 
 
 class ChatTemplate(Protocol):
