@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import tokenizers
 from tokenizers import (
     AddedToken,
     Regex,
@@ -308,7 +307,9 @@ def _write_llama3(folder: Path, tokenizer_class: str = "PreTrainedTokenizerFast"
     _save(folder, engine, config, template=_chat(_HEADERS), model_type="llama")
 
 
-_DEEPSEEK_TOKENS = ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜▁pad▁｜>", "<｜User｜>", "<｜Assistant｜>")  # fmt: skip
+_DEEPSEEK_TOKENS = (
+    "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜▁pad▁｜>", "<｜User｜>", "<｜Assistant｜>",
+)  # fmt: skip
 
 
 def _write_deepseek(folder: Path) -> None:
@@ -498,3 +499,111 @@ FAMILIES = (
     Family("named-in-map", "control tokens in two older files alone", _LATE, _write_named_in_map),
 )  # fmt: skip
 """Every family, in the manner of published models."""
+
+
+def _change_config(write: Callable[[Path], None], **changed: Any) -> Callable[[Path], None]:
+    def write_changed(folder: Path) -> None:
+        write(folder)
+        path = folder / "tokenizer_config.json"
+        _write_json(path, json.loads(path.read_text("utf-8")) | changed)
+
+    return write_changed
+
+
+def _change_engine(write: Callable[[Path], None], **changed: Any) -> Callable[[Path], None]:
+    """Let keys of the ``tokenizer.json`` have other values; those of ``model`` are merged."""
+
+    def write_changed(folder: Path) -> None:
+        write(folder)
+        path = folder / "tokenizer.json"
+        table = json.loads(path.read_text("utf-8"))
+        model = table["model"] | changed.get("model", {})
+        _write_json(path, table | changed | {"model": model})
+
+    return write_changed
+
+
+def _add_holes(write: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Leave ids unused between the vocabulary and a token that comes last."""
+
+    def write_changed(folder: Path) -> None:
+        write(folder)
+        path = folder / "tokenizer.json"
+        table = json.loads(path.read_text("utf-8"))
+        last = max(table["model"]["vocab"].values())
+        table["model"]["vocab"]["<|late|>"] = last + 50
+        _write_json(path, table)
+
+    return write_changed
+
+
+_TRUNCATION = {"direction": "Right", "max_length": 24, "strategy": "LongestFirst", "stride": 0}
+_PADDING = {
+    "strategy": {"Fixed": 96}, "direction": "Left", "pad_to_multiple_of": None, "pad_id": 0,
+    "pad_type_id": 0, "pad_token": "<unk>",
+}  # fmt: skip
+_BARE = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+
+
+def _setting(name: str, peculiarity: str, write: Callable[[Path], None], base: str) -> Family:
+    (family,) = (family for family in FAMILIES if family.name == base)
+    return Family(f"{base}, {name}", peculiarity, family.control_tokens, write)
+
+
+SETTINGS = (
+    _setting("cut on the left", "its end is kept of a long text",
+             _change_config(_write_llama3, truncation_side="left"), "llama3"),
+    _setting("padded on the left", "shorter texts are padded in front",
+             _change_config(_write_llama3, padding_side="left", pad_token="<|eot_id|>"), "llama3"),
+    _setting("32 at most", "model_max_length is below seqlen",
+             _change_config(_write_llama3, model_max_length=32), "llama3"),
+    _setting("BOS asked for", "add_bos_token where the post-processor adds none",
+             _change_config(_write_qwen2, add_bos_token=True, bos_token="<|endoftext|>"), "qwen2"),
+    _setting("EOS asked for", "add_eos_token where the post-processor adds none",
+             _change_config(_write_llama, add_eos_token=True), "llama"),
+    _setting("EOS asked for", "add_eos_token where the post-processor adds none",
+             _change_config(_write_mistral_nemo, add_eos_token=True), "mistral-nemo"),
+    _setting("no BOS asked for", "add_bos_token is false, the post-processor adds it",
+             _change_config(_write_llama, add_bos_token=False), "llama"),
+    _setting("no BOS asked for", "add_bos_token is false, the post-processor adds it",
+             _change_config(_write_llama3, add_bos_token=False), "llama3"),
+    _setting("letters only", "split_special_tokens",
+             _change_config(_write_llama3, split_special_tokens=True), "llama3"),
+    _setting("letters only", "split_special_tokens",
+             _change_config(_write_qwen2, split_special_tokens=True), "qwen2"),
+    _setting("clean-up", "clean_up_tokenization_spaces",
+             _change_config(_write_mistral_v3, clean_up_tokenization_spaces=True), "mistral-v3"),
+    _setting("no prefix blank", "add_prefix_space is false",
+             _change_config(_write_llama, add_prefix_space=False), "llama"),
+    _setting("prefix blank", "add_prefix_space is true",
+             _change_config(_write_gpt2, add_prefix_space=True), "gpt2"),
+    _setting("prefix blank", "add_prefix_space is true, no class of its own",
+             _change_config(_write_llama3, add_prefix_space=True), "llama3"),
+    _setting("legacy", "legacy is true, the tokenizer.json is not",
+             _change_config(_write_llama, legacy=True), "llama"),
+    _setting("truncation", "its tokenizer.json cuts at 24",
+             _change_engine(_write_llama3, truncation=_TRUNCATION), "llama3"),
+    _setting("padding", "its tokenizer.json pads to 96",
+             _change_engine(_write_llama, padding=_PADDING), "llama"),
+    _setting("dropout", "BPE dropout", _change_engine(_write_llama3, model={"dropout": 0.3}), "llama3"),
+    _setting("dropout", "BPE dropout", _change_engine(_write_qwen2, model={"dropout": 0.3}), "qwen2"),
+    _setting("holes", "ids between the vocabulary and its last token are unused",
+             _add_holes(_write_llama3), "llama3"),
+    _setting("Llama's class", "bytes, and the class of a model with pieces",
+             lambda folder: _write_mistral_nemo(folder, "LlamaTokenizer"), "mistral-nemo"),
+    _setting("Llama's class", "bytes, and the class of a model with pieces",
+             lambda folder: _write_llama3(folder, "LlamaTokenizerFast"), "llama3"),
+    _setting("GPT-2's class", "Tekken's split, and a class with another",
+             lambda folder: _write_mistral_nemo(folder, "GPT2Tokenizer"), "mistral-nemo"),
+    _setting("GPT-2's class", "a split that the class does not have",
+             lambda folder: _write_llama3(folder, "GPT2TokenizerFast"), "llama3"),
+    _setting("no class", "neither a class nor a model type is named",
+             _change_config(_write_named_in_map, tokenizer_class=None), "named-in-map"),
+    _setting("cased", "do_lower_case is false, its tokenizer.json lowers",
+             _change_config(_write_bert, do_lower_case=False), "bert"),
+    _setting("XLM-R's class", "NFKC, which the class does not do",
+             lambda folder: _write_unigram_nfkc(folder, "XLMRobertaTokenizer"), "unigram-nfkc"),
+    _setting("blanks before", "its ByteLevel puts a blank before a text",
+             _change_engine(_write_gpt2, pre_tokenizer=_BARE), "gpt2"),
+)  # fmt: skip
+"""Families with one setting changed, which published models have or hand-made folders get."""
