@@ -374,7 +374,7 @@ def _write_t5(folder: Path) -> None:
         "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "model_max_length": 512,
         "added_tokens_decoder": _described(engine), "clean_up_tokenization_spaces": True,
     }  # fmt: skip
-    _save(folder, engine, config, template=_chat(_PLAIN, bos=False), model_type="t5")
+    _save(folder, engine, config, model_type="t5")
 
 
 _XLM_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -392,7 +392,7 @@ def _write_unigram_nfkc(folder: Path, tokenizer_class: str = "PreTrainedTokenize
         "eos_token": "</s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",
         "mask_token": "<mask>", "added_tokens_decoder": _described(engine),
     }  # fmt: skip
-    _save(folder, engine, config, template=_chat(_PLAIN, bos=False))
+    _save(folder, engine, config)
 
 
 _BERT_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
