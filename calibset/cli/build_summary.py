@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from calibset.cli.console import create_table, open_console, print_line, print_lines, shorten_location
-from calibset.cli.source_lines import repair_lines, stream_lines
+from calibset.cli.source_lines import conversation_lines, repair_lines, stream_lines
 
 if TYPE_CHECKING:
     from calibset.dataset.calibration_set import CalibrationSet
@@ -124,7 +124,12 @@ def _row_lines(manifest: Manifest) -> Iterator[str]:
 
 def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:
     """Yield what was repaired, what was kept out, and how long that took."""
-    yield from repair_lines(_sum_repairs(built.manifest))
+    # Both files are read from the same sources, so the one that is built last has the counts of both.
+    last = built.manifest if built.holdout is None else built.holdout.manifest
+    yield from repair_lines(_sum_repairs(last))
+    for source in last.sources:
+        lines = conversation_lines(source.conversations_repaired, source.thoughts_dropped)
+        yield from (f"{source.name}: {line}" for line in lines)
     for evaluation in built.manifest.evaluations:
         details = [
             f"{evaluation.documents:,} documents",

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, open_console, print_lines, shorten_location
-from calibset.cli.source_lines import repair_lines
+from calibset.cli.source_lines import conversation_lines, repair_lines
 from calibset.core.text import printable
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def print_checks(checks: Iterable[SourceCheck]) -> None:
     open_console().print(table)
     for check in checks:
         print_lines(f"{check.name}: {line}" for line in _text_lines(check))
+        print_lines(f"note: {note}" for note in check.notes)
 
 
 def check_data(checks: Iterable[SourceCheck]) -> list[dict[str, Any]]:
@@ -48,6 +49,7 @@ def check_data(checks: Iterable[SourceCheck]) -> list[dict[str, Any]]:
             "examples": check.stats.left_out.examples,
             "repairs": _repair_data(check.stats.repairs),
             "contaminated": dict(_count_contaminated(check)),
+            "notes": list(check.notes),
             "problem": check.problem,
         }
         for check in checks
@@ -59,7 +61,9 @@ def _by_count(reasons: Counter[str]) -> list[tuple[str, int]]:
 
 
 def _text_lines(check: SourceCheck) -> Iterator[str]:
-    yield from repair_lines(check.stats.repairs)
+    repairs = check.stats.repairs
+    yield from repair_lines(repairs)
+    yield from conversation_lines(repairs.conversations, repairs.dropped_thoughts)
     for name, count in _count_contaminated(check).items():
         hold = "documents hold" if count > 1 else "document holds"
         yield f"{count:,} {hold} a part of evaluation set {name}"

@@ -56,6 +56,9 @@ def _hygiene_lines(recipe: Recipe) -> Iterator[str]:
         hygiene = recipe.hygiene_of(name)
         if hygiene != recipe.hygiene:
             yield f"hygiene of {name}: {_describe_hygiene(hygiene)}"
+    for name, source in recipe.sources.items():
+        if getattr(source, "repair", True) is False:
+            yield f"conversations of {name} whose record has a fault: rejected (repair = false)"
     if recipe.exclude:
         rule = recipe.decontamination
         yield (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from calibset.cli.console import print_error
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from calibset.hygiene.stats import RepairCounts
     from calibset.pipeline.check import SourceCheck
     from calibset.pipeline.plan import PlannedSource
+
+_MOST_REASONS = 4
 
 
 def repair_lines(counts: RepairCounts) -> Iterator[str]:
@@ -23,6 +25,19 @@ def repair_lines(counts: RepairCounts) -> Iterator[str]:
     if counts.masked:
         kinds = (f"{count:,} {kind}{'s' * (count > 1)}" for kind, count in counts.masked.most_common())
         yield f"personal data: {', '.join(kinds)} replaced by made-up data"
+
+
+def conversation_lines(reasons: Mapping[str, int], dropped_thoughts: int) -> Iterator[str]:
+    """Yield how often conversations were repaired, for the commonest reasons, and reasoning was left out."""
+    if reasons:
+        ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+        parts = [f"{reason}: {count:,}" for reason, count in ordered[:_MOST_REASONS]]
+        if others := ordered[_MOST_REASONS:]:
+            parts.append(f"{len(others)} other reasons: {sum(count for _, count in others):,}")
+        yield f"conversations repaired: {', '.join(parts)}"
+    if dropped_thoughts:
+        turns = "assistant turn" if dropped_thoughts == 1 else "assistant turns"
+        yield f"reasoning: that of {dropped_thoughts:,} {turns} is not read by the model"
 
 
 def stream_lines(sources: Iterable[SourceReport | PlannedSource]) -> Iterator[str]:

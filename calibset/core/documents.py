@@ -94,6 +94,7 @@ class Conversation:
         tools: The declared tools, each name once.
         metadata: What the corpus says about it (category, licence …).
         repairs: The reasons of the repairs that its row needed, each once.
+        losses: Those of these repairs that left out turns or calls.
     """
 
     id: str
@@ -101,6 +102,7 @@ class Conversation:
     tools: tuple[Tool, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     repairs: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

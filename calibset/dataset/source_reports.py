@@ -43,6 +43,10 @@ class SourceReport(Frozen):
             more, but fewer than the next power.
         rejections: Records that could not be read or are empty, by reason.
         filtered: Records left out on purpose, by reason.
+        conversations_repaired: Conversations whose record had faults that were repaired, by the fault; one
+            may count for several.
+        conversations_incomplete: How many of these lost turns or calls.
+        thoughts_dropped: Assistant turns of these documents whose reasoning the model does not read.
         repaired: How many documents were repaired, by the kind of repair.
         personal_data: Pieces of personal data replaced by made-up data, by kind.
         tool_names: By conversation, the tool names that the model reads instead of the corpus's.
@@ -69,6 +73,9 @@ class SourceReport(Frozen):
     control_tokens_neutralised: Count
     blanks_shortened: Count
     conversations_shortened: Count
+    conversations_repaired: Mapping[str, Count]
+    conversations_incomplete: Count
+    thoughts_dropped: Count
     repaired: Mapping[str, Count]
     boilerplate_lines: Count
     personal_data: Mapping[str, Count]

@@ -11,7 +11,7 @@ from calibset.core.control_tokens import ControlTokens
 from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.text import replace_surrogates
 from calibset.core.text_map import TextMap, map_texts
-from calibset.hygiene.stats import ReadStats, count_characters
+from calibset.hygiene.stats import ReadStats, RepairCounts, count_characters
 from calibset.storage.text_lines import MAX_RECORD_BYTES
 
 Item = Document | Conversation
@@ -47,9 +47,11 @@ def admit(
         if safe is None:
             stats.left_out.add(Rejection(position=item.id, reason="empty text"))
             continue
-        stats.count_admitted(count_characters(safe))
         if isinstance(safe, Conversation):
-            stats.repairs.conversations.update(safe.repairs)
+            stats.item_repairs.conversations.update(safe.repairs)
+            stats.item_repairs.losses.update(safe.losses)
+            stats.item_repairs.incomplete += bool(safe.losses)
+        stats.count_admitted(count_characters(safe))
         yield safe
 
 
@@ -58,6 +60,7 @@ def _check_records(records: Iterable[Record], stats: ReadStats) -> Iterator[Item
     ids: set[str] = set()
     for record in records:
         stats.records += 1
+        stats.item_repairs = RepairCounts()
         if isinstance(record, Rejection | Filtered):
             stats.left_out.add(record)
             continue
@@ -83,7 +86,7 @@ def _make_safe(item: Item, stats: ReadStats, control_tokens: ControlTokens | Non
         is_shortened = is_shortened or len(safe) < len(text)
         if control_tokens is None or not (count := control_tokens.count(safe)):
             return safe
-        stats.repairs.control_tokens += count
+        stats.item_repairs.control_tokens += count
         return control_tokens.neutralise(safe)
 
     safe: Item | None
@@ -92,7 +95,7 @@ def _make_safe(item: Item, stats: ReadStats, control_tokens: ControlTokens | Non
     else:
         text = change(item.text).strip()
         safe = replace(item, text=text) if text.strip(_INVISIBLE) else None
-    stats.repairs.shortened += is_shortened
+    stats.item_repairs.shortened += is_shortened
     return safe
 
 

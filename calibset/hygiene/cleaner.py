@@ -18,7 +18,7 @@ from calibset.hygiene.options import Hygiene
 from calibset.hygiene.pii import find_personal_data, mask_number, mask_personal_data
 from calibset.hygiene.quality_filters import find_quality_fault
 from calibset.hygiene.repeated_lines import RepeatedLines
-from calibset.hygiene.stats import ReadStats, RepairCounts
+from calibset.hygiene.stats import ReadStats
 from calibset.hygiene.text_repair import RepairName, repair_text
 from calibset.hygiene.words import all_words_of, words_of
 
@@ -65,8 +65,6 @@ class Cleaner:
         self._lines = RepeatedLines() if options.boilerplate else None
         self._makes_all_repairs = set(options.repairs) >= set(get_args(RepairName))
         self._last_words: tuple[Item | None, list[str]] = None, []
-        # Of one item, counted once it has passed.
-        self._repairs = RepairCounts()
         steps: tuple[tuple[str, _Step, bool], ...] = (
             ("repairs", self._repair, True),
             ("boilerplate", self._remove_repeated_lines, options.boilerplate),
@@ -82,13 +80,11 @@ class Cleaner:
     def clean(self, items: Iterator[Item]) -> Iterator[Item]:
         """Yield the items that pass all steps, repaired; the others are counted as filtered."""
         for item in items:
-            self._repairs = RepairCounts()
             outcome = self._run_steps(item)
             if isinstance(outcome, Filtered):
                 self._stats.left_out.add(outcome)
-                continue
-            self._stats.repairs.add(self._repairs)
-            yield outcome
+            else:
+                yield outcome
 
     def filter_repeated_rendering(self, conversation: str, text: str) -> Filtered | None:
         """Return why a conversation is filtered if an earlier one has the same rendered text, or None.
@@ -118,7 +114,7 @@ class Cleaner:
     def _repair(self, item: Item) -> Item:
         def repair(text: str) -> str:
             repaired, names = repair_text(text, self._options.repairs)
-            self._repairs.repaired |= Counter(dict.fromkeys(names, 1))
+            self._stats.item_repairs.repaired |= Counter(dict.fromkeys(names, 1))
             return repaired
 
         return _map_item(item, TextMap(text=repair, may_change=_may_be_repaired))
@@ -127,7 +123,7 @@ class Cleaner:
         if self._lines is None or isinstance(item, Conversation):
             return item
         text, removed = self._lines.remove(item.text)
-        self._repairs.boilerplate += removed
+        self._stats.item_repairs.boilerplate += removed
         if removed and not text:
             return Filtered(position=item.id, reason="boilerplate alone")
         return replace(item, text=text)
@@ -166,7 +162,7 @@ class Cleaner:
         if self._options.pii == "drop":
             kinds = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(counts.items()))
             return Filtered(position=item.id, reason="holds personal data", detail=kinds)
-        self._repairs.masked.update(counts)
+        self._stats.item_repairs.masked.update(counts)
         return masked
 
     def _deduplicate(self, item: Item) -> Item | Filtered:

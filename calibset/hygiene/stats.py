@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 from calibset.core.documents import Conversation, Document, Filtered, Rejection
 from calibset.core.text import replace_surrogates
@@ -92,8 +93,12 @@ class RepairCounts:
         control_tokens: Spellings of control tokens that were broken apart.
         shortened: Documents in which a run of white space was shortened.
         cut_conversations: Conversations that lost their end to fit into a row.
-        conversations: Conversations whose row was repaired before it could be read as one, by the reason.
+        conversations: Conversations whose row was repaired before it could be read as one, by the reason;
+            one may count for several.
+        losses: Those that lost turns or calls to such a repair, by its reason.
+        incomplete: How many conversations these are.
         dropped_thoughts: Assistant turns whose reasoning the model does not read.
+        unreasoned: Conversations of whose reasoning the model reads nothing.
     """
 
     repaired: Counter[str] = field(default_factory=Counter)
@@ -103,18 +108,24 @@ class RepairCounts:
     shortened: int = 0
     cut_conversations: int = 0
     conversations: Counter[str] = field(default_factory=Counter)
+    losses: Counter[str] = field(default_factory=Counter)
+    incomplete: int = 0
     dropped_thoughts: int = 0
+    unreasoned: int = 0
 
     def add(self, other: RepairCounts) -> None:
         """Add the counts of other documents."""
-        self.repaired.update(other.repaired)
-        self.masked.update(other.masked)
-        self.boilerplate += other.boilerplate
-        self.control_tokens += other.control_tokens
-        self.shortened += other.shortened
-        self.cut_conversations += other.cut_conversations
-        self.conversations.update(other.conversations)
-        self.dropped_thoughts += other.dropped_thoughts
+        for name, own, others in self._pairs(other):
+            setattr(self, name, own + others)
+
+    def subtract(self, other: RepairCounts) -> None:
+        """Take back the counts of documents that were added."""
+        for name, own, others in self._pairs(other):
+            setattr(self, name, own - others)
+
+    def _pairs(self, other: RepairCounts) -> Iterator[tuple[str, Any, Any]]:
+        for entry in fields(self):
+            yield entry.name, getattr(self, entry.name), getattr(other, entry.name)
 
 
 @dataclass(slots=True)
@@ -127,6 +138,7 @@ class ReadStats:
         lengths: For each power of two, how many of them have that many characters or more, but fewer
             than the next power.
         repairs: The changes made in them.
+        item_repairs: The changes made in the item that is being read, which count once it is admitted.
         left_out: The records that were rejected or filtered before packing.
         duplicates: Documents that repeat an earlier one.
         contaminated: The matches between documents and evaluation sets.
@@ -140,6 +152,7 @@ class ReadStats:
     documents: int = 0
     lengths: Counter[int] = field(default_factory=Counter)
     repairs: RepairCounts = field(default_factory=RepairCounts)
+    item_repairs: RepairCounts = field(default_factory=RepairCounts, compare=False)
     left_out: LeftOut = field(default_factory=LeftOut)
     duplicates: list[Duplicate] = field(default_factory=list)
     contaminated: list[Contamination] = field(default_factory=list)
@@ -152,10 +165,17 @@ class ReadStats:
         """The share of the records that were rejected, 0 to 1."""
         return self.left_out.rejected_share(self.records)
 
-    def count_admitted(self, length: int, count: int = 1) -> None:
-        """Count a document of ``length`` characters as admitted; a ``count`` of -1 takes it back."""
-        self.documents += count
-        self.lengths[1 << max(0, length.bit_length() - 1)] += count
+    def count_admitted(self, length: int) -> None:
+        """Count the item that is being read as admitted: a document of ``length`` characters."""
+        self.documents += 1
+        self.lengths[_round_length(length)] += 1
+        self.repairs.add(self.item_repairs)
+
+    def take_back(self, length: int) -> None:
+        """Count the item that was admitted last no longer, nor what was changed in it."""
+        self.documents -= 1
+        self.lengths[_round_length(length)] -= 1
+        self.repairs.subtract(self.item_repairs)
 
     def snapshot(self) -> ReadStats:
         """Return a copy that does not change when more is read."""
@@ -186,6 +206,11 @@ def count_characters(record: Document | Conversation) -> int:
         for message in record.messages
     )
     return turns + sum(len(tool.description) + len(tool.parameters) for tool in record.tools)
+
+
+def _round_length(length: int) -> int:
+    """Return the largest power of two that is not above a length."""
+    return 1 << max(0, length.bit_length() - 1)
 
 
 def _list(record: T, records: list[T]) -> None:

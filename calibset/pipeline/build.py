@@ -12,7 +12,7 @@ from calibset.core.errors import CalibsetError
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import HoldoutReport, Manifest
-from calibset.hygiene.stats import LeftOut
+from calibset.hygiene.stats import LeftOut, ReadStats
 from calibset.pipeline.context import BuildContext, as_recipe, open_context
 from calibset.pipeline.locking import (
     LockUse,
@@ -92,9 +92,10 @@ def build(
     differences = find_lock_differences(known_lock, new_lock)
     if lock == "require":
         require_unchanged(recipe, differences)
-    built = _calibration_set(context, calibration, manifest, new_lock, streams)
+    read = (holdout or calibration).stats
+    built = _calibration_set(context, calibration, manifest, new_lock, streams, read)
     if holdout is not None and held_manifest is not None:
-        held = _calibration_set(context, holdout, held_manifest, new_lock, streams)
+        held = _calibration_set(context, holdout, held_manifest, new_lock, streams, read)
         built = replace(built, holdout=held, notes=tuple(dict.fromkeys((*built.notes, *held.notes))))
     return replace(built, lock_differences=differences)
 
@@ -138,7 +139,12 @@ def _other_file(role: Literal["holdout", "calibration"], manifest: Manifest) -> 
 
 
 def _calibration_set(
-    context: BuildContext, selected: SelectedSamples, manifest: Manifest, lock: Lock, streams: _Streams
+    context: BuildContext,
+    selected: SelectedSamples,
+    manifest: Manifest,
+    lock: Lock,
+    streams: _Streams,
+    read: Mapping[str, ReadStats],
 ) -> CalibrationSet:
     return CalibrationSet(
         selected.samples,
@@ -148,7 +154,7 @@ def _calibration_set(
         streams.filtered(),
         prefix=context.tokenizer.prefix,
         suffix=context.tokenizer.suffix,
-        notes=write_notes(context, selected),
+        notes=write_notes(context, selected, read),
         seconds=dict(context.timings.seconds),
         tokenizer=context.tokenizer,
     )

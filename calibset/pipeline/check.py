@@ -11,6 +11,7 @@ from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
+from calibset.pipeline.notes import note_losses
 from calibset.pipeline.progress import Progress, no_progress
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
@@ -26,12 +27,14 @@ class SourceCheck:
         name: The source's name in the recipe.
         location: The location that was read.
         stats: The counts of its records.
+        notes: What users of the source should know, as sentences.
         problem: Why the source could not be read to its end; None if it could.
     """
 
     name: str
     location: str
     stats: ReadStats
+    notes: tuple[str, ...]
     problem: str | None
 
 
@@ -73,4 +76,5 @@ def _check_source(
     except CalibsetError as error:
         problem = str(error)
     progress(name, count, count)
-    return SourceCheck(name=name, location=location, stats=stats, problem=problem)
+    notes = tuple(note_losses(name, stats))
+    return SourceCheck(name=name, location=location, stats=stats, notes=notes, problem=problem)

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from calibset.core.documents import Sample
+from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import BuildContext
 from calibset.pipeline.select import SelectedSamples
 from calibset.quantizers import get_quantizer
 from calibset.tokenizers import find_tokenizer_file, reads_control_tokens_as_text
 
 
-def write_notes(context: BuildContext, selected: SelectedSamples) -> tuple[str, ...]:
-    """Return the notes on a file: on its tokenizer, its chat template, its terms and its duplicates."""
+def write_notes(
+    context: BuildContext, selected: SelectedSamples, read: Mapping[str, ReadStats]
+) -> tuple[str, ...]:
+    """Return the notes on a file: on its tokenizer, its chat template, its texts, terms and duplicates.
+
+    Args:
+        context: The context of the build.
+        selected: The file's samples.
+        read: The counts of each source's records when the last file of the build was complete.
+    """
     return (
         *context.tokenizer.notes,
-        *dict.fromkeys(note for stats in selected.stats.values() for note in stats.notes),
+        *dict.fromkeys(note for stats in read.values() for note in stats.notes),
+        *(note for name, stats in read.items() for note in note_losses(name, stats)),
         *_on_missing_titles(context, selected),
         *_on_unread_control_tokens(context, selected.samples),
         *_on_a_full_index(selected),
     )
+
+
+def note_losses(name: str, stats: ReadStats) -> Iterator[str]:
+    """Say if most conversations of a source lost turns, calls or reasoning.
+
+    Args:
+        name: The source's name.
+        stats: The counts of its records.
+    """
+    repairs, conversations = stats.repairs, stats.documents
+    if 2 * repairs.incomplete > conversations:
+        reasons = ", ".join(reason for reason, _ in repairs.losses.most_common(2))
+        yield (
+            f"{name}: {repairs.incomplete:,} of {conversations:,} conversations lost turns or calls when "
+            f"they were repaired ({reasons}); repair = false rejects such conversations instead"
+        )
+    if 2 * repairs.unreasoned > conversations:
+        yield (
+            f"{name}: the model reads nothing of the reasoning of {repairs.unreasoned:,} of "
+            f"{conversations:,} conversations"
+        )
 
 
 def _on_missing_titles(context: BuildContext, selected: SelectedSamples) -> Iterator[str]:

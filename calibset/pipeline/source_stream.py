@@ -211,12 +211,14 @@ def _render(
             stats.renamed_tools[item.id] = rendered.renamed_tools
         stats.repairs.cut_conversations += rendered.shortened
         stats.repairs.dropped_thoughts += rendered.dropped_thoughts
+        thoughts = sum(bool(message.reasoning) for message in item.messages)
+        stats.repairs.unreasoned += 0 < thoughts <= rendered.dropped_thoughts
         yield rendered
 
 
 def _take_back(item: Conversation, left_out: Rejection | Filtered, stats: ReadStats) -> None:
     """Count a conversation that was admitted as left out."""
-    stats.count_admitted(count_characters(item), -1)
+    stats.take_back(count_characters(item))
     stats.left_out.add(left_out)
 
 

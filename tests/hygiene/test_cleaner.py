@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -10,7 +10,7 @@ from calibset.hygiene.cleaner import Cleaner, Item, SharedIndexes
 from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, DuplicateIndex
 from calibset.hygiene.options import Hygiene
-from calibset.hygiene.stats import ReadStats
+from calibset.hygiene.stats import ReadStats, RepairCounts
 from calibset.hygiene.words import split_words
 from tests.prose import prose, reworded
 
@@ -49,7 +49,17 @@ def clean(
 ) -> tuple[list[Item], ReadStats]:
     stats = ReadStats()
     cleaner = Cleaner(source, options, indexes or new_indexes(), stats)
-    return list(cleaner.clean(iter(items))), stats
+    passed = []
+    for item in cleaner.clean(begin_each(items, stats)):
+        stats.repairs.add(stats.item_repairs)
+        passed.append(item)
+    return passed, stats
+
+
+def begin_each(items: Iterable[Item], stats: ReadStats) -> Iterator[Item]:
+    for item in items:
+        stats.item_repairs = RepairCounts()
+        yield item
 
 
 def quiz() -> EvaluationIndex:

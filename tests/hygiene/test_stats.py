@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections import Counter
+
 from calibset.core.documents import Filtered, Rejection
-from calibset.hygiene.stats import LeftOut
+from calibset.hygiene.stats import LeftOut, ReadStats, RepairCounts
 
 
 def left_out(*records: Rejection | Filtered) -> LeftOut:
@@ -32,3 +34,23 @@ def test_what_was_left_out_before_packing_and_by_it_adds_up() -> None:
     assert both.examples == {"a repeat": "1", "too short": "3"}
     reading.add(Filtered(position="4", reason="later"))
     assert "later" not in both.filtered
+
+
+def test_what_was_changed_in_an_item_counts_once_it_is_admitted_and_until_it_is_taken_back() -> None:
+    stats = ReadStats()
+    stats.item_repairs = RepairCounts(repaired=Counter("a"), conversations=Counter("b"), control_tokens=2)
+    stats.count_admitted(5)
+    stats.item_repairs = RepairCounts(repaired=Counter("a"), losses=Counter("c"), shortened=1, incomplete=1)
+    stats.count_admitted(9)
+    copy = stats.snapshot()
+    stats.take_back(9)
+    assert stats.repairs == RepairCounts(repaired=Counter("a"), conversations=Counter("b"), control_tokens=2)
+    assert (stats.documents, +stats.lengths) == (1, {4: 1})
+    assert copy.repairs == RepairCounts(
+        repaired=Counter("aa"),
+        conversations=Counter("b"),
+        losses=Counter("c"),
+        control_tokens=2,
+        shortened=1,
+        incomplete=1,
+    )

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from calibset.cli import main
 from calibset.core.errors import RecipeError, TokenizerError
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.export import export
+from calibset.dataset.manifest import Manifest
 from calibset.dataset.verify import verify
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
@@ -90,6 +92,105 @@ def test_long_conversations_lose_their_last_exchanges(recipe: Path) -> None:
     (source,) = built(recipe, "nsamples=12", "chat.long_conversations=reject").manifest.sources
     assert source.conversations_shortened == 0
     assert source.filtered["longer than a row (its head may be a filler)"] == 11
+
+
+def calls_without_answer(number: int) -> dict[str, object]:
+    """Return a dialogue of two exchanges, whose second calls a tool that answers nothing."""
+    call = {"function": {"name": "rate", "arguments": "{}"}}
+    opening = {"role": "user", "content": "And the rate?"}
+    closing = {"role": "assistant", "content": "It is 1.1."}
+    messages = [*exchange(number), opening, {"role": "assistant", "tool_calls": [call]}, closing]
+    return {
+        "messages": messages,
+        "tools": [{"name": "rate", "parameters": {"type": "object", "properties": {}}}],
+    }
+
+
+def write_talk(recipe: Path, rows: list[dict[str, object]]) -> None:
+    (recipe.parent / "talk.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_what_was_repaired_in_conversations_is_told_by_reason(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [calls_without_answer(number) for number in range(31)]
+    rows += [
+        {"messages": [*exchange(number), {"role": "user", "content": "Hm?"}]} for number in range(31, 50)
+    ]
+    write_talk(recipe, [*rows, *({"messages": exchange(number)} for number in range(50, 60))])
+    note = (
+        "talk: 31 of 60 conversations lost turns or calls when they were repaired (tool call without a "
+        "response); repair = false rejects such conversations instead"
+    )
+    line = (
+        "talk: conversations repaired: tool call without a response: 31, conversation ends in a user turn: 19"
+    )
+    assert main(["build", str(recipe), "--out", str(recipe.parent / "out.jsonl")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line, f"note: {note}"} <= set(lines)
+    assert main(["check", str(recipe)]) == 0
+    assert {line, f"note: {note}"} <= set(capsys.readouterr().out.splitlines())
+    manifest = Manifest.read(recipe.parent / "out.jsonl")
+    assert manifest is not None
+    (source,) = manifest.sources
+    assert dict(source.conversations_repaired) == {
+        "tool call without a response": 31,
+        "conversation ends in a user turn": 19,
+    }
+    assert (source.conversations_incomplete, source.thoughts_dropped, source.repaired) == (31, 0, {})
+    assert main(["check", str(recipe), "--set=sources.talk.repair=false"]) == 0
+    assert "conversations repaired" not in capsys.readouterr().out
+    assert main(["plan", str(recipe), "--set=sources.talk.repair=false"]) == 0
+    assert (
+        "conversations of talk whose record has a fault: rejected (repair = false)\n"
+        in capsys.readouterr().out
+    )
+
+
+def test_most_must_be_incomplete_before_a_note_says_so(recipe: Path) -> None:
+    write_talk(
+        recipe,
+        [calls_without_answer(number) for number in range(30)]
+        + [{"messages": exchange(number)} for number in range(30, 60)],
+    )
+    made = built(recipe)
+    (source,) = made.manifest.sources
+    assert (source.documents_read, source.conversations_incomplete) == (60, 30)
+    assert not [note for note in made.notes if "lost turns" in note]
+
+
+def test_a_conversation_that_the_template_refuses_was_not_repaired(recipe: Path) -> None:
+    template = recipe.parent / "model" / "chat_template.jinja"
+    refusal = '{% if "Question 7" in messages[0].content %}{{ raise_exception("no sevens") }}{% endif %}'
+    template.write_text(refusal + template.read_text())
+    write_talk(
+        recipe,
+        [calls_without_answer(number) for number in (7, 70, 71)]
+        + [
+            {"messages": [{"role": "user", "content": f"Question 7{n}\u00ad?"}, *exchange(n)]}
+            for n in range(9)
+        ]
+        + [{"messages": exchange(number)} for number in range(100, 160)],
+    )
+    (source,) = built(recipe, "max_rejected=1").manifest.sources
+    assert source.rejections == {"refused by the chat template": 12}
+    assert source.conversations_repaired == source.repaired == {}
+    assert source.conversations_incomplete == 0
+
+
+def test_of_a_build_with_a_holdout_the_counts_are_those_of_both(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_talk(recipe, [calls_without_answer(number) for number in range(400)])
+    keys = ["--set=holdout.nsamples=4", "--set=nsamples=4", "--set=hygiene.duplicates=near"]
+    assert main(["build", str(recipe), "--out", str(recipe.parent / "out.jsonl"), *keys]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    held = Manifest.read(recipe.parent / "out.holdout.jsonl")
+    assert held is not None
+    count = held.sources[0].conversations_repaired["tool call without a response"]
+    assert count == held.sources[0].documents_read
+    assert f"talk: conversations repaired: tool call without a response: {count}" in lines
+    assert sum("lost turns or calls" in line for line in lines) == 1
 
 
 def test_a_system_prompt_opens_each_and_can_not_break_out(recipe: Path) -> None:

@@ -47,6 +47,11 @@ def _repairs(source: SourceReport) -> Iterator[Markdown]:
         yield Markdown(f"{counted(tokens, 'spelled control token')} broken apart")
     if conversations := source.conversations_shortened:
         yield Markdown(f"{counted(conversations, 'conversation')} shortened")
+    if faults := source.conversations_repaired:
+        reasons = ", ".join(f"{escaped(reason)} ({number})" for reason, number in faults.items())
+        yield Markdown(f"conversations repaired: {reasons}")
+    if thoughts := source.thoughts_dropped:
+        yield Markdown(f"reasoning left out of {counted(thoughts, 'assistant turn')}")
 
 
 def _kinds(counts: Mapping[str, int]) -> str:

@@ -32,10 +32,12 @@ class Repair(NamedTuple):
     Attributes:
         reason: A short phrase, the same for the same fault, so that it can be counted.
         value: The value before the repair.
+        loses: Whether it leaves out turns or calls.
     """
 
     reason: str
     value: object
+    loses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,9 @@ class RepairLog:
 
     entries: list[Repair] = field(default_factory=list)
 
-    def note(self, reason: str, value: object = "") -> None:
-        """Add a repair."""
-        self.entries.append(Repair(reason, value))
+    def note(self, reason: str, value: object = "", *, loses: bool = False) -> None:
+        """Add a repair, and whether it leaves out turns or calls."""
+        self.entries.append(Repair(reason, value, loses))
 
 
 RepairOption = Annotated[
@@ -116,8 +118,9 @@ def read_conversation(
         first = repairs.entries[0]
         reason = f"needs repair: {first.reason}"
         return Rejection(position=position, reason=reason, excerpt=excerpt(first.value))
-    reasons = tuple(dict.fromkeys(entry.reason for entry in repairs.entries))
-    return replace(conversation, repairs=reasons)
+    reasons = dict.fromkeys(entry.reason for entry in repairs.entries)
+    losses = dict.fromkeys(entry.reason for entry in repairs.entries if entry.loses)
+    return replace(conversation, repairs=tuple(reasons), losses=tuple(losses))
 
 
 def read_id(row: object, key: str) -> str:

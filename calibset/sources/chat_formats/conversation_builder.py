@@ -51,7 +51,10 @@ def _read_exchanges(turns: Sequence[Turn], declared: Collection[str], repairs: R
         except ChatFormatError as fault:
             if index == 0:
                 raise
-            repairs.note(fault.reason, fault.excerpt)
+            # A question that nobody answered is no loss.
+            left_out = (turn for lost in exchanges[index:] for turn in lost if turn.role == "assistant")
+            loses = any(turn.calls or turn.content.strip() for turn in left_out)
+            repairs.note(fault.reason, fault.excerpt, loses=loses)
             break
     return messages
 
@@ -122,7 +125,7 @@ def _build_messages(
         raise ChatFormatError("tool call without a response", turn.calls[0].name)
     indexes = sorted(matched) if results else range(len(turn.calls))
     if len(indexes) < len(turn.calls):
-        repairs.note("tool call without a response", [call.name for call in turn.calls])
+        repairs.note("tool call without a response", [call.name for call in turn.calls], loses=True)
     ids = {index: f"call_{next(numbers)}" for index in indexes}
     calls = tuple(
         ToolCall(id=ids[index], name=turn.calls[index].name, arguments=turn.calls[index].arguments)

@@ -75,7 +75,8 @@ def expected_attribution(manifest: Data, holdout: Data) -> list[Line]:
         found.append(("used:", [len(used), len(rows)]))
         mended = [sum(other[key].values()) for key in ("repaired", "personal_data")]
         mended += [other[key] for key in ("boilerplate_lines", "control_tokens_neutralised")]
-        mended = [number for number in [*mended, other["conversations_shortened"]] if number]
+        mended += [other["conversations_shortened"], *other["conversations_repaired"].values()]
+        mended = [number for number in [*mended, other["thoughts_dropped"]] if number]
         renamed = len(source["tool_names"]) + len(other["tool_names"])
         changes = [*([renamed] if renamed else []), *([other["documents_read"], *mended] if mended else [])]
         if changes:
@@ -93,7 +94,8 @@ def _method(manifest: Data, holdout: Data) -> Iterator[Line]:
         yield "Control tokens", [sum(source["control_tokens_neutralised"] for source in sources)]
     for label, key in (
         ("Filtered:", "filtered"), ("Rejected", "rejections"),
-        ("Documents repaired:", "repaired"), ("Personal data", "personal_data"),
+        ("Documents repaired:", "repaired"), ("Conversations repaired:", "conversations_repaired"),
+        ("Personal data", "personal_data"),
     ):  # fmt: skip
         counts: Counter[str] = Counter()
         for source in sources:

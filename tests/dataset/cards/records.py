@@ -24,8 +24,9 @@ def source(name: str, **changed: Any) -> SourceReport:
         "from_beginning": False, "asked": 4, "pool": 4, "achieved": 4, "repeated": 0, "tokens": 410,
         "tokens_read": 400, "documents_read": 9, "documents_used": 7, "document_lengths": {},
         "rejections": {}, "filtered": {}, "control_tokens_neutralised": 0, "blanks_shortened": 0,
-        "conversations_shortened": 0, "repaired": {}, "boilerplate_lines": 0, "personal_data": {},
-        "duplicates": (), "contaminated": (), "tool_names": {},
+        "conversations_shortened": 0, "conversations_repaired": {},
+        "conversations_incomplete": 0, "thoughts_dropped": 0, "repaired": {}, "boilerplate_lines": 0,
+        "personal_data": {}, "duplicates": (), "contaminated": (), "tool_names": {},
     }  # fmt: skip
     return SourceReport(**{**plain, **changed})
 

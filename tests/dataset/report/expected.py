@@ -17,9 +17,16 @@ _COUNTS = (
 )  # fmt: skip
 _WHERE_ANY = (
     "repeated", "boilerplate_lines", "control_tokens_neutralised", "blanks_shortened",
-    "conversations_shortened",
+    "conversations_shortened", "conversations_incomplete", "thoughts_dropped",
 )  # fmt: skip
-_BY_NAME = ("document_lengths", "rejections", "filtered", "repaired", "personal_data")
+_BY_NAME = (
+    "document_lengths",
+    "rejections",
+    "filtered",
+    "repaired",
+    "conversations_repaired",
+    "personal_data",
+)
 
 Figure = tuple[str, float]
 

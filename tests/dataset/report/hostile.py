@@ -65,6 +65,7 @@ def _manifest(built: Manifest, folder: Path) -> Manifest:
                 "rejections": counts,
                 "filtered": counts,
                 "repaired": counts,
+                "conversations_repaired": counts,
                 "personal_data": counts,
                 "duplicates": (
                     Duplicate(document=name, source=name, kept=name, similarity=0.9, exact=False),

@@ -91,29 +91,39 @@ AGAIN = Turn(role="user", content="And now?")
 
 
 @pytest.mark.parametrize(
-    ("rest", "reason"),
+    ("rest", "reason", "loses"),
     [
-        ((AGAIN,), "conversation ends in a user turn"),
-        ((AGAIN, AGAIN), "conversation ends in a user turn"),
-        ((AGAIN, Turn(role="assistant", content=" ")), "empty assistant turn"),
-        ((AGAIN, Turn(role="assistant"), answering(("f", "1")), DONE), "empty assistant turn"),
-        ((Turn(role="user"), DONE), "empty user turn"),
-        ((AGAIN, calling("f"), answering(("f", "1"))), "conversation ends in a tool turn"),
-        ((AGAIN, answering(("f", "1")), DONE), "tool response without a call"),
-        ((AGAIN, calling("f"), AGAIN, DONE), "tool call without a response"),
-        ((AGAIN, calling("h")), "call to an undeclared tool"),
-        ((AGAIN, Turn(role="system", content="x"), DONE), "system turn inside the conversation"),
-        ((AGAIN, calling("f", "g"), answering((None, "1")), DONE), "ambiguous tool response"),
+        ((AGAIN,), "conversation ends in a user turn", False),
+        ((AGAIN, AGAIN), "conversation ends in a user turn", False),
+        ((AGAIN, Turn(role="assistant", content=" ")), "empty assistant turn", False),
+        ((AGAIN, Turn(role="assistant"), answering(("f", "1")), DONE), "empty assistant turn", True),
+        ((Turn(role="user"), DONE), "empty user turn", True),
+        ((AGAIN, calling("f"), answering(("f", "1"))), "conversation ends in a tool turn", True),
+        ((AGAIN, answering(("f", "1")), DONE), "tool response without a call", True),
+        ((AGAIN, calling("f"), AGAIN, DONE), "tool call without a response", True),
+        ((AGAIN, calling("h")), "call to an undeclared tool", True),
+        ((AGAIN, Turn(role="system", content="x"), DONE), "system turn inside the conversation", True),
+        ((AGAIN, calling("f", "g"), answering((None, "1")), DONE), "ambiguous tool response", True),
     ],
 )
 @pytest.mark.parametrize("opening", [(), (Turn(role="system", content="Be brief."),), (DONE,)])
 def test_an_exchange_that_is_not_whole_is_left_out(
-    opening: tuple[Turn, ...], rest: tuple[Turn, ...], reason: str
+    opening: tuple[Turn, ...], rest: tuple[Turn, ...], reason: str, loses: bool
 ) -> None:
     whole = (*opening, ASKED, calling("f"), answering(("f", "1")), DONE)
     repairs = RepairLog()
     assert build_conversation("1", (*whole, *rest), TOOLS, {}, repairs) == joined(*whole)
-    assert [repair.reason for repair in repairs.entries] == [reason]
+    assert [(repair.reason, repair.loses) for repair in repairs.entries] == [(reason, loses)]
+
+
+def test_a_question_without_an_answer_is_no_loss_but_what_follows_it_is() -> None:
+    for rest, loses in (
+        ((AGAIN, Turn(role="tool", results=())), False),
+        ((AGAIN, Turn(role="system"), AGAIN, DONE), True),
+    ):
+        repairs = RepairLog()
+        build_conversation("1", (ASKED, DONE, *rest), TOOLS, {}, repairs)
+        assert [repair.loses for repair in repairs.entries] == [loses]
 
 
 def test_what_follows_an_exchange_that_is_left_out_is_left_out_too() -> None:
