@@ -57,6 +57,7 @@ def card(arguments: Namespace) -> int:
 
 def quantize_command(arguments: Namespace) -> int:
     """Print how AutoRound quantizes a model with a recipe's file."""
+    from calibset.dataset.token_faults import find_faults_of_file
     from calibset.quantizers.autoround.command import quantize_command
     from calibset.quantizers.autoround.model_files import inspect_model
     from calibset.quantizers.autoround.run import QuantizationRun, locate_tokenizer
@@ -65,15 +66,24 @@ def quantize_command(arguments: Namespace) -> int:
 
     recipe = load_recipe(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
     multimodal = True if arguments.multimodal else False if arguments.text_only else None
+    model = inspect_model(arguments.model, multimodal)
+    file = arguments.file or recipe.output or f"{recipe.name}.jsonl"
+    read = Path(arguments.ids or file)
+    faults = find_faults_of_file(
+        read, recipe.tokenizer, recipe.folder, seqlen=recipe.seqlen, embedding_count=model.embedding_count
+    )
     run = QuantizationRun(
-        model=inspect_model(arguments.model, multimodal),
-        file=arguments.file or recipe.output or f"{recipe.name}.jsonl",
+        model=model,
+        file=file,
         nsamples=recipe.nsamples,
         seqlen=recipe.seqlen,
         tokenizer=locate_tokenizer(recipe.tokenizer, recipe.folder),
         version=choose_version(arguments.autoround),
         options=recipe.quantization,
         ids=arguments.ids,
+        file_exists=os.path.isfile(read),  # noqa: PTH113  (Path's raises on a name too long)
+        missing_embeddings=faults.missing_embeddings,
+        older_loader=faults.older_loader,
     )
     commands = quantize_command(run)
     parts = {"command": commands.command, "python": commands.python}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from calibset.core.documents import Sample
+from calibset.dataset.token_faults import find_token_faults
 from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import BuildContext
 from calibset.pipeline.select import SelectedSamples
 from calibset.quantizers import get_quantizer
+from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REMEDY
 from calibset.tokenizers import find_tokenizer_file, reads_control_tokens_as_text
 
 
@@ -28,6 +30,7 @@ def write_notes(
         *(note for name, stats in read.items() for note in note_losses(name, stats)),
         *_on_missing_titles(context, selected),
         *_on_unread_control_tokens(context, selected.samples),
+        *_on_token_faults(context, selected.samples),
         *_on_a_full_index(selected),
     )
 
@@ -71,6 +74,18 @@ def _on_unread_control_tokens(context: BuildContext, samples: tuple[Sample, ...]
             f"{affected} of {len(samples)} rows hold control tokens, which transformers reads as plain text "
             f"beside a tekken.json: give {product} what `calibset tokenizer` or `calibset export` writes"
         )
+
+
+def _on_token_faults(context: BuildContext, samples: tuple[Sample, ...]) -> Iterator[str]:
+    """Say what the model in the tokenizer's folder, or an older transformers, can't read as it is meant."""
+    recipe, tokenizer = context.recipe, context.tokenizer
+    path = find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=True)
+    rows = [sample.text for sample in samples]
+    faults = find_token_faults(tokenizer, path and path.parent, rows, seqlen=recipe.seqlen)
+    if faults.missing_embeddings is not None:
+        yield f"{faults.missing_embeddings.about}; {EMBEDDINGS_REMEDY}"
+    if faults.older_loader:
+        yield f"{faults.older_loader}; {OLDER_LOADER_REMEDY}"
 
 
 def _on_a_full_index(selected: SelectedSamples) -> Iterator[str]:

@@ -28,6 +28,7 @@ EMBEDDED = (DEFAULT_TOKENIZER,)
 
 _FILES = (
     "tokenizer.json", "tekken.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.*",
+    "config.json",
 )  # fmt: skip
 
 

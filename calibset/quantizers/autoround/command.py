@@ -10,6 +10,8 @@ from calibset.quantizers.autoround.pitfall import Interface, Pitfall, Severity
 from calibset.quantizers.autoround.pitfalls import find_pitfalls
 from calibset.quantizers.autoround.run import QuantizationRun, require_printable_paths
 
+# What stops a run today and may be there when the command is run: packages, the file, a resized model.
+_CURABLE = ("processor", "file", "embeddings")
 # Words that AutoRound before 0.16 takes for commands of its own wherever they stand.
 _SUBCOMMANDS = ("list", "eval")
 
@@ -91,8 +93,7 @@ def _shell_lines(run: QuantizationRun, pitfalls: list[Pitfall]) -> Iterator[str]
 
 def _rules_out(pitfall: Pitfall) -> bool:
     """Return whether a command line that meets a pitfall can't work."""
-    # A processor may be there once its packages are installed.
-    return pitfall.severity is Severity.STOPS and not pitfall.avoided and pitfall.name != "processor"
+    return pitfall.severity is Severity.STOPS and not pitfall.avoided and pitfall.name not in _CURABLE
 
 
 def _quoted_options(words: Iterable[str]) -> list[str]:

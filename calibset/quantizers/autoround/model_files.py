@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from calibset.tokenizers.model_config import read_embedding_count, read_json_object, whole_number
 
 MISTRAL_NAMES = ("Mistral-Small-3.2", "Magistral-Small", "Devstral-Small")
 """Parts of a path that make AutoRound load mistral-common's tokenizer, in this spelling only."""
@@ -18,7 +17,6 @@ _MULTIMODAL_KEYS = (
     "code2wav", "code_predictor", "vqmodel", "vision", "patch_merger", "pre_mm_projector_norm",
 )  # fmt: skip
 _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-_LARGEST_CONFIG = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +32,7 @@ class ModelInfo:
         has_processor: Whether the folder holds the files of a multimodal model's processor.
         max_positions: How many tokens the model has positions for; None if its config doesn't say.
         model_max_length: The most tokens that its tokenizer takes; None if it doesn't say.
+        embedding_count: How many token ids it has embeddings for; None if its config doesn't say.
     """
 
     path: str
@@ -44,6 +43,7 @@ class ModelInfo:
     has_processor: bool = False
     max_positions: int | None = None
     model_max_length: int | None = None
+    embedding_count: int | None = None
 
     @property
     def has_mistral_name(self) -> bool:
@@ -68,12 +68,12 @@ def inspect_model(path: str, multimodal: bool | None = None) -> ModelInfo:
         named = any(name in path for name in MISTRAL_NAMES)
         return ModelInfo(path=path, multimodal=multimodal if multimodal is not None else named or None)
     has_processor = any(_is_file(folder / name) for name in _PROCESSORS)
-    config = _read_json(folder / "config.json")
+    config = read_json_object(folder / "config.json")
     if multimodal is None and has_processor:
         multimodal = True
     elif multimodal is None and config is not None:
         multimodal = any(mark in key for key in config for mark in _MULTIMODAL_KEYS)
-    positions = (_whole_number(config or {}, key) for key in ("max_position_embeddings", "n_positions"))
+    positions = (whole_number(config or {}, key) for key in ("max_position_embeddings", "n_positions"))
     return ModelInfo(
         path=path,
         is_folder=True,
@@ -83,27 +83,13 @@ def inspect_model(path: str, multimodal: bool | None = None) -> ModelInfo:
         has_processor=has_processor,
         max_positions=next((number for number in positions if number is not None), None),
         model_max_length=read_model_max_length(folder),
+        embedding_count=read_embedding_count(folder),
     )
 
 
 def read_model_max_length(folder: Path) -> int | None:
     """Return the most tokens of a text according to a tokenizer's folder; None if it doesn't say."""
-    return _whole_number(_read_json(folder / "tokenizer_config.json") or {}, "model_max_length")
-
-
-def _whole_number(config: Mapping[str, Any], key: str) -> int | None:
-    number = config.get(key)
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
-
-
-def _read_json(path: Path) -> Mapping[str, Any] | None:
-    """Return the object in a file; None where it can't be read, which AutoRound will say itself."""
-    try:
-        with path.open("rb") as stream:
-            content = json.loads(stream.read(_LARGEST_CONFIG))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+    return whole_number(read_json_object(folder / "tokenizer_config.json") or {}, "model_max_length")
 
 
 def _is_file(path: Path) -> bool:

@@ -22,6 +22,7 @@ from calibset.quantizers.autoround.pitfall import (
 )
 from calibset.quantizers.autoround.run import QuantizationRun
 from calibset.quantizers.autoround.versions import KNOWN, is_known
+from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REMEDY
 
 
 def find_pitfalls(run: QuantizationRun) -> tuple[Pitfall, ...]:
@@ -43,6 +44,15 @@ def find_pitfalls(run: QuantizationRun) -> tuple[Pitfall, ...]:
 
 
 def _find_file_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
+    if not run.file_exists:
+        yield Pitfall(
+            name="file",
+            severity=Severity.STOPS,
+            about=f"there is no file {run.ids or run.file} here yet",
+            remedy="write it with `calibset export`"
+            if run.ids
+            else "write it with `calibset build`, or name another with --file",
+        )
     misread = [meaning for sign, meaning in MISREAD.items() if sign in run.file]
     if run.ids is not None:
         yield Pitfall(
@@ -70,7 +80,8 @@ def _find_file_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
         name="defaults",
         severity=Severity.CHANGES,
         about="AutoRound takes 128 rows and tunes for 200 iterations by default",
-        remedy="nsamples, seqlen and iters are set as in the recipe",
+        remedy="nsamples and seqlen are set as in the recipe, and iters "
+        + ("as well" if "iters" in run.options.model_fields_set else f"to {run.options.iters}"),
         avoided=True,
     )
     if run.model.may_be_multimodal and run.before_0_16 and run.ids is None:
@@ -122,7 +133,25 @@ def _find_model_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
             about="the model's config can't be read here, so it is not known whether the model is multimodal",
             remedy="if it is, load it with AutoModelForImageTextToText in the Python code",
         )
+    yield from _find_token_pitfalls(run)
     yield from _find_length_pitfalls(run)
+
+
+def _find_token_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:
+    if (missing := run.missing_embeddings) is not None:
+        yield Pitfall(
+            name="embeddings",
+            severity=Severity.STOPS if missing.rows else Severity.NOTE,
+            about=missing.about,
+            remedy=EMBEDDINGS_REMEDY,
+        )
+    if run.older_loader and run.ids is None:
+        yield Pitfall(
+            name="older transformers",
+            severity=Severity.CHANGES,
+            about=run.older_loader,
+            remedy=OLDER_LOADER_REMEDY,
+        )
 
 
 def _find_length_pitfalls(run: QuantizationRun) -> Iterator[Pitfall]:

@@ -11,6 +11,7 @@ from packaging.version import Version
 from calibset.core.errors import RecipeError
 from calibset.quantizers.autoround.model_files import ModelInfo, read_model_max_length
 from calibset.quantizers.autoround.options import Quantization
+from calibset.quantizers.token_faults import MissingEmbeddings
 
 _TOKENIZER_FOLDER = "tokenizer"
 
@@ -43,6 +44,10 @@ class QuantizationRun:
         version: The version of AutoRound.
         options: The recipe's table ``[quantization]``.
         ids: The parquet file of exact ids that `calibset export` wrote, to be read instead of text.
+        file_exists: Whether the file that is read is there already.
+        missing_embeddings: The tokens that the model has no embeddings for; None if there are none, or if
+            that isn't known.
+        older_loader: What transformers before version 5 does to the rows; empty if it reads them as meant.
     """
 
     model: ModelInfo
@@ -53,6 +58,9 @@ class QuantizationRun:
     version: Version
     options: Quantization = field(default_factory=Quantization)
     ids: str | None = None
+    file_exists: bool = True
+    missing_embeddings: MissingEmbeddings | None = None
+    older_loader: str = ""
 
     @property
     def before_0_16(self) -> bool:

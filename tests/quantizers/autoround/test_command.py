@@ -41,7 +41,7 @@ def test_the_command_line() -> None:
     assert quantize_command(plain_run()).command.splitlines() == [
         "# AutoRound 0.16.1",
         "# defaults: AutoRound takes 128 rows and tunes for 200 iterations by default; "
-        "nsamples, seqlen and iters are set as in the recipe.",
+        "nsamples and seqlen are set as in the recipe, and iters to 1000.",
         "# remote code: AutoRound runs Python code that comes with a model unless this is disabled; the "
         "command line has --disable_trust_remote_code, the Python code loads the model without "
         "trust_remote_code.",

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from calibset.quantizers.autoround import option_pitfalls
+from calibset.quantizers.autoround.command import quantize_command
 from calibset.quantizers.autoround.model_files import ModelInfo
 from calibset.quantizers.autoround.pitfall import Interface, Pitfall, Severity
 from calibset.quantizers.autoround.pitfalls import find_pitfalls
 from calibset.quantizers.autoround.run import QuantizationRun, TokenizerLocation
+from calibset.quantizers.token_faults import MissingEmbeddings
 from tests.quantizers.autoround.runs import MULTIMODAL, PLAIN, plain_run
 
 ALWAYS = {"defaults", "remote code"}
@@ -264,3 +266,35 @@ def test_what_stops_comes_first() -> None:
     ]
     assert severities == sorted(severities, key=list(Severity).index)
     assert len(severities) > 4
+
+
+def test_tokens_that_the_model_or_an_older_loader_reads_otherwise() -> None:
+    missing = MissingEmbeddings(embedding_count=258, tokens={258: "<|im_end|>"}, rows=3, rows_read=3)
+    run = plain_run(missing_embeddings=missing, older_loader="it is read otherwise")
+    found = {pitfall.name: pitfall for pitfall in find_pitfalls(run)}
+    assert (found["embeddings"].severity, found["embeddings"].about) == (Severity.STOPS, missing.about)
+    assert found["older transformers"].severity is Severity.CHANGES
+    assert "\nauto-round " in quantize_command(run).command
+    unused = plain_run(missing_embeddings=replace(missing, rows=0))
+    assert [p.severity for p in find_pitfalls(unused) if p.name == "embeddings"] == [Severity.NOTE]
+
+
+def test_a_file_that_is_not_there_yet_is_said() -> None:
+    (pitfall,) = (p for p in find_pitfalls(plain_run(file_exists=False)) if p.name == "file")
+    assert pitfall.about == "there is no file out/x.jsonl here yet"
+    assert pitfall.remedy == "write it with `calibset build`, or name another with --file"
+    (pitfall,) = (p for p in find_pitfalls(plain_run(file_exists=False, ids="x.parquet")) if p.name == "file")
+    assert (pitfall.about, pitfall.remedy) == (
+        "there is no file x.parquet here yet", "write it with `calibset export`",
+    )  # fmt: skip
+
+
+def test_only_what_the_recipe_sets_is_called_the_recipes() -> None:
+    remedies = [
+        next(p.remedy for p in find_pitfalls(run) if p.name == "defaults")
+        for run in (plain_run(), plain_run(iters=7))
+    ]
+    assert remedies == [
+        "nsamples and seqlen are set as in the recipe, and iters to 1000",
+        "nsamples and seqlen are set as in the recipe, and iters as well",
+    ]

@@ -1,0 +1,106 @@
+"""What a model, or the loader of an older transformers, can't read of a calibration file as it is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibset.core.errors import QuantizerError, TokenizerError
+from calibset.quantizers import RowInput
+from calibset.quantizers.row_reader import read_ids, read_rows, read_texts
+from calibset.quantizers.token_faults import (
+    MissingEmbeddings,
+    describe_older_loader,
+    find_missing_embeddings,
+)
+from calibset.tokenizers import Tokenizer, find_tokenizer_file, load_tokenizer
+from calibset.tokenizers.model_config import read_embedding_count
+from calibset.tokenizers.older_loader import find_older_loader
+from calibset.tokenizers.truncation import visible_ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFaults:
+    """What is wrong with the tokens of a file's rows.
+
+    Attributes:
+        missing_embeddings: The tokens that the model has no embeddings for; None if there are none, or if
+            that isn't known.
+        older_loader: What transformers before version 5 does to the rows; empty if it reads them as meant.
+    """
+
+    missing_embeddings: MissingEmbeddings | None = None
+    older_loader: str = ""
+
+
+def find_token_faults(
+    tokenizer: Tokenizer,
+    folder: Path | None,
+    rows: Sequence[RowInput] | None,
+    *,
+    seqlen: int,
+    embedding_count: int | None = None,
+) -> TokenFaults:
+    """Find what is wrong with the tokens of rows.
+
+    Args:
+        tokenizer: The tokenizer that reads the rows.
+        folder: Its folder, whose files say how it is loaded and how many embeddings the model has; None if
+            it has none.
+        rows: The rows; None if they aren't known.
+        seqlen: How many tokens of a row the model reads.
+        embedding_count: How many token ids the model has embeddings for; by default what the folder's
+            ``config.json`` says.
+    """
+    if embedding_count is None and folder is not None:
+        embedding_count = read_embedding_count(folder)
+    read = None if rows is None else (_visible(row, tokenizer, seqlen) for row in rows)
+    older = None if folder is None else find_older_loader(folder, tokenizer)
+    texts = None if rows is None else (_encode(row, tokenizer) for row in rows if isinstance(row, str))
+    return TokenFaults(
+        missing_embeddings=find_missing_embeddings(tokenizer, embedding_count, read),
+        older_loader=describe_older_loader(older, tokenizer, texts) if older else "",
+    )
+
+
+def find_faults_of_file(
+    file: Path, tokenizer: str, relative_to: Path, *, seqlen: int, embedding_count: int | None
+) -> TokenFaults:
+    """Find what is wrong with the tokens of a file that may not be there yet; no server is asked.
+
+    Args:
+        file: A file of texts, or a ``.parquet`` file of ids.
+        tokenizer: The tokenizer that reads the rows, by name or path.
+        relative_to: The folder that a relative path of the tokenizer is looked up in first.
+        seqlen: How many tokens of a row the model reads.
+        embedding_count: How many token ids the model has embeddings for; by default what the
+            ``config.json`` in the tokenizer's folder says.
+    """
+    try:
+        loaded = load_tokenizer(tokenizer, relative_to, offline=True)
+        path = find_tokenizer_file(tokenizer, relative_to, offline=True)
+    except TokenizerError:  # the quantizer will say so itself
+        return TokenFaults()
+    folder = None if path is None else path.parent
+    rows = _read_rows(file)
+    return find_token_faults(loaded, folder, rows, seqlen=seqlen, embedding_count=embedding_count)
+
+
+def _read_rows(file: Path) -> list[RowInput] | None:
+    try:
+        if file.suffix == ".parquet":
+            return read_rows(file, lambda row: read_ids(row.get("input_ids")))[0]
+        return [*read_texts(file)[0]]
+    except QuantizerError:
+        return None
+
+
+def _visible(row: RowInput, tokenizer: Tokenizer, seqlen: int) -> Sequence[int]:
+    if isinstance(row, tuple):
+        return row
+    return visible_ids(_encode(row, tokenizer), tokenizer, seqlen) if isinstance(row, str) else ()
+
+
+def _encode(text: str, tokenizer: Tokenizer) -> list[int]:
+    return tokenizer.encode(text.rstrip(), parse_special=True)
