@@ -183,9 +183,10 @@ def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("--nsamples", type=_positive, metavar="N", help="the rows that it asks for")
     command.add_argument(
         "--backend",
-        choices=["fast", "mistral-common", "tokenizers"],
-        help="check as well whether this tokenizer of transformers reads the ids that were counted: the "
-        "fast one of a tokenizer.json, MistralCommonBackend, or TokenizersBackend of a tekken.json",
+        choices=["auto", "fast", "mistral-common", "tokenizers"],
+        help="check as well whether this tokenizer of transformers reads the ids that were counted: what "
+        "AutoTokenizer loads from the model's folder, the fast one of a tokenizer.json, MistralCommonBackend, "
+        "or TokenizersBackend of a tekken.json",
     )
     _add_output(command)
 

@@ -1,4 +1,4 @@
-"""The check that the tokenizers quantizers load for a Mistral model read a file as calibset does.
+"""The check that the tokenizer which a quantizer loads reads a file as calibset does.
 
 A row's text is right for a quantizer only if its tokenizer gives the ids that calibset counted. This doesn't
 depend on the model alone: the same folder is loaded as one class or another, depending on the files in it
@@ -19,13 +19,16 @@ from typing import Any, Literal, get_args
 from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.tokenizers import Tokenizer, find_tokenizer_file
+from calibset.tokenizers.auto_tokenizer import load_auto_tokenizer
+from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 from calibset.tokenizers.tekken_conversion import tekken_json, write_fast_tokenizer
 from calibset.tokenizers.transformers_import import import_transformers
 
-Backend = Literal["fast", "mistral-common", "tokenizers"]
-"""transformers' fast tokenizer for a ``tokenizer.json``, its ``MistralCommonBackend`` for a ``tekken.json``,
-and its ``TokenizersBackend`` for a ``tekken.json`` if mistral-common is not used."""
+Backend = Literal["auto", "fast", "mistral-common", "tokenizers"]
+"""What AutoTokenizer loads from the model's folder; or one that is chosen by name: transformers' fast
+tokenizer for a ``tokenizer.json``, its ``MistralCommonBackend`` for a ``tekken.json``, and its
+``TokenizersBackend`` for a ``tekken.json`` if mistral-common is not used."""
 
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
@@ -98,6 +101,12 @@ def check_tokenizer(file: str | Path, backend: Backend, *, tokenizer: str | None
         )
 
 
+def find_misread(texts: Iterable[str], tokenizer: Tokenizer) -> tuple[TokenMismatch, ...]:
+    """Return the rows that AutoTokenizer reads differently; none where it is not installed or not asked."""
+    loaded = tokenizer.auto_tokenizer if isinstance(tokenizer, HuggingFaceTokenizer) else None
+    return () if loaded is None else tuple(find_mismatches(texts, tokenizer, loaded.read))
+
+
 def find_mismatches(
     texts: Iterable[str], tokenizer: Tokenizer, encode: Callable[[str], list[int]]
 ) -> Iterator[TokenMismatch]:
@@ -134,6 +143,9 @@ def _reason(ids: list[int], tokenizer: Tokenizer, bare: list[int], spelled: list
 def _load_backend(backend: Backend, tokenizer: Tokenizer, file: Path | None) -> Iterator[Any]:
     """Load a tokenizer of transformers from the files that it would find, and no others."""
     transformers = _transformers()
+    if backend == "auto":
+        yield _load_auto(tokenizer, file)
+        return
     kind = "MistralCommonBackend" if backend == "mistral-common" else "TokenizersBackend"
     with TemporaryDirectory(prefix="calibset-") as name:
         folder = Path(name)
@@ -148,6 +160,15 @@ def _load_backend(backend: Backend, tokenizer: Tokenizer, file: Path | None) -> 
                 f"{tokenizer.name}: transformers can't load it as {kind}: {error}"
             ) from error
         yield loaded
+
+
+def _load_auto(tokenizer: Tokenizer, file: Path | None) -> Any:
+    if file is None:
+        raise TokenizerError(f"{tokenizer.name}: there is no model's folder that AutoTokenizer could load")
+    try:
+        return load_auto_tokenizer(file.parent).loaded
+    except TokenizerError as error:
+        raise TokenizerError(f"{tokenizer.name}: {error}") from error
 
 
 def _provide_fast(tokenizer: Tokenizer, file: Path | None, folder: Path) -> None:

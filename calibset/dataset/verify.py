@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from calibset.core.errors import OutputError
 from calibset.dataset.calibration_file import CalibrationFile, check_ending
+from calibset.dataset.tokenizer_check import TokenMismatch, find_misread
 from calibset.quantizers import LoadReport, get_quantizer
 from calibset.tokenizers import DEFAULT_TOKENIZER
 
@@ -51,8 +52,20 @@ def verify(
         nsamples=nsamples or (manifest.nsamples if manifest else _NSAMPLES),
         seqlen=seqlen or (manifest.seqlen if manifest else _SEQLEN),
     )
+    if not loader.info.own_tokenizer and opened.path.suffix in (".jsonl", ".json") and not opened.row_faults:
+        report = _drop_misread(report, find_misread(opened.texts, measure))
     notes = _notes(opened, tokenizer=tokenizer, seqlen=seqlen, nsamples=nsamples)
     return replace(report, warnings=(*report.warnings, *measure.notes, *notes))
+
+
+def _drop_misread(report: LoadReport, misread: Iterable[TokenMismatch]) -> LoadReport:
+    """Return a report in which rows that AutoTokenizer reads differently are not kept."""
+    reasons = {row.row: f"AutoTokenizer reads other ids: {row.reason}" for row in misread}
+    rows = (
+        replace(row, reason=reasons[row.row], used=False) if row.kept and row.row in reasons else row
+        for row in report.rows
+    )
+    return replace(report, rows=tuple(rows))
 
 
 def _notes(file: CalibrationFile, **options: object) -> Iterator[str]:

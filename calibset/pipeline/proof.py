@@ -7,8 +7,10 @@ from itertools import chain, islice
 
 from calibset.core.documents import Sample
 from calibset.core.errors import QuantizerError
+from calibset.dataset.tokenizer_check import find_misread
 from calibset.pipeline.context import BuildContext
 from calibset.quantizers import LoadReport, Quantizer, RowInput, get_quantizer
+from calibset.tokenizers import Tokenizer
 from calibset.tokenizers.truncation import visible_ids
 
 
@@ -37,7 +39,24 @@ def prove_kept(context: BuildContext, samples: tuple[Sample, ...]) -> LoadReport
             f"{report.quantizer} would keep {report.kept} of {report.nsamples} rows, so nothing was written: "
             f"{first}; please report this recipe"
         )
+    if not (quantizer.takes_ids or quantizer.info.own_tokenizer):
+        _require_same_ids(samples, tokenizer, quantizer)
     return report
+
+
+def _require_same_ids(samples: tuple[Sample, ...], tokenizer: Tokenizer, quantizer: Quantizer) -> None:
+    """Make sure that the tokenizer which the quantizer loads reads the ids that were packed."""
+    misread = find_misread((sample.text for sample in samples), tokenizer)
+    if not misread:
+        return
+    first = "; ".join(
+        f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in misread[:3]
+    )
+    raise QuantizerError(
+        f"AutoTokenizer reads {len(misread)} of {len(samples)} rows otherwise than {tokenizer.name}'s "
+        f"tokenizer.json does, so nothing was written: {first}; build with `--set quantizer=gptqmodel`, "
+        "which takes token ids, and give {quantizer.info.product} those: `calibset export --format input_ids`"
+    )
 
 
 def _lost_is_the_tail(report: LoadReport, quantizer: Quantizer) -> bool:

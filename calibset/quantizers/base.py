@@ -41,6 +41,7 @@ class QuantizerInfo:
         reads: The endings of the files that can be verified for it.
         formats: The formats that can be exported for it; the first suits it best.
         joins_rows: Whether it joins rows and cuts the joined text, so that rows have no borders.
+        own_tokenizer: Whether it reads text with code of its own, and not with a tokenizer of transformers.
         pitfalls: What can go wrong without showing in a file, and the way around it.
     """
 
@@ -50,6 +51,7 @@ class QuantizerInfo:
     reads: tuple[str, ...]
     formats: tuple[FileFormat, ...]
     joins_rows: bool = False
+    own_tokenizer: bool = False
     pitfalls: tuple[str, ...] = ()
 
     @property

@@ -38,6 +38,7 @@ class ExLlamaV2(Quantizer):
         reads=(".jsonl", ".json", ".parquet"),
         formats=(FileFormat(ending=".parquet", holds="text"),),
         joins_rows=True,
+        own_tokenizer=True,
         pitfalls=(
             "no BOS is put before a row",
             "--dataset_rows (100 by default) of --length (2048) tokens are read",

@@ -33,6 +33,7 @@ class LlamaCpp(Quantizer):
         reads=(".jsonl", ".json"),
         formats=(FileFormat(ending=".txt", holds="text"),),
         joins_rows=True,
+        own_tokenizer=True,
         pitfalls=(
             "a .jsonl would be read as text, braces and all: give it what `calibset export` writes",
             "the text is read in chunks of -c tokens, 512 by default, that begin and end inside rows",

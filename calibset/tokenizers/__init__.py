@@ -7,6 +7,7 @@ from pathlib import Path
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import SourceError, TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
+from calibset.tokenizers.model_folder import FILES, VOCABULARY_FILES
 
 __all__ = [
     "DEFAULT_TOKENIZER",
@@ -25,11 +26,6 @@ DEFAULT_TOKENIZER = "mistral-small-3.2"
 
 EMBEDDED = (DEFAULT_TOKENIZER,)
 """Tokenizers that need no file, because their vocabulary comes with mistral-common."""
-
-_FILES = (
-    "tokenizer.json", "tekken.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.*",
-    "config.json",
-)  # fmt: skip
 
 
 def load_tokenizer(name: str, relative_to: Path | None = None, *, offline: bool = False) -> Tokenizer:
@@ -90,7 +86,7 @@ def _fetch(name: str, *, offline: bool) -> Path:
     from calibset.tokenizers.hub import fetch_model_files
 
     try:
-        return fetch_model_files(name, _FILES, Cache.default(offline=offline))
+        return fetch_model_files(name, (*FILES, *VOCABULARY_FILES), Cache.default(offline=offline))
     except SourceError as error:
         raise TokenizerError(f"tokenizer {error}") from error
 
@@ -108,7 +104,7 @@ def tokenizer_files(name: str, relative_to: Path | None = None) -> tuple[Path, .
     path = None if name.startswith("hf://") else find_tokenizer_file(name, relative_to)
     if path is None:
         return ()
-    return (path, *sorted(file for pattern in _FILES for file in path.parent.glob(pattern)))
+    return (path, *sorted(file for pattern in FILES for file in path.parent.glob(pattern)))
 
 
 def reads_control_tokens_as_text(path: Path | None) -> bool:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibset.core.errors import TokenizerError
 from calibset.core.text import replace_surrogates
+from calibset.tokenizers.added_tokens import add_folder_tokens, find_new_tokens
+from calibset.tokenizers.auto_tokenizer import AutoTokenizer
 from calibset.tokenizers.base import Encoded
-from calibset.tokenizers.model_files import read_chat_template, read_named_tokens
+from calibset.tokenizers.engine_comparison import canonical_parts
+from calibset.tokenizers.folder_reading import Reading, ask_transformers
+from calibset.tokenizers.json_file import read_tokenizer_json
+from calibset.tokenizers.model_folder import ModelFolder, read_model_folder
 from calibset.tokenizers.tekken_check import note_split_mismatch
 
 if TYPE_CHECKING:
@@ -29,12 +35,16 @@ class HuggingFaceTokenizer:
 
     Attributes:
         name: The tokenizer's name as the recipe spells it.
-        fingerprint: SHA-256 of the file, and of the chat template in its folder.
+        fingerprint: SHA-256 of the file, and of what in its folder changes how text is read or rendered.
         parsing_engine: The engine, which reads ``</s>`` as a control token.
         literal_engine: The same engine, which reads it as plain text.
         chat_template: The template in the file's folder, or several by name; None if there is none.
         template_location: The file that holds the template, and the key in it if there is more.
         named_tokens: BOS, EOS and the like, as far as files in the folder name them.
+        new_tokens: Tokens that files name, but no file lists: transformers adds them behind all others,
+            and the model has not been trained on them.
+        auto_tokenizer: What transformers loads from the folder; None if it is not installed or not asked.
+        folder_notes: What users should know about how the folder is read.
     """
 
     name: str
@@ -44,6 +54,9 @@ class HuggingFaceTokenizer:
     chat_template: str | dict[str, str] | None = field(default=None, repr=False, compare=False)
     template_location: str = field(default="", repr=False, compare=False)
     named_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    new_tokens: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    auto_tokenizer: AutoTokenizer | None = field(default=None, repr=False, compare=False)
+    folder_notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @cached_property
     def special_tokens(self) -> Mapping[str, int]:
@@ -68,9 +81,9 @@ class HuggingFaceTokenizer:
 
     @cached_property
     def eos(self) -> str:
-        """The spelling of EOS; empty if no file names it or the tokenizer has no such token."""
+        """The spelling of EOS; empty if no file names it, or if naming it is all that makes it a token."""
         named = self.named_tokens.get("eos_token", "")
-        return named if self.has_token(named) else ""
+        return named if named not in self.new_tokens and self.has_token(named) else ""
 
     def has_token(self, spelling: str) -> bool:
         """Return whether a spelling is read as one token, and not letter by letter."""
@@ -101,8 +114,8 @@ class HuggingFaceTokenizer:
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """A warning if the vocabulary is Tekken's but text is split differently."""
-        return note_split_mismatch(self.parsing_engine)
+        """Warnings: how the folder is read, and a split that is not Tekken's if the vocabulary is."""
+        return (*self.folder_notes, *note_split_mismatch(self.parsing_engine))
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain text."""
@@ -122,26 +135,55 @@ class HuggingFaceTokenizer:
 
 
 def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
-    """Return the tokenizer of a ``tokenizer.json`` file, with the chat template in its folder."""
+    """Return the tokenizer of a ``tokenizer.json``, with what the other files of its folder add to it."""
+    raw = read_tokenizer_json(path, name)
+    engine = _parse(raw, name)
+    folder = read_model_folder(path.parent)
+    new_tokens = find_new_tokens(engine, folder)
+    present = repr(engine.get_added_tokens_decoder())
+    add_folder_tokens(engine, folder)
+    changed = repr(engine.get_added_tokens_decoder()) != present
+    engine.encode_special_tokens = folder.settings.get("split_special_tokens") is True
+    reading = ask_transformers(folder, path, engine)
+    if reading.engine is not None:
+        engine, changed = reading.engine, True
+    parts = json.dumps(canonical_parts(engine)).encode() if changed else b""
+    return replace(_build_tokenizer(name, raw + parts, engine, folder, reading), new_tokens=new_tokens)
+
+
+def _build_tokenizer(
+    name: str, content: bytes, engine: tokenizers.Tokenizer, folder: ModelFolder, reading: Reading
+) -> HuggingFaceTokenizer:
+    template, location = folder.template or (None, "")
+    named = folder.named_tokens
+    context = json.dumps([template, dict(named)]).encode() if template else b""
+    literal_engine = copy.deepcopy(engine)
+    literal_engine.encode_special_tokens = True
+    return HuggingFaceTokenizer(
+        name,
+        hashlib.sha256(content + context).hexdigest(),
+        engine,
+        literal_engine,
+        template,
+        location,
+        named,
+        auto_tokenizer=reading.tokenizer,
+        folder_notes=reading.notes,
+    )
+
+
+def _parse(raw: bytes, name: str) -> tokenizers.Tokenizer:
     import tokenizers
 
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise TokenizerError(f"{name}: can't be read: {error.strerror}") from error
-    engines = []
-    for as_letters in (False, True):
-        try:
-            engine = tokenizers.Tokenizer.from_buffer(raw)
-        except Exception as error:  # the engine raises bare Exception
-            raise TokenizerError(f"{name}: not a tokenizer.json that tokenizers reads: {error}") from error
-        engine.no_truncation()
-        engine.no_padding()
-        engine.encode_special_tokens = as_letters
-        engines.append(engine)
-    template, location = read_chat_template(path.parent) or (None, "")
-    named = read_named_tokens(path.parent)
-    context = json.dumps([template, dict(named)]).encode() if template else b""
-    parsing_engine, literal_engine = engines
-    fingerprint = hashlib.sha256(raw + context).hexdigest()
-    return HuggingFaceTokenizer(name, fingerprint, parsing_engine, literal_engine, template, location, named)
+        engine = tokenizers.Tokenizer.from_buffer(raw)
+    except Exception as error:  # the engine raises bare Exception
+        raise TokenizerError(f"{name}: not a tokenizer.json that tokenizers reads: {error}") from error
+    if dropout := getattr(engine.model, "dropout", None):
+        raise TokenizerError(
+            f"{name}: its tokenizer.json merges at random (model.dropout is {dropout:.3g}), so a text "
+            "has other tokens each time it is read; set it to null there and in what the quantizer loads"
+        )
+    engine.no_truncation()
+    engine.no_padding()
+    return engine

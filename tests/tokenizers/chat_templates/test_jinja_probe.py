@@ -74,7 +74,7 @@ def test_a_template_that_fits_its_tokenizer_has_no_note(tmp_path: Path) -> None:
 def test_markers_that_the_tokenizer_reads_as_letters_are_an_error(
     tmp_path: Path, template: str, tokens: dict[str, bool], unknown: str
 ) -> None:
-    tokenizer = loaded(tmp_path, template, tokens=tokens)
+    tokenizer = loaded(tmp_path, template, eos="</s>", tokens=tokens)
     with pytest.raises(TokenizerError) as caught:
         load_template(tokenizer)
     assert str(caught.value) == (

@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 
 from calibset.core.errors import TokenizerError
-from calibset.tokenizers import model_files
-from calibset.tokenizers.model_files import read_chat_template, read_named_tokens
+from calibset.tokenizers import model_folder
+from calibset.tokenizers.model_folder import FolderToken, TemplateFile, read_model_folder
+
+
+def read_chat_template(folder: Path) -> TemplateFile | None:
+    return read_model_folder(folder).template
+
+
+def read_named_tokens(folder: Path) -> dict[str, str]:
+    return dict(read_model_folder(folder).named_tokens)
 
 
 def put(folder: Path, **files: object) -> None:
@@ -46,9 +54,24 @@ def test_named_tokens_are_spelled_in_either_form(tmp_path: Path) -> None:
             "eos_token": {"content": "<e>", "lstrip": False},
             "pad_token": None,
             "unk_token": 3,
+            "image_token": "<i>",
         },
     )
-    assert read_named_tokens(tmp_path) == {"bos_token": "<b>", "eos_token": "<e>"}
+    assert read_named_tokens(tmp_path) == {
+        "bos_token": "<b>", "eos_token": "<old>", "image_token": "<i>", "mask_token": "<m>",
+    }  # fmt: skip
+
+
+def test_a_list_of_added_tokens_makes_the_older_files_void(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        special_tokens_map={"bos_token": "<b>", "eos_token": "<old>"},
+        added_tokens={"<old>": 7},
+        tokenizer_config={"eos_token": "<e>", "added_tokens_decoder": {"9": {"content": "<e>"}}},
+    )
+    folder = read_model_folder(tmp_path)
+    assert folder.named_tokens == {"eos_token": "<e>"}
+    assert dict(folder.listed_tokens) == {9: FolderToken(content="<e>", special=False, normalized=True)}
 
 
 @pytest.mark.parametrize("content", ["[]", "5", '{"chat_template": 5}', "null"])
@@ -71,7 +94,7 @@ def test_what_can_not_be_read_is_a_clear_error(tmp_path: Path, content: bytes, s
 
 
 def test_a_file_too_large_to_be_one_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_files, "_LARGEST", 10)
+    monkeypatch.setattr(model_folder, "_LARGEST", 10)
     (tmp_path / "chat_template.jinja").write_text("x" * 11)
     with pytest.raises(TokenizerError, match=r"chat_template\.jinja: is over 4 MiB"):
         read_chat_template(tmp_path)
