@@ -185,8 +185,8 @@ def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--backend",
         choices=["auto", "fast", "mistral-common", "tokenizers"],
         help="check as well whether this tokenizer of transformers reads the ids that were counted: what "
-        "AutoTokenizer loads from the model's folder, the fast one of a tokenizer.json, MistralCommonBackend, "
-        "or TokenizersBackend of a tekken.json",
+        "AutoTokenizer loads from the model's folder, the fast one of a tokenizer.json, "
+        "MistralCommonBackend, or TokenizersBackend of a tekken.json",
     )
     _add_output(command)
 

@@ -55,7 +55,7 @@ def _require_same_ids(samples: tuple[Sample, ...], tokenizer: Tokenizer, quantiz
     raise QuantizerError(
         f"AutoTokenizer reads {len(misread)} of {len(samples)} rows otherwise than {tokenizer.name}'s "
         f"tokenizer.json does, so nothing was written: {first}; build with `--set quantizer=gptqmodel`, "
-        "which takes token ids, and give {quantizer.info.product} those: `calibset export --format input_ids`"
+        f"which takes ids, and give {quantizer.info.product} those: `calibset export --format input_ids`"
     )
 
 
