@@ -16,7 +16,7 @@ from tests.tokenizers.chat_templates.families.reading import (
     cut,
     one_way,
     parse,
-    parse_objects,
+    parse_tools,
     split_at,
     tools_of,
 )
@@ -104,7 +104,7 @@ def read_llama31(pieces: Pieces) -> Reading:
             if told:
                 turns.append(ReadTurn(role=role, content=told))
         elif role == "user" and body.startswith("Given the following functions, respond with JSON.\n\n"):
-            declared, body = parse_objects(cut(body, "Given the following functions, respond with JSON.\n\n"))
+            declared, body = parse_tools(cut(body, "Given the following functions, respond with JSON.\n\n"))
             tools = tools_of(declared)
             turns.append(ReadTurn(role=role, content=body))
         elif role == "ipython":

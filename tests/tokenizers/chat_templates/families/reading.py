@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -172,15 +172,14 @@ def parse(text: str) -> object:
         raise UnreadableError(f"{text!r} is no JSON: {error}") from error
 
 
-def parse_objects(text: str) -> tuple[list[dict[str, object]], str]:
-    """Return the JSON objects that a text begins with, with blank lines between, and what follows them."""
-    found = []
-    rest = text
-    while rest.startswith("{"):
-        value, end = json.JSONDecoder().raw_decode(rest)
-        found.append(value)
-        rest = rest[end:].removeprefix("\n\n")
-    return found, rest
+def parse_tools(text: str) -> tuple[list[object], str]:
+    """Return the tools in JSON that a text begins with, a blank line after each, and what follows them."""
+    tools: list[object] = []
+    while text.startswith('{\n    "type": "function",\n'):
+        tool, end = json.JSONDecoder().raw_decode(text)
+        tools.append(tool)
+        text = cut(text[end:], "\n\n")
+    return tools, text
 
 
 def call_of(value: object, *, name: str = "name", arguments: str = "arguments") -> ReadCall:
@@ -190,7 +189,7 @@ def call_of(value: object, *, name: str = "name", arguments: str = "arguments") 
     return ReadCall(name=value[name], arguments=one_way(value[arguments]), id=value.get("id", ""))
 
 
-def tools_of(values: Iterator[object] | Sequence[object]) -> tuple[ReadTool, ...]:
+def tools_of(values: Sequence[object]) -> tuple[ReadTool, ...]:
     """Return the tools that JSON objects in OpenAI's form declare."""
     tools = []
     for value in values:
