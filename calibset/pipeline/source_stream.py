@@ -128,7 +128,7 @@ def open_source_stream(
     documents = admit(records, stats, control_tokens, cleaner.clean)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
-    new_renderer = partial(_open_renderer, recipe, tokenizer, control_tokens, row_spec.text_budget)
+    new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)
     items = _render(documents, new_renderer, cleaner, stats)
     return SourceStream(name, source, reader, stats, items, row_spec)
 
@@ -156,15 +156,18 @@ def _collect_titles(
 
 
 def _open_renderer(
-    recipe: Recipe, tokenizer: Tokenizer, control_tokens: ControlTokens | None, text_budget: int
+    name: str, recipe: Recipe, tokenizer: Tokenizer, control_tokens: ControlTokens | None, text_budget: int
 ) -> ConversationRenderer:
     chat = recipe.chat
     prompt = chat.system_prompt
     renderer = ConversationRenderer(
-        template=load_template(tokenizer, chat.format, keeps_control_tokens=control_tokens is None),
+        template=load_template(
+            tokenizer, chat.format, keeps_control_tokens=control_tokens is None, keywords=chat.template
+        ),
         text_budget=text_budget,
         system_prompt=control_tokens.neutralise(prompt) if prompt and control_tokens else prompt,
         shortens=chat.long_conversations == "shorten",
+        drops_thoughts=recipe.reasoning_of(name) == "drop",
     )
     if prompt:
         _require_room(renderer)
@@ -213,6 +216,8 @@ def _render(
         stats.repairs.dropped_thoughts += rendered.dropped_thoughts
         thoughts = sum(bool(message.reasoning) for message in item.messages)
         stats.repairs.unreasoned += 0 < thoughts <= rendered.dropped_thoughts
+        stats.repairs.conversations.update(rendered.left_out)
+        stats.notes = tuple(dict.fromkeys((*stats.notes, *rendered.notes)))
         yield rendered
 
 

@@ -18,7 +18,7 @@ from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture
 from calibset.sources import Source
 from calibset.tokenizers import DEFAULT_TOKENIZER
-from calibset.tokenizers.chat_templates.options import ChatOptions
+from calibset.tokenizers.chat_templates.options import ChatOptions, Reasoning
 
 EXCLUDE = "exclude"
 """The recipe's key of evaluation sets, and the group that they are in."""
@@ -169,6 +169,11 @@ class Recipe(BaseModel):
         """Return the hygiene of a source: the recipe's, except for the keys that the source sets itself."""
         own = self.sources[name].hygiene
         return self.hygiene.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+    def reasoning_of(self, name: str) -> Reasoning:
+        """Return what happens to the thoughts in a source's conversations."""
+        own: Reasoning | None = getattr(self.sources[name], "reasoning", None)  # only some adapters have it
+        return own or self.chat.reasoning
 
     def key_of(self, name: str) -> str:
         """Return the key by which messages name a source or an evaluation set, such as ``sources.NAME``."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from calibset.core.documents import Conversation, Record, Rejection
 from calibset.sources.chat_formats import openai, sharegpt
-from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
+from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, read_conversation, read_id
 from calibset.sources.formats.columns import collect_metadata, describe_value, drop_nulls
 from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
 from calibset.sources.parquet_source import ParquetSource, is_parquet
@@ -58,6 +58,7 @@ class Chat(ParquetSource):
     tools: str = Field("tools", description="The column of tools, as a list or JSON text; rows may lack it.")
     system: str = Field("system", description="The column of the system prompt; rows may lack it.")
     repair: RepairOption = True
+    reasoning: ReasoningOption = None
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for JSON files, compressed or not, and for parquet files."""

@@ -12,7 +12,7 @@ from calibset.core.documents import Conversation, Filtered, Record
 from calibset.core.fields import as_tuple
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import hermes
-from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
+from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, read_conversation, read_id
 from calibset.sources.formats.json_rows import read_json_array
 from calibset.sources.sampling.interleave import Part
 from calibset.storage.files import File
@@ -56,6 +56,7 @@ class Hermes(Source):
         tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1
     )
     repair: RepairOption = True
+    reasoning: ReasoningOption = None
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for the files of the configs, at the location's root or in a folder."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from calibset.core.documents import Record
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import toolace
-from calibset.sources.chat_formats.base import RepairOption, read_conversation
+from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, read_conversation
 from calibset.sources.formats.json_rows import read_json_array
 from calibset.storage.files import File
 
@@ -20,6 +20,7 @@ class ToolACE(Source):
 
     type: Literal["toolace"] = "toolace"
     repair: RepairOption = True
+    reasoning: ReasoningOption = None
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for the corpus's only file, at the location's root or in a folder."""

@@ -12,7 +12,7 @@ from calibset.core.documents import Record, Rejection
 from calibset.core.fields import as_tuple
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import when2call
-from calibset.sources.chat_formats.base import RepairOption, read_conversation, read_id
+from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, read_conversation, read_id
 from calibset.sources.formats.json_rows import parse_json
 from calibset.storage.files import File
 from calibset.storage.text_lines import read_lines
@@ -35,6 +35,7 @@ class When2Call(Source):
         min_length=1,
     )
     repair: RepairOption = True
+    reasoning: ReasoningOption = None
 
     def patterns(self) -> tuple[str, ...]:
         """Return a pattern for each split."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
@@ -61,6 +61,15 @@ RepairOption = Annotated[
     ),
 ]
 """The recipe key ``repair`` of sources whose chat format is repaired."""
+
+
+ReasoningOption = Annotated[
+    Literal["keep", "drop"] | None,
+    Field(
+        description="What happens to the thoughts of assistant turns; as the table `[chat]` says if unset."
+    ),
+]
+"""The recipe key ``reasoning`` of sources that give conversations."""
 
 
 class ConversationParser(Protocol):

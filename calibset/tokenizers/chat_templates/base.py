@@ -8,6 +8,11 @@ from typing import NamedTuple, Protocol
 
 from calibset.core.documents import Conversation
 
+NO_PLACE_FOR_THOUGHTS = (
+    "the model's chat format has no place for reasoning, so the thoughts of assistant turns are left out"
+)
+"""The note on conversations that lost all thoughts for that reason."""
+
 
 class TurnSpan(NamedTuple):
     """The position of an assistant turn in a conversation's token ids.
@@ -35,6 +40,8 @@ class RenderedConversation:
         renamed_tools: Pairs of a tool's name for the model and its name in the corpus, where they differ.
         shortened: Whether the end was cut off to fit the conversation into a row.
         dropped_thoughts: How many assistant turns lost their reasoning.
+        left_out: What else the format has no place for, as phrases that can be counted.
+        notes: What users of the file should know of how it was rendered; the same for the same case.
     """
 
     id: str
@@ -46,6 +53,8 @@ class RenderedConversation:
     renamed_tools: tuple[tuple[str, str], ...] = ()
     shortened: bool = False
     dropped_thoughts: int = 0
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class ChatTemplate(Protocol):

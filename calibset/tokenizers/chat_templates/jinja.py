@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from calibset.core.documents import Conversation, Message
+from calibset.core.documents import Conversation
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
+from calibset.tokenizers.chat_templates.alignment import align_texts
 from calibset.tokenizers.chat_templates.base import (
+    NO_PLACE_FOR_THOUGHTS,
     RenderedConversation,
     RenderError,
-    TurnSpan,
     ensure_renderable,
     first_line,
 )
-from calibset.tokenizers.chat_templates.completeness import ensure_complete, placeholder_copy
+from calibset.tokenizers.chat_templates.completeness import (
+    count_kept_thoughts,
+    ensure_complete,
+    ensure_speakers,
+    leaves_out_words,
+    placeholder,
+    placeholder_copy,
+    thought_placeholder,
+)
 from calibset.tokenizers.chat_templates.jinja_probe import ApplyTemplate, probe_template
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
+from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
 from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
+from calibset.tokenizers.chat_templates.turns import RenderedCopy, TurnMarks, find_turns
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.transformers_import import import_transformers
 
@@ -35,11 +45,17 @@ _REPLACEMENTS = "".join(f".replace({code!r}, {value!r})" for code, value in _DAT
 _FIXED_DATE = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACEMENTS} }}}}{{% endmacro %}}\n"
 
 
+_MOST_CHARACTERS = 60
+
+LEFT_OUT_WORDS = "words beside a call left out (the chat template has no place for them)"
+"""What is counted for a conversation of which the template writes a call and not the words beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class JinjaTemplate:
     """A chat template of Hugging Face's kind.
 
-    A conversation ends with EOS, which is added if the template doesn't write it. The BOS that a template
+    A conversation ends with EOS, which is added if the template never writes it. The BOS that a template
     writes is kept between two conversations of a row; at the start of a row only if the quantizer's
     tokenizer adds none.
 
@@ -49,6 +65,10 @@ class JinjaTemplate:
         keeps_control_tokens: Whether letters such as ``<|im_end|>`` in a turn may become control tokens.
         style: How the template takes messages.
         declares_tools: Whether it writes the tools on offer, and not only calls.
+        marks: The control tokens that it writes around turns and calls.
+        opening: What it says before a conversation that has no system turn.
+        headers: What it writes between turns, by the role that speaks next.
+        ends_itself: Whether it ends conversations with EOS.
         notes: Warnings for users of the template with this tokenizer.
     """
 
@@ -57,34 +77,72 @@ class JinjaTemplate:
     keeps_control_tokens: bool
     style: MessageStyle
     declares_tools: bool
+    marks: TurnMarks
+    opening: str
+    headers: Mapping[str, str]
+    ends_itself: bool
     notes: tuple[str, ...]
 
     def render(self, conversation: Conversation) -> RenderedConversation:
         """Return the conversation as the model reads it, without a prompt for another turn.
 
+        Thoughts for which the template has no place are left out and counted.
+
         Raises:
-            RenderError: The template refuses the conversation or leaves a part of it out, or a text in
-                it would become a control token.
+            RenderError: The template refuses the conversation, leaves a part of it out or changes it, or a
+                text in it would become a control token.
         """
         ensure_renderable(conversation)
+        thoughts = count_thoughts(conversation)
+        attempts = [conversation if self.style.reasoning else drop_thoughts(conversation)]
+        if thoughts and self.style.reasoning:
+            # Some templates refuse thoughts beside words that lead to a call, or in other places.
+            attempts.append(drop_thoughts(conversation, lambda turn: bool(turn.content and turn.tool_calls)))
+            attempts.append(drop_thoughts(conversation))
+        faults: list[RenderError] = []
+        for attempt in attempts:
+            try:
+                return self._render(attempt, thoughts)
+            except RenderError as fault:
+                faults.append(fault)
+        raise faults[0]
+
+    def _render(self, conversation: Conversation, thoughts: int) -> RenderedConversation:
         names = map_tool_names(conversation, dots=True)
         text = self._write(conversation, names)
         encoded = self.tokenizer.encode_with_ends(text, parse_special=True)
         copy = placeholder_copy(conversation, self.tokenizer.special_tokens)
-        copy_text = self._write(copy, names)
-        ensure_complete(copy_text, copy, names, declares_tools=self.declares_tools)
-        meant = self._control_ids(self._encode(copy_text))
-        if not self.keeps_control_tokens and self._control_ids(encoded.ids) != meant:
+        copy_text = self._write(copy.conversation, copy.names)
+        ensure_complete(copy_text, copy, declares_tools=self.declares_tools)
+        ensure_speakers(copy_text, copy, self.headers)
+        meant = self._find_controls(self.tokenizer.encode_with_ends(copy_text, parse_special=True))
+        controls = [token for _, token in self._find_controls(encoded)]
+        if not self.keeps_control_tokens and controls != [token for _, token in meant]:
             raise RenderError("a text spells a control token")
+        aligned = align_texts(copy_text, text, _texts_by_placeholder(conversation))
+        written = RenderedCopy(copy, copy_text, meant)
+        turns = find_turns(written, self.marks, aligned, encoded, len(text))
         return RenderedConversation(
             id=conversation.id,
             text=text,
             token_ids=tuple(encoded.ids),
-            turns=tuple(self._find_turns(conversation, names, text, encoded)),
+            turns=tuple(turns),
             bos_text=self._bos,
-            bos_ids=tuple(self._encode(self._bos)),
+            bos_ids=tuple(self.tokenizer.encode(self._bos, parse_special=True)),
             renamed_tools=list_renamed(names),
+            dropped_thoughts=thoughts - count_kept_thoughts(copy_text, copy),
+            left_out=(LEFT_OUT_WORDS,) if leaves_out_words(copy_text, copy) else (),
+            notes=tuple(self._note(conversation, thoughts)),
         )
+
+    def _note(self, conversation: Conversation, thoughts: int) -> Iterator[str]:
+        if thoughts and not self.style.reasoning:
+            yield NO_PLACE_FOR_THOUGHTS
+        if self.opening and conversation.messages[0].role != "system":
+            yield (
+                "conversations without a system turn begin with what the chat template says then: "
+                f"{self.opening[:_MOST_CHARACTERS]!r}; system_prompt in [chat] replaces it"
+            )
 
     @property
     def _bos(self) -> str:
@@ -92,7 +150,7 @@ class JinjaTemplate:
         spellings = {rank: token for token, rank in self.tokenizer.special_tokens.items()}
         return "".join(spellings.get(rank, "") for rank in self.tokenizer.prefix)
 
-    def _write(self, conversation: Conversation, names: dict[str, str]) -> str:
+    def _write(self, conversation: Conversation, names: Mapping[str, str]) -> str:
         try:
             messages = build_messages(conversation, names, self.style)
             tools = build_tools(conversation, names)
@@ -102,55 +160,53 @@ class JinjaTemplate:
         # Blanks before a BOS of the template's own would keep it from being known as one.
         if self._bos and text.lstrip().startswith(self._bos):
             text = text.lstrip().removeprefix(self._bos)
-        eos = self.tokenizer.eos
-        return text if text.rstrip().endswith(eos) else text + eos
+        # A template that writes EOS itself may end a call with another token.
+        own_ends = tuple(self.tokenizer.special_tokens) if self.ends_itself else ()
+        return text if text.rstrip().endswith((self.tokenizer.eos, *own_ends)) else text + self.tokenizer.eos
 
-    def _encode(self, text: str) -> list[int]:
-        return self.tokenizer.encode(text, parse_special=True)
-
-    def _control_ids(self, ids: Iterable[int]) -> list[int]:
+    def _find_controls(self, encoded: Encoded) -> list[tuple[int, int]]:
+        """Return the control tokens of a text, each with the offset at which it ends."""
         control = set(self.tokenizer.special_tokens.values())
-        return [token for token in ids if token in control]
-
-    def _find_turns(
-        self, conversation: Conversation, names: dict[str, str], text: str, encoded: Encoded
-    ) -> Iterator[TurnSpan]:
-        """Yield the spans of the assistant's turns; the token that ends the last turn ends each of them."""
-        end_mark = self._control_ids(encoded.ids)[-1:]
-        at = 0
-        for message in conversation.messages:
-            landmark = next((mark for mark in _landmarks(message, names) if text.find(mark, at) >= 0), None)
-            if landmark is None:
-                continue  # the template wrote it otherwise
-            begin = text.find(landmark, at)
-            at = begin + len(landmark)
-            start, after = (bisect_left(encoded.ends, offset) for offset in (begin + 1, at))
-            if message.role == "assistant" and end_mark and end_mark[0] in encoded.ids[after:]:
-                yield TurnSpan(start, encoded.ids.index(end_mark[0], after) + 1)
+        pairs = zip(encoded.ends, encoded.ids, strict=True)
+        return [(end, token) for end, token in pairs if token in control]
 
 
 def jinja_template(
-    tokenizer: Tokenizer, *, keeps_control_tokens: bool = False, allow_unknown_markers: bool = False
+    tokenizer: Tokenizer,
+    *,
+    keeps_control_tokens: bool = False,
+    allow_unknown_markers: bool = False,
+    keywords: Mapping[str, Any] | None = None,
 ) -> JinjaTemplate:
     """Return the chat template in the folder of a ``tokenizer.json``.
 
-    Markers such as ``<|im_end|>`` that the tokenizer reads as plain text are an error unless allowed.
+    Markers such as ``<|im_end|>`` that the tokenizer reads as plain text are an error unless allowed. The
+    template reads the keywords (``enable_thinking``, say) as it does in service.
     """
     if not isinstance(tokenizer, HuggingFaceTokenizer) or not tokenizer.chat_template:
         raise TokenizerError(
             f"{tokenizer.name}: has no chat template, so conversations can't be rendered for it; put the "
             "model's chat_template.jinja or tokenizer_config.json next to its tokenizer.json"
         )
-    apply = _load_template(tokenizer, tokenizer.chat_template)
+    apply = _load_template(tokenizer, tokenizer.chat_template, keywords or {})
+    traits = probe_template(apply, tokenizer, allow_unknown_markers=allow_unknown_markers)
     return JinjaTemplate(
-        tokenizer,
-        apply,
-        keeps_control_tokens,
-        *probe_template(apply, tokenizer, allow_unknown_markers=allow_unknown_markers),
+        tokenizer=tokenizer,
+        apply=apply,
+        keeps_control_tokens=keeps_control_tokens,
+        style=traits.style,
+        declares_tools=traits.declares_tools,
+        marks=traits.marks,
+        opening=traits.opening,
+        headers=traits.headers,
+        ends_itself=traits.ends_itself,
+        notes=traits.notes,
     )
 
 
-def _load_template(tokenizer: HuggingFaceTokenizer, template: str | dict[str, str]) -> ApplyTemplate:
+def _load_template(
+    tokenizer: HuggingFaceTokenizer, template: str | dict[str, str], keywords: Mapping[str, Any]
+) -> ApplyTemplate:
     """Return what renders messages with a template, as transformers does; it must be installed."""
     try:
         import jinja2
@@ -171,7 +227,7 @@ def _load_template(tokenizer: HuggingFaceTokenizer, template: str | dict[str, st
 
     def apply(messages: list[dict[str, Any]], **options: Any) -> str:
         try:
-            return str(fast.apply_chat_template(messages, tokenize=False, **options))
+            return str(fast.apply_chat_template(messages, tokenize=False, **options, **keywords))
         except jinja2.TemplateSyntaxError as error:
             line = error.lineno - _FIXED_DATE.count("\n")
             raise TokenizerError(f"{tokenizer.template_location}: line {line}: {error.message}") from error
@@ -181,9 +237,9 @@ def _load_template(tokenizer: HuggingFaceTokenizer, template: str | dict[str, st
     return apply
 
 
-def _landmarks(message: Message, names: dict[str, str]) -> Iterator[str]:
-    """Yield the texts by which a turn can be found: its content, or the first tool that it calls."""
-    if content := message.content.strip():
-        yield content
-    if message.tool_calls:
-        yield names[message.tool_calls[0].name]
+def _texts_by_placeholder(conversation: Conversation) -> dict[str, str]:
+    contents = {placeholder(index): turn.content for index, turn in enumerate(conversation.messages)}
+    thoughts = {
+        thought_placeholder(index): turn.reasoning for index, turn in enumerate(conversation.messages)
+    }
+    return contents | thoughts

@@ -7,17 +7,27 @@ tokenizer without the tokens that the template writes. They are reported once, b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from calibset.core.control_tokens import ControlTokens
 from calibset.core.documents import Conversation, Message, Role, Tool, ToolCall
 from calibset.core.errors import TokenizerError
-from calibset.core.text import dump_json
 from calibset.tokenizers.chat_templates.base import RenderError
-from calibset.tokenizers.chat_templates.completeness import ensure_complete, placeholder, placeholder_copy
+from calibset.tokenizers.chat_templates.completeness import (
+    PLACEHOLDER,
+    PlaceholderCopy,
+    count_common_end,
+    count_kept_thoughts,
+    ensure_complete,
+    placeholder,
+    placeholder_copy,
+)
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
+from calibset.tokenizers.chat_templates.reasoning import ReasoningKey
+from calibset.tokenizers.chat_templates.turns import TurnMarks
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 
 ApplyTemplate = Callable[..., str]
@@ -36,45 +46,66 @@ _SPEAKER = re.compile(r"<\|(?:system|user|human|assistant|bot|tool)\|>")
 _MOST_CHARACTERS = 60
 
 
-def _plain(*roles: Role) -> Conversation:
-    turns = tuple(Message(role=role, content="?") for role in roles)
-    return placeholder_copy(Conversation(id="trial", messages=turns), ())
+def _copy(*messages: Message, tools: tuple[Tool, ...] = ()) -> PlaceholderCopy:
+    return placeholder_copy(Conversation(id="trial", messages=messages, tools=tools), ())
+
+
+def _plain(*roles: Role) -> PlaceholderCopy:
+    return _copy(*(Message(role=role, content="?") for role in roles))
 
 
 _PLAIN = (
     _plain("user", "assistant", "user", "assistant"),
     _plain("system", "user", "assistant", "user", "assistant"),
 )
-_NAME, _ARGUMENTS = "calibset_f", {"calibset1key": "calibset1value"}
-_CALL = ToolCall(id="call_0", name=_NAME, arguments=dump_json(_ARGUMENTS))
-_CALLING = Conversation(
-    id="trial",
-    messages=(
-        Message(role="user", content=placeholder(0)),
-        Message(role="assistant", content="", tool_calls=(_CALL,)),
-    ),
-    tools=(Tool(name=_NAME, description="Does it.", parameters='{"type": "object", "properties": {}}'),),
+_THINKING = _copy(Message(role="user", content="?"), Message(role="assistant", content=".", reasoning="…"))
+_TOOLS = (Tool(name="f", description="Does it.", parameters='{"type": "object", "properties": {}}'),)
+_USER = Message(role="user", content="?")
+_SAID = Message(role="assistant", content=".")
+
+
+def _calling(*ids: str) -> Message:
+    calls = tuple(ToolCall(id=one, name="f", arguments='{"of": "it"}') for one in ids)
+    return Message(role="assistant", content="", tool_calls=calls)
+
+
+_OFFERING = _copy(_USER, _SAID, tools=_TOOLS)
+_CALLING = _copy(_USER, _calling("call_0"), tools=_TOOLS)
+_PARALLEL = _copy(_USER, _calling("call_0", "call_1"), tools=_TOOLS)
+_ANSWERING = _copy(
+    _USER, _calling("call_0"), Message(role="tool", content="1", tool_call_id="call_0"), _SAID, tools=_TOOLS
 )
+(_NAME,) = _CALLING.tools
+_CALL = _CALLING.conversation.messages[1].tool_calls[0]
 
 
-class TemplateTraits(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateTraits:
     """The traits of a template that a probe finds.
 
     Attributes:
         style: How the template takes messages.
         declares_tools: Whether it writes the tools on offer, and not only calls.
+        marks: The control tokens that it writes around turns and calls.
+        opening: What it says before a conversation that has no system turn.
+        headers: What it writes between turns, by the role that speaks next.
+        ends_itself: Whether it ends conversations with EOS.
         notes: Warnings for users of the template with this tokenizer.
     """
 
     style: MessageStyle
     declares_tools: bool
+    marks: TurnMarks
+    opening: str
+    headers: Mapping[str, str]
+    ends_itself: bool
     notes: tuple[str, ...]
 
 
 class _Written(NamedTuple):
     """A conversation and what the template wrote of it."""
 
-    conversation: Conversation
+    copy: PlaceholderCopy
     style: MessageStyle
     text: str
 
@@ -88,9 +119,11 @@ def probe_template(
     ``<|im_end|>`` as plain text, unless that is allowed.
     """
     plain = _write_plain(apply, tokenizer)
-    style, call_text = _write_call(apply, plain.style)
+    style, call_text, declares_tools = _write_call(apply, plain.style)
+    style = replace(_name_results(apply, style), reasoning=_find_reasoning(apply, style, tokenizer))
     unknown = _find_unknown(_MARKER, plain.text, tokenizer)
-    ends = [end for end in _find_turn_ends(plain, tokenizer) if not _has_control_token(end, tokenizer)]
+    turn_ends = list(_find_turn_ends(plain, tokenizer))
+    ends = [end for end in turn_ends if not _find_controls(end, tokenizer)]
     if unknown and not allow_unknown_markers and (ends or not all(map(_SPEAKER.fullmatch, unknown))):
         raise TokenizerError(
             f"{tokenizer.name}: has no token for {', '.join(unknown)}, which its chat template writes, so "
@@ -98,7 +131,23 @@ def probe_template(
             'side, or set format = "jinja" in [chat] if it was trained to read plain text'
         )
     unknown += [*_find_unknown(_TAG, plain.text, tokenizer), *_find_unknown(_MARKER, call_text, tokenizer)]
-    return TemplateTraits(style, call_text.count(_NAME) != 1, tuple(_write_notes(unknown, ends, tokenizer)))
+    marks = TurnMarks(
+        frozenset(token for end in turn_ends for token in _find_controls(end, tokenizer)[:1]),
+        frozenset(_find_call_marks(_write(apply, _PARALLEL, style) or call_text, tokenizer)),
+    )
+    opening, closing = _find_additions(plain, tokenizer)
+    notes = list(_write_notes(unknown, ends, tokenizer))
+    if closing:
+        notes.append(f"the chat template goes on after the last turn: {closing[:_MOST_CHARACTERS]!r}")
+    return TemplateTraits(
+        style=style,
+        declares_tools=declares_tools,
+        marks=marks,
+        opening=opening,
+        headers=_find_headers(plain),
+        ends_itself=plain.text.rstrip().endswith(tokenizer.eos or "\n"),
+        notes=tuple(notes),
+    )
 
 
 def _write_notes(
@@ -122,48 +171,95 @@ def _write_notes(
 def _write_plain(apply: ApplyTemplate, tokenizer: HuggingFaceTokenizer) -> _Written:
     """Return a plain conversation as the template writes it, complete if there is a style for that."""
     attempts, refusals = [], []
-    for content_parts, conversation in product((False, True), _PLAIN):
+    for content_parts, copy in product((False, True), _PLAIN):
         style = MessageStyle(content_parts=content_parts)
         try:
-            text = apply(build_messages(conversation, {}, style), tools=None)
+            text = apply(build_messages(copy.conversation, {}, style), tools=None)
         except RenderError as error:
             refusals.append(error.detail)
             continue
-        attempts.append(_Written(conversation, style, text))
-        if _is_complete(text, conversation):
+        attempts.append(_Written(copy, style, text))
+        if _is_complete(text, copy):
             return attempts[-1]
     if not attempts:
         raise TokenizerError(f"{tokenizer.template_location}: refuses a plain dialogue: {refusals[0]}")
     return attempts[0]  # each conversation will be refused, since something of it is left out
 
 
-def _write_call(apply: ApplyTemplate, style: MessageStyle) -> tuple[MessageStyle, str]:
-    """Return the style in which a template writes a call, and its text; empty if it writes none."""
-    names = {_NAME: _NAME}
-    for candidate in (style, replace(style, arguments_as_text=True)):
-        try:
-            text = apply(build_messages(_CALLING, names, candidate), tools=build_tools(_CALLING, names))
-        except RenderError:  # the next style, or else a corpus's conversations, will tell
-            continue
-        if _is_complete(text, _CALLING) and _holds_arguments(text, candidate):
-            return candidate, text
-    return style, ""
-
-
-def _is_complete(text: str, conversation: Conversation) -> bool:
-    names = {tool.name: tool.name for tool in conversation.tools}
+def _write(apply: ApplyTemplate, copy: PlaceholderCopy, style: MessageStyle) -> str:
+    """Return a conversation as the template writes it; empty if it refuses it or leaves something out."""
+    tools = build_tools(copy.conversation, copy.names)
     try:
-        ensure_complete(text, conversation, names, declares_tools=False)
+        text = apply(build_messages(copy.conversation, copy.names, style), tools=tools)
+    except RenderError:  # another style, or else a corpus's conversations, will tell
+        return ""
+    return text if _is_complete(text, copy) else ""
+
+
+def _write_call(apply: ApplyTemplate, style: MessageStyle) -> tuple[MessageStyle, str, bool]:
+    """Return the style in which a template writes a call, what it writes, and whether it declares tools.
+
+    The text is empty if it writes no call.
+    """
+    declared = _write(apply, _OFFERING, style).count(_NAME)
+    for null_content, as_text in product((False, True), repeat=2):
+        found = replace(style, null_content=null_content, arguments_as_text=as_text)
+        text = _write(apply, _CALLING, found)
+        if text.count(_NAME) <= declared:  # the model can only tell from the id which tool is called
+            found = replace(found, ids_name_tools=True)
+            text = _write(apply, _CALLING, found)
+        if text.count(_NAME) <= declared or not _holds_arguments(text, found):
+            continue
+        without = replace(found, null_content=True)
+        # What a template writes of an empty text but not of null is an empty turn before the call's.
+        null_text = _write(apply, _CALLING, without)
+        if null_text and "None" not in null_text and len(null_text) < len(text):
+            return without, null_text, declared > 0
+        return found, text, declared > 0
+    return style, "", declared > 0
+
+
+def _name_results(apply: ApplyTemplate, style: MessageStyle) -> MessageStyle:
+    """Return the style with names in results if the template wants them, and has nothing in their place."""
+    named = replace(style, results_name_tools=True)
+    text, named_text = _write(apply, _ANSWERING, style), _write(apply, _ANSWERING, named)
+    pieces = named_text.split(_NAME)
+    without = (_NAME.join(pieces[:n]) + _NAME.join(pieces[n:]) for n in range(1, len(pieces)))
+    return named if named_text and (not text or text in without) else style
+
+
+def _find_reasoning(
+    apply: ApplyTemplate, style: MessageStyle, tokenizer: HuggingFaceTokenizer
+) -> ReasoningKey | None:
+    """Return where the template looks for a turn's thoughts, if it has a place for them."""
+    keys: tuple[ReasoningKey, ...] = get_args(ReasoningKey)
+    for key in keys:
+        if key == "content" and not _knows_think_tags(tokenizer):
+            continue  # it would write them like any other words
+        text = _write(apply, _THINKING, replace(style, reasoning=key))
+        is_printed = key == "part" and re.search("[\"']thinking[\"']", text)
+        if count_kept_thoughts(text, _THINKING) and not is_printed:
+            return key
+    return None
+
+
+def _knows_think_tags(tokenizer: HuggingFaceTokenizer) -> bool:
+    template = tokenizer.chat_template or ""
+    texts = [template] if isinstance(template, str) else template.values()
+    return tokenizer.has_token("</think>") or any("</think>" in text for text in texts)
+
+
+def _is_complete(text: str, copy: PlaceholderCopy) -> bool:
+    try:
+        ensure_complete(text, copy, declares_tools=False)
     except RenderError:
         return False
     return True
 
 
 def _holds_arguments(text: str, style: MessageStyle) -> bool:
-    """Return whether a text has a call's arguments, and nothing as Python would print it."""
-    if style.arguments_as_text and _CALL.arguments not in text:
-        return False
-    return str(_ARGUMENTS) not in text and all(part in text for pair in _ARGUMENTS.items() for part in pair)
+    """Return whether a text has a call's arguments as they are, and not as Python would print them."""
+    return _CALL.arguments in text if style.arguments_as_text else "{'" not in text
 
 
 def _find_unknown(pattern: re.Pattern[str], text: str, tokenizer: HuggingFaceTokenizer) -> list[str]:
@@ -173,7 +269,7 @@ def _find_unknown(pattern: re.Pattern[str], text: str, tokenizer: HuggingFaceTok
 
 def _find_turn_ends(written: _Written, tokenizer: HuggingFaceTokenizer) -> Iterator[str]:
     """Yield the text after an assistant's turn in the middle, and after the last turn."""
-    text, last = written.text + tokenizer.eos, len(written.conversation.messages) - 1
+    text, last = written.text + tokenizer.eos, len(written.copy.conversation.messages) - 1
     between, user_turn, _ = text.partition(placeholder(last - 2))[2].partition(placeholder(last - 1))
     if user_turn:
         yield between
@@ -181,6 +277,54 @@ def _find_turn_ends(written: _Written, tokenizer: HuggingFaceTokenizer) -> Itera
         yield text.rpartition(placeholder(last))[2]
 
 
-def _has_control_token(text: str, tokenizer: HuggingFaceTokenizer) -> bool:
-    control = tokenizer.special_tokens.values()
-    return not set(control).isdisjoint(tokenizer.encode(text, parse_special=True))
+def _find_headers(written: _Written) -> Mapping[str, str]:
+    """Return what stands between turns, by the role that speaks next."""
+    last = len(written.copy.conversation.messages) - 1
+    headers = {}
+    for role, index in (("user", last - 1), ("assistant", last - 2)):
+        after = written.text.partition(placeholder(index - 1))[2]
+        between, mark, _ = after.partition(placeholder(index))
+        if mark:
+            headers[role] = between
+    return headers if len(headers) == 2 else {}
+
+
+def _find_additions(written: _Written, tokenizer: HuggingFaceTokenizer) -> tuple[str, str]:
+    """Return what a template says of its own before the first turn and after the last; empty for nothing.
+
+    Names of roles and the like, which stand around every turn, are not meant.
+    """
+    text, last = written.text, len(written.copy.conversation.messages) - 1
+    between, user_turn, _ = text.partition(placeholder(last - 2))[2].partition(placeholder(last - 1))
+    opening, first_turn, _ = text.partition(placeholder(0))
+    if not user_turn or not first_turn:
+        return "", ""
+    opening = opening[: len(opening) - count_common_end(opening, between)]
+    closing = text.rpartition(placeholder(last))[2]
+    closing = closing[count_common_end(closing[::-1], between[::-1]) :]
+    return (
+        _take_words(opening, tokenizer) if written.copy is _PLAIN[0] else "",
+        _take_words(closing, tokenizer),
+    )
+
+
+def _take_words(text: str, tokenizer: HuggingFaceTokenizer) -> str:
+    """Return a text without control tokens, or nothing if no words are left."""
+    words = "".join(
+        piece for piece, is_token in ControlTokens.of(tokenizer.special_tokens).pieces(text) if not is_token
+    ).strip()
+    return words if re.search(r"\w", words) else ""
+
+
+def _find_call_marks(text: str, tokenizer: HuggingFaceTokenizer) -> list[int]:
+    """Return the control tokens between the name of the first tool that is called and the last argument."""
+    leaves = [match for match in PLACEHOLDER.finditer(text) if match.group(1)]
+    if not leaves:
+        return []
+    name = max(text.rfind(_NAME, 0, leaves[0].start()), 0)
+    return _find_controls(text[name : leaves[-1].end()], tokenizer)
+
+
+def _find_controls(text: str, tokenizer: HuggingFaceTokenizer) -> list[int]:
+    control = set(tokenizer.special_tokens.values())
+    return [token for token in tokenizer.encode(text, parse_special=True) if token in control]

@@ -11,6 +11,7 @@ from calibset.core.errors import TokenizerError
 from calibset.tokenizers import DEFAULT_TOKENIZER
 from calibset.tokenizers.base import Tokenizer
 from calibset.tokenizers.chat_templates.base import (
+    NO_PLACE_FOR_THOUGHTS,
     RenderedConversation,
     RenderError,
     TurnSpan,
@@ -18,6 +19,7 @@ from calibset.tokenizers.chat_templates.base import (
     first_line,
 )
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
+from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
 from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
 from calibset.tokenizers.tekken import TekkenTokenizer, load_embedded
 
@@ -59,6 +61,9 @@ class MistralTemplate:
                 back to the same ids.
         """
         ensure_renderable(conversation)
+        thoughts = count_thoughts(conversation)
+        if not self._has_thoughts:
+            conversation = drop_thoughts(conversation)
         ids = self._encode(conversation)[1:]
         text = self.tekken.decode(ids)
         read_ids = self.tekken.encode(text, parse_special=True)
@@ -78,7 +83,15 @@ class MistralTemplate:
             bos_text="<s>",
             bos_ids=(special["<s>"],),
             renamed_tools=list_renamed(map_tool_names(conversation)),
+            dropped_thoughts=thoughts - count_thoughts(conversation),
+            notes=(NO_PLACE_FOR_THOUGHTS,) if thoughts and not self._has_thoughts else (),
         )
+
+    @property
+    def _has_thoughts(self) -> bool:
+        """Whether the format has control tokens for thoughts, as v13 of a reasoning model has."""
+        is_written = getattr(self.mistral.instruct_tokenizer, "BEGIN_THINK", None) is not None
+        return is_written and {"[THINK]", "[/THINK]"} <= set(self.tokenizer.special_tokens)
 
     def _encode(self, conversation: Conversation) -> list[int]:
         from mistral_common.exceptions import MistralCommonException
@@ -158,7 +171,7 @@ def _build_request(conversation: Conversation) -> Any:
     from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
     names = map_tool_names(conversation)
-    messages = build_messages(conversation, names, MessageStyle(arguments_as_text=True))
+    messages = build_messages(conversation, names, MessageStyle(arguments_as_text=True, reasoning="part"))
     for message in messages:
         if message["role"] == "assistant":
             message["content"] = message["content"] or None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from calibset.core.documents import Conversation, Message
 from calibset.tokenizers.chat_templates.base import ChatTemplate, RenderedConversation, RenderError
+from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +19,14 @@ class ConversationRenderer:
         text_budget: How many tokens a row holds.
         system_prompt: The system turn of conversations that have none; empty for no such turn.
         shortens: Whether a conversation that is longer than a row loses its end.
+        drops_thoughts: Whether the thoughts of assistant turns are left out.
     """
 
     template: ChatTemplate
     text_budget: int
     system_prompt: str | None = None
     shortens: bool = True
+    drops_thoughts: bool = False
 
     def render(self, conversation: Conversation) -> RenderedConversation:
         """Return the conversation as the model reads it, or as much of it as a row holds.
@@ -37,6 +40,12 @@ class ConversationRenderer:
         if self.system_prompt and conversation.messages[0].role != "system":
             opening = Message(role="system", content=self.system_prompt)
             conversation = replace(conversation, messages=(opening, *conversation.messages))
+        if self.drops_thoughts and (thoughts := count_thoughts(conversation)):
+            rendered = self._render(drop_thoughts(conversation))
+            return replace(rendered, dropped_thoughts=thoughts)
+        return self._render(conversation)
+
+    def _render(self, conversation: Conversation) -> RenderedConversation:
         rendered = self.template.render(conversation)
         if not self.shortens or len(rendered.token_ids) <= self.text_budget:
             return rendered

@@ -444,7 +444,7 @@ def test_arguments_as_text_cost_no_further_rendering(tmp_path: Path) -> None:
         return template.apply(messages, **options)
 
     replace(template, apply=apply).render(CALLING)
-    assert given == ['{"of": "€"}', '{"of": "x"}']
+    assert given == ['{"of": "€"}', '{"key2n000000calibset": "value2n000001calibset"}']
 
 
 def test_a_template_that_writes_no_tools_may_write_calls(tmp_path: Path) -> None:
