@@ -13,6 +13,10 @@ NO_PLACE_FOR_THOUGHTS = (
 )
 """The note on conversations that lost all thoughts for that reason."""
 
+WORDS_LEFT_OUT = "words beside a call left out by the chat format"
+CALLS_LEFT_OUT = "calls of earlier exchanges left out by the chat format"
+"""What a conversation may lose for which the model's format has no place, as it is counted."""
+
 
 class TurnSpan(NamedTuple):
     """The position of an assistant turn in a conversation's token ids.

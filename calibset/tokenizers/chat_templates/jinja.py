@@ -12,6 +12,7 @@ from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.chat_templates.alignment import align_texts
 from calibset.tokenizers.chat_templates.base import (
     NO_PLACE_FOR_THOUGHTS,
+    WORDS_LEFT_OUT,
     RenderedConversation,
     RenderError,
     ensure_renderable,
@@ -46,9 +47,6 @@ _FIXED_DATE = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACEMENTS} }}}
 
 
 _MOST_CHARACTERS = 60
-
-LEFT_OUT_WORDS = "words beside a call left out (the chat template has no place for them)"
-"""What is counted for a conversation of which the template writes a call and not the words beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ class JinjaTemplate:
             bos_ids=tuple(self.tokenizer.encode(self._bos, parse_special=True)),
             renamed_tools=list_renamed(names),
             dropped_thoughts=thoughts - count_kept_thoughts(copy_text, copy),
-            left_out=(LEFT_OUT_WORDS,) if leaves_out_words(copy_text, copy) else (),
+            left_out=(WORDS_LEFT_OUT,) if leaves_out_words(copy_text, copy) else (),
             notes=tuple(self._note(conversation, thoughts)),
         )
 

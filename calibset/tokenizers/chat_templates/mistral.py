@@ -11,6 +11,7 @@ from calibset.core.errors import TokenizerError
 from calibset.tokenizers import DEFAULT_TOKENIZER
 from calibset.tokenizers.base import Tokenizer
 from calibset.tokenizers.chat_templates.base import (
+    CALLS_LEFT_OUT,
     NO_PLACE_FOR_THOUGHTS,
     RenderedConversation,
     RenderError,
@@ -83,9 +84,16 @@ class MistralTemplate:
             bos_text="<s>",
             bos_ids=(special["<s>"],),
             renamed_tools=list_renamed(map_tool_names(conversation)),
+            left_out=self._find_left_out(conversation, ids),
             dropped_thoughts=thoughts - count_thoughts(conversation),
             notes=(NO_PLACE_FOR_THOUGHTS,) if thoughts and not self._has_thoughts else (),
         )
+
+    def _find_left_out(self, conversation: Conversation, ids: Sequence[int]) -> tuple[str, ...]:
+        """Name what the format leaves out: v2 has calls in the last exchange only."""
+        calling = sum(bool(message.tool_calls) for message in conversation.messages)
+        written = ids.count(self.tekken.special_tokens["[TOOL_CALLS]"]) if calling else 0
+        return (CALLS_LEFT_OUT,) if written < calling else ()
 
     @property
     def _has_thoughts(self) -> bool:
