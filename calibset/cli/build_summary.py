@@ -153,6 +153,7 @@ def _sum_repairs(manifest: Manifest) -> RepairCounts:
         counts.repaired.update(source.repaired)
         counts.masked.update(source.personal_data)
         counts.boilerplate += source.boilerplate_lines
+        counts.leading_bos += source.leading_bos_removed
     return counts
 
 

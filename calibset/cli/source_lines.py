@@ -25,6 +25,8 @@ def repair_lines(counts: RepairCounts) -> Iterator[str]:
     if counts.masked:
         kinds = (f"{count:,} {kind}{'s' * (count > 1)}" for kind, count in counts.masked.most_common())
         yield f"personal data: {', '.join(kinds)} replaced by made-up data"
+    if counts.leading_bos:
+        yield f"leading BOS: {counts.leading_bos:,} taken off texts, since the tokenizer adds one to each row"
 
 
 def conversation_lines(reasons: Mapping[str, int], dropped_thoughts: int) -> Iterator[str]:

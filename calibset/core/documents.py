@@ -28,11 +28,15 @@ class Document:
         id: Unique in its source and the same in every run.
         text: The text as it is in the corpus.
         metadata: What the corpus says about it (url, title, score …).
+        opened: Whether BOS opened the text, and was taken off because the quantizer's tokenizer adds it.
+        ending: The white space behind the control token that ends the text, as its chat template wrote it.
     """
 
     id: str
     text: str
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    opened: bool = False
+    ending: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,9 @@ class SourceReport(Frozen):
             more, but fewer than the next power.
         rejections: Records that could not be read or are empty, by reason.
         filtered: Records left out on purpose, by reason.
+        leading_bos_removed: BOS that opened texts and were taken off, because the quantizer's tokenizer adds
+            one.
+        rendered_texts: Texts that look as if a chat template had rendered them, by the mark that shows it.
         conversations_repaired: Conversations whose record had faults that were repaired, by the fault; one
             may count for several.
         conversations_incomplete: How many of these lost turns or calls.
@@ -71,6 +74,8 @@ class SourceReport(Frozen):
     rejections: Mapping[str, Count]
     filtered: Mapping[str, Count]
     control_tokens_neutralised: Count
+    leading_bos_removed: Count
+    rendered_texts: Mapping[str, Count]
     blanks_shortened: Count
     conversations_shortened: Count
     conversations_repaired: Mapping[str, Count]

@@ -11,6 +11,7 @@ from calibset.core.control_tokens import ControlTokens
 from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.text import replace_surrogates
 from calibset.core.text_map import TextMap, map_texts
+from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import ReadStats, RepairCounts, count_characters
 from calibset.storage.text_lines import MAX_RECORD_BYTES
 
@@ -29,6 +30,7 @@ def admit(
     stats: ReadStats,
     control_tokens: ControlTokens | None,
     clean: Callable[[Iterator[Item]], Iterator[Item]] = iter,
+    target: TargetTokens | None = None,
 ) -> Iterator[Item]:
     """Yield the documents and conversations that may be packed.
 
@@ -41,8 +43,17 @@ def admit(
         stats: Counts what happens to the records.
         control_tokens: The control tokens to break apart; None leaves them.
         clean: Repairs and filters items before their texts are made safe: `Cleaner.clean`.
+        target: The control tokens by which texts that were rendered already are recognised. If control
+            tokens are left, the BOS that opens a text is taken off.
     """
     for item in clean(_check_records(records, stats)):
+        if target and isinstance(item, Document):
+            if mark := target.find_mark(item.text):
+                stats.item_repairs.rendered[mark] += 1
+            if control_tokens is None:
+                item, count = target.unframe(item)  # noqa: PLW2901  (the same item, without its BOS)
+                stats.item_repairs.leading_bos += count
+                stats.item_repairs.doubled_bos += count > 1
         safe = _make_safe(item, stats, control_tokens)
         if safe is None:
             stats.left_out.add(Rejection(position=item.id, reason="empty text"))
@@ -93,7 +104,9 @@ def _make_safe(item: Item, stats: ReadStats, control_tokens: ControlTokens | Non
     if isinstance(item, Conversation):
         safe = map_texts(item, TextMap(text=change, may_change=partial(_may_be_unsafe, control_tokens)))
     else:
-        text = change(item.text).strip()
+        text = change(item.text).rstrip()
+        # Behind BOS a blank is the template's own.
+        text = text if item.opened else text.lstrip()
         safe = replace(item, text=text) if text.strip(_INVISIBLE) else None
     stats.item_repairs.shortened += is_shortened
     return safe

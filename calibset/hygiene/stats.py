@@ -91,6 +91,9 @@ class RepairCounts:
         masked: Pieces of personal data replaced by made-up data, by kind.
         boilerplate: Lines removed because earlier documents hold them.
         control_tokens: Spellings of control tokens that were broken apart.
+        leading_bos: BOS that opened texts and were taken off, because the quantizer's tokenizer adds one.
+        doubled_bos: Texts that had more than one.
+        rendered: Texts that look as if a chat template had rendered them, by what shows it.
         shortened: Documents in which a run of white space was shortened.
         cut_conversations: Conversations that lost their end to fit into a row.
         conversations: Conversations whose row was repaired before it could be read as one, by the reason;
@@ -105,6 +108,9 @@ class RepairCounts:
     masked: Counter[str] = field(default_factory=Counter)
     boilerplate: int = 0
     control_tokens: int = 0
+    leading_bos: int = 0
+    doubled_bos: int = 0
+    rendered: Counter[str] = field(default_factory=Counter)
     shortened: int = 0
     cut_conversations: int = 0
     conversations: Counter[str] = field(default_factory=Counter)

@@ -1,7 +1,8 @@
 """Plain documents packed into rows: short ones are joined, long ones are split.
 
 1. Documents are joined with a blank line, in the order they come, until one of them brings the row to
-   ``seqlen`` tokens.
+   ``seqlen`` tokens. Where control tokens are kept, texts that a chat template has rendered are joined as
+   conversations are: with the BOS that each begins with.
 2. That document is cut. Cuts are proposed best first: the end of a sentence or line within ``slack`` tokens
    past ``seqlen``, then the end of a word there, then the end of any token.
 3. Each proposal is checked as a whole row (`RowSpec.check_row`), and the first without a fault is yielded.
@@ -37,12 +38,14 @@ class _Remainder:
     Attributes:
         document: The whole document.
         start: The character at which the remainder begins.
+        opened: Whether BOS was taken off there.
         rows: How many rows the document has given in this turn.
         is_suspect: Whether the piece before it was left out for a fault.
     """
 
     document: Document
     start: int = 0
+    opened: bool = False
     rows: int = 0
     is_suspect: bool = False
 
@@ -50,27 +53,43 @@ class _Remainder:
     def text(self) -> str:
         return self.document.text[self.start :]
 
-    def skip(self, piece: str) -> _Remainder | None:
-        """Return what follows a first piece and the white space after it; None if nothing does."""
-        text, start = self.document.text, self.start + len(piece)
-        while start < len(text) and text[start].isspace():
-            start += 1
-        return replace(self, start=start) if start < len(text) else None
+    def skip(self, piece: str, bos: str) -> _Remainder | None:
+        """Return what follows a first piece, and the white space and BOS after it; None if nothing does."""
+        text, start, opened = self.document.text, self.start + len(piece), False
+        while start < len(text) and (text[start].isspace() or (bos and text.startswith(bos, start))):
+            opened = opened or not text[start].isspace()
+            start += 1 if text[start].isspace() else len(bos)
+        return replace(self, start=start, opened=opened) if start < len(text) else None
 
 
 @dataclass(frozen=True, slots=True)
 class _PartialRow:
-    """A row that isn't full yet. Its last document's tokens are counted with a separator."""
+    """A row that isn't full yet.
+
+    Attributes:
+        text: The documents so far.
+        tokens: How many tokens they have, with what follows the last one.
+        spans: Their spans.
+        following: What follows the last one if a control token ends it; None if a blank line does.
+    """
 
     text: str = ""
     tokens: int = 0
     spans: tuple[Span, ...] = ()
+    following: str | None = None
 
-    def add(self, document: Document, piece: str, tokens: int = 0) -> _PartialRow:
-        before = self.text + SEPARATOR if self.text else ""
+    def add(
+        self,
+        document: Document,
+        piece: str,
+        separator: str = "",
+        tokens: int = 0,
+        following: str | None = None,
+    ) -> _PartialRow:
+        before = self.text + separator
         end = len(before) + len(piece)
         span = Span(document=document.id, start=len(before), end=end, whole=len(piece) == len(document.text))
-        return _PartialRow(before + piece, self.tokens + tokens, (*self.spans, span))
+        return _PartialRow(before + piece, self.tokens + tokens, (*self.spans, span), following)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +128,7 @@ def pack_documents(documents: Iterable[Document], spec: RowSpec) -> Iterator[Pac
 
 def _take_turns(documents: Iterable[Document], queue: deque[_Remainder]) -> Iterator[_Remainder]:
     for document in documents:
-        yield _Remainder(document)
+        yield _Remainder(document, opened=document.opened)
     while queue:
         yield queue.popleft()
 
@@ -117,23 +136,26 @@ def _take_turns(documents: Iterable[Document], queue: deque[_Remainder]) -> Iter
 def _add_to_row(row: _PartialRow, remainder: _Remainder, spec: RowSpec) -> _Step:
     document = remainder.document
     need = max(1, spec.seqlen - row.tokens)
-    head, encoded = _encode_head(remainder, need + spec.slack + _LAST_RESORT, spec)
+    separator = _separate(row, remainder, spec)
+    following = document.ending + spec.bos_text if document.text.endswith(spec.control_tokens) else None
+    counted = SEPARATOR if following is None else following
+    head, encoded = _encode_head(remainder, need + spec.slack + _LAST_RESORT, counted, spec)
     is_all = remainder.start + len(head) == len(document.text)
-    longer = _Step(row.add(document, head, len(encoded.ids)))
+    longer = _Step(row.add(document, head, separator, len(encoded.ids), following))
     if is_all and len(encoded.ids) < need:
         return longer
     for cut in _propose_cuts(head, encoded, need, spec.slack):
         piece = head[:cut].rstrip()
         if not piece:  # the first token ends inside a character
             continue
-        full = row.add(document, piece)
+        full = row.add(document, piece, separator)
         check = spec.check_row(full.text, control_tokens=spec.parse_special)
         if check.fault is None:
             sample = Sample(
                 text=full.text, token_ids=check.token_ids, source=spec.source, documents=full.spans
             )
-            following = replace(remainder, rows=remainder.rows + 1, is_suspect=False).skip(piece)
-            return _Step(_PartialRow(), following, (sample,))
+            rest = replace(remainder, rows=remainder.rows + 1, is_suspect=False).skip(piece, spec.bos_text)
+            return _Step(_PartialRow(), rest, (sample,))
         if check.fault != "too short":
             return _leave_out_fault(row, remainder, piece, check.fault, spec)
     if is_all and len(encoded.ids) <= need + spec.slack:
@@ -146,7 +168,9 @@ def _leave_out_fault(row: _PartialRow, remainder: _Remainder, piece: str, fault:
     if row.text and not _is_faulty(piece, fault, spec):
         return _Step(_PartialRow(), remainder, _filter_spans(row.spans, fault))
     # After two such pieces on end the rest is taken to be no better.
-    following = None if remainder.is_suspect else replace(remainder, is_suspect=True).skip(piece)
+    following = (
+        None if remainder.is_suspect else replace(remainder, is_suspect=True).skip(piece, spec.bos_text)
+    )
     lost = piece if following else remainder.text
     return _Step(row, following, _filter_piece(remainder.document, lost, fault))
 
@@ -159,14 +183,27 @@ def _is_faulty(piece: str, fault: str, spec: RowSpec) -> bool:
     return check.token_ids.count(check.token_ids[-1]) > spec.seqlen // 4
 
 
-def _encode_head(remainder: _Remainder, tokens: int, spec: RowSpec) -> tuple[str, Encoded]:
-    """Return the beginning of a remainder, of at least ``tokens`` tokens if it has them, and its tokens."""
+def _separate(row: _PartialRow, remainder: _Remainder, spec: RowSpec) -> str:
+    """Return what stands in a row between what it holds and the document that is added."""
+    if not row.text:
+        return ""
+    if row.following is not None:
+        return row.following
+    begins_anew = remainder.opened or remainder.document.text.startswith(spec.control_tokens, remainder.start)
+    return spec.bos_text if begins_anew and spec.bos_text else SEPARATOR
+
+
+def _encode_head(remainder: _Remainder, tokens: int, following: str, spec: RowSpec) -> tuple[str, Encoded]:
+    """Return the beginning of a remainder, of at least ``tokens`` tokens if it has them, and its tokens.
+
+    What follows the document is counted with its end.
+    """
     text, start = remainder.document.text, remainder.start
     length = tokens * _CHARACTERS_PER_TOKEN
     while True:
         head = text[start : start + length]
         is_all = start + length >= len(text)
-        measured = head + SEPARATOR if is_all else head
+        measured = head + following if is_all else head
         encoded = spec.tokenizer.encode_with_ends(measured, parse_special=spec.parse_special)
         if is_all or len(encoded.ids) >= tokens:
             return head, encoded

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from calibset.core.documents import Filtered, Sample
-from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.base import Tokenizer, spell_prefix
 from calibset.tokenizers.truncation import last_token_dominates, text_budget, visible_ids
 
 SEPARATOR = "\n\n"
@@ -68,6 +68,16 @@ class RowSpec:
     def slack(self) -> int:
         """How many tokens past ``seqlen`` a row may have for the sake of a better cut."""
         return max(2, self.seqlen // 64)
+
+    @property
+    def control_tokens(self) -> tuple[str, ...]:
+        """The control tokens that a document may hold, as text."""
+        return tuple(self.tokenizer.special_tokens) if self.parse_special else ()
+
+    @property
+    def bos_text(self) -> str:
+        """The BOS that a document may hold, as text; empty if the quantizer's tokenizer adds none."""
+        return spell_prefix(self.tokenizer) if self.parse_special else ""
 
     def check_row(self, text: str, *, control_tokens: bool = True) -> RowCheck:
         """Encode a row as it will be read back, and find its fault, if any.

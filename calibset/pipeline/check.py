@@ -11,7 +11,7 @@ from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
-from calibset.pipeline.notes import note_losses
+from calibset.pipeline.notes import note_source
 from calibset.pipeline.progress import Progress, no_progress
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
@@ -56,14 +56,21 @@ def check(
     def open_stream(name: str) -> SourceStream:
         return open_source_stream(name, recipe, open_reader(name, recipe, storage, lock), tokenizer, indexes)
 
+    def write_notes(name: str, stats: ReadStats) -> tuple[str, ...]:
+        return tuple(note_source(recipe, name, stats, tokenizer))
+
     return tuple(
-        _check_source(name, source.where[0], open_stream, progress or no_progress)
+        _check_source(name, source.where[0], open_stream, write_notes, progress or no_progress)
         for name, source in recipe.sources.items()
     )
 
 
 def _check_source(
-    name: str, location: str, open_stream: Callable[[str], SourceStream], progress: Progress
+    name: str,
+    location: str,
+    open_stream: Callable[[str], SourceStream],
+    write_notes: Callable[[str, ReadStats], tuple[str, ...]],
+    progress: Progress,
 ) -> SourceCheck:
     stats, problem, count = ReadStats(), None, 0
     try:
@@ -76,5 +83,6 @@ def _check_source(
     except CalibsetError as error:
         problem = str(error)
     progress(name, count, count)
-    notes = tuple(note_losses(name, stats))
-    return SourceCheck(name=name, location=location, stats=stats, notes=notes, problem=problem)
+    return SourceCheck(
+        name=name, location=location, stats=stats, notes=write_notes(name, stats), problem=problem
+    )

@@ -99,6 +99,8 @@ def _source_report(context: BuildContext, name: str, selected: SelectedSamples) 
         rejections=_by_count(left_out.rejections),
         filtered=_by_count(left_out.filtered),
         control_tokens_neutralised=repairs.control_tokens,
+        leading_bos_removed=repairs.leading_bos,
+        rendered_texts=_by_count(repairs.rendered),
         blanks_shortened=repairs.shortened,
         conversations_shortened=repairs.cut_conversations,
         conversations_repaired=_by_count(repairs.conversations),

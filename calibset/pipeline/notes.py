@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from calibset.core.documents import Sample
@@ -11,7 +12,9 @@ from calibset.pipeline.context import BuildContext
 from calibset.pipeline.select import SelectedSamples
 from calibset.quantizers import get_quantizer
 from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REMEDY
-from calibset.tokenizers import find_tokenizer_file, reads_control_tokens_as_text
+from calibset.recipe.model import Recipe
+from calibset.tokenizers import Tokenizer, find_tokenizer_file, reads_control_tokens_as_text
+from calibset.tokenizers.base import spell_prefix
 
 
 def write_notes(
@@ -27,7 +30,11 @@ def write_notes(
     return (
         *context.tokenizer.notes,
         *dict.fromkeys(note for stats in read.values() for note in stats.notes),
-        *(note for name, stats in read.items() for note in note_losses(name, stats)),
+        *(
+            note
+            for name, stats in read.items()
+            for note in note_source(context.recipe, name, stats, context.tokenizer)
+        ),
         *_on_missing_titles(context, selected),
         *_on_unread_control_tokens(context, selected.samples),
         *_on_token_faults(context, selected.samples),
@@ -35,13 +42,58 @@ def write_notes(
     )
 
 
-def note_losses(name: str, stats: ReadStats) -> Iterator[str]:
-    """Say if most conversations of a source lost turns, calls or reasoning.
+def note_source(recipe: Recipe, name: str, stats: ReadStats, tokenizer: Tokenizer) -> Iterator[str]:
+    """Yield the notes on what was read of a source: on texts that were rendered already, and on losses.
 
     Args:
+        recipe: The recipe.
         name: The source's name.
         stats: The counts of its records.
+        tokenizer: The target's tokenizer.
     """
+    yield from _on_rendered_texts(
+        name, stats, tokenizer, keeps_control_tokens=recipe.control_tokens == "keep"
+    )
+    yield from _on_losses(name, stats)
+
+
+def _on_rendered_texts(
+    name: str, stats: ReadStats, tokenizer: Tokenizer, *, keeps_control_tokens: bool
+) -> Iterator[str]:
+    """Say if a part of a source's texts look as if a chat template had rendered them, and what to do.
+
+    Less than a tenth of them are no reason for a note: a crawl has pages about chat templates. If control
+    tokens are kept, only the marks of other families' templates are.
+    """
+    own, others = Counter[str](), Counter[str]()
+    for mark, count in stats.repairs.rendered.items():
+        (own if mark in tokenizer.special_tokens else others)[mark] = count
+    texts = stats.documents
+    if 10 * own.total() >= texts and own and not keeps_control_tokens:
+        yield (
+            f"{name}: {own.total():,} of {texts:,} texts look as if a chat template had rendered them "
+            f"({_name_marks(own)}), and their control tokens are broken apart: give their conversations with "
+            'type = "chat", or set control_tokens = "keep"'
+        )
+    if 10 * others.total() >= texts and others:
+        yield (
+            f"{name}: {others.total():,} of {texts:,} texts look as if another model's chat template had "
+            f"rendered them ({_name_marks(others)}), which {tokenizer.name} reads as letters: give their "
+            'conversations with type = "chat"'
+        )
+    if doubled := stats.repairs.doubled_bos:
+        yield (
+            f"{name}: {doubled:,} of {texts:,} texts began with more than one {spell_prefix(tokenizer)}, and "
+            "all were taken off"
+        )
+
+
+def _name_marks(marks: Counter[str]) -> str:
+    return ", ".join(mark for mark, _ in sorted(marks.items(), key=lambda item: (-item[1], item[0]))[:2])
+
+
+def _on_losses(name: str, stats: ReadStats) -> Iterator[str]:
+    """Say if most conversations of a source lost turns, calls or reasoning."""
     repairs, conversations = stats.repairs, stats.documents
     if 2 * repairs.incomplete > conversations:
         reasons = ", ".join(reason for reason, _ in repairs.losses.most_common(2))

@@ -13,6 +13,7 @@ from calibset.core.errors import RecipeError, SourceError
 from calibset.core.text import excerpt
 from calibset.hygiene.admission import admit
 from calibset.hygiene.cleaner import Cleaner, SharedIndexes
+from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
 from calibset.recipe.model import Recipe
@@ -21,6 +22,7 @@ from calibset.sources import Source
 from calibset.sources.base import wrap_errors
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
+from calibset.tokenizers.base import spell_prefix
 from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError
 from calibset.tokenizers.chat_templates.loading import load_template
 from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
@@ -125,7 +127,8 @@ def open_source_stream(
     stats = ReadStats()
     cleaner = Cleaner(name, recipe.hygiene_of(name), indexes, stats)
     records = wrap_errors(source.read_shuffled(reader, seed=recipe.seed), f"sources.{name}")
-    documents = admit(records, stats, control_tokens, cleaner.clean)
+    target = TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer))
+    documents = admit(records, stats, control_tokens, cleaner.clean, target)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
     new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)

@@ -94,7 +94,9 @@ class Recipe(BaseModel):
     control_tokens: Literal["neutralise", "keep"] = Field(
         "neutralise",
         description="What happens if a text happens to spell a control token, such as </s> or [INST]: the "
-        "spelling is broken apart so that it stays text (`neutralise`), or becomes the token (`keep`).",
+        "spelling is broken apart so that it stays text (`neutralise`), or becomes the token (`keep`, for "
+        "texts that a chat template has rendered; the BOS that opens one is left to the quantizer's "
+        "tokenizer).",
     )
     chat: ChatOptions = Field(
         ChatOptions(), description="How conversations are rendered for the target model."

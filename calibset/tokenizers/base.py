@@ -35,6 +35,12 @@ class SpecialAffixes(Protocol):
         ...
 
 
+def spell_prefix(tokenizer: Tokenizer) -> str:
+    """Return the special tokens that a quantizer's call to the tokenizer puts before a text, as text."""
+    spellings = {rank: token for token, rank in tokenizer.special_tokens.items()}
+    return "".join(spellings.get(rank, "") for rank in tokenizer.prefix)
+
+
 class Tokenizer(SpecialAffixes, Protocol):
     """A tokenizer as the quantizer will use it."""
 

@@ -23,7 +23,8 @@ def test_a_check_counts(recipe: str, capsys: pytest.CaptureFixture[str]) -> None
         "name": "fish", "location": "fish", "documents": 30, "rejections": {"empty text": 1}, "filtered": {},
         "examples": {"empty text": "a.jsonl:31"}, "problem": None, "contaminated": {}, "notes": [],
         "repairs": {
-            "repaired": {}, "masked": {}, "boilerplate": 0, "control_tokens": 0, "shortened": 0,
+            "repaired": {}, "masked": {}, "boilerplate": 0, "control_tokens": 0, "leading_bos": 0,
+            "doubled_bos": 0, "rendered": {}, "shortened": 0,
             "cut_conversations": 0, "conversations": {}, "losses": {}, "incomplete": 0,
             "dropped_thoughts": 0, "unreasoned": 0,
         },

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -300,3 +302,72 @@ def test_no_text_is_lost_repeated_or_misplaced(
     packed = list(pack_documents(documents, spec))
     check(documents, packed, spec)
     assert packed == list(pack_documents(iter(documents), spec))
+
+
+def rendered(number: int) -> Document:
+    text = f"[INST]What does hail number {number} cost?[/INST]It costs {number * 7} euros a year.</s>"
+    return Document(id=str(number), text=text, opened=True)
+
+
+def test_rendered_texts_are_joined_by_bos_and_read_as_they_are_alone(tekken: TekkenTokenizer) -> None:
+    documents = [rendered(number) for number in range(40)]
+    spec = spec_of(tekken, keep=True)
+    samples = [item for item in pack_documents(documents, spec) if isinstance(item, Sample)]
+    assert len(samples) > 10
+    texts = {document.id: document.text for document in documents}
+    for sample in samples:
+        check_row(sample, spec)
+        assert not sample.text.startswith("<s>")
+        for before, after in pairwise(sample.documents):
+            assert sample.text[before.end : after.start] == "<s>"
+        read = [1, *sample.token_ids]
+        for span in sample.documents:
+            if span.whole:
+                alone = [1, *tekken.encode(texts[span.document], parse_special=True)]
+                assert any(read[at : at + len(alone)] == alone for at in range(len(read)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "between"),
+    [
+        (Document(id="a", text="Hail.", opened=True), Document(id="b", text="Ice.", opened=True), "<s>"),
+        (Document(id="a", text="Hail."), Document(id="b", text="Ice.", opened=True), "<s>"),
+        (Document(id="a", text="Hail.", opened=True), Document(id="b", text="Ice."), "\n\n"),
+        (Document(id="a", text="Hail.</s>"), Document(id="b", text="Ice."), "<s>"),
+        (
+            Document(id="a", text="Hail.</s>", ending="\n"),
+            Document(id="b", text="Ice.", opened=True),
+            "\n<s>",
+        ),
+        (Document(id="a", text="Hail."), Document(id="b", text="[INST]Ice?"), "<s>"),
+        (Document(id="a", text="Hail."), Document(id="b", text=" [INST]Ice?", opened=True), "<s>"),
+        (Document(id="a", text="Hail."), Document(id="b", text="Ice.</s>"), "\n\n"),
+    ],
+)
+def test_between_texts_stands_what_the_model_reads_there(
+    tekken: TekkenTokenizer, first: Document, second: Document, between: str
+) -> None:
+    last = Document(id="c", text=repeated(ENGLISH, 3))
+    spec = spec_of(tekken, keep=True)
+    sample = next(item for item in pack_documents([first, second, last], spec) if isinstance(item, Sample))
+    assert sample.text.startswith(f"{first.text}{between}{second.text}")
+    assert [span.whole for span in sample.documents] == [True, True, False]
+    # Where control tokens are no tokens, all of it is text.
+    plain = [replace(first, text="Hail."), replace(second, text="Ice."), last]
+    sample = next(item for item in pack_documents(plain, spec_of(tekken)) if isinstance(item, Sample))
+    assert sample.text.startswith("Hail.\n\nIce.\n\n")
+
+
+def test_a_bos_inside_a_text_never_opens_a_row(tekken: TekkenTokenizer) -> None:
+    joined = "<s>".join(f"[INST]{'what ' * 9}{n}?[/INST]{'hail ' * 16}{n}.</s>" for n in range(60))
+    document = Document(id="a", text=joined, opened=True)
+    for seqlen in (32, 33, 34, 35, 36, 37):
+        spec = spec_of(tekken, seqlen=seqlen, rows=1_000, keep=True)
+        packed = list(pack_documents([document], spec))
+        assert {item.reason for item in packed if isinstance(item, Filtered)} <= {
+            "too little left for a row (a part of it)"
+        }
+        samples = [item for item in packed if isinstance(item, Sample)]
+        assert not [sample for sample in samples if sample.text.startswith("<s>")]
+        for sample in samples:
+            check_row(sample, spec)

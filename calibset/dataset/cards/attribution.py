@@ -45,6 +45,8 @@ def _repairs(source: SourceReport) -> Iterator[Markdown]:
         yield Markdown(f"{counted(lines, 'line')} of boilerplate removed")
     if tokens := source.control_tokens_neutralised:
         yield Markdown(f"{counted(tokens, 'spelled control token')} broken apart")
+    if count := source.leading_bos_removed:
+        yield Markdown(f"{count:,} leading BOS taken off")
     if conversations := source.conversations_shortened:
         yield Markdown(f"{counted(conversations, 'conversation')} shortened")
     if faults := source.conversations_repaired:

@@ -8,7 +8,7 @@ from typing import Any
 
 from calibset.core.documents import Conversation
 from calibset.core.errors import TokenizerError
-from calibset.tokenizers.base import Encoded, Tokenizer
+from calibset.tokenizers.base import Encoded, Tokenizer, spell_prefix
 from calibset.tokenizers.chat_templates.alignment import align_texts
 from calibset.tokenizers.chat_templates.base import (
     NO_PLACE_FOR_THOUGHTS,
@@ -145,8 +145,7 @@ class JinjaTemplate:
     @property
     def _bos(self) -> str:
         """The BOS that the quantizer's tokenizer adds, as text."""
-        spellings = {rank: token for token, rank in self.tokenizer.special_tokens.items()}
-        return "".join(spellings.get(rank, "") for rank in self.tokenizer.prefix)
+        return spell_prefix(self.tokenizer)
 
     def _write(self, conversation: Conversation, names: Mapping[str, str]) -> str:
         try:

@@ -11,6 +11,7 @@ def test_each_source_that_gave_a_row_is_named() -> None:
             source(
                 "chats", licence="CC-BY-SA-4.0 OR GFDL-1.3-or-later", repaired={"NFC": 2, "controls": 1},
                 personal_data={"e-mail": 4}, boilerplate_lines=6, control_tokens_neutralised=1,
+                leading_bos_removed=3,
                 conversations_shortened=2, conversations_repaired={"no *answer*": 3, "not quite JSON": 1},
                 thoughts_dropped=1, tool_names={"d1": {"a": "b"}},
             ),
@@ -30,7 +31,8 @@ def test_each_source_that_gave_a_row_is_named() -> None:
         "- changed: excerpted, packed and cut into rows of an exact length; tools renamed in 1 "
         "conversation; in the 9 documents read as candidates: characters repaired in 3 documents "
         "(NFC, controls), 4 pieces of personal data replaced by made-up data (e-mail), 6 lines of "
-        "boilerplate removed, 1 spelled control token broken apart, 2 conversations shortened, "
+        "boilerplate removed, 1 spelled control token broken apart, 3 leading BOS taken off, "
+        "2 conversations shortened, "
         r"conversations repaired: no \*answer\* (3), not quite JSON (1), "
         "reasoning left out of 1 assistant turn",
     ]

@@ -16,7 +16,7 @@ _COUNTS = (
     "asked", "achieved", "pool", "tokens", "tokens_read", "documents_read", "documents_used",
 )  # fmt: skip
 _WHERE_ANY = (
-    "repeated", "boilerplate_lines", "control_tokens_neutralised", "blanks_shortened",
+    "repeated", "boilerplate_lines", "control_tokens_neutralised", "leading_bos_removed", "blanks_shortened",
     "conversations_shortened", "conversations_incomplete", "thoughts_dropped",
 )  # fmt: skip
 _BY_NAME = (

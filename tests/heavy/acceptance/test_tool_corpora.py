@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -307,7 +308,7 @@ def test_what_is_written_in_the_chat_format_is_read_back(
             row = json.loads(json.dumps(WRITERS[chat_format](record)))
             again = chat_format.parse(row, conversation_id=record.id)
             assert calls_of(again) == calls_of(record), place
-            assert again == record, place
+            assert again == replace(record, repairs=(), losses=()), place
 
 
 @pytest.mark.parametrize("name", FOLDERS)
