@@ -119,7 +119,7 @@ def _row_lines(manifest: Manifest) -> Iterator[str]:
     if shortened := sum(source.conversations_shortened for source in manifest.sources):
         yield f"long conversations: {shortened} shortened to fit into a row"
     if neutralised := sum(source.control_tokens_neutralised for source in manifest.sources):
-        yield f"control tokens: {neutralised} accidental spellings in texts neutralised"
+        yield f"control tokens: {neutralised} spellings in texts broken apart"
 
 
 def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:

@@ -159,7 +159,8 @@ def test_bos_is_taken_off_where_the_tokenizer_adds_it(tmp_path: Path, bos: bool)
             opened_chatml,
             (),
             "{0} of {0} texts look as if a chat template had rendered them (<|im_start|>), and their control "
-            'tokens are broken apart: give their conversations with type = "chat", or set control_tokens = "keep"',
+            'tokens are broken apart: give their conversations with type = "chat", or set control_tokens = '
+            '"keep"',
         ),
         (
             mistral,
