@@ -92,7 +92,7 @@ class RowSpec:
         """
         parsed = self.tokenizer.encode(text, parse_special=True)
         spelled = parsed
-        if not set(self.tokenizer.special_tokens.values()).isdisjoint(parsed):
+        if not self.tokenizer.control_ids.isdisjoint(parsed):
             if not control_tokens:
                 return RowCheck(tuple(parsed), "spells a control token")
             spelled = self.tokenizer.encode(text, parse_special=False)

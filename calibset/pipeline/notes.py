@@ -120,8 +120,7 @@ def _on_unread_control_tokens(context: BuildContext, samples: tuple[Sample, ...]
     if not reads_control_tokens_as_text(find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=True)):
         return
     product = get_quantizer(recipe.quantizer).info.product
-    control_ids = frozenset(tokenizer.special_tokens.values())
-    if affected := sum(not control_ids.isdisjoint(sample.token_ids) for sample in samples):
+    if affected := sum(not tokenizer.control_ids.isdisjoint(sample.token_ids) for sample in samples):
         yield (
             f"{affected} of {len(samples)} rows hold control tokens, which transformers reads as plain text "
             f"beside a tekken.json: give {product} what `calibset tokenizer` or `calibset export` writes"

@@ -60,6 +60,11 @@ class Tokenizer(SpecialAffixes, Protocol):
         ...
 
     @property
+    def control_ids(self) -> frozenset[int]:
+        """The ids that a text has only if it spells a control token, so not that of unknown letters."""
+        ...
+
+    @property
     def vocabulary_size(self) -> int:
         """One more than the largest id."""
         ...

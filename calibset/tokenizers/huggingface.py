@@ -75,6 +75,23 @@ class HuggingFaceTokenizer:
         }
 
     @cached_property
+    def control_ids(self) -> frozenset[int]:
+        """The ids that a text has only if it spells a control token, so not that of unknown letters."""
+        return frozenset(self.special_tokens.values()) - {self._unknown_id}
+
+    @property
+    def _unknown_id(self) -> int | None:
+        """The id of letters that are not in the vocabulary; None if each is read as bytes."""
+        model = self.parsing_engine.model
+        if type(model).__name__ == "Unigram":  # which has no attributes
+            parts = json.loads(self.parsing_engine.to_str())["model"]
+            return None if parts.get("byte_fallback") else parts.get("unk_id")
+        unknown = getattr(model, "unk_token", None)
+        if unknown is None or getattr(model, "byte_fallback", False):
+            return None
+        return self.parsing_engine.token_to_id(unknown)
+
+    @cached_property
     def vocabulary_size(self) -> int:
         """One more than the largest id; smaller ids may be unused."""
         return max(self.parsing_engine.get_vocab(with_added_tokens=True).values(), default=-1) + 1
@@ -139,6 +156,9 @@ def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
     raw = read_tokenizer_json(path, name)
     engine = _parse(raw, name)
     folder = read_model_folder(path.parent)
+    _refuse_left_cut(name, engine, folder)
+    engine.no_truncation()
+    engine.no_padding()
     new_tokens = find_new_tokens(engine, folder)
     present = repr(engine.get_added_tokens_decoder())
     add_folder_tokens(engine, folder)
@@ -184,6 +204,15 @@ def _parse(raw: bytes, name: str) -> tokenizers.Tokenizer:
             f"{name}: its tokenizer.json merges at random (model.dropout is {dropout:.3g}), so a text "
             "has other tokens each time it is read; set it to null there and in what the quantizer loads"
         )
-    engine.no_truncation()
-    engine.no_padding()
     return engine
+
+
+def _refuse_left_cut(name: str, engine: tokenizers.Tokenizer, folder: ModelFolder) -> None:
+    """Refuse a tokenizer with which a quantizer would cut the beginning of rows, and not their end."""
+    stored = (engine.truncation or {}).get("direction", "right")
+    side = str(folder.settings.get("truncation_side", stored))
+    if side.lower() == "left":
+        raise TokenizerError(
+            f"{name}: it cuts texts on the left (truncation_side), so a quantizer would read the ends of "
+            'rows and not their beginnings; set truncation_side to "right" in its tokenizer_config.json'
+        )

@@ -68,6 +68,11 @@ class TekkenTokenizer:
         return {self.tekkenizer.id_to_piece(rank): rank for rank in range(self.tekkenizer.num_special_tokens)}
 
     @cached_property
+    def control_ids(self) -> frozenset[int]:
+        """The ids that a text has only if it spells a control token; unknown letters are read as bytes."""
+        return frozenset(self.special_tokens.values())
+
+    @cached_property
     def control_tokens(self) -> ControlTokens:
         """The spellings of the control tokens, compiled for searching."""
         return ControlTokens.of(self.special_tokens)

@@ -73,6 +73,7 @@ def test_control_tokens_are_parsed_or_spelled(small: HuggingFaceTokenizer) -> No
 
 def test_only_special_tokens_are_control_tokens(small: HuggingFaceTokenizer) -> None:
     assert small.special_tokens == {"<s>": 0, "</s>": 1, "<|end|>": 2}
+    assert small.control_ids == {0, 1, 2}
     tokens = ControlTokens.of(small.special_tokens)
     code = "if a:\n\n        return b</s>"
     assert tokens.neutralise(code) == "if a:\n\n        return b< /s>"
@@ -107,6 +108,23 @@ def test_truncation_and_padding_of_the_file_are_not_applied(tmp_path: Path) -> N
     ids = small.encode(LINES[0], parse_special=True)
     assert small.decode(ids) == LINES[0]
     assert small.encode("", parse_special=True) == []
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["in tokenizer.json", "in the configuration"])
+def test_a_tokenizer_that_cuts_on_the_left_is_refused(tmp_path: Path, stored: bool) -> None:
+    engine = trained()
+    if stored:
+        engine.enable_truncation(4, direction="left")
+    else:
+        (tmp_path / "tokenizer_config.json").write_text('{"truncation_side": "left"}')
+    refused = (
+        r"it cuts texts on the left \(truncation_side\), so a quantizer would read the ends of rows and not "
+        r'their beginnings; set truncation_side to "right" in its tokenizer_config\.json$'
+    )
+    with pytest.raises(TokenizerError, match=refused):
+        loaded(tmp_path, engine)
+    (tmp_path / "tokenizer_config.json").write_text('{"truncation_side": "right"}')
+    assert loaded(tmp_path, engine).decode([5]) == trained().decode([5])
 
 
 @settings(deadline=None, max_examples=150)

@@ -163,7 +163,7 @@ class JinjaTemplate:
 
     def _find_controls(self, encoded: Encoded) -> list[tuple[int, int]]:
         """Return the control tokens of a text, each with the offset at which it ends."""
-        control = set(self.tokenizer.special_tokens.values())
+        control = self.tokenizer.control_ids
         pairs = zip(encoded.ends, encoded.ids, strict=True)
         return [(end, token) for end, token in pairs if token in control]
 

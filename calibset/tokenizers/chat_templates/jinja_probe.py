@@ -326,5 +326,5 @@ def _find_call_marks(text: str, tokenizer: HuggingFaceTokenizer) -> list[int]:
 
 
 def _find_controls(text: str, tokenizer: HuggingFaceTokenizer) -> list[int]:
-    control = set(tokenizer.special_tokens.values())
+    control = tokenizer.control_ids
     return [token for token in tokenizer.encode(text, parse_special=True) if token in control]
