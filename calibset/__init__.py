@@ -39,6 +39,7 @@ _NAMES = {
     "calibset.sources": ("Source",),
     "calibset.storage": ("File", "Reader", "memory_reader"),
     "calibset.storage.compression": ("read_whole",),
+    "calibset.storage.text_lines": ("read_whole_text",),
     # Quantizers
     "calibset.quantizers": ("QUANTIZERS", "get_quantizer", "Quantizer", "LoadReport", "RowResult"),
     # Tokenizers
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
     from calibset.storage import Reader as Reader
     from calibset.storage import memory_reader as memory_reader
     from calibset.storage.compression import read_whole as read_whole
+    from calibset.storage.text_lines import read_whole_text as read_whole_text
     from calibset.tokenizers import Tokenizer as Tokenizer
     from calibset.tokenizers import load_tokenizer as load_tokenizer
 else:

@@ -85,7 +85,7 @@ def test_the_public_names_are_these() -> None:
         "Manifest", "Lock",
         "Document", "Conversation", "Message", "Tool", "ToolCall", "Record", "Rejection", "Filtered",
         "Sample", "Span",
-        "Source", "File", "Reader", "memory_reader", "read_whole",
+        "Source", "File", "Reader", "memory_reader", "read_whole", "read_whole_text",
         "QUANTIZERS", "get_quantizer", "Quantizer", "LoadReport", "RowResult",
         "load_tokenizer", "Tokenizer",
         "CalibsetError", "RecipeError", "SourceError", "OfflineError", "MixtureError", "TokenizerError",

@@ -13,6 +13,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
+from calibset.hygiene.code_pages import decode_code_page
 from calibset.hygiene.combining_marks import limit_marks
 
 if TYPE_CHECKING:
@@ -111,8 +112,17 @@ def _replace_surrogates(text: str) -> str:
 
 
 def _decode_mojibake(text: str) -> str:
-    """Return a text with what was UTF-8 and read as something else read as UTF-8, line by line."""
-    if text.isascii() or not (mojibake := _mojibake_pattern()).search(text):
+    """Return a text with what was read in a wrong encoding read in the right one.
+
+    That is UTF-8, line by line, or else a code page of Central Europe for the whole text.
+    """
+    if text.isascii():
+        return text
+    return decode_code_page(_decode_utf8(text))
+
+
+def _decode_utf8(text: str) -> str:
+    if not (mojibake := _mojibake_pattern()).search(text):
         return text
     from ftfy import fix_encoding
 

@@ -20,6 +20,7 @@ from calibset.recipe.model import Recipe
 from calibset.selection.holdout import is_held_out, split_stream
 from calibset.sources import Source
 from calibset.sources.base import wrap_errors
+from calibset.sources.text_source import TextSource, is_encoding_fault
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.base import spell_prefix
@@ -93,7 +94,7 @@ class SourceStream:
         if share > max_rejected:
             raise SourceError(
                 f"sources.{self.name}: {share:.0%} of the records read were rejected and max_rejected is "
-                f"{max_rejected:.0%} ({self.left_out.describe()}); `calibset check` counts them all"
+                f"{max_rejected:.0%} ({self._explain_left_out()}); `calibset check` counts them all"
             )
 
     def require_documents(self) -> None:
@@ -103,11 +104,18 @@ class SourceStream:
             SourceError: No document was admitted; the commonest reasons are named.
         """
         if self.stats.documents == 0:
-            reasons = self.left_out.describe()
+            reasons = self._explain_left_out()
             raise SourceError(
                 f"sources.{self.name}: {self.reader.location} holds no usable document"
                 + (f" ({reasons})" if reasons else "")
             )
+
+    def _explain_left_out(self) -> str:
+        """Return the commonest reasons, and which encoding a file seems to have if it isn't in its own."""
+        hint = ""
+        if isinstance(self.source, TextSource) and any(map(is_encoding_fault, self.left_out.rejections)):
+            hint = self.source.suggest_encoding(self.reader)
+        return "; ".join(filter(None, (self.left_out.describe(), hint)))
 
 
 def open_source_stream(

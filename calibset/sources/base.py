@@ -112,7 +112,7 @@ class Source(BaseModel):
 
     def must_stream(self, file: File) -> bool:
         """Return whether a file is read from its beginning, because it is large and can't be split."""
-        return is_large(file) and (file.is_compressed or not self.can_split(file))
+        return is_large(file) and not (file.has_plain_lines and self.can_split(file))
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
         """Yield the records of a file from its beginning, shuffled a thousand at a time."""

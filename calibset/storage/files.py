@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import BinaryIO, Protocol
 
 from calibset.core.errors import NotThereError
+from calibset.storage.encodings import extends_ascii
 
 COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 """The suffixes of the names of compressed files."""
@@ -24,12 +25,16 @@ class File:
         size: In bytes; None if it isn't known before the file is read.
         open_ranges: Opens it for a reader that seeks, so that only the bytes that are read are
             fetched from a server. None where that makes no difference.
+        encoding: What its text is written in, if it is text: the name of a Python codec.
+        is_part: Whether it is the lines of a larger file from a later one on.
     """
 
     name: str
     open_bytes: Callable[[], BinaryIO]
     size: int | None = None
     open_ranges: Callable[[], BinaryIO] | None = None
+    encoding: str = "utf-8"
+    is_part: bool = False
 
     def open_random_access(self) -> BinaryIO:
         """Open the file for a reader that seeks."""
@@ -47,6 +52,11 @@ class File:
     def is_compressed(self) -> bool:
         """Whether the file is compressed as a whole."""
         return self.name.endswith(COMPRESSED_SUFFIXES)
+
+    @property
+    def has_plain_lines(self) -> bool:
+        """Whether every byte of a line feed ends a line, so that reading may begin behind any of them."""
+        return not self.is_compressed and extends_ascii(self.encoding)
 
 
 class Reader(Protocol):

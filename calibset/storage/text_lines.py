@@ -1,63 +1,127 @@
-"""Lines of text files, and records of several lines: each bounded in memory."""
+"""Lines of text files, and records of several lines: each bounded in memory, and each text or rejected."""
 
 from __future__ import annotations
 
 import io
 import re
-from codecs import BOM_UTF8, getincrementaldecoder
+from codecs import BOM_UTF8
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 from calibset.core.documents import Rejection
-from calibset.storage.compression import open_decompressed
+from calibset.storage.compression import open_decompressed, read_whole
+from calibset.storage.encodings import Utf8Stream, find_encoding, is_utf8
 from calibset.storage.files import File
 
 MAX_RECORD_BYTES = 16 * 2**20
 """The most bytes of a record, decompressed; a longer one is rejected and not held in memory."""
 
+ENCODING_FAULT = "not valid "
+"""How the reason begins for which a text is rejected that isn't in its file's encoding."""
+
 # What surrogateescape makes of bytes that are not UTF-8.
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
+_TOO_LONG = "record too long"
 _EXCERPT_LENGTH = 200
 _BLOCK = 2**16
 
 
-def read_first_character(file: File) -> str:
-    """Return a UTF-8 file's first character that isn't white space; empty if there is none."""
-    decoder = getincrementaldecoder("utf-8-sig")("replace")
+@contextmanager
+def open_text(file: File) -> Iterator[BinaryIO]:
+    """Open a text file as a stream of UTF-8, decompressed.
+
+    The encoding is the one that a byte order mark names, or else the file's. Bytes that aren't in it are
+    no UTF-8 in the stream either.
+    """
     with open_decompressed(file) as stream:
-        while part := stream.readline(_BLOCK):
-            if text := decoder.decode(part).lstrip():
-                return text[0]
-    return ""
+        encoding = find_encoding(_peek(stream), file.encoding)
+        yield stream if is_utf8(encoding) else io.BufferedReader(Utf8Stream(stream, encoding))
 
 
-def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | Rejection]:
-    r"""Yield the lines of a UTF-8 file without their ends; only ``\n`` and ``\r\n`` end one.
+def describe_undecodable(file: File) -> str:
+    """Return the reason for which a text is rejected that isn't in its file's encoding."""
+    return f"{ENCODING_FAULT}{'UTF-8' if is_utf8(file.encoding) else file.encoding}"
 
-    A byte order mark at the start is dropped. For a line of more than `MAX_RECORD_BYTES` bytes, which is
-    never held in memory, a rejection is yielded instead.
+
+def read_whole_text(file: File, *, keep_undecodable: bool = False) -> str | Rejection:
+    """Return the text of a file, without a byte order mark, or a rejection if it isn't in its encoding.
 
     Args:
         file: The file to read.
-        keep_undecodable: Whether bytes that are not UTF-8 are kept, for `has_undecodable_bytes` to find;
-            otherwise they become U+FFFD.
+        keep_undecodable: Whether bytes that are no text are kept, for `has_undecodable_bytes` to find.
+
+    Raises:
+        SourceError: The file is damaged, or has more than `MAX_WHOLE_FILE_BYTES` bytes.
     """
-    errors = "surrogateescape" if keep_undecodable else "replace"
+    content = read_whole(file)
+    encoding = find_encoding(content, file.encoding)
+    if not is_utf8(encoding):
+        content = io.BufferedReader(Utf8Stream(io.BytesIO(content), encoding)).read()
+    text = content.removeprefix(BOM_UTF8).decode("utf-8", "surrogateescape")
+    if has_undecodable_bytes(text) and not keep_undecodable:
+        return _reject(file.name, describe_undecodable(file), text)
+    return text
+
+
+def read_first_character(file: File) -> str:
+    """Return a text file's first character that isn't white space; empty if there is none."""
+    with open_text(file) as stream:
+        content = stream.readline(_BLOCK).removeprefix(BOM_UTF8)
+        while content and not content.strip():
+            content = stream.readline(_BLOCK)
+    text = content.decode("utf-8", "replace").lstrip()
+    return text[:1]
+
+
+def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | Rejection]:
+    r"""Yield the lines of a text file without their ends: ``\n``, ``\r\n``, or ``\r`` if it has no other.
+
+    A byte order mark at the start is dropped. For a line that isn't in the file's encoding a rejection is
+    yielded instead, and for one of more than `MAX_RECORD_BYTES` bytes, which is never held in memory.
+
+    Args:
+        file: The file to read.
+        keep_undecodable: Whether bytes that are no text are kept, for `has_undecodable_bytes` to find,
+            since it takes more than the line to tell what record they belong to.
+    """
     number = 0
-    with open_decompressed(file) as stream:
+    with open_text(file) as stream:
         while line := stream.readline(MAX_RECORD_BYTES + 1):
             number += 1
             plain = line.removeprefix(BOM_UTF8) if number == 1 else line
             if len(line) <= MAX_RECORD_BYTES:
-                yield plain.decode("utf-8", errors).removesuffix("\n").removesuffix("\r")
+                # A file without a line feed is one line, unless its lines end in carriage returns.
+                is_single = number == 1 and not (line.endswith(b"\n") or file.is_part)
+                parts = plain.removesuffix(b"\r").split(b"\r") if is_single else (plain,)
+                for index, part in enumerate(parts):
+                    text = _decode_line(part)
+                    if has_undecodable_bytes(text) and not keep_undecodable:
+                        position = f"{file.name}:{number + index}"
+                        yield _reject(position, describe_undecodable(file), text)
+                    else:
+                        yield text
                 continue
             # No character takes more than four bytes.
-            rejection = _reject_long(
-                f"{file.name}:{number}", plain[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")
-            )
+            beginning = plain[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")
+            rejection = _reject(f"{file.name}:{number}", _TOO_LONG, beginning)
             del plain
             while line and not line.endswith(b"\n"):
                 line = stream.readline(_BLOCK)
             yield rejection
+
+
+def _decode_line(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+
+
+def _peek(stream: BinaryIO) -> bytes:
+    """Return the first bytes of a stream without passing them."""
+    if isinstance(stream, io.BufferedReader):
+        return stream.peek(4)[:4]
+    head = stream.read(4)
+    stream.seek(0)
+    return head
 
 
 class RecordLines:
@@ -66,7 +130,7 @@ class RecordLines:
     Attributes:
         position: The file and the line that the record begins on.
         lines: How many lines were added.
-        rejection: Set once the lines have too many bytes; they are then dropped.
+        rejection: Set once a line was rejected or the lines have too many bytes; they are then dropped.
 
     Examples:
         >>> record = RecordLines("a.txt:7")
@@ -92,19 +156,20 @@ class RecordLines:
         self._size += 1 + len(text if text.isascii() else text.encode("utf-8", "surrogateescape"))
         self._text.write(text if self.lines == 1 else "\n" + text)
         if isinstance(line, Rejection) or self._size > MAX_RECORD_BYTES:
-            self.rejection = _reject_long(self.position, self._text.getvalue())
+            reason = line.reason if isinstance(line, Rejection) else _TOO_LONG
+            self.rejection = _reject(self.position, reason, self._text.getvalue())
             self._text.close()
 
     def text(self) -> str | Rejection:
-        """Return the text of the lines, or the rejection if there are too many bytes."""
+        """Return the text of the lines, or the rejection if one isn't text or there are too many bytes."""
         return self.rejection or self._text.getvalue()
 
 
-def _reject_long(position: str, text: str) -> Rejection:
+def _reject(position: str, reason: str, text: str) -> Rejection:
     excerpt = _UNDECODABLE.sub("\ufffd", text[:_EXCERPT_LENGTH])
-    return Rejection(position=position, reason="record too long", excerpt=excerpt)
+    return Rejection(position=position, reason=reason, excerpt=excerpt)
 
 
 def has_undecodable_bytes(text: str) -> bool:
-    """Return whether a text holds bytes that are not UTF-8, kept by ``read_lines(keep_undecodable=True)``."""
+    """Return whether a text holds bytes that are not UTF-8, kept by ``keep_undecodable=True``."""
     return not text.isascii() and _UNDECODABLE.search(text) is not None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 import zstandard
@@ -17,6 +18,7 @@ from calibset.storage.text_lines import (
     has_undecodable_bytes,
     read_first_character,
     read_lines,
+    read_whole_text,
 )
 from tests.storage.packed import PACKERS, file
 
@@ -28,7 +30,12 @@ def test_any_bytes_are_lines_or_a_source_error(content: bytes, suffix: str) -> N
     except SourceError:
         assert suffix
     else:
-        assert all(isinstance(line, str) and "\n" not in line for line in lines)
+        for line in lines:
+            if isinstance(line, Rejection):
+                assert line.reason == "not valid UTF-8"
+            else:
+                assert "\n" not in line
+                assert line.encode("utf-8")
 
 
 @given(
@@ -41,15 +48,57 @@ def test_only_line_feeds_end_lines(lines: list[str]) -> None:
         assert list(read_lines(file(b"\xef\xbb\xbf" + content))) == (lines or [""])
 
 
-def test_bytes_that_are_no_utf_8_become_replacement_characters() -> None:
-    assert list(read_lines(file(b"a\xffb\n\xe2\x82"))) == ["a\ufffdb", "\ufffd"]
+def test_a_line_that_is_no_utf_8_is_rejected_or_keeps_its_bytes() -> None:
+    assert list(read_lines(file(b"a\xffb\nsound\n\xe2\x82"))) == [
+        Rejection(position="a.txt:1", reason="not valid UTF-8", excerpt="a\ufffdb"),
+        "sound",
+        Rejection(position="a.txt:3", reason="not valid UTF-8", excerpt="\ufffd\ufffd"),
+    ]
     marked = list(read_lines(file("a\n\xe9".encode() + b"\n\xe9"), keep_undecodable=True))
     assert [has_undecodable_bytes(line) for line in marked if isinstance(line, str)] == [False, False, True]
 
 
 def test_an_unusual_separator_ends_no_line() -> None:
     text = "a\x0bb\x0cc\x1cd\x85e\u2028f\rg"
-    assert list(read_lines(file(text.encode()))) == [text]
+    assert list(read_lines(file(f"{text}\n".encode()))) == [text]
+
+
+def test_carriage_returns_end_the_lines_of_a_file_without_line_feeds() -> None:
+    assert list(read_lines(file(b"one\rtwo\r\rfour\r"))) == ["one", "two", "", "four"]
+    assert list(read_lines(file(b"one\rtwo"))) == ["one", "two"]
+    assert list(read_lines(file(b"one\rtwo\nthree\rfour"))) == ["one\rtwo", "three\rfour"]
+    assert list(read_lines(replace(file(b"one\rtwo"), is_part=True))) == ["one\rtwo"]
+    faulty = [line for line in read_lines(file(b"one\rtw\xf4")) if isinstance(line, Rejection)]
+    assert [line.position for line in faulty] == ["a.txt:2"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "iso8859-2", "utf-16", "utf-16-le", "utf-32", "cp852"])
+@pytest.mark.parametrize("suffix", ["", *PACKERS])
+def test_lines_are_read_in_the_encoding_of_their_file(encoding: str, suffix: str) -> None:
+    content = "text\r\nčlánok\nľuďom".encode(encoding)
+    packed = file(PACKERS[suffix](content) if suffix else content, "a.txt" + suffix)
+    in_encoding = replace(packed, encoding=encoding)
+    assert list(read_lines(in_encoding)) == ["text", "článok", "ľuďom"]
+    assert read_whole_text(in_encoding) == "text\r\nčlánok\nľuďom"
+    assert read_first_character(in_encoding) == "t"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_byte_order_mark_tells_the_encoding(encoding: str) -> None:
+    content = file("článok\nľuďom\n".encode(encoding))
+    assert list(read_lines(content)) == ["článok", "ľuďom"]
+    assert read_whole_text(content) == "článok\nľuďom\n"
+    assert read_first_character(content) == "č"
+
+
+def test_what_is_no_text_in_its_encoding_is_rejected() -> None:
+    lines = list(read_lines(replace(file(b"a\n\x81b\nc"), encoding="cp1252")))
+    fault = Rejection(position="a.txt:2", reason="not valid cp1252", excerpt="\ufffdb")
+    assert lines == ["a", fault, "c"]
+    whole = Rejection(position="a.txt", reason="not valid cp1252", excerpt="a\n\ufffdb\nc")
+    assert read_whole_text(replace(file(b"a\n\x81b\nc"), encoding="cp1252")) == whole
+    lone_surrogate = "a\n".encode("utf-16") + b"\x00\xd8\n\x00"
+    assert [isinstance(line, str) for line in read_lines(file(lone_surrogate))] == [True, False]
 
 
 @pytest.fixture
@@ -118,7 +167,8 @@ def test_no_line_is_lost_or_split_by_the_bound(parts: list[bytes], longest: int)
     lines = [part.replace(b"\n", b"") for part in parts]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_lines, "MAX_RECORD_BYTES", longest)
-        lines_read = list(read_lines(file(b"".join(line + b"\n" for line in lines))))
+        content = file(b"".join(line + b"\n" for line in lines))
+        lines_read = list(read_lines(content, keep_undecodable=True))
     assert [isinstance(line, Rejection) for line in lines_read] == [len(line) + 1 > longest for line in lines]
 
 

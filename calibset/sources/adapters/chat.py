@@ -15,6 +15,7 @@ from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, re
 from calibset.sources.formats.columns import collect_metadata, describe_value, drop_nulls
 from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
 from calibset.sources.parquet_source import ParquetSource, is_parquet
+from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
 
 Form = Literal["openai", "sharegpt"]
@@ -28,7 +29,7 @@ _FORMATS = {
 }
 
 
-class Chat(ParquetSource):
+class Chat(TextSource, ParquetSource):
     """Dialogues, with or without tools, in OpenAI's form (`messages`) or ShareGPT's (`conversations`).
 
     They are read from JSON Lines, JSON arrays or parquet files. Turns with `role` and `content` are in

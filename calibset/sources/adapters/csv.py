@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
-from calibset.sources.base import Source
 from calibset.sources.formats.columns import make_document
-from calibset.sources.formats.csv_rows import read_csv
+from calibset.sources.formats.csv_rows import Dialect, read_csv
+from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
 
 
-class Csv(Source):
+class Csv(TextSource):
     """Rows of CSV files; the columns that hold text are joined by a blank line."""
 
     summary: ClassVar[str] = "CSV files with a header row"
@@ -23,8 +23,28 @@ class Csv(Source):
     type: Literal["csv"] = "csv"
     columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
     delimiter: str = Field(
-        ",", pattern=r'^[^"\r\n]$', description="What separates the fields: one character."
+        ",",
+        pattern=r'^[^"\r\n]$',
+        description="What separates the fields: one character. A first line such as sep=; names it too.",
     )
+    quote: str = Field(
+        '"',
+        pattern=r"^[^\r\n]?$",
+        description="What encloses a field that holds a delimiter, line end or quote; nothing if empty.",
+    )
+    escape: str = Field(
+        "",
+        pattern=r'^[^"\r\n]?$',
+        description="What stands before a quote inside a field, if quotes aren't doubled: a backslash in "
+        "what Spark, Hive and MySQL write.",
+    )
+
+    @model_validator(mode="after")
+    def _check_characters(self) -> Self:
+        characters = [character for character in (self.delimiter, self.quote, self.escape) if character]
+        if len(set(characters)) < len(characters):
+            raise ValueError("delimiter, quote and escape have to be different characters")
+        return self
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.csv`` files, compressed or not."""
@@ -32,7 +52,8 @@ class Csv(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document per row, with the id ``FILE#ROW``."""
-        for row in read_csv(file, required=self.columns, delimiter=self.delimiter):
+        dialect = Dialect(delimiter=self.delimiter, quote=self.quote, escape=self.escape)
+        for row in read_csv(file, required=self.columns, dialect=dialect):
             if isinstance(row, Rejection):
                 yield row
                 continue

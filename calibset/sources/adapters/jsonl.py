@@ -9,13 +9,13 @@ from pydantic import Field
 
 from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
-from calibset.sources.base import Source
 from calibset.sources.formats.columns import make_document
 from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
+from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
 
 
-class Jsonl(Source):
+class Jsonl(TextSource):
     """Objects of JSON Lines files or of a JSON array."""
 
     summary: ClassVar[str] = "JSON Lines, or a JSON array in a .json file"

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from calibset.core.documents import Document, Record, Rejection
-from calibset.core.text import excerpt
-from calibset.sources.base import Source
-from calibset.sources.formats.plain_text import read_text, split_text
+from calibset.sources.formats.plain_text import read_text, split_at_lines, split_at_marks
 from calibset.sources.sampling.line_blocks import StartRule
+from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
-from calibset.storage.text_lines import has_undecodable_bytes
 
 _LONGEST_SEPARATOR = 1_000
+_FORM_FEED = "\f"
+_MARK = re.compile(r"<\S+>")
 
 
-class Text(Source):
-    """Plain UTF-8 text."""
+class Text(TextSource):
+    """Plain text."""
 
     summary: ClassVar[str] = "plain text files, whole or split at a separator line"
 
     type: Literal["text"] = "text"
     separator: str | None = Field(
         None,
-        description="The line between two documents (blank if empty); if unset, each file is one document.",
+        description="The line between two documents (blank if empty); if unset, each file is one document. "
+        "A form feed (\\f), which stands between the pages of a contract, and a mark such as "
+        "<|endoftext|> divide a line too.",
     )
+
+    @field_validator("separator")
+    @classmethod
+    def _check_separator(cls, separator: str | None) -> str | None:
+        if not separator or separator == _FORM_FEED:
+            return separator
+        line = separator.strip()
+        if not line:
+            raise ValueError(
+                'a line of white space is a blank line: write "" for it, or "\\f" for a form feed'
+            )
+        if len(line.splitlines()) > 1:
+            raise ValueError("it has to be a single line")
+        return line
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.txt`` files, compressed or not."""
@@ -37,26 +54,36 @@ class Text(Source):
         """Return whether files are split at a separator that is short enough for a peek at the line."""
         return self.separator is not None and len(self.separator.encode()) < _LONGEST_SEPARATOR
 
-    def start_rule(self, file: File) -> StartRule:  # noqa: ARG002  (the separator tells)
-        """Return the rule that a part starts on the line after a separator."""
-        separator = (self.separator or "").strip()
-        return lambda before, _line: (
-            before is not None and before.decode("utf-8", "surrogateescape").strip() == separator
-        )
+    def start_rule(self, file: File) -> StartRule:
+        """Return the rule that a part starts on the line after a separator, or on one that begins with it."""
+        separator = self.separator or ""
+
+        def starts(before: bytes | None, line: bytes) -> bool:
+            if self._divides_lines() and _decode(line, file).startswith(separator):
+                return True
+            return before is not None and _decode(before, file).strip() == separator
+
+        return starts
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield the file with its name as id, or its parts with ``FILE#N``, N counted from 0."""
         if self.separator is None:
             yield _make_document(file.name, file.name, read_text(file))
             return
-        for number, part in enumerate(split_text(file, self.separator.strip())):
+        split = split_at_marks if self._divides_lines() else split_at_lines
+        for number, part in enumerate(split(file, self.separator)):
             yield _make_document(f"{file.name}#{number}", part.position, part.text())
+
+    def _divides_lines(self) -> bool:
+        return self.separator == _FORM_FEED or bool(_MARK.fullmatch(self.separator or ""))
+
+
+def _decode(line: bytes, file: File) -> str:
+    return line.decode(file.encoding, "replace")
 
 
 def _make_document(document_id: str, position: str, text: str | Rejection) -> Record:
     if isinstance(text, Rejection):
         return text
-    if has_undecodable_bytes(text):
-        return Rejection(position=position, reason="not valid UTF-8", excerpt=excerpt(text))
     text = text.strip()
     return Document(id=document_id, text=text) if text else Rejection(position=position, reason="empty text")

@@ -97,7 +97,7 @@ def read_conversation(
     """Return the conversation that a row holds, or a rejection that says what is wrong with the row.
 
     Args:
-        row: The row as it is in the corpus, of any type.
+        row: The row as it is in the corpus, of any type; a rejection stays one.
         parse: The parser of the row's chat format.
         position: The row's position, for a rejection.
         conversation_id: The conversation's id.
@@ -114,6 +114,8 @@ def read_conversation(
         >>> read_conversation(row, toolace.parse, position="a#1", conversation_id="1", repair=False).reason
         'needs repair: conversation ends in a user turn'
     """
+    if isinstance(row, Rejection):
+        return row
     if not row:
         return Rejection(position=position, reason="empty row")
     if not isinstance(row, dict):

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from threading import Lock
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
+from calibset.sources.formats.encoding_guess import suggest_encoding
 from calibset.storage.files import File
-from calibset.storage.text_lines import RecordLines, has_undecodable_bytes, read_lines
+from calibset.storage.text_lines import (
+    RecordLines,
+    describe_undecodable,
+    has_undecodable_bytes,
+    read_lines,
+)
 
 LONGEST_FIELD = 1_000_000
 """The most characters of a field; a quote that never closes takes no more than this with it."""
 
 _LIMIT_LOCK = Lock()
+# Excel's first line, which names the delimiter.
+_DELIMITER_LINE = re.compile(r'sep=([^"\r\n])')
+# Stands for an escaped quote while a row is parsed; no decoded text holds it.
+_ESCAPED = "\udc00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How the rows of a CSV file are written.
+
+    Attributes:
+        delimiter: What separates the fields: one character.
+        quote: What encloses a field that holds a delimiter, a line end or a quote; nothing if empty.
+        escape: What makes a quote inside a field plain, beside doubling it; nothing if empty.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+
+
+_DEFAULT = Dialect()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,48 +64,58 @@ class CsvRow:
     columns: dict[str, str]
 
 
-def read_csv(file: File, *, required: tuple[str, ...], delimiter: str = ",") -> Iterator[CsvRow | Rejection]:
+def read_csv(
+    file: File, *, required: tuple[str, ...], dialect: Dialect = _DEFAULT
+) -> Iterator[CsvRow | Rejection]:
     r"""Yield the rows of a CSV file whose first row names the columns.
 
-    A header without the required columns is an error. Line ends inside a field become ``\n``.
+    A header without the required columns is an error. Line ends inside a field become ``\n``. A first line
+    such as ``sep=;``, which Excel writes, names the delimiter.
     """
-    rows = _read_fields(file, delimiter)
+    rows = _read_fields(file, dialect)
     _, header = next(rows, (1, None))
     if not isinstance(header, list):
         yield header or Rejection(position=file.name, reason="no header row")
         return
     names = [name.strip() for name in header]
     if missing := [name for name in required if name not in names]:
+        hint = suggest_encoding(file)
         raise SourceError(
             f"{file.name}: no column {missing[0]!r}; it has {excerpt(' '.join(', '.join(names).split()))}: "
-            f"name the right columns, the right delimiter or other files"
+            f"name the right columns, the right delimiter or other files" + (f" ({hint})" if hint else "")
         )
     for number, (line, fields) in enumerate(rows):
         if isinstance(fields, Rejection):
             yield fields
-        elif fault := _find_fault(fields, names):
+        elif fault := _find_fault(fields, names, file):
             yield Rejection(
-                position=f"{file.name}:{line}", reason=fault, excerpt=excerpt(delimiter.join(fields))
+                position=f"{file.name}:{line}", reason=fault, excerpt=excerpt(dialect.delimiter.join(fields))
             )
         else:
             yield CsvRow(number=number, line=line, columns=dict(zip(names, fields, strict=True)))
 
 
-def _find_fault(fields: list[str], names: list[str]) -> str | None:
+def _find_fault(fields: list[str], names: list[str], file: File) -> str | None:
     if any("\0" in field for field in fields):
         return "NUL character"
     if any(has_undecodable_bytes(field) for field in fields):
-        return "not valid UTF-8"
+        return describe_undecodable(file)
     if len(fields) != len(names):
         return f"row has too {'few' if len(fields) < len(names) else 'many'} columns"
     return None
 
 
-def _read_fields(file: File, delimiter: str) -> Iterator[tuple[int, list[str] | Rejection]]:
+def _read_fields(file: File, dialect: Dialect) -> Iterator[tuple[int, list[str] | Rejection]]:
     """Yield the line that each row begins on, with its fields or the reason why it has none."""
     _allow_long_fields()
-    lines = _Lines(file)
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    lines = _Lines(file, dialect)
+    rows = csv.reader(
+        lines,
+        delimiter=lines.read_delimiter() or dialect.delimiter,
+        quotechar=dialect.quote or None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        strict=True,
+    )
     while True:
         line = lines.begin_row()
         try:
@@ -85,10 +125,13 @@ def _read_fields(file: File, delimiter: str) -> Iterator[tuple[int, list[str] | 
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, Rejection(position=f"{file.name}:{line}", reason=_explain(str(error)))
+            reason = _explain(str(error), has_backslashes=lines.has_backslashes)
+            yield line, Rejection(position=f"{file.name}:{line}", reason=reason)
         except _RowTooLongError as error:
             yield line, error.rejection
         else:
+            if fields and dialect.escape:
+                fields = [field.replace(_ESCAPED, dialect.quote) for field in fields]
             if fields:
                 yield line, fields
 
@@ -113,17 +156,34 @@ class _RowTooLongError(Exception):
 class _Lines:
     """The lines of a file, with a bound on those that make up one row."""
 
-    def __init__(self, file: File) -> None:
+    def __init__(self, file: File, dialect: Dialect) -> None:
         self._name = file.name
         self._lines = read_lines(file, keep_undecodable=True)
+        self._quote = dialect.quote
+        self._escape = (
+            re.compile(f"({re.escape(dialect.escape)}+){dialect.quote}") if dialect.escape else None
+        )
+        self._marked = ""
         self._number = 0
         self.begin_row()
+
+    def read_delimiter(self) -> str | None:
+        """Return the delimiter that the first line names, if it does, and pass over that line."""
+        first = next(self._lines, None)
+        if first is None:
+            return None
+        if isinstance(first, str) and (match := _DELIMITER_LINE.fullmatch(first)):
+            self._number += 1
+            return match[1]
+        self._lines = chain((first,), self._lines)
+        return None
 
     def begin_row(self) -> int:
         """Return the number of the line on which the next row begins."""
         self._row = RecordLines(f"{self._name}:{self._number + 1}")
         self._quoted = False
         self._length_since_quote = 0
+        self.has_backslashes = False
         return self._number + 1
 
     def __iter__(self) -> _Lines:
@@ -140,13 +200,15 @@ class _Lines:
         # A row goes on behind its first line in a quoted field only.
         if self._row.lines > 1 and self._length_since_quote > LONGEST_FIELD:
             raise _RowTooLongError(Rejection(position=self._row.position, reason="field too long"))
-        return f"{line}\n"
+        return f"{self._marked}\n"
 
     def _read_line(self) -> str | Rejection:
         line = next(self._lines)
         self._number += 1
         if isinstance(line, str):
-            quotes = line.count('"')
+            self.has_backslashes |= "\\" + self._quote in line
+            self._marked = self._escape.sub(_mark_escaped_quote, line) if self._escape else line
+            quotes = self._marked.count(self._quote) if self._quote else 0
             self._quoted ^= quotes % 2 == 1
             self._length_since_quote = 0 if quotes else self._length_since_quote + len(line)
         return line
@@ -163,12 +225,22 @@ class _Lines:
                 return
 
 
-def _explain(message: str) -> str:
+def _mark_escaped_quote(match: re.Match[str]) -> str:
+    """Return what stands before a quote: an escape makes another one plain too."""
+    escapes = len(match[1])
+    return match[1][: escapes // 2] + (_ESCAPED if escapes % 2 else match[0][-1])
+
+
+def _explain(message: str, *, has_backslashes: bool) -> str:
     """Return the csv module's message as a reason that can be counted."""
     if "field larger" in message:
         return "field too long"
     if "unexpected end" in message:
         return "quote not closed"
+    if "new-line character" in message:
+        return "carriage return outside quotes"
+    if "expected after" in message and has_backslashes:
+        return "quote escaped by a backslash, which the key escape allows"
     if "expected after" in message:
         return "text after a closing quote"
     return "not valid CSV"

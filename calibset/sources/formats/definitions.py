@@ -13,7 +13,12 @@ from calibset.sources.formats.json_rows import read_json_text
 from calibset.sources.formats.workbook import read_sheet
 from calibset.storage.compression import read_whole
 from calibset.storage.files import File
-from calibset.storage.text_lines import RecordLines, read_lines
+from calibset.storage.text_lines import (
+    RecordLines,
+    describe_undecodable,
+    has_undecodable_bytes,
+    read_lines,
+)
 
 _REMEDY = "fetch it again, or name another form with files = [...]"
 
@@ -34,8 +39,9 @@ def read_definitions(file: File) -> Iterator[Definition | Rejection]:
     return _read_workbook(file) if file.stem.endswith(".xlsx") else _read_text(file)
 
 
-def _read_json(file: File) -> Iterator[Definition]:
+def _read_json(file: File) -> Iterator[Definition | Rejection]:
     text = read_json_text(file)
+    is_sound = not has_undecodable_bytes(text)
     try:
         words = json.loads(text).get("WORDS")
     except (ValueError, RecursionError, AttributeError) as error:
@@ -47,9 +53,20 @@ def _read_json(file: File) -> Iterator[Definition]:
         full, short = entry.get("fullDefs"), entry.get("defs")
         for item in full if isinstance(full, list) and full else short if isinstance(short, list) else [None]:
             if isinstance(item, dict):
-                yield Definition(term, item.get("def"), item.get("lob"), item.get("country"))
+                definition = Definition(term, item.get("def"), item.get("lob"), item.get("country"))
             else:
-                yield Definition(term, item)
+                definition = Definition(term, item)
+            if is_sound or not any(map(_has_undecodable_bytes, definition)):
+                yield definition
+            else:
+                reason = describe_undecodable(file)
+                yield Rejection(
+                    position=f"{file.name}: {excerpt(term)}", reason=reason, excerpt=excerpt(item)
+                )
+
+
+def _has_undecodable_bytes(value: Any) -> bool:
+    return isinstance(value, str) and has_undecodable_bytes(value)
 
 
 def _read_text(file: File) -> Iterator[Definition | Rejection]:

@@ -12,9 +12,14 @@ from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.sources.sampling.files import is_large
 from calibset.sources.sampling.line_blocks import peek_first_character
-from calibset.storage.compression import read_whole
 from calibset.storage.files import File
-from calibset.storage.text_lines import has_undecodable_bytes, read_first_character, read_lines
+from calibset.storage.text_lines import (
+    describe_undecodable,
+    has_undecodable_bytes,
+    read_first_character,
+    read_lines,
+    read_whole_text,
+)
 
 MOST_VALUES = 2**24
 """The most values of a file that is read as a whole: a value of two characters takes up to ninety bytes."""
@@ -34,9 +39,9 @@ def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
     lines are counted but yield nothing.
     """
     if file.stem.endswith(".json") and read_first_character(file) == "[":
-        yield from _read_elements(file, read_json_text(file, keep_undecodable=True))
+        yield from _read_elements(file, read_json_text(file))
         return
-    for number, line in enumerate(read_lines(file, keep_undecodable=True)):
+    for number, line in enumerate(read_lines(file)):
         position = f"{file.name}:{number + 1}"
         if isinstance(line, Rejection):
             yield number, position, line
@@ -46,8 +51,6 @@ def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
 
 def parse_json(text: str, position: str) -> Any:
     """Return the value of a JSON text, or a `Rejection`."""
-    if has_undecodable_bytes(text):
-        return Rejection(position=position, reason="not valid UTF-8", excerpt=excerpt(text))
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -55,7 +58,7 @@ def parse_json(text: str, position: str) -> Any:
 
 
 def read_json_array(file: File) -> list[object]:
-    """Return the rows of a file that holds one JSON array."""
+    """Return the rows of a file that holds one JSON array; a row that isn't in UTF-8 is a `Rejection`."""
     text = read_json_text(file)
     try:
         rows = json.loads(text)
@@ -68,18 +71,21 @@ def read_json_array(file: File) -> list[object]:
             f"{file.name}: holds a JSON {type(rows).__name__}, not an array of rows; "
             "name the right files with files = [...]"
         )
-    return rows
+    return [row for _, _, row in _read_elements(file, text)] if has_undecodable_bytes(text) else rows
 
 
-def read_json_text(file: File, *, keep_undecodable: bool = False) -> str:
-    """Return the text of a file that is one JSON value, which must not be too large for memory."""
-    text = read_whole(file).decode("utf-8", "surrogateescape" if keep_undecodable else "replace")
+def read_json_text(file: File) -> str:
+    """Return the text of a file that is one JSON value, which must not be too large for memory.
+
+    Bytes that are no text are kept, for `has_undecodable_bytes` to find.
+    """
+    text = str(read_whole_text(file, keep_undecodable=True))
     if len(text) > MOST_VALUES and sum(map(text.count, "[{,")) > MOST_VALUES:
         raise SourceError(
             f"{file.name}: holds more than {MOST_VALUES:,} JSON values, too many for a file that is read "
             "as a whole; split it, or leave it out with files = [...]"
         )
-    return text.removeprefix("\ufeff")
+    return text
 
 
 def _read_elements(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
@@ -95,7 +101,8 @@ def _read_elements(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
             yield number, position, _reject_rest(text, offset, position)
             return
         if has_undecodable_bytes(text[offset:end]):
-            value = parse_json(text[offset:end], position)
+            reason = describe_undecodable(file)
+            value = Rejection(position=position, reason=reason, excerpt=excerpt(text[offset:end]))
         yield number, position, value
         end = _skip_space(text, end)
         if text[end : end + 1] == "]":

@@ -15,9 +15,16 @@ from calibset.core.documents import Rejection
 from calibset.core.text import excerpt, replace_surrogates, unescape_html
 from calibset.sources.formats.json_rows import parse_json
 from calibset.storage.files import File
-from calibset.storage.text_lines import RecordLines, read_lines
+from calibset.storage.text_lines import (
+    RecordLines,
+    describe_undecodable,
+    has_undecodable_bytes,
+    read_lines,
+)
 
 _ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
+# Attributes that forks of WikiExtractor add, such as the language; behind the last quote of a value.
+_UNKNOWN_ATTRIBUTES = re.compile(r'(?:"\s+[a-zA-Z_][\w.:-]*="[^"]*)+\Z')
 
 # What stands for a formula or a listing that WikiExtractor left out.
 _STAND_IN = re.compile(r"(?:(?:formula|codice)_[0-9]+[\s.,;:]*)+\Z")
@@ -27,6 +34,11 @@ _MAGIC_WORD = re.compile(r"(?<!\w)__[A-ZÀ-ÖØ-ÞČĎĹĽŇŔŠŤŽ]{3,40}__(?!
 _EMPTY_PARENTHESES = re.compile(r"(?:(?<! ) +|(?<![\w ]))\([ ,;]*\)")
 _SECOND_STOP = re.compile(r"(?<=\.) +\.(?=\s|\Z)")
 _ORPHAN_STOP = re.compile(r"(?<! ) +\.(?=\s|\Z)")
+# What WikiExtractor writes for headings and before the items of lists, and around links.
+_HEADING = re.compile(r"Section::::|<h[1-6]>.*</h[1-6]>\Z|</?[uod]l>\Z")
+_ITEM = re.compile(r"(?:BULLET::::|<(li|dt|dd)>(?=.*</\1>\Z))[ \t]*")
+_ITEM_END = re.compile(r"</(?:li|dt|dd)>\Z")
+_LINK = re.compile(r'<a href="[^"<>:]*">((?:(?!</?a\b).)*)</a>')
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -55,12 +67,14 @@ def parse_attributes(heading: str) -> dict[str, str]:
         {'id': '7', 'url': 'https://x.org/7', 'title': 'The "A > B" & C'}
         >>> parse_attributes('<doc title=""A" id" id="7">')
         {'title': '"A" id', 'id': '7'}
+        >>> parse_attributes('<doc id="7" title="Hron" language="sk" revision="12">')
+        {'id': '7', 'title': 'Hron'}
     """
     inner = heading.strip().removeprefix("<doc").removesuffix(">").strip()
     _, *pieces = _ATTRIBUTE.split(inner)
     values: dict[str, str] = {}
     for name, value in zip(pieces[::2], pieces[1::2], strict=True):
-        values.setdefault(name, value.rstrip().removesuffix('"'))
+        values.setdefault(name, _UNKNOWN_ATTRIBUTES.sub("", value.rstrip().removesuffix('"')))
     return values
 
 
@@ -69,7 +83,7 @@ def read_plain_pages(file: File) -> Iterator[Page | Rejection]:
     heading: tuple[int, str] | None = None
     body = RecordLines(file.name)
     strayed = False
-    for number, line in enumerate(read_lines(file), start=1):
+    for number, line in enumerate(read_lines(file, keep_undecodable=True), start=1):
         if isinstance(line, Rejection):
             if heading:
                 body.add(line)
@@ -135,11 +149,27 @@ def clean_page(page: Page) -> Page:
 
 def _tidy(lines: Iterable[str]) -> str:
     text = "\n".join(line for line in lines if not _STAND_IN.match(line.strip()))
-    text = unescape_html(text).replace("\xa0", " ")
+    text = _strip_marks(unescape_html(text).replace("\xa0", " "))
     for markup in (_TEMPLATE_STYLES, _MAGIC_WORD, _EMPTY_PARENTHESES, _SECOND_STOP):
         text = markup.sub("", text)
     text = _ORPHAN_STOP.sub(".", text)
     return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
+
+
+def _strip_marks(text: str) -> str:
+    """Remove headings, and the marks of list items and links, which the options of WikiExtractor leave in."""
+    if "::::" not in text and "<" not in text:
+        return text
+    lines = (line for line in text.split("\n") if not _HEADING.match(line.strip()))
+    return "\n".join(_LINK.sub(r"\1", _strip_item_mark(line)) for line in lines)
+
+
+def _strip_item_mark(line: str) -> str:
+    bare = line.strip()
+    item = _ITEM.match(bare)
+    if item is None:
+        return line
+    return _ITEM_END.sub("", bare[item.end() :]) if item[1] else bare[item.end() :]
 
 
 def _make_page(file: File, number: int, heading: str, body: RecordLines) -> Page | Rejection:
@@ -148,6 +178,8 @@ def _make_page(file: File, number: int, heading: str, body: RecordLines) -> Page
         return _reject(file, number, heading, "page without an id")
     if isinstance(text, Rejection):
         return _reject(file, number, heading, text.reason)
+    if has_undecodable_bytes(heading) or has_undecodable_bytes(text):
+        return _reject(file, number, heading, describe_undecodable(file))
     return Page(id=values["id"], url=values.get("url", ""), title=values.get("title", ""), text=text)
 
 

@@ -91,7 +91,7 @@ class FileSampler:
     def partition(self, files: Sequence[File]) -> Iterator[Part[Record]]:
         """Yield a part for each way in which files are read, weighted by bytes."""
         files = [replace(file, size=get_size(file)) for file in files]
-        lines = {file.name: file for file in files if not file.is_compressed and self.source.can_split(file)}
+        lines = {file.name: file for file in files if file.has_plain_lines and self.source.can_split(file)}
         if sum(map(get_size, lines.values())) <= _LARGE:
             lines = {}
         streams: list[File] = []

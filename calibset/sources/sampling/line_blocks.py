@@ -64,7 +64,14 @@ class LineBlock:
             limit = self.end + _LONGEST
             last = next(lines.find_starts(self.end, limit, start_rule), limit)
             content = lines.read_range(first, last)
-        return File(f"{self.file.name}@{first}", lambda: cast("BinaryIO", io.BytesIO(content)), len(content))
+        name = f"{self.file.name}@{first}"
+        return File(
+            name,
+            lambda: cast("BinaryIO", io.BytesIO(content)),
+            len(content),
+            encoding=self.file.encoding,
+            is_part=first > 0,
+        )
 
 
 def draw_blocks(files: Sequence[File], seed: int) -> Iterator[LineBlock]:

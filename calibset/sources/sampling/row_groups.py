@@ -160,15 +160,17 @@ class RowGroup:
         with self.file.open_random_access() as stream, _parquet_errors(self.file):
             if self.file.open_ranges:
                 self._prefetch(stream)
-            # A value that is stored once for many rows is held once as well.
-            shared = [chunk.path_in_schema for chunk in self._column_chunks()]
+            chunks = self._column_chunks()
+            # A value that is stored once for many rows is held once as well, if the library can.
+            shared = [chunk.path_in_schema for chunk in chunks if not _is_delta_encoded(chunk)]
             # Read by this thread alone, which an interrupt reaches.
             parquet = pyarrow.parquet.ParquetFile(
                 stream, metadata=self.footer, read_dictionary=shared, buffer_size=_BUFFER, pre_buffer=False
             )
             begin = 0
             columns = list(self.columns)
-            for batch in parquet.iter_batches(_ROWS_AT_ONCE, [self.index], columns, use_threads=False):
+            rows = _count_rows_at_once(chunks)
+            for batch in parquet.iter_batches(rows, [self.index], columns, use_threads=False):
                 yield begin, batch
                 begin += batch.num_rows
             if begin != self.rows:
@@ -195,6 +197,21 @@ class RowGroup:
         if isinstance(row, str):
             return number, Rejection(position=f"{self.file.name}#{number}", reason=row)
         return number, row
+
+
+def _is_delta_encoded(chunk: Any) -> bool:
+    """Return whether some of a column is stored in a way of which the library makes no dictionary."""
+    return any(encoding.startswith("DELTA_") for encoding in chunk.encodings)
+
+
+def _count_rows_at_once(chunks: list[Any]) -> int:
+    """Return how many rows are decoded together, fewer where each may be as long as all that is stored."""
+    longest: int = sum(
+        chunk.total_uncompressed_size
+        for chunk in chunks
+        if _is_delta_encoded(chunk) and (chunk.has_dictionary_page or "DELTA_BYTE_ARRAY" in chunk.encodings)
+    )
+    return max(1, min(_ROWS_AT_ONCE, _LARGEST_HELD // max(1, longest)))
 
 
 def _decode_dictionaries(batch: Any, most: int) -> tuple[Any, int] | None:

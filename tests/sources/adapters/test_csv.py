@@ -54,7 +54,8 @@ def test_a_delimiter_is_one_character(delimiter: str) -> None:
         (" ,x", "empty text", ""),
         ("nul\0,x", "NUL character", "nul\0,x"),
         ('"a"b,x', "text after a closing quote", ""),
-        ("a\rb,x", "not valid CSV", ""),
+        ("a\rb,x", "carriage return outside quotes", ""),
+        ('"a \\"b\\"",x', "quote escaped by a backslash, which the key escape allows", ""),
         ("x" * (LONGEST_FIELD + 1) + ",x", "field too long", ""),
     ],
 )
@@ -64,6 +65,94 @@ def test_broken_rows_are_rejected_and_the_next_is_read(row: str, reason: str, ex
         Rejection(position="a.csv:3", reason=reason, excerpt=excerpt),
         Document(id="a.csv#2", text="good", metadata={"b": "2"}),
     ]
+
+
+def texts(records: list[Record]) -> list[str]:
+    return [record.text for record in records if isinstance(record, Document)]
+
+
+def test_quotes_escaped_by_a_backslash() -> None:
+    data = r'''text,b
+"said \"yes\", twice",1
+"ends with one \\",2
+"C:\new \\server",3
+"the last \"",4
+plain \"5\" plain,5
+"over
+\"two\", lines",6
+"doubled ""too""",7
+'''
+    records = read(data, escape="\\")
+    assert len(records) == 7
+    assert texts(records) == [
+        'said "yes", twice',
+        "ends with one \\",
+        r"C:\new \\server",
+        'the last "',
+        'plain "5" plain',
+        'over\n"two", lines',
+        'doubled "too"',
+    ]
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_characters="\r\0\ufeff", exclude_categories=["Cs"])), min_size=1)
+)
+def test_what_is_written_with_escapes_is_read_back(fields: list[str]) -> None:
+    # Only the escapes before a quote are escapes.
+    fields = [field for field in fields if "\\" not in field]
+    rows = (field.replace('"', '\\"') for field in fields)
+    data = "text,b\n" + "".join(f'"{row}",1\n' for row in rows)
+    records = read(data, escape="\\")
+    assert len(records) == len(fields)
+    assert texts(records) == [field for field in fields if field and not field.isspace()]
+
+
+def test_other_quotes_and_none() -> None:
+    assert texts(read("text;b\n'one; \"two\"';1\nit's;2\n", quote="'", delimiter=";")) == [
+        'one; "two"',
+        "it's",
+    ]
+    tabs = 'text\tb\n"Quoted\t1\nsays "no\t2\n'
+    assert texts(read(tabs, quote="", delimiter="\t")) == ['"Quoted', 'says "no']
+
+
+def test_the_characters_of_a_dialect_differ() -> None:
+    for options in ({"quote": ","}, {"escape": ","}, {"quote": "|", "escape": "|"}, {"quote": "ab"}):
+        with pytest.raises(ValidationError):
+            Csv(group="g", where=("here",), **options)  # type: ignore[arg-type]
+
+
+def test_a_first_line_of_excels_names_the_delimiter() -> None:
+    records = read('sep=;\ntext;b\nškoda, veľká;1\n"open\n')
+    assert records == [
+        Document(id="a.csv#0", text="škoda, veľká", metadata={"b": "1"}),
+        Rejection(position="a.csv:4", reason="quote not closed"),
+    ]
+    assert texts(read("sep=1\nx\n", columns=("x",))) == []
+
+
+def test_rows_that_end_in_carriage_returns() -> None:
+    assert read('text,b\rone,1\r"two\rlines",2\r') == [
+        Document(id="a.csv#0", text="one", metadata={"b": "1"}),
+        Document(id="a.csv#1", text="two\nlines", metadata={"b": "2"}),
+    ]
+
+
+def test_files_in_the_encoding_that_the_recipe_names() -> None:
+    data = "Frage;Größe\nWas heißt „Prämie“?;1\n"
+    contents = {"a.csv": data.encode("cp1252"), "b.csv": data.encode("utf-16")}
+    source = Csv(group="g", where=("x",), columns=("Frage", "Größe"), delimiter=";", encoding="windows-1252")
+    records = list(source.read_in_order(memory_reader(contents)))
+    assert texts(records) == ["Was heißt „Prämie“?\n\n1"] * 2
+    with pytest.raises(ValidationError, match="no encoding of text files that Python knows"):
+        source.model_validate({**source.model_dump(), "encoding": "cp12500"})
+
+
+def test_a_missing_column_names_the_encoding_that_the_file_seems_to_have() -> None:
+    data = ("Otázka,Odpoveď\n" + "Ľudia žijú v meste,ktoré leží pri rieke Váh\n" * 9).encode("cp1250")
+    with pytest.raises(SourceError, match=r"no column 'Odpoveď'.*\(a.csv is perhaps cp1250\)"):
+        read(data, columns=("Odpoveď",))
 
 
 def test_a_quote_that_never_closes() -> None:

@@ -73,6 +73,39 @@ def test_a_row_without_text_is_rejected_with_its_position(row: dict[str, Any], r
     assert (record.position, record.reason) == ("a.parquet#0", reason)
 
 
+DELTAS = ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"]
+
+
+@pytest.mark.parametrize("encoding", DELTAS)
+def test_delta_encoded_columns_are_read(encoding: str) -> None:
+    rows = [{"text": f"text number {i}", "n": i, "turns": [{"say": f"a{i}"}]} for i in range(600)]
+    encodings = {"text": encoding, "n": "DELTA_BINARY_PACKED", "turns.list.element.say": encoding}
+    data = packed(rows, use_dictionary=False, column_encoding=encodings, row_group_size=500)
+    records = by_id(read({"a.parquet": data}))
+    assert records == {f"a.parquet#{i}": f"text number {i}" for i in range(600)}
+    (group, _) = read_row_groups(*memory_reader({"a.parquet": data}).files("*"), ("text", "n", "turns"))
+    assert [row for _, row in group.read_rows()] == rows[:500]
+
+
+def test_a_delta_encoded_column_beside_one_with_a_dictionary() -> None:
+    rows = [{"text": f"text number {i}", "kind": "same"} for i in range(50)]
+    options = {"use_dictionary": ["kind"], "column_encoding": {"text": "DELTA_BYTE_ARRAY"}}
+    records = read({"a.parquet": packed(rows, **options)}, columns=["text", "kind"])
+    assert sorted(by_id(records).values()) == sorted(f"text number {i}\n\nsame" for i in range(50))
+
+
+def test_few_rows_are_decoded_at_once_where_each_may_hold_all_of_those_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [{"text": "x" * 10_000 + str(i)} for i in range(300)]
+    data = packed(rows, use_dictionary=False, column_encoding={"text": "DELTA_BYTE_ARRAY"})
+    assert len(data) < 30_000  # a beginning that is the same is stored once
+    monkeypatch.setattr(reading, "_LARGEST_HELD", 100_000)
+    (group,) = read_row_groups(*memory_reader({"a.parquet": data}).files("*"), ("text",))
+    assert max(batch.num_rows for _, batch in group._read_batches()) < 10
+    assert [row for _, row in group.read_rows()] == rows
+
+
 def test_file_and_row_order_are_seeded() -> None:
     contents = {f"{i}.parquet": packed(texts(30), row_group_size=10) for i in range(3)}
     orders = [list(by_id(read(contents, seed))) for seed in (1, 2, 1)]

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from calibset.core.documents import Document, Record, Rejection
 from calibset.sources.adapters.text import Text
+from calibset.sources.sampling.line_blocks import LineBlock
 from calibset.storage import text_lines
 from calibset.storage.files import memory_reader
 
@@ -42,6 +44,66 @@ def test_blank_lines_split() -> None:
         Document(id="a.txt#0", text="one\nmore"),
         Document(id="a.txt#1", text="two"),
     ]
+
+
+PAGES = "\fStrana 1\n\nÚvod\n\fStrana 2\n\f  \n\fStrana 4, a\fStrana 5\n\f"
+
+
+def test_form_feeds_divide_pages_wherever_they_are() -> None:
+    assert read(PAGES.encode(), separator="\f") == [
+        Document(id="a.txt#0", text="Strana 1\n\nÚvod"),
+        Document(id="a.txt#1", text="Strana 2"),
+        Document(id="a.txt#2", text="Strana 4, a"),
+        Document(id="a.txt#3", text="Strana 5"),
+    ]
+
+
+def test_a_mark_divides_a_line_too() -> None:
+    data = b"one<|endoftext|>two\n<|endoftext|>\nthree\n<|endoftext|>"
+    assert [
+        record.text for record in read(data, separator="<|endoftext|>") if isinstance(record, Document)
+    ] == [
+        "one",
+        "two",
+        "three",
+    ]
+
+
+def test_a_page_with_a_fault_is_rejected_and_the_others_are_read() -> None:
+    assert read(b"one\n\ftw\xf4\n\fthree", separator="\f") == [
+        Document(id="a.txt#0", text="one"),
+        Rejection(position="a.txt:2", reason="not valid UTF-8", excerpt="tw\ufffd"),
+        Document(id="a.txt#2", text="three"),
+    ]
+
+
+@pytest.mark.parametrize("separator", ["\t", "   ", "\n", "\f\f", "a\nb", "--\r--"])
+def test_a_separator_that_no_line_can_be_is_a_fault(separator: str) -> None:
+    with pytest.raises(ValidationError, match="separator"):
+        Text(group="g", where=("here",), separator=separator)
+
+
+@pytest.mark.parametrize("separator", ["\f", "<sep>"])
+def test_blocks_of_a_file_divided_by_marks_give_its_parts(separator: str) -> None:
+    text = "".join(
+        f"{separator}part {number}\nand more{separator * (number % 7 == 0)}\n" for number in range(200)
+    )
+    source = Text(group="g", where=("x",), separator=separator)
+    (file,) = memory_reader({"a.txt": text.encode()}).files("*")
+    blocks = [LineBlock(file, start, start + 100) for start in range(0, len(text), 100)]
+    loaded = filter(None, (block.load(source.start_rule(file)) for block in blocks))
+    parts = [record.text for block in loaded for record in source.read(block) if isinstance(record, Document)]
+    assert parts == [f"part {number}\nand more" for number in range(200)]
+
+
+def test_blocks_of_a_file_in_another_encoding() -> None:
+    text = "".join(f"časť {number}\n§§\n" for number in range(200))
+    source = Text(group="g", where=("x",), separator="§§", encoding="cp1250")
+    (file,) = source.select_files(memory_reader({"a.txt": text.encode("cp1250")}))
+    blocks = [LineBlock(file, start, start + 100) for start in range(0, len(text), 100)]
+    loaded = filter(None, (block.load(source.start_rule(file)) for block in blocks))
+    parts = [record.text for block in loaded for record in source.read(block) if isinstance(record, Document)]
+    assert parts == [f"časť {number}" for number in range(200)]
 
 
 @given(st.lists(st.text(st.characters(blacklist_categories=["C", "Z"]), min_size=1), min_size=1))

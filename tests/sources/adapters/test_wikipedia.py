@@ -303,6 +303,21 @@ def test_text_outside_a_page_is_rejected_once_a_file() -> None:
     ]
 
 
+def test_a_page_that_is_no_utf8_is_rejected_whole() -> None:
+    bad = PLAIN.replace("je rieka", "má dlhý tok").replace("rieka", "rieka č. 1", 1).encode("cp1250")
+    page = '<doc id="9" url="" title="Hron">\nHron\n\nHron tečie.\n</doc>\n'.encode()
+    assert [record.reason if isinstance(record, Rejection) else "" for record in read(bad + page)] == [
+        "not valid UTF-8",
+        "",
+        "",
+    ]
+    line = '{"id": "1", "title": "Váh", "text": "Váh je rieka."}\n'
+    assert [getattr(record, "reason", "") for record in read(line.encode("cp1250") + line.encode())] == [
+        "not valid UTF-8",
+        "",
+    ]
+
+
 def test_a_page_without_an_id_is_rejected() -> None:
     assert read('<doc title="A">\na\n</doc>') == [
         Rejection(position="AA/wiki_00:1", reason="page without an id", excerpt='<doc title="A">')
@@ -370,6 +385,40 @@ def test_any_title_survives_at_the_end_of_the_line(title: str) -> None:
 )
 def test_left_over_markup_is_taken_out(left: str, clean: str) -> None:
     assert clean_page(Page(id="1", url="", title="", text=left)).text == clean
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ("Section::::Tok.", ""),
+        ("Section::::3::::Black carbon.", ""),
+        ("Section::::Podnebie.:Zrážky.", ""),
+        ("BULLET::::- Horný tok", "- Horný tok"),
+        ("BULLET::::1. prvý prítok", "1. prvý prítok"),
+        ('&lt;a href="Vodn%C3%A1%20ve%C5%BEa"&gt;veža&lt;/a&gt; a <a href="b#c">most</a>', "veža a most"),
+        ('<a href="https://example.org">example</a>', '<a href="https://example.org">example</a>'),
+        ("<h2>Tok</h2>", ""),
+        ("<ul>", ""),
+        ("<li>prítok</li>", "prítok"),
+        ("x<li>y</li>", "x<li>y</li>"),
+        ("std::::x Section::::", "std::::x Section::::"),
+    ],
+)
+def test_marks_of_wikiextractors_options_are_taken_out(line: str, clean: str) -> None:
+    page = Page(id="1", url="", title="A", text=f"one\n{line}\ntwo")
+    assert clean_page(page).text == f"A\n\none\n{clean}\ntwo".replace("\n\ntwo", "\ntwo")
+
+
+def test_a_page_of_headings_is_empty() -> None:
+    assert clean_page(Page(id="1", url="", title="A", text="A\n\nSection::::B.\nSection::::C.")).text == ""
+
+
+def test_unknown_attributes_are_passed_over() -> None:
+    heading = '<doc id="9" url="u" title="The "A" veža" language="sk" revision="77">'
+    assert parse_attributes(heading) == {"id": "9", "url": "u", "title": 'The "A" veža'}
+    heading = '<doc title="Veža" lang="sk" id="9" revid="2" size="3" url="u">'
+    assert parse_attributes(heading) == {"title": "Veža", "id": "9", "revid": "2", "url": "u"}
+    assert parse_attributes('<doc id="1" title="a "b" c="d"">') == {"id": "1", "title": 'a "b" c="d"'}
 
 
 def test_the_title_line_is_found_though_it_is_spelled_otherwise() -> None:

@@ -1,0 +1,203 @@
+"""Text that was written in one code page of Central Europe and read in another: ``èlánok`` for ``článok``.
+
+A character of the one stands for a byte, and so for a character of the other. A text is only read anew if
+that gives letters of a language where there were none, takes next to none of them away, and the result is in
+that language: sound text has letters such as č, which the wrong reading would lack.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+from calibset.hygiene.language import identify_language
+
+# The letters beside ASCII of each language, and how else the identifier may call a text in it.
+_LETTERS = {
+    "sk": "áäčďéíĺľňóôŕšťúýž",
+    "cs": "áčďéěíňóřšťúůýž",
+    "pl": "ąćęłńóśźż",
+    "hu": "áéíóöőúüű",
+    "sl": "čšž",
+    "hr": "čćđšž",
+}
+_NAMES = {"sk": {"sk", "cs"}, "cs": {"cs", "sk"}, "hr": {"hr", "bs", "sr"}}
+
+_WRITTEN = ("cp1250", "iso8859-2", "cp852")
+# Windows-1252 before Latin-1, which has less to tell them by.
+_READ = ("cp1252", "latin-1", "cp1250", "iso8859-2")
+
+# A text needs so many characters that turn into letters, and so many different ones.
+_LEAST_GAINED = 3
+_LEAST_KINDS = 2
+# For one letter that would be lost, so many have to be gained.
+_GAINED_PER_LOST = 20
+# Of four letters that are none of ASCII, three have to be of the language.
+_PER_FOREIGN = 4
+
+# What is no letter but may be one misread.
+_SYMBOL = r"\x80-\x9f\xa1-\xbf\u02d8-\u02dd"
+_SYMBOL_IN_WORD = re.compile(rf"(?<=[^\W\d_]|[{_SYMBOL}])[{_SYMBOL}](?=[^\W\d_]|[{_SYMBOL}])")
+# The controls of Latin-1 that are letters in windows-1250.
+_SYMBOL_BESIDE_WORD = re.compile(rf"(?<=[^\W\d_])[{_SYMBOL}]|[{_SYMBOL}](?=[^\W\d_])")
+_CONTROL_BEFORE_WORD = re.compile(rf"(?<![^\W\d_{_SYMBOL}])[\x8a\x8c-\x8f\x9a\x9c-\x9f](?=[^\W\d_])")
+_LETTER_AFTER_SMALL = re.compile("(?<=[a-z])[\xc0-\u024f]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_VOLUME = re.compile(r"\b[cdk]?m\Z")
+
+
+class _Misreading(NamedTuple):
+    """A code page that was taken for another.
+
+    Attributes:
+        written: The right one.
+        table: What each character beside ASCII of the wrong one is in the right one.
+    """
+
+    written: str
+    table: Mapping[str, str]
+
+
+class _Finding(NamedTuple):
+    """How a text was misread, and the language it is in."""
+
+    score: int
+    misreading: _Misreading
+    language: str
+
+
+def find_code_page(text: str) -> str | None:
+    r"""Return the code page that a text was written in, if it was read in another.
+
+    Examples:
+        >>> find_code_page("Poistník platí poistné roène, spoluúèas\x9d zná\x9aa pri ka\x9edej \x9akode.")
+        'cp1250'
+        >>> find_code_page("Poistník platí poistné ročne, spoluúčasť znáša pri každej škode.")
+    """
+    finding = _find_misreading(text)
+    return finding.misreading.written if finding else None
+
+
+def decode_code_page(text: str) -> str:
+    """Return a text in the code page that it was written in, if it was read in another."""
+    finding = _find_misreading(text)
+    return _decode(text, finding) if finding else text
+
+
+def _find_misreading(text: str) -> _Finding | None:
+    if text.isascii():
+        return None
+    odd = Counter(letter for letter in _LETTER_AFTER_SMALL.findall(text) if letter.isupper())
+    odd.update(_SYMBOL_IN_WORD.findall(text) + _CONTROL_BEFORE_WORD.findall(text))
+    letters = Counter(letter for letter in text if letter > "\x7f" and letter.isalpha())
+    letters -= odd
+    findings = [
+        finding
+        for misreading in _list_misreadings()
+        for language in _LETTERS
+        if (finding := _judge(letters, odd, misreading, language))
+    ]
+    if not findings:
+        return None
+    beside = Counter(_SYMBOL_BESIDE_WORD.findall(text))
+
+    def rate(finding: _Finding) -> tuple[int, int]:
+        own = _all_letters(finding.language)
+        return finding.score, sum(
+            beside[symbol] for symbol in beside if finding.misreading.table.get(symbol) in own
+        )
+
+    best = max(findings, key=rate)
+    language = identify_language(_decode(text, best)).code
+    return next(
+        (
+            finding
+            for finding in findings
+            if finding.misreading is best.misreading
+            and language in _NAMES.get(finding.language, {finding.language})
+        ),
+        None,
+    )
+
+
+def _judge(
+    letters: Mapping[str, int], odd: Mapping[str, int], misreading: _Misreading, language: str
+) -> _Finding | None:
+    """Return a finding if a text is to be read anew.
+
+    Args:
+        letters: How often the text has each letter beside ASCII.
+        odd: How often it has each of them, and each symbol, where no language has them.
+        misreading: What the text may have suffered.
+        language: What it may be in.
+    """
+    own = _all_letters(language)
+    kinds = {right for character in odd if (right := misreading.table.get(character)) in own}
+    gained = sum(count for character, count in odd.items() if misreading.table.get(character) in own)
+    lost = foreign = kept = 0
+    for character, count in letters.items():
+        right = misreading.table.get(character, "")
+        if character in own:
+            is_kept = right in own and right.islower() == character.islower()
+            kept, lost = (kept + count, lost) if is_kept else (kept, lost + count)
+        elif right in own:
+            gained += count
+            kinds.add(right)
+        else:
+            foreign += count
+    if gained < _LEAST_GAINED or len(kinds) < _LEAST_KINDS or lost * _GAINED_PER_LOST > gained:
+        return None
+    if foreign * _PER_FOREIGN > gained + kept + foreign:
+        return None
+    return _Finding(gained - lost - foreign, misreading, language)
+
+
+def _decode(text: str, finding: _Finding) -> str:
+    table = finding.misreading.table
+    names = _NAMES.get(finding.language, {finding.language}) & _LETTERS.keys()
+    letters = frozenset().union(*map(_all_letters, names))
+
+    def decode(match: re.Match[str]) -> str:
+        character = match[0]
+        right = table.get(character, character)
+        if "\x80" <= character <= "\x9f":
+            return right
+        if character.isalpha():
+            return right if right in _letters_of_all() else character
+        beside = text[max(0, match.start() - 1) : match.start()] + text[match.end() : match.end() + 1]
+        if right not in letters or not any(one.isalpha() or table.get(one) in letters for one in beside):
+            return character
+        is_unit = character in "²³" and _VOLUME.search(text, max(0, match.start() - 3), match.start())
+        return character if is_unit else right
+
+    return _NOT_ASCII.sub(decode, text)
+
+
+@cache
+def _all_letters(language: str) -> frozenset[str]:
+    return frozenset(_LETTERS[language] + _LETTERS[language].upper())
+
+
+@cache
+def _letters_of_all() -> frozenset[str]:
+    return frozenset().union(*map(_all_letters, _LETTERS))
+
+
+@cache
+def _list_misreadings() -> tuple[_Misreading, ...]:
+    pairs = ((written, read) for written in _WRITTEN for read in _READ if written != read)
+    return tuple(
+        _Misreading(
+            written,
+            {_decode_byte(byte, read): _decode_byte(byte, written) for byte in range(0x80, 0x100)},
+        )
+        for written, read in pairs
+    )
+
+
+def _decode_byte(byte: int, code_page: str) -> str:
+    """Return the character of a byte; where a page has none, browsers take the control character."""
+    return bytes([byte]).decode(code_page, "ignore") or chr(byte)

@@ -1,0 +1,45 @@
+"""Guesses of the encoding of a text file: for messages, and for a recipe that is written for a corpus."""
+
+from __future__ import annotations
+
+from calibset.hygiene.code_pages import find_code_page
+from calibset.storage.compression import open_decompressed
+from calibset.storage.encodings import find_encoding
+from calibset.storage.files import File
+
+# What a file that isn't UTF-8 is likely to be in, as charset-normalizer spells it.
+_LIKELY = [
+    "cp1250", "cp1252", "iso8859_2", "cp1251", "koi8_r", "cp852", "cp437", "mac_roman", "cp1253", "cp1254",
+    "cp1257", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "utf_16", "utf_32",
+]  # fmt: skip
+_LOOKED_AT = 2**16
+
+
+def guess_encoding(content: bytes) -> str | None:
+    """Return the encoding that the beginning of a file is probably in; None if there is no telling.
+
+    Examples:
+        >>> text = "Ľudia žijú pri rieke, ktorá tečie na juh; škoda, že často mení šírku."
+        >>> guess_encoding(text.encode("cp1250"))
+        'cp1250'
+    """
+    # The library takes windows-1250 for windows-1252 where few letters differ.
+    if code_page := find_code_page(content.decode("latin-1")):
+        return code_page
+    import charset_normalizer
+
+    best = charset_normalizer.from_bytes(content, cp_isolation=_LIKELY).best()
+    return None if best is None else best.encoding.replace("_", "-")
+
+
+def suggest_encoding(file: File) -> str:
+    """Return what a message says of the encoding that a file seems to have; empty if its own is right."""
+    with open_decompressed(file) as stream:
+        head = stream.read(_LOOKED_AT)
+    head = head[: head.rfind(b"\n") + 1] or head
+    try:
+        head.decode(find_encoding(head, file.encoding))
+    except UnicodeDecodeError:
+        guess = guess_encoding(head)
+        return f"{file.name} is perhaps {guess}" if guess else f"the encoding of {file.name} is unknown"
+    return ""
