@@ -46,9 +46,9 @@ class SourceReport(Frozen):
         leading_bos_removed: BOS that opened texts and were taken off, because the quantizer's tokenizer adds
             one.
         rendered_texts: Texts that look as if a chat template had rendered them, by the mark that shows it.
-        conversations_repaired: Conversations whose record had faults that were repaired, by the fault; one
-            may count for several.
-        conversations_incomplete: How many of these lost turns or calls.
+        conversations_repaired: Conversations whose record had faults that were repaired, or of which the
+            chat format left something out, by the reason; one may count for several.
+        conversations_incomplete: How many of these lost turns, calls or words.
         thoughts_dropped: Assistant turns of these documents whose reasoning the model does not read.
         repaired: How many documents were repaired, by the kind of repair.
         personal_data: Pieces of personal data replaced by made-up data, by kind.

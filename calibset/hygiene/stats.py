@@ -96,9 +96,9 @@ class RepairCounts:
         rendered: Texts that look as if a chat template had rendered them, by what shows it.
         shortened: Documents in which a run of white space was shortened.
         cut_conversations: Conversations that lost their end to fit into a row.
-        conversations: Conversations whose row was repaired before it could be read as one, by the reason;
-            one may count for several.
-        losses: Those that lost turns or calls to such a repair, by its reason.
+        conversations: Conversations whose row was repaired before it could be read as one, or of which the
+            chat format left something out, by the reason; one may count for several.
+        losses: Those that lost turns, calls or words by this, by the reason.
         incomplete: How many conversations these are.
         dropped_thoughts: Assistant turns whose reasoning the model does not read.
         unreasoned: Conversations of whose reasoning the model reads nothing.

@@ -15,6 +15,7 @@ from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REM
 from calibset.recipe.model import Recipe
 from calibset.tokenizers import Tokenizer, find_tokenizer_file, reads_control_tokens_as_text
 from calibset.tokenizers.base import spell_prefix
+from calibset.tokenizers.chat_templates.base import CALLS_LEFT_OUT, NO_PLACE_FOR_THOUGHTS, WORDS_LEFT_OUT
 
 
 def write_notes(
@@ -55,6 +56,7 @@ def note_source(recipe: Recipe, name: str, stats: ReadStats, tokenizer: Tokenize
         name, stats, tokenizer, keeps_control_tokens=recipe.control_tokens == "keep"
     )
     yield from _on_losses(name, stats)
+    yield from _on_lost_thoughts(recipe, name, stats)
 
 
 def _on_rendered_texts(
@@ -93,19 +95,23 @@ def _name_marks(marks: Counter[str]) -> str:
 
 
 def _on_losses(name: str, stats: ReadStats) -> Iterator[str]:
-    """Say if most conversations of a source lost turns, calls or reasoning."""
+    """Say if most conversations of a source lost turns, calls or words."""
     repairs, conversations = stats.repairs, stats.documents
     if 2 * repairs.incomplete > conversations:
-        reasons = ", ".join(reason for reason, _ in repairs.losses.most_common(2))
+        reasons = [reason for reason, _ in repairs.losses.most_common(2)]
+        can_be_rejected = not {WORDS_LEFT_OUT, CALLS_LEFT_OUT}.issuperset(reasons)
         yield (
-            f"{name}: {repairs.incomplete:,} of {conversations:,} conversations lost turns or calls when "
-            f"they were repaired ({reasons}); repair = false rejects such conversations instead"
-        )
-    if 2 * repairs.unreasoned > conversations:
-        yield (
-            f"{name}: the model reads nothing of the reasoning of {repairs.unreasoned:,} of "
-            f"{conversations:,} conversations"
-        )
+            f"{name}: {repairs.incomplete:,} of {conversations:,} conversations lost turns, calls or words "
+            f"({', '.join(reasons)})"
+        ) + ("; repair = false rejects those that need a repair" if can_be_rejected else "")
+
+
+def _on_lost_thoughts(recipe: Recipe, name: str, stats: ReadStats) -> Iterator[str]:
+    """Say if most conversations of a source lost all their reasoning, unless that is known or wanted."""
+    lost, conversations = stats.repairs.unreasoned, stats.documents
+    is_known = NO_PLACE_FOR_THOUGHTS in stats.notes or recipe.reasoning_of(name) == "drop"
+    if 2 * lost > conversations and not is_known:
+        yield f"{name}: {lost:,} of {conversations:,} conversations lost all of their reasoning"
 
 
 def _on_missing_titles(context: BuildContext, selected: SelectedSamples) -> Iterator[str]:

@@ -228,6 +228,8 @@ def _render(
         thoughts = sum(bool(message.reasoning) for message in item.messages)
         stats.repairs.unreasoned += 0 < thoughts <= rendered.dropped_thoughts
         stats.repairs.conversations.update(rendered.left_out)
+        stats.repairs.losses.update(rendered.left_out)
+        stats.repairs.incomplete += bool(rendered.left_out) and not item.losses
         stats.notes = tuple(dict.fromkeys((*stats.notes, *rendered.notes)))
         yield rendered
 

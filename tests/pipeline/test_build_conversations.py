@@ -119,8 +119,8 @@ def test_what_was_repaired_in_conversations_is_told_by_reason(
     ]
     write_talk(recipe, [*rows, *({"messages": exchange(number)} for number in range(50, 60))])
     note = (
-        "talk: 31 of 60 conversations lost turns or calls when they were repaired (tool call without a "
-        "response); repair = false rejects such conversations instead"
+        "talk: 31 of 60 conversations lost turns, calls or words (tool call without a response); "
+        "repair = false rejects those that need a repair"
     )
     line = (
         "talk: conversations repaired: tool call without a response: 31, conversation ends in a user turn: 19"
@@ -178,6 +178,28 @@ def test_a_conversation_that_the_template_refuses_was_not_repaired(recipe: Path)
     assert source.conversations_incomplete == 0
 
 
+def test_words_that_the_template_leaves_out_are_a_loss(recipe: Path) -> None:
+    template = recipe.parent / "model" / "chat_template.jinja"
+    template.write_text(template.read_text().replace("text=message.content)", 'text="")', 1))
+    call = {"function": {"name": "rate", "arguments": "{}"}}
+    tools = [{"name": "rate", "parameters": {"type": "object", "properties": {}}}]
+    opening = {"role": "assistant", "content": "Let me look.", "tool_calls": [call]}
+    rows = [
+        {"messages": [{"role": "user", "content": f"Rate {number}?"}, opening], "tools": tools}
+        for number in range(120)
+    ]
+    write_talk(recipe, rows)
+    made = built(recipe)
+    (source,) = made.manifest.sources
+    count = source.documents_read
+    assert source.conversations_repaired == {"words beside a call left out by the chat format": count}
+    assert source.conversations_incomplete == count
+    assert (
+        f"talk: {count} of {count} conversations lost turns, calls or words (words beside a call left out by "
+        "the chat format)"
+    ) in made.notes
+
+
 def test_of_a_build_with_a_holdout_the_counts_are_those_of_both(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -190,7 +212,7 @@ def test_of_a_build_with_a_holdout_the_counts_are_those_of_both(
     count = held.sources[0].conversations_repaired["tool call without a response"]
     assert count == held.sources[0].documents_read
     assert f"talk: conversations repaired: tool call without a response: {count}" in lines
-    assert sum("lost turns or calls" in line for line in lines) == 1
+    assert sum("lost turns" in line for line in lines) == 1
 
 
 def test_a_system_prompt_opens_each_and_can_not_break_out(recipe: Path) -> None:
