@@ -46,7 +46,7 @@ def test_a_source_with_a_large_file_that_cannot_be_split_is_streamed(monkeypatch
     jsonl = Jsonl(group="g", where=("x",))
     assert not jsonl.is_streamed(memory_reader({"a.jsonl": b"x" * 500}))
     assert jsonl.is_streamed(memory_reader({"a.jsonl.gz": b"x" * 500}))
-    assert not jsonl.is_streamed(memory_reader({"a.json": b"{" * 500}))
+    assert not jsonl.is_streamed(memory_reader({"a.json": b'{"a": 1}\n' * 60}))
     assert jsonl.is_streamed(memory_reader({"a.json": b"[" * 500}))
     assert Text(group="g", where=("x",)).is_streamed(memory_reader({"a.txt": b"x" * 500}))
     assert not Text(group="g", where=("x",), separator="-").is_streamed(memory_reader({"a.txt": b"x" * 500}))

@@ -10,52 +10,57 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from calibset.core.documents import Conversation, Record, Rejection
-from calibset.sources.chat_formats import openai, sharegpt
+from calibset.sources.chat_formats import dialogue
 from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, read_conversation, read_id
 from calibset.sources.formats.columns import collect_metadata, describe_value, drop_nulls
-from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
+from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows, require_row_per_line
 from calibset.sources.parquet_source import ParquetSource, is_parquet
+from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
-
-Form = Literal["openai", "sharegpt"]
 
 _IDS = ("id", "uuid", "conversation_id")
 # Shorter ones, and those without a digit, are as often the same in many rows.
 _UNIQUE = re.compile(r"(?=.*[0-9])[!-~]{8,200}")
-_FORMATS = {
-    "openai": ("messages", openai.parse),
-    "sharegpt": ("conversations", sharegpt.parse),
-}
 
 
 class Chat(TextSource, ParquetSource):
-    """Dialogues, with or without tools, in OpenAI's form (`messages`) or ShareGPT's (`conversations`).
+    """Dialogues, with or without tools, as the common APIs and training tools write them.
 
-    They are read from JSON Lines, JSON arrays or parquet files. Turns with `role` and `content` are in
-    OpenAI's form, turns with `from` and `value` in ShareGPT's, whichever column they are in.
+    They are read from JSON Lines, JSON arrays or parquet files; what is inside a JSON file decides, not its
+    ending. The turns are in `messages` or `conversations`, with `role` and `content` (OpenAI) or `from` and
+    `value` (ShareGPT). Roles are known by all their common names, in any case: `human`, `gpt`, `model`,
+    `developer`, `tool_call`, `function_call`, `observation`, `ipython` and so on. Content is text or typed
+    parts of text, as OpenAI, Anthropic, Gemini, Mistral and Vercel have them. Several system turns at the
+    head are joined by a blank line, which counts as a repair.
 
-    In OpenAI's form an assistant turn calls tools with `tool_calls` or `function_call`, turns with the
-    role `tool` or `function` hold the results, and `developer` is the system prompt. Reasoning
-    (`reasoning_content`, `reasoning`, `thinking`) is left out, which counts as a repair. In ShareGPT's
-    form a turn from `function_call` is a call or a list of calls, and a turn from `observation` (or
-    `tool`, `function_response`) is the result of one call, or a list of the results of all. Tools are
-    declared in `tools` or `functions`; a dialogue may end on a call.
+    Calls are in `tool_calls`, `function_call` or parts (`tool_use`, `functionCall`), in a turn of their own
+    (`tool_call`, `function_call`), or in the assistant's words as models write them: `<tool_call>{…}`,
+    `[TOOL_CALLS]…`, `<function=…>`, `<|python_tag|>…`, and the forms of DeepSeek, GLM, Granite, InternLM and
+    Kimi. Calls in words that can't be read, or that call an undeclared tool, make the row a rejection that
+    names the form. Results answer the call that they name, or the calls in their order. Arguments may be
+    under `arguments`, `parameters`, `args`, `input` or `kwargs`, the parameters of a tool under
+    `parameters`, `input_schema`, `inputSchema` or `params`. A call with any other key is rejected, and so is
+    one in which two keys say different things; text under an unknown key of a turn or a tool is left out,
+    which counts as a repair. Tools are declared in `tools` or `functions`; a dialogue may end on a call.
+
+    What an assistant thinks (`reasoning_content`, `reasoning`, `thinking`, parts of thoughts, or `<think>` at
+    the head of its words) is read as its reasoning.
 
     A row's `id`, `uuid` or `conversation_id` is used as the dialogue's id if it looks unique: 8
-    characters or more, with a digit. Rows with images or sound are rejected, and so are rows with calls
-    between tags, which `hermes` reads. Rows with `instruction` and `output`, as in Alpaca, are not
-    dialogues: read them with `jsonl` or `parquet` and their `columns`.
+    characters or more, with a digit. Rows with images or sound are rejected. Rows with `instruction` and
+    `output`, as in Alpaca, are not dialogues: read them with `jsonl` or `parquet` and their `columns`.
     """
 
     summary: ClassVar[str] = "dialogues as OpenAI messages or ShareGPT conversations, JSON or parquet"
 
     type: Literal["chat"] = "chat"
     form: Literal["auto", "openai", "sharegpt"] = Field(
-        "auto", description="How rows are written; auto: recognised by the columns and turns of each row."
+        "auto",
+        description="Which column holds the turns: `messages`, `conversations`, or whichever a row has.",
     )
-    messages: str = Field("messages", description="The column of turns in OpenAI's form.")
-    conversations: str = Field("conversations", description="The column of turns in ShareGPT's form.")
+    messages: str = Field("messages", description="The column of turns, in OpenAI's corpora.")
+    conversations: str = Field("conversations", description="The column of turns, in ShareGPT's corpora.")
     tools: str = Field("tools", description="The column of tools, as a list or JSON text; rows may lack it.")
     system: str = Field("system", description="The column of the system prompt; rows may lack it.")
     repair: RepairOption = True
@@ -76,12 +81,17 @@ class Chat(TextSource, ParquetSource):
         """Return the columns that make up a dialogue."""
         return tuple(dict.fromkeys((*self._turn_columns(), *self._other_columns(), *_IDS)))
 
+    def start_rule(self, file: File) -> StartRule:
+        """Return the rule that a row starts on every line; raise if the file has no row per line."""
+        require_row_per_line(file)
+        return super().start_rule(file)
+
     def read(self, file: File) -> Iterator[Record]:
         """Yield one dialogue per row, in the file's order."""
         if is_parquet(file):
             yield from super().read(file)
             return
-        for number, position, row in read_json_rows(file):
+        for number, position, row in read_json_rows(file, self._turn_columns()):
             if isinstance(row, Rejection):
                 yield row
             else:
@@ -92,25 +102,22 @@ class Chat(TextSource, ParquetSource):
         return self._read_row(drop_nulls(row), position, position)
 
     def _read_row(self, row: Any, position: str, default_id: str) -> Record:
-        turns = self._turn_columns()
-        if not row or not isinstance(row, dict):
-            return read_conversation(
-                row, openai.parse, position=position, conversation_id=default_id, repair=self.repair
-            )
-        column = next((name for name in turns if row.get(name) is not None), None)
-        if column is None:
-            reason = f"no column {' or '.join(map(repr, turns))}"
-            if "instruction" in row:
-                reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
-            return Rejection(position=position, reason=reason, excerpt=describe_value(row))
-        ids = (read_id(row, key) for key in _IDS)
-        conversation_id = next(filter(_UNIQUE.fullmatch, ids), default_id)
-        name, parse = _FORMATS[self._detect_form(column, row[column])]
+        turns, fields = self._turn_columns(), {}
+        if row and isinstance(row, dict):
+            column = next((name for name in turns if row.get(name) is not None), None)
+            if column is None:
+                reason = f"no column {' or '.join(map(repr, turns))}"
+                if "instruction" in row:
+                    reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
+                return Rejection(position=position, reason=reason, excerpt=describe_value(row))
+            ids = (read_id(row, key) for key in _IDS)
+            default_id = next(filter(_UNIQUE.fullmatch, ids), default_id)
+            fields = {"messages": row[column], "tools": row.get(self.tools), "system": row.get(self.system)}
         record = read_conversation(
-            {**row, name: row[column], "tools": row.get(self.tools), "system": row.get(self.system)},
-            parse,
+            {**row, **fields} if fields else row,
+            dialogue.parse,
             position=position,
-            conversation_id=conversation_id,
+            conversation_id=default_id,
             repair=self.repair,
         )
         if not isinstance(record, Conversation):
@@ -127,12 +134,3 @@ class Chat(TextSource, ParquetSource):
 
     def _other_columns(self) -> tuple[str, ...]:
         return (self.tools, "functions", self.system)
-
-    def _detect_form(self, column: str, turns: object) -> Form:
-        if self.form != "auto":
-            return self.form
-        first = turns[0] if isinstance(turns, list) and turns else None
-        keys = first.keys() if isinstance(first, dict) else ()
-        if "role" in keys or "from" in keys:
-            return "openai" if "role" in keys else "sharegpt"
-        return "openai" if column == self.messages else "sharegpt"

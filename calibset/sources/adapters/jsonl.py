@@ -10,15 +10,20 @@ from pydantic import Field
 from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
 from calibset.sources.formats.columns import make_document
-from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
+from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows, require_row_per_line
+from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
 
 
 class Jsonl(TextSource):
-    """Objects of JSON Lines files or of a JSON array."""
+    """Objects of JSON Lines files or of a JSON array.
 
-    summary: ClassVar[str] = "JSON Lines, or a JSON array in a .json file"
+    What is inside a file decides, not its ending: objects on lines of their own, an array, objects of several
+    lines, or one object whose rows are under `data`, `rows`, `records`, `examples` or the like.
+    """
+
+    summary: ClassVar[str] = "JSON Lines, or a JSON array"
 
     type: Literal["jsonl"] = "jsonl"
     columns: Names = Field(("text",), min_length=1, description="The keys that hold the text, in order.")
@@ -31,9 +36,14 @@ class Jsonl(TextSource):
         """Return whether a file has one row per line."""
         return has_row_per_line(file)
 
+    def start_rule(self, file: File) -> StartRule:
+        """Return the rule that a row starts on every line; raise if the file has no row per line."""
+        require_row_per_line(file)
+        return super().start_rule(file)
+
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document per object, with the id ``FILE#ROW``."""
-        for number, position, row in read_json_rows(file):
+        for number, position, row in read_json_rows(file, self.columns):
             if isinstance(row, Rejection):
                 yield row
             else:

@@ -34,7 +34,7 @@ class Pile(ParquetSource):
         if is_parquet(file):
             yield from super().read(file)
             return
-        for _, position, row in read_json_rows(file):
+        for _, position, row in read_json_rows(file, ("text",)):
             yield row if isinstance(row, Rejection) else self.parse_row(row, position)
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:

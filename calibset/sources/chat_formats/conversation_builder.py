@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, takewhile
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.call_forms import check_no_calls
+from calibset.sources.chat_formats.result_forms import check_no_results
+from calibset.sources.chat_formats.thoughts import check_no_thoughts
 from calibset.sources.chat_formats.turns import Call, Result, Turn
 
 
@@ -26,8 +29,10 @@ def build_conversation(
 
     If only some calls of a turn were answered, the others are dropped. An exchange reaches from a user's
     turn to the assistant's last turn before the user's next one. An incomplete exchange is left out with
-    everything after it; if it is the first, that is an error.
+    everything after it; if it is the first, that is an error. Calls, results and thoughts that are in the
+    words make an exchange incomplete. System turns at the head are joined, blank ones left out.
     """
+    turns = [turn for turn in turns if turn.role != "system" or turn.content.strip()]
     for role in ("user", "assistant"):
         if all(turn.role != role for turn in turns):
             raise ChatFormatError(f"no {role} turn")
@@ -39,10 +44,11 @@ def build_conversation(
 
 def _read_exchanges(turns: Sequence[Turn], declared: Collection[str], repairs: RepairLog) -> list[Message]:
     """Return the messages of the exchanges before the first that is not whole."""
-    messages = []
-    if turns[0].role == "system":
-        messages.append(Message(role="system", content=turns[0].content))
-    exchanges = _split_exchanges(turns[len(messages) :])
+    head = [turn.content for turn in takewhile(lambda turn: turn.role == "system", turns)]
+    if len(head) > 1:
+        repairs.note("system turns joined", head)
+    messages = [Message(role="system", content="\n\n".join(head))] if head else []
+    exchanges = _split_exchanges(turns[len(head) :])
     numbers = count()
     for index, exchange in enumerate(exchanges):
         try:
@@ -80,7 +86,7 @@ def _read_exchange(
     is_last: bool,
 ) -> list[Message]:
     """Return the messages of an exchange; only the last may end on calls that nothing answers."""
-    _check_roles(turns)
+    _check_turns(turns, with_tools=bool(declared))
     attached = _attach_results(turns)
     messages: list[Message] = []
     for index, (turn, results) in enumerate(attached):
@@ -92,12 +98,17 @@ def _read_exchange(
     return messages
 
 
-def _check_roles(turns: Sequence[Turn]) -> None:
+def _check_turns(turns: Sequence[Turn], *, with_tools: bool) -> None:
     for turn in turns:
         if turn.role == "system":
-            raise ChatFormatError("system turn inside the conversation")
+            raise ChatFormatError("system turn inside the conversation", turn.content)
         if turn.role in ("user", "assistant") and not turn.calls and not turn.content.strip():
             raise ChatFormatError(f"empty {turn.role} turn")
+        if turn.role == "assistant":
+            check_no_calls(turn.content, with_tools=with_tools)
+            check_no_thoughts(turn.content)
+        elif turn.role == "user":
+            check_no_results(turn.content)
     if turns[-1].role != "assistant":
         raise ChatFormatError(f"conversation ends in a {turns[-1].role} turn", turns[-1].content)
 
@@ -119,7 +130,7 @@ def _build_messages(
     turn: Turn, results: list[Result], numbers: Iterator[int], repairs: RepairLog, *, may_end: bool
 ) -> list[Message]:
     if not turn.calls:
-        return [Message(role=turn.role, content=turn.content)]
+        return [Message(role=turn.role, content=turn.content, reasoning=turn.reasoning)]
     matched = _match_calls(turn.calls, results)
     if not results and not may_end:
         raise ChatFormatError("tool call without a response", turn.calls[0].name)
@@ -135,7 +146,8 @@ def _build_messages(
         Message(role="tool", content=result.content, tool_call_id=ids[index])
         for index, result in zip(matched, results, strict=True)
     ]
-    return [Message(role=turn.role, content=turn.content, tool_calls=calls), *answers]
+    calling = Message(role=turn.role, content=turn.content, reasoning=turn.reasoning, tool_calls=calls)
+    return [calling, *answers]
 
 
 def _match_calls(calls: Sequence[Call], results: Sequence[Result]) -> list[int]:
@@ -164,7 +176,7 @@ def _match_in_order(calls: Sequence[str | None], results: Sequence[str | None]) 
 
 def _check_text(messages: Iterable[Message], tools: Iterable[Tool]) -> None:
     for message in messages:
-        _check_encodable(message.content)
+        _check_encodable(message.content + message.reasoning)
         for call in message.tool_calls:
             _check_encodable(call.name + call.arguments)
     for tool in tools:

@@ -11,22 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from calibset.core.documents import Conversation, Role, Tool
+from calibset.core.documents import Conversation, Role
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.conversation_builder import build_conversation
-from calibset.sources.chat_formats.literals import is_json, parse_value, read_value, skip_blank
+from calibset.sources.chat_formats.literals import is_json, parse_value
+from calibset.sources.chat_formats.prompt_tools import read_row_tools
 from calibset.sources.chat_formats.tagged_calls import read_tagged_calls, read_tagged_values
-from calibset.sources.chat_formats.tool_schema import read_tools
 from calibset.sources.chat_formats.turns import Result, Turn, read_turn_text, require_turns, result_from_value
 
-_ROLES: dict[str, Role] = {
-    "system": "system",
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "assistant": "assistant",
-    "tool": "tool",
-}
 _METADATA = ("category", "subcategory", "task")
 
 
@@ -44,62 +36,21 @@ def parse(
     """
     repairs = repairs or RepairLog()
     column = require_turns(row.get("conversations"))
-    texts = [read_turn_text(turn, _ROLES, speaker="from", text="value") for turn in column]
-    prompt = texts[0][1] if texts[0][0] == "system" else ""
-    tools = _read_tools(row.get("tools"), prompt, repairs)
-    if prompt and (not prompt.strip() or (tools and "<tools>" in prompt)):
+    texts = [read_turn_text(turn, repairs, speaker="from", text="value") for turn in column]
+    prompt = texts[0][2] if texts[0][0] == "system" else ""
+    tools = read_row_tools(row.get("tools"), prompt, repairs)
+    if tools and "<tools>" in prompt:
         texts = texts[1:]
     declared = frozenset(tool.name for tool in tools)
-    turns = [_parse_turn(role, text, declared, repairs) for role, text in texts]
+    turns = [_parse_turn(role, reasoning, text, declared, repairs) for role, reasoning, text in texts]
     metadata = {key: value for key in _METADATA if isinstance(value := row.get(key), str)}
     return build_conversation(conversation_id, turns, tools, metadata, repairs)
 
 
-def _read_tools(column: object, prompt: str, repairs: RepairLog) -> tuple[Tool, ...]:
-    try:
-        tools = read_tools(column, repairs)
-    except ChatFormatError:
-        if "<tools>" not in prompt:
-            raise
-        tools = ()
-    return tools or _read_tools_in_prompt(prompt, repairs)
-
-
-def _read_tools_in_prompt(prompt: str, repairs: RepairLog) -> tuple[Tool, ...]:
-    # Prompts name the tags before they use them: the first pair that holds something counts.
-    for part in prompt.split("<tools>")[1:]:
-        listed, closing, _ = part.partition("</tools>")
-        if closing and listed.strip():
-            repairs.note("tools in the system prompt only", listed)
-            return read_tools(_parse_tool_list(listed), repairs)
-    return ()
-
-
-def _parse_tool_list(text: str) -> object:
-    """Return the value of a list of objects, or whole objects with stray brackets and braces between them."""
-    try:
-        return parse_value(text)
-    except ValueError:
-        pass
-    objects = []
-    at = skip_blank(text, 0)
-    while at < len(text):
-        if text[at] in "[],}":
-            at = skip_blank(text, at + 1)
-            continue
-        try:
-            value, at = read_value(text, at)
-        except ValueError:
-            raise ChatFormatError("unparsable tools", text) from None
-        objects.append(value)
-        at = skip_blank(text, at)
-    return objects
-
-
-def _parse_turn(role: Role, text: str, declared: Collection[str], repairs: RepairLog) -> Turn:
+def _parse_turn(role: Role, reasoning: str, text: str, declared: Collection[str], repairs: RepairLog) -> Turn:
     if role == "assistant":
         content, calls = read_tagged_calls(text, "tool_call", declared, repairs)
-        return Turn(role=role, content=content, calls=calls)
+        return Turn(role=role, content=content, reasoning=reasoning, calls=calls)
     if role == "tool":
         return Turn(role=role, results=_parse_results(text, repairs))
     return Turn(role=role, content=text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.calls import read_call
 from calibset.sources.chat_formats.literals import is_json, parse_missing_brace, read_value, skip_blank
-from calibset.sources.chat_formats.turns import Call, call_from_object
+from calibset.sources.chat_formats.turns import Call
 
 
 def read_tagged_calls(
@@ -25,7 +26,7 @@ def read_tagged_calls(
     if rest:
         raise ChatFormatError("prose after a tool call", rest)
     items = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return prose, tuple(call_from_object(item, declared, repairs) for item in items)
+    return prose, tuple(read_call(item, repairs, declared, text_is_odd=True) for item in items)
 
 
 def read_tagged_values(text: str, tag: str, repairs: RepairLog) -> tuple[str, list[object], str]:

@@ -1,4 +1,4 @@
-"""Tool declarations, with their parameters turned into valid JSON Schema (draft 7).
+"""The parameters of tools, turned into valid JSON Schema (draft 7).
 
 Corpora write Python types (``dict``, ``float``, ``List[int]``), ``required: null``, a boolean
 ``required`` on each parameter, and much else that a chat template's validator refuses.
@@ -11,10 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import cast
 
-from calibset.core.documents import Tool
 from calibset.core.text import dump_json
-from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
-from calibset.sources.chat_formats.literals import is_json, parse_value
 from calibset.sources.chat_formats.type_names import parse_type
 
 MAX_DEPTH = 32
@@ -25,7 +22,6 @@ _SCHEMA = (
 )
 _SCHEMA_MAP = ("properties", "patternProperties", "definitions", "$defs")
 _SCHEMA_LIST = ("anyOf", "oneOf", "allOf")
-_NO_PARAMETERS = {"type": "object", "properties": {}}
 _NESTED = frozenset((*_SCHEMA_MAP, "additionalProperties"))
 """Keys that a schema has at its top: a mapping without them maps names to parameters."""
 
@@ -68,32 +64,6 @@ _VALID: dict[str, Callable[[object], bool]] = {
 """The values that each keyword may have; any other value is dropped with its keyword."""
 
 
-def read_tools(value: object, repairs: RepairLog | None = None) -> tuple[Tool, ...]:
-    """Return the tools that a row declares; the first of several with the same name counts.
-
-    The value is a tool, a list of tools, or either as JSON text, even inside the list. A tool is
-    ``{"type": "function", "function": {…}}`` or ``{"name", "description", "parameters"}``.
-
-    Examples:
-        >>> [tool.name for tool in read_tools('[{"name": "Get Rate"}, {"name": "Get Rate"}]')]
-        ['Get Rate']
-        >>> read_tools("null")
-        ()
-    """
-    repairs = repairs or RepairLog()
-    value = _parse_json(value, repairs)
-    if value is None:
-        return ()
-    tools: dict[str, Tool] = {}
-    for item in value if isinstance(value, list) else [value]:
-        tool = _parse_tool(_parse_json(item, repairs), repairs)
-        first = tools.setdefault(tool.name, tool)
-        if first is not tool:
-            same = first.parameters == tool.parameters
-            repairs.note("tool declared twice" if same else "two tools under one name", item)
-    return tuple(tools.values())
-
-
 def normalise_parameters(schema: object, required: object = None) -> str:
     """Return a tool's parameters as JSON Schema of type object, as text; keys keep their order.
 
@@ -119,50 +89,6 @@ def normalise_parameters(schema: object, required: object = None) -> str:
         clean = {"type": "object", **clean}
     clean["type"] = "object"
     return dump_json(clean)
-
-
-def _parse_json(value: object, repairs: RepairLog) -> object:
-    if not isinstance(value, str):
-        return value
-    if not value.strip():
-        return None
-    try:
-        parsed = parse_value(value)
-    except ValueError:
-        raise ChatFormatError("unparsable tools", value) from None
-    if not is_json(value):
-        repairs.note("tools not quite JSON", value)
-    return parsed
-
-
-def _parse_tool(value: object, repairs: RepairLog) -> Tool:
-    if isinstance(value, dict) and isinstance(value.get("function"), dict):
-        value = value["function"]
-    if not isinstance(value, dict):
-        raise ChatFormatError("unparsable tools", value)
-    name, description, schema = value.get("name"), value.get("description", ""), value.get("parameters")
-    if not isinstance(name, str) or not name.strip():
-        raise ChatFormatError("tool without a name", value)
-    try:
-        parameters = normalise_parameters(_parse_json(schema, repairs), value.get("required"))
-    except ValueError:
-        raise ChatFormatError("unparsable tools", value) from None
-    if "parameters" in value and schema is None:
-        repairs.note("tool without parameters", value)
-    # OpenAI's form has a tool without the key for one that takes none.
-    elif not _is_text_of(schema if schema is not None else _NO_PARAMETERS, parameters):
-        repairs.note("parameters are not JSON Schema", value)
-    if not isinstance(description, str):
-        repairs.note("tool description is no text", value)
-        description = ""
-    return Tool(name=name, description=description, parameters=parameters)
-
-
-def _is_text_of(schema: object, text: str) -> bool:
-    try:
-        return dump_json(schema) == text
-    except ValueError:
-        return False
 
 
 def _clean(schema: object, depth: int) -> dict[str, object]:

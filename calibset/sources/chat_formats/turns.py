@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from calibset.core.documents import Role
 from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
-from calibset.sources.chat_formats.literals import parse_with_repairs
+from calibset.sources.chat_formats.keys import Fields, KeyTable, name_key
+from calibset.sources.chat_formats.roles import is_calling, read_role
+from calibset.sources.chat_formats.thoughts import split_thoughts
+
+_KEYS = KeyTable(
+    {
+        "speaker": "role from",
+        "text": "content value parts refusal",
+        "calls": "toolcalls toolcall functioncall functioncalls toolinvocations",
+        "reasoning": (
+            "reasoningcontent reasoning reasoningtext reasoningdetails thinking "
+            "thinkingcontent thinkingblocks thought thoughts"
+        ),
+        "call id": "toolcallid callid tooluseid",
+        "name": "name toolname",
+    },
+    "id messageid parentid uuid index turn turnidentifier turnid type status state weight "
+    "weights loss lossmask train trainable training mask masked timestamp createdat updatedat "
+    "created time date lang language model finishreason stopreason usage usagemetadata "
+    "responsemetadata logprobs cachecontrol annotations prefix prefill country hashedip header "
+    "iserror endturn recipient channel",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +69,14 @@ class Turn:
     Attributes:
         role: Who speaks.
         content: The text of the turn.
+        reasoning: The thoughts of an assistant turn.
         calls: The calls of an assistant turn.
         results: The results of a tool turn.
     """
 
     role: Role
     content: str = ""
+    reasoning: str = ""
     calls: tuple[Call, ...] = ()
     results: tuple[Result, ...] = ()
 
@@ -65,58 +88,29 @@ def require_turns(column: object) -> list[object]:
     return column
 
 
-def read_role(speaker: object, roles: Mapping[str, Role]) -> Role:
-    """Return the role of a turn's speaker, or raise `ChatFormatError`."""
-    role = roles.get(str(speaker))
-    if role is None:
-        raise ChatFormatError("unknown role", speaker)
-    return role
+def read_turn_fields(turn: Mapping[object, object], repairs: RepairLog) -> Fields:
+    """Return the values of a turn by their meaning; text under any other key is noted as left out."""
+    fields = _KEYS.read(turn.items())
+    for key in fields.unknown:
+        if isinstance(turn[key], str | list | tuple | dict):
+            repairs.note(f"unknown key in a turn: {name_key(key)}", turn[key])
+    return fields
 
 
-def read_turn_text(turn: object, roles: Mapping[str, Role], *, speaker: str, text: str) -> tuple[Role, str]:
-    """Return the role and the text of a turn, by the keys that hold them, or raise `ChatFormatError`."""
+def read_turn_text(turn: object, repairs: RepairLog, *, speaker: str, text: str) -> tuple[Role, str, str]:
+    """Return the role, the reasoning and the text of a turn whose text holds all there is to it."""
     if not isinstance(turn, dict) or not isinstance(content := turn.get(text), str):
         raise ChatFormatError("malformed turn", turn)
-    return read_role(turn.get(speaker), roles), content
-
-
-def call_from_object(value: object, declared: Collection[str], repairs: RepairLog) -> Call:
-    """Read a call from ``{"name": …, "arguments": {…}}``.
-
-    Arguments may be an object, an object as text, or missing. A name inside the arguments is accepted if
-    it is declared.
-
-    Examples:
-        >>> call_from_object({"name": "f", "arguments": '{"x": 1}'}, ["f"], RepairLog())
-        Call(name='f', arguments='{"x": 1}', id=None)
-    """
-    try:
-        if not isinstance(value, dict) or not value.keys() <= {"id", "type", "name", "arguments"}:
-            raise ChatFormatError("unparsable tool call", value)
-        arguments = _parse_arguments(value.get("arguments"), repairs)
-        name = value.get("name")
-        if (
-            name is None and isinstance(arguments, dict) and arguments.get("name") in tuple(declared)
-        ):  # whatever it is
-            name = arguments["name"]
-            arguments = {key: item for key, item in arguments.items() if key != "name"}
-            repairs.note("name inside the arguments", value)
-        if not isinstance(name, str) or not isinstance(arguments, dict):
-            raise ChatFormatError("unparsable tool call", value)
-        return Call(name=name, arguments=dump_json(arguments))
-    except ValueError:
-        raise ChatFormatError("unparsable tool call", value) from None
-
-
-def _parse_arguments(value: object, repairs: RepairLog) -> object:
-    arguments = value
-    if isinstance(value, str) and value.strip():
-        repairs.note("arguments as text", value)
-        arguments = parse_with_repairs(value, repairs)
-    if arguments in (None, "", []):
-        repairs.note("no arguments", value)
-        return {}
-    return arguments
+    role = read_role(turn.get(speaker))
+    others = {key: value for key, value in turn.items() if key not in (speaker, text)}
+    fields = read_turn_fields(others, repairs)
+    if is_calling(turn[speaker]) or "calls" in fields.values:
+        raise ChatFormatError("unparsable tool call", turn)
+    for meaning in ("text", "reasoning"):
+        if meaning in fields.values:
+            repairs.note(f"unknown key in a turn: {meaning}", fields.values[meaning])
+    reasoning, content = split_thoughts(content) if role == "assistant" else ("", content)
+    return role, reasoning, content
 
 
 def result_from_value(name: str | None, value: object) -> Result:

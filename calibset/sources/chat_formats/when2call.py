@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from calibset.core.documents import Conversation, Role
+from calibset.core.documents import Conversation
 from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.conversation_builder import build_conversation
 from calibset.sources.chat_formats.literals import is_json, parse_value
 from calibset.sources.chat_formats.tagged_calls import read_tagged_calls
-from calibset.sources.chat_formats.tool_schema import read_tools
+from calibset.sources.chat_formats.tools import read_tools
 from calibset.sources.chat_formats.turns import Result, Turn, read_turn_text, require_turns
 
-_ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _ANSWERS = ("direct", "tool_call", "request_for_info", "cannot_answer")
 _METADATA = ("correct_answer", "source", "source_id")
 
@@ -38,8 +37,6 @@ def parse(
     tools = read_tools(row.get("tools"), repairs)
     declared = frozenset(tool.name for tool in tools)
     turns = [_parse_turn(message, declared, repairs) for message in _collect_messages(row, repairs)]
-    if turns[0].role == "system" and not turns[0].content.strip():
-        turns = turns[1:]
     metadata = {key: value for key in _METADATA if isinstance(value := row.get(key), str)}
     return build_conversation(conversation_id, turns, tools, metadata, repairs)
 
@@ -72,10 +69,10 @@ def _read_correct_answer(row: Mapping[str, object], repairs: RepairLog) -> objec
 
 
 def _parse_turn(message: object, declared: Collection[str], repairs: RepairLog) -> Turn:
-    role, text = read_turn_text(message, _ROLES, speaker="role", text="content")
+    role, reasoning, text = read_turn_text(message, repairs, speaker="role", text="content")
     if role == "assistant":
         content, calls = read_tagged_calls(text, "TOOLCALL", declared, repairs)
-        return Turn(role=role, content=content, calls=calls)
+        return Turn(role=role, content=content, reasoning=reasoning, calls=calls)
     if role == "tool":
         return Turn(role=role, results=(Result(name=None, content=text),))
     return Turn(role=role, content=text)

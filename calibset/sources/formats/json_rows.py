@@ -1,22 +1,22 @@
-"""Rows of JSON Lines files, and of files that are one JSON value."""
+"""Rows of JSON files: values on lines of their own, arrays, objects of many lines, rows under a key."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.sources.sampling.files import is_large
-from calibset.sources.sampling.line_blocks import peek_first_character
+from calibset.sources.sampling.line_blocks import BlockFile, peek_first_line
 from calibset.storage.files import File
 from calibset.storage.text_lines import (
     describe_undecodable,
     has_undecodable_bytes,
-    read_first_character,
     read_lines,
     read_whole_text,
 )
@@ -25,28 +25,49 @@ MOST_VALUES = 2**24
 """The most values of a file that is read as a whole: a value of two characters takes up to ninety bytes."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_ROWS_KEYS = ("data", "rows", "records", "examples", "items", "samples", "instances", "dialogues", "train")
 
 
 def has_row_per_line(file: File) -> bool:
-    """Return whether a file has one row per line; a small ``.json`` file isn't opened to find out."""
-    return not file.stem.endswith(".json") or (is_large(file) and peek_first_character(file) != "[")
+    """Return whether a file has one row per line; a small file isn't opened to find out."""
+    if not is_large(file):
+        return not _may_be_array(file)
+    return _has_lines(*peek_first_line(file), any_array=_may_be_array(file))
 
 
-def read_json_rows(file: File) -> Iterator[tuple[int, str, Any]]:
+def require_row_per_line(file: File) -> None:
+    """Raise `SourceError` if a file that was taken for lines by its name holds JSON in another form."""
+    if not _has_lines(*peek_first_line(file), any_array=False):
+        raise SourceError(
+            f"{file.name}: holds a JSON array or object of many lines, not a row on each line; "
+            "give it the ending .json, with which it is read as a whole"
+        )
+
+
+def read_json_rows(file: File, columns: Sequence[str] = ()) -> Iterator[tuple[int, str, Any]]:
     """Yield each row's number (from 0), position and value, which is a `Rejection` if it isn't JSON.
 
-    A ``.json`` file that begins with a bracket is an array; any other file has one value per line. Blank
-    lines are counted but yield nothing.
+    What is inside decides, not the ending: a value per line, an array, or objects of several lines. If a
+    file is a single object whose rows are under a key such as ``data``, and that has none of the columns
+    itself, its rows are yielded. Blank lines are counted but yield nothing.
+
+    Args:
+        file: The file to read.
+        columns: The columns by which a row is known.
     """
-    if file.stem.endswith(".json") and read_first_character(file) == "[":
-        yield from _read_elements(file, read_json_text(file))
+    rows = _read_values(file)
+    first = next(rows, None)
+    if first is None:
         return
-    for number, line in enumerate(read_lines(file)):
-        position = f"{file.name}:{number + 1}"
-        if isinstance(line, Rejection):
-            yield number, position, line
-        elif line.strip():
-            yield number, position, parse_json(line, position)
+    second = next(rows, None)
+    is_only = second is None and not isinstance(file, BlockFile)
+    if is_only and (inner := _find_inner_rows(first[2], columns)):
+        yield from ((number, f"{file.name}#{number}", row) for number, row in enumerate(inner))
+        return
+    yield first
+    if second is not None:
+        yield second
+    yield from rows
 
 
 def parse_json(text: str, position: str) -> Any:
@@ -71,7 +92,7 @@ def read_json_array(file: File) -> list[object]:
             f"{file.name}: holds a JSON {type(rows).__name__}, not an array of rows; "
             "name the right files with files = [...]"
         )
-    return [row for _, _, row in _read_elements(file, text)] if has_undecodable_bytes(text) else rows
+    return [row for _, _, row in _decode_values(file, text)] if has_undecodable_bytes(text) else rows
 
 
 def read_json_text(file: File) -> str:
@@ -88,12 +109,73 @@ def read_json_text(file: File) -> str:
     return text
 
 
-def _read_elements(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
-    """Decode an array one element after the other, so that a file cut off gives those that are whole."""
+def _read_values(file: File) -> Iterator[tuple[int, str, Any]]:
+    first_line = ("", False) if isinstance(file, BlockFile) else _read_first_line(file)
+    if not _has_lines(*first_line, any_array=_may_be_array(file)):
+        values = _decode_values(file, read_json_text(file))
+        first = next(values, None)
+        if first_line[0].startswith("[") or (first and not isinstance(first[2], Rejection)):
+            yield from chain([first] if first else [], values)
+            return
+        # A line that was cut off, then, and not the beginning of an object.
+    for number, line in enumerate(read_lines(file)):
+        position = f"{file.name}:{number + 1}"
+        if isinstance(line, Rejection):
+            yield number, position, line
+        elif line.strip():
+            yield number, position, parse_json(line, position)
+
+
+def _read_first_line(file: File) -> tuple[str, bool]:
+    """Return a file's first line that isn't blank, and whether it is cut."""
+    for line in read_lines(file):
+        if isinstance(line, Rejection):
+            return line.excerpt.lstrip(), True
+        if line.strip():
+            return line.lstrip(), False
+    return "", False
+
+
+def _may_be_array(file: File) -> bool:
+    return file.stem.endswith(".json")
+
+
+def _has_lines(line: str, is_cut: bool, *, any_array: bool) -> bool:
+    """Return whether a file has a value per line, by its first line, which may be cut."""
+    line = line.strip()
+    if line.startswith("["):
+        # Lines that are arrays of plain values are no rows, but not parts of one array either.
+        return not any_array and line[1:].lstrip()[:1] not in ("", "{")
+    if is_cut or not line.startswith("{") or not line.endswith(("{", "[", ",", ":")):
+        return True
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _find_inner_rows(value: object, columns: Sequence[str]) -> list[object] | None:
+    """Return the rows under a key of an object that is no row itself."""
+    if not isinstance(value, dict) or any(column in value for column in columns):
+        return None
+    lists = [rows for key in _ROWS_KEYS if isinstance(rows := value.get(key), list) and rows]
+    if len(lists) != 1 or not all(isinstance(row, dict) for row in lists[0]):
+        return None
+    return lists[0]
+
+
+def _decode_values(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
+    """Decode values, and arrays by their elements, so that a file cut off gives those that are whole."""
     decoder = json.JSONDecoder()
-    offset = _skip_space(text, text.index("[") + 1)
-    number = 0
-    while text[offset : offset + 1] != "]" or number:
+    number, offset, in_array = 0, _skip_space(text, 0), False
+    while offset < len(text) or in_array:
+        opening = text[offset : offset + 1]
+        if opening == "[" and not in_array:
+            in_array, offset = True, _skip_space(text, offset + 1)
+            if text[offset : offset + 1] == "]":
+                in_array, offset = False, _skip_space(text, offset + 1)
+            continue
         position = f"{file.name}#{number}"
         try:
             value, end = decoder.raw_decode(text, offset)
@@ -104,15 +186,17 @@ def _read_elements(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
             reason = describe_undecodable(file)
             value = Rejection(position=position, reason=reason, excerpt=excerpt(text[offset:end]))
         yield number, position, value
-        end = _skip_space(text, end)
-        if text[end : end + 1] == "]":
-            break
         number += 1
-        if text[end : end + 1] != ",":
+        offset = _skip_space(text, end)
+        if not in_array:
+            continue
+        separator = text[offset : offset + 1]
+        if separator not in (",", "]"):
             position = f"{file.name}#{number}"
-            yield number, position, _reject_rest(text, end, position)
+            yield number, position, _reject_rest(text, offset, position)
             return
-        offset = _skip_space(text, end + 1)
+        in_array = separator == ","
+        offset = _skip_space(text, offset + 1)
 
 
 def _skip_space(text: str, offset: int) -> int:

@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeAlias, cast
 
 from calibset.sources.sampling.interleave import draw_indices
 from calibset.storage.files import File
-from calibset.storage.text_lines import MAX_RECORD_BYTES, read_first_character
+from calibset.storage.text_lines import MAX_RECORD_BYTES, open_text, read_first_character
 
 BLOCK_SIZE = 2**16
 """The bytes of a block."""
@@ -39,6 +39,10 @@ _NEXT_READ = 32 * 2**10
 _LARGEST_READ = 4 * 2**20
 # A counted line end may have been two bytes in the file.
 _LONGEST = 2 * MAX_RECORD_BYTES
+
+
+class BlockFile(File):
+    """The records that start in one block, whose layout is that of the file's lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class LineBlock:
             last = next(lines.find_starts(self.end, limit, start_rule), limit)
             content = lines.read_range(first, last)
         name = f"{self.file.name}@{first}"
-        return File(
+        return BlockFile(
             name,
             lambda: cast("BinaryIO", io.BytesIO(content)),
             len(content),
@@ -85,11 +89,24 @@ def draw_blocks(files: Sequence[File], seed: int) -> Iterator[LineBlock]:
 
 def peek_first_character(file: File) -> str:
     """Return a decompressed file's first character that isn't white space, reading little of the file."""
+    return read_first_character(_buffered(file))
+
+
+def peek_first_line(file: File) -> tuple[str, bool]:
+    """Return the beginning of a decompressed file's first line that isn't blank, and whether it is cut."""
+    with open_text(_buffered(file)) as stream:
+        head = stream.read(_PEEKED)
+    line, end, _ = head.decode("utf-8-sig", "replace").lstrip().partition("\n")
+    return line, not end and len(head) == _PEEKED
+
+
+def _buffered(file: File) -> File:
+    """Return a file that is read a little at a time."""
 
     def open_buffered() -> BinaryIO:
         return io.BufferedReader(cast("io.RawIOBase", file.open_random_access()), _PEEKED)
 
-    return read_first_character(replace(file, open_bytes=open_buffered))
+    return replace(file, open_bytes=open_buffered)
 
 
 class _LineBuffer:

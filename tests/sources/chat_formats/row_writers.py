@@ -8,7 +8,7 @@ from types import ModuleType
 
 from calibset.core.documents import Conversation, Message, Tool
 from calibset.core.text import dump_json
-from calibset.sources.chat_formats import hermes, openai, sharegpt, toolace, when2call
+from calibset.sources.chat_formats import dialogue, hermes, toolace, when2call
 from calibset.sources.chat_formats.literals import parse_value
 from calibset.sources.chat_formats.turns import Call, Result, Turn
 
@@ -117,8 +117,7 @@ def write_when2call(conversation: Conversation) -> Row:
 
 WRITERS: dict[ModuleType, Callable[[Conversation], Row]] = {
     hermes: write_hermes,
-    openai: write_openai,
-    sharegpt: write_sharegpt,
+    dialogue: write_openai,
     toolace: write_toolace,
     when2call: write_when2call,
 }

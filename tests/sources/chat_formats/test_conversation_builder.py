@@ -5,7 +5,7 @@ import pytest
 from calibset.core.documents import Conversation
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.conversation_builder import build_conversation
-from calibset.sources.chat_formats.tool_schema import read_tools
+from calibset.sources.chat_formats.tools import read_tools
 from calibset.sources.chat_formats.turns import Call, Result, Turn
 
 TOOLS = read_tools([{"name": "f"}, {"name": "g"}])

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, ToolCall
-from calibset.sources.chat_formats.tool_schema import read_tools
+from calibset.sources.chat_formats.tools import read_tools
 from tests.sources.chat_formats.row_writers import WRITERS
 from tests.sources.chat_formats.strict import read_strictly
 

@@ -13,7 +13,8 @@ from mistral_common.protocol.instruct.validator import ValidationMode, get_valid
 from mistral_common.tokens.tokenizers.base import TokenizerVersion
 
 from calibset.sources.chat_formats.base import ChatFormatError
-from calibset.sources.chat_formats.tool_schema import normalise_parameters, read_tools
+from calibset.sources.chat_formats.tool_schema import normalise_parameters
+from calibset.sources.chat_formats.tools import read_tools
 from calibset.sources.chat_formats.type_names import parse_type
 from tests.sources.chat_formats.row_writers import tools_json
 

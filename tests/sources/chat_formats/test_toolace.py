@@ -173,7 +173,7 @@ def test_a_prompt_without_tools_is_kept() -> None:
         ({"system": 7}, "malformed turn"),
         ({"conversations": None}, "no conversation"),
         ({"conversations": ["Hi"]}, "malformed turn"),
-        ({"conversations": [{"from": "human", "value": "Hi"}]}, "unknown role"),
+        ({"conversations": [{"from": "judge", "value": "Hi"}]}, "unknown role"),
     ],
 )
 def test_malformed_rows(others: dict[str, object], expected: str) -> None:

@@ -246,8 +246,12 @@ def test_the_first_character_is_seen_at_a_small_cost(data: bytes, first: str) ->
 @pytest.mark.parametrize(
     ("source", "name", "data", "can_split"),
     [
-        (SOURCES["a.jsonl"], "a.jsonl", b"[", True),
-        (SOURCES["a.jsonl"], "a.ndjson", b"{", True),
+        (SOURCES["a.jsonl"], "a.jsonl", b'{"text": ""}', True),
+        (SOURCES["a.jsonl"], "a.jsonl", b'{"text": "' + b"x" * 2_000, True),
+        (SOURCES["a.jsonl"], "a.jsonl", b"[1]", True),
+        (SOURCES["a.jsonl"], "a.jsonl", b'\xef\xbb\xbf\n[{"text": ""}]', False),
+        (SOURCES["a.jsonl"], "a.jsonl", b"[\n", False),
+        (SOURCES["a.jsonl"], "a.ndjson", b'{"data": [\n', False),
         (SOURCES["a.jsonl"], "a.json", b'\n{"text": ""}', True),
         (SOURCES["a.jsonl"], "a.json", b'\n[{"text": ""}]', False),
         (SOURCES["a.txt"], "a.txt", b"a", True),

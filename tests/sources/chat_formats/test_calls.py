@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
-from calibset.sources.chat_formats.turns import Call, call_from_object
+from calibset.sources.chat_formats.calls import read_call
+from calibset.sources.chat_formats.turns import Call
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ from calibset.sources.chat_formats.turns import Call, call_from_object
     ],
 )
 def test_calls_from_objects(value: object, call: Call) -> None:
-    assert call_from_object(value, {"f", "g"}, RepairLog()) == call
+    assert read_call(value, RepairLog(), {"f", "g"}) == call
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,6 @@ def test_calls_from_objects(value: object, call: Call) -> None:
         [],
         {},
         {"arguments": {"name": "h"}},
-        {"name": "f", "x": 1},
         {"name": "f", "arguments": "x=1"},
         {"name": "f", "arguments": [1]},
         {"name": "f", "arguments": {"x": float("inf")}},
@@ -37,4 +37,4 @@ def test_calls_from_objects(value: object, call: Call) -> None:
 )
 def test_objects_that_are_no_calls(value: object) -> None:
     with pytest.raises(ChatFormatError, match="unparsable tool call"):
-        call_from_object(value, {"f", "g"}, RepairLog())
+        read_call(value, RepairLog(), {"f", "g"})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
-from calibset.sources.chat_formats.sharegpt import parse
+from calibset.sources.chat_formats.dialogue import parse
 from tests.damage import JSON, damaged
 from tests.sources.chat_formats.row_writers import write_sharegpt
 from tests.sources.chat_formats.strict import read_strictly
@@ -101,15 +101,6 @@ def test_calls_in_every_form(value: object) -> None:
     assert messages[1].tool_calls == (ToolCall(id="call_0", name="get_rate", arguments="{}"),)
 
 
-@pytest.mark.parametrize("tag", ["tool_call", "TOOLCALL", "functioncall"])
-def test_calls_between_tags_are_not_taken_for_text(tag: str) -> None:
-    text = f'A moment. <{tag}>\n{{"name": "get_rate", "arguments": {{}}}}</{tag}>'
-    with pytest.raises(ChatFormatError, match=r"^tool call between tags$"):
-        read(ASKED, {"from": "gpt", "value": text})
-    prose = f"Hermes opens a call with <{tag}> and JSON."
-    assert read(ASKED, {"from": "gpt", "value": prose}).messages[1].content == prose
-
-
 @pytest.mark.parametrize(
     ("turns", "expected"),
     [
@@ -117,12 +108,10 @@ def test_calls_between_tags_are_not_taken_for_text(tag: str) -> None:
         ([ASKED], "no assistant turn"),
         ([SAID], "no user turn"),
         (["Rates?"], "malformed turn"),
-        ([{"from": "human"}], "malformed turn"),
-        ([{"from": "human", "value": None}], "malformed turn"),
-        ([seen(None)], "malformed turn"),
-        ([{"from": "human", "value": [{"type": "text", "text": "a"}]}], "malformed turn"),
+        ([{"from": "human"}, SAID], "empty user turn"),
+        ([{"from": "human", "value": None}, SAID], "empty user turn"),
+        ([{"from": "human", "value": 7}], "malformed turn"),
         ([{"from": "judge", "value": "a"}], "unknown role"),
-        ([{"role": "user", "content": "a"}], "malformed turn"),
         ([{"value": "a"}], "unknown role"),
         ([{"from": "human", "value": "What is it?\n<image>"}, SAID], "part that is no text"),
         ([{"from": "human", "value": "<video>What is it?"}, SAID], "part that is no text"),
@@ -195,7 +184,7 @@ def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> N
             parse(json.loads(json.dumps(write_sharegpt(conversation))), conversation_id="1") == conversation
         )
         return
-    assert 0 < len(fault.reason) < 40
+    assert 0 < len(fault.reason) < 60
     assert len(fault.excerpt) <= 200
     fault.excerpt.encode()
 

@@ -1,0 +1,26 @@
+"""Code inside prose, where control words are spoken of and not used."""
+
+from __future__ import annotations
+
+import re
+
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
+
+
+def find_outside_code(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """Return the first match of a pattern that does not begin inside backticks.
+
+    Examples:
+        >>> find_outside_code(re.compile("<think>"), "It writes `<think>` first.") is None
+        True
+    """
+    spans = _CODE.finditer(text)
+    span = None
+    ended = False
+    for match in pattern.finditer(text):
+        while not ended and (span is None or span.end() <= match.start()):
+            span = next(spans, None)
+            ended = span is None
+        if span is None or match.start() <= span.start():
+            return match
+    return None

@@ -1,0 +1,322 @@
+"""A dialogue is the same in each spelling, and nothing that it says is lost silently."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
+from calibset.sources.chat_formats.dialogue import parse
+from tests.damage import damaged
+from tests.sources.chat_formats.dialogue_writers import DIALOGUE_WRITERS, Row
+from tests.sources.chat_formats.strict import read_strictly
+
+SCHEMA = '{"type": "object", "properties": {"to": {"type": "string"}, "days": {"type": "integer"}}}'
+TOOLS = tuple(Tool(name=name, description="A tool.", parameters=SCHEMA) for name in ("get_rate", "get_time"))
+TOOL = {"name": "get_rate", "description": "A rate.", "parameters": json.loads(SCHEMA)}
+ASKED = {"role": "user", "content": "Rates?"}
+SAID = {"role": "assistant", "content": "1.5"}
+
+TEXT = (
+    st.text(st.characters(codec="utf-8", exclude_characters="<[{`"), min_size=1).map(str.strip).filter(bool)
+)
+ARGUMENTS = st.dictionaries(
+    st.text(min_size=1, max_size=5), st.integers() | st.text() | st.lists(st.booleans()), max_size=3
+)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> Conversation:
+    messages = [Message(role="system", content=draw(TEXT))] if draw(st.booleans()) else []
+    number = 0
+    for _ in range(draw(st.integers(1, 2))):
+        messages.append(Message(role="user", content=draw(TEXT)))
+        arguments = draw(
+            st.lists(st.tuples(st.sampled_from([tool.name for tool in TOOLS]), ARGUMENTS), max_size=2)
+        )
+        if arguments:
+            calls = tuple(
+                ToolCall(id=f"call_{number + i}", name=name, arguments=json.dumps(values, ensure_ascii=False))
+                for i, (name, values) in enumerate(arguments)
+            )
+            number += len(calls)
+            content, reasoning = draw(st.just("") | TEXT), draw(st.just("") | TEXT)
+            messages.append(Message(role="assistant", content=content, reasoning=reasoning, tool_calls=calls))
+            messages += [Message(role="tool", content=draw(TEXT), tool_call_id=call.id) for call in calls]
+        messages.append(Message(role="assistant", content=draw(TEXT), reasoning=draw(st.just("") | TEXT)))
+    return Conversation(id="1", messages=tuple(messages), tools=TOOLS)
+
+
+@pytest.mark.parametrize("write", DIALOGUE_WRITERS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+@given(conversation=conversations())
+def test_a_dialogue_is_the_same_in_every_spelling(
+    write: Callable[[Conversation], Row], conversation: Conversation
+) -> None:
+    row = json.loads(json.dumps(write(conversation)))
+    assert read_strictly(parse, row) == conversation
+
+
+WHOLE = Conversation(
+    id="1",
+    messages=(
+        Message(role="user", content="Rates?"),
+        Message(
+            role="assistant",
+            content="A moment.",
+            reasoning="The euro.",
+            tool_calls=(
+                ToolCall(id="call_0", name="get_rate", arguments='{"to": "EUR"}'),
+                ToolCall(id="call_1", name="get_time", arguments='{"days": 2}'),
+            ),
+        ),
+        Message(role="tool", content="1.5", tool_call_id="call_0"),
+        Message(role="tool", content="7", tool_call_id="call_1"),
+        Message(role="assistant", content="1.5 at 7."),
+    ),
+    tools=TOOLS,
+)
+
+
+@settings(deadline=None, max_examples=600)
+@given(damaged(*(write(WHOLE) for write in DIALOGUE_WRITERS)))
+def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> None:
+    try:
+        conversation = parse(row, conversation_id="1")
+    except ChatFormatError as fault:
+        assert 0 < len(fault.reason) < 60
+        assert len(fault.excerpt) <= 200
+    else:
+        assert conversation.messages[-1].role == "assistant"
+
+
+def read(*messages: object, **columns: object) -> Conversation:
+    return parse({"tools": [TOOL], "messages": list(messages), **columns}, conversation_id="1")
+
+
+def reason(*messages: object, **columns: object) -> str:
+    with pytest.raises(ChatFormatError) as caught:
+        read(*messages, **columns)
+    return caught.value.reason
+
+
+def repairs(*messages: object, **columns: object) -> list[str]:
+    log = RepairLog()
+    parse({"tools": [TOOL], "messages": list(messages), **columns}, conversation_id="1", repairs=log)
+    return [entry.reason for entry in log.entries]
+
+
+@pytest.mark.parametrize("keys", [("role", "content"), ("from", "value")])
+@pytest.mark.parametrize("user", ["user", "Human", " USER "])
+@pytest.mark.parametrize("assistant", ["assistant", "gpt", "chatgpt", "model", "bot", "Assistant"])
+@pytest.mark.parametrize("call", ["tool_call", "function_call", "Function-Call"])
+@pytest.mark.parametrize(
+    "tool", ["tool", "tool_response", "tool_result", "function", "observation", "ipython"]
+)
+def test_every_name_of_a_role(keys: tuple[str, str], user: str, assistant: str, call: str, tool: str) -> None:
+    turns = [
+        ("developer", "Be brief."),
+        (user, "Rates?"),
+        (call, '{"name": "get_rate", "arguments": {"to": "EUR"}}'),
+        (call, '{"name": "get_rate", "arguments": {"to": "CZK"}}'),
+        (tool, "1.5"),
+        (tool, "25"),
+        (assistant, "1.5 and 25"),
+    ]
+    messages = read(*(dict(zip(keys, turn, strict=True)) for turn in turns)).messages
+    assert [message.role for message in messages] == [
+        "system", "user", "assistant", "tool", "tool", "assistant",
+    ]  # fmt: skip
+    assert [each.arguments for each in messages[2].tool_calls] == ['{"to": "EUR"}', '{"to": "CZK"}']
+
+
+def test_system_turns_at_the_head_are_joined() -> None:
+    head = [
+        {"role": "system", "content": "A."},
+        {"role": "system", "content": None},
+        {"role": "developer", "content": "B."},
+    ]
+    assert [m.content for m in read(*head, ASKED, SAID).messages] == ["A.\n\nB.", "Rates?", "1.5"]
+    assert repairs(*head, ASKED, SAID) == ["system turns joined"]
+    assert repairs(*head[:2], ASKED, {"role": "system", "content": " "}, SAID) == []
+    assert reason(ASKED, head[0], SAID) == "system turn inside the conversation"
+
+
+def test_a_system_column_that_is_not_used_is_told() -> None:
+    turn = {"role": "system", "content": "A."}
+    assert repairs(turn, ASKED, SAID, system="B.") == ["system column left out"]
+    assert repairs(turn, ASKED, SAID, system="A.") == []
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [
+        (SAID | {"weight": 1, "name": "bob", "id": "x", "logprobs": {"a": 1}}, []),
+        (SAID | {"score": 0.5, "good": True, "extra": None, "more": []}, []),
+        (SAID | {"critique": "Too short."}, ["unknown key in a turn: critique"]),
+        (SAID | {"alternatives": ["2"]}, ["unknown key in a turn: alternatives"]),
+        (SAID | {"a key with spaces": "x"}, ["unknown key in a turn: …"]),
+        (
+            {"role": "assistant", "content": [{"type": "text", "text": "1", "x": "y"}]},
+            ["unknown key in a part: x"],
+        ),
+        (
+            {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "c2"}, "1"]},
+            ["encrypted reasoning left out"],
+        ),
+    ],
+)
+def test_text_under_an_unknown_key_is_told(turn: dict[str, object], expected: list[str]) -> None:
+    assert repairs(ASKED, turn) == expected
+
+
+def test_reasoning_under_the_key_of_another_speaker_is_told() -> None:
+    assert repairs(ASKED | {"reasoning": "high"}, SAID) == ["unknown key in a turn: reasoning"]
+
+
+THOUGHTS: list[dict[str, object]] = [
+    {"content": "1.5", "reasoning_content": "Hm."},
+    {"content": "1.5", "reasoning": " Hm.\n"},
+    {"content": "1.5", "thinking": "Hm."},
+    {"content": "1.5", "reasoning": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+    {"content": "<think>\nHm.\n</think>\n\n1.5"},
+    {"content": "<thinking>Hm.</thinking>1.5"},
+    {"content": "[THINK]Hm.[/THINK]1.5"},
+    {"content": "Hm.\n</think>\n\n1.5"},
+    {"content": "<|begin_of_thought|>Hm.<|end_of_thought|><|begin_of_solution|>1.5<|end_of_solution|>"},
+    {"content": "<think>Hm.</think>1.5", "reasoning_content": "Hm."},
+    {"content": [{"type": "thinking", "thinking": "Hm.", "signature": "x"}, {"type": "text", "text": "1.5"}]},
+    {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, "1.5"]},
+    {"content": [{"type": "reasoning", "text": "Hm."}, {"type": "output_text", "text": "1.5"}]},
+    {"parts": [{"text": "Hm.", "thought": True}, {"text": "1.5"}]},
+]
+
+
+@pytest.mark.parametrize("turn", THOUGHTS)
+def test_reasoning_is_one_thing_however_it_is_written(turn: dict[str, object]) -> None:
+    message = read_strictly(parse, {"messages": [ASKED, {"role": "assistant", **turn}]}).messages[1]
+    assert (message.reasoning, message.content) == ("Hm.", "1.5")
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [
+        ({"content": "<think>A</think>1.5", "reasoning": "B"}, "two keys that differ: reasoning"),
+        ({"content": "1.5", "reasoning": "A", "thinking": "B"}, "two keys that differ: reasoning"),
+        ({"content": "<think>A"}, "reasoning without an end"),
+        ({"content": "1 <think>A</think> 2"}, "reasoning in the midst of words"),
+        ({"content": "<think>A</think>"}, "empty assistant turn"),
+    ],
+)
+def test_reasoning_that_is_in_doubt_is_refused(turn: dict[str, object], expected: str) -> None:
+    assert reason(ASKED, {"role": "assistant", **turn}) == expected
+
+
+def test_prose_about_reasoning_stays_prose() -> None:
+    text = "It opens with `<think>` and ends with `</think>`.\n```\n<think>a</think>\n```"
+    message = read(ASKED, {"role": "assistant", "content": text}).messages[1]
+    assert (message.content, message.reasoning) == (text, "")
+    assert (
+        read({"role": "user", "content": "<think>a</think> b"}, SAID).messages[0].content
+        == "<think>a</think> b"
+    )
+
+
+def test_thoughts_after_words_are_told() -> None:
+    parts = ["1.5", {"type": "thinking", "thinking": "Hm."}]
+    assert repairs(ASKED, {"role": "assistant", "content": parts}) == ["reasoning moved to the front"]
+
+
+CALL = {"name": "get_rate", "arguments": {"to": "EUR"}}
+
+
+@pytest.mark.parametrize(
+    ("turn", "expected"),
+    [
+        ({"content": "A", "value": "B"}, "two keys that differ: text"),
+        ({"content": "A", "parts": [{"type": "text", "text": "B"}]}, "two keys that differ: text"),
+        (
+            {"tool_calls": [CALL], "function_call": {"name": "get_rate", "arguments": {"to": "CZK"}}},
+            "two keys that differ: calls",
+        ),
+        (
+            {"content": [{"type": "tool_use", "name": "get_rate", "input": {}}, "So."]},
+            "prose after a tool call",
+        ),
+        ({"content": [{"type": "image_url", "image_url": {"url": "x"}}]}, "part that is no text"),
+        ({"content": [{"type": "mystery", "data": "x"}]}, "part that is no text"),
+        (
+            {"content": [{"type": "tool_result", "content": "x", "extra": "y"}]},
+            "unknown key in a result: extra",
+        ),
+    ],
+)
+def test_what_is_in_doubt_is_refused(turn: dict[str, object], expected: str) -> None:
+    assert reason(ASKED, {"role": "assistant", **turn}) == expected
+
+
+def test_the_same_calls_in_parts_and_under_a_key_are_the_same_calls() -> None:
+    use = {"type": "tool_use", "id": "a", "name": "get_rate", "input": {"to": "EUR"}}
+    turn = {"role": "assistant", "content": ["A moment.", use], "tool_calls": [CALL]}
+    (_, message) = read(ASKED, turn).messages
+    assert (message.content, len(message.tool_calls)) == ("A moment.", 1)
+
+
+def test_a_part_with_call_and_result_is_two_turns() -> None:
+    done = {"type": "tool-get_rate", "toolCallId": "a", "state": "output-available", "input": {"to": "EUR"}}
+    invoked = {
+        "toolCallId": "a",
+        "toolName": "get_rate",
+        "args": {"to": "EUR"},
+        "result": "1.5",
+        "state": "result",
+    }
+    for part in (done | {"output": "1.5"}, {"type": "tool-invocation", "toolInvocation": invoked}):
+        messages = read(
+            ASKED, {"role": "assistant", "parts": [part, {"type": "text", "text": "So."}]}
+        ).messages
+        assert [(m.role, m.content) for m in messages[1:]] == [
+            ("assistant", ""), ("tool", "1.5"), ("assistant", "So."),
+        ]  # fmt: skip
+        assert messages[1].tool_calls[0].arguments == '{"to": "EUR"}'
+
+
+def test_a_result_may_be_objects_with_types_of_their_own() -> None:
+    found = [{"type": "restaurant", "name": "U Fleků"}]
+    messages = read(
+        ASKED, {"role": "assistant", "tool_calls": [CALL]}, {"role": "tool", "content": found}, SAID
+    ).messages
+    assert json.loads(messages[2].content) == found
+
+
+HERMES = 'Call with tags.\n<tools>\n[{"name": "get_rate", "parameters": {}}]\n</tools>'
+
+
+def test_rows_of_hermes_are_read_without_the_prompt_that_lists_the_tools() -> None:
+    row: dict[str, Any] = {
+        "conversations": [
+            {"from": "system", "value": HERMES},
+            {"from": "human", "value": "Rates?"},
+            {
+                "from": "gpt",
+                "value": '<tool_call>\n{"name": "get_rate", "arguments": {"to": "EUR"}}\n</tool_call>',
+            },
+            {
+                "from": "tool",
+                "value": '<tool_response>\n{"name": "get_rate", "content": "1.5"}\n</tool_response>',
+            },
+            {"from": "gpt", "value": "1.5"},
+        ]
+    }
+    log = RepairLog()
+    messages = parse(row, conversation_id="1", repairs=log).messages
+    assert [(m.role, m.content) for m in messages] == [
+        ("user", "Rates?"), ("assistant", ""), ("tool", "1.5"), ("assistant", "1.5"),
+    ]  # fmt: skip
+    assert "system prompt with tools left out" in [entry.reason for entry in log.entries]
