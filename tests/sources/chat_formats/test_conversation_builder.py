@@ -119,7 +119,7 @@ def test_an_exchange_that_is_not_whole_is_left_out(
 def test_a_question_without_an_answer_is_no_loss_but_what_follows_it_is() -> None:
     for rest, loses in (
         ((AGAIN, Turn(role="tool", results=())), False),
-        ((AGAIN, Turn(role="system"), AGAIN, DONE), True),
+        ((AGAIN, Turn(role="system", content="x"), AGAIN, DONE), True),
     ):
         repairs = RepairLog()
         build_conversation("1", (ASKED, DONE, *rest), TOOLS, {}, repairs)
