@@ -136,7 +136,9 @@ def _find_placeholders(text: str) -> Iterator[str]:
     return (match.group() for match in PLACEHOLDER.finditer(text))
 
 
-def ensure_complete(text: str, copy: PlaceholderCopy, *, declares_tools: bool = True) -> None:
+def ensure_complete(
+    text: str, copy: PlaceholderCopy, *, declares_tools: bool = True, names_in_result: int = 0
+) -> None:
     """Refuse a rendered copy if a tool, a call, an argument or a turn is left out.
 
     The text of a message that calls tools may be missing: many models' formats have no place for it. A
@@ -146,8 +148,20 @@ def ensure_complete(text: str, copy: PlaceholderCopy, *, declares_tools: bool = 
     messages = copy.conversation.messages
     calls = Counter(call.name for message in messages for call in message.tool_calls)
     offered = {tool.name for tool in copy.conversation.tools}
+    named = {call.id: call.name for message in messages for call in message.tool_calls}
+    results = Counter(named.get(message.tool_call_id or "") for message in messages)
+    # Only its name shows that a call without arguments is there.
+    bare = {
+        call.name
+        for message, arguments in zip(messages, copy.arguments, strict=True)
+        for call, leaves in zip(message.tool_calls, arguments, strict=True)
+        if not leaves
+    }
     for tool, name in copy.tools.items():
-        if counts[tool] < max(1, calls[tool] + (declares_tools and tool in offered)):
+        needed = calls[tool] + (declares_tools and tool in offered)
+        if tool in bare:
+            needed += names_in_result * results[tool]
+        if counts[tool] < max(1, needed):
             raise RenderError("the chat template leaves out tools or their calls", name)
     for message, arguments in zip(messages, copy.arguments, strict=True):
         for call, leaves in zip(message.tool_calls, arguments, strict=True):
@@ -202,18 +216,17 @@ def count_common_end(text: str, other: str) -> int:
     )
 
 
-def count_kept_thoughts(text: str, copy: PlaceholderCopy) -> int:
-    """Return how many turns of a rendered copy have their thoughts."""
-    return sum(
-        thought_placeholder(index) in text
-        for index, message in enumerate(copy.conversation.messages)
-        if message.reasoning
-    )
+def find_kept_thoughts(text: str, copy: PlaceholderCopy) -> frozenset[int]:
+    """Return the indexes of the messages whose thoughts are in a rendered copy."""
+    written = set(_find_placeholders(text))
+    thoughts = (index for index, message in enumerate(copy.conversation.messages) if message.reasoning)
+    return frozenset(index for index in thoughts if thought_placeholder(index) in written)
 
 
 def leaves_out_words(text: str, copy: PlaceholderCopy) -> bool:
     """Return whether a rendered copy lacks what the assistant says beside a call."""
+    written = set(_find_placeholders(text))
     return any(
-        message.content == placeholder(index) and placeholder(index) not in text
+        message.content == placeholder(index) and placeholder(index) not in written
         for index, message in enumerate(copy.conversation.messages)
     )

@@ -9,7 +9,7 @@ from typing import Any
 from calibset.core.documents import Conversation
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer, spell_prefix
-from calibset.tokenizers.chat_templates.alignment import align_texts
+from calibset.tokenizers.chat_templates.alignment import AlignedText, align_texts
 from calibset.tokenizers.chat_templates.base import (
     NO_PLACE_FOR_THOUGHTS,
     WORDS_LEFT_OUT,
@@ -19,9 +19,9 @@ from calibset.tokenizers.chat_templates.base import (
     first_line,
 )
 from calibset.tokenizers.chat_templates.completeness import (
-    count_kept_thoughts,
     ensure_complete,
     ensure_speakers,
+    find_kept_thoughts,
     leaves_out_words,
     placeholder,
     placeholder_copy,
@@ -31,7 +31,7 @@ from calibset.tokenizers.chat_templates.jinja_probe import ApplyTemplate, probe_
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
 from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
 from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
-from calibset.tokenizers.chat_templates.turns import RenderedCopy, TurnMarks, find_turns
+from calibset.tokenizers.chat_templates.turns import CallWriting, RenderedCopy, find_turns
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.transformers_import import import_transformers
 
@@ -63,7 +63,7 @@ class JinjaTemplate:
         keeps_control_tokens: Whether letters such as ``<|im_end|>`` in a turn may become control tokens.
         style: How the template takes messages.
         declares_tools: Whether it writes the tools on offer, and not only calls.
-        marks: The control tokens that it writes around turns and calls.
+        calls: How it writes calls and their results.
         opening: What it says before a conversation that has no system turn.
         headers: What it writes between turns, by the role that speaks next.
         ends_itself: Whether it ends conversations with EOS.
@@ -75,7 +75,7 @@ class JinjaTemplate:
     keeps_control_tokens: bool
     style: MessageStyle
     declares_tools: bool
-    marks: TurnMarks
+    calls: CallWriting
     opening: str
     headers: Mapping[str, str]
     ends_itself: bool
@@ -95,7 +95,9 @@ class JinjaTemplate:
         attempts = [conversation if self.style.reasoning else drop_thoughts(conversation)]
         if thoughts and self.style.reasoning:
             # Some templates refuse thoughts beside words that lead to a call, or in other places.
-            attempts.append(drop_thoughts(conversation, lambda turn: bool(turn.content and turn.tool_calls)))
+            turns = enumerate(conversation.messages)
+            alone = frozenset(index for index, turn in turns if not (turn.content and turn.tool_calls))
+            attempts.append(drop_thoughts(conversation, keep=alone))
             attempts.append(drop_thoughts(conversation))
         faults: list[RenderError] = []
         for attempt in attempts:
@@ -111,15 +113,25 @@ class JinjaTemplate:
         encoded = self.tokenizer.encode_with_ends(text, parse_special=True)
         copy = placeholder_copy(conversation, self.tokenizer.special_tokens)
         copy_text = self._write(copy.conversation, copy.names)
-        ensure_complete(copy_text, copy, declares_tools=self.declares_tools)
+        ensure_complete(
+            copy_text, copy, declares_tools=self.declares_tools, names_in_result=self.calls.names_in_result
+        )
         ensure_speakers(copy_text, copy, self.headers)
+        kept = find_kept_thoughts(copy_text, copy)
+        if self.style.reasoning == "content" and len(kept) < count_thoughts(conversation):
+            # What stands around a thought that the template cuts out of the content would be left.
+            return self._render(drop_thoughts(conversation, keep=kept), thoughts)
         meant = self._find_controls(self.tokenizer.encode_with_ends(copy_text, parse_special=True))
-        controls = [token for _, token in self._find_controls(encoded)]
-        if not self.keeps_control_tokens and controls != [token for _, token in meant]:
+        controls = self._find_controls(encoded)
+        is_meant = [token for _, token in controls] == [token for _, token in meant]
+        if not self.keeps_control_tokens and not is_meant:
             raise RenderError("a text spells a control token")
         aligned = align_texts(copy_text, text, _texts_by_placeholder(conversation))
+        if is_meant:
+            pairs = zip(meant, controls, strict=True)
+            aligned = sorted([*aligned, *(AlignedText(a, a, b, b) for (a, _), (b, _) in pairs)])
         written = RenderedCopy(copy, copy_text, meant)
-        turns = find_turns(written, self.marks, aligned, encoded, len(text))
+        turns = find_turns(written, self.calls, aligned, encoded, len(text))
         return RenderedConversation(
             id=conversation.id,
             text=text,
@@ -128,7 +140,7 @@ class JinjaTemplate:
             bos_text=self._bos,
             bos_ids=tuple(self.tokenizer.encode(self._bos, parse_special=True)),
             renamed_tools=list_renamed(names),
-            dropped_thoughts=thoughts - count_kept_thoughts(copy_text, copy),
+            dropped_thoughts=thoughts - len(kept),
             left_out=(WORDS_LEFT_OUT,) if leaves_out_words(copy_text, copy) else (),
             notes=tuple(self._note(conversation, thoughts)),
         )
@@ -193,7 +205,7 @@ def jinja_template(
         keeps_control_tokens=keeps_control_tokens,
         style=traits.style,
         declares_tools=traits.declares_tools,
-        marks=traits.marks,
+        calls=traits.calls,
         opening=traits.opening,
         headers=traits.headers,
         ends_itself=traits.ends_itself,

@@ -7,7 +7,7 @@ tokenizer without the tokens that the template writes. They are reported once, b
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple, get_args
@@ -20,14 +20,14 @@ from calibset.tokenizers.chat_templates.completeness import (
     PLACEHOLDER,
     PlaceholderCopy,
     count_common_end,
-    count_kept_thoughts,
     ensure_complete,
+    find_kept_thoughts,
     placeholder,
     placeholder_copy,
 )
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
 from calibset.tokenizers.chat_templates.reasoning import ReasoningKey
-from calibset.tokenizers.chat_templates.turns import TurnMarks
+from calibset.tokenizers.chat_templates.turns import CallWriting
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 
 ApplyTemplate = Callable[..., str]
@@ -58,7 +58,6 @@ _PLAIN = (
     _plain("user", "assistant", "user", "assistant"),
     _plain("system", "user", "assistant", "user", "assistant"),
 )
-_THINKING = _copy(Message(role="user", content="?"), Message(role="assistant", content=".", reasoning="…"))
 _TOOLS = (Tool(name="f", description="Does it.", parameters='{"type": "object", "properties": {}}'),)
 _USER = Message(role="user", content="?")
 _SAID = Message(role="assistant", content=".")
@@ -75,6 +74,10 @@ _PARALLEL = _copy(_USER, _calling("call_0", "call_1"), tools=_TOOLS)
 _ANSWERING = _copy(
     _USER, _calling("call_0"), Message(role="tool", content="1", tool_call_id="call_0"), _SAID, tools=_TOOLS
 )
+_THINKING = (
+    _copy(_USER, replace(_SAID, reasoning="…")),
+    _copy(_USER, replace(_calling("call_0"), reasoning="…"), tools=_TOOLS),
+)
 (_NAME,) = _CALLING.tools
 _CALL = _CALLING.conversation.messages[1].tool_calls[0]
 
@@ -86,7 +89,7 @@ class TemplateTraits:
     Attributes:
         style: How the template takes messages.
         declares_tools: Whether it writes the tools on offer, and not only calls.
-        marks: The control tokens that it writes around turns and calls.
+        calls: How it writes calls and their results.
         opening: What it says before a conversation that has no system turn.
         headers: What it writes between turns, by the role that speaks next.
         ends_itself: Whether it ends conversations with EOS.
@@ -95,7 +98,7 @@ class TemplateTraits:
 
     style: MessageStyle
     declares_tools: bool
-    marks: TurnMarks
+    calls: CallWriting
     opening: str
     headers: Mapping[str, str]
     ends_itself: bool
@@ -131,10 +134,6 @@ def probe_template(
             'side, or set format = "jinja" in [chat] if it was trained to read plain text'
         )
     unknown += [*_find_unknown(_TAG, plain.text, tokenizer), *_find_unknown(_MARKER, call_text, tokenizer)]
-    marks = TurnMarks(
-        frozenset(token for end in turn_ends for token in _find_controls(end, tokenizer)[:1]),
-        frozenset(_find_call_marks(_write(apply, _PARALLEL, style) or call_text, tokenizer)),
-    )
     opening, closing = _find_additions(plain, tokenizer)
     notes = list(_write_notes(unknown, ends, tokenizer))
     if closing:
@@ -142,7 +141,10 @@ def probe_template(
     return TemplateTraits(
         style=style,
         declares_tools=declares_tools,
-        marks=marks,
+        calls=CallWriting(
+            _find_call_marks(apply, style, turn_ends, tokenizer),
+            max(0, _write(apply, _ANSWERING, style).count(_NAME) - call_text.count(_NAME)),
+        ),
         opening=opening,
         headers=_find_headers(plain),
         ends_itself=plain.text.rstrip().endswith(tokenizer.eos or "\n"),
@@ -233,12 +235,12 @@ def _find_reasoning(
 ) -> ReasoningKey | None:
     """Return where the template looks for a turn's thoughts, if it has a place for them."""
     keys: tuple[ReasoningKey, ...] = get_args(ReasoningKey)
-    for key in keys:
-        if key == "content" and not _knows_think_tags(tokenizer):
+    for key, copy in product(keys, _THINKING):
+        if key == "content" and (copy is not _THINKING[0] or not _knows_think_tags(tokenizer)):
             continue  # it would write them like any other words
-        text = _write(apply, _THINKING, replace(style, reasoning=key))
+        text = _write(apply, copy, replace(style, reasoning=key))
         is_printed = key == "part" and re.search("[\"']thinking[\"']", text)
-        if count_kept_thoughts(text, _THINKING) and not is_printed:
+        if find_kept_thoughts(text, copy) and not is_printed:
             return key
     return None
 
@@ -316,13 +318,23 @@ def _take_words(text: str, tokenizer: HuggingFaceTokenizer) -> str:
     return words if re.search(r"\w", words) else ""
 
 
-def _find_call_marks(text: str, tokenizer: HuggingFaceTokenizer) -> list[int]:
-    """Return the control tokens between the name of the first tool that is called and the last argument."""
-    leaves = [match for match in PLACEHOLDER.finditer(text) if match.group(1)]
-    if not leaves:
-        return []
-    name = max(text.rfind(_NAME, 0, leaves[0].start()), 0)
-    return _find_controls(text[name : leaves[-1].end()], tokenizer)
+def _find_call_marks(
+    apply: ApplyTemplate, style: MessageStyle, turn_ends: Iterable[str], tokenizer: HuggingFaceTokenizer
+) -> frozenset[int]:
+    """Return the control tokens of calls: between names and arguments, between calls, and behind them."""
+    ends = {token for end in turn_ends for token in _find_controls(end, tokenizer)[:1]}
+    marks: set[int] = set()
+    for copy in (_CALLING, _PARALLEL):
+        text = _write(apply, copy, style)
+        leaves = [match for match in PLACEHOLDER.finditer(text) if match.group(1)]
+        if not leaves:
+            continue
+        name = max(text.rfind(_NAME, 0, leaves[0].start()), 0)
+        marks.update(_find_controls(text[name : leaves[-1].end()], tokenizer))
+        behind = _find_controls(text[leaves[-1].end() :], tokenizer)
+        own_end = next((index for index, token in enumerate(behind) if token in ends), 0)
+        marks.update(behind[:own_end])
+    return frozenset(marks - ends)
 
 
 def _find_controls(text: str, tokenizer: HuggingFaceTokenizer) -> list[int]:

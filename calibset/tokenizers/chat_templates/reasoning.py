@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Container
 from dataclasses import replace
 from typing import Literal
 
-from calibset.core.documents import Conversation, Message
+from calibset.core.documents import Conversation
 
 ReasoningKey = Literal["reasoning_content", "reasoning", "thinking", "part", "content"]
 """Where a template looks for a turn's thoughts: in a key of that name; in a part of the content, of type
@@ -18,12 +18,10 @@ def count_thoughts(conversation: Conversation) -> int:
     return sum(bool(message.reasoning.strip()) for message in conversation.messages)
 
 
-def drop_thoughts(
-    conversation: Conversation, where: Callable[[Message], bool] = lambda _message: True
-) -> Conversation:
-    """Return the conversation without the thoughts of its turns, or of some of them."""
+def drop_thoughts(conversation: Conversation, *, keep: Container[int] = ()) -> Conversation:
+    """Return the conversation without the thoughts of its turns, but for those of some indexes."""
     messages = tuple(
-        replace(message, reasoning="") if message.reasoning and where(message) else message
-        for message in conversation.messages
+        replace(message, reasoning="") if message.reasoning and index not in keep else message
+        for index, message in enumerate(conversation.messages)
     )
     return replace(conversation, messages=messages)

@@ -8,6 +8,7 @@ text in the rendered placeholder copy.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
@@ -19,23 +20,23 @@ from calibset.tokenizers.chat_templates.base import TurnSpan
 from calibset.tokenizers.chat_templates.completeness import PLACEHOLDER, PlaceholderCopy
 
 
-class TurnMarks(NamedTuple):
-    """The control tokens around turns and calls that a template was seen to write.
-
-    Attributes:
-        ends: Those that end a turn.
-        calls: Those inside a turn's calls.
-    """
-
-    ends: frozenset[int] = frozenset()
-    calls: frozenset[int] = frozenset()
-
-
 class _Part(NamedTuple):
     """A part of a rendered text, as offsets."""
 
     start: int
     end: int
+
+
+class CallWriting(NamedTuple):
+    """How a template writes calls and their results.
+
+    Attributes:
+        marks: The control tokens inside calls and around them, which end no turn.
+        names_in_result: How often a result names the tool that it comes from.
+    """
+
+    marks: frozenset[int] = frozenset()
+    names_in_result: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +55,22 @@ class RenderedCopy:
 
 
 def find_turns(
-    written: RenderedCopy, marks: TurnMarks, aligned: Sequence[AlignedText], encoded: Encoded, length: int
+    written: RenderedCopy, calls: CallWriting, aligned: Sequence[AlignedText], encoded: Encoded, length: int
 ) -> Iterator[TurnSpan]:
     """Yield the spans of the assistant's turns, each with the token that ends it.
 
     Args:
         written: The rendered placeholder copy.
-        marks: The control tokens that end turns, and those inside calls.
-        aligned: Where the texts stand in the copy and in the conversation.
+        calls: How the template writes calls and their results.
+        aligned: Where texts and control tokens stand in the copy and in the conversation.
         encoded: The conversation's tokens.
         length: The length of the conversation's text.
     """
     controls = written.controls
-    for part, following in _find_parts(written.copy, written.text):
+    for part, following in _find_parts(written, calls.names_in_result):
         first = bisect_right(controls, part.end, key=itemgetter(0))
         behind = controls[first : bisect_right(controls, following, key=itemgetter(0))]
-        ends = [end for end, token in behind if token in marks.ends]
-        ends += [end for end, token in behind if token not in marks.calls]
+        ends = [end for end, token in behind if token not in calls.marks]
         start = _to_start(part.start, aligned)
         end = _to_end(ends[0] if ends else part.end, aligned, len(written.text), length)
         first, last = (bisect_left(encoded.ends, offset) for offset in (start + 1, end))
@@ -78,8 +78,10 @@ def find_turns(
             yield TurnSpan(first, last + 1)
 
 
-def _find_parts(copy: PlaceholderCopy, text: str) -> Iterator[tuple[_Part, int]]:
+def _find_parts(written: RenderedCopy, names_in_result: int) -> Iterator[tuple[_Part, int]]:
     """Yield for each assistant turn its part of the copy's text, and where the next text begins."""
+    text, messages = written.text, written.copy.conversation.messages
+    called = {call.id: call.name for message in messages for call in message.tool_calls}
     owners: dict[int, list[_Part]] = {}
     names: dict[str, list[_Part]] = {}
     for match in PLACEHOLDER.finditer(text):
@@ -90,13 +92,15 @@ def _find_parts(copy: PlaceholderCopy, text: str) -> Iterator[tuple[_Part, int]]
             owners.setdefault(int(match.group(1) or match.group(2)), []).append(part)
     starts = sorted(part.start for parts in owners.values() for part in parts)
     at = 0
-    for index, message in enumerate(copy.conversation.messages):
+    for index, message in enumerate(messages):
         own = owners.get(index, [])
-        limit = max((part.end for part in own), default=len(text))
-        for name in {call.name for call in message.tool_calls}:
+        named = Counter(call.name for call in message.tool_calls)
+        if message.tool_call_id in called:
+            named[called[message.tool_call_id]] += names_in_result
+        for name, times in named.items():
             parts = names.get(name, [])
             first = bisect_left(parts, at, key=attrgetter("start"))
-            own = own + [part for part in parts[first : first + 1] if part.start < limit]
+            own = own + parts[first : first + times]
         if not own:
             continue  # it is empty
         whole = _Part(min(part.start for part in own), max(part.end for part in own))

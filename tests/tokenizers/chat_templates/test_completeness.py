@@ -12,7 +12,7 @@ from calibset.tokenizers.chat_templates.base import RenderError
 from calibset.tokenizers.chat_templates.completeness import (
     PLACEHOLDER,
     count_common_end,
-    count_kept_thoughts,
+    find_kept_thoughts,
     ensure_complete,
     ensure_speakers,
     leaves_out_words,
@@ -127,10 +127,10 @@ def test_a_turn_is_not_taken_for_another() -> None:
         ensure_complete(text, placeholder_copy(talk, ()))
 
 
-def test_thoughts_that_are_written_are_counted() -> None:
+def test_thoughts_that_are_written_are_found() -> None:
     copy = placeholder_copy(TALK, ())
-    assert count_kept_thoughts("<think>thought1calibset</think>", copy) == 1
-    assert count_kept_thoughts("<think></think>", copy) == 0
+    assert find_kept_thoughts("<think>thought1calibset</think>", copy) == {1}
+    assert find_kept_thoughts("<think></think>", copy) == set()
 
 
 def test_words_beside_a_call_that_are_not_written_are_known() -> None:
