@@ -32,11 +32,11 @@ def repair_lines(counts: RepairCounts) -> Iterator[str]:
 def conversation_lines(reasons: Mapping[str, int], dropped_thoughts: int) -> Iterator[str]:
     """Yield how often conversations were repaired, for the commonest reasons, and reasoning was left out."""
     if reasons:
-        ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-        parts = [f"{reason}: {count:,}" for reason, count in ordered[:_MOST_REASONS]]
-        if others := ordered[_MOST_REASONS:]:
-            parts.append(f"{len(others)} other reasons: {sum(count for _, count in others):,}")
-        yield f"conversations repaired: {', '.join(parts)}"
+        from calibset.hygiene.stats import list_commonest
+
+        commonest = list_commonest(reasons, _MOST_REASONS)
+        counts = (f"{reason}: {count:,}" for reason, count in commonest.items())
+        yield f"conversations repaired: {', '.join(counts)}"
     if dropped_thoughts:
         turns = "assistant turn" if dropped_thoughts == 1 else "assistant turns"
         yield f"reasoning: that of {dropped_thoughts:,} {turns} is not read by the model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
@@ -199,6 +199,18 @@ class ReadStats:
             titles=copy(self.titles),
             notes=self.notes,
         )
+
+
+def list_commonest(counts: Mapping[str, int], most: int) -> dict[str, int]:
+    """Return the commonest reasons with their counts, the highest first, and the sum of all others.
+
+    Examples:
+        >>> list_commonest({"no answer": 3, "not quite JSON": 1, "extra brace": 1}, 1)
+        {'no answer': 3, 'other reasons': 2}
+    """
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    others = sum(count for _, count in ordered[most:])
+    return dict(ordered[:most]) | ({"other reasons": others} if others else {})
 
 
 def count_characters(record: Document | Conversation) -> int:

@@ -16,6 +16,7 @@ from calibset.dataset.manifest import (
     read_versions,
 )
 from calibset.dataset.source_reports import EvaluationReport, SourceReport
+from calibset.hygiene.stats import list_commonest
 from calibset.pipeline.context import BuildContext
 from calibset.pipeline.evaluation_sets import EvaluationSet
 from calibset.pipeline.select import SelectedSamples
@@ -23,6 +24,9 @@ from calibset.quantizers import LoadReport
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
 from calibset.tokenizers.truncation import text_budget
+
+# Some reasons name keys of the corpus, so that there may be any number of them.
+_MOST_REASONS = 100
 
 
 def build_manifest(
@@ -103,7 +107,7 @@ def _source_report(context: BuildContext, name: str, selected: SelectedSamples) 
         rendered_texts=_by_count(repairs.rendered),
         blanks_shortened=repairs.shortened,
         conversations_shortened=repairs.cut_conversations,
-        conversations_repaired=_by_count(repairs.conversations),
+        conversations_repaired=list_commonest(repairs.conversations, _MOST_REASONS),
         conversations_incomplete=repairs.incomplete,
         thoughts_dropped=repairs.dropped_thoughts,
         repaired=_by_count(repairs.repaired),

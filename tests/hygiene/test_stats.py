@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 from calibset.core.documents import Filtered, Rejection
-from calibset.hygiene.stats import LeftOut, ReadStats, RepairCounts
+from calibset.hygiene.stats import LeftOut, ReadStats, RepairCounts, list_commonest
 
 
 def left_out(*records: Rejection | Filtered) -> LeftOut:
@@ -54,3 +54,10 @@ def test_what_was_changed_in_an_item_counts_once_it_is_admitted_and_until_it_is_
         shortened=1,
         incomplete=1,
     )
+
+
+def test_reasons_beyond_the_commonest_are_summed() -> None:
+    counts = Counter({"b": 2, "a": 2, "c": 5, "d": 1})
+    assert list(list_commonest(counts, 2).items()) == [("c", 5), ("a", 2), ("other reasons", 3)]
+    assert list(list_commonest(counts, 4).items()) == [("c", 5), ("a", 2), ("b", 2), ("d", 1)]
+    assert list_commonest({}, 4) == {}
