@@ -16,6 +16,7 @@ from calibset.hygiene.deduplication import Duplicate
 T = TypeVar("T")
 
 _MOST_LISTED = 100_000
+_OTHERS = "other reasons"
 
 
 @dataclass(slots=True)
@@ -208,9 +209,11 @@ def list_commonest(counts: Mapping[str, int], most: int) -> dict[str, int]:
         >>> list_commonest({"no answer": 3, "not quite JSON": 1, "extra brace": 1}, 1)
         {'no answer': 3, 'other reasons': 2}
     """
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    others = sum(count for _, count in ordered[most:])
-    return dict(ordered[:most]) | ({"other reasons": others} if others else {})
+    # A manifest's counts may have been summed before.
+    named = [(reason, count) for reason, count in counts.items() if reason != _OTHERS]
+    ordered = sorted(named, key=lambda item: (-item[1], item[0]))
+    others = counts.get(_OTHERS, 0) + sum(count for _, count in ordered[most:])
+    return dict(ordered[:most]) | ({_OTHERS: others} if others else {})
 
 
 def count_characters(record: Document | Conversation) -> int:

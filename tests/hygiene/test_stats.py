@@ -61,3 +61,4 @@ def test_reasons_beyond_the_commonest_are_summed() -> None:
     assert list(list_commonest(counts, 2).items()) == [("c", 5), ("a", 2), ("other reasons", 3)]
     assert list(list_commonest(counts, 4).items()) == [("c", 5), ("a", 2), ("b", 2), ("d", 1)]
     assert list_commonest({}, 4) == {}
+    assert list_commonest(list_commonest(counts, 2), 1) == {"c": 5, "other reasons": 5}
