@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from calibset.cli.console import print_json, print_line
-from calibset.cli.file_view import print_load_report, print_row, print_tokenizer_report
+from calibset.cli.file_view import (
+    print_load_report,
+    print_remedy,
+    print_row,
+    print_tokenizer_report,
+    verdict_line,
+)
 from calibset.cli.lock_view import differences_data, print_differences
 from calibset.core.errors import OutputError, RecipeError
 from calibset.dataset.calibration_file import CalibrationFile
-from calibset.quantizers import LoadReport, get_quantizer
+from calibset.quantizers import QUANTIZERS, LoadReport, Verdict
+
+_EXITS: Mapping[Verdict, int] = MappingProxyType({
+    Verdict.USABLE: 0,
+    Verdict.UNUSABLE: 1,
+    Verdict.NOT_JUDGED: 3,
+})  # fmt: skip
 
 
 def show(arguments: Namespace) -> int:
@@ -37,20 +51,17 @@ def show(arguments: Namespace) -> int:
 
 
 def verify(arguments: Namespace) -> int:
-    """Print which rows the quantizer keeps; exits 1 if one is lost or there are too few."""
+    """Print whether the quantizer can be given a file; exits 1 if not, and 3 if that isn't known."""
     from calibset.dataset.tokenizer_check import check_tokenizer
     from calibset.dataset.verify import verify as simulate_loading
 
-    file = CalibrationFile.open(arguments.file, endings=None, check_manifest=False)
-    quantizer = arguments.quantizer or file.quantizer_name
     report = simulate_loading(
         arguments.file,
         tokenizer=arguments.tokenizer,
         seqlen=arguments.seqlen,
         nsamples=arguments.nsamples,
-        quantizer=quantizer,
+        quantizer=arguments.quantizer,
     )
-    report = replace(report, warnings=(*report.warnings, *get_quantizer(quantizer).info.pitfalls))
     tokenizer_report = (
         check_tokenizer(arguments.file, arguments.backend, tokenizer=arguments.tokenizer)
         if arguments.backend
@@ -60,10 +71,15 @@ def verify(arguments: Namespace) -> int:
         checked = {"tokenizer_check": asdict(tokenizer_report)} if tokenizer_report else {}
         print_json({**_load_data(report), **checked})
     elif not arguments.quiet:
-        print_load_report(report, arguments.file)
+        print_load_report(report, arguments.file, pitfalls=_pitfalls(report, verbose=arguments.verbose))
         if tokenizer_report:
             print_tokenizer_report(tokenizer_report, arguments.file)
-    return 0 if report.passed and (tokenizer_report is None or tokenizer_report.passed) else 1
+        print_remedy(report)
+    elif not report.passed:
+        print_line(verdict_line(report, arguments.file))
+    if tokenizer_report is not None and not tokenizer_report.passed:
+        return _EXITS[Verdict.UNUSABLE]
+    return _EXITS[report.verdict]
 
 
 def export(arguments: Namespace) -> int:
@@ -81,10 +97,12 @@ def export(arguments: Namespace) -> int:
     report = result.load_report
     if not arguments.quiet:
         if report is not None:
-            report = replace(report, warnings=(*report.warnings, *result.pitfalls))
-            print_load_report(report, str(result.path))
+            pitfalls = _pitfalls(report, verbose=arguments.verbose)
+            print_load_report(report, str(result.path), pitfalls=pitfalls)
         print_line(f"wrote {result.path}" + (f"; to use it:\n{result.usage}" if result.usage else ""))
-    return 0 if report is None or report.passed else 1
+    elif report is not None and not report.passed:
+        print_line(verdict_line(report, str(result.path)))
+    return 0 if report is None else _EXITS[report.verdict]
 
 
 def diff(arguments: Namespace) -> int:
@@ -103,4 +121,11 @@ def diff(arguments: Namespace) -> int:
 
 
 def _load_data(report: LoadReport) -> dict[str, Any]:
-    return {**asdict(report), "kept": report.kept, "passed": report.passed, "waste": report.waste}
+    names = ("verdict", "kept", "passed", "waste")
+    return {**asdict(report), **{name: getattr(report, name) for name in names}}
+
+
+def _pitfalls(report: LoadReport, *, verbose: bool) -> tuple[str, ...]:
+    """Return what can go wrong with a report's quantizer whatever the file, if that is asked for."""
+    by_label = {quantizer.info.label: quantizer.info.pitfalls for quantizer in QUANTIZERS.values()}
+    return by_label[report.quantizer] if verbose else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -17,35 +17,62 @@ if TYPE_CHECKING:
     from calibset.tokenizers import ControlTokens
 
 _MOST_ROWS = 20
+_MOST_LOSSES = 8
 
 
-def print_load_report(report: LoadReport, file: str) -> None:
-    """Print what a quantizer keeps of a file."""
-    for line in _problem_lines(report):
-        print_line(f"{file}: {line}")
+def print_load_report(report: LoadReport, file: str, *, pitfalls: Sequence[str] = ()) -> None:
+    """Print whether a quantizer can be given a file, then why not, then what else its users should know.
+
+    Args:
+        report: What the quantizer does with the file.
+        file: The file's path.
+        pitfalls: What can go wrong with the quantizer whatever the file.
+    """
+    print_line(verdict_line(report, file))
+    print_lines(f"  {line}" for line in _problem_lines(report))
+    if report.export_fault:
+        print_line(f"  nor can it be exported: {report.export_fault}")
+    print_lines(f"  note: {note}" for note in (*report.warnings, *pitfalls))
+
+
+def print_remedy(report: LoadReport) -> None:
+    """Print the command that mends what was found, if something was."""
+    if report.remedy:
+        print_line(f"to mend this: {report.remedy}")
+
+
+def verdict_line(report: LoadReport, file: str) -> str:
+    """Return what a quantizer does with a file, in a line."""
+    asked = f"asked for {report.nsamples} rows of {report.seqlen} tokens"
     if report.fatal:
-        return
+        return f"{file}: {report.quantizer} can't take this file, so it keeps no row ({asked})"
     cut = sum(row.cut for row in report.rows if row.kept)
-    print_line(
-        f"{report.quantizer} keeps {report.kept} of {len(report.rows)} rows "
-        f"(asked for {report.nsamples} rows of {report.seqlen} tokens); {cut:,} tokens are cut "
-        f"({report.waste:.2%})"
-    )
+    share = f"{cut:,} tokens are cut ({report.waste:.2%})"
+    if report.joined:
+        read = sum(row.tokens for row in report.rows) - cut
+        return f"{file}: {report.quantizer} reads {read:,} tokens in chunks of {report.seqlen}; {share}"
+    of = f"of {len(report.rows)} rows ({asked})"
+    if report.verdict == "not judged":
+        return f"{file}: not judged: whether {report.quantizer} keeps {len(report.unjudged)} {of}"
+    return f"{file}: {report.quantizer} keeps {report.kept} {of}; {share}"
 
 
 def _problem_lines(report: LoadReport) -> Iterator[str]:
+    yield from report.mismatches
+    yield from _first(report.fatal, "faults")
     if report.fatal:
-        yield f"{report.quantizer} can't load this file, so it keeps no row; fix or delete:"
-        yield from report.fatal[:_MOST_ROWS]
-        if len(report.fatal) > _MOST_ROWS:
-            yield f"and {len(report.fatal) - _MOST_ROWS} more faults; --json names each"
-    else:
-        yield from (f"row {lost.row} is dropped: {lost.reason}" for lost in report.lost[:_MOST_ROWS])
-        if len(report.lost) > _MOST_ROWS:
-            yield f"and {len(report.lost) - _MOST_ROWS} more rows are dropped; --json names each"
-    yield from (f"note: {warning}" for warning in report.warnings)
-    if not report.fatal and report.kept < report.nsamples:
-        yield f"{report.nsamples - report.kept} rows too few; the quantizer goes on without them"
+        return
+    yield from _first([f"row {row.row} is dropped: {row.reason}" for row in report.lost], "rows are dropped")
+    unjudged = [f"row {row.row} is not judged: {row.unjudged}" for row in report.unjudged]
+    yield from _first(unjudged, "rows are not judged")
+    if (missing := report.nsamples - report.kept - len(report.unjudged)) > 0:
+        yield f"{missing} rows too few; the quantizer goes on without them"
+
+
+def _first(lines: Sequence[str], meaning: str) -> Iterator[str]:
+    yield from lines[:_MOST_LOSSES]
+    if len(lines) > _MOST_LOSSES:
+        yield f"and {len(lines) - _MOST_LOSSES} more {meaning}; --json names each"
 
 
 def print_tokenizer_report(report: TokenizerReport, file: str) -> None:

@@ -172,11 +172,13 @@ def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
         "verify",
         "show which rows of a calibration file a quantizer keeps, whoever wrote the file",
         "calibset verify theirs.jsonl --tokenizer ./tokenizer --seqlen 2048 --nsamples 512",
-        "Exits 1 if a row is lost or there are too few. Options that are not given are taken from the\n"
-        "manifest beside the file; if there is none, they are mistral-small-3.2, 2048 and 512.\n"
+        "Exits 1 if a row is lost or there are too few, and 3 if that can't be judged. Options that are not\n"
+        "given are taken from the manifest beside the file, or beside the file that it was exported from;\n"
+        "if there is none, they are mistral-small-3.2, 2048 and 512. What was found ends with the command\n"
+        "that mends it.\n"
         "With --backend it also exits 1 if that tokenizer of transformers reads a row differently.\n",
     )
-    command.add_argument("file", help="JSON Lines, a .json array, or a .parquet file of token ids")
+    command.add_argument("file", help="JSON Lines, a .json array, or a file exported for the quantizer")
     _add_quantizer(command, "the quantizer (default: the manifest's, or else autoround)")
     command.add_argument("--tokenizer", metavar="T", help="the quantizer's tokenizer: a name, file or folder")
     command.add_argument("--seqlen", type=_positive, metavar="N", help="the tokens that it reads of a row")
@@ -188,6 +190,7 @@ def _add_verify(commands: _Commands[argparse.ArgumentParser]) -> None:
         "AutoTokenizer loads from the model's folder, the fast one of a tokenizer.json, "
         "MistralCommonBackend, or TokenizersBackend of a tekken.json",
     )
+    _add_verbose(command)
     _add_output(command)
 
 
@@ -211,6 +214,7 @@ def _add_export(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("--tokenizer", metavar="T", help="the target model's: a name, file or folder")
     command.add_argument("--seqlen", type=_positive, metavar="N", help="the ids of a row, BOS included")
+    _add_verbose(command)
     _add_quiet(command)
 
 
@@ -394,6 +398,12 @@ def _add_quantizer(command: argparse.ArgumentParser | argparse._MutuallyExclusiv
 def _add_output(command: argparse.ArgumentParser) -> None:
     _add_quiet(command)
     _add_json(command)
+
+
+def _add_verbose(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--verbose", "-v", action="store_true", help="print as well what can go wrong whatever the file"
+    )
 
 
 def _add_quiet(command: argparse.ArgumentParser) -> None:

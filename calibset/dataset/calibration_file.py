@@ -164,12 +164,21 @@ class CalibrationFile:
             raise TokenizerError(
                 f"{error}; the manifest names this tokenizer, say where it is with --tokenizer"
             ) from error
-        if manifest and not allow_changed and tokenizer.fingerprint != manifest.tokenizer.sha256:
+        if not allow_changed and override is None:
+            self.require_same_tokenizer(tokenizer)
+        return tokenizer
+
+    def require_same_tokenizer(self, tokenizer: Tokenizer) -> None:
+        """Make sure that a tokenizer is what the manifest's was when the file was built.
+
+        Raises:
+            TokenizerError: It changed.
+        """
+        if self.manifest and tokenizer.fingerprint != self.manifest.tokenizer.sha256:
             raise TokenizerError(
                 f"{self.path}: {tokenizer.name} is not what it was when the file was built; "
                 "build again, or give --tokenizer"
             )
-        return tokenizer
 
     @cached_property
     def _texts_and_faults(self) -> tuple[list[str], list[str]]:

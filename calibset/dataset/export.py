@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,10 +10,15 @@ from typing import Literal
 from calibset.core.errors import OutputError, QuantizerError
 from calibset.dataset.calibration_file import CalibrationFile, EncodedRow, alternatives
 from calibset.dataset.manifest import manifest_path
+from calibset.dataset.tokenizer_check import drop_misread
 from calibset.quantizers import ExportRow, FileFormat, LoadReport, Quantizer, RowInput, get_quantizer
+from calibset.quantizers.row_reader import read_rows, read_text_or_ids
 from calibset.quantizers.row_writer import write_table
 from calibset.tokenizers import Tokenizer, tokenizer_files
 from calibset.tokenizers.truncation import text_budget, visible_ids
+
+EXPORTABLE = (".jsonl", ".json", ".parquet")
+"""The endings of the files that can be exported for a quantizer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ def export(
     ``row_text``. No column is called ``text``, because GPTQModel would read it instead of the ids.
 
     Args:
-        file: JSON Lines (or a ``.json`` array) of rows.
+        file: JSON Lines (or a ``.json`` array) of rows; for a quantizer also a ``.parquet`` file.
         out: The file to write (or the folder, for llm-compressor); its ending selects one of the
             quantizer's formats. By default ``x.NAME.ENDING`` beside ``x.jsonl``, in the first format,
             and ``x.parquet`` for ids.
@@ -61,8 +66,8 @@ def export(
         seqlen: How many tokens of a row are read; by default the manifest's number.
 
     Raises:
-        QuantizerError: The file can't be read, holds a row without text or with too few tokens, or has
-            no manifest to supply what isn't given; or the quantizer would drop a row.
+        QuantizerError: The file can't be read, holds a row without text, or has no manifest to supply what
+            isn't given; or the quantizer would drop a row, or a row of plain ids has too few.
         OutputError: The manifest belongs to another file; or ``out`` can't be written, has a name that can't
             be shown, or is a file that is read.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
@@ -71,7 +76,7 @@ def export(
         raise QuantizerError("quantizer, format: only one of them can be given")
     if seqlen is not None and seqlen < 1:
         raise QuantizerError(f"seqlen: must be at least 1, got {seqlen}")
-    opened = CalibrationFile.open(file)
+    opened = _open(Path(file), EXPORTABLE if format is None else EXPORTABLE[:2])
     path, manifest = opened.path, opened.manifest
     if manifest is None and (tokenizer is None or seqlen is None):
         raise QuantizerError(f"{path}: there is no manifest beside it, so give both --tokenizer and --seqlen")
@@ -82,15 +87,85 @@ def export(
     loader = get_quantizer(quantizer or opened.quantizer_name)
     form, target = _form_and_target(loader, path, out)
     _require_apart(target, opened, opened.tokenizer_name(tokenizer))
-    rows = [
-        ExportRow(text=row.text.rstrip(), ids=_visible_ids(path, row, measure, length))
-        for row in opened.rows(measure)
-    ]
-    inputs = [row.ids if form.holds == "ids" else row.text for row in rows]
-    report = _simulate(loader, path, inputs, measure, length)
+    rows, report = prepare_export(opened, loader, form, measure, length)
     usage = loader.usage(target, report)
     loader.export(rows, target)
     return ExportResult(path=target, load_report=report, usage=usage, pitfalls=loader.info.pitfalls)
+
+
+def prepare_export(
+    file: CalibrationFile, quantizer: Quantizer, form: FileFormat, tokenizer: Tokenizer, seqlen: int
+) -> tuple[list[ExportRow], LoadReport]:
+    """Return the rows to be written for a quantizer, and what it will do with them.
+
+    Args:
+        file: The calibration file.
+        quantizer: The quantizer.
+        form: What is written for it.
+        tokenizer: The target model's tokenizer.
+        seqlen: How many tokens of a row are read.
+
+    Raises:
+        QuantizerError: The file can't be read, a row is in no form that can be written, or the quantizer
+            would drop it.
+        TokenizerError: A row's number of tokens is not the one in its manifest.
+    """
+    if file.manifest is not None:
+        rows = [_export_row(row.text, row.encoded.ids, tokenizer, seqlen) for row in file.rows(tokenizer)]
+    else:
+        rows = list(_read_foreign_rows(file.path, quantizer, form, tokenizer, seqlen))
+    inputs = [row.ids if form.holds == "ids" else row.text for row in rows]
+    report = quantizer.simulate(inputs, tokenizer, nsamples=len(rows), seqlen=seqlen)
+    if not quantizer.info.own_tokenizer:
+        report = drop_misread(report, inputs, tokenizer)
+    if report.fatal:
+        raise QuantizerError(
+            f"{file.path}: {report.quantizer} would stop: {report.fatal[0]}; nothing was written"
+        )
+    if report.lost and not quantizer.info.joins_rows:
+        row = report.lost[0]
+        raise QuantizerError(
+            f"{file.path}: {report.quantizer} would drop {len(report.lost)} of {len(rows)} rows, the first "
+            f"row {row.row}: {row.reason}; nothing was written"
+        )
+    return rows, report
+
+
+def _open(path: Path, endings: tuple[str, ...]) -> CalibrationFile:
+    """Open a calibration file; a parquet file may stand beside the manifest of another file."""
+    is_table = path.suffix == ".parquet"
+    opened = CalibrationFile.open(path, endings=endings, check_manifest=not is_table)
+    return CalibrationFile(path, None) if is_table else opened
+
+
+def _read_foreign_rows(
+    path: Path, quantizer: Quantizer, form: FileFormat, tokenizer: Tokenizer, seqlen: int
+) -> Iterator[ExportRow]:
+    """Yield the rows of a file of any origin: its texts or, where these can be written, its ids."""
+    rows, faults = _read_inputs(path, quantizer, tokenizer)
+    if form.holds == "text":
+        faults += [f"row {n}: has no text" for n, row in enumerate(rows, 1) if not isinstance(row, str)]
+    if faults:
+        raise QuantizerError(f"{path}: {faults[0]}; `calibset verify` names each fault")
+    for row in rows:
+        if isinstance(row, str):
+            ids = tokenizer.encode(row.rstrip(), parse_special=True)
+            yield _export_row(row, ids, tokenizer, seqlen)
+        elif isinstance(row, tuple):
+            yield ExportRow(text="", ids=row[:seqlen])
+
+
+def _read_inputs(path: Path, quantizer: Quantizer, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
+    """Return rows as the quantizer reads them, or as they can be read if it doesn't read texts or ids."""
+    if path.suffix in quantizer.info.reads:
+        rows, faults = quantizer.read_file(path, tokenizer)
+        if not faults and all(isinstance(row, str | tuple) for row in rows):
+            return rows, []
+    return read_rows(path, read_text_or_ids, tokenizer=tokenizer)
+
+
+def _export_row(text: str, ids: Sequence[int], tokenizer: Tokenizer, seqlen: int) -> ExportRow:
+    return ExportRow(text=text.rstrip(), ids=tuple(visible_ids(ids, tokenizer, seqlen)))
 
 
 def _export_ids(file: CalibrationFile, out: Path | None, tokenizer: Tokenizer, seqlen: int) -> ExportResult:
@@ -134,22 +209,6 @@ def _require_apart(target: Path, file: CalibrationFile, tokenizer: str) -> None:
             raise OutputError(f"{target}: is {title}")
         if not target.suffix and resolved.parent == written:
             raise OutputError(f"{target}: holds {path.name}, {title}; name a folder of its own")
-
-
-def _simulate(
-    quantizer: Quantizer, path: Path, rows: Sequence[RowInput], tokenizer: Tokenizer, seqlen: int
-) -> LoadReport:
-    """Simulate a quantizer, which must take all rows; if it joins rows, the last may be left over."""
-    report = quantizer.simulate(rows, tokenizer, nsamples=len(rows), seqlen=seqlen)
-    if report.fatal:
-        raise QuantizerError(f"{path}: {report.quantizer} would stop: {report.fatal[0]}; nothing was written")
-    if report.lost and not quantizer.info.joins_rows:
-        row = report.lost[0]
-        raise QuantizerError(
-            f"{path}: {report.quantizer} would drop {len(report.lost)} of {len(report.rows)} rows, the first "
-            f"row {row.row}: {row.reason}; nothing was written"
-        )
-    return report
 
 
 def _visible_ids(path: Path, row: EncodedRow, tokenizer: Tokenizer, seqlen: int) -> tuple[int, ...]:

@@ -8,9 +8,9 @@ and on the packages that are installed.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 
 from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.dataset.calibration_file import CalibrationFile
+from calibset.quantizers import LoadReport, RowInput
 from calibset.tokenizers import Tokenizer, find_tokenizer_file
 from calibset.tokenizers.auto_tokenizer import load_auto_tokenizer
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
@@ -105,6 +106,18 @@ def find_misread(texts: Iterable[str], tokenizer: Tokenizer) -> tuple[TokenMisma
     """Return the rows that AutoTokenizer reads differently; none where it is not installed or not asked."""
     loaded = tokenizer.auto_tokenizer if isinstance(tokenizer, HuggingFaceTokenizer) else None
     return () if loaded is None else tuple(find_mismatches(texts, tokenizer, loaded.read))
+
+
+def drop_misread(report: LoadReport, rows: Sequence[RowInput], tokenizer: Tokenizer) -> LoadReport:
+    """Return a report in which texts that AutoTokenizer reads differently are not kept."""
+    texts = [(number, row) for number, row in enumerate(rows, 1) if isinstance(row, str)]
+    misread = find_misread((text for _, text in texts), tokenizer)
+    reasons = {texts[row.row - 1][0]: f"AutoTokenizer reads other ids: {row.reason}" for row in misread}
+    results = (
+        replace(row, reason=reasons[row.row], used=False) if row.kept and row.row in reasons else row
+        for row in report.rows
+    )
+    return replace(report, rows=tuple(results))
 
 
 def find_mismatches(

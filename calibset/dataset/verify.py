@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calibset.core.errors import OutputError
+from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.dataset.calibration_file import CalibrationFile, check_ending
-from calibset.dataset.tokenizer_check import TokenMismatch, find_misread
-from calibset.quantizers import LoadReport, get_quantizer
-from calibset.tokenizers import DEFAULT_TOKENIZER
+from calibset.dataset.export import EXPORTABLE
+from calibset.dataset.manifest import Manifest
+from calibset.dataset.remedy import add_remedy
+from calibset.dataset.token_faults import find_token_faults
+from calibset.dataset.tokenizer_check import drop_misread
+from calibset.quantizers import QUANTIZERS, LoadReport, Quantizer, get_quantizer
+from calibset.quantizers.simulation import count_control_rows
+from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REMEDY, count_doubled
+from calibset.tokenizers import (
+    DEFAULT_TOKENIZER,
+    Tokenizer,
+    find_tokenizer_file,
+    reads_control_tokens_as_text,
+)
 
 _SEQLEN = 2048
 _NSAMPLES = 512
+# Files that hold rows as they were built; others were exported.
+_ROWS = (".jsonl", ".json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What the caller gave, so that the rest is taken from a manifest or assumed."""
+
+    tokenizer: str | None
+    seqlen: int | None
+    nsamples: int | None
 
 
 def verify(
@@ -26,7 +48,8 @@ def verify(
 ) -> LoadReport:
     """Find out which rows of a calibration file its quantizer keeps, whoever wrote the file.
 
-    Arguments that aren't given are taken from the manifest beside the file.
+    Arguments that aren't given are taken from the manifest beside the file; for ``x.NAME.ENDING``, which
+    `export` writes for a quantizer, from that of ``x.jsonl``.
 
     Args:
         file: JSON Lines (or a ``.json`` array) of rows, or a file exported for the quantizer.
@@ -37,13 +60,16 @@ def verify(
         nsamples: How many rows it takes. Without a manifest, 512.
 
     Raises:
-        QuantizerError: The file can't be read, or is of a kind that the quantizer doesn't read; or there
-            is no such quantizer.
+        QuantizerError: The file can't be read, or is of no kind that a quantizer reads; or there is no such
+            quantizer.
         TokenizerError: The tokenizer can't be loaded.
     """
+    given = _Given(tokenizer=tokenizer, seqlen=seqlen, nsamples=nsamples)
     opened = CalibrationFile.open(file, endings=None, check_manifest=False)
-    loader = get_quantizer(quantizer or opened.quantizer_name)
-    check_ending(opened.path, loader.info.reads)
+    exported_for, origin = _find_origin(opened)
+    loader = get_quantizer(quantizer or exported_for or opened.quantizer_name)
+    check_ending(opened.path, tuple(dict.fromkeys((*loader.info.reads, *EXPORTABLE))))
+    opened = replace(opened, manifest=origin)
     measure = opened.tokenizer(tokenizer, allow_changed=True)
     manifest = opened.manifest
     report = loader.simulate_file(
@@ -52,30 +78,94 @@ def verify(
         nsamples=nsamples or (manifest.nsamples if manifest else _NSAMPLES),
         seqlen=seqlen or (manifest.seqlen if manifest else _SEQLEN),
     )
-    if not loader.info.own_tokenizer and opened.path.suffix in (".jsonl", ".json") and not opened.row_faults:
-        report = _drop_misread(report, find_misread(opened.texts, measure))
-    notes = _notes(opened, tokenizer=tokenizer, seqlen=seqlen, nsamples=nsamples)
-    return replace(report, warnings=(*report.warnings, *measure.notes, *notes))
-
-
-def _drop_misread(report: LoadReport, misread: Iterable[TokenMismatch]) -> LoadReport:
-    """Return a report in which rows that AutoTokenizer reads differently are not kept."""
-    reasons = {row.row: f"AutoTokenizer reads other ids: {row.reason}" for row in misread}
-    rows = (
-        replace(row, reason=reasons[row.row], used=False) if row.kept and row.row in reasons else row
-        for row in report.rows
+    if report.rows and not loader.info.own_tokenizer:
+        report = drop_misread(report, loader.read_file(opened.path, measure)[0], measure)
+    tokens = _check_tokens(opened, loader, measure, report, given)
+    report = replace(
+        report,
+        fatal=(*report.fatal, *tokens.stops),
+        mismatches=tuple(_find_mismatches(opened, measure, given)) if exported_for is None else (),
+        warnings=(*report.warnings, *measure.notes, *tokens.notes, *_on_assumptions(opened, given)),
     )
-    return replace(report, rows=tuple(rows))
+    own = opened if exported_for is None else CalibrationFile(opened.path, None)
+    if tokens.stops:
+        return replace(report, remedy=EMBEDDINGS_REMEDY)
+    report = add_remedy(own, loader, measure, report)
+    return replace(report, remedy=report.remedy or tokens.remedy)
 
 
-def _notes(file: CalibrationFile, **options: object) -> Iterator[str]:
-    """Yield doubts about the file: its manifest belongs to another file, or defaults are assumed."""
+def _find_origin(file: CalibrationFile) -> tuple[str | None, Manifest | None]:
+    """Return the quantizer that a file was exported for, as its name says, and the manifest to go by."""
+    if file.manifest is None:
+        for name in QUANTIZERS:
+            stem = file.path.stem.removesuffix(f".{name}")
+            if stem != file.path.stem and (manifest := Manifest.read(file.path.with_name(f"{stem}.jsonl"))):
+                return name, manifest
+    return None, file.manifest
+
+
+def _find_mismatches(file: CalibrationFile, tokenizer: Tokenizer, given: _Given) -> Iterator[str]:
+    """Yield why a file with a manifest beside it can't be exported: its rows or its tokenizer are others."""
+    if file.manifest is None or file.path.suffix not in _ROWS:
+        return  # what is exported may stand beside the manifest of another file
+    try:
+        file.check_manifest()
+        if given.tokenizer is None:
+            file.require_same_tokenizer(tokenizer)
+        else:
+            for _ in file.rows(tokenizer):
+                pass
+    except (OutputError, QuantizerError, TokenizerError) as error:
+        yield str(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _TokenCheck:
+    """What is wrong with tokens: what stops the quantizer, what is read otherwise, and what mends it."""
+
+    stops: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    remedy: str = ""
+
+
+def _check_tokens(
+    file: CalibrationFile, quantizer: Quantizer, tokenizer: Tokenizer, report: LoadReport, given: _Given
+) -> _TokenCheck:
+    if report.fatal:
+        return _TokenCheck()
+    info, name = quantizer.info, file.tokenizer_name(given.tokenizer)
+    path = find_tokenizer_file(name, file.path.parent)
+    rows, _ = quantizer.read_file(file.path, tokenizer)
+    texts = [row for row in rows if isinstance(row, str)]
+    faults = find_token_faults(tokenizer, path and path.parent, rows, seqlen=report.seqlen)
+    notes, remedy = [], ""
+    if texts and not info.own_tokenizer:
+        if faults.older_loader:
+            notes.append(f"{faults.older_loader}; {OLDER_LOADER_REMEDY}")
+        if reads_control_tokens_as_text(path) and (spelled := count_control_rows(texts, tokenizer)):
+            notes.append(
+                f"{spelled} of {len(rows)} rows hold control tokens, which transformers reads as plain text "
+                "beside a tekken.json"
+            )
+            remedy = (
+                f"`calibset tokenizer {name} --out tokenizer` writes the tokenizer to give {info.product}"
+            )
+    if not info.parses_control_tokens:
+        return _TokenCheck((), tuple(notes), remedy)
+    encoded = (tokenizer.encode(text.rstrip(), parse_special=True) for text in texts)
+    if twice := count_doubled(encoded, tokenizer):
+        notes.append(
+            f"{twice} of {len(rows)} rows begin with {tokenizer.decode(tokenizer.prefix)}, which the "
+            "tokenizer puts before each row as well, so that the model reads it twice"
+        )
+    if (missing := faults.missing_embeddings) is not None and missing.rows:
+        return _TokenCheck((missing.about,), tuple(notes))
+    return _TokenCheck((), (*notes, missing.about) if missing else tuple(notes), remedy)
+
+
+def _on_assumptions(file: CalibrationFile, given: _Given) -> Iterator[str]:
+    """Yield what is assumed because nothing says it."""
     if file.manifest is None:
         defaults = {"tokenizer": DEFAULT_TOKENIZER, "seqlen": f"{_SEQLEN:,}", "nsamples": _NSAMPLES}
-        if assumed := [f"{name} {defaults[name]}" for name, value in options.items() if not value]:
+        if assumed := [f"{name} {default}" for name, default in defaults.items() if not getattr(given, name)]:
             yield f"there is no manifest beside the file, so this assumes {', '.join(assumed)}"
-    elif file.path.suffix == ".jsonl":  # what is exported may stand beside the manifest of another file
-        try:
-            file.check_manifest()
-        except OutputError as error:
-            yield str(error)

@@ -1,7 +1,8 @@
 """The quantizers, a module each: what they do with a calibration file, and how rows are written for them.
 
-A row is read as a `RowInput`: a text, ids, or an `UnusableRow`. A `Quantizer` simulates its loader on such
-rows and returns a `LoadReport` with a `RowResult` for each. An `ExportRow` is written in a `FileFormat`.
+A row is read as a `RowInput`: a text, ids, an `UnusableRow` or an `UnjudgedRow`. A `Quantizer` simulates its
+loader on such rows and returns a `LoadReport` with a `RowResult` for each and a `Verdict`. An `ExportRow` is
+written in a `FileFormat`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from calibset.quantizers.exllamav2 import ExLlamaV2
 from calibset.quantizers.gptqmodel import GptqModel
 from calibset.quantizers.llama_cpp import LlamaCpp
 from calibset.quantizers.llm_compressor import LlmCompressor
-from calibset.quantizers.load_report import LoadReport, RowResult
+from calibset.quantizers.load_report import LoadReport, RowResult, Verdict
 from calibset.quantizers.modelopt import ModelOpt
-from calibset.quantizers.row_reader import RowInput, UnusableRow
+from calibset.quantizers.row_reader import RowInput, UnjudgedRow, UnusableRow
 from calibset.quantizers.row_writer import ExportRow
 
 __all__ = [
@@ -31,7 +32,9 @@ __all__ = [
     "QuantizerInfo",
     "RowInput",
     "RowResult",
+    "UnjudgedRow",
     "UnusableRow",
+    "Verdict",
     "get_quantizer",
 ]
 

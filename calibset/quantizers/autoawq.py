@@ -55,7 +55,8 @@ class AutoAwq(Quantizer):
         total = sum(row.length for row in taken)
         cut = cut_joined_rows(taken, total - total % seqlen, "all of it comes after the last whole block")
         joined = {result.row: result for result in cut}
-        no_block = (f"{total} tokens in all, too few for a block of {seqlen}",) if total < seqlen else ()
+        # Where no row fits, each says so itself.
+        no_block = (f"{total} tokens in all, too few for a block of {seqlen}",) if 0 < total < seqlen else ()
         return LoadReport(
             quantizer=self.info.label,
             nsamples=nsamples,
@@ -65,7 +66,7 @@ class AutoAwq(Quantizer):
                 for row in measured
             ),
             fatal=find_mixed_kinds(rows) or no_block,
-            warnings=tuple(_find_warnings(measured, fitting, nsamples, seqlen)),
+            warnings=tuple(_find_warnings(fitting, nsamples, seqlen)),
         )
 
     def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
@@ -103,11 +104,7 @@ def _drop_reason(row: MeasuredRow, seqlen: int) -> str | None:
     return None if row.length else "it has no tokens"
 
 
-def _find_warnings(
-    measured: Sequence[MeasuredRow], fitting: Sequence[MeasuredRow], nsamples: int, seqlen: int
-) -> Iterator[str]:
-    if any(row.length > seqlen for row in measured):
-        yield "`calibset export --for autoawq` writes rows that are cut, so that none is dropped"
+def _find_warnings(fitting: Sequence[MeasuredRow], nsamples: int, seqlen: int) -> Iterator[str]:
     if any(row.length < seqlen for row in fitting[:nsamples]):
         yield f"rows are joined and cut into blocks of {seqlen}, so that blocks begin inside rows"
     yield from warn_of_surplus(len(fitting), nsamples, "the first are used, in the file's order")

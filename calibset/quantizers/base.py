@@ -38,11 +38,12 @@ class QuantizerInfo:
         name: The name that commands and recipes use.
         product: The name that its makers use.
         versions: The versions whose rules are simulated.
-        reads: The endings of the files that can be verified for it.
+        reads: The endings of the files that it can be given.
         formats: The formats that can be exported for it; the first suits it best.
         joins_rows: Whether it joins rows and cuts the joined text, so that rows have no borders.
         own_tokenizer: Whether it reads text with code of its own, and not with a tokenizer of transformers.
-        pitfalls: What can go wrong without showing in a file, and the way around it.
+        parses_control_tokens: Whether control tokens in a text are read as such.
+        pitfalls: What can go wrong whatever the file, and the way around it.
     """
 
     name: QuantizerName
@@ -52,6 +53,7 @@ class QuantizerInfo:
     formats: tuple[FileFormat, ...]
     joins_rows: bool = False
     own_tokenizer: bool = False
+    parses_control_tokens: bool = True
     pitfalls: tuple[str, ...] = ()
 
     @property
@@ -104,6 +106,12 @@ class Quantizer(ABC):
         Raises:
             QuantizerError: The file can't be read.
         """
+        if path.suffix not in self.info.reads:
+            takes = " and ".join(self.info.reads)
+            fault = f"it takes {takes} files, not {path.suffix or 'files without an ending'}"
+            return LoadReport(
+                quantizer=self.info.label, nsamples=nsamples, seqlen=seqlen, rows=(), fatal=(fault,)
+            )
         rows, faults = self.read_file(path, tokenizer)
         report = self.simulate(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
         # With a row missing, what follows from all of them isn't known.

@@ -18,7 +18,6 @@ from calibset.quantizers.row_reader import (
     UnusableRow,
     read_rows,
     read_text,
-    read_text_only,
 )
 from calibset.quantizers.row_writer import ExportRow, write_table
 from calibset.quantizers.simulation import count_control_rows, cut_joined_rows, drop_ids, measure_rows
@@ -35,10 +34,11 @@ class ExLlamaV2(Quantizer):
         name="exllamav2",
         product="ExLlamaV2",
         versions="0.3.2",
-        reads=(".jsonl", ".json", ".parquet"),
+        reads=(".parquet",),
         formats=(FileFormat(ending=".parquet", holds="text"),),
         joins_rows=True,
         own_tokenizer=True,
+        parses_control_tokens=False,
         pitfalls=(
             "no BOS is put before a row",
             "--dataset_rows (100 by default) of --length (2048) tokens are read",
@@ -73,9 +73,8 @@ class ExLlamaV2(Quantizer):
         )
 
     def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
-        """Return the texts of a file that `export` will write as parquet, or has written."""
-        read_row = _read_columns if path.suffix == ".parquet" else read_text_only
-        return read_rows(path, read_row, tokenizer=tokenizer)
+        """Return the texts of a parquet file, all of whose columns ExLlamaV2 reads."""
+        return read_rows(path, _read_columns, tokenizer=tokenizer)
 
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
         """Write the rows' texts as the one column of a parquet file."""

@@ -43,7 +43,7 @@ class GptqModel(Quantizer):
         results = tuple(row.result(reason=_drop_reason(row)) for row in measured)
         kept_rows = [row for row, result in zip(measured, results, strict=True) if result.kept]
         # Of rows that are rendered the length isn't known.
-        some_left = kept_rows or any(row.unusable for row in measured)
+        some_left = kept_rows or any(row.unjudged for row in measured)
         return LoadReport(
             quantizer=self.info.label,
             nsamples=nsamples,
@@ -101,7 +101,7 @@ def _find_warnings(kept_rows: Sequence[MeasuredRow], nsamples: int, seqlen: int)
     if longer:
         yield (
             f"{len(longer)} rows are longer than seqlen {seqlen}, up to {max(longer)} tokens, and are read "
-            "whole, up to the model's max_position_embeddings: `calibset export --for gptqmodel` cuts them"
+            "whole, up to the model's max_position_embeddings"
         )
     if len(kept_rows) > nsamples:
         yield f"{len(kept_rows)} rows for nsamples {nsamples}: GPTQModel has no such option and takes all"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo, shell_word
 from calibset.quantizers.load_report import LoadReport, RowResult
-from calibset.quantizers.row_reader import RowInput, UnusableRow, read_rows, read_text_only
+from calibset.quantizers.row_reader import RowInput, UnusableRow, read_text_file
 from calibset.quantizers.row_writer import ExportRow, write_text
 from calibset.quantizers.simulation import MeasuredRow, count_control_rows, cut_joined_rows, drop_ids
 from calibset.tokenizers.base import Tokenizer
@@ -30,14 +30,11 @@ class LlamaCpp(Quantizer):
         name="llama.cpp",
         product="llama.cpp imatrix",
         versions="at 006e7ef9",
-        reads=(".jsonl", ".json"),
+        reads=(".txt",),
         formats=(FileFormat(ending=".txt", holds="text"),),
         joins_rows=True,
         own_tokenizer=True,
-        pitfalls=(
-            "a .jsonl would be read as text, braces and all: give it what `calibset export` writes",
-            "the text is read in chunks of -c tokens, 512 by default, that begin and end inside rows",
-        ),
+        pitfalls=("the text is read in chunks of -c tokens, 512 by default, that begin and end inside rows",),
     )
 
     def simulate(
@@ -59,9 +56,14 @@ class LlamaCpp(Quantizer):
             warnings=tuple(_find_warnings(rows, tokenizer, total, seqlen)),
         )
 
-    def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
-        """Return the texts of a file, which `export` will join."""
-        return read_rows(path, read_text_only, tokenizer=tokenizer)
+    def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:  # noqa: ARG002
+        """Return a file's text, which is all one row: nothing in it shows where one ends."""
+        return [read_text_file(path).removesuffix("\n")], []
+
+    def simulate_file(self, path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
+        """Return what llama-imatrix reads of a file's text; ``nsamples`` has no meaning for it."""
+        report = super().simulate_file(path, tokenizer, nsamples=nsamples, seqlen=seqlen)
+        return replace(report, nsamples=1, joined=True) if report.rows else report
 
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
         """Write the rows' texts as one text, separated by blank lines."""
@@ -96,9 +98,9 @@ def _cut(measured: Sequence[MeasuredRow], end: int) -> Iterator[RowResult]:
         yield replace(result, cut=min(result.cut, row.tokens))
 
 
-def _find_warnings(rows: Iterable[RowInput], tokenizer: Tokenizer, total: int, seqlen: int) -> Iterator[str]:
+def _find_warnings(rows: Sequence[RowInput], tokenizer: Tokenizer, total: int, seqlen: int) -> Iterator[str]:
     if spelled := count_control_rows(rows, tokenizer):
-        yield f"{spelled} rows hold control tokens, which are read as plain text without --parse-special"
+        yield f"{spelled} of {len(rows)} rows hold control tokens, plain text without --parse-special"
     chunks = total // seqlen
     if chunks > 1 and tokenizer.prefix:
         yield f"{chunks - 1} tokens are replaced by BOS, one at the beginning of each chunk but the first"

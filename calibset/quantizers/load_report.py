@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """Whether a quantizer can be given a file."""
+
+    USABLE = "usable"
+    """It keeps every row, and there are as many as it asks for."""
+    UNUSABLE = "unusable"
+    """It stops, loses rows, or finds too few; or the rows are not those that the manifest describes."""
+    NOT_JUDGED = "not judged"
+    """Nothing of this is found, and some rows are of a kind that is not simulated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +27,7 @@ class RowResult:
         cut: How many tokens at its end the quantizer does not read.
         reason: Why the row is dropped; None if it is kept.
         used: Whether the row is among the ``nsamples`` that the quantizer takes.
+        unjudged: Why it isn't known what the quantizer does with the row; None if it is.
     """
 
     row: int
@@ -22,11 +35,12 @@ class RowResult:
     cut: int = 0
     reason: str | None = None
     used: bool = False
+    unjudged: str | None = None
 
     @property
     def kept(self) -> bool:
-        """Whether the row passes the quantizer's filter."""
-        return self.reason is None
+        """Whether the row is known to pass the quantizer's filter."""
+        return self.reason is None and self.unjudged is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +53,12 @@ class LoadReport:
         seqlen: How many tokens of a row it reads.
         rows: What it does with each row.
         fatal: Faults that make it stop before it takes a row.
+        mismatches: Why the rows aren't those that the manifest describes, or not for this tokenizer, so that
+            they can't be exported.
+        export_fault: Why the rows can't be exported either, where that was tried; empty if they can be.
         warnings: What else users of these rows should know.
+        joined: Whether the file is one text without borders of rows, which stands here as one row.
+        remedy: The command that mends what was found, and what it does; empty if there is nothing to mend.
     """
 
     quantizer: str
@@ -47,7 +66,11 @@ class LoadReport:
     seqlen: int
     rows: tuple[RowResult, ...]
     fatal: tuple[str, ...] = ()
+    mismatches: tuple[str, ...] = ()
+    export_fault: str = ""
     warnings: tuple[str, ...] = ()
+    joined: bool = False
+    remedy: str = ""
 
     @property
     def kept(self) -> int:
@@ -57,7 +80,12 @@ class LoadReport:
     @property
     def lost(self) -> tuple[RowResult, ...]:
         """The rows that are dropped."""
-        return tuple(row for row in self.rows if not row.kept)
+        return tuple(row for row in self.rows if row.reason is not None)
+
+    @property
+    def unjudged(self) -> tuple[RowResult, ...]:
+        """The rows of which it isn't known what the quantizer does with them."""
+        return tuple(row for row in self.rows if row.reason is None and row.unjudged is not None)
 
     @property
     def waste(self) -> float:
@@ -66,6 +94,13 @@ class LoadReport:
         return sum(row.cut for row in self.rows if row.kept) / tokens if tokens else 0.0
 
     @property
+    def verdict(self) -> Verdict:
+        """Whether the quantizer can be given the file."""
+        if self.fatal or self.mismatches or self.lost or self.kept + len(self.unjudged) < self.nsamples:
+            return Verdict.UNUSABLE
+        return Verdict.NOT_JUDGED if self.unjudged else Verdict.USABLE
+
+    @property
     def passed(self) -> bool:
-        """Whether no row is lost and there are as many as asked for."""
-        return not self.fatal and not self.lost and self.kept >= self.nsamples
+        """Whether it is certain that no row is lost and that there are as many as asked for."""
+        return self.verdict is Verdict.USABLE

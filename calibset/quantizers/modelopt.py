@@ -6,7 +6,7 @@ The rules are those of ``modelopt/torch/utils/dataset_utils.py`` in 0.47.0 (``ge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,16 +89,24 @@ def _read_row(value: Any) -> RowInput | FatalRow:
     if value.get("messages") is not None or value.get("conversations") is not None:
         return RENDERED_MESSAGES
     if value.get("prompt") is not None:
-        return UnusableRow("its prompt is read instead of its text")
+        if value.get("text") is not None:
+            return UnusableRow("its prompt is read instead of its text")
+        return _join_texts(value, "prompt", "completion", "response", "output")
     if value.get("text") is not None:
         return read_text(value["text"])
-    if value.get("input") is not None:
-        return UnusableRow("its input is read instead of a text")
-    return FatalRow("has no text")
+    return _join_texts(value, "input", "output")
+
+
+def _join_texts(value: Mapping[str, Any], *keys: str) -> str | FatalRow:
+    """Return the texts under keys, a line each, the first of which must be there."""
+    texts = [value[key] for key in keys if value.get(key) is not None]
+    if value.get(keys[0]) is None:
+        return FatalRow("has no text")
+    return read_text("\n".join(texts)) if all(isinstance(text, str) for text in texts) else read_text(texts)
 
 
 def _find_warnings(measured: Sequence[MeasuredRow], nsamples: int, seqlen: int) -> Iterator[str]:
-    lengths = {min(row.length, seqlen) for row in measured[:nsamples] if row.unusable is None}
+    lengths = {min(row.length, seqlen) for row in measured[:nsamples] if row.unusable is row.unjudged is None}
     if len(lengths) > 1:
         yield "rows differ in length: the shorter ones are padded, which the attention mask hides"
     yield from warn_of_surplus(len(measured), nsamples, "the first are used, in the file's order")

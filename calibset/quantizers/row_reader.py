@@ -30,7 +30,14 @@ class FatalRow:
     reason: str
 
 
-RowInput: TypeAlias = str | tuple[int, ...] | UnusableRow
+@dataclass(frozen=True, slots=True)
+class UnjudgedRow:
+    """A row that a quantizer reads in a way that isn't simulated, and which."""
+
+    reason: str
+
+
+RowInput: TypeAlias = str | tuple[int, ...] | UnusableRow | UnjudgedRow
 """A row as a quantizer takes it: its text, or exact ids with BOS among them."""
 
 
@@ -80,10 +87,25 @@ def read_texts(path: Path) -> tuple[list[str], list[str]]:
     return [row if isinstance(row, str) else "" for row in rows], faults
 
 
-def read_text_only(value: Any) -> str | FatalRow:
-    """Return the text of a row's value, for a quantizer that takes nothing else."""
-    text = value.get("text") if isinstance(value, dict) else value
-    return FatalRow("has no text") if text is None else read_text(text)
+def read_text_or_ids(value: Any) -> str | tuple[int, ...] | FatalRow:
+    """Return the text of a row's value or, if it has none, its ids, whatever quantizer they are for."""
+    ids = value.get("input_ids") if isinstance(value, dict) else value
+    text = _read_only_key_or_text(value)
+    return read_ids(ids) if isinstance(text, FatalRow) and isinstance(ids, list) else text
+
+
+def read_text_file(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        QuantizerError: It can't be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise QuantizerError(f"{path}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise QuantizerError(f"{path}: is not UTF-8 text") from error
 
 
 def read_text(value: Any) -> str | FatalRow:

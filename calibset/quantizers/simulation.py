@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from calibset.quantizers.load_report import RowResult
-from calibset.quantizers.row_reader import RowInput, UnusableRow
+from calibset.quantizers.row_reader import RowInput, UnjudgedRow, UnusableRow
 from calibset.tokenizers.base import Tokenizer
 
-RENDERED_MESSAGES = UnusableRow("its messages are read instead of its text, rendered with BOS twice")
+RENDERED_MESSAGES = UnjudgedRow(
+    "its messages are read, as the chat template of the quantizer's tokenizer renders them"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +23,19 @@ class MeasuredRow:
         tokens: How many tokens it has, without those that a tokenizer puts around it.
         length: How many tokens it has with those.
         unusable: Why the row is dropped whatever its length; None if it isn't.
+        unjudged: Why it isn't known what is read of the row; None if it is.
     """
 
     row: int
     tokens: int
     length: int
     unusable: str | None = None
+    unjudged: str | None = None
 
     def result(self, *, limit: int | None = None, reason: str | None = None, used: bool = True) -> RowResult:
         """Return the result of a row that is cut after ``limit`` tokens, and dropped for a ``reason``."""
+        if self.unjudged is not None:
+            return RowResult(row=self.row, tokens=0, unjudged=self.unjudged)
         reason = self.unusable or reason
         cut = 0 if limit is None else max(0, self.length - limit)
         return RowResult(
@@ -54,6 +60,8 @@ def measure_rows(
     for number, row in enumerate(rows, 1):
         if isinstance(row, UnusableRow):
             measured.append(MeasuredRow(row=number, tokens=0, length=0, unusable=row.reason))
+        elif isinstance(row, UnjudgedRow):
+            measured.append(MeasuredRow(row=number, tokens=0, length=0, unjudged=row.reason))
         elif isinstance(row, str):
             tokens = len(tokenizer.encode(row, parse_special=parse_special))
             measured.append(MeasuredRow(row=number, tokens=tokens, length=tokens + around))

@@ -15,28 +15,67 @@ from tests.cli.commands import error_line
 def test_verify_keeps_every_row_of_a_build(built: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", built]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[-1].startswith(
-        f"{AutoRound.info.label} keeps 20 of 20 rows (asked for 20 rows of 64 tokens); "
+    assert len(out) == 1
+    assert re.fullmatch(
+        rf"small\.jsonl: {AutoRound.info.label} keeps 20 of 20 rows \(asked for 20 rows of 64 tokens\); "
+        r"\d+ tokens are cut \(\d\.\d\d%\)",
+        out[0],
     )
-    assert out[-1].endswith("%)")
+    assert main(["verify", built, "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["verify", built, "-v"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        *out, *(f"  note: {pitfall}" for pitfall in AutoRound.info.pitfalls)
+    ]  # fmt: skip
 
 
 def test_verify_is_for_the_quantizer_that_the_manifest_names(
     recipe: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["build", recipe, "--quiet", "--set=quantizer=llama.cpp"]) == 0
-    assert main(["verify", "small.jsonl"]) == 0
-    *notes, last = capsys.readouterr().out.splitlines()
-    asked = get_quantizer("llama.cpp").info
-    assert notes[-len(asked.pitfalls) :] == [f"small.jsonl: note: {trap}" for trap in asked.pitfalls]
-    assert re.fullmatch(rf"{asked.label} keeps 20 of 20 rows \(.*\); \d+ tokens are cut \(\d\.\d\d%\)", last)
-    assert main(["verify", "small.jsonl", "--for", "llama.cpp"]) == 0
-    assert capsys.readouterr().out.splitlines() == [*notes, last]
-    assert main(["verify", "small.jsonl", "--json"]) == 0
-    assert 0 < json.loads(capsys.readouterr().out)["waste"] < 0.1
+    assert main(["verify", "small.jsonl"]) == 1
+    out = capsys.readouterr().out.splitlines()
+    label = get_quantizer("llama.cpp").info.label
+    assert out == [
+        f"small.jsonl: {label} can't take this file, so it keeps no row (asked for 20 rows of 64 tokens)",
+        "  it takes .txt files, not .jsonl",
+        "to mend this: `calibset export small.jsonl --for llama.cpp` writes a file of which llama.cpp "
+        "imatrix keeps 20 of 20 rows",
+    ]
+    assert main(["export", "small.jsonl", "--for", "llama.cpp", "--quiet"]) == 0
+    # The name says where the rest is to be looked up.
+    assert main(["verify", "small.llama.cpp.txt"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    begin = rf"small\.llama\.cpp\.txt: {label} reads [\d,]+ tokens in chunks of 64; "
+    assert re.fullmatch(begin + r"\d+ tokens are cut \(\d\.\d\d%\)", first)
+    assert main(["verify", "small.llama.cpp.txt", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["verdict"], data["remedy"]) == ("usable", "")
+    assert 0 < data["waste"] < 0.1
     Path("small.manifest.json").unlink()
     assert main(["verify", "small.jsonl", "--tokenizer=tokenizer.json", "--seqlen=64", "--nsamples=20"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{AutoRound.info.label} keeps 20 of 20 rows")
+    assert capsys.readouterr().out.startswith(f"small.jsonl: {AutoRound.info.label} keeps 20 of 20 rows")
+
+
+def test_what_is_not_judged_exits_3(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("x.jsonl").write_text('{"messages": [{"role": "user", "content": [1]}]}\n' * 2)
+    words = ["verify", "x.jsonl", "--for=modelopt", "--tokenizer=chat.json", "--seqlen=64", "--nsamples=2"]
+    Path("chat.json").write_bytes(Path("tokenizer.json").read_bytes())
+    label = get_quantizer("modelopt").info.label
+    first = f"x.jsonl: not judged: whether {label} keeps 2 of 2 rows (asked for 2 rows of 64 tokens)"
+    assert main(words) == 3
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == first
+    assert out[1].startswith("  row 1 is not judged: its messages are read, ")
+    assert out[-1] == (
+        'to mend this: `calibset build RECIPE` with x.jsonl as a source of type "chat" renders its messages '
+        "into rows"
+    )
+    assert main([*words, "--quiet"]) == 3
+    assert capsys.readouterr().out == f"{first}\n"
+    assert main([*words, "--json"]) == 3
+    data = json.loads(capsys.readouterr().out)
+    assert (data["verdict"], data["passed"], data["kept"]) == ("not judged", False, 0)
 
 
 def test_export_writes_ids(built: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,12 +17,17 @@ def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFi
         stream.write('{"text": "short"}\n' * 25)
     assert main(["verify", built]) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "small.jsonl: row 21 is dropped: 58 tokens short of 64"
-    assert out[20] == "small.jsonl: and 5 more rows are dropped; --json names each"
-    assert out[21].startswith("small.jsonl: note: 45 rows for nsamples 20: ")
-    assert out[-1].startswith(f"{AutoRound.info.label} keeps 20 of 45 rows")
+    label = AutoRound.info.label
+    assert out[0].startswith(f"small.jsonl: {label} keeps 20 of 45 rows (asked for 20 rows of 64 tokens); ")
+    assert out[1].startswith("  small.manifest.json: belongs to another file: ")
+    assert out[2] == "  row 21 is dropped: 58 tokens short of 64"
+    assert out[10] == "  and 17 more rows are dropped; --json names each"
+    assert out[11].startswith("  note: 45 rows for nsamples 20: ")
+    assert out[12:] == [
+        "to mend this: `calibset build RECIPE --out small.jsonl` writes the file and its manifest anew"
+    ]
     assert main(["verify", built, "--quiet"]) == 1
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == (f"{out[0]}\n", "")
     assert main(["verify", built, "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
     assert (data["kept"], data["passed"], len(data["rows"]), data["fatal"]) == (20, False, 45, [])
@@ -32,9 +37,9 @@ def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (b"", "x.jsonl: the file holds no row"),
-        (b"\n", "x.jsonl: row 1: blank line"),
-        (b'{"messages": []}', "x.jsonl: row 1: its text is not a string"),
+        (b"", "  the file holds no row"),
+        (b"\n", "  row 1: blank line"),
+        (b'{"messages": []}', "  row 1: its text is not a string"),
     ],
 )
 def test_verify_says_what_the_quantizer_stops_at(
@@ -44,10 +49,15 @@ def test_verify_says_what_the_quantizer_stops_at(
     assert main(["verify", "x.jsonl", "--tokenizer", "tokenizer.json", "--nsamples", "1"]) == 1
     out = capsys.readouterr().out.splitlines()
     assert out[:2] == [
-        "x.jsonl: AutoRound 0.12.3 to 0.16.1 can't load this file, so it keeps no row; fix or delete:",
+        "x.jsonl: AutoRound 0.12.3 to 0.16.1 can't take this file, so it keeps no row (asked for 1 rows of "
+        "2048 tokens)",
         line,
     ]
-    assert all(line.startswith("x.jsonl: note: ") for line in out[2:])
+    assert out[-1] == (
+        "to mend this: `calibset build RECIPE` with x.jsonl as a source makes rows of 2048 tokens of its "
+        "texts"
+    )
+    assert all(line.startswith(("  note: ", "  nor can it be exported: ")) for line in out[2:-1])
 
 
 def test_verify_asks_a_backend_too(
@@ -95,10 +105,10 @@ def test_export_tells_of_the_file_and_of_what_is_not_seen_in_it(
     shown = "a'b\\x1b[2J.parquet"
     out = capsys.readouterr().out
     assert out.splitlines() == [
-        f"{shown}: note: 20 rows: GPTQModel warns if there are fewer than 256",
-        f"{shown}: note: GPTQModel warns if rows have fewer than 256 tokens on average",
-        f"{shown}: note: calibration_sort='shuffle' shuffles without a seed",
-        "GPTQModel 7.7.0 keeps 20 of 20 rows (asked for 20 rows of 64 tokens); 0 tokens are cut (0.00%)",
+        f"{shown}: GPTQModel 7.7.0 keeps 20 of 20 rows (asked for 20 rows of 64 tokens); 0 tokens are cut "
+        "(0.00%)",
+        "  note: 20 rows: GPTQModel warns if there are fewer than 256",
+        "  note: GPTQModel warns if rows have fewer than 256 tokens on average",
         f"wrote {shown}; to use it:",
         f'model.quantize(load_dataset("parquet", data_files="{shown}", split="train"), batch_size=1)  '
         "# datasets.load_dataset",

@@ -53,7 +53,12 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
         ("cache", ["{list,clear}", "The folder is CALIBSET_CACHE, else HF_HOME/calibset, ", "--json"]),
         (
             "verify",
-            ["--tokenizer T", "--seqlen N", "--nsamples N", "Exits 1 if a row is lost or there are too few."],
+            [
+                "--tokenizer T",
+                "--seqlen N",
+                "--nsamples N",
+                "Exits 1 if a row is lost or there are too few, and 3 if",
+            ],
         ),
         ("export", ["--format {input_ids}", "--tokenizer T", "cut at seqlen"]),
         ("tokenizer", ["--out DIR", "AutoRound needs such a tokenizer"]),

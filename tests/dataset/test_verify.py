@@ -52,7 +52,9 @@ def test_verify_reads_no_other_kind_of_file(tmp_path: Path, name: str) -> None:
         verify(tmp_path / name)
     message = "a calibration file must end in .jsonl, .json or .parquet"
     assert str(caught.value) == f"{tmp_path / name}: {message}"
-    with pytest.raises(QuantizerError, match=r"x.*: a calibration file must end in \.jsonl$"):
+    with pytest.raises(
+        QuantizerError, match=r"x.*: a calibration file must end in \.jsonl, \.json or \.parquet$"
+    ):
         verify(tmp_path / name, quantizer="modelopt")
 
 

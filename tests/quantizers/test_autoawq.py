@@ -21,10 +21,12 @@ def test_autoawq_drops_the_longer_and_what_fills_no_block(letters: Tokenizer) ->
         (15, 0, None, False),
     ]
     assert report.warnings == (
-        "`calibset export --for autoawq` writes rows that are cut, so that none is dropped",
         "rows are joined and cut into blocks of 16, so that blocks begin inside rows",
         "6 rows for nsamples 5: the first are used, in the file's order",
     )
+    longer = AUTOAWQ.simulate([EXACT + "p"], letters, nsamples=1, seqlen=SEQLEN)
+    assert longer.fatal == ()
+    assert [row.reason for row in longer.lost] == ["17 tokens, and rows longer than 16 are dropped"]
     assert AUTOAWQ.simulate(["abc"], letters, nsamples=1, seqlen=SEQLEN).fatal == (
         "4 tokens in all, too few for a block of 16",
     )

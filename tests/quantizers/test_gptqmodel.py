@@ -23,7 +23,7 @@ def test_gptqmodel_drops_ten_tokens_and_cuts_none(letters: Tokenizer) -> None:
     ]  # fmt: skip
     assert report.warnings == (
         "1 rows are longer than seqlen 16, up to 41 tokens, and are read whole, up to the model's "
-        "max_position_embeddings: `calibset export --for gptqmodel` cuts them",
+        "max_position_embeddings",
         "3 rows: GPTQModel warns if there are fewer than 256",
         "GPTQModel warns if rows have fewer than 256 tokens on average",
     )

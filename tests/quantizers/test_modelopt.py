@@ -5,7 +5,7 @@ from pathlib import Path
 
 from calibset.quantizers.modelopt import ModelOpt
 from calibset.tokenizers import Tokenizer
-from tests.quantizers.rows import EXACT, SEQLEN, fates
+from tests.quantizers.rows import EXACT, SEQLEN, fates, simulate_rows
 
 MODELOPT = ModelOpt()
 
@@ -29,4 +29,16 @@ def test_modelopt_takes_the_first_rows_and_pads(letters: Tokenizer) -> None:
 def test_modelopt_reads_jsonl_alone(letters: Tokenizer, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(json.dumps([{"text": EXACT}]))
     report = MODELOPT.simulate_file(tmp_path / "x.json", letters, nsamples=1, seqlen=SEQLEN)
-    assert report.fatal == ("the path must end in .jsonl",)
+    assert report.fatal == ("it takes .jsonl files, not .json",)
+
+
+def test_modelopt_reads_a_prompt_with_what_answers_it(letters: Tokenizer, tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "ab", "response": "cd", "output": "e"},
+        {"input": "ab", "output": "c"},
+        {"input": "ab"},
+    ]
+    report = simulate_rows("modelopt", rows, letters, tmp_path)
+    assert [row.tokens for row in report.rows] == [7, 4, 2]
+    report = simulate_rows("modelopt", [{"prompt": ["a"]}], letters, tmp_path)
+    assert report.fatal == ("row 1: its text is not a string",)

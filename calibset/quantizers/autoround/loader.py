@@ -83,7 +83,7 @@ class AutoRound(Quantizer):
     def simulate_file(self, path: Path, tokenizer: Tokenizer, *, nsamples: int, seqlen: int) -> LoadReport:
         """Return which rows of a file AutoRound keeps, with a warning if it isn't ASCII."""
         report = super().simulate_file(path, tokenizer, nsamples=nsamples, seqlen=seqlen)
-        if path.suffix == ".parquet" or path.read_bytes().isascii():
+        if path.suffix not in (".jsonl", ".json") or path.read_bytes().isascii():
             return report
         warning = "the file isn't ASCII: AutoRound reads it in the locale's encoding"
         return replace(report, warnings=(*report.warnings, warning))

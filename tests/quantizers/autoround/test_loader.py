@@ -268,10 +268,14 @@ def test_a_files_path_is_looked_at_too(letters: Tokenizer, tmp_path: Path) -> No
     assert report.rows[0].kept
 
 
-@pytest.mark.parametrize("name", ["nowhere.jsonl", ""])
-def test_a_file_that_can_not_be_read_is_an_error(letters: Tokenizer, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "says"), [("nowhere.jsonl", "No such file or directory"), ("x.jsonl", "Is a directory")]
+)
+def test_a_file_that_can_not_be_read_is_an_error(
+    letters: Tokenizer, tmp_path: Path, name: str, says: str
+) -> None:
+    (tmp_path / "x.jsonl").mkdir()
     path = tmp_path / name
-    says = "Is a directory" if not name else "No such file or directory"
     with pytest.raises(QuantizerError) as caught:
         AUTOROUND.simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
     assert str(caught.value) == f"{path}: can't be read: {says}"

@@ -12,9 +12,9 @@ from calibset.tokenizers.chat_templates.base import RenderError
 from calibset.tokenizers.chat_templates.completeness import (
     PLACEHOLDER,
     count_common_end,
-    find_kept_thoughts,
     ensure_complete,
     ensure_speakers,
+    find_kept_thoughts,
     leaves_out_words,
     placeholder,
     placeholder_copy,

@@ -1,0 +1,82 @@
+"""The command that mends what `verify` found."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+from calibset.core.errors import CalibsetError
+from calibset.core.text import printable
+from calibset.dataset.calibration_file import CalibrationFile
+from calibset.dataset.export import EXPORTABLE, prepare_export
+from calibset.quantizers import LoadReport, Quantizer, Verdict
+from calibset.tokenizers import Tokenizer
+
+
+def add_remedy(
+    file: CalibrationFile, quantizer: Quantizer, tokenizer: Tokenizer, report: LoadReport
+) -> LoadReport:
+    """Return a report with the command that mends what was found, and what that command does.
+
+    If something isn't as it should be, it is tried whether the file can be exported, which mends it.
+
+    Args:
+        file: The file that was verified.
+        quantizer: The quantizer that it was verified for.
+        tokenizer: The tokenizer that read it.
+        report: What was found.
+    """
+    beyond = _reads_beyond_seqlen(report, quantizer, tokenizer)
+    if report.verdict is Verdict.USABLE and not beyond:
+        return report
+    name, info = shlex.quote(printable(str(file.path))), quantizer.info
+    if report.mismatches:
+        remedy = f"`calibset build RECIPE --out {name}` writes the file and its manifest anew"
+        return replace(report, remedy=remedy)
+    fault = ""
+    if file.path.suffix in EXPORTABLE:
+        try:
+            _, exported = prepare_export(file, quantizer, info.formats[0], tokenizer, report.seqlen)
+            if exported.kept > report.kept or beyond:
+                return replace(report, remedy=_name_export(file, name, quantizer, tokenizer, exported))
+        except CalibsetError as error:
+            fault = str(error).removeprefix(f"{file.path}: ")
+            said = (*report.fatal, *(row.reason or row.unjudged or "" for row in report.rows if not row.kept))
+            fault = "" if any(reason in fault for reason in said) else fault
+    return replace(report, export_fault=fault, remedy=_name_build(file, report, name))
+
+
+def _name_export(
+    file: CalibrationFile, name: str, quantizer: Quantizer, tokenizer: Tokenizer, exported: LoadReport
+) -> str:
+    """Return the command that exports the file."""
+    info = quantizer.info
+    options = f" --for {info.name}"
+    if file.manifest is None:
+        options += f" --tokenizer {shlex.quote(tokenizer.name)} --seqlen {exported.seqlen}"
+    kept = f"{exported.kept} of {len(exported.rows)} rows"
+    cut = f", cut at {exported.seqlen} tokens" if info.formats[0].holds == "ids" else ""
+    return f"`calibset export {name}{options}` writes a file of which {info.product} keeps {kept}{cut}"
+
+
+def _name_build(file: CalibrationFile, report: LoadReport, name: str) -> str:
+    """Return the command that makes other rows."""
+    if file.manifest is not None:
+        return f"`calibset build RECIPE --out {name}` writes rows of {report.seqlen} tokens"
+    if report.verdict is Verdict.NOT_JUDGED:
+        return (
+            f'`calibset build RECIPE` with {name} as a source of type "chat" renders its messages into rows'
+        )
+    if report.kept == len(report.rows) > 0:
+        return f"`calibset verify {name} --nsamples {report.kept}` asks for the rows that there are"
+    return (
+        f"`calibset build RECIPE` with {name} as a source makes rows of {report.seqlen} tokens of its texts"
+    )
+
+
+def _reads_beyond_seqlen(report: LoadReport, quantizer: Quantizer, tokenizer: Tokenizer) -> bool:
+    """Return whether more of a row is read than ``seqlen`` tokens."""
+    around = len(tokenizer.prefix) + len(tokenizer.suffix)
+    return not quantizer.info.joins_rows and any(
+        row.used and row.tokens + around - row.cut > report.seqlen for row in report.rows
+    )
