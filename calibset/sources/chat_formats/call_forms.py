@@ -18,7 +18,7 @@ from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.calls import read_call
 from calibset.sources.chat_formats.code_spans import find_outside_code
-from calibset.sources.chat_formats.literals import parse_value, read_value, skip_blank
+from calibset.sources.chat_formats.literals import is_json, parse_value, read_value, skip_blank
 from calibset.sources.chat_formats.pythonic_calls import parse_call_list
 from calibset.sources.chat_formats.turns import Call
 
@@ -120,22 +120,29 @@ def _read_all(
 def _read_json(
     text: str, header: re.Match[str], _tools: Mapping[str, Tool], repairs: RepairLog
 ) -> tuple[Sequence[Call], int]:
-    value, at = read_value(text, header.end())
+    value, at = _read_noted(text, header.end(), repairs)
     values = [value]
     while another := _NEXT.match(text, at):
-        value, at = read_value(text, another.end())
+        value, at = _read_noted(text, another.end(), repairs)
         values.append(value)
     items = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return [read_call(item, repairs) for item in items], at
 
 
 def _read_arguments(
-    text: str, header: re.Match[str], _tools: Mapping[str, Tool], _repairs: RepairLog
+    text: str, header: re.Match[str], _tools: Mapping[str, Tool], repairs: RepairLog
 ) -> tuple[Sequence[Call], int]:
-    arguments, at = read_value(text, header.end())
+    arguments, at = _read_noted(text, header.end(), repairs)
     if not isinstance(arguments, dict):
         raise ValueError("arguments are no object")  # noqa: TRY004 - a fault of the text, not of a type
     return [Call(name=header["name"], arguments=dump_json(arguments))], at
+
+
+def _read_noted(text: str, start: int, repairs: RepairLog) -> tuple[object, int]:
+    value, end = read_value(text, start)
+    if not is_json(text[start:end]):
+        repairs.note("not quite JSON", text[start:end])
+    return value, end
 
 
 def _read_pythonic(
@@ -245,7 +252,7 @@ _READ_FORMS = (
         rf"<tool_call>\s*{_NAME}(?=\s*(?:<arg_key>|</tool_call>))",
         "</tool_call>",
     ),
-    _form("<tool_call>", _read_json, rf"<{_TAG}>\s*(?=[\[{{])", rf"(?:</{_TAG}>|\Z|(?=<{_TAG}>))"),
+    _form("<tool_call>", _read_json, rf"<{_TAG}>\s*(?=[\[{{])", rf"(?:</{_TAG}>)?"),
     _form("[TOOL_CALLS]", _read_json, r"\[TOOL_CALLS\]\s*(?=[\[{])"),
     _form(
         "[TOOL_CALLS]",
@@ -258,14 +265,14 @@ _READ_FORMS = (
         "<|action_start|>",
         _read_json,
         r"<\|action_start\|>\s*(?:<\|plugin\|>)?\s*(?=[\[{])",
-        r"(?:<\|action_end\|>|\Z)",
+        r"(?:<\|action_end\|>)?",
     ),
-    _form("<|START_ACTION|>", _read_json, r"<\|START_ACTION\|>\s*(?=[\[{])", r"(?:<\|END_ACTION\|>|\Z)"),
+    _form("<|START_ACTION|>", _read_json, r"<\|START_ACTION\|>\s*(?=[\[{])", r"(?:<\|END_ACTION\|>)?"),
     _form(
         "<|tool_call_start|>",
         _read_pythonic,
         r"<\|tool_call_start\|>\s*(?=\[)",
-        r"(?:<\|tool_call_end\|>|\Z)",
+        r"(?:<\|tool_call_end\|>)?",
     ),
     _form(
         "<|tool_call_begin|>",

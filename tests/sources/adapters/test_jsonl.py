@@ -15,6 +15,7 @@ from calibset.core.text import replace_surrogates
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.formats import json_rows
 from calibset.sources.formats.columns import make_document
+from calibset.sources.sampling import files as sampling
 from calibset.storage import compression, text_lines
 from calibset.storage.files import memory_reader
 
@@ -171,3 +172,70 @@ def test_an_array_of_too_many_values_is_an_error(monkeypatch: pytest.MonkeyPatch
         "a.json.gz: holds more than 10,000 JSON values, too many for a file that is read as a whole; "
         "split it, or leave it out with files = [...]"
     )
+
+
+ROWS = [{"text": "a"}, {"text": "b"}]
+DOCUMENTS = ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.json", "a.jsonl.gz", "a.json.gz"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\n".join(map(json.dumps, ROWS)),
+        json.dumps(ROWS),
+        json.dumps(ROWS, indent=1),
+        "\ufeff\n " + json.dumps(ROWS, indent=1),
+        "[" + ",\n".join(map(json.dumps, ROWS)) + "]\n",
+        "".join(json.dumps(row, indent=1) + "\n" for row in ROWS),
+        json.dumps({"version": 1, "data": ROWS}),
+        json.dumps({"meta": {"a": [1]}, "rows": ROWS}, indent=1),
+        '{"data": [\n' + ",\n".join(map(json.dumps, ROWS)) + "\n]}",
+    ],
+)
+def test_what_is_inside_decides_and_not_the_ending(content: str, name: str) -> None:
+    data = content.encode()
+    records = read(gzip.compress(data) if name.endswith(".gz") else data, name)
+    assert [record.text for record in records if isinstance(record, Document)] == DOCUMENTS
+    assert [record.id for record in records if isinstance(record, Document)] == [f"{name}#0", f"{name}#1"]
+
+
+def test_one_object_of_many_lines_is_one_row() -> None:
+    assert read(json.dumps({"text": "a", "data": [{"x": 1}]}, indent=1)) == [
+        Document(id="a.jsonl#0", text="a")
+    ]
+
+
+def test_an_object_with_rows_under_two_keys_is_a_row() -> None:
+    (record,) = read(json.dumps({"data": ROWS, "rows": ROWS}))
+    assert record == Rejection(position="a.jsonl:1", reason="no column 'text'", excerpt="data, rows")
+
+
+@pytest.mark.parametrize("line", ['{"text": "a", "b": {', '{"text": ["a",', "{"])
+def test_a_line_that_is_cut_off_does_not_cost_the_others(line: str) -> None:
+    first, second = read(f'{line}\n{{"text": "b"}}\n')
+    assert first == Rejection(position="a.jsonl:1", reason="not valid JSON", excerpt=line)
+    assert isinstance(second, Document)
+
+
+def test_what_follows_an_array_is_told() -> None:
+    assert read('[{"text": "a"}] and so on') == [
+        Document(id="a.jsonl#0", text="a"),
+        Rejection(position="a.jsonl#1", reason="not valid JSON", excerpt="and so on"),
+    ]
+    assert [r.text for r in read('[{"text": "a"}]\n[{"text": "b"}]') if isinstance(r, Document)] == DOCUMENTS
+
+
+def test_an_array_among_files_that_are_read_in_blocks_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_LARGE", 2**12)
+    array = json.dumps([{"text": "x" * 100}] * 30, indent=1).encode()
+    files = {f"{index}.jsonl": array for index in range(3)}
+    source = Jsonl(group="g", where=("here",))
+    with pytest.raises(SourceError) as caught:
+        list(source.read_shuffled(memory_reader(files), seed=1))
+    assert str(caught.value).endswith(
+        ".jsonl: holds a JSON array or object of many lines, not a row on each line; "
+        "give it the ending .json, with which it is read as a whole"
+    )
+    monkeypatch.setattr(sampling, "_LARGE", 2**11)
+    assert len(list(source.read_shuffled(memory_reader(files), seed=1))) == 90
