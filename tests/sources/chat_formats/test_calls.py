@@ -119,10 +119,9 @@ def test_the_formats_with_tags_know_the_keys_as_well(row: dict[str, object], key
 def test_any_value_is_calls_or_a_fault(value: object) -> None:
     try:
         calls = read_calls(value, RepairLog())
-    except ChatFormatError as error:
-        assert error.reason
-    else:
-        assert all(isinstance(json.loads(call.arguments), dict) for call in calls)
+    except ChatFormatError:
+        return
+    assert all(isinstance(json.loads(call.arguments), dict) for call in calls)
 
 
 @given(st.dictionaries(st.sampled_from([*ARGUMENT_KEYS, "name", "id", "x"]), JSON, min_size=1))

@@ -114,14 +114,23 @@ def repairs(*messages: object, **columns: object) -> list[str]:
     return [entry.reason for entry in log.entries]
 
 
-@pytest.mark.parametrize("keys", [("role", "content"), ("from", "value")])
-@pytest.mark.parametrize("user", ["user", "Human", " USER "])
-@pytest.mark.parametrize("assistant", ["assistant", "gpt", "chatgpt", "model", "bot", "Assistant"])
-@pytest.mark.parametrize("call", ["tool_call", "function_call", "Function-Call"])
-@pytest.mark.parametrize(
-    "tool", ["tool", "tool_response", "tool_result", "function", "observation", "ipython"]
+USERS = ["user", "Human", " USER "]
+ASSISTANTS = ["assistant", "gpt", "chatgpt", "model", "bot", "Assistant"]
+CALLERS = ["tool_call", "function_call", "Function-Call", "toolCall"]
+RESULTS = ["tool", "tool_response", "tool_result", "function", "function_response", "observation", "ipython"]
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([("role", "content"), ("from", "value")]),
+    st.sampled_from(USERS),
+    st.sampled_from(ASSISTANTS),
+    st.sampled_from(CALLERS),
+    st.sampled_from(RESULTS),
 )
-def test_every_name_of_a_role(keys: tuple[str, str], user: str, assistant: str, call: str, tool: str) -> None:
+def test_roles_are_known_by_all_their_names(
+    keys: tuple[str, str], user: str, assistant: str, call: str, tool: str
+) -> None:
     turns = [
         ("developer", "Be brief."),
         (user, "Rates?"),

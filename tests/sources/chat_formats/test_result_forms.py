@@ -14,7 +14,8 @@ CALLS = [{"name": "f", "arguments": {"x": 1}}, {"name": "f", "arguments": {"x": 
 
 FORMS = [
     "<tool_response>\n1.5\n</tool_response>\n<tool_response>\n2.5\n</tool_response>",
-    '<tool_response>{"name": "f", "content": "1.5"}</tool_response><tool_response>{"name": "f", "content": "2.5"}',
+    '<tool_response>{"name": "f", "content": "1.5"}</tool_response>'
+    '<tool_response>{"name": "f", "content": "2.5"}',
     "<tool_result>1.5</tool_result><tool_result>2.5</tool_result>",
     "<function_response>1.5</function_response>\n<function_response>2.5</function_response>",
     "[TOOL_RESULTS] 1.5 [/TOOL_RESULTS][TOOL_RESULTS]2.5[/TOOL_RESULTS]",

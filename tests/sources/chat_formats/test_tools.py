@@ -61,8 +61,7 @@ def test_what_is_under_an_unknown_key_is_noted() -> None:
 
 
 def test_two_schemas_that_differ_are_refused() -> None:
+    other = {"type": "object", "properties": {"y": {}}}
     with pytest.raises(ChatFormatError, match=r"^two keys that differ: parameters$"):
-        read_tools(
-            {"name": "f", "parameters": SCHEMA, "input_schema": {"type": "object", "properties": {"y": {}}}}
-        )
+        read_tools({"name": "f", "parameters": SCHEMA, "input_schema": other})
     assert read({"name": "f", "parameters": SCHEMA, "input_schema": TEXT})[1] == []
