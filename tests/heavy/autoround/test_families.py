@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,24 +115,69 @@ def test_keeps_what_verify_says_of_mixed_rows(target: Target, tmp_path: Path) ->
 RECIPE = f"""\
 name = "family"
 nsamples = {NSAMPLES}
+control_tokens = "CONTROL"
 seqlen = {SEQLEN}
 tokenizer = "model"
 groups = {{ all = 1.0 }}
 [hygiene]
 duplicates = "keep"
+[sources.made]
+group = "all"
+type = "KIND"
+where = "made.jsonl"
 """
 
 
-def test_keeps_what_was_built(target: Target, tmp_path: Path) -> None:
-    (tmp_path / "model").symlink_to(target.folder)
-    draw = random.Random("built")
-    words = words_of(target.family)
-    texts = [" ".join(draw.choices(words, k=150)) for _ in range(2 * NSAMPLES)]
-    source = '[sources.texts]\ngroup = "all"\ntype = "jsonl"\nwhere = "texts.jsonl"\n'
-    write_rows(tmp_path / "texts.jsonl", texts)
-    (tmp_path / "recipe.toml").write_text(RECIPE + source, "utf-8")
-    out = tmp_path / "out.jsonl"
-    build(tmp_path / "recipe.toml").write(out)
+def build_rows(
+    target: Target, folder: Path, kind: str, records: list[dict[str, Any]], control: str = "neutralise"
+) -> list[str]:
+    """Build a file, let AutoRound read it, and return its rows, all of which AutoRound keeps."""
+    (folder / "model").symlink_to(target.folder)
+    lines = (json.dumps(record) + "\n" for record in records)
+    (folder / "made.jsonl").write_text("".join(lines), "utf-8")
+    recipe, out = folder / "recipe.toml", folder / "out.jsonl"
+    recipe.write_text(RECIPE.replace("KIND", kind).replace("CONTROL", control), "utf-8")
+    build(recipe).write(out)
     assert verify(out).kept == NSAMPLES
     rows = [json.loads(line)["text"] for line in out.read_text("utf-8").splitlines()]
-    assert Counter(target.autoround.ids(out, seqlen=SEQLEN, nsamples=NSAMPLES)) == target.cut(rows)
+    taken = Counter(target.autoround.ids(out, seqlen=SEQLEN, nsamples=NSAMPLES))
+    assert taken == target.cut(rows)
+    return rows
+
+
+@pytest.mark.parametrize("control", ["neutralise", "keep"])
+def test_keeps_what_was_built_of_documents(target: Target, tmp_path: Path, control: str) -> None:
+    draw = random.Random("built")
+    words = words_of(target.family)
+    # Some begin with a BOS of their own.
+    starts = ["", *target.family.control_tokens]
+    texts = [draw.choice(starts) + " ".join(draw.choices(words, k=150)) for _ in range(2 * NSAMPLES)]
+    rows = build_rows(target, tmp_path, "jsonl", [{"text": text} for text in texts], control)
+    assert_one_bos(target, rows)
+
+
+def test_keeps_what_was_built_of_conversations(target: Target, tmp_path: Path) -> None:
+    if target.autoround.tokenizer.chat_template is None:
+        pytest.skip("a family without a chat template")
+    texts = [prose(number, 3 + number % 5) for number in range(24 * NSAMPLES)]
+    roles = ("user", "assistant")
+    talks = [
+        {
+            "messages": [
+                {"role": roles[at % 2], "content": text} for at, text in enumerate(texts[start : start + 4])
+            ]
+        }
+        for start in range(0, len(texts), 4)
+    ]
+    if "letters only" in target.family.name:
+        with pytest.raises(TokenizerError, match="the model would read plain text"):
+            build_rows(target, tmp_path, "chat", talks)
+        return
+    assert_one_bos(target, build_rows(target, tmp_path, "chat", talks))
+
+
+def assert_one_bos(target: Target, rows: list[str]) -> None:
+    """Make sure that no row begins with the BOS that the tokenizer puts before it."""
+    before = target.autoround.tokenizer("x")["input_ids"][0]
+    starts = [target.autoround.tokenizer(row)["input_ids"][:2] for row in rows]
+    assert [start for start in starts if start == [before, before]] == []
