@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from calibset.pipeline.check import SourceCheck
 
 
-def print_checks(checks: Iterable[SourceCheck]) -> None:
+def print_checks(checks: Sequence[SourceCheck]) -> None:
     """Print what the sources hold, and what a build would repair in them."""
     table = create_table(
         "source", "location", "reason", "for example", documents=">", rejected=">", filtered=">"
@@ -34,7 +34,7 @@ def print_checks(checks: Iterable[SourceCheck]) -> None:
     open_console().print(table)
     for check in checks:
         print_lines(f"{check.name}: {line}" for line in _text_lines(check))
-        print_lines(f"note: {note}" for note in check.notes)
+    print_lines(f"note: {note}" for note in dict.fromkeys(note for check in checks for note in check.notes))
 
 
 def check_data(checks: Iterable[SourceCheck]) -> list[dict[str, Any]]:

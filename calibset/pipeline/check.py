@@ -57,7 +57,7 @@ def check(
         return open_source_stream(name, recipe, open_reader(name, recipe, storage, lock), tokenizer, indexes)
 
     def write_notes(name: str, stats: ReadStats) -> tuple[str, ...]:
-        return tuple(note_source(recipe, name, stats, tokenizer))
+        return (*stats.notes, *note_source(recipe, name, stats, tokenizer))
 
     return tuple(
         _check_source(name, source.where[0], open_stream, write_notes, progress or no_progress)

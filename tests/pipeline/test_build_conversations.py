@@ -15,6 +15,7 @@ from calibset.dataset.manifest import Manifest
 from calibset.dataset.verify import verify
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
+from calibset.tokenizers.chat_templates.base import NO_PLACE_FOR_THOUGHTS
 from tests.chatml import write_chatml
 
 pytest.importorskip("transformers")
@@ -198,6 +199,30 @@ def test_words_that_the_template_leaves_out_are_a_loss(recipe: Path) -> None:
         f"talk: {count} of {count} conversations lost turns, calls or words (words beside a call left out by "
         "the chat format)"
     ) in made.notes
+
+
+def test_reasoning_that_the_model_does_not_read_is_told(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[dict[str, object]] = []
+    for number in range(120):
+        question, answer = exchange(number)
+        rows.append({"messages": [question, {**answer, "reasoning_content": "Let me think."}]})
+    write_talk(recipe, rows)
+    line = "talk: reasoning: that of 120 assistant turns is not read by the model"
+    note = f"note: {NO_PLACE_FOR_THOUGHTS}"
+    assert main(["check", str(recipe)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines.count(line) == lines.count(note) == 1
+    made = built(recipe)
+    (source,) = made.manifest.sources
+    assert source.thoughts_dropped == source.documents_read
+    assert (source.conversations_repaired, source.conversations_incomplete) == ({}, 0)
+    assert made.notes.count(NO_PLACE_FOR_THOUGHTS) == 1
+    assert main(["check", str(recipe), "--set=chat.reasoning=drop"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert line in lines
+    assert not [line for line in lines if line.startswith("note: ")]
 
 
 def test_of_a_build_with_a_holdout_the_counts_are_those_of_both(
