@@ -21,7 +21,8 @@ def read_article(page: DumpPage, file_name: str) -> Page | Rejection | Filtered:
     if page.too_long:
         return Rejection(position=position, reason="page too long", excerpt=excerpt(page.wikitext))
     try:
-        text = strip_markup(page.wikitext, hidden=_find_hidden_prefixes(page.site))
+        hidden = _find_hidden_prefixes(page.site)
+        text = strip_markup(page.wikitext, hidden=hidden, language=page.site.language)
     except TooDeeplyNestedError:
         reason = "wikitext too deeply nested"
         return Rejection(position=position, reason=reason, excerpt=excerpt(page.wikitext))

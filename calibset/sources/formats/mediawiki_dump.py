@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from itertools import chain
 from typing import Any, BinaryIO
@@ -35,13 +36,16 @@ _LONGEST_TAG = 2**20
 _DEEPEST = 20
 _MOST_NAMES = 1_000
 _LONGEST_KEY = 16
+_XML_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+# What the name of a Wikipedia's database ends in.
+_DATABASE = re.compile(r"([a-z_]+?)(?:wiki|wikipedia)")
 _LONGEST_NAME = 2**14
 _SITE = "mediawiki/siteinfo"
 _PAGE = "mediawiki/page"
 _WIKITEXT = f"{_PAGE}/revision/text"
 _FIELDS = frozenset(
-    {f"{_SITE}/base", f"{_SITE}/namespaces/namespace", f"{_PAGE}/title", f"{_PAGE}/ns", f"{_PAGE}/id"}
-    | {f"{_PAGE}/revision/model", _WIKITEXT}
+    {f"{_SITE}/base", f"{_SITE}/dbname", f"{_SITE}/namespaces/namespace", f"{_PAGE}/title", f"{_PAGE}/ns"}
+    | {f"{_PAGE}/id", f"{_PAGE}/revision/model", _WIKITEXT}
 )
 
 
@@ -52,10 +56,12 @@ class Site:
     Attributes:
         url: The URL of its pages, without the last slash; empty if unknown.
         namespaces: Pairs of a namespace's number and its local name.
+        language: The code of its language, such as ``sr``; empty if unknown.
     """
 
     url: str = ""
     namespaces: tuple[tuple[str, str], ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +156,8 @@ class _ExportBuilder:
         if len(self._path) > _DEEPEST or self._path[0] != "mediawiki":
             raise _NoExportError
         path = "/".join(self._path)
+        if path == "mediawiki" and (language := attributes.get(_XML_LANGUAGE)):
+            self.site = replace(self.site, language=language[:_LONGEST_KEY].lower())
         if path == _PAGE:
             self._fields, self._too_long = {}, False
         elif path == f"{_PAGE}/redirect":
@@ -176,7 +184,9 @@ class _ExportBuilder:
             self.pages.append(self._build_page())
         elif path == _SITE:
             base = self._fields.get(f"{_SITE}/base", "")
-            self.site = Site(url=base.rpartition("/")[0], namespaces=tuple(self._names))
+            database = _DATABASE.fullmatch(self._fields.get(f"{_SITE}/dbname", "").strip())
+            language = self.site.language or (database[1].replace("_", "-") if database else "")
+            self.site = Site(url=base.rpartition("/")[0], namespaces=tuple(self._names), language=language)
         self.is_complete = not self._path
 
     def close(self) -> None:

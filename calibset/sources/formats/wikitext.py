@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from calibset.core.errors import SourceError
+from calibset.sources.formats.language_variants import has_variants, resolve_variants
 
 if TYPE_CHECKING:
     from mwparserfromhell.nodes import Node, Wikilink
@@ -56,12 +57,13 @@ class TooDeeplyNestedError(ValueError):
     """Wikitext takes too long to parse: brackets nest too deep, stay open, or are too many."""
 
 
-def strip_markup(wikitext: str, *, hidden: frozenset[str] = CANONICAL) -> str:
+def strip_markup(wikitext: str, *, hidden: frozenset[str] = CANONICAL, language: str = "") -> str:
     r"""Return what a reader sees as running text; blank lines, spaces and entities stay.
 
     Templates, tables, references, formulas, headings, comments and links to files and
     categories are dropped; other links become their labels, list items lines. Links with one of
-    the hidden prefixes, in lower case, are dropped as well.
+    the hidden prefixes, in lower case, are dropped as well. Where the wiki's language has variants, one of
+    them is taken.
 
     Examples:
         >>> strip_markup("'''Yeti'''{{IPA|jety}} is a [[myth|mythical]] [[being]].<ref>p. 1</ref>")
@@ -77,7 +79,10 @@ def strip_markup(wikitext: str, *, hidden: frozenset[str] = CANONICAL) -> str:
             "raw wikitext needs mwparserfromhell, which isn't installed: pip install 'calibset[wikitext]'"
         ) from error
 
-    text = "\n".join(_strip_marker(line) for line in _strip_tags(wikitext).split("\n"))
+    text = _strip_tags(wikitext)
+    if has_variants(language):
+        text = resolve_variants(text, language)
+    text = "\n".join(map(_strip_marker, text.split("\n")))
     text = _QUOTES.sub(_shorten_quotes, text)
     _check_brackets(text)
     try:

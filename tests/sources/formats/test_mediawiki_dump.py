@@ -40,7 +40,7 @@ HEAD = """\
   </siteinfo>
 """
 END = "</mediawiki>\n"
-SITE = Site(url="https://sk.wikipedia.org/wiki", namespaces=(("0", ""), ("6", "Súbor")))
+SITE = Site(url="https://sk.wikipedia.org/wiki", namespaces=(("0", ""), ("6", "Súbor")), language="sk")
 
 
 def page(number: int, text: str = "Rieka.", extra: str = "") -> str:
@@ -341,3 +341,24 @@ def test_a_page_with_a_title_that_is_too_long_is_too_long() -> None:
     assert isinstance(only, DumpPage)
     assert only.too_long
     assert 2**14 < len(only.title) < 2**17
+
+
+@pytest.mark.parametrize(
+    ("attributes", "database", "language"),
+    [
+        ('xml:lang="sr"', "", "sr"),
+        ('xml:lang="zh-Hans"', "<dbname>zhwiki</dbname>", "zh-hans"),
+        ("", "<dbname>srwiki</dbname>", "sr"),
+        ("", "<dbname>zh_classicalwiki</dbname>", "zh-classical"),
+        ("", "<dbname>other</dbname>", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_wikis_language_is_that_of_the_root_or_of_the_database(
+    attributes: str, database: str, language: str
+) -> None:
+    text = f"<mediawiki {attributes}><siteinfo>{database}</siteinfo>{page(1)}{END}"
+    (file,) = memory_reader({"d.xml": text.encode()}).files("*")
+    (only,) = read_dump(file)
+    assert isinstance(only, DumpPage)
+    assert only.site.language == language
