@@ -122,7 +122,8 @@ def open_source_stream(
     name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer, indexes: SharedIndexes
 ) -> SourceStream:
     """Return a source's stream of samples; nothing is read before the first sample is requested."""
-    source = recipe.sources[name]
+    hygiene = recipe.hygiene_of(name)
+    source = recipe.sources[name].model_copy(update={"hygiene": hygiene})
     keeps = recipe.control_tokens == "keep"
     control_tokens = None if keeps else ControlTokens.of(tokenizer.special_tokens)
     row_spec = RowSpec(
@@ -133,7 +134,7 @@ def open_source_stream(
         max_rows_per_document=recipe.max_rows_per_document,
     )
     stats = ReadStats()
-    cleaner = Cleaner(name, recipe.hygiene_of(name), indexes, stats)
+    cleaner = Cleaner(name, hygiene, indexes, stats)
     records = wrap_errors(source.read_shuffled(reader, seed=recipe.seed), f"sources.{name}")
     target = TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer))
     documents = admit(records, stats, control_tokens, cleaner.clean, target)

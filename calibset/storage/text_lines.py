@@ -54,7 +54,11 @@ def read_whole_text(file: File, *, keep_undecodable: bool = False) -> str | Reje
     Raises:
         SourceError: The file is damaged, or has more than `MAX_WHOLE_FILE_BYTES` bytes.
     """
-    content = read_whole(file)
+    return decode_text(read_whole(file), file, keep_undecodable=keep_undecodable)
+
+
+def decode_text(content: bytes, file: File, *, keep_undecodable: bool = False) -> str | Rejection:
+    """Return the text that a file's content is, as `read_whole_text` does."""
     encoding = find_encoding(content, file.encoding)
     if not is_utf8(encoding):
         content = io.BufferedReader(Utf8Stream(io.BytesIO(content), encoding)).read()

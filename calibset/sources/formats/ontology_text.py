@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
-from rdflib import Graph, Literal, URIRef
+from rdflib import Literal, URIRef
 from rdflib.term import Node
 
 from calibset.core.text import replace_surrogates
+from calibset.sources.formats.rdf_graph import HEADER_KINDS, OntologyGraph
 
 _OWL = "http://www.w3.org/2002/07/owl#"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _RDFS = "http://www.w3.org/2000/01/rdf-schema#"
+_XSD = "http://www.w3.org/2001/XMLSchema#"
 _SKOS = "http://www.w3.org/2004/02/skos/core#"
+_SKOS_XL = "http://www.w3.org/2008/05/skos-xl#"
 _TERMS = "http://purl.org/dc/terms/"
+_ELEMENTS = "http://purl.org/dc/elements/1.1/"
+_OBO = "http://purl.obolibrary.org/obo/"
+_OBO_IN_OWL = "http://www.geneontology.org/formats/oboInOwl#"
 
-_LABELS = (_RDFS + "label", _SKOS + "prefLabel")
-_DEFINITIONS = (_RDFS + "comment", _SKOS + "definition", _TERMS + "description")
+_LABELS = (_RDFS + "label", _SKOS + "prefLabel", _SKOS_XL + "prefLabel")
+_DEFINITIONS = (
+    _RDFS + "comment",
+    _SKOS + "definition",
+    _TERMS + "description",
+    _ELEMENTS + "description",
+    _OBO + "IAO_0000115",
+)
+# What says the words of a label or note that is a resource of its own.
+_WORDS = (_SKOS_XL + "literalForm", _RDF + "value")
 _TYPE = _RDF + "type"
 
 # In the order in which they are written; other relations follow by name.
 _RELATIONS = {
     _SKOS + "altLabel": "Also called",
+    _SKOS_XL + "altLabel": "Also called",
+    _OBO_IN_OWL + "hasExactSynonym": "Also called",
     _RDFS + "subClassOf": "Kind of",
     _RDFS + "subPropertyOf": "Kind of",
     _OWL + "equivalentClass": "Same as",
@@ -32,8 +48,12 @@ _RELATIONS = {
     _RDFS + "range": "Range",
     _OWL + "inverseOf": "Inverse",
     _OWL + "disjointWith": "Disjoint with",
+    _OWL + "disjointUnionOf": "One of",
+    _OWL + "propertyChainAxiom": "Follows from",
+    _OWL + "hasKey": "Told apart by",
 }
-_HEADERS = {_OWL + "Ontology", _OWL + "Axiom", _OWL + "AllDisjointClasses", _OWL + "AllDifferent"}
+# How the items of a list are joined after each of these.
+_JOINTS = {_OWL + "disjointUnionOf": " or ", _OWL + "propertyChainAxiom": " then ", _OWL + "hasKey": " and "}
 _TOO_GENERAL = {_OWL + "NamedIndividual", _OWL + "Thing"}
 _QUANTIFIERS = {
     _OWL + "someValuesFrom": "some",
@@ -42,6 +62,20 @@ _QUANTIFIERS = {
     _OWL + "cardinality": "exactly",
     _OWL + "minCardinality": "at least",
     _OWL + "maxCardinality": "at most",
+    _OWL + "qualifiedCardinality": "exactly",
+    _OWL + "minQualifiedCardinality": "at least",
+    _OWL + "maxQualifiedCardinality": "at most",
+}
+# The bounds of a datatype, as they are read.
+_FACETS = {
+    _XSD + "minInclusive": "from {}",
+    _XSD + "maxInclusive": "to {}",
+    _XSD + "minExclusive": "over {}",
+    _XSD + "maxExclusive": "under {}",
+    _XSD + "length": "of {} characters",
+    _XSD + "minLength": "of {} characters or more",
+    _XSD + "maxLength": "of {} characters or fewer",
+    _XSD + "pattern": "of the form {}",
 }
 # Levels of nested class expressions that are put into words.
 _DEEPEST = 4
@@ -71,23 +105,43 @@ def split_name(iri: str) -> str:
 class Verbaliser:
     """Puts the subjects of a graph into words, by label rather than by IRI."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: OntologyGraph, languages: Sequence[str] = ()) -> None:
+        """Put a graph into words.
+
+        Args:
+            graph: The graph.
+            languages: The tags of the languages of which literals are taken, beside those without a tag;
+                all if empty.
+        """
         self._graph = graph
+        self._languages = tuple(language.lower() for language in languages)
         self._expressions: dict[tuple[Node, int], str] = {}
         self._mentions: dict[Node, str] = {}
 
-    def list_subjects(self) -> list[URIRef]:
-        """Return the classes, properties and named individuals, sorted by IRI."""
+    def list_subjects(self, file_name: str | None = None) -> list[URIRef]:
+        """Return the classes, properties and named individuals, sorted by IRI.
+
+        Args:
+            file_name: The file that says first of what kind they are; those of all files if None.
+        """
         subjects = {
             subject
             for subject, kind in self._graph.subject_objects(URIRef(_TYPE))
-            if isinstance(subject, URIRef) and str(kind) not in _HEADERS
+            if isinstance(subject, URIRef) and str(kind) not in HEADER_KINDS and not self._is_words(subject)
         }
+        if file_name is not None:
+            subjects = {subject for subject in subjects if self._graph.find_owner(subject) == file_name}
         return sorted(subjects, key=str)
 
     def name(self, node: Node) -> str:
         """Return the node's labels, or its local name as words."""
         return " / ".join(self._read_texts(node, _LABELS)) or split_name(replace_surrogates(str(node)))
+
+    def has_foreign_label(self, node: Node) -> bool:
+        """Return whether a node has labels, but none in the languages that are taken."""
+        if not self._languages or self._read_texts(node, _LABELS):
+            return False
+        return any(True for predicate in _LABELS for _ in self._graph.objects(node, URIRef(predicate)))
 
     def describe(self, subject: URIRef) -> str | None:
         """Return what the graph states about a subject; None if it states only its types."""
@@ -99,18 +153,44 @@ class Verbaliser:
         title = f"{self.name(subject)} ({', '.join(kinds)})" if kinds else self.name(subject)
         return "\n".join([title, *definitions, *relations])
 
+    def _is_words(self, subject: Node) -> bool:
+        """Return whether a subject is a label or a note, which is told where it belongs."""
+        form, value = map(URIRef, _WORDS)
+        if (subject, form, None) in self._graph:
+            return True
+        if (subject, value, None) not in self._graph:
+            return False
+        return any(str(predicate) in _DEFINITIONS for predicate in self._graph.predicates(None, subject))
+
     def _objects(self, subject: Node, predicate: str) -> list[Node]:
         return list(self._graph.objects(subject, URIRef(predicate)))
 
     def _read_texts(self, subject: Node, predicates: Iterable[str]) -> list[str]:
         objects = (node for predicate in predicates for node in self._objects(subject, predicate))
-        texts = {_collapse_space(node) for node in objects if isinstance(node, Literal)}
-        return sorted(texts - {""})
+        return sorted({text for node in objects for text in self._read_words(node)})
+
+    def _read_words(self, node: Node) -> set[str]:
+        """Return the text of a literal, or of a resource that holds one; none in another language."""
+        if isinstance(node, Literal):
+            return {_collapse_space(node)} - {""} if self._is_taken(node) else set()
+        literals = (text for predicate in _WORDS for text in self._objects(node, predicate))
+        return {
+            _collapse_space(text) for text in literals if isinstance(text, Literal) and self._is_taken(text)
+        } - {""}
+
+    def _is_taken(self, literal: Literal) -> bool:
+        tag = (literal.language or "").lower()
+        if not (tag and self._languages):
+            return True
+        return any(f"{tag}-".startswith(f"{language}-") for language in self._languages)
 
     def _mention(self, node: Node) -> str:
-        """Return the node's name, or its local one where the labels are very long."""
+        """Return the node's name, or its local one where the labels are very long.
+
+        It is empty if all labels are in other languages.
+        """
         if node not in self._mentions:
-            name = self.name(node)
+            name = "" if self.has_foreign_label(node) else self.name(node)
             if len(name) > _LONGEST_MENTION:
                 name = split_name(replace_surrogates(str(node)))[:_LONGEST_MENTION]
             self._mentions[node] = name
@@ -124,49 +204,99 @@ class Verbaliser:
                 own.append(split_name(kind).lower())
             else:
                 other.append(self._mention(URIRef(kind)))
-        return list(dict.fromkeys(own + sorted(other)))
+        return list(dict.fromkeys(own + sorted(filter(None, other))))
 
     def _describe_relations(self, subject: Node) -> Iterator[str]:
         ranks = {predicate: rank for rank, predicate in enumerate(_RELATIONS)}
         predicates = {node for node in self._graph.predicates(subject) if isinstance(node, URIRef)}
         predicates -= {URIRef(iri) for iri in (_TYPE, *_LABELS, *_DEFINITIONS)}
+        relations: dict[str, set[str]] = {}
         for predicate in sorted(predicates, key=lambda iri: (ranks.get(str(iri), len(ranks)), str(iri))):
             is_known = str(predicate) in _RELATIONS
+            joint = _JOINTS.get(str(predicate))
             objects = self._graph.objects(subject, predicate)
-            phrases = {self._phrase(node, any_iri=is_known) for node in objects} - {""}
-            if phrases:
-                name = _RELATIONS.get(str(predicate)) or _capitalise(self._mention(predicate))
-                yield f"{name}: {'; '.join(sorted(phrases)).rstrip('.')}."
+            phrases = {self._phrase(node, any_iri=is_known, joint=joint) for node in objects} - {""}
+            name = _RELATIONS.get(str(predicate)) or _capitalise(self._mention(predicate))
+            if phrases and name:
+                relations.setdefault(name, set()).update(phrases)
+        for name, phrases in relations.items():
+            yield f"{name}: {'; '.join(sorted(phrases)).rstrip('.')}."
 
-    def _phrase(self, node: Node, *, any_iri: bool = True, depth: int = 0) -> str:
-        """Return the node in words; empty for what has none, such as a link elsewhere."""
+    def _phrase(self, node: Node, *, any_iri: bool = True, depth: int = 0, joint: str | None = None) -> str:
+        """Return the node in words; empty for what has none, such as a link elsewhere.
+
+        Args:
+            node: A literal, a subject, or a class expression.
+            any_iri: Whether an IRI of which the graph states nothing is named too.
+            depth: Levels of class expressions around it.
+            joint: What joins the items of a list, if the node is one.
+        """
         if isinstance(node, Literal):
-            return _collapse_space(node)
+            return _collapse_space(node) if self._is_taken(node) else ""
         if isinstance(node, URIRef):
+            if self._is_words(node):
+                return "; ".join(sorted(self._read_words(node)))
             is_known = any_iri or (node, None, None) in self._graph
             return self._mention(node) if is_known and str(node) != _OWL + "Thing" else ""
         if depth == _DEEPEST:
             return ""
         # Lists may share their parts, so each is put into words once, and bounded.
         if (node, depth) not in self._expressions:
-            text = self._phrase_expression(node, depth + 1)
+            text = (
+                self._phrase_list(node, joint, depth + 1)
+                if joint
+                else self._phrase_expression(node, depth + 1)
+            )
             self._expressions[node, depth] = text if len(text) <= _LONGEST_EXPRESSION else ""
         return self._expressions[node, depth]
 
+    def _phrase_list(self, head: Node, joint: str, depth: int) -> str:
+        return joint.join(filter(None, (self._phrase(part, depth=depth) for part in self._list_items(head))))
+
     def _phrase_expression(self, node: Node, depth: int) -> str:
+        if words := self._read_words(node):
+            return "; ".join(sorted(words))
         for predicate, joint in (("unionOf", " or "), ("intersectionOf", " and "), ("oneOf", " or ")):
             for head in self._objects(node, _OWL + predicate):
-                parts = [self._phrase(part, depth=depth) for part in self._list_items(head)]
-                return joint.join(filter(None, parts))
-        for complement in self._objects(node, _OWL + "complementOf"):
-            text = self._phrase(complement, depth=depth)
-            return f"not {text}" if text else ""
-        properties = self._phrase_objects(node, _OWL + "onProperty", depth)
+                return self._phrase_list(head, joint, depth)
+        for predicate, before in (
+            ("complementOf", "not"),
+            ("datatypeComplementOf", "not"),
+            ("inverseOf", "inverse of"),
+        ):
+            for part in self._objects(node, _OWL + predicate):
+                text = self._phrase(part, depth=depth)
+                return f"{before} {text}" if text else ""
+        if datatype := self._phrase_first(node, _OWL + "onDatatype", depth):
+            return " ".join([datatype, *self._phrase_facets(node)])
+        return self._phrase_restriction(node, depth)
+
+    def _phrase_restriction(self, node: Node, depth: int) -> str:
+        subject = self._phrase_first(node, _OWL + "onProperty", depth)
+        if not subject:
+            return ""
+        if any(str(value) == "true" for value in self._objects(node, _OWL + "hasSelf")):
+            return f"{subject} itself"
         for predicate, quantifier in _QUANTIFIERS.items():
-            fillers = self._phrase_objects(node, predicate, depth)
-            if properties and properties[0] and fillers and fillers[0]:
-                return f"{properties[0]} {quantifier} {fillers[0]}"
+            if filler := self._phrase_first(node, predicate, depth):
+                kinds = (self._phrase_first(node, _OWL + name, depth) for name in ("onClass", "onDataRange"))
+                return " ".join(filter(None, (subject, quantifier, filler, *kinds)))
         return ""
+
+    def _phrase_facets(self, node: Node) -> list[str]:
+        """Return the bounds of a datatype in words, those that are known."""
+        heads = self._objects(node, _OWL + "withRestrictions")
+        facets = [facet for head in heads for facet in self._list_items(head)]
+        return [
+            words.format(_collapse_space(value))
+            for predicate, words in _FACETS.items()
+            for facet in facets
+            for value in self._objects(facet, predicate)
+            if isinstance(value, Literal)
+        ]
+
+    def _phrase_first(self, node: Node, predicate: str, depth: int) -> str:
+        return next(iter(self._phrase_objects(node, predicate, depth)), "")
 
     def _phrase_objects(self, node: Node, predicate: str, depth: int) -> list[str]:
         return sorted(self._phrase(part, depth=depth) for part in self._objects(node, predicate))

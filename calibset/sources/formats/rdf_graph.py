@@ -9,34 +9,48 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
+from urllib.parse import quote
 from xml.sax import InputSource, make_parser
 from xml.sax.handler import feature_namespaces
 
 import rdflib
-from rdflib import XSD, Graph, URIRef
+from rdflib import OWL, RDF, XSD, Graph, URIRef
+from rdflib.exceptions import ParserError
 from rdflib.plugins.parsers.notation3 import RDFSink, SinkParser, sfloat
-from rdflib.plugins.parsers.ntriples import NTGraphSink, W3CNTriplesParser, r_literal, unquote, uriquote
+from rdflib.plugins.parsers.ntriples import (
+    NTGraphSink,
+    W3CNTriplesParser,
+    r_literal,
+    r_tail,
+    r_wspace,
+    unquote,
+    uriquote,
+)
 from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
 
+from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
+from calibset.sources.formats.encoding_guess import suggest_encoding
+from calibset.sources.formats.rdf_format import Format, detect_format
 from calibset.storage.compression import read_whole
 from calibset.storage.files import File
-from calibset.storage.text_lines import MAX_RECORD_BYTES
+from calibset.storage.text_lines import MAX_RECORD_BYTES, decode_text
 
-Format = Literal["turtle", "nt", "xml"]
-
-FORMATS: dict[str, Format] = {".ttl": "turtle", ".nt": "nt", ".rdf": "xml", ".owl": "xml"}
-"""The format of a file by its suffix; Turtle for any other."""
+HEADER_KINDS = frozenset(
+    f"{OWL}{name}" for name in ("Ontology", "Axiom", "AllDisjointClasses", "AllDifferent")
+)
+"""The kinds of subjects that only serve to state something of others."""
 
 LARGEST_GRAPH = 2**31
 """About how many bytes of memory a graph and its parser may take."""
 
+# What relative IRIs of a file are relative to, with its name behind.
 _BASE = "https://calibset.invalid/"
 # About what the library takes for each, beside the characters.
 _STATEMENT = 1_000
@@ -46,38 +60,47 @@ _DEEPEST = 1_000
 _MOST_PREFIXES = 1_000
 
 
-def read_graph(file: File) -> Graph:
-    """Return the graph of a file; nothing that it links to is fetched."""
-    suffixes = (suffix for suffix in FORMATS if file.stem.endswith(suffix))
-    form = FORMATS[next(suffixes, ".ttl")]
-    text = read_whole(file).decode("utf-8-sig", "replace")
-    try:
-        with _quiet():
-            return _parse(text, form)
-    except _TooLargeError as error:
-        raise SourceError(
-            f"{file.name}: too large ({error}); split it, or leave it out with files = [...]"
-        ) from error
-    except Exception as error:  # the parsers raise whatever they trip over
-        raise SourceError(_explain(file, form, error)) from error
+def read_graph(files: Sequence[File]) -> OntologyGraph:
+    """Return one graph of all statements of the files; nothing that they link to is fetched."""
+    graph = OntologyGraph()
+    for file in files:
+        content = read_whole(file)
+        form = detect_format(content, file.name)
+        try:
+            with _quiet():
+                _parse(content, form, file, graph)
+        except SourceError:
+            raise
+        except _TooLargeError as error:
+            remedy = "split it, or leave it out" if len(files) == 1 else "read fewer of them together"
+            raise SourceError(f"{file.name}: too large ({error}); {remedy} with files = [...]") from error
+        except Exception as error:  # the parsers raise whatever they trip over
+            raise SourceError(_explain(file, form, error)) from error
+    return graph
 
 
-def _parse(text: str, form: Format) -> Graph:
-    graph = _BoundedGraph()
-    if form == "turtle":
-        _TurtleParser(graph).loadBuf(text)
-    elif form == "nt":
-        _NTriplesParser(NTGraphSink(graph)).parse(io.StringIO(text))
-    else:
+def _parse(content: bytes, form: Format, file: File, graph: OntologyGraph) -> None:
+    graph.begin_file(file.name)
+    base = _BASE + quote(file.name)
+    if form == "xml":
         source: Any = InputSource()
-        source.setCharacterStream(io.StringIO(text))
-        source.setPublicId(_BASE)
+        source.setByteStream(io.BytesIO(content))
+        source.setPublicId(base)
         # Ontologies declare entities for their namespaces, which defusedxml would refuse.
         parser = make_parser()  # noqa: S317
         parser.setFeature(feature_namespaces, True)
         parser.setContentHandler(_XmlHandler(graph))
         parser.parse(source)
-    return graph
+        return
+    text = decode_text(content, file)
+    if isinstance(text, Rejection):
+        raise SourceError(
+            f"{file.name}: {text.reason}, as Turtle has to be ({suggest_encoding(file)}); save it as UTF-8"
+        )
+    if form == "turtle":
+        _TurtleParser(graph, base).loadBuf(text)
+    else:
+        _NTriplesParser(NTGraphSink(graph)).parse(io.StringIO(text))
 
 
 def _explain(file: File, form: Format, error: Exception) -> str:
@@ -126,13 +149,28 @@ class _PlainLiteral(rdflib.Literal):
         return _PlainLiteral(f"{self}{other}", self.language, self.datatype)
 
 
-class _BoundedGraph(Graph):
+class OntologyGraph(Graph):
+    """A graph of bounded size that knows which file says first of what kind a subject is."""
+
     def __init__(self) -> None:
         super().__init__(bind_namespaces="none")
         self._taken = 0
+        self._file = ""
+        self._owners: dict[Any, str] = {}
+
+    def begin_file(self, name: str) -> None:
+        """Take what is added from now on for that file's."""
+        self._file = name
+
+    def find_owner(self, subject: Any) -> str | None:
+        """Return the name of the first file that says of what kind a subject is."""
+        return self._owners.get(subject)
 
     def add(self, triple: Any) -> Any:
+        """Add a statement."""
         self.take(_STATEMENT + sum(map(len, triple)))
+        if triple[1] == RDF.type and self._file and str(triple[2]) not in HEADER_KINDS:
+            self._owners.setdefault(triple[0], self._file)
         return super().add(triple)
 
     def take(self, size: int) -> None:
@@ -143,7 +181,7 @@ class _BoundedGraph(Graph):
 
 
 class _TurtleSink(RDFSink):
-    graph: _BoundedGraph
+    graph: OntologyGraph
 
     def newSymbol(self, *args: str) -> Any:  # noqa: N802  (the library's name)
         self.graph.take(len(args[0]))
@@ -167,8 +205,8 @@ class _TurtleSink(RDFSink):
 class _TurtleParser(SinkParser):
     """Counts what the parser holds: all of a list or of a statement's objects, before the graph has any."""
 
-    def __init__(self, graph: _BoundedGraph) -> None:
-        super().__init__(_TurtleSink(graph), baseURI=_BASE, turtle=True)
+    def __init__(self, graph: OntologyGraph, base: str) -> None:
+        super().__init__(_TurtleSink(graph), baseURI=base, turtle=True)
         self._graph = graph
 
     def bind(self, qn: str, uri: bytes) -> None:
@@ -187,6 +225,25 @@ def _check_namespace(iri: str | bytes | None) -> None:
 
 
 class _NTriplesParser(W3CNTriplesParser):
+    """Reads N-Quads too; the name of a statement's graph is passed over."""
+
+    def parseline(self, bnode_context: Any = None) -> None:
+        self.eat(r_wspace)
+        if not self.line or self.line.startswith("#"):
+            return
+        subject = self.subject(bnode_context)
+        self.eat(r_wspace)
+        predicate = self.predicate()
+        self.eat(r_wspace)
+        value = self.object(bnode_context)
+        self.eat(r_wspace)
+        if not self.line.startswith("."):
+            self.uriref() or self.nodeid(bnode_context)
+        self.eat(r_tail)
+        if self.line:
+            raise ParserError(f"more behind the statement: {self.line[:100]}")
+        self.sink.triple(subject, predicate, value)
+
     def literal(self) -> Any:
         if not self.peek('"'):
             return False
@@ -197,7 +254,7 @@ class _NTriplesParser(W3CNTriplesParser):
 class _XmlHandler(RDFXMLHandler):
     """Counts what entities and default attributes are spelled out to."""
 
-    def __init__(self, graph: _BoundedGraph) -> None:
+    def __init__(self, graph: OntologyGraph) -> None:
         super().__init__(graph)
         self._graph = graph
         self._prefixes = 0

@@ -112,6 +112,242 @@ def test_class_expressions_are_put_simply_or_left_out() -> None:
     }
 
 
+def test_qualified_restrictions_and_other_expressions() -> None:
+    turtle = """
+    :A a owl:Class ; rdfs:subClassOf
+        [ owl:onProperty :hasDriver ; owl:minQualifiedCardinality 1 ; owl:onClass :Person ],
+        [ owl:onProperty :hasAge ; owl:maxQualifiedCardinality 1 ; owl:onDataRange xsd:integer ],
+        [ owl:onProperty :hasPart ; owl:qualifiedCardinality 2 ; owl:onClass [ owl:unionOf (:B :C) ] ],
+        [ owl:onProperty [ owl:inverseOf :covers ] ; owl:someValuesFrom :Policy ],
+        [ owl:onProperty :insures ; owl:hasSelf true ],
+        [ owl:onProperty :hasAge ; owl:allValuesFrom [ owl:onDatatype xsd:integer ;
+            owl:withRestrictions ([ xsd:minInclusive 18 ] [ xsd:maxExclusive 80 ]) ] ] ;
+        owl:disjointUnionOf (:B :C) ; owl:hasKey (:number :year) .
+    :uncle a owl:ObjectProperty ; owl:propertyChainAxiom (:parent :brother) .
+    """
+    assert texts(turtle) == {
+        "A": "A (class)\nKind of: has age at most 1 integer; has age only integer from 18 under 80; "
+        "has driver at least 1 Person; has part exactly 2 B or C; insures itself; "
+        "inverse of covers some Policy."
+        "\nOne of: B or C.\nTold apart by: number and year.",
+        "uncle": "uncle (object property)\nFollows from: parent then brother.",
+    }
+
+
+XL = "@prefix xl: <http://www.w3.org/2008/05/skos-xl#> .\n"
+
+
+def test_labels_and_notes_that_are_resources_are_told_by_their_words() -> None:
+    turtle = (
+        XL
+        + """
+    :c1 a skos:Concept ; xl:prefLabel :l1 ; xl:altLabel :l2, [ xl:literalForm "kryť" ] ; skos:broader :c2 ;
+        skos:definition :d1 ; skos:note [ rdf:value "Pozri zákon." ] ; skos:altLabel "poistenie" .
+    :c2 a skos:Concept ; xl:prefLabel [ a xl:Label ; xl:literalForm "zmluva" ] .
+    :l1 a xl:Label ; xl:literalForm "poistná zmluva" .
+    :l2 a xl:Label ; xl:literalForm "poistka" .
+    :d1 a :Note ; rdf:value "Zmluva o poistení." .
+    :price a :Money ; rdf:value "5" ; rdfs:label "five" .
+    """
+    )
+    assert texts(turtle) == {
+        "c1": "poistná zmluva (Concept)\nZmluva o poistení.\nAlso called: kryť; poistenie; poistka."
+        "\nBroader: zmluva.\nNote: Pozri zákon.",
+        "c2": "zmluva (Concept)",
+        "price": "five (Money)\nValue: 5.",
+    }
+
+
+def test_definitions_and_synonyms_of_obo() -> None:
+    turtle = """@prefix obo: <http://purl.obolibrary.org/obo/> .
+    @prefix oio: <http://www.geneontology.org/formats/oboInOwl#> .
+    :X1 a owl:Class ; rdfs:label "loss" ; obo:IAO_0000115 "What is lost." ; oio:hasExactSynonym "damage" .
+    """
+    assert texts(turtle) == {"X1": "loss (class)\nWhat is lost.\nAlso called: damage."}
+
+
+THESAURUS = (
+    PREFIXES
+    + """
+:c1 a skos:Concept ; skos:prefLabel "zmluva"@sk, "contract"@en, "Vertrag"@de-AT ; skos:broader :c2, :c3 ;
+    skos:definition "Dohoda."@sk, "An agreement."@en ; skos:notation "K1" ; :hasPart :c4 ; :p5 :c4 .
+:c2 a skos:Concept ; skos:prefLabel "právny úkon"@sk, "legal act"@en .
+:c3 a skos:Concept ; skos:prefLabel "act"@en .
+:c4 a skos:Concept ; skos:prefLabel "podpis"@SK .
+:hasPart a owl:ObjectProperty . :p5 a owl:ObjectProperty ; rdfs:label "is signed by"@en .
+"""
+)
+
+
+def test_texts_are_taken_in_the_languages_asked_for() -> None:
+    reader = memory_reader({"o.ttl": THESAURUS.encode()})
+    source = SOURCE.model_copy(update={"languages": ("sk",)})
+    records = list(source.read_in_order(reader))
+    assert {record.id[-2:]: record.text for record in records if isinstance(record, Document)} == {
+        "c1": "zmluva (Concept)\nDohoda.\nHas part: podpis.\nBroader: právny úkon.\nNotation: K1.",
+        "c2": "právny úkon (Concept)",
+        "c4": "podpis (Concept)",
+    }
+    assert sorted(record.reason for record in records if isinstance(record, Filtered)) == [
+        "no label in the languages asked for",
+        "no label in the languages asked for",
+        "nothing but a type",
+    ]
+    german = SOURCE.model_copy(update={"languages": ("de",)})
+    (document,) = (record for record in german.read_in_order(reader) if isinstance(record, Document))
+    assert document.text == "Vertrag (Concept)\nNotation: K1."
+
+
+def test_languages_are_those_of_hygiene_unless_set() -> None:
+    reader = memory_reader({"o.ttl": THESAURUS.encode()})
+    source = Ontology.model_validate(
+        {"group": "g", "where": "x", "hygiene": {"languages": ["en"]}, "files": ["*.ttl"]}
+    )
+    titles = {
+        record.metadata["title"] for record in source.read_in_order(reader) if isinstance(record, Document)
+    }
+    assert titles == {"contract", "legal act", "act", "is signed by"}
+    other = source.model_copy(update={"languages": ("sk",)})
+    titles = {
+        record.metadata["title"] for record in other.read_in_order(reader) if isinstance(record, Document)
+    }
+    assert titles == {"zmluva", "právny úkon", "podpis"}
+
+
+PARTS = {
+    "core.ttl": ':N12 a owl:Class ; rdfs:label "retention"@en ; rdfs:comment "Borne." ;\n'
+    "rdfs:subClassOf :N3, _:x . _:x owl:unionOf (:N3 :N12) .",
+    "names.ttl": ':N12 a owl:Class ; rdfs:label "spoluúčasť"@sk . :N3 rdfs:label "podiel"@sk .\n'
+    '_:x rdfs:label "other" .',
+    "upper.nt": "",
+}
+PARTS = {name: PREFIXES + text for name, text in PARTS.items()} | {
+    "upper.nt": "<http://example.org/o#N3> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> "
+    "<http://www.w3.org/2002/07/owl#Class> .\n"
+    '<http://example.org/o#N3> <http://www.w3.org/2000/01/rdf-schema#label> "share"@en .\n'
+}
+
+
+def test_the_files_of_a_location_are_one_graph() -> None:
+    reader = memory_reader({name: text.encode() for name, text in PARTS.items()})
+    expected = {
+        "http://example.org/o#N12": "retention / spoluúčasť (class)\nBorne."
+        "\nKind of: podiel / share; podiel / share or retention / spoluúčasť.",
+        "http://example.org/o#N3": "podiel / share (class)",
+    }
+    orders = set()
+    for records in [SOURCE.read_in_order(reader), *(SOURCE.read_shuffled(reader, seed=s) for s in range(9))]:
+        documents = [record for record in records if isinstance(record, Document)]
+        assert {document.id: document.text for document in documents} == expected
+        orders.add(tuple(document.id for document in documents))
+    assert len(orders) == 2
+
+
+def test_relative_iris_and_blank_nodes_of_two_files_are_two() -> None:
+    one = PREFIXES + '<#A> a owl:Class ; rdfs:label "one" ; rdfs:seeAlso _:b . _:b a :K ; rdfs:label "x" .'
+    rdf = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+        xmlns:rdfs="http://www.w3.org/2000/01/rdf-schema#"><rdf:Description rdf:nodeID="b">
+        <rdfs:label>three</rdfs:label></rdf:Description></rdf:RDF>"""
+    contents = {"a.ttl": one, "b c.ttl": one.replace("one", "two"), "d.rdf": rdf}
+    reader = memory_reader({name: text.encode() for name, text in contents.items()})
+    documents = {
+        record.id: record.text for record in SOURCE.read_in_order(reader) if isinstance(record, Document)
+    }
+    assert documents == {
+        "https://calibset.invalid/a.ttl#A": "one (class)",
+        "https://calibset.invalid/b%20c.ttl#A": "two (class)",
+    }
+
+
+def test_many_files_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rdf_graph, "LARGEST_GRAPH", 2**15)
+    text = PREFIXES + " ".join(f':C{n} a owl:Class ; rdfs:label "c" .' for n in range(10))
+    assert len(read(text)) == 10
+    reader = memory_reader({name: text.encode() for name in ("a.ttl", "b.ttl")})
+    with pytest.raises(
+        SourceError, match=r"^b\.ttl: too large \(.*\); read fewer of them together with files"
+    ):
+        list(SOURCE.read_in_order(reader))
+
+
+CLASS = '<http://example.org/o#A> a <http://www.w3.org/2002/07/owl#Class> ; <urn:p> "č" .\n'
+QUAD = (
+    "<urn:a> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <urn:K> <urn:graph> .\n"
+    '<urn:a> <urn:says> "č" _:g .\n'
+)
+XML = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:x="http://x.org/o#">
+<rdf:Description rdf:about="urn:a"><rdf:type rdf:resource="urn:K"/><x:says>č</x:says></rdf:Description>
+</rdf:RDF>"""
+
+
+@pytest.mark.parametrize("name", ["o.owl", "o.ttl", "o.rdf", "o.nt", "o", "o.xml"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        CLASS.encode(),
+        f"# a comment\n\n{PREFIXES}{CLASS}".encode(),
+        f"\ufeff{PREFIXES}{CLASS}".encode(),
+        f"{PREFIXES}{CLASS}".encode("utf-16"),
+        QUAD.encode(),
+        XML.encode(),
+        f"\ufeff<?xml version='1.0'?>\n<!-- <html> -->\n{XML}".encode(),
+        f"<?xml version='1.0' encoding='windows-1250'?>{XML}".encode("cp1250"),
+        f"<?xml version='1.0' encoding='utf-16'?>{XML}".encode("utf-16"),
+    ],
+    ids=["statement", "comment", "mark", "utf-16", "quads", "xml", "xml mark", "xml cp1250", "xml utf-16"],
+)
+def test_a_file_is_what_it_holds_whatever_its_name(name: str, content: bytes) -> None:
+    (file,) = memory_reader({name: content}).files("*")
+    (record,) = SOURCE.read(file)
+    assert isinstance(record, Document)
+    assert "č" in record.text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('<?xml version="1.0"?>\n<Ontology xmlns="http://www.w3.org/2002/07/owl#"/>', "OWL/XML is not read"),
+        ('{"@id": "urn:a"}', "JSON-LD is not read"),
+        ('[\n {"@id": "urn:a"}]', "JSON-LD is not read"),
+        ("format-version: 1.2\n", "OBO is not read"),
+        ("Prefix(:=<urn:a>)\nOntology(<urn:o>)", "OWL functional syntax is not read"),
+        ("Prefix: : <urn:a>\nOntology: <urn:o>", "Manchester syntax is not read"),
+        ("<!DOCTYPE html>\n<html lang='en'>", "a web page (HTML), no ontology"),
+    ],
+)
+def test_what_is_not_read_is_named(text: str, reason: str) -> None:
+    with pytest.raises(SourceError) as fault:
+        read(text, "o.owl")
+    assert str(fault.value).startswith(f"o.owl: {reason}; ")
+
+
+def test_a_location_with_unread_formats_only_names_them() -> None:
+    reader = memory_reader({"a/o.jsonld": b"{}", "README.md": b""})
+    with pytest.raises(
+        SourceError, match=r"^memory: holds JSON-LD \(\*\.jsonld\), which is not read; save it as"
+    ):
+        SOURCE.select_files(reader)
+    with pytest.raises(SourceError, match="no file matches"):
+        SOURCE.select_files(memory_reader({"README.md": b""}))
+
+
+def test_turtle_that_is_no_utf8_is_an_error() -> None:
+    turtle = PREFIXES + ':A rdfs:comment "Poistník oznámi poisťovni vznik škody bez zbytočného odkladu." .'
+    (file,) = memory_reader({"o.ttl": turtle.encode("cp1250")}).files("*")
+    with pytest.raises(SourceError) as fault:
+        list(SOURCE.read(file))
+    assert str(fault.value) == (
+        "o.ttl: not valid UTF-8, as Turtle has to be (o.ttl is perhaps cp1250); save it as UTF-8"
+    )
+
+
+def test_compressed_files_are_found() -> None:
+    reader = memory_reader({"o.owl.gz": gzip.compress(CLASS.encode())})
+    assert [record.id for record in SOURCE.read_in_order(reader) if isinstance(record, Document)] == [
+        "http://example.org/o#A"
+    ]
+
+
 def test_lists_that_lead_back_into_themselves_end() -> None:
     turtle = """
     :A a owl:Class ; rdfs:label "A" ; rdfs:subClassOf _:u .
@@ -160,7 +396,7 @@ def test_invalid_turtle_is_an_error(turtle: str, start: str) -> None:
     assert str(fault.value).endswith("correct it, fetch it again, or leave it out with files = [...]")
 
 
-def test_other_formats_go_by_suffix() -> None:
+def test_triples_of_one_line_each_and_xml() -> None:
     triple = '<urn:a> <http://www.w3.org/2000/01/rdf-schema#label> "A" .\n'
     typed = "<urn:a> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <urn:Kind> .\n"
     assert read(triple + typed, "o.nt") == [Document(id="urn:a", text="A (Kind)", metadata={"title": "A"})]
@@ -214,16 +450,16 @@ def test_a_parse_changes_nothing_for_other_threads(
         rdflib.URIRef("urn:no iri")  # of which the library warns
         return rdflib.Literal("007", datatype=rdflib.XSD.integer)
 
-    add = rdf_graph._BoundedGraph.add
+    add = rdf_graph.OntologyGraph.add
     elsewhere: list[rdflib.Literal] = []
     own: list[object] = []
 
-    def add_and_look(graph: rdf_graph._BoundedGraph, triple: tuple[object, object, object]) -> object:
+    def add_and_look(graph: rdf_graph.OntologyGraph, triple: tuple[object, object, object]) -> object:
         elsewhere.append(others.submit(use_rdflib).result())
         own.append(triple[2])
         return add(graph, triple)
 
-    monkeypatch.setattr(rdf_graph._BoundedGraph, "add", add_and_look)
+    monkeypatch.setattr(rdf_graph.OntologyGraph, "add", add_and_look)
     with ThreadPoolExecutor(1) as others:
         others.submit(int).result()
         (record,) = read(text, name)
@@ -238,7 +474,7 @@ def test_a_parse_changes_nothing_for_other_threads(
 def test_relative_iris_do_not_depend_on_the_working_folder() -> None:
     (record,) = read('@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> . <#a> a <#B> ; rdfs:label "A" .')
     assert isinstance(record, Document)
-    assert record.id == "https://calibset.invalid/#a"
+    assert record.id == "https://calibset.invalid/o.ttl#a"
 
 
 def rdf_xml(body: str, declared: str = "", more: str = "") -> str:
@@ -412,7 +648,7 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch, name: str, text: st
     asked: list[object] = []
     monkeypatch.setattr(socket.socket, "connect", lambda _, address: asked.append(address))
     if name == "o.jsonld":
-        with pytest.raises(SourceError, match=r"^o\.jsonld:1: not valid turtle \("):
+        with pytest.raises(SourceError, match=r"^o\.jsonld: JSON-LD is not read; save it as Turtle"):
             read(text, name)
     else:
         assert len(read(PREFIXES + text if name == "o.ttl" else text, name)) <= 1
