@@ -11,6 +11,7 @@ from calibset.dataset.tokenizer_check import find_misread
 from calibset.pipeline.context import BuildContext
 from calibset.quantizers import LoadReport, Quantizer, RowInput, get_quantizer
 from calibset.tokenizers import Tokenizer
+from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.truncation import visible_ids
 
 
@@ -46,6 +47,12 @@ def prove_kept(context: BuildContext, samples: tuple[Sample, ...]) -> LoadReport
 
 def _require_same_ids(samples: tuple[Sample, ...], tokenizer: Tokenizer, quantizer: Quantizer) -> None:
     """Make sure that the tokenizer which the quantizer loads reads the ids that were packed."""
+    if isinstance(tokenizer, HuggingFaceTokenizer) and tokenizer.cuts_beginning:
+        raise QuantizerError(
+            f"{quantizer.info.product} would cut the beginning of rows and not their end, because "
+            f"{tokenizer.name} sets truncation_side to left, so nothing was written: set it to right in a "
+            "copy of the folder, and let recipe and quantizer use that"
+        )
     misread = find_misread((sample.text for sample in samples), tokenizer)
     if not misread:
         return

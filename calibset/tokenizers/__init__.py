@@ -7,6 +7,7 @@ from pathlib import Path
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import SourceError, TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
+from calibset.tokenizers.json_file import gguf_message
 from calibset.tokenizers.model_folder import FILES, VOCABULARY_FILES
 
 __all__ = [
@@ -33,8 +34,9 @@ def load_tokenizer(name: str, relative_to: Path | None = None, *, offline: bool 
 
     Args:
         name: One of `EMBEDDED`; or the path of a ``tekken.json``, a ``tokenizer.json``, or a
-            folder that holds one (``tokenizer.json`` wins, as it does for the quantizer); or
-            ``hf://OWNER/NAME`` for that of a model on the hub.
+            folder that holds one (``tokenizer.json`` wins, as it does for the quantizer) or, where
+            transformers is installed, another vocabulary that it reads; or ``hf://OWNER/NAME`` for that
+            of a model on the hub.
         relative_to: The folder that a relative path is looked up in, before the working directory.
         offline: Whether the hub may not be asked.
 
@@ -45,6 +47,13 @@ def load_tokenizer(name: str, relative_to: Path | None = None, *, offline: bool 
     if path is not None and (path.name == "tokenizer.json" or "tekken" not in path.name):
         from calibset.tokenizers import huggingface
 
+        if any(path.match(pattern) for pattern in VOCABULARY_FILES):
+            full = path.with_name("tokenizer.json")
+            return (
+                huggingface.from_file(full, name)
+                if full.is_file()
+                else huggingface.from_vocabulary(path, name)
+            )
         return huggingface.from_file(path, name)
     from calibset.tokenizers import tekken
 
@@ -72,9 +81,12 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
         wanted = Path(name)
     for folder in (relative_to or Path(), Path()):
         path = folder / wanted
-        for candidate in (path, path / "tokenizer.json", path / "tekken.json"):
+        vocabularies = (file for pattern in VOCABULARY_FILES for file in sorted(path.glob(pattern)))
+        for candidate in (path, path / "tokenizer.json", path / "tekken.json", *vocabularies):
             if candidate.is_file():
                 return candidate
+        if any(path.glob("*.gguf")):
+            raise TokenizerError(gguf_message(f"tokenizer {name!r}"))
     raise TokenizerError(
         f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "
         "tokenizer.json or tekken.json, or of a folder with one, nor hf://OWNER/NAME of a model that has one"
@@ -104,7 +116,10 @@ def tokenizer_files(name: str, relative_to: Path | None = None) -> tuple[Path, .
     path = None if name.startswith("hf://") else find_tokenizer_file(name, relative_to)
     if path is None:
         return ()
-    return (path, *sorted(file for pattern in FILES for file in path.parent.glob(pattern)))
+    return (
+        path,
+        *sorted(file for pattern in (*FILES, *VOCABULARY_FILES) for file in path.parent.glob(pattern)),
+    )
 
 
 def reads_control_tokens_as_text(path: Path | None) -> bool:

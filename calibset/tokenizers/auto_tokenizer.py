@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import warnings
@@ -37,8 +38,15 @@ class AutoTokenizer:
 
     @property
     def engine(self) -> tokenizers.Tokenizer | None:
-        """The engine that it reads with; None if it is written in Python or by another library."""
-        return getattr(self.loaded, "backend_tokenizer", None)
+        """A copy of the engine that it reads with, which cuts and pads nothing; None if it has none."""
+        engine = getattr(self.loaded, "backend_tokenizer", None)
+        if engine is None:
+            return None
+        copied: tokenizers.Tokenizer = copy.deepcopy(engine)
+        copied.no_truncation()
+        copied.no_padding()
+        copied.encode_special_tokens = engine.encode_special_tokens
+        return copied
 
     def read(self, text: str) -> list[int]:
         """Return the ids of a text, as a quantizer's call gives them: with BOS and the like."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,12 +72,9 @@ def _has_class(folder: ModelFolder) -> bool:
 
 
 def _compare(tokenizer: AutoTokenizer, engine: tokenizers.Tokenizer) -> Reading:
-    if tokenizer.engine is None:
+    loaded = tokenizer.engine
+    if loaded is None:
         return Reading(tokenizer)
-    loaded = copy.deepcopy(tokenizer.engine)
-    loaded.no_truncation()
-    loaded.no_padding()
-    loaded.encode_special_tokens = tokenizer.engine.encode_special_tokens
     difference = find_difference(engine, loaded)
     if difference is None:
         return Reading(tokenizer)

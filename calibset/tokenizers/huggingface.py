@@ -17,10 +17,11 @@ from calibset.tokenizers.added_tokens import add_folder_tokens, find_new_tokens
 from calibset.tokenizers.auto_tokenizer import AutoTokenizer
 from calibset.tokenizers.base import Encoded
 from calibset.tokenizers.engine_comparison import canonical_parts
-from calibset.tokenizers.folder_reading import Reading, ask_transformers
-from calibset.tokenizers.json_file import read_tokenizer_json
+from calibset.tokenizers.folder_reading import ask_transformers
+from calibset.tokenizers.json_file import read_json_file
 from calibset.tokenizers.model_folder import ModelFolder, read_model_folder
 from calibset.tokenizers.tekken_check import note_split_mismatch
+from calibset.tokenizers.vocabulary_conversion import convert_vocabulary
 
 if TYPE_CHECKING:
     import tokenizers
@@ -43,6 +44,7 @@ class HuggingFaceTokenizer:
         named_tokens: BOS, EOS and the like, as far as files in the folder name them.
         new_tokens: Tokens that files name, but no file lists: transformers adds them behind all others,
             and the model has not been trained on them.
+        cuts_beginning: Whether a quantizer that cuts a text cuts its beginning.
         auto_tokenizer: What transformers loads from the folder; None if it is not installed or not asked.
         folder_notes: What users should know about how the folder is read.
     """
@@ -55,6 +57,7 @@ class HuggingFaceTokenizer:
     template_location: str = field(default="", repr=False, compare=False)
     named_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     new_tokens: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    cuts_beginning: bool = False
     auto_tokenizer: AutoTokenizer | None = field(default=None, repr=False, compare=False)
     folder_notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
@@ -132,7 +135,9 @@ class HuggingFaceTokenizer:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """Warnings: how the folder is read, and a split that is not Tekken's if the vocabulary is."""
-        return (*self.folder_notes, *note_split_mismatch(self.parsing_engine))
+        side = ("truncation_side is left: a quantizer that cuts rows cuts their beginning",)
+        notes = (*self.folder_notes, *(side if self.cuts_beginning else ()))
+        return (*notes, *note_split_mismatch(self.parsing_engine))
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain text."""
@@ -152,44 +157,76 @@ class HuggingFaceTokenizer:
 
 
 def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
-    """Return the tokenizer of a ``tokenizer.json``, with what the other files of its folder add to it."""
-    raw = read_tokenizer_json(path, name)
+    """Return the tokenizer of a ``tokenizer.json``, with what the other files of its folder add to it.
+
+    Args:
+        path: The file.
+        name: The tokenizer's name, as the recipe spells it.
+
+    Raises:
+        TokenizerError: A file can't be read, or what a quantizer reads with them can't be predicted.
+    """
+    raw = read_json_file(path, name, "a tokenizer.json that tokenizers reads")
     engine = _parse(raw, name)
     folder = read_model_folder(path.parent)
     _refuse_left_cut(name, engine, folder)
     engine.no_truncation()
     engine.no_padding()
-    new_tokens = find_new_tokens(engine, folder)
+    new_tokens = find_new_tokens(engine, folder.tokens)
     present = repr(engine.get_added_tokens_decoder())
-    add_folder_tokens(engine, folder)
-    changed = repr(engine.get_added_tokens_decoder()) != present
+    add_folder_tokens(engine, folder.tokens)
     engine.encode_special_tokens = folder.settings.get("split_special_tokens") is True
+    is_as_filed = repr(engine.get_added_tokens_decoder()) == present and not engine.encode_special_tokens
     reading = ask_transformers(folder, path, engine)
     if reading.engine is not None:
-        engine, changed = reading.engine, True
-    parts = json.dumps(canonical_parts(engine)).encode() if changed else b""
-    return replace(_build_tokenizer(name, raw + parts, engine, folder, reading), new_tokens=new_tokens)
+        engine, is_as_filed = reading.engine, False
+    tokenizer = _build_tokenizer(name, raw if is_as_filed else raw + _describe(engine), engine, folder)
+    return replace(
+        tokenizer,
+        new_tokens=new_tokens,
+        cuts_beginning=side == "left",
+        auto_tokenizer=reading.tokenizer,
+        folder_notes=reading.notes,
+    )
+
+
+def from_vocabulary(path: Path, name: str) -> HuggingFaceTokenizer:
+    """Return the tokenizer that transformers makes of a folder without a ``tokenizer.json``.
+
+    Args:
+        path: The folder's vocabulary, in one of the forms of `VOCABULARY_FILES`.
+        name: The tokenizer's name, as the recipe spells it.
+
+    Raises:
+        TokenizerError: transformers is not installed, or can't make a fast tokenizer of the folder.
+    """
+    folder = read_model_folder(path.parent)
+    auto, engine = convert_vocabulary(path, name)
+    tokenizer = _build_tokenizer(name, _describe(engine), engine, folder)
+    return replace(
+        tokenizer,
+        cuts_beginning=folder.settings.get("truncation_side") == "left",
+        auto_tokenizer=auto,
+        folder_notes=(f"there is no tokenizer.json; {path.name} is read by {auto.name}",),
+    )
 
 
 def _build_tokenizer(
-    name: str, content: bytes, engine: tokenizers.Tokenizer, folder: ModelFolder, reading: Reading
+    name: str, content: bytes, engine: tokenizers.Tokenizer, folder: ModelFolder
 ) -> HuggingFaceTokenizer:
+    """Return a tokenizer whose fingerprint is that of some content, and of the folder's template."""
     template, location = folder.template or (None, "")
     named = folder.named_tokens
     context = json.dumps([template, dict(named)]).encode() if template else b""
     literal_engine = copy.deepcopy(engine)
     literal_engine.encode_special_tokens = True
-    return HuggingFaceTokenizer(
-        name,
-        hashlib.sha256(content + context).hexdigest(),
-        engine,
-        literal_engine,
-        template,
-        location,
-        named,
-        auto_tokenizer=reading.tokenizer,
-        folder_notes=reading.notes,
-    )
+    fingerprint = hashlib.sha256(content + context).hexdigest()
+    return HuggingFaceTokenizer(name, fingerprint, engine, literal_engine, template, location, named)
+
+
+def _describe(engine: tokenizers.Tokenizer) -> bytes:
+    """Return all that determines an engine's ids, for a fingerprint."""
+    return json.dumps([canonical_parts(engine), engine.encode_special_tokens]).encode()
 
 
 def _parse(raw: bytes, name: str) -> tokenizers.Tokenizer:

@@ -16,6 +16,7 @@ from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import TokenizerError
 from calibset.core.text import replace_surrogates
 from calibset.tokenizers.base import Encoded
+from calibset.tokenizers.json_file import read_json_file
 
 if TYPE_CHECKING:
     import tiktoken
@@ -179,10 +180,10 @@ def _build_tokenizer(name: str, fingerprint: str, tekkenizer: Tekkenizer, model:
 
 
 def _read_model(path: Path) -> tuple[Any, hashlib._Hash]:
+    raw = read_json_file(path, str(path), "a Tekken file")
     try:
-        raw = path.read_bytes()
         return json.loads(raw), hashlib.sha256(raw)
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise TokenizerError(f"{path}: can't be read as a Tekken file: {error}") from error
 
 

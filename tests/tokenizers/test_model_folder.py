@@ -7,7 +7,8 @@ import pytest
 
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers import model_folder
-from calibset.tokenizers.model_folder import FolderToken, TemplateFile, read_model_folder
+from calibset.tokenizers.folder_tokens import FolderToken
+from calibset.tokenizers.model_folder import TemplateFile, read_model_folder
 
 
 def read_chat_template(folder: Path) -> TemplateFile | None:
@@ -71,7 +72,7 @@ def test_a_list_of_added_tokens_makes_the_older_files_void(tmp_path: Path) -> No
     )
     folder = read_model_folder(tmp_path)
     assert folder.named_tokens == {"eos_token": "<e>"}
-    assert dict(folder.listed_tokens) == {9: FolderToken(content="<e>", special=False, normalized=True)}
+    assert dict(folder.tokens.listed) == {9: FolderToken(content="<e>", special=False)}
 
 
 @pytest.mark.parametrize("content", ["[]", "5", '{"chat_template": 5}', "null"])

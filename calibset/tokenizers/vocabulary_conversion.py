@@ -1,0 +1,55 @@
+"""Tokenizers of folders that hold a vocabulary in another form than a ``tokenizer.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibset.core.errors import TokenizerError
+from calibset.tokenizers.auto_tokenizer import AutoTokenizer, load_auto_tokenizer
+
+if TYPE_CHECKING:
+    import tokenizers
+
+_ANY_TEXT = "The quick brown fox jumps over 12 lazy dogs."
+
+
+def convert_vocabulary(file: Path, name: str) -> tuple[AutoTokenizer, tokenizers.Tokenizer]:
+    """Return the fast tokenizer that transformers makes of a folder, and its engine.
+
+    Args:
+        file: The folder's vocabulary.
+        name: The tokenizer's name.
+
+    Raises:
+        TokenizerError: It can't; the message says how a ``tokenizer.json`` is written.
+    """
+    lacking = f"{name}: holds no tokenizer.json, only {file.name}"
+    try:
+        tokenizer = load_auto_tokenizer(file.parent)
+    except ImportError:
+        raise TokenizerError(f"{lacking}; {_way_out(name)}") from None
+    except TokenizerError as error:
+        raise TokenizerError(f"{lacking}, and {error}; {_way_out(name)}") from error
+    engine = tokenizer.engine
+    if engine is None:
+        raise TokenizerError(
+            f"{lacking}, which {tokenizer.name} reads, a tokenizer without a fast form: there is no "
+            "tokenizer.json to measure rows by"
+        )
+    # Where the files that a class looks for are missing, it may make a tokenizer of nothing.
+    if len(set(engine.encode(_ANY_TEXT, add_special_tokens=False).ids)) < len(_ANY_TEXT) // 4:
+        raise TokenizerError(f"{lacking}, of which {tokenizer.name} reads hardly a letter; {_way_out(name)}")
+    return tokenizer, engine
+
+
+def _way_out(name: str) -> str:
+    """Return how a ``tokenizer.json`` is written."""
+    is_on_hub = name.startswith("hf://")
+    model, _, revision = name.removeprefix("hf://").partition("@") if is_on_hub else (name, "", "")
+    arguments = f"{model!r}, revision={revision!r}" if revision else repr(model)
+    return (
+        "write one and name its folder: pip install 'calibset[transformers]' sentencepiece protobuf; python "
+        f'-c "from transformers import AutoTokenizer; AutoTokenizer.from_pretrained({arguments})'
+        ".save_pretrained('NEW_FOLDER')\""
+    )
