@@ -47,23 +47,26 @@ def prove_kept(context: BuildContext, samples: tuple[Sample, ...]) -> LoadReport
 
 def _require_same_ids(samples: tuple[Sample, ...], tokenizer: Tokenizer, quantizer: Quantizer) -> None:
     """Make sure that the tokenizer which the quantizer loads reads the ids that were packed."""
-    if isinstance(tokenizer, HuggingFaceTokenizer) and tokenizer.cuts_beginning:
+    if not isinstance(tokenizer, HuggingFaceTokenizer):
+        return
+    product = quantizer.info.product
+    if tokenizer.cuts_beginning:
         raise QuantizerError(
-            f"{quantizer.info.product} would cut the beginning of rows and not their end, because "
-            f"{tokenizer.name} sets truncation_side to left, so nothing was written: set it to right in a "
-            "copy of the folder, and let recipe and quantizer use that"
+            f"{product} would cut the beginning of rows and not their end, because {tokenizer.name} has "
+            "truncation_side left, so nothing was written: set it to right in a copy of the folder, and let "
+            "recipe and quantizer use that"
         )
     misread = find_misread((sample.text for sample in samples), tokenizer)
-    if not misread:
-        return
-    first = "; ".join(
-        f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in misread[:3]
-    )
-    raise QuantizerError(
-        f"AutoTokenizer reads {len(misread)} of {len(samples)} rows otherwise than {tokenizer.name}'s "
-        f"tokenizer.json does, so nothing was written: {first}; build with `--set quantizer=gptqmodel`, "
-        f"which takes ids, and give {quantizer.info.product} those: `calibset export --format input_ids`"
-    )
+    if misread and tokenizer.auto_tokenizer is not None:
+        first = "; ".join(
+            f"row {row.row} (source {samples[row.row - 1].source}): {row.reason}" for row in misread[:3]
+        )
+        raise QuantizerError(
+            f"{tokenizer.auto_tokenizer.name}, which AutoTokenizer loads for {tokenizer.name}, reads "
+            f"{len(misread)} of {len(samples)} rows otherwise than the tokenizer.json does, so nothing was "
+            f"written: {first}; build with `--set quantizer=gptqmodel`, which takes token ids, and give "
+            f"{product} those: `calibset export --format input_ids`"
+        )
 
 
 def _lost_is_the_tail(report: LoadReport, quantizer: Quantizer) -> bool:

@@ -118,3 +118,34 @@ def test_a_tokenizer_that_was_changed_since_is_a_clear_error(tmp_path: Path) -> 
     assert str(caught.value) == (
         f"{out}: tokenizer.json is not what it was when the file was built; build again, or give --tokenizer"
     )
+
+
+def write_rows(folder: Path, class_name: str) -> Path:
+    """Write a tokenizer of letters with a class beside it, and a file of two rows; return the file."""
+    write_letters(folder)
+    (folder / "tokenizer_config.json").write_text(f'{{"tokenizer_class": "{class_name}"}}')
+    path = folder / "x.jsonl"
+    path.write_text('{"text": "ab </s>c"}\n{"text": "d"}\n')
+    return path
+
+
+def test_auto_is_what_autotokenizer_loads(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    path = write_rows(tmp_path, "PreTrainedTokenizerFast")
+    report = check_tokenizer(path, "auto", tokenizer="tokenizer.json")
+    assert (report.rows, report.passed) == (2, True)
+    report = check_tokenizer(write_rows(tmp_path, "ByT5Tokenizer"), "auto", tokenizer="tokenizer.json")
+    assert report.backend == f"ByT5Tokenizer of transformers {transformers.__version__}"
+    assert [row.row for row in report.misread] == [1, 2]
+
+
+def test_auto_needs_a_folder_that_it_can_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("transformers")
+    path = write_rows(tmp_path, "AutoConfig")
+    with pytest.raises(TokenizerError, match=r"^tokenizer\.json: AutoTokenizer of .* can't load it: "):
+        check_tokenizer(path, "auto", tokenizer="tokenizer.json")
+    letters = load_tokenizer(str(tmp_path / "tokenizer.json"))
+    monkeypatch.setattr("calibset.dataset.calibration_file.load_tokenizer", lambda name, _: letters)
+    with pytest.raises(TokenizerError) as caught:
+        check_tokenizer(path, "auto", tokenizer="mistral-small-3.2")
+    assert str(caught.value) == f"{letters.name}: there is no model's folder that AutoTokenizer could load"

@@ -134,8 +134,8 @@ def test_a_tokenizer_that_is_code_is_not_run(tmp_path: Path) -> None:
     (folder / "own.py").write_text("raise SystemExit")
     assert load(folder).notes == (
         "the tokenizer is code in the model's folder (auto_map), which calibset doesn't run: rows are "
-        "measured by its tokenizer.json; where the quantizer runs that code, give it token ids (`calibset export "
-        "--format input_ids`)",
+        "measured by its tokenizer.json; where the quantizer runs that code, give it token ids (`calibset "
+        "export --format input_ids`)",
     )
 
 

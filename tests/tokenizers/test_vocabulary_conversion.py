@@ -17,7 +17,8 @@ from tests.storage.loopback import Loopback
 
 WRITE = (
     "write one and name its folder: pip install 'calibset[transformers]' sentencepiece protobuf; python -c "
-    "\"from transformers import AutoTokenizer; AutoTokenizer.from_pretrained({}).save_pretrained('NEW_FOLDER')\""
+    '"from transformers import AutoTokenizer; AutoTokenizer.from_pretrained({})'
+    ".save_pretrained('NEW_FOLDER')\""
 )
 
 
