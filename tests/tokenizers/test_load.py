@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from calibset.core.errors import TokenizerError
-from calibset.tokenizers import EMBEDDED, load_tokenizer, reads_control_tokens_as_text
+from calibset.tokenizers import EMBEDDED, find_tokenizer_file, load_tokenizer, reads_control_tokens_as_text
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 from tests.letters import write_letters
@@ -135,3 +135,23 @@ def test_a_model_that_is_not_there_is_a_clear_error(hub: Loopback) -> None:
     hub.repositories["them/model"] = {"weights.bin": b"x"}
     with pytest.raises(TokenizerError, match=r"^tokenizer 'hf://them/model': neither a known name"):
         load_tokenizer("hf://them/model")
+
+
+def test_all_that_a_folder_says_of_its_tokenizer_is_fetched(hub: Loopback, tmp_path: Path) -> None:
+    content = write_letters(tmp_path).read_bytes()
+    small = {
+        "tokenizer_config.json": b'{"pad_token": "<|x|>"}', "special_tokens_map.json": b"{}",
+        "added_tokens.json": b'{"<|y|>": 259}', "config.json": b"{}", "chat_template.jinja": b"d",
+        "additional_chat_templates/tool_use.jinja": b"t", "vocab.json": b"{}", "merges.txt": b"",
+        "vocab.txt": b"", "spiece.model": b"", "tokenizer.model": b"", "sentencepiece.bpe.model": b"",
+    }  # fmt: skip
+    weights = {"model.safetensors": b"x", "pytorch_model.bin": b"x", "own.py": b"raise SystemExit"}
+    hub.repositories["them/model"] = {"tokenizer.json": content, **small, **weights}
+    tokenizer = load_tokenizer("hf://them/model")
+    assert isinstance(tokenizer, HuggingFaceTokenizer)
+    assert tokenizer.chat_template == {"default": "d", "tool_use": "t"}
+    assert {key: rank for key, rank in tokenizer.special_tokens.items() if key == "<|x|>"} == {"<|x|>": 259}
+    path = find_tokenizer_file("hf://them/model")
+    assert path is not None
+    fetched = {str(file.relative_to(path.parent)) for file in path.parent.rglob("*") if file.is_file()}
+    assert fetched == {"tokenizer.json", *small}

@@ -9,6 +9,7 @@ from calibset.core.errors import TokenizerError
 from calibset.tokenizers import model_folder
 from calibset.tokenizers.folder_tokens import FolderToken
 from calibset.tokenizers.model_folder import TemplateFile, read_model_folder
+from tests.letters import write_letters
 
 
 def read_chat_template(folder: Path) -> TemplateFile | None:
@@ -99,3 +100,92 @@ def test_a_file_too_large_to_be_one_is_not_read(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "chat_template.jinja").write_text("x" * 11)
     with pytest.raises(TokenizerError, match=r"chat_template\.jinja: is over 4 MiB"):
         read_chat_template(tmp_path)
+
+
+def write_templates(folder: Path, **templates: str) -> None:
+    (folder / "additional_chat_templates").mkdir(exist_ok=True)
+    for name, text in templates.items():
+        (folder / "additional_chat_templates" / f"{name}.jinja").write_text(text)
+
+
+def test_templates_stand_in_files_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "chat_template.jinja").write_text("d")
+    write_templates(tmp_path, tool_use="t", rag="r")
+    template = read_chat_template(tmp_path)
+    extra = tmp_path / "additional_chat_templates"
+    assert template == (
+        {"default": "d", "rag": "r", "tool_use": "t"},
+        f"{tmp_path / 'chat_template.jinja'}, {extra / 'rag.jinja'}, {extra / 'tool_use.jinja'}",
+    )
+
+
+def test_template_files_make_the_configured_ones_void(tmp_path: Path) -> None:
+    several = [{"name": "default", "template": "old"}, {"name": "rag", "template": "old"}]
+    put(tmp_path, tokenizer_config={"chat_template": several})
+    write_templates(tmp_path, tool_use="t")
+    template = read_chat_template(tmp_path)
+    assert template is not None
+    # There is no default among the files, without which no dialogue without tools could be rendered.
+    assert template.text == {"default": "old", "tool_use": "t"}
+    (tmp_path / "chat_template.jinja").write_text("d")
+    template = read_chat_template(tmp_path)
+    assert template is not None
+    assert template.text == {"default": "d", "tool_use": "t"}
+
+
+def test_templates_are_those_of_transformers(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    write_letters(tmp_path)
+    several = [{"name": "default", "template": "old"}, {"name": "rag", "template": "old"}]
+    put(tmp_path, tokenizer_config={"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": several})
+    for name in ("", "default", "tool_use"):
+        if name == "default":
+            (tmp_path / "chat_template.jinja").write_text("new")
+        elif name:
+            write_templates(tmp_path, **{name: "new"})
+        theirs = transformers.AutoTokenizer.from_pretrained(str(tmp_path)).chat_template
+        template = read_chat_template(tmp_path)
+        assert template is not None
+        assert template.text == theirs
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "fault"),
+    [
+        (
+            "tokenizer_config",
+            {"added_tokens_decoder": []},
+            "added_tokens_decoder must hold tokens by their ids",
+        ),
+        (
+            "tokenizer_config",
+            {"added_tokens_decoder": {"x": {"content": "a"}}},
+            "added_tokens_decoder must hold",
+        ),
+        ("tokenizer_config", {"added_tokens_decoder": {"1": "a"}}, "added_tokens_decoder must hold"),
+        (
+            "tokenizer_config",
+            {"added_tokens_decoder": {"1": {"content": 5}}},
+            "added_tokens_decoder must hold",
+        ),
+        ("added_tokens", {"a": "b"}, "added_tokens.json must hold ids by their tokens"),
+    ],
+)
+def test_tokens_of_another_form_are_a_clear_error(
+    tmp_path: Path, name: str, table: object, fault: str
+) -> None:
+    put(tmp_path, **{name: table})
+    with pytest.raises(TokenizerError) as caught:
+        read_model_folder(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}: {fault}")
+
+
+def test_the_class_is_that_of_the_tokenizer_or_else_of_the_model(tmp_path: Path) -> None:
+    put(tmp_path, config={"tokenizer_class": "OfModel", "model_type": "own", "auto_map": {"AutoModel": "x"}})
+    folder = read_model_folder(tmp_path)
+    assert (folder.class_name, folder.model_type, folder.runs_code) == ("OfModel", "own", False)
+    put(tmp_path, tokenizer_config={"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["a.B", None]}})
+    folder = read_model_folder(tmp_path)
+    assert (folder.class_name, folder.runs_code) == ("Own", True)
+    put(tmp_path, tokenizer_config={"auto_map": ["a.B", None]})
+    assert read_model_folder(tmp_path).runs_code
