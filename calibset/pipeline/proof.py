@@ -49,13 +49,6 @@ def _require_same_ids(samples: tuple[Sample, ...], tokenizer: Tokenizer, quantiz
     """Make sure that the tokenizer which the quantizer loads reads the ids that were packed."""
     if not isinstance(tokenizer, HuggingFaceTokenizer):
         return
-    product = quantizer.info.product
-    if tokenizer.cuts_beginning:
-        raise QuantizerError(
-            f"{product} would cut the beginning of rows and not their end, because {tokenizer.name} has "
-            "truncation_side left, so nothing was written: set it to right in a copy of the folder, and let "
-            "recipe and quantizer use that"
-        )
     misread = find_misread((sample.text for sample in samples), tokenizer)
     if misread and tokenizer.auto_tokenizer is not None:
         first = "; ".join(
@@ -65,7 +58,7 @@ def _require_same_ids(samples: tuple[Sample, ...], tokenizer: Tokenizer, quantiz
             f"{tokenizer.auto_tokenizer.name}, which AutoTokenizer loads for {tokenizer.name}, reads "
             f"{len(misread)} of {len(samples)} rows otherwise than the tokenizer.json does, so nothing was "
             f"written: {first}; build with `--set quantizer=gptqmodel`, which takes token ids, and give "
-            f"{product} those: `calibset export --format input_ids`"
+            f"{quantizer.info.product} those: `calibset export --format input_ids`"
         )
 
 

@@ -44,7 +44,6 @@ class HuggingFaceTokenizer:
         named_tokens: BOS, EOS and the like, as far as files in the folder name them.
         new_tokens: Tokens that files name, but no file lists: transformers adds them behind all others,
             and the model has not been trained on them.
-        cuts_beginning: Whether a quantizer that cuts a text cuts its beginning.
         auto_tokenizer: What transformers loads from the folder; None if it is not installed or not asked.
         folder_notes: What users should know about how the folder is read.
     """
@@ -57,7 +56,6 @@ class HuggingFaceTokenizer:
     template_location: str = field(default="", repr=False, compare=False)
     named_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     new_tokens: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
-    cuts_beginning: bool = False
     auto_tokenizer: AutoTokenizer | None = field(default=None, repr=False, compare=False)
     folder_notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
@@ -135,9 +133,7 @@ class HuggingFaceTokenizer:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """Warnings: how the folder is read, and a split that is not Tekken's if the vocabulary is."""
-        side = ("truncation_side is left: a quantizer that cuts rows cuts their beginning",)
-        notes = (*self.folder_notes, *(side if self.cuts_beginning else ()))
-        return (*notes, *note_split_mismatch(self.parsing_engine))
+        return (*self.folder_notes, *note_split_mismatch(self.parsing_engine))
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain text."""
@@ -184,7 +180,6 @@ def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
     return replace(
         tokenizer,
         new_tokens=new_tokens,
-        cuts_beginning=side == "left",
         auto_tokenizer=reading.tokenizer,
         folder_notes=reading.notes,
     )
@@ -202,10 +197,10 @@ def from_vocabulary(path: Path, name: str) -> HuggingFaceTokenizer:
     """
     folder = read_model_folder(path.parent)
     auto, engine = convert_vocabulary(path, name)
+    _refuse_left_cut(name, engine, folder)
     tokenizer = _build_tokenizer(name, _describe(engine), engine, folder)
     return replace(
         tokenizer,
-        cuts_beginning=folder.settings.get("truncation_side") == "left",
         auto_tokenizer=auto,
         folder_notes=(f"there is no tokenizer.json; {path.name} is read by {auto.name}",),
     )

@@ -167,17 +167,3 @@ def test_special_tokens_may_be_read_as_letters(tmp_path: Path) -> None:
     tokenizer = load(write_model(tmp_path, split_special_tokens=True))
     assert len(tokenizer.encode("<|endoftext|>", parse_special=True)) == len("<|endoftext|>")
     assert tokenizer.fingerprint != load(write_model(tmp_path)).fingerprint
-
-
-@pytest.mark.parametrize("stored", [False, True])
-def test_rows_may_be_cut_at_their_beginning(tmp_path: Path, stored: bool) -> None:
-    import tokenizers
-
-    path = write_model(tmp_path, **({} if stored else {"truncation_side": "left"})) / "tokenizer.json"
-    if stored:
-        engine = tokenizers.Tokenizer.from_file(str(path))
-        engine.enable_truncation(8, direction="left")
-        engine.save(str(path))
-    tokenizer = load(tmp_path)
-    assert tokenizer.cuts_beginning
-    assert tokenizer.notes == ("truncation_side is left: a quantizer that cuts rows cuts their beginning",)

@@ -219,5 +219,5 @@ def test_a_tekken_file_with_wrong_parts_is_an_error(tmp_path: Path, changes: dic
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(TokenizerError, match=r"tekken\.json: can't be read as a Tekken file"):
+    with pytest.raises(TokenizerError, match=r"tekken\.json: can't be read: No such file or directory"):
         from_file(tmp_path / "tekken.json", "own")
