@@ -12,9 +12,10 @@ from typing import Any
 
 from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo
 from calibset.quantizers.load_report import LoadReport
-from calibset.quantizers.row_reader import FatalRow, RowInput, read_ids, read_rows, read_text
+from calibset.quantizers.message_reader import MessageReader
+from calibset.quantizers.row_reader import FatalRow, RowInput, UnjudgedRow, read_ids, read_rows, read_text
 from calibset.quantizers.row_writer import ExportRow, write_ids_table, write_json_lines
-from calibset.quantizers.simulation import RENDERED_MESSAGES, MeasuredRow, find_mixed_kinds, measure_rows
+from calibset.quantizers.simulation import MeasuredRow, find_mixed_kinds, measure_rows
 from calibset.tokenizers.base import Tokenizer
 
 # calibration_data_min_length, by default.
@@ -55,9 +56,18 @@ class GptqModel(Quantizer):
 
     def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
         """Return the rows of a file that ``load_dataset`` reads for GPTQModel."""
-        rows, faults = read_rows(path, _read_row, tokenizer=tokenizer)
+        reader = MessageReader.of(tokenizer)
+        kinds: list[RowInput] = []
+
+        def read(value: Any) -> RowInput | FatalRow:
+            row = _read_row(value, reader)
+            if not isinstance(row, FatalRow):
+                kinds.append(UnjudgedRow("") if _reads_messages(value, reader) else row)
+            return row
+
+        rows, faults = read_rows(path, read, tokenizer=tokenizer)
         # A column of one row is one of all rows, and null where they have no such key.
-        return rows, faults or [*find_mixed_kinds(rows)]
+        return rows, faults or [*find_mixed_kinds(kinds)]
 
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
         """Write the rows' ids, cut at ``seqlen``, with no other column."""
@@ -75,7 +85,13 @@ class GptqModel(Quantizer):
         )
 
 
-def _read_row(value: Any) -> RowInput | FatalRow:
+def _reads_messages(value: Any, reader: MessageReader) -> bool:
+    """Return whether a row's messages are read: where there is no template, a text is read instead."""
+    has_messages = isinstance(value, dict) and "messages" in value
+    return has_messages and (reader.has_template is not False or "text" not in value)
+
+
+def _read_row(value: Any, reader: MessageReader) -> RowInput | FatalRow:
     if isinstance(value, str):
         return read_text(value)
     if isinstance(value, list):
@@ -83,8 +99,8 @@ def _read_row(value: Any) -> RowInput | FatalRow:
     if not isinstance(value, dict):
         return FatalRow("has no text")
     # A key wins by being there, whatever it holds.
-    if "messages" in value:
-        return FatalRow("its messages are null") if value["messages"] is None else RENDERED_MESSAGES
+    if _reads_messages(value, reader):
+        return reader.read(value, "messages")
     if "text" in value:
         return read_text(value["text"])
     return read_ids(value["input_ids"]) if "input_ids" in value else FatalRow("has no text")

@@ -12,10 +12,10 @@ from typing import Any
 
 from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo
 from calibset.quantizers.load_report import LoadReport
+from calibset.quantizers.message_reader import MessageReader
 from calibset.quantizers.row_reader import FatalRow, RowInput, UnusableRow, read_rows, read_text
 from calibset.quantizers.row_writer import ExportRow, write_json_lines
 from calibset.quantizers.simulation import (
-    RENDERED_MESSAGES,
     MeasuredRow,
     drop_ids,
     measure_rows,
@@ -68,7 +68,8 @@ class ModelOpt(Quantizer):
 
     def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
         """Return the rows of a file as ModelOpt takes them."""
-        return read_rows(path, _read_row, tokenizer=tokenizer)
+        reader = MessageReader.of(tokenizer)
+        return read_rows(path, lambda row: _read_row(row, reader), tokenizer=tokenizer)
 
     def export(self, rows: Sequence[ExportRow], out: Path) -> None:
         """Write the rows' texts; ModelOpt cuts them."""
@@ -83,11 +84,12 @@ class ModelOpt(Quantizer):
         )
 
 
-def _read_row(value: Any) -> RowInput | FatalRow:
+def _read_row(value: Any, reader: MessageReader) -> RowInput | FatalRow:
     if not isinstance(value, dict):
         return FatalRow("is not an object")
-    if value.get("messages") is not None or value.get("conversations") is not None:
-        return RENDERED_MESSAGES
+    for key in ("messages", "conversations"):
+        if value.get(key) is not None:
+            return reader.read(value, key)
     if value.get("prompt") is not None:
         if value.get("text") is not None:
             return UnusableRow("its prompt is read instead of its text")

@@ -9,10 +9,6 @@ from calibset.quantizers.load_report import RowResult
 from calibset.quantizers.row_reader import RowInput, UnjudgedRow, UnusableRow
 from calibset.tokenizers.base import Tokenizer
 
-RENDERED_MESSAGES = UnjudgedRow(
-    "its messages are read, as the chat template of the quantizer's tokenizer renders them"
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRow:
@@ -95,7 +91,7 @@ def drop_ids(rows: Iterable[RowInput]) -> list[RowInput]:
 def find_mixed_kinds(rows: Sequence[RowInput]) -> tuple[str, ...]:
     """Return the fault that a file mixes messages, texts or ids, if it does."""
     present = {
-        "messages": RENDERED_MESSAGES in rows,
+        "messages": any(isinstance(row, UnjudgedRow) for row in rows),
         "texts": any(isinstance(row, str) for row in rows),
         "ids": any(isinstance(row, tuple) for row in rows),
     }

@@ -61,6 +61,7 @@ def test_what_is_not_judged_exits_3(recipe: str, capsys: pytest.CaptureFixture[s
     Path("x.jsonl").write_text('{"messages": [{"role": "user", "content": [1]}]}\n' * 2)
     words = ["verify", "x.jsonl", "--for=modelopt", "--tokenizer=chat.json", "--seqlen=64", "--nsamples=2"]
     Path("chat.json").write_bytes(Path("tokenizer.json").read_bytes())
+    Path("chat_template.jinja").write_text("{% for message in messages %}{{ message.content }}{% endfor %}")
     label = get_quantizer("modelopt").info.label
     first = f"x.jsonl: not judged: whether {label} keeps 2 of 2 rows (asked for 2 rows of 64 tokens)"
     assert main(words) == 3

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from calibset.quantizers.gptqmodel import GptqModel
-from calibset.tokenizers import Tokenizer
+from calibset.tokenizers import Tokenizer, load_tokenizer
+from tests.chatml import write_chatml
 from tests.quantizers.rows import EXACT, SEQLEN, fates, simulate_rows
 
 GPTQMODEL = GptqModel()
@@ -39,15 +40,15 @@ def test_gptqmodel_reads_a_text_that_is_null(row: Any, letters: Tokenizer, tmp_p
     assert simulate_rows("gptqmodel", [row], letters, tmp_path).fatal == ("row 1: its text is not a string",)
 
 
-def test_gptqmodel_reads_messages_that_are_null(letters: Tokenizer, tmp_path: Path) -> None:
-    report = simulate_rows("gptqmodel", [{"messages": None, "text": EXACT}], letters, tmp_path)
+def test_gptqmodel_reads_messages_that_are_null(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(str(write_chatml(tmp_path)))
+    report = simulate_rows("gptqmodel", [{"messages": None, "text": EXACT}], tokenizer, tmp_path)
     assert report.fatal == ("row 1: its messages are null",)
 
 
-def test_gptqmodel_is_given_no_messages_beside_texts(letters: Tokenizer, tmp_path: Path) -> None:
-    report = simulate_rows(
-        "gptqmodel", [{"messages": []}, {"text": EXACT}, {"input_ids": [1] * 16}], letters, tmp_path
-    )
+def test_gptqmodel_is_given_no_messages_beside_texts(tmp_path: Path) -> None:
+    rows = [{"messages": [{"role": "user", "content": "How?"}]}, {"text": EXACT}, {"input_ids": [1] * 16}]
+    report = simulate_rows("gptqmodel", rows, load_tokenizer(str(write_chatml(tmp_path))), tmp_path)
     assert report.fatal == (
         "some rows are messages and some are texts and some are ids; all rows must be of one kind",
     )

@@ -8,11 +8,9 @@ import pytest
 from pyarrow import parquet
 
 from calibset.core.errors import QuantizerError
-from calibset.quantizers import QUANTIZERS, Verdict, get_quantizer
+from calibset.quantizers import QUANTIZERS, get_quantizer
 from calibset.tokenizers import Tokenizer
 from tests.quantizers.rows import EXACT, SEQLEN, simulate_rows
-
-RENDERED = "its messages are read, as the chat template of the quantizer's tokenizer renders them"
 
 
 @pytest.mark.parametrize(
@@ -35,22 +33,6 @@ def test_one_key_wins_over_another(
     report = simulate_rows(name, [row, row], letters, tmp_path)
     assert report.fatal == ()
     assert report.rows[0].reason == reason
-
-
-@pytest.mark.parametrize(
-    ("name", "row"),
-    [
-        ("gptqmodel", {"messages": [], "text": EXACT}),
-        ("modelopt", {"messages": [], "text": EXACT}),
-        ("modelopt", {"conversations": []}),
-    ],
-)
-def test_messages_are_not_judged(name: str, row: dict[str, Any], letters: Tokenizer, tmp_path: Path) -> None:
-    report = simulate_rows(name, [row, row], letters, tmp_path)
-    assert (report.verdict, report.kept, report.lost) == (Verdict.NOT_JUDGED, 0, ())
-    assert [row.unjudged for row in report.unjudged] == [RENDERED, RENDERED]
-    too_few = simulate_rows(name, [row], letters, tmp_path)
-    assert (too_few.verdict, too_few.passed) == (Verdict.UNUSABLE, False)
 
 
 @pytest.mark.parametrize("name", ["autoawq", "llm-compressor", "gptqmodel"])

@@ -197,7 +197,7 @@ def jinja_template(
             f"{tokenizer.name}: has no chat template, so conversations can't be rendered for it; put the "
             "model's chat_template.jinja or tokenizer_config.json next to its tokenizer.json"
         )
-    apply = _load_template(tokenizer, tokenizer.chat_template, keywords or {})
+    apply = load_template(tokenizer, tokenizer.chat_template, keywords or {})
     traits = probe_template(apply, tokenizer, allow_unknown_markers=allow_unknown_markers)
     return JinjaTemplate(
         tokenizer=tokenizer,
@@ -213,7 +213,7 @@ def jinja_template(
     )
 
 
-def _load_template(
+def load_template(
     tokenizer: HuggingFaceTokenizer, template: str | dict[str, str], keywords: Mapping[str, Any]
 ) -> ApplyTemplate:
     """Return what renders messages with a template, as transformers does; it must be installed."""
