@@ -87,8 +87,8 @@ def _find_end(copy: str, copy_at: int, text: str, start: int, value: str) -> int
     ends = [start + len(form) for form in _forms(value) if text.startswith(form, start)]
     if exact := next((end for end in ends if text.startswith(following, end)), None):
         return exact
-    if ends:
-        return ends[0]
+    if ends and mark and not mark.group().startswith(("turn", "thought")):
+        return ends[0]  # what a tool's declaration says is other text than in the copy
     end = text.find(following, start) if following else len(text)
     written = _IGNORED.sub("", text[start:end]) if end >= 0 else ""
     return end if written and written in (_IGNORED.sub("", form) for form in _forms(value)) else None

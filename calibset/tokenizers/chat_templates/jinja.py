@@ -221,6 +221,7 @@ def load_template(
         import jinja2
 
         transformers = import_transformers()
+        from transformers.utils.chat_template_utils import render_jinja_template
     except ImportError as error:
         raise TokenizerError(
             f"{tokenizer.name}: its chat template is rendered by transformers, which is not installed; "
@@ -230,13 +231,22 @@ def load_template(
         dated: str | dict[str, str] = _FIXED_DATE + template
     else:
         dated = {name: _FIXED_DATE + text for name, text in template.items()}
+    render: Any = render_jinja_template
     fast: Any = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.parsing_engine, chat_template=dated, **tokenizer.named_tokens
     )
 
-    def apply(messages: list[dict[str, Any]], **options: Any) -> str:
+    def apply(messages: list[dict[str, Any]], *, tools: list[dict[str, Any]] | None) -> str:
         try:
-            return str(fast.apply_chat_template(messages, tokenize=False, **options, **keywords))
+            # apply_chat_template of transformers 5 would leave out keys that are null.
+            (text,), _ = render(
+                conversations=[messages],
+                tools=tools,
+                chat_template=fast.get_chat_template(None, tools),
+                **fast.special_tokens_map,
+                **keywords,
+            )
+            return str(text)
         except jinja2.TemplateSyntaxError as error:
             line = error.lineno - _FIXED_DATE.count("\n")
             raise TokenizerError(f"{tokenizer.template_location}: line {line}: {error.message}") from error

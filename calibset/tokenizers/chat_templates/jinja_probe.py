@@ -181,7 +181,8 @@ def _write_plain(apply: ApplyTemplate, tokenizer: HuggingFaceTokenizer) -> _Writ
             refusals.append(error.detail)
             continue
         attempts.append(_Written(copy, style, text))
-        if _is_complete(text, copy):
+        # A template that takes content for a text may print a list of parts as Python does.
+        if _is_complete(text, copy) and not (content_parts and re.search("[\"']type[\"']", text)):
             return attempts[-1]
     if not attempts:
         raise TokenizerError(f"{tokenizer.template_location}: refuses a plain dialogue: {refusals[0]}")
@@ -211,6 +212,8 @@ def _write_call(apply: ApplyTemplate, style: MessageStyle) -> tuple[MessageStyle
             found = replace(found, ids_name_tools=True)
             text = _write(apply, _CALLING, found)
         if text.count(_NAME) <= declared or not _holds_arguments(text, found):
+            continue
+        if null_content and "None" in text:
             continue
         without = replace(found, null_content=True)
         # What a template writes of an empty text but not of null is an empty turn before the call's.

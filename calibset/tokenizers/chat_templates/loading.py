@@ -93,6 +93,10 @@ def load_template(
 
 def _is_written_by_mistral(template: JinjaTemplate) -> bool:
     """Return whether mistral-common's v11 and a template write the same control tokens."""
+    beside = template.tokenizer.chat_template or ""
+    texts = [beside] if isinstance(beside, str) else beside.values()
+    if not any("[INST]" in text for text in texts):
+        return False
     try:
         mistral = mistral_template(template.tokenizer)
     except TokenizerError:
@@ -106,8 +110,8 @@ def _writes_alike(
     template: JinjaTemplate, mistral: MistralTemplate, trials: Sequence[Conversation]
 ) -> bool | None:
     """Return whether both write the same control tokens in the first trial that neither refuses, if any."""
-    special = template.tokenizer.special_tokens
-    controls = set(special.values()) - {special.get("<s>")}
+    tokenizer = template.tokenizer
+    controls = tokenizer.control_ids - {tokenizer.special_tokens.get("<s>")}
     for trial in trials:
         try:
             written = [

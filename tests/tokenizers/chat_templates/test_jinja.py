@@ -481,3 +481,257 @@ def test_added_tokens_that_the_template_writes_are_control_tokens(template: Jinj
         "<s>", "</s>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>", "<tool_response>",
         "</tool_response>",
     }  # fmt: skip
+
+
+def every(calls: str = CALLS, **others: str) -> str:
+    """Return a template that writes all turns, with parts replaced."""
+    template = writing("system", "user", "assistant", "tool", calls=calls)
+    for old, new in others.items():
+        template = template.replace(f"m.{old}", new)
+    return template
+
+
+@pytest.mark.parametrize(
+    ("calls", "fault"),
+    [
+        ("{{ c.function.name }}", "the chat template leaves out tools or their calls: get_rate"),
+        ("{{ c.function.name }}{}", "the chat template leaves out tools or their calls: get_rate"),
+        (
+            "{{ c.function.name }}{% for key, _ in c.function.arguments | items %}{{ key }}{% endfor %}",
+            "the chat template leaves out arguments of calls: get_rate",
+        ),
+        (
+            "{{ c.function.name }}{{ c.function.arguments.values() | list | tojson }}",
+            "the chat template leaves out arguments of calls: get_rate",
+        ),
+    ],
+)
+def test_arguments_must_be_there_with_keys_and_values(tmp_path: Path, calls: str, fault: str) -> None:
+    template = template_of(tmp_path, template=every(CALLS.replace("{{ c.function | tojson }}", calls)))
+    with pytest.raises(RenderError) as caught:
+        template.render(CALLING)
+    assert str(caught.value) == fault
+
+
+def parallel(*arguments: str) -> Conversation:
+    calls = tuple(ToolCall(id=f"c{n}", name="f", arguments=text) for n, text in enumerate(arguments))
+    results = (Message(role="tool", content=str(n), tool_call_id=call.id) for n, call in enumerate(calls))
+    return Conversation(
+        id="row",
+        messages=(
+            Message(role="user", content="?"),
+            Message(role="assistant", content="", tool_calls=calls),
+            *results,
+            Message(role="assistant", content="."),
+        ),
+        tools=(Tool(name="f", description="", parameters=OBJECT),),
+    )
+
+
+@pytest.mark.parametrize("arguments", [['{"a": 1}', '{"a": 1}'], ['{"a": 1}', "{}"], ["{}", "{}"]])
+def test_results_that_name_the_tool_do_not_stand_in_for_calls(tmp_path: Path, arguments: list[str]) -> None:
+    first = CALLS.replace("m.tool_calls or []", "(m.tool_calls or [])[:1]")
+    named = "{% if m.role == 'tool' %}{{ m.name }}: {% endif %}"
+    template = template_of(
+        tmp_path, template=every(first).replace("{{ m.content }}", named + "{{ m.content }}")
+    )
+    assert template.style.results_name_tools
+    assert "f: 0" in template.render(parallel(arguments[0])).text
+    with pytest.raises(RenderError, match=r"^the chat template leaves out tools or their calls: f$"):
+        template.render(parallel(*arguments))
+
+
+IDS = CALLS.replace("c.function | tojson", "c.id }} {{ c.function.arguments | tojson")
+
+
+def test_where_only_ids_are_written_they_name_the_tool(tmp_path: Path) -> None:
+    results = "{% if m.role == 'tool' %}## {{ m.tool_call_id }}\n{% endif %}{{ m.content }}"
+    template = template_of(tmp_path, template=every(IDS).replace("{{ m.content }}", results))
+    assert template.style == MessageStyle(ids_name_tools=True)
+    text = template.render(parallel('{"a": 1}', "{}")).text
+    assert '<tool_call>functions.f:0 {"a": 1}</tool_call><tool_call>functions.f:1 {}' in text
+    assert "## functions.f:0\n0" in text
+    assert "## functions.f:1\n1" in text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{{ m.content }}{% if m.content is none %}CALLS{% endif %}",
+        "{% if m.content is not none %}{{ m.content }}{% else %}CALLS{% endif %}",
+        # Both would be written, and an empty text would be an empty turn.
+        "{% if m.content is not none %}({{ m.content }}){% endif %}CALLS",
+    ],
+)
+def test_content_beside_calls_is_null_where_the_template_wants_that(tmp_path: Path, content: str) -> None:
+    template = template_of(
+        tmp_path, template=every("").replace("{{ m.content }}", content.replace("CALLS", CALLS))
+    )
+    is_printed = content.startswith("{{")
+    assert template.style.null_content != is_printed
+    if not is_printed:
+        text = template.render(parallel("{}")).text
+        assert (
+            '<|im_start|>assistant\n<tool_call>{"name": "f", "arguments": {}}</tool_call><|im_end|>' in text
+        )
+
+
+@pytest.mark.parametrize(
+    ("content", "cut"),
+    [
+        ("{{ m.content[:16] }}", "It is a long answer."),
+        ("{{ m.content.split('</think>')[-1] }}", "Write </think> there."),
+        ("{{ m.content | upper }}", "It is ß."),
+    ],
+)
+def test_a_template_that_cuts_or_changes_a_text_is_refused(tmp_path: Path, content: str, cut: str) -> None:
+    template = template_of(tmp_path, template=every().replace("{{ m.content }}", content))
+    if "upper" not in content:
+        assert template.render(talk()).text.count("Hello.") == 1
+    with pytest.raises(RenderError, match=r"^the chat template (changes a text|leaves out a turn): "):
+        template.render(talk(answer=cut))
+
+
+def test_words_beside_a_call_that_are_left_out_are_told(tmp_path: Path) -> None:
+    silent = every().replace("{{ m.content }}", "{{ m.content if not m.tool_calls }}")
+    template = template_of(tmp_path, template=silent)
+    words = replace(CALLING.messages[2], content="One moment.")
+    said = replace(CALLING, messages=(*CALLING.messages[:2], words, *CALLING.messages[3:]))
+    assert template.render(said).left_out == ("words beside a call left out by the chat format",)
+    assert template.render(CALLING).left_out == ()
+
+
+def test_a_greeting_under_the_users_name_is_refused(tmp_path: Path) -> None:
+    first_is_users = every().replace(
+        "<|im_start|>{{ m.role }}", "<|im_start|>{{ 'user' if loop.first else m.role }}"
+    )
+    greeting = Message(role="assistant", content="Welcome.")
+    with pytest.raises(RenderError, match=r"^the chat template has no place for a greeting$"):
+        template_of(tmp_path, template=first_is_users).render(
+            replace(talk(), messages=(greeting, *talk().messages))
+        )
+    assert (
+        "Welcome."
+        in template_of(tmp_path, template=every())
+        .render(replace(talk(), messages=(greeting, *talk().messages)))
+        .text
+    )
+
+
+OPENING = "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are helpful.<|im_end|>\n{% endif %}"
+
+
+def test_a_system_turn_that_the_template_adds_is_noted_where_it_does(tmp_path: Path) -> None:
+    template = template_of(tmp_path, template=OPENING + TEMPLATE)
+    assert template.render(talk()).notes == (
+        "conversations without a system turn begin with what the chat template says then: "
+        "'system\\nYou are helpful.'; system_prompt in [chat] replaces it",
+    )
+    assert template.render(CALLING).notes == ()
+    assert template.notes == ()
+
+
+def test_what_the_template_adds_at_the_end_is_noted(tmp_path: Path) -> None:
+    template = template_of(tmp_path, template=TEMPLATE + "<|im_start|>assistant\n")
+    assert template.notes == ("the chat template goes on after the last turn: 'assistant'",)
+
+
+THINKING = Conversation(
+    id="row",
+    messages=(
+        Message(role="user", content="?"),
+        Message(role="assistant", content="One.", reasoning="First."),
+        Message(role="user", content="!"),
+        Message(role="assistant", content="Two.", reasoning="Second."),
+    ),
+)
+
+
+def reading(place: str) -> str:
+    return every().replace("{{ m.content }}", place + "{{ m.content }}")
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
+def test_thoughts_are_written_where_the_template_reads_them(tmp_path: Path, key: str) -> None:
+    template = template_of(
+        tmp_path, template=reading(f"{{% if m.{key} %}}<think>{{{{ m.{key} }}}}</think>{{% endif %}}")
+    )
+    rendered = template.render(THINKING)
+    assert "<think>First.</think>One." in rendered.text
+    assert "<think>Second.</think>Two." in rendered.text
+    assert (rendered.dropped_thoughts, rendered.notes) == (0, ())
+
+
+def test_thoughts_of_earlier_turns_may_be_dropped_as_in_service(tmp_path: Path) -> None:
+    last = "{% if m.reasoning_content and loop.last %}<think>{{ m.reasoning_content }}</think>{% endif %}"
+    rendered = template_of(tmp_path, template=reading(last)).render(THINKING)
+    assert "First" not in rendered.text
+    assert "<think>Second.</think>Two." in rendered.text
+    assert (rendered.dropped_thoughts, rendered.notes) == (1, ())
+
+
+def test_thoughts_may_be_read_in_the_content(tmp_path: Path) -> None:
+    kept = template_of(tmp_path, template=every() + "{# </think> #}")
+    assert "<think>\nFirst.\n</think>\n\nOne.<|im_end|>" in kept.render(THINKING).text
+    last = "{{ m.content if loop.last else m.content.split('</think>')[-1] }}"
+    folder = tmp_path / "last"
+    folder.mkdir()
+    rendered = template_of(folder, template=every().replace("{{ m.content }}", last)).render(THINKING)
+    assert "<|im_start|>assistant\nOne.<|im_end|>" in rendered.text
+    assert "<think>\nSecond.\n</think>\n\nTwo.<|im_end|>" in rendered.text
+    assert rendered.dropped_thoughts == 1
+
+
+def test_thoughts_may_be_parts_of_the_content(tmp_path: Path) -> None:
+    parts = """\
+{% for p in m.content if m.content is not string %}\
+{{ "[" ~ p.thinking ~ "]" if p.type == "thinking" else p.text }}\
+{% endfor %}{{ m.content if m.content is string }}"""
+    rendered = template_of(tmp_path, template=every().replace("{{ m.content }}", parts)).render(THINKING)
+    assert "[First.]One.<|im_end|>" in rendered.text
+    assert rendered.dropped_thoughts == 0
+
+
+def test_a_template_without_a_place_for_thoughts_is_noted(template: JinjaTemplate) -> None:
+    rendered = template.render(THINKING)
+    assert "First" not in rendered.text
+    assert rendered.dropped_thoughts == 2
+    assert rendered.notes == (
+        "the model's chat format has no place for reasoning, so the thoughts of assistant turns are left out",
+    )
+
+
+def test_where_thoughts_and_words_before_a_call_exclude_each_other_the_words_stay(tmp_path: Path) -> None:
+    refusing = (
+        "{% if m.tool_calls and m.thinking and m.content %}{{ raise_exception('one of both') }}{% endif %}"
+        "{% if m.thinking %}<think>{{ m.thinking }}</think>{% endif %}"
+    )
+    words = replace(CALLING.messages[2], content="One moment.", reasoning="Look it up.")
+    answer = replace(CALLING.messages[4], reasoning="Tell it.")
+    talk_ = replace(CALLING, messages=(*CALLING.messages[:2], words, CALLING.messages[3], answer))
+    rendered = template_of(tmp_path, template=reading(refusing)).render(talk_)
+    assert "One moment." in rendered.text
+    assert "<think>Tell it.</think>It is 1.1." in rendered.text
+    assert rendered.dropped_thoughts == 1
+
+
+def test_a_thought_can_not_become_a_control_token(tmp_path: Path) -> None:
+    marked = "{{ '<|' ~ m.reasoning_content ~ '|>' if m.reasoning_content }}"
+    template = template_of(tmp_path, template=reading(marked))
+    hostile = Message(role="assistant", content="One.", reasoning="im_end")
+    rendered = template.render(replace(THINKING, messages=(THINKING.messages[0], hostile)))
+    assert rendered.text.count("<|im_end|>") == 2
+    assert rendered.dropped_thoughts == 1
+
+
+def test_keywords_reach_the_template(tmp_path: Path) -> None:
+    switch = "{{ '<fast>' if not enable_thinking }}{{ effort.level if effort }}"
+    folder = write_chatml(tmp_path, template=switch + TEMPLATE)
+    tokenizer = from_file(folder / "tokenizer.json", "own")
+    text = (
+        jinja_template(tokenizer, keywords={"enable_thinking": True, "effort": {"level": "high"}})
+        .render(talk())
+        .text
+    )
+    assert text.startswith("high<|im_start|>")
+    assert jinja_template(tokenizer).render(talk()).text.startswith("<fast><|im_start|>")

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.core.errors import TokenizerError
 from calibset.hygiene.admission import admit
 from calibset.hygiene.stats import ReadStats
-from calibset.tokenizers import Tokenizer, load_tokenizer
-from calibset.tokenizers.chat_templates.base import RenderError
+from calibset.tokenizers import ControlTokens, Tokenizer, load_tokenizer
+from calibset.tokenizers.chat_templates.base import (
+    CALLS_LEFT_OUT,
+    NO_PLACE_FOR_THOUGHTS,
+    RenderError,
+)
 from calibset.tokenizers.chat_templates.mistral import MistralTemplate, mistral_template
 from calibset.tokenizers.chat_templates.tool_names import valid_call_id
 
@@ -149,7 +155,9 @@ def test_ids_are_those_of_mistral_common_less_bos(
 def test_any_dialogue_reads_back(
     template: MistralTemplate, tekken: TekkenTokenizer, contents: list[tuple[str, str]]
 ) -> None:
-    conversation = simple(*(text for pair in contents for text in pair))
+    texts = [text for pair in contents for text in pair]
+    assume(not ControlTokens.of(tekken.special_tokens).count("".join(texts)))
+    conversation = simple(*texts)
     rendered = template.render(conversation)
     assert [1, *rendered.token_ids] == by_mistral_common(tekken, openai_form(conversation))
     assert len(rendered.turns) == len(contents)
@@ -345,3 +353,74 @@ def test_a_tokenizer_without_the_control_tokens_renders_nothing(tmp_path: Path) 
         "[TOOL_CONTENT], [/TOOL_RESULTS], so conversations can't be rendered for it; name another "
         "format in [chat], give the tekken.json of a Mistral instruct model, or use plain text sources"
     )
+
+
+V13 = (
+    "<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",
+    "[/TOOL_RESULTS]", "[TOOL_CALLS]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[ARGS]", "<pad>", "[PREFIX]",
+    "[MIDDLE]", "[SUFFIX]", "[TOOL_CONTENT]", "[CALL_ID]",
+)  # fmt: skip
+
+
+def write_v13(folder: Path, *further: str) -> str:
+    """Write a tekken.json of single bytes for v13, with further control tokens."""
+    special = (*V13, *further)
+    config = {
+        "pattern": r"\S+|\s+",
+        "num_vocab_tokens": 256,
+        "default_vocab_size": 256 + len(special),
+        "default_num_special_tokens": len(special),
+        "version": "v13",
+    }
+    bytes_ = [
+        {"rank": i, "token_bytes": b64encode(bytes([i])).decode(), "token_str": None} for i in range(256)
+    ]
+    tokens = [{"rank": i, "token_str": one, "is_control": True} for i, one in enumerate(special)]
+    path = folder / "tekken.json"
+    path.write_text(json.dumps({"config": config, "vocab": bytes_, "special_tokens": tokens}))
+    return str(path)
+
+
+THINKING = Conversation(
+    id="row",
+    messages=(
+        Message(role="user", content="?"),
+        Message(role="assistant", content="One.", reasoning="First. "),
+        Message(role="user", content="!"),
+        Message(
+            role="assistant",
+            content="",
+            reasoning="Second.",
+            tool_calls=(ToolCall(id="call_0", name="f", arguments="{}"),),
+        ),
+    ),
+    tools=(Tool(name="f", description="", parameters=OBJECT),),
+)
+
+
+def test_thoughts_have_control_tokens_where_the_tokenizer_has_them(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(write_v13(tmp_path, "[THINK]", "[/THINK]"))
+    rendered = mistral_template(tokenizer).render(THINKING)
+    assert rendered.text.endswith(
+        "[INST]?[/INST][THINK]First. [/THINK]One.</s>"
+        "[INST]![/INST][THINK]Second.[/THINK][TOOL_CALLS]f[ARGS]{}</s>"
+    )
+    assert (rendered.dropped_thoughts, rendered.notes) == (0, ())
+    assert len(rendered.turns) == 2
+
+
+@pytest.mark.parametrize("is_v11", [False, True])
+def test_where_the_format_has_no_place_for_thoughts_they_are_counted(
+    template: MistralTemplate, tmp_path: Path, is_v11: bool
+) -> None:
+    if not is_v11:
+        template = mistral_template(load_tokenizer(write_v13(tmp_path)))
+    rendered = template.render(THINKING)
+    assert "First" not in rendered.text
+    assert (rendered.dropped_thoughts, rendered.notes) == (2, (NO_PLACE_FOR_THOUGHTS,))
+
+
+def test_calls_that_a_format_leaves_out_are_told(tekken: TekkenTokenizer) -> None:
+    later = replace(talk(), messages=(*talk().messages, *simple("And now?", "No.").messages))
+    assert mistral_template(tekken, "v2").render(later).left_out == (CALLS_LEFT_OUT,)
+    assert mistral_template(tekken, "v3").render(later).left_out == ()

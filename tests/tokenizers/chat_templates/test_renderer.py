@@ -192,3 +192,28 @@ def test_what_ends_on_a_call_is_mistrals_too(tekken: Tokenizer) -> None:
     assert rendered.shortened
     assert rendered.text.endswith("[ARGS]{}</s>")
     assert len(rendered.turns) == 1
+
+
+def test_thoughts_may_be_left_out_and_are_counted() -> None:
+    thoughtful = Conversation(
+        id="row",
+        messages=(
+            Message(role="user", content="u"),
+            Message(role="assistant", content="a", reasoning="First."),
+            Message(role="user", content="u"),
+            Message(role="assistant", content="b", reasoning="Second."),
+        ),
+    )
+    seen: list[Conversation] = []
+
+    @dataclass
+    class Recorder(Lengths):
+        def render(self, conversation: Conversation) -> RenderedConversation:
+            seen.append(conversation)
+            return super().render(conversation)
+
+    dropping = ConversationRenderer(template=Recorder(), text_budget=9, drops_thoughts=True)
+    assert dropping.render(thoughtful).dropped_thoughts == 2
+    assert [message.reasoning for message in seen[-1].messages] == ["", "", "", ""]
+    assert ConversationRenderer(template=Recorder(), text_budget=9).render(thoughtful).dropped_thoughts == 0
+    assert seen[-1] == thoughtful
