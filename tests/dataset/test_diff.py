@@ -140,6 +140,24 @@ def test_a_source_that_a_lock_has_not_differs_in_all(lock: Lock) -> None:
     }
 
 
+def test_what_was_repaired_in_conversations_is_compared_by_reason(manifest: Manifest) -> None:
+    first, *others = manifest.sources
+    old, new = ({"no answer": 3, "not quite JSON": 1}, {"no answer": 12})
+    before, after = (
+        manifest.model_copy(
+            update={
+                "sources": (first.model_copy(update={"conversations_repaired": counts}), *others),
+            }
+        )
+        for counts in (old, new)
+    )
+    key = f"sources.{first.name}.conversations_repaired"
+    assert changes(before, after) == {
+        f"{key}.no answer": ("3", "12"),
+        f"{key}.not quite JSON": ("1", None),
+    }
+
+
 def test_a_manifests_groups_and_sources_are_told_by_name_not_by_order(manifest: Manifest) -> None:
     turned = {"groups": manifest.groups[::-1], "sources": manifest.sources[::-1]}
     assert changes(manifest, manifest.model_copy(update=turned)) == {}
