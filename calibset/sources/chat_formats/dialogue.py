@@ -48,6 +48,7 @@ from calibset.sources.chat_formats.turns import (
     result_from_value,
 )
 
+_SPEAKERS = ("role", "from", "speaker", "type")
 _MEDIA = ("image", "images", "audio", "audios", "video", "videos")
 _PLACEHOLDERS = ("<image>", "<audio>", "<video>")
 
@@ -80,7 +81,7 @@ def parse(
     if tools and "<tools>" in prompt:
         repairs.note("system prompt with tools left out", prompt)
         turns = turns[1:]
-    turns = _join_calls(_read_words(turns, tools, repairs))
+    turns = _join_calls(_read_words(turns, tools, repairs), repairs)
     _check_media(row, turns)
     return build_conversation(conversation_id, list(_split_results(turns, repairs)), tools, {}, repairs)
 
@@ -98,26 +99,29 @@ def _read_turn(message: object, repairs: RepairLog) -> Iterator[Turn]:
     if not isinstance(message, dict):
         raise ChatFormatError("malformed turn", message)
     fields = read_turn_fields(message, repairs)
-    speaker = next((message[key] for key in ("role", "from") if message.get(key) is not None), None)
+    speaker = next(filter(None, map(message.get, _SPEAKERS)), None)
     role = read_role(speaker)
-    texts = fields.values.get("text", [])
+    if "media" in fields.values:
+        raise ChatFormatError("part that is no text", fields.values["media"])
+    if role != "assistant" and "calls" in fields.values:
+        raise ChatFormatError(f"tool call in a {role} turn", fields.values["calls"])
+    if role != "assistant" and "reasoning" in fields.values:
+        repairs.note("unknown key in a turn: reasoning", fields.values["reasoning"])
     if is_calling(speaker):
-        yield _read_calling_turn(fields, texts, repairs)
+        yield _read_calling_turn(fields, repairs)
     elif role == "tool":
         yield from _read_results(fields, repairs)
     elif role == "assistant":
-        yield from _read_assistant_turns(fields, texts, repairs)
+        yield from _read_assistant_turns(fields, repairs)
     else:
-        if "calls" in fields.values:
-            raise ChatFormatError(f"tool call in a {role} turn", message)
-        if "reasoning" in fields.values:
-            repairs.note("unknown key in a turn: reasoning", fields.values["reasoning"])
-        yield from build_turns(role, _merge_contents(texts, repairs), repairs)
+        yield from build_turns(role, _merge_contents(fields.values.get("text", []), repairs), repairs)
 
 
-def _read_calling_turn(fields: Fields, texts: Sequence[object], repairs: RepairLog) -> Turn:
-    value = fields.get("text") if texts else fields.get("calls")
-    reasoning = read_thoughts(fields.get("reasoning"))
+def _read_calling_turn(fields: Fields, repairs: RepairLog) -> Turn:
+    if "text" in fields.values and "calls" in fields.values:
+        raise ChatFormatError("two keys that differ: calls", fields.values["calls"])
+    value = fields.get("text") or fields.get("calls")
+    reasoning = _merge_reasoning(fields)
     if isinstance(value, str):
         tagged, value = split_thoughts(value)
         reasoning = merge_thoughts(reasoning, tagged)
@@ -150,22 +154,39 @@ def _holds_result(part: Mapping[str, object]) -> bool:
     )
 
 
-def _read_assistant_turns(fields: Fields, texts: Sequence[object], repairs: RepairLog) -> Iterator[Turn]:
-    turns = list(build_turns("assistant", _merge_contents(texts, repairs), repairs))
-    written = _merge_reasoning(fields)
-    last = turns[-1]
-    calls = [read_calls(value, repairs) for value in fields.values.get("calls", [])]
-    kinds = {tuple((call.name, call.arguments) for call in group) for group in (*calls, last.calls) if group}
-    if len(kinds) > 1:
-        raise ChatFormatError("two keys that differ: calls", fields.values["calls"])
-    if calls and last.role == "assistant":
-        turns[-1] = replace(last, calls=next(filter(None, calls), last.calls))
+def _read_assistant_turns(fields: Fields, repairs: RepairLog) -> Iterator[Turn]:
+    pieces = _merge_contents(fields.values.get("text", []), repairs)
+    pieces = _merge_calls(pieces, _read_keyed_calls(fields, repairs))
+    turns = list(build_turns("assistant", pieces, repairs))
     first = turns[0]
-    if first.role == "assistant":
-        tagged, content = split_thoughts(first.content)
-        tagged = merge_thoughts(first.reasoning, tagged)
-        turns[0] = replace(first, content=content, reasoning=merge_thoughts(written, tagged))
-    yield from turns
+    if first.role != "assistant":
+        raise ChatFormatError("tool response without a call", first.results[0].content)
+    tagged, content = split_thoughts(first.content)
+    reasoning = merge_thoughts(_merge_reasoning(fields), merge_thoughts(first.reasoning, tagged))
+    yield replace(first, content=content, reasoning=reasoning)
+    yield from turns[1:]
+
+
+def _read_keyed_calls(fields: Fields, repairs: RepairLog) -> list[tuple[Piece, ...]]:
+    """Return the calls under each key of a turn; those under Vercel's may have their results with them."""
+    keyed = [read_calls(value, repairs) for value in fields.values.get("calls", [])]
+    parts = fields.get("invocations")
+    listed = parts if isinstance(parts, list) else []
+    invoked = [{"type": "tool-invocation", "toolInvocation": part} for part in listed]
+    return [*keyed, tuple(read_pieces(invoked, repairs))]
+
+
+def _merge_calls(pieces: list[Piece], keyed: Sequence[tuple[Piece, ...]]) -> list[Piece]:
+    """Return the pieces of a turn with the calls that are under keys; some APIs write the same calls twice."""
+    written = [group for group in (*keyed, pieces) if any(isinstance(piece, Call) for piece in group)]
+    calls = [[(each.name, each.arguments) for each in group if isinstance(each, Call)] for group in written]
+    if any(other != calls[0] for other in calls[1:]):
+        raise ChatFormatError("two keys that differ: calls", calls)
+    if not written or written[-1] is pieces:
+        return pieces
+    # Words that come with a result are what the assistant says after it.
+    has_results = any(isinstance(piece, Result) for piece in written[0])
+    return [*written[0], *pieces] if has_results else [*pieces, *written[0]]
 
 
 def _merge_reasoning(fields: Fields) -> str:
@@ -178,10 +199,13 @@ def _merge_reasoning(fields: Fields) -> str:
 def _merge_contents(texts: Sequence[object], repairs: RepairLog) -> list[Piece]:
     """Return the pieces of a turn whose content is under one key, or the same under several (Vercel)."""
     contents = [read_pieces(text, repairs) for text in texts]
-    words = {join_words(pieces).strip() for pieces in contents} - {""}
-    if len(words) > 1:
-        raise ChatFormatError("two keys that differ: text", texts)
-    return max(contents, key=lambda pieces: sum(not isinstance(piece, Words) for piece in pieces), default=[])
+    richest = max(contents, key=len, default=[])
+    words = "".join(join_words(richest).split())
+    for pieces in contents:
+        is_more = any(not isinstance(piece, Words) and piece not in richest for piece in pieces)
+        if is_more or "".join(join_words(pieces).split()) not in ("", words):
+            raise ChatFormatError("two keys that differ: text", texts)
+    return richest
 
 
 def _read_words(turns: Sequence[Turn], tools: tuple[Tool, ...], repairs: RepairLog) -> Iterator[Turn]:
@@ -198,12 +222,14 @@ def _read_words(turns: Sequence[Turn], tools: tuple[Tool, ...], repairs: RepairL
         yield read
 
 
-def _join_calls(turns: Iterable[Turn]) -> list[Turn]:
+def _join_calls(turns: Iterable[Turn], repairs: RepairLog) -> list[Turn]:
     """Return the turns, calls without words joined with the assistant's turn right before them."""
     joined: list[Turn] = []
     for turn in turns:
         before = joined[-1] if joined else None
         if before and before.role == "assistant" and turn.calls and not turn.content.strip():
+            if turn.reasoning and (before.content.strip() or before.calls):
+                repairs.note("reasoning moved to the front", turn.reasoning)
             reasoning = "\n\n".join(filter(None, (before.reasoning, turn.reasoning)))
             joined[-1] = replace(before, calls=before.calls + turn.calls, reasoning=reasoning)
         else:
@@ -249,13 +275,13 @@ def _check_media(row: Mapping[str, object], turns: Sequence[Turn]) -> None:
 
 
 def _add_system_turn(turns: list[Turn], column: object, repairs: RepairLog) -> list[Turn]:
-    if column is None or column == "":
-        return turns
-    if not isinstance(column, str):
+    pieces = read_pieces(column, repairs)
+    text = join_words(pieces)
+    if len(pieces) != sum(isinstance(piece, Words) for piece in pieces):
         raise ChatFormatError("malformed turn", column)
     head = [turn.content for turn in turns if turn.role == "system" and turn.content.strip()]
     if not head:
-        return [Turn(role="system", content=column), *turns]
-    if column.strip() and column.strip() != head[0].strip():
+        return [Turn(role="system", content=text), *turns]
+    if text.strip() and text.strip() != head[0].strip():
         repairs.note("system column left out", column)
     return turns

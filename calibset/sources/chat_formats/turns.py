@@ -14,9 +14,11 @@ from calibset.sources.chat_formats.thoughts import split_thoughts
 
 _KEYS = KeyTable(
     {
-        "speaker": "role from",
+        "speaker": "role from speaker",
         "text": "content value parts refusal",
-        "calls": "toolcalls toolcall functioncall functioncalls toolinvocations",
+        "calls": "toolcalls toolcall functioncall functioncalls",
+        "invocations": "toolinvocations",
+        "media": "image images audio audios video videos files attachments experimentalattachments",
         "reasoning": (
             "reasoningcontent reasoning reasoningtext reasoningdetails thinking "
             "thinkingcontent thinkingblocks thought thoughts"

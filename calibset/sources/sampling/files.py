@@ -53,7 +53,7 @@ def get_size(file: File) -> int:
 def measure_record(record: Record) -> int:
     """Return the number of characters of a record's text."""
     if isinstance(record, Conversation):
-        return sum(len(message.content) for message in record.messages)
+        return sum(len(message.content) + len(message.reasoning) for message in record.messages)
     return len(record.text) if isinstance(record, Document) else 0
 
 

@@ -261,6 +261,15 @@ CALL = {"name": "get_rate", "arguments": {"to": "EUR"}}
             "prose after a tool call",
         ),
         ({"content": [{"type": "image_url", "image_url": {"url": "x"}}]}, "part that is no text"),
+        ({"content": "A", "images": ["aGk="]}, "part that is no text"),
+        (
+            {"content": [{"type": "tool_use", "name": "get_rate", "input": {}}], "value": "A"},
+            "two keys that differ: text",
+        ),
+        ({"content": "A", "parts": [{"functionCall": CALL}]}, "two keys that differ: text"),
+        ({"role": "tool_call", "content": "{}", "tool_calls": [CALL]}, "two keys that differ: calls"),
+        ({"role": "tool", "content": "1", "tool_calls": [CALL]}, "tool call in a tool turn"),
+        ({"content": [{"type": "tool_result", "content": "1"}]}, "tool response without a call"),
         ({"content": [{"type": "mystery", "data": "x"}]}, "part that is no text"),
         (
             {"content": [{"type": "tool_result", "content": "x", "extra": "y"}]},
@@ -296,6 +305,40 @@ def test_a_part_with_call_and_result_is_two_turns() -> None:
             ("assistant", ""), ("tool", "1.5"), ("assistant", "So."),
         ]  # fmt: skip
         assert messages[1].tool_calls[0].arguments == '{"to": "EUR"}'
+
+
+def test_vercels_invocations_are_read_once_though_they_are_there_twice() -> None:
+    invoked = {
+        "toolCallId": "a",
+        "toolName": "get_rate",
+        "args": {"to": "EUR"},
+        "result": "1.5",
+        "state": "result",
+    }
+    parts = [{"type": "tool-invocation", "toolInvocation": invoked}, {"type": "text", "text": "So."}]
+    turn = {"role": "assistant", "content": "So.", "toolInvocations": [invoked]}
+    for spelled in (turn, turn | {"parts": parts}):
+        messages = read_strictly(parse, {"tools": [TOOL], "messages": [ASKED, spelled]}).messages
+        assert [(m.role, m.content) for m in messages[1:]] == [
+            ("assistant", ""), ("tool", "1.5"), ("assistant", "So."),
+        ]  # fmt: skip
+
+
+def test_a_system_prompt_may_be_blocks_of_text() -> None:
+    for system in ([{"type": "text", "text": "A."}, {"type": "text", "text": "B."}], {"parts": ["A.", "B."]}):
+        assert read(ASKED, SAID, system=system).messages[0].content == "A.\nB."
+    assert reason(ASKED, SAID, system=[{"functionCall": CALL}]) == "malformed turn"
+
+
+def test_langchain_names_the_speaker_by_type() -> None:
+    messages = read({"type": "human", "content": "Rates?"}, {"type": "ai", "content": "1.5"}).messages
+    assert [m.role for m in messages] == ["user", "assistant"]
+
+
+def test_thoughts_before_a_call_that_follows_words_are_told() -> None:
+    call = {"role": "tool_call", "content": "<think>Hm.</think>" + json.dumps(CALL)}
+    assert repairs(ASKED, call) == []
+    assert repairs(ASKED, SAID, call) == ["reasoning moved to the front"]
 
 
 def test_a_result_may_be_objects_with_types_of_their_own() -> None:

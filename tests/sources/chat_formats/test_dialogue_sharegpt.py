@@ -135,7 +135,7 @@ def test_rows_that_are_no_conversation(turns: list[object], expected: str) -> No
     [
         ({"conversations": None}, "no conversation"),
         ({"tools": "get_rate"}, "unparsable tools"),
-        ({"system": ["a"]}, "malformed turn"),
+        ({"system": [7]}, "malformed turn"),
         ({"image": "a.png"}, "part that is no text"),
     ],
 )
