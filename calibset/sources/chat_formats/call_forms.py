@@ -54,6 +54,9 @@ class CallForm:
 
 def _find_form(text: str, *, with_tools: bool) -> tuple[CallForm, int] | None:
     """Return the form of the first call in an assistant's words and where it begins, if there is any."""
+    small = text.lower()
+    if not any(mark in small for mark in _MARKS):
+        return None
     forms = (form for form in _FORMS if with_tools or not form.needs_tools)
     matches = ((form, match.start()) for form in forms if (match := find_outside_code(form.header, text)))
     return min(matches, key=lambda match: match[1], default=None)
@@ -309,3 +312,9 @@ _OTHER_FORMS = (
 )
 _FORMS = (*_READ_FORMS, *_OTHER_FORMS)
 """All forms; of two that begin at the same character the earlier counts."""
+
+_MARKS = (
+    *("<tool", "tool_call>", "<function", "invoke name", "<|", "<｜", "[tool_calls]", "start_function_call"),
+    *("✿function✿", ">>>", "```tool_", "action input:"),
+)
+"""Each form has one of these in it: most words have none, and are seen to be prose at once."""

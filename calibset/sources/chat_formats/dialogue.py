@@ -168,7 +168,7 @@ def _read_assistant_turns(fields: Fields, repairs: RepairLog) -> Iterator[Turn]:
 
 
 def _read_keyed_calls(fields: Fields, repairs: RepairLog) -> list[tuple[Piece, ...]]:
-    """Return the calls under each key of a turn; those under Vercel's may have their results with them."""
+    """Return the calls under each key of a turn; Vercel's may have their results with them."""
     keyed = [read_calls(value, repairs) for value in fields.values.get("calls", [])]
     parts = fields.get("invocations")
     listed = parts if isinstance(parts, list) else []
@@ -177,7 +177,7 @@ def _read_keyed_calls(fields: Fields, repairs: RepairLog) -> list[tuple[Piece, .
 
 
 def _merge_calls(pieces: list[Piece], keyed: Sequence[tuple[Piece, ...]]) -> list[Piece]:
-    """Return the pieces of a turn with the calls that are under keys; some APIs write the same calls twice."""
+    """Return the pieces of a turn with the calls under keys, which may be the same ones again."""
     written = [group for group in (*keyed, pieces) if any(isinstance(piece, Call) for piece in group)]
     calls = [[(each.name, each.arguments) for each in group if isinstance(each, Call)] for group in written]
     if any(other != calls[0] for other in calls[1:]):
@@ -199,6 +199,8 @@ def _merge_reasoning(fields: Fields) -> str:
 def _merge_contents(texts: Sequence[object], repairs: RepairLog) -> list[Piece]:
     """Return the pieces of a turn whose content is under one key, or the same under several (Vercel)."""
     contents = [read_pieces(text, repairs) for text in texts]
+    if len(contents) == 1:
+        return contents[0]
     richest = max(contents, key=len, default=[])
     words = "".join(join_words(richest).split())
     for pieces in contents:
