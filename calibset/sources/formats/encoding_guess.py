@@ -36,7 +36,8 @@ def suggest_encoding(file: File) -> str:
     """Return what a message says of the encoding that a file seems to have; empty if its own is right."""
     with open_decompressed(file) as stream:
         head = stream.read(_LOOKED_AT)
-    head = head[: head.rfind(b"\n") + 1] or head
+    if len(head) == _LOOKED_AT:  # its last line may be cut off inside a character
+        head = head[: head.rfind(b"\n") + 1] or head
     try:
         head.decode(find_encoding(head, file.encoding))
     except UnicodeDecodeError:

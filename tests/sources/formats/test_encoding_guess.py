@@ -26,3 +26,12 @@ def test_a_message_names_the_encoding_that_a_file_seems_to_have() -> None:
     assert suggest_encoding(file(slovak.encode("cp1250"))) == "a.txt is perhaps cp1250"
     assert suggest_encoding(replace(file(slovak.encode("cp1250")), encoding="cp1250")) == ""
     assert suggest_encoding(file(bytes(range(256)) * 4)) == "the encoding of a.txt is unknown"
+
+
+def test_a_file_is_judged_by_whole_lines_of_its_beginning() -> None:
+    line = "Ľudia žijú pri rieke, ktorá tečie na juh.\n".encode()
+    assert suggest_encoding(file(line * (2**17 // len(line)))) == ""
+    assert (
+        suggest_encoding(file("je škoda, že ľudia žijú čo ďalej".encode("cp1250")))
+        == "a.txt is perhaps cp1250"
+    )
