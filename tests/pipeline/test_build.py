@@ -387,6 +387,16 @@ def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:
     assert len(allowed) == 20
 
 
+def test_a_build_that_fails_of_an_encoding_names_the_one_that_the_file_seems_to_have(tmp_path: Path) -> None:
+    recipe = small(tmp_path)
+    row = '{"text": "Ľudia žijú pri rieke, ktorá tečie na juh; škoda, že často mení šírku."}\n'
+    (tmp_path / "ships" / "b.jsonl").write_bytes(row.encode("cp1250") * 30)
+    with pytest.raises(SourceError) as caught:
+        calibset.build(recipe)
+    assert "rejected: not valid UTF-8" in str(caught.value)
+    assert "b.jsonl is perhaps cp1250; name the right one with encoding = …)" in str(caught.value)
+
+
 def test_what_was_rejected_can_be_written(tmp_path: Path) -> None:
     recipe = small(tmp_path, ships=8)
     file = tmp_path / "ships" / "a.jsonl"
