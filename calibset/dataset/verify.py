@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calibset.core.errors import OutputError, QuantizerError, TokenizerError
-from calibset.core.text import printable
 from calibset.dataset.calibration_file import CalibrationFile, check_ending
 from calibset.dataset.export import EXPORTABLE
 from calibset.dataset.manifest import Manifest
@@ -27,8 +25,6 @@ from calibset.tokenizers import (
 
 _SEQLEN = 2048
 _NSAMPLES = 512
-# How many characters of a row show whether it begins with BOS.
-_BEGINNING = 64
 # Files that hold rows as they were built; others were exported.
 _ROWS = (".jsonl", ".json")
 
@@ -151,13 +147,12 @@ def _check_tokens(
                 f"{spelled} of {len(rows)} rows hold control tokens, which transformers reads as plain text "
                 "beside a tekken.json"
             )
-            tekken = name if path is None else shlex.quote(printable(str(path.with_name("tekken.json"))))
             remedy = (
-                f"`calibset tokenizer {tekken} --out tokenizer` writes the tokenizer to give {info.product}"
+                f"`calibset tokenizer {name} --out tokenizer` writes the tokenizer to give {info.product}"
             )
     if not info.parses_control_tokens:
         return _TokenCheck((), tuple(notes), remedy)
-    encoded = (tokenizer.encode(text[:_BEGINNING], parse_special=True) for text in texts)
+    encoded = (tokenizer.encode(text.rstrip(), parse_special=True) for text in texts)
     if twice := count_doubled(encoded, tokenizer):
         notes.append(
             f"{twice} of {len(rows)} rows begin with {tokenizer.decode(tokenizer.prefix)}, which the "
@@ -165,7 +160,7 @@ def _check_tokens(
         )
     if (missing := faults.missing_embeddings) is not None and missing.rows:
         return _TokenCheck((missing.about,), tuple(notes))
-    return _TokenCheck((), tuple(notes), remedy)
+    return _TokenCheck((), (*notes, missing.about) if missing else tuple(notes), remedy)
 
 
 def _on_assumptions(file: CalibrationFile, given: _Given) -> Iterator[str]:

@@ -304,21 +304,16 @@ def _find_additions(written: _Written, tokenizer: HuggingFaceTokenizer) -> tuple
     opening, first_turn, _ = text.partition(placeholder(0))
     if not user_turn or not first_turn:
         return "", ""
-    opening = opening[: len(opening) - count_common_end(opening, between)]
     closing = text.rpartition(placeholder(last))[2]
-    closing = closing[count_common_end(closing[::-1], between[::-1]) :]
+    # As a whole, so that what two pieces have in common does not end inside a token.
+    control = ControlTokens.of(tokenizer.special_tokens).pattern
+    opening, between, closing = (control.sub("\n", piece) for piece in (opening, between, closing))
+    opening = opening[: len(opening) - count_common_end(opening, between)].strip()
+    closing = closing[count_common_end(closing[::-1], between[::-1]) :].strip()
     return (
-        _take_words(opening, tokenizer) if written.copy is _PLAIN[0] else "",
-        _take_words(closing, tokenizer),
+        opening if written.copy is _PLAIN[0] and re.search(r"\w", opening) else "",
+        closing if re.search(r"\w", closing) else "",
     )
-
-
-def _take_words(text: str, tokenizer: HuggingFaceTokenizer) -> str:
-    """Return a text without control tokens, or nothing if no words are left."""
-    words = "".join(
-        piece for piece, is_token in ControlTokens.of(tokenizer.special_tokens).pieces(text) if not is_token
-    ).strip()
-    return words if re.search(r"\w", words) else ""
 
 
 def _find_call_marks(

@@ -636,6 +636,12 @@ def test_what_the_template_adds_at_the_end_is_noted(tmp_path: Path) -> None:
     assert template.notes == ("the chat template goes on after the last turn: 'assistant'",)
 
 
+def test_another_token_after_the_last_turn_is_no_word_of_the_templates(tmp_path: Path) -> None:
+    end = '{{ "</s>" if loop.last else "<|im_end|>" }}'
+    turns = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}" + end + "{% endfor %}"
+    assert template_of(tmp_path, template=turns, eos="</s>").notes == ()
+
+
 THINKING = Conversation(
     id="row",
     messages=(

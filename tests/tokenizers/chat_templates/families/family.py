@@ -38,13 +38,15 @@ class Family:
         adds_bos: Whether its tokenizer puts BOS before a text.
         pieces: Whether its tokenizer marks blanks as SentencePiece does, and falls back to bytes.
         trims: The roles whose texts the template trims; "thoughts" for the assistant's.
-        thoughts: After which turn thoughts are kept.
+        thoughts: In which turns thoughts are kept.
         calls: How many calls a turn of the assistant can make.
         declares: Whether tools are declared.
         words_beside_calls: What becomes of the words of a turn that calls; "once" if only the first such
             turn keeps them.
+        greeting: When the assistant may speak first.
         alternates: Whether the user and the assistant must take turns.
         folds_system: Whether the system turn opens the user's first.
+        finds_question_by_words: Whether any turn with the words of the last question is taken for it.
         spells_texts: Whether texts in arguments stand without quotes.
     """
 
@@ -57,12 +59,14 @@ class Family:
     adds_bos: bool = False
     pieces: bool = False
     trims: frozenset[str] = frozenset()
-    thoughts: Literal["after the question", "in open calls", "nowhere"] = "nowhere"
+    thoughts: Literal["after the question", "in open calls", "in calls and at the end", "nowhere"] = "nowhere"
     calls: Literal["none", "one", "several"] = "several"
     declares: bool = True
     words_beside_calls: Literal["kept", "once", "dropped", "as thoughts"] = "kept"
+    greeting: Literal["always", "without tools", "never"] = "always"
     alternates: bool = False
     folds_system: bool = False
+    finds_question_by_words: bool = False
     spells_texts: bool = False
 
     @property
@@ -89,6 +93,7 @@ FAMILIES = (
         eos="<|eot_id|>",
         special=("<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>", "<|python_tag|>"),
         read=readers.read_llama31,
+        greeting="without tools",
         adds_bos=True,
         trims=_ALL - {"tool"},
         calls="one",
@@ -143,6 +148,7 @@ FAMILIES = (
             "<｜tool▁output▁end｜>", "<think>", "</think>",
         ),
         read=readers.read_deepseek_v31,
+        greeting="never",
         adds_bos=True,
     ),
     Family(
@@ -178,7 +184,7 @@ FAMILIES = (
         read=readers.read_harmony,
         calls="one",
         words_beside_calls="as thoughts",
-        thoughts="after the question",
+        thoughts="in calls and at the end",
     ),
     Family(
         name="mistral7",
@@ -189,6 +195,7 @@ FAMILIES = (
             "[TOOL_RESULTS]", "[TOOL_CONTENT]", "[/TOOL_RESULTS]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]",
         ),
         read=readers.read_mistral7,
+        finds_question_by_words=True,
         adds_bos=True,
         words_beside_calls="dropped",
         alternates=True,
