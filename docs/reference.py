@@ -52,13 +52,44 @@ The table `[chat]` sets how conversations are rendered:
 
 {chat_formats}
 
-The token ids are those that the model sees in service. A conversation ends with EOS. If a row holds several conversations
-and the model's format has a BOS, each of them begins with it except the first, whose BOS the quantizer's tokenizer adds. A
-Jinja template is rendered by transformers (`pip install 'calibset[transformers]'`, without PyTorch) and without a prompt for
-a further turn; the date that some templates write is always 26 Jul 2024. A template is tried on a test dialogue first: if the
-template is faulty, the error names the line; if the tokenizer lacks the tokens that the template writes, that is an error as
-well. A conversation is rejected if the template leaves out a turn, a call or a tool; the template may leave out text beside a
-call, as the formats of many models do.
+The template beside a `tokenizer.json` says what the model was trained on, not its vocabulary: many models that were tuned from
+Mistral's have its control tokens and speak another format. Where such a template decides, a note says so.
+
+The token ids are those that the model sees in service. A conversation ends with EOS, unless the template writes EOS behind other
+turns and ended this one with another control token. If a row holds several conversations and the model's format has a BOS, each
+of them begins with it except the first, whose BOS the quantizer's tokenizer adds. A Jinja template is rendered by transformers
+(`pip install 'calibset[transformers]'`, without PyTorch) and without a prompt for a further turn; the date that some templates
+write is always 26 Jul 2024.
+
+A template is tried on test dialogues first. If it is faulty, the error names the line; if the tokenizer lacks the tokens that it
+writes, that is an error as well. The trial also finds out how the template wants messages: arguments as an object or as text, the
+content beside a call as `null`, calls whose ids name the tool (`functions.NAME:0`, where the model reads the name in the id), results
+with the tool's name, and where it looks for thoughts. A system turn that the template adds to conversations without one is kept,
+since the model reads it in service; a note quotes it.
+
+Each conversation is rendered a second time with placeholders in place of its texts, which shows what the template writes around
+them. A conversation is rejected, with its reason, if the template leaves out a turn, a tool, a call or a key or value of its
+arguments; if it cuts or changes a text, runs two turns together or gives a turn to another speaker; or if a text would become a
+control token. Words beside a call may be left out, as the formats of many models do: that is counted among the
+repairs of conversations, as are the calls of earlier exchanges, for which Mistral's v2 has no place. An assistant's turn counts as
+read to its end when the token that ends it in this template is read.
+
+### Reasoning
+
+The thoughts of assistant turns are given to the template where it looks for them: in the key `reasoning_content`, `reasoning` or
+`thinking`, in a part of the content, or between `<think>` and `</think>` in the content, if the template or the tokenizer knows these
+tags. Mistral's v13 has control tokens for them if the `tekken.json` has `[THINK]`. Many templates write only the thoughts of the last
+exchange; that is what the model reads in service. Thoughts that are not in the rows are counted (`thoughts_dropped`), and a note says
+so if the format has no place for them. A source's key `reasoning` overrides that of `[chat]`.
+
+```toml
+[chat]
+reasoning = "keep"
+template = {{ enable_thinking = true }}
+
+[sources.short-answers]
+reasoning = "drop"
+```
 
 Tool names that the format doesn't allow are replaced, and the manifest records the mapping. Mistral's format allows
 ASCII letters, digits, `_` and `-`, at most 64; a Jinja template allows dots as well.

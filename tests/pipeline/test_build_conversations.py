@@ -290,3 +290,42 @@ def test_conversations_that_are_shortened_to_the_same_stand_in_one_row_only(reci
     assert source.filtered["repeats a document before it"] == 4
     assert {found.kept for found in source.duplicates} <= {f"talk.jsonl#{number}" for number in range(5)}
     assert sum(sample.text.count("Question 1?") for sample in made) <= 1 + len(made)
+
+
+THOUGHT = (
+    "{% if message.reasoning_content and enable_thinking %}<think>{{ message.reasoning_content }}</think>"
+    "{% endif %}"
+)
+
+
+def write_thinking(recipe: Path) -> None:
+    template = recipe.parent / "model" / "chat_template.jinja"
+    said = "{%- set said = namespace(text=message.content) %}"
+    template.write_text(template.read_text().replace(said, said + THOUGHT))
+    rows: list[dict[str, object]] = []
+    for number in range(60):
+        user, answer = exchange(number)
+        rows.append({"messages": [user, {**answer, "reasoning_content": f"Thought {number}."}]})
+    write_talk(recipe, rows)
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept"),
+    [
+        (["chat.template.enable_thinking=true"], True),
+        (["chat.template.enable_thinking=false"], False),
+        (["chat.template.enable_thinking=true", "chat.reasoning=drop"], False),
+        (["chat.template.enable_thinking=true", "sources.talk.reasoning=drop"], False),
+        (["chat.template.enable_thinking=true", "chat.reasoning=drop", "sources.talk.reasoning=keep"], True),
+    ],
+)
+def test_thoughts_are_in_the_rows_as_recipe_source_and_template_say(
+    recipe: Path, keys: list[str], *, kept: bool
+) -> None:
+    write_thinking(recipe)
+    made = built(recipe, *keys)
+    assert all(("Thought" in sample.text) == kept for sample in made)
+    (source,) = made.manifest.sources
+    assert source.thoughts_dropped == (0 if kept else source.documents_read)
+    is_known = "chat.template.enable_thinking=false" in keys
+    assert (NO_PLACE_FOR_THOUGHTS in made.notes) == is_known

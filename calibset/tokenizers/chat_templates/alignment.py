@@ -73,10 +73,12 @@ def _find_start(before: str, text: str, at: int, value: str) -> int | None:
     marks = list(PLACEHOLDER.finditer(before))
     own = before[marks[-1].end() :] if marks else before
     tails = [tail for tail in (own[-length:] for length in _BEFORE) if tail]
-    for piece in (*(tail + form for tail in tails for form in _forms(value)), *tails):
-        if (found := text.find(piece, at)) >= 0:
-            return found + next(len(tail) for tail in tails if piece.startswith(tail))
-    return None
+    for tail in tails:
+        # The first of them: a later text may begin as this one does in another form.
+        found = [text.find(tail + form, at) for form in _forms(value)]
+        if places := [place for place in found if place >= 0]:
+            return min(places) + len(tail)
+    return next((place + len(tail) for tail in tails if (place := text.find(tail, at)) >= 0), None)
 
 
 def _find_end(copy: str, copy_at: int, text: str, start: int, value: str) -> int | None:

@@ -42,6 +42,8 @@ _MARKER = re.compile("[<\\[][|\uff5c][^<>|\uff5c\\s]{1,64}[|\uff5c][>\\]]")
 _TAG = re.compile(r"<(?:start|end)_of_\w{1,64}>|</?s>|<[be]os>")
 # Zephyr, Tulu and their like were trained to read a speaker's name between bars as plain text.
 _SPEAKER = re.compile(r"<\|(?:system|user|human|assistant|bot|tool)\|>")
+# As a key of a message, and not as a word of its own.
+_READS_KEY = re.compile(r"[.'\"](?:reasoning_content|reasoning|thinking)\b")
 # How much of a template's text a note quotes.
 _MOST_CHARACTERS = 60
 
@@ -239,7 +241,7 @@ def _find_reasoning(
     """Return where the template looks for a turn's thoughts, if it has a place for them."""
     keys: tuple[ReasoningKey, ...] = get_args(ReasoningKey)
     for key, copy in product(keys, _THINKING):
-        if key == "content" and (copy is not _THINKING[0] or not _knows_think_tags(tokenizer)):
+        if key == "content" and (copy is not _THINKING[0] or not _reads_think_tags(tokenizer)):
             continue  # it would write them like any other words
         text = _write(apply, copy, replace(style, reasoning=key))
         is_printed = key == "part" and re.search("[\"']thinking[\"']", text)
@@ -248,10 +250,14 @@ def _find_reasoning(
     return None
 
 
-def _knows_think_tags(tokenizer: HuggingFaceTokenizer) -> bool:
+def _reads_think_tags(tokenizer: HuggingFaceTokenizer) -> bool:
+    """Return whether thoughts belong between tags in the content: the tags are known, and no key is read.
+
+    A template that reads a key, and does not write it now, was told not to.
+    """
     template = tokenizer.chat_template or ""
-    texts = [template] if isinstance(template, str) else template.values()
-    return tokenizer.has_token("</think>") or any("</think>" in text for text in texts)
+    text = template if isinstance(template, str) else "\n".join(template.values())
+    return not _READS_KEY.search(text) and ("</think>" in text or tokenizer.has_token("</think>"))
 
 
 def _is_complete(text: str, copy: PlaceholderCopy) -> bool:

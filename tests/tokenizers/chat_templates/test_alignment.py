@@ -33,6 +33,15 @@ def test_texts_are_found_as_templates_write_them(copy: str, text: str, texts: li
     assert found(copy, text, VALUES) == (texts or list(VALUES.values()))
 
 
+def test_a_text_is_not_taken_for_a_later_one_that_begins_alike() -> None:
+    copy = '<call>tool0calibset<r>"turn0calibset"<e><call>tool0calibset<r>"turn1calibset"<e>'
+    text = copy.replace("tool0calibset", "f")
+    values = {"turn0calibset": "\\n\n", "turn1calibset": "\nx"}
+    for name, value in values.items():
+        text = text.replace(name, json.dumps(value)[1:-1])
+    assert found(copy, text, values) == [r"\\n\n", r"\nx"]
+
+
 @pytest.mark.parametrize("text", ["<u>H<e>", "<u><e>", "<u>Hi, <e>", "<u>HI<e>", "Hi"])
 def test_a_text_that_is_cut_or_changed_is_refused(text: str) -> None:
     with pytest.raises(RenderError) as caught:
