@@ -41,7 +41,7 @@ _NAMES = {
     "calibset.storage.compression": ("read_whole",),
     "calibset.storage.text_lines": ("read_whole_text",),
     # Quantizers
-    "calibset.quantizers": ("QUANTIZERS", "get_quantizer", "Quantizer", "LoadReport", "RowResult"),
+    "calibset.quantizers": ("QUANTIZERS", "get_quantizer", "Quantizer", "LoadReport", "RowResult", "Verdict"),
     # Tokenizers
     "calibset.tokenizers": ("load_tokenizer", "Tokenizer"),
     # Errors
@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from calibset.quantizers import LoadReport as LoadReport
     from calibset.quantizers import Quantizer as Quantizer
     from calibset.quantizers import RowResult as RowResult
+    from calibset.quantizers import Verdict as Verdict
     from calibset.quantizers import get_quantizer as get_quantizer
     from calibset.recipe.loader import load_recipe as load_recipe
     from calibset.recipe.loader import parse_recipe as parse_recipe

@@ -86,7 +86,7 @@ def test_the_public_names_are_these() -> None:
         "Document", "Conversation", "Message", "Tool", "ToolCall", "Record", "Rejection", "Filtered",
         "Sample", "Span",
         "Source", "File", "Reader", "memory_reader", "read_whole", "read_whole_text",
-        "QUANTIZERS", "get_quantizer", "Quantizer", "LoadReport", "RowResult",
+        "QUANTIZERS", "get_quantizer", "Quantizer", "LoadReport", "RowResult", "Verdict",
         "load_tokenizer", "Tokenizer",
         "CalibsetError", "RecipeError", "SourceError", "OfflineError", "MixtureError", "TokenizerError",
         "QuantizerError", "LockError", "OutputError",

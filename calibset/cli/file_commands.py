@@ -10,6 +10,7 @@ from typing import Any
 
 from calibset.cli.console import print_json, print_line
 from calibset.cli.file_view import (
+    backend_line,
     print_load_report,
     print_remedy,
     print_row,
@@ -75,8 +76,11 @@ def verify(arguments: Namespace) -> int:
         if tokenizer_report:
             print_tokenizer_report(tokenizer_report, arguments.file)
         print_remedy(report)
-    elif not report.passed:
-        print_line(verdict_line(report, arguments.file))
+    else:
+        if not report.passed:
+            print_line(verdict_line(report, arguments.file))
+        if tokenizer_report is not None and not tokenizer_report.passed:
+            print_line(backend_line(tokenizer_report))
     if tokenizer_report is not None and not tokenizer_report.passed:
         return _EXITS[Verdict.UNUSABLE]
     return _EXITS[report.verdict]

@@ -65,7 +65,7 @@ def _problem_lines(report: LoadReport) -> Iterator[str]:
     yield from _first([f"row {row.row} is dropped: {row.reason}" for row in report.lost], "rows are dropped")
     unjudged = [f"row {row.row} is not judged: {row.unjudged}" for row in report.unjudged]
     yield from _first(unjudged, "rows are not judged")
-    if (missing := report.nsamples - report.kept - len(report.unjudged)) > 0:
+    if (missing := report.nsamples - len(report.rows)) > 0:
         yield f"{missing} rows too few; the quantizer goes on without them"
 
 
@@ -84,11 +84,16 @@ def print_tokenizer_report(report: TokenizerReport, file: str) -> None:
     )
     if len(report.misread) > _MOST_ROWS:
         print_line(f"{file}: and {len(report.misread) - _MOST_ROWS} more rows are misread; --json names each")
-    print_line(f"{report.backend} reads {report.rows - len(report.misread)} of {report.rows} rows correctly")
+    print_line(backend_line(report))
     if report.misread:
         print_line(
             "give the quantizer the tokenizer that `calibset tokenizer` writes, or ids: `calibset export`"
         )
+
+
+def backend_line(report: TokenizerReport) -> str:
+    """Return how many rows a tokenizer reads as they are meant, in a line."""
+    return f"{report.backend} reads {report.rows - len(report.misread)} of {report.rows} rows correctly"
 
 
 def print_row(text: str, *, tokens: int, report: SampleReport | None, control_tokens: ControlTokens) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from calibset.core.errors import OutputError, QuantizerError
 from calibset.dataset.calibration_file import CalibrationFile, EncodedRow, alternatives
 from calibset.dataset.manifest import manifest_path
+from calibset.dataset.token_faults import note_doubled_bos
 from calibset.dataset.tokenizer_check import drop_misread
 from calibset.quantizers import ExportRow, FileFormat, LoadReport, Quantizer, RowInput, get_quantizer
 from calibset.quantizers.row_reader import read_rows, read_text_or_ids
@@ -128,6 +129,9 @@ def prepare_export(
             f"{file.path}: {report.quantizer} would drop {len(report.lost)} of {len(rows)} rows, the first "
             f"row {row.row}: {row.reason}; nothing was written"
         )
+    if quantizer.info.parses_control_tokens:
+        notes = note_doubled_bos([row.text for row in rows if row.text], len(rows), tokenizer)
+        report = replace(report, warnings=(*report.warnings, *notes))
     return rows, report
 
 

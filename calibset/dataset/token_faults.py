@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from calibset.quantizers import RowInput
 from calibset.quantizers.row_reader import read_ids, read_rows, read_texts
 from calibset.quantizers.token_faults import (
     MissingEmbeddings,
+    count_doubled,
     describe_older_loader,
     find_missing_embeddings,
 )
@@ -18,6 +19,9 @@ from calibset.tokenizers import Tokenizer, find_tokenizer_file, load_tokenizer
 from calibset.tokenizers.model_config import read_embedding_count
 from calibset.tokenizers.older_loader import find_older_loader
 from calibset.tokenizers.truncation import visible_ids
+
+# How many characters of a row show whether it begins with BOS.
+_BEGINNING = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,16 @@ def find_token_faults(
         missing_embeddings=find_missing_embeddings(tokenizer, embedding_count, read),
         older_loader=describe_older_loader(older, tokenizer, texts) if older else "",
     )
+
+
+def note_doubled_bos(texts: Sequence[str], rows: int, tokenizer: Tokenizer) -> Iterator[str]:
+    """Yield a note if texts, of a number of rows, begin with what the tokenizer puts before each as well."""
+    beginnings = (tokenizer.encode(text[:_BEGINNING], parse_special=True) for text in texts)
+    if twice := count_doubled(beginnings, tokenizer):
+        yield (
+            f"{twice} of {rows} rows begin with {tokenizer.decode(tokenizer.prefix)}, which the tokenizer "
+            "puts before each row as well, so that the model reads it twice"
+        )
 
 
 def find_faults_of_file(

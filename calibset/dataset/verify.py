@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calibset.core.errors import OutputError, QuantizerError, TokenizerError
+from calibset.core.text import printable
 from calibset.dataset.calibration_file import CalibrationFile, check_ending
 from calibset.dataset.export import EXPORTABLE
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.remedy import add_remedy
-from calibset.dataset.token_faults import find_token_faults
+from calibset.dataset.token_faults import find_token_faults, note_doubled_bos
 from calibset.dataset.tokenizer_check import drop_misread
 from calibset.quantizers import QUANTIZERS, LoadReport, Quantizer, get_quantizer
 from calibset.quantizers.simulation import count_control_rows
-from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REMEDY, count_doubled
+from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REMEDY
 from calibset.tokenizers import (
     DEFAULT_TOKENIZER,
     Tokenizer,
@@ -147,20 +149,16 @@ def _check_tokens(
                 f"{spelled} of {len(rows)} rows hold control tokens, which transformers reads as plain text "
                 "beside a tekken.json"
             )
+            tekken = name if path is None else shlex.quote(printable(str(path.with_name("tekken.json"))))
             remedy = (
-                f"`calibset tokenizer {name} --out tokenizer` writes the tokenizer to give {info.product}"
+                f"`calibset tokenizer {tekken} --out tokenizer` writes the tokenizer to give {info.product}"
             )
     if not info.parses_control_tokens:
         return _TokenCheck((), tuple(notes), remedy)
-    encoded = (tokenizer.encode(text.rstrip(), parse_special=True) for text in texts)
-    if twice := count_doubled(encoded, tokenizer):
-        notes.append(
-            f"{twice} of {len(rows)} rows begin with {tokenizer.decode(tokenizer.prefix)}, which the "
-            "tokenizer puts before each row as well, so that the model reads it twice"
-        )
+    notes += note_doubled_bos(texts, len(rows), tokenizer)
     if (missing := faults.missing_embeddings) is not None and missing.rows:
         return _TokenCheck((missing.about,), tuple(notes))
-    return _TokenCheck((), (*notes, missing.about) if missing else tuple(notes), remedy)
+    return _TokenCheck((), tuple(notes), remedy)
 
 
 def _on_assumptions(file: CalibrationFile, given: _Given) -> Iterator[str]:

@@ -37,6 +37,7 @@ def write_notes(
             for note in note_source(context.recipe, name, stats, context.tokenizer)
         ),
         *_on_missing_titles(context, selected),
+        *_on_export(context),
         *_on_unread_control_tokens(context, selected.samples),
         *_on_token_faults(context, selected.samples),
         *_on_a_full_index(selected),
@@ -123,6 +124,8 @@ def _on_missing_titles(context: BuildContext, selected: SelectedSamples) -> Iter
 def _on_unread_control_tokens(context: BuildContext, samples: tuple[Sample, ...]) -> Iterator[str]:
     """Say how many rows a quantizer that loads the model's own tokenizer would misread."""
     recipe, tokenizer = context.recipe, context.tokenizer
+    if not _reads_texts_with_transformers(context):
+        return
     if not reads_control_tokens_as_text(find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=True)):
         return
     product = get_quantizer(recipe.quantizer).info.product
@@ -133,15 +136,28 @@ def _on_unread_control_tokens(context: BuildContext, samples: tuple[Sample, ...]
         )
 
 
+def _on_export(context: BuildContext) -> Iterator[str]:
+    """Say that the quantizer isn't given the file itself, if the rows were proved in another form."""
+    quantizer = get_quantizer(context.recipe.quantizer)
+    if quantizer.takes_ids or ".jsonl" not in quantizer.info.reads:
+        name, product = quantizer.info.name, quantizer.info.product
+        yield f"{product} keeps the rows that `calibset export FILE --for {name}` writes: give it those"
+
+
+def _reads_texts_with_transformers(context: BuildContext) -> bool:
+    quantizer = get_quantizer(context.recipe.quantizer)
+    return not (quantizer.takes_ids or quantizer.info.own_tokenizer)
+
+
 def _on_token_faults(context: BuildContext, samples: tuple[Sample, ...]) -> Iterator[str]:
     """Say what the model in the tokenizer's folder, or an older transformers, can't read as it is meant."""
     recipe, tokenizer = context.recipe, context.tokenizer
     path = find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=True)
     rows = [sample.text for sample in samples]
     faults = find_token_faults(tokenizer, path and path.parent, rows, seqlen=recipe.seqlen)
-    if faults.missing_embeddings is not None:
+    if faults.missing_embeddings is not None and faults.missing_embeddings.rows:
         yield f"{faults.missing_embeddings.about}; {EMBEDDINGS_REMEDY}"
-    if faults.older_loader:
+    if faults.older_loader and _reads_texts_with_transformers(context):
         yield f"{faults.older_loader}; {OLDER_LOADER_REMEDY}"
 
 

@@ -15,12 +15,22 @@ _DEEPEST = 3
 
 
 def read_embedding_count(folder: Path) -> int | None:
-    """Return how many token ids the model in a folder has embeddings for; None if it doesn't say.
+    """Return how many token ids the model in a folder has embeddings for; None if it doesn't say."""
+    config = read_json_object(folder / "config.json")
+    count = find_number(config, "vocab_size") if config is not None else None
+    return count if count is not None and count > 0 else None
+
+
+def find_number(config: Mapping[str, Any], key: str, depth: int = 0) -> int | None:
+    """Return the whole number under a key of a model's configuration; None if there is none.
 
     In a multimodal model the language model's number counts, because that is what reads the tokens.
     """
-    config = read_json_object(folder / "config.json")
-    return _vocabulary_size(config) if config is not None else None
+    for name in _LANGUAGE_MODELS if depth < _DEEPEST else ():
+        inner = config.get(name)
+        if isinstance(inner, dict) and (number := find_number(inner, key, depth + 1)) is not None:
+            return number
+    return whole_number(config, key)
 
 
 def whole_number(config: Mapping[str, Any], key: str) -> int | None:
@@ -37,12 +47,3 @@ def read_json_object(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def _vocabulary_size(config: Mapping[str, Any], depth: int = 0) -> int | None:
-    for key in _LANGUAGE_MODELS if depth < _DEEPEST else ():
-        inner = config.get(key)
-        if isinstance(inner, dict) and (size := _vocabulary_size(inner, depth + 1)) is not None:
-            return size
-    size = whole_number(config, "vocab_size")
-    return size if size is not None and size > 0 else None

@@ -87,6 +87,8 @@ def test_verify_asks_a_backend_too(
         "Them 1.0 reads 18 of 40 rows correctly",
         "give the quantizer the tokenizer that `calibset tokenizer` writes, or ids: `calibset export`",
     ]
+    assert main(["verify", built, "--backend", "mistral-common", "--quiet"]) == 1
+    assert capsys.readouterr().out == "Them 1.0 reads 18 of 40 rows correctly\n"
     assert main(["verify", built, "--backend", "mistral-common", "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
     assert (data["kept"], data["tokenizer_check"]["backend"], len(data["tokenizer_check"]["misread"])) == (

@@ -263,3 +263,29 @@ def test_rows_that_a_quantizer_would_drop_are_not_written(tmp_path: Path) -> Non
         f"{file}: GPTQModel 7.7.0 would stop: no row has more than 10 tokens; nothing was written"
     )
     assert not out.exists()
+
+
+def test_rows_of_ids_are_exported_and_short_ones_if_the_quantizer_keeps_them(tmp_path: Path) -> None:
+    write_letters(tmp_path)
+    file = tmp_path / "x.jsonl"
+    ids = [[256, *range(20)], [256, *range(14)]]
+    file.write_text("".join(json.dumps({"input_ids": row}) + "\n" for row in ids))
+    options = {"tokenizer": "tokenizer.json", "seqlen": 16}
+    out = export(file, quantizer="gptqmodel", **options).path  # type: ignore[arg-type]
+    assert parquet.read_table(out)["input_ids"].to_pylist() == [ids[0][:16], ids[1]]
+    again = export(out, tmp_path / "y.json", quantizer="autoawq", **options).path  # type: ignore[arg-type]
+    assert json.loads(again.read_text()) == [ids[0][:16], ids[1]]
+    with pytest.raises(QuantizerError) as caught:
+        export(file, quantizer="modelopt", **options)  # type: ignore[arg-type]
+    assert str(caught.value) == f"{file}: row 1: has no text; `calibset verify` names each fault"
+
+
+def test_rows_that_begin_with_bos_are_noted(tmp_path: Path) -> None:
+    write_letters(tmp_path)
+    (tmp_path / "x.jsonl").write_text('{"text": "<s>abcdefghijklmnop"}\n')
+    result = export(tmp_path / "x.jsonl", quantizer="modelopt", tokenizer="tokenizer.json", seqlen=8)
+    assert result.load_report is not None
+    assert result.load_report.warnings == (
+        "1 of 1 rows begin with <s>, which the tokenizer puts before each row as well, so that the model "
+        "reads it twice",
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 from calibset.core.errors import QuantizerError, TokenizerError
 from calibset.dataset.verify import verify
 from calibset.pipeline.build import build
+from calibset.quantizers import LoadReport, Verdict
+from tests.chatml import write_chatml
+from tests.letters import write_letters
 from tests.small import write_small
 
 
@@ -66,3 +70,86 @@ def test_verify_asks_the_quantizer_that_is_named(tmp_path: Path) -> None:
     assert verify(out, quantizer="llm-compressor").passed
     with pytest.raises(QuantizerError, match=r"^unknown quantizer 'x'; known are autoround, gptqmodel, "):
         verify(out, quantizer="x")
+
+
+def verify_texts(folder: Path, texts: list[str], quantizer: str = "autoround", **config: Any) -> LoadReport:
+    """Verify a file of texts for a tokenizer of single letters beside which a configuration stands."""
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    file = folder / "x.jsonl"
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return verify(
+        file, tokenizer=str(folder / "tokenizer.json"), quantizer=quantizer, seqlen=16, nsamples=len(texts)
+    )
+
+
+TEXTS = ["abcdefghijklmnopqr", "<s>abcdefghijklmnopqr", "abc</s>defghijklmnop"]
+
+
+def test_verify_stops_at_tokens_without_an_embedding(tmp_path: Path) -> None:
+    write_letters(tmp_path)
+    (tmp_path / "config.json").write_text('{"text_config": {"vocab_size": 257}}')
+    report = verify_texts(tmp_path, TEXTS)
+    assert report.fatal == (
+        "'</s>' (257) has no embedding in the model, whose config.json says vocab_size 257; 1 of 3 rows hold "
+        "one, where it stops with an index error",
+    )
+    assert (report.verdict, report.kept) == (Verdict.UNUSABLE, 0)
+    assert report.remedy.startswith("resize the model's embeddings")
+    assert verify_texts(tmp_path, TEXTS[:2]).fatal == ()
+    (tmp_path / "config.json").write_text('{"vocab_size": 300}')
+    assert verify_texts(tmp_path, TEXTS).passed
+
+
+def test_verify_says_how_many_rows_have_bos_twice(tmp_path: Path) -> None:
+    write_letters(tmp_path)
+    note = (
+        "1 of 3 rows begin with <s>, which the tokenizer puts before each row as well, so that the model "
+        "reads it twice"
+    )
+    assert note in verify_texts(tmp_path, TEXTS).warnings
+    assert note not in verify_texts(tmp_path, TEXTS[::2]).warnings
+    write_letters(tmp_path, bos=False)
+    report = verify_texts(
+        tmp_path, TEXTS, tokenizer_class="LlamaTokenizer", bos_token="<s>", eos_token="</s>"
+    )
+    assert report.warnings[-1] == (
+        "transformers before 5 loads this tokenizer as LlamaTokenizerFast, which puts <s> before each row, "
+        "as tokenizer.json does not: 1 of 3 rows begin with <s> and have it twice; use transformers 5, or "
+        "set add_bos_token and add_eos_token in tokenizer_config.json"
+    )
+
+
+def test_verify_names_the_command_that_mends_it(tmp_path: Path) -> None:
+    write_letters(tmp_path)
+    file, letters = tmp_path / "x.jsonl", tmp_path / "tokenizer.json"
+    assert verify_texts(tmp_path, TEXTS).remedy == ""
+    export = f"`calibset export {file} --for autoawq --tokenizer {letters} --seqlen 16` "
+    assert (
+        verify_texts(tmp_path, TEXTS, "autoawq").remedy
+        == f"{export}writes a file of which AutoAWQ keeps 3 of 3 rows, cut at 16 tokens"
+    )
+    short = verify_texts(tmp_path, ["abc"])
+    assert (
+        short.remedy
+        == f"`calibset build RECIPE` with {file} as a source makes rows of 16 tokens of its texts"
+    )
+    assert verify(file, tokenizer=str(letters), quantizer="modelopt", seqlen=4, nsamples=5).remedy == (
+        f"`calibset verify {file} --nsamples 1` asks for the rows that there are"
+    )
+    out = build(write_small(tmp_path)).write(tmp_path / "out.jsonl")
+    assert (
+        verify(out, seqlen=4_000).remedy == f"`calibset build RECIPE --out {out}` writes rows of 4000 tokens"
+    )
+
+
+def test_verify_says_that_control_tokens_are_read_as_text_beside_a_tekken_json(tmp_path: Path) -> None:
+    write_chatml(tmp_path, bos=True)
+    (tmp_path / "tekken.json").write_text("{}")
+    report = verify_texts(tmp_path, TEXTS, "llm-compressor")
+    note = "2 of 3 rows hold control tokens, which transformers reads as plain text beside a tekken.json"
+    assert note in report.warnings
+    assert report.remedy == (
+        f"`calibset tokenizer {tmp_path / 'tekken.json'} --out tokenizer` writes the tokenizer to give "
+        "llm-compressor"
+    )
+    assert note not in verify_texts(tmp_path, TEXTS[:1], "llm-compressor").warnings

@@ -408,3 +408,36 @@ def test_what_was_rejected_can_be_written(tmp_path: Path) -> None:
         {"source": "ships", "position": "a.jsonl:9", "reason": "not valid JSON", "excerpt": "{broken"}
     ]
     assert recipe.max_rejected == 0.2
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "product"),
+    [("llama.cpp", "llama.cpp imatrix"), ("autoawq", "AutoAWQ"), ("autoround", None)],
+)
+def test_a_note_says_what_the_quantizer_is_given(tmp_path: Path, quantizer: str, product: str | None) -> None:
+    built = calibset.build(load_recipe(write_small(tmp_path), overrides=[f"quantizer={quantizer}"]))
+    note = f"{product} keeps the rows that `calibset export FILE --for {quantizer}` writes: give it those"
+    assert built.notes == ((note,) if product else ())
+
+
+def test_tokens_without_an_embedding_are_noted(tmp_path: Path) -> None:
+    recipe = write_small(tmp_path)
+    (tmp_path / "config.json").write_text('{"vocab_size": 100}')
+    (note,) = calibset.build(recipe).notes
+    assert (
+        " have no embedding in the model, whose config.json says vocab_size 100; 20 of 20 rows hold " in note
+    )
+    (tmp_path / "config.json").write_text('{"vocab_size": 257}')
+    assert calibset.build(recipe).notes == ()
+
+
+def test_what_an_older_transformers_puts_before_rows_is_noted(tmp_path: Path) -> None:
+    recipe = write_small(tmp_path)
+    config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": False}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    (note,) = (note for note in calibset.build(recipe).notes if note.startswith("transformers before 5"))
+    assert note.endswith(
+        "; use transformers 5, or set add_bos_token and add_eos_token in tokenizer_config.json"
+    )
+    ids = calibset.build(load_recipe(recipe, overrides=["quantizer=gptqmodel"]))
+    assert not any(note.startswith("transformers before 5") for note in ids.notes)

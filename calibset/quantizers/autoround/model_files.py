@@ -6,7 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibset.tokenizers.model_config import read_embedding_count, read_json_object, whole_number
+from calibset.tokenizers.model_config import (
+    find_number,
+    read_embedding_count,
+    read_json_object,
+    whole_number,
+)
 
 MISTRAL_NAMES = ("Mistral-Small-3.2", "Magistral-Small", "Devstral-Small")
 """Parts of a path that make AutoRound load mistral-common's tokenizer, in this spelling only."""
@@ -73,7 +78,7 @@ def inspect_model(path: str, multimodal: bool | None = None) -> ModelInfo:
         multimodal = True
     elif multimodal is None and config is not None:
         multimodal = any(mark in key for key in config for mark in _MULTIMODAL_KEYS)
-    positions = (whole_number(config or {}, key) for key in ("max_position_embeddings", "n_positions"))
+    positions = (find_number(config or {}, key) for key in ("max_position_embeddings", "n_positions"))
     return ModelInfo(
         path=path,
         is_folder=True,

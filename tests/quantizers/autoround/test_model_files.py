@@ -40,7 +40,12 @@ def test_a_folder_shows_whether_it_is_multimodal(
 
 @pytest.mark.parametrize(
     ("config", "positions"),
-    [({"n_positions": 256}, 256), ({"max_position_embeddings": True, "n_positions": "x"}, None), ({}, None)],
+    [
+        ({"n_positions": 256}, 256),
+        ({"text_config": {"max_position_embeddings": 256}, "vision_config": {}}, 256),
+        ({"max_position_embeddings": True, "n_positions": "x"}, None),
+        ({}, None),
+    ],
 )
 def test_positions_have_two_names(tmp_path: Path, config: Any, positions: int | None) -> None:
     assert inspect_model(folder(tmp_path / "m", config)).max_positions == positions
