@@ -75,10 +75,8 @@ def read_calls_in_words(
     declared = {tool.name: tool for tool in tools}
     log = RepairLog()
     try:
-        begun = _find_form(text, with_tools=bool(tools))
-        if begun is None:
-            calls, start = _read_bare(text.strip(), declared, log), 0
-        else:
+        calls, start = _read_bare(text.strip(), declared), 0
+        if not calls and (begun := _find_form(text, with_tools=bool(tools))):
             calls, start = _read_all(text, *begun, declared, log), begun[1]
     except (ValueError, ChatFormatError):
         return None
@@ -198,14 +196,18 @@ def _convert(text: str, schema: object) -> object:
     return value
 
 
-def _read_bare(text: str, tools: Mapping[str, Tool], repairs: RepairLog) -> Sequence[Call]:
+def _read_bare(text: str, tools: Mapping[str, Tool]) -> Sequence[Call]:
     """Return the calls of words that are nothing but calls of declared tools (Llama 3 and 4)."""
     start = _BARE.match(text)
     if start is None:
         return ()
-    reader = _read_json if start["json"] else _read_pythonic
-    calls, end = reader(text, start, tools, repairs)
-    return calls if end == len(text) and not repairs.entries else ()
+    repairs = RepairLog()
+    try:
+        calls, end = (_read_json if start["json"] else _read_pythonic)(text, start, tools, repairs)
+    except (ValueError, ChatFormatError):
+        return ()
+    is_certain = end == len(text) and not repairs.entries and all(call.name in tools for call in calls)
+    return calls if is_certain else ()
 
 
 _BARE = re.compile(

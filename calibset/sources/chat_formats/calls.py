@@ -22,7 +22,8 @@ _KEYS = KeyTable(
             "toolinput toolarguments functionarguments actioninput"
         ),
         "name": "name toolname functionname function tool recipientname action",
-        "id": "id callid toolcallid tooluseid",
+        "id": "callid toolcallid tooluseid",
+        "own id": "id",
     },
     "type index state status step cachecontrol signature thoughtsignature caller dynamic "
     "providerexecuted provideroptions providermetadata callprovidermetadata extracontent "
@@ -78,7 +79,9 @@ def read_call(
             raise ChatFormatError("unparsable tool call", value)
         if fields.unknown:
             raise ChatFormatError(f"unknown key in a tool call: {name_key(fields.unknown[0])}", value)
-        return Call(name=name, arguments=dump_json(arguments), id=fields.get_text("id"))
+        return Call(
+            name=name, arguments=dump_json(arguments), id=fields.get_text("id") or fields.get_text("own id")
+        )
     except ValueError:
         raise ChatFormatError("unparsable tool call", value) from None
 

@@ -16,6 +16,7 @@ from calibset.core.documents import Role
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.calls import read_call
 from calibset.sources.chat_formats.keys import KeyTable, fold, is_empty, name_key
+from calibset.sources.chat_formats.thoughts import split_thoughts
 from calibset.sources.chat_formats.turns import Call, Result, Turn, result_from_value
 
 
@@ -61,7 +62,8 @@ _TEXT_KEYS = KeyTable(
 _RESULT_KEYS = KeyTable(
     {
         "content": "content output result response errortext",
-        "call id": "tooluseid toolcallid callid id",
+        "call id": "tooluseid toolcallid callid",
+        "own id": "id",
         "name": "name toolname",
     },
     "type status state step iserror cachecontrol providermetadata provideroptions "
@@ -123,7 +125,10 @@ def read_thoughts(value: object) -> str:
         value = list(chain.from_iterable(_TEXT_KEYS.read(value.items()).values.values()))
     if isinstance(value, list | tuple):
         return "\n\n".join(filter(None, map(read_thoughts, value)))
-    return value.strip() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    tagged, rest = split_thoughts(value)
+    return tagged if not rest else value.strip()
 
 
 def _build_turn(role: Role, pieces: Sequence[Piece], repairs: RepairLog) -> Turn:
@@ -215,7 +220,7 @@ def _read_result_part(part: Mapping[str, object]) -> Result:
     return Result(
         name=fields.get_text("name"),
         content=read_result_text(_unwrap_json(content)),
-        call_id=fields.get_text("call id"),
+        call_id=fields.get_text("call id") or fields.get_text("own id"),
     )
 
 

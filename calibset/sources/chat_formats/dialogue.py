@@ -96,11 +96,17 @@ def _read_column(row: Mapping[str, object], repairs: RepairLog) -> list[object]:
 
 
 def _read_turn(message: object, repairs: RepairLog) -> Iterator[Turn]:
+    if isinstance(message, str):
+        message = _parse_turn(message, repairs)
     if not isinstance(message, dict):
         raise ChatFormatError("malformed turn", message)
-    fields = read_turn_fields(message, repairs)
     speaker = next(filter(None, map(message.get, _SPEAKERS)), None)
     role = read_role(speaker)
+    if is_calling(speaker) and "name" in message:  # OpenAI's responses: the turn is the call
+        call = {key: value for key, value in message.items() if key not in _SPEAKERS}
+        yield Turn(role="assistant", calls=read_calls(call, repairs))
+        return
+    fields = read_turn_fields(message, repairs)
     if "media" in fields.values:
         raise ChatFormatError("part that is no text", fields.values["media"])
     if role != "assistant" and "calls" in fields.values:
@@ -117,6 +123,13 @@ def _read_turn(message: object, repairs: RepairLog) -> Iterator[Turn]:
         yield from build_turns(role, _merge_contents(fields.values.get("text", []), repairs), repairs)
 
 
+def _parse_turn(text: str, repairs: RepairLog) -> object:
+    try:
+        return parse_with_repairs(text, repairs)
+    except ValueError:
+        raise ChatFormatError("malformed turn", text) from None
+
+
 def _read_calling_turn(fields: Fields, repairs: RepairLog) -> Turn:
     if "text" in fields.values and "calls" in fields.values:
         raise ChatFormatError("two keys that differ: calls", fields.values["calls"])
@@ -125,7 +138,7 @@ def _read_calling_turn(fields: Fields, repairs: RepairLog) -> Turn:
     if isinstance(value, str):
         tagged, value = split_thoughts(value)
         reasoning = merge_thoughts(reasoning, tagged)
-        if has_call(value):  # in the words of a model, then
+        if value.lstrip()[:2] not in ('{"', "{'", "[{") and has_call(value):  # in the words of a model, then
             return Turn(role="assistant", content=value, reasoning=reasoning)
     return Turn(role="assistant", reasoning=reasoning, calls=read_calls(value, repairs))
 

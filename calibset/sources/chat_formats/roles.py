@@ -12,7 +12,15 @@ _NAMES: dict[Role, tuple[str, ...]] = {
     "assistant": ("assistant", "gpt", "chatgpt", "model", "bot", "chatbot", "ai", "bard", "bing", "claude"),
     "tool": (
         *("tool", "function", "observation", "ipython"),
-        *("toolresponse", "toolresult", "toolresults", "tooloutput", "functionresponse", "functionresult"),
+        *(
+            "toolresponse",
+            "toolresult",
+            "toolresults",
+            "tooloutput",
+            "functionresponse",
+            "functionresult",
+            "functioncalloutput",
+        ),
     ),
 }
 _CALLING = frozenset(("toolcall", "toolcalls", "tooluse", "functioncall", "functioncalls"))

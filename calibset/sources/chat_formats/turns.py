@@ -15,7 +15,7 @@ from calibset.sources.chat_formats.thoughts import split_thoughts
 _KEYS = KeyTable(
     {
         "speaker": "role from speaker",
-        "text": "content value parts refusal",
+        "text": "content value parts refusal output",
         "calls": "toolcalls toolcall functioncall functioncalls",
         "invocations": "toolinvocations",
         "media": "image images audio audios video videos files attachments experimentalattachments",

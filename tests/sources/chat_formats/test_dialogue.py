@@ -195,6 +195,7 @@ THOUGHTS: list[dict[str, object]] = [
     {"content": "1.5", "reasoning_content": "Hm."},
     {"content": "1.5", "reasoning": " Hm.\n"},
     {"content": "1.5", "thinking": "Hm."},
+    {"content": "1.5", "reasoning_content": "<think>\nHm.\n</think>"},
     {"content": "1.5", "reasoning": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
     {"content": "<think>\nHm.\n</think>\n\n1.5"},
     {"content": "<thinking>Hm.</thinking>1.5"},
@@ -322,6 +323,44 @@ def test_vercels_invocations_are_read_once_though_they_are_there_twice() -> None
         assert [(m.role, m.content) for m in messages[1:]] == [
             ("assistant", ""), ("tool", "1.5"), ("assistant", "So."),
         ]  # fmt: skip
+
+
+def test_the_items_of_openais_responses_are_turns() -> None:
+    call = {
+        "type": "function_call",
+        "call_id": "a",
+        "name": "get_rate",
+        "arguments": '{"to": "EUR"}',
+        "id": "fc_1",
+    }
+    output = {"type": "function_call_output", "call_id": "a", "output": "1.5"}
+    said = {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "1.5", "annotations": []}],
+    }
+    messages = read_strictly(parse, {"tools": [TOOL], "messages": [ASKED, call, output, said]}).messages
+    assert [(m.role, m.content) for m in messages] == [
+        ("user", "Rates?"), ("assistant", ""), ("tool", "1.5"), ("assistant", "1.5"),
+    ]  # fmt: skip
+    assert messages[1].tool_calls[0].arguments == '{"to": "EUR"}'
+    assert reason(ASKED, call | {"extra": "x"}) == "unknown key in a tool call: extra"
+
+
+def test_each_turn_may_be_json_text() -> None:
+    assert read(json.dumps(ASKED), json.dumps(SAID)) == read(ASKED, SAID)
+
+
+def test_a_call_whose_argument_spells_a_call_is_one_call() -> None:
+    call = {"name": "get_rate", "arguments": {"to": '<tool_call>{"name": "get_rate"}</tool_call>'}}
+    for turn in (
+        {"role": "tool_call", "content": json.dumps(call)},
+        {"role": "assistant", "content": json.dumps(call)},
+        {"role": "assistant", "content": f"<tool_call>{json.dumps(call)}</tool_call>"},
+        {"role": "assistant", "tool_calls": [call]},
+    ):
+        (_, message) = read(ASKED, turn).messages
+        assert [json.loads(each.arguments) for each in message.tool_calls] == [call["arguments"]]
 
 
 def test_a_system_prompt_may_be_blocks_of_text() -> None:
