@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from typing import TypeAlias
 
 from calibset.core.documents import Role
@@ -56,7 +56,7 @@ _TEXT_KEYS = KeyTable(
             "reasoningcontent thought content summary summarytext"
         ),
     },
-    "type id index format state status closed cachecontrol signature thoughtsignature "
+    "data encryptedcontent type id index format state status closed cachecontrol signature thoughtsignature "
     "annotations citations logprobs providermetadata provideroptions",
 )
 _RESULT_KEYS = KeyTable(
@@ -119,16 +119,21 @@ def join_words(pieces: Iterable[Piece]) -> str:
     return "\n".join(piece.text for piece in pieces if isinstance(piece, Words))
 
 
-def read_thoughts(value: object) -> str:
-    """Return thoughts written as text, as a part, or as a list of either."""
+def read_thoughts(value: object, depth: int = 8) -> str:
+    """Return thoughts written as text, as a part, or as a list of either, nested no deeper than this."""
+    if isinstance(value, str):
+        tagged, rest = split_thoughts(value)
+        return tagged if not rest else value.strip()
     if isinstance(value, dict):
-        value = list(chain.from_iterable(_TEXT_KEYS.read(value.items()).values.values()))
-    if isinstance(value, list | tuple):
-        return "\n\n".join(filter(None, map(read_thoughts, value)))
-    if not isinstance(value, str):
+        fields = _TEXT_KEYS.read(value.items())
+        if fields.unknown:
+            raise ChatFormatError(f"unknown key in reasoning: {name_key(fields.unknown[0])}", value)
+        value = fields.values.get("text", [])
+    if not isinstance(value, list | tuple):
         return ""
-    tagged, rest = split_thoughts(value)
-    return tagged if not rest else value.strip()
+    if depth == 0:
+        raise ChatFormatError("malformed turn", value)
+    return "\n\n".join(filter(None, (read_thoughts(item, depth - 1) for item in value)))
 
 
 def _build_turn(role: Role, pieces: Sequence[Piece], repairs: RepairLog) -> Turn:

@@ -222,6 +222,7 @@ def test_reasoning_is_one_thing_however_it_is_written(turn: dict[str, object]) -
         ({"content": "<think>A</think>1.5", "reasoning": "B"}, "two keys that differ: reasoning"),
         ({"content": "1.5", "reasoning": "A", "thinking": "B"}, "two keys that differ: reasoning"),
         ({"content": "<think>A"}, "reasoning without an end"),
+        ({"content": "1.5", "reasoning": {"plan": "A"}}, "unknown key in reasoning: plan"),
         ({"content": "1 <think>A</think> 2"}, "reasoning in the midst of words"),
         ({"content": "<think>A</think>"}, "empty assistant turn"),
     ],
@@ -413,3 +414,16 @@ def test_rows_of_hermes_are_read_without_the_prompt_that_lists_the_tools() -> No
         ("user", "Rates?"), ("assistant", ""), ("tool", "1.5"), ("assistant", "1.5"),
     ]  # fmt: skip
     assert "system prompt with tools left out" in [entry.reason for entry in log.entries]
+
+
+@pytest.mark.parametrize("opening", ['[{"type": "thinking", "thinking": ', '{"text": ', '{"parts": ', "["])
+def test_values_that_are_nested_without_end_are_a_fault(opening: str) -> None:
+    closing = {'"': "}", "[": "]", "{": "}"}
+    ends = "".join(closing[bracket] for bracket in reversed(opening) if bracket in "[{")
+    for key in ("content", "reasoning"):
+        turn = {"role": "assistant", key: json.loads(opening * 200 + '"a"' + ends * 200)}
+        assert reason(ASKED, turn) in (
+            "malformed turn",
+            "part that is no text",
+            "unknown key in reasoning: parts",
+        )
