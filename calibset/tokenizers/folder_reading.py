@@ -75,7 +75,10 @@ def _compare(tokenizer: AutoTokenizer, engine: tokenizers.Tokenizer) -> Reading:
     loaded = tokenizer.engine
     if loaded is None:
         return Reading(tokenizer)
-    difference = find_difference(engine, loaded)
+    try:
+        difference = find_difference(engine, loaded)
+    except Exception as error:  # an engine raises bare Exception
+        raise TokenizerError(f"{tokenizer.name} can't read text with it: {error}") from error
     if difference is None:
         return Reading(tokenizer)
     note = (

@@ -110,8 +110,8 @@ class HuggingFaceTokenizer:
 
     @cached_property
     def _affixes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        bare = self.parsing_engine.encode(_PROBE, add_special_tokens=False).ids
-        full = self.parsing_engine.encode(_PROBE, add_special_tokens=True).ids
+        bare = self._read(_PROBE, parse_special=True).ids
+        full = self._read(_PROBE, parse_special=True, add_special_tokens=True).ids
         start = next((i for i in range(len(full)) if bare and full[i : i + len(bare)] == bare), None)
         if start is None:
             raise TokenizerError(
@@ -137,15 +137,25 @@ class HuggingFaceTokenizer:
 
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain text."""
-        engine = self.parsing_engine if parse_special else self.literal_engine
-        ids: list[int] = engine.encode(replace_surrogates(text), add_special_tokens=False).ids
+        ids: list[int] = self._read(text, parse_special=parse_special).ids
         return ids
 
     def encode_with_ends(self, text: str, *, parse_special: bool) -> Encoded:
         """Return the ids of a text and where each ends in it."""
-        engine = self.parsing_engine if parse_special else self.literal_engine
-        encoding = engine.encode(replace_surrogates(text), add_special_tokens=False)
+        encoding = self._read(text, parse_special=parse_special)
         return Encoded(encoding.ids, [end for _, end in encoding.offsets])
+
+    def _read(
+        self, text: str, *, parse_special: bool, add_special_tokens: bool = False
+    ) -> tokenizers.Encoding:
+        engine = self.parsing_engine if parse_special else self.literal_engine
+        try:
+            return engine.encode(replace_surrogates(text), add_special_tokens=add_special_tokens)
+        except Exception as error:  # the engine raises bare Exception
+            raise TokenizerError(
+                f"{self.name}: can't read text: {error}; the vocabulary and the class or model that its "
+                "folder names don't belong together"
+            ) from error
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, with control tokens spelled out."""

@@ -134,3 +134,14 @@ def test_unknown_letters_are_no_control_tokens(loaded: Loaded) -> None:
         assert faults == {"spells a control token"}
     broken = [ControlTokens.of(special).neutralise(text) for text in spelled]
     assert {spec.check_row(text, control_tokens=False).fault for text in broken} == {None}
+
+
+def test_a_class_that_can_not_read_with_the_vocabulary_is_told(tmp_path: Path) -> None:
+    (family,) = (family for family in FAMILIES if family.name == "deepseek")
+    config = family.build(tmp_path) / "tokenizer_config.json"
+    config.write_text(config.read_text("utf-8").replace("LlamaTokenizerFast", "BertTokenizer"), "utf-8")
+    (note,) = load_tokenizer(str(tmp_path)).notes
+    assert note.endswith(
+        " can't read text with it: WordPiece error: Missing [UNK] token from the vocabulary; so it is not "
+        "known how a quantizer reads these rows"
+    )

@@ -110,6 +110,22 @@ def test_truncation_and_padding_of_the_file_are_not_applied(tmp_path: Path) -> N
     assert small.encode("", parse_special=True) == []
 
 
+def test_a_vocabulary_that_can_not_read_a_text_is_told(tmp_path: Path) -> None:
+    import tokenizers
+    from tokenizers import models
+
+    words = loaded(tmp_path, tokenizers.Tokenizer(models.WordPiece({"a1": 0}, unk_token="[UNK]")))
+    assert words.encode("a1", parse_special=True) == [0]
+    message = (
+        r"can't read text: WordPiece error: Missing \[UNK\] token from the vocabulary; the vocabulary and "
+        r"the class or model that its folder names don't belong together$"
+    )
+    with pytest.raises(TokenizerError, match=message):
+        words.encode("b", parse_special=True)
+    with pytest.raises(TokenizerError, match=message):
+        words.encode_with_ends("b", parse_special=False)
+
+
 @pytest.mark.parametrize("stored", [True, False], ids=["in tokenizer.json", "in the configuration"])
 def test_a_tokenizer_that_cuts_on_the_left_is_refused(tmp_path: Path, stored: bool) -> None:
     engine = trained()

@@ -108,7 +108,7 @@ STOPS = [
     Stop("number.json", "3", "row 1: neither a list nor an object of rows", "TypeError"),
     Stop("empty.jsonl", "", "the file holds no row", "ValueError"),
     Stop("empty.json", "[]", "the file holds no row", "ValueError"),
-    Stop("rows.txt", GOOD, "the path must end in .jsonl or .json", "TypeError"),
+    Stop("rows.txt", GOOD, "it takes .jsonl and .json and .parquet files, not .txt", "TypeError"),
     Stop("rows,more.jsonl", GOOD, "the path holds a comma, which separates datasets", "ValueError"),
     Stop("rows:num=1.jsonl", GOOD, "the path holds a colon, which begins options", "ValueError"),
 ]  # fmt: skip
