@@ -125,7 +125,11 @@ class JinjaTemplate:
         controls = self._find_controls(encoded)
         is_meant = [token for _, token in controls] == [token for _, token in meant]
         if not self.keeps_control_tokens and not is_meant:
-            raise RenderError("a text spells a control token")
+            raise RenderError(
+                "the chat template takes equal turns for one"
+                if self._only_repeats(conversation)
+                else "a text spells a control token"
+            )
         aligned = align_texts(copy_text, text, _texts_by_placeholder(conversation))
         if is_meant:
             pairs = zip(meant, controls, strict=True)
@@ -143,6 +147,14 @@ class JinjaTemplate:
             dropped_thoughts=thoughts - len(kept),
             left_out=(WORDS_LEFT_OUT,) if leaves_out_words(copy_text, copy) else (),
             notes=tuple(self._note(conversation, thoughts)),
+        )
+
+    def _only_repeats(self, conversation: Conversation) -> bool:
+        """Return whether turns are equal, which they are not in a copy, and none spells a control token."""
+        turns = [(message.role, message.content) for message in conversation.messages]
+        control = self.tokenizer.control_ids
+        return len(set(turns)) < len(turns) and all(
+            control.isdisjoint(self.tokenizer.encode(text, parse_special=True)) for _, text in turns
         )
 
     def _note(self, conversation: Conversation, thoughts: int) -> Iterator[str]:

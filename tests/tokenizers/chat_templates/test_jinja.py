@@ -741,3 +741,15 @@ def test_keywords_reach_the_template(tmp_path: Path) -> None:
     )
     assert text.startswith("high<|im_start|>")
     assert jinja_template(tokenizer).render(talk()).text.startswith("<fast><|im_start|>")
+
+
+def test_a_template_that_takes_equal_turns_for_one_is_not_blamed_on_a_text(tmp_path: Path) -> None:
+    marked = every().replace(
+        "{{ m.content }}", "{% if m == messages[0] %}<tool_call>{% endif %}{{ m.content }}"
+    )
+    template = template_of(tmp_path, template=marked)
+    twice = replace(talk(), messages=talk().messages * 2)
+    with pytest.raises(RenderError, match=r"^the chat template takes equal turns for one$"):
+        template.render(twice)
+    other = replace(talk(), messages=(*talk().messages, *talk("Ho").messages))
+    assert template.render(other).text.count("<tool_call>") == 1
