@@ -31,6 +31,10 @@ _DEFINITIONS = (
     _ELEMENTS + "description",
     _OBO + "IAO_0000115",
 )
+_NOTES = tuple(
+    f"{_SKOS}{name}"
+    for name in ("note", "scopeNote", "example", "historyNote", "editorialNote", "changeNote")
+)
 # What says the words of a label or note that is a resource of its own.
 _WORDS = (_SKOS_XL + "literalForm", _RDF + "value")
 _TYPE = _RDF + "type"
@@ -115,7 +119,7 @@ class Verbaliser:
         """
         self._graph = graph
         self._languages = tuple(language.lower() for language in languages)
-        self._expressions: dict[tuple[Node, int], str] = {}
+        self._expressions: dict[tuple[Node, int, str | None], str] = {}
         self._mentions: dict[Node, str] = {}
 
     def list_subjects(self, file_name: str | None = None) -> list[URIRef]:
@@ -160,7 +164,9 @@ class Verbaliser:
             return True
         if (subject, value, None) not in self._graph:
             return False
-        return any(str(predicate) in _DEFINITIONS for predicate in self._graph.predicates(None, subject))
+        return any(
+            str(predicate) in (*_DEFINITIONS, *_NOTES) for predicate in self._graph.predicates(None, subject)
+        )
 
     def _objects(self, subject: Node, predicate: str) -> list[Node]:
         return list(self._graph.objects(subject, URIRef(predicate)))
@@ -241,14 +247,15 @@ class Verbaliser:
         if depth == _DEEPEST:
             return ""
         # Lists may share their parts, so each is put into words once, and bounded.
-        if (node, depth) not in self._expressions:
+        key = (node, depth, joint)
+        if key not in self._expressions:
             text = (
                 self._phrase_list(node, joint, depth + 1)
                 if joint
                 else self._phrase_expression(node, depth + 1)
             )
-            self._expressions[node, depth] = text if len(text) <= _LONGEST_EXPRESSION else ""
-        return self._expressions[node, depth]
+            self._expressions[key] = text if len(text) <= _LONGEST_EXPRESSION else ""
+        return self._expressions[key]
 
     def _phrase_list(self, head: Node, joint: str, depth: int) -> str:
         return joint.join(filter(None, (self._phrase(part, depth=depth) for part in self._list_items(head))))

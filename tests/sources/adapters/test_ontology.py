@@ -146,14 +146,15 @@ def test_labels_and_notes_that_are_resources_are_told_by_their_words() -> None:
     :c2 a skos:Concept ; xl:prefLabel [ a xl:Label ; xl:literalForm "zmluva" ] .
     :l1 a xl:Label ; xl:literalForm "poistná zmluva" .
     :l2 a xl:Label ; xl:literalForm "poistka" .
-    :d1 a :Note ; rdf:value "Zmluva o poistení." .
+    :d1 a :Note ; rdf:value "Zmluva o poistení." . :c2 skos:scopeNote :d2 .
+    :d2 a :Note ; rdf:value "Len písomná." .
     :price a :Money ; rdf:value "5" ; rdfs:label "five" .
     """
     )
     assert texts(turtle) == {
         "c1": "poistná zmluva (Concept)\nZmluva o poistení.\nAlso called: kryť; poistenie; poistka."
         "\nBroader: zmluva.\nNote: Pozri zákon.",
-        "c2": "zmluva (Concept)",
+        "c2": "zmluva (Concept)\nScope note: Len písomná.",
         "price": "five (Money)\nValue: 5.",
     }
 

@@ -94,6 +94,14 @@ def test_a_delta_encoded_column_beside_one_with_a_dictionary() -> None:
     assert sorted(by_id(records).values()) == sorted(f"text number {i}\n\nsame" for i in range(50))
 
 
+def test_categories_that_are_delta_encoded_are_told_as_such() -> None:
+    column = pyarrow.array(["a", "b"]).dictionary_encode()
+    encodings = {"text": "DELTA_BYTE_ARRAY"}
+    data = packed(pyarrow.table({"text": column}), use_dictionary=False, column_encoding=encodings)
+    with pytest.raises(SourceError, match=r"Not yet implemented.*; write it anew without delta encoding$"):
+        read({"a.parquet": data})
+
+
 def test_few_rows_are_decoded_at_once_where_each_may_hold_all_of_those_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
