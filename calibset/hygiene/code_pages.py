@@ -30,6 +30,8 @@ _WRITTEN = ("cp1250", "iso8859-2", "cp852")
 # Windows-1252 before Latin-1, which has less to tell them by.
 _READ = ("cp1252", "latin-1", "cp1250", "iso8859-2")
 
+# The language of a shorter text can't be told.
+_LEAST_LETTERS = 50
 # A text needs so many characters that turn into letters, and so many different ones.
 _LEAST_GAINED = 3
 _LEAST_KINDS = 2
@@ -94,6 +96,8 @@ def _find_misreading(text: str) -> _Finding | None:
     odd.update(_SYMBOL_IN_WORD.findall(text) + _CONTROL_BEFORE_WORD.findall(text))
     letters = Counter(letter for letter in text if letter > "\x7f" and letter.isalpha())
     letters -= odd
+    if _is_spelled_right(letters, odd) or sum(map(str.isalpha, text)) < _LEAST_LETTERS:
+        return None
     findings = [
         finding
         for misreading in _list_misreadings()
@@ -121,6 +125,11 @@ def _find_misreading(text: str) -> _Finding | None:
         ),
         None,
     )
+
+
+def _is_spelled_right(letters: Mapping[str, int], odd: Mapping[str, int]) -> bool:
+    """Return whether some language has all letters of a text."""
+    return not odd and any(letters.keys() <= _all_letters(language) for language in _LETTERS)
 
 
 def _judge(

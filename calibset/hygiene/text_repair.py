@@ -30,6 +30,9 @@ _MISTAKEN_FOR = ("latin-1", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "c
 _FIRST = (range(0xC2, 0xE0), range(0xE0, 0xF0), range(0xF0, 0xF5))
 _FURTHER = range(0x80, 0xC0)
 
+# Of so many characters beside ASCII, one that looks like UTF-8 misread is chance.
+_UTF8_SHARE = 10
+
 _C1 = re.compile("[\x80-\x9f]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c]")
 # File, group and record separators stand between words.
@@ -118,12 +121,16 @@ def _decode_mojibake(text: str) -> str:
     """
     if text.isascii():
         return text
-    return decode_code_page(_decode_utf8(text))
+    if not (mojibake := _mojibake_pattern()).search(text):
+        return decode_code_page(text)
+    text = _decode_utf8(text)
+    # What is left of UTF-8 would only be read in another wrong way.
+    is_utf8 = _UTF8_SHARE * len(mojibake.findall(text)) > sum(1 for character in text if character > "\x7f")
+    return text if is_utf8 else decode_code_page(text)
 
 
 def _decode_utf8(text: str) -> str:
-    if not (mojibake := _mojibake_pattern()).search(text):
-        return text
+    mojibake = _mojibake_pattern()
     from ftfy import fix_encoding
 
     return "\n".join(

@@ -103,6 +103,13 @@ def test_the_repair_of_mojibake_reads_code_pages_before_controls_are_dropped() -
     assert repair_text(misread(text, "cp1250", "latin-1")) == (text, ("mojibake",))
 
 
+@pytest.mark.parametrize(
+    "text", ["gęślą Łoś.", "è ò ¾ ïïï", "Sk³adka p³atna", "à la carte, crème brûlée, voilà"]
+)
+def test_a_few_words_are_no_evidence(text: str) -> None:
+    assert decode_code_page(text) == text
+
+
 def test_measures_stay() -> None:
     text = writable("pl", "cp1250")
     assert decode_code_page(misread(text, "cp1250", "cp1252") + " 5 m³, 7 km² i 2 cm³").endswith(

@@ -60,6 +60,13 @@ def test_damaged_twice_comes_back() -> None:
     assert repair_text(twice)[0] == "Žilina a poistenie"
 
 
+def test_what_is_left_of_utf_8_is_not_read_in_another_code_page() -> None:
+    # A byte that another program lost keeps its line from being read as UTF-8.
+    text = "DÃ´leÅ¾itÃ© informÃ¡cie: aktuÃ¡lne Å\ufffdÅ\ufffd informÃ¡cie nÃ¡jdete v tÃ©me centra sprÃ¡v." * 2
+    repaired, _ = repair_text(text, ["mojibake"])
+    assert not set(repaired) & set("ĹŠĽÄ")
+
+
 def test_only_the_damaged_lines_change() -> None:
     text = "SITUAÇÃO É ESTA\nPoistenÃ¡ suma\n„náš“ – náš"
     assert repair_text(text) == ("SITUAÇÃO É ESTA\nPoistená suma\n„náš“ – náš", ("mojibake",))
