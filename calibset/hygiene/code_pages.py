@@ -34,6 +34,7 @@ _READ = ("cp1252", "latin-1", "cp1250", "iso8859-2")
 _LEAST_LETTERS = 50
 # A text needs so many characters that turn into letters, and so many different ones.
 _LEAST_GAINED = 3
+_LEAST_LETTERS_GAINED = 4  # if all of them are letters already
 _LEAST_KINDS = 2
 # For one letter that would be lost, so many have to be gained.
 _GAINED_PER_LOST = 20
@@ -116,6 +117,8 @@ def _find_misreading(text: str) -> _Finding | None:
 
     best = max(findings, key=rate)
     language = identify_language(_decode(text, best)).code
+    if not odd and identify_language(text).code != language:
+        return None  # letters alone are no evidence in a text of another language, such as Italian
     return next(
         (
             finding
@@ -144,7 +147,7 @@ def _judge(
         language: What it may be in.
     """
     own = _all_letters(language)
-    kinds = {right for character in odd if (right := misreading.table.get(character)) in own}
+    kinds = {right.lower() for character in odd if (right := misreading.table.get(character, "")) in own}
     gained = sum(count for character, count in odd.items() if misreading.table.get(character) in own)
     lost = foreign = kept = 0
     for character, count in letters.items():
@@ -152,12 +155,18 @@ def _judge(
         if character in own:
             is_kept = right in own and right.islower() == character.islower()
             kept, lost = (kept + count, lost) if is_kept else (kept, lost + count)
+        elif not right and character in _letters_of_all():
+            lost += count
         elif right in own:
             gained += count
-            kinds.add(right)
+            kinds.add(right.lower())
         else:
             foreign += count
-    if gained < _LEAST_GAINED or len(kinds) < _LEAST_KINDS or lost * _GAINED_PER_LOST > gained:
+    if (
+        gained < (_LEAST_GAINED if odd else _LEAST_LETTERS_GAINED)
+        or len(kinds) < _LEAST_KINDS
+        or lost * _GAINED_PER_LOST > gained
+    ):
         return None
     if foreign * _PER_FOREIGN > gained + kept + foreign:
         return None
