@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,8 +47,14 @@ PLAIN = Conversation(
         Message(role="assistant", content="Well, " + "because " * 40),
     ),
 )
-# One that writes its own BOS, one whose tokenizer adds it, one that has none.
-FEW = [family for family in FAMILIES if family.name in ("glm45", "llama31", "qwen3")]
+# No BOS, and nothing that ends a turn; BOS from the tokenizer; EOS after each turn.
+WHOLE_TURNS = {
+    "glm45": r"<\|assistant\|>.*?(?=<\|user\|>|<\|observation\|>|<\|assistant\|>|<\|endoftext\|>)",
+    "llama31": r"<\|start_header_id\|>assistant<\|end_header_id\|>.*?<\|eot_id\|>",
+    "qwen3": r"<\|im_start\|>assistant\n.*?<\|im_end\|>",
+}
+"""An assistant's turn that is whole, for some families."""
+FEW = [family for family in FAMILIES if family.name in WHOLE_TURNS]
 
 
 @pytest.mark.parametrize("family", FEW, ids=lambda family: family.name)
@@ -90,6 +97,10 @@ def check_build(folder: Path, family: Family, drawn: list[Conversation]) -> None
         names = {own: valid for valid, own in source.tool_names.get(span.document, {}).items()}
         reading = read_row(family, engine, engine.encode(sample.text[span.start : span.end]).ids)
         assert comparable(family, reading) == expect(family, talk, names)
+    if family.name in WHOLE_TURNS:
+        visible = [engine.decode(list(ids), skip_special_tokens=False) for ids in made.input_ids]
+        turns = [len(re.findall(f"(?s){WHOLE_TURNS[family.name]}", text)) for text in visible]
+        assert turns == [sample.complete_turns for sample in made]
     refused = {name for name, talk in talks.items() if is_beyond(family, talk)}
     assert refused.isdisjoint(span.document for _, span in whole)
     assert len(whole) > len(made)

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 
 from calibset.core.documents import Conversation
 from calibset.tokenizers import load_tokenizer
-from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError
+from calibset.tokenizers.chat_templates.base import WORDS_LEFT_OUT, RenderedConversation, RenderError
 from calibset.tokenizers.chat_templates.jinja import JinjaTemplate
 from calibset.tokenizers.chat_templates.loading import load_template
 from tests.tokenizers.chat_templates.families.dialogues import admit_conversation, conversations
@@ -57,7 +57,7 @@ def test_what_is_not_refused_reads_back(loaded: Loaded, conversation: Conversati
 
 @pytest.mark.slow
 @given(conversation=conversations())
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_of_many_conversations_what_is_not_refused_reads_back(
     loaded: Loaded, conversation: Conversation
 ) -> None:
@@ -80,8 +80,20 @@ def check(loaded: Loaded, conversation: Conversation) -> None:
     assert comparable(family, reading) == expect(family, conversation, names)
     thinking = sum(bool(message.reasoning) for message in conversation.messages)
     assert rendered.dropped_thoughts == thinking - len(kept_thoughts(family, conversation))
+    assert rendered.left_out == ((WORDS_LEFT_OUT,) if lacks_words(conversation, reading) else ())
     check_turns(reading, rendered)
     check_ids(conversation, reading)
+
+
+def lacks_words(conversation: Conversation, reading: Reading) -> bool:
+    """Return whether the words of a turn that calls are nowhere in what a reader finds of the turn."""
+    messages = [message for message in conversation.messages if message.role == "assistant"]
+    turns = [turn for turn in reading.turns if turn.role == "assistant"]
+    return any(
+        message.content and message.content.strip() not in (turn.content.strip(), turn.thoughts.strip())
+        for message, turn in zip(messages, turns, strict=True)
+        if message.tool_calls
+    )
 
 
 def check_turns(reading: Reading, rendered: RenderedConversation) -> None:
