@@ -15,6 +15,8 @@ FURTHER_TOKENS = "extra_special_tokens"
 """The key of special tokens that have no name of their own."""
 
 _OLD_FURTHER_TOKENS = "additional_special_tokens"
+# transformers compares each with each.
+_MOST = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +88,11 @@ def collect_tokens(
     }
     named = {key: table.get(key) for key in NAMED_TOKENS} | others | own_names
     further = table.get(FURTHER_TOKENS)
+    if further is not None and not isinstance(further, list):
+        raise ValueError(f"{FURTHER_TOKENS} must be a list of tokens, or an object of tokens by name")
     pairs = [
         *named.items(),
-        *((FURTHER_TOKENS, token) for token in further or () if isinstance(further, list)),
+        *((FURTHER_TOKENS, token) for token in further or ()),
     ]
     known = {token.content: token for token in listed.values()}
     special = []
@@ -97,6 +101,8 @@ def collect_tokens(
         token = _parse_token(value, special=None if describes_itself else True)
         if token is not None and token.content:
             special.append((key, known.get(token.content, token) if key in NAMED_TOKENS else token))
+    if len(special) > _MOST:
+        raise ValueError(f"{len(special):,} special tokens are named, and more than {_MOST:,} are not read")
     return FolderTokens(listed=listed, lists_all=lists_all, special=tuple(special))
 
 
@@ -114,7 +120,8 @@ def _take_dict(table: dict[str, Any]) -> dict[str, Any]:
 def _merge_map(table: dict[str, Any], special_map: Mapping[str, Any]) -> None:
     for key, value in special_map.items():
         if key == FURTHER_TOKENS and isinstance(value, list):
-            table[key] = [*(table.get(key) or ()), *value]
+            former = table.get(key)
+            table[key] = [*(former if isinstance(former, list) else ()), *value]
         else:
             table[key] = value
 
@@ -153,12 +160,15 @@ def _read_added(added: Mapping[str, Any], special: set[str]) -> dict[int, Folder
 def _parse_token(value: Any, *, special: bool | None = None) -> FolderToken | None:
     """Return a token that is spelled out or described; None if a value is neither."""
     table = value if isinstance(value, dict) else {"content": value}
-    if not isinstance(table.get("content"), str):
+    content = table.get("content")
+    if not isinstance(content, str):
         return None
+    if any("\ud800" <= letter <= "\udfff" for letter in content):
+        raise ValueError(f"the token {content!r} is no text that could be read")
     is_special = table.get("special") is True if special is None else special
     normalized = table.get("normalized")
     return FolderToken(
-        content=table["content"],
+        content=content,
         special=is_special,
         normalized=normalized if isinstance(normalized, bool) else None,
         **{

@@ -246,7 +246,20 @@ def _parse(raw: bytes, name: str) -> tokenizers.Tokenizer:
             f"{name}: its tokenizer.json merges at random (model.dropout is {dropout:.3g}), so a text "
             "has other tokens each time it is read; set it to null there and in what the quantizer loads"
         )
+    _try_out(engine, name)
     return engine
+
+
+def _try_out(engine: tokenizers.Tokenizer, name: str) -> None:
+    """Read nothing once: where parts of an engine don't fit together, the library panics at the first text."""
+    try:
+        engine.encode("")
+    except BaseException as error:
+        if type(error).__name__ != "PanicException" and not isinstance(error, Exception):
+            raise
+        raise TokenizerError(
+            f"{name}: the parts of its tokenizer.json don't fit together: {error}"
+        ) from error
 
 
 def _refuse_left_cut(name: str, engine: tokenizers.Tokenizer, folder: ModelFolder) -> None:

@@ -124,7 +124,7 @@ _added = _ids.flatmap(
 def test_any_folder_has_the_tokens_that_transformers_gives_it(
     tmp_path_factory: pytest.TempPathFactory, config: Any, special: Any, added: Any
 ) -> None:
-    transformers = pytest.importorskip("transformers")
+    transformers = pytest.importorskip("transformers", minversion="5.0")
     folder = tmp_path_factory.mktemp("model")
     # No class is named, so calibset doesn't ask transformers.
     ours = from_file(

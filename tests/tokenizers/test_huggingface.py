@@ -246,3 +246,24 @@ def test_a_token_is_read_as_one(small: HuggingFaceTokenizer) -> None:
     assert small.has_token("<|end|>")
     assert not small.has_token("<|start|>")
     assert not small.has_token("")
+
+
+def test_parts_that_do_not_fit_together_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    table = json.loads(trained().to_str())
+    table["post_processor"]["special_tokens"] = {}
+    path.write_text(json.dumps(table))
+    with pytest.raises(TokenizerError) as caught:
+        from_file(path, "mine")
+    assert str(caught.value).startswith("mine: parts of its tokenizer.json don't fit together: ")
+
+
+def test_letters_that_a_tokenizer_has_no_token_for_are_an_error(tmp_path: Path) -> None:
+    import tokenizers
+
+    engine = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, unk_token="[UNK]"))
+    small = loaded(tmp_path, engine)
+    assert small.encode("a", parse_special=True) == [0]
+    for encode in (small.encode, small.encode_with_ends):
+        with pytest.raises(TokenizerError, match=r"^small: its tokenizer\.json can't read a text: "):
+            encode("b", parse_special=True)

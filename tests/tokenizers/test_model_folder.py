@@ -169,6 +169,17 @@ def test_templates_are_those_of_transformers(tmp_path: Path) -> None:
             "added_tokens_decoder must hold",
         ),
         ("added_tokens", {"a": "b"}, "added_tokens.json must hold ids by their tokens"),
+        (
+            "tokenizer_config",
+            {"extra_special_tokens": 5},
+            "extra_special_tokens must be a list of tokens, or",
+        ),
+        ("tokenizer_config", {"pad_token": "\ud800"}, "the token '\\ud800' is no text that could be read"),
+        (
+            "tokenizer_config",
+            {"extra_special_tokens": [f"<{number}>" for number in range(20_001)]},
+            "20,001 special tokens are named, and more than 20,000 are not read",
+        ),
     ],
 )
 def test_tokens_of_another_form_are_a_clear_error(
