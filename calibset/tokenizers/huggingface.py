@@ -257,9 +257,7 @@ def _try_out(engine: tokenizers.Tokenizer, name: str) -> None:
     except BaseException as error:
         if type(error).__name__ != "PanicException" and not isinstance(error, Exception):
             raise
-        raise TokenizerError(
-            f"{name}: the parts of its tokenizer.json don't fit together: {error}"
-        ) from error
+        raise TokenizerError(f"{name}: parts of its tokenizer.json don't fit together: {error}") from error
 
 
 def _refuse_left_cut(name: str, engine: tokenizers.Tokenizer, folder: ModelFolder) -> None:
