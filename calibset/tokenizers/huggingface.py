@@ -251,7 +251,7 @@ def _parse(raw: bytes, name: str) -> tokenizers.Tokenizer:
 
 
 def _try_out(engine: tokenizers.Tokenizer, name: str) -> None:
-    """Read nothing once: where parts of an engine don't fit together, the library panics at the first text."""
+    """Read an empty text: at the first one the library panics if parts of an engine don't fit together."""
     try:
         engine.encode("")
     except BaseException as error:
