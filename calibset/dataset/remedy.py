@@ -43,6 +43,8 @@ def add_remedy(
             fault = str(error).removeprefix(f"{file.path}: ")
             said = (*report.fatal, *(row.reason or row.unjudged or "" for row in report.rows if not row.kept))
             fault = "" if any(reason in fault for reason in said) else fault
+    if report.verdict is Verdict.USABLE:
+        return report
     return replace(report, export_fault=fault, remedy=_name_build(file, report, name))
 
 

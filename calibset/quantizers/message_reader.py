@@ -60,7 +60,7 @@ class MessageReader:
         if self.apply is None or value.get("tools") or not _is_plain(messages):
             return UnjudgedRow(_UNJUDGED)
         try:
-            return read_text(self.apply(messages))
+            return read_text(self.apply(messages, tools=None))
         except (RenderError, TokenizerError) as error:
             return FatalRow(f"its messages can't be rendered: {error}")
 
