@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -221,8 +222,14 @@ def jinja_template(
         opening=traits.opening,
         headers=traits.headers,
         ends_itself=traits.ends_itself,
-        notes=traits.notes,
+        notes=(*traits.notes, *_note_unread(keywords or {}, tokenizer.chat_template)),
     )
+
+
+def _note_unread(keywords: Mapping[str, Any], template: str | dict[str, str]) -> Iterator[str]:
+    text = template if isinstance(template, str) else "\n".join(template.values())
+    if unread := [name for name in keywords if not re.search(rf"\b{name}\b", text)]:
+        yield f"chat.template: the chat template does not read {', '.join(unread)}"
 
 
 def load_template(

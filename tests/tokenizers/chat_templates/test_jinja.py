@@ -741,6 +741,8 @@ def test_keywords_reach_the_template(tmp_path: Path) -> None:
     )
     assert text.startswith("high<|im_start|>")
     assert jinja_template(tokenizer).render(talk()).text.startswith("<fast><|im_start|>")
+    unread = jinja_template(tokenizer, keywords={"effort": {}, "enable_thinkin": True})
+    assert unread.notes == ("chat.template: the chat template does not read enable_thinkin",)
 
 
 def test_a_template_that_takes_equal_turns_for_one_is_not_blamed_on_a_text(tmp_path: Path) -> None:
