@@ -20,9 +20,7 @@ _LOOKED_AT = 32
 
 def _check_encoding(name: str) -> str:
     if not is_text_encoding(name):
-        raise ValueError(
-            f"{name!r} is no encoding of text files that Python knows, such as cp1250, iso8859-2 or utf-16"
-        )
+        raise ValueError("the name that Python has for an encoding of text, such as cp1250 or utf-16")
     return name
 
 

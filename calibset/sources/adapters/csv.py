@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
@@ -43,7 +44,7 @@ class Csv(TextSource):
     def _check_characters(self) -> Self:
         characters = [character for character in (self.delimiter, self.quote, self.escape) if character]
         if len(set(characters)) < len(characters):
-            raise ValueError("delimiter, quote and escape have to be different characters")
+            raise PydanticCustomError("dialect", "delimiter, quote and escape must be different characters")
         return self
 
     def patterns(self) -> tuple[str, ...]:

@@ -39,11 +39,9 @@ class Text(TextSource):
             return separator
         line = separator.strip()
         if not line:
-            raise ValueError(
-                'a line of white space is a blank line: write "" for it, or "\\f" for a form feed'
-            )
+            raise ValueError('a line with letters, or "" for a blank line, or "\\f" for a form feed')
         if len(line.splitlines()) > 1:
-            raise ValueError("it has to be a single line")
+            raise ValueError("a single line")
         return line
 
     def patterns(self) -> tuple[str, ...]:

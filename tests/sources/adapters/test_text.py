@@ -77,9 +77,16 @@ def test_a_page_with_a_fault_is_rejected_and_the_others_are_read() -> None:
     ]
 
 
-@pytest.mark.parametrize("separator", ["\t", "   ", "\n", "\f\f", "a\nb", "--\r--"])
-def test_a_separator_that_no_line_can_be_is_a_fault(separator: str) -> None:
-    with pytest.raises(ValidationError, match="separator"):
+@pytest.mark.parametrize(
+    ("separator", "reason"),
+    [
+        *((blank, 'a line with letters, or ""') for blank in ("\t", "   ", "\n", "\f\f")),
+        ("a\nb", "a single line"),
+        ("--\r--", "a single line"),
+    ],
+)
+def test_a_separator_that_no_line_can_be_is_a_fault(separator: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
         Text(group="g", where=("here",), separator=separator)
 
 
