@@ -57,7 +57,7 @@ def test_what_is_not_refused_reads_back(loaded: Loaded, conversation: Conversati
 
 @pytest.mark.slow
 @given(conversation=conversations())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_of_many_conversations_what_is_not_refused_reads_back(
     loaded: Loaded, conversation: Conversation
 ) -> None:
