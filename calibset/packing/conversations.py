@@ -9,13 +9,14 @@
 4. Fillers and their cuts are tried best first, and each row is checked whole (`RowSpec.check_row`). The
    conversations before the filler must get the same ids as when they are read alone.
 5. A conversation whose head was a filler leaves the pool. The heads used last may fill small gaps again,
-   the oldest first.
+   the oldest first. Once what is left of a corpus is less than two rows, a conversation whose head fills
+   up to a quarter of a row stays in the pool, so that a small corpus gives more rows.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from calibset.core.documents import Filtered, Sample, Span
@@ -44,16 +45,21 @@ class _Buffer:
         pool: The conversations that fit into a row, in the order in which they came.
         too_long: The last few that are longer than a row; their heads make fillers.
         used: The last few whose heads were fillers.
+        is_last: Whether no more conversations come.
     """
 
     pool: list[RenderedConversation] = field(default_factory=list)
     too_long: deque[RenderedConversation] = field(default_factory=lambda: deque(maxlen=_HEADS))
     used: deque[RenderedConversation] = field(default_factory=lambda: deque(maxlen=_HEADS))
+    is_last: bool = False
 
     def refill(self, conversations: Iterator[RenderedConversation], spec: RowSpec) -> Iterator[Filtered]:
         """Fill the pool, and yield the conversations that are too long for it."""
-        while len(self.pool) < _POOL and (conversation := next(conversations, None)) is not None:
-            if len(conversation.token_ids) <= spec.text_budget:
+        while len(self.pool) < _POOL and not self.is_last:
+            conversation = next(conversations, None)
+            if conversation is None:
+                self.is_last = True
+            elif len(conversation.token_ids) <= spec.text_budget:
                 self.pool.append(conversation)
             else:
                 self.too_long.append(conversation)
@@ -70,7 +76,9 @@ class _Buffer:
             budget -= len(best.bos_ids) + len(best.token_ids)
         return row
 
-    def rank_fillers(self, need: int, spec: RowSpec) -> list[RenderedConversation]:
+    def rank_fillers(
+        self, need: int, row: Sequence[RenderedConversation], spec: RowSpec
+    ) -> list[RenderedConversation]:
         """Return conversations whose heads could fill a gap of ``need`` tokens, the best first.
 
         A conversation that is longer than a row comes first; then the last to arrive whose first
@@ -80,18 +88,28 @@ class _Buffer:
         """
         fresh = [c for c in reversed(self.pool) if c.turns and c.turns[0].start > need] or self.pool[::-1]
         too_long = [self.too_long[0]] if self.too_long else []
-        used = [self.used[0]] if self.used else []
+        used = [c for c in self.used if c not in row][:1]
         if need <= spec.seqlen // _SMALL_GAP:
             return [*too_long, *used, *fresh[:2]]
-        return [*too_long, *fresh[:2], *(used if need <= spec.text_budget // 4 else [])]
+        return [*too_long, *fresh[:2], *(used if _is_part_of_row(need, spec) else [])]
 
-    def use_head(self, filler: RenderedConversation) -> None:
-        """Move a conversation from the pool to the used heads."""
-        for waiting in (self.pool, self.too_long, self.used):
+    def use_head(self, filler: RenderedConversation, need: int, spec: RowSpec) -> None:
+        """Move a conversation to the used heads, unless a nearly empty pool can spare no conversation."""
+        stays = self._is_nearly_empty(spec) and _is_part_of_row(need, spec)
+        for waiting in (self.too_long, self.used) if stays else (self.pool, self.too_long, self.used):
             if filler in waiting:
                 waiting.remove(filler)
                 break
         self.used.append(filler)
+
+    def _is_nearly_empty(self, spec: RowSpec) -> bool:
+        """Return whether no more conversations come, and those that wait would not fill two rows."""
+        return self.is_last and sum(len(c.token_ids) for c in self.pool) < 2 * spec.seqlen
+
+
+def _is_part_of_row(need: int, spec: RowSpec) -> bool:
+    """Return whether a head of so many tokens is too short to make up a row."""
+    return need <= spec.text_budget // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +146,7 @@ def pack_conversations(conversations: Iterable[RenderedConversation], spec: RowS
         if not buffer.pool:
             return
         row = buffer.take_best_fit(spec.text_budget)
-        packed = _complete_row(_join(row), buffer, spec)
+        packed = _complete_row(row, buffer, spec)
         if isinstance(packed, Sample):
             yield packed
         else:
@@ -152,18 +170,19 @@ def _join(conversations: list[RenderedConversation]) -> _WholeConversations:
     return _WholeConversations(text, ids, tuple(spans), turns)
 
 
-def _complete_row(row: _WholeConversations, buffer: _Buffer, spec: RowSpec) -> Sample | str:
+def _complete_row(conversations: list[RenderedConversation], buffer: _Buffer, spec: RowSpec) -> Sample | str:
     """Complete a row with a filler, or return why that can't be done."""
+    row = _join(conversations)
     need = spec.seqlen - len(row.token_ids)
     reason = "too little left for a row"
-    for filler in buffer.rank_fillers(need, spec):
+    for filler in buffer.rank_fillers(need, conversations, spec):
         for cut in _propose_cuts(filler, need, spec):
             text = (row.text + filler.bos_text + filler.text[:cut]).rstrip()
             check = spec.check_row(text)
             if check.fault is None:
                 if check.token_ids[: len(row.token_ids)] != row.token_ids:
                     return "read otherwise behind another conversation"
-                buffer.use_head(filler)
+                buffer.use_head(filler, need, spec)
                 return _make_sample(row, filler, text, check.token_ids, spec)
             reason = check.fault if check.fault != "too short" else reason
     return reason

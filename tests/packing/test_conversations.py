@@ -300,3 +300,17 @@ def test_a_conversation_stands_behind_another_only_if_it_reads_as_alone(
     else:
         assert not several
         assert "read otherwise behind another conversation" in filtered
+
+
+def test_the_last_rows_behead_no_conversation_that_another_row_needs(tekken: TekkenTokenizer) -> None:
+    conversations = [sized(tekken, f"c{i}", 55) for i in range(4)]
+    packed = list(pack_conversations(conversations, spec_of(tekken, 64)))
+    # Two rows' worth is left: c2 fills the gap of the second row, and is whole in the third.
+    assert rows(iter(packed)) == [["c0", "c3*"], ["c1", "c2*"], ["c2", "c3*"]]
+    check(conversations, packed, spec_of(tekken, 64))
+
+
+def test_a_head_that_makes_up_much_of_a_row_is_used_once(tekken: TekkenTokenizer) -> None:
+    conversations = [sized(tekken, f"c{i}", 40) for i in range(4)]
+    packed = list(pack_conversations(conversations, spec_of(tekken, 64)))
+    assert rows(iter(packed)) == [["c0", "c3*"], ["c1", "c2*"]]
