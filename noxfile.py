@@ -18,6 +18,8 @@ SHARED = Path(os.environ.get("CALIBSET_SHARED", "../shared")).resolve()
 NEWEST_MINOR = 20
 # The package as a developer has it, extras and all.
 WHOLE = ("-e", ".[report,transformers,wikitext]")
+# The default suite stays under two minutes: on all cores, a module's tests on one, where its fixtures are.
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
 # Pinned, because a plain "torch" may bring another one with gigabytes of CUDA along. Where pip finds no
 # CPU build of it, name one with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL.
 TORCH = "torch==2.13.0"
@@ -30,7 +32,7 @@ _OF_THE_HUB = ("datasets", "huggingface-hub")
 def tests(session: nox.Session) -> None:
     """Run the tests on the Python that nox was called with."""
     session.install(*WHOLE, *_group("test"))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -52,7 +54,7 @@ def matrix(session: nox.Session) -> None:
         session.run("uv", "venv", "--clear", "--python", python, str(folder), silent=True)
         inside = str(folder / "bin" / "python")
         session.run("uv", "pip", "install", "--python", inside, *WHOLE, *_group("test"), silent=True)
-        session.run(inside, "-m", "pytest", "-q", *session.posargs, external=True)
+        session.run(inside, "-m", "pytest", "-q", *PARALLEL, *session.posargs, external=True)
         out = folder / "quickstart.jsonl"
         command = (inside, "-m", "calibset", "build", "recipes/quickstart.toml", "--quiet", "--out", str(out))
         session.run(*command, external=True)
@@ -68,7 +70,7 @@ def minimums(session: nox.Session) -> None:
     python = str(Path(session.virtualenv.bin) / "python")
     lowest = ("--resolution", "lowest-direct", "--python", python)
     session.run("uv", "pip", "install", *lowest, *WHOLE, *_group("test"))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session
