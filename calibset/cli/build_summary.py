@@ -51,11 +51,14 @@ def print_summary(built: CalibrationSet, path: Path, holdout_path: Path | None) 
 
 
 def _source_table(manifest: Manifest) -> Table:
-    table = create_table("source", "group", "location", "licence", asked=">", rows=">", tokens=">", read=">")
+    table = create_table(
+        "source", "group", "gives", "location", "licence", asked=">", rows=">", tokens=">", read=">"
+    )
     for source in manifest.sources:
         table.add_row(
             source.name,
             source.group,
+            source.gives or "?",
             shorten_location(source.location),
             source.licence,
             str(source.asked),

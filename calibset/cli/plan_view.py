@@ -18,13 +18,23 @@ if TYPE_CHECKING:
 def print_plan(plan: Plan) -> None:
     """Print what a build would read, and how it would make rows of it."""
     table = create_table(
-        "source", "group", "type", "location", "revision", "licence", samples=">", files=">", size=">"
+        "source",
+        "group",
+        "type",
+        "gives",
+        "location",
+        "revision",
+        "licence",
+        samples=">",
+        files=">",
+        size=">",
     )
     for source in (*plan.sources, *plan.evaluations):
         table.add_row(
             source.name,
             source.group,
             source.type,
+            source.gives or "?",
             shorten_location(source.location),
             (source.revision or "")[:10],
             source.licence,

@@ -4,8 +4,8 @@
 * A *record* is what a corpus holds: a line, an object, a page.
 * A *document* is what a source gives for a record: a `Document` of plain text, or a *conversation*,
   which is a `Conversation` with or without tools.
-* A record is *rejected* if it could not be read or is empty (`Rejection`), and *filtered* if it was read
-  and left out on purpose (`Filtered`). Both are counted by reason.
+* A record is *rejected* if it could not be read (`Rejection`), and *filtered* if it was read and left out on
+  purpose (`Filtered`), as one without text is. Both are counted by reason.
 * A *sample* is a row of a calibration file with the token ids that it was measured by, and with the
   *spans* of the documents that it holds. A *filler* is a span that only fills its row to the length
   that the quantizer reads.
@@ -30,6 +30,7 @@ class Document:
         metadata: What the corpus says about it (url, title, score …).
         opened: Whether BOS opened the text, and was taken off because the quantizer's tokenizer adds it.
         ending: The white space behind the control token that ends the text, as its chat template wrote it.
+        absent_columns: The columns that the recipe names and its row doesn't have.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Document:
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     opened: bool = False
     ending: str = ""
+    absent_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ class Conversation:
         metadata: What the corpus says about it (category, licence …).
         repairs: The reasons of the repairs that its row needed, each once.
         losses: Those of these repairs that left out turns or calls.
+        absent_columns: The columns that the recipe names and its row doesn't have.
     """
 
     id: str
@@ -107,11 +110,12 @@ class Conversation:
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     repairs: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
+    absent_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """A record that could not be read or is empty.
+    """A record that could not be read.
 
     Attributes:
         position: The file and the record's position in it, such as ``data.json#17``.
@@ -126,7 +130,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filtered:
-    """A record that was read and left out on purpose (a redirect, a repeated id …).
+    """A record that was read and left out on purpose (an empty text, a redirect, a repeated id …).
 
     Attributes:
         position: The file and the record's position in it, or the record's id.
@@ -138,6 +142,9 @@ class Filtered:
     reason: str
     detail: str = ""
 
+
+Kind = Literal["texts", "conversations"]
+"""What a source gives."""
 
 Record = Document | Conversation | Rejection | Filtered
 """What a source yields for a record."""

@@ -34,7 +34,7 @@ class CalibrationSet(Sequence[Sample]):
         samples: The rows, one sample each.
         manifest: The record that is written beside the file.
         lock: Everything that the build depended on.
-        rejections: By source, the records that could not be read or are empty.
+        rejections: By source, the records that could not be read.
         filtered: By source, the records that were left out on purpose.
         lock_differences: What changed since the lock beside the recipe was written, if there is one.
         prefix: Ids that the model reads before each text (usually BOS).

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from calibset.core.documents import Kind
 from calibset.core.fields import Count
 from calibset.hygiene.decontamination import Contamination
 from calibset.hygiene.deduplication import Duplicate
@@ -29,6 +30,7 @@ class SourceReport(Frozen):
     """The report on a source: where it was read, what it gave, and what was left out for which reason.
 
     Attributes:
+        gives: Whether its documents are texts or conversations; None if it wasn't read.
         from_beginning: Whether something was read as a stream, so that its documents are not a fair sample
             of the corpus.
         asked: How many rows were asked of it.
@@ -41,7 +43,7 @@ class SourceReport(Frozen):
         documents_used: How many of these are in a row, whole or in part, as a filler too.
         document_lengths: For each power of two, how many of the documents read have that many characters or
             more, but fewer than the next power.
-        rejections: Records that could not be read or are empty, by reason.
+        rejections: Records that could not be read, by reason.
         filtered: Records left out on purpose, by reason.
         leading_bos_removed: BOS that opened texts and were taken off, because the quantizer's tokenizer adds
             one.
@@ -61,6 +63,7 @@ class SourceReport(Frozen):
     location: str
     revision: str | None
     licence: str
+    gives: Kind | None
     from_beginning: bool
     asked: Count
     pool: Count

@@ -56,12 +56,14 @@ def admit(
                 stats.item_repairs.doubled_bos += count > 1
         safe = _make_safe(item, stats, control_tokens)
         if safe is None:
-            stats.left_out.add(Rejection(position=item.id, reason="empty text"))
+            stats.left_out.add(Filtered(position=item.id, reason="empty text"))
             continue
         if isinstance(safe, Conversation):
             stats.item_repairs.conversations.update(safe.repairs)
             stats.item_repairs.losses.update(safe.losses)
             stats.item_repairs.incomplete += bool(safe.losses)
+        stats.item_repairs.absent_columns.update(safe.absent_columns)
+        stats.gives = stats.gives or ("conversations" if isinstance(safe, Conversation) else "texts")
         stats.count_admitted(count_characters(safe))
         yield safe
 

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from calibset.core.documents import Conversation, Document, Filtered, Rejection
+from calibset.core.documents import Conversation, Document, Filtered, Kind, Rejection
 from calibset.core.text import replace_surrogates
 from calibset.hygiene.decontamination import Contamination
 from calibset.hygiene.deduplication import Duplicate
@@ -103,6 +103,7 @@ class RepairCounts:
         incomplete: How many conversations these are.
         dropped_thoughts: Assistant turns whose reasoning the model does not read.
         unreasoned: Conversations of whose reasoning the model reads nothing.
+        absent_columns: Documents and conversations whose row lacks a column that the recipe names, by column.
     """
 
     repaired: Counter[str] = field(default_factory=Counter)
@@ -119,6 +120,7 @@ class RepairCounts:
     incomplete: int = 0
     dropped_thoughts: int = 0
     unreasoned: int = 0
+    absent_columns: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: RepairCounts) -> None:
         """Add the counts of other documents."""
@@ -141,6 +143,7 @@ class ReadStats:
 
     Attributes:
         records: Records read, whatever became of them.
+        gives: Whether they are texts or conversations; None before the first.
         documents: Documents and conversations that were admitted and can be packed.
         lengths: For each power of two, how many of them have that many characters or more, but fewer
             than the next power.
@@ -156,6 +159,7 @@ class ReadStats:
     """
 
     records: int = 0
+    gives: Kind | None = None
     documents: int = 0
     lengths: Counter[int] = field(default_factory=Counter)
     repairs: RepairCounts = field(default_factory=RepairCounts)
@@ -190,6 +194,7 @@ class ReadStats:
         repairs.add(self.repairs)
         return ReadStats(
             records=self.records,
+            gives=self.gives,
             documents=self.documents,
             lengths=copy(self.lengths),
             repairs=repairs,

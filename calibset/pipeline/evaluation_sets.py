@@ -93,10 +93,11 @@ def _read(
         too_short += 0 < len(own_words) < SHORTEST
         index.add(name, record.id, own_words)
     share = left_out.rejected_share(records)
-    if share > recipe.max_rejected:
+    if share > (most := recipe.max_rejected_of(name)):
         raise SourceError(
-            f"exclude.{name}: {share:.0%} of the records were rejected and max_rejected is "
-            f"{recipe.max_rejected:.0%} ({left_out.describe()}): what can't be read can't be excluded"
+            f"exclude.{name}: {share:.0%} of the records were rejected, more than {most:.0%} "
+            f"({left_out.describe()}): what can't be read can't be excluded; to allow more, raise "
+            f"exclude.{name}.max_rejected"
         )
     if not documents:
         reason = left_out.describe() or "it is empty"

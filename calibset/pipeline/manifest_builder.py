@@ -89,6 +89,7 @@ def _source_report(context: BuildContext, name: str, selected: SelectedSamples) 
         location=redact_location(reader.location),
         revision=reader.revision,
         licence=source.licence,
+        gives=stats.gives or source.gives,
         # A source that nothing was asked of need not even have a listing, offline.
         from_beginning=stats.documents > 0 and source.is_streamed(reader),
         asked=selected.quotas[name],

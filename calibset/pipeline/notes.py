@@ -13,6 +13,7 @@ from calibset.pipeline.select import SelectedSamples
 from calibset.quantizers import get_quantizer
 from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REMEDY
 from calibset.recipe.model import Recipe
+from calibset.sources.formats.question_columns import find_question_columns
 from calibset.tokenizers import Tokenizer, find_tokenizer_file, reads_control_tokens_as_text
 from calibset.tokenizers.base import spell_prefix
 from calibset.tokenizers.chat_templates.base import CALLS_LEFT_OUT, NO_PLACE_FOR_THOUGHTS, WORDS_LEFT_OUT
@@ -45,7 +46,7 @@ def write_notes(
 
 
 def note_source(recipe: Recipe, name: str, stats: ReadStats, tokenizer: Tokenizer) -> Iterator[str]:
-    """Yield the notes on what was read of a source: on texts that were rendered already, and on losses.
+    """Yield the notes on what was read of a source: on its columns, texts that were rendered, and losses.
 
     Args:
         recipe: The recipe.
@@ -56,8 +57,22 @@ def note_source(recipe: Recipe, name: str, stats: ReadStats, tokenizer: Tokenize
     yield from _on_rendered_texts(
         name, stats, tokenizer, keeps_control_tokens=recipe.control_tokens == "keep"
     )
+    yield from _on_columns(recipe, name, stats)
     yield from _on_losses(name, stats)
     yield from _on_lost_thoughts(recipe, name, stats)
+
+
+def _on_columns(recipe: Recipe, name: str, stats: ReadStats) -> Iterator[str]:
+    """Say if a named column is in no row, and if texts are made of columns of questions and answers."""
+    for column, count in stats.repairs.absent_columns.items():
+        if count == stats.documents:
+            yield f"{name}: no row that was read has the column {column!r}"
+    columns = getattr(recipe.sources[name], "columns", None)  # only adapters of tables have it
+    if isinstance(columns, tuple) and (found := find_question_columns(columns)):
+        yield (
+            f"{name}: gives texts that join {found.user!r} and {found.assistant!r}; for conversations set "
+            f'columns = {{ user = "{found.user}", assistant = "{found.assistant}" }}'
+        )
 
 
 def _on_rendered_texts(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from calibset.core.documents import Kind
 from calibset.core.errors import CalibsetError
 from calibset.dataset.lockfile import Lock
 from calibset.pipeline.context import as_recipe
@@ -24,6 +25,7 @@ class PlannedSource:
         name: The source's name in the recipe.
         group: The group that it belongs to.
         type: The adapter that reads it.
+        gives: Whether its records are texts or conversations; None if only reading them tells.
         quota: How many samples are asked of it, before anything runs short.
         location: The first of its locations that exists, as the recipe spells it.
         revision: The commit of a hub repository.
@@ -37,6 +39,7 @@ class PlannedSource:
     name: str
     group: str
     type: str
+    gives: Kind | None
     quota: int
     location: str
     revision: str | None
@@ -118,6 +121,7 @@ def _plan_source(name: str, recipe: Recipe, storage: Storage, lock: Lock | None,
         name=name,
         group=source.group,
         type=source.type,
+        gives=source.gives,
         quota=quota,
         location=location,
         revision=revision,

@@ -96,7 +96,7 @@ def select_samples(
             rows, coverage = _select_by_coverage(context, streams, spec.selection, pool)
         pool = {name: len(streams[name].samples) if count else 0 for name, count in pool.items()}
     for stream in streams.values():
-        stream.require_readable(context.recipe.max_rejected)
+        stream.require_readable(context.recipe.max_rejected_of(stream.name))
     return SelectedSamples(
         samples=order_samples(spec.mixture, repeat_samples(rows, repeated)),
         quotas=spec.mixture.quotas(),

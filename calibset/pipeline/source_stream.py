@@ -93,8 +93,9 @@ class SourceStream:
         share = self.stats.rejected_share
         if share > max_rejected:
             raise SourceError(
-                f"sources.{self.name}: {share:.0%} of the records read were rejected and max_rejected is "
-                f"{max_rejected:.0%} ({self._explain_left_out()}); `calibset check` counts them all"
+                f"sources.{self.name}: {share:.0%} of the records read were rejected, more than "
+                f"{max_rejected:.0%} ({self._explain_left_out()}); `calibset check` counts them all; "
+                f"to allow more, raise sources.{self.name}.max_rejected"
             )
 
     def require_documents(self) -> None:

@@ -88,8 +88,8 @@ class Recipe(BaseModel):
         ge=0,
         le=1,
         strict=True,
-        description="The share of a source's records that may be rejected, as unreadable or empty, before "
-        "the build fails. What is filtered on purpose (redirects, repeated ids, filters) is not counted.",
+        description="The share of a source's records that may be rejected, as unreadable, before the build "
+        "fails. What is filtered on purpose (empty texts, redirects, repeated ids, filters) is not counted.",
     )
     control_tokens: Literal["neutralise", "keep"] = Field(
         "neutralise",
@@ -171,6 +171,11 @@ class Recipe(BaseModel):
         """Return the hygiene of a source: the recipe's, except for the keys that the source sets itself."""
         own = self.sources[name].hygiene
         return self.hygiene.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+    def max_rejected_of(self, name: str) -> float:
+        """Return the share of a source's, or an evaluation set's, records that may be rejected."""
+        own = self.corpora[name].max_rejected
+        return self.max_rejected if own is None else own
 
     def reasoning_of(self, name: str) -> Reasoning:
         """Return what happens to the thoughts in a source's conversations."""

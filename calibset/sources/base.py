@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from calibset.core.documents import Record
+from calibset.core.documents import Kind, Record
 from calibset.core.errors import CalibsetError, OfflineError, SourceError
 from calibset.core.fields import Names
 from calibset.core.seeding import shuffled
@@ -54,6 +54,8 @@ class Source(BaseModel):
 
     summary: ClassVar[str] = ""
     """One line for `calibset sources`."""
+    kind: ClassVar[Kind | None] = None
+    """What the adapter gives, if that is always the same."""
 
     type: str = Field(
         description="The adapter: a name that `calibset sources` lists, or package.module:Class."
@@ -83,9 +85,22 @@ class Source(BaseModel):
         "unknown", description="The corpus's licence, as an SPDX identifier if there is one."
     )
 
+    max_rejected: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        strict=True,
+        description="The share of this source's records that may be rejected, in place of the recipe's "
+        "`max_rejected`.",
+    )
     hygiene: Hygiene = Field(
         Hygiene(), description="What is repaired and filtered in this source; its keys override the recipe's."
     )
+
+    @property
+    def gives(self) -> Kind | None:
+        """What the source gives; None if that is known only when it is read."""
+        return self.kind
 
     def patterns(self) -> tuple[str, ...]:
         """Return shell-style patterns of the files that this adapter reads by default."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from calibset.core.documents import Document, Rejection
+from calibset.core.documents import Record
 from calibset.core.errors import OfflineError
 from calibset.storage.cache import CachedFile
-
-CachedRecord: TypeAlias = Document | Rejection
 
 _CHUNK = 100
 
@@ -23,13 +20,13 @@ class _Chunk(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: tuple[CachedRecord, ...]
+    rows: tuple[Record, ...]
     last: bool
 
 
 def read_cached_records(
-    cached_file: CachedFile, stream: Callable[[int], Iterator[CachedRecord]], *, offline: bool
-) -> Iterator[CachedRecord]:
+    cached_file: CachedFile, stream: Callable[[int], Iterator[Record]], *, offline: bool
+) -> Iterator[Record]:
     """Yield the records of a stream: first those in the cache, then the rest, which are cached as they come.
 
     Args:

@@ -15,7 +15,7 @@ def test_a_build_says_what_it_gave(recipe: str, capsys: pytest.CaptureFixture[st
     out, err = capsys.readouterr()
     assert f"{AutoRound.info.label} keeps 20 of 20 rows and reads 64 tokens of each" in out
     assert re.search(r"wrote sub/my\.jsonl \(sha256 [0-9a-f]{16}…\) and its manifest\n$", out)
-    assert re.search(r"^fish +sea +fish +CC0-1\.0 +8 +8 ", out, re.MULTILINE)
+    assert re.search(r"^fish +sea +texts +fish +CC0-1\.0 +8 +8 ", out, re.MULTILINE)
     assert re.search(r"^sea +60\.0% +12 +12 +60\.0%", out, re.MULTILINE)
     assert err == "fish: 8 samples\nships: 4 samples\ntrees: 8 samples\n"
     assert len(Path("sub/my.jsonl").read_text().splitlines()) == 20
@@ -29,7 +29,9 @@ def test_what_was_left_out_is_summed_up(recipe: str, capsys: pytest.CaptureFixtu
     sources = json.loads(capsys.readouterr().out)["sources"]
     assert main(["build", recipe, "--set=max_rejected=1", "--rejects=rejects.jsonl"]) == 0
     out = capsys.readouterr().out
-    assert len(Path("rejects.jsonl").read_text().splitlines()) == sum(sources[0]["rejections"].values())
+    assert len(Path("rejects.jsonl").read_text().splitlines()) == sum(
+        sum(sources[0][kind].values()) for kind in ("rejections", "filtered")
+    )
     for source in sources:
         for reason, count in source["rejections"].items():
             assert f"  {source['name']}: {count} rejected: {reason}\n" in out

@@ -14,19 +14,19 @@ def test_a_check_counts(recipe: str, capsys: pytest.CaptureFixture[str]) -> None
         stream.write('{"text": ""}\n')
     assert main(["check", recipe]) == 0
     out, err = capsys.readouterr()
-    assert re.search(r"^fish +fish +30 +1 +0 *$", out, re.MULTILINE)
+    assert re.search(r"^fish +fish +30 +0 +1 *$", out, re.MULTILINE)
     assert re.search(r"^ +empty text +a\.jsonl:31 +1 *$", out, re.MULTILINE)
     assert err == "fish: 30 records\nships: 30 records\ntrees: 30 records\nrest: 30 records\n"
     assert main(["check", recipe, "--json", "-q"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data[0] == {
-        "name": "fish", "location": "fish", "documents": 30, "rejections": {"empty text": 1}, "filtered": {},
+        "name": "fish", "location": "fish", "documents": 30, "rejections": {}, "filtered": {"empty text": 1},
         "examples": {"empty text": "a.jsonl:31"}, "problem": None, "contaminated": {}, "notes": [],
         "repairs": {
             "repaired": {}, "masked": {}, "boilerplate": 0, "control_tokens": 0, "leading_bos": 0,
             "doubled_bos": 0, "rendered": {}, "shortened": 0,
             "cut_conversations": 0, "conversations": {}, "losses": {}, "incomplete": 0,
-            "dropped_thoughts": 0, "unreasoned": 0,
+            "dropped_thoughts": 0, "unreasoned": 0, "absent_columns": {},
         },
     }  # fmt: skip
 

@@ -49,8 +49,8 @@ def test_only_documents_and_conversations_come_in_and_the_rest_is_counted() -> N
     )
     assert records == [Document(id="a", text="one")]
     assert stats.documents == 1
-    assert stats.left_out.rejections == {"not valid JSON": 2, "empty text": 1}
-    assert stats.left_out.filtered == {"a redirect": 1, "id seen before": 1}
+    assert stats.left_out.rejections == {"not valid JSON": 2}
+    assert stats.left_out.filtered == {"a redirect": 1, "id seen before": 1, "empty text": 1}
     assert stats.left_out.examples == {
         "not valid JSON": "f#0",
         "a redirect": "f#2",

@@ -381,10 +381,12 @@ def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         calibset.build(recipe)
     assert str(caught.value).startswith("sources.ships: ")
-    assert "of the records read were rejected and max_rejected is 20% (" in str(caught.value)
+    assert "of the records read were rejected, more than 20% (" in str(caught.value)
     assert "rejected: not valid JSON" in str(caught.value)
-    allowed = calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=["max_rejected=1"]))
-    assert len(allowed) == 20
+    assert str(caught.value).endswith("; to allow more, raise sources.ships.max_rejected")
+    for key in ("max_rejected", "sources.ships.max_rejected"):
+        allowed = calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=[f"{key}=1"]))
+        assert len(allowed) == 20
 
 
 def test_a_build_that_fails_of_an_encoding_names_the_one_that_the_file_seems_to_have(tmp_path: Path) -> None:

@@ -136,16 +136,18 @@ def test_an_evaluation_set_without_words_is_an_error() -> None:
     assert error_of(quiz=b"") == "exclude.quiz: quiz holds no words: it is empty"
     assert error_of(quiz=texts("…", "—")) == "exclude.quiz: quiz holds no words: it is empty"
     assert error_of(talk=texts("x")) == (
-        "exclude.talk: 100% of the records were rejected and max_rejected is 20% (1 rejected: no column "
-        "'messages' or 'conversations'): what can't be read can't be excluded"
+        "exclude.talk: 100% of the records were rejected, more than 20% (1 rejected: no column "
+        "'messages' or 'conversations'): what can't be read can't be excluded; to allow more, raise "
+        "exclude.talk.max_rejected"
     )
 
 
 def test_no_more_of_it_may_be_unreadable_than_of_a_source() -> None:
     quiz = texts(*map(prose, range(3))) + b"{\n"
     assert error_of(quiz=quiz) == (
-        "exclude.quiz: 25% of the records were rejected and max_rejected is 20% "
-        "(1 rejected: not valid JSON): what can't be read can't be excluded"
+        "exclude.quiz: 25% of the records were rejected, more than 20% "
+        "(1 rejected: not valid JSON): what can't be read can't be excluded; to allow more, raise "
+        "exclude.quiz.max_rejected"
     )
     _, sets = opened(quiz=quiz, lines="max_rejected = 0.25\n")
     assert sets["quiz"].documents == 3

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from calibset.core.documents import Document, Rejection
+from calibset.core.documents import Document, Record, Rejection
 from calibset.core.errors import OfflineError
 from calibset.storage import cached_records as module
 from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
-from calibset.storage.cached_records import CachedRecord, read_cached_records
+from calibset.storage.cached_records import read_cached_records
 
-RECORDS: list[CachedRecord] = [
+RECORDS: list[Record] = [
     Rejection(position="train#7", reason="empty text", excerpt="ž")
     if number == 7
     else Document(id=f"train#{number}", text=f"č {number}", metadata={"n": str(number)})
@@ -25,7 +25,7 @@ class Stream:
         self.begun: list[int] = []
         self.taken = 0
 
-    def __call__(self, first: int) -> Iterator[CachedRecord]:
+    def __call__(self, first: int) -> Iterator[Record]:
         self.begun.append(first)
         for record in RECORDS[first:]:
             self.taken += 1
@@ -40,7 +40,7 @@ def cached_file(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> CachedFile:
     )
 
 
-def taken(records: Iterator[CachedRecord], count: int) -> list[CachedRecord]:
+def taken(records: Iterator[Record], count: int) -> list[Record]:
     return [next(records) for _ in range(count)]
 
 

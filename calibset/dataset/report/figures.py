@@ -116,7 +116,7 @@ class Figures:
         row_documents: Rows by documents, in powers of two; fillers are not counted.
         coverage: Different tokens by number of rows.
         languages: The languages of the prose.
-        rejected: How many records could not be read or are empty.
+        rejected: How many records could not be read.
         filtered: How many records were left out on purpose.
         most_repeated: The documents that most others repeat, up to ten.
         licences: The numbers of each licence, the one with the most rows first.

@@ -8,9 +8,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Conversation, Document, Message, Record, Rejection
+from calibset.core.documents import Conversation, Document, Filtered, Kind, Message, Record, Rejection
 from calibset.core.text import excerpt, unescape_html
 from calibset.sources.base import Source
+from calibset.sources.formats.columns import EMPTY_TEXT
 from calibset.sources.formats.csv_rows import read_csv
 from calibset.sources.formats.placeholders import fill_placeholders, similarity_key
 from calibset.storage.files import File
@@ -32,6 +33,11 @@ class Bitext(Source):
         "keep", description="Whether {{POLICY_NUMBER}} and the like stay or are filled with made-up values."
     )
 
+    @property
+    def gives(self) -> Kind:
+        """Conversations, or texts if `form` says so."""
+        return "conversations" if self.form == "conversation" else "texts"
+
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for CSV files."""
         return self.patterns_for("csv")
@@ -46,6 +52,8 @@ class Bitext(Source):
 
     def _make_record(self, position: str, columns: dict[str, str]) -> Record:
         question, answer = self._read_sides(columns["instruction"], columns["response"])
+        if not question and not answer:
+            return Filtered(position=position, reason=EMPTY_TEXT)
         if not question:
             return Rejection(position=position, reason="empty instruction", excerpt=excerpt(answer))
         if not answer:

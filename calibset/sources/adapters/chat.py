@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Conversation, Record, Rejection
+from calibset.core.documents import Conversation, Kind, Record, Rejection
 from calibset.sources.chat_formats import dialogue
 from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, read_conversation, read_id
 from calibset.sources.formats.columns import collect_metadata, describe_value, drop_nulls
@@ -53,6 +53,7 @@ class Chat(TextSource, ParquetSource):
     """
 
     summary: ClassVar[str] = "dialogues as OpenAI messages or ShareGPT conversations, JSON or parquet"
+    kind: ClassVar[Kind | None] = "conversations"
 
     type: Literal["chat"] = "chat"
     form: Literal["auto", "openai", "sharegpt"] = Field(

@@ -8,21 +8,21 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from calibset.core.documents import Record, Rejection
-from calibset.core.fields import Names
-from calibset.sources.formats.columns import make_document
+from calibset.core.documents import Kind, Record, Rejection
+from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_columns, tell_kind
+from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.csv_rows import Dialect, read_csv
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
 
 
 class Csv(TextSource):
-    """Rows of CSV files; the columns that hold text are joined by a blank line."""
+    """Rows of CSV files, as texts or as dialogues."""
 
     summary: ClassVar[str] = "CSV files with a header row"
 
     type: Literal["csv"] = "csv"
-    columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
+    columns: Columns = Field(("text",), description=COLUMNS_HELP)
     delimiter: str = Field(
         ",",
         pattern=r'^[^"\r\n]$',
@@ -47,17 +47,22 @@ class Csv(TextSource):
             raise PydanticCustomError("dialect", "delimiter, quote and escape must be different characters")
         return self
 
+    @property
+    def gives(self) -> Kind:
+        """Texts, or conversations if the columns are those of turns."""
+        return tell_kind(self.columns)
+
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.csv`` files, compressed or not."""
         return self.patterns_for("csv")
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one document per row, with the id ``FILE#ROW``."""
+        """Yield one record per row, with the id ``FILE#ROW``."""
         dialect = Dialect(delimiter=self.delimiter, quote=self.quote, escape=self.escape)
-        for row in read_csv(file, required=self.columns, dialect=dialect):
+        for row in read_csv(file, required=list_columns(self.columns), dialect=dialect):
             if isinstance(row, Rejection):
                 yield row
                 continue
-            yield make_document(
+            yield make_record(
                 row.columns, self.columns, f"{file.name}#{row.number}", f"{file.name}:{row.line}"
             )

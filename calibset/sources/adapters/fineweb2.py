@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Document, Filtered, Record
+from calibset.core.documents import Document, Filtered, Kind, Record
 from calibset.core.fields import Names
-from calibset.sources.formats.columns import make_document
+from calibset.sources.formats.columns import make_record
 from calibset.sources.parquet_source import ParquetSource
 
 
@@ -20,6 +20,7 @@ class FineWeb2(ParquetSource):
     """
 
     summary: ClassVar[str] = "FineWeb2 web pages (HuggingFaceFW/fineweb-2 and its excerpts)"
+    kind: ClassVar[Kind | None] = "texts"
     needed: ClassVar[tuple[str, ...]] = ("text", "id", "url", "language_score")
 
     type: Literal["fineweb2"] = "fineweb2"
@@ -40,7 +41,7 @@ class FineWeb2(ParquetSource):
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the page as a document."""
-        document = make_document(row, ("text",), str(row.get("id") or position), position)
+        document = make_record(row, ("text",), str(row.get("id") or position), position)
         score = row.get("language_score")
         if isinstance(document, Document) and isinstance(score, float) and score < self.min_language_score:
             return Filtered(position=position, reason="language score too low")

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from calibset.core.documents import Conversation, Filtered, Record
+from calibset.core.documents import Conversation, Filtered, Kind, Record
 from calibset.core.fields import as_tuple
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import hermes
@@ -50,6 +50,7 @@ class Hermes(Source):
     """
 
     summary: ClassVar[str] = "Hermes function calling v1: tool calls and JSON mode, English"
+    kind: ClassVar[Kind | None] = "conversations"
 
     type: Literal["hermes"] = "hermes"
     config: Annotated[tuple[Config, ...], BeforeValidator(as_tuple)] = Field(

@@ -8,15 +8,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Record
+from calibset.core.documents import Kind, Record
 from calibset.core.fields import Names
 from calibset.sources.base import Source
-from calibset.sources.formats.columns import make_document
+from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, tell_kind
+from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.hub_stream import stream_dataset
 from calibset.sources.sampling.files import measure_record
 from calibset.sources.sampling.interleave import shuffle_in_batches
 from calibset.storage.cache import CachedFileInfo
-from calibset.storage.cached_records import CachedRecord, read_cached_records
+from calibset.storage.cached_records import read_cached_records
 from calibset.storage.files import Reader
 from calibset.storage.hub import HubReader
 from calibset.storage.read_tracker import untracked
@@ -32,20 +33,25 @@ class HubDataset(Source):
     summary: ClassVar[str] = "any dataset that Hugging Face `datasets` streams"
 
     type: Literal["hub-dataset"] = "hub-dataset"
-    columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
+    columns: Columns = Field(("text",), description=COLUMNS_HELP)
     split: Names = Field(("train",), description="The splits to read.")
+
+    @property
+    def gives(self) -> Kind:
+        """Texts, or conversations if the columns are those of turns."""
+        return tell_kind(self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return a pattern for any file: `datasets` decides which of them are data."""
         return ("*",)
 
     def read_shuffled(self, reader: Reader, *, seed: int) -> Iterator[Record]:
-        """Yield one document per row, with the id ``SPLIT#ROW``."""
+        """Yield one record per row, with the id ``SPLIT#ROW``."""
         for name, rows in self._read_splits(reader):
             yield from shuffle_in_batches(rows, seed, name, length=measure_record)
 
     def read_in_order(self, reader: Reader) -> Iterator[Record]:
-        """Yield the same documents in the order in which `datasets` gives the rows."""
+        """Yield the same records in the order in which `datasets` gives the rows."""
         for _, rows in self._read_splits(reader):
             yield from rows
 
@@ -53,25 +59,26 @@ class HubDataset(Source):
         """Return True, because `datasets` yields the rows in their order."""
         return True
 
-    def _read_splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[CachedRecord]]]:
-        """Yield the name of each split of each configuration, and its documents in their order."""
+    def _read_splits(self, reader: Reader) -> Iterator[tuple[str, Iterator[Record]]]:
+        """Yield the name of each split of each configuration, and its records in their order."""
         for config in self.config or (None,):
             for split in self.split:
                 name = "/".join(filter(None, (config, split)))
                 yield name, self._read_rows(reader, config, split, name)
 
-    def _read_rows(self, reader: Reader, config: str | None, split: str, name: str) -> Iterator[CachedRecord]:
+    def _read_rows(self, reader: Reader, config: str | None, split: str, name: str) -> Iterator[Record]:
         origin = untracked(reader)
 
-        def stream(first: int) -> Iterator[CachedRecord]:
+        def stream(first: int) -> Iterator[Record]:
             for number, row in enumerate(stream_dataset(origin, config, split, self.files, first), first):
-                yield make_document(row, self.columns, f"{name}#{number}", f"{name}#{number}")
+                yield make_record(row, self.columns, f"{name}#{number}", f"{name}#{number}")
 
         if not isinstance(origin, HubReader):
             yield from stream(0)
             return
-        # Rows of the hub are kept in the cache as documents, so that they are fetched once.
-        version = json.dumps([origin.revision, self.columns, self.files])
+        # Rows of the hub are kept in the cache as records, so that they are fetched once.
+        columns = self.columns if isinstance(self.columns, tuple) else self.columns.model_dump()
+        version = json.dumps(["records", origin.revision, columns, self.files])
         about = CachedFileInfo(location=origin.location, name=name, version=version, size=None)
         cached_file = origin.cache.cached_file(origin.location, about)
         yield from read_cached_records(cached_file, stream, offline=origin.cache.offline)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
-from calibset.core.documents import Document, Record, Rejection
+from calibset.core.documents import Document, Kind, Record, Rejection
 from calibset.core.text import excerpt, replace_surrogates
 from calibset.sources.base import Source
 from calibset.sources.formats.definitions import Definition, read_definitions
@@ -21,6 +21,7 @@ class InsuranceDefinitions(Source):
     """
 
     summary: ClassVar[str] = "definitions of insurance contracts (data.json, raw.txt or a workbook)"
+    kind: ClassVar[Kind | None] = "texts"
 
     type: Literal["insurance-definitions"] = "insurance-definitions"
 

@@ -7,26 +7,38 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Record, Rejection
-from calibset.core.fields import Names
-from calibset.sources.formats.columns import make_document
-from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows, require_row_per_line
+from calibset.core.documents import Kind, Record, Rejection
+from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_outer_columns, tell_kind
+from calibset.sources.formats.columns import make_record
+from calibset.sources.formats.json_rows import (
+    RowsPath,
+    has_row_per_line,
+    read_json_rows,
+    require_row_per_line,
+)
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
 
 
 class Jsonl(TextSource):
-    """Objects of JSON Lines files or of a JSON array.
+    """Objects of JSON Lines files or of a JSON array, as texts or as dialogues.
 
     What is inside a file decides, not its ending: objects on lines of their own, an array, objects of several
-    lines, or one object whose rows are under `data`, `rows`, `records`, `examples` or the like.
+    lines, or one object whose rows are under `data`, `rows`, `records`, `examples` or the like; `rows_at`
+    names any other key.
     """
 
     summary: ClassVar[str] = "JSON Lines, or a JSON array"
 
     type: Literal["jsonl"] = "jsonl"
-    columns: Names = Field(("text",), min_length=1, description="The keys that hold the text, in order.")
+    columns: Columns = Field(("text",), description=COLUMNS_HELP)
+    rows_at: RowsPath = None
+
+    @property
+    def gives(self) -> Kind:
+        """Texts, or conversations if the columns are those of turns."""
+        return tell_kind(self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.jsonl``, ``.ndjson`` and ``.json`` files, compressed or not."""
@@ -34,7 +46,7 @@ class Jsonl(TextSource):
 
     def can_split(self, file: File) -> bool:
         """Return whether a file has one row per line."""
-        return has_row_per_line(file)
+        return self.rows_at is None and has_row_per_line(file)
 
     def start_rule(self, file: File) -> StartRule:
         """Return the rule that a row starts on every line; raise if the file has no row per line."""
@@ -42,9 +54,10 @@ class Jsonl(TextSource):
         return super().start_rule(file)
 
     def read(self, file: File) -> Iterator[Record]:
-        """Yield one document per object, with the id ``FILE#ROW``."""
-        for number, position, row in read_json_rows(file, self.columns):
+        """Yield one record per object, with the id ``FILE#ROW``."""
+        known = list_outer_columns(self.columns)
+        for number, position, row in read_json_rows(file, known, rows_at=self.rows_at):
             if isinstance(row, Rejection):
                 yield row
             else:
-                yield make_document(row, self.columns, f"{file.name}#{number}", position)
+                yield make_record(row, self.columns, f"{file.name}#{number}", position)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Document, Filtered, Record, Rejection
+from calibset.core.documents import Document, Filtered, Kind, Record, Rejection
 from calibset.core.errors import NotThereError, SourceError
 from calibset.core.fields import Names
 from calibset.core.seeding import shuffled
@@ -35,6 +35,7 @@ class Ontology(Source):
     """
 
     summary: ClassVar[str] = "OWL and SKOS ontologies in Turtle, N-Triples or RDF/XML, put into words"
+    kind: ClassVar[Kind | None] = "texts"
 
     type: Literal["ontology"] = "ontology"
     languages: Names = Field(

@@ -7,28 +7,33 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Record
-from calibset.core.fields import Names
-from calibset.sources.formats.columns import make_document
+from calibset.core.documents import Kind, Record
+from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_outer_columns, tell_kind
+from calibset.sources.formats.columns import make_record
 from calibset.sources.parquet_source import ParquetSource
 
 
 class Parquet(ParquetSource):
-    """The text columns of any parquet files."""
+    """Rows of parquet files, as texts or as dialogues."""
 
     summary: ClassVar[str] = "parquet files with text columns"
 
     type: Literal["parquet"] = "parquet"
-    columns: Names = Field(("text",), min_length=1, description="The columns that hold the text, in order.")
+    columns: Columns = Field(("text",), description=COLUMNS_HELP)
+
+    @property
+    def gives(self) -> Kind:
+        """Texts, or conversations if the columns are those of turns."""
+        return tell_kind(self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for parquet files, of the named configuration and split if any are named."""
         return self.patterns_for("parquet", compressed=False)
 
     def needed_columns(self) -> tuple[str, ...]:
-        """Return the text columns."""
-        return self.columns
+        """Return the columns that hold the text, or the objects in which it is."""
+        return list_outer_columns(self.columns)
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
-        """Return the row's text as a document."""
-        return make_document(row, self.columns, position, position)
+        """Return the row's text or dialogue."""
+        return make_record(row, self.columns, position, position)

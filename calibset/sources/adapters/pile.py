@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
-from calibset.core.documents import Document, Record, Rejection
-from calibset.sources.formats.columns import make_document
+from calibset.core.documents import Document, Kind, Record, Rejection
+from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.json_rows import read_json_rows
 from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.storage.files import File
@@ -17,6 +17,7 @@ class Pile(ParquetSource):
     """Texts of the Pile, from parquet files or from shards of JSON Lines (``.zst`` or not)."""
 
     summary: ClassVar[str] = "the Pile and excerpts of it (NeelNanda/pile-10k, *.jsonl.zst shards)"
+    kind: ClassVar[Kind | None] = "texts"
     needed: ClassVar[tuple[str, ...]] = ("text", "meta")
 
     type: Literal["pile"] = "pile"
@@ -39,7 +40,7 @@ class Pile(ParquetSource):
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the row's text as a document, with the name of the subset it comes from."""
-        document = make_document(row, ("text",), position, position)
+        document = make_record(row, ("text",), position, position)
         meta = row.get("meta") if isinstance(row, Mapping) else None
         if not isinstance(document, Document) or not isinstance(meta, Mapping):
             return document

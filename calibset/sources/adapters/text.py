@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from calibset.core.documents import Document, Record, Rejection
+from calibset.core.documents import Document, Filtered, Kind, Record, Rejection
+from calibset.sources.formats.columns import EMPTY_TEXT
 from calibset.sources.formats.plain_text import read_text, split_at_lines, split_at_marks
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
@@ -23,6 +24,7 @@ class Text(TextSource):
     """Plain text."""
 
     summary: ClassVar[str] = "plain text files, whole or split at a separator line"
+    kind: ClassVar[Kind | None] = "texts"
 
     type: Literal["text"] = "text"
     separator: str | None = Field(
@@ -84,4 +86,4 @@ def _make_document(document_id: str, position: str, text: str | Rejection) -> Re
     if isinstance(text, Rejection):
         return text
     text = text.strip()
-    return Document(id=document_id, text=text) if text else Rejection(position=position, reason="empty text")
+    return Document(id=document_id, text=text) if text else Filtered(position=position, reason=EMPTY_TEXT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from calibset.core.documents import Record
+from calibset.core.documents import Kind, Record
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import toolace
 from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, read_conversation
@@ -17,6 +17,7 @@ class ToolACE(Source):
     """Reads `Team-ACE/ToolACE`."""
 
     summary: ClassVar[str] = "ToolACE: single and parallel tool calls, English and Chinese"
+    kind: ClassVar[Kind | None] = "conversations"
 
     type: Literal["toolace"] = "toolace"
     repair: RepairOption = True

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from calibset.core.documents import Record, Rejection
+from calibset.core.documents import Kind, Record, Rejection
 from calibset.core.fields import as_tuple
 from calibset.sources.base import Source
 from calibset.sources.chat_formats import when2call
@@ -27,6 +27,7 @@ class When2Call(Source):
     """
 
     summary: ClassVar[str] = "When2Call: calls, questions back and refusals, English"
+    kind: ClassVar[Kind | None] = "conversations"
 
     type: Literal["when2call"] = "when2call"
     split: Annotated[tuple[Split, ...], BeforeValidator(as_tuple)] = Field(

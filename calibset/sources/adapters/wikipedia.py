@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import escape
 from typing import Any, ClassVar, Literal
 
-from calibset.core.documents import Document, Filtered, Record, Rejection
+from calibset.core.documents import Document, Filtered, Kind, Record, Rejection
 from calibset.core.text import replace_surrogates
 from calibset.sources.formats.dump_articles import read_article
 from calibset.sources.formats.mediawiki_dump import DumpPage, read_dump
@@ -34,6 +34,7 @@ class Wikipedia(ParquetSource):
     """
 
     summary: ClassVar[str] = "Wikipedia: WikiExtractor folders, wikimedia/wikipedia, or a dump"
+    kind: ClassVar[Kind | None] = "texts"
     needed: ClassVar[tuple[str, ...]] = ("id", "url", "title", "text")
 
     type: Literal["wikipedia"] = "wikipedia"

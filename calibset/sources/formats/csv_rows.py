@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from threading import Lock
@@ -13,6 +13,7 @@ from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.sources.formats.encoding_guess import suggest_encoding
+from calibset.sources.formats.question_columns import describe_question_columns
 from calibset.storage.files import File
 from calibset.storage.text_lines import (
     RecordLines,
@@ -78,12 +79,14 @@ def read_csv(
         yield header or Rejection(position=file.name, reason="no header row")
         return
     names = [name.strip() for name in header]
+    require_unique(file, required, names)
     if missing := [name for name in required if name not in names]:
-        hint = suggest_encoding(file)
+        hint = suggest_encoding(file) or describe_question_columns(names)
         raise SourceError(
             f"{file.name}: no column {missing[0]!r}; it has {excerpt(' '.join(', '.join(names).split()))}: "
             f"name the right columns, the right delimiter or other files" + (f" ({hint})" if hint else "")
         )
+    indices = {name: index for index, name in enumerate(names) if names.count(name) == 1}
     for number, (line, fields) in enumerate(rows):
         if isinstance(fields, Rejection):
             yield fields
@@ -92,7 +95,16 @@ def read_csv(
                 position=f"{file.name}:{line}", reason=fault, excerpt=excerpt(dialect.delimiter.join(fields))
             )
         else:
-            yield CsvRow(number=number, line=line, columns=dict(zip(names, fields, strict=True)))
+            columns = {name: fields[index] for name, index in indices.items()}
+            yield CsvRow(number=number, line=line, columns=columns)
+
+
+def require_unique(file: File, required: Iterable[str], names: Sequence[str]) -> None:
+    """Raise `SourceError` if a table has a required column twice, since either might be meant."""
+    if twice := next((name for name in required if names.count(name) > 1), None):
+        raise SourceError(
+            f"{file.name}: {names.count(twice)} columns are named {twice!r}; rename all but one"
+        )
 
 
 def _find_fault(fields: list[str], names: list[str], file: File) -> str | None:

@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
@@ -44,7 +46,21 @@ def require_row_per_line(file: File) -> None:
         )
 
 
-def read_json_rows(file: File, columns: Sequence[str] = ()) -> Iterator[tuple[int, str, Any]]:
+RowsPath = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        description="Where in a JSON file the rows are: the key of a list, or a dotted path such as "
+        "`data.items`, which leads through objects and the items of lists. If unset, a list under `data`, "
+        "`rows` or the like is found if a file holds a single object.",
+    ),
+]
+"""The recipe key ``rows_at`` of sources that read JSON."""
+
+
+def read_json_rows(
+    file: File, columns: Sequence[str] = (), *, rows_at: str | None = None
+) -> Iterator[tuple[int, str, Any]]:
     """Yield each row's number (from 0), position and value, which is a `Rejection` if it isn't JSON.
 
     What is inside decides, not the ending: a value per line, an array, or objects of several lines. If a
@@ -54,8 +70,15 @@ def read_json_rows(file: File, columns: Sequence[str] = ()) -> Iterator[tuple[in
     Args:
         file: The file to read.
         columns: The columns by which a row is known.
+        rows_at: The dotted path of the rows in each value of the file.
+
+    Raises:
+        SourceError: There are no rows at this path.
     """
     rows = _read_values(file)
+    if rows_at is not None:
+        yield from _read_rows_at(rows, rows_at, file)
+        return
     first = next(rows, None)
     if first is None:
         return
@@ -68,6 +91,43 @@ def read_json_rows(file: File, columns: Sequence[str] = ()) -> Iterator[tuple[in
     if second is not None:
         yield second
     yield from rows
+
+
+def _read_rows_at(
+    values: Iterator[tuple[int, str, Any]], path: str, file: File
+) -> Iterator[tuple[int, str, Any]]:
+    """Yield the rows at a path in each value of a file."""
+    number, keys = 0, ""
+    for _, _, value in values:
+        if isinstance(value, Rejection):
+            yield number, value.position, value
+            number += 1
+            continue
+        keys = keys or (", ".join(value) if isinstance(value, dict) else f"a {type(value).__name__}")
+        for row in _walk(value, path):
+            yield number, f"{file.name}#{number}", row
+            number += 1
+    if not number:
+        raise SourceError(
+            f"{file.name}: no rows at {path!r}; it holds {excerpt(keys) or 'nothing'}: "
+            "name the key of the list with rows_at = …"
+        )
+
+
+def _walk(value: Any, path: str) -> Iterator[Any]:
+    """Yield the items at a dotted path, which leads through every item of the lists on its way."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _walk(item, path) if path else (item,)
+    elif not path:
+        return
+    elif isinstance(value, dict):
+        ends = [index for index, character in enumerate(path) if character == "."]
+        # The longest key first: names may hold dots.
+        for end in (len(path), *reversed(ends)):
+            if path[:end] in value:
+                yield from _walk(value[path[:end]], path[end + 1 :])
+                return
 
 
 def parse_json(text: str, position: str) -> Any:

@@ -44,6 +44,10 @@ def read_row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
         footer = pyarrow.parquet.read_metadata(stream)
         known = footer.schema.to_arrow_schema().names
     needed = tuple(name for name in columns if name in known)
+    if twice := next((name for name in needed if known.count(name) > 1), None):
+        raise SourceError(
+            f"{file.name}: {known.count(twice)} columns are named {twice!r}; rename all but one"
+        )
     groups = []
     start = 0
     for index in range(footer.num_row_groups):

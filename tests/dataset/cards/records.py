@@ -21,7 +21,8 @@ def source(name: str, **changed: Any) -> SourceReport:
     plain: dict[str, Any] = {
         "name": name, "group": "web", "type": "jsonl", "location": "hf://datasets/someone/texts",
         "revision": "0123456789abcdef0123456789abcdef01234567", "licence": "CC-BY-4.0",
-        "from_beginning": False, "asked": 4, "pool": 4, "achieved": 4, "repeated": 0, "tokens": 410,
+        "gives": "texts", "from_beginning": False, "asked": 4, "pool": 4, "achieved": 4, "repeated": 0,
+        "tokens": 410,
         "tokens_read": 400, "documents_read": 9, "documents_used": 7, "document_lengths": {},
         "rejections": {}, "filtered": {}, "control_tokens_neutralised": 0, "leading_bos_removed": 0,
         "rendered_texts": {},        "blanks_shortened": 0,

@@ -108,9 +108,11 @@ def test_its_tables() -> None:
     found = manifest(source("a"), source("b", group="chats", achieved=1, tokens_read=100, licence="MIT"))
     rows = table_rows(card(found).text)
     commit = "0123456789ab"
+    assert rows[0][:4] == ["source", "group", "gives", "read from"]
+    read = ["texts", "someone/texts", commit]
     assert rows[1:3] == [
-        ["a", "web", "someone/texts", commit, "CC-BY-4.0", "2", "4", "50.0%", "4", "80.0%", "400", "80.0%"],
-        ["b", "chats", "someone/texts", commit, "MIT", "2", "4", "50.0%", "1", "20.0%", "100", "20.0%"],
+        ["a", "web", *read, "CC-BY-4.0", "2", "4", "50.0%", "4", "80.0%", "400", "80.0%"],
+        ["b", "chats", *read, "MIT", "2", "4", "50.0%", "1", "20.0%", "100", "20.0%"],
     ]
     assert rows[4:6] == [
         ["web", "50.0%", "4", "4", "80.0%", "80.0%"],
@@ -214,7 +216,7 @@ def test_no_text_of_a_manifest_breaks_out(tricks: list[str]) -> None:
         "lheading_open",
     }
     assert headings(drawn.text)[1:] == HEADINGS
-    assert {len(row) for row in table_rows(drawn.text)} == {12, 6, 2}
+    assert {len(row) for row in table_rows(drawn.text)} == {13, 6, 2}
     assert all(address.startswith("https://") for address in links(drawn.text))
     section = model_card_section(found, name)
     assert not kinds(section) & {"html_inline", "html_block", "image", "hr", "blockquote_open"}
@@ -229,4 +231,4 @@ def test_a_section_for_a_model_s_card() -> None:
     )
     assert "- Licences: unknown terms (read the source's own terms): b" in section.splitlines()
     assert f"- x.jsonl: SHA-256 {'ef' * 32}" in section.splitlines()
-    assert table_rows(section)[1][:3] == ["a", "web", "someone/texts"]
+    assert table_rows(section)[1][:4] == ["a", "web", "texts", "someone/texts"]

@@ -92,7 +92,7 @@ def build_material(folder: Path) -> CalibrationSet:
         text + " Píšte na adresu jana.novakova@poistovna.sk." if i % 3 else text
         for i, text in enumerate(slovak)
     ]
-    slovak += [text.upper() for text in slovak[::2]] + [""] * 10
+    slovak += [text.upper() for text in slovak[::2]] + [None] * 10
     english = [f"{text} </s> {other}" for text, other in itertools.pairwise(english)]
     english += [f"{exam} {text}" for text in english[::3]] + [text + " Indeed." for text in english[::2]]
     corpora = {
@@ -103,7 +103,7 @@ def build_material(folder: Path) -> CalibrationSet:
         "exam": [exam],
     }
     for name, texts in corpora.items():
-        lines = (json.dumps({"text": text}) + "\n" for text in texts)
+        lines = (json.dumps({} if text is None else {"text": text}) + "\n" for text in texts)
         (folder / f"{name}.jsonl").write_text("".join(lines), "utf-8")
     (folder / "recipe.toml").write_text(_RECIPE, "utf-8")
     return build(load_recipe(folder / "recipe.toml"))

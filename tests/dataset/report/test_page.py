@@ -27,7 +27,7 @@ def test_every_figure_is_what_the_manifest_and_the_rows_say(file: Path, page: Pa
 def test_the_material_has_something_of_everything(page: Page) -> None:
     kinds = {
         "repaired": r"sources\..*\.personal_data\.e-mail",
-        "rejected": r"sources\..*\.rejections\.empty text",
+        "rejected": r"sources\..*\.rejections\.no column 'text'",
         "missing": r"computed\.sources\.scarce\.missing",
         "duplicates": r"sources\.english\.duplicates\..*\.similarity",
         "contaminated": r"sources\.english\.contaminated\..*\.words",

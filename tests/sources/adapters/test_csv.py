@@ -51,7 +51,6 @@ def test_a_delimiter_is_one_character(delimiter: str) -> None:
     [
         ("one", "row has too few columns", "one"),
         ("one,two,three", "row has too many columns", "one,two,three"),
-        (" ,x", "empty text", ""),
         ("nul\0,x", "NUL character", "nul\0,x"),
         ('"a"b,x', "text after a closing quote", ""),
         ("a\rb,x", "carriage return outside quotes", ""),

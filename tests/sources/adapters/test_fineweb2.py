@@ -7,7 +7,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from calibset.core.documents import Document, Rejection
+from calibset.core.documents import Document, Filtered
 from calibset.sources.adapters.fineweb2 import FineWeb2
 from calibset.storage.files import memory_reader
 
@@ -51,10 +51,10 @@ def test_only_the_text_is_required() -> None:
     }
 
 
-def test_a_page_without_text_is_rejected() -> None:
+def test_a_page_without_text_is_filtered() -> None:
     contents = {"data/train-0.parquet": packed({**PAGE, "text": " "})}
     assert list(source().read_shuffled(memory_reader(contents), seed=1)) == [
-        Rejection(position="data/train-0.parquet#0", reason="empty text")
+        Filtered(position="data/train-0.parquet#0", reason="empty text")
     ]
 
 

@@ -59,8 +59,6 @@ def test_columns_are_joined_and_others_are_not_read() -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"text": None}, "empty text"),
-        ({"text": " \n"}, "empty text"),
         ({"other": "x"}, "no column 'text'"),
         ({"text": 5}, "column 'text' is no text"),
         ({"text": ["a"]}, "column 'text' is no text"),

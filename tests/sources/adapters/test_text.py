@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from calibset.core.documents import Document, Record, Rejection
+from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.sources.adapters.text import Text
 from calibset.sources.sampling.line_blocks import LineBlock
 from calibset.storage import text_lines
@@ -26,15 +26,15 @@ def test_a_file_is_a_document() -> None:
     assert read(bz2.compress(b"one"), "b/a.txt.bz2") == [Document(id="b/a.txt.bz2", text="one")]
 
 
-def test_an_empty_file_is_rejected() -> None:
-    assert read(b" \n") == [Rejection(position="a.txt", reason="empty text")]
-    assert read(b"") == [Rejection(position="a.txt", reason="empty text")]
+def test_an_empty_file_is_filtered() -> None:
+    assert read(b" \n") == [Filtered(position="a.txt", reason="empty text")]
+    assert read(b"") == [Filtered(position="a.txt", reason="empty text")]
 
 
 def test_a_separator_line_splits() -> None:
     assert read(b"one\nmore\n ---\n\n---\nthree --- 3\n", separator="---") == [
         Document(id="a.txt#0", text="one\nmore"),
-        Rejection(position="a.txt:4", reason="empty text"),
+        Filtered(position="a.txt:4", reason="empty text"),
         Document(id="a.txt#2", text="three --- 3"),
     ]
 
@@ -126,7 +126,7 @@ def test_splitting_undoes_joining(parts: list[str]) -> None:
 @given(st.binary(), st.sampled_from([None, "", "-"]))
 def test_no_bytes_make_it_fail(data: bytes, separator: str | None) -> None:
     for record in read(data, separator=separator):
-        assert isinstance(record, Document | Rejection)
+        assert isinstance(record, Document | Filtered | Rejection)
 
 
 @pytest.fixture

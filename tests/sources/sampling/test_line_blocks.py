@@ -68,6 +68,8 @@ def text_of(record: Record) -> tuple[str, ...]:
     if isinstance(record, Rejection):
         return "rejection", record.reason, record.excerpt
     assert isinstance(record, Filtered)
+    if record.reason == "empty text":
+        return "filtered", record.reason
     return "filtered", record.reason, record.position.rpartition("#")[2]
 
 
