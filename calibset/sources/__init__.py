@@ -16,9 +16,11 @@ __all__ = ["ADAPTERS", "Names", "Source", "find_installed_adapters", "get_adapte
 
 ADAPTERS: Mapping[str, str] = MappingProxyType(
     {
+        "alpaca": "calibset.sources.adapters.alpaca:Alpaca",
         "bitext": "calibset.sources.adapters.bitext:Bitext",
         "chat": "calibset.sources.adapters.chat:Chat",
         "csv": "calibset.sources.adapters.csv:Csv",
+        "excel": "calibset.sources.adapters.excel:Excel",
         "fineweb2": "calibset.sources.adapters.fineweb2:FineWeb2",
         "hermes": "calibset.sources.adapters.hermes:Hermes",
         "hub-dataset": "calibset.sources.adapters.hub_dataset:HubDataset",

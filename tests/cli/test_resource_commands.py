@@ -62,7 +62,7 @@ def test_sources_explains_an_adapter(name: str, capsys: pytest.CaptureFixture[st
 def test_an_unknown_adapter_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sources", "none"]) == 2
     assert capsys.readouterr().err.startswith(
-        "calibset: unknown adapter 'none'; known are bitext, chat, csv, "
+        "calibset: unknown adapter 'none'; known are alpaca, bitext, chat, csv, "
     )
 
 

@@ -57,6 +57,17 @@ def parquet(rows: list[dict[str, Any]]) -> bytes:
     return sink.getvalue()
 
 
+def workbook(rows: list[list[Any]]) -> bytes:
+    from openpyxl import Workbook
+
+    book, sink = Workbook(), io.BytesIO()
+    assert book.active is not None
+    for row in rows:
+        book.active.append(row)
+    book.save(sink)
+    return sink.getvalue()
+
+
 def text(number: int) -> str:
     return f"Poistná udalosť č. {number}: škoda, 保险, “hail”."
 
@@ -124,6 +135,9 @@ ONTOLOGY = "@prefix : <http://x.org/o#> .\n@prefix owl: <http://www.w3.org/2002/
 DEFINITIONS = {"WORDS": {f"term {i}": {"fullDefs": [{"def": text(i), "lob": None}]} for i in NUMBERS}}
 
 CORPORA = {
+    "alpaca": Corpus(
+        {"a.csv": table(["Question", "Answer"], [[text(i), f"Answer {i}\nof two lines."] for i in NUMBERS])}
+    ),
     "bitext": Corpus(
         {
             "b.csv": table(
@@ -133,6 +147,7 @@ CORPORA = {
     ),
     "chat": Corpus({"c.jsonl": lines(MESSAGES)}),
     "csv": Corpus({"c.csv": table(["text", "n"], [[text(i), str(i)] for i in NUMBERS])}),
+    "excel": Corpus({"e.xlsx": workbook([["text", "n"], *([text(i), i] for i in NUMBERS)])}),
     "fineweb2": Corpus(
         {"data/train-0.parquet": parquet([{"text": text(i), "id": f"u{i}"} for i in NUMBERS])}
     ),
@@ -151,6 +166,18 @@ CORPORA = {
 OF_FILES = sorted(CORPORA.keys() - {"hub-dataset"})
 
 MORE_FORMS = {
+    "alpaca as lines": (
+        "alpaca",
+        {"a.jsonl": lines([{"instruction": text(i), "input": "", "output": f"Answer {i}"} for i in NUMBERS])},
+    ),
+    "alpaca as parquet": (
+        "alpaca",
+        {"a.parquet": parquet([{"Prompt": text(i), "Completion": f"Answer {i}"} for i in NUMBERS])},
+    ),
+    "alpaca as workbook": (
+        "alpaca",
+        {"a.xlsx": workbook([["query", "response"], *([text(i), f"Answer {i}"] for i in NUMBERS)])},
+    ),
     "chat as array": ("chat", {"c.json": json.dumps(SHAREGPT).encode()}),
     "chat as parquet": (
         "chat",

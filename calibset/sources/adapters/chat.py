@@ -12,8 +12,15 @@ from pydantic import Field
 from calibset.core.documents import Conversation, Kind, Record, Rejection
 from calibset.sources.chat_formats import dialogue
 from calibset.sources.chat_formats.base import ReasoningOption, RepairOption, read_conversation, read_id
+from calibset.sources.chat_formats.prompt_completion import COMPLETIONS, join_turns
 from calibset.sources.formats.columns import collect_metadata, describe_value, drop_nulls
-from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows, require_row_per_line
+from calibset.sources.formats.json_rows import (
+    RowsPath,
+    has_row_per_line,
+    read_json_rows,
+    require_row_per_line,
+)
+from calibset.sources.formats.question_columns import describe_question_columns
 from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
@@ -48,8 +55,9 @@ class Chat(TextSource, ParquetSource):
     the head of its words) is read as its reasoning.
 
     A row's `id`, `uuid` or `conversation_id` is used as the dialogue's id if it looks unique: 8
-    characters or more, with a digit. Rows with images or sound are rejected. Rows with `instruction` and
-    `output`, as in Alpaca, are not dialogues: read them with `jsonl` or `parquet` and their `columns`.
+    characters or more, with a digit. Rows with images or sound are rejected. The turns may be in two columns,
+    `prompt` and `completion` or `chosen`, as TRL has them. Instructions and answers that are plain text are
+    read by `alpaca`.
     """
 
     summary: ClassVar[str] = "dialogues as OpenAI messages or ShareGPT conversations, JSON or parquet"
@@ -64,6 +72,7 @@ class Chat(TextSource, ParquetSource):
     conversations: str = Field("conversations", description="The column of turns, in ShareGPT's corpora.")
     tools: str = Field("tools", description="The column of tools, as a list or JSON text; rows may lack it.")
     system: str = Field("system", description="The column of the system prompt; rows may lack it.")
+    rows_at: RowsPath = None
     repair: RepairOption = True
     reasoning: ReasoningOption = None
 
@@ -76,7 +85,7 @@ class Chat(TextSource, ParquetSource):
 
     def can_split(self, file: File) -> bool:
         """Return whether a file has one row per line."""
-        return not is_parquet(file) and has_row_per_line(file)
+        return not is_parquet(file) and self.rows_at is None and has_row_per_line(file)
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns that make up a dialogue."""
@@ -92,7 +101,9 @@ class Chat(TextSource, ParquetSource):
         if is_parquet(file):
             yield from super().read(file)
             return
-        for number, position, row in read_json_rows(file, self._turn_columns()):
+        for number, position, row in read_json_rows(
+            file, (*self._turn_columns(), *COMPLETIONS), rows_at=self.rows_at
+        ):
             if isinstance(row, Rejection):
                 yield row
             else:
@@ -106,14 +117,15 @@ class Chat(TextSource, ParquetSource):
         turns, fields = self._turn_columns(), {}
         if row and isinstance(row, dict):
             column = next((name for name in turns if row.get(name) is not None), None)
-            if column is None:
+            messages = row[column] if column else self._join_turns(row)
+            if not messages and column is None:
                 reason = f"no column {' or '.join(map(repr, turns))}"
-                if "instruction" in row:
-                    reason += " but 'instruction', which `columns` of jsonl and parquet read as text"
+                if found := describe_question_columns(map(str, row)):
+                    reason += f" but {found}"
                 return Rejection(position=position, reason=reason, excerpt=describe_value(row))
             ids = (read_id(row, key) for key in _IDS)
             default_id = next(filter(_UNIQUE.fullmatch, ids), default_id)
-            fields = {"messages": row[column], "tools": row.get(self.tools), "system": row.get(self.system)}
+            fields = {"messages": messages, "tools": row.get(self.tools), "system": row.get(self.system)}
         record = read_conversation(
             {**row, **fields} if fields else row,
             dialogue.parse,
@@ -125,6 +137,13 @@ class Chat(TextSource, ParquetSource):
             return record
         return replace(record, metadata=collect_metadata(row, (*turns, *self._other_columns())))
 
+    def _join_turns(self, row: Mapping[str, Any]) -> list[object]:
+        """Return the turns of a row that has them in a prompt and what completes it; none if it hasn't."""
+        if self.form != "auto":
+            return []
+        completion = next((row[name] for name in COMPLETIONS if row.get(name) is not None), None)
+        return join_turns(row.get("prompt"), completion)
+
     def _turn_columns(self) -> tuple[str, ...]:
         columns = {
             "auto": (self.messages, self.conversations),
@@ -134,4 +153,5 @@ class Chat(TextSource, ParquetSource):
         return columns[self.form]
 
     def _other_columns(self) -> tuple[str, ...]:
-        return (self.tools, "functions", self.system)
+        prompts = ("prompt", *COMPLETIONS) if self.form == "auto" else ()
+        return (self.tools, "functions", self.system, *prompts)

@@ -114,15 +114,16 @@ def _make_conversation(
             said = " ".join(words.values())
             return Rejection(position=position, reason=f"empty {role} turn", excerpt=excerpt(said.strip()))
     words["user"] = "\n\n".join(filter(None, (_join(values, columns.context).strip(), words["user"])))
-    return make_dialogue(words.items(), record_id, position)
+    turns = [{"role": role, "content": content} for role, content in words.items()]
+    return make_dialogue(turns, record_id, position)
 
 
-def make_dialogue(turns: Iterable[tuple[str, object]], record_id: str, position: str) -> Record:
-    """Return the conversation of turns, each a role and what it says; blank system turns are left out.
+def make_dialogue(turns: Sequence[object], record_id: str, position: str) -> Record:
+    """Return the conversation of turns in OpenAI's form; blank system turns are left out.
 
     Thoughts and calls that the assistant's words spell are read as in any dialogue.
     """
-    row = {"messages": [{"role": role, "content": content} for role, content in turns]}
+    row = {"messages": list(turns)}
     return read_conversation(row, dialogue.parse, position=position, conversation_id=record_id, repair=True)
 
 

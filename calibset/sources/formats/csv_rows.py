@@ -79,13 +79,8 @@ def read_csv(
         yield header or Rejection(position=file.name, reason="no header row")
         return
     names = [name.strip() for name in header]
-    require_unique(file, required, names)
-    if missing := [name for name in required if name not in names]:
-        hint = suggest_encoding(file) or describe_question_columns(names)
-        raise SourceError(
-            f"{file.name}: no column {missing[0]!r}; it has {excerpt(' '.join(', '.join(names).split()))}: "
-            f"name the right columns, the right delimiter or other files" + (f" ({hint})" if hint else "")
-        )
+    hint = "" if set(required).issubset(names) else suggest_encoding(file)
+    require_columns(file, required, names, "the right delimiter", hint)
     indices = {name: index for index, name in enumerate(names) if names.count(name) == 1}
     for number, (line, fields) in enumerate(rows):
         if isinstance(fields, Rejection):
@@ -99,12 +94,31 @@ def read_csv(
             yield CsvRow(number=number, line=line, columns=columns)
 
 
-def require_unique(file: File, required: Iterable[str], names: Sequence[str]) -> None:
-    """Raise `SourceError` if a table has a required column twice, since either might be meant."""
-    if twice := next((name for name in required if names.count(name) > 1), None):
-        raise SourceError(
-            f"{file.name}: {names.count(twice)} columns are named {twice!r}; rename all but one"
-        )
+def require_columns(
+    file: File, required: Iterable[str], names: Sequence[str], other: str, hint: str = ""
+) -> None:
+    """Make sure that a table's header has each of the required columns, and once.
+
+    Args:
+        file: The table's file.
+        required: The columns.
+        names: The header.
+        other: What may be wrong other than the names of columns.
+        hint: What else is known of the file.
+
+    Raises:
+        SourceError: A column is missing, or is there twice, so that either might be meant.
+    """
+    for column in required:
+        if column not in names:
+            hint = hint or describe_question_columns(names)
+            raise SourceError(
+                f"{file.name}: no column {column!r}; it has {excerpt(' '.join(', '.join(names).split()))}: "
+                f"name the right columns, {other} or other files" + (f" ({hint})" if hint else "")
+            )
+        if names.count(column) > 1:
+            count = names.count(column)
+            raise SourceError(f"{file.name}: {count} columns are named {column!r}; rename all but one")
 
 
 def _find_fault(fields: list[str], names: list[str], file: File) -> str | None:

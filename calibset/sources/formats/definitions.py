@@ -10,8 +10,7 @@ from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.sources.formats.json_rows import read_json_text
-from calibset.sources.formats.workbook import read_sheet
-from calibset.storage.compression import read_whole
+from calibset.sources.formats.workbook import read_rows
 from calibset.storage.files import File
 from calibset.storage.text_lines import (
     RecordLines,
@@ -90,7 +89,7 @@ def _split_block(block: str | Rejection) -> Definition | Rejection:
 
 
 def _read_workbook(file: File) -> Iterator[Definition]:
-    rows = _read_rows(file)
+    rows = read_rows(file, "data", _REMEDY)
     header = next(rows, ())
     columns = ("term", "definition", "lob", "country")
     if missing := [name for name in columns[:2] if name not in header]:
@@ -98,12 +97,3 @@ def _read_workbook(file: File) -> Iterator[Definition]:
     for row in rows:
         cells = dict(zip(header, row, strict=False))
         yield Definition(*map(cells.get, columns))
-
-
-def _read_rows(file: File) -> Iterator[tuple[str | None, ...]]:
-    content = read_whole(file)
-    try:
-        yield from read_sheet(content, "data")
-    except Exception as error:  # openpyxl raises whatever it trips over
-        reason = excerpt(" ".join(str(error).split()))
-        raise SourceError(f"{file.name}: no readable workbook ({reason}); {_REMEDY}") from error

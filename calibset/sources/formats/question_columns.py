@@ -9,6 +9,14 @@ from dataclasses import dataclass
 _QUESTIONS = ("instruction", "prompt", "question", "query", "human", "user", "problem", "input")
 _ANSWERS = ("output", "completion", "response", "answer", "assistant", "gpt", "solution", "chosen")
 _SYSTEMS = ("system", "system_prompt")
+_OTHERS = ("context", "history")
+
+SPELLINGS = tuple(
+    spelled
+    for name in (*_QUESTIONS, *_ANSWERS, *_SYSTEMS, *_OTHERS)
+    for spelled in (name, name.capitalize(), name.upper())
+)
+"""The columns to ask for where a table gives only those that are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

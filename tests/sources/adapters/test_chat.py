@@ -163,8 +163,8 @@ def test_bad_rows_are_rejected_with_position_and_reason() -> None:
         Rejection(position="a.jsonl:8", reason="no conversation", excerpt="[]"),
         Rejection(
             position="a.jsonl:9",
-            reason="no column 'messages' or 'conversations' but 'instruction', which `columns` of jsonl and "
-            "parquet read as text",
+            reason="no column 'messages' or 'conversations' but 'instruction' and 'output', which "
+            'type = "alpaca" reads',
             excerpt="instruction, input, output",
         ),
     ]
@@ -222,6 +222,24 @@ def test_large_files_of_lines_are_sampled_by_blocks(monkeypatch: pytest.MonkeyPa
     assert sorted(ids) == sorted(f"dialogue-{i}" for i in range(400))
     assert not chat().is_streamed(memory_reader(contents))
     assert chat().is_streamed(memory_reader({"a.json": b"[" + b",".join(lines.splitlines()) + b"]"}))
+
+
+@pytest.mark.parametrize("column", ["completion", "chosen"])
+def test_the_turns_may_be_in_a_prompt_and_what_completes_it(column: str) -> None:
+    question, answer = OPENAI[:-1], OPENAI[-1:]
+    row = {"prompt": question, column: answer, "tools": [TOOL], "uuid": "0b1c2d3e"}
+    (record, rejected) = read([row, {"prompt": "Hi", column: "Hello"}])
+    assert said(record) == WHOLE
+    assert isinstance(record, Conversation)
+    assert record.id == "0b1c2d3e"
+    assert rejected == Rejection(
+        position="a.jsonl:2", excerpt=f"prompt, {column}", reason="no column 'messages' or 'conversations' "
+        f"but 'prompt' and '{column}', which type = \"alpaca\" reads",
+    )  # fmt: skip
+    (record,) = read([row], form="openai")
+    assert isinstance(record, Rejection)
+    del row["tools"]
+    assert [said(one) for one in read(parquet([row]), "a.parquet")] == [WHOLE]
 
 
 def test_parquet_rows_are_numbered_and_other_columns_stay_unread() -> None:
