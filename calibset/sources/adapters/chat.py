@@ -45,7 +45,8 @@ class Chat(TextSource, ParquetSource):
     (`tool_call`, `function_call`), or in the assistant's words as models write them: `<tool_call>{…}`,
     `[TOOL_CALLS]…`, `<function=…>`, `<|python_tag|>…`, and the forms of DeepSeek, GLM, Granite, InternLM and
     Kimi. Calls in words that can't be read, or that call an undeclared tool, make the row a rejection that
-    names the form. Results answer the call that they name, or the calls in their order. Arguments may be
+    names the form; so do words that call a declared tool by its name without any of these marks, unless they
+    stand in code. Results answer the call that they name, or the calls in their order. Arguments may be
     under `arguments`, `parameters`, `args`, `input` or `kwargs`, the parameters of a tool under
     `parameters`, `input_schema`, `inputSchema` or `params`. A call with any other key is rejected, and so is
     one in which two keys say different things; text under an unknown key of a turn or a tool is left out,

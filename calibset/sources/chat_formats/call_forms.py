@@ -197,7 +197,9 @@ def _convert(text: str, schema: object) -> object:
 
 
 def _read_bare(text: str, tools: Mapping[str, Tool]) -> Sequence[Call]:
-    """Return the calls of words that are nothing but calls of declared tools (Llama 3 and 4)."""
+    """Return the calls of words that are nothing but calls of declared tools (Llama 3 and 4, Gemma)."""
+    if fenced := _FENCED.fullmatch(text):
+        text = fenced["body"]
     start = _BARE.match(text)
     if start is None:
         return ()
@@ -210,9 +212,8 @@ def _read_bare(text: str, tools: Mapping[str, Tool]) -> Sequence[Call]:
     return calls if is_certain else ()
 
 
-_BARE = re.compile(
-    r"""(?=(?P<json>[\[{]\s*\{?\s*["'](?:name|function|type)["']\s*:)|\[[^\[\]{}"'=]{1,200}\()"""
-)
+_FENCED = re.compile(r"```(?:json)?\s*(?P<body>[\[{][^`]*[\]}])\s*```")
+_BARE = re.compile(r"""(?=(?P<json>[\[{]\s*\{?\s*["']\w{1,30}["']\s*:)|\[[^\[\]{}"'=]{1,200}\()""")
 
 
 def _form(
@@ -306,17 +307,22 @@ _OTHER_FORMS = (
     _form("<｜DSML｜…>", None, rf"<{_BAR}DSML{_BAR}"),
     _form("<|channel|>", None, r"<\|channel\|>\s*(?:analysis|commentary|final)"),
     _form("<|recipient|>", None, r"<\|recipient\|>"),
+    _form("<function_calls>", None, r"<function_calls>"),
+    _form("<|python_start|>", None, r"<\|python_start\|>"),
+    _form("<|tools_prefix|>", None, r"<\|tools_prefix\|>"),
+    _form("functools[…]", None, r"\A\s*functools\s*\[\s*\{"),
     _form("<start_function_call>", None, r"<start_function_call>\s*call:"),
     _form("✿FUNCTION✿", None, "✿FUNCTION✿"),
     _form(">>>…", None, r"\A\s*>>>all\n", needs_tools=True),
     _form("```tool_code", None, r"(?m)^```tool_(?:code|call)\b", needs_tools=True),
     _form("Action: …", None, r"(?m)^Action:[^\n]{1,200}\n+Action Input:", needs_tools=True),
+    _form("Action: …", None, r"(?m)^Action:\s*```(?:json)?\s*[\[{]", needs_tools=True),
 )
 _FORMS = (*_READ_FORMS, *_OTHER_FORMS)
 """All forms; of two that begin at the same character the earlier counts."""
 
 _MARKS = (
     *("<tool", "tool_call>", "<function", "invoke name", "<|", "<｜", "[tool_calls]", "start_function_call"),
-    *("✿function✿", ">>>", "```tool_", "action input:"),
+    *("✿function✿", ">>>", "```tool_", "action:", "functools"),
 )
 """Each form has one of these in it: most words have none, and are seen to be prose at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
 
@@ -14,6 +15,11 @@ def find_outside_code(pattern: re.Pattern[str], text: str) -> re.Match[str] | No
         >>> find_outside_code(re.compile("<think>"), "It writes `<think>` first.") is None
         True
     """
+    return next(iterate_outside_code(pattern, text), None)
+
+
+def iterate_outside_code(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches of a pattern that don't begin inside backticks."""
     spans = _CODE.finditer(text)
     span = None
     ended = False
@@ -22,5 +28,4 @@ def find_outside_code(pattern: re.Pattern[str], text: str) -> re.Match[str] | No
             span = next(spans, None)
             ended = span is None
         if span is None or match.start() <= span.start():
-            return match
-    return None
+            yield match

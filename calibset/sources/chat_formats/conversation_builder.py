@@ -13,6 +13,7 @@ from itertools import count, takewhile
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.call_forms import check_no_calls
+from calibset.sources.chat_formats.named_calls import check_no_named_calls
 from calibset.sources.chat_formats.result_forms import check_no_results
 from calibset.sources.chat_formats.thoughts import check_no_thoughts
 from calibset.sources.chat_formats.turns import Call, Result, Turn
@@ -24,6 +25,8 @@ def build_conversation(
     tools: tuple[Tool, ...],
     metadata: Mapping[str, str],
     repairs: RepairLog,
+    *,
+    any_form: bool = False,
 ) -> Conversation:
     """Return the conversation that the turns make, with results matched to the calls they answer.
 
@@ -31,18 +34,29 @@ def build_conversation(
     turn to the assistant's last turn before the user's next one. An incomplete exchange is left out with
     everything after it; if it is the first, that is an error. Calls, results and thoughts that are in the
     words make an exchange incomplete. System turns at the head are joined, blank ones left out.
+
+    Args:
+        conversation_id: The conversation's id.
+        turns: The turns of the row.
+        tools: The tools that it declares.
+        metadata: Its metadata.
+        repairs: The log to add repairs to.
+        any_form: Whether the corpus may write calls in any form, even one that only a tool's name shows.
     """
     turns = [turn for turn in turns if turn.role != "system" or turn.content.strip()]
     for role in ("user", "assistant"):
         if all(turn.role != role for turn in turns):
             raise ChatFormatError(f"no {role} turn")
-    messages = _read_exchanges(turns, frozenset(tool.name for tool in tools), repairs)
+    declared = frozenset(tool.name for tool in tools)
+    messages = _read_exchanges(turns, declared, repairs, any_form=any_form)
     _check_encodable("".join((conversation_id, *metadata.values())))
     _check_text(messages, tools)
     return Conversation(id=conversation_id, messages=tuple(messages), tools=tools, metadata=metadata)
 
 
-def _read_exchanges(turns: Sequence[Turn], declared: Collection[str], repairs: RepairLog) -> list[Message]:
+def _read_exchanges(
+    turns: Sequence[Turn], declared: Collection[str], repairs: RepairLog, *, any_form: bool
+) -> list[Message]:
     """Return the messages of the exchanges before the first that is not whole."""
     head = [turn.content for turn in takewhile(lambda turn: turn.role == "system", turns)]
     if len(head) > 1:
@@ -53,7 +67,10 @@ def _read_exchanges(turns: Sequence[Turn], declared: Collection[str], repairs: R
     for index, exchange in enumerate(exchanges):
         try:
             is_last = index == len(exchanges) - 1
-            messages += _read_exchange(exchange, declared, numbers, repairs, is_last=is_last)
+            read = _read_exchange(exchange, declared, numbers, repairs, is_last=is_last)
+            if any_form:
+                _check_named_calls(exchange, declared)
+            messages += read
         except ChatFormatError as fault:
             if index == 0:
                 raise
@@ -111,6 +128,12 @@ def _check_turns(turns: Sequence[Turn], *, with_tools: bool) -> None:
             check_no_results(turn.content)
     if turns[-1].role != "assistant":
         raise ChatFormatError(f"conversation ends in a {turns[-1].role} turn", turns[-1].content)
+
+
+def _check_named_calls(turns: Iterable[Turn], declared: Collection[str]) -> None:
+    for turn in turns:
+        if turn.role == "assistant":
+            check_no_named_calls(turn.content, declared)
 
 
 def _attach_results(turns: Sequence[Turn]) -> list[tuple[Turn, list[Result]]]:

@@ -83,7 +83,8 @@ def parse(
         turns = turns[1:]
     turns = _join_calls(_read_words(turns, tools, repairs), repairs)
     _check_media(row, turns)
-    return build_conversation(conversation_id, list(_split_results(turns, repairs)), tools, {}, repairs)
+    turns = list(_split_results(turns, repairs))
+    return build_conversation(conversation_id, turns, tools, {}, repairs, any_form=True)
 
 
 def _read_column(row: Mapping[str, object], repairs: RepairLog) -> list[object]:

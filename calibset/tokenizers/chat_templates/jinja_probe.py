@@ -44,6 +44,8 @@ _TAG = re.compile(r"<(?:start|end)_of_\w{1,64}>|</?s>|<[be]os>")
 _SPEAKER = re.compile(r"<\|(?:system|user|human|assistant|bot|tool)\|>")
 # As a key of a message, and not as a word of its own.
 _READS_KEY = re.compile(r"[.'\"](?:reasoning_content|reasoning|thinking)\b")
+# A template that was told not to think writes an empty thought of its own before the content.
+_SECOND_THOUGHT = re.compile(r"</think>\s*<think>\s*thought")
 # How much of a template's text a note quotes.
 _MOST_CHARACTERS = 60
 
@@ -245,7 +247,7 @@ def _find_reasoning(
             continue  # it would write them like any other words
         text = _write(apply, copy, replace(style, reasoning=key))
         is_printed = key == "part" and re.search("[\"']thinking[\"']", text)
-        if find_kept_thoughts(text, copy) and not is_printed:
+        if find_kept_thoughts(text, copy) and not is_printed and not _SECOND_THOUGHT.search(text):
             return key
     return None
 

@@ -730,6 +730,16 @@ def test_a_thought_can_not_become_a_control_token(tmp_path: Path) -> None:
     assert rendered.dropped_thoughts == 1
 
 
+def test_no_thought_follows_the_empty_one_of_a_template_that_was_told_not_to_think(tmp_path: Path) -> None:
+    empty = "{{ '<think>\\n\\n</think>\\n' if m.role == 'assistant' and not enable_thinking }}"
+    tokenizer = from_file(write_chatml(tmp_path, template=reading(empty)) / "tokenizer.json", "own")
+    rendered = jinja_template(tokenizer, keywords={"enable_thinking": False}).render(THINKING)
+    assert "<think>\n\n</think>\nOne.<|im_end|>" in rendered.text
+    assert rendered.dropped_thoughts == 2
+    rendered = jinja_template(tokenizer, keywords={"enable_thinking": True}).render(THINKING)
+    assert "assistant\n<think>\nFirst.\n</think>\n\nOne.<|im_end|>" in rendered.text
+
+
 def test_keywords_reach_the_template(tmp_path: Path) -> None:
     switch = "{{ '<fast>' if not enable_thinking }}{{ effort.level if effort }}"
     folder = write_chatml(tmp_path, template=switch + TEMPLATE)

@@ -1,0 +1,68 @@
+"""Calls in an assistant's words that have no mark of a form: they name a declared tool, as in JSON or code.
+
+They are what remains of a model's calls where the control tokens were left out when its answers were stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from calibset.sources.chat_formats.base import ChatFormatError
+from calibset.sources.chat_formats.code_spans import iterate_outside_code
+
+
+class _Shape(NamedTuple):
+    """What a call looks like; the group ``name`` is the tool's."""
+
+    form: str
+    pattern: re.Pattern[str]
+
+
+_QUOTE = r"""\\?["']"""
+_NAME_KEY = rf"{_QUOTE}(?:name|tool|tool_?name|function|function_?name|action|recipient_name){_QUOTE}"
+_ARGUMENTS_KEY = (
+    rf"{_QUOTE}(?:arguments?|parameters|params|args|kwargs|input|tool_?input|action_?input|tool_arguments)"
+    rf"{_QUOTE}"
+)
+_NAMED = rf"""{_NAME_KEY}\s*:\s*{_QUOTE}(?:functions\.)?(?P<name>[^"'\\\n]{{1,100}}){_QUOTE}"""
+# A tool's declaration has its parameters' types in this place.
+_NO_SCHEMA = rf"(?!\s*:\s*\{{\s*{_QUOTE}(?:type|properties|\$schema){_QUOTE}\s*:)"
+_WORD = r"(?:functions\.)?(?P<name>[\w.-]{1,100})"
+
+_SHAPES = (
+    _Shape("JSON", re.compile(rf"{_NAMED}\s*,\s*{_ARGUMENTS_KEY}{_NO_SCHEMA}")),
+    _Shape("JSON", re.compile(rf"{_ARGUMENTS_KEY}\s*:[^\n]{{1,2000}}?\}}[\"']?\s*,\s*{_NAMED}\s*\}}")),
+    _Shape(
+        "NAME{…}",
+        re.compile(
+            rf"(?m)^(?:[^\n]{{0,40}}\bto=)?{_WORD}(?::\d{{1,4}})?\s*(?:(?:\[ARGS\]|json)\s*)?\{{\s*(?:[\"']|\}})"
+        ),
+    ),
+    _Shape(
+        "NAME(…)",
+        re.compile(
+            r"(?m)^(?:[A-Z][a-z]{1,20}: |<[^<>\n]{1,40}>)?[ \t]*\[?"
+            rf"{_WORD}\((?:[ \t]*\w+[ \t]*=[^\n]*)?\)\]?[ \t]*(?:<[^<>\n]{{1,40}}>)?$"
+        ),
+    ),
+)
+
+
+def check_no_named_calls(text: str, declared: Collection[str]) -> None:
+    """Raise `ChatFormatError` if an assistant's words call a declared tool by its name, outside of code.
+
+    Examples:
+        >>> check_no_named_calls('The tool "now" needs nothing.', ["now"])
+        >>> check_no_named_calls('Well. {"name": "now", "arguments": {}}', ["now"])
+        Traceback (most recent call last):
+            ...
+        calibset.sources.chat_formats.base.ChatFormatError: tool call in words: JSON
+    """
+    if not any(name in text for name in declared):
+        return
+    for form, pattern in _SHAPES:
+        for match in iterate_outside_code(pattern, text):
+            if match["name"] in declared:
+                raise ChatFormatError(f"tool call in words: {form}", match.group())
