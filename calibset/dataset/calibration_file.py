@@ -19,6 +19,9 @@ from calibset.dataset.manifest import Manifest, SampleReport, manifest_path
 from calibset.quantizers.row_reader import read_texts
 from calibset.tokenizers import DEFAULT_TOKENIZER, Encoded, Tokenizer, load_tokenizer
 
+NAMED_BY_VERIFY = "; `calibset verify` names each fault"
+"""What an error adds to the first of several faults of rows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedRow:
@@ -197,7 +200,7 @@ class CalibrationFile:
             QuantizerError: The file can't be read, or a row has no text.
         """
         if self.row_faults:
-            raise QuantizerError(f"{self.path}: {self.row_faults[0]}; `calibset verify` names each fault")
+            raise QuantizerError(f"{self.path}: {self.row_faults[0]}{NAMED_BY_VERIFY}")
         return tuple(self._texts_and_faults[0])
 
     def text(self, row: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from calibset.core.errors import OutputError, QuantizerError
-from calibset.dataset.calibration_file import CalibrationFile, EncodedRow, alternatives
+from calibset.dataset.calibration_file import NAMED_BY_VERIFY, CalibrationFile, EncodedRow, alternatives
 from calibset.dataset.manifest import manifest_path
 from calibset.dataset.token_faults import note_doubled_bos
 from calibset.dataset.tokenizer_check import drop_misread
@@ -150,7 +150,7 @@ def _read_foreign_rows(
     if form.holds == "text":
         faults += [f"row {n}: has no text" for n, row in enumerate(rows, 1) if not isinstance(row, str)]
     if faults:
-        raise QuantizerError(f"{path}: {faults[0]}; `calibset verify` names each fault")
+        raise QuantizerError(f"{path}: {faults[0]}{NAMED_BY_VERIFY}")
     for row in rows:
         if isinstance(row, str):
             ids = tokenizer.encode(row.rstrip(), parse_special=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import replace
 
 from calibset.core.errors import CalibsetError
 from calibset.core.text import printable
-from calibset.dataset.calibration_file import CalibrationFile
+from calibset.dataset.calibration_file import NAMED_BY_VERIFY, CalibrationFile
 from calibset.dataset.export import EXPORTABLE, prepare_export
 from calibset.quantizers import LoadReport, Quantizer, Verdict
+from calibset.quantizers.row_reader import read_rows
 from calibset.tokenizers import Tokenizer
 
 
@@ -40,7 +42,7 @@ def add_remedy(
             if exported.kept > report.kept or beyond:
                 return replace(report, remedy=_name_export(file, name, quantizer, tokenizer, exported))
         except CalibsetError as error:
-            fault = str(error).removeprefix(f"{file.path}: ")
+            fault = str(error).removeprefix(f"{file.path}: ").removesuffix(NAMED_BY_VERIFY)
             said = (*report.fatal, *(row.reason or row.unjudged or "" for row in report.rows if not row.kept))
             fault = "" if any(reason in fault for reason in said) else fault
     if report.verdict is Verdict.USABLE:
@@ -65,15 +67,37 @@ def _name_build(file: CalibrationFile, report: LoadReport, name: str) -> str:
     """Return the command that makes other rows."""
     if file.manifest is not None:
         return f"`calibset build RECIPE --out {name}` writes rows of {report.seqlen} tokens"
-    if report.verdict is Verdict.NOT_JUDGED:
+    if report.kept == len(report.rows) > 0 and report.verdict is not Verdict.NOT_JUDGED:
+        return f"`calibset verify {name} --nsamples {report.kept}` asks for the rows that there are"
+    kinds = set(_find_kinds(file))
+    if kinds == {"messages"} or report.verdict is Verdict.NOT_JUDGED:
         return (
             f'`calibset build RECIPE` with {name} as a source of type "chat" renders its messages into rows'
         )
-    if report.kept == len(report.rows) > 0:
-        return f"`calibset verify {name} --nsamples {report.kept}` asks for the rows that there are"
+    if not kinds:  # a source of ids or of nothing gives no row
+        return f"`calibset build RECIPE` writes rows of {report.seqlen} tokens from texts or dialogues"
     return (
         f"`calibset build RECIPE` with {name} as a source makes rows of {report.seqlen} tokens of its texts"
     )
+
+
+def _find_kinds(file: CalibrationFile) -> Iterator[str]:
+    """Yield what the rows of a file could give a source: "text", "messages" or nothing."""
+    try:
+        rows, _ = read_rows(file.path, _find_kind)
+    except CalibsetError:
+        return
+    yield from (row for row in rows if isinstance(row, str) and row)
+
+
+def _find_kind(value: object) -> str:
+    if isinstance(value, list):  # a file of one array, which sources read
+        value = next(iter(value), None)
+    if not isinstance(value, dict):
+        return ""
+    if any(value.get(key) for key in ("messages", "conversations")):
+        return "messages"
+    return "text" if any(isinstance(item, str) and item for item in value.values()) else ""
 
 
 def _reads_beyond_seqlen(report: LoadReport, quantizer: Quantizer, tokenizer: Tokenizer) -> bool:

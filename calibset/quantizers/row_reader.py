@@ -91,7 +91,9 @@ def read_text_or_ids(value: Any) -> str | tuple[int, ...] | FatalRow:
     """Return the text of a row's value or, if it has none, its ids, whatever quantizer they are for."""
     ids = value.get("input_ids") if isinstance(value, dict) else value
     text = _read_only_key_or_text(value)
-    return read_ids(ids) if isinstance(text, FatalRow) and isinstance(ids, list) else text
+    if not isinstance(text, FatalRow) or not isinstance(ids, list):
+        return text
+    return text if any(isinstance(item, dict) for item in ids) else read_ids(ids)
 
 
 def read_text_file(path: Path) -> str:

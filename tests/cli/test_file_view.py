@@ -54,8 +54,7 @@ def test_verify_says_what_the_quantizer_stops_at(
         line,
     ]
     assert out[-1] == (
-        "to mend this: `calibset build RECIPE` with x.jsonl as a source makes rows of 2048 tokens of its "
-        "texts"
+        "to mend this: `calibset build RECIPE` writes rows of 2048 tokens from texts or dialogues"
     )
     assert all(line.startswith(("  note: ", "  nor can it be exported: ")) for line in out[2:-1])
 

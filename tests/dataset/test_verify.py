@@ -142,6 +142,39 @@ def test_verify_names_the_command_that_mends_it(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("row", "quantizer", "remedy"),
+    [
+        ('{"n": 1}', "autoround", "` writes rows of 16 tokens from texts or dialogues"),
+        ("", "autoround", "` writes rows of 16 tokens from texts or dialogues"),
+        ('{"input_ids": [1, 2]}', "exllamav2", "` writes rows of 16 tokens from texts or dialogues"),
+        ('{"input_ids": [-1, 2]}', "autoround", "` writes rows of 16 tokens from texts or dialogues"),
+        (
+            '{"title": "Hi.", "body": "Ho."}',
+            "autoround",
+            "` with {file} as a source makes rows of 16 tokens of its texts",
+        ),
+        ('[{"text": "Hi."}]', "autoround", "` with {file} as a source makes rows of 16 tokens of its texts"),
+        (
+            '{"messages": [{"role": "user", "content": "Hi."}]}',
+            "autoround",
+            '` with {file} as a source of type "chat" renders its messages into rows',
+        ),
+    ],
+)
+def test_a_file_is_made_a_source_only_if_it_holds_something_to_read(
+    tmp_path: Path, row: str, quantizer: str, remedy: str
+) -> None:
+    write_letters(tmp_path)
+    file = tmp_path / "x.jsonl"
+    file.write_text(row + "\n" if row else "")
+    report = verify(
+        file, tokenizer=str(tmp_path / "tokenizer.json"), quantizer=quantizer, seqlen=16, nsamples=1
+    )
+    assert report.remedy == f"`calibset build RECIPE{remedy.format(file=file)}"
+    assert "calibset verify" not in report.export_fault
+
+
 def test_verify_says_that_control_tokens_are_read_as_text_beside_a_tekken_json(tmp_path: Path) -> None:
     write_chatml(tmp_path, bos=True)
     (tmp_path / "tekken.json").write_text("{}")
