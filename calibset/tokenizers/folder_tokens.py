@@ -17,6 +17,7 @@ FURTHER_TOKENS = "extra_special_tokens"
 _OLD_FURTHER_TOKENS = "additional_special_tokens"
 # transformers compares each with each.
 _MOST = 20_000
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ def _read_decoder(decoder: Any) -> dict[int, FolderToken]:
     tokens = {}
     for number, value in decoder.items() if isinstance(decoder, dict) else [("", None)]:
         token = _parse_token(value) if isinstance(value, dict) else None
-        if token is None or not number.isdecimal():
+        if token is None or not number.isdecimal() or len(number) > _MOST_DIGITS:
             raise ValueError("added_tokens_decoder must hold tokens by their ids")
         tokens[int(number)] = token
     return tokens

@@ -154,6 +154,11 @@ def test_templates_are_those_of_transformers(tmp_path: Path) -> None:
     [
         (
             "tokenizer_config",
+            {"added_tokens_decoder": {"9" * 50: {"content": "x"}}},
+            "added_tokens_decoder must hold tokens by their ids",
+        ),
+        (
+            "tokenizer_config",
             {"added_tokens_decoder": []},
             "added_tokens_decoder must hold tokens by their ids",
         ),

@@ -32,7 +32,7 @@ from calibset.sources.chat_formats.content import (
     read_thoughts,
 )
 from calibset.sources.chat_formats.conversation_builder import build_conversation
-from calibset.sources.chat_formats.keys import Fields
+from calibset.sources.chat_formats.keys import Fields, fold, is_empty, name_key
 from calibset.sources.chat_formats.literals import is_json, parse_value, parse_with_repairs
 from calibset.sources.chat_formats.prompt_tools import read_row_tools
 from calibset.sources.chat_formats.result_forms import read_results_in_words
@@ -49,6 +49,11 @@ from calibset.sources.chat_formats.turns import (
 )
 
 _SPEAKERS = ("role", "from", "speaker", "type")
+# Columns that only a recipe's `system` and `tools` make read, by what they hold.
+_OTHER_COLUMNS = {
+    "system": ("systemprompt", "systemmessage", "systeminstruction", "systeminstructions"),
+    "tools": ("availabletools", "tooldefinitions", "toolschemas", "toollist", "functiondefinitions"),
+}
 _MEDIA = ("image", "images", "audio", "audios", "video", "videos")
 _PLACEHOLDERS = ("<image>", "<audio>", "<video>")
 
@@ -74,6 +79,7 @@ def parse(
         'now'
     """
     repairs = repairs or RepairLog()
+    _note_other_columns(row, repairs)
     turns = [turn for message in _read_column(row, repairs) for turn in _read_turn(message, repairs)]
     turns = _add_system_turn(turns, row.get("system"), repairs)
     prompt = turns[0].content if turns and turns[0].role == "system" else ""
@@ -94,6 +100,13 @@ def _read_column(row: Mapping[str, object], repairs: RepairLog) -> list[object]:
         return require_turns(parse_with_repairs(column, repairs) if isinstance(column, str) else column)
     except ValueError:
         raise ChatFormatError("no conversation", column) from None
+
+
+def _note_other_columns(row: Mapping[str, object], repairs: RepairLog) -> None:
+    for name, others in _OTHER_COLUMNS.items():
+        for key, value in row.items():
+            if fold(key) in others and not is_empty(value) and is_empty(row.get(name)):
+                repairs.note(f"column not read: {name_key(key)}", value)
 
 
 def _read_turn(message: object, repairs: RepairLog) -> Iterator[Turn]:

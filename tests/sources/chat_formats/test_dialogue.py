@@ -427,3 +427,18 @@ def test_values_that_are_nested_without_end_are_a_fault(opening: str) -> None:
             "part that is no text",
             "unknown key in reasoning: parts",
         )
+
+
+@pytest.mark.parametrize("key", ["system_prompt", "systemMessage", "available_tools", "tool_definitions"])
+def test_a_column_of_instructions_or_tools_that_is_not_read_is_noted(key: str) -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    read, full = ("tools", [{"name": "f"}]) if "tool" in key else ("system", "Be kind.")
+    for row, reasons in (
+        ({"messages": turns, key: "Be brief."}, [f"column not read: {key}"]),
+        ({"messages": turns, key: ""}, []),
+        ({"messages": turns, key: "Be brief.", read: full}, []),
+        ({"messages": turns, "notes": "Be brief."}, []),
+    ):
+        repairs = RepairLog()
+        parse(row, conversation_id="1", repairs=repairs)
+        assert [repair.reason for repair in repairs.entries] == reasons
