@@ -47,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run_command(sys.argv[1:] if argv is None else argv)
     except CalibsetError as error:
-        from calibset.core.text import printable
+        from calibset.cli.console import print_error
 
         for line in str(error).split("\n"):
-            print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
+            print_error(line)
         return error.exit_code
     except KeyboardInterrupt:
         print("calibset: interrupted; what stood in the output before is unchanged", file=sys.stderr)  # noqa: T201

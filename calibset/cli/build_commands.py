@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli import check_view, lock_view, plan_view
-from calibset.cli.build_summary import print_summary
-from calibset.cli.console import print_json, show_progress
+from calibset.cli.build_summary import print_next_steps, print_summary
+from calibset.cli.console import print_json, show_progress, show_status
 from calibset.cli.source_lines import print_problems
 from calibset.core.errors import CalibsetError, OutputError, RecipeError
 from calibset.dataset.calibration_file import holdout_path
@@ -27,26 +27,24 @@ if TYPE_CHECKING:
 
 
 def plan(arguments: Namespace) -> int:
-    """Show what a build would read; exits 1 if a source can't be found."""
+    """Show what a build would read, and try it; exits 1 if a build would fail."""
     from calibset.pipeline.plan import plan as make_plan
 
-    planned = make_plan(_load_recipe(arguments), **_read_options(arguments))
+    recipe = _load_recipe(arguments)
+    _require_outputs(recipe, arguments)
+    with show_status(quiet=arguments.quiet) as progress:
+        planned = make_plan(recipe, **_read_options(arguments), tries=not arguments.no_try, progress=progress)
     if arguments.json:
         print_json(plan_view.plan_data(planned))
     elif not arguments.quiet:
-        plan_view.print_plan(planned)
+        plan_view.print_plan(planned, preview=arguments.preview)
     return max(print_problems(planned.sources), print_problems(planned.evaluations, "exclude"))
 
 
 def build(arguments: Namespace) -> int:
     """Build a calibration file and its manifest."""
     recipe = _load_recipe(arguments)
-    path = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
-    second = Path(recipe.holdout.output or holdout_path(path)) if recipe.holdout else None
-    outputs = {f"--out {path}": path} | ({f"holdout.output {second}": second} if second else {})
-    for name, file in outputs.items():
-        _require_usable(file, name, get_quantizer(recipe.quantizer))
-    _require_apart(outputs, arguments.rejects, _find_inputs(recipe, arguments))
+    path, second = _require_outputs(recipe, arguments)
     with _rejects_of_a_failure(arguments.rejects):
         built = _build(recipe, arguments, "require" if arguments.locked else "use")
     built.write(path, second)
@@ -57,6 +55,8 @@ def build(arguments: Namespace) -> int:
     elif not arguments.quiet:
         print_summary(built, path, second)
         lock_view.print_lock_note(built.lock_differences, lock_path(Path(arguments.recipe)))
+        changes = [word for change in arguments.set for word in ("--set", change)]
+        print_next_steps(path, [arguments.recipe, *changes])
     return 0
 
 
@@ -140,6 +140,17 @@ def _rejects_of_a_failure(path: str | None) -> Iterator[None]:
 
 
 # Outputs are checked before anything is read, which may take an hour.
+
+
+def _require_outputs(recipe: Recipe, arguments: Namespace) -> tuple[Path, Path | None]:
+    """Return the paths of the file and its holdout, and refuse those that can't be written or used."""
+    path = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
+    second = Path(recipe.holdout.output or holdout_path(path)) if recipe.holdout else None
+    outputs = {f"--out {path}": path} | ({f"holdout.output {second}": second} if second else {})
+    for name, file in outputs.items():
+        _require_usable(file, name, get_quantizer(recipe.quantizer))
+    _require_apart(outputs, arguments.rejects, _find_inputs(recipe, arguments))
+    return path, second
 
 
 def _require_usable(file: Path, name: str, quantizer: Quantizer) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ _MOST_TERMS = 8
 
 
 def print_summary(built: CalibrationSet, path: Path, holdout_path: Path | None) -> None:
-    """Print what a build gave, and what one should know of it.
+    """Print what a build gave: the verdict and the file, the mixture, the sources, and what else to know.
 
     Args:
         built: The set.
@@ -29,57 +30,76 @@ def print_summary(built: CalibrationSet, path: Path, holdout_path: Path | None) 
         holdout_path: That of its holdout, if it has one.
     """
     manifest = built.manifest
+    print_line(
+        f"{manifest.quantizer} keeps {manifest.kept} of {manifest.nsamples} rows and reads {manifest.seqlen} "
+        "tokens of each"
+    )
+    print_line(f"wrote {path} (sha256 {manifest.sha256[:16]}…) and its manifest")
+    if built.holdout is not None:
+        holdout = built.holdout.manifest
+        print_line(
+            f"wrote {holdout_path}: {holdout.nsamples} rows held out (sha256 {holdout.sha256[:16]}…), and "
+            "its manifest"
+        )
     console = open_console()
-    console.print(_source_table(manifest))
+    console.print()
     console.print(_group_table(manifest))
-    print_lines(_left_out_lines(manifest))
+    console.print()
+    console.print(_source_table(manifest))
     print_lines(_shortage_lines(manifest))
+    if built.holdout is not None:
+        print_lines(f"holdout: {line}" for line in _shortage_lines(built.holdout.manifest))
     print_lines(stream_lines(manifest.sources))
+    print_lines(_left_out_lines(manifest))
     print_lines(_row_lines(manifest))
     print_lines(_hygiene_lines(built))
     if manifest.selection:
         print_lines(_selection_lines(manifest.selection))
     print_lines(f"note: {note}" for note in built.notes)
-    print_line(f"wrote {path} (sha256 {manifest.sha256[:16]}…) and its manifest")
-    if built.holdout is not None:
-        holdout = built.holdout.manifest
-        print_lines(f"holdout: {line}" for line in _shortage_lines(holdout))
-        print_line(
-            f"wrote {holdout_path}: {holdout.nsamples} rows held out (sha256 {holdout.sha256[:16]}…), and "
-            "its manifest"
-        )
 
 
-def _source_table(manifest: Manifest) -> Table:
-    table = create_table(
-        "source", "group", "gives", "location", "licence", asked=">", rows=">", tokens=">", read=">"
-    )
-    for source in manifest.sources:
-        table.add_row(
-            source.name,
-            source.group,
-            source.gives or "?",
-            shorten_location(source.location),
-            source.licence,
-            str(source.asked),
-            str(source.achieved),
-            f"{source.tokens_read:,}",
-            f"{source.documents_read:,}",
-        )
-    return table
+def print_next_steps(path: Path, recipe: Sequence[str]) -> None:
+    """Print the commands that one may want after a build.
+
+    Args:
+        path: The file that was written.
+        recipe: The recipe's path and its overrides, as words of a command line.
+    """
+    words = shlex.join(recipe)
+    steps = [f"calibset show {shlex.quote(str(path))} 1", f"calibset report {shlex.quote(str(path))}"]
+    steps.append(f"calibset quantize-command {words} --model MODEL --file {shlex.quote(str(path))}")
+    print_line("next:")
+    print_lines(f"  {step}" for step in steps)
 
 
 def _group_table(manifest: Manifest) -> Table:
-    table = create_table("group", share=">", asked=">", rows=">", achieved=">")
+    table = create_table("group", share=">", rows=">", achieved=">")
     for group in manifest.groups:
         table.add_row(
             group.name,
             "fill" if group.share is None else f"{group.share:.1%}",
-            str(group.asked),
-            str(group.achieved),
+            _rows(group.achieved, group.asked),
             f"{group.achieved / manifest.nsamples:.1%}",
         )
     return table
+
+
+def _source_table(manifest: Manifest) -> Table:
+    table = create_table("source", "group", "location", rows=">", read=">")
+    for source in manifest.sources:
+        gives = source.gives or "documents"
+        table.add_row(
+            source.name,
+            source.group,
+            shorten_location(source.location),
+            _rows(source.achieved, source.asked),
+            f"{source.documents_read:,} {gives.removesuffix('s') if source.documents_read == 1 else gives}",
+        )
+    return table
+
+
+def _rows(achieved: int, asked: int) -> str:
+    return str(achieved) if achieved == asked else f"{achieved} of {asked}"
 
 
 def _left_out_lines(manifest: Manifest) -> Iterator[str]:
@@ -108,11 +128,7 @@ def _shortage_lines(manifest: Manifest) -> Iterator[str]:
 
 
 def _row_lines(manifest: Manifest) -> Iterator[str]:
-    """Yield what the quantizer keeps of the rows."""
-    yield (
-        f"{manifest.quantizer} keeps {manifest.kept} of {manifest.nsamples} rows and reads {manifest.seqlen} "
-        "tokens of each"
-    )
+    """Yield what of the rows the quantizer cuts off, and what packing changed."""
     yield f"waste: {manifest.waste:.2%} of the tokens are cut off"
     if manifest.turns:
         yield (

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from calibset.core.text import printable
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from calibset.pipeline.progress import Progress
 
 # A file or pipe has no width to keep to, and no table in it must be cut.
 _WIDTH_OF_A_FILE = 140
+_STYLES = {"calibset: ": "bold red", "note: ": "yellow", "wrote ": "green"}
+"""How the words at the head of a line are coloured, on a terminal that shows colours."""
 
 
 class _Console(Console):
@@ -40,8 +41,16 @@ def open_console(*, stderr: bool = False) -> Console:
 
 
 def print_line(line: str, *, stderr: bool = False) -> None:
-    """Print a line, however long it is."""
-    open_console(stderr=stderr).print(line, soft_wrap=True)
+    """Print a line, however long it is; a terminal gets it folded between words."""
+    console = open_console(stderr=stderr)
+    text = Text(printable(line))
+    for words, style in _STYLES.items():
+        if line.startswith(words):
+            text.stylize(style, 0, len(words))
+    if console.is_terminal:
+        console.print(text, overflow="ignore", crop=False)
+    else:
+        console.print(text, soft_wrap=True)
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -52,7 +61,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def print_error(line: str) -> None:
     """Print the line of an error to standard error."""
-    print(f"calibset: {printable(line)}", file=sys.stderr)  # noqa: T201
+    print_line(f"calibset: {line}", stderr=True)
 
 
 def print_json(data: Any) -> None:
@@ -93,7 +102,7 @@ def format_size(size: int | None) -> str:
 
 
 @contextmanager
-def show_progress(*, quiet: bool, unit: str = "samples") -> Iterator[Progress | None]:
+def show_progress(*, quiet: bool, unit: str = "rows") -> Iterator[Progress | None]:
     """Give a build something to report its progress to: bars on a terminal, a line per source elsewhere."""
     if quiet:
         yield None
@@ -104,6 +113,20 @@ def show_progress(*, quiet: bool, unit: str = "samples") -> Iterator[Progress | 
         def report(source: str, done: int, asked: int | None) -> None:
             if done == asked:
                 print(f"{printable(source)}: {done} {unit}", file=sys.stderr, flush=True)  # noqa: T201
+
+        yield report
+
+
+@contextmanager
+def show_status(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """Give a plan something to say what it is at, which a terminal shows while it lasts."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with open_console(stderr=True).status("") as status:
+
+        def report(source: str) -> None:
+            status.update(f"trying {printable(source)} …")
 
         yield report
 

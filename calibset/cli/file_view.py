@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 20
 _MOST_LOSSES = 8
+# Characters of a preview.
+_MOST_SHOWN = 1500
 
 
 def print_load_report(report: LoadReport, file: str, *, pitfalls: Sequence[str] = ()) -> None:
@@ -118,6 +120,16 @@ def print_row(text: str, *, tokens: int, report: SampleReport | None, control_to
         end = span.end
     if end < len(text):
         console.print(_mark(text[end:], control_tokens))
+
+
+def print_excerpt(title: str, text: str, control_tokens: ControlTokens) -> None:
+    """Print the beginning of a text below a rule, with control tokens marked."""
+    console = open_console()
+    console.rule(Text(printable(title)), style="dim", align="left")
+    marked = _mark(text[:_MOST_SHOWN], control_tokens)
+    if len(text) > _MOST_SHOWN:
+        marked.append(f" … and {len(text) - _MOST_SHOWN:,} more characters", style="dim")
+    console.print(marked)
 
 
 def _mark(text: str, control_tokens: ControlTokens) -> Text:

@@ -15,7 +15,7 @@ _DESCRIPTION = """\
 Build calibration datasets for post-training quantization, from one TOML recipe:
 weighted sources, rows of an exact token length, proof that the quantizer keeps them.
 
-  calibset plan   recipes/slovak_insurance.toml      what would be read, and how much
+  calibset plan   recipes/slovak_insurance.toml      what would be read, and whether it can
   calibset build  recipes/slovak_insurance.toml      write the file and its manifest
   calibset verify slovak-insurance.jsonl             which rows the quantizer keeps
 """
@@ -77,11 +77,7 @@ def _add_build(commands: _Commands[argparse.ArgumentParser]) -> None:
         _LOCATIONS + "\n" + _LOCK,
     )
     _add_recipe(command)
-    command.add_argument(
-        "--out",
-        metavar="FILE",
-        help="the .jsonl file to write (default: the recipe's `output`, or else NAME.jsonl)",
-    )
+    _add_out(command)
     _add_rejects(command)
     command.add_argument(
         "--locked",
@@ -95,11 +91,20 @@ def _add_plan(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add_command(
         commands,
         "plan",
-        "show what a build would read, and how much; downloads no data",
-        "calibset plan recipes/slovak_insurance.toml --set nsamples=128",
-        _LOCATIONS,
+        "show what a build would read and how much, and try a record of each source",
+        "calibset plan recipes/slovak_insurance.toml --preview",
+        "Exits 1 if a build would fail, as far as the first records tell. Of a file on a server only the\n"
+        "beginning is downloaded, of a parquet file a row group.\n\n" + _LOCATIONS,
     )
     _add_recipe(command)
+    command.add_argument(
+        "--preview", action="store_true", help="show a document of each source as the model reads it"
+    )
+    command.add_argument(
+        "--no-try", action="store_true", help="read no record, only the names and sizes of files"
+    )
+    _add_out(command)
+    command.set_defaults(rejects=None)
     _add_output(command)
 
 
@@ -380,6 +385,14 @@ def _add_overrides(command: argparse.ArgumentParser) -> None:
         "--allow-code",
         action="store_true",
         help="allow the recipe to name adapters as package.module:Class, whose code is then run",
+    )
+
+
+def _add_out(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the .jsonl file to write (default: the recipe's `output`, or else NAME.jsonl)",
     )
 
 

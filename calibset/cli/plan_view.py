@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, format_size, open_console, print_lines, shorten_location
+from calibset.cli.file_view import print_excerpt
 from calibset.cli.source_lines import stream_lines
 
 if TYPE_CHECKING:
     from calibset.hygiene.options import Hygiene
-    from calibset.pipeline.plan import Plan
+    from calibset.pipeline.plan import Plan, PlannedSource
     from calibset.recipe.model import Recipe
 
+_MOST_NAMES = 6
 
-def print_plan(plan: Plan) -> None:
-    """Print what a build would read, and how it would make rows of it."""
-    table = create_table(
-        "source",
-        "group",
-        "type",
-        "gives",
-        "location",
-        "revision",
-        "licence",
-        samples=">",
-        files=">",
-        size=">",
-    )
+
+def print_plan(plan: Plan, *, preview: bool = False) -> None:
+    """Print what a build would read, and how it would make rows of it.
+
+    Args:
+        plan: The plan.
+        preview: Whether to show a document of each source as the model reads it.
+    """
+    console = open_console()
+    counts = create_table("source", "group", "gives", rows=">", files=">", size=">")
+    origins = create_table("source", "type", "location", "licence")
     for source in (*plan.sources, *plan.evaluations):
-        table.add_row(
-            source.name,
-            source.group,
-            source.type,
-            source.gives or "?",
-            shorten_location(source.location),
-            (source.revision or "")[:10],
-            source.licence,
-            str(source.quota),
-            str(source.files),
-            format_size(source.size),
+        size = format_size(source.size)
+        counts.add_row(
+            source.name, source.group, source.gives or "?", str(source.quota), str(source.files), size
         )
-    open_console().print(table)
+        location = shorten_location(source.location)
+        if source.revision:
+            location += f" @ {source.revision[:10]}"
+        origins.add_row(source.name, source.type, location, source.licence)
+    console.print(counts)
+    console.print()
+    console.print(origins)
+    for source in (*plan.sources, *plan.evaluations):
+        print_lines(f"{source.name}: {line}" for line in _file_lines(source))
     print_lines(stream_lines(plan.sources))
     print_lines(_hygiene_lines(plan.recipe))
     print_lines(_selection_lines(plan.recipe))
     print_lines(_recipe_lines(plan))
+    print_lines(f"note: {note}" for source in plan.sources for note in source.notes)
+    if preview:
+        _print_previews(plan)
+
+
+def _file_lines(source: PlannedSource) -> Iterator[str]:
+    """Yield how many files are read and how many are not, by name, where that isn't plain."""
+    if source.left or len(source.read) > 1:
+        parts = [f"{source.files:,} read: {_list_names(source.read)}"]
+        if source.left:
+            parts.append(f"{sum(source.left.values()):,} not: {_list_names(source.left)}")
+        yield "; ".join(parts)
+
+
+def _list_names(counts: Mapping[str, int]) -> str:
+    named = ", ".join(list(counts)[:_MOST_NAMES])
+    return named + (f" and {len(counts) - _MOST_NAMES} other kinds" if len(counts) > _MOST_NAMES else "")
+
+
+def _print_previews(plan: Plan) -> None:
+    """Print the beginning of a document of each source."""
+    for source in plan.sources:
+        if source.document:
+            print_excerpt(f"{source.name}: {source.document}", source.text, plan.control_tokens)
 
 
 def plan_data(plan: Plan) -> dict[str, Any]:
@@ -99,14 +122,14 @@ def _selection_lines(recipe: Recipe) -> Iterator[str]:
     else:
         yield f"selection: {selection.method}, from up to {selection.pool} times as many rows"
     if recipe.holdout:
-        yield f"holdout: a second file of {recipe.holdout.nsamples} samples that shares no document"
+        yield f"holdout: a second file of {recipe.holdout.nsamples} rows that shares no document"
 
 
 def _recipe_lines(plan: Plan) -> Iterator[str]:
     recipe = plan.recipe
     groups = ", ".join(f"{name} {count}" for name, count in plan.groups.items())
     yield (
-        f"{recipe.nsamples} samples of {recipe.seqlen} tokens ({groups}); tokenizer {recipe.tokenizer}, "
+        f"{recipe.nsamples} rows of {recipe.seqlen} tokens ({groups}); tokenizer {recipe.tokenizer}, "
         f"seed {recipe.seed}, shortage {recipe.shortage_policy}, control tokens {recipe.control_tokens}, "
         f"quantizer {recipe.quantizer}"
     )

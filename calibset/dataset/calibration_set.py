@@ -59,7 +59,7 @@ class CalibrationSet(Sequence[Sample]):
     tokenizer: Tokenizer | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        return f"<CalibrationSet {self.manifest.name}: {len(self)} samples of {self.manifest.seqlen} tokens>"
+        return f"<CalibrationSet {self.manifest.name}: {len(self)} rows of {self.manifest.seqlen} tokens>"
 
     def __len__(self) -> int:
         return len(self.samples)

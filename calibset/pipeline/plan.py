@@ -1,9 +1,11 @@
-"""`plan`: what a build would read and how much, without reading texts."""
+"""`plan`: what a build would read and how much, and whether it can, by a record of each source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from calibset.core.documents import Kind
@@ -12,9 +14,14 @@ from calibset.dataset.lockfile import Lock
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.readers import open_reader, open_storage
+from calibset.pipeline.trial import try_evaluation_set, try_source
 from calibset.recipe.model import Recipe
-from calibset.storage import Storage
-from calibset.tokenizers import find_tokenizer_file
+from calibset.sources import Source
+from calibset.storage import Storage, TrackedReader
+from calibset.tokenizers import ControlTokens, Tokenizer, find_tokenizer_file, load_tokenizer
+
+# A name's suffix, with that of its compression.
+_SUFFIX = re.compile(r"(?<=.)\.[A-Za-z0-9_]{1,10}(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,12 @@ class PlannedSource:
         size: The size of these files in bytes, if it is known without reading them.
         licence: The licence as the recipe states it.
         from_beginning: Whether some of it can only be read as a stream from its beginning.
-        problem: Why the source can't be read; None if it can.
+        problem: Why a build would fail at the source; None if nothing speaks against it.
+        read: How many of its location's files would be read, by their suffix.
+        left: How many would not.
+        document: The id of the first document that would be kept; empty if it wasn't tried.
+        text: The text of that document, as the model reads it.
+        notes: What its first records tell, as sentences.
     """
 
     name: str
@@ -48,6 +60,11 @@ class PlannedSource:
     licence: str
     from_beginning: bool
     problem: str | None
+    read: Mapping[str, int] = field(default_factory=dict, hash=False)
+    left: Mapping[str, int] = field(default_factory=dict, hash=False)
+    document: str = ""
+    text: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +76,14 @@ class Plan:
         groups: Each group's quota of samples.
         sources: The sources.
         evaluations: The evaluation sets whose texts would be kept out.
+        control_tokens: Those of the tokenizer, by which a preview marks them; none if nothing was tried.
     """
 
     recipe: Recipe
     groups: Mapping[str, int]
     sources: tuple[PlannedSource, ...]
     evaluations: tuple[PlannedSource, ...] = ()
+    control_tokens: ControlTokens = field(default_factory=lambda: ControlTokens.of(()))
 
 
 def plan(
@@ -73,8 +92,10 @@ def plan(
     data: str | Path | None = None,
     mirrors: Iterable[str] = (),
     offline: bool = False,
+    tries: bool = True,
+    progress: Callable[[str], None] | None = None,
 ) -> Plan:
-    """Return what a build would read and how much, without downloading data.
+    """Return what a build would read and how much, and why it would fail, as far as a few records tell.
 
     Args:
         recipe: The recipe, or its path.
@@ -82,16 +103,24 @@ def plan(
         mirrors: Mirrors, each ``https://PREFIX=https://REPLACEMENT``; those of ``CALIBSET_MIRRORS``
             come after them.
         offline: Whether only the cache is asked, and no server.
+        tries: Whether the first records of each source are read and rendered; if not, no data is
+            downloaded.
+        progress: Called with the name of each source that is about to be opened.
 
     Raises:
         RecipeError: The recipe at the path has faults.
         OutputError: There is a lock beside the recipe, and it can't be read.
-        TokenizerError: There is no such tokenizer.
+        TokenizerError: There is no such tokenizer, or it can't be loaded.
     """
     recipe = as_recipe(recipe)
     find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=offline)
-    storage = open_storage(recipe, data, mirrors, offline=offline)
-    lock = read_existing_lock(recipe)
+    planner = _Planner(
+        recipe=recipe,
+        storage=open_storage(recipe, data, mirrors, offline=offline),
+        lock=read_existing_lock(recipe),
+        tokenizer=load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline) if tries else None,
+        progress=progress or (lambda _: None),
+    )
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
     for name, source in recipe.sources.items():
@@ -99,35 +128,86 @@ def plan(
     return Plan(
         recipe=recipe,
         groups=groups,
-        sources=tuple(_plan_source(name, recipe, storage, lock, quotas[name]) for name in recipe.sources),
-        evaluations=tuple(_plan_source(name, recipe, storage, lock, 0) for name in recipe.exclude),
+        sources=tuple(planner.plan_source(name, quotas[name]) for name in recipe.sources),
+        evaluations=tuple(planner.plan_source(name, 0) for name in recipe.exclude),
+        control_tokens=ControlTokens.of(planner.tokenizer.special_tokens if planner.tokenizer else ()),
     )
 
 
-def _plan_source(name: str, recipe: Recipe, storage: Storage, lock: Lock | None, quota: int) -> PlannedSource:
-    source = recipe.corpora[name]
-    location, revision, count, size, streamed, problem = source.where[0], None, 0, None, False, None
-    try:
-        reader = open_reader(name, recipe, storage, lock)
-        location, revision = reader.location, reader.revision
-        files = source.select_files(reader)
-        count = len(files)
-        sizes = [file.size for file in files if file.size is not None]
-        size = sum(sizes) if len(sizes) == count else None
-        streamed = size is not None and source.is_streamed(reader)
-    except CalibsetError as error:
-        problem = str(error)
-    return PlannedSource(
-        name=name,
-        group=source.group,
-        type=source.type,
-        gives=source.gives,
-        quota=quota,
-        location=location,
-        revision=revision,
-        files=count,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planner:
+    """Plans the sources of a recipe; without a tokenizer none of them is tried."""
+
+    recipe: Recipe
+    storage: Storage
+    lock: Lock | None
+    tokenizer: Tokenizer | None
+    progress: Callable[[str], None]
+
+    def plan_source(self, name: str, quota: int) -> PlannedSource:
+        """Return how a source or an evaluation set would be used."""
+        self.progress(name)
+        source = self.recipe.corpora[name]
+        planned = PlannedSource(
+            name=name,
+            group=source.group,
+            type=source.type,
+            gives=source.gives,
+            quota=quota,
+            location=source.where[0],
+            revision=None,
+            files=0,
+            size=None,
+            licence=source.licence,
+            from_beginning=False,
+            problem=None,
+        )
+        try:
+            reader = open_reader(name, self.recipe, self.storage, self.lock)
+            planned = replace(planned, location=reader.location, revision=reader.revision)
+            planned = _count_files(planned, source, reader)
+            if self.tokenizer is None:
+                return planned
+            if name in self.recipe.exclude:
+                try_evaluation_set(name, self.recipe, reader)
+                return planned
+            trial = try_source(name, self.recipe, reader, self.tokenizer)
+        except CalibsetError as error:
+            return replace(planned, problem=str(error))
+        return replace(
+            planned,
+            gives=trial.gives or planned.gives,
+            document=trial.document,
+            text=trial.text,
+            notes=trial.notes,
+        )
+
+
+def _count_files(planned: PlannedSource, source: Source, reader: TrackedReader) -> PlannedSource:
+    files = source.select_files(reader)
+    sizes = [file.size for file in files if file.size is not None]
+    size = sum(sizes) if len(sizes) == len(files) else None
+    return replace(
+        planned,
+        files=len(files),
         size=size,
-        licence=source.licence,
-        from_beginning=streamed,
-        problem=problem,
+        from_beginning=size is not None and source.is_streamed(reader),
+        read=count_suffixes(file.name for file in files),
     )
+
+
+def count_suffixes(names: Iterable[str]) -> dict[str, int]:
+    """Count file names by what they end in, the commonest first.
+
+    Examples:
+        >>> count_suffixes(["a.txt", "b.TXT", "c/d.jsonl.gz", "LICENCE"])
+        {'*.txt': 2, '*.jsonl.gz': 1, 'LICENCE': 1}
+    """
+    counts = Counter(_describe_suffix(name) for name in names)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _describe_suffix(name: str) -> str:
+    base = name.rsplit("/", 1)[-1]
+    match = _SUFFIX.search(base)
+    return f"*{match[0].lower()}" if match else base

@@ -9,7 +9,7 @@ class Progress(Protocol):
     """A function that is called as a build or a check goes on."""
 
     def __call__(self, source: str, done: int, asked: int | None) -> None:
-        """Report that a source has given ``done`` of ``asked`` samples (records, for a check)."""
+        """Report that a source has given ``done`` of ``asked`` rows (records, for a check)."""
         ...
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import TypeVar
 
-from calibset.core.documents import Conversation, Document, Filtered, Rejection, Sample
+from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection, Sample
 from calibset.core.errors import RecipeError, SourceError
 from calibset.core.text import excerpt
 from calibset.hygiene.admission import admit
@@ -120,9 +120,23 @@ class SourceStream:
 
 
 def open_source_stream(
-    name: str, recipe: Recipe, reader: Reader, tokenizer: Tokenizer, indexes: SharedIndexes
+    name: str,
+    recipe: Recipe,
+    reader: Reader,
+    tokenizer: Tokenizer,
+    indexes: SharedIndexes,
+    records: Iterable[Record] | None = None,
 ) -> SourceStream:
-    """Return a source's stream of samples; nothing is read before the first sample is requested."""
+    """Return a source's stream of samples; nothing is read before the first sample is requested.
+
+    Args:
+        name: The source's name in the recipe.
+        recipe: The recipe.
+        reader: The reader of its location.
+        tokenizer: The target model's tokenizer.
+        indexes: What the sources share.
+        records: Its records, if they are not to be read in their seeded order.
+    """
     hygiene = recipe.hygiene_of(name)
     source = recipe.sources[name].model_copy(update={"hygiene": hygiene})
     keeps = recipe.control_tokens == "keep"
@@ -136,9 +150,10 @@ def open_source_stream(
     )
     stats = ReadStats()
     cleaner = Cleaner(name, hygiene, indexes, stats)
-    records = wrap_errors(source.read_shuffled(reader, seed=recipe.seed), f"sources.{name}")
+    if records is None:
+        records = source.read_shuffled(reader, seed=recipe.seed)
     target = TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer))
-    documents = admit(records, stats, control_tokens, cleaner.clean, target)
+    documents = admit(wrap_errors(records, f"sources.{name}"), stats, control_tokens, cleaner.clean, target)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
     new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)
