@@ -171,9 +171,13 @@ class _Planner:
             if name in self.recipe.exclude:
                 try_evaluation_set(name, self.recipe, reader)
                 return planned
-            trial = try_source(name, self.recipe, reader, self.tokenizer)
         except CalibsetError as error:
             return replace(planned, problem=str(error))
+        try:
+            trial = try_source(name, self.recipe, reader, self.tokenizer)
+        except CalibsetError as error:
+            # A build opens a source of which no row is asked, but reads it only where others run short.
+            return replace(planned, **({"problem": str(error)} if quota else {"notes": (str(error),)}))
         return replace(
             planned,
             gives=trial.gives or planned.gives,

@@ -20,6 +20,7 @@ from calibset.recipe.model import Recipe
 from calibset.selection.holdout import is_held_out, split_stream
 from calibset.sources import Source
 from calibset.sources.base import wrap_errors
+from calibset.sources.formats.columns import is_column_fault
 from calibset.sources.text_source import TextSource, is_encoding_fault
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
@@ -112,11 +113,14 @@ class SourceStream:
             )
 
     def _explain_left_out(self) -> str:
-        """Return the commonest reasons, and which encoding a file seems to have if it isn't in its own."""
-        hint = ""
-        if isinstance(self.source, TextSource) and any(map(is_encoding_fault, self.left_out.rejections)):
-            hint = self.source.suggest_encoding(self.reader)
-        return "; ".join(filter(None, (self.left_out.describe(), hint)))
+        """Return the commonest reasons, which columns a row has, and which encoding a file seems to be in."""
+        hints = []
+        left_out = self.left_out
+        if columns := next((one.excerpt for one in left_out.rejected_records if is_column_fault(one)), ""):
+            hints.append(f"the first such row has {columns}")
+        if isinstance(self.source, TextSource) and any(map(is_encoding_fault, left_out.rejections)):
+            hints.append(self.source.suggest_encoding(self.reader))
+        return "; ".join(filter(None, (left_out.describe(), *hints)))
 
 
 def open_source_stream(

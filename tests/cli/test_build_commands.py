@@ -120,7 +120,7 @@ FAULTS: list[CliFault] = [
      r"recipe\.toml: nsample: unknown key; did you mean nsamples\?"),
     ("wrong override", nothing, ["--set=x"], 2, r"--set x: must read key\.path=value, such as .+"),
     ("too little", nothing, ["--set=nsamples=100000"], 1,
-     r"mixture: source 'fish' gives \d+ of 40000 samples; .+"),
+     r"mixture: fish gives \d+ of 40000 rows, .+"),
     ("unknown tokenizer", nothing, ["--set=tokenizer=gone"], 1, r"tokenizer 'gone': neither a known name .+"),
 ]  # fmt: skip
 

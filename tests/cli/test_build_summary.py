@@ -13,11 +13,18 @@ from calibset.quantizers.autoround.loader import AutoRound
 def test_a_build_says_what_it_gave(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", recipe, "--out", "sub/my.jsonl"]) == 0
     out, err = capsys.readouterr()
-    assert f"{AutoRound.info.label} keeps 20 of 20 rows and reads 64 tokens of each" in out
-    assert re.search(r"wrote sub/my\.jsonl \(sha256 [0-9a-f]{16}…\) and its manifest\n$", out)
-    assert re.search(r"^fish +sea +texts +fish +CC0-1\.0 +8 +8 ", out, re.MULTILINE)
-    assert re.search(r"^sea +60\.0% +12 +12 +60\.0%", out, re.MULTILINE)
-    assert err == "fish: 8 samples\nships: 4 samples\ntrees: 8 samples\n"
+    verdict, wrote, *rest = out.splitlines()
+    assert verdict == f"{AutoRound.info.label} keeps 20 of 20 rows and reads 64 tokens of each"
+    assert re.fullmatch(r"wrote sub/my\.jsonl \(sha256 [0-9a-f]{16}…\) and its manifest", wrote)
+    assert re.search(r"^fish +sea +fish +8 +\d+ texts$", out, re.MULTILINE)
+    assert re.search(r"^sea +60\.0% +12 +60\.0%", out, re.MULTILINE)
+    assert rest[-4:] == [
+        "next:",
+        "  calibset show sub/my.jsonl 1",
+        "  calibset report sub/my.jsonl",
+        "  calibset quantize-command recipe.toml --model MODEL --file sub/my.jsonl",
+    ]
+    assert err == "fish: 8 rows\nships: 4 rows\ntrees: 8 rows\n"
     assert len(Path("sub/my.jsonl").read_text().splitlines()) == 20
     assert Path("sub/my.manifest.json").is_file()
 

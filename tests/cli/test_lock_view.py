@@ -33,7 +33,7 @@ def test_a_lock_is_written_beside_the_recipe(recipe: str, capsys: pytest.Capture
         ["rest", "rest", "0", "0", "bytes"],
     ]
     assert lines[5:] == [f"wrote recipe.lock; the calibration file has sha256 {lock.sha256[:16]}…"]
-    assert err == "fish: 8 samples\nships: 4 samples\ntrees: 8 samples\n"
+    assert err == "fish: 8 rows\nships: 4 rows\ntrees: 8 rows\n"
     assert main(["build", recipe, "-q"]) == 0
     assert hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest() == lock.sha256
 
@@ -49,7 +49,7 @@ def test_a_build_notes_what_is_not_as_locked(locked: str, capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     note = lines.index("note: this build differs from recipe.lock; `calibset lock` renews it:")
     sha = hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest()
-    assert lines[note + 1 :] == [
+    assert lines[note + 1 : lines.index("next:")] == [
         "  name: large → small",
         f"  sha256: 0000000000000000… → {sha[:16]}…",
         f"  versions.calibset: nothing → {made['versions.calibset']}",

@@ -46,7 +46,7 @@ def test_each_command_has_help_with_an_example(command: str, capsys: pytest.Capt
         ),
         ("build", ["CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_ENDPOINT", "--quiet, -q", "--json"]),
         ("build", ["--offline ", "--locked ", "CALIBSET_CACHE", "`calibset lock RECIPE` writes"]),
-        ("plan", ["downloads no data", "--offline "]),
+        ("plan", ["Exits 1 if a build would fail", "--preview ", "--offline "]),
         ("check", ["--offline "]),
         ("lock", ["calibset build --locked ", "--offline ", "--set KEY=VALUE", "--quiet, -q"]),
         ("diff", ["For a calibration file, the manifest beside it is compared. Exits 1 if", "--json"]),

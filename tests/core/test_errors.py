@@ -29,8 +29,8 @@ def test_a_mixture_error_says_what_is_short_what_was_left_out_and_what_to_do() -
         SHORTAGE, file="holdout", left_out={"web": "3 rejected: empty text", "wiki": ""}, hints=["read more"]
     )
     assert str(error) == (
-        "holdout: mixture: source 'web' gives 1 of 4 samples; 5 of 8 samples in all; the policy is 'error'; "
-        'lower its weight or nsamples, or add a source to its group, or set shortage = "redistribute", '
+        'holdout: mixture: web gives 1 of 4 rows: 5 of 8 rows in all (shortage = "error"); '
+        'lower nsamples or its weight, or add a source to its group, or set shortage = "redistribute", '
         'or set shortage = "repeat" with max_repeats >= 4; left out: of web 3 rejected: empty text; read more'
     )
     assert (error.shortage, error.file, error.left_out) == (

@@ -101,15 +101,15 @@ def test_or_is_made_up_by_repeating(tmp_path: Path) -> None:
         (
             ['shortage="error"'],
             {"ships": 2},
-            r"^mixture: source 'ships' gives \d of 4 samples; .* policy is 'error'; ",
+            r'^mixture: ships gives \d of 4 rows: \d+ of 20 rows in all \(shortage = "error"\); ',
         ),
         (
             ['shortage="repeat"', "max_repeats=1"],
             {"ships": 2},
-            r"the policy is 'repeat'; .*max_repeats >= \d",
+            r'\(shortage = "repeat"\); .*max_repeats >= \d',
         ),
-        (['shortage="repeat"'], {"ships": 0}, r"^mixture: source 'ships' gives 0 of 4 samples; "),
-        ([], {"ships": 0, "rest": 1}, r"the fill group 'general' \(rest\) has no more to give; "),
+        (['shortage="repeat"'], {"ships": 0}, r"^mixture: ships gives 0 of 4 rows: "),
+        ([], {"ships": 0, "rest": 1}, r", the fill group general has no more to give: "),
     ],
 )
 def test_a_shortage_without_a_way_out_is_an_error(
@@ -130,7 +130,7 @@ def test_a_source_that_gives_nothing_is_an_error(tmp_path: Path, content: str) -
     (tmp_path / "ships" / "a.jsonl").write_text(content)
     with pytest.raises(SourceError) as caught:
         calibset.build(recipe)
-    reasons = " (3 rejected: no column 'text')" if content else ""
+    reasons = " (3 rejected: no column 'text'; the first such row has txet)" if content else ""
     assert str(caught.value) == f"sources.ships: ships holds no usable document{reasons}"
     (ships,) = (found for found in calibset.check(recipe) if found.name == "ships")
     assert ships.problem == str(caught.value)

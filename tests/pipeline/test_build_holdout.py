@@ -146,7 +146,7 @@ def test_a_source_that_is_too_small_for_both_runs_short_in_each(tmp_path: Path) 
     assert documents(made) & documents(held(made)) == set()
     assert made.manifest.sources[0].repeated > 0
     assert held(made).manifest.sources[0].repeated > 0
-    with pytest.raises(MixtureError, match=r"^mixture: source 'one' gives "):
+    with pytest.raises(MixtureError, match=r"^mixture: one gives "):
         built(path, "shortage=error")
 
 

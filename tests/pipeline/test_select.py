@@ -110,7 +110,7 @@ def test_a_shortage_without_a_way_out_says_what_was_left_out(letters: Tokenizer)
     one: Rows = [*texts("a", 2), {"txet": "x"}]
     with pytest.raises(MixtureError) as caught:
         select(recipe, letters, one=one, two=texts("b", 9))
-    assert str(caught.value).startswith("mixture: source 'one' gives 2 of 4 samples; ")
+    assert str(caught.value).startswith("mixture: one gives 2 of 4 rows: 6 of 8 rows in all ")
     assert str(caught.value).endswith("; left out: of one 1 rejected: no column 'text'")
 
 

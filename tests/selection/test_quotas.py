@@ -134,23 +134,23 @@ def described(outcome: dict[str, int] | Shortage) -> str:
             "error",
             got(onto=5),
             ["onto"],
-            "mixture: source 'onto' gives 5 of 30 samples; 75 of 100 samples in all; the policy is 'error'; "
-            'lower its weight or nsamples, or add a source to its group, or set shortage = "redistribute", '
+            'mixture: onto gives 5 of 30 rows: 75 of 100 rows in all (shortage = "error"); '
+            'lower nsamples or its weight, or add a source to its group, or set shortage = "redistribute", '
             'or set shortage = "repeat" with max_repeats >= 6',
         ),
         (
             "error",
             got(onto=0),
             ["onto"],
-            "mixture: source 'onto' gives 0 of 30 samples; 70 of 100 samples in all; the policy is 'error'; "
-            'lower its weight or nsamples, or add a source to its group, or set shortage = "redistribute"',
+            'mixture: onto gives 0 of 30 rows: 70 of 100 rows in all (shortage = "error"); '
+            'lower nsamples or its weight, or add a source to its group, or set shortage = "redistribute"',
         ),
         (
             "fill",
             got(onto=5, pile=3, books=1),
             ["onto", "pile", "books"],
-            "mixture: source 'onto' gives 5 of 30 samples; the fill group 'general' (pile, books) has no "
-            "more to give; 79 of 100 samples in all; the policy is 'fill'; lower its weight or nsamples, or "
+            "mixture: onto gives 5 of 30 rows, the fill group general has no more to give: "
+            '79 of 100 rows in all (shortage = "fill"); lower nsamples or its weight, or '
             "add a source to its group",
         ),
     ],
@@ -163,8 +163,8 @@ def test_what_no_policy_can_complete_is_a_shortage_with_numbers(
 
 def test_too_many_repeats_are_a_shortage_that_says_how_many_it_takes() -> None:
     assert described(mixture("repeat").repeats(got(onto=7))) == (
-        "mixture: source 'onto' gives 7 of 30 samples; 77 of 100 samples in all; the policy is 'repeat'; "
-        "lower its weight or nsamples, or add a source to its group, "
+        'mixture: onto gives 7 of 30 rows: 77 of 100 rows in all (shortage = "repeat"); '
+        "lower nsamples or its weight, or add a source to its group, "
         'or set shortage = "repeat" with max_repeats >= 5'
     )
     assert mixture("repeat", max_repeats=5).repeats(got(onto=7)) == {"onto": 23}
@@ -179,8 +179,8 @@ def test_without_a_fill_group_the_message_names_none() -> None:
         shortage="redistribute",
     )
     assert described(lone.next_quotas({"x": 4}, ["x"])) == (
-        "mixture: source 'x' gives 4 of 10 samples; 4 of 10 samples in all; the policy is 'redistribute'; "
-        "lower its weight or nsamples, or add a source to its group"
+        'mixture: x gives 4 of 10 rows: 4 of 10 rows in all (shortage = "redistribute"); '
+        "lower nsamples or its weight, or add a source to its group"
     )
 
 

@@ -16,6 +16,7 @@ from calibset.sources.formats.question_columns import describe_question_columns
 EMPTY_TEXT = "empty text"
 """Why a record without any text is filtered."""
 
+_NO_COLUMN = "no column"
 _LONGEST_METADATA = 500
 _ABSENT = object()
 
@@ -64,11 +65,16 @@ def _find_fault(
     """Return why a row can't be read, and the value that is at fault; None if it can."""
     if len(absent) == len(values):
         found = describe_question_columns(map(str, row)) if is_text else ""
-        return f"no column {' or '.join(map(repr, values))}" + (f" but {found}" if found else ""), row
+        return f"{_NO_COLUMN} {' or '.join(map(repr, values))}" + (f" but {found}" if found else ""), row
     for name, value in values.items():
         if not (value is _ABSENT or value is None or isinstance(value, str)):
             return f"column {name!r} is no text", value
     return None
+
+
+def is_column_fault(rejection: Rejection) -> bool:
+    """Return whether a row was rejected for the columns that it lacks; the excerpt names those it has."""
+    return rejection.reason.startswith(_NO_COLUMN)
 
 
 def find_value(row: Any, path: str) -> Any:
