@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -118,14 +118,14 @@ def show_progress(*, quiet: bool, unit: str = "rows") -> Iterator[Progress | Non
 
 
 @contextmanager
-def show_status(*, quiet: bool) -> Iterator[Callable[[str], None] | None]:
+def show_status(*, quiet: bool) -> Iterator[Progress | None]:
     """Give a plan something to say what it is at, which a terminal shows while it lasts."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
     with open_console(stderr=True).status("") as status:
 
-        def report(source: str) -> None:
+        def report(source: str, done: int, asked: int | None) -> None:  # noqa: ARG001  (one source, one step)
             status.update(f"trying {printable(source)} …")
 
         yield report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from calibset.core.errors import CalibsetError
 from calibset.dataset.lockfile import Lock
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.locking import read_existing_lock
+from calibset.pipeline.progress import Progress, no_progress
 from calibset.pipeline.readers import open_reader, open_storage
 from calibset.pipeline.trial import try_evaluation_set, try_source
 from calibset.recipe.model import Recipe
@@ -93,7 +94,7 @@ def plan(
     mirrors: Iterable[str] = (),
     offline: bool = False,
     tries: bool = True,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Plan:
     """Return what a build would read and how much, and why it would fail, as far as a few records tell.
 
@@ -105,7 +106,7 @@ def plan(
         offline: Whether only the cache is asked, and no server.
         tries: Whether the first records of each source are read and rendered; if not, no data is
             downloaded.
-        progress: Called with the name of each source that is about to be opened.
+        progress: Called when a source is about to be opened.
 
     Raises:
         RecipeError: The recipe at the path has faults.
@@ -119,7 +120,7 @@ def plan(
         storage=open_storage(recipe, data, mirrors, offline=offline),
         lock=read_existing_lock(recipe),
         tokenizer=load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline) if tries else None,
-        progress=progress or (lambda _: None),
+        progress=progress or no_progress,
     )
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
@@ -142,11 +143,11 @@ class _Planner:
     storage: Storage
     lock: Lock | None
     tokenizer: Tokenizer | None
-    progress: Callable[[str], None]
+    progress: Progress
 
     def plan_source(self, name: str, quota: int) -> PlannedSource:
         """Return how a source or an evaluation set would be used."""
-        self.progress(name)
+        self.progress(name, 0, 1)
         source = self.recipe.corpora[name]
         planned = PlannedSource(
             name=name,

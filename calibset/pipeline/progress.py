@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A function that is called as a build or a check goes on."""
+    """A function that is called as a build, a check or a plan goes on."""
 
     def __call__(self, source: str, done: int, asked: int | None) -> None:
-        """Report that a source has given ``done`` of ``asked`` rows (records, for a check)."""
+        """Report that a source has given ``done`` of ``asked`` rows (of a check, records; of a plan, one)."""
         ...
 
 
