@@ -46,12 +46,12 @@ class Chat(TextSource, ParquetSource):
     `[TOOL_CALLS]…`, `<function=…>`, `<|python_tag|>…`, and the forms of DeepSeek, GLM, Granite, InternLM and
     Kimi. Calls in words that can't be read, or that call an undeclared tool, make the row a rejection that
     names the form; so do words that call a declared tool by its name without any of these marks, unless they
-    stand in code. Results answer the call that they name, or the calls in their order. Arguments may be
-    under `arguments`, `parameters`, `args`, `input` or `kwargs`, the parameters of a tool under
-    `parameters`, `input_schema`, `inputSchema` or `params`. A call with any other key is rejected, and so is
-    one in which two keys say different things; text under an unknown key of a turn or a tool is left out,
-    which counts as a repair, and so is a column of a JSON row such as `system_prompt` or `available_tools`
-    that `system` or `tools` doesn't name. Tools are declared in `tools` or `functions`; a dialogue may end on a call.
+    stand in code. Results answer the call that they name, or the calls in their order. Arguments may be under
+    `arguments`, `parameters`, `args`, `input` or `kwargs`, the parameters of a tool under `parameters`,
+    `input_schema`, `inputSchema` or `params`. A call with any other key is rejected, and so is one in which
+    two keys say different things; text under an unknown key of a turn or a tool is left out, which counts as
+    a repair, and so is a column of a JSON row such as `system_prompt` or `available_tools` that `system` or
+    `tools` doesn't name. Tools are declared in `tools` or `functions`; a dialogue may end on a call.
 
     What an assistant thinks (`reasoning_content`, `reasoning`, `thinking`, parts of thoughts, or `<think>` at
     the head of its words) is read as its reasoning.
