@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_the_reference_pages_are_what_the_models_say() -> None:
     spec.loader.exec_module(reference)
     for name, text in reference.pages().items():
         assert (ROOT / "docs" / name).read_text("utf-8") == text, "run python docs/reference.py"
+
+
+def test_the_page_about_python_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    (recipe,) = blocks(page, "toml")
+    (tmp_path / "claims.toml").write_text(recipe, "utf-8")
+    names: dict[str, Any] = {}
+    exec(compile("\n".join(blocks(page, "python")), "python.md", "exec"), names)
+    assert len(names["built"]) == 16
+    (report,) = names["claims"].manifest.sources
+    assert (report.achieved, report.location, report.gives) == (4, "memory", "conversations")
 
 
 def test_the_written_source_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

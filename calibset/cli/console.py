@@ -102,19 +102,22 @@ def format_size(size: int | None) -> str:
 
 
 @contextmanager
-def show_progress(*, quiet: bool, unit: str = "rows") -> Iterator[Progress | None]:
+def show_progress(*, quiet: bool, unit: str = "rows") -> Iterator[Progress]:
     """Give a build something to report its progress to: bars on a terminal, a line per source elsewhere."""
+    from calibset.pipeline.progress import draw_bars, no_progress
+
     if quiet:
-        yield None
+        yield no_progress
     elif sys.stderr.isatty():
-        yield from _draw_bars(unit)
+        with draw_bars(unit) as report:
+            yield report
     else:
 
-        def report(source: str, done: int, asked: int | None) -> None:
+        def report_line(source: str, done: int, asked: int | None) -> None:
             if done == asked:
                 print(f"{printable(source)}: {done} {unit}", file=sys.stderr, flush=True)  # noqa: T201
 
-        yield report
+        yield report_line
 
 
 @contextmanager
@@ -127,27 +130,5 @@ def show_status(*, quiet: bool) -> Iterator[Progress | None]:
 
         def report(source: str, done: int, asked: int | None) -> None:  # noqa: ARG001  (one source, one step)
             status.update(f"trying {printable(source)} …")
-
-        yield report
-
-
-def _draw_bars(unit: str) -> Iterator[Progress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=open_console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def report(source: str, done: int, asked: int | None) -> None:
-            if source not in tasks:
-                tasks[source] = bars.add_task(source, total=asked)
-            bars.update(tasks[source], completed=done, total=asked)
 
         yield report

@@ -191,6 +191,10 @@ class Sample:
     complete_turns: int = 0
     filler_tokens: int = 0
 
+    def __repr__(self) -> str:
+        words = f"{self.text[:40]!r}{'…' if len(self.text) > 40 else ''}"
+        return f"<Sample of {self.source}: {self.tokens:,} tokens, {len(self.documents)} documents, {words}>"
+
     @property
     def tokens(self) -> int:
         """The number of tokens, without BOS."""

@@ -15,6 +15,7 @@ from typing import Self
 from calibset.core.documents import Sample
 from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
+from calibset.core.short_forms import write_line, write_table
 from calibset.dataset.manifest import Manifest, SampleReport, manifest_path
 from calibset.quantizers.row_reader import read_texts
 from calibset.tokenizers import DEFAULT_TOKENIZER, Encoded, Tokenizer, load_tokenizer
@@ -51,6 +52,15 @@ class CalibrationFile:
 
     path: Path
     manifest: Manifest | None
+
+    def __repr__(self) -> str:
+        origin = f"built by the recipe {self.manifest.name}" if self.manifest else "without a manifest"
+        return write_line("CalibrationFile", self.path.name, origin)
+
+    def _repr_html_(self) -> str:
+        if self.manifest is not None:
+            return self.manifest._repr_html_()
+        return write_table(f"{self.path.name}: without a manifest", (), ())
 
     @classmethod
     def open(

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.core.locations import redact_location
+from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.manifest import TokenizerIdentity
 from calibset.dataset.source_reports import Frozen
 
@@ -61,6 +62,20 @@ class Lock(Frozen):
     sources: Mapping[str, LockedSource]
     sha256: str
     holdout: str | None = None
+
+    def __repr__(self) -> str:
+        return write_line(
+            "Lock", self.name, count(len(self.sources), "source"), f"sha256 {self.sha256[:16]}…"
+        )
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return write_table(
+            f"Lock of {self.name}: sha256 {self.sha256[:16]}…",
+            ("source", "location", "revision", "files"),
+            ((name, one.location, one.revision, len(one.files)) for name, one in self.sources.items()),
+        )
 
     @classmethod
     def read(cls, path: str | Path) -> Self | None:

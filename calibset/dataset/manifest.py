@@ -15,6 +15,7 @@ from calibset.core.documents import Span
 from calibset.core.errors import OutputError
 from calibset.core.fields import MAX_NUMBER, Count, JsonObject, PositiveCount, Share
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
+from calibset.core.short_forms import count, write_line, write_table
 from calibset.core.text import printable
 from calibset.core.validation_errors import describe_error, quote_value
 from calibset.dataset.source_reports import EvaluationReport, Frozen, SourceReport, disagrees
@@ -110,6 +111,25 @@ class Manifest(Frozen):
     samples: tuple[SampleReport, ...]
     sha256: str
     not_compared: Count = Field(0, exclude_if=lambda count: count == 0)
+
+    def __repr__(self) -> str:
+        size = f"{count(self.nsamples, 'row')} of {self.seqlen:,} tokens"
+        kept = f"{self.quantizer} keeps {self.kept:,}"
+        return write_line("Manifest", self.name, size, count(len(self.sources), "source"), kept)
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return write_table(
+            f"{self.name}: {self.nsamples:,} rows of {self.seqlen:,} tokens; {self.quantizer} keeps "
+            f"{self.kept:,}; sha256 {self.sha256[:16]}…",
+            ("source", "group", "gives", "location", "licence", "asked", "rows", "tokens"),
+            (
+                (one.name, one.group, one.gives, one.location, one.licence, one.asked, one.achieved,
+                 one.tokens_read)
+                for one in self.sources
+            ),
+        )  # fmt: skip
 
     @classmethod
     def read(cls, path: str | Path) -> Self | None:

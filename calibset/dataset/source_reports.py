@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from calibset.core.documents import Kind
 from calibset.core.fields import Count
+from calibset.core.short_forms import count, write_line
 from calibset.hygiene.decontamination import Contamination
 from calibset.hygiene.deduplication import Duplicate
 
@@ -90,6 +91,12 @@ class SourceReport(Frozen):
     duplicates: tuple[Duplicate, ...]
     contaminated: tuple[Contamination, ...]
     tool_names: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        rows = f"{self.achieved:,} of {count(self.asked, 'row')}"
+        return write_line("SourceReport", self.name, rows, self.gives or "", self.location)
+
+    __str__ = __repr__
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

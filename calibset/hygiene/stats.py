@@ -35,8 +35,8 @@ class LeftOut:
     rejections: Counter[str] = field(default_factory=Counter)
     filtered: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
-    rejected_records: list[Rejection] = field(default_factory=list)
-    filtered_records: list[Filtered] = field(default_factory=list)
+    rejected_records: list[Rejection] = field(default_factory=list, repr=False)
+    filtered_records: list[Filtered] = field(default_factory=list, repr=False)
 
     def add(self, record: Rejection | Filtered) -> None:
         """Count a record and list it."""
@@ -165,10 +165,10 @@ class ReadStats:
     repairs: RepairCounts = field(default_factory=RepairCounts)
     item_repairs: RepairCounts = field(default_factory=RepairCounts, compare=False)
     left_out: LeftOut = field(default_factory=LeftOut)
-    duplicates: list[Duplicate] = field(default_factory=list)
-    contaminated: list[Contamination] = field(default_factory=list)
-    renamed_tools: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    titles: list[str] = field(default_factory=list)
+    duplicates: list[Duplicate] = field(default_factory=list, repr=False)
+    contaminated: list[Contamination] = field(default_factory=list, repr=False)
+    renamed_tools: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict, repr=False)
+    titles: list[str] = field(default_factory=list, repr=False)
     notes: tuple[str, ...] = ()
 
     @property

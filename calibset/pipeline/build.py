@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import CalibsetError
@@ -24,15 +24,16 @@ from calibset.pipeline.locking import (
 )
 from calibset.pipeline.manifest_builder import build_manifest
 from calibset.pipeline.notes import write_notes
-from calibset.pipeline.progress import Progress
+from calibset.pipeline.progress import Progress, show_progress
 from calibset.pipeline.proof import prove_kept
+from calibset.pipeline.readers import open_storage
 from calibset.pipeline.select import FileSpec, SelectedSamples, select_samples
 from calibset.pipeline.source_stream import SourceStream, open_source_stream, split_holdout
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
 
 
-def build(
+def build(  # noqa: PLR0913  (a program names those that it needs)
     recipe: Recipe | str | Path,
     *,
     data: str | Path | None = None,
@@ -40,6 +41,8 @@ def build(
     offline: bool = False,
     lock: LockUse = "use",
     progress: Progress | None = None,
+    sources: Mapping[str, object] | None = None,
+    **changes: Any,
 ) -> CalibrationSet:
     """Build the calibration set of a recipe and prove that its quantizer keeps every row.
 
@@ -53,9 +56,16 @@ def build(
         offline: Whether only the cache is read, and no server.
         lock: What a lock beside the recipe is for: its locations and commits are read (`use`), the
             build fails unless everything is as locked (`require`), or it is ignored (`ignore`).
-        progress: Called as each source gives samples.
+        progress: Called as each source gives samples; if None, bars are drawn on a terminal or in a notebook,
+            and nothing anywhere else.
+        sources: Rows that take the place of locations, by the name of their source or evaluation set: a
+            `datasets.Dataset`, a frame of polars or pandas, a table of pyarrow, or an iterable of dicts. The
+            recipe says how they are read (`type`, `columns`); it needs no `where`.
+        changes: Values that replace those of the recipe, as ``--set`` does: ``nsamples=64``; a key inside a
+            table by its path, ``**{"sources.mine.weight": 2}``.
 
     Raises:
+        RecipeError: The recipe at the path or a change has faults.
         LockError: A lock is required, and there is none, or something differs from it.
         OfflineError: Sources are not in the cache, and ``offline`` is set.
         SourceError: A source can't be found, reached or read, or too many of its records are rejected.
@@ -63,12 +73,18 @@ def build(
         TokenizerError: The tokenizer can't be loaded, or can't render conversations.
         QuantizerError: The quantizer would not keep every row.
     """
-    recipe = as_recipe(recipe)
+    recipe = as_recipe(recipe, changes, sources)
     known_lock = read_existing_lock(recipe, lock)
     if lock == "require" and known_lock is not None:
         require_unchanged(recipe, find_recipe_differences(known_lock, portable_recipe(recipe)))
 
-    context = open_context(recipe, known_lock, data=data, mirrors=mirrors, offline=offline, progress=progress)
+    with show_progress(progress) as shown:
+        storage = open_storage(recipe, data, mirrors, offline=offline, given=sources)
+        return _build(open_context(recipe, known_lock, storage, shown), lock)
+
+
+def _build(context: BuildContext, lock: LockUse) -> CalibrationSet:
+    recipe, known_lock = context.recipe, context.lock
     streams = _open_streams(context)
     holdout, holdout_report = None, None
     try:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from calibset.core.errors import CalibsetError
+from calibset.core.short_forms import count, write_line, write_table
 from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import note_source
-from calibset.pipeline.progress import Progress, no_progress
+from calibset.pipeline.progress import Progress, show_progress
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.model import Recipe
@@ -37,6 +39,27 @@ class SourceCheck:
     notes: tuple[str, ...]
     problem: str | None
 
+    def __repr__(self) -> str:
+        left_out = self.stats.left_out
+        return write_line(
+            "SourceCheck", self.name, count(self.stats.documents, "document"),
+            f"{left_out.rejections.total():,} rejected", f"{left_out.filtered.total():,} filtered",
+            *([self.problem] if self.problem else []),
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        left_out = self.stats.left_out
+        return write_table(
+            f"{self.name} ({self.location}): {count(self.stats.documents, 'document')}"
+            + (f"; {self.problem}" if self.problem else ""),
+            ("left out", "reason", "records", "for example"),
+            (
+                (kind, reason, number, left_out.examples[reason])
+                for kind, counts in (("rejected", left_out.rejections), ("filtered", left_out.filtered))
+                for reason, number in counts.most_common()
+            ),
+        )
+
 
 def check(
     recipe: Recipe | str | Path,
@@ -45,11 +68,13 @@ def check(
     mirrors: Iterable[str] = (),
     offline: bool = False,
     progress: Progress | None = None,
+    sources: Mapping[str, object] | None = None,
+    **changes: Any,
 ) -> tuple[SourceCheck, ...]:
     """Read every source to its end and count its records; the arguments are those of `build`."""
-    recipe = as_recipe(recipe)
+    recipe = as_recipe(recipe, changes, sources)
     lock = read_existing_lock(recipe)
-    storage = open_storage(recipe, data, mirrors, offline=offline)
+    storage = open_storage(recipe, data, mirrors, offline=offline, given=sources)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
     indexes, _ = index_evaluation_sets(recipe, open_readers(recipe, storage, lock, recipe.exclude))
 
@@ -59,10 +84,11 @@ def check(
     def write_notes(name: str, stats: ReadStats) -> tuple[str, ...]:
         return (*stats.notes, *note_source(recipe, name, stats, tokenizer))
 
-    return tuple(
-        _check_source(name, source.where[0], open_stream, write_notes, progress or no_progress)
-        for name, source in recipe.sources.items()
-    )
+    with show_progress(progress, "records") as shown:
+        return tuple(
+            _check_source(name, source.where[0], open_stream, write_notes, shown)
+            for name, source in recipe.sources.items()
+        )
 
 
 def _check_source(

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from calibset.core.errors import RecipeError
 from calibset.core.timing import Timings
 from calibset.dataset.lockfile import Lock
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.pipeline.evaluation_sets import EvaluationSet, index_evaluation_sets
-from calibset.pipeline.progress import Progress, no_progress
-from calibset.pipeline.readers import open_readers, open_storage
-from calibset.recipe.loader import load_recipe
+from calibset.pipeline.progress import Progress
+from calibset.pipeline.readers import open_readers
+from calibset.recipe.loader import change_recipe, load_recipe
 from calibset.recipe.model import Recipe
-from calibset.storage import TrackedReader
+from calibset.storage import Storage, TrackedReader
 from calibset.tokenizers import Tokenizer, load_tokenizer
 
 
@@ -46,25 +48,16 @@ class BuildContext:
         return self.indexes.timings
 
 
-def open_context(
-    recipe: Recipe,
-    lock: Lock | None,
-    *,
-    data: str | Path | None,
-    mirrors: Iterable[str],
-    offline: bool,
-    progress: Progress | None,
-) -> BuildContext:
+def open_context(recipe: Recipe, lock: Lock | None, storage: Storage, progress: Progress) -> BuildContext:
     """Open the sources and the tokenizer of a recipe, and read its evaluation sets.
 
     Raises:
         SourceError: A source can't be found or reached, or an evaluation set can't be read.
-        OfflineError: Sources are not in the cache, and ``offline`` is set.
+        OfflineError: Sources are not in the cache, and no server may be asked.
         TokenizerError: The tokenizer can't be loaded.
     """
-    storage = open_storage(recipe, data, mirrors, offline=offline)
     readers = open_readers(recipe, storage, lock)
-    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
+    tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=storage.cache.offline)
     indexes, evaluations = index_evaluation_sets(recipe, readers)
     return BuildContext(
         recipe=recipe,
@@ -73,10 +66,47 @@ def open_context(
         indexes=indexes,
         evaluations=evaluations,
         lock=lock,
-        progress=progress or no_progress,
+        progress=progress,
     )
 
 
-def as_recipe(recipe: Recipe | str | Path) -> Recipe:
-    """Return a recipe as it is, or load it from a path."""
-    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+def as_recipe(
+    recipe: Recipe | str | Path,
+    changes: Mapping[str, Any] | None = None,
+    given: Mapping[str, object] | None = None,
+) -> Recipe:
+    """Return a recipe as it is, or load it from a path, with some keys changed.
+
+    Args:
+        recipe: The recipe, or its path.
+        changes: Values that replace those of the recipe, by key path.
+        given: The rows of sources that a program gives, by the source's name.
+
+    Raises:
+        RecipeError: The recipe at the path or a change has faults, or rows are given for no source, or for
+            one that reads files only.
+    """
+    changes, names = changes or {}, tuple(given or ())
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, overrides=changes, given=names)
+    elif changes:
+        recipe = change_recipe(recipe, changes)
+    return _read_in_memory(recipe, names) if names else recipe
+
+
+def _read_in_memory(recipe: Recipe, names: Iterable[str]) -> Recipe:
+    """Return a recipe some of whose sources and evaluation sets are rows in memory."""
+    sources, exclude = dict(recipe.sources), dict(recipe.exclude)
+    for name in names:
+        if name not in recipe.corpora:
+            raise RecipeError(
+                f"sources: the recipe has no source {name!r}; it has {', '.join(recipe.corpora)}"
+            )
+        source = recipe.corpora[name].for_given_rows()
+        if source is None:
+            raise RecipeError(
+                f"{recipe.key_of(name)}.type: {recipe.corpora[name].type} reads files only; rows that a "
+                "program gives are read by jsonl, alpaca or chat"
+            )
+        (exclude if name in exclude else sources)[name] = source
+    return recipe.model_copy(update={"sources": sources, "exclude": exclude})

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from calibset.core.documents import Kind
 from calibset.core.errors import CalibsetError
+from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.lockfile import Lock
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.locking import read_existing_lock
@@ -67,6 +69,10 @@ class PlannedSource:
     text: str = ""
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        files = self.problem or count(self.files, "file")
+        return write_line("PlannedSource", self.name, count(self.quota, "row"), self.location, files)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -86,8 +92,25 @@ class Plan:
     evaluations: tuple[PlannedSource, ...] = ()
     control_tokens: ControlTokens = field(default_factory=lambda: ControlTokens.of(()))
 
+    def __repr__(self) -> str:
+        size = f"{count(self.recipe.nsamples, 'row')} of {self.recipe.seqlen:,} tokens"
+        problems = sum(source.problem is not None for source in (*self.sources, *self.evaluations))
+        facts = [count(problems, "problem")] if problems else []
+        return write_line("Plan", self.recipe.name, size, count(len(self.sources), "source"), *facts)
 
-def plan(
+    def _repr_html_(self) -> str:
+        return write_table(
+            f"Plan of {self.recipe.name}: {self.recipe.nsamples:,} rows of {self.recipe.seqlen:,} tokens",
+            ("source", "group", "type", "gives", "location", "rows", "files", "licence", "problem"),
+            (
+                (one.name, one.group, one.type, one.gives, one.location, one.quota, one.files, one.licence,
+                 one.problem)
+                for one in (*self.sources, *self.evaluations)
+            ),
+        )  # fmt: skip
+
+
+def plan(  # noqa: PLR0913  (a program names those that it needs)
     recipe: Recipe | str | Path,
     *,
     data: str | Path | None = None,
@@ -95,6 +118,8 @@ def plan(
     offline: bool = False,
     tries: bool = True,
     progress: Progress | None = None,
+    sources: Mapping[str, object] | None = None,
+    **changes: Any,
 ) -> Plan:
     """Return what a build would read and how much, and why it would fail, as far as a few records tell.
 
@@ -107,17 +132,19 @@ def plan(
         tries: Whether the first records of each source are read and rendered; if not, no data is
             downloaded.
         progress: Called when a source is about to be opened.
+        sources: As for `build`.
+        changes: As for `build`.
 
     Raises:
-        RecipeError: The recipe at the path has faults.
+        RecipeError: The recipe at the path or a change has faults.
         OutputError: There is a lock beside the recipe, and it can't be read.
         TokenizerError: There is no such tokenizer, or it can't be loaded.
     """
-    recipe = as_recipe(recipe)
+    recipe = as_recipe(recipe, changes, sources)
     find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=offline)
     planner = _Planner(
         recipe=recipe,
-        storage=open_storage(recipe, data, mirrors, offline=offline),
+        storage=open_storage(recipe, data, mirrors, offline=offline, given=sources),
         lock=read_existing_lock(recipe),
         tokenizer=load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline) if tries else None,
         progress=progress or no_progress,

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from calibset.core.errors import CalibsetError, NotThereError, OfflineError, RecipeError
+from calibset.core.errors import CalibsetError, NotThereError, OfflineError, RecipeError, SourceError
 from calibset.dataset.lockfile import Lock
 from calibset.recipe.model import Recipe
-from calibset.storage import Cache, Mirror, Storage, TrackedReader
+from calibset.storage import Cache, Mirror, Reader, Storage, TrackedReader
+from calibset.storage.given_rows import GIVEN, read_given_rows
 
 
 def open_storage(
-    recipe: Recipe, data: str | Path | None, mirrors: Iterable[str], *, offline: bool = False
+    recipe: Recipe,
+    data: str | Path | None,
+    mirrors: Iterable[str],
+    *,
+    offline: bool = False,
+    given: Mapping[str, object] | None = None,
 ) -> Storage:
     """Return the storage that opens the locations that a recipe names.
 
@@ -23,9 +29,11 @@ def open_storage(
         mirrors: Mirrors, each ``https://PREFIX=https://REPLACEMENT``; those of ``CALIBSET_MIRRORS``
             come after them.
         offline: Whether only the cache is read, and no server.
+        given: The rows of sources that a program gives, by the source's name.
 
     Raises:
         RecipeError: The folder doesn't exist, or a mirror is not of that form.
+        SourceError: What is given are no rows.
     """
     data = data if data is not None else os.environ.get("CALIBSET_DATA") or None
     folder = Path(os.path.expanduser(data)) if data is not None else None  # noqa: PTH111  (Path's raises)
@@ -37,7 +45,15 @@ def open_storage(
         data_folder=folder,
         mirrors=tuple(Mirror.parse(text) for text in texts),
         cache=Cache.default(offline=offline),
+        given={name: _read_given_rows(rows, name, recipe) for name, rows in (given or {}).items()},
     )
+
+
+def _read_given_rows(rows: object, name: str, recipe: Recipe) -> Reader:
+    try:
+        return read_given_rows(rows, name)
+    except SourceError as error:
+        raise SourceError(f"{recipe.key_of(name)}: {error}") from error
 
 
 def open_reader(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = None) -> TrackedReader:
@@ -53,6 +69,13 @@ def open_reader(name: str, recipe: Recipe, storage: Storage, lock: Lock | None =
         SourceError: No location exists, or a server that may have one can't be asked.
     """
     source = recipe.corpora[name]
+    if name in storage.given:
+        return TrackedReader(storage.given[name])
+    if source.where == (GIVEN,):
+        raise NotThereError(
+            f'where = "{GIVEN}" stands for rows that a program gives: calibset.build(recipe, '
+            f"sources={{{name!r}: rows}})"
+        )
     pinned = lock.pinned(name, source.where, source.revision) if lock else None
     where, revision = pinned or (source.where, source.revision)
     try:

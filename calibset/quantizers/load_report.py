@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from calibset.core.short_forms import count, write_line, write_table
+
+_MOST_SHOWN = 20
+
 
 class Verdict(StrEnum):
     """Whether a quantizer can be given a file."""
@@ -71,6 +75,21 @@ class LoadReport:
     warnings: tuple[str, ...] = ()
     joined: bool = False
     remedy: str = ""
+
+    def __repr__(self) -> str:
+        kept = f"keeps {self.kept:,} of {count(len(self.rows), 'row')}"
+        return write_line("LoadReport", self.quantizer, self.verdict, kept)
+
+    def _repr_html_(self) -> str:
+        faults = (*self.fatal, *self.mismatches, *filter(None, (self.export_fault,)), *self.warnings)
+        return write_table(
+            f"{self.quantizer}: {self.verdict}; keeps {self.kept:,} of {count(len(self.rows), 'row')}",
+            ("row", "tokens", "reason"),
+            (
+                *(("", "", fault) for fault in faults),
+                *((row.row, row.tokens, row.reason) for row in self.lost[:_MOST_SHOWN]),
+            ),
+        )
 
     @property
     def kept(self) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,34 @@ from calibset.core.errors import RecipeError
 from calibset.core.locations import parse_location
 from calibset.core.validation_errors import describe_error
 from calibset.recipe.model import EXCLUDE, SOURCE_ONLY_KEYS, Recipe
-from calibset.recipe.overrides import apply_override
+from calibset.recipe.overrides import apply_change, apply_override
 from calibset.recipe.validation import find_mixture_faults, find_recipe_faults
 from calibset.sources import Source, get_adapter
+from calibset.storage.given_rows import GIVEN
 
 _RENAMED_KEYS = {"consumer": "quantizer"}
 
 
-def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: bool = False) -> Recipe:
+Overrides = Iterable[str] | Mapping[str, Any]
+"""Values that replace those of a recipe: ``key.path=value`` in TOML, or by key path as values of Python."""
+
+
+def load_recipe(
+    path: str | Path,
+    *,
+    overrides: Overrides = (),
+    allow_code: bool = False,
+    given: Collection[str] = (),
+) -> Recipe:
     """Read a recipe from a file.
 
     Args:
         path: A TOML file.
         overrides: Values that replace those in the file, each written ``key.path=value``; the value is
-            TOML, or else taken as a string.
+            TOML, or else taken as a string. Or a mapping of key paths to values.
         allow_code: Whether an adapter named ``package.module:Class`` may be imported; its module
             may be in the recipe's folder.
+        given: The sources whose rows a program gives to `build`, so that they need no ``where``.
 
     Raises:
         RecipeError: The file can't be read or has faults, all of which are named.
@@ -42,11 +55,16 @@ def load_recipe(path: str | Path, *, overrides: Iterable[str] = (), allow_code: 
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise RecipeError(f"{path}: can't be read: {reason}") from error
     with _import_from(path.parent) if allow_code else nullcontext():
-        return _parse(text, str(path), overrides, allow_code=allow_code, path=path)
+        return _parse(text, str(path), overrides, given, allow_code=allow_code, path=path)
 
 
 def parse_recipe(
-    text: str, *, origin: str = "recipe", overrides: Iterable[str] = (), allow_code: bool = False
+    text: str,
+    *,
+    origin: str = "recipe",
+    overrides: Overrides = (),
+    allow_code: bool = False,
+    given: Collection[str] = (),
 ) -> Recipe:
     """Read a recipe from TOML text.
 
@@ -55,11 +73,48 @@ def parse_recipe(
         origin: The name of the text in messages.
         overrides: As for `load_recipe`.
         allow_code: As for `load_recipe`.
+        given: As for `load_recipe`.
 
     Raises:
         RecipeError: The text has faults, all of which are named.
     """
-    return _parse(text, origin, overrides, allow_code=allow_code, path=None)
+    return _parse(text, origin, overrides, given, allow_code=allow_code, path=None)
+
+
+def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with other values of some keys, which are checked as those of a file are.
+
+    Args:
+        recipe: The recipe.
+        changes: The values, by key path.
+
+    Raises:
+        RecipeError: A value is wrong, or there is no such key.
+    """
+    raw = recipe.model_dump(mode="json", exclude_unset=True)
+    raw["sources"] = {
+        name: {**table, "type": recipe.sources[name].type} for name, table in raw["sources"].items()
+    }
+    raw[EXCLUDE] = [
+        {"name": name, "type": recipe.exclude[name].type}
+        | {key: value for key, value in table.items() if key not in SOURCE_ONLY_KEYS}
+        for name, table in raw.get(EXCLUDE, {}).items()
+    ]
+    before = _find_tables(deepcopy(raw))
+    faults = [fault for path, value in changes.items() for fault in apply_change(raw, path, value)]
+    # An adapter that a program made is not found by the name of its type, so what is the same stays as it is.
+    same = {name for name, table in _find_tables(raw) if (name, table) in before}
+    known = {name: source for name, source in recipe.corpora.items() if name in same}
+    return _validate(raw, "", faults, known, allow_code=True, path=recipe.path)
+
+
+def _find_tables(raw: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the tables of sources and evaluation sets, each with its name."""
+    named, listed = raw.get("sources"), raw.get(EXCLUDE)
+    tables = list(named.items()) if isinstance(named, dict) else []
+    if isinstance(listed, list):
+        tables += [(str(table.get("name")), table) for table in listed if isinstance(table, dict)]
+    return [(name, table) for name, table in tables if isinstance(table, dict)]
 
 
 @contextmanager
@@ -74,18 +129,52 @@ def _import_from(folder: Path) -> Iterator[None]:
 
 
 def _parse(
-    text: str, origin: str, overrides: Iterable[str], *, allow_code: bool, path: Path | None
+    text: str,
+    origin: str,
+    overrides: Overrides,
+    given: Collection[str],
+    *,
+    allow_code: bool,
+    path: Path | None,
 ) -> Recipe:
     try:
         raw: dict[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
         raise RecipeError(f"{origin}: not valid TOML: {error}") from error
-    faults = [f for override in overrides for f in apply_override(raw, override)]
+    if isinstance(overrides, Mapping):
+        faults = [fault for key, value in overrides.items() for fault in apply_change(raw, key, value)]
+    else:
+        faults = [fault for override in overrides for fault in apply_override(raw, override)]
+    for name, table in _find_tables(raw):
+        if name in given:
+            table.setdefault("where", GIVEN)
+    return _validate(raw, origin, faults, {}, allow_code=allow_code, path=path)
+
+
+def _validate(
+    raw: dict[str, Any],
+    origin: str,
+    faults: list[str],
+    known: Mapping[str, Source],
+    *,
+    allow_code: bool,
+    path: Path | None,
+) -> Recipe:
+    """Return the recipe that data describes.
+
+    Args:
+        raw: The data, as TOML has it.
+        origin: What messages call it; nothing if empty.
+        faults: What was wrong with it before.
+        known: The sources and evaluation sets that are read already, by name.
+        allow_code: Whether an adapter named ``package.module:Class`` may be imported.
+        path: The recipe's file.
+    """
     tables: dict[str, Any] = {}
     named = raw.get("sources")
     if isinstance(named, dict):
-        tables["sources"] = _read_sources(named, faults, allow_code)
-    tables[EXCLUDE] = _read_evaluation_sets(raw, faults, allow_code)
+        tables["sources"] = _read_sources(named, faults, allow_code, known)
+    tables[EXCLUDE] = _read_evaluation_sets(raw, faults, allow_code, known)
     recipe: Recipe | None = None
     try:
         recipe = Recipe.model_validate({**raw, **tables}, context={"path": path})
@@ -97,7 +186,8 @@ def _parse(
     if recipe is not None:
         faults += find_recipe_faults(recipe, raw["sources"])
     if faults or recipe is None:
-        raise RecipeError(*(line if line.startswith("--set ") else f"{origin}: {line}" for line in faults))
+        head = f"{origin}: " if origin else ""
+        raise RecipeError(*(line if line.startswith("--set ") else f"{head}{line}" for line in faults))
     return recipe
 
 
@@ -109,15 +199,20 @@ def _describe(detail: Any) -> str:
     return describe_error(detail, (), Recipe)
 
 
-def _read_sources(tables: Mapping[str, Any], faults: list[str], allow_code: bool) -> dict[str, Source]:
+def _read_sources(
+    tables: Mapping[str, Any], faults: list[str], allow_code: bool, known: Mapping[str, Source]
+) -> dict[str, Source]:
     """Return the sources that are right, and add what is wrong with the others to the faults."""
     sources = {
-        name: _read_source(table, f"sources.{name}", faults, allow_code) for name, table in tables.items()
+        name: known.get(name) or _read_source(table, f"sources.{name}", faults, allow_code)
+        for name, table in tables.items()
     }
     return {name: source for name, source in sources.items() if source is not None}
 
 
-def _read_evaluation_sets(raw: Mapping[str, Any], faults: list[str], allow_code: bool) -> dict[str, Source]:
+def _read_evaluation_sets(
+    raw: Mapping[str, Any], faults: list[str], allow_code: bool, known: Mapping[str, Source]
+) -> dict[str, Source]:
     """Return the evaluation sets that are right, and add what is wrong with the others to the faults."""
     tables, sources = raw.get(EXCLUDE, []), raw.get("sources")
     if not isinstance(tables, list):
@@ -141,7 +236,8 @@ def _read_evaluation_sets(raw: Mapping[str, Any], faults: list[str], allow_code:
         elif name in names:
             faults.append(f"{key}.name: {name!r} is already the name of another table")
         own = {key: value for key, value in table.items() if key not in ("name", *SOURCE_ONLY_KEYS)}
-        source = _read_source({"group": EXCLUDE, **own}, key, faults, allow_code)
+        source = known.get(name) if isinstance(name, str) else None
+        source = source or _read_source({"group": EXCLUDE, **own}, key, faults, allow_code)
         if source is not None and isinstance(name, str):
             names.add(name)
             evaluation_sets[name] = source

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 
 from calibset.core.fields import Names
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER, QuantizerName
+from calibset.core.short_forms import count, write_line, write_table
 from calibset.core.shortage import ShortagePolicy
 from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.quantizers.autoround.options import Quantization
@@ -151,6 +152,24 @@ class Recipe(BaseModel):
     def model_post_init(self, context: Any) -> None:
         """Take the recipe's file from the context of the validation, since no key of a recipe may set it."""
         self._path = context.get("path") if isinstance(context, Mapping) else None
+
+    def __repr__(self) -> str:
+        size = f"{count(self.nsamples, 'row')} of {self.seqlen:,} tokens"
+        return write_line("Recipe", self.name, size, count(len(self.sources), "source"))
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        quotas = self.mixture.quotas()
+        return write_table(
+            f"Recipe {self.name}: {self.nsamples:,} rows of {self.seqlen:,} tokens, {self.tokenizer}, "
+            f"{self.quantizer}",
+            ("source", "group", "type", "where", "rows"),
+            (
+                (name, source.group, source.type, ", ".join(source.where), quotas[name])
+                for name, source in self.sources.items()
+            ),
+        )
 
     @property
     def path(self) -> Path | None:

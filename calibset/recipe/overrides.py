@@ -1,9 +1,11 @@
-"""``--set key.path=value``: values that replace those in a recipe's file."""
+"""``--set key.path=value``, and the same in Python: values that replace those of a recipe."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
+from pathlib import PurePath
 from typing import Any
 
 # Keys that every source needs: setting one of them may begin a new source.
@@ -33,16 +35,47 @@ def apply_override(raw: dict[str, Any], override: str) -> list[str]:
         return [f"--set {override}: must read key.path=value, such as sources.pile.weight=2"]
     if fault := _find_unknown_source(raw, keys):
         return [f"--set {override}: {fault}"]
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        value = text
+    fault = _set_value(raw, keys, value)
+    return [f"--set {override}: {fault}"] if fault else []
+
+
+def apply_change(raw: dict[str, Any], path: str, value: Any) -> list[str]:
+    """Set a key of a recipe's data, which is changed in place, to a value of Python's; return the faults.
+
+    Examples:
+        >>> raw = {"sources": {"pile": {"weight": 1}}}
+        >>> apply_change(raw, "sources.pile.weight", 2), raw
+        ([], {'sources': {'pile': {'weight': 2}}})
+    """
+    keys = _parse_path(path)
+    if not keys:
+        return [f"{path}: is no key; must read key.path"]
+    fault = _find_unknown_source(raw, keys) or _set_value(raw, keys, _to_toml(value))
+    return [f"{path}: {fault}"] if fault else []
+
+
+def _set_value(raw: dict[str, Any], keys: list[str], value: Any) -> str:
+    """Set a key; return what is wrong if a key on its way is no table, or else nothing."""
     table = raw
     for key in keys[:-1]:
         table = table.setdefault(key, {})
         if not isinstance(table, dict):
-            return [f"--set {override}: {key} is a value, not a table"]
-    try:
-        table[keys[-1]] = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        table[keys[-1]] = text
-    return []
+            return f"{key} is a value, not a table"
+    table[keys[-1]] = value
+    return ""
+
+
+def _to_toml(value: Any) -> Any:
+    """Return a value with lists, texts and tables as TOML has them."""
+    if isinstance(value, Mapping):
+        return {str(key): _to_toml(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_to_toml(item) for item in value]
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def _parse_path(path: str) -> list[str]:

@@ -11,11 +11,15 @@ from calibset.core.documents import Kind, Record
 from calibset.core.errors import CalibsetError, OfflineError, SourceError
 from calibset.core.fields import Names
 from calibset.core.seeding import shuffled
+from calibset.core.short_forms import write_line, write_table
 from calibset.hygiene.options import Hygiene
 from calibset.sources.sampling.files import FileSampler, is_large, measure_record
 from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.storage.files import COMPRESSED_SUFFIXES, File, Reader
+
+KEPT_OF_GIVEN = frozenset(("group", "weight", "licence", "max_rejected", "hygiene"))
+"""The keys of a source that say nothing of where its files are and how they are written."""
 
 
 class Source(BaseModel):
@@ -97,10 +101,23 @@ class Source(BaseModel):
         Hygiene(), description="What is repaired and filtered in this source; its keys override the recipe's."
     )
 
+    def __repr__(self) -> str:
+        return write_line(type(self).__name__, ", ".join(self.where), f"group {self.group}")
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        keys = self.model_dump(mode="json", exclude_defaults=True)
+        return write_table(f"A source of the type {self.type}", ("key", "value"), keys.items())
+
     @property
     def gives(self) -> Kind | None:
         """What the source gives; None if that is known only when it is read."""
         return self.kind
+
+    def for_given_rows(self) -> Source | None:
+        """Return the source that reads rows which a program gives, as JSON Lines; None if this kind can't."""
+        return None
 
     def patterns(self) -> tuple[str, ...]:
         """Return shell-style patterns of the files that this adapter reads by default."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,12 +29,14 @@ class Storage:
         data_folder: A folder that relative paths are looked up in first, if there is one.
         mirrors: Replacements for https URLs; the first whose prefix matches is used.
         cache: The cache for what is read from servers.
+        given: Readers of the sources whose rows a program gives, by the source's name.
     """
 
     recipe_folder: Path
     data_folder: Path | None = None
     mirrors: tuple[Mirror, ...] = ()
     cache: Cache = field(default_factory=Cache.default)
+    given: Mapping[str, Reader] = field(default_factory=dict)
 
     def open_reader(self, where: Sequence[str], revision: str | None = None) -> Reader:
         """Return a reader of the first location that exists.

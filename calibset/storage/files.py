@@ -97,19 +97,22 @@ class _InMemory:
         )
 
 
-def memory_reader(contents: dict[str, bytes], location: str = "memory") -> Reader:
+def memory_reader(
+    contents: dict[str, bytes], location: str = "memory", revision: str | None = None
+) -> Reader:
     """Return a reader of files in memory, for tests and notebooks.
 
     Args:
         contents: The bytes of the files, by name.
         location: The name of the location in messages.
+        revision: What identifies the contents.
 
     Examples:
         >>> reader = memory_reader({"a.txt": b"one", "b.json": b"{}"})
         >>> [file.name for file in reader.files("*.txt")]
         ['a.txt']
     """
-    return _InMemory(contents, location)
+    return _InMemory(contents, location, revision)
 
 
 def match_names(names: tuple[str, ...], patterns: tuple[str, ...], location: str) -> list[str]:

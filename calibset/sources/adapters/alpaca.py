@@ -30,6 +30,7 @@ from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
+from calibset.storage.given_rows import GIVEN
 from calibset.storage.text_lines import read_first_character, read_lines
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -54,6 +55,12 @@ class Alpaca(TextSource, ParquetSource):
     type: Literal["alpaca"] = "alpaca"
     rows_at: RowsPath = None
     reasoning: ReasoningOption = None
+
+    def for_given_rows(self) -> Alpaca:
+        """Return the source that reads rows in memory."""
+        # Where files are and how they are written is of no account.
+        unset = {"where": (GIVEN,), "config": (), "split": (), "files": (), "revision": None}
+        return self.model_copy(update={**unset, "encoding": "utf-8", "rows_at": None})
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for tables of text, compressed or not, for parquet files and for workbooks."""

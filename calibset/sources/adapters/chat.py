@@ -25,6 +25,7 @@ from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
+from calibset.storage.given_rows import GIVEN
 
 _IDS = ("id", "uuid", "conversation_id")
 # Shorter ones, and those without a digit, are as often the same in many rows.
@@ -77,6 +78,12 @@ class Chat(TextSource, ParquetSource):
     rows_at: RowsPath = None
     repair: RepairOption = True
     reasoning: ReasoningOption = None
+
+    def for_given_rows(self) -> Chat:
+        """Return the source that reads rows in memory."""
+        # Where files are and how they are written is of no account.
+        unset = {"where": (GIVEN,), "config": (), "split": (), "files": (), "revision": None}
+        return self.model_copy(update={**unset, "encoding": "utf-8", "rows_at": None})
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for JSON files, compressed or not, and for parquet files."""

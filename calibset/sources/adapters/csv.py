@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from calibset.core.documents import Kind, Record, Rejection
+from calibset.sources.adapters.jsonl import Jsonl, read_given
 from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_columns, tell_kind
 from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.csv_rows import Dialect, read_csv
@@ -51,6 +52,10 @@ class Csv(TextSource):
     def gives(self) -> Kind:
         """Texts, or conversations if the columns are those of turns."""
         return tell_kind(self.columns)
+
+    def for_given_rows(self) -> Jsonl:
+        """Return the source of the same columns of rows in memory."""
+        return read_given(self, self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.csv`` files, compressed or not."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from calibset.core.documents import Kind, Record
 from calibset.core.fields import Names
+from calibset.sources.adapters.jsonl import Jsonl, read_given
 from calibset.sources.base import Source
 from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, tell_kind
 from calibset.sources.formats.columns import make_record
@@ -40,6 +41,10 @@ class HubDataset(Source):
     def gives(self) -> Kind:
         """Texts, or conversations if the columns are those of turns."""
         return tell_kind(self.columns)
+
+    def for_given_rows(self) -> Jsonl:
+        """Return the source of the same columns of rows in memory."""
+        return read_given(self, self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return a pattern for any file: `datasets` decides which of them are data."""

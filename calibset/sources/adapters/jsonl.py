@@ -8,7 +8,14 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from calibset.core.documents import Kind, Record, Rejection
-from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_outer_columns, tell_kind
+from calibset.sources.base import KEPT_OF_GIVEN, Source
+from calibset.sources.formats.column_names import (
+    COLUMNS_HELP,
+    Columns,
+    TurnColumns,
+    list_outer_columns,
+    tell_kind,
+)
 from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.json_rows import (
     RowsPath,
@@ -19,6 +26,7 @@ from calibset.sources.formats.json_rows import (
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
+from calibset.storage.given_rows import GIVEN
 
 
 class Jsonl(TextSource):
@@ -39,6 +47,10 @@ class Jsonl(TextSource):
     def gives(self) -> Kind:
         """Texts, or conversations if the columns are those of turns."""
         return tell_kind(self.columns)
+
+    def for_given_rows(self) -> Jsonl:
+        """Return the source of the same columns of rows in memory."""
+        return read_given(self, self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.jsonl``, ``.ndjson`` and ``.json`` files, compressed or not."""
@@ -61,3 +73,9 @@ class Jsonl(TextSource):
                 yield row
             else:
                 yield make_record(row, self.columns, f"{file.name}#{number}", position)
+
+
+def read_given(source: Source, columns: tuple[str, ...] | TurnColumns) -> Jsonl:
+    """Return the source that reads the columns of rows which a program gives, with the keys of any source."""
+    kept = {key: getattr(source, key) for key in source.model_fields_set & KEPT_OF_GIVEN}
+    return Jsonl(type="jsonl", where=(GIVEN,), columns=columns, **kept)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from calibset.core.documents import Kind, Record
+from calibset.sources.adapters.jsonl import Jsonl, read_given
 from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_outer_columns, tell_kind
 from calibset.sources.formats.columns import make_record
 from calibset.sources.parquet_source import ParquetSource
@@ -25,6 +26,10 @@ class Parquet(ParquetSource):
     def gives(self) -> Kind:
         """Texts, or conversations if the columns are those of turns."""
         return tell_kind(self.columns)
+
+    def for_given_rows(self) -> Jsonl:
+        """Return the source of the same columns of rows in memory."""
+        return read_given(self, self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for parquet files, of the named configuration and split if any are named."""
