@@ -33,7 +33,7 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ("recipe", "<Recipe small: 20 rows of 64 tokens, 4 sources>"),
         ("plan", "<Plan small: 20 rows of 64 tokens, 4 sources>"),
         ("planned", "<PlannedSource fish: 8 rows, fish, 1 file>"),
-        ("built", "<CalibrationSet small: 20 samples of 64 tokens>"),
+        ("built", "<CalibrationSet small: 20 rows of 64 tokens>"),
         ("manifest", "<Manifest small: 20 rows of 64 tokens, 4 sources, AutoRound "),
         ("report", "<SourceReport fish: 8 of 8 rows, texts, fish>"),
         ("lock", "<Lock small: 4 sources, sha256 "),
