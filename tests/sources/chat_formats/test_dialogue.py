@@ -199,6 +199,8 @@ THOUGHTS: list[dict[str, object]] = [
     {"content": "1.5", "reasoning": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
     {"content": "<think>\nHm.\n</think>\n\n1.5"},
     {"content": "<thinking>Hm.</thinking>1.5"},
+    {"content": "<thought>\nHm.\n</thought>\n\n1.5"},
+    {"content": "<reasoning>Hm.</reasoning>1.5"},
     {"content": "[THINK]Hm.[/THINK]1.5"},
     {"content": "Hm.\n</think>\n\n1.5"},
     {"content": "<|begin_of_thought|>Hm.<|end_of_thought|><|begin_of_solution|>1.5<|end_of_solution|>"},
