@@ -85,7 +85,11 @@ def archive(stream: io.BytesIO) -> None:
         (parquet, "Parquet and no text; give it the ending .parquet"),
         (arrow_file, "Arrow and no text; give it the ending .arrow"),
         (arrow_stream, "Arrow and no text; give it the ending .arrow"),
-        (workbook, "an Office document (.xlsx or .docx) and no text; save it as text, a sheet as CSV"),
+        (
+            workbook,
+            'an Office document (.xlsx or .docx) and no text; read a workbook with type = "excel", and save '
+            "others as text",
+        ),
         (archive, "a ZIP archive and no text; unpack it"),
         (lambda stream: stream.write(b"%PDF-1.7"), "PDF and no text; save it as text"),
         (
