@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from jinja2 import UndefinedError
 
 from calibset.quantizers.gptqmodel import GptqModel
 from calibset.tokenizers import Tokenizer
+from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from tests.heavy.quantizers.loaded import beneath
 from tests.heavy.quantizers.material import SEQLEN, Rows, read_by, whole
 
@@ -63,15 +65,17 @@ NULLS = [
 
 @pytest.mark.parametrize("examples", NULLS)
 def test_a_key_wins_by_being_there(
-    theirs: Any, letters: Tokenizer, tmp_path: Path, examples: list[dict[str, Any]]
+    theirs: Any, letters: HuggingFaceTokenizer, tmp_path: Path, examples: list[dict[str, Any]]
 ) -> None:
     from datasets import load_dataset
 
     file = tmp_path / "x.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in examples))
-    assert GPTQMODEL.simulate_file(file, letters, nsamples=1, seqlen=SEQLEN).fatal
+    template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    templated = replace(letters, chat_template=template)
+    assert GPTQMODEL.simulate_file(file, templated, nsamples=1, seqlen=SEQLEN).fatal
     dataset = load_dataset("json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
-    theirs.chat_template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    theirs.chat_template = template
     try:
         with pytest.raises((TypeError, ValueError, UndefinedError)):
             prepared(theirs, dataset)
