@@ -67,3 +67,27 @@ def test_of_several_marks_the_two_commonest_are_named_by_who_reads_them(tekken: 
         "talk: 120 of 1,200 texts look as if another model's chat template had rendered them (<|im_start|>, "
         '<bos>), which mistral-small-3.2 reads as letters: give their conversations with type = "chat"',
     ]
+
+
+def test_a_column_that_no_row_has_is_told(tekken: TekkenTokenizer) -> None:
+    repairs = RepairCounts(absent_columns=Counter({"titel": 1_200, "lead": 1_199}))
+    assert notes(tekken, repairs) == ["talk: no row that was read has the column 'titel'"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ('["Question", "answer"]', True),
+        ('{ user = "Question", assistant = "answer" }', False),
+        ('["title", "text"]', False),
+        ('["question", "text"]', False),
+    ],
+)
+def test_texts_made_of_questions_and_answers_are_told(
+    tekken: TekkenTokenizer, columns: str, told: bool
+) -> None:
+    recipe = parse_recipe(RECIPE.replace('"chat"', f'"jsonl"\ncolumns = {columns}'))
+    assert list(note_source(recipe, "talk", ReadStats(documents=3), tekken)) == told * [
+        "talk: gives texts that join 'Question' and 'answer'; for conversations set "
+        'columns = { user = "Question", assistant = "answer" }'
+    ]

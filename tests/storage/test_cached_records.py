@@ -4,15 +4,41 @@ from collections.abc import Iterator
 
 import pytest
 
-from calibset.core.documents import Document, Record, Rejection
+from calibset.core.documents import (
+    Conversation,
+    Document,
+    Filtered,
+    Message,
+    Record,
+    Rejection,
+    Tool,
+    ToolCall,
+)
 from calibset.core.errors import OfflineError
 from calibset.storage import cached_records as module
 from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
 from calibset.storage.cached_records import read_cached_records
 
+OTHERS: dict[int, Record] = {
+    6: Filtered(position="train#6", reason="empty text"),
+    7: Rejection(position="train#7", reason="no column 'text'", excerpt="ž"),
+    8: Conversation(
+        id="train#8",
+        messages=(
+            Message(role="user", content="Is hail covered?"),
+            Message(
+                role="assistant", content="", tool_calls=(ToolCall(id="call_0", name="look", arguments="{}"),)
+            ),
+        ),
+        tools=(Tool(name="look", description="", parameters="{}"),),
+        metadata={"n": "8"},
+        repairs=("not quite JSON",),
+        absent_columns=("s",),
+    ),
+}
 RECORDS: list[Record] = [
-    Rejection(position="train#7", reason="empty text", excerpt="ž")
-    if number == 7
+    OTHERS[number]
+    if number in OTHERS
     else Document(id=f"train#{number}", text=f"č {number}", metadata={"n": str(number)})
     for number in range(25)
 ]

@@ -27,6 +27,7 @@ from calibset.sources.formats.question_columns import (
 )
 from calibset.sources.formats.workbook import is_workbook, read_table
 from calibset.sources.parquet_source import ParquetSource, is_parquet
+from calibset.sources.sampling.files import is_large
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
@@ -71,8 +72,11 @@ class Alpaca(TextSource, ParquetSource):
 
     def can_split(self, file: File) -> bool:
         """Return whether a file has one JSON value per line."""
-        is_json = not is_parquet(file) and not is_workbook(file) and read_first_character(file) == "{"
-        return is_json and self.rows_at is None and has_row_per_line(file)
+        if is_parquet(file) or self.rows_at is not None:
+            return False
+        if not is_large(file):  # and isn't opened to find out
+            return file.stem.endswith((".jsonl", ".ndjson"))
+        return not is_workbook(file) and read_first_character(file) == "{" and has_row_per_line(file)
 
     def start_rule(self, file: File) -> StartRule:
         """Return the rule that a row starts on every line; raise if the file has no row per line."""
