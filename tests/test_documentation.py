@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from calibset import build, load_recipe, parse_recipe
 from calibset.cli import main
+from tests.own_data import write_own_data
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -81,6 +83,38 @@ def test_the_page_about_python_is_right(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(names["built"]) == 16
     (report,) = names["claims"].manifest.sources
     assert (report.achieved, report.location, report.gives) == (4, "memory", "conversations")
+
+
+def test_a_page_takes_data_of_ones_own_to_the_quantizers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "your-own-data.md").read_text("utf-8")
+    write_own_data(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    printed = {}
+    for block in re.findall(r"<!-- run -->\n```console\n(.*?)```", page, re.DOTALL):
+        for command in block.splitlines():
+            program, *words = shlex.split(command)
+            assert program == "calibset"
+            assert main(words) == 0, command
+            printed[command] = capsys.readouterr().out
+    init = printed["calibset init data --tokenizer model"].split("\na row of")[0]
+    assert shown(page, "init", "text") == "\n".join(line.rstrip() for line in init.splitlines())
+    assert shown(page, "recipe", "toml") == Path("data.toml").read_text("utf-8").strip()
+    assert "keeps 81 of 81 rows" in printed["calibset verify data.jsonl --for llm-compressor"]
+    assert (
+        "data_files='data.llm-compressor.parquet', split=\"train\""
+        in printed["calibset export data.jsonl --for llm-compressor"]
+    )
+    assert "--dataset data.jsonl" in printed["calibset quantize-command data.toml --model model"]
+    for code in blocks(page, "python"):
+        compile(code, "your-own-data.md", "exec")
+
+
+def shown(page: str, mark: str, language: str) -> str:
+    match = re.search(rf"<!-- {mark} -->\n```{language}\n(.*?)\n?```", page, re.DOTALL)
+    assert match is not None
+    return match.group(1)
 
 
 def test_the_written_source_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

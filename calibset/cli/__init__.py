@@ -16,6 +16,7 @@ from calibset.core.errors import CalibsetError
 __all__ = ["main"]
 
 _MODULES = {
+    "init": "init_command",
     "plan": "build_commands",
     "build": "build_commands",
     "check": "build_commands",

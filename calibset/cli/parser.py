@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any, get_args
 
-from calibset.core.quantizer_names import QuantizerName
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER, QuantizerName
 
 # argparse has no public name for it.
 _Commands = argparse._SubParsersAction  # noqa: SLF001
@@ -15,6 +15,7 @@ _DESCRIPTION = """\
 Build calibration datasets for post-training quantization, from one TOML recipe:
 weighted sources, rows of an exact token length, proof that the quantizer keeps them.
 
+  calibset init   MY_DATA --tokenizer MY_MODEL       write a recipe for data of your own
   calibset plan   recipes/slovak_insurance.toml      what would be read, and whether it can
   calibset build  recipes/slovak_insurance.toml      write the file and its manifest
   calibset verify slovak-insurance.jsonl             which rows the quantizer keeps
@@ -45,8 +46,9 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for add in (
-        _add_build, _add_plan, _add_check, _add_lock, _add_quantize_command, _add_verify, _add_export,
-        _add_show, _add_report, _add_card, _add_diff, _add_cache, _add_tokenizer, _add_sources, _add_schema,
+        _add_init, _add_build, _add_plan, _add_check, _add_lock, _add_quantize_command, _add_verify,
+        _add_export, _add_show, _add_report, _add_card, _add_diff, _add_cache, _add_tokenizer, _add_sources,
+        _add_schema,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -66,6 +68,56 @@ class _Version(argparse.Action):
 
 
 # --- commands on a recipe -----------------------------------------------------------------
+
+
+def _add_init(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "init",
+        "look at data and write a recipe for it that builds",
+        "calibset init contracts questions.csv --tokenizer ../Qwen3-8B\n"
+        "  calibset init OWNER/NAME chats.jsonl --tokenizer OWNER/MODEL",
+        "DATA is a folder, a file, OWNER/NAME or hf://datasets/OWNER/NAME (a dataset on the hub), or the\n"
+        "address of a page or file. Files that are read alike become one source; others are named with the\n"
+        "reason why they are not read. The sources are tried, and a row of each is shown. On a terminal,\n"
+        "what can't be known is asked, unless --yes is given.\n",
+    )
+    command.add_argument("inputs", metavar="DATA", nargs="+", help="what to calibrate with")
+    command.add_argument(
+        "--tokenizer", metavar="T", help="the model that will be quantized: its folder, or OWNER/NAME"
+    )
+    command.add_argument("--out", metavar="FILE.toml", help="the recipe to write (default: ./NAME.toml)")
+    command.add_argument("--force", action="store_true", help="write over a recipe that is there")
+    command.add_argument(
+        "--for", "--quantizer", dest="quantizer", choices=get_args(QuantizerName), default=DEFAULT_QUANTIZER,
+        help=f"the quantizer (default: {DEFAULT_QUANTIZER})",
+    )  # fmt: skip
+    command.add_argument("--nsamples", type=_positive, metavar="N", help="rows of the file (default: 128)")
+    command.add_argument("--seqlen", type=_positive, metavar="N", help="tokens of a row (default: 2048)")
+    command.add_argument(
+        "--share",
+        metavar="NAME=0.4",
+        type=_share,
+        action="append",
+        default=[],
+        help="a source's share of the rows (repeatable; the others share the rest equally)",
+    )
+    command.add_argument("--yes", "-y", action="store_true", help="ask nothing")
+    command.add_argument(
+        "--offline", action="store_true", help="contact no server: read only what is cached, or fail"
+    )
+    _add_output(command)
+
+
+def _share(text: str) -> tuple[str, float]:
+    name, _, number = text.rpartition("=")
+    try:
+        share = float(number)
+    except ValueError:
+        share = 0
+    if not name or not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"must be NAME=SHARE, a share above 0 and at most 1, got {text!r}")
+    return name, share
 
 
 def _add_build(commands: _Commands[argparse.ArgumentParser]) -> None:

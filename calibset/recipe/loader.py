@@ -65,6 +65,7 @@ def parse_recipe(
     overrides: Overrides = (),
     allow_code: bool = False,
     given: Collection[str] = (),
+    path: Path | None = None,
 ) -> Recipe:
     """Read a recipe from TOML text.
 
@@ -74,11 +75,12 @@ def parse_recipe(
         overrides: As for `load_recipe`.
         allow_code: As for `load_recipe`.
         given: As for `load_recipe`.
+        path: The file that the text is to be written to; its relative locations start in that folder.
 
     Raises:
         RecipeError: The text has faults, all of which are named.
     """
-    return _parse(text, origin, overrides, given, allow_code=allow_code, path=None)
+    return _parse(text, origin, overrides, given, allow_code=allow_code, path=path)
 
 
 def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:

@@ -9,9 +9,8 @@ from calibset.cli import _MODULES as MODULES
 from calibset.cli import main
 
 COMMANDS = (
-    "build", "plan", "check", "lock", "quantize-command", "verify", "export", "show", "report", "card",
-    "diff", "cache", "tokenizer",
-    "sources", "schema",
+    "init", "build", "plan", "check", "lock", "quantize-command", "verify", "export", "show", "report",
+    "card", "diff", "cache", "tokenizer", "sources", "schema",
 )  # fmt: skip
 
 

@@ -1,0 +1,220 @@
+"""How one file of data is read, guessed from its beginning: type, columns, delimiter, encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from calibset.core.documents import Rejection
+from calibset.core.errors import CalibsetError
+from calibset.pipeline.drafting.column_guess import ColumnGuess, guess_columns
+from calibset.pipeline.drafting.file_kinds import Kind, Unread, find_kind, read_head
+from calibset.sources.formats.columns import drop_nulls
+from calibset.sources.formats.csv_rows import CsvRow, Dialect, read_csv
+from calibset.sources.formats.encoding_guess import guess_encoding
+from calibset.sources.formats.json_rows import read_json_rows
+from calibset.sources.formats.workbook import read_table
+from calibset.sources.sampling.row_groups import read_row_groups
+from calibset.storage.encodings import find_encoding, is_utf8
+from calibset.storage.files import File
+
+_LOOKED_AT = 50
+_DELIMITERS = (",", ";", "\t", "|")
+_MARK = "<|endoftext|>"
+_DEEPEST = 4
+# The columns in which `chat` looks for turns by itself.
+_TURNS = ("messages", "conversations", "prompt")
+
+Value = str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileGuess:
+    """How a file is read.
+
+    Attributes:
+        file: The file.
+        kind: What its bytes and name say it is.
+        type: The adapter.
+        keys: The adapter's keys that differ from their defaults.
+        is_certain: Whether the columns were known by their names, or are the only ones there.
+        candidates: The columns that could be meant.
+    """
+
+    file: File
+    kind: Kind
+    type: str
+    keys: Mapping[str, Value] = field(default_factory=dict)
+    is_certain: bool = True
+    candidates: tuple[str, ...] = ()
+
+    @property
+    def reading(self) -> tuple[str, str]:
+        """What files that are read alike share."""
+        return self.type, repr(self.keys)
+
+
+def guess_file(file: File) -> FileGuess | Unread:
+    """Return how a file is read, or why it is not."""
+    kind = find_kind(file)
+    if isinstance(kind, Unread):
+        return kind
+    try:
+        return _GUESSES[kind](file)
+    except CalibsetError as error:
+        return Unread(file.name, str(error).removeprefix(f"{file.name}: "))
+
+
+def _guess_text(file: File) -> FileGuess | Unread:
+    head = read_head(file)
+    encoding = _guess_encoding(head)
+    if encoding is None:
+        return Unread(file.name, "the encoding of its text is unknown; save it as UTF-8")
+    keys: dict[str, Value] = {} if is_utf8(encoding) else {"encoding": encoding}
+    if _MARK.encode() in head:
+        keys["separator"] = _MARK
+    return FileGuess(file=file, kind="text", type="text", keys=keys)
+
+
+def _guess_csv(file: File) -> FileGuess | Unread:
+    encoding = _guess_encoding(read_head(file))
+    if encoding is None:
+        return Unread(file.name, "the encoding of its text is unknown; save it as UTF-8")
+    file = replace(file, encoding=encoding)
+    readings: dict[Dialect, tuple[int, int, list[dict[str, str]]]] = {}
+    for escape in ("", "\\"):
+        for delimiter in _DELIMITERS:
+            dialect = Dialect(delimiter=delimiter, escape=escape)
+            read = list(islice(read_csv(file, required=(), dialect=dialect), _LOOKED_AT))
+            good = [row.columns for row in read if isinstance(row, CsvRow)]
+            readings[dialect] = (len(good) - len(read), len(good[0]) if good else 0, good)
+    # The fewest broken rows, then the most columns; of equal ones the first, which is the plainest.
+    dialect = max(readings, key=lambda dialect: readings[dialect][:2])
+    rows = readings[dialect][2]
+    if not rows:
+        return Unread(file.name, "holds no row below its header")
+    keys: dict[str, Value] = {}
+    if dialect.delimiter != ",":
+        keys["delimiter"] = dialect.delimiter
+    if dialect.escape:
+        keys["escape"] = dialect.escape
+    if not is_utf8(encoding):
+        keys["encoding"] = encoding
+    return _finish(file, "csv", "csv", guess_columns(rows), keys)
+
+
+def _guess_json(file: File) -> FileGuess | Unread:
+    encoding = _guess_encoding(read_head(file))
+    if encoding is None:
+        return Unread(file.name, "the encoding of its text is unknown; save it as UTF-8")
+    file = replace(file, encoding=encoding)
+    keys: dict[str, Value] = {} if is_utf8(encoding) else {"encoding": encoding}
+    values = [value for _, _, value in islice(read_json_rows(file), _LOOKED_AT)]
+    rows = [value for value in values if isinstance(value, dict)]
+    if not rows:
+        fault = next((value.reason for value in values if isinstance(value, Rejection)), "")
+        return Unread(file.name, fault or "holds no JSON objects")
+    if len(values) == 1:
+        guess = guess_columns(rows)
+        path, inner = next(_find_rows(rows[0]), ("", []))
+        if path and guess.turns is None:
+            return _finish(file, "json", "jsonl", guess_columns(inner[:_LOOKED_AT]), keys | {"rows_at": path})
+        if guess.turns is None and (not guess.columns or not guess.is_certain):
+            return Unread(file.name, "holds a single JSON object, and no rows")
+    return _finish(file, "json", "jsonl", guess_columns(rows), keys)
+
+
+def _guess_parquet(file: File) -> FileGuess | Unread:
+    import pyarrow.parquet
+
+    with file.open_random_access() as stream:
+        try:
+            schema = pyarrow.parquet.read_schema(stream)
+        except (pyarrow.ArrowException, OSError) as error:
+            return Unread(file.name, f"damaged: {str(error).splitlines()[0]}")
+    names = [field.name for field in schema if not _is_binary(field.type)]
+    groups = read_row_groups(file, tuple(names))
+    rows = [row for group in groups[:1] for _, row in islice(group.read_rows(), _LOOKED_AT)]
+    found = [drop_nulls(dict(row)) for row in rows if isinstance(row, Mapping)]
+    if not found:
+        return Unread(file.name, "holds no rows")
+    return _finish(file, "parquet", "parquet", guess_columns(found), {})
+
+
+def _guess_excel(file: File) -> FileGuess | Unread:
+    _, rows = read_table(file)
+    found = [{name: cell for name, cell in row.items() if cell} for row in islice(rows, _LOOKED_AT)]
+    if not found:
+        return Unread(file.name, "its first sheet holds no row below its header")
+    return _finish(file, "excel", "excel", guess_columns(found), {})
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow
+
+    return bool(
+        pyarrow.types.is_binary(kind)
+        or pyarrow.types.is_large_binary(kind)
+        or (pyarrow.types.is_struct(kind) and any(_is_binary(inner.type) for inner in kind))
+    )
+
+
+def _guess_by_kind(file: File, kind: Kind) -> FileGuess:
+    return FileGuess(file=file, kind=kind, type=kind)
+
+
+_GUESSES: Mapping[Kind, Callable[[File], FileGuess | Unread]] = {
+    "text": _guess_text,
+    "csv": _guess_csv,
+    "json": _guess_json,
+    "parquet": _guess_parquet,
+    "excel": _guess_excel,
+    "ontology": partial(_guess_by_kind, kind="ontology"),
+    "wikipedia": partial(_guess_by_kind, kind="wikipedia"),
+}
+
+
+def _finish(
+    file: File, kind: Kind, type_: str, guess: ColumnGuess, keys: Mapping[str, Value]
+) -> FileGuess | Unread:
+    """Return the guess for a table, with its columns as keys."""
+    if guess.turns is not None:
+        named: Mapping[str, Value] = {} if guess.turns in _TURNS else {"messages": guess.turns}
+        return FileGuess(file=file, kind=kind, type="chat", keys={**named, **keys})
+    if guess.has_history:
+        known = {key: value for key, value in keys.items() if key in ("encoding", "rows_at")}
+        return FileGuess(file=file, kind=kind, type="alpaca", keys=known)
+    if not guess.columns:
+        return Unread(file.name, "none of its columns holds text")
+    return FileGuess(
+        file=file,
+        kind=kind,
+        type=type_,
+        keys={"columns": guess.columns, **keys},
+        is_certain=guess.is_certain,
+        candidates=guess.candidates,
+    )
+
+
+def _guess_encoding(head: bytes) -> str | None:
+    marked = find_encoding(head, "utf-8")
+    try:
+        head.decode(marked)
+    except UnicodeDecodeError:
+        return guess_encoding(head)
+    return "utf-8"  # a byte order mark goes before it
+
+
+def _find_rows(value: Any, path: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yield the dotted paths of lists of objects inside an object."""
+    if not isinstance(value, dict) or not depth:
+        return
+    for key, item in value.items():
+        inner = f"{path}.{key}" if path else str(key)
+        if isinstance(item, list) and item and all(isinstance(row, dict) for row in item):
+            yield inner, item
+        else:
+            yield from _find_rows(item, inner, depth - 1)

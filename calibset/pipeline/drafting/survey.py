@@ -1,0 +1,261 @@
+"""A survey of what a user has named: files that are read alike become one source."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from glob import escape
+from itertools import takewhile
+from pathlib import Path
+
+from calibset.core.errors import SourceError
+from calibset.pipeline.drafting.file_guess import FileGuess, Value, guess_file
+from calibset.pipeline.drafting.file_kinds import Unread
+from calibset.pipeline.drafting.inputs import DataInput, ModelInput, parse_input
+from calibset.storage import File, Reader, Storage
+from calibset.storage.hub import HubReader
+from calibset.storage.local import LocalReader
+
+_TOKENIZERS = ("tokenizer.json", "tekken.json", "tokenizer.model", "vocab.json", "spiece.model")
+_MODEL_FILES = re.compile(
+    r"(tokenizer|tekken|vocab|merges|special_tokens|added_tokens|config|generation_config|preprocessor|"
+    r"chat_template|model|spiece|sentencepiece|params|consolidated).*"
+)
+_MOST_LOCAL, _MOST_REMOTE = 2_000, 12
+_WORDS = {"jsonl": "rows", "csv": "rows", "parquet": "rows", "text": "texts", "chat": "chats"}
+_SPLIT = re.compile(r"(?<![A-Za-z0-9])(train|test|validation|valid|dev|eval)(?![A-Za-z0-9])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceGuess:
+    """Files of one location that are read alike.
+
+    Attributes:
+        name: The source's name in the recipe.
+        input: The data that the user named.
+        type: The adapter.
+        keys: The adapter's keys that differ from their defaults.
+        files: The names of the files that are read.
+        patterns: What the recipe names them by; empty if the location is a single file.
+        splits: The splits that there are and are not read.
+        is_certain: Whether the columns leave no doubt.
+        candidates: The columns that could be meant.
+    """
+
+    name: str
+    input: DataInput
+    type: str
+    keys: Mapping[str, Value]
+    files: tuple[str, ...]
+    patterns: tuple[str, ...]
+    splits: tuple[str, ...] = ()
+    is_certain: bool = True
+    candidates: tuple[str, ...] = ()
+
+    def with_column(self, column: str) -> SourceGuess:
+        """Return the guess with the column that holds the text."""
+        return replace(self, keys={**self.keys, "columns": (column,)}, is_certain=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What was found in what a user has named.
+
+    Attributes:
+        sources: The sources that can be made of it.
+        tokenizers: The models' folders in it, as a recipe spells them.
+        unread: The files that no source reads, by the input that holds them.
+    """
+
+    sources: tuple[SourceGuess, ...]
+    tokenizers: tuple[str, ...]
+    unread: tuple[Unread, ...]
+
+
+def survey(inputs: Sequence[str], storage: Storage) -> Survey:
+    """Look at what a user has named.
+
+    Args:
+        inputs: Folders, files, datasets of the hub, addresses.
+        storage: Opens them; its recipe folder is that of the recipe to be written.
+
+    Raises:
+        RecipeError: Something is named that is no location.
+        SourceError: Something can't be found or read.
+    """
+    sources: list[SourceGuess] = []
+    tokenizers: list[str] = []
+    unread: list[Unread] = []
+    for text in dict.fromkeys(inputs):
+        parsed = parse_input(text, storage.recipe_folder)
+        if isinstance(parsed, ModelInput):
+            tokenizers.append(parsed.tokenizer)
+            continue
+        reader = storage.open_reader((parsed.where,), parsed.revision)
+        files = [file for file in reader.files("*") if _is_inside(file.name, parsed.path)]
+        if not files:
+            raise SourceError(f"{text}: {parsed.path or 'it'} holds no file")
+        folders = _find_model_folders(files) if isinstance(reader, LocalReader) else {}
+        tokenizers += [_join(parsed.where, folder) for folder in folders]
+        files = [file for file in files if not _is_of_model(file.name, folders)]
+        found, left = _group(parsed, reader, files)
+        sources += found
+        unread += left
+    return Survey(
+        sources=_name_apart(sources), tokenizers=tuple(dict.fromkeys(tokenizers)), unread=tuple(unread)
+    )
+
+
+def slug(text: str) -> str:
+    """Return a text as a name in a recipe: letters, digits and dashes.
+
+    Examples:
+        >>> slug("Verträge & Anhänge 2024.csv")
+        'Vertrage-Anhange-2024.csv'
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-._") or "data"
+
+
+def _is_inside(name: str, path: str) -> bool:
+    return not path or name == path or name.startswith(f"{path.rstrip('/')}/")
+
+
+def _join(where: str, folder: str) -> str:
+    return (Path(where) / folder).as_posix() if folder else where
+
+
+def _find_model_folders(files: Iterable[File]) -> dict[str, None]:
+    """Return the folders that hold a model's tokenizer."""
+    return dict.fromkeys(
+        name.rpartition("/")[0]
+        for name in sorted(file.name for file in files)
+        if name.rpartition("/")[2] in _TOKENIZERS
+    )
+
+
+def _is_of_model(name: str, folders: Mapping[str, None]) -> bool:
+    folder, _, base = name.rpartition("/")
+    # Beside a model in the folder that was named there may be data.
+    if "" in folders and not folder and _MODEL_FILES.match(base):
+        return True
+    return any(model and f"{folder}/".startswith(f"{model}/") for model in folders)
+
+
+def _group(data: DataInput, reader: Reader, files: Sequence[File]) -> tuple[list[SourceGuess], list[Unread]]:
+    """Return a source for the files that are read alike, and the files that aren't read."""
+    unread: list[Unread] = []
+    all_names = [file.name for file in files]
+    if data.config:
+        files = [file for file in files if data.config in re.split(r"[/._-]", file.name)] or files
+    files, splits = _choose_split(files, data.split) if isinstance(reader, HubReader) else (files, ())
+    guesses: list[FileGuess] = []
+    for file, alike in _choose_files(files, _MOST_LOCAL if isinstance(reader, LocalReader) else _MOST_REMOTE):
+        guess = guess_file(file)
+        if isinstance(guess, Unread):
+            unread.append(guess)
+            unread += [Unread(other.name, guess.reason) for other in alike]
+        else:
+            guesses += [guess, *(replace(guess, file=other) for other in alike)]
+    is_single = len(files) == 1 and data.where.rstrip("/").endswith(files[0].name) and not data.path
+    groups: dict[tuple[str, str], list[FileGuess]] = {}
+    for guess in guesses:
+        groups.setdefault(guess.reading, []).append(guess)
+    sources = []
+    for group in groups.values():
+        names = tuple(sorted(guess.file.name for guess in group))
+        first = group[0]
+        sources.append(
+            SourceGuess(
+                name=_name(data, first, names, is_only=len(groups) == 1),
+                input=data,
+                type=first.type,
+                keys=first.keys,
+                files=names,
+                patterns=() if is_single else _find_patterns(names, all_names),
+                splits=splits,
+                is_certain=all(guess.is_certain for guess in group),
+                candidates=first.candidates,
+            )
+        )
+    return sources, unread
+
+
+def _choose_split(files: Sequence[File], wanted: str) -> tuple[list[File], tuple[str, ...]]:
+    """Return the files of the split that is read, train if none is named, and the names of the others."""
+    by_split: dict[str, list[File]] = {}
+    for file in files:
+        match = _SPLIT.search(file.name)
+        by_split.setdefault(match[1] if match else "", []).append(file)
+    chosen = wanted if wanted and wanted in by_split else "train"
+    if chosen not in by_split:
+        return list(files), ()
+    others = tuple(sorted(split for split in by_split if split not in ("", chosen)))
+    return by_split[chosen] + by_split.get("", []), others
+
+
+def _choose_files(files: Sequence[File], most: int) -> Iterable[tuple[File, list[File]]]:
+    """Yield the files to look at, each with those that are taken to be like it: too many are there."""
+    kinds: dict[tuple[str, str], list[File]] = {}
+    for file in files:
+        kinds.setdefault((file.name.rpartition("/")[0], file.stem.rpartition(".")[2]), []).append(file)
+    share = max(1, most // max(1, len(kinds)))
+    for alike in kinds.values():
+        for file in alike[: share - 1]:
+            yield file, []
+        if alike[share - 1 :]:
+            yield alike[share - 1], alike[share:]
+
+
+def _find_patterns(names: Sequence[str], all_names: Sequence[str]) -> tuple[str, ...]:
+    """Return patterns that match these names and none of the others, or else the names themselves."""
+    others = [name for name in all_names if name not in set(names)]
+    patterns: list[str] = []
+    for ending in dict.fromkeys(map(_ending, names)):
+        mine = [name for name in names if _ending(name) == ending]
+        first, last = min(mine), max(mine)
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+        prefix = escape("".join(character for character, _ in same))
+        pattern = next(
+            (
+                pattern
+                for pattern in (f"*{ending}", f"{prefix}*{ending}")
+                if not any(fnmatchcase(name, pattern) for name in others)
+            ),
+            None,
+        )
+        patterns += [pattern] if ending and pattern and len(mine) > 1 else map(escape, mine)
+    return tuple(patterns)
+
+
+def _ending(name: str) -> str:
+    base = name.rpartition("/")[2]
+    match = re.search(r"\.[A-Za-z0-9]+(\.(gz|bz2|xz|zst))?$", base)
+    return match[0] if match and match.start() else ""
+
+
+def _name(data: DataInput, guess: FileGuess, names: Sequence[str], *, is_only: bool) -> str:
+    """Return a short name: the file's, or the folder's, or what is in them."""
+    if len(names) == 1:
+        return slug(names[0].rpartition("/")[2].partition(".")[0]).lower()
+    if is_only:
+        return slug(data.label).lower()
+    folders = {name.rpartition("/")[0] for name in names}
+    folder = folders.pop() if len(folders) == 1 else ""
+    return slug(folder or _WORDS.get(guess.type, guess.type)).lower()
+
+
+def _name_apart(sources: Sequence[SourceGuess]) -> tuple[SourceGuess, ...]:
+    """Return the sources with names of their own: a second one of a name is numbered."""
+    taken: set[str] = set()
+    named = []
+    for source in sources:
+        base = source.name.replace(".", "-")
+        candidates = [base, f"{base}-{source.type}", *(f"{base}-{number}" for number in range(2, 10_000))]
+        name = next(name for name in candidates if name not in taken)
+        taken.add(name)
+        named.append(replace(source, name=name))
+    return tuple(named)

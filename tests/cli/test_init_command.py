@@ -1,0 +1,184 @@
+"""The command `init`: a recipe that builds, for whatever a user names."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from calibset import load_recipe
+from calibset.cli import main
+from tests.chatml import write_chatml
+from tests.cli.commands import error_line
+from tests.own_data import say, write_own_data
+from tests.storage.loopback import Loopback
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a model's folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    write_chatml(tmp_path / "model")
+    return tmp_path
+
+
+def write_texts(folder: Path, count: int = 12) -> None:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        (folder / f"{number}.txt").write_text(say(number * 9, 9), "utf-8")
+
+
+def init(*words: str) -> int:
+    return main(["init", *words, "--tokenizer", "model", "--nsamples=4", "--seqlen=256"])
+
+
+def test_a_folder_of_several_kinds_becomes_a_recipe_that_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_own_data(tmp_path)
+    (tmp_path / "model").rename(tmp_path / "data" / "model")
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "data"]) == 0
+    out = capsys.readouterr().out
+    assert "not read: 2 × .docx: a Word document; save it as plain text (.txt)\n" in out
+    assert "Das sind 32,5 €.<|im_end|>" in out
+    assert "wrote data.toml: 81 rows of 2048 tokens\n" in out
+    recipe = load_recipe("data.toml")
+    assert recipe.tokenizer == "data/model"
+    assert recipe.nsamples == 81
+    keys = {name: source.model_dump(exclude_defaults=True) for name, source in recipe.sources.items()}
+    shared = {"group": "own", "weight": 0.25, "where": ("data",)}
+    assert keys == {
+        "anweisungen": shared
+        | {
+            "files": ("anweisungen.parquet",),
+            "columns": {"user": ("instruction", "input"), "assistant": ("output",)},
+        },
+        "chats": shared | {"files": ("chats.jsonl",)},
+        "fragen": shared
+        | {
+            "files": ("fragen.csv",),
+            "columns": {"user": ("Frage",), "assistant": ("Antwort",)},
+            "delimiter": ";",
+            "encoding": "cp1252",
+        },
+        "vertraege": shared | {"files": ("*.md", "*.txt")},
+    }
+    assert main(["build", "data.toml", "--quiet"]) == 0
+    assert main(["verify", "data.jsonl", "--quiet"]) == 0
+
+
+def test_a_recipe_that_is_there_is_kept_unless_forced(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_texts(folder / "texts")
+    assert init("texts", "--quiet") == 0
+    line = error_line(["init", "texts"], 1, capsys)
+    assert line == "texts.toml: is there already; name another with --out, or write over it with --force"
+    assert init("texts", "--quiet", "--force") == 0
+
+
+def test_shares_are_weights(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two", "three"):
+        write_texts(folder / name)
+    assert init("one", "two", "three", "--share", "two=0.5", "--out", "mine.toml", "--quiet") == 0
+    sources = load_recipe("mine.toml").sources
+    assert {name: source.weight for name, source in sources.items()} == {
+        "one": 0.25,
+        "two": 0.5,
+        "three": 0.25,
+    }
+    words = ["init", "one", "--share", "four=0.5", "--out", "new.toml"]
+    assert error_line(words, 2, capsys) == "--share four: no such source; there are one"
+
+
+@pytest.mark.parametrize(
+    ("out", "code", "message"),
+    [
+        ("recipe.json", 2, "--out recipe.json: must end in .toml"),
+        (
+            "my data.toml",
+            2,
+            "--out my data.toml: names the recipe, so it must be letters, digits, . _ - only",
+        ),
+        ("no/recipe.toml", 1, "no/recipe.toml: there is no folder no"),
+    ],
+)
+def test_the_path_of_the_recipe_is_checked_before_data_is_read(
+    out: str, code: int, message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_texts(folder / "texts")
+    assert error_line(["init", "texts", "--out", out], code, capsys) == message
+
+
+def test_what_is_no_data_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "letters").mkdir()
+    (folder / "letters" / "a.pdf").write_bytes(b"%PDF-1.7")
+    assert error_line(["init", "letters"], 1, capsys) == (
+        "nothing that a source reads was found (a.pdf: a PDF; take its text out first (pdftotext FILE.pdf))"
+    )
+    assert error_line(["init", "nowhere"], 2, capsys).startswith("nowhere: no such file or folder, and")
+
+
+def test_conversations_that_no_row_holds_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"question": f"Was ist {i}?", "answer": say(i, 4)} for i in range(9)]
+    (folder / "rows.json").write_text(json.dumps(rows), "utf-8")
+    line = error_line(["init", "rows.json", "--tokenizer", "model", "--seqlen=128"], 1, capsys)
+    assert line == (
+        "the data gives no row of 128 tokens (rows: 9 filtered: longer than a row (its head may be a "
+        "filler)); name more of it, or another --seqlen"
+    )
+
+
+def test_rows_are_shorter_where_the_data_is_little(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_texts(folder / "texts", 8)
+    assert main(["init", "texts", "--tokenizer", "model", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["nsamples"], found["seqlen"]) == (load_recipe("texts.toml").nsamples, 512)
+    assert found["notes"][0] == "the data is too little for rows of 2048 tokens, so seqlen is 512"
+
+
+def test_a_terminal_is_asked_for_the_model_and_the_column(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"left": say(i, 3), "right": say(i + 50, 2)} for i in range(30)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("model\nright\n"))
+    assert main(["init", "rows.jsonl", "--quiet", "--seqlen=256"]) == 0
+    assert capsys.readouterr().err == (
+        "Which model will be quantized? Its folder, or OWNER/NAME on the hub: "
+        "rows: which column holds the text? left, right [left]: "
+    )
+    recipe = load_recipe("rows.toml")
+    assert recipe.tokenizer == "model"
+    assert recipe.sources["rows"].columns == ("right",)  # type: ignore[attr-defined]
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert init("rows.jsonl", "--quiet", "--yes", "--force") == 0
+    assert capsys.readouterr().err == ""
+    assert load_recipe("rows.toml").sources["rows"].columns == ("left",)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["them/notes", "hf://datasets/them/notes", "https://huggingface.co/datasets/them/notes/tree/main"],
+)
+def test_a_dataset_of_the_hub_is_read_by_its_train_split(named: str, folder: Path, hub: Loopback) -> None:
+    rows = "".join(json.dumps({"prompt": f"Was ist {i}?", "completion": say(i, 1)}) + "\n" for i in range(30))
+    hub.repositories["them/notes"] = {
+        "README.md": b"# Notes",
+        "data/test-0.jsonl": b'{"prompt": "Never?", "completion": "Never."}\n',
+        "data/train-0.jsonl": rows.encode(),
+    }
+    assert init(named, "--quiet") == 0
+    source = load_recipe("notes.toml").sources["train-0"]
+    assert source.where == ("hf://datasets/them/notes",)
+    assert source.files == ("data/train-0.jsonl",)
+    assert source.gives == "conversations"
