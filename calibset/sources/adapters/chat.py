@@ -45,22 +45,23 @@ class Chat(TextSource, ParquetSource):
     Calls are in `tool_calls`, `function_call` or parts (`tool_use`, `functionCall`), in a turn of their own
     (`tool_call`, `function_call`), or in the assistant's words as models write them: `<tool_call>{…}`,
     `[TOOL_CALLS]…`, `<function=…>`, `<|python_tag|>…`, and the forms of DeepSeek, GLM, Granite, InternLM and
-    Kimi. Calls in words that can't be read, or that call an undeclared tool, make the row a rejection that
-    names the form; so do words that call a declared tool by its name without any of these marks, unless they
-    stand in code. Results answer the call that they name, or the calls in their order. Arguments may be under
-    `arguments`, `parameters`, `args`, `input` or `kwargs`, the parameters of a tool under `parameters`,
-    `input_schema`, `inputSchema` or `params`. A call with any other key is rejected, and so is one in which
-    two keys say different things; text under an unknown key of a turn or a tool is left out, which counts as
-    a repair, and so is a column of a JSON row such as `system_prompt` or `available_tools` that `system` or
-    `tools` doesn't name. Tools are declared in `tools` or `functions`; a dialogue may end on a call.
+    Kimi. Calls in words that can't be read, that call an undeclared tool or that words follow make the row a
+    rejection that names the form and says which; so do words that call a declared tool by its name without
+    any of these marks, unless they stand in code. Results answer the call that they name, or the calls in
+    their order. Arguments may be under `arguments`, `parameters`, `args`, `input` or `kwargs`, the parameters
+    of a tool under `parameters`, `input_schema`, `inputSchema` or `params`. A call with any other key is
+    rejected, and so is one in which two keys say different things; text under an unknown key of a turn or a
+    tool is left out, which counts as a repair, and so is a column of a JSON row such as `system_prompt` or
+    `available_tools` that `system` or `tools` doesn't name. Tools are declared in `tools` or `functions`; a
+    dialogue may end on a call.
 
     What an assistant thinks (`reasoning_content`, `reasoning`, `thinking`, parts of thoughts, or `<think>` at
     the head of its words) is read as its reasoning.
 
     A row's `id`, `uuid` or `conversation_id` is used as the dialogue's id if it looks unique: 8
-    characters or more, with a digit. Rows with images or sound are rejected. The turns may be in two columns,
-    `prompt` and `completion` or `chosen`, as TRL has them. Instructions and answers that are plain text are
-    read by `alpaca`.
+    characters or more, with a digit. Rows with images, sound, video or files are rejected as such. The turns
+    may be in two columns, `prompt` and `completion` or `chosen`, as TRL has them. Instructions and answers
+    that are plain text are read by `alpaca`.
     """
 
     summary: ClassVar[str] = "dialogues as OpenAI messages or ShareGPT conversations, JSON or parquet"

@@ -55,9 +55,11 @@ RepairOption = Annotated[
     bool,
     Field(
         description="Whether to repair faults where the meaning is beyond doubt: calls written as Python "
-        "literals, missing braces or tags, parameters that are not JSON Schema (as in most rows of ToolACE "
-        "and When2Call), calls and exchanges without an answer (which are left out), and the like. If "
-        "false, such rows are rejected and counted by the repair that they need."
+        "literals, a missing last brace or closing tag, parameters that are not JSON Schema (as in most "
+        "rows of ToolACE and When2Call), and the like. Of calls side by side, those without an answer are "
+        "left out, and an exchange that is not whole with all that follows it; a row whose first exchange "
+        "is not whole is rejected, since what follows refers to it. If false, rows that need a repair are "
+        "rejected and counted by it."
     ),
 ]
 """The recipe key ``repair`` of sources whose chat format is repaired."""

@@ -16,13 +16,15 @@ from typing import TypeAlias
 from calibset.core.documents import Tool
 from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
-from calibset.sources.chat_formats.calls import read_call
+from calibset.sources.chat_formats.calls import check_keys, read_call
 from calibset.sources.chat_formats.code_spans import find_outside_code
 from calibset.sources.chat_formats.literals import is_json, parse_value, read_value, skip_blank
 from calibset.sources.chat_formats.pythonic_calls import parse_call_list
+from calibset.sources.chat_formats.tagged_calls import read_body_without_brace
 from calibset.sources.chat_formats.turns import Call
 
 _NAME = r"""(?P<name>[^\s<>\[\](){}|｜=:"'`,;]{1,100})"""
+_UNDECLARED = "call to an undeclared tool"
 _NEXT = re.compile(r"\s*[;,]?\s*(?=\{)")
 _END_OF_TURN = re.compile(
     r"(?:\s|</s>|<\|(?:eot_id|eom_id|im_end|end|endoftext|END_OF_TURN_TOKEN)\|>|<｜end▁of▁sentence｜>)*\Z"
@@ -41,7 +43,7 @@ class CallForm:
         name: The form as reasons name it.
         header: What stands before the arguments or the call; it may name the tool.
         read: What reads the call; None if the form is recognised and not read.
-        footer: What stands after the call.
+        footer: What stands after the call; if its group ``end`` is not there, a repair is noted.
         needs_tools: Whether the form is a call only in a row that declares tools, and else prose.
     """
 
@@ -91,11 +93,23 @@ def has_call(text: str) -> bool:
     return _find_form(text, with_tools=True) is not None
 
 
-def check_no_calls(text: str, *, with_tools: bool) -> None:
-    """Raise `ChatFormatError` if an assistant's words hold a call."""
-    if begun := _find_form(text, with_tools=with_tools):
+def check_no_calls(text: str, tools: Mapping[str, Tool]) -> None:
+    """Raise `ChatFormatError` if an assistant's words hold a call, and say why it was not read."""
+    if begun := _find_form(text, with_tools=bool(tools)):
         form, start = begun
-        raise ChatFormatError(f"tool call in words: {form.name}", text[start:])
+        why = f" ({_explain(text, form, start, tools)})" if form.read else ""
+        raise ChatFormatError(f"tool call in words: {form.name}{why}", text[start:])
+
+
+def _explain(text: str, form: CallForm, start: int, tools: Mapping[str, Tool]) -> str:
+    """Return why the calls from an index on are not read."""
+    try:
+        calls = _read_all(text, form, start, tools, RepairLog())
+    except ChatFormatError as fault:
+        return fault.reason
+    except ValueError:
+        calls = []
+    return _UNDECLARED if any(call.name not in tools for call in calls) else "unparsable tool call"
 
 
 def _read_all(
@@ -112,9 +126,11 @@ def _read_all(
         footer = form.footer.match(text, at)
         if footer is None:
             raise ValueError("a call without an end")
+        if "end" in form.footer.groupindex and footer["end"] is None:
+            repairs.note("closing tag missing", text[start:])
         at = skip_blank(text, footer.end())
     if _END_OF_TURN.match(text, at) is None:
-        raise ValueError("prose after a tool call")
+        raise ChatFormatError("prose after a tool call", text[at:])
     return calls
 
 
@@ -130,6 +146,20 @@ def _read_json(
     return [read_call(item, repairs) for item in items], at
 
 
+def _read_tagged(
+    text: str, header: re.Match[str], tools: Mapping[str, Tool], repairs: RepairLog
+) -> tuple[Sequence[Call], int]:
+    try:
+        return _read_json(text, header, tools, repairs)
+    except ValueError:  # in the value, whose last brace may be missing
+        closing = f"</{header['tag']}>"
+        value, at = read_body_without_brace(text, header.end(), closing, repairs)
+        items = value if isinstance(value, list) else [value]
+        # The footer matches the closing tag, or notes that there is none.
+        at -= len(closing) if text.endswith(closing, 0, at) else 0
+        return [read_call(item, repairs) for item in items], at
+
+
 def _read_arguments(
     text: str, header: re.Match[str], _tools: Mapping[str, Tool], repairs: RepairLog
 ) -> tuple[Sequence[Call], int]:
@@ -141,6 +171,7 @@ def _read_arguments(
 
 def _read_noted(text: str, start: int, repairs: RepairLog) -> tuple[object, int]:
     value, end = read_value(text, start)
+    check_keys(text[start:end])
     if not is_json(text[start:end]):
         repairs.note("not quite JSON", text[start:end])
     return value, end
@@ -161,7 +192,7 @@ def _read_parameters(parameter: re.Pattern[str]) -> _Reader:
     ) -> tuple[Sequence[Call], int]:
         name, at = header["name"], header.end()
         if name not in tools:
-            raise ChatFormatError("call to an undeclared tool", name)
+            raise ChatFormatError(_UNDECLARED, name)
         properties = json.loads(tools[name].parameters).get("properties", {})
         arguments: dict[str, object] = {}
         while match := parameter.match(text, at):
@@ -244,7 +275,7 @@ _READ_FORMS = (
         "<function=…>",
         _read_arguments,
         rf"(?:<tool_call>\s*)?<function={_NAME}>?\s*(?=\{{)",
-        r"(?:</function>|\Z)\s*(?:</tool_call>)?",
+        r"(?:(?P<end></function>)|\Z)\s*(?:</tool_call>)?",
     ),
     _form(
         "<invoke name=…>",
@@ -258,7 +289,9 @@ _READ_FORMS = (
         rf"<tool_call>\s*{_NAME}(?=\s*(?:<arg_key>|</tool_call>))",
         "</tool_call>",
     ),
-    _form("<tool_call>", _read_json, rf"<{_TAG}>\s*(?=[\[{{])", rf"(?:</{_TAG}>)?"),
+    # Glaive's, which has no closing tag.
+    _form("<tool_call>", _read_tagged, r"(?i:<(?P<tag>functioncall)>)\s*(?=[\[{])", r"(?i:</functioncall>)?"),
+    _form("<tool_call>", _read_tagged, rf"<(?P<tag>{_TAG})>\s*(?=[\[{{])", rf"(?P<end></{_TAG}>)?"),
     _form("[TOOL_CALLS]", _read_json, r"\[TOOL_CALLS\]\s*(?=[\[{])"),
     _form(
         "[TOOL_CALLS]",
@@ -271,14 +304,14 @@ _READ_FORMS = (
         "<|action_start|>",
         _read_json,
         r"<\|action_start\|>\s*(?:<\|plugin\|>)?\s*(?=[\[{])",
-        r"(?:<\|action_end\|>)?",
+        r"(?P<end><\|action_end\|>)?",
     ),
-    _form("<|START_ACTION|>", _read_json, r"<\|START_ACTION\|>\s*(?=[\[{])", r"(?:<\|END_ACTION\|>)?"),
+    _form("<|START_ACTION|>", _read_json, r"<\|START_ACTION\|>\s*(?=[\[{])", r"(?P<end><\|END_ACTION\|>)?"),
     _form(
         "<|tool_call_start|>",
         _read_pythonic,
         r"<\|tool_call_start\|>\s*(?=\[)",
-        r"(?:<\|tool_call_end\|>)?",
+        r"(?P<end><\|tool_call_end\|>)?",
     ),
     _form(
         "<|tool_call_begin|>",

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.keys import Fields, KeyTable, is_empty, name_key, unwrap
-from calibset.sources.chat_formats.literals import parse_with_repairs
+from calibset.sources.chat_formats.literals import has_repeated_key, parse_with_repairs
 from calibset.sources.chat_formats.turns import Call
 
 _KEYS = KeyTable(
@@ -86,11 +86,18 @@ def read_call(
         raise ChatFormatError("unparsable tool call", value) from None
 
 
+def check_keys(text: str) -> None:
+    """Raise `ChatFormatError` if an object in a call's JSON text has two values under one key."""
+    if has_repeated_key(text):
+        raise ChatFormatError("a key twice in a tool call", text)
+
+
 def _read_arguments(fields: Fields, repairs: RepairLog, *, text_is_odd: bool) -> dict[str, object]:
     value = fields.get("arguments")
     if isinstance(value, str) and value.strip():
         if text_is_odd:
             repairs.note("arguments as text", value)
+        check_keys(value)
         value = parse_with_repairs(value, repairs)
     if isinstance(value, dict):
         return value
@@ -103,6 +110,7 @@ def _read_arguments(fields: Fields, repairs: RepairLog, *, text_is_odd: bool) ->
 def _parse(value: object, repairs: RepairLog) -> object:
     if not isinstance(value, str):
         return value
+    check_keys(value)
     try:
         return parse_with_repairs(value, repairs)
     except ValueError:

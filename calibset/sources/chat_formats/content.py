@@ -93,6 +93,19 @@ def read_pieces(content: object, repairs: RepairLog) -> list[Piece]:
     return [piece for part in content for piece in _read_part(part, repairs)]
 
 
+def no_text_error(name: str, value: object) -> ChatFormatError:
+    """Return the error on something that is no text, with its kind if the name says it.
+
+    Examples:
+        >>> no_text_error("image_url", "").reason, no_text_error("tree", "").reason
+        ('part that is no text: image', 'part that is no text: tree')
+    """
+    kind = next(
+        (kind for kind in ("image", "audio", "video", "file", "document") if kind in fold(name)), None
+    )
+    return ChatFormatError(f"part that is no text: {kind or name_key(name)}", value)
+
+
 def build_turns(role: Role, pieces: Sequence[Piece], repairs: RepairLog) -> Iterator[Turn]:
     """Yield the turns that pieces make: those of a speaker, and one for the results among them."""
     if not pieces:
@@ -169,7 +182,7 @@ def _read_part(part: object, repairs: RepairLog) -> Iterator[Piece]:
     elif kind == "result":
         yield _read_result_part(inner)
     elif kind != "nothing":
-        raise ChatFormatError("part that is no text", part.get("type") or ", ".join(map(str, part)))
+        raise no_text_error(str(part.get("type") or ", ".join(map(str, part))), part)
 
 
 def _unwrap_typed(part: dict[str, object]) -> tuple[str | None, dict[str, object]]:

@@ -47,7 +47,7 @@ def build_conversation(
     for role in ("user", "assistant"):
         if all(turn.role != role for turn in turns):
             raise ChatFormatError(f"no {role} turn")
-    declared = frozenset(tool.name for tool in tools)
+    declared = {tool.name: tool for tool in tools}
     messages = _read_exchanges(turns, declared, repairs, any_form=any_form)
     _check_encodable("".join((conversation_id, *metadata.values())))
     _check_text(messages, tools)
@@ -55,7 +55,7 @@ def build_conversation(
 
 
 def _read_exchanges(
-    turns: Sequence[Turn], declared: Collection[str], repairs: RepairLog, *, any_form: bool
+    turns: Sequence[Turn], declared: Mapping[str, Tool], repairs: RepairLog, *, any_form: bool
 ) -> list[Message]:
     """Return the messages of the exchanges before the first that is not whole."""
     head = [turn.content for turn in takewhile(lambda turn: turn.role == "system", turns)]
@@ -96,14 +96,14 @@ def _split_exchanges(turns: Iterable[Turn]) -> list[list[Turn]]:
 
 def _read_exchange(
     turns: Sequence[Turn],
-    declared: Collection[str],
+    declared: Mapping[str, Tool],
     numbers: Iterator[int],
     repairs: RepairLog,
     *,
     is_last: bool,
 ) -> list[Message]:
     """Return the messages of an exchange; only the last may end on calls that nothing answers."""
-    _check_turns(turns, with_tools=bool(declared))
+    _check_turns(turns, declared)
     attached = _attach_results(turns)
     messages: list[Message] = []
     for index, (turn, results) in enumerate(attached):
@@ -115,14 +115,14 @@ def _read_exchange(
     return messages
 
 
-def _check_turns(turns: Sequence[Turn], *, with_tools: bool) -> None:
+def _check_turns(turns: Sequence[Turn], declared: Mapping[str, Tool]) -> None:
     for turn in turns:
         if turn.role == "system":
             raise ChatFormatError("system turn inside the conversation", turn.content)
         if turn.role in ("user", "assistant") and not turn.calls and not turn.content.strip():
             raise ChatFormatError(f"empty {turn.role} turn")
         if turn.role == "assistant":
-            check_no_calls(turn.content, with_tools=with_tools)
+            check_no_calls(turn.content, declared)
             check_no_thoughts(turn.content)
         elif turn.role == "user":
             check_no_results(turn.content)

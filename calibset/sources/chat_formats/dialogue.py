@@ -27,6 +27,7 @@ from calibset.sources.chat_formats.content import (
     Words,
     build_turns,
     join_words,
+    no_text_error,
     read_pieces,
     read_result_text,
     read_thoughts,
@@ -40,6 +41,7 @@ from calibset.sources.chat_formats.roles import is_calling, read_role
 from calibset.sources.chat_formats.thoughts import merge_thoughts, split_thoughts
 from calibset.sources.chat_formats.tools import read_tools
 from calibset.sources.chat_formats.turns import (
+    MEDIA_KEYS,
     Call,
     Result,
     Turn,
@@ -122,7 +124,10 @@ def _read_turn(message: object, repairs: RepairLog) -> Iterator[Turn]:
         return
     fields = read_turn_fields(message, repairs)
     if "media" in fields.values:
-        raise ChatFormatError("part that is no text", fields.values["media"])
+        names = (
+            str(key) for key in message if fold(key) in MEDIA_KEYS.split() and not is_empty(message[key])
+        )
+        raise no_text_error(next(names), fields.values["media"])
     if role != "assistant" and "calls" in fields.values:
         raise ChatFormatError(f"tool call in a {role} turn", fields.values["calls"])
     if role != "assistant" and "reasoning" in fields.values:
@@ -162,7 +167,7 @@ def _read_results(fields: Fields, repairs: RepairLog) -> Iterator[Turn]:
     pieces: Sequence[Piece] = ()
     if isinstance(value, list) and any(isinstance(part, dict) and _holds_result(part) for part in value):
         pieces = read_pieces(value, repairs)
-    if isinstance(value, str) and (results := read_results_in_words(value)):
+    if isinstance(value, str) and (results := read_results_in_words(value, repairs)):
         pieces = results
     if not pieces:
         pieces = (Result(name=None, content=read_result_text(value)),)
@@ -245,7 +250,7 @@ def _read_words(turns: Sequence[Turn], tools: tuple[Tool, ...], repairs: RepairL
         if turn.role == "assistant" and not turn.calls:
             if words := read_calls_in_words(turn.content, tools, repairs):
                 read = replace(turn, content=words[0], calls=words[1])
-        elif turn.role == "user" and calling and (results := read_results_in_words(turn.content)):
+        elif turn.role == "user" and calling and (results := read_results_in_words(turn.content, repairs)):
             read = Turn(role="tool", results=results)
         calling = bool(read.calls or read.results)
         yield read
@@ -295,12 +300,13 @@ def _split_result(result: Result, calls: Sequence[Call], repairs: RepairLog) -> 
 
 def _check_media(row: Mapping[str, object], turns: Sequence[Turn]) -> None:
     if column := next(filter(row.get, _MEDIA), None):
-        raise ChatFormatError("part that is no text", column)
+        raise no_text_error(column, column)
     for turn in turns:
         # Anywhere else it may be spoken of: HTML has elements of these names.
         text = turn.content.strip() if turn.role == "user" else ""
         if text.startswith(_PLACEHOLDERS) or text.endswith(_PLACEHOLDERS):
-            raise ChatFormatError("part that is no text", text)
+            kind = next(kind for kind in _PLACEHOLDERS if text.startswith(kind) or text.endswith(kind))
+            raise no_text_error(kind, text)
 
 
 def _add_system_turn(turns: list[Turn], column: object, repairs: RepairLog) -> list[Turn]:

@@ -108,6 +108,29 @@ def is_json(text: str) -> bool:
     return True
 
 
+def has_repeated_key(text: str) -> bool:
+    """Return whether an object in a JSON text has two values under one key, of which a reader loses one.
+
+    Examples:
+        >>> has_repeated_key('{"x": 1, "x": 2}'), has_repeated_key('{"x": 1, "x": 1}')
+        (True, False)
+    """
+    repeats = False
+
+    def build(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal repeats
+        built: dict[str, object] = {}
+        for key, value in pairs:
+            repeats = repeats or built.setdefault(key, value) != value
+        return built
+
+    try:
+        json.loads(text, object_pairs_hook=build)
+    except (ValueError, RecursionError):
+        return False
+    return repeats
+
+
 def has_escaped_blanks(text: str) -> bool:
     r"""Return whether a literal has a backslash outside its strings, such as ``\n`` for a line break."""
     return "\\" in text and "\\" in _STRINGS.sub("", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from calibset.sources.chat_formats.base import ChatFormatError
+from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.content import read_result_text
 from calibset.sources.chat_formats.literals import parse_value
 from calibset.sources.chat_formats.turns import Result
@@ -19,7 +19,7 @@ class _ResultForm:
 
 
 def _between(name: str, opening: str, closing: str) -> _ResultForm:
-    block = rf"(?s)\s*{opening}(?P<body>.*?)(?:{closing}|\Z)\s*"
+    block = rf"(?s)\s*{opening}(?P<body>.*?)(?:(?P<end>{closing})|\Z)\s*"
     return _ResultForm(name, re.compile(rf"\s*{opening}"), re.compile(block))
 
 
@@ -29,7 +29,7 @@ _FORMS = (
     _between("<tool_result>", "<tool_results?>", "</tool_results?>"),
     _between("<function_response>", "<function_(?:response|result)s?>", "</function_(?:response|result)s?>"),
     _between("[TOOL_RESULTS]", r"\[TOOL_RESULTS\]", r"\[/TOOL_RESULTS\]"),
-    _between("<|observation|>", r"<\|observation\|>", r"(?=<\|observation\|>)"),
+    _between("<|observation|>", r"<\|observation\|>", r"(?=<\|observation\|>)|\Z"),
     _between("<|tool_response|>", r"<\|tool_response\|>", r"<\|/tool_response\|>"),
     _between(
         "<｜tool▁outputs▁begin｜>",
@@ -40,11 +40,11 @@ _FORMS = (
 _MISTRALS_ID = re.compile(r"(?s)\s*(?P<id>[\w-]{1,100})\s*\[TOOL_CONTENT\](?P<text>.*)")
 
 
-def read_results_in_words(text: str) -> tuple[Result, ...] | None:
+def read_results_in_words(text: str, repairs: RepairLog) -> tuple[Result, ...] | None:
     """Return the results that a text consists of; None if it doesn't begin with one or holds something else.
 
     Examples:
-        >>> read_results_in_words("<tool_response>1.5</tool_response>")
+        >>> read_results_in_words("<tool_response>1.5</tool_response>", RepairLog())
         (Result(name=None, content='1.5', call_id=None),)
     """
     form = _find_form(text)
@@ -52,12 +52,16 @@ def read_results_in_words(text: str) -> tuple[Result, ...] | None:
         return None
     results: list[Result] = []
     at = 0
+    is_closed = True
     while at < len(text):
         block = form.block.match(text, at)
         if block is None:
             return None
         results += _read_body(block["body"].strip())
+        is_closed = is_closed and block["end"] is not None
         at = block.end()
+    if not is_closed:
+        repairs.note("closing tag missing", text)
     return tuple(results)
 
 

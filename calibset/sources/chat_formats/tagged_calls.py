@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
-from calibset.sources.chat_formats.calls import read_call
+from calibset.sources.chat_formats.calls import check_keys, read_call
 from calibset.sources.chat_formats.literals import is_json, parse_missing_brace, read_value, skip_blank
 from calibset.sources.chat_formats.turns import Call
 
@@ -55,7 +55,8 @@ def _read_body(text: str, start: int, opening: str, closing: str, repairs: Repai
     try:
         value, end = read_value(text, start)
     except ValueError:
-        return _read_body_without_brace(text, start, closing, repairs)
+        return read_body_without_brace(text, start, closing, repairs)
+    check_keys(text[start:end])
     if isinstance(value, dict | list) and not is_json(text[start:end]):
         repairs.note("not quite JSON", text[start:end])
     # A brace too many after a whole object changes nothing.
@@ -72,8 +73,8 @@ def _read_body(text: str, start: int, opening: str, closing: str, repairs: Repai
     raise ChatFormatError("unparsable tool call", text[start:])
 
 
-def _read_body_without_brace(text: str, start: int, closing: str, repairs: RepairLog) -> tuple[object, int]:
-    """Return the same of a value whose last brace is missing."""
+def read_body_without_brace(text: str, start: int, closing: str, repairs: RepairLog) -> tuple[object, int]:
+    """Return a value whose last brace is missing, and the position after the closing tag if there is one."""
     end = text.find(closing, start)
     body = text[start : end if end >= 0 else len(text)]
     try:

@@ -12,13 +12,16 @@ from calibset.sources.chat_formats.keys import Fields, KeyTable, name_key
 from calibset.sources.chat_formats.roles import is_calling, read_role
 from calibset.sources.chat_formats.thoughts import split_thoughts
 
+MEDIA_KEYS = "image images audio audios video videos files attachments experimentalattachments"
+"""The keys of a turn under which something is that is no text, folded, with blanks between them."""
+
 _KEYS = KeyTable(
     {
         "speaker": "role from speaker",
         "text": "content value parts refusal output",
         "calls": "toolcalls toolcall functioncall functioncalls",
         "invocations": "toolinvocations",
-        "media": "image images audio audios video videos files attachments experimentalattachments",
+        "media": MEDIA_KEYS,
         "reasoning": (
             "reasoningcontent reasoning reasoningtext reasoningdetails thinking "
             "thinkingcontent thinkingblocks thought thoughts"

@@ -109,17 +109,24 @@ def test_llamas_calls_stand_side_by_side() -> None:
 @pytest.mark.parametrize(
     ("text", "form"),
     [
-        (f"{FORMS[0]} That was it.", "<tool_call>"),
-        (FORMS[0].replace("get_rate", "get_time"), "<tool_call>"),
-        ('<tool_call>{"name": "get_rate", "arguments": {"to": "EU', "<tool_call>"),
-        ('<tool_call>{"name": "get_rate", "to": "EUR"}</tool_call>', "<tool_call>"),
+        (f"{FORMS[0]} That was it.", "<tool_call> (prose after a tool call)"),
+        (FORMS[0].replace("get_rate", "get_time"), "<tool_call> (call to an undeclared tool)"),
+        ('<tool_call>{"name": "get_rate", "arguments": {"to": "EU', "<tool_call> (unparsable tool call)"),
+        (
+            '<tool_call>{"name": "get_rate", "to": "EUR"}</tool_call>',
+            "<tool_call> (unknown key in a tool call: to)",
+        ),
+        (
+            FORMS[0].replace('"days": 2', '"to": "USD"'),
+            "<tool_call> (a key twice in a tool call)",
+        ),
         ("<tool_call>get_rate\n```json\n{}\n```</tool_call>", "<tool_call>"),
-        ("<tool_call>get_time\n</tool_call>", "<arg_key>"),
+        ("<tool_call>get_time\n</tool_call>", "<arg_key> (call to an undeclared tool)"),
         ("[TOOL_CALLS] get_rate", "[TOOL_CALLS]"),
-        ('[TOOL_CALLS] [{"name": "get_time", "arguments": {}}]', "[TOOL_CALLS]"),
+        ('[TOOL_CALLS] [{"name": "get_time", "arguments": {}}]', "[TOOL_CALLS] (call to an undeclared tool)"),
         ("<function=get_rate>to=EUR</function>", "<function=…>"),
-        (XML.replace("2", "two"), "<parameter=…>"),
-        (XML.replace("get_rate", "get_time"), "<parameter=…>"),
+        (XML.replace("2", "two"), "<parameter=…> (unparsable tool call)"),
+        (XML.replace("get_rate", "get_time"), "<parameter=…> (call to an undeclared tool)"),
         ("<|python_tag|>import os", "<|python_tag|>"),
         ('<|python_tag|>get_rate.call(to="EUR")', "<|python_tag|>"),
         ("<|tool_call|>get_rate", "<|tool_call|>"),
@@ -166,11 +173,13 @@ def test_prose_about_calls_stays_prose(text: str) -> None:
 
 
 def test_forms_that_are_prose_elsewhere_are_calls_only_where_tools_are_declared() -> None:
-    check_no_calls("Action: run\nAction Input: 7", with_tools=False)
+    check_no_calls("Action: run\nAction Input: 7", {})
     with pytest.raises(ChatFormatError, match=r"^tool call in words: Action: …$"):
-        check_no_calls("Action: run\nAction Input: 7", with_tools=True)
-    with pytest.raises(ChatFormatError, match=r"^tool call in words: <tool_call>$"):
-        check_no_calls(FORMS[0], with_tools=False)
+        check_no_calls("Action: run\nAction Input: 7", {tool.name: tool for tool in TOOLS})
+    with pytest.raises(
+        ChatFormatError, match=r"^tool call in words: <tool_call> \(call to an undeclared tool\)$"
+    ):
+        check_no_calls(FORMS[0], {})
 
 
 def test_a_user_may_show_a_call() -> None:
@@ -185,9 +194,32 @@ def test_repairs_of_calls_that_are_not_read_in_the_end_are_not_noted() -> None:
     assert repairs.entries == []
 
 
+@pytest.mark.parametrize(
+    ("text", "repaired"),
+    [
+        (FORMS[0].removesuffix("</tool_call>"), ["closing tag missing"]),
+        (f"{FORMS[0].removesuffix('</tool_call>')}{FORMS[0]}", ["closing tag missing"]),
+        (FORMS[0].replace("}}", "}"), ["last brace missing"]),
+        (
+            FORMS[0].replace("}}", "}").removesuffix("</tool_call>"),
+            ["last brace missing", "closing tag missing"],
+        ),
+        (f"<function=get_rate>{ARGUMENTS}", ["closing tag missing"]),
+        ("<|tool_call_start|>[get_rate(to='EUR', days=2)]", ["closing tag missing"]),
+        (f"<functioncall> {CALL}", []),
+    ],
+)
+def test_a_brace_or_a_tag_that_is_missing_is_added_and_noted(text: str, repaired: list[str]) -> None:
+    repairs = RepairLog()
+    found = read_calls_in_words(text, TOOLS, repairs)
+    assert found
+    assert {call.arguments for call in found[1]} == {ARGUMENTS}
+    assert list(dict.fromkeys(repair.reason for repair in repairs.entries)) == repaired
+
+
 def test_what_is_not_quite_json_is_noted() -> None:
     for text in (
-        "<tool_call>{'name': 'get_rate', 'arguments': {}}",
+        "<tool_call>{'name': 'get_rate', 'arguments': {}}</tool_call>",
         "[TOOL_CALLS]get_rate[ARGS]{'to': 'EUR'}",
     ):
         repairs = RepairLog()

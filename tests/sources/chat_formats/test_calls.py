@@ -70,6 +70,8 @@ def test_calls_from_objects(value: object, call: Call) -> None:
         ({"f": {"x": 1}}, "unparsable tool call"),
         ({"name": "f", "arguments": "x=1"}, "unparsable tool call"),
         ({"name": "f", "arguments": [1]}, "unparsable tool call"),
+        ({"name": "f", "arguments": '{"x": 1, "x": 2}'}, "a key twice in a tool call"),
+        ({"name": "f", "arguments": '{"of": [{"x": 1, "x": [2]}]}'}, "a key twice in a tool call"),
         ({"name": "f", "arguments": {"x": float("inf")}}, "unparsable tool call"),
         ({"name": ["f"], "arguments": {}}, "unparsable tool call"),
         ({"name": "f", "x": 1}, "unknown key in a tool call: x"),

@@ -126,6 +126,11 @@ def test_a_question_without_an_answer_is_no_loss_but_what_follows_it_is() -> Non
         assert [repair.loses for repair in repairs.entries] == [loses]
 
 
+def test_a_dialogue_whose_first_exchange_is_not_whole_is_refused_whatever_follows() -> None:
+    with pytest.raises(ChatFormatError, match=r"^tool call without a response$"):
+        joined(ASKED, calling("f"), AGAIN, DONE)
+
+
 def test_what_follows_an_exchange_that_is_left_out_is_left_out_too() -> None:
     broken = (AGAIN, Turn(role="assistant"))
     assert joined(ASKED, DONE, *broken, AGAIN, calling("f")) == joined(ASKED, DONE)

@@ -264,8 +264,8 @@ CALL = {"name": "get_rate", "arguments": {"to": "EUR"}}
             {"content": [{"type": "tool_use", "name": "get_rate", "input": {}}, "So."]},
             "prose after a tool call",
         ),
-        ({"content": [{"type": "image_url", "image_url": {"url": "x"}}]}, "part that is no text"),
-        ({"content": "A", "images": ["aGk="]}, "part that is no text"),
+        ({"content": [{"type": "image_url", "image_url": {"url": "x"}}]}, "part that is no text: image"),
+        ({"content": "A", "images": ["aGk="]}, "part that is no text: image"),
         (
             {"content": [{"type": "tool_use", "name": "get_rate", "input": {}}], "value": "A"},
             "two keys that differ: text",
@@ -274,7 +274,7 @@ CALL = {"name": "get_rate", "arguments": {"to": "EUR"}}
         ({"role": "tool_call", "content": "{}", "tool_calls": [CALL]}, "two keys that differ: calls"),
         ({"role": "tool", "content": "1", "tool_calls": [CALL]}, "tool call in a tool turn"),
         ({"content": [{"type": "tool_result", "content": "1"}]}, "tool response without a call"),
-        ({"content": [{"type": "mystery", "data": "x"}]}, "part that is no text"),
+        ({"content": [{"type": "mystery", "data": "x"}]}, "part that is no text: mystery"),
         (
             {"content": [{"type": "tool_result", "content": "x", "extra": "y"}]},
             "unknown key in a result: extra",
@@ -426,7 +426,7 @@ def test_values_that_are_nested_without_end_are_a_fault(opening: str) -> None:
         turn = {"role": "assistant", key: json.loads(opening * 200 + '"a"' + ends * 200)}
         assert reason(ASKED, turn) in (
             "malformed turn",
-            "part that is no text",
+            "part that is no text: parts",
             "unknown key in reasoning: parts",
         )
 

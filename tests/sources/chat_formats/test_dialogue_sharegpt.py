@@ -113,8 +113,8 @@ def test_calls_in_every_form(value: object) -> None:
         ([{"from": "human", "value": 7}], "malformed turn"),
         ([{"from": "judge", "value": "a"}], "unknown role"),
         ([{"value": "a"}], "unknown role"),
-        ([{"from": "human", "value": "What is it?\n<image>"}, SAID], "part that is no text"),
-        ([{"from": "human", "value": "<video>What is it?"}, SAID], "part that is no text"),
+        ([{"from": "human", "value": "What is it?\n<image>"}, SAID], "part that is no text: image"),
+        ([{"from": "human", "value": "<video>What is it?"}, SAID], "part that is no text: video"),
         ([ASKED, {"from": "function_call", "value": "get_rate()"}], "unparsable tool call"),
         ([ASKED, {"from": "function_call", "value": None}], "unparsable tool call"),
         ([ASKED, {"from": "function_call", "value": "[]"}], "empty assistant turn"),
@@ -136,7 +136,7 @@ def test_rows_that_are_no_conversation(turns: list[object], expected: str) -> No
         ({"conversations": None}, "no conversation"),
         ({"tools": "get_rate"}, "unparsable tools"),
         ({"system": [7]}, "malformed turn"),
-        ({"image": "a.png"}, "part that is no text"),
+        ({"image": "a.png"}, "part that is no text: image"),
     ],
 )
 def test_columns_that_are_no_good(columns: dict[str, object], expected: str) -> None:
