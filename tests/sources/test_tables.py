@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from calibset.core.documents import Conversation, Document, Filtered, Record
+from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources import get_adapter
 from calibset.storage.files import memory_reader
@@ -101,6 +101,14 @@ def test_a_column_that_is_there_twice_is_a_fault() -> None:
     pyarrow.parquet.write_table(table, sink)
     with pytest.raises(SourceError, match=r"^t\.parquet: 2 columns are named 'text'; rename all but one$"):
         read("parquet", sink.getvalue())
+
+
+@pytest.mark.parametrize("rows_at", [None, "data"])
+def test_a_row_of_json_with_a_key_twice_is_rejected(rows_at: str | None) -> None:
+    data = b'{"data": [{"text": "a", "text": "b"}, {"text": "c", "meta": {"x": 1, "x": 2}}]}'
+    document, rejection = read("jsonl", data, rows_at=rows_at)
+    assert document == Document(id="t.jsonl#1", text="c")
+    assert rejection == Rejection(position="t.jsonl#0", reason="a key is there twice", excerpt="text")
 
 
 def test_columns_that_nobody_asks_for_may_have_one_name() -> None:

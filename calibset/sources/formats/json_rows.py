@@ -85,7 +85,9 @@ def read_json_rows(
     second = next(rows, None)
     is_only = second is None and not isinstance(file, BlockFile)
     if is_only and (inner := _find_inner_rows(first[2], columns)):
-        yield from ((number, f"{file.name}#{number}", row) for number, row in enumerate(inner))
+        for number, row in enumerate(inner):
+            position = f"{file.name}#{number}"
+            yield number, position, _reject_doubled(row, position)
         return
     yield first
     if second is not None:
@@ -105,7 +107,8 @@ def _read_rows_at(
             continue
         keys = keys or (", ".join(value) if isinstance(value, dict) else f"a {type(value).__name__}")
         for row in _walk(value, path):
-            yield number, f"{file.name}#{number}", row
+            position = f"{file.name}#{number}"
+            yield number, position, _reject_doubled(row, position)
             number += 1
     if not number:
         raise SourceError(
@@ -130,10 +133,26 @@ def _walk(value: Any, path: str) -> Iterator[Any]:
                 return
 
 
+class _Doubled(dict[str, Any]):
+    """An object in which a key is there twice, so that a value of it is lost."""
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else _Doubled(made)
+
+
+def _reject_doubled(value: Any, position: str) -> Any:
+    """Return a row as it is, or a `Rejection` if it has a key twice: either value might be meant."""
+    if isinstance(value, _Doubled):
+        return Rejection(position=position, reason="a key is there twice", excerpt=excerpt(", ".join(value)))
+    return value
+
+
 def parse_json(text: str, position: str) -> Any:
     """Return the value of a JSON text, or a `Rejection`."""
     try:
-        return json.loads(text)
+        return _reject_doubled(json.loads(text, object_pairs_hook=_make_object), position)
     except (ValueError, RecursionError):
         return Rejection(position=position, reason="not valid JSON", excerpt=excerpt(text))
 
@@ -227,7 +246,7 @@ def _find_inner_rows(value: object, columns: Sequence[str]) -> list[object] | No
 
 def _decode_values(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
     """Decode values, and arrays by their elements, so that a file cut off gives those that are whole."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=_make_object)
     number, offset, in_array = 0, _skip_space(text, 0), False
     while offset < len(text) or in_array:
         opening = text[offset : offset + 1]
@@ -245,7 +264,7 @@ def _decode_values(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
         if has_undecodable_bytes(text[offset:end]):
             reason = describe_undecodable(file)
             value = Rejection(position=position, reason=reason, excerpt=excerpt(text[offset:end]))
-        yield number, position, value
+        yield number, position, _reject_doubled(value, position)
         number += 1
         offset = _skip_space(text, end)
         if not in_array:

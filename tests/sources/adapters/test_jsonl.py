@@ -67,6 +67,7 @@ def test_an_array_cut_off_gives_what_is_whole(rest: str) -> None:
         ("[" * 100_000, "not valid JSON", "[" * 200),
         ("9" * 5_000, "not valid JSON", "9" * 200),
         ('["text"]', "row is no object", "list"),
+        ('{"text": "a", "id": 1, "text": "c"}', "a key is there twice", "text, id"),
         ('"text"', "row is no object", "text"),
         ('{"body": "a", "lang": "sk"}', "no column 'text'", "body, lang"),
         ('{"text": ["a"]}', "column 'text' is no text", "list"),
