@@ -32,6 +32,7 @@ _MODULES = {
     "tokenizer": "resource_commands",
     "sources": "resource_commands",
     "schema": "resource_commands",
+    "completion": "resource_commands",
 }
 """The module of each command, imported when the command is called; its function has the command's name."""
 

@@ -90,15 +90,17 @@ def lock(arguments: Namespace) -> int:
     _require_writable_folder(path, str(path))
     built = _build(recipe, arguments, "ignore")
     built.lock.write(path)
-    if not arguments.quiet:
+    if arguments.json:
+        print_json({"lock": str(path), **built.lock.model_dump(mode="json", exclude={"recipe"})})
+    elif not arguments.quiet:
         lock_view.print_lock(built.lock, path)
     return 0
 
 
 def _load_recipe(arguments: Namespace) -> Recipe:
-    from calibset.recipe.loader import load_recipe
+    from calibset.dataset.recorded_recipe import load_recipe_or_manifest
 
-    return load_recipe(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
+    return load_recipe_or_manifest(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
 
 
 def _build(recipe: Recipe, arguments: Namespace, lock: LockUse) -> CalibrationSet:

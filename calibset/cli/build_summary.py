@@ -69,7 +69,8 @@ def print_next_steps(path: Path, recipe: Sequence[str]) -> None:
     steps = [f"calibset show {shlex.quote(str(path))} 1", f"calibset report {shlex.quote(str(path))}"]
     steps.append(f"calibset quantize-command {words} --model MODEL --file {shlex.quote(str(path))}")
     print_line("next:")
-    print_lines(f"  {step}" for step in steps)
+    for step in steps:
+        print_line(f"  {step}", folds=False)
 
 
 def _group_table(manifest: Manifest) -> Table:

@@ -40,14 +40,14 @@ def open_console(*, stderr: bool = False) -> Console:
     return _Console(file=stream, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def print_line(line: str, *, stderr: bool = False) -> None:
-    """Print a line, however long it is; a terminal gets it folded between words."""
+def print_line(line: str, *, stderr: bool = False, folds: bool = True) -> None:
+    """Print a line, however long it is; a terminal folds it between words, unless it is to be copied."""
     console = open_console(stderr=stderr)
     text = Text(printable(line))
     for words, style in _STYLES.items():
         if line.startswith(words):
             text.stylize(style, 0, len(words))
-    if console.is_terminal:
+    if console.is_terminal and folds:
         console.print(text, overflow="ignore", crop=False)
     else:
         console.print(text, soft_wrap=True)

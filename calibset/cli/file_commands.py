@@ -36,15 +36,19 @@ def show(arguments: Namespace) -> int:
     file = CalibrationFile.open(arguments.file, endings=None, check_manifest=False)
     text = file.text(arguments.row)
     tokenizer = file.tokenizer(arguments.tokenizer, allow_changed=True)
-    report = None
+    report, tokens = None, len(tokenizer.encode(text, parse_special=True))
     try:
         file.check_manifest()
         report = file.manifest.samples[arguments.row - 1] if file.manifest else None
     except OutputError as error:
-        print_line(f"note: {error}; the row's documents are not shown")
+        print_line(f"note: {error}; the row's documents are not shown", stderr=arguments.json)
+    if arguments.json:
+        sample = report.model_dump(mode="json") if report else {"source": None, "documents": None}
+        print_json({"row": arguments.row, "text": text, **sample, "tokens": tokens})
+        return 0
     print_row(
         text,
-        tokens=len(tokenizer.encode(text, parse_special=True)),
+        tokens=tokens,
         report=report,
         control_tokens=ControlTokens.of(tokenizer.special_tokens),
     )
@@ -99,11 +103,16 @@ def export(arguments: Namespace) -> int:
         seqlen=arguments.seqlen,
     )
     report = result.load_report
-    if not arguments.quiet:
+    if arguments.json:
+        loaded = _load_data(report) if report else None
+        print_json({"written": [str(result.path)], "usage": result.usage, "load_report": loaded})
+    elif not arguments.quiet:
         if report is not None:
             pitfalls = _pitfalls(report, verbose=arguments.verbose)
             print_load_report(report, str(result.path), pitfalls=pitfalls)
-        print_line(f"wrote {result.path}" + (f"; to use it:\n{result.usage}" if result.usage else ""))
+        print_line(f"wrote {result.path}" + ("; to use it:" if result.usage else ""))
+        if result.usage:
+            print_line(result.usage, folds=False)
     elif report is not None and not report.passed:
         print_line(verdict_line(report, str(result.path)))
     return 0 if report is None else _EXITS[report.verdict]

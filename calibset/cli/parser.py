@@ -48,7 +48,7 @@ def create_parser() -> argparse.ArgumentParser:
     for add in (
         _add_init, _add_build, _add_plan, _add_check, _add_lock, _add_quantize_command, _add_verify,
         _add_export, _add_show, _add_report, _add_card, _add_diff, _add_cache, _add_tokenizer, _add_sources,
-        _add_schema,
+        _add_schema, _add_completion,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -182,19 +182,22 @@ def _add_lock(commands: _Commands[argparse.ArgumentParser]) -> None:
         _LOCK + "To record this, it builds the set from the current commits of its locations.\n",
     )
     _add_recipe(command)
-    _add_quiet(command)
+    _add_output(command)
 
 
 def _add_quantize_command(commands: _Commands[argparse.ArgumentParser]) -> None:
     command = _add_command(
         commands,
         "quantize-command",
-        "print the AutoRound command line and Python code that quantize a model with a recipe's file",
+        "print the commands and the Python code that quantize a model with a recipe's file",
         "calibset quantize-command recipes/slovak_insurance.toml --model ../Mistral-Small-3.2-24B",
-        "The recipe's table [quantization] says how. Nothing is run. A comment gives the reason for each\n"
-        "unusual option.\n",
+        "For AutoRound the recipe's table [quantization] says how, and a comment gives the reason for each\n"
+        "unusual option. For another quantizer it is the export of the file, and how it is read. Nothing is\n"
+        "run.\n",
     )
-    command.add_argument("recipe", help="the dataset recipe (TOML)")
+    command.add_argument(
+        "recipe", help="the dataset recipe (TOML), or the manifest of a file, which holds its recipe"
+    )
     command.add_argument("--model", metavar="PATH", required=True, help="the model's folder, or OWNER/NAME")
     command.add_argument("--file", metavar="FILE", help="the calibration file (default: the recipe's own)")
     command.add_argument(
@@ -218,6 +221,7 @@ def _add_quantize_command(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--only", choices=["command", "python"], help="print only the command line, or only the Python code"
     )
+    _add_json(command)
 
 
 # --- commands on a calibration file -------------------------------------------------------
@@ -272,7 +276,7 @@ def _add_export(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("--tokenizer", metavar="T", help="the target model's: a name, file or folder")
     command.add_argument("--seqlen", type=_positive, metavar="N", help="the ids of a row, BOS included")
     _add_verbose(command)
-    _add_quiet(command)
+    _add_output(command)
 
 
 def _add_show(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -287,6 +291,7 @@ def _add_show(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--tokenizer", metavar="T", help="whose control tokens to mark (default: the manifest's)"
     )
+    _add_json(command)
 
 
 def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -302,7 +307,7 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--out", metavar="FILE.html", help="the page to write (default: FILE's name with .report.html)"
     )
     command.add_argument("--tokenizer", metavar="T", help="the target model's (default: the manifest's)")
-    _add_quiet(command)
+    _add_output(command)
 
 
 def _add_card(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -329,7 +334,7 @@ def _add_card(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="the recipe that the file was built with; the card names it, and --push uploads it",
     )
     command.add_argument("--public", action="store_true", help="with --push: make the repository public")
-    _add_quiet(command)
+    _add_output(command)
 
 
 def _add_diff(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -371,7 +376,7 @@ def _add_tokenizer(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("name", help="a known tokenizer, or the path of a tekken.json")
     command.add_argument("--out", metavar="DIR", required=True, help="the folder to write")
-    _add_quiet(command)
+    _add_output(command)
 
 
 def _add_sources(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -380,6 +385,19 @@ def _add_sources(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("name", nargs="?", help="an adapter, to see its keys")
     command.add_argument("--allow-code", action="store_true", help="allow NAME to be package.module:Class")
+    _add_json(command)
+
+
+def _add_completion(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "completion",
+        "print a script that completes commands and options in your shell",
+        "calibset completion bash > ~/.local/share/bash-completion/completions/calibset",
+        "For zsh, write it to _calibset in a folder of fpath; for fish, to\n"
+        "~/.config/fish/completions/calibset.fish.\n",
+    )
+    command.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell")
 
 
 def _add_schema(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -408,7 +426,9 @@ def _add_command(
 
 
 def _add_recipe(command: argparse.ArgumentParser) -> None:
-    command.add_argument("recipe", help="the dataset recipe (TOML)")
+    command.add_argument(
+        "recipe", help="the dataset recipe (TOML), or the manifest of a file, which holds its recipe"
+    )
     command.add_argument(
         "--data", metavar="DIR", help="the folder in which relative locations are looked up first"
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibset.cli.console import print_line
+from calibset.cli.console import print_json, print_line, print_lines
 from calibset.core.errors import OutputError, RecipeError
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.lockfile import lock_path
@@ -16,6 +18,7 @@ from calibset.dataset.manifest import Manifest
 
 if TYPE_CHECKING:
     from calibset.dataset.hub_upload import RelatedFiles
+    from calibset.recipe.model import Recipe
 
 
 def report(arguments: Namespace) -> int:
@@ -23,7 +26,9 @@ def report(arguments: Namespace) -> int:
     from calibset.dataset.report import write_report
 
     path = write_report(arguments.file, arguments.out, tokenizer=arguments.tokenizer)
-    if not arguments.quiet:
+    if arguments.json:
+        print_json({"written": [str(path)]})
+    elif not arguments.quiet:
         print_line(f"wrote {path}")
     return 0
 
@@ -49,22 +54,63 @@ def card(arguments: Namespace) -> int:
     if arguments.out is None:
         sys.stdout.write(files["README.md"].decode("utf-8"))
         return 0
-    for written in _write_files(Path(arguments.out), files):
-        if not arguments.quiet:
-            print_line(f"wrote {written}")
+    _print_written(_write_files(Path(arguments.out), files), arguments)
     return 0
 
 
+def _print_written(paths: Sequence[Path], arguments: Namespace) -> None:
+    if arguments.json:
+        print_json({"written": [str(path) for path in paths]})
+    elif not arguments.quiet:
+        print_lines(f"wrote {path}" for path in paths)
+
+
 def quantize_command(arguments: Namespace) -> int:
-    """Print how AutoRound quantizes a model with a recipe's file."""
+    """Print how the recipe's quantizer quantizes a model with a recipe's file."""
+    from calibset.dataset.recorded_recipe import load_recipe_or_manifest
+
+    recipe = load_recipe_or_manifest(
+        arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code
+    )
+    if recipe.quantizer == "autoround":
+        parts = _autoround_parts(recipe, arguments)
+    else:
+        parts = _export_parts(recipe, arguments)
+    if arguments.json:
+        print_json(parts)
+    else:
+        sys.stdout.write(parts.get(arguments.only, "") if arguments.only else "\n".join(parts.values()))
+    return 0
+
+
+def _export_parts(recipe: Recipe, arguments: Namespace) -> dict[str, str]:
+    """Return the command that exports the recipe's file, and what makes its quantizer read it."""
+    from calibset.dataset.export import explain_usage
+
+    if arguments.ids or arguments.autoround or arguments.multimodal or arguments.text_only:
+        raise RecipeError(
+            "--ids, --autoround, --multimodal, --text-only: are AutoRound's, and the recipe's quantizer is "
+            f"{recipe.quantizer}"
+        )
+    file = Path(arguments.file or recipe.output or f"{recipe.name}.jsonl")
+    if not os.path.isfile(file):  # noqa: PTH113  (Path's raises on a name too long)
+        raise OutputError(f"{file}: is not there yet; build it first, or name another with --file")
+    usage = explain_usage(file, recipe.quantizer)
+    export = f"calibset export {shlex.quote(str(file))} --for {recipe.quantizer}\n"
+    if usage.startswith(("import ", "from ")):
+        return {"command": export, "python": f"MODEL = {arguments.model!r}\n{usage}\n"}
+    words = [arguments.model if word == "MODEL" else word for word in shlex.split(usage)]
+    return {"command": f"{export}{shlex.join(words)}\n"}
+
+
+def _autoround_parts(recipe: Recipe, arguments: Namespace) -> dict[str, str]:
+    """Return AutoRound's command line and Python code."""
     from calibset.dataset.token_faults import find_faults_of_file
     from calibset.quantizers.autoround.command import quantize_command
     from calibset.quantizers.autoround.model_files import inspect_model
     from calibset.quantizers.autoround.run import QuantizationRun, locate_tokenizer
     from calibset.quantizers.autoround.versions import choose_version
-    from calibset.recipe.loader import load_recipe
 
-    recipe = load_recipe(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
     multimodal = True if arguments.multimodal else False if arguments.text_only else None
     model = inspect_model(arguments.model, multimodal)
     file = arguments.file or recipe.output or f"{recipe.name}.jsonl"
@@ -86,9 +132,7 @@ def quantize_command(arguments: Namespace) -> int:
         older_loader=faults.older_loader,
     )
     commands = quantize_command(run)
-    parts = {"command": commands.command, "python": commands.python}
-    sys.stdout.write(parts[arguments.only] if arguments.only else "\n".join(parts.values()))
-    return 0
+    return {"command": commands.command, "python": commands.python}
 
 
 def _require_fitting_options(arguments: Namespace) -> None:
@@ -125,11 +169,13 @@ def _push(path: Path, related: RelatedFiles, arguments: Namespace) -> int:
     from calibset.dataset.hub_upload import HubUpload, push_to_hub
 
     upload = HubUpload.read(path, related)
-    if arguments.public and not arguments.quiet:
+    if arguments.public and not (arguments.quiet or arguments.json):
         for note in upload.notes:
             print_line(f"note: {note}")
     pushed = push_to_hub(upload, arguments.push, private=not arguments.public)
-    if not arguments.quiet:
+    if arguments.json:
+        print_json({"pushed": list(pushed.files), "url": pushed.url})
+    elif not arguments.quiet:
         print_line(f"pushed {', '.join(pushed.files)} to {pushed.url}")
     return 0
 

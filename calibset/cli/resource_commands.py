@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
 
 from calibset.cli.console import (
     create_table,
@@ -13,6 +18,7 @@ from calibset.cli.console import (
     open_console,
     print_json,
     print_line,
+    print_lines,
     shorten_location,
 )
 
@@ -28,7 +34,10 @@ def cache(arguments: Namespace) -> int:
     cache = Cache.default()
     if arguments.action == "clear":
         cache.clear()
-        print_line(f"cleared {cache.folder}")
+        if arguments.json:
+            print_json({"folder": str(cache.folder), "locations": []})
+        else:
+            print_line(f"cleared {cache.folder}")
     elif arguments.json:
         locations = [asdict(location) for location in cache.locations()]
         print_json({"folder": str(cache.folder), "locations": locations})
@@ -42,9 +51,21 @@ def tokenizer(arguments: Namespace) -> int:
     from calibset.tokenizers import load_tokenizer
     from calibset.tokenizers.tekken_conversion import write_fast_tokenizer
 
-    for path in write_fast_tokenizer(load_tokenizer(arguments.name), Path(arguments.out)):
-        if not arguments.quiet:
-            print_line(f"wrote {path}")
+    paths = write_fast_tokenizer(load_tokenizer(arguments.name), Path(arguments.out))
+    if arguments.json:
+        print_json({"written": [str(path) for path in paths]})
+    elif not arguments.quiet:
+        print_lines(f"wrote {path}" for path in paths)
+    return 0
+
+
+def completion(arguments: Namespace) -> int:
+    """Print a shell's completion script."""
+    import shtab
+
+    from calibset.cli.parser import create_parser
+
+    sys.stdout.write(shtab.complete(create_parser(), shell=arguments.shell) + "\n")
     return 0
 
 
@@ -53,7 +74,13 @@ def sources(arguments: Namespace) -> int:
     from calibset.sources import get_adapter
 
     if arguments.name:
-        _print_keys(get_adapter(arguments.name, allow_code=arguments.allow_code))
+        adapter = get_adapter(arguments.name, allow_code=arguments.allow_code)
+        if arguments.json:
+            print_json({"type": arguments.name, "summary": adapter.summary, "keys": list(_keys(adapter))})
+        else:
+            _print_keys(adapter)
+    elif arguments.json:
+        print_json([{"type": name, "summary": summary} for name, summary in _adapters()])
     else:
         _print_adapters()
     return 0
@@ -78,22 +105,52 @@ def _print_cache(cache: Cache) -> None:
 
 
 def _print_adapters() -> None:
-    from calibset.sources import ADAPTERS, find_installed_adapters, get_adapter
-
     table = create_table("type", "what it reads")
-    for name in ADAPTERS:
-        table.add_row(name, get_adapter(name).summary)
-    for name, point in find_installed_adapters().items():
-        table.add_row(name, f"from {point.value.partition(':')[0]}")
+    for name, summary in _adapters():
+        table.add_row(name, summary)
     open_console().print(table)
     print_line("`calibset sources NAME` shows an adapter's keys.")
 
 
+def _adapters() -> Iterator[tuple[str, str]]:
+    """Yield the name of each adapter, and what it reads or which package has it."""
+    from calibset.sources import ADAPTERS, find_installed_adapters, get_adapter
+
+    yield from ((name, get_adapter(name).summary) for name in ADAPTERS)
+    for name, point in find_installed_adapters().items():
+        yield name, f"from {point.value.partition(':')[0]}"
+
+
 def _print_keys(adapter: type[Source]) -> None:
     table = create_table("key", "default", "what it means")
-    for name, info in adapter.model_fields.items():
-        default = "required" if info.is_required() else repr(info.default)
-        table.add_row(name, default, info.description or "")
+    for key in _keys(adapter):
+        default = "required" if key["required"] else format_toml(key["default"])
+        table.add_row(key["key"], default, key["description"])
     console = open_console()
     console.print(adapter.summary)
     console.print(table)
+
+
+def _keys(adapter: type[Source]) -> Iterator[dict[str, Any]]:
+    """Yield the keys of an adapter's table as data."""
+    for name, info in adapter.model_fields.items():
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            default = default.model_dump(mode="json", exclude_defaults=True)
+        yield {
+            "key": name,
+            "required": info.is_required(),
+            "default": default,
+            "description": info.description or "",
+        }
+
+
+def format_toml(value: Any) -> str:
+    """Return a value as a recipe writes it; ``unset`` for one that no key stands for.
+
+    Examples:
+        >>> format_toml(("text",)), format_toml(True), format_toml(None), format_toml({})
+        ('["text"]', 'true', 'unset', '{}')
+    """
+    # What TOML writes otherwise than JSON, a table that isn't empty, is nobody's default.
+    return "unset" if value is None else json.dumps(value, ensure_ascii=False)

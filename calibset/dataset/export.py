@@ -94,6 +94,22 @@ def export(
     return ExportResult(path=target, load_report=report, usage=usage, pitfalls=loader.info.pitfalls)
 
 
+def explain_usage(file: Path, quantizer: str) -> str:
+    """Return how a quantizer is given what `export` writes for it, without writing it.
+
+    Raises:
+        QuantizerError: As `export` raises it.
+        TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
+    """
+    opened, loader = _open(file, EXPORTABLE), get_quantizer(quantizer)
+    if opened.manifest is None:
+        raise QuantizerError(f"{file}: there is no manifest beside it; `calibset export` takes such a file")
+    form, target = _form_and_target(loader, file, None)
+    measure = opened.tokenizer(None)
+    _, report = prepare_export(opened, loader, form, measure, opened.manifest.seqlen)
+    return loader.usage(target, report)
+
+
 def prepare_export(
     file: CalibrationFile, quantizer: Quantizer, form: FileFormat, tokenizer: Tokenizer, seqlen: int
 ) -> tuple[list[ExportRow], LoadReport]:

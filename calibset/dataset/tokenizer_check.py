@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
 from calibset.core.errors import QuantizerError, TokenizerError
+from calibset.core.installation import install_command
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.quantizers import LoadReport, RowInput
 from calibset.tokenizers import Tokenizer, find_tokenizer_file
@@ -211,7 +212,7 @@ def _transformers() -> Any:
         transformers = import_transformers()
     except ImportError as error:
         raise TokenizerError(
-            "--backend needs transformers, which is not installed; pip install 'calibset[transformers]'"
+            f"--backend needs transformers, which is not installed; {install_command('transformers')}"
         ) from error
     transformers.utils.logging.disable_progress_bar()
     return transformers

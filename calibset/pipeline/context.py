@@ -10,11 +10,12 @@ from typing import Any
 from calibset.core.errors import RecipeError
 from calibset.core.timing import Timings
 from calibset.dataset.lockfile import Lock
+from calibset.dataset.recorded_recipe import load_recipe_or_manifest
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.pipeline.evaluation_sets import EvaluationSet, index_evaluation_sets
 from calibset.pipeline.progress import Progress
 from calibset.pipeline.readers import open_readers
-from calibset.recipe.loader import change_recipe, load_recipe
+from calibset.recipe.loader import change_recipe
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage, TrackedReader
 from calibset.tokenizers import Tokenizer, load_tokenizer
@@ -88,7 +89,7 @@ def as_recipe(
     """
     changes, names = changes or {}, tuple(given or ())
     if not isinstance(recipe, Recipe):
-        recipe = load_recipe(recipe, overrides=changes, given=names)
+        recipe = load_recipe_or_manifest(recipe, overrides=changes, given=names)
     elif changes:
         recipe = change_recipe(recipe, changes)
     return _read_in_memory(recipe, names) if names else recipe

@@ -80,6 +80,8 @@ class AutoAwq(Quantizer):
     def usage(self, out: Path, report: LoadReport) -> str:
         """Return the code that makes AutoAWQ read an exported file."""
         return (
+            "import json\n\n"
+            "# model = AutoAWQForCausalLM.from_pretrained(MODEL)\n"
             "model.quantize(tokenizer, quant_config=quant_config, "
             f"calib_data=json.load(open({str(out)!r})), "
             f"max_calib_samples={report.nsamples}, max_calib_seq_len={report.seqlen})"

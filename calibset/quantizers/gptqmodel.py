@@ -80,8 +80,9 @@ class GptqModel(Quantizer):
         """Return the code that makes GPTQModel read an exported file."""
         kind = "parquet" if out.suffix == ".parquet" else "json"
         return (
-            f'model.quantize(load_dataset("{kind}", data_files={str(out)!r}, split="train"), batch_size=1)  '
-            "# datasets.load_dataset"
+            "from datasets import load_dataset\n\n"
+            "# model = GPTQModel.load(MODEL, quantize_config)\n"
+            f'model.quantize(load_dataset("{kind}", data_files={str(out)!r}, split="train"), batch_size=1)'
         )
 
 

@@ -76,11 +76,13 @@ class LlmCompressor(Quantizer):
     def usage(self, out: Path, report: LoadReport) -> str:
         """Return the code that makes llm-compressor read an exported file."""
         kind = "parquet" if out.suffix == ".parquet" else "json"
+        imports = "from datasets import load_dataset\nfrom llmcompressor import oneshot\n\n"
         dataset = f'dataset=load_dataset("{kind}", data_files={str(out)!r}, split="train")'
         if not out.suffix:
+            imports = "from llmcompressor import oneshot\n\n"
             dataset = f'dataset="json", dataset_path={str(out)!r}'
         return (
-            f"oneshot(model=model, recipe=recipe, {dataset}, max_seq_length={report.seqlen}, "
+            f"{imports}oneshot(model=model, recipe=recipe, {dataset}, max_seq_length={report.seqlen}, "
             f"num_calibration_samples={report.nsamples}, shuffle_calibration_samples=False)"
         )
 

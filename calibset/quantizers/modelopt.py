@@ -78,9 +78,9 @@ class ModelOpt(Quantizer):
     def usage(self, out: Path, report: LoadReport) -> str:
         """Return the code that makes ModelOpt read an exported file."""
         return (
-            f"get_dataset_dataloader({str(out)!r}, tokenizer, num_samples={report.nsamples}, "
+            "from modelopt.torch.utils.dataset_utils import get_dataset_dataloader\n\n"
+            f"batches = get_dataset_dataloader({str(out)!r}, tokenizer, num_samples={report.nsamples}, "
             f"max_sample_length={report.seqlen})"
-            "  # modelopt.torch.utils.dataset_utils"
         )
 
 

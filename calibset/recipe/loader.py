@@ -119,6 +119,40 @@ def _find_tables(raw: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(name, table) for name, table in tables if isinstance(table, dict)]
 
 
+def read_recorded_recipe(
+    data: Mapping[str, Any],
+    path: Path,
+    *,
+    overrides: Overrides = (),
+    allow_code: bool = False,
+    given: Collection[str] = (),
+) -> Recipe:
+    """Read a recipe from what a manifest records of it.
+
+    Args:
+        data: The record, as `calibset.recipe.portable.portable_recipe` makes it.
+        path: The manifest; relative locations are looked up in its folder.
+        overrides: As for `load_recipe`.
+        allow_code: As for `load_recipe`.
+        given: As for `load_recipe`.
+
+    Raises:
+        RecipeError: The record has faults, all of which are named.
+    """
+    raw = _drop_unset(dict(data))
+    if isinstance(evaluations := raw.pop(EXCLUDE, None), dict) and evaluations:
+        raw[EXCLUDE] = [{"name": name, **table} for name, table in evaluations.items()]
+    with _import_from(path.parent) if allow_code else nullcontext():
+        return _override(raw, str(path), overrides, given, allow_code=allow_code, path=path)
+
+
+def _drop_unset(value: Any) -> Any:
+    """Return data without the keys that are null, which a recipe leaves out."""
+    if isinstance(value, dict):
+        return {key: _drop_unset(item) for key, item in value.items() if item is not None}
+    return value
+
+
 @contextmanager
 def _import_from(folder: Path) -> Iterator[None]:
     """Let modules of a folder be imported for a while."""
@@ -143,6 +177,18 @@ def _parse(
         raw: dict[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
         raise RecipeError(f"{origin}: not valid TOML: {error}") from error
+    return _override(raw, origin, overrides, given, allow_code=allow_code, path=path)
+
+
+def _override(
+    raw: dict[str, Any],
+    origin: str,
+    overrides: Overrides,
+    given: Collection[str],
+    *,
+    allow_code: bool,
+    path: Path | None,
+) -> Recipe:
     if isinstance(overrides, Mapping):
         faults = [fault for key, value in overrides.items() for fault in apply_change(raw, key, value)]
     else:

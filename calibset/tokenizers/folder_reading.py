@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibset.core.errors import TokenizerError
+from calibset.core.installation import install_command
 from calibset.tokenizers.auto_tokenizer import AutoTokenizer, load_auto_tokenizer
 from calibset.tokenizers.engine_comparison import find_difference
 from calibset.tokenizers.model_folder import ModelFolder
@@ -97,5 +98,5 @@ def _note_unchecked(folder: ModelFolder) -> tuple[str, ...]:
         names = f"is of a model of type {folder.model_type}, whose class"
     return (
         f"the tokenizer's folder {names} may read text otherwise than the tokenizer.json does; this was not "
-        "checked, because transformers is not installed (pip install 'calibset[transformers]')",
+        f"checked, because transformers is not installed ({install_command('transformers')})",
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibset.core.errors import TokenizerError
+from calibset.core.installation import install_command
 from calibset.tokenizers.auto_tokenizer import AutoTokenizer, load_auto_tokenizer
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def _way_out(name: str) -> str:
     is_on_hub = name.startswith("hf://")
     model, _, revision = name.removeprefix("hf://").partition("@") if is_on_hub else (name, "", "")
     arguments = f"{model!r}, revision={revision!r}" if revision else repr(model)
+    install = install_command("transformers", "sentencepiece", "protobuf")
     return (
-        "write one and name its folder: pip install 'calibset[transformers]' sentencepiece protobuf; python "
+        f"write one and name its folder: {install}; python "
         f'-c "from transformers import AutoTokenizer; AutoTokenizer.from_pretrained({arguments})'
         ".save_pretrained('NEW_FOLDER')\""
     )

@@ -173,3 +173,19 @@ def test_what_can_not_be_compared_is_one_line(
     Path("broken.lock").write_text("{")
     Path("broken.manifest.json").write_text("{")
     assert error_line(["diff", *words], code, capsys) == expected
+
+
+def test_a_row_can_be_read_as_json(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", built, "2", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    line = json.loads(Path(built).read_text().splitlines()[1])
+    assert (data["row"], data["text"], data["source"]) == (2, line["text"], line["source"])
+    assert data["documents"][0]["start"] == 0
+
+
+def test_an_export_can_be_read_as_json(built: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", built, "--for", "gptqmodel", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [Path(path).exists() for path in data["written"]] == [True]
+    assert data["load_report"]["kept"] == 20
+    compile(data["usage"], "usage", "exec")

@@ -111,8 +111,10 @@ def test_export_tells_of_the_file_and_of_what_is_not_seen_in_it(
         "  note: 20 rows: GPTQModel warns if there are fewer than 256",
         "  note: GPTQModel warns if rows have fewer than 256 tokens on average",
         f"wrote {shown}; to use it:",
-        f'model.quantize(load_dataset("parquet", data_files="{shown}", split="train"), batch_size=1)  '
-        "# datasets.load_dataset",
+        "from datasets import load_dataset",
+        "",
+        "# model = GPTQModel.load(MODEL, quantize_config)",
+        f'model.quantize(load_dataset("parquet", data_files="{shown}", split="train"), batch_size=1)',
     ]
 
 

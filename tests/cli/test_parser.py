@@ -10,7 +10,7 @@ from calibset.cli import main
 
 COMMANDS = (
     "init", "build", "plan", "check", "lock", "quantize-command", "verify", "export", "show", "report",
-    "card", "diff", "cache", "tokenizer", "sources", "schema",
+    "card", "diff", "cache", "tokenizer", "sources", "schema", "completion",
 )  # fmt: skip
 
 

@@ -302,3 +302,31 @@ def test_the_command_is_that_of_the_recipe(
 def test_a_licence_that_is_not_let_in_is_a_fault(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", str(recipe), "--set", 'allow_licences=["MIT"]']) == 2
     assert "licence" in capsys.readouterr().err
+
+
+def test_quantize_command_follows_the_recipes_quantizer(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = "--set=quantizer=gptqmodel"
+    assert main(["quantize-command", str(recipe), chosen, "--model", "M"]) == 1
+    assert capsys.readouterr().err == (
+        "calibset: small.jsonl: is not there yet; build it first, or name another with --file\n"
+    )
+    assert main(["build", str(recipe), chosen, "-q"]) == 0
+    assert main(["quantize-command", str(recipe), chosen, "--model", "M", "--json"]) == 0
+    parts = json.loads(capsys.readouterr().out)
+    assert parts["command"] == "calibset export small.jsonl --for gptqmodel\n"
+    assert parts["python"].startswith("MODEL = 'M'\nfrom datasets import load_dataset\n")
+    assert main(["export", "small.jsonl", "--for", "gptqmodel"]) == 0
+    assert parts["python"].split("\n", 1)[1] in capsys.readouterr().out
+    assert main(["quantize-command", str(recipe), chosen, "--model", "M", "--text-only"]) == 2
+
+
+def test_quantize_command_prints_a_command_with_the_model(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = "--set=quantizer=exllamav2"
+    assert main(["build", str(recipe), chosen, "-q"]) == 0
+    assert main(["quantize-command", str(recipe), chosen, "--model", "my model"]) == 0
+    out = capsys.readouterr().out
+    assert "\npython convert.py --in_dir 'my model' --out_dir WORK " in out

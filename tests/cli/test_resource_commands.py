@@ -97,3 +97,27 @@ def test_a_hugging_face_tokenizer_needs_no_folder(recipe: str, capsys: pytest.Ca
         "calibset: tokenizer.json is a Hugging Face tokenizer already; use its folder as it is\n"
     )
     assert not Path("new").exists()
+
+
+def test_an_adapters_defaults_are_toml(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sources", "csv"]) == 0
+    rows = [re.split(" {2,}", line)[:2] for line in capsys.readouterr().out.splitlines()]
+    for row in (["columns", '["text"]'], ["delimiter", '","'], ["weight", "1.0"], ["revision", "unset"]):
+        assert row in rows
+
+
+def test_sources_can_be_read_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sources", "--json"]) == 0
+    assert [entry["type"] for entry in json.loads(capsys.readouterr().out)][: len(ADAPTERS)] == list(ADAPTERS)
+    assert main(["sources", "csv", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    keys = {key["key"]: key for key in data["keys"]}
+    assert (keys["group"]["required"], keys["columns"]["default"]) == (True, ["text"])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    out = capsys.readouterr().out
+    assert "quantize-command" in out
+    assert "preview" in out

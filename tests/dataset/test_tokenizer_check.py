@@ -7,6 +7,7 @@ import pytest
 
 from calibset.cli.parser import create_parser
 from calibset.core.errors import QuantizerError, TokenizerError
+from calibset.core.installation import install_command
 from calibset.dataset.tokenizer_check import (
     BACKENDS,
     TokenizerReport,
@@ -92,7 +93,7 @@ def test_without_transformers_there_is_an_error(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(TokenizerError) as caught:
         check_tokenizer(tmp_path / "x.jsonl", "fast", tokenizer="tokenizer.json")
     assert str(caught.value) == (
-        "--backend needs transformers, which is not installed; pip install 'calibset[transformers]'"
+        f"--backend needs transformers, which is not installed; {install_command('transformers')}"
     )
 
 

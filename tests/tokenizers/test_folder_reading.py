@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from calibset.core.errors import TokenizerError
+from calibset.core.installation import install_command
 from calibset.tokenizers import load_tokenizer
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer, from_file
 from tests.letters import write_letters
@@ -109,7 +110,7 @@ def test_without_transformers_a_class_that_may_differ_is_noted(
     (write_model(tmp_path, **config) / "config.json").write_text(json.dumps(model))
     note = (
         f"the tokenizer's folder {names} may read text otherwise than the tokenizer.json does; this was not "
-        "checked, because transformers is not installed (pip install 'calibset[transformers]')"
+        f"checked, because transformers is not installed ({install_command('transformers')})"
     )
     assert load(tmp_path).notes == ((note,) if names else ())
 

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from calibset.core.errors import TokenizerError
+from calibset.core.installation import install_command
 from calibset.tokenizers import load_tokenizer
 from tests.letters import write_letters
 from tests.storage.loopback import Loopback
 
+INSTALL = install_command("transformers", "sentencepiece", "protobuf")
 WRITE = (
-    "write one and name its folder: pip install 'calibset[transformers]' sentencepiece protobuf; python -c "
+    f"write one and name its folder: {INSTALL}; python -c "
     '"from transformers import AutoTokenizer; AutoTokenizer.from_pretrained({})'
     ".save_pretrained('NEW_FOLDER')\""
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 from calibset.core.documents import Sample
+from calibset.core.installation import install_command
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.report.figures import compute_figures
 from calibset.dataset.report.plots import draw_plots
@@ -18,7 +19,7 @@ _ROWS = 5
 _CHARACTERS = 20_000
 _LISTED = 20
 _KINDS = ("between documents", "whole", "part", "filler, cut")
-_WITHOUT_PLOTS = "The plots need matplotlib, which is not installed: pip install 'calibset[report]'"
+_WITHOUT_PLOTS = "The plots need matplotlib, which is not installed: "
 
 
 def notebook_html(
@@ -52,7 +53,7 @@ def notebook_html(
         figures=figures,
         manifest=manifest,
         listed=_LISTED,
-        notes=(*notes, *(() if drawable else (_WITHOUT_PLOTS,))),
+        notes=(*notes, *(() if drawable else (_WITHOUT_PLOTS + install_command("report"),))),
         plots={name: Markup(plot) for name, plot in plots.items()},  # noqa: S704  (escaped)
         rows=[
             (row, split_row(replace(row, text=row.text[:_CHARACTERS]), control_tokens))

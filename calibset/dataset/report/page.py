@@ -9,6 +9,7 @@ from pathlib import Path
 
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
+from calibset.core.installation import install_command
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.report.browser_rows import BrowserRows, write_browser_rows
 from calibset.dataset.report.figures import Figures, compute_figures
@@ -113,7 +114,7 @@ def render_page(file: str, figures: Figures, rows: BrowserRows, notes: tuple[str
 
 def _require_matplotlib() -> None:
     if find_spec("matplotlib") is None:
-        raise OutputError("a report needs matplotlib, which is not installed; pip install 'calibset[report]'")
+        raise OutputError(f"a report needs matplotlib, which is not installed; {install_command('report')}")
 
 
 def _digest(text: str) -> str:

@@ -103,6 +103,7 @@ class AutoRound(Quantizer):
         # Batches that the rows divide into: of others versions before 0.16 lose rows.
         size = next(size for size in (4, 2, 1) if report.nsamples % size == 0)
         return (
+            "import torch\nfrom auto_round import AutoRound\nfrom pyarrow import parquet\n\n"
             f'rows = torch.tensor(parquet.read_table({str(out)!r})["input_ids"].to_pylist())\n'
             'dataset = [{"input_ids": ids, "attention_mask": torch.ones_like(ids)} '
             f"for ids in rows.split({size})]\n"

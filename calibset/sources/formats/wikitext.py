@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from calibset.core.errors import SourceError
+from calibset.core.installation import install_command
 from calibset.sources.formats.language_variants import has_variants, resolve_variants
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def strip_markup(wikitext: str, *, hidden: frozenset[str] = CANONICAL, language:
         from mwparserfromhell.parser import ParserError
     except ImportError as error:
         raise SourceError(
-            "raw wikitext needs mwparserfromhell, which isn't installed: pip install 'calibset[wikitext]'"
+            "raw wikitext needs mwparserfromhell, which isn't installed: " + install_command("wikitext")
         ) from error
 
     text = _strip_tags(wikitext)

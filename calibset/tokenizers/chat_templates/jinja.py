@@ -9,6 +9,7 @@ from typing import Any
 
 from calibset.core.documents import Conversation
 from calibset.core.errors import TokenizerError
+from calibset.core.installation import install_command
 from calibset.tokenizers.base import Encoded, Tokenizer, spell_prefix
 from calibset.tokenizers.chat_templates.alignment import AlignedText, align_texts
 from calibset.tokenizers.chat_templates.base import (
@@ -244,7 +245,7 @@ def load_template(
     except ImportError as error:
         raise TokenizerError(
             f"{tokenizer.name}: its chat template is rendered by transformers, which is not installed; "
-            "pip install 'calibset[transformers]'"
+            + install_command("transformers")
         ) from error
     if isinstance(template, str):
         dated: str | dict[str, str] = _FIXED_DATE + template

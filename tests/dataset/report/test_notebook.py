@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from calibset.core.documents import Sample, Span
+from calibset.core.installation import install_command
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.report.notebook import notebook_html
 from calibset.tokenizers import load_tokenizer
@@ -113,7 +114,7 @@ def test_without_matplotlib_there_are_the_tables(
     tags = [tag for tag, _ in plain.elements]
     assert (tags.count("svg"), tags.count("figure")) == (0, 0)
     assert tags.count("table") == [tag for tag, _ in shown.elements].count("table")
-    assert "The plots need matplotlib, which is not installed: pip install 'calibset[report]'" in plain.text
+    assert f"The plots need matplotlib, which is not installed: {install_command('report')}" in plain.text
 
 
 def test_without_its_tokenizer_a_set_is_two_tables(built: CalibrationSet) -> None:

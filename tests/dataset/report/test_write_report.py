@@ -8,6 +8,7 @@ from shutil import copy
 import pytest
 
 from calibset.core.errors import OutputError, TokenizerError
+from calibset.core.installation import install_command
 from calibset.dataset.report import report_html, report_path, write_report
 from tests.letters import write_letters
 
@@ -94,5 +95,5 @@ def test_what_is_missing_is_named(alone: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(OutputError) as caught:
         report_html(alone)
     assert str(caught.value) == (
-        "a report needs matplotlib, which is not installed; pip install 'calibset[report]'"
+        f"a report needs matplotlib, which is not installed; {install_command('report')}"
     )

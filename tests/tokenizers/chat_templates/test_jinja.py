@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.core.errors import TokenizerError
+from calibset.core.installation import install_command
 from calibset.hygiene.admission import admit
 from calibset.hygiene.stats import ReadStats
 from calibset.tokenizers import ControlTokens, load_tokenizer
@@ -219,7 +220,7 @@ def test_without_transformers_there_is_a_clear_error(tmp_path: Path, monkeypatch
         template_of(tmp_path)
     assert str(caught.value) == (
         "own: its chat template is rendered by transformers, which is not installed; "
-        "pip install 'calibset[transformers]'"
+        + install_command("transformers")
     )
 
 
