@@ -62,9 +62,8 @@ def _read_extras(receipt: Path) -> list[str]:
     """Return the extras with which `uv tool` has installed calibset."""
     try:
         tools = tomllib.loads(receipt.read_text("utf-8"))["tool"]["requirements"]
-        return [
-            str(extra) for tool in tools if tool["name"] == "calibset" for extra in tool.get("extras", ())
-        ]
+        extras = (tool.get("extras", ()) for tool in tools if tool["name"] == "calibset")
+        return [str(extra) for named in extras for extra in named]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
 

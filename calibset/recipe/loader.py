@@ -10,7 +10,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from calibset.core.errors import RecipeError
 from calibset.core.locations import parse_location
@@ -139,18 +139,35 @@ def read_recorded_recipe(
     Raises:
         RecipeError: The record has faults, all of which are named.
     """
-    raw = _drop_unset(dict(data))
+    raw = _drop_unset(data)
+    for _, table in _find_tables(raw):
+        _drop_equal(table, "hygiene", raw.get("hygiene"))
+    for key, info in Recipe.model_fields.items():
+        if isinstance(info.default, BaseModel):
+            _drop_equal(raw, key, info.default.model_dump(mode="json"))
     if isinstance(evaluations := raw.pop(EXCLUDE, None), dict) and evaluations:
-        raw[EXCLUDE] = [{"name": name, **table} for name, table in evaluations.items()]
+        raw[EXCLUDE] = [
+            {"name": name, **{key: value for key, value in table.items() if key not in SOURCE_ONLY_KEYS}}
+            for name, table in evaluations.items()
+            if isinstance(table, dict)
+        ]
     with _import_from(path.parent) if allow_code else nullcontext():
         return _override(raw, str(path), overrides, given, allow_code=allow_code, path=path)
 
 
 def _drop_unset(value: Any) -> Any:
-    """Return data without the keys that are null, which a recipe leaves out."""
-    if isinstance(value, dict):
+    """Return a copy of data without the keys that are null, which a recipe leaves out."""
+    if isinstance(value, Mapping):
         return {key: _drop_unset(item) for key, item in value.items() if item is not None}
     return value
+
+
+def _drop_equal(raw: dict[str, Any], key: str, defaults: Any) -> None:
+    """Take out of a table what is as it would be without it, since to set a key may be a fault."""
+    if isinstance(raw.get(key), dict) and isinstance(defaults, dict):
+        table = {name: item for name, item in raw.pop(key).items() if defaults.get(name) != item}
+        if table:
+            raw[key] = table
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def test_what_a_manifest_says_of_a_recipe_is_checked(tmp_path: Path) -> None:
     data = json.loads(path.read_text())
     for recipe, fault in (
         ({**data["recipe"], "sources": {}}, "sources: "),
-        ({**data["recipe"], "exclude": [1]}, "exclude"),
+        ({**data["recipe"], "groups": 1}, "groups: "),
         ({**data["recipe"], "nsample": 1}, "nsample: unknown key"),
     ):
         path.write_text(json.dumps({**data, "recipe": recipe}))
