@@ -165,6 +165,33 @@ SOURCES = """\
 Every adapter reads from the hub, from an https URL or from a local path. All have the keys of
 [every source](recipe.md#groups-and-sources); below are the keys that only the adapter has, or that have another default in it.
 
+## Tables: texts or conversations
+
+The rows of `csv`, `jsonl`, `parquet`, `excel` and `hub-dataset` are texts if `columns` is a list, and conversations if it is a table
+that says which column holds which turn:
+
+```toml
+[sources.faq]
+group = "chats"
+type = "csv"
+where = "faq.csv"
+delimiter = ";"
+columns = {{ user = "Frage", assistant = "Antwort", context = "Produkt" }}
+
+[sources.opus]
+group = "texts"
+type = "parquet"
+where = "opus"
+columns = "translation.sk"
+```
+
+A turn may have several columns, `user = ["title", "question"]`, which are joined by a blank line. Tables whose columns have the usual
+names (`instruction` and `output`, `question` and `answer`, `prompt` and `completion` …) are read by `alpaca`, which needs no
+`columns`, and lists of turns (`messages`, `conversations`) by `chat`. Plans, summaries and cards say what each source gives.
+
+A key that a row lacks counts as null. A row without words is filtered as "empty text"; one that has none of the columns is rejected, and so is
+a question without an answer. `max_rejected` sets how many rejections are too many, for all sources or for one.
+
 {adapters}
 """
 

@@ -68,7 +68,7 @@ def _on_columns(recipe: Recipe, name: str, stats: ReadStats) -> Iterator[str]:
         if count == stats.documents:
             yield f"{name}: no row that was read has the column {column!r}"
     columns = getattr(recipe.sources[name], "columns", None)  # only adapters of tables have it
-    if isinstance(columns, tuple) and (found := find_question_columns(columns)):
+    if isinstance(columns, tuple) and (found := find_question_columns(map(str, columns))):
         yield (
             f"{name}: gives texts that join {found.user!r} and {found.assistant!r}; for conversations set "
             f'columns = {{ user = "{found.user}", assistant = "{found.assistant}" }}'
