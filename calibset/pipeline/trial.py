@@ -20,6 +20,7 @@ from calibset.recipe.model import Recipe
 from calibset.sources import Source
 from calibset.sources.base import wrap_errors
 from calibset.storage import File, Reader, TrackedReader
+from calibset.storage.files import Choice, keep_all
 from calibset.tokenizers import Tokenizer
 
 # Records that are read in search of one that would be kept.
@@ -107,10 +108,10 @@ def _try_other_files(source: Source, reader: Reader, name: str) -> None:
 class _Beginning(TrackedReader):
     """A reader of whose files on servers no more is fetched than is read."""
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         return tuple(
             file if file.open_ranges is None else replace(file, open_bytes=partial(_open, file.open_ranges))
-            for file in super().files(*patterns)
+            for file in super().files(*patterns, choose=choose)
         )
 
 

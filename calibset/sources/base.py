@@ -8,15 +8,16 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from calibset.core.documents import Kind, Record
-from calibset.core.errors import CalibsetError, OfflineError, SourceError
+from calibset.core.errors import CalibsetError, NotThereError, OfflineError, SourceError
 from calibset.core.fields import Names
 from calibset.core.seeding import shuffled
 from calibset.core.short_forms import write_line, write_table
 from calibset.hygiene.options import Hygiene
-from calibset.sources.sampling.files import FileSampler, is_large, measure_record
+from calibset.sources.sampling.files import FileSampler, has_plain_lines, is_large, measure_record
 from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
 from calibset.sources.sampling.line_blocks import StartRule
-from calibset.storage.files import COMPRESSED_SUFFIXES, File, Reader
+from calibset.storage.file_names import COMPRESSED_SUFFIXES, has_word, is_in_config, list_some
+from calibset.storage.files import File, Reader
 
 KEPT_OF_GIVEN = frozenset(("group", "weight", "licence", "max_rejected", "hygiene"))
 """The keys of a source that say nothing of where its files are and how they are written."""
@@ -144,7 +145,7 @@ class Source(BaseModel):
 
     def must_stream(self, file: File) -> bool:
         """Return whether a file is read from its beginning, because it is large and can't be split."""
-        return is_large(file) and not (file.has_plain_lines and self.can_split(file))
+        return is_large(file) and not (has_plain_lines(file) and self.can_split(file))
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
         """Yield the records of a file from its beginning, shuffled a thousand at a time."""
@@ -161,7 +162,35 @@ class Source(BaseModel):
 
     def select_files(self, reader: Reader) -> tuple[File, ...]:
         """Return the files to read: those that the recipe names, or else the adapter's own."""
-        return reader.files(*(self.files or self.patterns()))
+        if self.files:
+            return reader.files(*self.files)
+        return reader.files(*self.patterns(), choose=self.choose_names)
+
+    def choose_names(self, names: list[str]) -> list[str]:
+        """Return those of the adapter's files that are of the recipe's configurations and splits.
+
+        A configuration is a folder, or what a file's name begins with; a split is a word of the name. An
+        adapter that gives them another meaning overrides this.
+
+        Raises:
+            NotThereError: None is.
+        """
+        chosen = [
+            name
+            for name in names
+            if (not self.config or any(is_in_config(name, config) for config in self.config))
+            and (not self.split or any(has_word(name, split) for split in self.split))
+        ]
+        if names and not chosen:
+            asked = [f"{key} = {', '.join(map(repr, words))}" for key, words in self._asked_words()]
+            raise NotThereError(
+                f"no file is of {' and '.join(asked)}; there are {list_some(names)}: "
+                "name the right ones with files = [...]"
+            )
+        return chosen
+
+    def _asked_words(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(key, words) for key, words in (("config", self.config), ("split", self.split)) if words]
 
     def read_in_order(self, reader: Reader) -> Iterator[Record]:
         """Yield every record lazily, in the order of the files."""
@@ -192,16 +221,12 @@ class Source(BaseModel):
     def patterns_for(self, *suffixes: str, compressed: bool = True) -> tuple[str, ...]:
         """Return patterns of files with these suffixes, for use in `patterns`.
 
-        `config` narrows them to folders whose names contain it, and `split` to file names that do.
-
         Args:
             suffixes: The suffixes, without the dot.
             compressed: Whether compressed files such as ``a.csv.gz`` match too.
         """
         return tuple(
-            f"{folder}{name}.{suffix}{packed}"
-            for folder in [f"*{config}*/" for config in self.config] or [""]
-            for name in [f"*{split}*" for split in self.split] or ["*"]
+            f"*.{suffix}{packed}"
             for suffix in suffixes
             for packed in ("", *(COMPRESSED_SUFFIXES if compressed else ()))
         )

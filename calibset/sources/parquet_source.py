@@ -81,4 +81,4 @@ class ParquetSource(Source):
 
 def is_parquet(file: File) -> bool:
     """Return whether a file is Parquet, by its name."""
-    return file.name.endswith(".parquet")
+    return file.name.lower().endswith(".parquet")

@@ -14,7 +14,7 @@ from calibset.storage.files import File, Reader, memory_reader
 from calibset.storage.https import NO_FILE, UrlReader
 from calibset.storage.hub import HubReader
 from calibset.storage.hub_errors import explain_no_repository
-from calibset.storage.local import LocalReader
+from calibset.storage.local import LocalReader, find_main_snapshot
 from calibset.storage.read_tracker import FileRead, TrackedReader
 
 __all__ = ["Cache", "File", "FileRead", "Mirror", "Reader", "Storage", "TrackedReader", "memory_reader"]
@@ -74,6 +74,6 @@ class Storage:
         folders = [folder for folder in (self.data_folder, self.recipe_folder) if folder is not None]
         for folder in [Path()] if path.is_absolute() else folders:
             if os.path.exists(folder / path):  # noqa: PTH110  (Path.exists raises on a name too long)
-                return LocalReader(text, folder / path)
+                return LocalReader(text, find_main_snapshot(folder / path))
         tried = "" if path.is_absolute() else f" under {' or '.join(map(str, folders))}"
         return f"{text}: no such file or folder{tried}; set --data DIR to where the corpora are"

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from calibset.core.errors import SourceError
+from calibset.storage.file_forms import HEAD, LFS_POINTER, Compression, find_compression, is_lfs_pointer
 from calibset.storage.files import File
 
 if TYPE_CHECKING:
@@ -24,16 +25,20 @@ _BLOCK = 2**16
 
 @contextmanager
 def open_decompressed(file: File) -> Iterator[BinaryIO]:
-    """Open a file as a stream of its contents, decompressed if its name ends in .gz, .bz2, .xz or .zst.
+    """Open a file as a stream of its contents, decompressed if it is gzip, bzip2, xz or zstd.
+
+    What the file holds decides, not its name.
 
     Raises:
-        SourceError: The file is damaged or truncated, or takes too much memory to decompress.
+        SourceError: The file is damaged or truncated, takes too much memory to decompress, or is a pointer
+            that Git left in place of it.
     """
     with file.open_bytes() as raw:
+        compression = None if file.is_part else _look_at(file, raw)
         try:
-            with closing(_decompress(file.name, raw)) as stream:
+            with closing(_decompress(compression, raw)) as stream:
                 yield stream
-        except (EOFError, OSError, _damage_error(file.name)) as error:
+        except (EOFError, OSError, _damage_error(compression)) as error:
             raise SourceError(f"{file.name}: {_explain_damage(error)}") from error
 
 
@@ -55,23 +60,46 @@ def read_whole(file: File) -> bytes:
     return content.getvalue()
 
 
-def _decompress(name: str, raw: BinaryIO) -> BinaryIO:
-    """Return a stream of the decompressed contents of a file; the suffix of its name says how."""
+def peek_head(stream: BinaryIO) -> bytes:
+    """Return the first bytes of a stream without passing them."""
+    if isinstance(stream, io.BufferedReader):
+        return stream.peek(HEAD)[:HEAD]
+    head = stream.read(HEAD)
+    stream.seek(0)
+    return head
+
+
+def is_compressed(file: File) -> bool:
+    """Return whether a file is compressed as a whole, reading little of it."""
+    with file.open_random_access() as raw:
+        return find_compression(raw.read(HEAD), file.name) is not None
+
+
+def _look_at(file: File, raw: BinaryIO) -> Compression | None:
+    """Return how a file is compressed, by its first bytes, without passing them."""
+    head = peek_head(raw)
+    if is_lfs_pointer(head):
+        raise SourceError(f"{file.name}: {LFS_POINTER}")
+    return find_compression(head, file.name)
+
+
+def _decompress(compression: Compression | None, raw: BinaryIO) -> BinaryIO:
+    """Return a stream of the decompressed contents of a file."""
     plain: object = raw
-    if name.endswith(".gz"):
+    if compression == "gzip":
         import gzip
 
         plain = gzip.GzipFile(fileobj=raw)
-    elif name.endswith(".bz2"):
+    elif compression == "bzip2":
         import bz2
 
         plain = bz2.BZ2File(raw)
-    elif name.endswith(".xz"):
+    elif compression == "xz":
         import lzma
 
         # The library's own stream can't be given a limit of memory.
         plain = _Frames(raw, lambda: lzma.LZMADecompressor(memlimit=_MAX_MEMORY), padding=b"\0")
-    elif name.endswith(".zst"):
+    elif compression == "zstd":
         import zstandard
 
         # The library's own stream ends without an error where a file is cut off.
@@ -79,17 +107,17 @@ def _decompress(name: str, raw: BinaryIO) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(plain) if isinstance(plain, io.RawIOBase) else plain)
 
 
-def _damage_error(name: str) -> type[Exception]:
+def _damage_error(compression: Compression | None) -> type[Exception]:
     """Return the error that decompressing a damaged file raises, beside EOFError and OSError."""
-    if name.endswith(".xz"):
+    if compression == "xz":
         import lzma
 
         return lzma.LZMAError
-    if name.endswith(".zst"):
+    if compression == "zstd":
         import zstandard
 
         return zstandard.ZstdError
-    if name.endswith(".gz"):
+    if compression == "gzip":
         import zlib
 
         return zlib.error

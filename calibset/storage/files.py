@@ -5,14 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import BinaryIO, Protocol
 
-from calibset.core.errors import NotThereError
 from calibset.storage.encodings import extends_ascii
-
-COMPRESSED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
-"""The suffixes of the names of compressed files."""
+from calibset.storage.file_names import COMPRESSED_SUFFIXES, lower_suffixes, match_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +39,32 @@ class File:
     @property
     def stem(self) -> str:
         """The file's name without folders and without the compression suffix."""
-        base = self.name.rsplit("/", 1)[-1]
+        base = lower_suffixes(self.name).rsplit("/", 1)[-1]
         for suffix in COMPRESSED_SUFFIXES:
             base = base.removesuffix(suffix)
         return base
 
     @property
     def is_compressed(self) -> bool:
-        """Whether the file is compressed as a whole."""
-        return self.name.endswith(COMPRESSED_SUFFIXES)
+        """Whether the file's name says that it is compressed as a whole."""
+        return self.name.lower().endswith(COMPRESSED_SUFFIXES)
 
     @property
     def has_plain_lines(self) -> bool:
-        """Whether every byte of a line feed ends a line, so that reading may begin behind any of them."""
+        """Whether every byte of a line feed ends a line, so that reading may begin behind any of them.
+
+        It is judged by the name: `calibset.sources.sampling.files.has_plain_lines` looks into a large file.
+        """
         return not self.is_compressed and extends_ascii(self.encoding)
+
+
+Choice = Callable[[list[str]], list[str]]
+"""Returns some of the names that it is given, in their order."""
+
+
+def keep_all(names: list[str]) -> list[str]:
+    """Return the names: all files are wanted."""
+    return names
 
 
 class Reader(Protocol):
@@ -72,10 +80,14 @@ class Reader(Protocol):
         """The commit that is read; None if the location has no revisions."""
         ...
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         """Return the files that match any of the shell-style patterns, sorted by name.
 
         A location that is a single file returns that file, whatever the patterns.
+
+        Args:
+            patterns: The patterns; one that is a file's name means that file only.
+            choose: Returns those of the matching names whose files are wanted.
 
         Raises:
             SourceError: Nothing matches.
@@ -89,8 +101,8 @@ class _InMemory:
     location: str
     revision: str | None = None
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
-        names = match_names(tuple(self.contents), patterns, self.location)
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
+        names = choose(match_names(tuple(self.contents), patterns, self.location))
         return tuple(
             File(name, lambda name=name: io.BytesIO(self.contents[name]), len(self.contents[name]))  # type: ignore[misc]
             for name in names
@@ -113,24 +125,3 @@ def memory_reader(
         ['a.txt']
     """
     return _InMemory(contents, location, revision)
-
-
-def match_names(names: tuple[str, ...], patterns: tuple[str, ...], location: str) -> list[str]:
-    """Return the sorted names that match any shell-style pattern; ``*`` matches slashes too.
-
-    Raises:
-        SourceError: Nothing matches.
-    """
-    matches = sorted(name for name in names if any(fnmatchcase(name, p) for p in patterns))
-    if not matches:
-        raise NotThereError(
-            f"{location}: no file matches {', '.join(patterns)}; "
-            f"it holds {_list_some(sorted(names))}: name the right ones with files = [...]"
-        )
-    return matches
-
-
-def _list_some(names: list[str], most: int = 5) -> str:
-    if not names:
-        return "nothing"
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from calibset.core.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
 from calibset.storage.cached_file import FETCH_SIZE, RemoteFile, open_cached_file
-from calibset.storage.files import File
+from calibset.storage.files import Choice, File, keep_all
 from calibset.storage.transfer import MISSING_STATUSES, Head, Transfer, TransferFailure
 
 # The heads of several files are requested at once.
@@ -44,7 +44,7 @@ class UrlReader:
         """
         return self.url.endswith("/") or self._head is not None
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         """Return the file or, of a folder, the files that the patterns name in full.
 
         Raises:
@@ -52,7 +52,7 @@ class UrlReader:
         """
         if not self.url.endswith("/"):
             return (self._url_file.file(self._head),)
-        if wild := [pattern for pattern in patterns if set(pattern) & set("*?[")]:
+        if wild := [pattern for pattern in patterns if set(pattern) & set("*?")]:
             raise NotThereError(
                 f"{self.location}: https lists no files, so {', '.join(wild)} can't be looked up; "
                 "name each file with files = [...]"
@@ -61,7 +61,7 @@ class UrlReader:
             raise SourceError(f"{self.location}: {', '.join(outside)} would lead out of the folder")
         files = [
             _UrlFile(name, self.location + name, self.url + quote(name), self.cache)
-            for name in sorted(set(patterns))
+            for name in choose(sorted(set(patterns)))
         ]
         with ThreadPoolExecutor(_THREADS) as pool:
             heads = list(pool.map(_UrlFile.head, files))

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from calibset.core.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import Cache, CachedFileInfo
 from calibset.storage.cached_file import Checksum, RemoteFile, open_cached_file
-from calibset.storage.files import File, match_names
+from calibset.storage.file_names import match_names
+from calibset.storage.files import Choice, File, keep_all
 from calibset.storage.hub_errors import (
     explain_download_failure,
     explain_read_error,
@@ -31,6 +32,9 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 _COMMIT = re.compile("[0-9a-f]{40}")
+_CARD = "README.md"
+# Names that the hub is asked about at once; it refuses a request of more than a thousand.
+_PORTION = 500
 
 
 class _Revision(BaseModel):
@@ -125,13 +129,14 @@ class HubReader:
                 return False
             raise
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
-        """Return the matching files, sorted by name.
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
+        """Return the matching files, sorted by name; the repository's card is none unless it is named.
 
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
         """
-        names = match_names(self._commit[1].names, patterns, self.location)
+        listed = [name for name in self._commit[1].names if name != _CARD or name in patterns]
+        names = choose(match_names(listed, patterns, self.location))
         entries = self._entries(names)
         return tuple(self._file(name, entries[name]) for name in names if name in entries)
 
@@ -141,10 +146,11 @@ class HubReader:
         if unknown := [name for name in names if name not in entries]:
             if self.cache.offline:
                 raise OfflineError(f"{self.location}: {unknown[0]} is not in the cache")
-            for name, entry in self._look_up(unknown).items():
-                entries[name] = entry
-                # Each on its own, so that builds that run at the same time lose none of each other's.
-                self._save(entry, self.revision, name)
+            for start in range(0, len(unknown), _PORTION):
+                for name, entry in self._look_up(unknown[start : start + _PORTION]).items():
+                    entries[name] = entry
+                    # Each on its own, so that builds that run at the same time lose none of each other's.
+                    self._save(entry, self.revision, name)
         return entries
 
     def _look_up(self, names: list[str]) -> dict[str, _Entry]:

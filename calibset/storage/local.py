@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from calibset.core.errors import SourceError
-from calibset.storage.files import File, match_names
+from calibset.storage.file_names import match_names
+from calibset.storage.files import Choice, File, keep_all
+
+# A repository in the cache of `huggingface_hub`: its snapshots are links to its blobs.
+_CACHED_REPO = re.compile("(?:datasets|models|spaces)--.+")
+_SNAPSHOTS = "snapshots"
+# Names below a linked folder that are looked at to see whether it would be read.
+_MOST_LINKED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LocalReader:
     """A local file or folder.
 
-    Hidden files and files in hidden folders are skipped. Symbolic links to folders are not followed; a
-    link to a file is, as long as that file is inside the folder.
+    Hidden files and files in hidden folders are skipped. A symbolic link is followed as long as it leads to
+    somewhere inside the folder or, in a snapshot of the hub's cache, to the blobs of the same repository.
 
     Attributes:
         location: The location as the recipe spells it; messages name it, never ``path``.
@@ -27,35 +38,113 @@ class LocalReader:
     path: Path
     revision: None = None
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         """Return the matching files, sorted by name; a location that is one file returns that file.
 
         Raises:
-            SourceError: Nothing matches, or a match is a link out of the folder.
+            SourceError: Nothing matches, or a match is a link out of the folder or to nothing.
         """
         if self.path.is_file():
             return (self._file(_name(self.path.name), self.path),)
         # Sorted by path first: if two names read the same, the same file is taken every time.
-        paths = {_name(path.relative_to(self.path).as_posix()): path for path in sorted(self._paths())}
-        names = match_names(tuple(paths), patterns, self.location)
-        root = self.path.resolve()
+        paths = {
+            _name(path.relative_to(self.path).as_posix()): path for path in sorted(self._paths(self.path))
+        }
+        names = choose(match_names(tuple(paths), patterns, self.location))
         for name in names:
-            if not paths[name].resolve().is_relative_to(root):
-                raise SourceError(
-                    f"{self.location}: {name} is a symbolic link out of the folder, which is not followed; "
-                    "put the file itself there, or leave it out with files = [...]"
-                )
+            self._refuse_broken_link(name, paths[name])
         return tuple(self._file(name, paths[name]) for name in names)
 
-    def _paths(self) -> list[Path]:
-        return [
-            path
-            for path in self.path.rglob("*")
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(self.path).parts)
+    def _paths(self, folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+        """Yield the paths of files, and of what would be files if their links led to one."""
+        real = folder.resolve()
+        if real in above:  # a link to a folder that it is in
+            return
+        try:
+            with os.scandir(folder) as entries:
+                found = [entry for entry in entries if not entry.name.startswith(".")]
+        except OSError as error:
+            raise SourceError(
+                f"{self.location}: {_name(folder.name)} can't be listed: {error.strerror}"
+            ) from error
+        for entry in found:
+            path = folder / entry.name
+            if not _is_folder(entry):
+                if entry.is_symlink() or _is_file(entry):
+                    yield path
+            elif not entry.is_symlink() or self._is_inside(path):
+                yield from self._paths(path, (*above, real))
+            else:
+                # Listed only to see whether the recipe asks for them: none of them is opened.
+                yield from islice(_names_below(path), _MOST_LINKED)
+
+    def _refuse_broken_link(self, name: str, path: Path) -> None:
+        if not self._is_inside(path):
+            outer = next(part for part in (*reversed(path.parents), path) if self._leads_out(part))
+            link = _name(outer.relative_to(self.path).as_posix())
+            raise SourceError(
+                f"{self.location}: {link} is a symbolic link out of the folder, which is not followed; "
+                f"put the {'file' if outer == path else 'folder'} itself there, "
+                "or leave it out with files = [...]"
+            )
+        if not path.is_file():
+            raise SourceError(
+                f"{self.location}: {name} is a symbolic link to a file that is not there; fetch that file, "
+                "or leave it out with files = [...]"
+            )
+
+    def _leads_out(self, path: Path) -> bool:
+        return path != self.path and path.is_relative_to(self.path) and not self._is_inside(path)
+
+    def _is_inside(self, path: Path) -> bool:
+        target = Path(os.path.realpath(path))
+        return any(target.is_relative_to(root) for root in self._roots)
+
+    @cached_property
+    def _roots(self) -> tuple[Path, ...]:
+        """The folders that links may lead to."""
+        root = self.path.resolve()
+        # Not resolved any further: the folder of blobs must not be a link itself.
+        blobs = [
+            parent.parent / "blobs"
+            for parent in (root, *root.parents)
+            if parent.name == _SNAPSHOTS and _CACHED_REPO.fullmatch(parent.parent.name)
         ]
+        return (root, *blobs[:1])
 
     def _file(self, name: str, path: Path) -> File:
         return File(name, lambda: _open(path, self.location), path.stat().st_size)
+
+
+def find_main_snapshot(path: Path) -> Path:
+    """Return the snapshot of the main branch if a path is a repository in the hub's cache; else the path."""
+    if not _CACHED_REPO.fullmatch(path.name):
+        return path
+    try:
+        commit = (path / "refs" / "main").read_text().strip()
+    except (OSError, ValueError):
+        return path
+    snapshot = path / _SNAPSHOTS / commit
+    return snapshot if commit.isalnum() and snapshot.is_dir() else path
+
+
+def _names_below(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent) / name for name in names)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a circle of links
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _name(path: str) -> str:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from calibset.storage.byte_ranges import ByteRange, merge_ranges
-from calibset.storage.files import File, Reader
+from calibset.storage.files import Choice, File, Reader, keep_all
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -68,13 +68,13 @@ class TrackedReader:
         """The commit that is read; None if the location has no revisions."""
         return self.reader.revision
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         """Return the reader's files, opened so that what is read from them is recorded.
 
         Raises:
             SourceError: Nothing matches.
         """
-        return tuple(self._track(file) for file in self.reader.files(*patterns))
+        return tuple(self._track(file) for file in self.reader.files(*patterns, choose=choose))
 
     def read(self, instead: Mapping[str, tuple[ByteRange, ...]] = _NONE) -> Iterator[FileRead]:
         """Yield what was read so far, sorted by file name; the bytes are read again to be hashed.

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from calibset.core.documents import Rejection
-from calibset.storage.compression import open_decompressed, read_whole
+from calibset.core.errors import SourceError
+from calibset.storage.compression import open_decompressed, peek_head, read_whole
 from calibset.storage.encodings import Utf8Stream, find_encoding, is_utf8
+from calibset.storage.file_forms import describe_other_form
 from calibset.storage.files import File
 
 MAX_RECORD_BYTES = 16 * 2**20
@@ -33,9 +35,15 @@ def open_text(file: File) -> Iterator[BinaryIO]:
 
     The encoding is the one that a byte order mark names, or else the file's. Bytes that aren't in it are
     no UTF-8 in the stream either.
+
+    Raises:
+        SourceError: The file is damaged, or its first bytes are those of something else than text.
     """
     with open_decompressed(file) as stream:
-        encoding = find_encoding(_peek(stream), file.encoding)
+        head = peek_head(stream)
+        if not file.is_part and (other := describe_other_form(head)):
+            raise SourceError(f"{file.name}: {other}, or leave it out with files = [...]")
+        encoding = find_encoding(head, file.encoding)
         yield stream if is_utf8(encoding) else io.BufferedReader(Utf8Stream(stream, encoding))
 
 
@@ -117,15 +125,6 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
 
 def _decode_line(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
-
-
-def _peek(stream: BinaryIO) -> bytes:
-    """Return the first bytes of a stream without passing them."""
-    if isinstance(stream, io.BufferedReader):
-        return stream.peek(4)[:4]
-    head = stream.read(4)
-    stream.seek(0)
-    return head
 
 
 class RecordLines:

@@ -141,8 +141,10 @@ class Transfer:
             headers = answer.headers
         size = headers.get("Content-Length", "")
         sends_ranges = headers.get("Accept-Ranges") == "bytes" and "Content-Encoding" not in headers
+        # Many a server says 0 if it is asked for the head alone.
+        is_told = size.isdigit() and int(size) > 0
         return Head(
-            size=int(size) if sends_ranges and size.isdigit() else None,
+            size=int(size) if sends_ranges and is_told else None,
             etag=headers.get("ETag", ""),
             modified=headers.get("Last-Modified", ""),
         )

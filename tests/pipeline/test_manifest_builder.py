@@ -12,6 +12,7 @@ from calibset.pipeline.build import build
 from calibset.pipeline.locking import build_lock
 from calibset.recipe.loader import load_recipe
 from calibset.storage import File, Reader, TrackedReader, memory_reader
+from calibset.storage.files import Choice, keep_all
 from tests.small import write_small
 
 CONTENT = bytes(range(256)) * 4
@@ -138,7 +139,7 @@ class _Sizeless:
     def __init__(self, size: int | None) -> None:
         self.size = size
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         return (File("a", lambda: io.BytesIO(CONTENT), self.size),)
 
 

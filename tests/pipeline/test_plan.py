@@ -123,7 +123,7 @@ def test_a_plan_counts_files_by_what_their_names_end_in(tmp_path: Path) -> None:
     for name in ("b.jsonl", "c.JSON.gz", "README.md"):
         (tmp_path / "fish" / name).write_bytes(b"")
     fish, *_ = calibset.plan(recipe, tries=False).sources
-    assert fish.read == {"*.jsonl": 2}
+    assert fish.read == {"*.jsonl": 2, "*.json.gz": 1}
 
 
 def test_an_evaluation_set_is_tried(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from calibset.core.documents import Conversation, Document, Filtered, Record, Re
 from calibset.core.errors import SourceError
 from calibset.sources import ADAPTERS, Source, get_adapter
 from calibset.storage import compression, text_lines
-from calibset.storage.files import File, Reader, memory_reader
+from calibset.storage.files import Choice, File, Reader, keep_all, memory_reader
 from calibset.storage.local import LocalReader
 
 COUNT = 24
@@ -315,9 +315,11 @@ class TrackedReader:
     location: str = "here"
     revision: str | None = None
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         self.seen.append("files")
-        return tuple(File(f.name, self._opening(f), f.size) for f in self.inner.files(*patterns))
+        return tuple(
+            File(f.name, self._opening(f), f.size) for f in self.inner.files(*patterns, choose=choose)
+        )
 
     def _opening(self, file: File) -> Callable[[], BinaryIO]:
         def opened() -> BinaryIO:

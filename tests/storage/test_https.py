@@ -103,6 +103,23 @@ def test_a_pause_that_the_server_asks_for_is_made(
     assert all(pause <= 10 for pause in pauses[2:])
 
 
+def test_a_server_that_counts_requests_says_when_its_window_ends(
+    loopback: Loopback, content: bytes, pauses: list[float]
+) -> None:
+    said = ('"api";r=0;t=5', '"api";r=0;t=9999', '"api";r=12;t=100', "r=0")
+    loopback.faults[PATH] = [Fault(status=429, headers={"RateLimit": limit}) for limit in said]
+    assert fetched(reader(loopback)) == content
+    assert pauses[:2] == [6.0, 310.0]
+    assert all(pause <= 10 for pause in pauses[2:])
+
+
+def test_a_size_of_0_in_the_head_is_not_believed(loopback: Loopback, content: bytes) -> None:
+    loopback.broken[PATH] = Fault(also={"Content-Length": "0"}, methods=("HEAD",))
+    (file,) = reader(loopback).files()
+    assert file.size is None
+    assert bytes_of(file) == content
+
+
 def test_a_broken_download_goes_on_where_it_stopped(
     loopback: Loopback, content: bytes, pauses: list[float]
 ) -> None:

@@ -123,7 +123,7 @@ def test_no_matching_file_names_what_is_there(corpus: HubReader) -> None:
     with pytest.raises(SourceError) as caught:
         corpus.files("*.csv")
     assert str(caught.value) == (
-        f"{LOCATION}: no file matches *.csv; it holds README.md, data/a.jsonl, data/b.txt: "
+        f"{LOCATION}: no file matches *.csv; it holds data/a.jsonl, data/b.txt: "
         "name the right ones with files = [...]"
     )
 
@@ -251,11 +251,27 @@ def test_what_was_not_read_is_named_offline(
 
 
 def test_a_commit_that_is_known_is_not_asked_for_again(hub: Loopback, corpus: HubReader) -> None:
-    corpus.files("*")
+    corpus.files("*", "README.md")
     before = list(hub.asked)
     again = replace(corpus, requested=COMMIT)
-    assert [file.size for file in again.files("*")] == [7, len(CONTENT), 1]
+    assert [file.size for file in again.files("*", "README.md")] == [7, len(CONTENT), 1]
     assert hub.asked == before
+
+
+def test_many_files_are_asked_about_in_portions(hub: Loopback, corpus: HubReader) -> None:
+    hub.repositories["them/corpus"] = {f"data/{number}.jsonl": b"{}" for number in range(1_100)}
+    assert len(corpus.files("*.jsonl")) == 1_100
+    assert hub.asked.count(("POST", SIZES)) == 3
+
+
+def test_the_hubs_own_pause_is_made_and_told(
+    hub: Loopback, corpus: HubReader, pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    full = Fault(status=429, headers={"RateLimit": '"resolvers";r=0;t=55', "Retry-After": "1"})
+    hub.faults[DATA] = [full]
+    assert bytes_of(corpus.files("*.jsonl")[0]) == CONTENT
+    assert pauses == [56.0]
+    assert caplog.messages == ["the server asks for a pause; reading goes on in 56 s"]
 
 
 def test_a_branch_is_looked_up_in_each_build(hub: Loopback, corpus: HubReader) -> None:

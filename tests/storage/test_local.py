@@ -8,7 +8,7 @@ import pytest
 
 from calibset.core.errors import SourceError
 from calibset.storage.files import File
-from calibset.storage.local import LocalReader
+from calibset.storage.local import LocalReader, find_main_snapshot
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 
@@ -62,7 +62,6 @@ def test_a_pattern_finds_nothing_outside(folder: Path, pattern: str) -> None:
 @needs_links
 def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
     (folder / "link.txt").symlink_to("../secret.txt")
-    (folder / "linked").symlink_to("../other")
     with pytest.raises(SourceError) as caught:
         names(folder, "*.txt")
     assert str(caught.value) == (
@@ -70,8 +69,71 @@ def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
         "put the file itself there, or leave it out with files = [...]"
     )
     assert names(folder, "[abs]*.txt") == ["a.txt", "b.txt", "sub/c.txt"]
-    with pytest.raises(SourceError, match="no file matches"):
-        names(folder, "linked/*")
+
+
+@needs_links
+def test_a_linked_folder_out_of_the_folder_is_not_passed_over(folder: Path) -> None:
+    (folder / "linked").symlink_to("../other")
+    with pytest.raises(SourceError) as caught:
+        names(folder, "*.txt")
+    assert str(caught.value) == (
+        "corpus: linked is a symbolic link out of the folder, which is not followed; "
+        "put the folder itself there, or leave it out with files = [...]"
+    )
+    assert names(folder, "*.json") == ["e.json"]
+
+
+@needs_links
+def test_a_linked_folder_inside_the_folder_is_read(folder: Path) -> None:
+    (folder / "copy").symlink_to("sub")
+    assert names(folder, "*.txt") == ["a.txt", "b.txt", "copy/c.txt", "sub/c.txt"]
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    """A snapshot in the hub's cache, as `snapshot_download` returns it."""
+    repo = tmp_path / "hub" / "datasets--own--corpus"
+    (repo / "blobs").mkdir(parents=True)
+    (repo / "blobs" / "6f3c").write_text("row")
+    (repo / "snapshots" / "0123abcd" / "data").mkdir(parents=True)
+    (repo / "snapshots" / "0123abcd" / "data" / "a.jsonl").symlink_to("../../../blobs/6f3c")
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("0123abcd")
+    return repo / "snapshots" / "0123abcd"
+
+
+@needs_links
+def test_a_snapshot_of_the_hubs_cache_is_read(snapshot: Path) -> None:
+    (file,) = LocalReader("corpus", snapshot).files("*.jsonl")
+    assert (file.name, text_of(file)) == ("data/a.jsonl", b"row")
+    (file,) = LocalReader("corpus", snapshot / "data").files("*.jsonl")
+    assert (file.name, text_of(file)) == ("a.jsonl", b"row")
+
+
+@needs_links
+def test_of_a_repository_in_the_hubs_cache_the_main_snapshot_is_read(snapshot: Path) -> None:
+    repo = snapshot.parent.parent
+    assert find_main_snapshot(repo) == snapshot
+    (repo / "refs" / "main").write_text("../../elsewhere")
+    assert find_main_snapshot(repo) == repo
+    assert find_main_snapshot(snapshot) == snapshot
+
+
+@needs_links
+@pytest.mark.parametrize("target", ["../../../refs/main", "../../../../other/blobs/1", "/etc/hostname"])
+def test_a_snapshot_leads_to_nothing_but_its_blobs(snapshot: Path, target: str) -> None:
+    (snapshot / "data" / "b.jsonl").symlink_to(target)
+    with pytest.raises(SourceError, match=r"^corpus: data/b\.jsonl is a symbolic link out of the folder"):
+        LocalReader("corpus", snapshot).files("*.jsonl")
+
+
+@needs_links
+def test_blobs_that_are_a_link_are_no_blobs(snapshot: Path, tmp_path: Path) -> None:
+    blobs = snapshot.parent.parent / "blobs"
+    blobs.rename(tmp_path / "elsewhere")
+    blobs.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SourceError, match="is a symbolic link out of the folder"):
+        LocalReader("corpus", snapshot).files("*.jsonl")
 
 
 @needs_links
@@ -89,9 +151,20 @@ def test_a_location_may_itself_be_a_link(folder: Path) -> None:
 
 
 @needs_links
-def test_links_without_a_target_or_in_a_circle_are_no_files(folder: Path) -> None:
-    (folder / "gone.txt").symlink_to("nowhere")
-    (folder / "circle.txt").symlink_to("circle.txt")
+@pytest.mark.parametrize("target", ["nowhere", "gone.txt"])
+def test_a_link_without_a_target_is_a_clear_error(folder: Path, target: str) -> None:
+    (folder / "gone.txt").symlink_to(target)
+    with pytest.raises(SourceError) as caught:
+        names(folder, "*.txt")
+    assert str(caught.value) == (
+        "corpus: gone.txt is a symbolic link to a file that is not there; fetch that file, "
+        "or leave it out with files = [...]"
+    )
+    assert names(folder, "*.json") == ["e.json"]
+
+
+@needs_links
+def test_folders_linked_in_a_circle_are_read_once(folder: Path) -> None:
     (folder / "sub" / "up").symlink_to("..")
     assert names(folder, "*.txt") == ["a.txt", "b.txt", "sub/c.txt"]
 

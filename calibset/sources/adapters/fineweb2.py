@@ -39,6 +39,10 @@ class FineWeb2(ParquetSource):
             return tuple(f"data/{config}/{split}/*.parquet" for config in self.config for split in self.split)
         return tuple(f"data/{split}-*.parquet" for split in self.split)
 
+    def choose_names(self, names: list[str]) -> list[str]:
+        """Return the names: the patterns say already of which configuration and split they are."""
+        return names
+
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the page as a document."""
         document = make_record(row, ("text",), str(row.get("id") or position), position)

@@ -63,6 +63,10 @@ class Hermes(Source):
         """Return patterns for the files of the configs, at the location's root or in a folder."""
         return tuple(pattern for name in self.config for pattern in (_FILES[name], f"*/{_FILES[name]}"))
 
+    def choose_names(self, names: list[str]) -> list[str]:
+        """Return the names: the patterns say already of which configuration and split they are."""
+        return names
+
     def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
         """Yield parts of the files; the shorter of two copies of a dialogue is filtered."""
         lengths: dict[str, int] = {}

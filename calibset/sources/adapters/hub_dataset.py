@@ -50,6 +50,10 @@ class HubDataset(Source):
         """Return a pattern for any file: `datasets` decides which of them are data."""
         return ("*",)
 
+    def choose_names(self, names: list[str]) -> list[str]:
+        """Return the names: the patterns say already of which configuration and split they are."""
+        return names
+
     def read_shuffled(self, reader: Reader, *, seed: int) -> Iterator[Record]:
         """Yield one record per row, with the id ``SPLIT#ROW``."""
         for name, rows in self._read_splits(reader):

@@ -42,6 +42,10 @@ class When2Call(Source):
         """Return a pattern for each split."""
         return tuple(f"*when2call_{name}*.jsonl" for name in self.split)
 
+    def choose_names(self, names: list[str]) -> list[str]:
+        """Return the names: the patterns say already of which configuration and split they are."""
+        return names
+
     def read(self, file: File) -> Iterator[Record]:
         """Yield one conversation per line, in the file's order; lines are counted from 1."""
         for number, line in enumerate(read_lines(file), start=1):

@@ -21,7 +21,8 @@ from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.sources.sampling.files import get_size
 from calibset.sources.sampling.interleave import Part, interleave
 from calibset.sources.sampling.line_blocks import StartRule, peek_first_character
-from calibset.storage.files import COMPRESSED_SUFFIXES, File, Reader
+from calibset.storage.file_names import COMPRESSED_SUFFIXES
+from calibset.storage.files import File, Reader
 from calibset.storage.text_lines import read_first_character
 
 
@@ -48,6 +49,10 @@ class Wikipedia(ParquetSource):
             folders = ["", "*/"] if self.split else [""]
         parquet = [folder + split for folder in folders for split in splits]
         return ("wiki_[0-9]*", "*/wiki_[0-9]*", *dumps, *parquet)
+
+    def choose_names(self, names: list[str]) -> list[str]:
+        """Return the names: the patterns say already of which configuration and split they are."""
+        return names
 
     def select_files(self, reader: Reader) -> tuple[File, ...]:
         """Return the files to read; a multistream dump replaces the same dump in one stream."""

@@ -23,6 +23,7 @@ from calibset.sources.sampling.interleave import (
     split_into_batches,
 )
 from calibset.sources.sampling.line_blocks import MAX_OPEN_BLOCKS, LineBlock, StartRule, draw_blocks
+from calibset.storage.compression import is_compressed
 from calibset.storage.files import File
 
 # Bytes of a file that is loaded whole, and of those that are loaded together.
@@ -40,6 +41,11 @@ _MAX_OPEN_STREAMS = 8
 def is_large(file: File) -> bool:
     """Return whether a file is too large to be loaded, by its name and size."""
     return _estimate_unpacked_size(file) > _LARGE
+
+
+def has_plain_lines(file: File) -> bool:
+    """Return whether reading may begin behind any line feed; into a large file it is looked."""
+    return file.has_plain_lines and not (is_large(file) and is_compressed(file))
 
 
 def get_size(file: File) -> int:
@@ -91,7 +97,7 @@ class FileSampler:
     def partition(self, files: Sequence[File]) -> Iterator[Part[Record]]:
         """Yield a part for each way in which files are read, weighted by bytes."""
         files = [replace(file, size=get_size(file)) for file in files]
-        lines = {file.name: file for file in files if file.has_plain_lines and self.source.can_split(file)}
+        lines = {file.name: file for file in files if has_plain_lines(file) and self.source.can_split(file)}
         if sum(map(get_size, lines.values())) <= _LARGE:
             lines = {}
         streams: list[File] = []

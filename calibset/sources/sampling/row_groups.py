@@ -13,6 +13,7 @@ from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.sampling.interleave import draw_indices
 from calibset.storage.byte_ranges import merge_ranges
+from calibset.storage.file_forms import HEAD, describe_other_form, find_compression
 from calibset.storage.files import File
 from calibset.storage.text_lines import MAX_RECORD_BYTES
 
@@ -287,7 +288,18 @@ def _parquet_errors(file: File) -> Iterator[None]:
     try:
         yield
     except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
+        if other := _describe_other_form(file):
+            raise SourceError(f"{file.name}: {other}, or leave it out with files = [...]") from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         is_sound = "DictAccumulator" in reason  # the schema asks for categories, of which it can't make any
         remedy = "write it anew without delta encoding" if is_sound else "fetch the file again"
         raise SourceError(f"{file.name}: can't be read as parquet ({reason}); {remedy}") from error
+
+
+def _describe_other_form(file: File) -> str | None:
+    """Return what a file is that can't be read as parquet, if its first bytes say it."""
+    with file.open_random_access() as stream:
+        head = stream.read(HEAD)
+    if compression := find_compression(head, ""):
+        return f"compressed as a whole ({compression}), which parquet never is; unpack it"
+    return None if head.startswith(b"PAR1") else describe_other_form(head)

@@ -16,7 +16,7 @@ from calibset.sources.adapters.parquet import Parquet
 from calibset.sources.sampling import row_groups as reading
 from calibset.sources.sampling.row_groups import read_row_groups
 from calibset.storage.byte_ranges import merge_ranges
-from calibset.storage.files import File, memory_reader
+from calibset.storage.files import Choice, File, keep_all, memory_reader
 
 
 def packed(table: list[dict[str, Any]] | pyarrow.Table, **options: Any) -> bytes:
@@ -163,7 +163,7 @@ class Location:
         self.contents = contents
         self.streams: list[Counting] = []
 
-    def files(self, *patterns: str) -> tuple[File, ...]:
+    def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         return tuple(File(name, fails, None, lambda name=name: self.opened(name)) for name in self.contents)  # type: ignore[misc]
 
     def opened(self, name: str) -> BinaryIO:

@@ -20,7 +20,7 @@ from calibset.core.seeding import shuffled
 from calibset.sources.adapters.wikipedia import Wikipedia
 from calibset.sources.formats.wikiextractor import Page, clean_page, parse_attributes
 from calibset.storage import text_lines
-from calibset.storage.files import File, memory_reader
+from calibset.storage.files import Choice, File, keep_all, memory_reader
 
 SOURCE = Wikipedia(group="sk", where=("wiki",))
 
@@ -218,7 +218,7 @@ def test_of_a_multistream_dump_only_the_streams_drawn_are_read() -> None:
     class Place:
         location, revision = "here", None
 
-        def files(self, *patterns: str) -> tuple[File, ...]:
+        def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
             return (dump, replace(found, name="w-pages-articles-multistream-index.txt.bz2"))
 
     stream = SOURCE.read_shuffled(Place(), seed=1)

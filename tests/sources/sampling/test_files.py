@@ -10,7 +10,7 @@ from calibset.core.documents import Document, Record
 from calibset.sources.adapters.text import Text
 from calibset.sources.sampling import files as sampling
 from calibset.sources.sampling.interleave import MAX_OPEN_PARTS
-from calibset.storage.files import File, memory_reader
+from calibset.storage.files import Choice, File, keep_all, memory_reader
 from tests.sources.lines import Lines, lines, read_ids
 
 
@@ -21,7 +21,7 @@ def test_a_file_is_not_read_before_its_turn() -> None:
     class Reader:
         location, revision = "here", None
 
-        def files(self, *patterns: str) -> tuple[File, ...]:
+        def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
             opened.append("listed")
             return files
 
@@ -65,7 +65,7 @@ def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) ->
     class Reader:
         location, revision = "here", None
 
-        def files(self, *patterns: str) -> tuple[File, ...]:
+        def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
             return files
 
     stream = lines().read_shuffled(Reader(), seed=1)
