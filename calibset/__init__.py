@@ -20,6 +20,7 @@ _NAMES = {
     "calibset.pipeline.plan": ("plan", "Plan"),
     "calibset.pipeline.check": ("check",),
     "calibset.pipeline.build": ("build",),
+    "calibset.pipeline.repack": ("repack",),
     "calibset.dataset.calibration_set": ("CalibrationSet",),
     # Files
     "calibset.dataset.calibration_file": ("CalibrationFile",),
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     from calibset.pipeline.check import check as check
     from calibset.pipeline.plan import Plan as Plan
     from calibset.pipeline.plan import plan as plan
+    from calibset.pipeline.repack import repack as repack
     from calibset.quantizers import QUANTIZERS as QUANTIZERS
     from calibset.quantizers import LoadReport as LoadReport
     from calibset.quantizers import Quantizer as Quantizer

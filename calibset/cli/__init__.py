@@ -21,6 +21,7 @@ _MODULES = {
     "build": "build_commands",
     "check": "build_commands",
     "lock": "build_commands",
+    "repack": "build_commands",
     "show": "file_commands",
     "verify": "file_commands",
     "export": "file_commands",

@@ -1,4 +1,4 @@
-"""The commands on a recipe: plan, build, check, lock."""
+"""The commands that build: plan, build, check, lock, and repack, whose recipe is made of a file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from calibset.cli.build_summary import print_next_steps, print_summary
 from calibset.cli.console import print_json, show_progress, show_status
 from calibset.cli.source_lines import print_problems
 from calibset.core.errors import CalibsetError, OutputError, RecipeError
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.dataset.calibration_file import holdout_path
 from calibset.dataset.lockfile import lock_path
 from calibset.dataset.manifest import manifest_path
@@ -94,6 +95,40 @@ def lock(arguments: Namespace) -> int:
         print_json({"lock": str(path), **built.lock.model_dump(mode="json", exclude={"recipe"})})
     elif not arguments.quiet:
         lock_view.print_lock(built.lock, path)
+    return 0
+
+
+def repack(arguments: Namespace) -> int:
+    """Make rows that the quantizer keeps of the texts of files that another script wrote."""
+    from calibset.cli.repack_view import print_verdict, simulate_before, verdict_data
+    from calibset.pipeline.repack import repack as repack_files
+
+    files = [Path(file) for file in arguments.files]
+    quantizer = get_quantizer(arguments.quantizer or DEFAULT_QUANTIZER)
+    path = Path(arguments.out) if arguments.out else files[0].with_name(f"{files[0].stem}.repacked.jsonl")
+    _require_usable(path, f"--out {path}", quantizer)
+    _require_apart({f"--out {path}": path}, None, {file.absolute().resolve(): "repack" for file in files})
+    with show_progress(quiet=arguments.quiet) as progress:
+        built = repack_files(
+            files,
+            tokenizer=arguments.tokenizer,
+            seqlen=arguments.seqlen,
+            nsamples=arguments.nsamples,
+            quantizer=quantizer.info.name,
+            control_tokens=arguments.control_tokens,
+            column=arguments.column,
+            seed=arguments.seed,
+            progress=progress,
+        )
+    built.write(path)
+    if arguments.quiet and not arguments.json:
+        return 0
+    before = {file: simulate_before(file, quantizer, built) for file in files}
+    if arguments.json:
+        print_json({**_build_data(built, path, None), "before": verdict_data(before)})
+        return 0
+    print_verdict(before, built)
+    print_summary(built, path, None)
     return 0
 
 

@@ -46,7 +46,8 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for add in (
-        _add_init, _add_build, _add_plan, _add_check, _add_lock, _add_quantize_command, _add_verify,
+        _add_init, _add_build, _add_plan, _add_check, _add_lock, _add_repack, _add_quantize_command,
+        _add_verify,
         _add_export, _add_show, _add_report, _add_card, _add_diff, _add_cache, _add_tokenizer, _add_sources,
         _add_schema, _add_completion,
     ):  # fmt: skip
@@ -182,6 +183,48 @@ def _add_lock(commands: _Commands[argparse.ArgumentParser]) -> None:
         _LOCK + "To record this, it builds the set from the current commits of its locations.\n",
     )
     _add_recipe(command)
+    _add_output(command)
+
+
+def _add_repack(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "repack",
+        "make rows that the quantizer keeps of the texts of a file that another script wrote",
+        "calibset repack theirs.jsonl --tokenizer ./model --seqlen 2048 --out rows.jsonl",
+        "Rows are texts (one key, or `text`), bare strings, messages, which the tokenizer's chat template\n"
+        "renders, or input_ids, which the tokenizer decodes. Short texts are joined, long ones go on in the\n"
+        "next row, in the order of the seed; what is left over is counted.\n",
+    )
+    command.add_argument("files", metavar="FILE", nargs="+", help="JSON Lines, JSON, parquet or plain text")
+    command.add_argument(
+        "--tokenizer", metavar="T", required=True, help="the target model's: a name, file or folder"
+    )
+    command.add_argument(
+        "--seqlen",
+        type=_positive,
+        metavar="N",
+        default=2048,
+        help="the least tokens of a row (default: 2048)",
+    )
+    command.add_argument(
+        "--nsamples",
+        type=_positive_or_all,
+        metavar="N",
+        help="the rows to make, or all that the texts give (default: all)",
+    )
+    _add_quantizer(command, "the quantizer that must keep the rows (default: autoround)")
+    command.add_argument(
+        "--out", metavar="FILE", help="the .jsonl file to write (default: FILE's name with .repacked.jsonl)"
+    )
+    command.add_argument("--column", metavar="KEY", help="the key of the texts, ids or messages")
+    command.add_argument(
+        "--control-tokens",
+        choices=["auto", "keep", "neutralise"],
+        default="auto",
+        help="whether control tokens spelled in texts are tokens; if a chat template wrote them, by default",
+    )
+    command.add_argument("--seed", type=int, metavar="N", default=42, help="fixes the order of the texts")
     _add_output(command)
 
 
@@ -497,6 +540,10 @@ def _add_quiet(command: argparse.ArgumentParser) -> None:
 
 def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _positive_or_all(text: str) -> int | None:
+    return None if text == "all" else _positive(text)
 
 
 def _positive(text: str) -> int:

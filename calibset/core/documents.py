@@ -31,6 +31,7 @@ class Document:
         opened: Whether BOS opened the text, and was taken off because the quantizer's tokenizer adds it.
         ending: The white space behind the control token that ends the text, as its chat template wrote it.
         absent_columns: The columns that the recipe names and its row doesn't have.
+        token_ids: Ids of the target's tokenizer that stand in place of a text, which is then empty.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Document:
     opened: bool = False
     ending: str = ""
     absent_columns: tuple[str, ...] = ()
+    token_ids: tuple[int, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

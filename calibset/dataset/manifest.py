@@ -68,6 +68,13 @@ class SampleReport(Frozen):
         return self
 
 
+class RepackedFile(Frozen):
+    """A file of rows whose texts were packed anew."""
+
+    name: str
+    sha256: str
+
+
 class Manifest(Frozen):
     """The record of a build, which is written beside its calibration file.
 
@@ -88,6 +95,7 @@ class Manifest(Frozen):
         sha256: The SHA-256 of the file.
         not_compared: How many documents did not fit into the index of duplicates, so that the file may
             hold texts that repeat them; written only if there are any.
+        repacked: The files whose texts `calibset repack` packed anew; written only if there are any.
     """
 
     format: Literal[1] = 1
@@ -111,6 +119,7 @@ class Manifest(Frozen):
     samples: tuple[SampleReport, ...]
     sha256: str
     not_compared: Count = Field(0, exclude_if=lambda count: count == 0)
+    repacked: tuple[RepackedFile, ...] = Field((), exclude_if=lambda files: not files)
 
     def __repr__(self) -> str:
         size = f"{count(self.nsamples, 'row')} of {self.seqlen:,} tokens"

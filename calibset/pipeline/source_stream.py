@@ -16,6 +16,7 @@ from calibset.hygiene.cleaner import Cleaner, SharedIndexes
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
+from calibset.pipeline.token_ids import decode_ids
 from calibset.recipe.model import Recipe
 from calibset.selection.holdout import is_held_out, split_stream
 from calibset.sources import Source
@@ -157,7 +158,8 @@ def open_source_stream(
     if records is None:
         records = source.read_shuffled(reader, seed=recipe.seed)
     target = TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer))
-    documents = admit(wrap_errors(records, f"sources.{name}"), stats, control_tokens, cleaner.clean, target)
+    records = decode_ids(wrap_errors(records, f"sources.{name}"), tokenizer)
+    documents = admit(records, stats, control_tokens, cleaner.clean, target)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
     new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)

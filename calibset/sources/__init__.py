@@ -29,6 +29,7 @@ ADAPTERS: Mapping[str, str] = MappingProxyType(
         "ontology": "calibset.sources.adapters.ontology:Ontology",
         "parquet": "calibset.sources.adapters.parquet:Parquet",
         "pile": "calibset.sources.adapters.pile:Pile",
+        "rows": "calibset.sources.adapters.rows:Rows",
         "text": "calibset.sources.adapters.text:Text",
         "toolace": "calibset.sources.adapters.toolace:ToolACE",
         "when2call": "calibset.sources.adapters.when2call:When2Call",

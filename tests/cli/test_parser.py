@@ -9,8 +9,8 @@ from calibset.cli import _MODULES as MODULES
 from calibset.cli import main
 
 COMMANDS = (
-    "init", "build", "plan", "check", "lock", "quantize-command", "verify", "export", "show", "report",
-    "card", "diff", "cache", "tokenizer", "sources", "schema", "completion",
+    "init", "build", "plan", "check", "lock", "repack", "quantize-command", "verify", "export", "show",
+    "report", "card", "diff", "cache", "tokenizer", "sources", "schema", "completion",
 )  # fmt: skip
 
 

@@ -158,6 +158,7 @@ CORPORA = {
     "ontology": Corpus({"o.ttl": ONTOLOGY.encode()}),
     "parquet": Corpus({"p.parquet": parquet([{"text": text(i)} for i in NUMBERS])}),
     "pile": Corpus({"00.jsonl": lines([{"text": text(i), "meta": {"pile_set_name": "X"}} for i in NUMBERS])}),
+    "rows": Corpus({"r.jsonl": lines([{"text": text(i), "tokens": 9} for i in NUMBERS])}),
     "text": Corpus({"t.txt": "\n---\n".join(text(i) for i in NUMBERS).encode()}, {"separator": "---"}),
     "toolace": Corpus({"data.json": json.dumps(TOOLACE).encode()}),
     "when2call": Corpus({"when2call_train_sft.jsonl": lines(WHEN2CALL)}),

@@ -60,7 +60,7 @@ def measure_record(record: Record) -> int:
     """Return the number of characters of a record's text."""
     if isinstance(record, Conversation):
         return sum(len(message.content) + len(message.reasoning) for message in record.messages)
-    return len(record.text) if isinstance(record, Document) else 0
+    return len(record.text) + len(record.token_ids) if isinstance(record, Document) else 0
 
 
 class FileReader(Protocol):

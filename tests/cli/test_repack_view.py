@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from calibset.cli import main
+from tests.cli.commands import error_line
+from tests.letters import write_letters
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A script's file, of whose 30 rows a quantizer keeps ten."""
+    monkeypatch.chdir(tmp_path)
+    write_letters(tmp_path)
+    texts = [
+        f"{n}. Once upon a time there was one more of the kind."[: 64 if n % 3 else 20] for n in range(30)
+    ]
+    texts = [text + " It lived long." * (n % 3 == 1) for n, text in enumerate(texts)]
+    Path("theirs.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return "theirs.jsonl"
+
+
+OPTIONS = ["--tokenizer", "tokenizer.json", "--seqlen", "64"]
+
+
+def test_the_verdict_comes_first(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["repack", theirs, *OPTIONS]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "theirs.jsonl: AutoRound 0.12.3 to 0.16.1 keeps 10 of 30 rows"
+    made = len(Path("theirs.repacked.jsonl").read_text().splitlines())
+    assert lines[1] == f"repacked: {made} of {made} rows kept"
+    assert made > 18
+    assert lines[-1].startswith("wrote theirs.repacked.jsonl (sha256 ")
+    assert main(["verify", "theirs.repacked.jsonl", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_the_verdict_as_json(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["repack", theirs, *OPTIONS, "--nsamples", "5", "--out", "x.jsonl", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["before"] == [{"file": "theirs.jsonl", "rows": 30, "kept": 10, "fatal": []}]
+    assert (told["kept"], told["nsamples"], told["file"]) == (5, 5, "x.jsonl")
+    assert [file["name"] for file in told["repacked"]] == ["theirs.jsonl"]
+
+
+def test_a_file_that_the_quantizer_stops_at(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("book.txt").write_text("It lived long. " * 20)
+    words = ["repack", "book.txt", theirs, *OPTIONS, "--nsamples", "all", "--out", "x.jsonl"]
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith(
+        "book.txt: AutoRound 0.12.3 to 0.16.1 keeps no row (it takes .jsonl and .json and .parquet files, "
+        "not .txt)\ntheirs.jsonl: AutoRound "
+    )
+
+
+def test_nothing_is_said_or_overwritten(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["repack", theirs, *OPTIONS, "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    words = ["repack", theirs, *OPTIONS, "--out", theirs]
+    assert error_line(words, 2, capsys) == (
+        "--out theirs.jsonl: theirs.jsonl is read by repack; name another file"
+    )
+    assert error_line(["repack", theirs, *OPTIONS, "--out", "x.txt"], 2, capsys) == (
+        "--out x.txt: must end in .jsonl"
+    )
+    assert error_line(["repack", "nosuch.jsonl", *OPTIONS], 2, capsys).endswith("nosuch.jsonl: no such file")
