@@ -23,6 +23,7 @@ from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.pipeline.build import build
 from calibset.pipeline.context import open_context
 from calibset.pipeline.progress import Progress, labelled, no_progress
+from calibset.pipeline.readers import open_storage
 from calibset.pipeline.source_stream import open_source_stream
 from calibset.pipeline.token_ids import decode_record, is_ids, strip_padding
 from calibset.recipe.model import Recipe
@@ -267,7 +268,7 @@ class _Yield:
 
 def _count_rows(recipe: Recipe, progress: Progress) -> dict[str, _Yield]:
     """Read each source to its end."""
-    context = open_context(recipe, None, data=None, mirrors=(), offline=False, progress=progress)
+    context = open_context(recipe, None, open_storage(recipe, None, ()), progress)
     yields = {}
     for name in recipe.sources:
         stream = open_source_stream(name, recipe, context.readers[name], context.tokenizer, context.indexes)
