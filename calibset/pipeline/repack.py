@@ -32,12 +32,13 @@ from calibset.sources.formats.json_rows import read_json_rows
 from calibset.sources.parquet_source import is_parquet
 from calibset.storage import File
 from calibset.storage.local import LocalReader
-from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers import DEFAULT_TOKENIZER, Tokenizer, load_tokenizer
 from calibset.tokenizers.base import spell_prefix
 
 ControlTokenUse = Literal["auto", "keep", "neutralise"]
 """What happens to control tokens that texts spell; ``auto`` keeps them if a chat template wrote them."""
 
+_SEQLEN = 2048
 _GROUP = "rows"
 _TURNS = ("messages", "conversations")
 # The rows at a file's beginning that are looked at for one that can be read.
@@ -52,10 +53,10 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 def repack(  # noqa: PLR0913  (keywords, one for each option of the command)
     path: str | Path | Sequence[str | Path],
     *,
-    tokenizer: str,
-    seqlen: int = 2048,
+    tokenizer: str | None = None,
+    seqlen: int | None = None,
     nsamples: int | None = None,
-    quantizer: str = DEFAULT_QUANTIZER,
+    quantizer: str | None = None,
     control_tokens: ControlTokenUse = "auto",
     column: str | None = None,
     seed: int = 42,
@@ -69,10 +70,11 @@ def repack(  # noqa: PLR0913  (keywords, one for each option of the command)
     Args:
         path: A file of rows, or several: JSON Lines, JSON, parquet or plain text. Rows are texts, messages
             or ids.
-        tokenizer: The target model's tokenizer, by name or path; it decodes ids, too.
-        seqlen: How many tokens of a row the quantizer reads.
+        tokenizer: The target model's tokenizer, by name or path, which decodes ids, too; by default
+            ``mistral-small-3.2``.
+        seqlen: How many tokens of a row the quantizer reads; 2,048 by default.
         nsamples: How many rows to make; as many as the texts give if None.
-        quantizer: The quantizer that must keep them.
+        quantizer: The quantizer that must keep them; ``autoround`` by default.
         control_tokens: Whether control tokens that texts spell are tokens (`keep`) or letters
             (`neutralise`). They are tokens by default if the rows are ids, or if at least a tenth of the
             texts look as if the target's chat template had rendered them.
@@ -92,6 +94,7 @@ def repack(  # noqa: PLR0913  (keywords, one for each option of the command)
     if not paths:
         raise RecipeError("repack: name at least one file")
     sources = {name: _choose_source(file, column) for name, file in _name_sources(paths).items()}
+    tokenizer = tokenizer or DEFAULT_TOKENIZER
     target = load_tokenizer(tokenizer)
     surveys = {name: _survey(paths[i], source, target) for i, (name, source) in enumerate(sources.items())}
     keeps = control_tokens == "keep" or (
@@ -101,9 +104,9 @@ def repack(  # noqa: PLR0913  (keywords, one for each option of the command)
         name=_NOT_IN_NAMES.sub("-", paths[0].stem).strip("-._") or "rows",
         description=f"The texts of {', '.join(file.name for file in paths)}, packed anew.",
         seed=seed,
-        seqlen=seqlen,
+        seqlen=_SEQLEN if seqlen is None else seqlen,
         tokenizer=tokenizer,
-        quantizer=quantizer,
+        quantizer=quantizer or DEFAULT_QUANTIZER,
         control_tokens="keep" if keeps else "neutralise",
         sources=sources,
     )
