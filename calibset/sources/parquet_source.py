@@ -1,4 +1,4 @@
-"""The base class of adapters that read Parquet files."""
+"""The base class of adapters that read Parquet files, and Arrow's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from calibset.core.documents import Record, Rejection
 from calibset.core.seeding import shuffled
 from calibset.sources.base import Source
+from calibset.sources.sampling.arrow_rows import read_arrow_rows
 from calibset.sources.sampling.files import get_size
 from calibset.sources.sampling.interleave import (
     MAX_OPEN_PARTS,
@@ -48,6 +49,9 @@ class ParquetSource(Source):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield the records of one file, in the file's order."""
+        if _is_arrow(file):
+            yield from self._parse_rows(file, read_arrow_rows(file, self.needed_columns()))
+            return
         for group in read_row_groups(file, self.needed_columns()):
             yield from self._parse_rows(file, group.read_rows())
 
@@ -82,3 +86,12 @@ class ParquetSource(Source):
 def is_parquet(file: File) -> bool:
     """Return whether a file is Parquet, by its name."""
     return file.name.lower().endswith(".parquet")
+
+
+def is_columnar(file: File) -> bool:
+    """Return whether a file is Parquet or Arrow, by its name."""
+    return is_parquet(file) or _is_arrow(file)
+
+
+def _is_arrow(file: File) -> bool:
+    return file.name.lower().endswith((".arrow", ".feather"))

@@ -26,7 +26,7 @@ from calibset.sources.formats.question_columns import (
     find_question_columns,
 )
 from calibset.sources.formats.workbook import is_workbook, read_table
-from calibset.sources.parquet_source import ParquetSource, is_parquet
+from calibset.sources.parquet_source import ParquetSource, is_columnar
 from calibset.sources.sampling.files import is_large
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
@@ -67,12 +67,12 @@ class Alpaca(TextSource, ParquetSource):
         """Return patterns for tables of text, compressed or not, for parquet files and for workbooks."""
         return (
             *self.patterns_for("jsonl", "ndjson", "json", "csv", "tsv"),
-            *self.patterns_for("parquet", "xlsx", "xlsm", compressed=False),
+            *self.patterns_for("parquet", "arrow", "feather", "xlsx", "xlsm", compressed=False),
         )
 
     def can_split(self, file: File) -> bool:
         """Return whether a file has one JSON value per line."""
-        if is_parquet(file) or self.rows_at is not None:
+        if is_columnar(file) or self.rows_at is not None:
             return False
         if not is_large(file):  # and isn't opened to find out
             return file.stem.endswith((".jsonl", ".ndjson"))
@@ -85,7 +85,7 @@ class Alpaca(TextSource, ParquetSource):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one dialogue per row, with the id ``FILE#ROW``."""
-        if is_parquet(file):
+        if is_columnar(file):
             yield from super().read(file)
         elif is_workbook(file):
             header, rows = read_table(file)

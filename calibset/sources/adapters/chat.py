@@ -21,7 +21,7 @@ from calibset.sources.formats.json_rows import (
     require_row_per_line,
 )
 from calibset.sources.formats.question_columns import describe_question_columns
-from calibset.sources.parquet_source import ParquetSource, is_parquet
+from calibset.sources.parquet_source import ParquetSource, is_columnar
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
@@ -90,12 +90,12 @@ class Chat(TextSource, ParquetSource):
         """Return patterns for JSON files, compressed or not, and for parquet files."""
         return (
             *self.patterns_for("jsonl", "ndjson", "json"),
-            *self.patterns_for("parquet", compressed=False),
+            *self.patterns_for("parquet", "arrow", "feather", compressed=False),
         )
 
     def can_split(self, file: File) -> bool:
         """Return whether a file has one row per line."""
-        return not is_parquet(file) and self.rows_at is None and has_row_per_line(file)
+        return not is_columnar(file) and self.rows_at is None and has_row_per_line(file)
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns that make up a dialogue."""
@@ -108,7 +108,7 @@ class Chat(TextSource, ParquetSource):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one dialogue per row, in the file's order."""
-        if is_parquet(file):
+        if is_columnar(file):
             yield from super().read(file)
             return
         for number, position, row in read_json_rows(

@@ -8,25 +8,28 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Kind, Record
+from calibset.core.documents import Kind, Record, Rejection
 from calibset.core.fields import Names
 from calibset.sources.adapters.jsonl import Jsonl, read_given
 from calibset.sources.base import Source
-from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, tell_kind
+from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_outer_columns, tell_kind
 from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.hub_stream import stream_dataset
+from calibset.sources.formats.saved_dataset import is_saved_dataset, read_saved_rows
 from calibset.sources.sampling.files import measure_record
 from calibset.sources.sampling.interleave import shuffle_in_batches
 from calibset.storage.cache import CachedFileInfo
 from calibset.storage.cached_records import read_cached_records
 from calibset.storage.files import Reader
 from calibset.storage.hub import HubReader
+from calibset.storage.local import LocalReader
 from calibset.storage.read_tracker import untracked
 
 
 class HubDataset(Source):
     """Rows of any dataset in the form that its card declares; no code from the dataset is run.
 
+    A folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote is read too.
     The stream is read from its beginning, shuffled within a buffer of 1,000 rows: for parquet,
     CSV, JSON Lines and text files, the adapters of those names sample more fairly.
     """
@@ -77,6 +80,14 @@ class HubDataset(Source):
 
     def _read_rows(self, reader: Reader, config: str | None, split: str, name: str) -> Iterator[Record]:
         origin = untracked(reader)
+        if isinstance(origin, LocalReader) and is_saved_dataset(reader):
+            rows = read_saved_rows(reader, split, list_outer_columns(self.columns))
+            for number, row in enumerate(rows):
+                position = f"{name}#{number}"
+                yield (
+                    row if isinstance(row, Rejection) else make_record(row, self.columns, position, position)
+                )
+            return
 
         def stream(first: int) -> Iterator[Record]:
             for number, row in enumerate(stream_dataset(origin, config, split, self.files, first), first):

@@ -15,7 +15,10 @@ from calibset.sources.parquet_source import ParquetSource
 
 
 class Parquet(ParquetSource):
-    """Rows of parquet files, as texts or as dialogues."""
+    """Rows of parquet files, and of Arrow files, as texts or as dialogues.
+
+    A large Arrow file is read from its beginning; parquet files are sampled more fairly.
+    """
 
     summary: ClassVar[str] = "parquet files with text columns"
 
@@ -33,7 +36,7 @@ class Parquet(ParquetSource):
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for parquet files, of the named configuration and split if any are named."""
-        return self.patterns_for("parquet", compressed=False)
+        return self.patterns_for("parquet", "arrow", "feather", compressed=False)
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns that hold the text, or the objects in which it is."""

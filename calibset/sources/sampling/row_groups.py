@@ -198,7 +198,7 @@ class RowGroup:
     def _read_row(self, index: int, batch: Any, offset: int) -> Row:
         number = self.start + index
         # Without columns a batch has no rows to slice.
-        row = _read_values(batch.slice(offset, 1)) if self.columns else {}
+        row = read_values(batch.slice(offset, 1)) if self.columns else {}
         if isinstance(row, str):
             return number, Rejection(position=f"{self.file.name}#{number}", reason=row)
         return number, row
@@ -244,7 +244,7 @@ def _estimate_decoded(column: Any) -> int:
     return 16 * len(column)
 
 
-def _read_values(row: Any) -> dict[str, Any] | str:
+def read_values(row: Any) -> dict[str, Any] | str:
     """Return the values of a single row by column, or the reason why they can't be read."""
     import pyarrow
 
