@@ -6,6 +6,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,7 +213,7 @@ def _find_inputs(recipe: Recipe, arguments: Namespace) -> dict[Path, str]:
     data = arguments.data or os.environ.get("CALIBSET_DATA") or "."
     inputs = {Path(arguments.recipe): "the recipe", lock_path(Path(arguments.recipe)): "the recipe's lock"}
     for name, source in recipe.corpora.items():
-        for location in source.where:
+        for location in chain(source.where, *source.fallbacks):
             if "://" not in location:
                 candidates = (folder / location for folder in (Path(), Path(data), recipe.folder))
                 inputs |= dict.fromkeys(candidates, recipe.key_of(name))

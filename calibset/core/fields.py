@@ -17,6 +17,12 @@ def as_tuple(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 """One name or a list of names."""
 
+LocationLists = Annotated[
+    tuple[Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)], ...],
+    BeforeValidator(as_tuple),
+]
+"""Lists of locations, each of which may be a single one."""
+
 MAX_NUMBER = 2**53
 """The largest number allowed; up to it every whole number is exact as a float, and so in JavaScript."""
 

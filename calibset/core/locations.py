@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from calibset.core.errors import RecipeError
 
+JOINT = " + "
+"""What stands between locations that are read together, and between their commits."""
+
 _HUB = "hf://datasets/"
 _HTTPS = "https://"
 # What the hub itself accepts as a name, except for its rule against runs of dots and dashes.
@@ -102,7 +105,7 @@ def redact_location(location: str) -> str:
     """Return a location as manifests and messages may name it, without what is private.
 
     An absolute path is reduced to its last part. A URL loses its query and fragment: the query of a
-    signed URL gives access to the file.
+    signed URL gives access to the file. Of locations that are joined, each is named so.
 
     Examples:
         >>> redact_location("/home/me/corpora/pile"), redact_location("corpora/pile")
@@ -110,6 +113,8 @@ def redact_location(location: str) -> str:
         >>> redact_location("https://example.org/a.jsonl?token=secret")
         'https://example.org/a.jsonl'
     """
+    if JOINT in location:
+        return JOINT.join(map(redact_location, location.split(JOINT)))
     if location[: len(_HTTPS)].lower() == _HTTPS:
         return re.split("[?#]", location, maxsplit=1)[0]
     path = Path(location)

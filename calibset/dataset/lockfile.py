@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
-from calibset.core.locations import redact_location
+from calibset.core.locations import JOINT, redact_location
 from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.manifest import TokenizerIdentity
 from calibset.dataset.source_reports import Frozen
@@ -113,26 +113,26 @@ class Lock(Frozen):
         return recipe
 
     def pinned(
-        self, name: str, locations: Sequence[str], revision: str | None
-    ) -> tuple[tuple[str, ...], str | None] | None:
+        self, name: str, choices: Sequence[Sequence[str]], revision: str | None
+    ) -> tuple[tuple[Sequence[str], ...], str | None] | None:
         """Return the locations and the commit at which a source was read.
 
-        The lock holds only the last part of an absolute path, so several locations may match.
+        The lock holds only the last part of an absolute path, so several choices may match.
 
         Args:
             name: The source's name.
-            locations: The locations that the recipe names now.
+            choices: The lists of locations that the recipe names now.
             revision: The branch, tag or commit that the recipe names now, if any.
 
         Returns:
-            The locations, and the commit if there is one; None if the recipe named another location or
+            The lists of locations, and the commit if there is one; None if the recipe named others or another
             revision when it was locked.
         """
         source = self.sources.get(name)
         tables = {**self.recipe.get("sources", {}), **self.recipe.get("exclude", {})}
         if source is None or tables.get(name, {}).get("revision") != revision:
             return None
-        same = tuple(location for location in locations if redact_location(location) == source.location)
+        same = tuple(where for where in choices if JOINT.join(map(redact_location, where)) == source.location)
         return (same, source.revision) if same else None
 
 

@@ -57,7 +57,7 @@ def _read_given_rows(rows: object, name: str, recipe: Recipe) -> Reader:
 
 
 def open_reader(name: str, recipe: Recipe, storage: Storage, lock: Lock | None = None) -> TrackedReader:
-    """Return a reader for the first of a source's locations that exists.
+    """Return a reader for a source's locations, or for the first of its fallbacks that exists.
 
     Args:
         name: The name of the source or evaluation set.
@@ -76,10 +76,11 @@ def open_reader(name: str, recipe: Recipe, storage: Storage, lock: Lock | None =
             f'where = "{GIVEN}" stands for rows that a program gives: calibset.build(recipe, '
             f"sources={{{name!r}: rows}})"
         )
-    pinned = lock.pinned(name, source.where, source.revision) if lock else None
-    where, revision = pinned or (source.where, source.revision)
+    choices = (source.where, *source.fallbacks)
+    pinned = lock.pinned(name, choices, source.revision) if lock else None
+    (where, *fallbacks), revision = pinned or (choices, source.revision)
     try:
-        return TrackedReader(storage.open_reader(where, revision))
+        return TrackedReader(storage.open_reader(where, revision, fallbacks))
     except NotThereError as error:
         hint = "; the lock names it, `calibset lock` renews it" if pinned else ""
         raise NotThereError(f"{error}{hint}") from error

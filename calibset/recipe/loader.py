@@ -341,8 +341,11 @@ def _read_source(table: Any, key: str, faults: list[str], allow_code: bool) -> S
 
 
 def _find_location_faults(source: Source, key: str) -> Iterator[str]:
-    for index, location in enumerate(source.where):
+    named = [(f"{key}.where[{index}]", location) for index, location in enumerate(source.where)]
+    for number, locations in enumerate(source.fallbacks):
+        named += [(f"{key}.fallbacks[{number}]", location) for location in locations]
+    for place, location in named:
         try:
             parse_location(location)
         except ValueError as error:
-            yield f"{key}.where[{index}]: {error}"
+            yield f"{place}: {error}"

@@ -20,4 +20,5 @@ def portable_recipe(recipe: Recipe) -> dict[str, Any]:
         source["hygiene"] = recipe.hygiene_of(name).model_dump(mode="json")
     for source in (*data["sources"].values(), *data["exclude"].values()):
         source["where"] = [redact_location(location) for location in source["where"]]
+        source["fallbacks"] = [list(map(redact_location, where)) for where in source["fallbacks"]]
     return data

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from calibset.core.documents import Kind, Record
 from calibset.core.errors import CalibsetError, NotThereError, OfflineError, SourceError
-from calibset.core.fields import Names
+from calibset.core.fields import LocationLists, Names
 from calibset.core.seeding import shuffled
 from calibset.core.short_forms import write_line, write_table
 from calibset.hygiene.options import Hygiene
@@ -74,9 +74,14 @@ class Source(BaseModel):
         description="How much of the group's rows it gives, relative to the other sources of the group.",
     )
     where: Names = Field(
-        description="The location (hf://datasets/OWNER/NAME, https://…, or a local path), or several, of "
-        "which the first that exists is read.",
+        description="The location (hf://datasets/OWNER/NAME, https://…, or a local path), or several, which "
+        "are read together.",
         min_length=1,
+    )
+    fallbacks: LocationLists = Field(
+        (),
+        description="What is read instead if one of these locations doesn't exist: a list of locations, or "
+        "of lists of those that are read together. The first that exists is taken.",
     )
     config: Names = Field((), description="The dataset's configuration (subset), if it has several.")
     split: Names = Field((), description="The split, if the dataset has several.")

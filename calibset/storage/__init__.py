@@ -14,6 +14,7 @@ from calibset.storage.files import File, Reader, memory_reader
 from calibset.storage.https import NO_FILE, UrlReader
 from calibset.storage.hub import HubReader
 from calibset.storage.hub_errors import explain_no_repository
+from calibset.storage.joined import JoinedReader, split_revision
 from calibset.storage.local import LocalReader, find_main_snapshot
 from calibset.storage.read_tracker import FileRead, TrackedReader
 
@@ -38,24 +39,30 @@ class Storage:
     cache: Cache = field(default_factory=Cache.default)
     given: Mapping[str, Reader] = field(default_factory=dict)
 
-    def open_reader(self, where: Sequence[str], revision: str | None = None) -> Reader:
-        """Return a reader of the first location that exists.
+    def open_reader(
+        self, where: Sequence[str], revision: str | None = None, fallbacks: Sequence[Sequence[str]] = ()
+    ) -> Reader:
+        """Return a reader of all the locations together, or of the first fallback that exists.
 
         Args:
             where: The locations as the recipe spells them.
-            revision: The branch, tag or commit of a hub repository to read.
+            revision: The branch, tag or commit of a hub repository to read; of several, each one's.
+            fallbacks: What is read instead if one of the locations doesn't exist, each read together.
 
         Raises:
-            NotThereError: None of the locations exists.
+            NotThereError: A location doesn't exist, and of each fallback one doesn't either.
             SourceError: A server that may have one of them can't be asked.
             OfflineError: A server may not be asked, and its answer is not in the cache.
         """
         faults = []
-        for text in where:
-            reader = self._find(text, revision)
-            if not isinstance(reader, str):
-                return reader
-            faults.append(reader)
+        for texts in (where, *fallbacks):
+            revisions = split_revision(revision, len(texts))
+            found = [self._find(*pair) for pair in zip(texts, revisions, strict=True)]
+            missing = [fault for fault in found if isinstance(fault, str)]
+            if not missing:
+                readers = tuple(reader for reader in found if not isinstance(reader, str))
+                return readers[0] if len(readers) == 1 else JoinedReader(readers)
+            faults += missing
         raise NotThereError("; ".join(faults))
 
     def _find(self, text: str, revision: str | None) -> Reader | str:
@@ -75,5 +82,15 @@ class Storage:
         for folder in [Path()] if path.is_absolute() else folders:
             if os.path.exists(folder / path):  # noqa: PTH110  (Path.exists raises on a name too long)
                 return LocalReader(text, find_main_snapshot(folder / path))
+        folder_path, pattern = _split_pattern(path)
+        for folder in [Path()] if path.is_absolute() else folders:
+            if pattern and os.path.isdir(folder / folder_path):  # noqa: PTH112
+                return LocalReader(text, folder / folder_path, pattern)
         tried = "" if path.is_absolute() else f" under {' or '.join(map(str, folders))}"
         return f"{text}: no such file or folder{tried}; set --data DIR to where the corpora are"
+
+
+def _split_pattern(path: Path) -> tuple[Path, str]:
+    """Return the folders of a path that hold no wildcard, and the rest as a pattern; empty if none does."""
+    count = next((index for index, part in enumerate(path.parts) if set(part) & set("*?[")), len(path.parts))
+    return Path(*path.parts[:count]), "/".join(path.parts[count:])

@@ -32,10 +32,12 @@ class LocalReader:
     Attributes:
         location: The location as the recipe spells it; messages name it, never ``path``.
         path: The path on this machine.
+        pattern: The pattern in the location that the folder's files match; then no other does.
     """
 
     location: str
     path: Path
+    pattern: str = ""
     revision: None = None
 
     def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
@@ -50,7 +52,9 @@ class LocalReader:
         paths = {
             _name(path.relative_to(self.path).as_posix()): path for path in sorted(self._paths(self.path))
         }
-        names = choose(match_names(tuple(paths), patterns, self.location))
+        names = choose(
+            match_names(tuple(paths), (self.pattern,) if self.pattern else patterns, self.location)
+        )
         for name in names:
             self._refuse_broken_link(name, paths[name])
         return tuple(self._file(name, paths[name]) for name in names)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,17 @@ def test_a_full_disk_leaves_the_old_lock(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_location_is_pinned_while_the_recipe_still_names_it(
     name: str, locations: list[str], revision: str | None, pinned: object
 ) -> None:
-    assert LOCK.pinned(name, locations, revision) == pinned
+    found = LOCK.pinned(name, [[location] for location in locations], revision)
+    assert (found and (tuple(chain(*found[0])), found[1])) == pinned
+
+
+def test_locations_that_are_read_together_are_pinned_together() -> None:
+    where = ["/my/sea", "hf://datasets/them/fish"]
+    source = LockedSource(location="sea + hf://datasets/them/fish", revision="- + c0ffee", files={})
+    recipe = {"sources": {"fish": {"where": ["sea", where[1]]}}}
+    lock = LOCK.model_copy(update={"recipe": recipe, "sources": {"fish": source}})
+    assert lock.pinned("fish", [["nets"], where], None) == ((where,), "- + c0ffee")
+    assert lock.pinned("fish", [where[:1], where[1:]], None) is None
 
 
 def test_a_commit_is_pinned_while_the_recipe_names_the_same_branch() -> None:
@@ -188,7 +199,7 @@ def test_a_commit_is_pinned_while_the_recipe_names_the_same_branch() -> None:
     recipe = {"sources": {"fish": {"where": [location], "revision": "next"}}}
     source = LockedSource(location=location, revision="c0ffee", files={})
     lock = LOCK.model_copy(update={"recipe": recipe, "sources": {"fish": source}})
-    assert lock.pinned("fish", [location], "next") == ((location,), "c0ffee")
-    assert lock.pinned("fish", [location], None) is None
-    assert lock.pinned("fish", [location], "v2") is None
-    assert lock.pinned("fish", ["hf://datasets/you/fish"], "next") is None
+    assert lock.pinned("fish", [[location]], "next") == (([location],), "c0ffee")
+    assert lock.pinned("fish", [[location]], None) is None
+    assert lock.pinned("fish", [[location]], "v2") is None
+    assert lock.pinned("fish", [["hf://datasets/you/fish"]], "next") is None

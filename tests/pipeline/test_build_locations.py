@@ -20,7 +20,8 @@ from tests.storage.loopback import COMMIT, Fault, Loopback
 def test_a_source_may_be_named_in_every_way(tmp_path: Path, hub: Loopback, pauses: list[float]) -> None:
     recipe = small(
         tmp_path,
-        'sources.fish.where=["nowhere", "hf://datasets/them/none", "hf://datasets/them/fish"]',
+        'sources.fish.where="nowhere"',
+        'sources.fish.fallbacks=["hf://datasets/them/none", "hf://datasets/them/fish"]',
         'sources.ships.where="https://example.org/x/ships.jsonl"',
     )
     local = calibset.build(load_recipe(tmp_path / "recipe.toml"))

@@ -36,7 +36,8 @@ LATER = "beef" * 10
 def on_hub(tmp_path: Path, hub: Loopback) -> Path:
     """The small recipe, locked with the fish on the hub, whose main branch has moved on since."""
     path = write_small(tmp_path)
-    path.write_text(path.read_text().replace('where = "fish"', f'where = ["nets", "{FISH}"]'))
+    fallback = f'where = "nets"\nfallbacks = ["{FISH}"]'
+    path.write_text(path.read_text().replace('where = "fish"', fallback))
     hub.repositories["them/fish"] = {"a.jsonl": corpus("fish", 30)}
     calibset.build(path).lock.write(tmp_path / "recipe.lock")
     hub.move_on(LATER)
@@ -59,7 +60,8 @@ def test_a_lock_holds_what_a_build_depended_on(tmp_path: Path, hub: Loopback) ->
         f"sources.fish.where={FISH}",
         "sources.fish.revision=main",
         'sources.ships.where="https://example.org/ships.jsonl"',
-        'sources.trees.where=["gone", "trees"]',
+        'sources.trees.where="gone"',
+        'sources.trees.fallbacks=["trees"]',
     )
     mirror = f"https://example.org/={hub.address}/m/"
     built = calibset.build(recipe, mirrors=[mirror])
@@ -101,7 +103,8 @@ def test_a_lock_says_nothing_of_this_machine(
         tmp_path,
         f'sources.fish.where="{tmp_path / "fish"}"',
         "sources.ships.where=hf://datasets/them/ships",
-        f'sources.trees.where=["~/nothing/here", "{tmp_path / "trees"}"]',
+        'sources.trees.where="~/nothing/here"',
+        f'sources.trees.fallbacks=["{tmp_path / "trees"}"]',
         f'tokenizer="{tmp_path / "tokenizer.json"}"',
         f'output="{tmp_path / "x.jsonl"}"',
     )
@@ -146,12 +149,12 @@ def test_a_locked_place_is_read_though_an_earlier_one_has_appeared(on_hub: Path)
         (
             'sources.fish.where="hf://datasets/you/fish"',
             LATER,
-            f"recipe.sources.fish.where: ['nets', '{FISH}'] → ['hf://datasets/you/fish']",
+            "recipe.sources.fish.where: ['nets'] → ['hf://datasets/you/fish']",
         ),
         (
-            f'sources.fish.where=["shoals", "{FISH}"]',
+            'sources.fish.where="shoals"',
             COMMIT,
-            f"recipe.sources.fish.where: ['nets', '{FISH}'] → ['shoals', '{FISH}']",
+            "recipe.sources.fish.where: ['nets'] → ['shoals']",
         ),
         ("nsamples=10", COMMIT, "recipe.nsamples: 20 → 10"),
     ],

@@ -28,7 +28,8 @@ def test_a_plan_that_tries_nothing_downloads_no_data(tmp_path: Path, hub: Loopba
         tmp_path,
         'sources.fish.where="hf://datasets/them/fish"',
         'sources.ships.where="https://example.org/ships.jsonl"',
-        'sources.trees.where=["gone", "gone too"]',
+        'sources.trees.where="gone"',
+        'sources.trees.fallbacks=["gone too"]',
     )
     planned = calibset.plan(recipe, tries=False, mirrors=[f"https://example.org/={hub.address}/m/"])
     assert hub.asked

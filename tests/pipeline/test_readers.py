@@ -110,7 +110,7 @@ def test_another_branch_is_read_where_the_recipe_names_one_since(tmp_path: Path,
 
 
 def test_a_locked_place_is_read_though_an_earlier_one_has_appeared(tmp_path: Path) -> None:
-    recipe = small(tmp_path, 'sources.fish.where=["nets", "fish"]')
+    recipe = small(tmp_path, 'sources.fish.where="nets"', 'sources.fish.fallbacks=["fish"]')
     lock = locked(recipe, fish=("fish", None))
     (tmp_path / "nets").mkdir()
     assert found("fish", recipe) == ("nets", None)
@@ -119,7 +119,7 @@ def test_a_locked_place_is_read_though_an_earlier_one_has_appeared(tmp_path: Pat
 
 def test_so_it_is_where_the_recipe_names_absolute_paths(tmp_path: Path) -> None:
     nets, fish = str(tmp_path / "nets"), str(tmp_path / "fish")
-    recipe = small(tmp_path, f'sources.fish.where=["{nets}", "{fish}"]')
+    recipe = small(tmp_path, f'sources.fish.where="{nets}"', f'sources.fish.fallbacks=["{fish}"]')
     lock = locked(recipe, fish=("fish", None))
     (tmp_path / "nets").mkdir()
     assert found("fish", recipe) == (nets, None)
@@ -133,7 +133,13 @@ def test_another_place_is_read_where_the_recipe_names_one_since(tmp_path: Path) 
 
 
 def test_a_locked_place_that_is_gone_is_an_error_that_names_the_lock(tmp_path: Path, hub: Loopback) -> None:
-    recipe = small(tmp_path, 'sources.fish.where=["nets", "fish"]', f'sources.ships.where=["{HUB}", "ships"]')
+    recipe = small(
+        tmp_path,
+        'sources.fish.where="nets"',
+        'sources.fish.fallbacks=["fish"]',
+        f'sources.ships.where="{HUB}"',
+        'sources.ships.fallbacks=["ships"]',
+    )
     lock = locked(recipe, fish=("nets", None), ships=(HUB, GONE))
     with pytest.raises(SourceError) as caught:
         found("fish", recipe, lock)
@@ -188,8 +194,8 @@ def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_offline_all_sources_that_need_a_server_are_named(tmp_path: Path, hub: Loopback) -> None:
-    words = [f'sources.fish.where=["gone", "{HUB}"]', f"sources.ships.where={URL}"]
-    recipe = small(tmp_path, *words, f'sources.trees.where=["{HUB}", "trees"]')
+    words = ['sources.fish.where="gone"', f'sources.fish.fallbacks=["{HUB}"]', f"sources.ships.where={URL}"]
+    recipe = small(tmp_path, *words, f'sources.trees.where="{HUB}"', 'sources.trees.fallbacks=["trees"]')
     with pytest.raises(OfflineError) as caught:
         open_readers(recipe, open_storage(recipe, None, (), offline=True))
     assert str(caught.value) == (
