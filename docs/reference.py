@@ -155,7 +155,9 @@ the installed version or a named one, with the reason for each option that avoid
 | `https://…` | a file; or, ending in `/`, a folder of the files that `files` names |
 | a path | a file or folder: absolute, or relative to `--data DIR` (or `CALIBSET_DATA`), otherwise to the recipe's folder |
 
-Of several locations the first that exists is read, and the manifest records which. `--mirror PREFIX=REPLACEMENT` (or
+Several locations of `where` are read together; of files of one name, the later have their location's number before it (`2/a.txt`).
+A path may end in a pattern (`contracts/*.txt`). If one of the locations doesn't exist, the first of `fallbacks` that does is read
+instead, and the manifest records which. `--mirror PREFIX=REPLACEMENT` (or
 `CALIBSET_MIRRORS`) reads https locations from elsewhere.
 """
 

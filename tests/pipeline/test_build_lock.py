@@ -147,9 +147,9 @@ def test_a_locked_place_is_read_though_an_earlier_one_has_appeared(on_hub: Path)
     [
         ("sources.fish.revision=main", LATER, "recipe.sources.fish.revision: nothing → main"),
         (
-            'sources.fish.where="hf://datasets/you/fish"',
+            'sources.fish.fallbacks=["hf://datasets/you/fish"]',
             LATER,
-            "recipe.sources.fish.where: ['nets'] → ['hf://datasets/you/fish']",
+            f"recipe.sources.fish.fallbacks: [['{FISH}']] → [['hf://datasets/you/fish']]",
         ),
         (
             'sources.fish.where="shoals"',
