@@ -10,12 +10,18 @@ from typing import Literal
 from calibset.core.errors import OutputError, QuantizerError
 from calibset.dataset.calibration_file import NAMED_BY_VERIFY, CalibrationFile, EncodedRow, alternatives
 from calibset.dataset.manifest import manifest_path
-from calibset.dataset.token_faults import note_doubled_bos
+from calibset.dataset.token_faults import (
+    MissingEmbeddingsError,
+    check_embeddings,
+    note_doubled_bos,
+    note_tokenizer,
+)
 from calibset.dataset.tokenizer_check import drop_misread
 from calibset.quantizers import ExportRow, FileFormat, LoadReport, Quantizer, RowInput, get_quantizer
 from calibset.quantizers.row_reader import read_rows, read_text_or_ids
 from calibset.quantizers.row_writer import write_table
-from calibset.tokenizers import Tokenizer, tokenizer_files
+from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY
+from calibset.tokenizers import Tokenizer, find_tokenizer_file, tokenizer_files
 from calibset.tokenizers.truncation import text_budget, visible_ids
 
 EXPORTABLE = (".jsonl", ".json", ".parquet")
@@ -88,7 +94,8 @@ def export(
     loader = get_quantizer(quantizer or opened.quantizer_name)
     form, target = _form_and_target(loader, path, out)
     _require_apart(target, opened, opened.tokenizer_name(tokenizer))
-    rows, report = prepare_export(opened, loader, form, measure, length)
+    found = find_tokenizer_file(opened.tokenizer_name(tokenizer), path.parent)
+    rows, report = prepare_export(opened, loader, form, measure, length, found and found.parent)
     usage = loader.usage(target, report)
     loader.export(rows, target)
     return ExportResult(path=target, load_report=report, usage=usage, pitfalls=loader.info.pitfalls)
@@ -111,7 +118,12 @@ def explain_usage(file: Path, quantizer: str) -> str:
 
 
 def prepare_export(
-    file: CalibrationFile, quantizer: Quantizer, form: FileFormat, tokenizer: Tokenizer, seqlen: int
+    file: CalibrationFile,
+    quantizer: Quantizer,
+    form: FileFormat,
+    tokenizer: Tokenizer,
+    seqlen: int,
+    folder: Path | None,
 ) -> tuple[list[ExportRow], LoadReport]:
     """Return the rows to be written for a quantizer, and what it will do with them.
 
@@ -121,10 +133,12 @@ def prepare_export(
         form: What is written for it.
         tokenizer: The target model's tokenizer.
         seqlen: How many tokens of a row are read.
+        folder: The tokenizer's folder, which may hold the model's ``config.json``; None if it has none.
 
     Raises:
         QuantizerError: The file can't be read, a row is in no form that can be written, or the quantizer
             would drop it.
+        MissingEmbeddingsError: The model has no embedding for a token.
         TokenizerError: A row's number of tokens is not the one in its manifest.
     """
     if file.manifest is not None:
@@ -145,6 +159,11 @@ def prepare_export(
             f"{file.path}: {report.quantizer} would drop {len(report.lost)} of {len(rows)} rows, the first "
             f"row {row.row}: {row.reason}; nothing was written"
         )
+    stop, note = check_embeddings(quantizer, tokenizer, folder, inputs, seqlen=seqlen)
+    if stop:
+        raise MissingEmbeddingsError(f"{file.path}: {stop}; nothing was written; {EMBEDDINGS_REMEDY}")
+    own = (*note_tokenizer(quantizer, tokenizer, inputs), *([note] if note else []))
+    report = replace(report, warnings=(*report.warnings, *own))
     if quantizer.info.parses_control_tokens:
         notes = note_doubled_bos([row.text for row in rows if row.text], len(rows), tokenizer)
         report = replace(report, warnings=(*report.warnings, *notes))

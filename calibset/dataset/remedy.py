@@ -5,18 +5,25 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from calibset.core.errors import CalibsetError
 from calibset.core.text import printable
 from calibset.dataset.calibration_file import NAMED_BY_VERIFY, CalibrationFile
 from calibset.dataset.export import EXPORTABLE, prepare_export
+from calibset.dataset.token_faults import MissingEmbeddingsError
 from calibset.quantizers import LoadReport, Quantizer, Verdict
 from calibset.quantizers.row_reader import read_rows
+from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY
 from calibset.tokenizers import Tokenizer
 
 
 def add_remedy(
-    file: CalibrationFile, quantizer: Quantizer, tokenizer: Tokenizer, report: LoadReport
+    file: CalibrationFile,
+    quantizer: Quantizer,
+    tokenizer: Tokenizer,
+    report: LoadReport,
+    folder: Path | None,
 ) -> LoadReport:
     """Return a report with the command that mends what was found, and what that command does.
 
@@ -27,6 +34,7 @@ def add_remedy(
         quantizer: The quantizer that it was verified for.
         tokenizer: The tokenizer that read it.
         report: What was found.
+        folder: The tokenizer's folder; None if it has none.
     """
     beyond = _reads_beyond_seqlen(report, quantizer, tokenizer)
     if report.verdict is Verdict.USABLE and not beyond:
@@ -38,9 +46,13 @@ def add_remedy(
     fault = ""
     if file.path.suffix in EXPORTABLE:
         try:
-            _, exported = prepare_export(file, quantizer, info.formats[0], tokenizer, report.seqlen)
+            form = info.formats[0]
+            _, exported = prepare_export(file, quantizer, form, tokenizer, report.seqlen, folder)
             if exported.kept > report.kept or beyond:
                 return replace(report, remedy=_name_export(file, name, quantizer, tokenizer, exported))
+        except MissingEmbeddingsError as error:
+            fault = str(error).removeprefix(f"{file.path}: ").removesuffix(f"; {EMBEDDINGS_REMEDY}")
+            return replace(report, export_fault=fault, remedy=EMBEDDINGS_REMEDY)
         except CalibsetError as error:
             fault = str(error).removeprefix(f"{file.path}: ").removesuffix(NAMED_BY_VERIFY)
             said = (*report.fatal, *(row.reason or row.unjudged or "" for row in report.rows if not row.kept))

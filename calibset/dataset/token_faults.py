@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from calibset.core.errors import QuantizerError, TokenizerError
-from calibset.quantizers import RowInput
+from calibset.quantizers import Quantizer, RowInput
 from calibset.quantizers.row_reader import read_ids, read_rows, read_texts
 from calibset.quantizers.token_faults import (
+    EMBEDDINGS_REMEDY,
     MissingEmbeddings,
     count_doubled,
     describe_older_loader,
@@ -59,13 +61,52 @@ def find_token_faults(
     """
     if embedding_count is None and folder is not None:
         embedding_count = read_embedding_count(folder)
-    read = None if rows is None else (_visible(row, tokenizer, seqlen) for row in rows)
+    read = None if rows is None else _read(rows, tokenizer, seqlen)
     older = None if folder is None else find_older_loader(folder, tokenizer)
     texts = None if rows is None else (_encode(row, tokenizer) for row in rows if isinstance(row, str))
     return TokenFaults(
         missing_embeddings=find_missing_embeddings(tokenizer, embedding_count, read),
         older_loader=describe_older_loader(older, tokenizer, texts) if older else "",
     )
+
+
+class MissingEmbeddingsError(QuantizerError):
+    """A file isn't written, because the model has no embeddings for tokens in it."""
+
+
+def check_embeddings(
+    quantizer: Quantizer, tokenizer: Tokenizer, folder: Path | None, rows: Sequence[RowInput], *, seqlen: int
+) -> tuple[str, str]:
+    """Return what makes a quantizer stop at rows with tokens that have no embedding, and a note on such.
+
+    Either is empty if there is nothing to say.
+
+    Args:
+        quantizer: The quantizer.
+        tokenizer: The tokenizer that reads the rows.
+        folder: Its folder, whose ``config.json`` counts the embeddings; None if it has none.
+        rows: The rows.
+        seqlen: How many tokens of a row it reads, if it doesn't join them.
+    """
+    info = quantizer.info
+    count = None if folder is None else read_embedding_count(folder)
+    most = sys.maxsize if info.joins_rows else seqlen
+    if (missing := find_missing_embeddings(tokenizer, count, _read(rows, tokenizer, most))) is None:
+        return "", ""
+    if missing.rows and not info.parses_control_tokens:
+        spelled = _read(rows, tokenizer, most, parse_special=False)
+        as_text = find_missing_embeddings(tokenizer, count, spelled)
+        if as_text is None or not as_text.rows:
+            reads = f"{info.product} reads control tokens in rows as plain text"
+            return "", f"{missing.lack}; {reads}; {EMBEDDINGS_REMEDY}"
+        missing = as_text
+    return (missing.about, "") if missing.rows else ("", "")
+
+
+def note_tokenizer(quantizer: Quantizer, tokenizer: Tokenizer, rows: Sequence[RowInput]) -> tuple[str, ...]:
+    """Return what is noted of a tokenizer, if a quantizer reads texts with it."""
+    reads = not quantizer.info.own_tokenizer and any(isinstance(row, str) for row in rows)
+    return tokenizer.notes if reads else ()
 
 
 def note_doubled_bos(texts: Sequence[str], rows: int, tokenizer: Tokenizer) -> Iterator[str]:
@@ -110,10 +151,17 @@ def _read_rows(file: Path) -> list[RowInput] | None:
         return None
 
 
-def _visible(row: RowInput, tokenizer: Tokenizer, seqlen: int) -> Sequence[int]:
-    if isinstance(row, tuple):
-        return row
-    return visible_ids(_encode(row, tokenizer), tokenizer, seqlen) if isinstance(row, str) else ()
+def _read(
+    rows: Sequence[RowInput], tokenizer: Tokenizer, seqlen: int, *, parse_special: bool = True
+) -> Iterator[Sequence[int]]:
+    """Yield the ids of each row that the model reads; where no control token is parsed, no BOS is put."""
+    for row in rows:
+        if not isinstance(row, str):
+            yield row if isinstance(row, tuple) else ()
+        elif parse_special:
+            yield visible_ids(_encode(row, tokenizer), tokenizer, seqlen)
+        else:
+            yield tokenizer.encode(row, parse_special=False)[:seqlen]
 
 
 def _encode(text: str, tokenizer: Tokenizer) -> list[int]:

@@ -13,7 +13,12 @@ from calibset.dataset.calibration_file import CalibrationFile, check_ending
 from calibset.dataset.export import EXPORTABLE
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.remedy import add_remedy
-from calibset.dataset.token_faults import find_token_faults, note_doubled_bos
+from calibset.dataset.token_faults import (
+    check_embeddings,
+    find_token_faults,
+    note_doubled_bos,
+    note_tokenizer,
+)
 from calibset.dataset.tokenizer_check import drop_misread
 from calibset.quantizers import QUANTIZERS, LoadReport, Quantizer, get_quantizer
 from calibset.quantizers.simulation import count_control_rows
@@ -82,17 +87,18 @@ def verify(
     )
     if report.rows and not loader.info.own_tokenizer:
         report = drop_misread(report, loader.read_file(opened.path, measure)[0], measure)
-    tokens = _check_tokens(opened, loader, measure, report, given)
+    found = find_tokenizer_file(opened.tokenizer_name(tokenizer), opened.path.parent)
+    tokens = _check_tokens(opened, loader, measure, report, found, given)
     report = replace(
         report,
         fatal=(*report.fatal, *tokens.stops),
         mismatches=tuple(_find_mismatches(opened, measure, given)) if exported_for is None else (),
-        warnings=(*report.warnings, *measure.notes, *tokens.notes, *_on_assumptions(opened, given)),
+        warnings=(*report.warnings, *tokens.notes, *_on_assumptions(opened, given)),
     )
     own = opened if exported_for is None else CalibrationFile(opened.path, None)
     if tokens.stops:
         return replace(report, remedy=EMBEDDINGS_REMEDY)
-    report = add_remedy(own, loader, measure, report)
+    report = add_remedy(own, loader, measure, report, found and found.parent)
     return replace(report, remedy=report.remedy or tokens.remedy)
 
 
@@ -131,17 +137,21 @@ class _TokenCheck:
 
 
 def _check_tokens(
-    file: CalibrationFile, quantizer: Quantizer, tokenizer: Tokenizer, report: LoadReport, given: _Given
+    file: CalibrationFile,
+    quantizer: Quantizer,
+    tokenizer: Tokenizer,
+    report: LoadReport,
+    path: Path | None,
+    given: _Given,
 ) -> _TokenCheck:
     if report.fatal:
         return _TokenCheck()
     info, name = quantizer.info, file.tokenizer_name(given.tokenizer)
-    path = find_tokenizer_file(name, file.path.parent)
     rows, _ = quantizer.read_file(file.path, tokenizer)
     texts = [row for row in rows if isinstance(row, str)]
-    faults = find_token_faults(tokenizer, path and path.parent, rows, seqlen=report.seqlen)
-    notes, remedy = [], ""
+    notes, remedy = [*note_tokenizer(quantizer, tokenizer, rows)], ""
     if texts and not info.own_tokenizer:
+        faults = find_token_faults(tokenizer, path and path.parent, texts, seqlen=report.seqlen)
         if faults.older_loader:
             notes.append(f"{faults.older_loader}; {OLDER_LOADER_REMEDY}")
         if reads_control_tokens_as_text(path) and (spelled := count_control_rows(texts, tokenizer)):
@@ -153,11 +163,12 @@ def _check_tokens(
             remedy = (
                 f"`calibset tokenizer {tekken} --out tokenizer` writes the tokenizer to give {info.product}"
             )
-    if not info.parses_control_tokens:
-        return _TokenCheck((), tuple(notes), remedy)
-    notes += note_doubled_bos(texts, len(rows), tokenizer)
-    if (missing := faults.missing_embeddings) is not None and missing.rows:
-        return _TokenCheck((missing.about,), tuple(notes))
+    if info.parses_control_tokens:
+        notes += note_doubled_bos(texts, len(rows), tokenizer)
+    stop, note = check_embeddings(quantizer, tokenizer, path and path.parent, rows, seqlen=report.seqlen)
+    notes += [note] if note else []
+    if stop:
+        return _TokenCheck((stop,), tuple(notes))
     return _TokenCheck((), tuple(notes), remedy)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from calibset.core.documents import Sample
-from calibset.dataset.token_faults import find_token_faults
+from calibset.dataset.token_faults import check_embeddings, find_token_faults
 from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import BuildContext
 from calibset.pipeline.select import SelectedSamples
@@ -169,9 +169,13 @@ def _on_token_faults(context: BuildContext, samples: tuple[Sample, ...]) -> Iter
     recipe, tokenizer = context.recipe, context.tokenizer
     path = find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=True)
     rows = [sample.text for sample in samples]
-    faults = find_token_faults(tokenizer, path and path.parent, rows, seqlen=recipe.seqlen)
-    if faults.missing_embeddings is not None and faults.missing_embeddings.rows:
-        yield f"{faults.missing_embeddings.about}; {EMBEDDINGS_REMEDY}"
+    folder, quantizer = path and path.parent, get_quantizer(recipe.quantizer)
+    faults = find_token_faults(tokenizer, folder, rows, seqlen=recipe.seqlen)
+    stop, note = check_embeddings(quantizer, tokenizer, folder, rows, seqlen=recipe.seqlen)
+    if stop:
+        yield f"{stop}; {EMBEDDINGS_REMEDY}"
+    if note:
+        yield note
     if faults.older_loader and _reads_texts_with_transformers(context):
         yield f"{faults.older_loader}; {OLDER_LOADER_REMEDY}"
 

@@ -32,16 +32,21 @@ class MissingEmbeddings:
     rows_read: int = 0
 
     @property
-    def about(self) -> str:
-        """What is wrong, as a sentence without its end."""
+    def lack(self) -> str:
+        """Which tokens have no embedding, as a sentence without its end."""
         named = [f"{token!r} ({rank})" for rank, token in list(self.tokens.items())[:_MOST_TOKENS]]
         more = len(self.tokens) - len(named)
         listed = ", ".join(named) + (f" and {more} more" if more > 0 else "")
         has = "has" if len(self.tokens) == 1 else "have"
-        about = (
+        return (
             f"{listed} {has} no embedding in the model, whose config.json says vocab_size "
             f"{self.embedding_count:,}"
         )
+
+    @property
+    def about(self) -> str:
+        """What is wrong, as a sentence without its end."""
+        about = self.lack
         if self.rows is None:
             return f"{about}; at a row that holds one it stops with an index error"
         if not self.rows:

@@ -84,7 +84,7 @@ def _compare(tokenizer: AutoTokenizer, engine: tokenizers.Tokenizer) -> Reading:
         return Reading(tokenizer)
     note = (
         f"{tokenizer.name} reads text otherwise than the tokenizer.json does ({difference!r}, for one); rows "
-        "are measured by it, as the quantizer will"
+        "are measured by it, because transformers loads it"
     )
     return Reading(tokenizer, loaded, (note,) if difference else ())
 

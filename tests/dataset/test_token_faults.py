@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from calibset.dataset.token_faults import find_faults_of_file, find_token_faults
+from calibset.dataset.token_faults import find_faults_of_file, find_token_faults, note_tokenizer
+from calibset.quantizers import get_quantizer
 from calibset.quantizers.row_writer import write_ids_table
 from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from tests.letters import write_letters
 
 
@@ -90,3 +93,14 @@ def test_a_file_that_may_not_be_there_yet_is_looked_at(letters: Tokenizer, tmp_p
     write_ids_table(tmp_path / "x.parquet", [[257], [3]])
     assert rows("x.parquet") == (1, 2)
     assert rows("x.jsonl", "no-such-folder") is None
+
+
+def test_a_tokenizer_is_noted_where_the_quantizer_reads_texts_with_it(letters: Tokenizer) -> None:
+    assert isinstance(letters, HuggingFaceTokenizer)
+    noted = replace(letters, folder_notes=("it splits otherwise",))
+
+    def notes(quantizer: str, row: str | tuple[int, ...]) -> tuple[str, ...]:
+        return note_tokenizer(get_quantizer(quantizer), noted, [row])
+
+    assert notes("autoround", "a") == notes("modelopt", "a") == ("it splits otherwise",)
+    assert notes("autoround", (5, 9)) == notes("llama.cpp", "a") == notes("exllamav2", "a") == ()

@@ -54,8 +54,8 @@ def test_a_class_that_splits_otherwise_measures_the_rows(tmp_path: Path, transfo
     tokenizer = load(folder)
     assert tokenizer.notes == (
         f"Qwen2Tokenizer of transformers {transformers.__version__} reads text otherwise than the "
-        "tokenizer.json does ('1234567 20 481,50 €', for one); rows are measured by it, as the quantizer "
-        "will",
+        "tokenizer.json does ('1234567 20 481,50 €', for one); rows are measured by it, because "
+        "transformers loads it",
     )
     theirs = transformers.AutoTokenizer.from_pretrained(str(folder))
     assert tokenizer.encode(TEXT, parse_special=True) == theirs(TEXT)["input_ids"]
