@@ -113,7 +113,8 @@ def explain_usage(file: Path, quantizer: str) -> str:
         raise QuantizerError(f"{file}: there is no manifest beside it; `calibset export` takes such a file")
     form, target = _form_and_target(loader, file, None)
     measure = opened.tokenizer(None)
-    _, report = prepare_export(opened, loader, form, measure, opened.manifest.seqlen)
+    found = find_tokenizer_file(opened.tokenizer_name(None), file.parent)
+    _, report = prepare_export(opened, loader, form, measure, opened.manifest.seqlen, found and found.parent)
     return loader.usage(target, report)
 
 
