@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, open_console, print_lines, shorten_location
 from calibset.cli.source_lines import conversation_lines, repair_lines
-from calibset.core.text import printable
 
 if TYPE_CHECKING:
     from calibset.hygiene.stats import RepairCounts
@@ -18,20 +17,16 @@ if TYPE_CHECKING:
 
 def print_checks(checks: Sequence[SourceCheck]) -> None:
     """Print what the sources hold, and what a build would repair in them."""
-    table = create_table(
-        "source", "location", "reason", "for example", documents=">", rejected=">", filtered=">"
-    )
+    table = create_table("source", "location", documents=">", rejected=">", filtered=">")
     for check in checks:
         stats = check.stats
         table.add_row(
-            check.name, shorten_location(check.location), "", "", f"{stats.documents:,}",
-            f"{stats.left_out.rejections.total():,}", f"{stats.left_out.filtered.total():,}", style="bold",
+            check.name, shorten_location(check.location), f"{stats.documents:,}",
+            f"{stats.left_out.rejections.total():,}", f"{stats.left_out.filtered.total():,}",
         )  # fmt: skip
-        for reason, count in _by_count(stats.left_out.rejections):
-            table.add_row("", "", reason, printable(stats.left_out.examples[reason]), "", f"{count:,}", "")
-        for reason, count in _by_count(stats.left_out.filtered):
-            table.add_row("", "", reason, printable(stats.left_out.examples[reason]), "", "", f"{count:,}")
     open_console().print(table)
+    if lines := [line for check in checks for line in _left_out_lines(check)]:
+        print_lines(("left out:", *lines))
     for check in checks:
         print_lines(f"{check.name}: {line}" for line in _text_lines(check))
     print_lines(f"note: {note}" for note in dict.fromkeys(note for check in checks for note in check.notes))
@@ -54,6 +49,14 @@ def check_data(checks: Iterable[SourceCheck]) -> list[dict[str, Any]]:
         }
         for check in checks
     ]
+
+
+def _left_out_lines(check: SourceCheck) -> Iterator[str]:
+    """Yield how many records were left out for each reason, and where the first of them is."""
+    left_out = check.stats.left_out
+    for kind, reasons in (("rejected", left_out.rejections), ("filtered", left_out.filtered)):
+        for reason, count in _by_count(reasons):
+            yield f"  {check.name}: {count:,} {kind}: {reason} (such as {left_out.examples[reason]})"
 
 
 def _by_count(reasons: Counter[str]) -> list[tuple[str, int]]:

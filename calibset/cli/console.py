@@ -47,8 +47,9 @@ def print_line(line: str, *, stderr: bool = False, folds: bool = True) -> None:
     for words, style in _STYLES.items():
         if line.startswith(words):
             text.stylize(style, 0, len(words))
-    if console.is_terminal and folds:
-        console.print(text, overflow="ignore", crop=False)
+    # A word that is longer than a line, such as a path, is left to the terminal, so that it can be copied.
+    if console.is_terminal and folds and all(len(word) < console.width for word in text.plain.split()):
+        console.print(text)
     else:
         console.print(text, soft_wrap=True)
 

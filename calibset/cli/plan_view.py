@@ -58,6 +58,8 @@ def _file_lines(source: PlannedSource) -> Iterator[str]:
         if source.left:
             parts.append(f"{sum(source.left.values()):,} not: {_list_names(source.left)}")
         yield "; ".join(parts)
+    if len(source.splits) > 1:
+        yield f"reads the splits {', '.join(source.splits)}; split = [...] names those that are wanted"
 
 
 def _list_names(counts: Mapping[str, int]) -> str:

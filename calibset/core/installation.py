@@ -69,7 +69,7 @@ def _read_extras(receipt: Path) -> list[str]:
 
 
 def _source_folder(direct_url: str) -> tuple[str, bool]:
-    """Return the folder that calibset was installed from, else its name; and whether it is read from there."""
+    """Return the folder that calibset was installed from, else its name, and whether it is read there."""
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 

@@ -21,8 +21,10 @@ from calibset.pipeline.trial import try_evaluation_set, try_source
 from calibset.recipe.model import Recipe
 from calibset.sources import Source
 from calibset.storage import Storage, TrackedReader
+from calibset.storage.file_names import has_word
 from calibset.tokenizers import ControlTokens, Tokenizer, find_tokenizer_file, load_tokenizer
 
+_SPLITS = ("train", "validation", "valid", "dev", "test")
 # A name's suffix, with that of its compression.
 _SUFFIX = re.compile(r"(?<=.)\.[A-Za-z0-9_]{1,10}(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 
@@ -46,6 +48,7 @@ class PlannedSource:
         problem: Why a build would fail at the source; None if nothing speaks against it.
         read: How many of its location's files would be read, by their suffix.
         left: How many would not.
+        splits: The usual splits that names of the files speak of.
         document: The id of the first document that would be kept; empty if it wasn't tried.
         text: The text of that document, as the model reads it.
         notes: What its first records tell, as sentences.
@@ -65,6 +68,7 @@ class PlannedSource:
     problem: str | None
     read: Mapping[str, int] = field(default_factory=dict, hash=False)
     left: Mapping[str, int] = field(default_factory=dict, hash=False)
+    splits: tuple[str, ...] = ()
     document: str = ""
     text: str = ""
     notes: tuple[str, ...] = ()
@@ -225,7 +229,25 @@ def _count_files(planned: PlannedSource, source: Source, reader: TrackedReader) 
         size=size,
         from_beginning=size is not None and source.is_streamed(reader),
         read=count_suffixes(file.name for file in files),
+        left=_count_left(reader, [file.name for file in files]),
+        splits=tuple(word for word in _SPLITS if any(has_word(file.name, word) for file in files)),
     )
+
+
+def _count_left(reader: TrackedReader, read: list[str]) -> dict[str, int]:
+    """Count the files of a location that are not read, by what their names end in."""
+    names: list[str] = []
+
+    def note(found: list[str]) -> list[str]:
+        names.extend(found)
+        return []
+
+    try:
+        reader.files("*", choose=note)
+    except CalibsetError:  # a folder on a server lists no files
+        return {}
+    left = Counter(count_suffixes(names)) - Counter(count_suffixes(read))
+    return dict(sorted(left.items(), key=lambda item: (-item[1], item[0])))
 
 
 def count_suffixes(names: Iterable[str]) -> dict[str, int]:

@@ -47,3 +47,9 @@ def test_what_a_build_would_fail_at_is_an_error_of_the_plan(
     assert json.loads(out)["sources"][0]["problem"] == problem
     assert err == f"calibset: {problem}\n"
     assert main(["plan", recipe, "--no-try", "-q"]) == 0
+
+
+def test_files_that_are_not_read_are_counted(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("fish/contract.docx").write_bytes(b"PK")
+    assert main(["plan", recipe]) == 0
+    assert "\nfish: 1 read: *.jsonl; 1 not: *.docx\n" in capsys.readouterr().out

@@ -121,10 +121,13 @@ def test_a_plan_says_what_is_wrong_with_some_of_the_first_records(tmp_path: Path
 
 def test_a_plan_counts_files_by_what_their_names_end_in(tmp_path: Path) -> None:
     recipe = small(tmp_path)
-    for name in ("b.jsonl", "c.JSON.gz", "README.md"):
+    names = ("b.jsonl", "c.JSON.gz", "README.md", "x.docx", "y.docx", "LICENCE", "test.jsonl", "train.jsonl")
+    for name in names:
         (tmp_path / "fish" / name).write_bytes(b"")
     fish, *_ = calibset.plan(recipe, tries=False).sources
-    assert fish.read == {"*.jsonl": 2, "*.json.gz": 1}
+    assert fish.read == {"*.jsonl": 4, "*.json.gz": 1}
+    assert fish.left == {"*.docx": 2, "*.md": 1, "LICENCE": 1}
+    assert fish.splits == ("train", "test")
 
 
 def test_an_evaluation_set_is_tried(tmp_path: Path) -> None:
