@@ -27,7 +27,7 @@ def init(arguments: Namespace) -> int:
     path = _find_path(arguments)
     storage = Storage(recipe_folder=path.parent, cache=Cache.default(offline=arguments.offline))
     tokenizer = parse_model(arguments.tokenizer, path.parent) if arguments.tokenizer else None
-    found = survey(arguments.inputs, storage)
+    found = survey(arguments.inputs, storage, Path(f"{path.stem}.jsonl"))
     if sys.stdin.isatty() and not arguments.yes and not arguments.json:
         if tokenizer is None and found.sources:
             tokenizer = _ask_model(found, path.parent)

@@ -81,6 +81,25 @@ def test_a_recipe_that_is_there_is_kept_unless_forced(
     assert init("texts", "--quiet", "--force") == 0
 
 
+def test_what_a_build_writes_is_never_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = folder / "own"
+    data.mkdir()
+    for part in ("a", "b"):
+        rows = [{"text": say(ord(part) + i, 3)} for i in range(30)]
+        (data / f"{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    monkeypatch.chdir(data)
+    words = ["init", ".", "--tokenizer", "../model", "--nsamples=4", "--seqlen=256"]
+    assert main(words) == 0
+    assert load_recipe("own.toml").sources["own"].files == ("a.jsonl", "b.jsonl")
+    assert main(["build", "own.toml", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--out", "again.toml"]) == 0
+    assert "not read: own.jsonl: was written by calibset\n" in capsys.readouterr().out
+    assert load_recipe("again.toml").sources["own"].files == ("a.jsonl", "b.jsonl")
+
+
 def test_shares_are_weights(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("one", "two", "three"):
         write_texts(folder / name)

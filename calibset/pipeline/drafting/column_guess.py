@@ -68,9 +68,11 @@ def guess_columns(rows: Sequence[Mapping[str, Any]]) -> ColumnGuess:
     for name in names:
         if any(_holds_turns(row.get(name)) for row in rows):
             return ColumnGuess(turns=name)
-    lengths = _measure(rows)
+    # An answer may be a number, a text is not.
+    paths = list(dict.fromkeys(path for row in rows for path in _list_paths(row)))
+    lengths = _measure(rows, paths)
     candidates = tuple(sorted(lengths, key=lambda name: -lengths[name]))
-    if found := _find_dialogue(list(lengths)):
+    if found := _find_dialogue(paths):
         has_history = any(isinstance(row.get("history"), list) for row in rows)
         return ColumnGuess(columns=found, candidates=candidates, has_history=has_history)
     texts = [name for name in lengths if _words(name) and _words(name)[-1] in _TEXTS]
@@ -95,9 +97,8 @@ def _holds_turns(value: Any) -> bool:
     )
 
 
-def _measure(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the mean length of the text at each path that holds text, in the order of the columns."""
-    paths = dict.fromkeys(path for row in rows for path in _list_paths(row))
+def _measure(rows: Sequence[Mapping[str, Any]], paths: Iterable[str]) -> dict[str, float]:
+    """Return the mean length of the text at each path that holds words."""
     lengths = {}
     for path in paths:
         values = [value for row in rows if isinstance(value := find_value(row, path), str)]

@@ -6,16 +6,18 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from glob import escape
 from itertools import takewhile
 from pathlib import Path
+from typing import get_args
 
-from calibset.core.errors import SourceError
+from calibset.core.errors import NotThereError, SourceError
+from calibset.core.quantizer_names import QuantizerName
 from calibset.pipeline.drafting.file_guess import FileGuess, Value, guess_file
 from calibset.pipeline.drafting.file_kinds import Unread
 from calibset.pipeline.drafting.inputs import DataInput, ModelInput, parse_input
 from calibset.storage import File, Reader, Storage
+from calibset.storage.file_names import match_names
 from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
 
@@ -75,12 +77,13 @@ class Survey:
     unread: tuple[Unread, ...]
 
 
-def survey(inputs: Sequence[str], storage: Storage) -> Survey:
+def survey(inputs: Sequence[str], storage: Storage, output: Path | None = None) -> Survey:
     """Look at what a user has named.
 
     Args:
         inputs: Folders, files, datasets of the hub, addresses.
         storage: Opens them; its recipe folder is that of the recipe to be written.
+        output: The file that will be built, which no pattern may match.
 
     Raises:
         RecipeError: Something is named that is no location.
@@ -101,7 +104,11 @@ def survey(inputs: Sequence[str], storage: Storage) -> Survey:
         folders = _find_model_folders(files) if isinstance(reader, LocalReader) else {}
         tokenizers += [_join(parsed.where, folder) for folder in folders]
         files = [file for file in files if not _is_of_model(file.name, folders)]
-        found, left = _group(parsed, reader, files)
+        built = _find_built(files)
+        unread += [Unread(file.name, "was written by calibset") for file in files if file.name in built]
+        files = [file for file in files if file.name not in built]
+        others = (*built, *_locate(output, reader))
+        found, left = _group(parsed, reader, files, others)
         sources += found
         unread += left
     return Survey(
@@ -118,6 +125,24 @@ def slug(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-._") or "data"
+
+
+def _find_built(files: Iterable[File]) -> tuple[str, ...]:
+    """Return the calibration files, which have a manifest beside them, and what was exported from them."""
+    names = [file.name for file in files]
+    stems = [name.removesuffix("manifest.json") for name in names if name.endswith(".manifest.json")]
+    written = tuple(f"{stem}{ending}" for stem in stems for ending in ("jsonl", *get_args(QuantizerName)))
+    return tuple(
+        name for name in names if name in written or name.startswith(tuple(f"{one}." for one in written))
+    )
+
+
+def _locate(output: Path | None, reader: Reader) -> tuple[str, ...]:
+    """Return the name that a file will have among those of a folder, if it will be in it."""
+    if output is None or not isinstance(reader, LocalReader):
+        return ()
+    path, folder = output.absolute(), reader.path.absolute()
+    return (path.relative_to(folder).as_posix(),) if path.is_relative_to(folder) else ()
 
 
 def _is_inside(name: str, path: str) -> bool:
@@ -145,10 +170,19 @@ def _is_of_model(name: str, folders: Mapping[str, None]) -> bool:
     return any(model and f"{folder}/".startswith(f"{model}/") for model in folders)
 
 
-def _group(data: DataInput, reader: Reader, files: Sequence[File]) -> tuple[list[SourceGuess], list[Unread]]:
-    """Return a source for the files that are read alike, and the files that aren't read."""
+def _group(
+    data: DataInput, reader: Reader, files: Sequence[File], others: Sequence[str]
+) -> tuple[list[SourceGuess], list[Unread]]:
+    """Return a source for the files that are read alike, and the files that aren't read.
+
+    Args:
+        data: The data that the user named.
+        reader: The reader of its location.
+        files: The files to look at.
+        others: Names of further files, which no pattern may match.
+    """
     unread: list[Unread] = []
-    all_names = [file.name for file in files]
+    all_names = [*(file.name for file in files), *others]
     if data.config:
         files = [file for file in files if data.config in re.split(r"[/._-]", file.name)] or files
     files, splits = _choose_split(files, data.split) if isinstance(reader, HubReader) else (files, ())
@@ -223,12 +257,19 @@ def _find_patterns(names: Sequence[str], all_names: Sequence[str]) -> tuple[str,
             (
                 pattern
                 for pattern in (f"*{ending}", f"{prefix}*{ending}")
-                if not any(fnmatchcase(name, pattern) for name in others)
+                if not others or not _matches(others, pattern)
             ),
             None,
         )
-        patterns += [pattern] if ending and pattern and len(mine) > 1 else map(escape, mine)
+        patterns += [pattern] if ending and pattern and len(mine) > 1 else mine
     return tuple(patterns)
+
+
+def _matches(names: Sequence[str], pattern: str) -> bool:
+    try:
+        return bool(match_names(tuple(names), (pattern,), ""))
+    except NotThereError:
+        return False
 
 
 def _ending(name: str) -> str:

@@ -15,11 +15,11 @@ LONG = "Long enough to be prose, with some words that follow each other."
     ("row", "columns"),
     [
         (
-            {"instruction": "Sum up.", "input": "", "output": "Done."},
+            {"instruction": "Sum up.", "output": "Done."},
             {"user": "instruction", "assistant": "output"},
         ),
         (
-            {"instruction": "Sum up.", "input": "A tale.", "output": "Done."},
+            {"instruction": "Sum up.", "input": "", "output": "Done."},
             {"user": ("instruction", "input"), "assistant": "output"},
         ),
         ({"Prompt": "Why?", "Completion": "So."}, {"user": "Prompt", "assistant": "Completion"}),
