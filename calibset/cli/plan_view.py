@@ -52,12 +52,14 @@ def print_plan(plan: Plan, *, preview: bool = False) -> None:
 
 
 def _file_lines(source: PlannedSource) -> Iterator[str]:
-    """Yield how many files are read and how many are not, by name, where that isn't plain."""
+    """Yield which files, locations and splits are read and which are not, where that isn't plain."""
     if source.left or len(source.read) > 1:
         parts = [f"{source.files:,} read: {_list_names(source.read)}"]
         if source.left:
             parts.append(f"{sum(source.left.values()):,} not: {_list_names(source.left)}")
         yield "; ".join(parts)
+    if source.unused:
+        yield f"reads {source.location} and not {', '.join(source.unused)}"
     if len(source.splits) > 1:
         yield f"reads the splits {', '.join(source.splits)}; split = [...] names those that are wanted"
 

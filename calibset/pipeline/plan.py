@@ -11,6 +11,7 @@ from typing import Any
 
 from calibset.core.documents import Kind
 from calibset.core.errors import CalibsetError
+from calibset.core.locations import JOINT
 from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.lockfile import Lock
 from calibset.pipeline.context import as_recipe
@@ -48,6 +49,7 @@ class PlannedSource:
         problem: Why a build would fail at the source; None if nothing speaks against it.
         read: How many of its location's files would be read, by their suffix.
         left: How many would not.
+        unused: The locations and fallbacks that are not read, because the others are.
         splits: The usual splits that names of the files speak of.
         document: The id of the first document that would be kept; empty if it wasn't tried.
         text: The text of that document, as the model reads it.
@@ -68,6 +70,7 @@ class PlannedSource:
     problem: str | None
     read: Mapping[str, int] = field(default_factory=dict, hash=False)
     left: Mapping[str, int] = field(default_factory=dict, hash=False)
+    unused: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
     document: str = ""
     text: str = ""
@@ -196,7 +199,13 @@ class _Planner:
         )
         try:
             reader = open_reader(name, self.recipe, self.storage, self.lock)
-            planned = replace(planned, location=reader.location, revision=reader.revision)
+            choices = map(JOINT.join, (source.where, *source.fallbacks))
+            planned = replace(
+                planned,
+                location=reader.location,
+                revision=reader.revision,
+                unused=tuple(choice for choice in choices if choice != reader.location),
+            )
             planned = _count_files(planned, source, reader)
             if self.tokenizer is None:
                 return planned

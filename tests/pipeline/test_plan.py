@@ -138,3 +138,12 @@ def test_an_evaluation_set_is_tried(tmp_path: Path) -> None:
     assert exam.problem == (
         "exclude.exam: none of the first records of test.jsonl is a text: 1 rejected: no column 'text'"
     )
+
+
+@pytest.mark.parametrize(("where", "read", "unused"), [("fish", "fish", "ships"), ("gone", "ships", "gone")])
+def test_a_plan_names_the_locations_that_are_not_read(
+    tmp_path: Path, where: str, read: str, unused: str
+) -> None:
+    recipe = small(tmp_path, f'sources.fish.where="{where}"', 'sources.fish.fallbacks=["ships"]')
+    fish, *_ = calibset.plan(recipe).sources
+    assert (fish.location, fish.unused) == (read, (unused,))
