@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, open_console, print_line, print_lines
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.core.text import printable
 
 if TYPE_CHECKING:
@@ -122,4 +123,11 @@ def _next_lines(draft: RecipeDraft) -> Iterator[str]:
     yield "next:"
     yield f"  calibset plan   {recipe}"
     yield f"  calibset build  {recipe}"
-    yield f"  calibset verify {name}.jsonl"
+    quantizer = draft.recipe.quantizer
+    # Others take a form of their own best, and an export says what they keep of it, too.
+    is_default = quantizer == DEFAULT_QUANTIZER
+    yield (
+        f"  calibset verify {name}.jsonl"
+        if is_default
+        else f"  calibset export {name}.jsonl --for {quantizer}"
+    )

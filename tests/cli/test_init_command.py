@@ -201,3 +201,16 @@ def test_a_dataset_of_the_hub_is_read_by_its_train_split(named: str, folder: Pat
     assert source.where == ("hf://datasets/them/notes",)
     assert source.files == ("data/train-0.jsonl",)
     assert source.gives == "conversations"
+
+
+def test_for_a_quantizer_with_a_form_of_its_own_the_file_is_exported(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_texts(folder / "texts")
+    assert init("texts", "--for", "llama.cpp") == 0
+    *_, plan, build, export = capsys.readouterr().out.splitlines()
+    for command in (plan, build, export):
+        program, *words = command.split()
+        assert program == "calibset"
+        assert main(words) == 0, command
+    assert (folder / "texts.llama.cpp.txt").is_file()

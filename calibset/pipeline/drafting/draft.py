@@ -107,7 +107,7 @@ def draft_recipe(
     if not rows:
         raise SourceError(_explain_no_rows(settings, trials))
     notes = tuple(_list_notes(wanted, settings, rows))
-    available = f"the data gives no more than {rows}" if rows < settings.nsamples else "the data gives more"
+    available = f"the data gives no more than {rows}" if rows < settings.nsamples else ""
     settings = replace(settings, nsamples=min(rows, settings.nsamples), available=available)
     text = write_recipe(settings, sources)
     return RecipeDraft(
