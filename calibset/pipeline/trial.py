@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from typing import BinaryIO, cast
 
 from calibset.core.documents import Filtered, Kind, Rejection
@@ -25,6 +26,8 @@ from calibset.tokenizers import Tokenizer
 
 # Records that are read in search of one that would be kept.
 _MOST_RECORDS = 500
+# Records of conversations that are rendered.
+_MOST_RENDERED = 20
 # Local files whose first record is read; on a server it is one of each suffix.
 _MOST_FILES = 20
 # Bytes of a file on a server that are fetched at once.
@@ -61,6 +64,9 @@ def try_source(name: str, recipe: Recipe, reader: TrackedReader, tokenizer: Toke
     stream = open_source_stream(name, recipe, beginning, tokenizer, indexes, records)
     item = next(stream.items, None)
     stats = stream.stats
+    if stats.gives == "conversations":
+        # One may need what the chat template can't render, and the next not.
+        deque(takewhile(lambda _: stats.records < _MOST_RENDERED, stream.items), maxlen=0)
     if item is None and stats.records < _MOST_RECORDS:
         stream.require_documents()
     if item is None:

@@ -14,6 +14,7 @@ from calibset.dataset.export import export
 from calibset.dataset.manifest import Manifest
 from calibset.dataset.verify import verify
 from calibset.pipeline.build import build
+from calibset.pipeline.plan import plan
 from calibset.recipe.loader import load_recipe
 from calibset.tokenizers.chat_templates.base import NO_PLACE_FOR_THOUGHTS
 from tests.chatml import write_chatml
@@ -329,3 +330,12 @@ def test_thoughts_are_in_the_rows_as_recipe_source_and_template_say(
     assert source.thoughts_dropped == (0 if kept else source.documents_read)
     is_known = "chat.template.enable_thinking=false" in keys
     assert (NO_PLACE_FOR_THOUGHTS in made.notes) == is_known
+
+
+def test_a_plan_renders_some_conversations(recipe: Path) -> None:
+    odd = [{"role": "assistant", "content": "Unasked."}, *exchange(1)]
+    write_talk(recipe, [{"messages": exchange(0)}, {"messages": []}, {"messages": odd}])
+    (talk,) = plan(recipe).sources
+    assert talk.text.startswith("<|im_start|>user\nQuestion")
+    assert talk.gives == "conversations"
+    assert any(note.startswith("talk: of the first 3 records, ") for note in talk.notes)
