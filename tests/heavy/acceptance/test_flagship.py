@@ -89,13 +89,24 @@ def test_the_hub_stands_in_where_the_extracted_wikipedia_is_not_there(hub: Hub, 
     assert places["skwiki"] == ("hf://datasets/wikimedia/wikipedia", 68)
 
 
-def test_a_plan_downloads_no_data(standin, corpora: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_plan_without_a_try_downloads_no_data(standin, corpora: Path) -> None:  # type: ignore[no-untyped-def]
     with standin() as fresh:
-        ran = fresh.run("plan", FLAGSHIP, "--data", corpora, *fresh.mirrors, "--json")
+        ran = fresh.run("plan", FLAGSHIP, "--data", corpora, *fresh.mirrors, "--no-try", "--json")
         assert ran.code == 0
         assert fresh.stats()["data_requests"] == 0
     quotas = [source["quota"] for source in ran.data["sources"]]
     assert quotas == [137, 68, 62, 31, 61, 51, 51, 51, 0]
+
+
+def test_a_plan_tries_a_record_of_each_source(standin, corpora: Path) -> None:  # type: ignore[no-untyped-def]
+    with standin() as fresh:
+        ran = fresh.run("plan", FLAGSHIP, "--data", corpora, *fresh.mirrors, "--json")
+        assert ran.code == 0
+        tried = fresh.stats()
+    with standin() as fresh:
+        assert fresh.build(fresh.home / "x.jsonl", data=corpora).code == 0
+        built = fresh.stats()
+    assert 0 < tried["data_bytes_sent"] < built["data_bytes_sent"], (tried, built)
 
 
 def test_a_check_counts_what_cannot_be_read(hub: Hub, corpora: Path) -> None:
