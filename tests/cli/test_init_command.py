@@ -214,3 +214,12 @@ def test_for_a_quantizer_with_a_form_of_its_own_the_file_is_exported(
         assert program == "calibset"
         assert main(words) == 0, command
     assert (folder / "texts.llama.cpp.txt").is_file()
+
+
+def test_links_out_of_a_folder_are_named_and_left(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_texts(folder / "texts")
+    (folder / "secret.txt").write_text(say(1, 9), "utf-8")
+    (folder / "texts" / "link.txt").symlink_to(folder / "secret.txt")
+    assert init("texts") == 0
+    assert "not read: link.txt: a symbolic link that is not followed\n" in capsys.readouterr().out
+    assert main(["build", "texts.toml", "--quiet"]) == 0

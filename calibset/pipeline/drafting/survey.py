@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from glob import escape
 from itertools import takewhile
@@ -98,7 +99,9 @@ def survey(inputs: Sequence[str], storage: Storage, output: Path | None = None) 
             tokenizers.append(parsed.tokenizer)
             continue
         reader = storage.open_reader((parsed.where,), parsed.revision)
-        files = [file for file in reader.files("*") if _is_inside(file.name, parsed.path)]
+        listed, broken = _list_files(reader)
+        unread += broken
+        files = [file for file in listed if _is_inside(file.name, parsed.path)]
         if not files:
             raise SourceError(f"{text}: {parsed.path or 'it'} holds no file")
         folders = _find_model_folders(files) if isinstance(reader, LocalReader) else {}
@@ -107,7 +110,7 @@ def survey(inputs: Sequence[str], storage: Storage, output: Path | None = None) 
         built = _find_built(files)
         unread += [Unread(file.name, "was written by calibset") for file in files if file.name in built]
         files = [file for file in files if file.name not in built]
-        others = (*built, *_locate(output, reader))
+        others = (*built, *_locate(output, reader), *(link.name for link in broken))
         found, left = _group(parsed, reader, files, others)
         sources += found
         unread += left
@@ -125,6 +128,24 @@ def slug(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-._") or "data"
+
+
+def _list_files(reader: Reader) -> tuple[tuple[File, ...], list[Unread]]:
+    """Return the files of a location, and the links in it that lead out of it or nowhere."""
+    try:
+        return reader.files("*"), []
+    except SourceError:
+        if not isinstance(reader, LocalReader) or not reader.path.is_dir():
+            raise
+    names: list[str] = []
+    with suppress(SourceError):
+        reader.files("*", choose=lambda found: names.extend(found) or [])  # type: ignore[func-returns-value]
+    links = [
+        name for name in names if (reader.path / name).is_symlink() or not (reader.path / name).is_file()
+    ]
+    good = [name for name in names if name not in set(links)]
+    files = reader.files("*", choose=lambda _: good)
+    return files, [Unread(name, "a symbolic link that is not followed") for name in links]
 
 
 def _find_built(files: Iterable[File]) -> tuple[str, ...]:
