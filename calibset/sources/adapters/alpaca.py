@@ -117,7 +117,8 @@ def _find_delimiter(file: File) -> tuple[str, QuestionColumns]:
     lines = (line for line in read_lines(file) if isinstance(line, str) and not line.startswith("sep="))
     first = next(filter(str.strip, lines), "")
     for delimiter in _DELIMITERS:
-        names = next(csv.reader([first], delimiter=delimiter), [])
+        # A carriage return inside the line would be an error here; the rows tell of it.
+        names = next(csv.reader([first.replace("\r", " ")], delimiter=delimiter), [])
         if columns := find_question_columns(name.strip() for name in names):
             return delimiter, columns
     raise _no_columns(file, first)

@@ -107,6 +107,11 @@ def test_the_header_tells_the_delimiter_of_a_csv_file(delimiter: str) -> None:
     assert said(record) == [("user", f"a{delimiter}b"), ("assistant", "c")]
 
 
+def test_a_stray_carriage_return_in_the_header_is_no_traceback() -> None:
+    with pytest.raises(SourceError, match="no columns such as instruction and output"):
+        read(b"Fra\rge;Antwort\na;b\n", "a.csv")
+
+
 def test_what_is_inside_decides_and_not_the_ending() -> None:
     rows = json.dumps([{"question": "a", "answer": "b"}]).encode()
     assert said(read(rows, "a.csv")[0]) == said(read(b"question;answer\na;b\n", "a.json")[0])
