@@ -37,12 +37,20 @@ def write_notes(
             for name, stats in read.items()
             for note in note_source(context.recipe, name, stats, context.tokenizer)
         ),
+        *_on_splits(context),
         *_on_missing_titles(context, selected),
         *_on_export(context),
         *_on_unread_control_tokens(context, selected.samples),
         *_on_token_faults(context, selected.samples),
         *_on_a_full_index(selected),
     )
+
+
+def _on_splits(context: BuildContext) -> Iterator[str]:
+    """Say of which sources only the training split is read, though the recipe names none."""
+    for name, source in context.recipe.sources.items():
+        if note := source.note_splits(context.readers[name]):
+            yield f"{name}: {note}"
 
 
 def note_source(recipe: Recipe, name: str, stats: ReadStats, tokenizer: Tokenizer) -> Iterator[str]:

@@ -218,13 +218,15 @@ class _Planner:
             trial = try_source(name, self.recipe, reader, self.tokenizer)
         except CalibsetError as error:
             # A build opens a source of which no row is asked, but reads it only where others run short.
-            return replace(planned, **({"problem": str(error)} if quota else {"notes": (str(error),)}))
+            return replace(
+                planned, **({"problem": str(error)} if quota else {"notes": (*planned.notes, str(error))})
+            )
         return replace(
             planned,
             gives=trial.gives or planned.gives,
             document=trial.document,
             text=trial.text,
-            notes=trial.notes,
+            notes=(*planned.notes, *trial.notes),
         )
 
 
@@ -240,6 +242,7 @@ def _count_files(planned: PlannedSource, source: Source, reader: TrackedReader) 
         read=count_suffixes(file.name for file in files),
         left=_count_left(reader, [file.name for file in files]),
         splits=tuple(word for word in _SPLITS if any(has_word(file.name, word) for file in files)),
+        notes=(f"{planned.name}: {note}",) if (note := source.note_splits(reader)) else (),
     )
 
 

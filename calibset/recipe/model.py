@@ -18,10 +18,11 @@ from calibset.quantizers.autoround.options import Quantization
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture
 from calibset.sources import Source
+from calibset.sources.base import EVALUATION
 from calibset.tokenizers import DEFAULT_TOKENIZER
 from calibset.tokenizers.chat_templates.options import ChatOptions, Reasoning
 
-EXCLUDE = "exclude"
+EXCLUDE = EVALUATION
 """The recipe's key of evaluation sets, and the group that they are in."""
 
 SOURCE_ONLY_KEYS = ("group", "weight", "hygiene")

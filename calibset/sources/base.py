@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,11 +17,21 @@ from calibset.hygiene.options import Hygiene
 from calibset.sources.sampling.files import FileSampler, has_plain_lines, is_large, measure_record
 from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
 from calibset.sources.sampling.line_blocks import StartRule
-from calibset.storage.file_names import COMPRESSED_SUFFIXES, has_word, is_in_config, list_some
+from calibset.storage.file_names import (
+    COMPRESSED_SUFFIXES,
+    has_word,
+    is_in_config,
+    keep_training_files,
+    list_some,
+)
 from calibset.storage.files import File, Reader
 
 KEPT_OF_GIVEN = frozenset(("group", "weight", "licence", "max_rejected", "hygiene"))
 """The keys of a source that say nothing of where its files are and how they are written."""
+
+
+EVALUATION = "exclude"
+"""The group of evaluation sets, which no row is taken of."""
 
 
 class Source(BaseModel):
@@ -174,8 +185,9 @@ class Source(BaseModel):
     def choose_names(self, names: list[str]) -> list[str]:
         """Return those of the adapter's files that are of the recipe's configurations and splits.
 
-        A configuration is a folder, or what a file's name begins with; a split is a word of the name. An
-        adapter that gives them another meaning overrides this.
+        A configuration is a folder, or what a file's name begins with; a split is a word of the name. If the
+        recipe names no split, those beside the training split are left out, of a source, but not of an
+        evaluation set. An adapter that gives them another meaning overrides this.
 
         Raises:
             NotThereError: None is.
@@ -192,7 +204,31 @@ class Source(BaseModel):
                 f"no file is of {' and '.join(asked)}; there are {list_some(names)}: "
                 "name the right ones with files = [...]"
             )
-        return chosen
+        return chosen if self.split or self.group == EVALUATION else keep_training_files(chosen)
+
+    def note_splits(self, reader: Reader) -> str | None:
+        """Return what users should know of splits that are not read because the recipe names none."""
+        if self.files or self.split or type(self).choose_names is not Source.choose_names:
+            return None
+        found: list[str] = []
+
+        def listen(names: list[str]) -> list[str]:
+            chosen = self.choose_names(names)
+            left = set(names).difference(chosen)
+            found.extend(name for name in names if name in left and not self._is_of_another_config(name))
+            return chosen
+
+        with suppress(NotThereError):  # rows that a program gives have no such files
+            reader.files(*self.patterns(), choose=listen)
+        if not found:
+            return None
+        return (
+            f"the split train is read, and others are not ({list_some(found, 3)}); "
+            "name those that are to be read with split = [...]"
+        )
+
+    def _is_of_another_config(self, name: str) -> bool:
+        return bool(self.config) and not any(is_in_config(name, config) for config in self.config)
 
     def _asked_words(self) -> list[tuple[str, tuple[str, ...]]]:
         return [(key, words) for key, words in (("config", self.config), ("split", self.split)) if words]

@@ -29,6 +29,8 @@ _ABOUT_ROWS = frozenset(
         "package-lock.json",
     )
 )
+_TRAINING = "train"
+_OTHER_SPLITS = ("test", "validation", "valid", "val", "dev", "eval")
 _SUFFIXES = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,2}$")
 
 
@@ -75,6 +77,24 @@ def is_in_config(name: str, config: str) -> bool:
     folder, _, base = name.rpartition("/")
     starts = re.match(rf"{re.escape(config)}(?![^._-])", base) is not None
     return starts or f"/{config}/" in f"/{folder}/"
+
+
+def keep_training_files(names: Sequence[str]) -> list[str]:
+    """Return the files of the training split, and those of none, if there are several splits.
+
+    Examples:
+        >>> keep_training_files(["data/train-0.csv", "data/test-0.csv", "more.csv"])
+        ['data/train-0.csv', 'more.csv']
+        >>> keep_training_files(["test-report.txt", "offer.txt"])
+        ['test-report.txt', 'offer.txt']
+    """
+    if not any(has_word(name, _TRAINING) for name in names):
+        return list(names)
+    return [
+        name
+        for name in names
+        if has_word(name, _TRAINING) or not any(has_word(name, split) for split in _OTHER_SPLITS)
+    ]
 
 
 def list_some(names: Iterable[str], most: int = 5) -> str:

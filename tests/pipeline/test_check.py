@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import calibset
@@ -11,7 +12,9 @@ from tests.pipeline.small_builds import Heard, small
 def test_a_check_counts_what_the_sources_hold(tmp_path: Path) -> None:
     recipe = small(tmp_path, 'sources.trees.where="gone"')
     (tmp_path / "ships" / "a.jsonl").write_text('{"text": "one"}\n{"text": ""}\n{oops\n{"title": "x"}\n3\n\n')
-    (tmp_path / "rest" / "a.jsonl").rename(tmp_path / "rest" / "a.jsonl.gz")
+    plain = tmp_path / "rest" / "a.jsonl"
+    plain.with_suffix(".jsonl.gz").write_bytes(gzip.compress(plain.read_bytes())[:-9])
+    plain.unlink()
     heard = Heard()
     fish, ships, trees, rest = calibset.check(recipe, progress=heard)
     assert (fish.stats.documents, fish.stats.left_out.rejections.total(), fish.problem) == (30, 0, None)

@@ -125,9 +125,13 @@ def test_a_plan_counts_files_by_what_their_names_end_in(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / "fish" / name).write_bytes(b"")
     fish, *_ = calibset.plan(recipe, tries=False).sources
-    assert fish.read == {"*.jsonl": 4, "*.json.gz": 1}
-    assert fish.left == {"*.docx": 2, "*.md": 1, "LICENCE": 1}
-    assert fish.splits == ("train", "test")
+    assert fish.read == {"*.jsonl": 3, "*.json.gz": 1}
+    assert fish.left == {"*.docx": 2, "*.md": 1, "LICENCE": 1, "*.jsonl": 1}
+    assert fish.splits == ("train",)
+    assert fish.notes == (
+        "fish: the split train is read, and others are not (test.jsonl); name those that are to be read with "
+        "split = [...]",
+    )
 
 
 def test_an_evaluation_set_is_tried(tmp_path: Path) -> None:

@@ -99,3 +99,36 @@ def test_one_name_is_a_list_of_one() -> None:
     assert as_tuple("a") == ("a",)
     assert as_tuple(["a", "b"]) == ["a", "b"]
     assert as_tuple(5) == 5
+
+
+def test_of_several_splits_only_the_training_split_is_read_and_that_is_said() -> None:
+    rows = b'{"text": "one"}\n'
+    names = ["data/train-0.jsonl", "data/test-0.jsonl", "data/validation-0.jsonl", "data/more.jsonl"]
+    reader = memory_reader(dict.fromkeys(names, rows))
+    source = Jsonl(group="a", where=("x",))
+    assert [file.name for file in source.select_files(reader)] == ["data/more.jsonl", "data/train-0.jsonl"]
+    assert source.note_splits(reader) == (
+        "the split train is read, and others are not (data/test-0.jsonl, data/validation-0.jsonl); "
+        "name those that are to be read with split = [...]"
+    )
+    for options in ({"split": "test"}, {"files": "*"}):
+        asked = Jsonl(group="a", where=("x",), **options)
+        assert asked.note_splits(reader) is None
+    assert [f.name for f in Jsonl(group="a", where=("x",), split="test").select_files(reader)] == [names[1]]
+
+
+def test_an_evaluation_set_is_read_in_all_its_splits() -> None:
+    reader = memory_reader(dict.fromkeys(["train.jsonl", "test.jsonl"], b""))
+    source = Jsonl(group="exclude", where=("x",))
+    assert len(source.select_files(reader)) == 2
+    assert source.note_splits(reader) is None
+
+
+def test_a_split_or_configuration_that_is_not_there_names_what_is() -> None:
+    reader = memory_reader(dict.fromkeys(["en/train.jsonl", "de/train.jsonl"], b""))
+    with pytest.raises(SourceError) as caught:
+        Jsonl(group="a", where=("x",), config="fr", split="train").select_files(reader)
+    assert str(caught.value) == (
+        "no file is of config = 'fr' and split = 'train'; there are de/train.jsonl, en/train.jsonl: "
+        "name the right ones with files = [...]"
+    )

@@ -343,7 +343,7 @@ def test_nothing_is_listed_or_opened_before_the_first_record(name: str, tmp_path
 
 def test_a_hub_dataset_is_not_looked_at_before_the_first_record(tmp_path: Path) -> None:
     stream = source("hub-dataset").read_shuffled(LocalReader("here", tmp_path / "missing"), seed=1)
-    with pytest.raises(SourceError, match=r"^here: `datasets` can't load it: "):
+    with pytest.raises(SourceError, match=r"^here: missing can't be listed: "):
         next(stream)
 
 

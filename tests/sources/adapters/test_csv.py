@@ -239,7 +239,6 @@ def test_patterns_take_compressed_files_configurations_and_splits() -> None:
     source = Csv(group="g", where=("here",))
     assert [file.name for file in source.select_files(memory_reader(names))] == [
         "a.csv",
-        "en/test.csv",
         "en/train.csv.zst",
     ]
     narrow = Csv(group="g", where=("here",), config=("en",), split=("train",))
