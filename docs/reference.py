@@ -65,7 +65,8 @@ A template is tried on test dialogues first. If it is faulty, the error names th
 writes, that is an error as well. The trial also finds out how the template wants messages: arguments as an object or as text, the
 content beside a call as `null`, calls whose ids name the tool (`functions.NAME:0`, where the model reads the name in the id), results
 with the tool's name, and where it looks for thoughts. A system turn that the template adds to conversations without one is kept,
-since the model reads it in service; a note quotes it.
+since the model reads it in service; a note quotes it. So is text that the template writes into every system turn (Llama 3.1's dates),
+which `system_prompt` doesn't replace.
 
 Each conversation is rendered a second time with placeholders in place of its texts, which shows what the template writes around
 them. A conversation is rejected, with its reason, if the template leaves out a turn, a tool, a call or a key or value of its
@@ -80,12 +81,17 @@ The thoughts of assistant turns are given to the template where it looks for the
 `thinking`, in a part of the content, or between `<think>` and `</think>` in the content, if the template or the tokenizer knows these
 tags. Mistral's v13 has control tokens for them if the `tekken.json` has `[THINK]`. Many templates write only the thoughts of the last
 exchange; that is what the model reads in service. Thoughts that are not in the rows are counted (`thoughts_dropped`), and a note says
-so if the format has no place for them. A source's key `reasoning` overrides that of `[chat]`.
+so if the format has no place for them. A source's key `reasoning` overrides that of `[chat]`. A note also counts the
+turns without thoughts that the template gives an empty one, as Qwen3's does (`<think>` and `</think>` with nothing between).
+
+A note says if a keyword in `template` is not read, or changes nothing in whole conversations: Qwen3's template reads
+`enable_thinking` only for the turn that the model is to write next, so it is `reasoning` that decides here. gpt-oss writes its
+`reasoning_effort` into the system turn.
 
 ```toml
 [chat]
 reasoning = "keep"
-template = {{ enable_thinking = true }}
+template = {{ reasoning_effort = "high" }}
 
 [sources.short-answers]
 reasoning = "drop"

@@ -102,6 +102,7 @@ class RepairCounts:
         losses: Those that lost turns, calls or words by this, by the reason.
         incomplete: How many conversations these are.
         dropped_thoughts: Assistant turns whose reasoning the model does not read.
+        empty_thoughts: Thoughts without words that the chat template wrote.
         unreasoned: Conversations of whose reasoning the model reads nothing.
         absent_columns: Documents and conversations whose row lacks a column that the recipe names, by column.
     """
@@ -119,6 +120,7 @@ class RepairCounts:
     losses: Counter[str] = field(default_factory=Counter)
     incomplete: int = 0
     dropped_thoughts: int = 0
+    empty_thoughts: int = 0
     unreasoned: int = 0
     absent_columns: Counter[str] = field(default_factory=Counter)
 

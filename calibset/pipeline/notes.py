@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from calibset.core.documents import Sample
 from calibset.dataset.token_faults import check_embeddings, find_token_faults
@@ -38,6 +38,7 @@ def write_notes(
             for note in note_source(context.recipe, name, stats, context.tokenizer)
         ),
         *_on_splits(context),
+        *_on_empty_thoughts(read.values()),
         *_on_missing_titles(context, selected),
         *_on_export(context),
         *_on_unread_control_tokens(context, selected.samples),
@@ -136,6 +137,12 @@ def _on_lost_thoughts(recipe: Recipe, name: str, stats: ReadStats) -> Iterator[s
     is_known = NO_PLACE_FOR_THOUGHTS in stats.notes or recipe.reasoning_of(name) == "drop"
     if 2 * lost > conversations and not is_known:
         yield f"{name}: {lost:,} of {conversations:,} conversations lost all of their reasoning"
+
+
+def _on_empty_thoughts(read: Iterable[ReadStats]) -> Iterator[str]:
+    if empty := sum(stats.repairs.empty_thoughts for stats in read):
+        turns = "assistant turn has" if empty == 1 else "assistant turns have"
+        yield f"{empty:,} {turns} an empty thought, as the chat template writes it"
 
 
 def _on_missing_titles(context: BuildContext, selected: SelectedSamples) -> Iterator[str]:

@@ -248,6 +248,7 @@ def _render(
             stats.renamed_tools[item.id] = rendered.renamed_tools
         stats.repairs.cut_conversations += rendered.shortened
         stats.repairs.dropped_thoughts += rendered.dropped_thoughts
+        stats.repairs.empty_thoughts += rendered.empty_thoughts
         thoughts = sum(bool(message.reasoning) for message in item.messages)
         stats.repairs.unreasoned += 0 < thoughts <= rendered.dropped_thoughts
         stats.repairs.conversations.update(rendered.left_out)

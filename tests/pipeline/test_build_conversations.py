@@ -310,6 +310,19 @@ def write_thinking(recipe: Path) -> None:
     write_talk(recipe, rows)
 
 
+def test_empty_thoughts_that_the_template_writes_are_told_of_once(recipe: Path) -> None:
+    template = recipe.parent / "model" / "chat_template.jinja"
+    said = "{%- set said = namespace(text=message.content) %}"
+    always = "{% if message.role == 'assistant' %}<think>{{ message.reasoning_content }}</think>{% endif %}"
+    template.write_text(template.read_text().replace(said, said + always))
+    made = built(recipe)
+    (source,) = made.manifest.sources
+    told = [note for note in made.notes if "thought" in note]
+    assert told == [
+        f"{source.documents_read} assistant turns have an empty thought, as the chat template writes it"
+    ]
+
+
 @pytest.mark.parametrize(
     ("keys", "kept"),
     [

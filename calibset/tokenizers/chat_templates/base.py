@@ -44,6 +44,7 @@ class RenderedConversation:
         renamed_tools: Pairs of a tool's name for the model and its name in the corpus, where they differ.
         shortened: Whether the end was cut off to fit the conversation into a row.
         dropped_thoughts: How many assistant turns lost their reasoning.
+        empty_thoughts: How many times the template writes a thought that is empty.
         left_out: What else the format has no place for, as phrases that can be counted.
         notes: What users of the file should know of how it was rendered; the same for the same case.
     """
@@ -57,6 +58,7 @@ class RenderedConversation:
     renamed_tools: tuple[tuple[str, str], ...] = ()
     shortened: bool = False
     dropped_thoughts: int = 0
+    empty_thoughts: int = 0
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,12 @@ from calibset.tokenizers.chat_templates.completeness import (
     placeholder_copy,
     thought_placeholder,
 )
-from calibset.tokenizers.chat_templates.jinja_probe import ApplyTemplate, probe_template
+from calibset.tokenizers.chat_templates.jinja_probe import (
+    ApplyTemplate,
+    find_idle_keywords,
+    probe_template,
+    quote,
+)
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
 from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
 from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
@@ -47,8 +52,7 @@ _REPLACEMENTS = "".join(f".replace({code!r}, {value!r})" for code, value in _DAT
 # On a line of its own, whose end the block before it takes, so that the template's first line stays first.
 _FIXED_DATE = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACEMENTS} }}}}{{% endmacro %}}\n"
 
-
-_MOST_CHARACTERS = 60
+_EMPTY_THOUGHT = re.compile(r"<((?:\w+:)?think\w*)>\s*</\1>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class JinjaTemplate:
         declares_tools: Whether it writes the tools on offer, and not only calls.
         calls: How it writes calls and their results.
         opening: What it says before a conversation that has no system turn.
+        system_opening: What it says before the text of a system turn.
         headers: What it writes between turns, by the role that speaks next.
         ends_itself: Whether it ends conversations with EOS.
         notes: Warnings for users of the template with this tokenizer.
@@ -79,6 +84,7 @@ class JinjaTemplate:
     declares_tools: bool
     calls: CallWriting
     opening: str
+    system_opening: str
     headers: Mapping[str, str]
     ends_itself: bool
     notes: tuple[str, ...]
@@ -147,6 +153,7 @@ class JinjaTemplate:
             bos_ids=tuple(self.tokenizer.encode(self._bos, parse_special=True)),
             renamed_tools=list_renamed(names),
             dropped_thoughts=thoughts - len(kept),
+            empty_thoughts=len(_EMPTY_THOUGHT.findall(copy_text)),
             left_out=(WORDS_LEFT_OUT,) if leaves_out_words(copy_text, copy) else (),
             notes=tuple(self._note(conversation, thoughts)),
         )
@@ -162,10 +169,19 @@ class JinjaTemplate:
     def _note(self, conversation: Conversation, thoughts: int) -> Iterator[str]:
         if thoughts and not self.style.reasoning:
             yield NO_PLACE_FOR_THOUGHTS
-        if self.opening and conversation.messages[0].role != "system":
+        if conversation.messages[0].role == "system":
+            if self.system_opening:
+                said = quote(self.system_opening)
+                yield f"the chat template writes text of its own into system turns: {said}"
+        elif self.opening:
+            remedy = (
+                "it stays, in part or whole, beside a system_prompt in [chat]"
+                if self.system_opening
+                else "system_prompt in [chat] replaces it"
+            )
             yield (
                 "conversations without a system turn begin with what the chat template says then: "
-                f"{self.opening[:_MOST_CHARACTERS]!r}; system_prompt in [chat] replaces it"
+                f"{quote(self.opening)}; {remedy}"
             )
 
     @property
@@ -213,6 +229,9 @@ def jinja_template(
         )
     apply = load_template(tokenizer, tokenizer.chat_template, keywords or {})
     traits = probe_template(apply, tokenizer, allow_unknown_markers=allow_unknown_markers)
+    keywords = keywords or {}
+    unread = _find_unread(keywords, tokenizer.chat_template)
+    idle = [name for name in find_idle_keywords(apply, traits.style, keywords) if name not in unread]
     return JinjaTemplate(
         tokenizer=tokenizer,
         apply=apply,
@@ -221,16 +240,24 @@ def jinja_template(
         declares_tools=traits.declares_tools,
         calls=traits.calls,
         opening=traits.opening,
+        system_opening=traits.system_opening,
         headers=traits.headers,
         ends_itself=traits.ends_itself,
-        notes=(*traits.notes, *_note_unread(keywords or {}, tokenizer.chat_template)),
+        notes=(*traits.notes, *_note_keywords(unread, idle)),
     )
 
 
-def _note_unread(keywords: Mapping[str, Any], template: str | dict[str, str]) -> Iterator[str]:
+def _find_unread(keywords: Mapping[str, Any], template: str | dict[str, str]) -> list[str]:
     text = template if isinstance(template, str) else "\n".join(template.values())
-    if unread := [name for name in keywords if not re.search(rf"\b{name}\b", text)]:
+    return [name for name in keywords if not re.search(rf"\b{name}\b", text)]
+
+
+def _note_keywords(unread: Sequence[str], idle: Sequence[str]) -> Iterator[str]:
+    if unread:
         yield f"chat.template: the chat template does not read {', '.join(unread)}"
+    for name in idle:
+        remedy = '; reasoning = "keep" or "drop" in [chat] decides on thoughts' if "think" in name else ""
+        yield f"chat.template: {name} changes nothing in whole conversations of this chat template{remedy}"
 
 
 def load_template(
@@ -256,7 +283,12 @@ def load_template(
         tokenizer_object=tokenizer.parsing_engine, chat_template=dated, **tokenizer.named_tokens
     )
 
-    def apply(messages: list[dict[str, Any]], *, tools: list[dict[str, Any]] | None) -> str:
+    def apply(
+        messages: list[dict[str, Any]],
+        *,
+        tools: list[dict[str, Any]] | None,
+        keywords: Mapping[str, Any] = keywords,
+    ) -> str:
         try:
             # apply_chat_template of transformers 5 would leave out keys that are null.
             (text,), _ = render(

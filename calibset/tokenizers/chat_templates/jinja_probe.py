@@ -7,10 +7,12 @@ tokenizer without the tokens that the template writes. They are reported once, b
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.documents import Conversation, Message, Role, Tool, ToolCall
@@ -95,6 +97,7 @@ class TemplateTraits:
         declares_tools: Whether it writes the tools on offer, and not only calls.
         calls: How it writes calls and their results.
         opening: What it says before a conversation that has no system turn.
+        system_opening: What it says before the text of a system turn.
         headers: What it writes between turns, by the role that speaks next.
         ends_itself: Whether it ends conversations with EOS.
         notes: Warnings for users of the template with this tokenizer.
@@ -104,6 +107,7 @@ class TemplateTraits:
     declares_tools: bool
     calls: CallWriting
     opening: str
+    system_opening: str
     headers: Mapping[str, str]
     ends_itself: bool
     notes: tuple[str, ...]
@@ -139,9 +143,11 @@ def probe_template(
         )
     unknown += [*_find_unknown(_TAG, plain.text, tokenizer), *_find_unknown(_MARKER, call_text, tokenizer)]
     opening, closing = _find_additions(plain, tokenizer)
+    if plain.copy is not _PLAIN[0]:
+        opening = ""
     notes = list(_write_notes(unknown, ends, tokenizer))
     if closing:
-        notes.append(f"the chat template goes on after the last turn: {closing[:_MOST_CHARACTERS]!r}")
+        notes.append(f"the chat template goes on after the last turn: {quote(closing)}")
     return TemplateTraits(
         style=style,
         declares_tools=declares_tools,
@@ -150,10 +156,52 @@ def probe_template(
             max(0, _write(apply, _ANSWERING, style).count(_NAME) - call_text.count(_NAME)),
         ),
         opening=opening,
+        system_opening=_find_system_opening(apply, style, tokenizer),
         headers=_find_headers(plain),
         ends_itself=plain.text.rstrip().endswith(tokenizer.eos or "\n"),
         notes=tuple(notes),
     )
+
+
+def quote(text: str) -> str:
+    """Return a template's text as a note quotes it: on one line, cut behind a word.
+
+    Examples:
+        >>> quote("You are  kind.")
+        "'You are kind.'"
+    """
+    return repr(textwrap.shorten(text, _MOST_CHARACTERS, placeholder=" …"))
+
+
+def find_idle_keywords(apply: ApplyTemplate, style: MessageStyle, keywords: Mapping[str, Any]) -> list[str]:
+    """Return the texts, numbers and switches that change nothing in whole conversations.
+
+    Many templates read ``enable_thinking`` only for the turn that the model is to write next.
+    """
+    # Where thoughts are looked for may depend on a keyword.
+    keys: tuple[ReasoningKey, ...] = get_args(ReasoningKey)
+    thinking = [(copy, replace(style, reasoning=key)) for copy, key in product(_THINKING, keys)]
+    trials = [*((copy, style) for copy in (*_PLAIN, _ANSWERING)), *thinking]
+
+    def write_all(values: Mapping[str, Any]) -> list[str]:
+        return [_write(partial(apply, keywords=values), *trial) for trial in trials]
+
+    given = write_all(keywords)
+    idle = []
+    for name, value in keywords.items():
+        if not isinstance(value, str | int | float):
+            continue
+        without = {key: other for key, other in keywords.items() if key != name}
+        another = {**keywords, name: _alter(value)}
+        if given == write_all(without) == write_all(another):
+            idle.append(name)
+    return idle
+
+
+def _alter(value: str | float) -> str | float:
+    if isinstance(value, bool):
+        return not value
+    return f"{value}?" if isinstance(value, str) else value + 1
 
 
 def _write_notes(
@@ -319,9 +367,18 @@ def _find_additions(written: _Written, tokenizer: HuggingFaceTokenizer) -> tuple
     opening = opening[: len(opening) - count_common_end(opening, between)].strip()
     closing = closing[count_common_end(closing[::-1], between[::-1]) :].strip()
     return (
-        opening if written.copy is _PLAIN[0] and re.search(r"\w", opening) else "",
+        opening if re.search(r"\w", opening) else "",
         closing if re.search(r"\w", closing) else "",
     )
+
+
+def _find_system_opening(apply: ApplyTemplate, style: MessageStyle, tokenizer: HuggingFaceTokenizer) -> str:
+    """Return what a template says before the text of a system turn, the speaker's name excepted."""
+    copy = _PLAIN[1]
+    opening, _ = _find_additions(_Written(copy, style, _write(apply, copy, style)), tokenizer)
+    opening = re.sub(r"^\W*system\b\W*", "", opening, flags=re.IGNORECASE)
+    # One or two words are a header, such as <<SYS>>.
+    return opening if len(re.findall(r"\w+", opening)) > 2 else ""
 
 
 def _find_call_marks(

@@ -105,7 +105,8 @@ class ChatOptions(BaseModel):
     template: Annotated[JsonObject, AfterValidator(_check_keywords)] = Field(
         {},
         description="Keywords for the Jinja template, as they are given in service: "
-        '`enable_thinking = true`, `reasoning_effort = "high"`.',
+        '`reasoning_effort = "high"`. '
+        "A note names those that change nothing in whole conversations.",
     )
     long_conversations: Literal["shorten", "reject"] = Field(
         "shorten",

@@ -626,10 +626,63 @@ def test_a_system_turn_that_the_template_adds_is_noted_where_it_does(tmp_path: P
     template = template_of(tmp_path, template=OPENING + TEMPLATE)
     assert template.render(talk()).notes == (
         "conversations without a system turn begin with what the chat template says then: "
-        "'system\\nYou are helpful.'; system_prompt in [chat] replaces it",
+        "'system You are helpful.'; system_prompt in [chat] replaces it",
     )
     assert template.render(CALLING).notes == ()
     assert template.notes == ()
+
+
+def test_what_a_template_writes_into_every_system_turn_is_noted_with_one_and_without(tmp_path: Path) -> None:
+    dated = (
+        "{% set ns = namespace(said='') %}<|im_start|>system\n\nCutting Knowledge Date: December 2023\n"
+        "Today Date: 26 Jul 2024\n\n{% if messages[0].role == 'system' %}{{ messages[0].content }}"
+        "{% set messages = messages[1:] %}{% endif %}<|im_end|>\n"
+    )
+    template = template_of(tmp_path, template=dated + every())
+    said = Message(role="system", content="Be brief.")
+    assert template.render(talk()).notes == (
+        "conversations without a system turn begin with what the chat template says then: 'system Cutting "
+        "Knowledge Date: December 2023 Today Date: …'; it stays, in part or whole, beside a system_prompt "
+        "in [chat]",
+    )
+    assert template.render(replace(talk(), messages=(said, *talk().messages))).notes == (
+        "the chat template writes text of its own into system turns: 'Cutting Knowledge Date: December 2023 "
+        "Today Date: 26 Jul …'",
+    )
+
+
+NEXT = "{% if add_generation_prompt and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}"
+
+
+def test_a_keyword_that_is_read_only_for_the_next_turn_is_noted_whatever_its_value(tmp_path: Path) -> None:
+    folder = write_chatml(tmp_path, template="{{ effort }}" + TEMPLATE + NEXT)
+    tokenizer = from_file(folder / "tokenizer.json", "own")
+    for value in (False, True):
+        template = jinja_template(tokenizer, keywords={"enable_thinking": value, "effort": "high"})
+        assert template.notes == (
+            "chat.template: enable_thinking changes nothing in whole conversations of this chat template; "
+            'reasoning = "keep" or "drop" in [chat] decides on thoughts',
+        )
+
+
+def test_a_keyword_given_as_the_template_has_it_anyway_is_no_idle_one(tmp_path: Path) -> None:
+    for template in (
+        "{% if enable_thinking is false %}/no_think{% endif %}" + TEMPLATE,
+        reading("{{ m.reasoning_content if m.reasoning_content and enable_thinking }}"),
+    ):
+        tokenizer = from_file(write_chatml(tmp_path, template=template) / "tokenizer.json", "own")
+        for value in (False, True):
+            assert jinja_template(tokenizer, keywords={"enable_thinking": value}).notes == ()
+
+
+def test_thoughts_that_the_template_leaves_empty_are_counted(tmp_path: Path) -> None:
+    always = "{{ '<think>\\n' ~ m.reasoning_content ~ '\\n</think>\\n' if m.role == 'assistant' }}"
+    template = template_of(tmp_path, template=reading(always))
+    assert template.render(THINKING).empty_thoughts == 0
+    spoken = replace(talk(), messages=(*talk().messages, Message(role="user", content="<think></think>")))
+    assert (
+        template.render(replace(spoken, messages=(*spoken.messages, talk().messages[-1]))).empty_thoughts == 2
+    )
 
 
 def test_what_the_template_adds_at_the_end_is_noted(tmp_path: Path) -> None:
