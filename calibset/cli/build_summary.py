@@ -134,7 +134,7 @@ def _row_lines(manifest: Manifest) -> Iterator[str]:
     if manifest.turns:
         yield (
             f"filler: {manifest.filler:.2%} of the tokens read are the beginning of an extra conversation; "
-            f"{manifest.complete_turns} of {manifest.turns} assistant turns are read in full"
+            f"{manifest.complete_turns} of {manifest.turns} assistant turns of conversations are read in full"
         )
     if shortened := sum(source.conversations_shortened for source in manifest.sources):
         yield f"long conversations: {shortened} shortened to fit into a row"

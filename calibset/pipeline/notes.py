@@ -41,6 +41,7 @@ def write_notes(
         *_on_empty_thoughts(read.values()),
         *_on_missing_titles(context, selected),
         *_on_export(context),
+        *_on_cut_texts(context, selected.samples, read),
         *_on_unread_control_tokens(context, selected.samples),
         *_on_token_faults(context, selected.samples),
         *_on_a_full_index(selected),
@@ -149,6 +150,25 @@ def _on_missing_titles(context: BuildContext, selected: SelectedSamples) -> Iter
     for name in context.recipe.selection.terms_of:
         if not selected.stats[name].titles:
             yield f"selection.terms_of: no document of {name} has a title, so it gives no terms"
+
+
+def _on_cut_texts(
+    context: BuildContext, samples: tuple[Sample, ...], read: Mapping[str, ReadStats]
+) -> Iterator[str]:
+    """Say how many rows begin or end inside a rendered text, if control tokens are kept."""
+    if context.recipe.control_tokens != "keep":
+        return
+    own = context.tokenizer.special_tokens
+    for name, stats in read.items():
+        rendered = sum(count for mark, count in stats.repairs.rendered.items() if mark in own)
+        rows = [sample for sample in samples if sample.source == name]
+        cut = sum(not all(span.whole for span in sample.documents) for sample in rows)
+        if cut and 10 * rendered >= stats.documents:
+            yield (
+                f"{name}: texts that a chat template has rendered are cut where a row ends, and their turns "
+                f"are not counted: {cut:,} of {len(rows):,} rows begin or end inside one; conversations given "
+                'with type = "chat" are packed whole'
+            )
 
 
 def _on_unread_control_tokens(context: BuildContext, samples: tuple[Sample, ...]) -> Iterator[str]:

@@ -98,7 +98,14 @@ def test_kept_control_tokens_leave_the_opening_bos_to_the_tokenizer(
     made = built(recipe, KEEP, *TEKKEN)
     (source,) = made.manifest.sources
     assert source.leading_bos_removed == source.documents_read > 8
-    assert (source.control_tokens_neutralised, hints(made)) == (0, [])
+    cut = sum(not all(span.whole for span in sample.documents) for sample in made)
+    assert cut >= 3
+    assert source.control_tokens_neutralised == 0
+    assert hints(made) == [
+        "texts: texts that a chat template has rendered are cut where a row ends, and their turns are not "
+        f"counted: {cut} of 4 rows begin or end inside one; conversations given with "
+        'type = "chat" are packed whole'
+    ]
     for sample in made:
         assert not sample.text.startswith("<s>")
         assert "</s><s>[INST]" in sample.text
@@ -119,7 +126,7 @@ def test_two_bos_are_both_taken_off_and_told(tmp_path: Path) -> None:
     (source,) = made.manifest.sources
     count = source.documents_read
     assert source.leading_bos_removed == 2 * count
-    assert hints(made) == [
+    assert hints(made)[:1] == [
         f"texts: {count} of {count} texts began with more than one <s>, and all were taken off"
     ]
     assert not [sample for sample in made if "<s><s>" in sample.text or sample.text.startswith("<s>")]
