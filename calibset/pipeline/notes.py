@@ -166,8 +166,8 @@ def _on_cut_texts(
         if cut and 10 * rendered >= stats.documents:
             yield (
                 f"{name}: texts that a chat template has rendered are cut where a row ends, and their turns "
-                f"are not counted: {cut:,} of {len(rows):,} rows begin or end inside one; conversations given "
-                'with type = "chat" are packed whole'
+                f"are not counted: {cut:,} of {len(rows):,} rows begin or end inside one; conversations "
+                'given with type = "chat" are packed whole'
             )
 
 
