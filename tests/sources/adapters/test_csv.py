@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from calibset.core.documents import Document, Record, Rejection
+from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.csv import Csv
 from calibset.sources.formats.csv_rows import LONGEST_FIELD
@@ -224,7 +224,7 @@ def test_a_broken_header_is_rejected() -> None:
 @given(st.binary())
 def test_no_bytes_make_it_fail(data: bytes) -> None:
     for record in read(b"text\n" + data):
-        assert isinstance(record, Document | Rejection)
+        assert isinstance(record, Document | Filtered | Rejection)
 
 
 @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\0"), min_size=1)))
