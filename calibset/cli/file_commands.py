@@ -34,8 +34,8 @@ def show(arguments: Namespace) -> int:
     from calibset.tokenizers import ControlTokens
 
     file = CalibrationFile.open(arguments.file, endings=None, check_manifest=False)
-    text = file.text(arguments.row)
     tokenizer = file.tokenizer(arguments.tokenizer, allow_changed=True)
+    text = file.decode(arguments.row, tokenizer)
     report, tokens = None, len(tokenizer.encode(text, parse_special=True))
     try:
         file.check_manifest()

@@ -345,7 +345,7 @@ def _add_report(commands: _Commands[argparse.ArgumentParser]) -> None:
         "calibset report slovak-insurance.jsonl --out slovak-insurance.html",
         "The page is one file and loads nothing else. To write it, install calibset[report].\n",
     )
-    command.add_argument("file", help="a calibration file with its manifest beside it")
+    command.add_argument("file", help="a calibration file; without a manifest only its rows are told of")
     command.add_argument(
         "--out", metavar="FILE.html", help="the page to write (default: FILE's name with .report.html)"
     )
@@ -364,7 +364,7 @@ def _add_card(commands: _Commands[argparse.ArgumentParser]) -> None:
         "hashes, how to build the file again; an ATTRIBUTION.md goes with it. It is not legal advice.\n"
         "--push uploads file, manifest, holdout and card to a dataset repository, private unless --public.\n",
     )
-    command.add_argument("file", help="a calibration file with its manifest beside it")
+    command.add_argument("file", help="a calibration file; without a manifest only its rows are told of")
     kind = command.add_mutually_exclusive_group()
     kind.add_argument("--model", action="store_true", help="print the section for a model's card instead")
     kind.add_argument(
@@ -375,6 +375,11 @@ def _add_card(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--recipe",
         metavar="RECIPE",
         help="the recipe that the file was built with; the card names it, and --push uploads it",
+    )
+    command.add_argument(
+        "--tokenizer",
+        metavar="T",
+        help="without a manifest: what reads the rows (default: mistral-small-3.2)",
     )
     command.add_argument("--public", action="store_true", help="with --push: make the repository public")
     _add_output(command)

@@ -42,6 +42,8 @@ def card(arguments: Namespace) -> int:
     _require_fitting_options(arguments)
     path = Path(arguments.file)
     file = _open_file(path)
+    if file.manifest is None and not (arguments.push or arguments.model):
+        return _write_plain_card(file, arguments)
     manifest = file.require_manifest()
     if arguments.model:
         sys.stdout.write(model_card_section(manifest, RelatedFiles().names(path).file))
@@ -63,6 +65,20 @@ def _print_written(paths: Sequence[Path], arguments: Namespace) -> None:
         print_json({"written": [str(path) for path in paths]})
     elif not arguments.quiet:
         print_lines(f"wrote {path}" for path in paths)
+
+
+def _write_plain_card(file: CalibrationFile, arguments: Namespace) -> int:
+    """Print or write what the rows alone tell of a file without a manifest."""
+    from calibset.dataset.cards.plain_card import plain_card
+
+    text = plain_card(file, tokenizer=arguments.tokenizer)
+    if arguments.out is None:
+        sys.stdout.write(text)
+        return 0
+    for written in _write_files(Path(arguments.out), {"README.md": text.encode("utf-8")}):
+        if not arguments.quiet:
+            print_line(f"wrote {written}")
+    return 0
 
 
 def quantize_command(arguments: Namespace) -> int:

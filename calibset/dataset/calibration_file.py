@@ -17,11 +17,14 @@ from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.core.short_forms import write_line, write_table
 from calibset.dataset.manifest import Manifest, SampleReport, manifest_path
-from calibset.quantizers.row_reader import read_texts
+from calibset.quantizers.row_reader import read_rows, read_text_or_ids, read_texts
 from calibset.tokenizers import DEFAULT_TOKENIZER, Encoded, Tokenizer, load_tokenizer
 
 NAMED_BY_VERIFY = "; `calibset verify` names each fault"
 """What an error adds to the first of several faults of rows."""
+
+MENDED_BY_REPACK = ", and `calibset repack` makes rows of texts, also from messages"
+"""What an error adds where the rows are another script's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,9 @@ class CalibrationFile:
             OutputError: There is no manifest.
         """
         if self.manifest is None:
-            raise OutputError(f"{self.path}: no manifest is beside it, and only `calibset build` writes one")
+            raise OutputError(
+                f"{self.path}: no manifest is beside it; `calibset build` and `calibset repack` write one"
+            )
         return self.manifest
 
     def find_holdout(self) -> Self | None:
@@ -198,6 +203,11 @@ class CalibrationFile:
         return read_texts(self.path)
 
     @property
+    def row_count(self) -> int:
+        """How many rows the file has, faulty ones among them."""
+        return len(self._texts_and_faults[0])
+
+    @property
     def row_faults(self) -> tuple[str, ...]:
         """The faults of rows that have no text, as ``row 2: has no text``."""
         return tuple(self._texts_and_faults[1])
@@ -230,6 +240,32 @@ class CalibrationFile:
             if fault.startswith(f"row {row}: "):
                 raise QuantizerError(f"{self.path}: {fault}")
         return texts[row - 1]
+
+    def decode(self, row: int, tokenizer: Tokenizer) -> str:
+        """Return the text of one row; if it holds ids in place of one, the text that they stand for.
+
+        Raises:
+            QuantizerError: The file can't be read, or the row has neither.
+            OutputError: There is no such row.
+        """
+        try:
+            return self.text(row)
+        except QuantizerError:
+            found = read_rows(self.path, read_text_or_ids, tokenizer=tokenizer, skip_blank=False)[0][row - 1]
+            if not isinstance(found, tuple):
+                raise
+            return tokenizer.decode(found)
+
+    def decode_all(self, tokenizer: Tokenizer) -> tuple[str, ...]:
+        """Return the text of each row; for ids, the text that they stand for.
+
+        Raises:
+            QuantizerError: The file can't be read, or a row has neither.
+        """
+        rows, faults = read_rows(self.path, read_text_or_ids, tokenizer=tokenizer, skip_blank=False)
+        if faults:
+            raise QuantizerError(f"{self.path}: {faults[0]}{NAMED_BY_VERIFY}{MENDED_BY_REPACK}")
+        return tuple(tokenizer.decode(row) if isinstance(row, tuple) else str(row) for row in rows)
 
     def rows(self, tokenizer: Tokenizer) -> Iterator[EncodedRow]:
         """Yield the rows in the order of the file, encoded.

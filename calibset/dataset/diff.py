@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from calibset.core.errors import OutputError
+from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import Manifest
 
@@ -44,26 +46,46 @@ def diff(before: Manifest | Lock | str | Path, after: Manifest | Lock | str | Pa
 
     Args:
         before: A manifest or a lock, or the path of one; of a calibration file the manifest beside it.
-        after: Another of the same kind.
+        after: Another of the same kind. Of a file without a manifest the number of rows and the hash are
+            compared.
 
     Raises:
         OutputError: One is a manifest and the other a lock, or there is none at a path.
     """
-    before, after = _read_record(before), _read_record(after)
-    if type(before) is not type(after):
+    first, second = _read_record(before), _read_record(after)
+    if isinstance(first, CalibrationFile) or isinstance(second, CalibrationFile):
+        return _compare_rows(first, second)
+    if type(first) is not type(second):
         raise OutputError("a manifest and a lock can't be compared; name two files of the same kind")
-    old, new = dict(_entries(before)), dict(_entries(after))
+    old, new = dict(_entries(first)), dict(_entries(second))
     changed = [
         Difference(key=key, before=old.get(key), after=new.get(key))
         for key in old | new
         if old.get(key) != new.get(key)
     ]
-    if isinstance(before, Manifest) and isinstance(after, Manifest):
-        changed += _changed_documents(before, after)
+    if isinstance(first, Manifest) and isinstance(second, Manifest):
+        changed += _changed_documents(first, second)
     return tuple(changed)
 
 
-def _read_record(record: Manifest | Lock | str | Path) -> Manifest | Lock:
+def _compare_rows(
+    before: Manifest | Lock | CalibrationFile, after: Manifest | Lock | CalibrationFile
+) -> tuple[Difference, ...]:
+    """Return what differs between two files one of which, at least, has no manifest."""
+    if isinstance(before, Lock) or isinstance(after, Lock):
+        raise OutputError("a file of rows and a lock can't be compared; name two files of the same kind")
+    old, new = _row_entries(before), _row_entries(after)
+    return tuple(Difference(key=key, before=old[key], after=new[key]) for key in old if old[key] != new[key])
+
+
+def _row_entries(file: Manifest | CalibrationFile) -> dict[str, str | None]:
+    if isinstance(file, Manifest):
+        return {"manifest": file.name, "nsamples": str(file.nsamples), "sha256": file.sha256}
+    digest = hashlib.sha256(file.path.read_bytes()).hexdigest()
+    return {"manifest": None, "nsamples": str(file.row_count), "sha256": digest}
+
+
+def _read_record(record: Manifest | Lock | str | Path) -> Manifest | Lock | CalibrationFile:
     if isinstance(record, Manifest | Lock):
         return record
     path = Path(record)
@@ -74,6 +96,8 @@ def _read_record(record: Manifest | Lock | str | Path) -> Manifest | Lock:
         return lock
     manifest = Manifest.read(path)
     if manifest is None:
+        if path.suffix in (".jsonl", ".json") and path.is_file():
+            return CalibrationFile.open(path)
         raise OutputError(f"{path}: there is no such manifest, and none beside a file of this name")
     return manifest
 

@@ -67,3 +67,45 @@ def test_nothing_is_said_or_overwritten(theirs: str, capsys: pytest.CaptureFixtu
         "--out x.txt: must end in .jsonl"
     )
     assert error_line(["repack", "nosuch.jsonl", *OPTIONS], 2, capsys).endswith("nosuch.jsonl: no such file")
+
+
+def test_a_file_without_a_manifest_is_told_of(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["card", theirs, "--tokenizer", "tokenizer.json"]) == 0
+    card = capsys.readouterr().out
+    assert "| rows | 30 |" in card
+    assert "No manifest was beside the file" in card
+    for _ in range(2):  # its own card is overwritten
+        assert main(["card", theirs, "--tokenizer", "tokenizer.json", "--out", "card", "--quiet"]) == 0
+    assert Path("card/README.md").read_text("utf-8") == card
+    assert main(["repack", theirs, *OPTIONS, "--quiet"]) == 0
+    assert main(["diff", theirs, "theirs.repacked.jsonl"]) == 1
+    told = capsys.readouterr().out
+    assert [line.split()[0] for line in told.splitlines()[1:]] == ["manifest", "nsamples", "sha256"]
+    assert main(["card", theirs, "--push", "me/set"]) == 1
+    assert capsys.readouterr().err == (
+        "calibset: theirs.jsonl: no manifest is beside it; `calibset build` and `calibset repack` write one\n"
+    )
+
+
+def test_rows_of_messages_are_repacked_first(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = {"role": "user", "content": "Hail?"}
+    Path("chat.jsonl").write_text(json.dumps({"messages": [message]}) + "\n")
+    for command in ("card", "report"):
+        assert error_line([command, "chat.jsonl", "--tokenizer", "tokenizer.json"], 1, capsys).endswith(
+            "chat.jsonl: row 1: its text is not a string; `calibset verify` names each fault, and "
+            "`calibset repack` makes rows of texts, also from messages"
+        )
+    assert main(["diff", "chat.jsonl", "chat.jsonl"]) == 0
+    assert capsys.readouterr().out == "no difference\n"
+
+
+def test_a_row_of_ids_is_told_as_text(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from calibset.tokenizers import load_tokenizer
+
+    letters = load_tokenizer("tokenizer.json")
+    ids = letters.encode("Hail is ice.", parse_special=True)
+    Path("ids.jsonl").write_text(json.dumps({"input_ids": ids, "labels": ids}) + "\n")
+    assert main(["show", "ids.jsonl", "1", "--tokenizer", "tokenizer.json"]) == 0
+    assert capsys.readouterr().out == "12 tokens, 12 characters\nHail is ice.\n"
+    assert main(["card", "ids.jsonl", "--tokenizer", "tokenizer.json"]) == 0
+    assert f"| tokens of {letters.name} | 12 |" in capsys.readouterr().out

@@ -95,7 +95,10 @@ def test_a_file_of_other_origin_has_defaults(foreign: Path) -> None:
     assert file.tokenizer_name("tokenizer.json") == "tokenizer.json"
     with pytest.raises(OutputError) as caught:
         file.require_manifest()
-    assert str(caught.value) == f"{foreign}: no manifest is beside it, and only `calibset build` writes one"
+    assert (
+        str(caught.value)
+        == f"{foreign}: no manifest is beside it; `calibset build` and `calibset repack` write one"
+    )
 
 
 def test_a_row_may_be_read_beside_faulty_ones(foreign: Path) -> None:

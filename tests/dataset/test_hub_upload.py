@@ -170,7 +170,7 @@ def test_a_file_without_a_manifest(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(ROWS)
     with pytest.raises(
         OutputError,
-        match=r"x\.jsonl: no manifest is beside it, and only `calibset build` writes one$",
+        match=r"x\.jsonl: no manifest is beside it; `calibset build` and `calibset repack` write one$",
     ):
         push_to_hub(tmp_path / "x.jsonl", "me/set")
 

@@ -13,6 +13,7 @@ from calibset.core.installation import install_command
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.report.browser_rows import BrowserRows, write_browser_rows
 from calibset.dataset.report.figures import Figures, compute_figures
+from calibset.dataset.report.plain import compute_plain_figures
 from calibset.dataset.report.plots import draw_plots
 from calibset.dataset.report.rows import read_rows
 from calibset.dataset.report.templating import page_style, read_asset, render
@@ -33,7 +34,7 @@ def write_report(file: str | Path, out: str | Path | None = None, *, tokenizer: 
     The page needs no network and loads nothing; the same file gives the same bytes.
 
     Args:
-        file: The calibration file, with its manifest beside it.
+        file: The calibration file. Without a manifest beside it the page has what its rows alone tell.
         out: The ``.html`` file to write; by default ``x.report.html`` beside ``x.jsonl``.
         tokenizer: The target model's tokenizer, by name or path; by default the manifest's.
 
@@ -42,7 +43,7 @@ def write_report(file: str | Path, out: str | Path | None = None, *, tokenizer: 
 
     Raises:
         QuantizerError: The file can't be read.
-        OutputError: There is no manifest, or it belongs to another file; ``out`` can't be written, or
+        OutputError: The manifest belongs to another file, ``out`` can't be written, or
             matplotlib is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
@@ -59,17 +60,18 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
     """Return the page that `write_report` writes.
 
     Args:
-        file: The calibration file, with its manifest beside it.
+        file: The calibration file. Without a manifest beside it the page has what its rows alone tell.
         tokenizer: The target model's tokenizer, by name or path; by default the manifest's.
 
     Raises:
         QuantizerError: The file can't be read.
-        OutputError: There is no manifest, or it belongs to another file, or matplotlib is not installed.
+        OutputError: The manifest belongs to another file, or matplotlib is not installed.
         TokenizerError: The tokenizer can't be loaded, or isn't the one that measured the rows.
     """
-    _require_matplotlib()
     opened = CalibrationFile.open(file)
-    manifest = opened.require_manifest()
+    if (manifest := opened.manifest) is None:
+        return _render_plain_page(opened, tokenizer)
+    _require_matplotlib()
     measure = opened.tokenizer(tokenizer)
     rows = read_rows(opened.rows(measure), manifest, measure)
     control_tokens = ControlTokens.of(measure.special_tokens)
@@ -107,8 +109,36 @@ def render_page(file: str, figures: Figures, rows: BrowserRows, notes: tuple[str
         script=Markup(script),  # noqa: S704
         rows=rows,
         rows_data=Markup(rows.json),  # noqa: S704
-        policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
-        "base-uri 'none'; form-action 'none'",
+        policy=_write_policy(style, script),
+    )
+
+
+def _render_plain_page(file: CalibrationFile, tokenizer: str | None) -> str:
+    """Return the page about a file without a manifest: what its rows alone tell."""
+    from markupsafe import Markup
+
+    measure = file.tokenizer(tokenizer)
+    figures = compute_plain_figures(file, measure, tokenizer)
+    rows = write_browser_rows(figures.rows, ControlTokens.of(measure.special_tokens))
+    style, script = page_style(), read_asset("browser.js")
+    return render(
+        "plain.html",
+        file=file.path.name,
+        tokenizer=measure.name,
+        figures=figures,
+        notes=(*figures.report.fatal, *figures.report.warnings),
+        style=Markup(style),  # noqa: S704  (this package's own, as are the script and escaped JSON)
+        script=Markup(script),  # noqa: S704
+        rows=rows,
+        rows_data=Markup(rows.json),  # noqa: S704
+        policy=_write_policy(style, script),
+    )
+
+
+def _write_policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from calibset.core.errors import OutputError, TokenizerError
 from calibset.core.installation import install_command
+from calibset.dataset.manifest import Manifest
 from calibset.dataset.report import report_html, report_path, write_report
 from tests.letters import write_letters
 
@@ -40,11 +41,15 @@ def test_a_report_is_no_file_of_another_kind(alone: Path) -> None:
     assert alone.read_bytes() == before
 
 
-def test_a_file_without_a_manifest_has_no_report(alone: Path) -> None:
+def test_without_a_manifest_the_page_has_what_the_rows_tell(alone: Path) -> None:
+    name = str(Manifest.read(alone).tokenizer.name)  # type: ignore[union-attr]
+    rows = len(alone.read_text("utf-8").splitlines())
     alone.with_name("material.manifest.json").unlink()
-    with pytest.raises(OutputError) as caught:
-        report_html(alone)
-    assert str(caught.value) == f"{alone}: no manifest is beside it, and only `calibset build` writes one"
+    page = report_html(alone, tokenizer=name)
+    assert "Rows without a manifest" in page
+    assert f'<data value="{rows}" data-figure="computed.rows">' in page
+    assert '<data value="0" data-figure="computed.repeats">0</data>' in page
+    assert page == report_html(alone, tokenizer=name)
 
 
 def test_a_manifest_of_another_file_is_an_error(alone: Path) -> None:
