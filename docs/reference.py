@@ -80,7 +80,8 @@ read to its end when the token that ends it in this template is read.
 The thoughts of assistant turns are given to the template where it looks for them: in the key `reasoning_content`, `reasoning` or
 `thinking`, in a part of the content, or between `<think>` and `</think>` in the content, if the template or the tokenizer knows these
 tags. Mistral's v13 has control tokens for them if the `tekken.json` has `[THINK]`. Many templates write only the thoughts of the last
-exchange; that is what the model reads in service. Thoughts that are not in the rows are counted (`thoughts_dropped`), and a note says
+exchange; that is what the model reads in service. Thoughts that the model does not read are
+counted in all conversations read (`thoughts_dropped`), and a note says
 so if the format has no place for them. A source's key `reasoning` overrides that of `[chat]`. A note also counts the
 turns without thoughts that the template gives an empty one, as Qwen3's does (`<think>` and `</think>` with nothing between).
 
@@ -198,7 +199,8 @@ names (`instruction` and `output`, `question` and `answer`, `prompt` and `comple
 `columns`, and lists of turns (`messages`, `conversations`) by `chat`. Plans, summaries and cards say what each source gives.
 
 A key that a row lacks counts as null. A row without words is filtered as "empty text"; one that has none of the columns is rejected, and so is
-a question without an answer. `max_rejected` sets how many rejections are too many, for all sources or for one.
+a question without an answer. What is rejected or filtered is named by file and line, from 1 (`a.jsonl:17`), where the format has lines;
+a document without an id of its own is called by file and row, from 0 (`a.jsonl#16`), in manifests, `show` and `diff`. `max_rejected` sets how many rejections are too many, for all sources or for one.
 
 {adapters}
 """

@@ -134,12 +134,14 @@ def _row_lines(manifest: Manifest) -> Iterator[str]:
     if manifest.turns:
         yield (
             f"filler: {manifest.filler:.2%} of the tokens read are the beginning of an extra conversation; "
-            f"{manifest.complete_turns} of {manifest.turns} assistant turns of conversations are read in full"
+            f"{manifest.complete_turns} of {manifest.turns} assistant turns of conversations in the rows "
+            "are read in full"
         )
     if shortened := sum(source.conversations_shortened for source in manifest.sources):
-        yield f"long conversations: {shortened} shortened to fit into a row"
+        read = sum(source.documents_read for source in manifest.sources if source.gives == "conversations")
+        yield f"long conversations: {shortened} of {read:,} read shortened to fit into a row"
     if neutralised := sum(source.control_tokens_neutralised for source in manifest.sources):
-        yield f"control tokens: {neutralised} spellings in texts broken apart"
+        yield f"control tokens: {neutralised} spellings in the texts read broken apart"
 
 
 def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:
@@ -148,7 +150,9 @@ def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:
     last = built.manifest if built.holdout is None else built.holdout.manifest
     yield from repair_lines(_sum_repairs(last))
     for source in last.sources:
-        lines = conversation_lines(source.conversations_repaired, source.thoughts_dropped)
+        lines = conversation_lines(
+            source.conversations_repaired, source.thoughts_dropped, source.documents_read
+        )
         yield from (f"{source.name}: {line}" for line in lines)
     for evaluation in built.manifest.evaluations:
         details = [

@@ -66,7 +66,7 @@ def _by_count(reasons: Counter[str]) -> list[tuple[str, int]]:
 def _text_lines(check: SourceCheck) -> Iterator[str]:
     repairs = check.stats.repairs
     yield from repair_lines(repairs)
-    yield from conversation_lines(repairs.conversations, repairs.dropped_thoughts)
+    yield from conversation_lines(repairs.conversations, repairs.dropped_thoughts, check.stats.documents)
     for name, count in _count_contaminated(check).items():
         hold = "documents hold" if count > 1 else "document holds"
         yield f"{count:,} {hold} a part of evaluation set {name}"

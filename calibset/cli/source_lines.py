@@ -29,17 +29,21 @@ def repair_lines(counts: RepairCounts) -> Iterator[str]:
         yield f"leading BOS: {counts.leading_bos:,} taken off texts, since the tokenizer adds one to each row"
 
 
-def conversation_lines(reasons: Mapping[str, int], dropped_thoughts: int) -> Iterator[str]:
-    """Yield how often conversations were repaired, for the commonest reasons, and reasoning was left out."""
+def conversation_lines(reasons: Mapping[str, int], dropped_thoughts: int, read: int) -> Iterator[str]:
+    """Yield how often conversations were repaired, of those read, and reasoning was left out."""
     if reasons:
         from calibset.hygiene.stats import list_commonest
 
         commonest = list_commonest(reasons, _MOST_REASONS)
         counts = (f"{reason}: {count:,}" for reason, count in commonest.items())
-        yield f"conversations repaired: {', '.join(counts)}"
+        yield f"conversations repaired (of {read:,} read): {', '.join(counts)}"
     if dropped_thoughts:
         turns = "assistant turn" if dropped_thoughts == 1 else "assistant turns"
-        yield f"reasoning: that of {dropped_thoughts:,} {turns} is not read by the model"
+        conversations = "conversation" if read == 1 else "conversations"
+        yield (
+            f"reasoning (of {read:,} {conversations} read): that of {dropped_thoughts:,} {turns} is not read "
+            "by the model"
+        )
 
 
 def stream_lines(sources: Iterable[SourceReport | PlannedSource]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from calibset.hygiene.deduplication import Duplicate
 T = TypeVar("T")
 
 _MOST_LISTED = 100_000
+_MOST_REASONS = 30
 _OTHERS = "other reasons"
 
 
@@ -39,8 +40,15 @@ class LeftOut:
     filtered_records: list[Filtered] = field(default_factory=list, repr=False)
 
     def add(self, record: Rejection | Filtered) -> None:
-        """Count a record and list it."""
+        """Count a record and list it; of rejections, reasons beyond the first 30 are counted together."""
         reason = replace_surrogates(record.reason)
+        # A chat template may quote the record that it refuses.
+        if (
+            isinstance(record, Rejection)
+            and reason not in self.rejections
+            and len(self.rejections) >= _MOST_REASONS
+        ):
+            reason = _OTHERS
         self.examples.setdefault(reason, replace_surrogates(record.position))
         if isinstance(record, Rejection):
             self.rejections[reason] += 1
@@ -62,6 +70,12 @@ class LeftOut:
     def rejected_share(self, records: int) -> float:
         """Return the share of so many records that were rejected, 0 to 1."""
         return self.rejections.total() / records if records else 0.0
+
+    def rejected_only(self) -> LeftOut:
+        """Return the rejected records alone, without the filtered ones."""
+        return LeftOut(
+            rejections=self.rejections, examples=self.examples, rejected_records=self.rejected_records
+        )
 
     def copy(self) -> LeftOut:
         """Return an independent copy."""

@@ -94,9 +94,10 @@ def _read(
         index.add(name, record.id, own_words)
     share = left_out.rejected_share(records)
     if share > (most := recipe.max_rejected_of(name)):
+        reasons = left_out.rejected_only().describe()
         raise SourceError(
             f"exclude.{name}: {share:.0%} of the records were rejected, more than {most:.0%} "
-            f"({left_out.describe()}): what can't be read can't be excluded; to allow more, raise "
+            f"({reasons}): what can't be read can't be excluded; to allow more, raise "
             f"exclude.{name}.max_rejected"
         )
     if not documents:

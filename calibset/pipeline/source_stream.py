@@ -94,9 +94,10 @@ class SourceStream:
         """
         share = self.stats.rejected_share
         if share > max_rejected:
+            reasons = self._explain_left_out(self.left_out.rejected_only())
             raise SourceError(
                 f"sources.{self.name}: {share:.0%} of the records read were rejected, more than "
-                f"{max_rejected:.0%} ({self._explain_left_out()}); `calibset check` counts them all; "
+                f"{max_rejected:.0%} ({reasons}); `calibset check` counts them all; "
                 f"to allow more, raise sources.{self.name}.max_rejected"
             )
 
@@ -107,16 +108,15 @@ class SourceStream:
             SourceError: No document was admitted; the commonest reasons are named.
         """
         if self.stats.documents == 0:
-            reasons = self._explain_left_out()
+            reasons = self._explain_left_out(self.left_out)
             raise SourceError(
                 f"sources.{self.name}: {self.reader.location} holds no usable document"
                 + (f" ({reasons})" if reasons else "")
             )
 
-    def _explain_left_out(self) -> str:
+    def _explain_left_out(self, left_out: LeftOut) -> str:
         """Return the commonest reasons, which columns a row has, and which encoding a file seems to be in."""
         hints = []
-        left_out = self.left_out
         if columns := next((one.excerpt for one in left_out.rejected_records if is_column_fault(one)), ""):
             hints.append(f"the first such row has {columns}")
         if isinstance(self.source, TextSource) and any(map(is_encoding_fault, left_out.rejections)):

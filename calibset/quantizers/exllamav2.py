@@ -69,7 +69,10 @@ class ExLlamaV2(Quantizer):
             seqlen=seqlen,
             rows=tuple(cut_joined_rows(measured, wanted)),
             fatal=fatal,
-            warnings=tuple(_find_warnings(count_control_rows(rows, tokenizer), total, wanted, seqlen)),
+            warnings=(
+                *_find_warnings(count_control_rows(rows, tokenizer), total, wanted, seqlen),
+                *_note_more_rows(len(measured), filled, seqlen),
+            ),
         )
 
     def read_file(self, path: Path, tokenizer: Tokenizer) -> tuple[list[RowInput], list[str]]:
@@ -96,6 +99,14 @@ def _read_columns(value: dict[str, Any]) -> RowInput | FatalRow:
     if set(value) != {"text"}:
         return UnusableRow("its other columns are read as text, too")
     return read_text(value["text"])
+
+
+def _note_more_rows(rows: int, filled: int, seqlen: int) -> Iterator[str]:
+    if filled > rows:
+        yield (
+            f"give --dataset_rows {filled}: its rows are --length pieces of the joined text, and the {rows} "
+            f"rows of the file make {filled} of {seqlen} tokens"
+        )
 
 
 def _find_warnings(control_rows: int, total: int, wanted: int, seqlen: int) -> Iterator[str]:

@@ -25,6 +25,18 @@ def test_the_commonest_reasons_come_first_and_of_equally_many_the_faults() -> No
     assert counted.examples == {"a repeat": "1", "empty text": "2", "too short": "3"}
 
 
+def test_the_rejected_are_told_without_the_filtered() -> None:
+    both = left_out(Rejection(position="1", reason="torn"), Filtered(position="2", reason="a repeat"))
+    assert both.rejected_only().describe() == "1 rejected: torn"
+
+
+def test_reasons_that_quote_a_corpus_are_counted_to_a_limit() -> None:
+    both = left_out(*(Rejection(position=str(n), reason=f"no role {n % 40}") for n in range(80)))
+    assert len(both.rejections) == 31
+    assert both.rejections["no role 29"] == 2
+    assert both.rejections["other reasons"] == 20
+
+
 def test_what_was_left_out_before_packing_and_by_it_adds_up() -> None:
     reading = left_out(Filtered(position="1", reason="a repeat"))
     packing = left_out(Filtered(position="2", reason="a repeat"), Filtered(position="3", reason="too short"))

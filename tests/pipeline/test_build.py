@@ -377,12 +377,13 @@ def test_conversations_are_built_for_the_target_model(
 def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:
     recipe = small(tmp_path)
     file = tmp_path / "ships" / "a.jsonl"
-    file.write_bytes(file.read_bytes() + b"{broken\n" * 30)
+    file.write_bytes(file.read_bytes() + b"{broken\n" * 30 + b'{"text": ""}\n' * 30)
     with pytest.raises(SourceError) as caught:
         calibset.build(recipe)
     assert str(caught.value).startswith("sources.ships: ")
     assert "of the records read were rejected, more than 20% (" in str(caught.value)
     assert "rejected: not valid JSON" in str(caught.value)
+    assert "filtered" not in str(caught.value)
     assert str(caught.value).endswith("; to allow more, raise sources.ships.max_rejected")
     for key in ("max_rejected", "sources.ships.max_rejected"):
         allowed = calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=[f"{key}=1"]))

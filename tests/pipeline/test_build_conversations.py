@@ -121,11 +121,13 @@ def test_what_was_repaired_in_conversations_is_told_by_reason(
     ]
     write_talk(recipe, [*rows, *({"messages": exchange(number)} for number in range(50, 60))])
     note = (
-        "talk: 31 of 60 conversations lost turns, calls or words (tool call without a response); "
+        "talk: 31 of 60 conversations lost turns, calls or words (exchange left out: tool call without a "
+        "response); "
         "repair = false rejects those that need a repair"
     )
     line = (
-        "talk: conversations repaired: tool call without a response: 31, conversation ends in a user turn: 19"
+        "talk: conversations repaired (of 60 read): exchange left out: tool call without a response: 31, "
+        "exchange left out: conversation ends in a user turn: 19"
     )
     assert main(["build", str(recipe), "--out", str(recipe.parent / "out.jsonl")]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -136,8 +138,8 @@ def test_what_was_repaired_in_conversations_is_told_by_reason(
     assert manifest is not None
     (source,) = manifest.sources
     assert dict(source.conversations_repaired) == {
-        "tool call without a response": 31,
-        "conversation ends in a user turn": 19,
+        "exchange left out: tool call without a response": 31,
+        "exchange left out: conversation ends in a user turn": 19,
     }
     assert (source.conversations_incomplete, source.thoughts_dropped, source.repaired) == (31, 0, {})
     assert main(["check", str(recipe), "--set=sources.talk.repair=false"]) == 0
@@ -175,7 +177,7 @@ def test_a_conversation_that_the_template_refuses_was_not_repaired(recipe: Path)
         + [{"messages": exchange(number)} for number in range(100, 160)],
     )
     (source,) = built(recipe, "max_rejected=1").manifest.sources
-    assert source.rejections == {"refused by the chat template": 12}
+    assert source.rejections == {"refused by the chat template: no sevens": 12}
     assert source.conversations_repaired == source.repaired == {}
     assert source.conversations_incomplete == 0
 
@@ -210,7 +212,7 @@ def test_reasoning_that_the_model_does_not_read_is_told(
         question, answer = exchange(number)
         rows.append({"messages": [question, {**answer, "reasoning_content": "Let me think."}]})
     write_talk(recipe, rows)
-    line = "talk: reasoning: that of 120 assistant turns is not read by the model"
+    line = "talk: reasoning (of 120 conversations read): that of 120 assistant turns is not read by the model"
     note = f"note: {NO_PLACE_FOR_THOUGHTS}"
     assert main(["check", str(recipe)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -235,9 +237,10 @@ def test_of_a_build_with_a_holdout_the_counts_are_those_of_both(
     lines = capsys.readouterr().out.splitlines()
     held = Manifest.read(recipe.parent / "out.holdout.jsonl")
     assert held is not None
-    count = held.sources[0].conversations_repaired["tool call without a response"]
+    count = held.sources[0].conversations_repaired["exchange left out: tool call without a response"]
     assert count == held.sources[0].documents_read
-    assert f"talk: conversations repaired: tool call without a response: {count}" in lines
+    reason = "exchange left out: tool call without a response"
+    assert f"talk: conversations repaired (of {count} read): {reason}: {count}" in lines
     assert sum("lost turns" in line for line in lines) == 1
 
 

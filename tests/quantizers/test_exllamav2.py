@@ -26,6 +26,15 @@ def test_exllamav2_reads_letters_until_it_has_enough(letters: Tokenizer) -> None
     )
 
 
+def test_exllamav2_counts_pieces_of_the_joined_text_as_rows(letters: Tokenizer) -> None:
+    report = EXLLAMAV2.simulate(["a" * 32, "b" * 17], letters, nsamples=2, seqlen=SEQLEN)
+    assert report.warnings[-1] == (
+        "give --dataset_rows 3: its rows are --length pieces of the joined text, and the 2 rows of the file "
+        "make 3 of 16 tokens"
+    )
+    assert "--dataset_rows 3 " in EXLLAMAV2.usage(Path("x.parquet"), report)
+
+
 def test_exllamav2_reads_every_column_of_a_parquet_file(letters: Tokenizer, tmp_path: Path) -> None:
     parquet.write_table(pa.table({"text": ["a" * 40], "source": ["web"]}), tmp_path / "x.parquet")
     report = EXLLAMAV2.simulate_file(tmp_path / "x.parquet", letters, nsamples=2, seqlen=SEQLEN)

@@ -33,11 +33,18 @@ class Repair(NamedTuple):
         reason: A short phrase, the same for the same fault, so that it can be counted.
         value: The value before the repair.
         loses: Whether it leaves out turns or calls.
+        left_out: What was left out because of the fault ("exchange"); empty if the fault itself was mended.
     """
 
     reason: str
     value: object
     loses: bool = False
+    left_out: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """The reason, and what was left out for it."""
+        return f"{self.left_out} left out: {self.reason}" if self.left_out else self.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,9 @@ class RepairLog:
 
     entries: list[Repair] = field(default_factory=list)
 
-    def note(self, reason: str, value: object = "", *, loses: bool = False) -> None:
-        """Add a repair, and whether it leaves out turns or calls."""
-        self.entries.append(Repair(reason, value, loses))
+    def note(self, reason: str, value: object = "", *, loses: bool = False, left_out: str = "") -> None:
+        """Add a repair, whether it leaves out turns or calls, and what it leaves out because of the fault."""
+        self.entries.append(Repair(reason, value, loses, left_out))
 
 
 RepairOption = Annotated[
@@ -131,8 +138,8 @@ def read_conversation(
         first = repairs.entries[0]
         reason = f"needs repair: {first.reason}"
         return Rejection(position=position, reason=reason, excerpt=excerpt(first.value))
-    reasons = dict.fromkeys(entry.reason for entry in repairs.entries)
-    losses = dict.fromkeys(entry.reason for entry in repairs.entries if entry.loses)
+    reasons = dict.fromkeys(entry.outcome for entry in repairs.entries)
+    losses = dict.fromkeys(entry.outcome for entry in repairs.entries if entry.loses)
     return replace(conversation, repairs=tuple(reasons), losses=tuple(losses))
 
 

@@ -77,7 +77,7 @@ def _read_exchanges(
             # A question that nobody answered is no loss.
             left_out = (turn for lost in exchanges[index:] for turn in lost if turn.role == "assistant")
             loses = any(turn.calls or turn.content.strip() for turn in left_out)
-            repairs.note(fault.reason, fault.excerpt, loses=loses)
+            repairs.note(fault.reason, fault.excerpt, loses=loses, left_out="exchange")
             break
     return messages
 
@@ -159,7 +159,8 @@ def _build_messages(
         raise ChatFormatError("tool call without a response", turn.calls[0].name)
     indexes = sorted(matched) if results else range(len(turn.calls))
     if len(indexes) < len(turn.calls):
-        repairs.note("tool call without a response", [call.name for call in turn.calls], loses=True)
+        names = [call.name for call in turn.calls]
+        repairs.note("tool call without a response", names, loses=True, left_out="call")
     ids = {index: f"call_{next(numbers)}" for index in indexes}
     calls = tuple(
         ToolCall(id=ids[index], name=turn.calls[index].name, arguments=turn.calls[index].arguments)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from calibset.core.documents import Conversation
+from calibset.core.text import printable
 
 NO_PLACE_FOR_THOUGHTS = (
     "the model's chat format has no place for reasoning, so the thoughts of assistant turns are left out"
@@ -94,15 +95,20 @@ class RenderError(Exception):
         self.detail = detail
 
 
+_LONGEST_LINE = 100
+
+
 def first_line(error: BaseException) -> str:
-    r"""Return the first line of an error's message, or the error's class if it has none.
+    r"""Return the first line of an error's message, printable and cut to 100 characters, or else its class.
 
     Examples:
-        >>> first_line(ValueError("no such user\nline 3")), first_line(KeyError())
-        ('no such user', 'KeyError')
+        >>> first_line(ValueError("no\tsuch\x1b user\nline 3")), first_line(KeyError())
+        ('no\tsuch\\x1b user', 'KeyError')
+        >>> len(first_line(ValueError("long " * 100)))
+        100
     """
     message = str(error).strip()
-    return message.splitlines()[0] if message else type(error).__name__
+    return printable(message.splitlines()[0])[:_LONGEST_LINE] if message else type(error).__name__
 
 
 # How deep a decoder can follow depends on the Python version, so a bound of our own comes first.

@@ -303,7 +303,7 @@ def load_template(
             line = error.lineno - _FIXED_DATE.count("\n")
             raise TokenizerError(f"{tokenizer.template_location}: line {line}: {error.message}") from error
         except Exception as error:  # a template may trip over whatever it doesn't expect
-            raise RenderError("refused by the chat template", first_line(error)) from error
+            raise RenderError(f"refused by the chat template: {first_line(error)}") from error
 
     return apply
 

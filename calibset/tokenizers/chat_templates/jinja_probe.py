@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, get_args
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.documents import Conversation, Message, Role, Tool, ToolCall
 from calibset.core.errors import TokenizerError
-from calibset.tokenizers.chat_templates.base import RenderError
+from calibset.tokenizers.chat_templates.base import RenderError, first_line
 from calibset.tokenizers.chat_templates.completeness import (
     PLACEHOLDER,
     PlaceholderCopy,
@@ -230,7 +230,7 @@ def _write_plain(apply: ApplyTemplate, tokenizer: HuggingFaceTokenizer) -> _Writ
         try:
             text = apply(build_messages(copy.conversation, {}, style), tools=None)
         except RenderError as error:
-            refusals.append(error.detail)
+            refusals.append(first_line(error.__cause__ or error))
             continue
         attempts.append(_Written(copy, style, text))
         # A template that takes content for a text may print a list of parts as Python does.

@@ -109,7 +109,7 @@ class MistralTemplate:
             request = _build_request(conversation)
             return list(self.mistral.encode_chat_completion(request).tokens)
         except (MistralCommonException, ValidationError, ValueError, AssertionError, RecursionError) as error:
-            raise RenderError("refused by mistral-common's validator", first_line(error)) from error
+            raise RenderError(f"refused by mistral-common's validator: {first_line(error)}") from error
 
 
 def is_mistral(tokenizer: Tokenizer) -> bool:

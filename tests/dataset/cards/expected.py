@@ -90,6 +90,8 @@ def _method(manifest: Data, holdout: Data) -> Iterator[Line]:
     yield "Rows:", [rows, manifest["kept"], seqlen]
     turns = [manifest["turns"], manifest["complete_turns"]] if manifest["turns"] else []
     yield "Packing:", [seqlen, manifest["waste"], manifest["filler"], *turns]
+    used = sum(source["documents_used"] for source in sources)
+    yield "Documents:", [sum(source["documents_read"] for source in sources), used]
     if recipe["control_tokens"] == "neutralise":
         yield "Control tokens", [sum(source["control_tokens_neutralised"] for source in sources)]
     for label, key in (

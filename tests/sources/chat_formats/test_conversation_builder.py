@@ -114,6 +114,7 @@ def test_an_exchange_that_is_not_whole_is_left_out(
     repairs = RepairLog()
     assert build_conversation("1", (*whole, *rest), TOOLS, {}, repairs) == joined(*whole)
     assert [(repair.reason, repair.loses) for repair in repairs.entries] == [(reason, loses)]
+    assert [repair.outcome for repair in repairs.entries] == [f"exchange left out: {reason}"]
 
 
 def test_a_question_without_an_answer_is_no_loss_but_what_follows_it_is() -> None:
