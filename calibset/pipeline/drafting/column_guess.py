@@ -46,6 +46,7 @@ class ColumnGuess:
         columns: The columns of a text, or those of each turn; empty if nothing was found.
         is_certain: Whether names or contents leave no doubt.
         candidates: The columns that hold text, the likeliest first.
+        is_named: Whether the names of the columns tell.
     """
 
     turns: str | None = None
@@ -53,6 +54,7 @@ class ColumnGuess:
     columns: tuple[str, ...] | Mapping[str, str | tuple[str, ...]] = ()
     is_certain: bool = True
     candidates: tuple[str, ...] = ()
+    is_named: bool = False
 
 
 def guess_columns(rows: Sequence[Mapping[str, Any]]) -> ColumnGuess:
@@ -74,12 +76,12 @@ def guess_columns(rows: Sequence[Mapping[str, Any]]) -> ColumnGuess:
     candidates = tuple(sorted(lengths, key=lambda name: -lengths[name]))
     if found := _find_dialogue(paths):
         has_history = any(isinstance(row.get("history"), list) for row in rows)
-        return ColumnGuess(columns=found, candidates=candidates, has_history=has_history)
+        return ColumnGuess(columns=found, candidates=candidates, has_history=has_history, is_named=True)
     texts = [name for name in lengths if _words(name) and _words(name)[-1] in _TEXTS]
     if texts:
         titles = [name for name in lengths if _fold(name) in _TITLES]
         best = min(texts, key=lambda name: (_TEXTS.index(_words(name)[-1]), candidates.index(name)))
-        return ColumnGuess(columns=(*titles[:1], best), candidates=candidates)
+        return ColumnGuess(columns=(*titles[:1], best), candidates=candidates, is_named=True)
     if not candidates:
         return ColumnGuess()
     prose = [name for name in candidates if lengths[name] >= _PROSE]

@@ -13,7 +13,7 @@ from calibset.core.errors import CalibsetError
 from calibset.pipeline.drafting.column_guess import ColumnGuess, guess_columns
 from calibset.pipeline.drafting.file_kinds import Kind, Unread, find_kind, read_head
 from calibset.sources.formats.columns import drop_nulls
-from calibset.sources.formats.csv_rows import CsvRow, Dialect, read_csv
+from calibset.sources.formats.csv_rows import CsvRow, Dialect, read_csv, read_header
 from calibset.sources.formats.encoding_guess import guess_encoding
 from calibset.sources.formats.json_rows import read_json_rows
 from calibset.sources.formats.workbook import read_table
@@ -90,12 +90,15 @@ def _guess_csv(file: File) -> FileGuess | Unread:
             dialect = Dialect(delimiter=delimiter, escape=escape)
             read = list(islice(read_csv(file, required=(), dialect=dialect), _LOOKED_AT))
             good = [row.columns for row in read if isinstance(row, CsvRow)]
-            readings[dialect] = (len(good) - len(read), len(good[0]) if good else 0, good)
+            readings[dialect] = (len(good) - len(read), len(read_header(file, dialect)) if good else 0, good)
     # The fewest broken rows, then the most columns; of equal ones the first, which is the plainest.
     dialect = max(readings, key=lambda dialect: readings[dialect][:2])
     rows = readings[dialect][2]
     if not rows:
         return Unread(file.name, "holds no row below its header")
+    guess = guess_columns(rows)
+    if fault := _find_header_fault(read_header(file, dialect), rows, guess):
+        return Unread(file.name, fault)
     keys: dict[str, Value] = {}
     if dialect.delimiter != ",":
         keys["delimiter"] = dialect.delimiter
@@ -103,7 +106,7 @@ def _guess_csv(file: File) -> FileGuess | Unread:
         keys["escape"] = dialect.escape
     if not is_utf8(encoding):
         keys["encoding"] = encoding
-    return _finish(file, "csv", "csv", guess_columns(rows), keys)
+    return _finish(file, "csv", "csv", guess, keys)
 
 
 def _guess_json(file: File) -> FileGuess | Unread:
@@ -145,11 +148,29 @@ def _guess_parquet(file: File) -> FileGuess | Unread:
 
 
 def _guess_excel(file: File) -> FileGuess | Unread:
-    _, rows = read_table(file)
+    header, rows = read_table(file)
     found = [{name: cell for name, cell in row.items() if cell} for row in islice(rows, _LOOKED_AT)]
     if not found:
         return Unread(file.name, "its first sheet holds no row below its header")
-    return _finish(file, "excel", "excel", guess_columns(found), {})
+    guess = guess_columns(found)
+    if fault := _find_header_fault(header, found, guess):
+        return Unread(file.name, fault)
+    return _finish(file, "excel", "excel", guess, {})
+
+
+def _find_header_fault(
+    header: Sequence[str], rows: Sequence[Mapping[str, Any]], guess: ColumnGuess
+) -> str | None:
+    """Return why the columns of a table can't be told apart by its header."""
+    if twice := next((name for name in header if name and header.count(name) > 1), None):
+        return f"not read: {header.count(twice)} columns are named {twice!r}; rename all but one"
+    # Columns without a name may be row numbers, or empty. Several, or a workbook's, are not in the rows.
+    is_unseen = "" in header and not any("" in row for row in rows)
+    if "" in guess.candidates or (is_unseen and not guess.is_named):
+        return (
+            "the first line looks like a title and not like column names; delete the lines above the header"
+        )
+    return None
 
 
 def _is_binary(kind: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from calibset.core.errors import CalibsetError
 from calibset.storage.compression import open_decompressed
 from calibset.storage.encodings import find_encoding
+from calibset.storage.file_forms import describe_other_form
 from calibset.storage.files import File
 
 Kind = Literal["text", "csv", "json", "parquet", "excel", "ontology", "wikipedia"]
@@ -89,7 +90,9 @@ def _find_by_bytes(head: bytes, suffix: str) -> str | None:
     if not head.strip():
         return "empty"
     if head.startswith(b"PK\x03\x04"):
-        return "excel" if suffix in ("xlsx", "xlsm") else _PACKED.get(suffix, "an archive; unpack it")
+        if suffix in ("xlsx", "xlsm"):
+            return "excel"
+        return _PACKED.get(suffix) or describe_other_form(head) or "an archive; unpack it"
     if head.lstrip().startswith((b"<doc id=", b"<mediawiki")):
         return "wikipedia"
     if _PAGE.match(head):

@@ -94,6 +94,12 @@ def read_csv(
             yield CsvRow(number=number, line=line, columns=columns)
 
 
+def read_header(file: File, dialect: Dialect = _DEFAULT) -> list[str]:
+    """Return the names in a CSV file's first row, as often as they stand there; none if it can't be read."""
+    _, header = next(_read_fields(file, dialect), (1, None))
+    return [name.strip() for name in header] if isinstance(header, list) else []
+
+
 def require_columns(
     file: File, required: Iterable[str], names: Sequence[str], other: str, hint: str = ""
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 
+import openpyxl
 import pytest
 
 from calibset.pipeline.drafting.file_guess import FileGuess, guess_file
@@ -18,6 +20,16 @@ ROWS = [{"question": f"{i}?", "answer": say(i, 1)} for i in range(3)]
 GERMAN = "Grüße aus München, die Prämie ist fällig."
 SLOVAK = "Škoda je malá, čo je dobré; žiaľ, kôň ľahol."
 SIDES = {"user": "question", "assistant": "answer"}
+TWICE = "not read: 2 columns are named 'Antwort'; rename all but one"
+TITLE = "the first line looks like a title and not like column names; delete the lines above the header"
+
+
+def workbook(*rows: tuple[str, ...]) -> bytes:
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.worksheets[0].append(row)
+    book.save(stream)
+    return stream.getvalue()
 
 
 def guess(name: str, content: bytes) -> FileGuess | Unread:
@@ -47,6 +59,8 @@ def lines(*rows: object) -> bytes:
         ("a.csv", b"text\nOne, two\nthree, four\n", "csv", {"columns": ("text",), "delimiter": ";"}),
         ("a.tsv", b"id\ttext\n1\tOne, two; three\n", "csv", {"columns": ("text",), "delimiter": "\t"}),
         ("a.csv", b'q,text\n1,"Say \\"no, never\\" twice"\n', "csv", {"columns": ("text",), "escape": "\\"}),
+        ("a.csv", b";text;;\n1;One, two;;\n", "csv", {"columns": ("text",), "delimiter": ";"}),
+        ("a.csv", b",Vertrag\n0,Der Mieter zahlt.\n", "csv", {"columns": ("Vertrag",)}),
         ("a.csv", b"sep=;\r\nid;text\r\n1;One, two\r\n", "csv", {"columns": ("text",)}),
         ("a.owl", b"@prefix : <x> .", "ontology", {}),
         ("wiki_00", b'<doc id="1" url="u" title="t">\nt\n\nBody\n</doc>\n', "wikipedia", {}),
@@ -64,11 +78,18 @@ def test_what_is_inside_tells(name: str, content: bytes, type_: str, keys: dict[
         ("a.txt", b" \n", "empty"),
         ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document; save it as .txt or .csv"),
         ("a.txt", b"%PDF-1.4", "a PDF; take its text out first (pdftotext FILE.pdf)"),
-        ("a.zip", b"PK\x03\x04", "an archive; unpack it"),
+        ("a.zip", b"PK\x03\x04", "a ZIP archive and no text; unpack it"),
         ("a.parquet", b"version https://git-lfs.github.com/spec/v1\n",
          "a Git LFS pointer, not the file itself; run `git lfs pull`"),
         ("a.csv", b"<!DOCTYPE html><html>", "an HTML page; save its text as .txt"),
         ("a.csv", b"text\n", "holds no row below its header"),
+        ("a.csv", b"id;Frage;Antwort;Antwort\n1;Was?;Das.;Dies.\n", TWICE),
+        ("a.csv", b"Antwort;Antwort\nDas.;Dies.\n", TWICE),
+        ("a.csv", b"Frage,Antwort,Antwort\nWas?,Das.,Dies.\n", TWICE),
+        ("a.xlsx", workbook(("Frage", "Antwort", "Antwort"), ("Was?", "Das.", "Dies.")), TWICE),
+        ("a.csv", b"FAQ, Stand 2026;\n;\nFrage;Antwort\nWas?;Das.\n", TITLE),
+        ("a.csv", b"FAQ, Stand 2026;;\nFrage;Antwort;Quelle\nWas?;Das.;Hier\n", TITLE),
+        ("a.xlsx", workbook(("FAQ",), ("Frage", "Antwort"), ("Was?", "Das.")), TITLE),
         ("a.csv", b"n,m\n1,2\n", "none of its columns holds text"),
         ("a.json", b'{"version": 3}', "holds a single JSON object, and no rows"),
         ("a.jsonl", b"[1]\n[2]\n", "holds no JSON objects"),
