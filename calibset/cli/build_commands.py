@@ -184,7 +184,9 @@ def _require_outputs(recipe: Recipe, arguments: Namespace) -> tuple[Path, Path |
     """Return the paths of the file and its holdout, and refuse those that can't be written or used."""
     path = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
     second = Path(recipe.holdout.output or holdout_path(path)) if recipe.holdout else None
-    outputs = {f"--out {path}": path} | ({f"holdout.output {second}": second} if second else {})
+    outputs = {f"--out {path}" if arguments.out else str(path): path} | (
+        {f"holdout.output {second}": second} if second else {}
+    )
     for name, file in outputs.items():
         _require_usable(file, name, get_quantizer(recipe.quantizer))
     _require_apart(outputs, arguments.rejects, _find_inputs(recipe, arguments))
@@ -233,6 +235,7 @@ def _require_apart(outputs: Mapping[str, Path], rejects: str | None, inputs: Map
         for path in paths:
             resolved = path.absolute().resolve()
             if reader := next((inputs[p] for p in (resolved, *resolved.parents) if p in inputs), None):
-                raise RecipeError(f"{name}: {path} is read by {reader}; name another file")
+                remedy = "name another file" + (" with --out FILE" if name == str(paths[0]) else "")
+                raise RecipeError(f"{name}: {path} is read by {reader}; {remedy}")
             if (other := names_by_path.setdefault(resolved, name)) != name:
                 raise RecipeError(f"{name}: {path} is written by {other} already; name another file")

@@ -210,9 +210,14 @@ def _override(
         faults = [fault for key, value in overrides.items() for fault in apply_change(raw, key, value)]
     else:
         faults = [fault for override in overrides for fault in apply_override(raw, override)]
-    for name, table in _find_tables(raw):
-        if name in given:
-            table.setdefault("where", GIVEN)
+    tables = dict(_find_tables(raw))
+    for name in given:
+        if tables and name not in tables:
+            raise RecipeError(
+                f"{origin}: sources: the recipe has no source {name!r}; it has {', '.join(tables)}"
+            )
+        if tables:
+            tables[name].setdefault("where", GIVEN)
     return _validate(raw, origin, faults, {}, allow_code=allow_code, path=path)
 
 

@@ -484,6 +484,21 @@ def test_no_file_is_written_over_another(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_a_manifest_that_is_built_from_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["build", write_small(tmp_path).name]) == 0
+    (manifest,) = tmp_path.glob("*.manifest.json")
+    capsys.readouterr()
+    assert main(["build", manifest.name]) == 2
+    file = manifest.name.replace(".manifest.json", ".jsonl")
+    assert (
+        f"{file}: {manifest.name} is read by the recipe; name another file with --out FILE"
+        in capsys.readouterr().err
+    )
+
+
 def test_a_source_is_not_written_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,13 @@ def test_faults_are_named(
     assert str(caught.value) == message
 
 
+def test_a_wrong_name_is_told_before_what_is_missing(tmp_path: Path) -> None:
+    path = recipe(tmp_path)
+    with pytest.raises(RecipeError) as caught:
+        calibset.build(path, sources={"meine": QUESTIONS})
+    assert str(caught.value) == f"{path}: sources: the recipe has no source 'meine'; it has mine"
+
+
 def test_an_adapter_of_files_only_is_named(tmp_path: Path) -> None:
     path = recipe(tmp_path)
     path.write_text(path.read_text().replace('"parquet"', '"fineweb2"').replace("columns", "# columns"))
