@@ -223,3 +223,13 @@ def test_links_out_of_a_folder_are_named_and_left(folder: Path, capsys: pytest.C
     assert init("texts") == 0
     assert "not read: link.txt: a symbolic link that is not followed\n" in capsys.readouterr().out
     assert main(["build", "texts.toml", "--quiet"]) == 0
+
+
+def test_an_encoding_that_no_letter_told_is_written_down(folder: Path) -> None:
+    (folder / "a.csv").write_text(
+        "text\n" + f"{say(1, 9)}\n".encode("ascii", "ignore").decode() * 2000, "utf-8"
+    )
+    assert init("a.csv") == 0
+    assert 'encoding = "utf-8"                           # guessed from the first lines' in Path(
+        "a.toml"
+    ).read_text("utf-8")

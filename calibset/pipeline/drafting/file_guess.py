@@ -11,7 +11,7 @@ from typing import Any
 from calibset.core.documents import Rejection
 from calibset.core.errors import CalibsetError
 from calibset.pipeline.drafting.column_guess import ColumnGuess, guess_columns
-from calibset.pipeline.drafting.file_kinds import Kind, Unread, find_kind, read_head
+from calibset.pipeline.drafting.file_kinds import Kind, Unread, find_kind, is_plain_so_far, read_head
 from calibset.sources.formats.columns import drop_nulls
 from calibset.sources.formats.csv_rows import CsvRow, Dialect, read_csv, read_header
 from calibset.sources.formats.encoding_guess import guess_encoding
@@ -42,6 +42,7 @@ class FileGuess:
         keys: The adapter's keys that differ from their defaults.
         is_certain: Whether the columns were known by their names, or are the only ones there.
         candidates: The columns that could be meant.
+        assumes_utf8: Whether no letter that was seen tells the encoding, and there are more to come.
     """
 
     file: File
@@ -50,6 +51,7 @@ class FileGuess:
     keys: Mapping[str, Value] = field(default_factory=dict)
     is_certain: bool = True
     candidates: tuple[str, ...] = ()
+    assumes_utf8: bool = False
 
     @property
     def reading(self) -> tuple[str, str]:
@@ -63,9 +65,12 @@ def guess_file(file: File) -> FileGuess | Unread:
     if isinstance(kind, Unread):
         return kind
     try:
-        return _GUESSES[kind](file)
+        guess = _GUESSES[kind](file)
+        if isinstance(guess, FileGuess) and kind in ("csv", "json") and "encoding" not in guess.keys:
+            guess = replace(guess, assumes_utf8=is_plain_so_far(file))
     except CalibsetError as error:
         return Unread(file.name, str(error).removeprefix(f"{file.name}: "))
+    return guess
 
 
 def _guess_text(file: File) -> FileGuess | Unread:
@@ -163,7 +168,7 @@ def _find_header_fault(
 ) -> str | None:
     """Return why the columns of a table can't be told apart by its header."""
     if twice := next((name for name in header if name and header.count(name) > 1), None):
-        return f"not read: {header.count(twice)} columns are named {twice!r}; rename all but one"
+        return f"{header.count(twice)} columns are named {twice!r}; rename all but one"
     # Columns without a name may be row numbers, or empty. Several, or a workbook's, are not in the rows.
     is_unseen = "" in header and not any("" in row for row in rows)
     if "" in guess.candidates or (is_unseen and not guess.is_named):

@@ -67,6 +67,13 @@ def read_head(file: File) -> bytes:
     return (head[: head.rfind(b"\n") + 1] or head) if len(head) == _HEAD else head
 
 
+def is_plain_so_far(file: File) -> bool:
+    """Return whether a file goes on behind its first 64 KiB, which hold nothing but ASCII."""
+    with open_decompressed(file) as stream:
+        head = stream.read(_HEAD + 1)
+    return len(head) > _HEAD and head.isascii()
+
+
 def find_kind(file: File) -> Kind | Unread:
     """Return what kind of data a file holds, or why none of it is read."""
     base = file.name.rsplit("/", 1)[-1]

@@ -99,6 +99,8 @@ def _source_lines(source: SourceGuess, share: float) -> Iterator[str]:
     for key, value in source.keys.items():
         kind = "conversations" if isinstance(value, Mapping) else "texts"
         yield _line(key, value, _COLUMN_COMMENTS[kind] if key == "columns" else _COMMENTS[key])
+    if source.assumes_utf8:
+        yield _line("encoding", "utf-8", _COMMENTS["encoding"])
     yield _line("licence", "unknown", "an SPDX identifier such as CC-BY-4.0; cards and licence rules use it")
 
 

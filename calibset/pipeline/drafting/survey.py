@@ -46,6 +46,7 @@ class SourceGuess:
         splits: The splits that there are and are not read.
         is_certain: Whether the columns leave no doubt.
         candidates: The columns that could be meant.
+        assumes_utf8: Whether no letter that was seen tells the encoding of a file.
     """
 
     name: str
@@ -57,6 +58,7 @@ class SourceGuess:
     splits: tuple[str, ...] = ()
     is_certain: bool = True
     candidates: tuple[str, ...] = ()
+    assumes_utf8: bool = False
 
     def with_column(self, column: str) -> SourceGuess:
         """Return the guess with the column that holds the text."""
@@ -234,6 +236,7 @@ def _group(
                 splits=splits,
                 is_certain=all(guess.is_certain for guess in group),
                 candidates=first.candidates,
+                assumes_utf8=any(guess.assumes_utf8 for guess in group),
             )
         )
     return sources, unread

@@ -20,7 +20,7 @@ ROWS = [{"question": f"{i}?", "answer": say(i, 1)} for i in range(3)]
 GERMAN = "Grüße aus München, die Prämie ist fällig."
 SLOVAK = "Škoda je malá, čo je dobré; žiaľ, kôň ľahol."
 SIDES = {"user": "question", "assistant": "answer"}
-TWICE = "not read: 2 columns are named 'Antwort'; rename all but one"
+TWICE = "2 columns are named 'Antwort'; rename all but one"
 TITLE = "the first line looks like a title and not like column names; delete the lines above the header"
 
 
@@ -100,3 +100,17 @@ def test_what_is_inside_tells(name: str, content: bytes, type_: str, keys: dict[
 )  # fmt: skip
 def test_what_is_not_read_has_a_reason(name: str, content: bytes, reason: str) -> None:
     assert guess(name, content) == Unread(name, reason)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_assumed"),
+    [
+        (b"text\n" + b"plain words\n" * 6000, True),
+        (b"text\n" + b"plain words\n" * 60, False),
+        ("text\nGrüße\n".encode() + b"plain words\n" * 6000, False),
+    ],
+)
+def test_utf8_is_assumed_where_no_letter_tells_and_more_comes(content: bytes, is_assumed: bool) -> None:
+    found = guess("a.csv", content)
+    assert isinstance(found, FileGuess)
+    assert (found.assumes_utf8, "encoding" in found.keys) == (is_assumed, False)
