@@ -26,7 +26,7 @@ def test_a_check_counts(recipe: str, capsys: pytest.CaptureFixture[str]) -> None
             "repaired": {}, "masked": {}, "boilerplate": 0, "control_tokens": 0, "leading_bos": 0,
             "doubled_bos": 0, "rendered": {}, "shortened": 0,
             "cut_conversations": 0, "conversations": {}, "losses": {}, "incomplete": 0,
-            "dropped_thoughts": 0, "unreasoned": 0, "absent_columns": {},
+            "dropped_thoughts": 0, "empty_thoughts": 0, "unreasoned": 0, "absent_columns": {},
         },
     }  # fmt: skip
 

@@ -48,7 +48,7 @@ def lines(*rows: object) -> bytes:
         ("a.txt", GERMAN.encode("cp1252"), "text", {"encoding": "cp1252"}),
         ("a.txt", SLOVAK.encode("cp1250"), "text", {"encoding": "cp1250"}),
         ("a.txt", "Grüße".encode("utf-16"), "text", {}),
-        ("a.txt.gz", gzip.compress(b"One.<|endoftext|>Two.", mtime=0), "text", {"separator": "<|endoftext|>"}),
+        ("a.txt.gz", gzip.compress(b"1<|endoftext|>2", mtime=0), "text", {"separator": "<|endoftext|>"}),
         ("A.JSONL", lines(*ROWS), "jsonl", {"columns": SIDES}),
         ("a.json", json.dumps(ROWS).encode(), "jsonl", {"columns": SIDES}),
         ("a.json", json.dumps({"v": 1, "paragraphs": {"qas": ROWS}}).encode(), "jsonl",
