@@ -18,6 +18,7 @@ from calibset.sources.adapters.csv import Csv
 from calibset.sources.formats.csv_rows import LONGEST_FIELD
 from calibset.storage import text_lines
 from calibset.storage.files import memory_reader
+from tests.text_bytes import TEXT_BYTES
 
 
 def read(data: str | bytes, name: str = "a.csv", **options: Any) -> list[Record]:
@@ -221,7 +222,7 @@ def test_a_broken_header_is_rejected() -> None:
     assert read('"text"x,b\na,b\n') == [Rejection(position="a.csv:1", reason="text after a closing quote")]
 
 
-@given(st.binary())
+@given(TEXT_BYTES)
 def test_no_bytes_make_it_fail(data: bytes) -> None:
     for record in read(b"text\n" + data):
         assert isinstance(record, Document | Filtered | Rejection)

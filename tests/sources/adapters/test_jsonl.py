@@ -18,6 +18,7 @@ from calibset.sources.formats.columns import make_record
 from calibset.sources.sampling import files as sampling
 from calibset.storage import compression, text_lines
 from calibset.storage.files import memory_reader
+from tests.text_bytes import TEXT_BYTES
 
 
 def read(data: str | bytes, name: str = "a.jsonl", **options: Any) -> list[Record]:
@@ -119,7 +120,7 @@ def test_texts_come_back_from_lines_and_arrays(texts: list[str]) -> None:
         assert [record.text for record in read(data, name) if isinstance(record, Document)] == expected
 
 
-@given(st.binary(), st.sampled_from(["a.json", "a.jsonl"]))
+@given(TEXT_BYTES, st.sampled_from(["a.json", "a.jsonl"]))
 def test_no_bytes_make_it_fail(data: bytes, name: str) -> None:
     for record in read(b"[" + data, name) + read(data, name):
         assert isinstance(record, Document | Rejection)
