@@ -18,7 +18,6 @@ from calibset.sources.formats.json_rows import (
     RowsPath,
     has_row_per_line,
     read_json_rows,
-    require_row_per_line,
 )
 from calibset.sources.formats.question_columns import (
     SPELLINGS,
@@ -26,18 +25,16 @@ from calibset.sources.formats.question_columns import (
     find_question_columns,
 )
 from calibset.sources.formats.workbook import is_workbook, read_table
+from calibset.sources.json_source import JsonSource
 from calibset.sources.parquet_source import ParquetSource, is_columnar
 from calibset.sources.sampling.files import is_large
-from calibset.sources.sampling.line_blocks import StartRule
-from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
-from calibset.storage.given_rows import GIVEN
 from calibset.storage.text_lines import read_first_character, read_lines
 
 _DELIMITERS = (",", ";", "\t", "|")
 
 
-class Alpaca(TextSource, ParquetSource):
+class Alpaca(JsonSource, ParquetSource):
     """Instructions and answers, a pair on each row, as dialogues.
 
     They are read from CSV (delimited by commas, semicolons, tabs or bars), JSON Lines, JSON arrays, parquet
@@ -59,9 +56,7 @@ class Alpaca(TextSource, ParquetSource):
 
     def for_given_rows(self) -> Alpaca:
         """Return the source that reads rows in memory."""
-        # Where files are and how they are written is of no account.
-        unset = {"where": (GIVEN,), "config": (), "split": (), "files": (), "revision": None}
-        return self.model_copy(update={**unset, "encoding": "utf-8", "rows_at": None})
+        return self._read_from_memory()
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for tables of text, compressed or not, for parquet files and for workbooks."""
@@ -77,11 +72,6 @@ class Alpaca(TextSource, ParquetSource):
         if not is_large(file):  # and isn't opened to find out
             return file.stem.endswith((".jsonl", ".ndjson"))
         return not is_workbook(file) and read_first_character(file) == "{" and has_row_per_line(file)
-
-    def start_rule(self, file: File) -> StartRule:
-        """Return the rule that a row starts on every line; raise if the file has no row per line."""
-        require_row_per_line(file)
-        return super().start_rule(file)
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one dialogue per row, with the id ``FILE#ROW``."""

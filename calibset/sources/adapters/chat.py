@@ -18,21 +18,18 @@ from calibset.sources.formats.json_rows import (
     RowsPath,
     has_row_per_line,
     read_json_rows,
-    require_row_per_line,
 )
 from calibset.sources.formats.question_columns import describe_question_columns
+from calibset.sources.json_source import JsonSource
 from calibset.sources.parquet_source import ParquetSource, is_columnar
-from calibset.sources.sampling.line_blocks import StartRule
-from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
-from calibset.storage.given_rows import GIVEN
 
 _IDS = ("id", "uuid", "conversation_id")
 # Shorter ones, and those without a digit, are as often the same in many rows.
 _UNIQUE = re.compile(r"(?=.*[0-9])[!-~]{8,200}")
 
 
-class Chat(TextSource, ParquetSource):
+class Chat(JsonSource, ParquetSource):
     """Dialogues, with or without tools, as the common APIs and training tools write them.
 
     They are read from JSON Lines, JSON arrays or parquet files; what is inside a JSON file decides, not its
@@ -82,9 +79,7 @@ class Chat(TextSource, ParquetSource):
 
     def for_given_rows(self) -> Chat:
         """Return the source that reads rows in memory."""
-        # Where files are and how they are written is of no account.
-        unset = {"where": (GIVEN,), "config": (), "split": (), "files": (), "revision": None}
-        return self.model_copy(update={**unset, "encoding": "utf-8", "rows_at": None})
+        return self._read_from_memory()
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for JSON files, compressed or not, and for parquet files."""
@@ -100,11 +95,6 @@ class Chat(TextSource, ParquetSource):
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns that make up a dialogue."""
         return tuple(dict.fromkeys((*self._turn_columns(), *self._other_columns(), *_IDS)))
-
-    def start_rule(self, file: File) -> StartRule:
-        """Return the rule that a row starts on every line; raise if the file has no row per line."""
-        require_row_per_line(file)
-        return super().start_rule(file)
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one dialogue per row, in the file's order."""

@@ -8,22 +8,21 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from calibset.core.documents import Kind, Record, Rejection
-from calibset.sources.adapters.jsonl import Jsonl, read_given
-from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_columns, tell_kind
+from calibset.core.documents import Record, Rejection
+from calibset.sources.adapters.jsonl import TableSource
+from calibset.sources.formats.column_names import list_columns
 from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.csv_rows import Dialect, read_csv
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
 
 
-class Csv(TextSource):
+class Csv(TableSource, TextSource):
     """Rows of CSV files, as texts or as dialogues."""
 
     summary: ClassVar[str] = "CSV files with a header row"
 
     type: Literal["csv"] = "csv"
-    columns: Columns = Field(("text",), description=COLUMNS_HELP)
     delimiter: str = Field(
         ",",
         pattern=r'^[^"\r\n]$',
@@ -47,15 +46,6 @@ class Csv(TextSource):
         if len(set(characters)) < len(characters):
             raise PydanticCustomError("dialect", "delimiter, quote and escape must be different characters")
         return self
-
-    @property
-    def gives(self) -> Kind:
-        """Texts, or conversations if the columns are those of turns."""
-        return tell_kind(self.columns)
-
-    def for_given_rows(self) -> Jsonl:
-        """Return the source of the same columns of rows in memory."""
-        return read_given(self, self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for ``.csv`` files, compressed or not."""

@@ -7,17 +7,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Kind, Record
-from calibset.sources.adapters.jsonl import Jsonl, read_given
-from calibset.sources.base import Source
-from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_columns, tell_kind
+from calibset.core.documents import Record
+from calibset.sources.adapters.jsonl import TableSource
+from calibset.sources.formats.column_names import list_columns
 from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.csv_rows import require_columns
 from calibset.sources.formats.workbook import read_table
 from calibset.storage.files import File
 
 
-class Excel(Source):
+class Excel(TableSource):
     """Rows of a workbook's sheet, as texts or as dialogues; its first row that isn't blank names the columns.
 
     Numbers and dates are read as text, and a formula as the value that was saved with it.
@@ -26,17 +25,7 @@ class Excel(Source):
     summary: ClassVar[str] = "Excel workbooks (.xlsx) with a header row"
 
     type: Literal["excel"] = "excel"
-    columns: Columns = Field(("text",), description=COLUMNS_HELP)
     sheet: str | None = Field(None, min_length=1, description="The sheet to read; the first one if unset.")
-
-    @property
-    def gives(self) -> Kind:
-        """Texts, or conversations if the columns are those of turns."""
-        return tell_kind(self.columns)
-
-    def for_given_rows(self) -> Jsonl:
-        """Return the source of the same columns of rows in memory."""
-        return read_given(self, self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for workbooks."""

@@ -8,11 +8,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Kind, Record, Rejection
+from calibset.core.documents import Record, Rejection
 from calibset.core.fields import Names
-from calibset.sources.adapters.jsonl import Jsonl, read_given
-from calibset.sources.base import Source
-from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_outer_columns, tell_kind
+from calibset.sources.adapters.jsonl import TableSource
+from calibset.sources.formats.column_names import list_outer_columns
 from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.hub_stream import stream_dataset
 from calibset.sources.formats.saved_dataset import is_saved_dataset, read_saved_rows
@@ -26,7 +25,7 @@ from calibset.storage.local import LocalReader
 from calibset.storage.read_tracker import untracked
 
 
-class HubDataset(Source):
+class HubDataset(TableSource):
     """Rows of any dataset in the form that its card declares; no code from the dataset is run.
 
     A folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote is read too.
@@ -37,17 +36,7 @@ class HubDataset(Source):
     summary: ClassVar[str] = "any dataset that Hugging Face `datasets` streams"
 
     type: Literal["hub-dataset"] = "hub-dataset"
-    columns: Columns = Field(("text",), description=COLUMNS_HELP)
     split: Names = Field(("train",), description="The splits to read.")
-
-    @property
-    def gives(self) -> Kind:
-        """Texts, or conversations if the columns are those of turns."""
-        return tell_kind(self.columns)
-
-    def for_given_rows(self) -> Jsonl:
-        """Return the source of the same columns of rows in memory."""
-        return read_given(self, self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return a pattern for any file: `datasets` decides which of them are data."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
-
-from calibset.core.documents import Kind, Record
-from calibset.sources.adapters.jsonl import Jsonl, read_given
-from calibset.sources.formats.column_names import COLUMNS_HELP, Columns, list_outer_columns, tell_kind
+from calibset.core.documents import Record
+from calibset.sources.adapters.jsonl import TableSource
+from calibset.sources.formats.column_names import list_outer_columns
 from calibset.sources.formats.columns import make_record
 from calibset.sources.parquet_source import ParquetSource
 
 
-class Parquet(ParquetSource):
+class Parquet(TableSource, ParquetSource):
     """Rows of parquet files, and of Arrow files, as texts or as dialogues.
 
     A large Arrow file is read from its beginning; parquet files are sampled more fairly.
@@ -23,16 +21,6 @@ class Parquet(ParquetSource):
     summary: ClassVar[str] = "parquet files with text columns"
 
     type: Literal["parquet"] = "parquet"
-    columns: Columns = Field(("text",), description=COLUMNS_HELP)
-
-    @property
-    def gives(self) -> Kind:
-        """Texts, or conversations if the columns are those of turns."""
-        return tell_kind(self.columns)
-
-    def for_given_rows(self) -> Jsonl:
-        """Return the source of the same columns of rows in memory."""
-        return read_given(self, self.columns)
 
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for parquet files, of the named configuration and split if any are named."""

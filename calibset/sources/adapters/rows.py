@@ -10,17 +10,16 @@ from pydantic import Field
 from calibset.core.documents import Document, Filtered, Kind, Record, Rejection
 from calibset.core.text import replace_surrogates
 from calibset.sources.formats.columns import EMPTY_TEXT, describe_value
-from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows, require_row_per_line
+from calibset.sources.formats.json_rows import has_row_per_line, read_json_rows
+from calibset.sources.json_source import JsonSource
 from calibset.sources.parquet_source import ParquetSource, is_parquet
-from calibset.sources.sampling.line_blocks import StartRule
-from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
 
 _COLUMNS = ("text", "input_ids")
 _MASK = "attention_mask"
 
 
-class Rows(TextSource, ParquetSource):
+class Rows(JsonSource, ParquetSource):
     """Rows that another script made for a quantizer, as texts.
 
     They are read from JSON Lines, JSON arrays or parquet files. A row is a text or a list of ids, or an
@@ -51,11 +50,6 @@ class Rows(TextSource, ParquetSource):
     def can_split(self, file: File) -> bool:
         """Return whether a file has one row per line."""
         return not is_parquet(file) and has_row_per_line(file)
-
-    def start_rule(self, file: File) -> StartRule:
-        """Return the rule that a row starts on every line; raise if the file has no row per line."""
-        require_row_per_line(file)
-        return super().start_rule(file)
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one document per row, with the id ``FILE#ROW``."""
