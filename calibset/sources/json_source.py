@@ -20,6 +20,6 @@ class JsonSource(TextSource):
         return super().start_rule(file)
 
     def _read_from_memory(self) -> Self:
-        """Return the source of the same rows in memory: where files are and how written is of no account."""
+        """Return the source of the same rows in memory, without the keys that tell of files."""
         unset = {"where": (GIVEN,), "config": (), "split": (), "files": (), "revision": None}
         return self.model_copy(update={**unset, "encoding": "utf-8", "rows_at": None})
