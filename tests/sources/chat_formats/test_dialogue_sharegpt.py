@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.core.documents import Conversation, Message, Tool, ToolCall
+from calibset.core.documents import Conversation, ToolCall
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.dialogue import parse
 from tests.damage import JSON, damaged
+from tests.sources.chat_formats.dialogue_of_a_call import WITH_A_CALL
 from tests.sources.chat_formats.row_writers import write_sharegpt
 from tests.sources.chat_formats.strict import read_strictly
 
@@ -36,23 +37,7 @@ def test_a_dialogue_with_a_call() -> None:
     conversation = read(
         ASKED | {"weight": 0}, call({"to": "EUR"}), seen("1.5"), SAID, system="Be brief.", loss=[1]
     )
-    assert conversation == Conversation(
-        id="1",
-        messages=(
-            Message(role="system", content="Be brief."),
-            Message(role="user", content="Rates?"),
-            Message(
-                role="assistant",
-                content="",
-                tool_calls=(ToolCall(id="call_0", name="get_rate", arguments='{"to": "EUR"}'),),
-            ),
-            Message(role="tool", content="1.5", tool_call_id="call_0"),
-            Message(role="assistant", content="1.5"),
-        ),
-        tools=(
-            Tool(name="get_rate", description="A rate.", parameters='{"type": "object", "properties": {}}'),
-        ),
-    )
+    assert conversation == WITH_A_CALL
 
 
 @pytest.mark.parametrize("user", ["human", "user"])
