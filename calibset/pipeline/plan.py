@@ -22,10 +22,9 @@ from calibset.pipeline.trial import try_evaluation_set, try_source
 from calibset.recipe.model import Recipe
 from calibset.sources import Source
 from calibset.storage import Storage, TrackedReader
-from calibset.storage.file_names import has_word
+from calibset.storage.file_names import find_splits
 from calibset.tokenizers import ControlTokens, Tokenizer, find_tokenizer_file, load_tokenizer
 
-_SPLITS = ("train", "validation", "valid", "dev", "test")
 # A name's suffix, with that of its compression.
 _SUFFIX = re.compile(r"(?<=.)\.[A-Za-z0-9_]{1,10}(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 
@@ -241,7 +240,7 @@ def _count_files(planned: PlannedSource, source: Source, reader: TrackedReader) 
         from_beginning=size is not None and source.is_streamed(reader),
         read=count_suffixes(file.name for file in files),
         left=_count_left(reader, [file.name for file in files]),
-        splits=tuple(word for word in _SPLITS if any(has_word(file.name, word) for file in files)),
+        splits=find_splits(file.name for file in files),
         notes=(f"{planned.name}: {note}",) if (note := source.note_splits(reader)) else (),
     )
 

@@ -213,10 +213,9 @@ class Source(BaseModel):
         found: list[str] = []
 
         def listen(names: list[str]) -> list[str]:
-            chosen = self.choose_names(names)
-            left = set(names).difference(chosen)
+            left = set(names).difference(self.choose_names(names))
             found.extend(name for name in names if name in left and not self._is_of_another_config(name))
-            return chosen
+            return []  # the names tell; nothing is asked of the files themselves
 
         with suppress(NotThereError):  # rows that a program gives have no such files
             reader.files(*self.patterns(), choose=listen)

@@ -30,7 +30,7 @@ _ABOUT_ROWS = frozenset(
     )
 )
 _TRAINING = "train"
-_OTHER_SPLITS = ("test", "validation", "valid", "val", "dev", "eval")
+_OTHER_SPLITS = ("validation", "valid", "val", "dev", "eval", "test")
 _SUFFIXES = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,2}$")
 
 
@@ -77,6 +77,17 @@ def is_in_config(name: str, config: str) -> bool:
     folder, _, base = name.rpartition("/")
     starts = re.match(rf"{re.escape(config)}(?![^._-])", base) is not None
     return starts or f"/{config}/" in f"/{folder}/"
+
+
+def find_splits(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the usual splits that names of files speak of.
+
+    Examples:
+        >>> find_splits(["data/test-0.csv", "data/train-0.csv", "more.csv"])
+        ('train', 'test')
+    """
+    names = list(names)
+    return tuple(word for word in (_TRAINING, *_OTHER_SPLITS) if any(has_word(name, word) for name in names))
 
 
 def keep_training_files(names: Sequence[str]) -> list[str]:
