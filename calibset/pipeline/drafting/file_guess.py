@@ -11,9 +11,9 @@ from typing import Any
 from calibset.core.documents import Rejection
 from calibset.core.errors import CalibsetError
 from calibset.pipeline.drafting.column_guess import ColumnGuess, guess_columns
-from calibset.pipeline.drafting.file_kinds import Kind, Unread, find_kind, is_plain_so_far, read_head
+from calibset.pipeline.drafting.file_kinds import FileKind, Unread, find_kind, is_plain_so_far, read_head
 from calibset.sources.formats.columns import drop_nulls
-from calibset.sources.formats.csv_rows import CsvRow, Dialect, read_csv, read_header
+from calibset.sources.formats.csv_rows import DELIMITERS, CsvRow, Dialect, read_csv, read_header
 from calibset.sources.formats.encoding_guess import guess_encoding
 from calibset.sources.formats.json_rows import read_json_rows
 from calibset.sources.formats.workbook import read_table
@@ -22,7 +22,6 @@ from calibset.storage.encodings import find_encoding, is_utf8
 from calibset.storage.files import File
 
 _LOOKED_AT = 50
-_DELIMITERS = (",", ";", "\t", "|")
 _MARK = "<|endoftext|>"
 _DEEPEST = 4
 # The columns in which `chat` looks for turns by itself.
@@ -46,7 +45,7 @@ class FileGuess:
     """
 
     file: File
-    kind: Kind
+    kind: FileKind
     type: str
     keys: Mapping[str, Value] = field(default_factory=dict)
     is_certain: bool = True
@@ -91,7 +90,7 @@ def _guess_csv(file: File) -> FileGuess | Unread:
     file = replace(file, encoding=encoding)
     readings: dict[Dialect, tuple[int, int, list[dict[str, str]]]] = {}
     for escape in ("", "\\"):
-        for delimiter in _DELIMITERS:
+        for delimiter in DELIMITERS:
             dialect = Dialect(delimiter=delimiter, escape=escape)
             read = list(islice(read_csv(file, required=(), dialect=dialect), _LOOKED_AT))
             good = [row.columns for row in read if isinstance(row, CsvRow)]
@@ -188,11 +187,11 @@ def _is_binary(kind: Any) -> bool:
     )
 
 
-def _guess_by_kind(file: File, kind: Kind) -> FileGuess:
+def _guess_by_kind(file: File, kind: FileKind) -> FileGuess:
     return FileGuess(file=file, kind=kind, type=kind)
 
 
-_GUESSES: Mapping[Kind, Callable[[File], FileGuess | Unread]] = {
+_GUESSES: Mapping[FileKind, Callable[[File], FileGuess | Unread]] = {
     "text": _guess_text,
     "csv": _guess_csv,
     "json": _guess_json,
@@ -204,7 +203,7 @@ _GUESSES: Mapping[Kind, Callable[[File], FileGuess | Unread]] = {
 
 
 def _finish(
-    file: File, kind: Kind, type_: str, guess: ColumnGuess, keys: Mapping[str, Value]
+    file: File, kind: FileKind, type_: str, guess: ColumnGuess, keys: Mapping[str, Value]
 ) -> FileGuess | Unread:
     """Return the guess for a table, with its columns as keys."""
     if guess.turns is not None:

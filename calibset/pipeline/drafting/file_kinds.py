@@ -12,10 +12,10 @@ from calibset.storage.encodings import find_encoding
 from calibset.storage.file_forms import describe_other_form
 from calibset.storage.files import File
 
-Kind = Literal["text", "csv", "json", "parquet", "excel", "ontology", "wikipedia"]
+FileKind = Literal["text", "csv", "json", "parquet", "excel", "ontology", "wikipedia"]
 
-_KINDS = get_args(Kind)
-_SUFFIXES: dict[str, Kind] = {
+_KINDS = get_args(FileKind)
+_SUFFIXES: dict[str, FileKind] = {
     "txt": "text", "md": "text", "markdown": "text", "rst": "text", "text": "text",
     "csv": "csv", "tsv": "csv",
     "json": "json", "jsonl": "json", "ndjson": "json",
@@ -36,8 +36,6 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"{\\rtf", "an RTF document; save it as plain text (.txt)"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself; run `git lfs pull`"),
     (b"ARROW1", "an Arrow file; save it as parquet"),
-    (b"7z\xbc\xaf\x27\x1c", "an archive; unpack it"),
-    (b"Rar!", "an archive; unpack it"),
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
     (b"GIF8", "an image"),
@@ -74,7 +72,7 @@ def is_plain_so_far(file: File) -> bool:
     return len(head) > _HEAD and head.isascii()
 
 
-def find_kind(file: File) -> Kind | Unread:
+def find_kind(file: File) -> FileKind | Unread:
     """Return what kind of data a file holds, or why none of it is read."""
     base = file.name.rsplit("/", 1)[-1]
     if _ABOUT.fullmatch(base):
@@ -99,9 +97,10 @@ def _find_by_bytes(head: bytes, suffix: str) -> str | None:
     if head.startswith(b"PK\x03\x04"):
         if suffix in ("xlsx", "xlsm"):
             return "excel"
-        return _PACKED.get(suffix) or describe_other_form(head) or "an archive; unpack it"
+        return _PACKED.get(suffix) or describe_other_form(head)
     if head.lstrip().startswith((b"<doc id=", b"<mediawiki")):
         return "wikipedia"
     if _PAGE.match(head):
         return "an HTML page; save its text as .txt"
-    return next((reason for mark, reason in _MARKS if head.startswith(mark)), None)
+    own = (reason for mark, reason in _MARKS if head.startswith(mark))
+    return next(own, None) or describe_other_form(head)

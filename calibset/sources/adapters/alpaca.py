@@ -13,7 +13,7 @@ from calibset.core.text import excerpt
 from calibset.sources.chat_formats.base import ReasoningOption
 from calibset.sources.chat_formats.prompt_completion import join_turns
 from calibset.sources.formats.columns import EMPTY_TEXT, collect_metadata, describe_value, make_dialogue
-from calibset.sources.formats.csv_rows import Dialect, read_csv
+from calibset.sources.formats.csv_rows import DELIMITERS, Dialect, read_csv
 from calibset.sources.formats.json_rows import (
     RowsPath,
     has_row_per_line,
@@ -30,8 +30,6 @@ from calibset.sources.parquet_source import ParquetSource, is_columnar
 from calibset.sources.sampling.files import is_large
 from calibset.storage.files import File
 from calibset.storage.text_lines import read_first_character, read_lines
-
-_DELIMITERS = (",", ";", "\t", "|")
 
 
 class Alpaca(JsonSource, ParquetSource):
@@ -106,7 +104,7 @@ def _find_delimiter(file: File) -> tuple[str, QuestionColumns]:
     """Return the delimiter by which a CSV file's first line names columns of questions and answers."""
     lines = (line for line in read_lines(file) if isinstance(line, str) and not line.startswith("sep="))
     first = next(filter(str.strip, lines), "")
-    for delimiter in _DELIMITERS:
+    for delimiter in DELIMITERS:
         # A carriage return inside the line would be an error here; the rows tell of it.
         names = next(csv.reader([first.replace("\r", " ")], delimiter=delimiter), [])
         if columns := find_question_columns(name.strip() for name in names):

@@ -22,6 +22,9 @@ from calibset.storage.text_lines import (
     read_lines,
 )
 
+DELIMITERS = (",", ";", "\t", "|")
+"""The delimiters that are looked for where none is named; of equally good ones the first is taken."""
+
 LONGEST_FIELD = 1_000_000
 """The most characters of a field; a quote that never closes takes no more than this with it."""
 
