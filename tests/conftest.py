@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
 
 
+# Bytes beyond this many are files and no names of tests.
+_LONGEST_NAME = 40
+
 # HYPOTHESIS_PROFILE=thorough looks longer; neither measures time, which other work on the machine takes.
 settings.register_profile("quick", max_examples=15, deadline=None)
 settings.register_profile("thorough", max_examples=1_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name files by their kind: a time stamp in an archive would give each worker a test of another name."""
+    return "file" if isinstance(val, bytes) and len(val) > _LONGEST_NAME else None
 
 
 @pytest.fixture(scope="session")
