@@ -1,0 +1,1 @@
+"""Measuring a quantized model: what it costs against the base, in one's own domain."""

@@ -1,0 +1,1 @@
+"""What gives the log probabilities of a model: a server, or a folder of weights."""
