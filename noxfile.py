@@ -147,6 +147,14 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session
+def hostile(session: nox.Session) -> None:
+    """Build of files made to hang, to fill the memory or to crash, within limits of time and memory."""
+    session.install(*WHOLE, *_group("test"))
+    # A test may take longer than the time after which a stuck one shows where it is.
+    session.run("pytest", "-o", "faulthandler_timeout=900", "tests/heavy/hostile", *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print ratios against peers measured in the same run."""
     session.install("-e", ".")

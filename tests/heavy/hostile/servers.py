@@ -1,0 +1,7 @@
+"""Files whose place is a server."""
+
+from __future__ import annotations
+
+from tests.heavy.hostile.hostile_file import HostileFile
+
+KINDS: tuple[HostileFile, ...] = ()
