@@ -1,0 +1,1 @@
+"""The figures of a comparison, and how sure they are; arrays in, numbers out."""

@@ -1,0 +1,30 @@
+"""Perplexity, with llama.cpp's standard error."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from calibset.evaluation.figures.bootstrap import Array
+
+
+class Perplexity(NamedTuple):
+    """A perplexity and its standard error, as ``llama-perplexity`` prints them."""
+
+    value: float
+    error: float
+
+
+def perplexity(logprobs: Array) -> Perplexity:
+    """Return the perplexity of tokens, and ``PPL * sqrt(var / (n - 1))``.
+
+    The error takes each token for an independent draw, as llama.cpp does; what a comparison says of a
+    difference is its interval over documents, not this.
+
+    Args:
+        logprobs: The natural log probabilities of the tokens that stand there; one or more.
+    """
+    value = float(np.exp(-logprobs.mean()))
+    error = value * float(np.sqrt(logprobs.var() / (len(logprobs) - 1))) if len(logprobs) > 1 else 0.0
+    return Perplexity(value, error)
