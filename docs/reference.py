@@ -143,6 +143,8 @@ The table `[holdout]` asks for a second file of the same mixture, to measure the
 that it was not calibrated with. The id of a document decides which of the two files it belongs to, in proportion to their
 sizes, and near duplicates are filtered, so the files share no document. Tools and system prompts, which many conversations
 share, may occur in both. A source that gives few rows may have none for the second file; this is a shortage like any other.
+To measure files of several seeds or sizes on one holdout, give it a `share` and a `seed` of its own: each of those recipes
+then keeps clear of the same documents.
 
 {holdout_keys}
 

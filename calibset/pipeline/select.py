@@ -18,6 +18,7 @@ from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
 from calibset.selection.coverage import Candidate, select_by_coverage
 from calibset.selection.coverage_report import CoverageReport, report_coverage
+from calibset.selection.holdout import HeldOut
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture, interleave
 from calibset.tokenizers.truncation import visible_ids
@@ -174,8 +175,11 @@ def _mixture_error(
             "files"
         )
     elif recipe.holdout is not None:
-        part, whole = recipe.holdout.nsamples, recipe.holdout.nsamples + recipe.nsamples
-        hints.append(f"the holdout takes about {part} of each {whole} documents: lower holdout.nsamples")
+        held_out = HeldOut.of(recipe.holdout, recipe.nsamples, recipe.seed)
+        key = "nsamples" if recipe.holdout.share is None else "share"
+        hints.append(
+            f"the holdout takes about {held_out.part} of each {held_out.whole} documents: lower holdout.{key}"
+        )
     reasons = {name: records.describe() for name, records in left_out.items()}
     return MixtureError(shortage, file=spec.role, left_out=reasons, hints=hints)
 

@@ -18,7 +18,7 @@ from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
 from calibset.pipeline.token_ids import decode_ids
 from calibset.recipe.model import Recipe
-from calibset.selection.holdout import is_held_out, split_stream
+from calibset.selection.holdout import HeldOut, split_stream
 from calibset.sources import Source
 from calibset.sources.base import wrap_errors
 from calibset.sources.formats.columns import is_column_fault
@@ -171,12 +171,8 @@ def split_holdout(stream: SourceStream, recipe: Recipe) -> tuple[SourceStream, S
     """Split a source's stream into the documents that are not held out and those that are, if any."""
     if recipe.holdout is None:
         return stream, None
-    part, whole = recipe.holdout.nsamples, recipe.holdout.nsamples + recipe.nsamples
-
-    def is_held(item: Document | RenderedConversation) -> bool:
-        return is_held_out(recipe.seed, stream.name, item.id, part, whole)
-
-    own, held = split_stream(stream.items, is_held)
+    held_out = HeldOut.of(recipe.holdout, recipe.nsamples, recipe.seed)
+    own, held = split_stream(stream.items, lambda item: held_out.holds(stream.name, item.id))
     return replace(stream, items=own), replace(stream, items=held, samples=[], packing_left_out=LeftOut())
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 from calibset.core.seeding import seeded_key
+from calibset.selection.options import Holdout
 
 T = TypeVar("T")
 
@@ -35,9 +38,25 @@ def split_stream(items: Iterator[T], is_held_out: Callable[[T], bool]) -> tuple[
     return read_side(0), read_side(1)
 
 
-def is_held_out(seed: int, source: str, document: str, part: int, whole: int) -> bool:
-    """Return whether a document belongs to the ``part`` of ``whole`` that is held out.
+@dataclass(frozen=True)
+class HeldOut:
+    """Which documents are held out: ``part`` of each ``whole``, by a key of the seed, the source and the id.
 
-    Only the seed, the source and the document's id decide, not what else is read.
+    Nothing else decides, so a document never changes sides with what else is read.
     """
-    return int.from_bytes(seeded_key(seed, "holdout", source, document)) % whole < part
+
+    seed: int
+    part: int
+    whole: int
+
+    @classmethod
+    def of(cls, options: Holdout, nsamples: int, seed: int) -> HeldOut:
+        """Return what a recipe of ``nsamples`` rows and this seed holds out."""
+        own = seed if options.seed is None else options.seed
+        if options.share is None:
+            return cls(own, options.nsamples, options.nsamples + nsamples)
+        share = Fraction(repr(options.share))
+        return cls(own, share.numerator, share.denominator)
+
+    def holds(self, source: str, document: str) -> bool:
+        return int.from_bytes(seeded_key(self.seed, "holdout", source, document)) % self.whole < self.part

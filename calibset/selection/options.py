@@ -48,6 +48,21 @@ class Holdout(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     nsamples: int = Field(64, gt=0, le=1_000_000, strict=True, description="Rows of the second file.")
+    share: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="The share of the documents that is held out; if unset, that of its rows among those of both "
+        "files. Recipes with the same share and seed hold out the same documents, whatever their nsamples.",
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        le=2**63 - 1,
+        strict=True,
+        description="Which documents are held out; if unset, the recipe's seed. Set it to measure files of "
+        "several seeds on one holdout.",
+    )
     output: str | None = Field(
         None,
         pattern=r"\.jsonl$",

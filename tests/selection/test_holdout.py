@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.selection.holdout import is_held_out, split_stream
+from calibset.selection.holdout import HeldOut, split_stream
+from calibset.selection.options import Holdout
 
 
 @given(st.lists(st.tuples(st.integers(), st.booleans())), st.lists(st.booleans()))
@@ -47,17 +48,30 @@ def test_what_comes_up_for_the_other_side_waits() -> None:
 
 
 def test_about_the_part_that_is_asked_for_is_held_out() -> None:
-    held = [name for name in range(10_000) if is_held_out(42, "wiki", str(name), 64, 576)]
+    held_out = HeldOut(42, 64, 576)
+    held = [name for name in range(10_000) if held_out.holds("wiki", str(name))]
     assert abs(len(held) - 10_000 * 64 / 576) < 100
-    assert all(is_held_out(42, "wiki", str(name), 1, 1) for name in range(100))
+    assert all(HeldOut(42, 1, 1).holds("wiki", str(name)) for name in range(100))
 
 
 def test_what_is_held_out_depends_on_seed_source_and_id_alone() -> None:
     def held(seed: int, source: str) -> set[int]:
-        return {name for name in range(200) if is_held_out(seed, source, str(name), 1, 2)}
+        return {name for name in range(200) if HeldOut(seed, 1, 2).holds(source, str(name))}
 
     assert held(42, "wiki") == held(42, "wiki")
     assert held(42, "wiki") != held(43, "wiki")
     assert held(42, "wiki") != held(42, "web")
+
+
+def test_the_rule_never_changes() -> None:
     # Written down, so that a holdout stays one from version to version.
-    assert [name for name in range(16) if is_held_out(42, "wiki", f"page {name}", 1, 4)] == [2, 9]
+    assert [name for name in range(16) if HeldOut(42, 1, 4).holds("wiki", f"page {name}")] == [2, 9]
+
+
+def test_unless_the_recipe_says_otherwise_seed_and_sizes_decide() -> None:
+    assert HeldOut.of(Holdout(nsamples=64), 512, 42) == HeldOut(42, 64, 576)
+
+
+def test_with_a_share_and_a_seed_of_its_own_neither_size_nor_seed_of_the_recipe_matters() -> None:
+    options = Holdout(nsamples=64, share=0.15, seed=7)
+    assert HeldOut.of(options, 512, 42) == HeldOut.of(options, 32, 43) == HeldOut(7, 3, 20)
