@@ -59,4 +59,5 @@ class HeldOut:
         return cls(own, share.numerator, share.denominator)
 
     def holds(self, source: str, document: str) -> bool:
+        """Return whether a document of a source is held out."""
         return int.from_bytes(seeded_key(self.seed, "holdout", source, document)) % self.whole < self.part

@@ -106,7 +106,11 @@ def test_both_are_the_same_each_time(recipe: Path, made: CalibrationSet) -> None
 
 
 def test_files_of_any_seed_and_size_keep_clear_of_one_holdout(tmp_path: Path) -> None:
-    path = write_recipe(tmp_path, "holdout.nsamples = 4\nholdout.share = 0.25\nholdout.seed = 1", web=[prose(number, 30) for number in range(80)])
+    path = write_recipe(
+        tmp_path,
+        "holdout.nsamples = 4\nholdout.share = 0.25\nholdout.seed = 1",
+        web=[prose(number, 30) for number in range(80)],
+    )
     first = documents(held(built(path)))
     made = [built(path, f"seed={seed}", f"nsamples={rows}") for seed, rows in ((2, 8), (3, 12))]
     assert first
