@@ -69,15 +69,17 @@ class CsvRow:
 
 
 def read_csv(
-    file: File, *, required: tuple[str, ...], dialect: Dialect = _DEFAULT
+    file: File, *, required: tuple[str, ...], dialect: Dialect = _DEFAULT, names: Sequence[str] = ()
 ) -> Iterator[CsvRow | Rejection]:
-    r"""Yield the rows of a CSV file whose first row names the columns.
+    r"""Yield the rows of a CSV file whose first row names the columns, if they aren't given.
 
     A header without the required columns is an error. Line ends inside a field become ``\n``. A first line
     such as ``sep=;``, which Excel writes, names the delimiter.
     """
     rows = _read_fields(file, dialect)
-    _, header = next(rows, (1, None))
+    header: list[str] | Rejection | None = list(names)
+    if not names:
+        _, header = next(rows, (1, None))
     if not isinstance(header, list):
         yield header or Rejection(position=file.name, reason="no header row")
         return

@@ -58,7 +58,14 @@ def test_of_a_saved_dictionary_the_named_split_is_read(tmp_path: Path) -> None:
     [
         ("{", "saved: state.json is damaged; save the dataset again"),
         ('{"_data_files": 3}', "saved: state.json is damaged; save the dataset again"),
-        ('{"_data_files": [{"filename": "../x.arrow"}]}', "saved: no file matches ../x.arrow; it holds"),
+        (
+            '{"_data_files": [{"filename": "../x.arrow"}]}',
+            "saved: state.json names '../x.arrow', which is none ",
+        ),
+        (
+            '{"_data_files": [{"filename": "*"}]}',
+            "saved: state.json names '*', which is none of the location's",
+        ),
     ],
 )
 def test_metadata_that_is_damaged_or_leads_out_is_a_clear_error(

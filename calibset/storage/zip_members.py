@@ -1,0 +1,105 @@
+"""The members of a ZIP archive, as files of their own."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from calibset.core.errors import SourceError
+from calibset.storage.files import File
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+# Most archives of a dataset hold one file or some dozens; each takes a line of memory.
+_MOST_MEMBERS = 100_000
+_ENCRYPTED = 0x1
+# What the library raises of archives that are damaged, or packed in a way that it doesn't know.
+_FAULTS = (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError, ValueError, RuntimeError)
+
+
+def list_members(archive: File) -> tuple[File, ...]:
+    """Return an archive's members, folder by folder; the files of a folder stand before its subfolders.
+
+    Nothing is unpacked to the disk: a member's name leads nowhere, and is a part of ``ARCHIVE/MEMBER``.
+
+    Raises:
+        SourceError: The archive is damaged, or has too many members.
+    """
+    with _zip_errors(archive), archive.open_random_access() as stream, zipfile.ZipFile(stream) as opened:
+        members = [member for member in opened.infolist() if not member.is_dir()]
+        if len(members) > _MOST_MEMBERS:
+            raise SourceError(
+                f"{archive.name}: holds {len(members):,} files, more than {_MOST_MEMBERS:,}; unpack it"
+            )
+        for member in members:
+            if member.flag_bits & _ENCRYPTED:
+                raise SourceError(f"{archive.name}: {member.filename} is encrypted; unpack it")
+    return tuple(
+        replace(
+            archive,
+            name=f"{archive.name}/{member.filename}",
+            open_bytes=partial(_open, archive, member.header_offset),
+            open_ranges=partial(_open, archive, member.header_offset),
+            size=member.file_size,
+        )
+        for member in sorted(members, key=lambda member: _walk_order(member.filename))
+    )
+
+
+def _walk_order(name: str) -> tuple[tuple[bool, str], ...]:
+    *folders, base = name.split("/")
+    return (*((True, folder) for folder in folders), (False, base))
+
+
+def _open(archive: File, offset: int) -> BinaryIO:
+    with _zip_errors(archive):
+        return cast("BinaryIO", io.BufferedReader(_Member(archive, offset)))
+
+
+class _Member(io.RawIOBase):
+    """The contents of the member whose header is at an offset: two members may have the same name."""
+
+    def __init__(self, archive: File, offset: int) -> None:
+        super().__init__()
+        self._archive = archive
+        self._raw = archive.open_random_access()
+        opened = zipfile.ZipFile(self._raw)
+        member = next(member for member in opened.infolist() if member.header_offset == offset)
+        self._stream = opened.open(member)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        with _zip_errors(self._archive):
+            return self._stream.seek(offset, whence)
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        target = memoryview(buffer).cast("B")
+        with _zip_errors(self._archive):
+            content = self._stream.read(len(target))
+        target[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+@contextmanager
+def _zip_errors(archive: File) -> Iterator[None]:
+    try:
+        yield
+    except _FAULTS as error:
+        raise SourceError(f"{archive.name}: damaged or cut off ({error}); fetch the file again") from error

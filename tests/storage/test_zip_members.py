@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from calibset.core.errors import SourceError
+from calibset.storage.files import File, memory_reader
+from calibset.storage.zip_members import list_members
+
+
+def archive(content: bytes) -> File:
+    (file,) = memory_reader({"a.zip": content}).files("a.zip")
+    return file
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as written:
+        for name, data in members:
+            written.writestr(name, data)
+    return content.getvalue()
+
+
+def read(file: File) -> bytes:
+    with file.open_bytes() as stream:
+        return stream.read()
+
+
+def test_members_are_files_that_seek() -> None:
+    first, second = list_members(archive(zipped(("x/b.txt", b"inner"), ("a.txt", b"outer"), ("x/", b""))))
+    assert (first.name, first.size, read(first)) == ("a.zip/a.txt", 5, b"outer")
+    assert (second.name, read(second)) == ("a.zip/x/b.txt", b"inner")
+    with second.open_random_access() as stream:
+        stream.read()
+        assert stream.seek(2) == 2
+        assert stream.read() == b"ner"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_one_name_are_each_their_own() -> None:
+    assert list(map(read, list_members(archive(zipped(("a", b"1"), ("a", b"2")))))) == [b"1", b"2"]
+
+
+def test_what_cannot_be_read_is_an_error() -> None:
+    whole = zipped(("a.txt", b"some text " * 50))
+    for content in (b"", b"PK\x03\x04", whole[:-30], whole[:45] + b"\xff" + whole[46:]):
+        with pytest.raises(SourceError, match=r"^a\.zip: damaged or cut off \(.+\); fetch the file again$"):
+            [read(member) for member in list_members(archive(content))]
+
+
+def test_an_encrypted_member_is_named() -> None:
+    content = bytearray(zipped(("a.txt", b"x")))
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(SourceError, match=r"^a\.zip: a\.txt is encrypted; unpack it$"):
+        list_members(archive(bytes(content)))
