@@ -57,9 +57,9 @@ Mistral's have its control tokens and speak another format. Where such a templat
 
 The token ids are those that the model sees in service. A conversation ends with EOS, unless the template writes EOS behind other
 turns and ended this one with another control token. If a row holds several conversations and the model's format has a BOS, each
-of them begins with it except the first, whose BOS the quantizer's tokenizer adds. A Jinja template is rendered by transformers
-(`pip install 'calibset[transformers]'`, without PyTorch) and without a prompt for a further turn; the date that some templates
-write is always 26 Jul 2024.
+of them begins with it except the first, whose BOS the quantizer's tokenizer adds. A Jinja template is rendered as
+transformers renders it, in a process of its own with [bounds of time and memory](security.md#tokenizers-and-templates), and without a
+prompt for a further turn; the date that some templates write is always 26 Jul 2024.
 
 A template is tried on test dialogues first. If it is faulty, the error names the line; if the tokenizer lacks the tokens that it
 writes, that is an error as well. The trial also finds out how the template wants messages: arguments as an object or as text, the

@@ -19,6 +19,7 @@ from calibset.core.short_forms import write_line, write_table
 from calibset.dataset.manifest import Manifest, SampleReport, manifest_path
 from calibset.quantizers.row_reader import read_rows, read_text_or_ids, read_texts
 from calibset.tokenizers import DEFAULT_TOKENIZER, Encoded, Tokenizer, load_tokenizer
+from calibset.tokenizers.engine_faults import locate_faults
 
 NAMED_BY_VERIFY = "; `calibset verify` names each fault"
 """What an error adds to the first of several faults of rows."""
@@ -254,7 +255,8 @@ class CalibrationFile:
             found = read_rows(self.path, read_text_or_ids, tokenizer=tokenizer, skip_blank=False)[0][row - 1]
             if not isinstance(found, tuple):
                 raise
-            return tokenizer.decode(found)
+            with locate_faults(f"{self.path}: row {row}"):
+                return tokenizer.decode(found)
 
     def decode_all(self, tokenizer: Tokenizer) -> tuple[str, ...]:
         """Return the text of each row; for ids, the text that they stand for.
@@ -265,7 +267,8 @@ class CalibrationFile:
         rows, faults = read_rows(self.path, read_text_or_ids, tokenizer=tokenizer, skip_blank=False)
         if faults:
             raise QuantizerError(f"{self.path}: {faults[0]}{NAMED_BY_VERIFY}{MENDED_BY_REPACK}")
-        return tuple(tokenizer.decode(row) if isinstance(row, tuple) else str(row) for row in rows)
+        with locate_faults(str(self.path)):
+            return tuple(tokenizer.decode(row) if isinstance(row, tuple) else str(row) for row in rows)
 
     def rows(self, tokenizer: Tokenizer) -> Iterator[EncodedRow]:
         """Yield the rows in the order of the file, encoded.
@@ -279,7 +282,8 @@ class CalibrationFile:
         """
         reports = self.manifest.samples if self.manifest else repeat(None, len(self.texts))
         for number, (text, report) in enumerate(zip(self.texts, reports, strict=True), 1):
-            encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
+            with locate_faults(f"{self.path}: row {number}"):
+                encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
             if self.manifest and report and len(encoded.ids) != report.tokens:
                 raise TokenizerError(
                     f"{self.path}: row {number} has {len(encoded.ids)} tokens of {tokenizer.name}, and its "

@@ -22,6 +22,7 @@ from calibset.quantizers.row_reader import read_rows, read_text_or_ids
 from calibset.quantizers.row_writer import write_table
 from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY
 from calibset.tokenizers import Tokenizer, find_tokenizer_file, tokenizer_files
+from calibset.tokenizers.engine_faults import locate_faults
 from calibset.tokenizers.truncation import text_budget, visible_ids
 
 EXPORTABLE = (".jsonl", ".json", ".parquet")
@@ -187,9 +188,10 @@ def _read_foreign_rows(
         faults += [f"row {n}: has no text" for n, row in enumerate(rows, 1) if not isinstance(row, str)]
     if faults:
         raise QuantizerError(f"{path}: {faults[0]}{NAMED_BY_VERIFY}")
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         if isinstance(row, str):
-            ids = tokenizer.encode(row.rstrip(), parse_special=True)
+            with locate_faults(f"{path}: row {number}"):
+                ids = tokenizer.encode(row.rstrip(), parse_special=True)
             yield _export_row(row, ids, tokenizer, seqlen)
         elif isinstance(row, tuple):
             yield ExportRow(text="", ids=row[:seqlen])

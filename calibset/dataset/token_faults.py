@@ -18,6 +18,7 @@ from calibset.quantizers.token_faults import (
     find_missing_embeddings,
 )
 from calibset.tokenizers import Tokenizer, find_tokenizer_file, load_tokenizer
+from calibset.tokenizers.engine_faults import locate_faults
 from calibset.tokenizers.model_config import read_embedding_count
 from calibset.tokenizers.older_loader import find_older_loader
 from calibset.tokenizers.truncation import visible_ids
@@ -155,13 +156,13 @@ def _read(
     rows: Sequence[RowInput], tokenizer: Tokenizer, seqlen: int, *, parse_special: bool = True
 ) -> Iterator[Sequence[int]]:
     """Yield the ids of each row that the model reads; where no control token is parsed, no BOS is put."""
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         if not isinstance(row, str):
             yield row if isinstance(row, tuple) else ()
-        elif parse_special:
-            yield visible_ids(_encode(row, tokenizer), tokenizer, seqlen)
-        else:
-            yield tokenizer.encode(row, parse_special=False)[:seqlen]
+            continue
+        with locate_faults(f"row {number}"):
+            ids = _encode(row, tokenizer) if parse_special else tokenizer.encode(row, parse_special=False)
+        yield visible_ids(ids, tokenizer, seqlen) if parse_special else ids[:seqlen]
 
 
 def _encode(text: str, tokenizer: Tokenizer) -> list[int]:

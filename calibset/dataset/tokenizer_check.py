@@ -22,6 +22,7 @@ from calibset.dataset.calibration_file import CalibrationFile
 from calibset.quantizers import LoadReport, RowInput
 from calibset.tokenizers import Tokenizer, find_tokenizer_file
 from calibset.tokenizers.auto_tokenizer import load_auto_tokenizer
+from calibset.tokenizers.engine_faults import locate_faults, translate_faults
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
 from calibset.tokenizers.tekken_conversion import tekken_json, write_fast_tokenizer
@@ -126,8 +127,9 @@ def find_mismatches(
 ) -> Iterator[TokenMismatch]:
     """Yield the rows whose ids differ between ``encode``, which adds BOS itself, and a tokenizer."""
     for row, text in enumerate((text.rstrip() for text in texts), 1):
-        ids = encode(text)
-        bare = tokenizer.encode(text, parse_special=True)
+        with locate_faults(f"row {row}"), translate_faults("transformers can't read", text=text):
+            ids = encode(text)
+            bare = tokenizer.encode(text, parse_special=True)
         right = [*tokenizer.prefix, *bare, *tokenizer.suffix]
         if ids == right:
             continue
@@ -167,12 +169,8 @@ def _load_backend(backend: Backend, tokenizer: Tokenizer, file: Path | None) -> 
             _provide_fast(tokenizer, file, folder)
         else:
             _provide_tekken(tokenizer, file, folder)
-        try:
+        with translate_faults(f"{tokenizer.name}: transformers can't load it as {kind}"):
             loaded = getattr(transformers, kind).from_pretrained(str(folder))
-        except Exception as error:  # each class raises what it likes
-            raise TokenizerError(
-                f"{tokenizer.name}: transformers can't load it as {kind}: {error}"
-            ) from error
         yield loaded
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from calibset.core.documents import Filtered, Sample, Span
 from calibset.packing.row_spec import Packed, RowSpec
 from calibset.tokenizers.chat_templates.base import RenderedConversation
+from calibset.tokenizers.engine_faults import locate_faults
 
 TOO_LONG = "longer than a row (its head may be a filler)"
 """The reason for filtering a conversation that is longer than a row."""
@@ -146,7 +147,8 @@ def pack_conversations(conversations: Iterable[RenderedConversation], spec: RowS
         if not buffer.pool:
             return
         row = buffer.take_best_fit(spec.text_budget)
-        packed = _complete_row(row, buffer, spec)
+        with locate_faults(f"sources.{spec.source}: a row that begins with {row[0].id}"):
+            packed = _complete_row(row, buffer, spec)
         if isinstance(packed, Sample):
             yield packed
         else:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from calibset.core.documents import Document, Filtered, Sample, Span
 from calibset.packing.row_spec import SEPARATOR, Packed, RowSpec
 from calibset.tokenizers.base import Encoded
+from calibset.tokenizers.engine_faults import locate_faults
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|\Z)|(?=\n)|\Z")
 _WORD_END = re.compile(r"(?<=\S)(?=\s)")
@@ -116,7 +117,8 @@ def pack_documents(documents: Iterable[Document], spec: RowSpec) -> Iterator[Pac
     for first in _take_turns(documents, queue):
         remainder: _Remainder | None = first
         while remainder is not None:
-            step = _add_to_row(row, remainder, spec)
+            with locate_faults(f"sources.{spec.source}: {remainder.document.id}"):
+                step = _add_to_row(row, remainder, spec)
             yield from step.packed
             row, remainder = step.row, step.remainder
             if remainder is not None and remainder.rows >= spec.max_rows_per_document:

@@ -34,6 +34,7 @@ from calibset.storage import File
 from calibset.storage.local import LocalReader
 from calibset.tokenizers import DEFAULT_TOKENIZER, Tokenizer, load_tokenizer
 from calibset.tokenizers.base import spell_prefix
+from calibset.tokenizers.engine_faults import locate_faults
 
 ControlTokenUse = Literal["auto", "keep", "neutralise"]
 """What happens to control tokens that texts spell; ``auto`` keeps them if a chat template wrote them."""
@@ -242,11 +243,12 @@ def _survey(path: Path, source: Source, tokenizer: Tokenizer) -> _Survey:
         if not isinstance(record, Document):
             continue
         if is_ids(record):
-            document = decode_record(record, tokenizer)
-            if not isinstance(document, Document):
-                continue
-            of_ids += 1
-            misread += _reads_otherwise(document.text, record.token_ids, tokenizer)
+            with locate_faults(f"{path}: {record.id}"):
+                document = decode_record(record, tokenizer)
+                if not isinstance(document, Document):
+                    continue
+                of_ids += 1
+                misread += _reads_otherwise(document.text, record.token_ids, tokenizer)
         else:
             rendered += target.find_mark(record.text) in tokenizer.special_tokens
         texts += 1

@@ -29,6 +29,7 @@ from calibset.tokenizers.base import spell_prefix
 from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError
 from calibset.tokenizers.chat_templates.loading import load_template
 from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
+from calibset.tokenizers.engine_faults import locate_faults
 
 T = TypeVar("T", Document, RenderedConversation)
 
@@ -158,12 +159,12 @@ def open_source_stream(
     if records is None:
         records = source.read_shuffled(reader, seed=recipe.seed)
     target = TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer))
-    records = decode_ids(wrap_errors(records, f"sources.{name}"), tokenizer)
+    records = decode_ids(wrap_errors(records, f"sources.{name}"), tokenizer, f"sources.{name}")
     documents = admit(records, stats, control_tokens, cleaner.clean, target)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
     new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)
-    items = _render(documents, new_renderer, cleaner, stats)
+    items = _render(documents, new_renderer, cleaner, stats, f"sources.{name}")
     return SourceStream(name, source, reader, stats, items, row_spec)
 
 
@@ -222,6 +223,7 @@ def _render(
     new_renderer: Callable[[], ConversationRenderer],
     cleaner: Cleaner,
     stats: ReadStats,
+    place: str,
 ) -> Iterator[Document | RenderedConversation]:
     """Yield documents as they are, and conversations as the target model reads them, each text once."""
     renderer: ConversationRenderer | None = None
@@ -233,7 +235,8 @@ def _render(
             renderer = new_renderer()
             stats.notes = renderer.template.notes
         try:
-            rendered = renderer.render(item)
+            with locate_faults(f"{place}: {item.id}"):
+                rendered = renderer.render(item)
         except RenderError as error:
             _take_back(item, Rejection(position=item.id, reason=error.reason, excerpt=excerpt(error)), stats)
             continue

@@ -7,12 +7,18 @@ from dataclasses import replace
 
 from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.tokenizers import Tokenizer
+from calibset.tokenizers.engine_faults import locate_faults
 
 
-def decode_ids(records: Iterable[Record], tokenizer: Tokenizer) -> Iterator[Record]:
-    """Yield records, those that are ids as texts in which control tokens are spelled out."""
+def decode_ids(records: Iterable[Record], tokenizer: Tokenizer, place: str) -> Iterator[Record]:
+    """Yield records of a place, those that are ids as texts in which control tokens are spelled out."""
     for record in records:
-        yield decode_record(record, tokenizer) if is_ids(record) else record
+        if isinstance(record, Document) and is_ids(record):
+            with locate_faults(f"{place}: {record.id}"):
+                decoded = decode_record(record, tokenizer)
+            yield decoded
+        else:
+            yield record
 
 
 def is_ids(record: Record) -> bool:

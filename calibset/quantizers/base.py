@@ -15,6 +15,7 @@ from calibset.quantizers.load_report import LoadReport
 from calibset.quantizers.row_reader import RowInput
 from calibset.quantizers.row_writer import ExportRow
 from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.engine_faults import locate_faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,9 @@ class Quantizer(ABC):
             return LoadReport(
                 quantizer=self.info.label, nsamples=nsamples, seqlen=seqlen, rows=(), fatal=(fault,)
             )
-        rows, faults = self.read_file(path, tokenizer)
-        report = self.simulate(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
+        with locate_faults(str(path)):
+            rows, faults = self.read_file(path, tokenizer)
+            report = self.simulate(rows, tokenizer, nsamples=nsamples, seqlen=seqlen)
         # With a row missing, what follows from all of them isn't known.
         return replace(report, fatal=(*self.path_problems(str(path)), *(faults or report.fatal)))
 

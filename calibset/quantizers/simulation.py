@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from calibset.quantizers.load_report import RowResult
 from calibset.quantizers.row_reader import RowInput, UnjudgedRow, UnusableRow
 from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.engine_faults import locate_faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,8 @@ def measure_rows(
         elif isinstance(row, UnjudgedRow):
             measured.append(MeasuredRow(row=number, tokens=0, length=0, unjudged=row.reason))
         elif isinstance(row, str):
-            tokens = len(tokenizer.encode(row, parse_special=parse_special))
+            with locate_faults(f"row {number}"):
+                tokens = len(tokenizer.encode(row, parse_special=parse_special))
             measured.append(MeasuredRow(row=number, tokens=tokens, length=tokens + around))
         else:
             begun = len(prefix) if row[: len(prefix)] == prefix else 0

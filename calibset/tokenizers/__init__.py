@@ -7,6 +7,7 @@ from pathlib import Path
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import SourceError, TokenizerError
 from calibset.tokenizers.base import Encoded, Tokenizer
+from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.json_file import gguf_message
 from calibset.tokenizers.model_folder import FILES, VOCABULARY_FILES
 
@@ -44,6 +45,11 @@ def load_tokenizer(name: str, relative_to: Path | None = None, *, offline: bool 
         TokenizerError: There is no such name or file, or it can't be read.
     """
     path = find_tokenizer_file(name, relative_to, offline=offline)
+    with translate_faults(f"{name}: can't be loaded"):
+        return _load(path, name)
+
+
+def _load(path: Path | None, name: str) -> Tokenizer:
     if path is not None and (path.name == "tokenizer.json" or "tekken" not in path.name):
         from calibset.tokenizers import huggingface
 

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from calibset.core.errors import TokenizerError
+from calibset.tokenizers.engine_faults import translate_faults, translate_panics
 from calibset.tokenizers.model_folder import FILES, VOCABULARY_FILES
 from calibset.tokenizers.transformers_import import import_transformers
 
@@ -50,7 +51,7 @@ class AutoTokenizer:
 
     def read(self, text: str) -> list[int]:
         """Return the ids of a text, as a quantizer's call gives them: with BOS and the like."""
-        with _silence(import_transformers()):
+        with _silence(import_transformers()), translate_faults(f"{self.name} can't read", text=text):
             return list(self.loaded(text)["input_ids"])
 
 
@@ -69,9 +70,12 @@ def load_auto_tokenizer(folder: Path, patterns: Sequence[str] = (*FILES, *VOCABU
     with _silence(transformers), TemporaryDirectory(prefix="calibset-") as name:
         _provide_files(folder, patterns, Path(name))
         try:
-            loaded = transformers.AutoTokenizer.from_pretrained(
-                name, trust_remote_code=False, local_files_only=True
-            )
+            with translate_panics(f"AutoTokenizer of transformers {transformers.__version__} can't load it"):
+                loaded = transformers.AutoTokenizer.from_pretrained(
+                    name, trust_remote_code=False, local_files_only=True
+                )
+        except TokenizerError:
+            raise
         except Exception as error:  # each class raises what it likes
             reason = str(error).strip().partition("\n")[0].replace(name, str(folder))
             raise TokenizerError(

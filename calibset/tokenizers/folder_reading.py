@@ -10,6 +10,7 @@ from calibset.core.errors import TokenizerError
 from calibset.core.installation import install_command
 from calibset.tokenizers.auto_tokenizer import AutoTokenizer, load_auto_tokenizer
 from calibset.tokenizers.engine_comparison import find_difference
+from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.model_folder import ModelFolder
 
 if TYPE_CHECKING:
@@ -76,10 +77,8 @@ def _compare(tokenizer: AutoTokenizer, engine: tokenizers.Tokenizer) -> Reading:
     loaded = tokenizer.engine
     if loaded is None:
         return Reading(tokenizer)
-    try:
+    with translate_faults(f"{tokenizer.name} can't read text with it"):
         difference = find_difference(engine, loaded)
-    except Exception as error:  # an engine raises bare Exception
-        raise TokenizerError(f"{tokenizer.name} can't read text with it: {error}") from error
     if difference is None:
         return Reading(tokenizer)
     note = (

@@ -17,6 +17,7 @@ from calibset.tokenizers.added_tokens import add_folder_tokens, find_new_tokens
 from calibset.tokenizers.auto_tokenizer import AutoTokenizer
 from calibset.tokenizers.base import Encoded
 from calibset.tokenizers.engine_comparison import canonical_parts
+from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.folder_reading import ask_transformers
 from calibset.tokenizers.json_file import read_json_file
 from calibset.tokenizers.model_folder import ModelFolder, read_model_folder
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # Every vocabulary has a token for some of these letters.
 _PROBE = "a1 ."
+_MISFIT = "the vocabulary and the class or model that its folder names don't belong together"
 
 
 @dataclass(frozen=True)
@@ -149,17 +151,13 @@ class HuggingFaceTokenizer:
         self, text: str, *, parse_special: bool, add_special_tokens: bool = False
     ) -> tokenizers.Encoding:
         engine = self.parsing_engine if parse_special else self.literal_engine
-        try:
+        with translate_faults(f"{self.name}: can't read", text=text, remedy=_MISFIT):
             return engine.encode(replace_surrogates(text), add_special_tokens=add_special_tokens)
-        except Exception as error:  # the engine raises bare Exception
-            raise TokenizerError(
-                f"{self.name}: can't read text: {error}; the vocabulary and the class or model that its "
-                "folder names don't belong together"
-            ) from error
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, with control tokens spelled out."""
-        return str(self.parsing_engine.decode(list(ids), skip_special_tokens=False))
+        with translate_faults(f"{self.name}: can't spell token ids"):
+            return str(self.parsing_engine.decode(list(ids), skip_special_tokens=False))
 
 
 def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
@@ -237,27 +235,17 @@ def _describe(engine: tokenizers.Tokenizer) -> bytes:
 def _parse(raw: bytes, name: str) -> tokenizers.Tokenizer:
     import tokenizers
 
-    try:
+    with translate_faults(f"{name}: not a tokenizer.json that tokenizers reads"):
         engine = tokenizers.Tokenizer.from_buffer(raw)
-    except Exception as error:  # the engine raises bare Exception
-        raise TokenizerError(f"{name}: not a tokenizer.json that tokenizers reads: {error}") from error
     if dropout := getattr(engine.model, "dropout", None):
         raise TokenizerError(
             f"{name}: its tokenizer.json merges at random (model.dropout is {dropout:.3g}), so a text "
             "has other tokens each time it is read; set it to null there and in what the quantizer loads"
         )
-    _try_out(engine, name)
-    return engine
-
-
-def _try_out(engine: tokenizers.Tokenizer, name: str) -> None:
-    """Read an empty text: at the first one the library panics if parts of an engine don't fit together."""
-    try:
+    # At the first text the library panics if parts of an engine don't fit together.
+    with translate_faults(f"{name}: parts of its tokenizer.json don't fit together"):
         engine.encode("")
-    except BaseException as error:
-        if type(error).__name__ != "PanicException" and not isinstance(error, Exception):
-            raise
-        raise TokenizerError(f"{name}: parts of its tokenizer.json don't fit together: {error}") from error
+    return engine
 
 
 def _refuse_left_cut(name: str, engine: tokenizers.Tokenizer, folder: ModelFolder) -> None:

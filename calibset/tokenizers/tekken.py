@@ -16,6 +16,7 @@ from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import TokenizerError
 from calibset.core.text import replace_surrogates
 from calibset.tokenizers.base import Encoded
+from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.json_file import read_json_file
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class TekkenTokenizer:
         """Return the text of ids, with control tokens spelled out."""
         from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 
-        return self.tekkenizer.decode(list(ids), SpecialTokenPolicy.KEEP)
+        with translate_faults(f"{self.name}: can't spell token ids"):
+            return self.tekkenizer.decode(list(ids), SpecialTokenPolicy.KEEP)
 
     @cached_property
     def _byte_lengths(self) -> dict[int, int]:
@@ -126,11 +128,12 @@ class TekkenTokenizer:
         text = replace_surrogates(text)
         ids: list[int] = []
         start = 0
-        if len(text) >= _LONGEST_RUN:
-            for match in _BLANKS.finditer(text):
-                ids += self.engine.encode_ordinary(text[start : match.end()])
-                start = match.end()
-        ids += self.engine.encode_ordinary(text[start:])
+        with translate_faults(f"{self.name}: can't read", text=text):
+            if len(text) >= _LONGEST_RUN:
+                for match in _BLANKS.finditer(text):
+                    ids += self.engine.encode_ordinary(text[start : match.end()])
+                    start = match.end()
+            ids += self.engine.encode_ordinary(text[start:])
         offset = self.tekkenizer.num_special_tokens
         return [rank + offset for rank in ids]
 
@@ -162,11 +165,8 @@ def from_file(path: Path, name: str) -> TekkenTokenizer:
     from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
     model, digest = _read_model(path)
-    try:
-        tekkenizer = Tekkenizer.from_file(path)
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise TokenizerError(f"{name}: not a Tekken file that mistral-common reads: {error}") from error
-    return _build_tokenizer(name, digest.hexdigest(), tekkenizer, model)
+    with translate_faults(f"{name}: not a Tekken file that mistral-common reads"):
+        return _build_tokenizer(name, digest.hexdigest(), Tekkenizer.from_file(path), model)
 
 
 def _build_tokenizer(name: str, fingerprint: str, tekkenizer: Tekkenizer, model: Any) -> TekkenTokenizer:

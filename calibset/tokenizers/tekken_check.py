@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from calibset.tokenizers.engine_faults import translate_faults
+
 if TYPE_CHECKING:
     import tokenizers
 
@@ -39,11 +41,12 @@ def note_split_mismatch(engine: tokenizers.Tokenizer) -> tuple[str, ...]:
     """Return a note if a tokenizer has Tekken's vocabulary but splits text differently; otherwise none."""
     if not _has_tekkens_vocabulary(engine):
         return ()
-    misread = [
-        text
-        for text, ids in _EXPECTED_IDS.items()
-        if tuple(engine.encode(text, add_special_tokens=False).ids) != ids
-    ]
+    with translate_faults("can't read a text that tells patterns apart"):
+        misread = [
+            text
+            for text, ids in _EXPECTED_IDS.items()
+            if tuple(engine.encode(text, add_special_tokens=False).ids) != ids
+        ]
     if not misread:
         return ()
     return (

@@ -14,6 +14,7 @@ from pathlib import Path
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError, TokenizerError
 from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.tekken import TekkenTokenizer
 
 _CONFIG = {
@@ -44,10 +45,9 @@ def write_fast_tokenizer(tokenizer: Tokenizer, folder: Path) -> tuple[Path, ...]
     """
     if not isinstance(tokenizer, TekkenTokenizer):
         raise TokenizerError(f"{tokenizer.name} is a Hugging Face tokenizer already; use its folder as it is")
-    contents = {
-        "tokenizer.json": fast_tokenizer_json(tokenizer),
-        "tokenizer_config.json": json.dumps(_CONFIG, indent=2) + "\n",
-    }
+    with translate_faults(f"{tokenizer.name}: can't be written as a tokenizer.json"):
+        fast = fast_tokenizer_json(tokenizer)
+    contents = {"tokenizer.json": fast, "tokenizer_config.json": json.dumps(_CONFIG, indent=2) + "\n"}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from calibset.core.errors import TokenizerError
 from calibset.core.installation import install_command
 from calibset.tokenizers.auto_tokenizer import AutoTokenizer, load_auto_tokenizer
+from calibset.tokenizers.engine_faults import translate_faults
 
 if TYPE_CHECKING:
     import tokenizers
@@ -39,7 +40,9 @@ def convert_vocabulary(file: Path, name: str) -> tuple[AutoTokenizer, tokenizers
             "tokenizer.json to measure rows by"
         )
     # Where the files that a class looks for are missing, it may make a tokenizer of nothing.
-    if len(set(engine.encode(_ANY_TEXT, add_special_tokens=False).ids)) < len(_ANY_TEXT) // 4:
+    with translate_faults(f"{lacking}, with which {tokenizer.name} can't read", text=_ANY_TEXT):
+        read = engine.encode(_ANY_TEXT, add_special_tokens=False).ids
+    if len(set(read)) < len(_ANY_TEXT) // 4:
         raise TokenizerError(f"{lacking}, of which {tokenizer.name} reads hardly a letter; {_way_out(name)}")
     return tokenizer, engine
 

@@ -117,7 +117,7 @@ def test_a_vocabulary_that_can_not_read_a_text_is_told(tmp_path: Path) -> None:
     words = loaded(tmp_path, tokenizers.Tokenizer(models.WordPiece({"a1": 0}, unk_token="[UNK]")))
     assert words.encode("a1", parse_special=True) == [0]
     message = (
-        r"can't read text: WordPiece error: Missing \[UNK\] token from the vocabulary; the vocabulary and "
+        r"can't read 'b': WordPiece error: Missing \[UNK\] token from the vocabulary; the vocabulary and "
         r"the class or model that its folder names don't belong together$"
     )
     with pytest.raises(TokenizerError, match=message):
@@ -265,5 +265,5 @@ def test_letters_that_a_tokenizer_has_no_token_for_are_an_error(tmp_path: Path) 
     small = loaded(tmp_path, engine)
     assert small.encode("a", parse_special=True) == [0]
     for encode in (small.encode, small.encode_with_ends):
-        with pytest.raises(TokenizerError, match=r"^small: can't read text: "):
+        with pytest.raises(TokenizerError, match=r"^small: can't read 'b': "):
             encode("b", parse_special=True)

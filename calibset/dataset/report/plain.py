@@ -12,6 +12,7 @@ from calibset.dataset.report.rows import Row
 from calibset.dataset.verify import verify
 from calibset.quantizers import LoadReport
 from calibset.tokenizers import ControlTokens, Tokenizer
+from calibset.tokenizers.engine_faults import locate_faults
 from calibset.tokenizers.truncation import text_budget, visible_ids
 
 
@@ -54,7 +55,8 @@ def compute_plain_figures(
     rows, control_rows = [], 0
     most = text_budget(tokenizer, report.seqlen)
     for number, text in enumerate(file.decode_all(tokenizer), 1):
-        encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
+        with locate_faults(f"{file.path}: row {number}"):
+            encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
         ids, ends = encoded.ids, encoded.ends
         seen.update(visible_ids(ids, tokenizer, report.seqlen))
         control_rows += not tokenizer.control_ids.isdisjoint(ids)

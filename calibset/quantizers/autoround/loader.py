@@ -19,6 +19,7 @@ from calibset.quantizers.row_reader import RowInput, UnusableRow, read_ids, read
 from calibset.quantizers.row_writer import ExportRow, write_ids_table, write_json_lines
 from calibset.quantizers.simulation import measure_rows, warn_of_surplus
 from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.engine_faults import locate_faults
 from calibset.tokenizers.truncation import last_token_dominates, text_budget, visible_ids
 
 # AutoRound shuffles the rows with this seed before it takes the first nsamples.
@@ -130,7 +131,8 @@ def _simulate_texts(rows: Sequence[RowInput], tokenizer: Tokenizer, nsamples: in
 def _check_text(number: int, row: RowInput, tokenizer: Tokenizer, seqlen: int) -> RowResult:
     if not isinstance(row, str):
         return RowResult(row=number, tokens=0, reason=_MIXED if isinstance(row, tuple) else row.reason)
-    ids = tokenizer.encode(row.rstrip(), parse_special=True)
+    with locate_faults(f"row {number}"):
+        ids = tokenizer.encode(row.rstrip(), parse_special=True)
     read = visible_ids(ids, tokenizer, seqlen)
     reason = None
     if len(read) < seqlen:

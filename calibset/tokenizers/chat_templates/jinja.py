@@ -1,4 +1,4 @@
-"""Conversations as a model's own Jinja chat template writes them, rendered by transformers."""
+"""Conversations as a model's own Jinja chat template writes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from calibset.core.documents import Conversation
 from calibset.core.errors import TokenizerError
-from calibset.core.installation import install_command
 from calibset.tokenizers.base import Encoded, Tokenizer, spell_prefix
 from calibset.tokenizers.chat_templates.alignment import AlignedText, align_texts
 from calibset.tokenizers.chat_templates.base import (
@@ -37,21 +36,19 @@ from calibset.tokenizers.chat_templates.jinja_probe import (
 )
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
 from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
+from calibset.tokenizers.chat_templates.template_process import (
+    InvalidTemplateError,
+    TemplateProcess,
+    TemplateRefusalError,
+)
 from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
 from calibset.tokenizers.chat_templates.turns import CallWriting, RenderedCopy, find_turns
+from calibset.tokenizers.folder_tokens import NAMED_TOKENS
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
-from calibset.tokenizers.transformers_import import import_transformers
 
-# Templates that write today's date would give other bytes tomorrow. This is the date that Llama 3's
-# own template falls back to, a Friday.
-_DATE = {
-    "%d": "26", "%b": "Jul", "%B": "July", "%m": "07", "%Y": "2024", "%y": "24", "%a": "Fri", "%A": "Friday",
-    "%H": "00", "%M": "00", "%S": "00",
-}  # fmt: skip
-_REPLACEMENTS = "".join(f".replace({code!r}, {value!r})" for code, value in _DATE.items())
-# On a line of its own, whose end the block before it takes, so that the template's first line stays first.
-_FIXED_DATE = f"{{% macro strftime_now(format) %}}{{{{ format{_REPLACEMENTS} }}}}{{% endmacro %}}\n"
-
+# The names of templates where there are several, as transformers takes them.
+_DEFAULT = "default"
+_FOR_TOOLS = "tool_use"
 _EMPTY_THOUGHT = re.compile(r"<((?:\w+:)?think\w*)>\s*</\1>")
 
 
@@ -263,25 +260,15 @@ def _note_keywords(unread: Sequence[str], idle: Sequence[str]) -> Iterator[str]:
 def load_template(
     tokenizer: HuggingFaceTokenizer, template: str | dict[str, str], keywords: Mapping[str, Any]
 ) -> ApplyTemplate:
-    """Return what renders messages with a template, as transformers does; it must be installed."""
-    try:
-        import jinja2
-
-        transformers = import_transformers()
-        from transformers.utils.chat_template_utils import render_jinja_template
-    except ImportError as error:
+    """Return what renders messages with a template, as transformers does, in a process of its own."""
+    templates = {_DEFAULT: template} if isinstance(template, str) else template
+    if _DEFAULT not in templates:
         raise TokenizerError(
-            f"{tokenizer.name}: its chat template is rendered by transformers, which is not installed; "
-            + install_command("transformers")
-        ) from error
-    if isinstance(template, str):
-        dated: str | dict[str, str] = _FIXED_DATE + template
-    else:
-        dated = {name: _FIXED_DATE + text for name, text in template.items()}
-    render: Any = render_jinja_template
-    fast: Any = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer.parsing_engine, chat_template=dated, **tokenizer.named_tokens
-    )
+            f"{tokenizer.template_location}: holds chat templates ({', '.join(templates)}), but none is the "
+            "default"
+        )
+    process = TemplateProcess(templates, tokenizer.template_location)
+    named = {name: token for name, token in tokenizer.named_tokens.items() if name in NAMED_TOKENS}
 
     def apply(
         messages: list[dict[str, Any]],
@@ -289,21 +276,14 @@ def load_template(
         tools: list[dict[str, Any]] | None,
         keywords: Mapping[str, Any] = keywords,
     ) -> str:
+        name = _FOR_TOOLS if tools is not None and _FOR_TOOLS in templates else _DEFAULT
+        given = {"messages": messages, "tools": tools, "documents": None, "add_generation_prompt": False}
         try:
-            # apply_chat_template of transformers 5 would leave out keys that are null.
-            (text,), _ = render(
-                conversations=[messages],
-                tools=tools,
-                chat_template=fast.get_chat_template(None, tools),
-                **fast.special_tokens_map,
-                **keywords,
-            )
-            return str(text)
-        except jinja2.TemplateSyntaxError as error:
-            line = error.lineno - _FIXED_DATE.count("\n")
-            raise TokenizerError(f"{tokenizer.template_location}: line {line}: {error.message}") from error
-        except Exception as error:  # a template may trip over whatever it doesn't expect
-            raise RenderError(f"refused by the chat template: {first_line(error)}") from error
+            return process.render(name, {**given, **named, **keywords})
+        except InvalidTemplateError as fault:
+            raise TokenizerError(f"{tokenizer.template_location}: line {fault.line}: {fault}") from fault
+        except TemplateRefusalError as refusal:
+            raise RenderError(f"refused by the chat template: {first_line(refusal)}") from refusal
 
     return apply
 

@@ -22,6 +22,7 @@ from calibset.tokenizers.chat_templates.base import (
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
 from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
 from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
+from calibset.tokenizers.engine_faults import translate_panics
 from calibset.tokenizers.tekken import TekkenTokenizer, load_embedded
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class MistralTemplate:
 
         try:
             request = _build_request(conversation)
-            return list(self.mistral.encode_chat_completion(request).tokens)
+            with translate_panics(f"{self.tekken.name}: can't read a conversation"):
+                return list(self.mistral.encode_chat_completion(request).tokens)
         except (MistralCommonException, ValidationError, ValueError, AssertionError, RecursionError) as error:
             raise RenderError(f"refused by mistral-common's validator: {first_line(error)}") from error
 

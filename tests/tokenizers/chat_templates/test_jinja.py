@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.core.errors import TokenizerError
-from calibset.core.installation import install_command
 from calibset.hygiene.admission import admit
 from calibset.hygiene.stats import ReadStats
 from calibset.tokenizers import ControlTokens, load_tokenizer
@@ -213,13 +212,30 @@ def test_without_a_template_there_is_a_clear_error(tmp_path: Path) -> None:
     )
 
 
-def test_without_transformers_there_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_transformers_need_not_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
+    assert template_of(tmp_path).render(talk()).text.endswith("Hello.<|im_end|>\n")
+
+
+def test_several_templates_without_a_default_are_an_error(tmp_path: Path) -> None:
+    write_chatml(tmp_path)
+    (tmp_path / "chat_template.jinja").unlink()
+    named = [{"name": "tool_use", "template": TEMPLATE}, {"name": "rag", "template": TEMPLATE}]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": named}))
     with pytest.raises(TokenizerError) as caught:
-        template_of(tmp_path)
+        jinja_template(load_tokenizer(str(tmp_path)))
     assert str(caught.value) == (
-        "own: its chat template is rendered by transformers, which is not installed; "
-        + install_command("transformers")
+        f"{tmp_path / 'tokenizer_config.json'}: chat_template: holds chat templates (tool_use, rag), but "
+        "none is the default"
+    )
+
+
+def test_a_template_that_never_ends_is_an_error_of_its_file(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError) as caught:
+        template_of(tmp_path, template="{{ 'x' * 10 ** 10 }}")
+    assert str(caught.value) == (
+        f"{tmp_path / 'chat_template.jinja'}: the chat template takes over 512 MiB of memory; use the one "
+        "that the model was published with, or name a format in [chat]"
     )
 
 
