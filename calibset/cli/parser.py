@@ -48,8 +48,8 @@ def create_parser() -> argparse.ArgumentParser:
     for add in (
         _add_init, _add_build, _add_plan, _add_check, _add_lock, _add_repack, _add_quantize_command,
         _add_verify,
-        _add_export, _add_show, _add_report, _add_card, _add_diff, _add_cache, _add_tokenizer, _add_sources,
-        _add_schema, _add_completion,
+        _add_export, _add_show, _add_report, _add_card, _add_diff, _add_compare, _add_cache, _add_tokenizer,
+        _add_sources, _add_schema, _add_completion,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -396,6 +396,36 @@ def _add_diff(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("before", metavar="A", help="a manifest, a lock, or a calibration file")
     command.add_argument("after", metavar="B", help="another of the same kind")
     _add_json(command)
+
+
+# --- commands on models -------------------------------------------------------------------
+
+
+def _add_compare(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "compare",
+        "show what quantized models cost against their base, in all and by domain",
+        "calibset compare base.parquet w4.parquet --page w4.html\n"
+        "  calibset compare base.parquet slovak=sk-1.parquet slovak=sk-2.parquet pile=p-1.parquet\n"
+        "  calibset compare ./model ./model-w4 --data holdout.jsonl",
+        "BASE and OTHER are measurements that `calibset evaluate` wrote of the same windows, or folders of\n"
+        "models, which are run here in one pass over --data and compared over the whole vocabulary.\n"
+        "NAME=PATH names one; several with one name are runs of one recipe with different seeds, whose\n"
+        "spread says whether recipes differ by more. Perplexity and its change, KL divergence (mean,\n"
+        "median, 95th and 99th percentile), the change of the token's probability, and the share of same\n"
+        "likeliest tokens come with 95 % intervals over documents. What comes of likely tokens alone is a\n"
+        "lower bound, marked with ≥.\n",
+    )
+    command.add_argument("base", metavar="BASE", help="the model before it was quantized: [NAME=]PATH")
+    command.add_argument("others", metavar="OTHER", nargs="+", help="a model to compare with it: [NAME=]PATH")
+    command.add_argument(
+        "--page", metavar="FILE.html", help="write a page too: domains, positions, and the worst windows"
+    )
+    command.add_argument(
+        "--tokenizer", metavar="T", help="what spells the tokens on the page (default: the measurement's)"
+    )
+    _add_output(command)
 
 
 # --- other commands -----------------------------------------------------------------------

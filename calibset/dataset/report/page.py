@@ -71,7 +71,7 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
     opened = CalibrationFile.open(file)
     if (manifest := opened.manifest) is None:
         return _render_plain_page(opened, tokenizer)
-    _require_matplotlib()
+    require_matplotlib()
     measure = opened.tokenizer(tokenizer)
     rows = read_rows(opened.rows(measure), manifest, measure)
     control_tokens = ControlTokens.of(measure.special_tokens)
@@ -92,7 +92,7 @@ def render_page(file: str, figures: Figures, rows: BrowserRows, notes: tuple[str
     Raises:
         OutputError: matplotlib is not installed.
     """
-    _require_matplotlib()
+    require_matplotlib()
     from markupsafe import Markup
 
     style, script = page_style(), read_asset("browser.js")
@@ -109,7 +109,7 @@ def render_page(file: str, figures: Figures, rows: BrowserRows, notes: tuple[str
         script=Markup(script),  # noqa: S704
         rows=rows,
         rows_data=Markup(rows.json),  # noqa: S704
-        policy=_write_policy(style, script),
+        policy=write_policy(style, script),
     )
 
 
@@ -131,18 +131,25 @@ def _render_plain_page(file: CalibrationFile, tokenizer: str | None) -> str:
         script=Markup(script),  # noqa: S704
         rows=rows,
         rows_data=Markup(rows.json),  # noqa: S704
-        policy=_write_policy(style, script),
+        policy=write_policy(style, script),
     )
 
 
-def _write_policy(style: str, script: str) -> str:
+def write_policy(style: str, script: str = "") -> str:
+    """Return the policy of a page that has one style and at most one script."""
+    scripts = _digest(script) if script else "'none'"
     return (
-        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+        f"default-src 'none'; style-src {_digest(style)}; script-src {scripts}; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _require_matplotlib() -> None:
+def require_matplotlib() -> None:
+    """Make sure that plots can be drawn.
+
+    Raises:
+        OutputError: matplotlib is not installed.
+    """
     if find_spec("matplotlib") is None:
         raise OutputError(f"a report needs matplotlib, which is not installed; {install_command('report')}")
 

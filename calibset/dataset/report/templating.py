@@ -14,6 +14,7 @@ from calibset.hygiene.language import LEAST_LETTERS
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_PACKAGE = "calibset.dataset.report"
 _COLOURS = ".calibset {{ {light} }}\n@media (prefers-color-scheme: dark) {{ .calibset {{ {dark} }} }}\n"
 # Notebooks say on the page's body which theme they have, whatever the browser prefers.
 _NOTEBOOK = (
@@ -26,7 +27,7 @@ _REM = 14.0
 
 def read_asset(name: str) -> str:
     """Return the text of a style or script of this package."""
-    return files("calibset.dataset.report").joinpath("templates", name).read_text("utf-8")
+    return files(_PACKAGE).joinpath("templates", name).read_text("utf-8")
 
 
 def page_style() -> str:
@@ -47,14 +48,19 @@ def _colours(more: str = "") -> str:
 
 def render(template: str, **values: Any) -> str:
     """Fill in a template of this package; everything that is not its own markup is escaped."""
-    return _environment().get_template(template).render(values)
+    return render_from(_PACKAGE, template, **values)
 
 
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def render_from(package: str, template: str, **values: Any) -> str:
+    """Fill in a template of another package, which may use those of this one."""
+    return _environment(package, _PACKAGE).get_template(template).render(values)
+
+
+def _environment(*packages: str) -> Environment:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("calibset.dataset.report"),
+        loader=ChoiceLoader([PackageLoader(package) for package in dict.fromkeys(packages)]),
         autoescape=True,
         finalize=_printable,
         undefined=StrictUndefined,

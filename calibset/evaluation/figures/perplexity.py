@@ -8,6 +8,9 @@ import numpy as np
 
 from calibset.evaluation.figures.bootstrap import Array
 
+# The largest logarithm whose number a float can hold; a broken model may be beyond it.
+_LARGEST = 700.0
+
 
 class Perplexity(NamedTuple):
     """A perplexity and its standard error, as ``llama-perplexity`` prints them."""
@@ -25,6 +28,6 @@ def perplexity(logprobs: Array) -> Perplexity:
     Args:
         logprobs: The natural log probabilities of the tokens that stand there; one or more.
     """
-    value = float(np.exp(-logprobs.mean()))
+    value = float(np.exp(min(-logprobs.mean(), _LARGEST)))
     error = value * float(np.sqrt(logprobs.var() / (len(logprobs) - 1))) if len(logprobs) > 1 else 0.0
     return Perplexity(value, error)

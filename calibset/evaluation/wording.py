@@ -1,0 +1,83 @@
+"""What a comparison found in words, the same on a screen, a page and a card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from calibset.evaluation.comparison import Bound, Comparison, Difference, DomainKind, RecipeContrast
+
+
+def domain_label(kind: DomainKind, name: str) -> str:
+    """Return what a domain is called in a table.
+
+    Examples:
+        >>> domain_label("source", "bitext"), domain_label("all", "all")
+        ('· bitext', 'all')
+    """
+    return f"· {name}" if kind == "source" else name
+
+
+def bound_sign(bound: Bound) -> str:
+    """Return what stands before a divergence: ``≥`` if it is a lower bound."""
+    return "≥" if bound == "at least" else ""
+
+
+def describe_data(comparison: Comparison) -> Iterator[str]:
+    """Yield what was measured, and on what."""
+    data = comparison.data
+    size = f"{data.ctx:,} tokens" if data.ctx else "a row each"
+    yield (
+        f"data: {data.name} ({data.joined}): {_counted(data.windows, 'window')} of {size}, "
+        f"{_counted(data.positions, 'token')} scored ({data.score}) of {_counted(data.documents, 'document')}"
+    )
+    for model in (comparison.base, *(other.model for other in comparison.others)):
+        facts = [model.engine, model.dtype, model.device]
+        role = "base" if model is comparison.base else "other"
+        yield f"{role}: {model.label} ({model.target}; {', '.join(fact for fact in facts if fact)})"
+
+
+def describe_bound(comparison: Comparison) -> str:
+    """Return whether divergences are exact, and what they rest on otherwise."""
+    kld = comparison.others[0].domains[0].kld
+    if comparison.k is None or kld is None:
+        return "over the whole vocabulary"
+    return (
+        f"at least (≥): from the {comparison.k} likeliest tokens of each model, of which those that both "
+        f"name hold {kld.covered:.1%} of the base's probability"
+    )
+
+
+def describe_contrast(contrast: RecipeContrast) -> str:
+    """Return in a sentence how two recipes differ in a domain."""
+    domain = "in all" if contrast.kind == "all" else f"in {contrast.domain}"
+    difference, unit = (contrast.kld, "mean KLD") if contrast.kld else (contrast.log_perplexity, "log PPL")
+    is_lower = difference.value < 0
+    return (
+        f"{domain}: {contrast.one} has a {unit} {abs(difference.value):.3g} "
+        f"{'below' if is_lower else 'above'} that of {contrast.another} {_interval(difference)}: "
+        f"{_verdict(difference)}"
+    )
+
+
+def _interval(difference: Difference) -> str:
+    parts = [
+        f"{name} [{low:+.3g}, {high:+.3g}]"
+        for name, low, high in (
+            ("documents", difference.low, difference.high),
+            ("seeds", difference.seeds_low, difference.seeds_high),
+        )
+        if low is not None and high is not None
+    ]
+    return f"({', '.join(parts)})" if parts else "(no interval)"
+
+
+def _verdict(difference: Difference) -> str:
+    if difference.beyond_seeds is None:
+        return "with one run of a recipe, whether that is more than the noise of seeds can't be said"
+    if difference.beyond_seeds:
+        return "more than the noise of seeds"
+    return "not more than the noise of seeds"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
