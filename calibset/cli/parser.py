@@ -359,14 +359,21 @@ def _add_card(commands: _Commands[argparse.ArgumentParser]) -> None:
         "card",
         "write the dataset card of a calibration file, or a section for the card of a model",
         "calibset card slovak-insurance.jsonl --out card\n"
-        "  calibset card slovak-insurance.jsonl --model >> MODEL/README.md",
+        "  calibset card slovak-insurance.jsonl --model >> MODEL/README.md\n"
+        "  calibset card --model --evaluation compare.json --throughput bench.json >> MODEL/README.md",
         "The card is a README.md for the Hugging Face hub: sources, licences and what they require, method,\n"
         "hashes, how to build the file again; an ATTRIBUTION.md goes with it. It is not legal advice.\n"
-        "--push uploads file, manifest, holdout and card to a dataset repository, private unless --public.\n",
+        "--push uploads file, manifest, holdout and card to a dataset repository, private unless --public.\n"
+        "A model's benchmark sections are made of measured files alone; what was not measured is left out,\n"
+        "and said.\n",
     )
-    command.add_argument("file", help="a calibration file; without a manifest only its rows are told of")
+    command.add_argument(
+        "file",
+        nargs="?",
+        help="a calibration file; without a manifest only its rows are told of (none: the benchmarks alone)",
+    )
     kind = command.add_mutually_exclusive_group()
-    kind.add_argument("--model", action="store_true", help="print the section for a model's card instead")
+    kind.add_argument("--model", action="store_true", help="print sections for a model's card instead")
     kind.add_argument(
         "--out", metavar="DIR", help="the folder to write README.md and ATTRIBUTION.md to (default: print)"
     )
@@ -380,6 +387,20 @@ def _add_card(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--tokenizer",
         metavar="T",
         help="without a manifest: what reads the rows (default: mistral-small-3.2)",
+    )
+    command.add_argument(
+        "--evaluation",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="with --model: what `calibset compare --json` wrote (repeatable)",
+    )
+    command.add_argument(
+        "--throughput",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="with --model: what `vllm bench serve --save-result` wrote (repeatable)",
     )
     command.add_argument("--public", action="store_true", help="with --push: make the repository public")
     _add_output(command)

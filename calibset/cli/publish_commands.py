@@ -40,6 +40,9 @@ def card(arguments: Namespace) -> int:
     from calibset.dataset.hub_upload import RelatedFiles
 
     _require_fitting_options(arguments)
+    if arguments.file is None:
+        sys.stdout.write(_benchmarks(arguments))
+        return 0
     path = Path(arguments.file)
     file = _open_file(path)
     if file.manifest is None and not (arguments.push or arguments.model):
@@ -47,6 +50,8 @@ def card(arguments: Namespace) -> int:
     manifest = file.require_manifest()
     if arguments.model:
         sys.stdout.write(model_card_section(manifest, RelatedFiles().names(path).file))
+        if arguments.evaluation or arguments.throughput:
+            sys.stdout.write("\n" + _benchmarks(arguments))
         return 0
     related = _find_related_files(file, manifest, arguments)
     if arguments.push:
@@ -58,6 +63,14 @@ def card(arguments: Namespace) -> int:
         return 0
     _print_written(_write_files(Path(arguments.out), files), arguments)
     return 0
+
+
+def _benchmarks(arguments: Namespace) -> str:
+    from calibset.evaluation.card import benchmark_sections
+
+    return benchmark_sections(
+        [Path(name) for name in arguments.evaluation], [Path(name) for name in arguments.throughput]
+    )
 
 
 def _print_written(paths: Sequence[Path], arguments: Namespace) -> None:
@@ -154,6 +167,11 @@ def _autoround_parts(recipe: Recipe, arguments: Namespace) -> dict[str, str]:
 def _require_fitting_options(arguments: Namespace) -> None:
     if arguments.public and not arguments.push:
         raise RecipeError("--public: goes with --push alone; what is written here nobody else sees")
+    measured = arguments.evaluation or arguments.throughput
+    if measured and not arguments.model:
+        raise RecipeError("--evaluation, --throughput: go with --model; the card of a file has no benchmarks")
+    if arguments.file is None and not measured:
+        raise RecipeError("card: name a calibration file, or with --model what was measured (--evaluation)")
     if arguments.model and arguments.recipe:
         raise RecipeError("--recipe: a model's section names no recipe; leave it out")
     if arguments.recipe and not os.path.isfile(arguments.recipe):  # noqa: PTH113  (Path's raises)

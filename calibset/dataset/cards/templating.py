@@ -44,15 +44,15 @@ def _total(manifest: Manifest, field: str) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def environment() -> Environment:
-    """Return the Jinja environment of the templates.
+def environment(package: str = "calibset.dataset.cards") -> Environment:
+    """Return the Jinja environment of the templates of a package.
 
     The text of a macro or a block would be escaped twice, so templates include each other instead.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(  # noqa: S701  (what is filled in is escaped as Markdown)
-        loader=PackageLoader("calibset.dataset.cards"),
+        loader=PackageLoader(package),
         finalize=lambda value: value if isinstance(value, Markdown) else escaped(value),
         undefined=StrictUndefined,
         trim_blocks=True,
