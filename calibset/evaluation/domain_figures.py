@@ -118,7 +118,7 @@ def compute_generation(task: str, positions: Positions, pair: PairScores) -> Gen
     (first,) = estimate_means([kld[is_first]], positions.documents[is_first], "first", task)
     mean, same = estimate_means([kld, same_top], positions.documents, "generation", task)
     return GenerationFigures(
-        task=task,
+        task=task.removeprefix("generate "),
         windows=int(is_first.sum()),
         bound=pair.bound,
         covered=float(pair.divergence.covered.mean()),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import expm1
 
 from calibset.evaluation.comparison import Bound, Comparison, Difference, DomainKind, RecipeContrast
+
+# The largest logarithm whose number a float can hold.
+_LARGEST = 700.0
 
 
 def domain_label(kind: DomainKind, name: str) -> str:
@@ -50,30 +54,50 @@ def describe_bound(comparison: Comparison) -> str:
 def describe_contrast(contrast: RecipeContrast) -> str:
     """Return in a sentence how two recipes differ in a domain."""
     domain = "in all" if contrast.kind == "all" else f"in {contrast.domain}"
-    difference, unit = (contrast.kld, "mean KLD") if contrast.kld else (contrast.log_perplexity, "log PPL")
-    is_lower = difference.value < 0
-    return (
-        f"{domain}: {contrast.one} has a {unit} {abs(difference.value):.3g} "
-        f"{'below' if is_lower else 'above'} that of {contrast.another} {_interval(difference)}: "
-        f"{_verdict(difference)}"
+    parts = []
+    if kld := contrast.kld:
+        parts.append(
+            f"mean KLD {abs(kld.value):.3g} {_side(kld)} that of {contrast.another} "
+            f"({_intervals(kld, '+.3g')}), {_verdict(kld)}"
+        )
+    ppl = _as_relative(contrast.log_perplexity)
+    parts.append(
+        f"PPL {abs(ppl.value):.2%} {_side(ppl)} {'it' if kld else f'that of {contrast.another}'} "
+        f"({_intervals(ppl, '+.2%')}), {_verdict(ppl)}"
+    )
+    return f"{domain}: {contrast.one}: {'; '.join(parts)}"
+
+
+def _side(difference: Difference) -> str:
+    return "below" if difference.value < 0 else "above"
+
+
+def _as_relative(log_difference: Difference) -> Difference:
+    """Return a difference of logarithms as a relative one."""
+    ends = ("value", "low", "high", "seeds_low", "seeds_high")
+    values = {name: getattr(log_difference, name) for name in ends}
+    return log_difference.model_copy(
+        update={
+            name: None if value is None else expm1(min(value, _LARGEST)) for name, value in values.items()
+        }
     )
 
 
-def _interval(difference: Difference) -> str:
+def _intervals(difference: Difference, form: str) -> str:
     parts = [
-        f"{name} [{low:+.3g}, {high:+.3g}]"
+        f"{name} [{low:{form}}, {high:{form}}]"
         for name, low, high in (
             ("documents", difference.low, difference.high),
             ("seeds", difference.seeds_low, difference.seeds_high),
         )
         if low is not None and high is not None
     ]
-    return f"({', '.join(parts)})" if parts else "(no interval)"
+    return ", ".join(parts) or "no interval"
 
 
 def _verdict(difference: Difference) -> str:
     if difference.beyond_seeds is None:
-        return "with one run of a recipe, whether that is more than the noise of seeds can't be said"
+        return "which may be the noise of seeds: a recipe has one run"
     if difference.beyond_seeds:
         return "more than the noise of seeds"
     return "not more than the noise of seeds"

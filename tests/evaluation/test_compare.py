@@ -302,7 +302,9 @@ def test_few_documents_are_told_and_fewer_have_no_interval(tmp_path):
 
 def test_what_the_base_wrote_has_figures_by_step(tmp_path):
     windows = _windows()
-    written = [Window(**_fields(one) | {"task": "4:3" if one.index >= 12 else "text"}) for one in windows]
+    written = [
+        Window(**_fields(one) | {"task": "generate 4:3" if one.index >= 12 else "text"}) for one in windows
+    ]
     base = _write(tmp_path / "base.parquet", written, _logits(windows, 0))
     other = _write(tmp_path / "w4.parquet", written, _logits(windows, 1, 0.5))
     comparison = compare_measurements(base, [other]).comparison
@@ -322,12 +324,16 @@ def test_what_the_base_wrote_has_figures_by_step(tmp_path):
 
 def test_what_only_the_base_wrote_is_noted(tmp_path):
     windows = _windows()
-    written = [Window(**_fields(one) | {"task": "4:3" if one.index >= 12 else "text"}) for one in windows]
+    written = [
+        Window(**_fields(one) | {"task": "generate 4:3" if one.index >= 12 else "text"}) for one in windows
+    ]
     base = _write(tmp_path / "base.parquet", written, _logits(windows, 0))
     other = _write(tmp_path / "w4.parquet", windows[:12], _logits(windows[:12], 1, 0.5))
     comparison = compare_measurements(base, [other]).comparison
     assert comparison.others[0].generation == ()
-    assert comparison.notes[0] == "w4: was not measured on 4:3, what the base wrote; --follow does that"
+    assert (
+        comparison.notes[0] == "w4: was not measured on generate 4:3, what the base wrote; --follow does that"
+    )
 
 
 def test_names_are_given_or_those_of_files(tmp_path):
