@@ -29,6 +29,7 @@ _MODULES = {
     "report": "publish_commands",
     "card": "publish_commands",
     "quantize-command": "publish_commands",
+    "evaluate": "evaluate_command",
     "compare": "compare_command",
     "cache": "resource_commands",
     "tokenizer": "resource_commands",

@@ -48,8 +48,8 @@ def create_parser() -> argparse.ArgumentParser:
     for add in (
         _add_init, _add_build, _add_plan, _add_check, _add_lock, _add_repack, _add_quantize_command,
         _add_verify,
-        _add_export, _add_show, _add_report, _add_card, _add_diff, _add_compare, _add_cache, _add_tokenizer,
-        _add_sources, _add_schema, _add_completion,
+        _add_export, _add_show, _add_report, _add_card, _add_diff, _add_evaluate, _add_compare, _add_cache,
+        _add_tokenizer, _add_sources, _add_schema, _add_completion,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -420,6 +420,116 @@ def _add_diff(commands: _Commands[argparse.ArgumentParser]) -> None:
 
 
 # --- commands on models -------------------------------------------------------------------
+
+
+def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "evaluate",
+        "measure a model on a data set: what it says of each token, to compare models by",
+        "calibset evaluate ./Qwen3-8B --data sk.holdout.jsonl --out base.parquet\n"
+        "  calibset evaluate http://localhost:8000 --data sk.holdout.jsonl --out w4.parquet\n"
+        "  calibset compare base.parquet w4.parquet",
+        "TARGET is the address of a vLLM or SGLang server, or a model's folder, which is run here (install\n"
+        "calibset[evaluate]). The server's key, if it wants one, is in CALIBSET_API_KEY.\n\n"
+        "data:\n"
+        "  a calibration file or holdout (figures by source and group), wikitext-2 (the test split of the hub,\n"
+        "  joined as in wiki.test.raw), a text, or JSON Lines with a text each. Texts are cut into windows of\n"
+        "  --ctx tokens that don't overlap, and the second half of each is scored, as llama.cpp does; with\n"
+        "  --score, rows are measured whole.\n\n"
+        "continuations:\n"
+        "  --generate 128:128 lets the model write 128 tokens after prompts of 128, the likeliest each time, and\n"
+        "  --calls lets it write where a conversation of the data calls a tool. Another model is then measured\n"
+        "  on the same continuations with --follow.\n\n"
+        "  calibset evaluate ./Qwen3-8B --data sk.holdout.jsonl --generate 128:128 --calls --out base.parquet\n"
+        "  calibset evaluate ./Qwen3-8B-W4 --data sk.holdout.jsonl --follow base.parquet --out w4.parquet\n\n"
+        "A run that is interrupted, or whose server goes away, keeps what it has measured in OUT.parts; the same\n"
+        "command goes on from there.\n",
+    )
+    command.add_argument("target", metavar="TARGET", help="http://… of a server, or a model's folder")
+    command.add_argument(
+        "--data", metavar="DATA", required=True, help="a calibration file or holdout, wikitext-2, .txt, .jsonl"
+    )
+    command.add_argument(
+        "--out", metavar="FILE.parquet", help="the file to write (default: MODEL.DATA.parquet)"
+    )
+    whole = command.add_mutually_exclusive_group()
+    whole.add_argument(
+        "--ctx", type=_ctx, metavar="N", default=512, help="tokens of a window (default: 512)"
+    )
+    whole.add_argument(
+        "--score",
+        choices=["assistant", "all"],
+        help="measure whole rows: the assistant's turns in them, or every token",
+    )
+    command.add_argument(
+        "--windows", type=_positive, metavar="N", help="measure only so many windows, evenly spread over the data"
+    )
+    command.add_argument(
+        "--top-k",
+        type=_positive,
+        metavar="K",
+        default=20,
+        help="how many of the likeliest tokens are kept at each (default: 20, the most that vLLM gives unless it "
+        "is started with --max-logprobs)",
+    )
+    command.add_argument(
+        "--tokenizer", metavar="T", help="the model's tokenizer (default: the file's, or that of the folder)"
+    )
+    written = command.add_argument_group("continuations")
+    written.add_argument(
+        "--generate",
+        metavar="PROMPT:LENGTH",
+        type=_generation,
+        action="append",
+        default=[],
+        help="let the model write LENGTH tokens after PROMPT tokens of the data (repeatable)",
+    )
+    written.add_argument(
+        "--calls", action="store_true", help="let it write where a conversation of the data calls a tool"
+    )
+    written.add_argument(
+        "--prompts", type=_positive, metavar="N", default=32, help="prompts of each kind (default: 32)"
+    )
+    written.add_argument(
+        "--follow", metavar="BASE.parquet", help="measure the continuations that the base wrote instead"
+    )
+    server = command.add_argument_group("a server")
+    server.add_argument("--model", metavar="NAME", help="which of the models that it serves")
+    server.add_argument(
+        "--concurrency", type=_positive, metavar="N", help="how many requests run at once (default: 8)"
+    )
+    folder = command.add_argument_group("a model's folder")
+    folder.add_argument(
+        "--dtype",
+        choices=["auto", "bfloat16", "float16", "float32"],
+        default="auto",
+        help="what it computes in (default: auto, what its config.json says)",
+    )
+    folder.add_argument("--device", metavar="D", help="cpu, cuda or cuda:1 (default: a graphics card if there is one)")
+    folder.add_argument("--batch", type=_positive, metavar="N", help="windows at once (default: 8 on a card, else 1)")
+    command.add_argument(
+        "--offline", action="store_true", help="don't ask the hub for wikitext-2: read only what is cached"
+    )
+    _add_output(command)
+
+
+def _ctx(text: str) -> int:
+    number = _positive(text)
+    if number < 4:
+        raise argparse.ArgumentTypeError(f"must be at least 4, got {text!r}")
+    return number
+
+
+def _generation(text: str) -> tuple[int, int]:
+    prompt, _, length = text.partition(":")
+    try:
+        numbers = int(prompt), int(length)
+    except ValueError:
+        numbers = 0, 0
+    if min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"must be PROMPT:LENGTH, two numbers of tokens, got {text!r}")
+    return numbers
 
 
 def _add_compare(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -29,6 +29,8 @@ Score = Literal["second-half", "assistant", "all"]
 _KEY = b"calibset"
 # A sum of rounded probabilities may be a little above 1.
 _LARGEST = 1e-3
+# Servers write -9999 and the like for minus infinity.
+_SMALLEST = -1000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +54,8 @@ class WindowScores:
                 return f"a {name} is {values[~np.isfinite(values)][0]}"
             if (values > _LARGEST).any():
                 return f"a {name} is {values.max():.4g}, which is above 0"
+            if (values < _SMALLEST).any():
+                return f"a {name} is {values.min():.4g}, which stands for a probability of 0"
         if (np.exp(self.top_logprobs.astype(np.float64)).sum(axis=1, initial=0) > 1 + _LARGEST * 10).any():
             return "the top probabilities of a token sum to more than 1"
         return None
@@ -71,6 +75,7 @@ class MeasurementInfo(BaseModel):
         vocabulary: How many ids the model tells apart, if known.
         tokenizer: The tokenizer's name or path, which `load_tokenizer` takes.
         tokenizer_sha256: Its fingerprint.
+        tokenizer_check: What shows that the model has this tokenizer, or that nothing does.
         data: The name of the data set.
         data_sha256: The SHA-256 of its bytes as they were read.
         joined: How its texts were joined, and what was put before them.
@@ -96,6 +101,7 @@ class MeasurementInfo(BaseModel):
     vocabulary: int | None = None
     tokenizer: str
     tokenizer_sha256: str
+    tokenizer_check: str = "not checked"
     data: str
     data_sha256: str
     joined: str
@@ -111,6 +117,10 @@ class MeasurementInfo(BaseModel):
 @dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
     """What one model says of one data set.
+
+    Windows of text come first, then those of each ``--generate``, then `CALLS`, then `OWN_CALLS`, which only
+    a measurement that follows another has. Windows of one index in two measurements are the same window if
+    their ids and scored positions are; those of `OWN_CALLS` are compared with `CALLS` of the base in order.
 
     The parquet file has a row for each token of each window, in order: ``window``, ``position``, ``id``,
     ``logprob``, ``top_ids``, ``top_logprobs`` (these three are null at tokens that are not scored),
@@ -159,12 +169,19 @@ class Measurement:
             raise _unreadable(path, fault) from error
         try:
             windows, scores = read_windows(table, about.k)
-        except _TableError as fault:
+            _check_order(windows)
+        except TableError as fault:
             raise _unreadable(path, str(fault)) from fault
         return cls(about, windows, scores)
 
 
-class _TableError(Exception):
+def _check_order(windows: Sequence[Window]) -> None:
+    for index, window in enumerate(windows):
+        if window.index != index:
+            raise TableError(f"window {index} is not there whole and in its place")
+
+
+class TableError(Exception):
     """What is wrong with a table."""
 
 
@@ -206,7 +223,7 @@ def _schema() -> pa.Schema:
 
 
 def windows_table(windows: Sequence[Window], scores: Sequence[WindowScores], k: int) -> pa.Table:
-    """Return windows and their scores as the table that a measurement's file holds."""
+    """Return windows, of whatever indexes, and their scores as the table that a file holds."""
     import pyarrow as pa
 
     lengths = [len(window.ids) for window in windows]
@@ -257,17 +274,21 @@ def _join(arrays: Sequence[npt.NDArray[Any]], kind: type[np.generic]) -> npt.NDA
 
 
 def read_windows(table: pa.Table, k: int) -> tuple[list[Window], list[WindowScores]]:
-    """Return the windows and scores in a table that `windows_table` made."""
+    """Return the windows and scores in a table that `windows_table` made.
+
+    Raises:
+        TableError: The table is none.
+    """
     missing = [field.name for field in _schema() if field.name not in table.schema.names]
     if missing:
-        raise _TableError(f"it has no column {missing[0]}")
+        raise TableError(f"it has no column {missing[0]}")
     try:
         table = table.select(_schema().names).cast(_schema()).combine_chunks()
     except ValueError as error:
-        raise _TableError(f"a column is of another type: {error}") from error
+        raise TableError(f"a column is of another type: {error}") from error
     for name in ("window", "position", "id", "document", "task"):
         if table[name].null_count:
-            raise _TableError(f"column {name} has nulls")
+            raise TableError(f"column {name} has nulls")
     column = {name: table[name].to_numpy(zero_copy_only=False) for name in ("window", "position", "id")}
     is_scored = table["logprob"].is_valid().to_numpy(zero_copy_only=False)
     logprobs = table["logprob"].to_numpy(zero_copy_only=False).astype(np.float32)
@@ -278,18 +299,17 @@ def read_windows(table: pa.Table, k: int) -> tuple[list[Window], list[WindowScor
     # The row of the first scored token of each window.
     rank = np.concatenate([[0], np.cumsum(is_scored)])
     windows, scores = [], []
-    for index, (start, end) in enumerate(_bounds(column["window"])):
-        if (column["position"][start:end] != np.arange(end - start)).any() or column["window"][
-            start
-        ] != index:
-            raise _TableError(f"window {index} is not there whole and in its place")
+    for start, end in _bounds(column["window"]):
+        index = int(column["window"][start])
+        if (column["position"][start:end] != np.arange(end - start)).any():
+            raise TableError(f"window {index} is not there whole and in its place")
         scored = np.flatnonzero(is_scored[start:end]).astype(np.int32)
         if len(scored) and scored[0] == 0:
-            raise _TableError(f"window {index} scores its first token, which nothing predicts")
+            raise TableError(f"window {index} scores its first token, which nothing predicts")
         row = slice(rank[start], rank[end])
         one = WindowScores(logprobs[start:end][scored], top_ids[row], top_logprobs[row])
         if fault := one.find_fault():
-            raise _TableError(f"window {index}: {fault}")
+            raise TableError(f"window {index}: {fault}")
         names = {name: texts[name][start] for name in texts}
         windows.append(
             Window(index=index, ids=column["id"][start:end].astype(np.int32), scored=scored, **names)
@@ -314,9 +334,9 @@ def _flatten(
     lists = column.combine_chunks()
     lengths = pc.fill_null(pc.list_value_length(lists), -1).to_numpy(zero_copy_only=False)
     if (lengths != np.where(is_scored, k, -1)).any():
-        raise _TableError(f"column {name} has not {k} values at each scored token")
+        raise TableError(f"column {name} has not {k} values at each scored token")
     values = lists.flatten()
     if values.null_count:
-        raise _TableError(f"column {name} has nulls")
+        raise TableError(f"column {name} has nulls")
     rows: npt.NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(int(is_scored.sum()), k)
     return rows

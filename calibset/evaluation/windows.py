@@ -13,6 +13,22 @@ Ids = npt.NDArray[np.int32]
 TEXT = "text"
 """The task of a window whose tokens stand in the data."""
 
+CALLS = "calls"
+"""The task of a window that ends in what the base writes where the data calls a tool."""
+
+OWN_CALLS = "own calls"
+"""The task of a window that ends in what another model writes in the same place."""
+
+
+def generate_task(prompt: int, length: int) -> str:
+    """Return the task of a window that ends in up to ``length`` tokens that the base wrote after a prompt.
+
+    Examples:
+        >>> generate_task(128, 64)
+        'generate 128:64'
+    """
+    return f"generate {prompt}:{length}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Window:
@@ -25,8 +41,10 @@ class Window:
             predicted from those before it.
         source: The source that its tokens come from, if known.
         group: The source's group, if known.
-        document: The document that its first scored token comes from, the unit of the bootstrap.
-        task: `TEXT`; or, where the model wrote the scored tokens itself, what it was to write.
+        document: The document that its first scored token comes from, the unit of the bootstrap: of a row of
+            several, the row's first.
+        task: `TEXT`; or, where a model wrote the scored tokens, what it was to write (`generate_task`,
+            `CALLS`, `OWN_CALLS`).
     """
 
     index: int

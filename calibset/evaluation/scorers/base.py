@@ -24,6 +24,7 @@ class ScorerInfo(BaseModel):
         device: What the model runs on, if known.
         vocabulary: How many ids the model tells apart, if known.
         context: The most tokens that the model is given at once, if known.
+        tokenizer_sha256: The fingerprint of the tokenizer beside the model, if it can be read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +36,7 @@ class ScorerInfo(BaseModel):
     device: str | None = None
     vocabulary: int | None = None
     context: int | None = None
+    tokenizer_sha256: str | None = None
 
 
 class Scorer(Protocol):
@@ -65,6 +67,10 @@ class Scorer(Protocol):
         """
         ...
 
+    def encode(self, text: str) -> list[int] | None:
+        """Return the ids that the model's own tokenizer makes of a text; None if it can't be asked."""
+        ...
+
     def close(self) -> None:
-        """Give back what it holds."""
+        """Make sure, at the end, that the model is still the one that was asked at first."""
         ...
