@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
 from argparse import Namespace
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np

@@ -448,22 +448,26 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("target", metavar="TARGET", help="http://… of a server, or a model's folder")
     command.add_argument(
-        "--data", metavar="DATA", required=True, help="a calibration file or holdout, wikitext-2, .txt, .jsonl"
+        "--data",
+        metavar="DATA",
+        required=True,
+        help="a calibration file or holdout, wikitext-2, .txt, .jsonl",
     )
     command.add_argument(
         "--out", metavar="FILE.parquet", help="the file to write (default: MODEL.DATA.parquet)"
     )
     whole = command.add_mutually_exclusive_group()
-    whole.add_argument(
-        "--ctx", type=_ctx, metavar="N", default=512, help="tokens of a window (default: 512)"
-    )
+    whole.add_argument("--ctx", type=_ctx, metavar="N", default=512, help="tokens of a window (default: 512)")
     whole.add_argument(
         "--score",
         choices=["assistant", "all"],
         help="measure whole rows: the assistant's turns in them, or every token",
     )
     command.add_argument(
-        "--windows", type=_positive, metavar="N", help="measure only so many windows, evenly spread over the data"
+        "--windows",
+        type=_positive,
+        metavar="N",
+        help="measure only so many windows, evenly spread over the data",
     )
     command.add_argument(
         "--top-k",
@@ -506,8 +510,12 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
         default="auto",
         help="what it computes in (default: auto, what its config.json says)",
     )
-    folder.add_argument("--device", metavar="D", help="cpu, cuda or cuda:1 (default: a graphics card if there is one)")
-    folder.add_argument("--batch", type=_positive, metavar="N", help="windows at once (default: 8 on a card, else 1)")
+    folder.add_argument(
+        "--device", metavar="D", help="cpu, cuda or cuda:1 (default: a graphics card if there is one)"
+    )
+    folder.add_argument(
+        "--batch", type=_positive, metavar="N", help="windows at once (default: 8 on a card, else 1)"
+    )
     command.add_argument(
         "--offline", action="store_true", help="don't ask the hub for wikitext-2: read only what is cached"
     )

@@ -51,13 +51,13 @@ class WindowScores:
         """Return what is wrong with the numbers, if they can't be log probabilities."""
         for name, values in (("logprob", self.logprobs), ("top logprob", self.top_logprobs)):
             if not np.isfinite(values).all():
-                return f"a {name} is {values[~np.isfinite(values)][0]}"
+                return f"a {name} that is {values[~np.isfinite(values)][0]}"
             if (values > _LARGEST).any():
-                return f"a {name} is {values.max():.4g}, which is above 0"
+                return f"a {name} that is {values.max():.4g}, which is above 0"
             if (values < _SMALLEST).any():
-                return f"a {name} is {values.min():.4g}, which stands for a probability of 0"
+                return f"a {name} that is {values.min():.4g}, which stands for a probability of 0"
         if (np.exp(self.top_logprobs.astype(np.float64)).sum(axis=1, initial=0) > 1 + _LARGEST * 10).any():
-            return "the top probabilities of a token sum to more than 1"
+            return "top probabilities that sum to more than 1"
         return None
 
 
@@ -309,7 +309,7 @@ def read_windows(table: pa.Table, k: int) -> tuple[list[Window], list[WindowScor
         row = slice(rank[start], rank[end])
         one = WindowScores(logprobs[start:end][scored], top_ids[row], top_logprobs[row])
         if fault := one.find_fault():
-            raise TableError(f"window {index}: {fault}")
+            raise TableError(f"window {index} has {fault}")
         names = {name: texts[name][start] for name in texts}
         windows.append(
             Window(index=index, ids=column["id"][start:end].astype(np.int32), scored=scored, **names)

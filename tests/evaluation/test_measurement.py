@@ -88,15 +88,15 @@ def rewrite(path: Path, measurement: Measurement, column: str, values: pa.Array)
 @pytest.mark.parametrize(
     ("column", "values", "fault"),
     [
-        ("window", pa.array([0] * 8 + [2] * 16), "window 1 is not there whole and in its place"),
+        ("window", pa.array([0] * 8 + [2] * 8 + [3] * 8), "window 1 is not there whole and in its place"),
         ("position", pa.array([0] * 24), "window 0 is not there whole and in its place"),
         ("id", pa.array([2**40] * 24), "a column is of another type: Integer value 1099511627776 not in range: "
          "-2147483648 to 2147483647"),
         ("id", pa.array([None] * 24, pa.int32()), "column id has nulls"),
         ("logprob", pa.array([None] * 24, pa.float32()),
          "column top_ids has not 2 values at each scored token"),
-        ("logprob", pa.array(([None] * 5 + [0.5] * 3) * 3), "window 0: a logprob is 0.5, which is above 0"),
-        ("logprob", pa.array(([None] * 5 + [float("nan")] * 3) * 3), "window 0: a logprob is nan"),
+        ("logprob", pa.array(([None] * 5 + [0.5] * 3) * 3), "window 0 has a logprob that is 0.5, which is above 0"),
+        ("logprob", pa.array(([None] * 5 + [float("nan")] * 3) * 3), "window 0 has a logprob that is nan"),
     ],
 )  # fmt: skip
 def test_a_damaged_measurement_says_where(tmp_path: Path, column: str, values: pa.Array, fault: str) -> None:
@@ -113,10 +113,10 @@ def test_a_damaged_measurement_says_where(tmp_path: Path, column: str, values: p
     ("logprob", "top", "fault"),
     [
         (-1.0, [-0.5, -1.5], None),
-        (-np.inf, [-0.5, -1.5], "a logprob is -inf"),
-        (-1.0, [np.nan, -1.5], "a top logprob is nan"),
-        (-1.0, [0.1, -1.5], "a top logprob is 0.1, which is above 0"),
-        (-1.0, [-0.1, -0.1], "the top probabilities of a token sum to more than 1"),
+        (-np.inf, [-0.5, -1.5], "a logprob that is -inf"),
+        (-1.0, [np.nan, -1.5], "a top logprob that is nan"),
+        (-1.0, [0.1, -1.5], "a top logprob that is 0.1, which is above 0"),
+        (-1.0, [-0.1, -0.1], "top probabilities that sum to more than 1"),
     ],
 )
 def test_numbers_that_are_no_log_probabilities_are_found(

@@ -28,14 +28,14 @@ class Likely:
 def as_ids(value: Any) -> list[int]:
     """Return a list of token ids from JSON."""
     if not isinstance(value, list) or not all(type(item) is int and 0 <= item < 2**31 for item in value):
-        raise AnswerError("token ids are not whole numbers")
+        raise AnswerError("has token ids that are no whole numbers")
     return value
 
 
 def as_logprob(value: Any) -> float:
     """Return a log probability from JSON, which may still be none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise AnswerError("a log probability is no number")
+        raise AnswerError("has a log probability that is no number")
     try:
         return float(value)
     except OverflowError:
@@ -68,7 +68,7 @@ def make_scores(own: Sequence[float], top: Sequence[Sequence[Likely]], k: int) -
             ),
         )
     if fault := scores.find_fault():
-        raise AnswerError(fault)
+        raise AnswerError(f"has {fault}")
     return scores
 
 

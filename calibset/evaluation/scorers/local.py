@@ -124,7 +124,7 @@ class LocalScorer:
                 top.values.cpu().numpy(),
             )
             if fault := one.find_fault():
-                raise ModelError(f"{self.info.model}: {fault} (window {window.index})")
+                raise ModelError(f"{self.info.model}: gives {fault} (window {window.index})")
             scores.append(one)
         return scores
 
