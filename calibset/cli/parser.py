@@ -433,18 +433,18 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
         "TARGET is the address of a vLLM or SGLang server, or a model's folder, which is run here (install\n"
         "calibset[evaluate]). The server's key, if it wants one, is in CALIBSET_API_KEY.\n\n"
         "data:\n"
-        "  a calibration file or holdout (figures by source and group), wikitext-2 (the test split of the hub,\n"
-        "  joined as in wiki.test.raw), a text, or JSON Lines with a text each. Texts are cut into windows of\n"
-        "  --ctx tokens that don't overlap, and the second half of each is scored, as llama.cpp does; with\n"
-        "  --score, rows are measured whole.\n\n"
+        "  a calibration file or holdout (figures by source and group), wikitext-2 (the test split of the\n"
+        "  hub, joined as in wiki.test.raw), a text, or JSON Lines with a text each. Texts are cut into\n"
+        "  windows of --ctx tokens that don't overlap, and the second half of each is scored, as llama.cpp\n"
+        "  does; with --score, rows are measured whole.\n\n"
         "continuations:\n"
-        "  --generate 128:128 lets the model write 128 tokens after prompts of 128, the likeliest each time, and\n"
-        "  --calls lets it write where a conversation of the data calls a tool. Another model is then measured\n"
-        "  on the same continuations with --follow.\n\n"
-        "  calibset evaluate ./Qwen3-8B --data sk.holdout.jsonl --generate 128:128 --calls --out base.parquet\n"
-        "  calibset evaluate ./Qwen3-8B-W4 --data sk.holdout.jsonl --follow base.parquet --out w4.parquet\n\n"
-        "A run that is interrupted, or whose server goes away, keeps what it has measured in OUT.parts; the same\n"
-        "command goes on from there.\n",
+        "  --generate 128:128 lets the model write 128 tokens after prompts of 128, the likeliest each time,\n"
+        "  and --calls lets it write where a conversation of the data calls a tool. Another model is then\n"
+        "  measured on the same continuations with --follow.\n\n"
+        "  calibset evaluate ./base --data sk.holdout.jsonl --generate 128:128 --calls --out base.parquet\n"
+        "  calibset evaluate ./w4 --data sk.holdout.jsonl --follow base.parquet --out w4.parquet\n\n"
+        "A run that is interrupted, or whose server goes away, keeps what it has measured in OUT.parts; the\n"
+        "same command goes on from there.\n",
     )
     command.add_argument("target", metavar="TARGET", help="http://… of a server, or a model's folder")
     command.add_argument(
@@ -454,7 +454,7 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="a calibration file or holdout, wikitext-2, .txt, .jsonl",
     )
     command.add_argument(
-        "--out", metavar="FILE.parquet", help="the file to write (default: MODEL.DATA.parquet)"
+        "--out", metavar="FILE.parquet", help="the file to write (default: MODEL-DATA.parquet)"
     )
     whole = command.add_mutually_exclusive_group()
     whole.add_argument("--ctx", type=_ctx, metavar="N", default=512, help="tokens of a window (default: 512)")

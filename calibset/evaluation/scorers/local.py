@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -23,8 +24,8 @@ Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 """What a model computes in; ``auto`` is what its config.json says."""
 
 _VERSIONS = ("torch", "transformers", "auto-round", "gptqmodel", "autoawq", "compressed-tensors")
-# Windows a batch by default; on a processor more at once are no faster.
-_BATCHES = {"cpu": 1, "cuda": 8}
+# Windows at once by default; on a processor more than one are no faster.
+_BATCH_ON_CARD = 8
 
 
 class ModelError(CalibsetError):
@@ -70,37 +71,29 @@ class LocalScorer:
             raise RecipeError(f"{folder}: is neither the address of a server nor a folder with a config.json")
         try:
             import torch
-            import transformers
         except ImportError as error:
             raise RecipeError(
-                f"{folder}: to run a model here, torch and transformers are needed: {install_command('evaluate')}"
+                f"{folder}: a model is run here by torch and transformers, which are not installed; "
+                + install_command("evaluate")
             ) from error
         has_card = torch.cuda.is_available()
         device = device or ("cuda" if has_card else "cpu")
         if device.startswith("cuda") and not has_card:
-            raise RecipeError("--device cuda: torch finds no graphics card here")
-        try:
-            loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype if dtype == "auto" else getattr(torch, dtype), trust_remote_code=False,
-                use_safetensors=True, local_files_only=True,
-            )  # fmt: skip
-            model = loaded.to(device).eval()
-        except Exception as error:  # whatever a library for quantized weights raises
-            raise ModelError(f"{folder}: can't be loaded: {_first_line(error)}") from error
+            raise RecipeError(f"--device {device}: torch finds no graphics card here")
+        model = _load_model(folder, dtype, device)
         tokenizer = _load_own_tokenizer(folder)
+        config = model.config.get_text_config()
         info = ScorerInfo(
             engine="transformers",
             model=folder.resolve().name,
             versions=dict(_find_versions()),
             dtype=str(model.dtype).removeprefix("torch."),
-            device=torch.cuda.get_device_name(model.device) if device.startswith("cuda") else "cpu",
-            vocabulary=int(model.get_output_embeddings().weight.shape[0])
-            if hasattr(model.get_output_embeddings(), "weight")
-            else int(model.config.get_text_config().vocab_size),
-            context=getattr(model.config.get_text_config(), "max_position_embeddings", None),
+            device=torch.cuda.get_device_name(model.device) if device.startswith("cuda") else device,
+            vocabulary=int(config.vocab_size),
+            context=getattr(config, "max_position_embeddings", None),
             tokenizer_sha256=tokenizer.fingerprint if tokenizer else None,
         )
-        size = batch or _BATCHES["cuda" if device.startswith("cuda") else "cpu"]
+        size = batch or (_BATCH_ON_CARD if device.startswith("cuda") else 1)
         return cls(model=model, info=info, batch=size, tokenizer=tokenizer)
 
     def describe(self) -> ScorerInfo:
@@ -200,6 +193,41 @@ class LocalScorer:
         config = getattr(self.model, "generation_config", None) or self.model.config
         end = getattr(config, "eos_token_id", None)
         return frozenset(end if isinstance(end, list | tuple) else () if end is None else (end,))
+
+
+def _load_model(folder: Path, dtype: Dtype, device: str) -> Any:
+    """Return the model in a folder, on a device; no code of the folder is run, and no pickle read."""
+    import torch
+
+    try:
+        from transformers import AutoModelForCausalLM
+
+        with _no_bars():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype if dtype == "auto" else getattr(torch, dtype),
+                trust_remote_code=False,
+                use_safetensors=True,
+                local_files_only=True,
+            )
+        return loaded.to(device).eval()
+    except Exception as error:  # whatever a library for quantized weights raises
+        raise ModelError(f"{folder}: can't be loaded: {_first_line(error)}") from error
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar of its own while the block lasts."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging
+    was_drawn = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_drawn:
+            logging.enable_progress_bar()
 
 
 def _load_own_tokenizer(folder: Path) -> Tokenizer | None:
