@@ -456,6 +456,38 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--out", metavar="FILE.parquet", help="the file to write (default: MODEL-DATA.parquet)"
     )
+    _add_windows(command)
+    command.add_argument(
+        "--top-k",
+        type=_positive,
+        metavar="K",
+        default=20,
+        help="how many of the likeliest tokens are kept at each (default: 20, the most that vLLM gives unless it "
+        "is started with --max-logprobs)",
+    )
+    command.add_argument(
+        "--tokenizer", metavar="T", help="the model's tokenizer (default: the file's, or that of the folder)"
+    )
+    written = command.add_argument_group("continuations")
+    _add_generate(written)
+    written.add_argument(
+        "--calls", action="store_true", help="let it write where a conversation of the data calls a tool"
+    )
+    _add_prompts(written)
+    written.add_argument(
+        "--follow", metavar="BASE.parquet", help="measure the continuations that the base wrote instead"
+    )
+    server = command.add_argument_group("a server")
+    server.add_argument("--model", metavar="NAME", help="which of the models that it serves")
+    server.add_argument(
+        "--concurrency", type=_positive, metavar="N", help="how many requests run at once (default: 8)"
+    )
+    _add_model_folder(command)
+    _add_output(command)
+
+
+def _add_windows(command: argparse.ArgumentParser) -> None:
+    """Add which tokens of the data are measured."""
     whole = command.add_mutually_exclusive_group()
     whole.add_argument("--ctx", type=_ctx, metavar="N", default=512, help="tokens of a window (default: 512)")
     whole.add_argument(
@@ -469,40 +501,10 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="measure only so many windows, evenly spread over the data",
     )
-    command.add_argument(
-        "--top-k",
-        type=_positive,
-        metavar="K",
-        default=20,
-        help="how many of the likeliest tokens are kept at each (default: 20, the most that vLLM gives unless it "
-        "is started with --max-logprobs)",
-    )
-    command.add_argument(
-        "--tokenizer", metavar="T", help="the model's tokenizer (default: the file's, or that of the folder)"
-    )
-    written = command.add_argument_group("continuations")
-    written.add_argument(
-        "--generate",
-        metavar="PROMPT:LENGTH",
-        type=_generation,
-        action="append",
-        default=[],
-        help="let the model write LENGTH tokens after PROMPT tokens of the data (repeatable)",
-    )
-    written.add_argument(
-        "--calls", action="store_true", help="let it write where a conversation of the data calls a tool"
-    )
-    written.add_argument(
-        "--prompts", type=_positive, metavar="N", default=32, help="prompts of each kind (default: 32)"
-    )
-    written.add_argument(
-        "--follow", metavar="BASE.parquet", help="measure the continuations that the base wrote instead"
-    )
-    server = command.add_argument_group("a server")
-    server.add_argument("--model", metavar="NAME", help="which of the models that it serves")
-    server.add_argument(
-        "--concurrency", type=_positive, metavar="N", help="how many requests run at once (default: 8)"
-    )
+
+
+def _add_model_folder(command: argparse.ArgumentParser) -> None:
+    """Add how a model in a folder is run."""
     folder = command.add_argument_group("a model's folder")
     folder.add_argument(
         "--dtype",
@@ -519,7 +521,23 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--offline", action="store_true", help="don't ask the hub for wikitext-2: read only what is cached"
     )
-    _add_output(command)
+
+
+def _add_generate(written: argparse._ArgumentGroup) -> None:
+    written.add_argument(
+        "--generate",
+        metavar="PROMPT:LENGTH",
+        type=_generation,
+        action="append",
+        default=[],
+        help="let the model write LENGTH tokens after PROMPT tokens of the data (repeatable)",
+    )
+
+
+def _add_prompts(written: argparse._ArgumentGroup) -> None:
+    written.add_argument(
+        "--prompts", type=_positive, metavar="N", default=32, help="prompts of each kind (default: 32)"
+    )
 
 
 def _ctx(text: str) -> int:
@@ -562,8 +580,18 @@ def _add_compare(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--page", metavar="FILE.html", help="write a page too: domains, positions, and the worst windows"
     )
     command.add_argument(
-        "--tokenizer", metavar="T", help="what spells the tokens on the page (default: the measurement's)"
+        "--tokenizer",
+        metavar="T",
+        help="what made the ids (default: the measurement's, or the file's or folder's)",
     )
+    folders = command.add_argument_group("folders of models")
+    folders.add_argument(
+        "--data", metavar="DATA", help="what they are measured on, as for `calibset evaluate`"
+    )
+    _add_windows(command)
+    _add_generate(folders)
+    _add_prompts(folders)
+    _add_model_folder(command)
     _add_output(command)
 
 

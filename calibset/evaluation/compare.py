@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from calibset.core.errors import RecipeError
+from calibset.core.errors import RecipeError, TokenizerError
+from calibset.evaluation.calls import compare_calls
 from calibset.evaluation.comparison import (
+    CallFigures,
     Comparison,
     GenerationFigures,
     MeasuredData,
@@ -22,15 +24,14 @@ from calibset.evaluation.figures.bootstrap import DRAWS, FEW_DOCUMENTS, LEAST_DO
 from calibset.evaluation.measurement import Measurement, MeasurementInfo
 from calibset.evaluation.positions import PairScores, Positions, join_scores, pair_from_likely
 from calibset.evaluation.recipe_contrasts import compute_contrasts, compute_spreads
-from calibset.evaluation.windows import TEXT, Window
+from calibset.evaluation.spelling import load_measured_tokenizer
+from calibset.evaluation.windows import CALLS, OWN_CALLS, TEXT, Window
 
 INTERVALS = (
     f"95 % intervals of a studentized bootstrap over documents: {DRAWS:,} draws by Philox 4x64, keyed by "
     "BLAKE2b; percentiles by Woodruff's method; recipes over seeds by Welch's t"
 )
 """How the intervals of a comparison were made."""
-
-_OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,14 @@ class Scored:
         label: Its own name.
         about: What measured it, and how.
         pairs: By task, what the base and it say.
+        calls: Its tool calls against the base's.
     """
 
     name: str
     label: str
     about: MeasurementInfo
     pairs: Mapping[str, PairScores]
+    calls: CallFigures | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,12 +106,13 @@ def label_runs(names: Sequence[str]) -> list[str]:
     ]
 
 
-def compare_measurements(base: Named, others: Sequence[Named]) -> Compared:
+def compare_measurements(base: Named, others: Sequence[Named], *, tokenizer: str | None = None) -> Compared:
     """Compare measurements with that of their base.
 
     Args:
         base: The base's measurement.
         others: The others'; of several with one name, each is a run of one recipe with another seed.
+        tokenizer: What spells tool calls, by name or path; by default the tokenizer that was measured with.
 
     Raises:
         OutputError: A file can't be read, or is no measurement.
@@ -133,16 +137,33 @@ def compare_measurements(base: Named, others: Sequence[Named]) -> Compared:
             pairs[task] = pair_from_likely(base_scores[task], likely, scored_positions.targets)
         if measurement.about.tokenizer_sha256 != measured.about.tokenizer_sha256:
             notes.append(f"{label}: its tokenizer is not the base's to the byte, but gave the same ids")
-        scored.append(Scored(other.name, label, measurement.about, pairs))
+        calls, fault = _compare_calls(measured, measurement, tokenizer)
+        notes += [f"{label}: {fault}"] if fault else []
+        scored.append(Scored(other.name, label, measurement.about, pairs, calls))
     k = min(measured.about.k, *(one.about.k for one in scored))
     return compute_comparison(base.name, measured.about, positions, scored, k=k, notes=notes)
+
+
+def _compare_calls(
+    base: Measurement, other: Measurement, tokenizer: str | None
+) -> tuple[CallFigures | None, str | None]:
+    """Return how the tool calls of two models compare, and why they can't be compared where they can't."""
+    tasks = {window.task for window in base.windows} | {window.task for window in other.windows}
+    if CALLS not in tasks or OWN_CALLS not in tasks:
+        return None, None
+    try:
+        spelling = load_measured_tokenizer(base.about.tokenizer, base.about.tokenizer_sha256, tokenizer)
+    except TokenizerError as error:
+        return None, f"tool calls are not compared: {error}"
+    found = compare_calls(base, other, spelling)
+    return (None if found is None else CallFigures.model_validate(asdict(found))), None
 
 
 def _by_task(measurement: Measurement) -> dict[str, list[int]]:
     """Return the numbers of the windows of each task, but those that a model wrote for itself alone."""
     tasks: dict[str, list[int]] = {TEXT: []}
     for number, window in enumerate(measurement.windows):
-        if not window.task.startswith(_OWN):
+        if window.task != OWN_CALLS:
             tasks.setdefault(window.task, []).append(number)
     return tasks
 
@@ -261,6 +282,7 @@ def _other_figures(one: Scored, positions: Mapping[str, Positions]) -> OtherFigu
         if pair.divergence
         else (),
         generation=tuple(generation),
+        calls=one.calls,
     )
 
 

@@ -99,3 +99,30 @@ def test_a_file_that_is_no_measurement_is_an_error(
     assert capsys.readouterr().err.startswith(f"calibset: {other}: is not a parquet file that can be read")
     assert main(["compare", "base.parquet", "gone.parquet"]) == 1
     assert capsys.readouterr().err == "calibset: gone.parquet: can't be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["base.parquet", "model"],
+            "model is a folder, and base.parquet is not; compare folders with folders, or",
+        ),
+        (["model", "model"], "model: is a model's folder; say with --data what the models are measured on"),
+        (
+            ["base.parquet", "w4.parquet", "--data", "x.txt"],
+            "--data: is for models' folders; a measurement holds",
+        ),
+        (
+            ["base.parquet", "w4.parquet", "--windows", "3"],
+            "--windows: is for models' folders; a measurement",
+        ),
+        (["model", "model", "--data", "gone.txt"], "--data gone.txt: no such file, and not wikitext-2"),
+    ],
+)
+def test_folders_and_measurements_are_not_mixed(
+    words: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "model").mkdir(exist_ok=True)
+    assert main(["compare", *words]) == 2
+    assert capsys.readouterr().err.startswith(f"calibset: {message}")

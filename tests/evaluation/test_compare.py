@@ -10,10 +10,12 @@ import pytest
 
 from calibset.core.errors import RecipeError
 from calibset.evaluation.compare import Named, compare_measurements, label_runs
-from calibset.evaluation.comparison import Comparison
+from calibset.evaluation.comparison import CallFigures, Comparison
 from calibset.evaluation.measurement import Measurement, WindowScores
-from calibset.evaluation.windows import Window, second_half
-from tests.evaluation.measurements import INFO
+from calibset.evaluation.windows import CALLS, OWN_CALLS, Window, second_half
+from calibset.tokenizers import load_tokenizer
+from tests.evaluation.measurements import INFO, random_scores
+from tests.letters import write_letters
 
 _VOCABULARY, _K, _CTX = 12, 4, 8
 _LOGITS = dict[int, np.ndarray]
@@ -334,6 +336,41 @@ def test_what_only_the_base_wrote_is_noted(tmp_path):
     assert (
         comparison.notes[0] == "w4: was not measured on generate 4:3, what the base wrote; --follow does that"
     )
+
+
+def test_tool_calls_are_compared_with_the_tokenizer_that_spells_them(tmp_path):
+    tokenizer = load_tokenizer(str(write_letters(tmp_path)))
+    call = '[TOOL_CALLS]now[ARGS]{"zone": "%s"}'
+    written = {"base": ("CET", "CET", None), "w4": ("CET", "EST", "CET")}
+    paths = {}
+    for name, zones in written.items():
+        windows = _windows(12)
+        for zone in zones:
+            text = call % zone if zone else "It is noon."
+            ids = np.array(
+                [*tokenizer.prefix, *tokenizer.encode("At?" + text, parse_special=False)], np.int32
+            )
+            own = Window(
+                index=len(windows),
+                ids=ids,
+                scored=np.arange(4, len(ids), dtype=np.int32),
+                document="d",
+                task=CALLS if name == "base" else OWN_CALLS,
+            )
+            windows.append(own)
+        scores = random_scores(windows, 2, vocabulary=258, seed=len(name))
+        about = {"tokenizer": tokenizer.name, "tokenizer_sha256": tokenizer.fingerprint}
+        paths[name] = Named(name, tmp_path / f"{name}.parquet")
+        Measurement(INFO.model_copy(update=about), windows, scores).write(paths[name].path)
+    calls = compare_measurements(paths["base"], [paths["w4"]]).comparison.others[0].calls
+    assert calls == CallFigures(prompts=3, base_calls=2, other_calls=3, same=1, same_names=2, unreadable=0)
+    gone = tokenizer.name.replace("tokenizer.json", "gone")
+    found = compare_measurements(paths["base"], [paths["w4"]], tokenizer=tokenizer.name).comparison
+    assert found.others[0].calls == calls
+    Path(tokenizer.name).rename(gone)
+    without = compare_measurements(paths["base"], [paths["w4"]]).comparison
+    assert without.others[0].calls is None
+    assert any(note.startswith("w4: tool calls are not compared: ") for note in without.notes)
 
 
 def test_names_are_given_or_those_of_files(tmp_path):

@@ -8,7 +8,6 @@ from importlib.resources import files
 from pathlib import Path
 
 from calibset.core.atomic_write import write_atomically
-from calibset.core.errors import TokenizerError
 from calibset.dataset.report.drawing import Series, bars, curves
 from calibset.dataset.report.page import require_matplotlib, write_policy
 from calibset.dataset.report.templating import page_style, render_from
@@ -21,6 +20,7 @@ from calibset.evaluation.page.worst import (
     find_common_tokens,
     find_worst_windows,
 )
+from calibset.evaluation.spelling import load_measured_tokenizer
 from calibset.evaluation.wording import (
     bound_sign,
     describe_bound,
@@ -28,7 +28,7 @@ from calibset.evaluation.wording import (
     describe_data,
     domain_label,
 )
-from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers import Tokenizer
 
 _PACKAGE = "calibset.evaluation.page"
 # The models whose worst windows are shown, and the lines of a plot.
@@ -64,30 +64,10 @@ def write_page(compared: Compared, path: Path, *, tokenizer: str | None = None) 
         TokenizerError: The tokenizer can't be loaded.
         OutputError: The file can't be written, or matplotlib is not installed.
     """
-    text = page_html(compared, load_page_tokenizer(compared, tokenizer))
+    spelling = load_measured_tokenizer(compared.tokenizer, compared.tokenizer_sha256, tokenizer)
+    text = page_html(compared, spelling)
     with write_atomically(path) as stream:
         stream.write(text.encode("utf-8"))
-
-
-def load_page_tokenizer(compared: Compared, name: str | None) -> Tokenizer:
-    """Load the tokenizer that spells the tokens.
-
-    Raises:
-        TokenizerError: It can't be loaded, or isn't the one that was measured with.
-    """
-    if name is not None:
-        return load_tokenizer(name, Path())
-    try:
-        tokenizer = load_tokenizer(compared.tokenizer, Path())
-    except TokenizerError as error:
-        raise TokenizerError(
-            f"{error}; the page spells tokens, so say where it is with --tokenizer"
-        ) from error
-    if tokenizer.fingerprint != compared.tokenizer_sha256:
-        raise TokenizerError(
-            f"{compared.tokenizer}: is not what it was when the models were measured; give --tokenizer"
-        )
-    return tokenizer
 
 
 def page_html(compared: Compared, tokenizer: Tokenizer) -> str:

@@ -108,7 +108,7 @@ class LocalScorer:
         import torch
 
         scores = []
-        for window, logprobs in zip(windows, self._logprobs(windows), strict=True):
+        for window, logprobs in zip(windows, self.logprobs(windows), strict=True):
             targets = torch.as_tensor(window.targets, dtype=torch.long, device=logprobs.device)
             top = logprobs.topk(k, dim=-1)
             one = WindowScores(
@@ -123,11 +123,11 @@ class LocalScorer:
 
     def logits(self, window: Window) -> Floats:
         """Return the log probabilities of the whole vocabulary at each scored token of a window."""
-        (logprobs,) = self._logprobs([window])
+        (logprobs,) = self.logprobs([window])
         array: Floats = logprobs.cpu().numpy()
         return array
 
-    def _logprobs(self, windows: Sequence[Window]) -> Iterator[Any]:
+    def logprobs(self, windows: Sequence[Window]) -> Iterator[Any]:
         """Yield for each window a tensor of log probabilities: scored tokens by vocabulary."""
         import torch
 
