@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 from calibset.core.errors import SourceError
 from calibset.storage.file_forms import HEAD, LFS_POINTER, Compression, find_compression, is_lfs_pointer
 from calibset.storage.files import File
+from calibset.storage.reading_budget import BudgetedStream, ReadingBudget
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -30,13 +31,13 @@ def open_decompressed(file: File) -> Iterator[BinaryIO]:
     What the file holds decides, not its name.
 
     Raises:
-        SourceError: The file is damaged or truncated, takes too much memory to decompress, or is a pointer
-            that Git left in place of it.
+        SourceError: The file is damaged or truncated, takes too much memory to decompress, unpacks to more than
+            its `ReadingBudget`, or is a pointer that Git left in place of it.
     """
     with file.open_bytes() as raw:
         compression = None if file.is_part else _look_at(file, raw)
         try:
-            with closing(_decompress(compression, raw)) as stream:
+            with closing(_decompress(compression, raw, file.name)) as stream:
                 yield stream
         except (EOFError, OSError, _damage_error(compression)) as error:
             raise SourceError(f"{file.name}: {_explain_damage(error)}") from error
@@ -83,9 +84,11 @@ def _look_at(file: File, raw: BinaryIO) -> Compression | None:
     return find_compression(head, file.name)
 
 
-def _decompress(compression: Compression | None, raw: BinaryIO) -> BinaryIO:
-    """Return a stream of the decompressed contents of a file."""
-    plain: object = raw
+def _decompress(compression: Compression | None, raw: BinaryIO, name: str) -> BinaryIO:
+    """Return a stream of the decompressed contents of a file, no more than its bytes may stand for."""
+    if compression is None:
+        return raw
+    plain: object
     if compression == "gzip":
         import gzip
 
@@ -99,12 +102,13 @@ def _decompress(compression: Compression | None, raw: BinaryIO) -> BinaryIO:
 
         # The library's own stream can't be given a limit of memory.
         plain = _Frames(raw, lambda: lzma.LZMADecompressor(memlimit=_MAX_MEMORY), padding=b"\0")
-    elif compression == "zstd":
+    else:
         import zstandard
 
         # The library's own stream ends without an error where a file is cut off.
         plain = _Frames(raw, zstandard.ZstdDecompressor(max_window_size=_MAX_MEMORY).decompressobj)
-    return cast("BinaryIO", io.BufferedReader(plain) if isinstance(plain, io.RawIOBase) else plain)
+    budget = ReadingBudget(name, raw.tell)
+    return io.BufferedReader(BudgetedStream(cast("BinaryIO", plain), budget), _BLOCK)
 
 
 def _damage_error(compression: Compression | None) -> type[Exception]:
