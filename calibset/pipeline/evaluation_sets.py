@@ -13,6 +13,7 @@ from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.hygiene.ngram_index import SHORTEST
 from calibset.hygiene.stats import LeftOut
 from calibset.hygiene.words import all_words_of
+from calibset.pipeline.untaken_records import UntakenRecords
 from calibset.recipe.model import Recipe
 from calibset.sources.base import wrap_errors
 from calibset.storage import Reader
@@ -75,7 +76,9 @@ def _read(
     Records with the same id are all added, since their texts are what must be kept out.
     """
     left_out, records, documents, words, too_short = LeftOut(), 0, 0, 0, 0
-    for record in wrap_errors(recipe.exclude[name].read_in_order(reader), f"exclude.{name}"):
+    source = recipe.exclude[name]
+    untaken = UntakenRecords(f"exclude.{name}", source.max_left_out_in_a_row, left_out)
+    for record in wrap_errors(untaken.count(source.read_in_order(reader)), f"exclude.{name}"):
         records += 1
         if isinstance(record, Rejection | Filtered):
             # Sets that are stored line by line have many blank ones, which hold nothing to keep out.
@@ -89,7 +92,9 @@ def _read(
                 f"exclude.{name}: evaluation sets have more than {_MOST_WORDS:,} words; name only their "
                 "evaluation splits"
             )
-        documents += bool(own_words)
+        if own_words:
+            documents += 1
+            untaken.start_again()
         too_short += 0 < len(own_words) < SHORTEST
         index.add(name, record.id, own_words)
     share = left_out.rejected_share(records)

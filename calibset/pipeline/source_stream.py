@@ -17,6 +17,7 @@ from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
 from calibset.pipeline.token_ids import decode_ids
+from calibset.pipeline.untaken_records import UntakenRecords
 from calibset.recipe.model import Recipe
 from calibset.selection.holdout import HeldOut, split_stream
 from calibset.sources import Source
@@ -159,12 +160,15 @@ def open_source_stream(
     if records is None:
         records = source.read_shuffled(reader, seed=recipe.seed)
     target = TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer))
-    records = decode_ids(wrap_errors(records, f"sources.{name}"), tokenizer, f"sources.{name}")
+    untaken = UntakenRecords(f"sources.{name}", source.max_left_out_in_a_row, stats.left_out)
+    records = wrap_errors(untaken.count(records), f"sources.{name}")
+    records = decode_ids(records, tokenizer, f"sources.{name}")
     documents = admit(records, stats, control_tokens, cleaner.clean, target)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
     new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)
-    items = _render(documents, new_renderer, cleaner, stats, f"sources.{name}")
+    rendered = _render(documents, new_renderer, cleaner, stats, f"sources.{name}")
+    items = untaken.start_again_at(rendered)
     return SourceStream(name, source, reader, stats, items, row_spec)
 
 

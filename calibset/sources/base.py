@@ -26,7 +26,7 @@ from calibset.storage.file_names import (
 )
 from calibset.storage.files import File, Reader
 
-KEPT_OF_GIVEN = frozenset(("group", "weight", "licence", "max_rejected", "hygiene"))
+KEPT_OF_GIVEN = frozenset(("group", "weight", "licence", "max_rejected", "max_left_out_in_a_row", "hygiene"))
 """The keys of a source that say nothing of where its files are and how they are written."""
 
 
@@ -113,6 +113,14 @@ class Source(BaseModel):
         strict=True,
         description="The share of this source's records that may be rejected, in place of the recipe's "
         "`max_rejected`.",
+    )
+    max_left_out_in_a_row: int = Field(
+        100_000,
+        ge=1,
+        strict=True,
+        description="How many records in a row may be rejected or filtered; the build ends at more. A record "
+        "counts once more for every 1,000 characters. Raise it for a corpus of which fewer than one record "
+        "in some thousands is wanted, or that is sorted by what is filtered.",
     )
     hygiene: Hygiene = Field(
         Hygiene(), description="What is repaired and filtered in this source; its keys override the recipe's."

@@ -31,8 +31,8 @@ def open_decompressed(file: File) -> Iterator[BinaryIO]:
     What the file holds decides, not its name.
 
     Raises:
-        SourceError: The file is damaged or truncated, takes too much memory to decompress, unpacks to more than
-            its `ReadingBudget`, or is a pointer that Git left in place of it.
+        SourceError: The file is damaged or truncated, takes too much memory to decompress, unpacks to more
+            than its `ReadingBudget`, or is a pointer that Git left in place of it.
     """
     with file.open_bytes() as raw:
         compression = None if file.is_part else _look_at(file, raw)

@@ -19,6 +19,9 @@ from calibset.storage.files import File
 MAX_RECORD_BYTES = 16 * 2**20
 """The most bytes of a record, decompressed; a longer one is rejected and not held in memory."""
 
+MOST_BLANK_LINES = 1_000_000
+"""The most blank lines in a row. No program of good will writes so many: they say nothing, and take time."""
+
 ENCODING_FAULT = "not valid "
 """How the reason begins for which a text is rejected that isn't in its file's encoding."""
 
@@ -77,10 +80,14 @@ def decode_text(content: bytes, file: File, *, keep_undecodable: bool = False) -
 
 
 def read_first_character(file: File) -> str:
-    """Return a text file's first character that isn't white space; empty if there is none."""
+    """Return a text file's first character that isn't white space; empty if there is none.
+
+    It is also empty if more than `MOST_BLANK_LINES` come before, over which `read_lines` stumbles.
+    """
     with open_text(file) as stream:
         content = stream.readline(_BLOCK).removeprefix(BOM_UTF8)
-        while content and not content.strip():
+        blank = 0
+        while content and not content.strip() and (blank := blank + 1) < MOST_BLANK_LINES:
             content = stream.readline(_BLOCK)
     text = content.decode("utf-8", "replace").lstrip()
     return text[:1]
@@ -96,11 +103,22 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
         file: The file to read.
         keep_undecodable: Whether bytes that are no text are kept, for `has_undecodable_bytes` to find,
             since it takes more than the line to tell what record they belong to.
+
+    Raises (when read):
+        SourceError: The file is damaged, is no text, or more than `MOST_BLANK_LINES` blank lines follow each
+            other.
     """
-    number = 0
+    number = last = 0
     with open_text(file) as stream:
         while line := stream.readline(MAX_RECORD_BYTES + 1):
             number += 1
+            if not line.isspace():
+                last = number
+            elif number - last > MOST_BLANK_LINES:
+                raise SourceError(
+                    f"{file.name}:{last + 1}: more than {MOST_BLANK_LINES:,} blank lines follow each other; "
+                    "take them out, or leave the file out with files = [...]"
+                )
             plain = line.removeprefix(BOM_UTF8) if number == 1 else line
             if len(line) <= MAX_RECORD_BYTES:
                 # A file without a line feed is one line, unless its lines end in carriage returns.

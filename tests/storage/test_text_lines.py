@@ -212,3 +212,15 @@ def test_a_line_that_is_too_long_makes_its_record_too_long(short: int) -> None:
 def test_the_first_character_is_no_white_space(content: bytes, expected: str) -> None:
     assert read_first_character(file(content)) == expected
     assert read_first_character(file(gzip.compress(content), "a.gz")) == expected
+
+
+def test_a_million_blank_lines_in_a_row_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_lines, "MOST_BLANK_LINES", 3)
+    assert list(read_lines(file(b"a\n\n \n\nb\n\n\n\n"))) == ["a", "", " ", "", "b", "", "", ""]
+    with pytest.raises(SourceError) as caught:
+        list(read_lines(file(b"a\n\n\n\n\n")))
+    assert str(caught.value) == (
+        "a.txt:2: more than 3 blank lines follow each other; take them out, or leave the file out with "
+        "files = [...]"
+    )
+    assert read_first_character(file(b"\n\n\n\n\nb")) == ""

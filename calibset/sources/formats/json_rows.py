@@ -142,6 +142,10 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made if len(made) == len(pairs) else _Doubled(made)
 
 
+# One for all rows, since it takes as long to make as a short row takes to read.
+_DECODER = json.JSONDecoder(object_pairs_hook=_make_object)
+
+
 def _reject_doubled(value: Any, position: str) -> Any:
     """Return a row as it is, or a `Rejection` if it has a key twice: either value might be meant."""
     if isinstance(value, _Doubled):
@@ -152,7 +156,7 @@ def _reject_doubled(value: Any, position: str) -> Any:
 def parse_json(text: str, position: str) -> Any:
     """Return the value of a JSON text, or a `Rejection`."""
     try:
-        return _reject_doubled(json.loads(text, object_pairs_hook=_make_object), position)
+        return _reject_doubled(_DECODER.decode(text), position)
     except (ValueError, RecursionError):
         return Rejection(position=position, reason="not valid JSON", excerpt=excerpt(text))
 
@@ -246,7 +250,6 @@ def _find_inner_rows(value: object, columns: Sequence[str]) -> list[object] | No
 
 def _decode_values(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
     """Decode values, and arrays by their elements, so that a file cut off gives those that are whole."""
-    decoder = json.JSONDecoder(object_pairs_hook=_make_object)
     number, offset, in_array = 0, _skip_space(text, 0), False
     while offset < len(text) or in_array:
         opening = text[offset : offset + 1]
@@ -257,7 +260,7 @@ def _decode_values(file: File, text: str) -> Iterator[tuple[int, str, Any]]:
             continue
         position = f"{file.name}#{number}"
         try:
-            value, end = decoder.raw_decode(text, offset)
+            value, end = _DECODER.raw_decode(text, offset)
         except (ValueError, RecursionError):
             yield number, position, _reject_rest(text, offset, position)
             return

@@ -31,7 +31,9 @@ _LARGE = 32 * 2**20
 _LOADED = 64 * 2**20
 # Packed text grows about fourfold.
 _COMPRESSION = 4
-# Bytes of records that are gone through only to be counted.
+# Records, and bytes of them, that are gone through only to be counted. A file that is loaded has more
+# only if its records are shorter than 64 bytes on average, as no corpus of documents is.
+_MOST_RECORDS_COUNTED = 500_000
 _MOST_COUNTED = 2**30
 # What a record takes in memory beside its text, about.
 _RECORD_OVERHEAD = 500
@@ -148,7 +150,7 @@ class FileSampler:
         for record in records:
             count += 1
             size += _estimate_memory(record)
-            if size > _MOST_COUNTED:
+            if size > _MOST_COUNTED or count > _MOST_RECORDS_COUNTED:
                 return Part(count, self.source.stream(file, self.seed))
         if count == len(first):
             return Part(max(1, count), iter(shuffled(first, self.seed, file.name)))

@@ -17,13 +17,8 @@ MEGABYTE = 10**6
 
 # What a developer's shell may hold and a build here must not see.
 _OWN = (
-    "CALIBSET_CACHE",
-    "CALIBSET_DATA",
-    "CALIBSET_MIRRORS",
-    "CALIBSET_TIMEOUT",
-    "HF_HUB_OFFLINE",
-    "HF_TOKEN",
-)
+    "CALIBSET_CACHE", "CALIBSET_DATA", "CALIBSET_MIRRORS", "CALIBSET_TIMEOUT", "HF_HUB_OFFLINE", "HF_TOKEN",
+)  # fmt: skip
 # A build that has no bound of its own is ended here, in seconds of processor time and of the clock, and by
 # the memory that it may ask for.
 _LONGEST_PROCESSOR = 25
@@ -37,7 +32,8 @@ resource.setrlimit(resource.RLIMIT_CPU, ({_LONGEST_PROCESSOR}, {_LONGEST_PROCESS
 resource.setrlimit(resource.RLIMIT_DATA, ({_MOST_MEMORY}, {_MOST_MEMORY}))
 process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, *sys.argv[1:]])
 _, status, usage = os.wait4(process, 0)
-print(f"\\n{{os.waitstatus_to_exitcode(status)}} {{usage.ru_utime + usage.ru_stime}} {{usage.ru_maxrss}}", file=sys.stderr)
+seconds = usage.ru_utime + usage.ru_stime
+print(f"\\n{{os.waitstatus_to_exitcode(status)}} {{seconds}} {{usage.ru_maxrss}}", file=sys.stderr)
 """
 
 
