@@ -168,6 +168,12 @@ Several locations of `where` are read together; of files of one name, the later 
 A path may end in a pattern (`contracts/*.txt`). If one of the locations doesn't exist, the first of `fallbacks` that does is read
 instead, and the manifest records which. `--mirror PREFIX=REPLACEMENT` (or
 `CALIBSET_MIRRORS`) reads https locations from elsewhere.
+
+If a URL's path doesn't tell what the file is (`…/download?id=5`), what the server says of it does (`Content-Disposition`, then
+`Content-Type`), unless the file's first bytes are those of something else. Its documents are named after that, too.
+
+Where a company's proxy signs what servers send, name the file of the company's certificates (PEM) with `SSL_CERT_FILE` or
+`REQUESTS_CA_BUNDLE`: either serves the hub and https locations alike.
 """
 
 SOURCES = """\

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from calibset.core.errors import OutputError
+from calibset.core.errors import CalibsetError, OutputError
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.cards.dataset_card import CardFiles, card_files
 from calibset.dataset.cards.licence_summary import public_notes, summarise_licences, used_licences
 from calibset.dataset.manifest import Manifest, manifest_path
+from calibset.storage.certificates import hub_certificates
 from calibset.storage.hub_errors import explain_write_error, quiet_hub
 
 if TYPE_CHECKING:
@@ -185,7 +186,9 @@ def _commit(api: HfApi, repo_id: str, contents: Mapping[str, bytes], message: st
 def _explained(repo_id: str) -> Iterator[None]:
     """Turn errors of the hub and of the connection to it into an `OutputError` in plain words."""
     try:
-        with quiet_hub():
+        with hub_certificates(), quiet_hub():
             yield
+    except CalibsetError:
+        raise
     except Exception as error:  # httpx, JSON and name checks raise others than OSError
         raise OutputError(f"{repo_id}: {explain_write_error(error, repo_id)}") from error

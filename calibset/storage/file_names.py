@@ -29,6 +29,8 @@ _ABOUT_ROWS = frozenset(
         "package-lock.json",
     )
 )
+# A repository's card, of which a copy lies in the folder that it is downloaded to.
+_CARD = "README.md"
 _TRAINING = "train"
 _OTHER_SPLITS = ("validation", "valid", "val", "dev", "eval", "test")
 _SUFFIXES = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,2}$")
@@ -37,8 +39,8 @@ _SUFFIXES = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,2}$")
 def match_names(names: Sequence[str], patterns: Sequence[str], location: str) -> list[str]:
     """Return the sorted names that match any shell-style pattern; ``*`` matches slashes too.
 
-    A pattern that is a file's name means that file only. Suffixes match in capitals too. Hidden files and
-    the metadata that programs leave beside data match only by their names.
+    A pattern that is a file's name means that file only. Suffixes match in capitals too. Hidden files, a
+    repository's card and the metadata that programs leave beside data match only by their names.
 
     Raises:
         NotThereError: Nothing matches.
@@ -132,4 +134,4 @@ def _matches(name: str, pattern: str) -> bool:
 
 def _may_be_data(name: str) -> bool:
     parts = name.split("/")
-    return parts[-1] not in _ABOUT_ROWS and not any(map(_LEFT_BESIDE.match, parts))
+    return name != _CARD and parts[-1] not in _ABOUT_ROWS and not any(map(_LEFT_BESIDE.match, parts))

@@ -23,6 +23,8 @@ class File:
             fetched from a server. None where that makes no difference.
         encoding: What its text is written in, if it is text: the name of a Python codec.
         is_part: Whether it is the lines of a larger file from a later one on.
+        is_suspect: Whether readers look into it to tell how it is read, although it is small: its name may
+            be wrong, and it isn't loaded whole.
     """
 
     name: str
@@ -31,6 +33,7 @@ class File:
     open_ranges: Callable[[], BinaryIO] | None = None
     encoding: str = "utf-8"
     is_part: bool = False
+    is_suspect: bool = False
 
     def open_random_access(self) -> BinaryIO:
         """Open the file for a reader that seeks."""

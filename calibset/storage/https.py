@@ -12,7 +12,9 @@ from urllib.parse import quote, urlsplit
 from calibset.core.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import Cache, CachedFile, CachedFileInfo
 from calibset.storage.cached_file import FETCH_SIZE, RemoteFile, open_cached_file
+from calibset.storage.file_forms import HEAD
 from calibset.storage.files import Choice, File, keep_all
+from calibset.storage.told_names import choose_name, tells_kind
 from calibset.storage.transfer import MISSING_STATUSES, Head, Transfer, TransferFailure
 
 # The heads of several files are requested at once.
@@ -51,7 +53,7 @@ class UrlReader:
             SourceError: A pattern for a folder isn't a full name (https lists no files) or leads out of it.
         """
         if not self.url.endswith("/"):
-            return (self._url_file.file(self._head),)
+            return (self._url_file.file(self._head, is_told=True),)
         if wild := [pattern for pattern in patterns if set(pattern) & set("*?")]:
             raise NotThereError(
                 f"{self.location}: https lists no files, so {', '.join(wild)} can't be looked up; "
@@ -109,10 +111,23 @@ class _UrlFile:
             return known  # the size became known when the file was read
         return head
 
-    def file(self, head: Head | None) -> File:
-        """Return the file for reading; opening it fails if the server doesn't have it."""
+    def file(self, head: Head | None, *, is_told: bool = False) -> File:
+        """Return the file for reading; opening it fails if the server doesn't have it.
+
+        Args:
+            head: The server's head of the file; None if it has no such file.
+            is_told: Whether what the server says of it decides its name, if its URL doesn't tell what it is.
+        """
         opener = _Opener(self, head or Head(), missing=head is None)
-        return File(self.name, opener.open, head.size if head else None, partial(opener.open, ranges=True))
+        open_ranges = partial(opener.open, ranges=True)
+        name = self.name
+        if is_told and head and not tells_kind(name):
+            beginning = b""
+            if "." not in name and head.size is not None:  # else the whole file would come
+                with open_ranges() as stream:
+                    beginning = stream.read(HEAD)
+            name = choose_name(name, told=head.name, media_type=head.media_type, head=beginning)
+        return File(name, opener.open, head.size if head else None, open_ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +192,8 @@ def _explain(failure: TransferFailure) -> str:
         return f"the server answers {failure.status} and wants a login; fetch the file by hand"
     if failure.status is not None:
         return f"the server answers {failure.status}; try again later"
+    if failure.untrusted:
+        return failure.untrusted
     if failure.lost:
         return "the download keeps breaking off; try again later, or use --mirror"
     return f"can't be reached ({failure.kind}); check the network, or name a mirror with --mirror"

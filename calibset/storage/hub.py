@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from calibset.core.errors import NotThereError, OfflineError, SourceError
 from calibset.storage.cache import Cache, CachedFileInfo
 from calibset.storage.cached_file import Checksum, RemoteFile, open_cached_file
+from calibset.storage.certificates import hub_certificates
 from calibset.storage.file_names import match_names
 from calibset.storage.files import Choice, File, keep_all
 from calibset.storage.hub_errors import (
@@ -32,7 +33,6 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 _COMMIT = re.compile("[0-9a-f]{40}")
-_CARD = "README.md"
 # Names that the hub is asked about at once; it refuses a request of more than a thousand.
 _PORTION = 500
 
@@ -130,13 +130,12 @@ class HubReader:
             raise
 
     def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
-        """Return the matching files, sorted by name; the repository's card is none unless it is named.
+        """Return the matching files, sorted by name.
 
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
         """
-        listed = [name for name in self._commit[1].names if name != _CARD or name in patterns]
-        names = choose(match_names(listed, patterns, self.location))
+        names = choose(match_names(self._commit[1].names, patterns, self.location))
         entries = self._entries(names)
         return tuple(self._file(name, entries[name]) for name in names if name in entries)
 
@@ -200,8 +199,10 @@ class HubReader:
 
     def _ask_hub(self, call: Callable[[], T]) -> T:
         try:
-            with quiet_hub():
+            with hub_certificates(), quiet_hub():
                 return retry(call, is_transient)
+        except SourceError:
+            raise
         except Exception as error:  # beside OSError what httpx, JSON and name checks raise
             kind = NotThereError if is_missing_revision(error) else SourceError
             raise kind(f"{self.location}: {explain_read_error(error, self.requested)}") from error

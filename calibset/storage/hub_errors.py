@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from calibset.storage.certificates import explain_untrusted
 from calibset.storage.retry import TRANSIENT_STATUSES
 from calibset.storage.transfer import TransferFailure
 
@@ -59,6 +60,8 @@ def explain_download_failure(commit: str, failure: TransferFailure) -> str:
         return f"no such file at revision {commit}"
     if failure.status is not None:
         return _explain_refusal("read", failure.status, kind="dataset")
+    if failure.untrusted:
+        return failure.untrusted
     return (
         _BREAKS_OFF
         if failure.lost
@@ -138,6 +141,8 @@ def _explain_error(action: Literal["read", "write"], error: BaseException, **nam
     status = _status(error)
     if status is not None:
         return _explain_refusal(action, status, **names)
+    if untrusted := explain_untrusted(error):
+        return untrusted
     classes = _class_names(error)
     if action == "read" and _breaks_off(classes):
         return _BREAKS_OFF

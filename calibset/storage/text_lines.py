@@ -22,12 +22,14 @@ MAX_RECORD_BYTES = 16 * 2**20
 MOST_BLANK_LINES = 1_000_000
 """The most blank lines in a row. No program of good will writes so many: they say nothing, and take time."""
 
+TOO_LONG = "record too long"
+"""The reason for which a record is rejected that has more bytes."""
+
 ENCODING_FAULT = "not valid "
 """How the reason begins for which a text is rejected that isn't in its file's encoding."""
 
 # What surrogateescape makes of bytes that are not UTF-8.
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
-_TOO_LONG = "record too long"
 _EXCERPT_LENGTH = 200
 _BLOCK = 2**16
 
@@ -134,7 +136,7 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
                 continue
             # No character takes more than four bytes.
             beginning = plain[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")
-            rejection = _reject(f"{file.name}:{number}", _TOO_LONG, beginning)
+            rejection = _reject(f"{file.name}:{number}", TOO_LONG, beginning)
             del plain
             while line and not line.endswith(b"\n"):
                 line = stream.readline(_BLOCK)
@@ -177,7 +179,7 @@ class RecordLines:
         self._size += 1 + len(text if text.isascii() else text.encode("utf-8", "surrogateescape"))
         self._text.write(text if self.lines == 1 else "\n" + text)
         if isinstance(line, Rejection) or self._size > MAX_RECORD_BYTES:
-            reason = line.reason if isinstance(line, Rejection) else _TOO_LONG
+            reason = line.reason if isinstance(line, Rejection) else TOO_LONG
             self.rejection = _reject(self.position, reason, self._text.getvalue())
             self._text.close()
 

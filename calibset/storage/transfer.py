@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from calibset.core.errors import SourceError
+from calibset.storage.certificates import explain_untrusted, find_certificates
 from calibset.storage.retry import TRANSIENT_STATUSES, retry
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Head(BaseModel):
         size: In bytes; None if the server doesn't say, or sends no ranges of the file.
         etag: Changes when the contents do; empty if the server doesn't say.
         modified: When the contents last changed, as the server spells it; empty if it doesn't say.
+        name: What the server calls the file; empty if it doesn't say.
+        media_type: What the server says the file is, in small letters; empty if it doesn't say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +45,8 @@ class Head(BaseModel):
     size: int | None = None
     etag: str = ""
     modified: str = ""
+    name: str = ""
+    media_type: str = ""
 
     @property
     def version(self) -> str:
@@ -57,12 +63,14 @@ class TransferFailure:
         code: The hub's own name for the error, if it gives one.
         lost: Whether an open connection broke.
         kind: The name of the error's class.
+        untrusted: What to do if it was the server's certificate; empty if not.
     """
 
     status: int | None
     code: str
     lost: bool
     kind: str
+    untrusted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,7 @@ class Transfer:
             raise SourceError(f"{self.location}: {self.explain(_describe(error))}") from error
 
     def _request_head(self) -> Head:
-        with _session().head(
+        with _open_session().head(
             self.url, headers=self.request_headers(), timeout=_TIMEOUT, allow_redirects=True
         ) as answer:
             answer.raise_for_status()
@@ -147,12 +155,14 @@ class Transfer:
             size=int(size) if sends_ranges and is_told else None,
             etag=headers.get("ETag", ""),
             modified=headers.get("Last-Modified", ""),
+            name=_read_name(headers.get("Content-Disposition", "")),
+            media_type=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
         )
 
     def _download(self, store: Callable[[int, bytes], object], size: int) -> int:
         import requests
 
-        with _session().get(
+        with _open_session().get(
             self.url, headers=self.request_headers(), stream=True, timeout=_TIMEOUT
         ) as answer:
             answer.raise_for_status()
@@ -198,7 +208,7 @@ class _RangeDownload:
 
         offset = self.start + len(self.content)
         headers = self.transfer.request_headers(Range=f"bytes={offset}-{self.end - 1}")
-        with _session().get(self.transfer.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        with _open_session().get(self.transfer.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
             answer.raise_for_status()
             self.transfer.check_version(answer)
             if not self._is_expected(answer, offset):
@@ -224,6 +234,14 @@ class _RangeDownload:
                 return
 
 
+def _read_name(disposition: str) -> str:
+    """Return the name of a file in a header, without the folders that it may have been in."""
+    message = Message()
+    message["Content-Disposition"] = disposition
+    name = message.get_filename("").replace("\\", "/").rpartition("/")[2].strip()
+    return name if name.isprintable() else ""
+
+
 def _describe(error: requests.RequestException) -> TransferFailure:
     import requests
 
@@ -235,6 +253,7 @@ def _describe(error: requests.RequestException) -> TransferFailure:
         code="" if error.response is None else error.response.headers.get("X-Error-Code", ""),
         lost=is_broken or isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError),
         kind=type(error).__name__,
+        untrusted=explain_untrusted(error) or "",
     )
 
 
@@ -248,12 +267,21 @@ def _is_transient(error: BaseException) -> bool:
     return failure.lost if failure.status is None else failure.status in TRANSIENT_STATUSES
 
 
+def _open_session() -> requests.Session:
+    """Return the session that keeps connections open between requests.
+
+    Raises:
+        SourceError: The certificates that the environment names are not there.
+    """
+    return _session(find_certificates())
+
+
 @lru_cache
-def _session() -> requests.Session:
-    """Return the session that keeps connections open between requests."""
+def _session(certificates: str | None) -> requests.Session:
     import requests
 
     session = requests.Session()
+    session.verify = certificates or True
     # Otherwise a login in ~/.netrc, which many have for git, would replace the hub's.
     session.auth = lambda request: request
     return session

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from calibset.core.errors import OfflineError, SourceError
 from calibset.storage.cache import Cache
+from calibset.storage.certificates import hub_certificates
 from calibset.storage.hub_errors import explain_read_error, is_transient
 from calibset.storage.retry import retry
 
@@ -38,8 +39,10 @@ def fetch_model_files(location: str, patterns: tuple[str, ...], cache: Cache) ->
         )
 
     try:
-        with _without_bars():
+        with hub_certificates(), _without_bars():
             return Path(retry(fetch, is_transient))
+    except SourceError:
+        raise
     except Exception as error:  # OSError, and whatever httpx, JSON and name checks raise
         if cache.offline and isinstance(error, LocalEntryNotFoundError):
             raise OfflineError(f"{location}: not in the cache; build once without --offline") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -208,11 +209,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[Loopback]:
-    """Serve until the block ends."""
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
+    """Serve until the block ends, over https if there are certificates."""
     loopback = Loopback()
     server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"loopback": loopback}))
-    loopback.address = f"http://127.0.0.1:{server.server_address[1]}"
+    loopback.address = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
+    if tls:
+        # Each connection shakes hands in a thread of its own.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

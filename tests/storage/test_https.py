@@ -377,3 +377,50 @@ def test_of_a_file_that_only_comes_whole_a_plan_spoils_nothing_offline(
     reader(loopback).files()
     assert fetched(replace(reader(loopback), cache=offline)) == content
     assert len(loopback.data_requests()) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "content", "name"),
+    [
+        ({"Content-Type": "text/csv; charset=utf-8"}, b"text\nA row.\n", "download.csv"),
+        ({"Content-Disposition": 'attachment; filename="a.jsonl.gz"'}, b"\x1f\x8b\x08", "a.jsonl.gz"),
+        ({"Content-Disposition": "attachment; filename*=UTF-8''%C3%BAvery.csv"}, b"text\n", "úvery.csv"),
+        ({"Content-Disposition": 'attachment; filename="../../etc/b.txt"'}, b"text", "b.txt"),
+        ({"Content-Disposition": 'attachment; filename="C:\\\\x\\\\b.csv"'}, b"text", "b.csv"),
+        ({"Content-Disposition": "inline", "Content-Type": "application/x-ndjson"}, b"{}", "download.jsonl"),
+        ({"Content-Type": "application/octet-stream"}, b"text", "download"),
+        ({"Content-Type": "text/csv"}, b"PAR1\x15", "download.csv.parquet"),
+        ({"Content-Type": "application/octet-stream"}, b"ARROW1", "download.arrow"),
+        ({"Content-Disposition": 'attachment; filename="a.parquet"'}, b"PAR1\x15", "a.parquet"),
+        ({"Content-Disposition": 'attachment; filename="a.parquet"'}, b"a,b\n", "download"),
+        ({"Content-Type": "application/vnd.apache.parquet"}, b"a,b\n", "download"),
+    ],
+)
+def test_a_url_that_tells_nothing_is_called_as_the_server_calls_it(
+    told: dict[str, str], content: bytes, name: str, loopback: Loopback
+) -> None:
+    loopback.files["/download"] = content
+    loopback.broken["/download"] = Fault(also=told, methods=("HEAD",))
+    (file,) = reader(loopback, "/download?id=5", "https://example.org/download?id=5").files("*.txt")
+    assert file.name == name
+    assert bytes_of(file) == content
+
+
+def test_a_url_that_tells_what_it_is_keeps_its_name(loopback: Loopback) -> None:
+    loopback.files["/f/rows.csv"] = b"text\n"
+    told = {"Content-Type": "text/html", "Content-Disposition": 'attachment; filename="b.jsonl"'}
+    loopback.broken["/f/rows.csv"] = Fault(also=told, methods=("HEAD",))
+    (file,) = reader(loopback, "/f/rows.csv", "https://example.org/f/rows.csv").files()
+    assert file.name == "rows.csv"
+    (file,) = folder(loopback).files("rows.csv")
+    assert file.name == "rows.csv"
+
+
+def test_what_a_server_told_is_known_offline(loopback: Loopback) -> None:
+    loopback.files["/download"] = b"text\nA row.\n"
+    loopback.broken["/download"] = Fault(also={"Content-Type": "text/csv"}, methods=("HEAD",))
+    online = reader(loopback, "/download?id=5")
+    assert fetched(online) == b"text\nA row.\n"
+    offline = replace(online, cache=Cache.default(offline=True))
+    (file,) = offline.files()
+    assert (file.name, bytes_of(file)) == ("data.bin.csv", b"text\nA row.\n")

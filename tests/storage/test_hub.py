@@ -123,7 +123,7 @@ def test_no_matching_file_names_what_is_there(corpus: HubReader) -> None:
     with pytest.raises(SourceError) as caught:
         corpus.files("*.csv")
     assert str(caught.value) == (
-        f"{LOCATION}: no file matches *.csv; it holds data/a.jsonl, data/b.txt: "
+        f"{LOCATION}: no file matches *.csv; it holds README.md, data/a.jsonl, data/b.txt: "
         "name the right ones with files = [...]"
     )
 

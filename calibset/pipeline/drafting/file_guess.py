@@ -16,6 +16,7 @@ from calibset.sources.formats.columns import drop_nulls
 from calibset.sources.formats.csv_rows import DELIMITERS, CsvRow, Dialect, read_csv, read_header
 from calibset.sources.formats.encoding_guess import guess_encoding
 from calibset.sources.formats.json_rows import read_json_rows
+from calibset.sources.formats.web_page import find_declared_encoding, is_page
 from calibset.sources.formats.workbook import read_table
 from calibset.sources.sampling.row_groups import read_row_groups
 from calibset.storage.encodings import find_encoding, is_utf8
@@ -74,6 +75,8 @@ def guess_file(file: File) -> FileGuess | Unread:
 
 def _guess_text(file: File) -> FileGuess | Unread:
     head = read_head(file)
+    if is_page(file) and find_declared_encoding(head):
+        return FileGuess(file=file, kind="text", type="text")
     encoding = _guess_encoding(head)
     if encoding is None:
         return Unread(file.name, "the encoding of its text is unknown; save it as UTF-8")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from calibset.core.errors import CalibsetError
+from calibset.sources.formats.web_page import SUFFIXES as PAGE_SUFFIXES
 from calibset.storage.compression import open_decompressed
 from calibset.storage.encodings import find_encoding
 from calibset.storage.file_forms import describe_other_form
@@ -17,6 +18,7 @@ FileKind = Literal["text", "csv", "json", "parquet", "excel", "ontology", "wikip
 _KINDS = get_args(FileKind)
 _SUFFIXES: dict[str, FileKind] = {
     "txt": "text", "md": "text", "markdown": "text", "rst": "text", "text": "text",
+    "html": "text", "htm": "text", "xhtml": "text",
     "csv": "csv", "tsv": "csv",
     "json": "json", "jsonl": "json", "ndjson": "json",
     "ttl": "ontology", "owl": "ontology", "rdf": "ontology", "nt": "ontology",
@@ -101,6 +103,6 @@ def _find_by_bytes(head: bytes, suffix: str) -> str | None:
     if head.lstrip().startswith((b"<doc id=", b"<mediawiki")):
         return "wikipedia"
     if _PAGE.match(head):
-        return "an HTML page; save its text as .txt"
+        return _SUFFIXES["html"] if suffix in PAGE_SUFFIXES else "a web page (HTML); give it the ending .html"
     own = (reason for mark, reason in _MARKS if head.startswith(mark))
     return next(own, None) or describe_other_form(head)

@@ -19,6 +19,7 @@ from calibset.pipeline.drafting.file_kinds import Unread
 from calibset.pipeline.drafting.inputs import DataInput, ModelInput, parse_input
 from calibset.storage import File, Reader, Storage
 from calibset.storage.file_names import match_names
+from calibset.storage.https import UrlReader
 from calibset.storage.hub import HubReader
 from calibset.storage.local import LocalReader
 
@@ -217,7 +218,7 @@ def _group(
             unread += [Unread(other.name, guess.reason) for other in alike]
         else:
             guesses += [guess, *(replace(guess, file=other) for other in alike)]
-    is_single = len(files) == 1 and data.where.rstrip("/").endswith(files[0].name) and not data.path
+    is_single = isinstance(reader, UrlReader) or (isinstance(reader, LocalReader) and reader.path.is_file())
     groups: dict[tuple[str, str], list[FileGuess]] = {}
     for guess in guesses:
         groups.setdefault(guess.reading, []).append(guess)

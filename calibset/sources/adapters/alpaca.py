@@ -27,7 +27,7 @@ from calibset.sources.formats.question_columns import (
 from calibset.sources.formats.workbook import is_workbook, read_table
 from calibset.sources.json_source import JsonSource
 from calibset.sources.parquet_source import ParquetSource, is_columnar
-from calibset.sources.sampling.files import is_large
+from calibset.sources.sampling.files import is_looked_into
 from calibset.storage.files import File
 from calibset.storage.text_lines import read_first_character, read_lines
 
@@ -67,7 +67,7 @@ class Alpaca(JsonSource, ParquetSource):
         """Return whether a file has one JSON value per line."""
         if is_columnar(file) or self.rows_at is not None:
             return False
-        if not is_large(file):  # and isn't opened to find out
+        if not is_looked_into(file):  # and isn't opened to find out
             return file.stem.endswith((".jsonl", ".ndjson"))
         return not is_workbook(file) and read_first_character(file) == "{" and has_row_per_line(file)
 

@@ -11,6 +11,8 @@ from pydantic import Field, field_validator
 from calibset.core.documents import Document, Filtered, Kind, Record, Rejection
 from calibset.sources.formats.columns import EMPTY_TEXT
 from calibset.sources.formats.plain_text import read_text, split_at_lines, split_at_marks
+from calibset.sources.formats.web_page import SUFFIXES as PAGE_SUFFIXES
+from calibset.sources.formats.web_page import is_page, read_page
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.sources.text_source import TextSource
 from calibset.storage.files import File
@@ -21,9 +23,13 @@ _MARK = re.compile(r"<\S+>")
 
 
 class Text(TextSource):
-    """Plain text."""
+    """Texts: plain text, Markdown and reStructuredText as they are, and web pages without their tags.
 
-    summary: ClassVar[str] = "plain text files, whole or split at a separator line"
+    Of a web page (``.html``) the text is read as a browser shows it, without scripts, menus (``nav``) and
+    controls, in the encoding that it declares.
+    """
+
+    summary: ClassVar[str] = "texts (.txt, .md, .rst, .html), whole or split at a separator line"
     kind: ClassVar[Kind | None] = "texts"
 
     type: Literal["text"] = "text"
@@ -47,12 +53,14 @@ class Text(TextSource):
         return line
 
     def patterns(self) -> tuple[str, ...]:
-        """Return patterns for ``.txt`` files, compressed or not."""
-        return self.patterns_for("txt")
+        """Return patterns for files of text, compressed or not."""
+        return self.patterns_for("txt", "text", "md", "markdown", "rst", *PAGE_SUFFIXES)
 
-    def can_split(self, file: File) -> bool:  # noqa: ARG002  (the separator tells)
-        """Return whether files are split at a separator that is short enough for a peek at the line."""
-        return self.separator is not None and len(self.separator.encode()) < _LONGEST_SEPARATOR
+    def can_split(self, file: File) -> bool:
+        """Return whether a file is split at a separator that is short enough for a peek at the line."""
+        if self.separator is None or is_page(file):
+            return False
+        return len(self.separator.encode()) < _LONGEST_SEPARATOR
 
     def start_rule(self, file: File) -> StartRule:
         """Return the rule that a part starts on the line after a separator, or on one that begins with it."""
@@ -67,6 +75,12 @@ class Text(TextSource):
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield the file with its name as id, or its parts with ``FILE#N``, N counted from 0."""
+        if is_page(file):
+            page = read_page(file)
+            if isinstance(page, Rejection):
+                yield page
+                return
+            file = page
         if self.separator is None:
             yield _make_document(file.name, file.name, read_text(file))
             return

@@ -13,7 +13,7 @@ from pydantic import Field
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
-from calibset.sources.sampling.files import is_large
+from calibset.sources.sampling.files import is_looked_into
 from calibset.sources.sampling.line_blocks import BlockFile, peek_first_line
 from calibset.storage.files import File
 from calibset.storage.text_lines import (
@@ -32,7 +32,7 @@ _ROWS_KEYS = ("data", "rows", "records", "examples", "items", "samples", "instan
 
 def has_row_per_line(file: File) -> bool:
     """Return whether a file has one row per line; a small file isn't opened to find out."""
-    if not is_large(file):
+    if not is_looked_into(file):
         return not _may_be_array(file)
     return _has_lines(*peek_first_line(file), any_array=_may_be_array(file))
 

@@ -38,6 +38,8 @@ _MOST_COUNTED = 2**30
 # What a record takes in memory beside its text, about.
 _RECORD_OVERHEAD = 500
 _MAX_OPEN_STREAMS = 8
+# Small files of a large corpus whose first bytes are looked at, here and on servers: names may be wrong.
+_MOST_LOCAL, _MOST_REMOTE = 2_000, 128
 
 
 def is_large(file: File) -> bool:
@@ -45,9 +47,14 @@ def is_large(file: File) -> bool:
     return _estimate_unpacked_size(file) > _LARGE
 
 
+def is_looked_into(file: File) -> bool:
+    """Return whether a file is opened to tell how it is read; the names of most small ones tell."""
+    return file.is_suspect or is_large(file)
+
+
 def has_plain_lines(file: File) -> bool:
     """Return whether reading may begin behind any line feed; into a large file it is looked."""
-    return file.has_plain_lines and not (is_large(file) and is_compressed(file))
+    return file.has_plain_lines and not (is_looked_into(file) and is_compressed(file))
 
 
 def get_size(file: File) -> int:
@@ -102,6 +109,8 @@ class FileSampler:
         lines = {file.name: file for file in files if has_plain_lines(file) and self.source.can_split(file)}
         if sum(map(get_size, lines.values())) <= _LARGE:
             lines = {}
+        for file in self._find_misnamed(list(lines.values())):
+            del lines[file.name]
         streams: list[File] = []
         small: list[File] = []
         for file in files:
@@ -111,6 +120,20 @@ class FileSampler:
         for batch, read in ways:
             if batch:
                 yield Part(max(1, sum(map(_estimate_unpacked_size, batch))), read(batch))
+
+    def _find_misnamed(self, files: Sequence[File]) -> Iterator[File]:
+        """Yield the small files that can't be read from any line on, whatever their names say."""
+        small = [file for file in files if not is_large(file)]
+        local = [file for file in small if file.open_ranges is None][:_MOST_LOCAL]
+        looked_into = [*local, *[file for file in small if file.open_ranges is not None][:_MOST_REMOTE]]
+
+        def can_split(file: File) -> bool:
+            suspect = replace(file, is_suspect=True)
+            return has_plain_lines(suspect) and self.source.can_split(suspect)
+
+        for file, can in zip(looked_into, map_concurrently(can_split, looked_into), strict=True):
+            if not can:
+                yield file
 
     def _sample_blocks(self, files: list[File]) -> Iterator[Record]:
         start_rule = cache(self.source.start_rule)

@@ -81,7 +81,7 @@ def test_what_is_inside_tells(name: str, content: bytes, type_: str, keys: dict[
         ("a.zip", b"PK\x03\x04", "a ZIP archive and no text; unpack it"),
         ("a.parquet", b"version https://git-lfs.github.com/spec/v1\n",
          "a Git LFS pointer, not the file itself; run `git lfs pull`"),
-        ("a.csv", b"<!DOCTYPE html><html>", "an HTML page; save its text as .txt"),
+        ("a.csv", b"<!DOCTYPE html><html>", "a web page (HTML); give it the ending .html"),
         ("a.csv", b"text\n", "holds no row below its header"),
         ("a.csv", b"id;Frage;Antwort;Antwort\n1;Was?;Das.;Dies.\n", TWICE),
         ("a.csv", b"Antwort;Antwort\nDas.;Dies.\n", TWICE),
@@ -95,7 +95,7 @@ def test_what_is_inside_tells(name: str, content: bytes, type_: str, keys: dict[
         ("a.jsonl", b"[1]\n[2]\n", "holds no JSON objects"),
         ("a.txt", b"ab\0\1\2cd", "is not text, whatever its name says"),
         ("a.log", b"12:00 started", "its ending .log is not known"),
-        ("README.md", b"# Data", "says something about the data"),
+        ("docs/README.md", b"# Data", "says something about the data"),
     ],
 )  # fmt: skip
 def test_what_is_not_read_has_a_reason(name: str, content: bytes, reason: str) -> None:

@@ -226,8 +226,9 @@ def test_what_follows_an_array_is_told() -> None:
     assert [r.text for r in read('[{"text": "a"}]\n[{"text": "b"}]') if isinstance(r, Document)] == DOCUMENTS
 
 
-def test_an_array_among_files_that_are_read_in_blocks_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array_that_is_read_in_blocks_unseen_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "_LARGE", 2**12)
+    monkeypatch.setattr(sampling, "_MOST_LOCAL", 0)  # of more files than are looked into
     array = json.dumps([{"text": "x" * 100}] * 30, indent=1).encode()
     files = {f"{index}.jsonl": array for index in range(3)}
     source = Jsonl(group="g", where=("here",))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 from dataclasses import replace
 from typing import Any
 
@@ -159,3 +160,11 @@ def test_a_part_that_is_too_long_is_one_rejection(short: int, line: bytes) -> No
         Rejection(position="a.txt.bz2:3", reason="record too long", excerpt="two\n" + "a" * 196),
         Document(id="a.txt.bz2#2", text="three"),
     ]
+
+
+def test_texts_of_every_usual_kind_are_read_by_default() -> None:
+    names = ("a.txt", "b.md", "c.rst", "d.html", "e.htm", "f.MD", "g.md.gz", "h.markdown")
+    contents = {name: gzip.compress(b"Hail.") if name.endswith("gz") else b"Hail." for name in names}
+    source = Text(group="g", where=("x",))
+    records = source.read_in_order(memory_reader({**contents, "README.md": b"About it.", "i.pdf": b"%PDF-"}))
+    assert list(records) == [Document(id=name, text="Hail.") for name in sorted(names)]

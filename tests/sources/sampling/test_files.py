@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import gzip
 import io
+import json
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import pytest
 
 from calibset.core.documents import Document, Record
+from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.adapters.text import Text
 from calibset.sources.sampling import files as sampling
 from calibset.sources.sampling.interleave import MAX_OPEN_PARTS
@@ -132,3 +135,47 @@ def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: py
     numbers = [int(record.id.split("#")[1]) for record in documents if isinstance(record, Document)]
     assert sorted(numbers) == list(range(5_000))
     assert max(numbers[:1_000]) == 999
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    return [{"text": f"{name} {number}"} for number in range(40)]
+
+
+def _misnamed() -> dict[str, bytes]:
+    """Rows of a corpus too large to be loaded, two of whose files are not what they are called."""
+    contents = {
+        f"{name}.jsonl": "\n".join(map(json.dumps, _rows(name))).encode()
+        for name in ("a", "b", "c", "d", "e")
+    }
+    contents["packed.jsonl"] = gzip.compress("\n".join(map(json.dumps, _rows("packed"))).encode())
+    contents["array.jsonl"] = json.dumps(_rows("array"), indent=1).encode()
+    return contents
+
+
+def test_a_small_file_of_a_large_corpus_is_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = _misnamed()
+    monkeypatch.setattr(sampling, "_LARGE", max(map(len, contents.values())))
+    source = Jsonl(type="jsonl", group="g", where=("x",))
+    records = list(source.read_shuffled(memory_reader(contents), seed=1))
+    texts = [record.text for record in records if isinstance(record, Document)]
+    names = ("a", "array", "b", "c", "d", "e", "packed")
+    assert sorted(texts) == sorted(row["text"] for name in names for row in _rows(name))
+
+
+def test_of_files_on_a_server_no_more_than_some_are_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = _misnamed() | {f"{i}.jsonl": b'{"text": "one"}\n' for i in range(20)}
+    monkeypatch.setattr(sampling, "_LARGE", max(map(len, contents.values())))
+    monkeypatch.setattr(sampling, "_MOST_REMOTE", 5)
+    opened: list[str] = []
+
+    def open_ranges(name: str) -> BinaryIO:
+        opened.append(name)
+        return io.BytesIO(contents[name])
+
+    files = [
+        File(name, io.BytesIO, len(content), lambda name=name: open_ranges(name))  # type: ignore[misc]
+        for name, content in contents.items()
+    ]
+    parts = sampling.FileSampler(Jsonl(type="jsonl", group="g", where=("x",)), 1).partition(files)
+    assert next(parts)
+    assert sorted(set(opened)) == ["a.jsonl", "b.jsonl", "c.jsonl", "d.jsonl", "e.jsonl"]
