@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from calibset.storage.cache import Cache
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from calibset.tokenizers.tekken_conversion import write_fast_tokenizer
 from tests.dataset.writable_hub import WritableHub, serve_writable_hub, use_hub
+from tests.evaluation.chat_build import build_chat_file
+from tests.evaluation.model_server import ModelServer, Serve, serving_model
 from tests.storage.loopback import Loopback, serving, use_as_hub
 
 if TYPE_CHECKING:
@@ -107,3 +110,22 @@ def fast_folder(tekken: TekkenTokenizer, tmp_path_factory: pytest.TempPathFactor
 def fast(fast_folder: Path) -> Tokenizer:
     """The same tokenizer, read from that folder."""
     return load_tokenizer(str(fast_folder))
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts servers of models, of this test's own."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("CALIBSET_API_KEY", raising=False)
+    with ExitStack() as stack:
+
+        def start(**traits: Any) -> ModelServer:
+            return stack.enter_context(serving_model(ModelServer(**traits)))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def chat_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibration file of conversations, some of which call a tool, and its tokenizer in ``model``."""
+    return build_chat_file(tmp_path_factory.mktemp("chat"))

@@ -66,9 +66,12 @@ def read_calls(text: str) -> tuple[WrittenCall, ...] | None:
     tools = [
         Tool(name=name, description="", parameters='{"type": "object", "properties": {}}') for name in names
     ]
-    found = read_calls_in_words(text, tools, RepairLog())
+    repairs = RepairLog()
+    found = read_calls_in_words(text, tools, repairs)
     if found is None:
         return None if has_call(text) else ()
+    if repairs.entries:  # a server that reads calls does not repair them
+        return None
     return tuple(WrittenCall(call.name, _write_alike(json.loads(call.arguments))) for call in found[1])
 
 

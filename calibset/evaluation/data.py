@@ -247,7 +247,7 @@ def join_wikitext(rows: Iterable[str]) -> DataSet:
     digest = hashlib.sha256(raw.encode()).hexdigest()
     # As llama.cpp reads a file: without one line end at its end.
     text = raw.removesuffix("\n")
-    articles = [(match.start(), match[1]) for match in _HEADING.finditer(text)]
+    articles = [(match.start(), match[1]) for match in _HEADING.finditer(raw)]
     if articles:
         articles[0] = (0, articles[0][1])  # what stands before the first heading is blank
     else:

@@ -106,7 +106,13 @@ def learn_marks(tokenizer: Tokenizer, chat: Mapping[str, Any] | None) -> TurnMar
             f"{tokenizer.name}: no control token of its chat template tells where the assistant's turns begin "
             "and end in a row, so they can't be scored on their own; measure whole rows with --score all"
         )
-    return TurnMarks(tuple(openers), frozenset(closers))
+    # Before a call more is alike, such as the tag that opens it; that is the assistant's to write.
+    shortest = [one for one in openers if not any(other != one and _holds(one, other) for other in openers)]
+    return TurnMarks(tuple(shortest), frozenset(closers))
+
+
+def _holds(whole: Sequence[int], part: Sequence[int]) -> bool:
+    return any(whole[at : at + len(part)] == part for at in range(len(whole) - len(part) + 1))
 
 
 def _common_end(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -148,8 +149,7 @@ class ModelServer:
             return int(fault), {"error": {"message": "something is wrong inside", "code": int(fault)}}
         if fault == "other prompt":
             ids = [ids[0], *ids[2:], ids[1]]
-        answer = self.complete(ids, body, fault) if self.engine == "vllm" else self.generate(ids, body, fault)
-        return answer
+        return self.complete(ids, body, fault) if self.engine == "vllm" else self.generate(ids, body, fault)
 
     def number(self, value: float, fault: Fault | None) -> Any:
         odd = {"nan": float("nan"), "infinite": -9999.0, "above 0": 0.5, "no numbers": "much"}
@@ -169,7 +169,7 @@ class ModelServer:
         written = self.model.write(ids, body["max_tokens"])
         choice: dict[str, Any] = {"index": 0, "text": "", "finish_reason": "length", "prompt_logprobs": None}
         if k is not None and fault != "no logprobs":
-            choice["prompt_logprobs"] = [None, *(self.entry(*pair, k, fault) for pair in zip(ids, ids[1:]))]
+            choice["prompt_logprobs"] = [None, *(self.entry(*pair, k, fault) for pair in pairwise(ids))]
         if fault == "fewer positions":
             choice["prompt_logprobs"].pop()
         if "logprobs" in body and body.get("return_tokens_as_token_ids"):
@@ -196,7 +196,7 @@ class ModelServer:
         """Answer as SGLang's ``/generate`` does."""
         k, start = body.get("top_logprobs_num", 0), body["logprob_start_len"]
         written = self.model.write(ids, body["sampling_params"]["max_new_tokens"])
-        pairs = list(zip(ids, ids[1:]))
+        pairs = list(pairwise(ids))
         table = self.model.table
         meta: dict[str, Any] = {"id": "0", "prompt_tokens": len(ids), "finish_reason": {"type": "length"}}
         if start == 0 and fault != "no logprobs":
@@ -219,8 +219,12 @@ class ModelServer:
         return 200, {"text": "", "output_ids": written, "meta_info": meta}
 
 
+Serve = Callable[..., ModelServer]
+"""Starts a server with these attributes."""
+
+
 @contextmanager
-def serving(server: ModelServer) -> Iterator[ModelServer]:
+def serving_model(server: ModelServer) -> Iterator[ModelServer]:
     """Run a server while the block lasts."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -12,8 +12,7 @@ from calibset.evaluation.scorers.base import Scorer
 from calibset.evaluation.scorers.opening import open_scorer
 from calibset.evaluation.scorers.server import ServerError
 from calibset.evaluation.windows import Window, cut_windows
-from tests.evaluation.conftest import Serve
-from tests.evaluation.model_server import Bigram, Fault
+from tests.evaluation.model_server import Bigram, Fault, Serve
 
 Engine = Literal["vllm", "sglang"]
 both = pytest.mark.parametrize("engine", ["vllm", "sglang"])
