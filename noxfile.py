@@ -155,6 +155,14 @@ def hostile(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Build of 1,000 random tokenizers, texts and recipes, and check the rows; it goes on where it was."""
+    session.install(*WHOLE, *_group("test"))
+    state = str(Path(session.create_tmp()) / "fuzz.jsonl")
+    session.run("python", "-m", "tests.heavy.fuzz.fuzz", "--state", state, *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print ratios against peers measured in the same run."""
     session.install("-e", ".")

@@ -17,6 +17,8 @@ FURTHER_TOKENS = "extra_special_tokens"
 _OLD_FURTHER_TOKENS = "additional_special_tokens"
 # transformers compares each with each.
 _MOST = 20_000
+# Each takes a tenth of a millisecond; models of speech have up to 65,536 of them.
+_MOST_LISTED = 2**17
 _MOST_DIGITS = 18
 
 
@@ -102,6 +104,8 @@ def collect_tokens(
         token = _parse_token(value, special=None if describes_itself else True)
         if token is not None and token.content:
             special.append((key, known.get(token.content, token) if key in NAMED_TOKENS else token))
+    if len(listed) > _MOST_LISTED:
+        raise ValueError(f"{len(listed):,} tokens are listed, and more than {_MOST_LISTED:,} are not read")
     if len(special) > _MOST:
         raise ValueError(f"{len(special):,} special tokens are named, and more than {_MOST:,} are not read")
     return FolderTokens(listed=listed, lists_all=lists_all, special=tuple(special))

@@ -16,6 +16,7 @@ from calibset.core.text import replace_surrogates
 from calibset.tokenizers.added_tokens import add_folder_tokens, find_new_tokens
 from calibset.tokenizers.auto_tokenizer import AutoTokenizer
 from calibset.tokenizers.base import Encoded
+from calibset.tokenizers.engine_bounds import ensure_bounded, ensure_shallow
 from calibset.tokenizers.engine_comparison import canonical_parts
 from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.folder_reading import ask_transformers
@@ -175,7 +176,6 @@ def from_file(path: Path, name: str) -> HuggingFaceTokenizer:
     folder = read_model_folder(path.parent)
     _refuse_left_cut(name, engine, folder)
     engine.no_truncation()
-    engine.no_padding()
     new_tokens = find_new_tokens(engine, folder.tokens)
     present = repr(engine.get_added_tokens_decoder())
     add_folder_tokens(engine, folder.tokens)
@@ -205,6 +205,7 @@ def from_vocabulary(path: Path, name: str) -> HuggingFaceTokenizer:
     """
     folder = read_model_folder(path.parent)
     auto, engine = convert_vocabulary(path, name)
+    ensure_bounded(engine, name)
     _refuse_left_cut(name, engine, folder)
     tokenizer = _build_tokenizer(name, _describe(engine), engine, folder)
     return replace(
@@ -235,6 +236,7 @@ def _describe(engine: tokenizers.Tokenizer) -> bytes:
 def _parse(raw: bytes, name: str) -> tokenizers.Tokenizer:
     import tokenizers
 
+    ensure_shallow(raw, name)
     with translate_faults(f"{name}: not a tokenizer.json that tokenizers reads"):
         engine = tokenizers.Tokenizer.from_buffer(raw)
     if dropout := getattr(engine.model, "dropout", None):
@@ -242,6 +244,8 @@ def _parse(raw: bytes, name: str) -> tokenizers.Tokenizer:
             f"{name}: its tokenizer.json merges at random (model.dropout is {dropout:.3g}), so a text "
             "has other tokens each time it is read; set it to null there and in what the quantizer loads"
         )
+    ensure_bounded(engine, name)
+    engine.no_padding()
     # At the first text the library panics if parts of an engine don't fit together.
     with translate_faults(f"{name}: parts of its tokenizer.json don't fit together"):
         engine.encode("")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import TokenizerError
-from calibset.core.text import replace_surrogates
+from calibset.core.text import excerpt, replace_surrogates
 from calibset.tokenizers.base import Encoded
 from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.json_file import read_json_file
@@ -94,14 +94,18 @@ class TekkenTokenizer:
 
         text = replace_surrogates(text)
         ids = self.encode(text, parse_special=parse_special)
-        if text.isascii():
-            ends = np.cumsum([self._byte_length(i) for i in ids])
-            return Encoded(ids, ends.tolist())
+        offsets = np.cumsum([self._byte_length(i) for i in ids], dtype=np.int64)
         raw = np.frombuffer(text.encode("utf-8"), np.uint8)
+        if (int(offsets[-1]) if ids else 0) != len(raw):
+            raise TokenizerError(
+                f"{self.name}: its pattern leaves out a part of {excerpt(text)[:60]!r}, so that the model "
+                "does not read it; use the tekken.json that the model was published with"
+            )
+        if text.isascii():
+            return Encoded(ids, offsets.tolist())
         begins = np.append((raw & 0xC0) != 0x80, True)
         # Characters that begin before a byte, less the one that the byte stands inside of.
         whole = np.cumsum(begins) - 1
-        offsets = np.cumsum([self._byte_length(i) for i in ids])
         return Encoded(ids, whole[offsets].tolist())
 
     def decode(self, ids: Sequence[int]) -> str:

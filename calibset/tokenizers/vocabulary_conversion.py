@@ -13,6 +13,8 @@ from calibset.tokenizers.engine_faults import translate_faults
 if TYPE_CHECKING:
     import tokenizers
 
+# Larger ones take transformers over ten seconds; the largest published have 262,000 tokens in 4.7 MB.
+_LARGEST = 5 * 2**20
 _ANY_TEXT = "The quick brown fox jumps over 12 lazy dogs."
 
 
@@ -27,6 +29,8 @@ def convert_vocabulary(file: Path, name: str) -> tuple[AutoTokenizer, tokenizers
         TokenizerError: It can't; the message says how a ``tokenizer.json`` is written.
     """
     lacking = f"{name}: holds no tokenizer.json, only {file.name}"
+    if file.stat().st_size > _LARGEST:
+        raise TokenizerError(f"{lacking}, which is over {_LARGEST // 2**20} MiB; {_way_out(name)}")
     try:
         tokenizer = load_auto_tokenizer(file.parent)
     except ImportError:

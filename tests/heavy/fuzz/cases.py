@@ -59,23 +59,26 @@ _NORMALIZERS: tuple[dict[str, Any], ...] = (
     {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "},
     {"type": "Replace", "pattern": {"String": "a"}, "content": "ää"},
     {"type": "Replace", "pattern": {"Regex": "[\ue000\u202e\u0301ßab1]"}, "content": ""},
-    {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+    {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
+     "lowercase": True},
     {"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}, {"type": "Lowercase"}]},
 )  # fmt: skip
 _PRE_TOKENIZERS: tuple[dict[str, Any], ...] = (
-    {"type": "Whitespace"}, {"type": "WhitespaceSplit"}, {"type": "UnicodeScripts"}, {"type": "BertPreTokenizer"},
+    {"type": "Whitespace"}, {"type": "WhitespaceSplit"}, {"type": "UnicodeScripts"},
+    {"type": "BertPreTokenizer"},
     {"type": "Digits", "individual_digits": True}, {"type": "Punctuation", "behavior": "Isolated"},
     {"type": "Split", "pattern": {"Regex": "\\s+"}, "behavior": "MergedWithPrevious", "invert": False},
 )  # fmt: skip
 _ODD = (
     "\ue000", "\uf8ff", "\U000f0000", "e", " ", "  ", "\n", "\n\n", "<", "ß", "İ", "ﬁ", "e\u0301", "\u0301",
-    "\u200d", "\u202e", "👩", "👩‍👧", "\x00", "\x07", "\u0378", "▁", "a", "the", "<s>", "<s>x", "s>", "1", "ab", "A",
+    "\u200d", "\u202e", "👩", "👩‍👧", "\x00", "\x07", "\u0378", "▁", "a", "the", "<s>",
+    "<s>x", "s>", "1", "ab", "A",
 )  # fmt: skip
 """What added tokens of odd kinds are made of."""
 
 
 def _change_tokenizer(path: Path, family: Family, draw: random.Random) -> str:
-    """Let a tokenizer have another normalizer, another way of splitting and odd added tokens, or none of it."""
+    """Let a tokenizer have another normalizer, another way of splitting, odd added tokens, or none of it."""
     table = json.loads(path.read_text("utf-8"))
     kind = [family.name]
     if draw.random() < 0.4:
@@ -118,7 +121,9 @@ def _of(letters: str, shortest: int = 1, longest: int = 40) -> Callable[[random.
 
 
 def _assigned(draw: random.Random) -> str:
-    return "".join(chr(draw.choice((draw.randrange(0x20, 0xD800), draw.randrange(0xE000, 0x110000)))) for _ in range(20))
+    return "".join(
+        chr(draw.choice((draw.randrange(0x20, 0xD800), draw.randrange(0xE000, 0x110000)))) for _ in range(20)
+    )
 
 
 _WRITERS: tuple[Callable[[random.Random], str], ...] = (

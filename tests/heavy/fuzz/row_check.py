@@ -29,7 +29,9 @@ def find_faults(file: Path, model: Path, *, quantizer: str, nsamples: int, seqle
     rows = [json.loads(line) for line in content.decode("ascii").split("\n")[:-1]]
     if len(rows) != nsamples:
         yield f"{len(rows)} rows for {nsamples}"
-    manifest = json.loads(file.with_name(f"{file.name.removesuffix('.jsonl')}.manifest.json").read_text("utf-8"))
+    manifest = json.loads(
+        file.with_name(f"{file.name.removesuffix('.jsonl')}.manifest.json").read_text("utf-8")
+    )
     recorded = [sample["tokens"] for sample in manifest["samples"]]
     if len(recorded) != len(rows):
         yield f"{len(recorded)} rows in the manifest"
@@ -41,19 +43,22 @@ def find_faults(file: Path, model: Path, *, quantizer: str, nsamples: int, seqle
             continue
         ids = read(row["text"].rstrip())
         joined += len(ids)
-        if row["tokens"] != tokens:
-            yield f"row {number}: says {row['tokens']} tokens, and its manifest {tokens}"
-        if len(ids) != tokens + around:
-            yield f"row {number}: {len(ids)} tokens, {tokens} in the manifest and {around} around"
-        if len(ids) < seqlen:
-            yield f"row {number}: {len(ids)} tokens, short of {seqlen}"
-        kept = ids[:seqlen]
-        if quantizer == "autoround" and kept and kept.count(kept[-1]) > seqlen // 2:
-            yield f"row {number}: AutoRound drops it, for its last token is {kept.count(kept[-1])} of {seqlen}"
-        if quantizer == "gptqmodel" and len(ids) < 11:
-            yield f"row {number}: GPTQModel drops it"
+        if not len(ids) - around == tokens == row["tokens"]:
+            said = f"{tokens} in the manifest and {row['tokens']} beside it"
+            yield f"row {number}: {len(ids)} tokens, {around} of them around the text; {said}"
+        yield from (f"row {number}: {fault}" for fault in _find_row_faults(ids, quantizer, seqlen))
     if quantizer == "exllamav2" and joined < nsamples * seqlen:
         yield f"ExLlamaV2 finds {joined} tokens"
+
+
+def _find_row_faults(ids: list[int], quantizer: str, seqlen: int) -> Iterator[str]:
+    if len(ids) < seqlen:
+        yield f"{len(ids)} tokens, short of {seqlen}"
+    kept = ids[:seqlen]
+    if quantizer == "autoround" and kept and kept.count(kept[-1]) > seqlen // 2:
+        yield f"AutoRound drops it, for its last token is {kept.count(kept[-1])} of {seqlen}"
+    if quantizer == "gptqmodel" and len(ids) < 11:
+        yield "GPTQModel drops it"
 
 
 def load(model: Path) -> tuple[Read, int]:

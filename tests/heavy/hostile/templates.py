@@ -20,7 +20,8 @@ _TEMPLATES = {
     "doubled-text": _GROW + "{% set n.s = n.s ~ n.s %}{% endfor %}{{ n.s }}",
     "doubled-list": _GROW + "{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l }}",
     "doubled-json": _GROW + "{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l | tojson }}",
-    "doubled-comparison": _GROW + "{% set n.l = [n.l, n.l] %}{% endfor %}{{ n.l == [n.l[0], [n.l[0][0], n.l[0][1]]] }}",
+    "doubled-comparison": "{% set n = namespace(a=0, b=0) %}{% for one in range(60) %}"
+    "{% set n.a = [n.a, n.a] %}{% set n.b = [n.b, n.b] %}{% endfor %}{{ n.a == n.b }}",
     "repeated-text": "{{ 'x' * 10 ** 10 }}",
     "power": "{{ 7 ** (10 ** 8) }}",
     "percent-width": "{{ '%1000000000d' % 1 }}",
@@ -57,7 +58,10 @@ def _write(path: Path, size: int, *, template: str) -> None:
 def _talk(number: int) -> list[dict[str, str]]:
     return [
         {"role": "user", "content": f"What is the premium of contract {number}, and when must it be paid?"},
-        {"role": "assistant", "content": f"It is {number} euros a year, and it must be paid before it begins."},
+        {
+            "role": "assistant",
+            "content": f"It is {number} euros a year, and it must be paid before it begins.",
+        },
     ]
 
 

@@ -20,14 +20,18 @@ _TEXTS = (
 )  # fmt: skip
 
 
+_SPECIAL = {"SpecialToken": {"id": "<s>", "type_id": 0}}
+_TEXT = {"Sequence": {"id": "A", "type_id": 0}}
+
+
 def _small() -> Table:
     """Return a ``tokenizer.json`` of bytes."""
     letters = [*map(chr, range(0x21, 0x7F)), *map(chr, range(0xA1, 0xAD)), *map(chr, range(0xAE, 0x180))]
+    as_bytes = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
     return {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": [_token(0, "<s>")],
         "normalizer": None,
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False},
-        "post_processor": None, "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False},
+        "pre_tokenizer": as_bytes, "post_processor": None, "decoder": as_bytes,
         "model": {
             "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
             "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
@@ -95,14 +99,17 @@ def _many_post_processors(table: Table, size: int) -> None:
 def _nested_parts(table: Table, size: int) -> None:
     part: Table = {"type": "NFC"}
     for _ in range(50):
-        part = {"type": "Sequence", "normalizers": [part, part] if len(json.dumps(part)) < size // 3 else [part]}
+        part = {
+            "type": "Sequence",
+            "normalizers": [part, part] if len(json.dumps(part)) < size // 3 else [part],
+        }
     table["normalizer"] = part
 
 
 def _long_template(table: Table, size: int) -> None:
     table["post_processor"] = {
         "type": "TemplateProcessing",
-        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}] * (size // 50) + [{"Sequence": {"id": "A", "type_id": 0}}],
+        "single": [*[_SPECIAL] * (size // 50), _TEXT],
         "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}},
     }  # fmt: skip
 
@@ -111,7 +118,7 @@ def _long_special_token(table: Table, size: int) -> None:
     ids = [0] * (size // 10)
     table["post_processor"] = {
         "type": "TemplateProcessing",
-        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}] * 2,
+        "single": [_SPECIAL, _TEXT],
         "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": ids, "tokens": ["<s>"] * len(ids)}},
     }  # fmt: skip
 
@@ -204,7 +211,10 @@ def _words(table: Table, size: int) -> None:
 
 
 def _charsmap(table: Table, size: int) -> None:
-    table["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": b64encode(b"\xff\xff\xff\x7f" * (size // 6)).decode()}
+    table["normalizer"] = {
+        "type": "Precompiled",
+        "precompiled_charsmap": b64encode(b"\xff\xff\xff\x7f" * (size // 6)).decode(),
+    }
 
 
 _PATTERNS = {
@@ -230,7 +240,9 @@ _TABLES: dict[str, Callable[[Table, int], None]] = {
     "nested-parts": _nested_parts, "long-template": _long_template, "long-special-token": _long_special_token,
     "many-added-tokens": partial(_many_added, {}),
     "many-plain-added-tokens": partial(_many_added, {"special": False}),
-    "many-stripping-added-tokens": partial(_many_added, {"lstrip": True, "rstrip": True, "single_word": True}),
+    "many-stripping-added-tokens": partial(
+        _many_added, {"lstrip": True, "rstrip": True, "single_word": True}
+    ),
     "many-normalized-added-tokens": _many_added_normalized, "long-added-token": _long_added,
     "overlapping-added-tokens": _overlapping_added, "last-id": _last_id, "fixed-padding": _fixed_padding,
     "strides": _strides, "large-vocabulary": _large_vocabulary, "merges": _merges, "unigram": _unigram,
@@ -264,12 +276,19 @@ def _write_raw(path: Path, size: int, *, files: Callable[[int], dict[str, str | 
 
 
 def _beside(size: int, **files: str) -> dict[str, str | bytes]:
-    return {"tokenizer.json": json.dumps(_small()), **{name.replace("_json", ".json"): text for name, text in files.items()}}
+    return {
+        "tokenizer.json": json.dumps(_small()),
+        **{name.replace("_json", ".json"): text for name, text in files.items()},
+    }
 
 
 def _tekken(size: int, **config: Any) -> dict[str, str | bytes]:
     vocabulary = [
-        {"rank": n, "token_bytes": b64encode(bytes([n]) if n < 256 else f"w{n}".encode()).decode(), "token_str": None}
+        {
+            "rank": n,
+            "token_bytes": b64encode(bytes([n]) if n < 256 else f"w{n}".encode()).decode(),
+            "token_str": None,
+        }
         for n in range(max(300, size // 80))
     ]
     usual = {
@@ -286,14 +305,18 @@ def _nest(size: int) -> str:
 _SMALL = 4 * 10**6  # beyond, a configuration is refused
 _FILES: dict[str, Callable[[int], dict[str, str | bytes]]] = {
     "deep-json": lambda size: {"tokenizer.json": '{"model": ' + _nest(size) + "}"},
-    "deep-configuration": lambda size: _beside(size, tokenizer_config_json='{"a": ' + _nest(min(size, _SMALL)) + "}"),
+    "deep-configuration": lambda size: _beside(
+        size, tokenizer_config_json='{"a": ' + _nest(min(size, _SMALL)) + "}"
+    ),
     "deep-model-configuration": lambda size: _beside(size, config_json='{"a": ' + _nest(size) + "}"),
     "digits": lambda size: _beside(size, config_json='{"vocab_size": ' + "1" * size + "}"),
     "many-listed-tokens": lambda size: _beside(
         size,
         tokenizer_config_json=json.dumps({
             "tokenizer_class": "PreTrainedTokenizerFast",
-            "added_tokens_decoder": {str(400 + n): {"content": f"<|{n}|>", "special": True} for n in range(min(size, _SMALL) // 60)},
+            "added_tokens_decoder": {
+                str(400 + n): {"content": f"<|{n}|>", "special": True} for n in range(min(size, _SMALL) // 60)
+            },
         }),
     ),
     "many-special-tokens": lambda size: _beside(
@@ -310,13 +333,17 @@ _FILES: dict[str, Callable[[int], dict[str, str | bytes]]] = {
     "many-templates": lambda size: _beside(
         size,
         tokenizer_config_json=json.dumps({
-            "chat_template": [{"name": f"t{n}", "template": "{{ 1 }}"} for n in range(min(size, _SMALL) // 50)]
+            "chat_template": [
+                {"name": f"t{n}", "template": "{{ 1 }}"} for n in range(min(size, _SMALL) // 50)
+            ]
         }),
     ),
     "tekken": _tekken,
     "tekken-pattern": lambda size: _tekken(size, pattern="(a+)+$"),
     "tekken-pattern-of-any": lambda size: _tekken(size, pattern=r"(?=(a+)+!!)a|\w*\w*\w*\w*#"),
-    "tekken-special-tokens": lambda size: _tekken(size, default_num_special_tokens=10**9, default_vocab_size=2 * 10**9),
+    "tekken-special-tokens": lambda size: _tekken(
+        size, default_num_special_tokens=10**9, default_vocab_size=2 * 10**9
+    ),
     "tekken-size": lambda size: _tekken(size, default_vocab_size=10**12),
     "vocabulary-and-merges": lambda size: {
         "vocab.json": json.dumps({f"w{n}": n for n in range(size // 30)}),
