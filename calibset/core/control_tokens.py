@@ -8,8 +8,10 @@ still sees them and the tokenizer does not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from os.path import commonprefix
 
 from calibset.core.errors import TokenizerError
 from calibset.core.text import split_matches
@@ -18,6 +20,9 @@ from calibset.core.text import split_matches
 _SEPARATORS = (" ", "\u2060", "\u00ad")
 # How many times a text is broken apart at most; a separator that itself spells tokens would never end.
 _MAX_PASSES = 8
+# How often spellings are divided by what they begin with; the parser of patterns nests no deeper than some
+# hundreds, and real control tokens divide at five places.
+_MAX_DEPTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,8 @@ class ControlTokens:
     @classmethod
     def of(cls, spellings: Iterable[str]) -> ControlTokens:
         """Compile the spellings; where several begin at the same character, the longest matches."""
-        ordered = sorted((s for s in spellings if s), key=lambda s: (-len(s), s))
         # An empty alternation would match everywhere; this one matches nowhere.
-        return cls(re.compile("|".join(map(re.escape, ordered)) or r"(?!)"))
+        return cls(re.compile(_factor(sorted(set(spellings) - {""})) or r"(?!)"))
 
     def count(self, text: str) -> int:
         """Return how many control tokens the text spells."""
@@ -66,9 +70,25 @@ class ControlTokens:
     def _break(self, text: str, separator: str) -> str:
         # Again while a break lets a shorter spelling inside the first one match.
         for _ in range(_MAX_PASSES):
-            text, count = self.pattern.subn(
-                lambda match: match.group()[:1] + separator + match.group()[1:], text
-            )
+            text, count = self.pattern.subn(lambda match: match[0][:1] + separator + match[0][1:], text)
             if not count:
                 break
         return text
+
+
+def _factor(spellings: Sequence[str], depth: int = _MAX_DEPTH) -> str:
+    """Return a pattern that matches the longest of the spellings, which are in order.
+
+    What several begin with stands in it once: of a thousand alternatives that begin with ``<`` each would be
+    tried at each ``<`` of a text.
+    """
+    if depth == 0:
+        return "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
+    parts = []
+    for _, group in groupby(spellings, lambda spelling: spelling[:1]):
+        alike = list(group)
+        head = commonprefix(alike)
+        tails = [spelling[len(head) :] for spelling in alike]
+        longer = _factor([tail for tail in tails if tail], depth - 1)
+        parts.append(re.escape(head) + (f"(?:{longer}){'?' * (not tails[0])}" if longer else ""))
+    return "|".join(parts)

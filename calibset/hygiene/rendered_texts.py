@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 from calibset.core.documents import Document
@@ -67,9 +68,9 @@ class TargetTokens:
         if any(hint in text for hint in _HINTS):
             if first := _TURN_MARK.match(opening):
                 return first.group()
-            marks = _TURN_MARK.findall(text)
+            marks = list(islice(_TURN_MARK.finditer(text), 2))
             if len(marks) > 1:
-                return str(marks[0])
+                return marks[0].group()
         return self._find_own(opening, text.rstrip()) or bos or None
 
     def _find_own(self, opening: str, text: str) -> str | None:
@@ -85,9 +86,11 @@ class TargetTokens:
         Blanks before it go too. The white space behind a control token at the end is kept apart, since the
         template wrote it.
         """
-        text, count = document.text.lstrip(), 0
-        while self.bos and text.lstrip().startswith(self.bos):
-            text, count = text.lstrip().removeprefix(self.bos), count + 1
+        text, count = document.text, 0
+        if self.bos and (opening := re.match(rf"(?:\s*+{re.escape(self.bos)})++", text)):
+            text, count = text[opening.end() :], opening.group().count(self.bos)
+        else:
+            text = text.lstrip()
         body = text.rstrip()
         ending = text[len(body) :][:_LONGEST_ENDING] if body.endswith(self.spellings) else ""
         return UnframedDocument(replace(document, text=body, opened=count > 0, ending=ending), count)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from calibset.core.errors import TokenizerError
@@ -59,6 +60,21 @@ def test_no_control_token_is_left_and_no_letter_lost(name: str, data: st.DataObj
     assert tokens.neutralise(broken) == broken
     if not any(spelling in text for spelling in spellings):
         assert broken == text
+
+
+def longest_first(spellings: tuple[str, ...]) -> re.Pattern[str]:
+    """The slow form of the pattern: every spelling as an alternative."""
+    return re.compile("|".join(map(re.escape, sorted(spellings, key=lambda s: (-len(s), s)))))
+
+
+@given(st.lists(st.text(st.sampled_from("<|a>"), min_size=1, max_size=5), min_size=1).map(tuple), st.data())
+@example(tuple("a" * length for length in range(1, 40)), None)
+def test_the_longest_spelling_is_found_at_each_place(
+    spellings: tuple[str, ...], data: st.DataObject | None
+) -> None:
+    text = data.draw(spelled(spellings)) if data else "a" * 100
+    found = ControlTokens.of(spellings).pattern.findall(text)
+    assert found == longest_first(spellings).findall(text)
 
 
 @pytest.mark.parametrize(

@@ -105,3 +105,12 @@ def test_whatever_a_text_is_no_bos_opens_it_and_a_mark_is_a_part_of_it(pieces: l
     assert mark is None or mark in text
     if text.lstrip().startswith(("<s>", "[INST]", "<|im_end|>")):
         assert mark is not None
+
+
+@given(st.lists(st.sampled_from(["<s>", "<", "s>", " ", "\n", "\x1f", "a"])).map("".join))
+def test_every_bos_that_opens_a_text_is_taken_off(text: str) -> None:
+    rest, count = text.lstrip(), 0
+    while rest.lstrip().startswith("<s>"):
+        rest, count = rest.lstrip().removeprefix("<s>"), count + 1
+    document, counted = MISTRAL.unframe(Document(id="a", text=text))
+    assert (document.text, document.opened, counted) == (rest.rstrip(), count > 0, count)
