@@ -15,7 +15,13 @@ from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, DuplicateIndex
 from calibset.hygiene.language import find_language_fault
 from calibset.hygiene.options import Hygiene
-from calibset.hygiene.pii import find_personal_data, mask_number, mask_personal_data
+from calibset.hygiene.pii import (
+    MOST_PIECES,
+    TooMuchPersonalData,
+    find_personal_data,
+    mask_number,
+    mask_personal_data,
+)
 from calibset.hygiene.quality_filters import find_quality_fault
 from calibset.hygiene.repeated_lines import RepeatedLines
 from calibset.hygiene.stats import ReadStats
@@ -156,7 +162,11 @@ class Cleaner:
 
     def _mask_or_drop(self, item: Item) -> Item | Filtered:
         counts: Counter[str] = Counter()
-        masked = _map_item(item, _mask_and_count(counts))
+        try:
+            masked = _map_item(item, _mask_and_count(counts))
+        except TooMuchPersonalData:
+            detail = f"more than {MOST_PIECES:,} pieces"
+            return Filtered(position=item.id, reason="holds too much personal data", detail=detail)
         if not counts:
             return item
         if self._options.pii == "drop":

@@ -99,11 +99,13 @@ def _find_misreading(text: str) -> _Finding | None:
     letters -= odd
     if _is_spelled_right(letters, odd) or sum(map(str.isalpha, text)) < _LEAST_LETTERS:
         return None
+    known = Counter({letter: count for letter, count in letters.items() if letter in _judged_letters()})
+    foreign = letters.total() - known.total()
     findings = [
         finding
         for misreading in _list_misreadings()
         for language in _LETTERS
-        if (finding := _judge(letters, odd, misreading, language))
+        if (finding := _judge(known, odd, foreign, misreading, language))
     ]
     if not findings:
         return None
@@ -136,20 +138,25 @@ def _is_spelled_right(letters: Mapping[str, int], odd: Mapping[str, int]) -> boo
 
 
 def _judge(
-    letters: Mapping[str, int], odd: Mapping[str, int], misreading: _Misreading, language: str
+    letters: Mapping[str, int],
+    odd: Mapping[str, int],
+    foreign: int,
+    misreading: _Misreading,
+    language: str,
 ) -> _Finding | None:
     """Return a finding if a text is to be read anew.
 
     Args:
-        letters: How often the text has each letter beside ASCII.
+        letters: How often the text has each letter that some language has or some misreading gives.
         odd: How often it has each of them, and each symbol, where no language has them.
+        foreign: How many other letters beside ASCII it has.
         misreading: What the text may have suffered.
         language: What it may be in.
     """
     own = _all_letters(language)
     kinds = {right.lower() for character in odd if (right := misreading.table.get(character, "")) in own}
     gained = sum(count for character, count in odd.items() if misreading.table.get(character) in own)
-    lost = foreign = kept = 0
+    lost = kept = 0
     for character, count in letters.items():
         right = misreading.table.get(character, "")
         if character in own:
@@ -202,6 +209,12 @@ def _all_letters(language: str) -> frozenset[str]:
 @cache
 def _letters_of_all() -> frozenset[str]:
     return frozenset().union(*map(_all_letters, _LETTERS))
+
+
+@cache
+def _judged_letters() -> frozenset[str]:
+    """Return the letters that are judged one by one: a text of every script has 50,000 others."""
+    return _letters_of_all().union(*(misreading.table for misreading in _list_misreadings()))
 
 
 @cache

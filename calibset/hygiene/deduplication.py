@@ -29,6 +29,9 @@ _LEAST_SIMILARITY = 0.6
 # In a shorter text one other word is more than 5 %, and often all the difference (a premium, a deductible).
 _MIN_WORDS = 20
 
+MOST_WORDS = 500_000
+"""So many words of a longer text are compared for near duplicates: a book of a thousand pages has fewer."""
+
 # Five standard deviations of a sketch's estimate: what lies further below need not be counted out.
 _SLACK = 0.2
 # So many are counted out for a text, those whose sketches are most similar.
@@ -84,7 +87,7 @@ class DuplicateIndex:
     occurred earlier in its text. Single words make scattered changes cost no more than one passage
     that differs, pairs tell texts of the same words apart, and pairs in either order forgive swapped
     neighbours. Texts of fewer than 20 words are duplicates only if all their words are the same, and
-    texts without words never are. Near duplicates are searched for among the 64 texts that are
+    texts without words never are; of a text of more than 500,000 words the first are compared. Near duplicates are searched for among the 64 texts that are
     probably most similar, so that texts made from one template cost no more than others.
 
     Args:
@@ -146,7 +149,7 @@ class DuplicateIndex:
     def _sketch(self, words: Sequence[str]) -> _Text | None:
         if self._near is None or len(words) < _MIN_WORDS:
             return None
-        shingles = _hash_shingles(words)
+        shingles = _hash_shingles(words[:MOST_WORDS])
         return _Text(shingles, make_sketch(shingles))
 
     def _add(self, digest: bytes, name: _Name, text: _Text | None) -> None:

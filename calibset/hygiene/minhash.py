@@ -21,6 +21,9 @@ _SEED = 1
 BYTES_A_SKETCH = _PERMUTATIONS + 8 * _BANDS
 """The bytes of memory that a sketch and its bands take."""
 
+# Hashes become objects so many at a time.
+_CHUNK = 2**16
+
 # So many of the texts of a run that share a band are compared.
 _MOST_IN_A_BAND = 64
 # Sketches are sorted by band in runs, which grow from the one size to the other.
@@ -89,7 +92,8 @@ class Sketches:
 def make_sketch(hashes: npt.NDArray[np.uint64]) -> Sketch:
     """Return the sketch of a set of hashes."""
     sketch = RMinHash(_PERMUTATIONS, _SEED)
-    sketch.update(hashes.view("V8").tolist())
+    for start in range(0, hashes.size, _CHUNK):
+        sketch.update(hashes[start : start + _CHUNK].view("V8").tolist())
     # A byte tells two minima apart but once in 256, and what is found is checked anyway.
     minima: Sketch = np.array(sketch.digest(), np.uint32).astype(np.uint8)
     return minima

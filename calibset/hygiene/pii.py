@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
@@ -75,6 +76,16 @@ _ROUNDS = 4
 # Birth numbers of ten digits, cards of nineteen.
 _LEAST_NUMBER = 10**9
 _PAST_NUMBERS = 10**19
+# What a letter or digit of an IBAN, and the double of a digit of a card, count for in the check.
+_IBAN_VALUES = {character: str(int(character, 36)) for character in string.digits + string.ascii_letters}
+_DOUBLES = dict(zip(string.digits, (0, 2, 4, 6, 8, 1, 3, 5, 7, 9), strict=True))
+
+MOST_PIECES = 10_000
+"""The most pieces of personal data in a text; one with more is a directory, or made to take time."""
+
+
+class TooMuchPersonalData(Exception):  # noqa: N818  (no fault of the program)
+    """A text holds more than `MOST_PIECES` pieces of personal data."""
 
 
 def find_personal_data(text: str) -> list[PersonalData]:
@@ -91,6 +102,9 @@ def find_personal_data(text: str) -> list[PersonalData]:
 
     Stand-ins are not found again.
 
+    Raises:
+        TooMuchPersonalData: There are more than `MOST_PIECES` of them.
+
     Examples:
         >>> text = "Ján (0905 123 456) má účet SK31 1200 0000 1987 4263 7541."
         >>> [(data.kind, text[data.start : data.end]) for data in find_personal_data(text)]
@@ -106,6 +120,9 @@ def mask_personal_data(text: str) -> tuple[str, Counter[Kind]]:
     digit of a card or birth number (so that a number in JSON stays a number); an e-mail address becomes
     name@example.com. Masked text is returned as it is. If stand-ins keep making new personal data,
     which no ordinary text does, all digits of the text become 0.
+
+    Raises:
+        TooMuchPersonalData: The text holds more than `MOST_PIECES` of them.
 
     Examples:
         >>> mask_personal_data("+421 905 123 456, jan@posta.sk")
@@ -153,6 +170,8 @@ def _find(text: str, plans: PhonePlans) -> list[PersonalData]:
         if not any(taken[piece.start : piece.end]):
             taken[piece.start : piece.end] = b"\1" * (piece.end - piece.start)
             pieces.append(piece)
+            if len(pieces) > MOST_PIECES:
+                raise TooMuchPersonalData
     return sorted(pieces, key=lambda piece: piece.start)
 
 
@@ -169,7 +188,7 @@ def _find_candidates(text: str, plans: PhonePlans) -> Iterator[PersonalData]:
     """Yield what may be personal data; if two overlap, the one that counts comes first."""
     yield from _find_emails(text)
     yield from _find_ibans(text)
-    ranges = [(max(match.start() - 2, 0), match.end() + _LONGEST_BEHIND) for match in _DIGITS.finditer(text)]
+    ranges = _find_ranges(text)
     for search in (_find_cards, _find_slashed_births):
         for start, end in ranges:
             yield from search(text, start, end)
@@ -178,6 +197,17 @@ def _find_candidates(text: str, plans: PhonePlans) -> Iterator[PersonalData]:
             yield PersonalData("phone number", *phone)
     for start, end in ranges:
         yield from _find_births(text, start, end)
+
+
+def _find_ranges(text: str) -> list[tuple[int, int]]:
+    """Return the parts of a text in which numbers may stand, those that overlap as one."""
+    ranges: list[tuple[int, int]] = []
+    for match in _DIGITS.finditer(text):
+        start, end = max(match.start() - 2, 0), match.end() + _LONGEST_BEHIND
+        if ranges and start <= ranges[-1][1]:
+            start = ranges.pop()[0]
+        ranges.append((start, end))
+    return ranges
 
 
 def _find_emails(text: str) -> Iterator[PersonalData]:
@@ -235,18 +265,21 @@ def _iban_form(country: str) -> re.Pattern[str] | None:
 
 def _is_iban(number: str) -> bool:
     """Return whether the check digits (ISO 7064, mod 97-10) are correct and among those in use."""
-    plain = [str(int(character, 36)) for character in number if character.isalnum()]
+    plain = list(filter(None, map(_IBAN_VALUES.get, number)))
     # Check digits of its own that a country has inside change too often to be held against a number.
     return 2 <= int("".join(plain[2:4])) <= 98 and int("".join(plain[4:] + plain[:4])) % 97 == 1
 
 
 def _find_cards(text: str, start: int, end: int) -> Iterator[PersonalData]:
-    from stdnum import luhn
-
     for match in _CARD.finditer(text, start, end):
         number = extract_digits(match.group())
-        if _ISSUED.fullmatch(number) and luhn.is_valid(number):
+        if _ISSUED.fullmatch(number) and _is_card_number(number):
             yield PersonalData("card number", *match.span(), _mask_digits(match.group(), 1))
+
+
+def _is_card_number(number: str) -> bool:
+    """Return whether the check digit is correct (ISO/IEC 7812-1, Luhn)."""
+    return (sum(map(int, number[::-2])) + sum(map(_DOUBLES.__getitem__, number[-2::-2]))) % 10 == 0
 
 
 def _find_slashed_births(text: str, start: int, end: int) -> Iterator[PersonalData]:

@@ -41,6 +41,9 @@ class PhonePlans:
     def find_phones(self, text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
         """Yield the start, the end and the stand-in of each phone number in a part of a text."""
         for match in _PHONE.finditer(text, start, end):
+            number = extract_digits(match.group())
+            if not _has_country("+" + number if "+" in match.group() else number):
+                continue
             if is_isbn(text, match.start()):
                 continue
             # What follows the number may look like another group of it.
@@ -58,8 +61,6 @@ class PhonePlans:
     def _country_code(self, number: str) -> int | None:
         """Return the country code of a number, 0 if it is unknown; None if it is not a phone number."""
         if number not in self._codes:
-            if not _has_country(number):
-                return None
             if len(self._codes) >= MOST_LOOKUPS:
                 return 0
             self._codes[number] = _look_up(number)
@@ -73,7 +74,7 @@ def is_isbn(text: str, start: int) -> bool:
 
 def extract_digits(text: str) -> str:
     """Return the digits in a text, whatever their script, as ASCII."""
-    digits = re.sub(r"\D+", "", text)
+    digits = "".join(filter(str.isdecimal, text))
     return digits if digits.isascii() else "".join(str(int(digit)) for digit in digits)
 
 

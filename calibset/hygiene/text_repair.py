@@ -34,6 +34,7 @@ _FURTHER = range(0x80, 0xC0)
 _UTF8_SHARE = 10
 
 _C1 = re.compile("[\x80-\x9f]")
+_C1_LETTERS = {chr(byte): bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0)}
 _LINE_END = re.compile("\r\n?|[\x0b\x0c]")
 # File, group and record separators stand between words.
 _SEPARATOR = re.compile("[\x1c-\x1e]")
@@ -133,9 +134,12 @@ def _decode_utf8(text: str) -> str:
     mojibake = _mojibake_pattern()
     from ftfy import fix_encoding
 
-    return "\n".join(
-        fix_encoding(line, _ftfy_config()) if mojibake.search(line) else line for line in text.split("\n")
-    )
+    fixed: dict[str, str] = {}
+    lines = text.split("\n")
+    for line in lines:
+        if mojibake.search(line) and line not in fixed:
+            fixed[line] = fix_encoding(line, _ftfy_config())
+    return "\n".join(fixed.get(line, line) for line in lines)
 
 
 @cache
@@ -187,7 +191,7 @@ def _remove_controls(text: str) -> str:
     if not _CONTROLS.search(text):
         return text
     text = _SEPARATOR.sub(" ", _LINE_END.sub("\n", text))
-    text = _C1.sub(lambda match: match.group().encode("latin-1").decode("cp1252", "ignore"), text)
+    text = _C1.sub(lambda match: _C1_LETTERS[match[0]], text)
     return _CONTROL.sub("", text)
 
 

@@ -23,7 +23,8 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\u
 _LETTER = re.compile(f"[{_UNSPACED}]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 # Signs that NFKC makes letters of: ™, ℃, ㎏, 🄰.
-_SIGNS = re.compile("(?!\\w)[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f1ff]")
+# Formulas of Arabic in one character, of which NFKC makes 8 and 18, say no more.
+_SIGNS = re.compile("(?!\\w)[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f1ff]|[\ufdfa\ufdfb]")
 # Marks that no letter takes up (the dot that lower case leaves of İ), and those that may as well be left out:
 # vowels in Hebrew and Arabic.
 _LEFT_OUT = (
@@ -68,8 +69,9 @@ def split_words(text: str) -> list[str]:
     if not text.isascii():
         text = _SIGNS.sub(" ", limit_marks(_INVISIBLE.sub("", text)))
         text = unicodedata.normalize("NFKC", text)
-        text = _MARKS.sub("", _LETTER.sub(r" \g<0> ", text).casefold())
-    return _word_pattern(signs=has_vowel_signs(text)).findall(text.casefold())
+        text = _MARKS.sub("", text.casefold())
+    unspaced = not text.isascii() and _LETTER.search(text) is not None
+    return _word_pattern(signs=has_vowel_signs(text), unspaced=unspaced).findall(text.casefold())
 
 
 def locate_words(text: str) -> list[LocatedWord]:
@@ -132,8 +134,13 @@ def _replace_markup(match: re.Match[str]) -> str:
 
 
 @cache
-def _word_pattern(*, signs: bool) -> re.Pattern[str]:
-    return re.compile(rf"[^\W_]+(?:[{vowel_signs()}]+[^\W_]*)*") if signs else _WORD
+def _word_pattern(*, signs: bool, unspaced: bool) -> re.Pattern[str]:
+    """Return the pattern of words, of which an unspaced letter is one by itself, and its vowel signs are none."""
+    if not unspaced:
+        return re.compile(rf"[^\W_]+(?:[{vowel_signs()}]+[^\W_]*)*") if signs else _WORD
+    letter = rf"[^\W_{_UNSPACED}]"
+    word = rf"{letter}+(?:(?:(?![{_UNSPACED}])[{vowel_signs()}])+{letter}*)*" if signs else rf"{letter}+"
+    return re.compile(rf"{word}|(?!_)\w")
 
 
 @cache

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import pytest
 
@@ -215,6 +216,15 @@ def test_documents_with_personal_data_are_dropped_and_what_they_hold_is_said() -
         Filtered(position="c", reason="holds personal data", detail="1 e-mail"),
     ]
     assert dict(stats.repairs.masked) == {}
+
+
+@pytest.mark.parametrize("pii", ["mask", "drop"])
+def test_a_directory_of_people_is_filtered(pii: Literal["mask", "drop"]) -> None:
+    passed, stats = clean(documents("jan@posta.sk " * 10_001), Hygiene(pii=pii))
+    assert passed == []
+    assert stats.left_out.filtered_records == [
+        Filtered(position="0", reason="holds too much personal data", detail="more than 10,000 pieces")
+    ]
 
 
 # --- evaluation sets ----------------------------------------------------------------------

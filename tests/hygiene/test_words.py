@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from random import Random
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Document, Message, Tool, ToolCall
+from calibset.hygiene.combining_marks import has_vowel_signs, vowel_signs
 from calibset.hygiene.words import LocatedWord, all_words_of, locate_words, split_words, words_of
 from tests.hygiene.altered import redressed
 
@@ -315,3 +317,25 @@ def test_any_arguments_have_words(text: str) -> None:
     call = ToolCall(id="1", name="f", arguments=text)
     turn = Message(role="assistant", content=text, tool_calls=(call,))
     assert "f" in all_words_of(Conversation(id="1", messages=(turn,)))
+
+
+def split_slowly(text: str) -> list[str]:
+    """Return the words of a text without markup, by putting blanks around each unspaced letter."""
+    unspaced = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+    text = unicodedata.normalize("NFKC", text)
+    text = re.sub("[\u0300-\u036f\u05b0\u064b]", "", re.sub(f"([{unspaced}])", r" \1 ", text).casefold())
+    word = rf"[^\W_]+(?:[{vowel_signs()}]+[^\W_]*)*" if has_vowel_signs(text) else r"[^\W_]+"
+    return re.findall(word, text.casefold())
+
+
+@given(
+    st.text(
+        "ab_ .\u0300\u0e01\u0e31\u0e33\u0eb3中か\u3099가\u1100\u1161\u05d0\u05b0\u0628\u064b\u0915\u094d\u093fﬃßｶﾞé٣\u1000\u102c\u1780\u17b6"
+    )
+)
+def test_letters_of_scripts_without_spaces_are_words_among_others(text: str) -> None:
+    assert split_words(text) == split_slowly(text)
+
+
+def test_a_formula_in_one_character_is_no_words() -> None:
+    assert split_words("a \ufdfa b\ufdfb") == ["a", "b"]
