@@ -87,7 +87,7 @@ def _factor(spellings: Sequence[str], depth: int = _MAX_DEPTH) -> str:
     parts = []
     for _, group in groupby(spellings, lambda spelling: spelling[:1]):
         alike = list(group)
-        head = commonprefix(alike)
+        head = commonprefix(alike)  # noqa: RUF071  (letters, no paths)
         tails = [spelling[len(head) :] for spelling in alike]
         longer = _factor([tail for tail in tails if tail], depth - 1)
         parts.append(re.escape(head) + (f"(?:{longer}){'?' * (not tails[0])}" if longer else ""))

@@ -87,8 +87,9 @@ class DuplicateIndex:
     occurred earlier in its text. Single words make scattered changes cost no more than one passage
     that differs, pairs tell texts of the same words apart, and pairs in either order forgive swapped
     neighbours. Texts of fewer than 20 words are duplicates only if all their words are the same, and
-    texts without words never are; of a text of more than 500,000 words the first are compared. Near duplicates are searched for among the 64 texts that are
-    probably most similar, so that texts made from one template cost no more than others.
+    texts without words never are; of a text of more than 500,000 words the first are compared.
+    Near duplicates are searched for among the 64 texts that are probably most similar, so that texts
+    made from one template cost no more than others.
 
     Args:
         near: Whether near duplicates are found, too.

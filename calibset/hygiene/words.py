@@ -135,7 +135,7 @@ def _replace_markup(match: re.Match[str]) -> str:
 
 @cache
 def _word_pattern(*, signs: bool, unspaced: bool) -> re.Pattern[str]:
-    """Return the pattern of words, of which an unspaced letter is one by itself, and its vowel signs are none."""
+    """Return the pattern of words; an unspaced letter is one by itself, without its vowel signs."""
     if not unspaced:
         return re.compile(rf"[^\W_]+(?:[{vowel_signs()}]+[^\W_]*)*") if signs else _WORD
     letter = rf"[^\W_{_UNSPACED}]"

@@ -319,6 +319,12 @@ def test_any_arguments_have_words(text: str) -> None:
     assert "f" in all_words_of(Conversation(id="1", messages=(turn,)))
 
 
+UNSPACED_AND_OTHERS = (
+    "ab_ .\u0300\u0e01\u0e31\u0e33\u0eb3中か\u3099가"
+    "\u1100\u1161\u05d0\u05b0\u0628\u064b\u0915\u094d\u093fﬃßｶﾞé٣\u1000\u102c\u1780\u17b6"
+)
+
+
 def split_slowly(text: str) -> list[str]:
     """Return the words of a text without markup, by putting blanks around each unspaced letter."""
     unspaced = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
@@ -328,11 +334,7 @@ def split_slowly(text: str) -> list[str]:
     return re.findall(word, text.casefold())
 
 
-@given(
-    st.text(
-        "ab_ .\u0300\u0e01\u0e31\u0e33\u0eb3中か\u3099가\u1100\u1161\u05d0\u05b0\u0628\u064b\u0915\u094d\u093fﬃßｶﾞé٣\u1000\u102c\u1780\u17b6"
-    )
-)
+@given(st.text(UNSPACED_AND_OTHERS))
 def test_letters_of_scripts_without_spaces_are_words_among_others(text: str) -> None:
     assert split_words(text) == split_slowly(text)
 
