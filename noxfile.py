@@ -122,6 +122,14 @@ def autoround(session: nox.Session, transformers: str) -> None:
 
 
 @nox.session
+def evaluation(session: nox.Session) -> None:
+    """Measure and compare tiny models in folders (CPU torch, or a graphics card's where it is installed)."""
+    session.install(TORCH)
+    session.install(TORCH, "-e", ".[evaluate]", *_group("test"))
+    session.run("pytest", "tests/heavy/evaluation", *session.posargs)
+
+
+@nox.session
 def consumers(session: nox.Session) -> None:
     """Let the quantizers' own functions prepare mixed rows (CPU torch)."""
     session.install(TORCH)

@@ -53,8 +53,8 @@ MODULES = modules()
 
 def test_the_root_holds_packages_alone() -> None:
     assert sorted(path.name for path in PACKAGE.iterdir() if path.name != "__pycache__") == [
-        "__init__.py", "__main__.py", "cli", "core", "dataset", "evaluation", "hygiene", "packing", "pipeline",
-        "py.typed", "quantizers", "recipe", "selection", "sources", "storage", "tokenizers",
+        "__init__.py", "__main__.py", "cli", "core", "dataset", "evaluation", "hygiene", "packing",
+        "pipeline", "py.typed", "quantizers", "recipe", "selection", "sources", "storage", "tokenizers",
     ]  # fmt: skip
 
 

@@ -438,7 +438,7 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
         "  windows of --ctx tokens that don't overlap, and the second half of each is scored, as llama.cpp\n"
         "  does; with --score, rows are measured whole.\n\n"
         "continuations:\n"
-        "  --generate 128:128 lets the model write 128 tokens after prompts of 128, the likeliest each time,\n"
+        "  --generate 128:64 lets the model write 64 tokens after prompts of 128, the likeliest each time,\n"
         "  and --calls lets it write where a conversation of the data calls a tool. Another model is then\n"
         "  measured on the same continuations with --follow.\n\n"
         "  calibset evaluate ./base --data sk.holdout.jsonl --generate 128:128 --calls --out base.parquet\n"
@@ -462,8 +462,8 @@ def _add_evaluate(commands: _Commands[argparse.ArgumentParser]) -> None:
         type=_positive,
         metavar="K",
         default=20,
-        help="how many of the likeliest tokens are kept at each (default: 20, the most that vLLM gives unless it "
-        "is started with --max-logprobs)",
+        help="how many of the likeliest tokens are kept at each (default: 20, the most that vLLM gives "
+        "unless it is started with --max-logprobs)",
     )
     command.add_argument(
         "--tokenizer", metavar="T", help="the model's tokenizer (default: the file's, or that of the folder)"

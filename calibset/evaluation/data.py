@@ -196,7 +196,7 @@ def _read_text(path: Path) -> DataSet:
     return DataSet(
         name=path.name,
         sha256=hashlib.sha256(content).hexdigest(),
-        joined="the file as it stands, without a line end at its end; control tokens in it are read as letters",
+        joined="the file as it stands, without a line end at its end; control tokens are read as letters",
         passages=(Passage(text=text, starts=starts, documents=tuple(_number_lines(text, starts))),),
     )
 

@@ -132,8 +132,8 @@ def prepare(  # noqa: PLR0913  (each of them is recorded)
     info = scorer.describe()
     if info.context is not None and plan.longest > info.context:
         raise RecipeError(
-            f"{info.model} takes {info.context:,} tokens, and a window has {plan.longest:,}: measure with a smaller "
-            "--ctx, or start the server with a larger --max-model-len"
+            f"{info.model} takes {info.context:,} tokens, and a window has {plan.longest:,}: measure with a "
+            "smaller --ctx, or start the server with a larger --max-model-len"
         )
     about = MeasurementInfo(
         calibset=version("calibset"),

@@ -74,7 +74,7 @@ class Parts:
             raise OutputError(f"{path}: can't be read ({error}); {remedy}") from error
 
     def add(self, found: Iterable[Scored]) -> None:
-        """Take windows that were measured; they are on the disk some seconds later, or when `flush` is called.
+        """Take windows that were measured; they are on the disk seconds later, or when `flush` is called.
 
         Raises:
             OutputError: They can't be written.

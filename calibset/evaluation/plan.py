@@ -300,8 +300,8 @@ def _follow(text: Iterable[Window | Prompt], followed: Measurement) -> list[Wind
     base = [window for window in followed.windows if window.task == TEXT]
     if len(own) != len(base) or not all(map(_is_same, own, base)):
         raise OutputError(
-            f"--follow: it measured {len(base):,} windows, and these are {len(own):,} or others: give the same "
-            "--data, --ctx, --score and --windows"
+            f"--follow: it measured {len(base):,} windows, and these are {len(own):,} or others: give the "
+            "same --data, --ctx, --score and --windows"
         )
     written: list[Window | Prompt] = [
         window for window in followed.windows if window.task not in (TEXT, OWN_CALLS)

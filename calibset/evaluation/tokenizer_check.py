@@ -41,8 +41,8 @@ def find_tokenizer(data: DataSet, name: str | None, folder: str | None) -> Token
         ) from error
     if tokenizer.fingerprint != data.tokenizer_sha256:
         raise TokenizerError(
-            f"--data {data.name}: {tokenizer.name} is not what it was when the file was built; build again, or "
-            "give --tokenizer"
+            f"--data {data.name}: {tokenizer.name} is not what it was when the file was built; build again, "
+            "or give --tokenizer"
         )
     return tokenizer
 
@@ -58,8 +58,8 @@ def check_tokenizer(scorer: Scorer, tokenizer: Tokenizer, data: DataSet) -> str:
         return "the same files as the model's"
     if info.vocabulary is not None and tokenizer.vocabulary_size > info.vocabulary:
         raise TokenizerError(
-            f"{tokenizer.name}: has {tokenizer.vocabulary_size:,} ids, and {info.model} knows {info.vocabulary:,}; "
-            "give the model's own with --tokenizer"
+            f"{tokenizer.name}: has {tokenizer.vocabulary_size:,} ids, and {info.model} knows "
+            f"{info.vocabulary:,}; give the model's own with --tokenizer"
         )
     for text in _sample(data.passages):
         own = scorer.encode(text)

@@ -103,8 +103,9 @@ def learn_marks(tokenizer: Tokenizer, chat: Mapping[str, Any] | None) -> TurnMar
                 closers.add(last)
     if not openers or not closers:
         raise TokenizerError(
-            f"{tokenizer.name}: no control token of its chat template tells where the assistant's turns begin "
-            "and end in a row, so they can't be scored on their own; measure whole rows with --score all"
+            f"{tokenizer.name}: no control token of its chat template tells where the assistant's turns "
+            "begin and end in a row, so they can't be scored on their own; measure whole rows with "
+            "--score all"
         )
     # Before a call more is alike, such as the tag that opens it; that is the assistant's to write.
     shortest = [one for one in openers if not any(other != one and _holds(one, other) for other in openers)]

@@ -21,7 +21,8 @@ import numpy.typing as npt
 from calibset.evaluation.windows import Window
 
 Fault = Literal[
-    "other ids", "other prompt", "fewer positions", "fewer likely", "nan", "infinite", "above 0", "no numbers",
+    "other ids", "other prompt", "fewer positions", "fewer likely", "nan", "infinite", "above 0",
+    "no numbers",
     "another model", "no logprobs", "no json", "closes", "500", "503", "400",
 ]  # fmt: skip
 """What goes wrong with an answer about log probabilities."""
@@ -114,7 +115,7 @@ class ModelServer:
     def get(self, path: str) -> tuple[int, Any]:
         if self.engine == "sglang":
             found = {
-                "/get_model_info": {"model_path": self.name, "tokenizer_path": self.name, "is_generation": True},
+                "/get_model_info": {"model_path": self.name, "is_generation": True},
                 "/get_server_info": {
                     "version": "0.5.6", "context_length": self.max_model_len, "dtype": "bfloat16",
                     "served_model_name": self.name,

@@ -20,7 +20,8 @@ from tests.evaluation.measurements import INFO, random_scores
     ("text", "calls"),
     [
         ("It is noon.", ()),
-        ('<tool_call>\n{"name": "now", "arguments": {"zone": "CET"}}\n</tool_call>', [("now", '{"zone": "CET"}')]),
+        ('<tool_call>\n{"name": "now", "arguments": {"zone": "CET"}}\n</tool_call>',
+         [("now", '{"zone": "CET"}')]),
         ('Wait. <tool_call>{"name": "now", "arguments": {}}</tool_call>', [("now", "{}")]),
         ('[TOOL_CALLS]now[CALL_ID]123456789[ARGS]{"b": 1.0, "a": [2, true]}',
          [("now", '{"a": [2, true], "b": 1}')]),

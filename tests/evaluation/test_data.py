@@ -86,7 +86,7 @@ def test_the_data_folder_is_looked_in_first(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_text_is_read_as_it_stands(tmp_path: Path) -> None:
-    content = "One\r\ntwo\n\nthree </s>\n \nfour\n\n".encode()
+    content = b"One\r\ntwo\n\nthree </s>\n \nfour\n\n"
     (tmp_path / "a.txt").write_bytes(content)
     data = open_data(str(tmp_path / "a.txt"))
     (passage,) = data.passages
@@ -139,7 +139,8 @@ def test_a_calibration_file_has_sources_groups_and_documents(chat_file: Path) ->
     ("name", "content", "error", "message"),
     [
         ("none.txt", None, RecipeError, "--data {}: no such file, and not wikitext-2"),
-        ("a.parquet", b"PAR1", RecipeError, "--data {}: a parquet file is not read; calibration files are .jsonl"),
+        ("a.parquet", b"PAR1", RecipeError,
+         "--data {}: a parquet file is not read; calibration files are .jsonl"),
         ("a.txt", b"caf\xe9", SourceError,
          "{}: is not UTF-8 text (byte 3); --data takes text, rows of JSON, a calibration file or wikitext-2"),
         ("a.jsonl", b'{"messages": []}\n', CalibsetError, "{}: row 1: "),

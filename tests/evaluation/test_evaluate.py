@@ -147,8 +147,8 @@ def test_parts_of_another_measurement_are_refused(
         begin(server, data, letters, plan, out).run(quiet)
     folder = tmp_path / "base.parquet.parts"
     message = (
-        f"{folder}: holds an unfinished measurement of another model, of other data or with other options; give "
-        f"those to finish it, remove {folder} to measure anew, or give another --out"
+        f"{folder}: holds an unfinished measurement of another model, of other data or with other options; "
+        f"give those to finish it, remove {folder} to measure anew, or give another --out"
     )
     for other, k in ((serve(name="w4"), 3), (server, 5)):
         with pytest.raises(OutputError) as raised:
@@ -168,8 +168,8 @@ def test_a_window_that_the_model_cant_take_is_refused_before_anything_is_asked(
     with pytest.raises(RecipeError) as raised:
         begin(server, data, letters, plan, tmp_path / "base.parquet")
     assert str(raised.value) == (
-        "/models/base takes 31 tokens, and a window has 32: measure with a smaller --ctx, or start the server with "
-        "a larger --max-model-len"
+        "/models/base takes 31 tokens, and a window has 32: measure with a smaller --ctx, or start the "
+        "server with a larger --max-model-len"
     )
     assert server.prompts == []
 
@@ -184,8 +184,8 @@ def test_a_model_of_another_tokenizer_is_refused(
     with pytest.raises(TokenizerError) as raised:
         begin(server, data, letters, plan, tmp_path / "base.parquet")
     assert str(raised.value) == (
-        f"{letters.name}: is not the tokenizer of /models/base, which makes other ids of the data; give the model's "
-        "own with --tokenizer"
+        f"{letters.name}: is not the tokenizer of /models/base, which makes other ids of the data; give the "
+        "model's own with --tokenizer"
     )
 
 

@@ -90,12 +90,14 @@ def rewrite(path: Path, measurement: Measurement, column: str, values: pa.Array)
     [
         ("window", pa.array([0] * 8 + [2] * 8 + [3] * 8), "window 1 is not there whole and in its place"),
         ("position", pa.array([0] * 24), "window 0 is not there whole and in its place"),
-        ("id", pa.array([2**40] * 24), "a column is of another type: Integer value 1099511627776 not in range: "
-         "-2147483648 to 2147483647"),
+        ("id", pa.array([2**40] * 24),
+         "a column is of another type: Integer value 1099511627776 not in "
+         "range: -2147483648 to 2147483647"),
         ("id", pa.array([None] * 24, pa.int32()), "column id has nulls"),
         ("logprob", pa.array([None] * 24, pa.float32()),
          "column top_ids has not 2 values at each scored token"),
-        ("logprob", pa.array(([None] * 5 + [0.5] * 3) * 3), "window 0 has a logprob that is 0.5, which is above 0"),
+        ("logprob", pa.array(([None] * 5 + [0.5] * 3) * 3),
+         "window 0 has a logprob that is 0.5, which is above 0"),
         ("logprob", pa.array(([None] * 5 + [float("nan")] * 3) * 3), "window 0 has a logprob that is nan"),
     ],
 )  # fmt: skip

@@ -186,8 +186,8 @@ def test_a_base_of_other_windows_is_not_followed(text: DataSet, letters: Tokeniz
     with pytest.raises(OutputError) as raised:
         make_plan(text, letters, Questions(ctx=64), base)
     assert str(raised.value) == (
-        "--follow: it measured 11 windows, and these are 5 or others: give the same --data, --ctx, --score and "
-        "--windows"
+        "--follow: it measured 11 windows, and these are 5 or others: give the same --data, --ctx, --score "
+        "and --windows"
     )
 
 

@@ -85,6 +85,6 @@ def test_without_control_tokens_turns_cant_be_told(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError) as raised:
         learn_marks(tokenizer, {})
     assert str(raised.value) == (
-        f"{tmp_path}: no control token of its chat template tells where the assistant's turns begin and end in "
-        "a row, so they can't be scored on their own; measure whole rows with --score all"
+        f"{tmp_path}: no control token of its chat template tells where the assistant's turns begin and end "
+        "in a row, so they can't be scored on their own; measure whole rows with --score all"
     )

@@ -11,7 +11,7 @@ from calibset.evaluation.windows import cut_windows
 def llama_cpp_windows(
     tokens: list[int], n_ctx: int, bos: int | None
 ) -> list[tuple[list[int], list[tuple[int, int]]]]:
-    """Return what `perplexity` in llama.cpp's tools/perplexity/perplexity.cpp gives the model, and what it scores.
+    """Return what llama.cpp's tools/perplexity/perplexity.cpp gives the model, and what it scores.
 
     Its loops are kept: chunk i begins at i * n_ctx, its first token is replaced by BOS if the vocabulary adds
     one, `first` is n_ctx / 2, and process_logits walks n_ctx - 1 - first logits from `first` on, each against

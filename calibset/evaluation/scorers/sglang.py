@@ -64,7 +64,7 @@ class SglangScorer:
         return self.info
 
     def close(self) -> None:
-        """Make sure that the server still serves the model that was asked at first; an answer doesn't name it.
+        """Make sure that the server still serves the same model, which its answers don't name.
 
         Raises:
             ServerError: It serves another one.
@@ -101,7 +101,8 @@ class SglangScorer:
     def _generate(self, ids: Ids, length: int, **wanted: int) -> Mapping[str, Any]:
         # Temperature 0 is greedy, and what a model's generation_config.json sets is not read for it.
         body = {
-            "input_ids": ids.tolist(), "return_logprob": True, "return_text_in_logprobs": False, "stream": False,
+            "input_ids": ids.tolist(), "return_logprob": True, "return_text_in_logprobs": False,
+            "stream": False,
             "sampling_params": {
                 "temperature": 0, "max_new_tokens": length, "repetition_penalty": 1,
                 "presence_penalty": 0, "frequency_penalty": 0,

@@ -95,7 +95,7 @@ class VllmScorer:
 
     def continue_greedily(self, prompt: Ids, length: int) -> Ids:
         """Return the tokens that the model writes after a prompt, the likeliest each time."""
-        # Servers before 0.10.2 return no ids, but spell tokens as ids if they are asked for log probabilities.
+        # Servers before 0.10.2 return no ids, but spell tokens as ids among log probabilities.
         choice = self._complete(prompt, length, 0, logprobs=0, return_tokens_as_token_ids=True)
         try:
             ids = _read_written(choice)
@@ -132,8 +132,8 @@ class VllmScorer:
         said = answer.explain()
         if limit := _TOO_MANY.search(said):
             return ServerError(
-                f"{self.server.url}: gives the {limit[1]} likeliest tokens at most, and {k} are asked for; start "
-                f"the server with --max-logprobs {k}, or measure with --top-k {limit[1]}"
+                f"{self.server.url}: gives the {limit[1]} likeliest tokens at most, and {k} are asked for; "
+                f"start the server with --max-logprobs {k}, or measure with --top-k {limit[1]}"
             )
         if answer.status == 400 and _TOO_LONG.search(said):
             return ServerError(
@@ -160,7 +160,7 @@ def choose_model(server: Server, models: Sequence[Mapping[str, Any]], name: str 
 
 
 def read_prompt_logprobs(window: Window, value: Any, k: int) -> WindowScores:
-    """Return the scores in vLLM's ``prompt_logprobs``: for each position, tokens with log probability and rank.
+    """Return the scores in vLLM's ``prompt_logprobs``: at each position tokens, with logprob and rank.
 
     The token that stands there is always among them, whether or not it is one of the likeliest.
 

@@ -63,8 +63,8 @@ def test_another_server_is_refused(serve: Serve) -> None:
     with pytest.raises(ServerError) as raised:
         open_scorer(server.address)
     assert str(raised.value) == (
-        f"{server.address}: is neither vLLM nor SGLang (its models are owned by other); other servers give no "
-        "prompt logprobs"
+        f"{server.address}: is neither vLLM nor SGLang (its models are owned by other); other servers give "
+        "no prompt logprobs"
     )
 
 
@@ -174,8 +174,10 @@ FAULTS: list[tuple[Engine, Fault, str]] = [
     ("vllm", "no json", "answers no JSON: '<html>no'"),
     ("vllm", "400", "answers 400: something is wrong inside"),
     ("sglang", "other ids", "an answer is about other token ids than were sent (at position 1) (window 0)"),
-    ("sglang", "other prompt", "an answer is about other token ids than were sent (at position 1) (window 0)"),
-    ("sglang", "fewer positions", "an answer has log probabilities of 15 tokens, and 16 were sent (window 0)"),
+    ("sglang", "other prompt",
+     "an answer is about other token ids than were sent (at position 1) (window 0)"),
+    ("sglang", "fewer positions",
+     "an answer has log probabilities of 15 tokens, and 16 were sent (window 0)"),
     ("sglang", "fewer likely",
      "an answer has 4 of the 5 likeliest tokens that were asked for (window 0)"),
     ("sglang", "nan", "an answer has a logprob that is nan (window 0)"),
@@ -232,8 +234,8 @@ def test_more_likely_tokens_than_the_server_gives(serve: Serve) -> None:
     with pytest.raises(ServerError) as raised:
         scorer.score(windows(), 50)
     assert str(raised.value) == (
-        f"{server.address}: gives the 20 likeliest tokens at most, and 50 are asked for; start the server with "
-        "--max-logprobs 50, or measure with --top-k 20"
+        f"{server.address}: gives the 20 likeliest tokens at most, and 50 are asked for; start the server "
+        "with --max-logprobs 50, or measure with --top-k 20"
     )
 
 
@@ -243,8 +245,8 @@ def test_a_window_that_is_too_long(serve: Serve) -> None:
     with pytest.raises(ServerError) as raised:
         scorer.score(windows(), 5)
     assert str(raised.value) == (
-        f"{server.address}: its model takes fewer than the 17 tokens of a window and what is generated; start the "
-        "server with a larger --max-model-len, or measure with a smaller --ctx"
+        f"{server.address}: its model takes fewer than the 17 tokens of a window and what is generated; "
+        "start the server with a larger --max-model-len, or measure with a smaller --ctx"
     )
 
 

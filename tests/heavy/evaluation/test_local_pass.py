@@ -20,41 +20,19 @@ from calibset.evaluation.local_pass import compare_folders  # noqa: E402
 from calibset.evaluation.plan import Generation, Plan, Questions, make_plan  # noqa: E402
 from calibset.evaluation.scorers.local import LocalScorer  # noqa: E402
 from calibset.tokenizers import load_tokenizer  # noqa: E402
-from tests.letters import write_letters  # noqa: E402
+from tests.heavy.evaluation.tiny_model import write_model  # noqa: E402
 
 _QUESTIONS = Questions(ctx=32, generate=(Generation(8, 6),), prompts=3)
 _DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-
-
-def _write_model(folder: Path, *, noise: float = 0.0, vocabulary: int = 258) -> Path:
-    """Write a tiny Llama that knows letters; the same one each time but for the noise."""
-    folder.mkdir()
-    write_letters(folder)
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=vocabulary,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=64,
-        initializer_range=0.3,
-    )
-    model = transformers.LlamaForCausalLM(config).float()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(noise * torch.randn(parameter.shape))
-    model.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Models, and a text."""
     folder = tmp_path_factory.mktemp("models")
-    _write_model(folder / "base")
-    _write_model(folder / "near", noise=0.01)
-    _write_model(folder / "far", noise=0.03)
+    write_model(folder / "base")
+    write_model(folder / "near", noise=0.01)
+    write_model(folder / "far", noise=0.03)
     sentences = (f"Poistenie číslo {number} trvá {number * 7} dní.\n\n" for number in range(40))
     (folder / "text.txt").write_text("".join(sentences), "utf-8")
     return folder
@@ -154,7 +132,7 @@ def test_what_the_base_writes_is_scored_by_the_others(folder: Path) -> None:
 
 def test_models_of_another_vocabulary_are_refused(folder: Path) -> None:
     if not (folder / "wide").exists():
-        _write_model(folder / "wide", vocabulary=300)
+        write_model(folder / "wide", vocabulary=300)
     with pytest.raises(
         CalibsetError, match="wide: knows 300 ids, and base 258; only models of one vocabulary"
     ):
@@ -163,7 +141,7 @@ def test_models_of_another_vocabulary_are_refused(folder: Path) -> None:
 
 def test_a_broken_model_is_named_with_the_place(folder: Path) -> None:
     if not (folder / "broken").exists():
-        _write_model(folder / "broken", noise=float("nan"))
+        write_model(folder / "broken", noise=float("nan"))
     with pytest.raises(CalibsetError, match=r"broken: .*window 0"):
         _compare(folder, ["broken"])
 
