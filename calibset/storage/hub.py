@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -20,9 +21,11 @@ from calibset.storage.hub_errors import (
     explain_download_failure,
     explain_read_error,
     is_missing_revision,
+    is_silent,
     is_transient,
     quiet_hub,
 )
+from calibset.storage.patience import Patience, read_patience, wait_for
 from calibset.storage.retry import retry
 from calibset.storage.transfer import Transfer
 
@@ -98,7 +101,12 @@ class HubReader:
             raise OfflineError(f"{self.location}: not in the cache")
         from huggingface_hub import HfApi
 
-        info = self._ask_hub(lambda: HfApi().dataset_info(self.repo_id, revision=self.requested))
+        patience = read_patience()
+        info = self._ask_hub(
+            lambda: HfApi().dataset_info(self.repo_id, revision=self.requested, timeout=patience.silence),
+            patience,
+            patience.answer,
+        )
         commit = str(info.sha)
         listing = _Listing(names=tuple(sibling.rfilename for sibling in info.siblings or ()))
         self._save(listing, commit)
@@ -145,19 +153,25 @@ class HubReader:
         if unknown := [name for name in names if name not in entries]:
             if self.cache.offline:
                 raise OfflineError(f"{self.location}: {unknown[0]} is not in the cache")
+            patience, end = read_patience(), time.monotonic()
+            end += patience.listing
             for start in range(0, len(unknown), _PORTION):
-                for name, entry in self._look_up(unknown[start : start + _PORTION]).items():
+                if time.monotonic() > end:
+                    raise SourceError(f"{self.location}: {patience.describe_late(patience.listing)}")
+                for name, entry in self._look_up(unknown[start : start + _PORTION], patience).items():
                     entries[name] = entry
                     # Each on its own, so that builds that run at the same time lose none of each other's.
                     self._save(entry, self.revision, name)
         return entries
 
-    def _look_up(self, names: list[str]) -> dict[str, _Entry]:
+    def _look_up(self, names: list[str], patience: Patience) -> dict[str, _Entry]:
         from huggingface_hub import HfApi
         from huggingface_hub.hf_api import RepoFile
 
         infos = self._ask_hub(
-            lambda: HfApi().get_paths_info(self.repo_id, names, revision=self.revision, repo_type="dataset")
+            lambda: HfApi().get_paths_info(self.repo_id, names, revision=self.revision, repo_type="dataset"),
+            patience,
+            patience.silence,
         )
         return {info.path: _entry(info) for info in infos if isinstance(info, RepoFile)}
 
@@ -197,13 +211,15 @@ class HubReader:
 
         return constants.ENDPOINT, self.repo_id
 
-    def _ask_hub(self, call: Callable[[], T]) -> T:
+    def _ask_hub(self, call: Callable[[], T], patience: Patience, longest: float) -> T:
         try:
             with hub_certificates(), quiet_hub():
-                return retry(call, is_transient)
+                return retry(lambda: wait_for(call, self.location, patience, longest=longest), is_transient)
         except SourceError:
             raise
         except Exception as error:  # beside OSError what httpx, JSON and name checks raise
+            if is_silent(error):
+                raise SourceError(f"{self.location}: {patience.describe_silence()}") from error
             kind = NotThereError if is_missing_revision(error) else SourceError
             raise kind(f"{self.location}: {explain_read_error(error, self.requested)}") from error
 

@@ -117,7 +117,14 @@ def is_transient(error: BaseException) -> bool:
     if status is not None:
         return status in TRANSIENT_STATUSES
     classes = _class_names(error)
+    if is_silent(error):
+        return False
     return _breaks_off(classes) or ("TransportError" in classes and not classes & _LASTING)
+
+
+def is_silent(error: BaseException) -> bool:
+    """Return whether an error of `huggingface_hub` says that the hub sent nothing for too long."""
+    return "ReadTimeout" in _class_names(error)
 
 
 @contextmanager

@@ -20,6 +20,8 @@ _ATTEMPTS = 8
 # in windows of five minutes.
 _LONGEST_PAUSE = 60.0
 _LONGEST_WINDOW = 310.0
+# Seconds for all attempts and pauses together: two of these windows.
+_LONGEST_IN_ALL = 640.0
 # A pause from which on it is told that there is one.
 _TOLD = 5.0
 # What the hub says in place of Retry-After: "api";r=0;t=55
@@ -32,8 +34,9 @@ def retry(call: Callable[[], T], is_transient: Callable[[BaseException], bool]) 
     """Return what a call returns, and call it again while its errors are transient.
 
     There are eight calls at most. Pauses grow exponentially with jitter up to 10 s each, or last as long
-    as the server asks: up to 60 s by Retry-After, up to 310 s where the hub counts requests. A pause of
-    five seconds or more that a server asks for is logged. The last error is raised as it is.
+    as the server asks: up to 60 s by Retry-After, up to 310 s where the hub counts requests. There is no
+    further call once that would take 640 s in all. A pause of five seconds or more that a server asks for is
+    logged. The last error is raised as it is.
     """
     import tenacity
 
@@ -47,7 +50,9 @@ def retry(call: Callable[[], T], is_transient: Callable[[BaseException], bool]) 
         return max(backoff(state), asked)
 
     retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(_ATTEMPTS),
+        stop=tenacity.stop_any(
+            tenacity.stop_after_attempt(_ATTEMPTS), tenacity.stop_before_delay(_LONGEST_IN_ALL)
+        ),
         wait=wait,
         retry=tenacity.retry_if_exception(is_transient),
         reraise=True,

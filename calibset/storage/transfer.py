@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from functools import lru_cache
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from calibset.core.errors import SourceError
 from calibset.storage.certificates import explain_untrusted, find_certificates
+from calibset.storage.patience import Patience, read_patience, wait_for
 from calibset.storage.retry import TRANSIENT_STATUSES, retry
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ MISSING_STATUSES = (404, 410)
 _NO_HEAD_STATUSES = (405, 501)
 # If the connection breaks, the chunks of an answer that were received whole are kept.
 _CHUNK = 2**16
-# Seconds to connect, and between two chunks of an answer.
-_TIMEOUT = (10.0, 30.0)
+# Seconds to connect.
+_CONNECT = 10.0
 
 
 class Head(BaseModel):
@@ -101,15 +102,16 @@ class Transfer:
         """
         import requests
 
+        patience = read_patience()
         try:
-            return retry(self._request_head, _is_transient)
+            return retry(lambda: self._wait_for_head(patience), _is_transient)
         except requests.RequestException as error:
             failure = _describe(error)
             if failure.status in _NO_HEAD_STATUSES:
                 return Head()
             if failure.status in MISSING_STATUSES:
                 return None
-            raise SourceError(f"{self.location}: {self.explain(failure)}") from error
+            raise self._error(error, patience) from error
 
     def fetch(self, start: int, end: int) -> bytes:
         """Return the bytes from one offset up to but not including another.
@@ -121,6 +123,10 @@ class Transfer:
         self._retry(download.resume)
         return bytes(download.content)
 
+    def _error(self, error: requests.RequestException, patience: Patience) -> SourceError:
+        reason = patience.describe_silence() if _is_silent(error) else self.explain(_describe(error))
+        return SourceError(f"{self.location}: {reason}")
+
     def fetch_whole(self, store: Callable[[int, bytes], object], size: int) -> int:
         """Fetch a file that the server sends only as a whole, and return its size.
 
@@ -131,19 +137,37 @@ class Transfer:
         Raises:
             SourceError: The file doesn't arrive, even after several tries.
         """
-        return self._retry(lambda: self._download(store, size))
+        return self._retry(lambda patience, heard: self._download(store, size, patience, heard))
 
-    def _retry(self, call: Callable[[], T]) -> T:
+    def _retry(self, call: Callable[[Patience, _Heard], T]) -> T:
+        """Return what a call returns that counts what it hears, calling it again after passing errors."""
         import requests
 
-        try:
-            return retry(call, _is_transient)
-        except requests.RequestException as error:
-            raise SourceError(f"{self.location}: {self.explain(_describe(error))}") from error
+        patience = read_patience()
 
-    def _request_head(self) -> Head:
+        def attempt() -> T:
+            heard = _Heard()
+            try:
+                return wait_for(
+                    lambda: call(patience, heard), self.location, patience, heard=lambda: heard.size
+                )
+            finally:
+                heard.stop()
+
+        try:
+            return retry(attempt, _is_transient)
+        except requests.RequestException as error:
+            raise self._error(error, patience) from error
+
+    def _wait_for_head(self, patience: Patience) -> Head:
+        return wait_for(
+            lambda: self._request_head(patience), self.location, patience, longest=patience.answer
+        )
+
+    def _request_head(self, patience: Patience) -> Head:
+        timeout = _timeout(patience)
         with _open_session().head(
-            self.url, headers=self.request_headers(), timeout=_TIMEOUT, allow_redirects=True
+            self.url, headers=self.request_headers(), timeout=timeout, allow_redirects=True
         ) as answer:
             answer.raise_for_status()
             headers = answer.headers
@@ -159,16 +183,18 @@ class Transfer:
             media_type=headers.get("Content-Type", "").partition(";")[0].strip().lower(),
         )
 
-    def _download(self, store: Callable[[int, bytes], object], size: int) -> int:
+    def _download(
+        self, store: Callable[[int, bytes], object], size: int, patience: Patience, heard: _Heard
+    ) -> int:
         import requests
 
         with _open_session().get(
-            self.url, headers=self.request_headers(), stream=True, timeout=_TIMEOUT
+            self.url, headers=self.request_headers(), stream=True, timeout=_timeout(patience)
         ) as answer:
             answer.raise_for_status()
             self.check_version(answer)
             offset, waiting = 0, bytearray()
-            for chunk in answer.iter_content(_CHUNK):
+            for chunk in _read_chunks(answer, heard):
                 waiting += chunk
                 if len(waiting) >= size:
                     store(offset, bytes(waiting))
@@ -193,6 +219,28 @@ class Transfer:
         return {"Accept-Encoding": "identity", **self.headers(), **headers}
 
 
+class _Heard:
+    """What a server has sent so far.
+
+    Attributes:
+        size: The number of bytes.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._stopped = False
+
+    def add(self, size: int) -> None:
+        """Count further bytes; raise if nobody waits for them any longer."""
+        if self._stopped:
+            raise SourceError("nobody waits for it")
+        self.size += size
+
+    def stop(self) -> None:
+        """Let whoever still receives something end."""
+        self._stopped = True
+
+
 @dataclass(slots=True)
 class _RangeDownload:
     """A range of a file that may take several answers."""
@@ -201,20 +249,34 @@ class _RangeDownload:
     start: int
     end: int
     content: bytearray = field(default_factory=bytearray)
+    was_silent: bool = False
 
-    def resume(self) -> None:
+    def resume(self, patience: Patience, heard: _Heard) -> None:
         """Request the bytes that are still missing."""
+        import requests
+
+        try:
+            self._resume(patience, heard)
+        except requests.RequestException as error:
+            # A connection that has given bytes may have got lost; that happens, but not to each in turn.
+            if _is_silent(error) and heard.size and not self.was_silent:
+                self.was_silent = True
+                raise requests.exceptions.ChunkedEncodingError("the connection fell silent") from error
+            raise
+
+    def _resume(self, patience: Patience, heard: _Heard) -> None:
         import requests
 
         offset = self.start + len(self.content)
         headers = self.transfer.request_headers(Range=f"bytes={offset}-{self.end - 1}")
-        with _open_session().get(self.transfer.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+        timeout = _timeout(patience)
+        with _open_session().get(self.transfer.url, headers=headers, stream=True, timeout=timeout) as answer:
             answer.raise_for_status()
             self.transfer.check_version(answer)
             if not self._is_expected(answer, offset):
                 raise requests.exceptions.ChunkedEncodingError("other bytes came than were asked for")
             # A server that sends the whole file instead of a range sends what is before the range too.
-            self._take(answer.iter_content(_CHUNK), 0 if answer.status_code == 206 else offset)
+            self._take(_read_chunks(answer, heard), 0 if answer.status_code == 206 else offset)
         if len(self.content) < self.end - self.start:
             raise requests.exceptions.ChunkedEncodingError(f"{len(self.content)} bytes came")
 
@@ -242,16 +304,43 @@ def _read_name(disposition: str) -> str:
     return name if name.isprintable() else ""
 
 
+def _read_chunks(answer: requests.Response, heard: _Heard) -> Iterator[bytes]:
+    """Yield the content of an answer as it comes, however little that is."""
+    import requests
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+    try:
+        # `iter_content` would wait for a whole chunk, which a byte now and then may never fill.
+        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
+            heard.add(len(chunk))
+            yield chunk
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _timeout(patience: Patience) -> tuple[float, float]:
+    """Return the seconds to connect, and those between two bytes of an answer."""
+    return min(_CONNECT, patience.silence), patience.silence
+
+
+def _is_silent(error: BaseException) -> bool:
+    import requests
+
+    return isinstance(error, requests.ReadTimeout) or (
+        isinstance(error, requests.ConnectionError) and "Read timed out" in str(error)
+    )
+
+
 def _describe(error: requests.RequestException) -> TransferFailure:
     import requests
 
-    is_broken = isinstance(error, requests.ConnectionError) and (
-        "aborted" in str(error) or "Read timed out" in str(error)
-    )
+    is_broken = isinstance(error, requests.ConnectionError) and "aborted" in str(error)
     return TransferFailure(
         status=None if error.response is None else error.response.status_code,
         code="" if error.response is None else error.response.headers.get("X-Error-Code", ""),
-        lost=is_broken or isinstance(error, requests.ReadTimeout | requests.exceptions.ChunkedEncodingError),
+        lost=is_broken or isinstance(error, requests.exceptions.ChunkedEncodingError),
         kind=type(error).__name__,
         untrusted=explain_untrusted(error) or "",
     )
@@ -260,7 +349,7 @@ def _describe(error: requests.RequestException) -> TransferFailure:
 def _is_transient(error: BaseException) -> bool:
     import requests
 
-    if not isinstance(error, requests.RequestException):
+    if not isinstance(error, requests.RequestException) or _is_silent(error):
         return False
     failure = _describe(error)
     # A port where nothing listens or answers does not come back in seconds.

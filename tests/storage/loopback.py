@@ -31,6 +31,9 @@ class Fault:
         left_out: A header that the right answer lacks.
         also: Headers that it has in place of its own.
         methods: The requests that it meets.
+        silent_after: Bytes of the body after which nothing more comes, and the connection stays; -1 if not
+            even the status does.
+        pause: Seconds before each byte, of the head and of the body.
     """
 
     status: int = 0
@@ -39,6 +42,8 @@ class Fault:
     left_out: str = ""
     also: Mapping[str, str] = field(default_factory=dict)
     methods: tuple[str, ...] = ("GET",)
+    silent_after: int | None = None
+    pause: float = 0.0
 
 
 WELL = Fault()
@@ -61,6 +66,7 @@ class Loopback:
         ranges: The ``Range`` headers that came.
         logins: The ``Authorization`` headers that came.
         ignores_ranges: Whether a whole file is sent whatever part was asked for.
+        over: Set when the server ends, so that no thread waits on.
     """
 
     address: str = ""
@@ -74,6 +80,7 @@ class Loopback:
     ranges: list[str] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     ignores_ranges: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
 
     def fault_of(self, method: str, path: str) -> Fault:
         waiting = self.faults.get(path, [])
@@ -154,7 +161,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.loopback.asked.append((self.command, path))
         self.loopback.logins += self.headers.get_all("Authorization", [])
         fault = self.loopback.fault_of(self.command, path)
-        if fault.status:
+        if fault.silent_after == -1:
+            self._keep_silent()
+        elif fault.status:
             self._send(fault.status, b'{"error": "as told"}', dict(fault.headers))
         elif (content := self.loopback.file(path)) is not None:
             self._send_file(content, fault)
@@ -162,7 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": self.loopback.head})
         elif path.startswith("/api/"):
             status, data, headers = self.loopback.api(path, body)
-            self._send(status, json.dumps(data).encode(), {"Content-Type": "application/json", **headers})
+            told = {"Content-Type": "application/json", **headers}
+            self._send(status, json.dumps(data).encode(), told, fault)
         else:
             self._send(404, b"", {})
 
@@ -187,18 +197,39 @@ class _Handler(BaseHTTPRequestHandler):
         headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
         return self._send(206, content[first : last + 1], headers, fault)
 
+    def _keep_silent(self) -> None:
+        self.loopback.over.wait(60)
+        self.close_connection = True
+
+    def _write_slowly(self, content: bytes, pause: float) -> None:
+        for byte in content:
+            if self.loopback.over.wait(pause):
+                break
+            self.wfile.write(bytes([byte]))
+
     def _send(self, status: int, body: bytes, headers: Headers, fault: Fault = WELL) -> None:
         self.send_response(status)
         told = {"Content-Length": str(len(body)), **headers, **fault.also}
         told.pop(fault.left_out, None)
         for name, value in told.items():
             self.send_header(name, value)
-        self.end_headers()
+        if fault.pause:
+            self._headers_buffer.append(b"\r\n")
+            head, self._headers_buffer = b"".join(self._headers_buffer), []
+            self._write_slowly(head, fault.pause)
+        else:
+            self.end_headers()
         if self.command == "HEAD":
             return
         if fault.stop_after is not None and fault.stop_after < len(body):
             body, self.close_connection = body[: fault.stop_after], True
-        self.wfile.write(body)
+        if fault.silent_after is not None:
+            self.wfile.write(body[: fault.silent_after])
+            self._keep_silent()
+        elif fault.pause:
+            self._write_slowly(body, fault.pause)
+        else:
+            self.wfile.write(body)
 
 
 class _Server(ThreadingHTTPServer):
@@ -222,6 +253,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
     try:
         yield loopback
     finally:
+        loopback.over.set()
         server.shutdown()
         thread.join()
         server.server_close()
