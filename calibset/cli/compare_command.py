@@ -40,6 +40,9 @@ def compare(arguments: Namespace) -> int:
 
 def _are_folders(named: Sequence[Named], arguments: Namespace) -> bool:
     """Return whether models are to be run here, or measurements are compared."""
+    for word in (arguments.base, *arguments.others):
+        if "://" in word:
+            raise RecipeError(f"{word}: is a server's address; measure it first with `calibset evaluate`")
     folders = [one.path for one in named if one.path.is_dir()]
     files = [one.path for one in named if not one.path.is_dir()]
     if folders and files:
