@@ -8,21 +8,16 @@ still sees them and the tokenizer does not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from os.path import commonprefix
 
 from calibset.core.errors import TokenizerError
-from calibset.core.text import split_matches
+from calibset.core.text import join_alternatives, split_matches
 
 # A space first; where that spells another control token, a word joiner or a soft hyphen.
 _SEPARATORS = (" ", "\u2060", "\u00ad")
 # How many times a text is broken apart at most; a separator that itself spells tokens would never end.
 _MAX_PASSES = 8
-# How often spellings are divided by what they begin with; the parser of patterns nests no deeper than some
-# hundreds, and real control tokens divide at five places.
-_MAX_DEPTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class ControlTokens:
     def of(cls, spellings: Iterable[str]) -> ControlTokens:
         """Compile the spellings; where several begin at the same character, the longest matches."""
         # An empty alternation would match everywhere; this one matches nowhere.
-        return cls(re.compile(_factor(sorted(set(spellings) - {""})) or r"(?!)"))
+        return cls(re.compile(join_alternatives(spellings) or r"(?!)"))
 
     def count(self, text: str) -> int:
         """Return how many control tokens the text spells."""
@@ -74,21 +69,3 @@ class ControlTokens:
             if not count:
                 break
         return text
-
-
-def _factor(spellings: Sequence[str], depth: int = _MAX_DEPTH) -> str:
-    """Return a pattern that matches the longest of the spellings, which are in order.
-
-    What several begin with stands in it once: of a thousand alternatives that begin with ``<`` each would be
-    tried at each ``<`` of a text.
-    """
-    if depth == 0:
-        return "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
-    parts = []
-    for _, group in groupby(spellings, lambda spelling: spelling[:1]):
-        alike = list(group)
-        head = commonprefix(alike)  # noqa: RUF071  (letters, no paths)
-        tails = [spelling[len(head) :] for spelling in alike]
-        longer = _factor([tail for tail in tails if tail], depth - 1)
-        parts.append(re.escape(head) + (f"(?:{longer}){'?' * (not tails[0])}" if longer else ""))
-    return "|".join(parts)

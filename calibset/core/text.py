@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from os.path import commonprefix
 
 # Control characters, marks that turn the direction of writing, and halves of surrogate pairs.
 _UNPRINTABLE = re.compile(
@@ -14,6 +16,9 @@ _UNPRINTABLE = re.compile(
 # Without the semicolon `?a=1&copy=2` would turn into `?a=1©=2`.
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _EXCERPT_LENGTH = 200
+# How often spellings are divided by what they begin with; the parser of patterns nests no deeper than some
+# hundreds, and real control tokens divide at five places.
+_MAX_DEPTH = 16
 
 
 def printable(text: str) -> str:
@@ -52,6 +57,32 @@ def split_matches(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, bo
         end = match.end()
     if end < len(text):
         yield text[end:], False
+
+
+def join_alternatives(spellings: Iterable[str]) -> str:
+    r"""Return a pattern that matches the longest of the spellings; an empty one if there is none.
+
+    What several begin with stands in it once: of a thousand alternatives that begin with ``<`` each would be
+    tried at each ``<`` of a text.
+
+    Examples:
+        >>> join_alternatives(["<s>", "</s>", "[INST]", "<"])
+        '<(?:/s>|s>)?|\\[INST\\]'
+    """
+    return _factor(sorted(set(spellings) - {""}), _MAX_DEPTH)
+
+
+def _factor(spellings: Sequence[str], depth: int) -> str:
+    if depth == 0:
+        return "|".join(map(re.escape, sorted(spellings, key=len, reverse=True)))
+    parts = []
+    for _, group in groupby(spellings, lambda spelling: spelling[:1]):
+        alike = list(group)
+        head = commonprefix(alike)  # noqa: RUF071  (letters, no paths)
+        tails = [spelling[len(head) :] for spelling in alike]
+        longer = _factor([tail for tail in tails if tail], depth - 1)
+        parts.append(re.escape(head) + (f"(?:{longer}){'?' * (not tails[0])}" if longer else ""))
+    return "|".join(parts)
 
 
 def _escape(character: str) -> str:

@@ -34,6 +34,8 @@ _POOL = 48
 _HEADS = 16
 # A gap of up to one part in so many of the row is small.
 _SMALL_GAP = 32
+# Characters that a token is at first taken to have: twice most languages' mean.
+_CHARACTERS_PER_TOKEN = 10
 # Tokens past the wanted end at which the filler's cut is tried.
 _LAST_RESORT = 64
 
@@ -194,8 +196,20 @@ def _propose_cuts(filler: RenderedConversation, need: int, spec: RowSpec) -> Ite
     """Yield character offsets to cut a filler at, the tightest first, none twice."""
     # The whole opening may do; but an empty filler would leave a span of nothing.
     first = max(0, need - len(filler.bos_ids) - 1)
-    ends = spec.tokenizer.encode_with_ends(filler.text, parse_special=True).ends
+    ends = _find_ends(filler.text, first + _LAST_RESORT, spec)
     yield from dict.fromkeys(ends[first : first + _LAST_RESORT])
+
+
+def _find_ends(text: str, tokens: int, spec: RowSpec) -> list[int]:
+    """Return where the first tokens of a text end, at least so many if it has them."""
+    # Where a beginning is cut its last tokens are others than in the whole text.
+    tokens += _LAST_RESORT
+    length = tokens * _CHARACTERS_PER_TOKEN
+    while True:
+        ends = spec.tokenizer.encode_with_ends(text[:length], parse_special=True).ends
+        if length >= len(text) or len(ends) >= tokens:
+            return ends
+        length *= 2
 
 
 def _make_sample(

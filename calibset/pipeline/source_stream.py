@@ -27,7 +27,11 @@ from calibset.sources.text_source import TextSource, is_encoding_fault
 from calibset.storage import Reader
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.base import spell_prefix
-from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError
+from calibset.tokenizers.chat_templates.base import (
+    RenderedConversation,
+    RenderError,
+    TooLongToRenderError,
+)
 from calibset.tokenizers.chat_templates.loading import load_template
 from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
 from calibset.tokenizers.engine_faults import locate_faults
@@ -241,6 +245,9 @@ def _render(
         try:
             with locate_faults(f"{place}: {item.id}"):
                 rendered = renderer.render(item)
+        except TooLongToRenderError as error:
+            _take_back(item, Filtered(position=item.id, reason=error.reason), stats)
+            continue
         except RenderError as error:
             _take_back(item, Rejection(position=item.id, reason=error.reason, excerpt=excerpt(error)), stats)
             continue

@@ -11,12 +11,13 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from calibset.core.documents import Tool
 from calibset.core.text import dump_json
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
-from calibset.sources.chat_formats.calls import check_keys, read_call
+from calibset.sources.chat_formats.calls import MOST_CALLS, check_keys, read_call
 from calibset.sources.chat_formats.code_spans import find_outside_code
 from calibset.sources.chat_formats.literals import is_json, parse_value, read_value, skip_blank
 from calibset.sources.chat_formats.pythonic_calls import parse_call_list
@@ -121,6 +122,8 @@ def _read_all(
     calls: list[Call] = []
     at = start
     while header := form.header.match(text, at):
+        if len(calls) > MOST_CALLS:
+            raise ChatFormatError("too many calls", text)
         new, at = form.read(text, header, tools, repairs)
         calls += new
         footer = form.footer.match(text, at)
@@ -137,13 +140,17 @@ def _read_all(
 def _read_json(
     text: str, header: re.Match[str], _tools: Mapping[str, Tool], repairs: RepairLog
 ) -> tuple[Sequence[Call], int]:
-    value, at = _read_noted(text, header.end(), repairs)
-    values = [value]
-    while another := _NEXT.match(text, at):
-        value, at = _read_noted(text, another.end(), repairs)
-        values.append(value)
-    items = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return [read_call(item, repairs) for item in items], at
+    calls: list[Call] = []
+    at = header.end()
+    while True:
+        value, at = _read_noted(text, at, repairs)
+        calls += (read_call(item, repairs) for item in (value if isinstance(value, list) else [value]))
+        if len(calls) > MOST_CALLS:
+            raise ChatFormatError("too many calls", text)
+        another = _NEXT.match(text, at)
+        if another is None:
+            return calls, at
+        at = another.end()
 
 
 def _read_tagged(
@@ -193,7 +200,7 @@ def _read_parameters(parameter: re.Pattern[str]) -> _Reader:
         name, at = header["name"], header.end()
         if name not in tools:
             raise ChatFormatError(_UNDECLARED, name)
-        properties = json.loads(tools[name].parameters).get("properties", {})
+        properties = _read_properties(tools[name].parameters)
         arguments: dict[str, object] = {}
         while match := parameter.match(text, at):
             key, at = match["key"].strip(), match.end()
@@ -203,6 +210,13 @@ def _read_parameters(parameter: re.Pattern[str]) -> _Reader:
         return [Call(name=name, arguments=dump_json(arguments))], at
 
     return read
+
+
+# A turn may call a tool of many parameters many times.
+@lru_cache(maxsize=16)
+def _read_properties(parameters: str) -> Mapping[str, object]:
+    properties: dict[str, object] = json.loads(parameters).get("properties", {})
+    return properties
 
 
 _JSON_TYPES: dict[str, type | tuple[type, ...]] = {

@@ -29,6 +29,9 @@ _KEYS = KeyTable(
     "providerexecuted provideroptions providermetadata callprovidermetadata extracontent "
     "partialjson",
 )
+MOST_CALLS = 1_000
+"""The most calls in a turn's words; a model that calls tools side by side makes some dozens."""
+
 _WRAPPERS = frozenset(("function", "functioncall", "tool", "toolcall", "tooluse", "toolinvocation"))
 
 
@@ -71,8 +74,9 @@ def read_call(
     try:
         arguments = _read_arguments(fields, repairs, text_is_odd=text_is_odd)
         name = fields.get("name")
-        if name is None and arguments.get("name") in tuple(declared):  # a tuple, as it may be of any type
-            name = arguments["name"]
+        inner = arguments.get("name")
+        if name is None and isinstance(inner, str) and inner in declared:
+            name = inner
             arguments = {key: item for key, item in arguments.items() if key != "name"}
             repairs.note("name inside the arguments", value)
         if not isinstance(name, str):

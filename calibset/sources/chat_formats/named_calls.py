@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
+from calibset.core.text import join_alternatives
 from calibset.sources.chat_formats.base import ChatFormatError
 from calibset.sources.chat_formats.code_spans import iterate_outside_code
 
@@ -50,6 +51,10 @@ _SHAPES = (
 )
 
 
+# So many names are looked for one by one.
+_FEW = 16
+
+
 def check_no_named_calls(text: str, declared: Collection[str]) -> None:
     """Raise `ChatFormatError` if an assistant's words call a declared tool by its name, outside of code.
 
@@ -60,9 +65,16 @@ def check_no_named_calls(text: str, declared: Collection[str]) -> None:
             ...
         calibset.sources.chat_formats.base.ChatFormatError: tool call in words: JSON
     """
-    if not any(name in text for name in declared):
+    if not _names_any(text, declared):
         return
     for form, pattern in _SHAPES:
         for match in iterate_outside_code(pattern, text):
             if match["name"] in declared:
                 raise ChatFormatError(f"tool call in words: {form}", match.group())
+
+
+def _names_any(text: str, declared: Collection[str]) -> bool:
+    """Return whether a text has the name of a tool in it."""
+    if len(declared) <= _FEW:
+        return any(name in text for name in declared)
+    return re.search(join_alternatives(declared), text) is not None

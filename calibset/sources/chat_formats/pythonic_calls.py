@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from calibset.core.text import dump_json
+from calibset.core.text import dump_json, join_alternatives
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.literals import has_escaped_blanks, read_value, skip_blank
 from calibset.sources.chat_formats.turns import Call
 
+# As `skip_blank` skips them.
+_BLANKS = r"(?:\s|\\[nrt])*+"
 _ARGUMENT_NAME = re.compile(r"""([^=,()"']+)=""")
 _LOOKS_LIKE_A_CALL = re.compile(r"""\[[^\[\](){}"'=]{1,200}\((?:\s*\)|[^=,()"']{1,200}=)""")
 
@@ -39,20 +43,27 @@ def split_calls(text: str, names: Sequence[str], repairs: RepairLog) -> tuple[st
 
 def _find_first_call(text: str, names: Sequence[str]) -> int:
     """Return where the first list of calls opens, or -1."""
-    for bracket in re.finditer(r"\[", text):
-        if _match_name(text, skip_blank(text, bracket.end()), names) is not None:
-            return bracket.start()
-    return -1
+    bracket = _compile_calls(tuple(names)).opening.search(text)
+    return bracket.start() if bracket else -1
 
 
 def _match_name(text: str, start: int, names: Sequence[str]) -> tuple[str, int] | None:
     """Return the longest declared name that opens a call here, and where its arguments begin."""
-    for name in names:
-        if text.startswith(name, start):
-            end = skip_blank(text, start + len(name))
-            if text.startswith("(", end):
-                return name, end + 1
-    return None
+    call = _compile_calls(tuple(names)).call.match(text, start)
+    return (call["name"], call.end()) if call else None
+
+
+class _CallPatterns(NamedTuple):
+    """The patterns of a call of some tools, and of a list that begins with one."""
+
+    call: re.Pattern[str]
+    opening: re.Pattern[str]
+
+
+@lru_cache(maxsize=16)
+def _compile_calls(names: tuple[str, ...]) -> _CallPatterns:
+    call = rf"(?P<name>{join_alternatives(names) or '(?!)'}){_BLANKS}\("
+    return _CallPatterns(re.compile(call), re.compile(rf"\[{_BLANKS}{call}"))
 
 
 def parse_call_list(

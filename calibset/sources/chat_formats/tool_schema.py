@@ -34,7 +34,13 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+# Compiling takes a microsecond a letter; those that check an address have five hundred.
+_LONGEST_PATTERN = 10_000
+
+
 def _is_pattern(value: object) -> bool:
+    if isinstance(value, str) and len(value) > _LONGEST_PATTERN:
+        return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -150,15 +156,15 @@ def _collect_required(schema: dict[str, object], clean: dict[str, object]) -> di
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return clean
-    required = cast("list[str]", clean.get("required", []))
+    required = dict.fromkeys(cast("list[str]", clean.get("required", [])))
     for name, parameter in properties.items():
         spelling = parameter.get("type") if isinstance(parameter, dict) else parameter
         if isinstance(spelling, str) and parse_type(spelling).optional:
-            required = [other for other in required if other != name]
-        elif isinstance(parameter, dict) and parameter.get("required") is True and name not in required:
-            required = [*required, name]
+            required.pop(name, None)
+        elif isinstance(parameter, dict) and parameter.get("required") is True:
+            required.setdefault(name)
     if required or "required" in clean:
-        clean["required"] = required
+        clean["required"] = list(required)
     return clean
 
 

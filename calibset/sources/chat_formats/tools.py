@@ -26,6 +26,9 @@ _KEYS = KeyTable(
 )
 _WRAPPERS = frozenset(("function", "tool", "toolspec"))
 _LISTS = frozenset(("functiondeclarations", "functions", "tools"))
+MOST_TOOLS = 1_000
+"""The most tools of a conversation; corpora of agents offer some dozens, no model is offered so many."""
+
 _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 
@@ -49,6 +52,8 @@ def read_tools(value: object, repairs: RepairLog | None = None) -> tuple[Tool, .
         return ()
     tools: dict[str, Tool] = {}
     for item in _unwrap_lists(value, repairs):
+        if len(tools) == MOST_TOOLS:
+            raise ChatFormatError("too many tools", item)
         tool = _parse_tool(item, repairs)
         first = tools.setdefault(tool.name, tool)
         if first is not tool:

@@ -95,6 +95,13 @@ class RenderError(Exception):
         self.detail = detail
 
 
+class TooLongToRenderError(RenderError):
+    """A conversation has so many letters or turns that no beginning of it fits into a row."""
+
+    def __init__(self) -> None:
+        super().__init__("far longer than a row")
+
+
 _LONGEST_LINE = 100
 
 

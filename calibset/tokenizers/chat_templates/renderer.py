@@ -6,8 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from calibset.core.documents import Conversation, Message
-from calibset.tokenizers.chat_templates.base import ChatTemplate, RenderedConversation, RenderError
+from calibset.tokenizers.chat_templates.base import (
+    ChatTemplate,
+    RenderedConversation,
+    RenderError,
+    TooLongToRenderError,
+)
 from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
+
+# No text has as many letters to a token on average: a line of code has four, a table drawn in ASCII ten.
+_MOST_LETTERS_PER_TOKEN = 64
+LONGEST_RENDERED, MOST_TURNS_RENDERED = 2**18, 2**12
+"""The letters and turns up to which every conversation is rendered, however short a row is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +46,7 @@ class ConversationRenderer:
 
         Raises:
             RenderError: The model's format can't express it.
+            TooLongToRenderError: It is far longer than a row, and not even its beginning may be used.
         """
         if self.system_prompt and conversation.messages[0].role != "system":
             opening = Message(role="system", content=self.system_prompt)
@@ -46,10 +57,29 @@ class ConversationRenderer:
         return self._render(conversation)
 
     def _render(self, conversation: Conversation) -> RenderedConversation:
+        beginning = self._cut(conversation)
+        if beginning is not conversation:
+            shortened = self._shorten(beginning) if self.shortens else None
+            if shortened is None:
+                raise TooLongToRenderError
+            return shortened
         rendered = self.template.render(conversation)
         if not self.shortens or len(rendered.token_ids) <= self.text_budget:
             return rendered
         return self._shorten(conversation) or rendered
+
+    def _cut(self, conversation: Conversation) -> Conversation:
+        """Return the beginning of a conversation that is more than a row can hold, else the conversation."""
+        letters_left = max(LONGEST_RENDERED, _MOST_LETTERS_PER_TOKEN * self.text_budget)
+        letters_left -= sum(len(tool.description) + len(tool.parameters) for tool in conversation.tools)
+        # Each turn takes a token at least.
+        most_turns = max(MOST_TURNS_RENDERED, self.text_budget)
+        for index, message in enumerate(conversation.messages):
+            letters_left -= len(message.content) + len(message.reasoning)
+            letters_left -= sum(len(call.arguments) for call in message.tool_calls)
+            if letters_left < 0 or index >= most_turns:
+                return replace(conversation, messages=conversation.messages[: index + 1])
+        return conversation
 
     def count_overhead(self) -> int:
         """Count the tokens of a conversation whose turns are nearly empty, system prompt included.

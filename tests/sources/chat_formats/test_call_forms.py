@@ -296,7 +296,7 @@ def test_any_words_give_a_conversation_or_a_known_fault(text: str) -> None:
     else:
         assert conversation.messages[0].content
         return
-    assert 0 < len(fault.reason) < 60
+    assert 0 < len(fault.reason) <= 60
 
 
 @pytest.mark.parametrize("piece", [*PIECES, "<tool_call> ", "<function=f>\n<parameter=x>", "<function=f><"])
@@ -307,3 +307,18 @@ def test_hostile_words_are_answered_at_once(piece: str) -> None:
     with contextlib.suppress(ChatFormatError):
         parse({"tools": [{"name": "f"}], "messages": turns}, conversation_id="1")
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize("text", ['<tool_call>{"name": "f"}', '<tool_call>{"name": "f"}</tool_call>'])
+def test_more_calls_than_any_model_makes_are_refused(text: str) -> None:
+    tools = (Tool(name="f", description="", parameters="{}"),)
+    call = text.removeprefix("<tool_call>") if "</" not in text else text
+    _, calls = read_calls_in_words("<tool_call>" * ("</" not in text) + call * 1_000, tools, RepairLog()) or (
+        "",
+        (),
+    )
+    assert len(calls) == 1_000
+    words = "<tool_call>" * ("</" not in text) + call * 1_002
+    assert read_calls_in_words(words, tools, RepairLog()) is None
+    with pytest.raises(ChatFormatError, match="too many calls"):
+        check_no_calls(words, {"f": tools[0]})

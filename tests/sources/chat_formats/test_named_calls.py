@@ -81,3 +81,11 @@ def test_hostile_words_are_answered_at_once(piece: str) -> None:
         with suppress(ChatFormatError):
             check_no_named_calls(text, DECLARED)
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize("others", [0, 100])
+def test_among_many_tools_the_one_that_is_called_is_found(others: int) -> None:
+    declared = ["now", *(f"other{number}" for number in range(others))]
+    check_no_named_calls('Well. {"name": "later", "arguments": {}}', declared)
+    with pytest.raises(ChatFormatError, match="tool call in words: JSON"):
+        check_no_named_calls('Well. {"name": "now", "arguments": {}}', declared)

@@ -248,3 +248,8 @@ def test_tools_are_written_and_read_back() -> None:
         [{"name": "M4.5+, Past 7 Days", "parameters": {"x": {"type": "List[int]"}}}, {"name": "g"}]
     )
     assert read_tools(tools_json(tools)) == tools
+
+
+def test_a_pattern_too_long_to_be_one_is_left_out() -> None:
+    schema = {"properties": {"x": {"pattern": "a" * 10_000}, "y": {"pattern": "a" * 10_001}}}
+    assert json.loads(normalise_parameters(schema))["properties"] == {"x": {"pattern": "a" * 10_000}, "y": {}}

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
-from calibset.sources.chat_formats.tools import read_tools
+from calibset.sources.chat_formats.tools import MOST_TOOLS, read_tools
 
 SCHEMA = {"type": "object", "properties": {"x": {"type": "string"}}}
 TEXT = '{"type": "object", "properties": {"x": {"type": "string"}}}'
@@ -65,3 +65,10 @@ def test_two_schemas_that_differ_are_refused() -> None:
     with pytest.raises(ChatFormatError, match=r"^two keys that differ: parameters$"):
         read_tools({"name": "f", "parameters": SCHEMA, "input_schema": other})
     assert read({"name": "f", "parameters": SCHEMA, "input_schema": TEXT})[1] == []
+
+
+def test_more_tools_than_any_model_is_offered_are_refused() -> None:
+    tools = [{"name": f"f{number}"} for number in range(MOST_TOOLS)]
+    assert len(read_tools(tools)) == MOST_TOOLS
+    with pytest.raises(ChatFormatError, match="too many tools"):
+        read_tools([*tools, {"name": "g"}])

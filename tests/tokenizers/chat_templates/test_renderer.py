@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.tokenizers import Tokenizer
-from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError
+from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError, TooLongToRenderError
 from calibset.tokenizers.chat_templates.mistral import mistral_template
-from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
+from calibset.tokenizers.chat_templates.renderer import (
+    LONGEST_RENDERED,
+    MOST_TURNS_RENDERED,
+    ConversationRenderer,
+)
 
 OBJECT = '{"type": "object", "properties": {}}'
 
@@ -217,3 +221,30 @@ def test_thoughts_may_be_left_out_and_are_counted() -> None:
     assert [message.reasoning for message in seen[-1].messages] == ["", "", "", ""]
     assert ConversationRenderer(template=Recorder(), text_budget=9).render(thoughtful).dropped_thoughts == 0
     assert seen[-1] == thoughtful
+
+
+@pytest.mark.parametrize(
+    "conversation",
+    [
+        exchanges(LONGEST_RENDERED),
+        Conversation(id="row", messages=exchanges(*[0] * MOST_TURNS_RENDERED).messages[1:]),
+        replace(exchanges(1), tools=(Tool(name="f", description="d" * LONGEST_RENDERED, parameters=OBJECT),)),
+    ],
+    ids=["letters", "turns", "tools"],
+)
+def test_what_no_row_can_hold_is_not_rendered(conversation: Conversation) -> None:
+    template = Lengths()
+    renderer = ConversationRenderer(template=template, text_budget=20, shortens=False)
+    with pytest.raises(TooLongToRenderError, match="far longer than a row"):
+        renderer.render(conversation)
+    assert template.lengths == []
+
+
+def test_of_what_no_row_can_hold_the_beginning_is_kept() -> None:
+    template = Lengths()
+    renderer = ConversationRenderer(template=template, text_budget=20)
+    rendered = renderer.render(exchanges(5, 5, LONGEST_RENDERED))
+    assert (len(rendered.token_ids), rendered.shortened) == (12, True)
+    assert max(template.lengths) < 6
+    with pytest.raises(TooLongToRenderError):
+        renderer.render(exchanges(LONGEST_RENDERED, 5))
