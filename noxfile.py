@@ -198,6 +198,24 @@ def benchmarks(session: nox.Session) -> None:
     session.run("python", "-m", "tests.heavy.benchmarks.selection", env=_shared())
 
 
+@nox.session
+def evidence(session: nox.Session) -> None:
+    """Quantize a small model with each calibration set and compare (docs/evidence.md); wants --model FOLDER.
+
+    `nox -s evidence -- --model FOLDER --small` proves the chain on a CPU, where the whole takes days.
+    """
+    session.install(TORCH, AUTO_ROUND, "transformers>=5.0", "-e", ".[report,evaluate]")
+    if not session.posargs:
+        session.skip("no model: nox -s evidence -- --model FOLDER [--small]")
+    if not (SHARED / "hub").is_dir():
+        session.skip(f"no corpora and no stand-in of the hub under {SHARED}")
+    folder = session.create_tmp()
+    for step in ("sets", "run", "tell"):
+        out = ("--out", str(Path(folder) / "told")) if step == "tell" else ()
+        words = ("tests.heavy.evidence", step, folder, *session.posargs, *out)
+        session.run("python", "-m", *words, env=_shared() | {"CALIBSET_DATA": str(SHARED / "hub")})
+
+
 def _group(name: str) -> list[str]:
     return nox.project.dependency_groups(PROJECT, name)
 
