@@ -56,7 +56,7 @@ class Work:
             command = (
                 *_calibset("compare", str(self.model), *(f"{spec.name}={folder}" for folder in folders)),
                 "--data", *words, "--ctx", str(self.setting.context), "--tokenizer", str(self.model),
-                "--offline", "--json",
+                "--dtype", "float32", "--offline", "--json",
             )  # fmt: skip
             if (ran := self._run(command, f"{spec.name}-w{bits}-{data}")) is not None:
                 json.loads(ran)
@@ -86,7 +86,7 @@ class Work:
             f"tokenizer={json.dumps(str(self.model))}", f"nsamples={spec.nsamples}", f"seqlen={spec.seqlen}",
             f"quantization.iters={self.setting.iters}", f"quantization.bits={run.bits}",
             f"quantization.scheme=W{run.bits}A16", f"quantization.group_size={self.setting.group_size}",
-            f"quantization.batch_size={self.setting.batch_size}", "quantization.format=auto_round",
+            f"quantization.batch_size={self.setting.batch_size}", "quantization.format=fake",
             "quantization.low_gpu_mem_usage=false", f"quantization.output={json.dumps(str(target))}",
         )  # fmt: skip
         sets = [word for change in changes for word in ("--set", change)]
