@@ -200,10 +200,7 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session
 def evidence(session: nox.Session) -> None:
-    """Quantize a small model with each calibration set and compare (docs/evidence.md); wants --model FOLDER.
-
-    `nox -s evidence -- --model FOLDER --small` proves the chain on a CPU, where the whole takes days.
-    """
+    """Quantize a small model with each calibration set and compare: `-- --model FOLDER`, `--small` on a CPU."""
     session.install(TORCH, AUTO_ROUND, "transformers>=5.0", "-e", ".[report,evaluate]")
     if not session.posargs:
         session.skip("no model: nox -s evidence -- --model FOLDER [--small]")
