@@ -8,7 +8,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
-from calibset.cli.console import print_json, print_line
+from calibset.cli.console import print_json, print_line, print_lines
 from calibset.cli.file_view import (
     backend_line,
     print_load_report,
@@ -82,7 +82,7 @@ def verify(arguments: Namespace) -> int:
         print_remedy(report)
     else:
         if not report.passed:
-            print_line(verdict_line(report, arguments.file))
+            print_lines((verdict_line(report, arguments.file), *report.mismatches))
         if tokenizer_report is not None and not tokenizer_report.passed:
             print_line(backend_line(tokenizer_report))
     if tokenizer_report is not None and not tokenizer_report.passed:

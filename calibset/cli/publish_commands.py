@@ -220,8 +220,8 @@ def _find_related_files(file: CalibrationFile, manifest: Manifest, arguments: Na
 
     holdout = file.find_holdout()
     if holdout is None and manifest.has_holdout and not arguments.quiet:
-        name = file.path.name
-        note = f"note: the holdout of {file.path} is not where it was written; the card has {name} alone"
+        fault = file.find_pair_fault() or f"the holdout of {file.path} is not where it was written"
+        note = f"note: {fault}; the card has {file.path.name} alone"
         print_line(note, stderr=True)  # the card may go to standard output
     recipe = Path(arguments.recipe) if arguments.recipe else None
     if recipe is not None:

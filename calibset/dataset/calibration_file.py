@@ -24,6 +24,8 @@ from calibset.tokenizers.engine_faults import locate_faults
 NAMED_BY_VERIFY = "; `calibset verify` names each fault"
 """What an error adds to the first of several faults of rows."""
 
+_HOLDOUT = ".holdout"
+
 MENDED_BY_REPACK = ", and `calibset repack` makes rows of texts, also from messages"
 """What an error adds where the rows are another script's."""
 
@@ -104,10 +106,7 @@ class CalibrationFile:
         """
         if self.manifest is None:
             return
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise OutputError(f"{self.path}: can't be read: {error.strerror}") from error
+        content = _read_bytes(self.path)
         digest, expected = hashlib.sha256(content).hexdigest(), self.manifest.sha256
         rows, samples = _count_rows(self.path, content), len(self.manifest.samples)
         if digest != expected:
@@ -141,18 +140,42 @@ class CalibrationFile:
         """
         if self.manifest is None or self.manifest.other is None or not self.manifest.has_holdout:
             return None
-        options = self.manifest.recipe.get("holdout")
-        output = options.get("output") if isinstance(options, Mapping) else None
-        candidates = [holdout_path(self.path)]
-        if isinstance(output, str):
-            # The folder that it is relative to is not recorded; of an absolute path, only the name is.
-            folder = self.path.parent
-            candidates = [folder / output, folder / Path(output).name, Path(output)]
-        for candidate in candidates:
+        for candidate in self._list_others():
             manifest = Manifest.read(candidate) if candidate.is_file() else None
             if manifest is not None and manifest.sha256 == self.manifest.other.sha256:
                 return self.open(candidate)
         return None
+
+    def find_pair_fault(self) -> str | None:
+        """Return why the other file of the pair is not of this file's build, if one is where it belongs.
+
+        A build that was ended between two renames leaves such a pair, and the two may share documents.
+
+        Raises:
+            OutputError: The other file can't be read.
+        """
+        if self.manifest is None or self.manifest.other is None:
+            return None
+        there = [candidate for candidate in self._list_others() if candidate.is_file()]
+        if not there or any(_hash_file(path) == self.manifest.other.sha256 for path in there):
+            return None
+        return (
+            f"{there[0]}: is of another build than {self.path}, and they may share documents; "
+            "build both again, or move it away"
+        )
+
+    def _list_others(self) -> list[Path]:
+        """Return where the other file of the pair may be."""
+        if self.manifest is None or not self.manifest.has_holdout:
+            stem = self.path.stem.removesuffix(_HOLDOUT)
+            return [] if stem == self.path.stem else [self.path.with_name(stem + self.path.suffix)]
+        options = self.manifest.recipe.get("holdout")
+        output = options.get("output") if isinstance(options, Mapping) else None
+        if not isinstance(output, str):
+            return [holdout_path(self.path)]
+        # The folder that it is relative to is not recorded; of an absolute path, only the name is.
+        folder = self.path.parent
+        return [folder / output, folder / Path(output).name, Path(output)]
 
     @property
     def quantizer_name(self) -> str:
@@ -340,4 +363,15 @@ def rows_sha256(samples: Iterable[Sample]) -> str:
 
 def holdout_path(path: Path) -> Path:
     """Return the path of a calibration file's holdout: ``x.holdout.jsonl`` for ``x.jsonl``."""
-    return path.with_name(f"{path.stem}.holdout{path.suffix}")
+    return path.with_name(f"{path.stem}{_HOLDOUT}{path.suffix}")
+
+
+def _hash_file(path: Path) -> str:
+    return hashlib.sha256(_read_bytes(path)).hexdigest()
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OutputError(f"{path}: can't be read: {error.strerror}") from error

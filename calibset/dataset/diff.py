@@ -94,10 +94,11 @@ def _read_record(record: Manifest | Lock | str | Path) -> Manifest | Lock | Cali
         if lock is None:
             raise OutputError(f"{path}: there is no such lock")
         return lock
+    if path.suffix in (".jsonl", ".json") and not path.name.endswith(".manifest.json") and path.is_file():
+        file = CalibrationFile.open(path)
+        return file.manifest or file
     manifest = Manifest.read(path)
     if manifest is None:
-        if path.suffix in (".jsonl", ".json") and path.is_file():
-            return CalibrationFile.open(path)
         raise OutputError(f"{path}: there is no such manifest, and none beside a file of this name")
     return manifest
 

@@ -97,6 +97,7 @@ def export(
     _require_apart(target, opened, opened.tokenizer_name(tokenizer))
     found = find_tokenizer_file(opened.tokenizer_name(tokenizer), path.parent)
     rows, report = prepare_export(opened, loader, form, measure, length, found and found.parent)
+    report = replace(report, warnings=(*report.warnings, *filter(None, (opened.find_pair_fault(),))))
     usage = loader.usage(target, report)
     loader.export(rows, target)
     return ExportResult(path=target, load_report=report, usage=usage, pitfalls=loader.info.pitfalls)

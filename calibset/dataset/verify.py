@@ -88,14 +88,14 @@ def verify(
     if report.rows and not loader.info.own_tokenizer:
         report = drop_misread(report, loader.read_file(opened.path, measure)[0], measure)
     found = find_tokenizer_file(opened.tokenizer_name(tokenizer), opened.path.parent)
+    own = opened if exported_for is None else CalibrationFile(opened.path, None)
     tokens = _check_tokens(opened, loader, measure, report, found, given)
     report = replace(
         report,
         fatal=(*report.fatal, *tokens.stops),
         mismatches=tuple(_find_mismatches(opened, measure, given)) if exported_for is None else (),
-        warnings=(*report.warnings, *tokens.notes, *_on_assumptions(opened, given)),
+        warnings=(*report.warnings, *tokens.notes, *_on_assumptions(opened, given), *_on_pair(own)),
     )
-    own = opened if exported_for is None else CalibrationFile(opened.path, None)
     if tokens.stops:
         return replace(report, remedy=EMBEDDINGS_REMEDY)
     report = add_remedy(own, loader, measure, report, found and found.parent)
@@ -178,3 +178,9 @@ def _on_assumptions(file: CalibrationFile, given: _Given) -> Iterator[str]:
         defaults = {"tokenizer": DEFAULT_TOKENIZER, "seqlen": f"{_SEQLEN:,}", "nsamples": _NSAMPLES}
         if assumed := [f"{name} {default}" for name, default in defaults.items() if not getattr(given, name)]:
             yield f"there is no manifest beside the file, so this assumes {', '.join(assumed)}"
+
+
+def _on_pair(file: CalibrationFile) -> Iterator[str]:
+    """Yield that the holdout beside a file, or the file beside a holdout, is of another build."""
+    if fault := file.find_pair_fault():
+        yield fault

@@ -189,3 +189,55 @@ def test_an_export_can_be_read_as_json(built: str, capsys: pytest.CaptureFixture
     assert [Path(path).exists() for path in data["written"]] == [True]
     assert data["load_report"]["kept"] == 20
     compile(data["usage"], "usage", "exec")
+
+
+ON_FILES = {
+    "verify": (["verify", "{file}"], 1),
+    "verify, told little": (["verify", "{file}", "--quiet"], 1),
+    "verify as JSON": (["verify", "{file}", "--json"], 1),
+    "show": (["show", "{file}", "1"], 0),
+    "show as JSON": (["show", "{file}", "1", "--json"], 0),
+    "report": (["report", "{file}"], 1),
+    "export": (["export", "{file}", "--for", "gptqmodel"], 1),
+    "export of ids": (["export", "{file}", "--format", "input_ids"], 1),
+    "card": (["card", "{file}"], 1),
+    "section for a model": (["card", "{file}", "--model"], 1),
+    "diff": (["diff", "{file}", "other.jsonl"], 2),
+}
+
+
+@pytest.mark.parametrize("command", ON_FILES)
+def test_every_command_says_that_the_manifest_is_of_another_file(
+    recipe: str, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main(["build", recipe, "--quiet"]) == 0
+    assert main(["build", recipe, "--quiet", "--set=seed=7", "--out", "other.jsonl"]) == 0
+    Path("small.jsonl").write_bytes(Path("other.jsonl").read_bytes())
+    words, code = ON_FILES[command]
+    assert main([word.format(file="small.jsonl") for word in words]) == code
+    out, err = capsys.readouterr()
+    assert "small.manifest.json: belongs to another file: it says sha256 " in out + err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verify", "small.jsonl"],
+        ["verify", "small.holdout.jsonl"],
+        ["export", "small.jsonl", "--for", "gptqmodel"],
+        ["card", "small.jsonl"],
+    ],
+    ids=str,
+)
+def test_a_holdout_of_another_build_is_told(
+    recipe: str, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    for seed in (1, 2):
+        assert main(["build", recipe, "--quiet", f"--set=seed={seed}", "--set=holdout.nsamples=4"]) == 0
+        if seed == 1:
+            files = {path: path.read_bytes() for path in map(Path, ("small.jsonl", "small.manifest.json"))}
+    for path, content in files.items():
+        path.write_bytes(content)
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert "is of another build than small" in out + err

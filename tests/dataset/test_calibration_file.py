@@ -85,7 +85,20 @@ def test_a_holdout_of_another_build_is_not_found(tmp_path: Path) -> None:
     for seed in (1, 2):
         built = build(load_recipe(recipe, overrides=["holdout.nsamples=4", f"seed={seed}"]))
         built.write(tmp_path / f"{seed}.jsonl", tmp_path / "1.holdout.jsonl")
-    assert CalibrationFile.open(tmp_path / "1.jsonl").find_holdout() is None
+    first, second = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    assert CalibrationFile.open(first).find_holdout() is None
+    assert CalibrationFile.open(first).find_pair_fault() == (
+        f"{tmp_path / '1.holdout.jsonl'}: is of another build than {first}, and they may share documents; "
+        "build both again, or move it away"
+    )
+    held = CalibrationFile.open(tmp_path / "1.holdout.jsonl")
+    assert held.find_pair_fault() == (
+        f"{first}: is of another build than {held.path}, and they may share documents; "
+        "build both again, or move it away"
+    )
+    assert CalibrationFile.open(second).find_pair_fault() is None  # its holdout is somewhere else
+    first.write_bytes(second.read_bytes())
+    assert held.find_pair_fault() is None
 
 
 def test_a_file_of_other_origin_has_defaults(foreign: Path) -> None:

@@ -77,7 +77,8 @@ def report_html(file: str | Path, *, tokenizer: str | None = None) -> str:
     control_tokens = ControlTokens.of(measure.special_tokens)
     around = len(measure.prefix) + len(measure.suffix)
     figures = compute_figures(manifest, rows, control_tokens, around=around)
-    return render_page(opened.path.name, figures, write_browser_rows(rows, control_tokens), measure.notes)
+    notes = (*measure.notes, *filter(None, (opened.find_pair_fault(),)))
+    return render_page(opened.path.name, figures, write_browser_rows(rows, control_tokens), notes)
 
 
 def render_page(file: str, figures: Figures, rows: BrowserRows, notes: tuple[str, ...] = ()) -> str:
@@ -87,7 +88,7 @@ def render_page(file: str, figures: Figures, rows: BrowserRows, notes: tuple[str
         file: The file's name.
         figures: All numbers.
         rows: The rows for the page's script.
-        notes: What users of the tokenizer should know.
+        notes: What users of the tokenizer and the file should know.
 
     Raises:
         OutputError: matplotlib is not installed.
