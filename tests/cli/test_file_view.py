@@ -27,7 +27,7 @@ def test_verify_names_lost_rows_and_exits_1(built: str, capsys: pytest.CaptureFi
         "to mend this: `calibset build RECIPE --out small.jsonl` writes the file and its manifest anew"
     ]
     assert main(["verify", built, "--quiet"]) == 1
-    assert capsys.readouterr() == (f"{out[0]}\n", "")
+    assert capsys.readouterr() == (f"{out[0]}\n{out[1].strip()}\n", "")
     assert main(["verify", built, "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
     assert (data["kept"], data["passed"], len(data["rows"]), data["fatal"]) == (20, False, 45, [])

@@ -193,8 +193,13 @@ def test_a_holdout_that_is_not_found_is_told(
     assert main(["card", str(file)]) == 0
     printed = capsys.readouterr()
     assert "split: test" not in printed.out
-    note = "note: the holdout of small.jsonl is not where it was written; the card has small.jsonl alone\n"
-    assert printed.err == note
+    fault = (
+        "small.holdout.jsonl: is of another build than small.jsonl, and they may share documents; build both "
+        "again, or move it away"
+        if stale
+        else "the holdout of small.jsonl is not where it was written"
+    )
+    assert printed.err == f"note: {fault}; the card has small.jsonl alone\n"
     assert main(["card", str(file), "--quiet"]) == 0
     assert capsys.readouterr() == (printed.out, "")
 
