@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +13,8 @@ from typing import BinaryIO, cast
 from calibset.core.errors import SourceError
 from calibset.storage.file_names import match_names
 from calibset.storage.files import Choice, File, keep_all
+from calibset.storage.links import CACHED_REPO, SNAPSHOTS, find_roots, leads_out
 
-# A repository in the cache of `huggingface_hub`: its snapshots are links to its blobs.
-_CACHED_REPO = re.compile("(?:datasets|models|spaces)--.+")
-_SNAPSHOTS = "snapshots"
 # Names below a linked folder that are looked at to see whether it would be read.
 _MOST_LINKED = 10_000
 
@@ -101,20 +98,11 @@ class LocalReader:
         return path != self.path and path.is_relative_to(self.path) and not self._is_inside(path)
 
     def _is_inside(self, path: Path) -> bool:
-        target = Path(os.path.realpath(path))
-        return any(target.is_relative_to(root) for root in self._roots)
+        return not leads_out(path, self._roots)
 
     @cached_property
     def _roots(self) -> tuple[Path, ...]:
-        """The folders that links may lead to."""
-        root = self.path.resolve()
-        # Not resolved any further: the folder of blobs must not be a link itself.
-        blobs = [
-            parent.parent / "blobs"
-            for parent in (root, *root.parents)
-            if parent.name == _SNAPSHOTS and _CACHED_REPO.fullmatch(parent.parent.name)
-        ]
-        return (root, *blobs[:1])
+        return find_roots(self.path)
 
     def _file(self, name: str, path: Path) -> File:
         return File(name, lambda: _open(path, self.location), path.stat().st_size)
@@ -122,13 +110,13 @@ class LocalReader:
 
 def find_main_snapshot(path: Path) -> Path:
     """Return the snapshot of the main branch if a path is a repository in the hub's cache; else the path."""
-    if not _CACHED_REPO.fullmatch(path.name):
+    if not CACHED_REPO.fullmatch(path.name):
         return path
     try:
         commit = (path / "refs" / "main").read_text().strip()
     except (OSError, ValueError):
         return path
-    snapshot = path / _SNAPSHOTS / commit
+    snapshot = path / SNAPSHOTS / commit
     return snapshot if commit.isalnum() and snapshot.is_dir() else path
 
 

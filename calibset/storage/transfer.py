@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -362,15 +361,6 @@ def _open_session() -> requests.Session:
     Raises:
         SourceError: The certificates that the environment names are not there.
     """
-    return _session(find_certificates())
+    from calibset.storage.session import open_session
 
-
-@lru_cache
-def _session(certificates: str | None) -> requests.Session:
-    import requests
-
-    session = requests.Session()
-    session.verify = certificates or True
-    # Otherwise a login in ~/.netrc, which many have for git, would replace the hub's.
-    session.auth = lambda request: request
-    return session
+    return open_session(find_certificates())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import SourceError, TokenizerError
+from calibset.storage.links import find_roots, leads_out
 from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.json_file import gguf_message
@@ -77,7 +78,7 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
         offline: Whether the hub may not be asked.
 
     Raises:
-        TokenizerError: There is no such name or file.
+        TokenizerError: There is no such name or file, or a file beside it is a link out of the folder.
     """
     if name in EMBEDDED:
         return None
@@ -90,6 +91,7 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
         vocabularies = (file for pattern in VOCABULARY_FILES for file in sorted(path.glob(pattern)))
         for candidate in (path, path / "tokenizer.json", path / "tekken.json", *vocabularies):
             if candidate.is_file():
+                _refuse_links_out(candidate, is_named=candidate is path)
                 return candidate
         if any(path.glob("*.gguf")):
             raise TokenizerError(gguf_message(f"tokenizer {name!r}"))
@@ -97,6 +99,20 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
         f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "
         "tokenizer.json or tekken.json, or of a folder with one, nor hf://OWNER/NAME of a model that has one"
     )
+
+
+def _refuse_links_out(file: Path, *, is_named: bool) -> None:
+    """Make sure that a stranger's folder has no file of somewhere else read, as a chat template say.
+
+    A file that the user names may be a link itself.
+    """
+    roots = find_roots(file.parent)
+    beside = (path for pattern in (*FILES, *VOCABULARY_FILES) for path in file.parent.glob(pattern))
+    for path in (*(() if is_named else (file,)), *beside):
+        if leads_out(path, roots) and not (is_named and path.name == file.name):
+            raise TokenizerError(
+                f"{path}: is a symbolic link out of its folder, which is not followed; put the file itself there"
+            )
 
 
 def _fetch(name: str, *, offline: bool) -> Path:

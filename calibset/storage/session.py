@@ -1,0 +1,38 @@
+"""The session of requests to servers, whose redirects take no login along and don't leave https."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import requests
+
+
+class InsecureRedirectError(requests.RequestException):
+    """A server leads from https to a URL that is none."""
+
+
+class _Session(requests.Session):
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Drop the login where a redirect leads to another host."""
+        old, new = response.request.url or "", prepared_request.url or ""
+        if urlsplit(old).scheme == "https" and urlsplit(new).scheme != "https":
+            # What answers on a machine's own network, and asks nobody who they are, has no https.
+            raise InsecureRedirectError(urlsplit(new).scheme)
+        # Nor is one of ~/.netrc taken, as requests does: where a server leads is no wish of the user's.
+        if self.should_strip_auth(old, new):
+            prepared_request.headers.pop("Authorization", None)
+
+
+@lru_cache
+def open_session(certificates: str | None = None) -> requests.Session:
+    """Return the session that keeps connections open between requests.
+
+    Args:
+        certificates: The file or folder of the certificates that are trusted; the usual ones if None.
+    """
+    session = _Session()
+    session.verify = certificates or True
+    # Otherwise a login in ~/.netrc, which many have for git, would replace the hub's.
+    session.auth = lambda request: request
+    return session
