@@ -20,7 +20,7 @@ class _Session(requests.Session):
             # What answers on a machine's own network, and asks nobody who they are, has no https.
             raise InsecureRedirectError(urlsplit(new).scheme)
         # Nor is one of ~/.netrc taken, as requests does: where a server leads is no wish of the user's.
-        if self.should_strip_auth(old, new):
+        if self.should_strip_auth(old, new):  # type: ignore[no-untyped-call]
             prepared_request.headers.pop("Authorization", None)
 
 

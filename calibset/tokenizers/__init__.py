@@ -111,7 +111,7 @@ def _refuse_links_out(file: Path, *, is_named: bool) -> None:
     for path in (*(() if is_named else (file,)), *beside):
         if leads_out(path, roots) and not (is_named and path.name == file.name):
             raise TokenizerError(
-                f"{path}: is a symbolic link out of its folder, which is not followed; put the file itself there"
+                f"{path}: a symbolic link out of its folder, which is not followed; put the file itself there"
             )
 
 
