@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from calibset.core.errors import CalibsetError
+from calibset.core.errors import CalibsetError, RecipeError
 
 __all__ = ["main"]
 
@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CalibsetError as error:
         from calibset.cli.console import print_error
 
-        for line in str(error).split("\n"):
-            print_error(line)
+        for fault in error.faults if isinstance(error, RecipeError) else (str(error),):
+            print_error(fault)
         return error.exit_code
     except KeyboardInterrupt:
         print("calibset: interrupted; what stood in the output before is unchanged", file=sys.stderr)  # noqa: T201

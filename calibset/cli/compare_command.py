@@ -10,6 +10,7 @@ from pathlib import Path
 from calibset.cli.compare_view import print_comparison
 from calibset.cli.console import print_line, show_progress
 from calibset.core.errors import RecipeError
+from calibset.core.text import printable_json
 from calibset.dataset.report.page import require_matplotlib
 from calibset.evaluation.compare import Compared, Named, compare_measurements
 from calibset.evaluation.page import write_page
@@ -30,7 +31,7 @@ def compare(arguments: Namespace) -> int:
     if page is not None:
         write_page(compared, page, tokenizer=arguments.tokenizer)
     if arguments.json:
-        sys.stdout.write(compared.comparison.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(printable_json(compared.comparison.model_dump_json(indent=2)) + "\n")
     elif not arguments.quiet:
         print_comparison(compared.comparison)
     if page is not None and not arguments.quiet:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calibset.core.text import printable
+from calibset.core.text import printable, printable_line
 
 if TYPE_CHECKING:
     from calibset.pipeline.progress import Progress
@@ -27,7 +27,7 @@ class _Console(Console):
     """A console that spells out characters which could steer the terminal, wherever they come from."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(printable(text), **options)
+        return super().render_str(printable_line(text), **options)
 
     def on_broken_pipe(self) -> None:
         raise  # noqa: PLE0704  (rich calls it where the error is being handled, and would exit with 1)
@@ -41,9 +41,15 @@ def open_console(*, stderr: bool = False) -> Console:
 
 
 def print_line(line: str, *, stderr: bool = False, folds: bool = True) -> None:
-    """Print a line, however long it is; a terminal folds it between words, unless it is to be copied."""
+    """Print a line, however long it is; a terminal folds it between words.
+
+    Args:
+        line: The line.
+        stderr: Whether it goes to standard error.
+        folds: Whether it is one line of words; else it is printed as it is, to be copied, line ends included.
+    """
     console = open_console(stderr=stderr)
-    text = Text(printable(line))
+    text = Text(printable_line(line) if folds else printable(line))
     for words, style in _STYLES.items():
         if line.startswith(words):
             text.stylize(style, 0, len(words))
@@ -116,7 +122,7 @@ def show_progress(*, quiet: bool, unit: str = "rows") -> Iterator[Progress]:
 
         def report_line(source: str, done: int, asked: int | None) -> None:
             if done == asked:
-                print(f"{printable(source)}: {done} {unit}", file=sys.stderr, flush=True)  # noqa: T201
+                print(f"{printable_line(source)}: {done} {unit}", file=sys.stderr, flush=True)  # noqa: T201
 
         yield report_line
 
@@ -130,6 +136,6 @@ def show_status(*, quiet: bool) -> Iterator[Progress | None]:
     with open_console(stderr=True).status("") as status:
 
         def report(source: str, done: int, asked: int | None) -> None:  # noqa: ARG001  (one source, one step)
-            status.update(f"trying {printable(source)} …")
+            status.update(f"trying {printable_line(source)} …")
 
         yield report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from calibset.cli.console import open_console, print_line, print_lines
-from calibset.core.text import printable
+from calibset.core.text import printable, printable_line
 
 if TYPE_CHECKING:
     from calibset.dataset.manifest import SampleReport
@@ -115,7 +115,7 @@ def print_row(text: str, *, tokens: int, report: SampleReport | None, control_to
         if between := text[end : span.start].strip():
             console.print(_mark(between, control_tokens))
         kind = "filler, cut" if span.filler else "whole" if span.whole else "part"
-        console.rule(Text(f"{printable(span.document)} ({kind})"), style="dim", align="left")
+        console.rule(Text(f"{printable_line(span.document)} ({kind})"), style="dim", align="left")
         console.print(_mark(text[span.start : span.end], control_tokens))
         end = span.end
     if end < len(text):
@@ -125,7 +125,7 @@ def print_row(text: str, *, tokens: int, report: SampleReport | None, control_to
 def print_excerpt(title: str, text: str, control_tokens: ControlTokens) -> None:
     """Print the beginning of a text below a rule, with control tokens marked."""
     console = open_console()
-    console.rule(Text(printable(title)), style="dim", align="left")
+    console.rule(Text(printable_line(title)), style="dim", align="left")
     marked = _mark(text[:_MOST_SHOWN], control_tokens)
     if len(text) > _MOST_SHOWN:
         marked.append(f" … and {len(text) - _MOST_SHOWN:,} more characters", style="dim")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, open_console, print_line, print_lines
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
-from calibset.core.text import printable
+from calibset.core.text import printable_line
 
 if TYPE_CHECKING:
     from calibset.pipeline.drafting.draft import RecipeDraft
@@ -24,7 +24,7 @@ _MOST_REASONS = 12
 
 def ask(question: str, *, default: str = "") -> str:
     """Ask a question on the terminal, and return the answer; the default if it is empty."""
-    sys.stderr.write(f"{printable(question)}{f' [{default}]' if default else ''}: ")
+    sys.stderr.write(f"{printable_line(question)}{f' [{default}]' if default else ''}: ")
     sys.stderr.flush()
     return sys.stdin.readline().strip() or default
 
@@ -106,7 +106,7 @@ def _print_sample(name: str, trial: SourceTrial) -> None:
             f"{name}: too little for a row of its own" + (f" ({trial.left_out})" if trial.left_out else "")
         )
         return
-    console.rule(Text(printable(f"a row of {name}: {trial.gives}")), style="dim", align="left")
+    console.rule(Text(printable_line(f"a row of {name}: {trial.gives}")), style="dim", align="left")
     text = trial.sample.text[:_MOST_CHARACTERS]
     lines = text.splitlines()[:_MOST_LINES]
     print_lines(lines)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, format_size, open_console, print_line, shorten_location
-from calibset.core.text import printable
 
 if TYPE_CHECKING:
     from calibset.dataset.diff import Difference
@@ -53,9 +52,7 @@ def print_differences(differences: Sequence[Difference]) -> None:
         return
     table = create_table("key", "before", "after")
     for change in differences:
-        table.add_row(
-            printable(change.key), printable(shorten(change.before)), printable(shorten(change.after))
-        )
+        table.add_row(change.key, shorten(change.before), shorten(change.after))
     open_console().print(table)
 
 

@@ -21,6 +21,7 @@ from calibset.cli.console import (
     print_lines,
     shorten_location,
 )
+from calibset.core.text import printable_json
 
 if TYPE_CHECKING:
     from calibset.sources import Source
@@ -153,4 +154,4 @@ def format_toml(value: Any) -> str:
         ('["text"]', 'true', 'unset', '{}')
     """
     # What TOML writes otherwise than JSON, a table that isn't empty, is nobody's default.
-    return "unset" if value is None else json.dumps(value, ensure_ascii=False)
+    return "unset" if value is None else printable_json(json.dumps(value, ensure_ascii=False))

@@ -31,6 +31,26 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: _escape(match.group()), text)
 
 
+def printable_line(text: str) -> str:
+    r"""Escape what could steer a terminal, and line ends: a name must not look like a line of its own.
+
+    Examples:
+        >>> printable_line("a\nwrote b\x07")
+        'a\\nwrote b\\x07'
+    """
+    return printable(text).replace("\n", "\\n")
+
+
+def printable_json(text: str) -> str:
+    r"""Escape, in a text that is JSON or a string of TOML, what could steer a terminal; it says the same.
+
+    Examples:
+        >>> printable_json('{"a": "\u202e"}')
+        '{"a": "\\u202e"}'
+    """
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
 def printable_pieces(text: str) -> Iterator[tuple[str, bool]]:
     r"""Split what `printable` returns into non-empty pieces, each with a flag: whether it is escaped.
 

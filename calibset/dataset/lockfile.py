@@ -12,6 +12,7 @@ from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.core.locations import JOINT, redact_location
 from calibset.core.short_forms import count, write_line, write_table
+from calibset.core.text import printable_json
 from calibset.dataset.manifest import TokenizerIdentity
 from calibset.dataset.source_reports import Frozen
 
@@ -102,7 +103,7 @@ class Lock(Frozen):
             OutputError: The lock can't be written.
         """
         with write_atomically(Path(path)) as stream:
-            stream.write((self.model_dump_json(indent=1) + "\n").encode("utf-8"))
+            stream.write((printable_json(self.model_dump_json(indent=1)) + "\n").encode("utf-8"))
 
     @field_validator("recipe")
     @classmethod

@@ -16,7 +16,7 @@ from calibset.core.errors import OutputError
 from calibset.core.fields import MAX_NUMBER, Count, JsonObject, PositiveCount, Share
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.core.short_forms import count, write_line, write_table
-from calibset.core.text import printable
+from calibset.core.text import printable, printable_json
 from calibset.core.validation_errors import describe_error, quote_value
 from calibset.dataset.source_reports import EvaluationReport, Frozen, SourceReport, disagrees
 from calibset.selection.coverage_report import CoverageReport
@@ -182,7 +182,7 @@ class Manifest(Frozen):
 
     def to_json(self) -> str:
         """Return the manifest as JSON text, the same bytes for the same build."""
-        return self.model_dump_json(indent=1) + "\n"
+        return printable_json(self.model_dump_json(indent=1)) + "\n"
 
 
 def _disagreements(manifest: Manifest) -> Iterator[str]:

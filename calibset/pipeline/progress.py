@@ -10,7 +10,7 @@ from html import escape
 from importlib import import_module
 from typing import Any, Protocol
 
-from calibset.core.text import printable
+from calibset.core.text import printable, printable_line
 
 # Seconds between two drawings in a notebook, each of which is a message to the browser.
 _PAUSE = 0.2
@@ -76,7 +76,7 @@ def draw_bars(unit: str) -> Iterator[Progress]:
 
         def report(source: str, done: int, asked: int | None) -> None:
             if source not in tasks:
-                tasks[source] = bars.add_task(printable(source), total=asked)
+                tasks[source] = bars.add_task(printable_line(source), total=asked)
             bars.update(tasks[source], completed=done, total=asked)
 
         yield report

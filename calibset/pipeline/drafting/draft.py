@@ -145,7 +145,7 @@ def _find_rows(
             dropped |= faults
             sources = tuple(source for source in sources if source.name not in faults)
             if not sources:
-                raise SourceError("\n".join(f"{name}: {problem}" for name, problem in dropped.items()))
+                raise SourceError("; ".join(f"{name}: {problem}" for name, problem in dropped.items()))
             continue
         if best and total_rows(best[1]) >= total_rows(
             trials

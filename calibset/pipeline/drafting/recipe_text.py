@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from calibset.core.quantizer_names import QuantizerName
-from calibset.core.text import printable
+from calibset.core.text import printable, printable_json, replace_surrogates
 from calibset.pipeline.drafting.file_guess import Value
 from calibset.pipeline.drafting.survey import SourceGuess
 
@@ -124,8 +124,8 @@ def _toml(value: Value | int | float) -> str:
 
 
 def _string(text: str) -> str:
-    # JSON's strings are TOML's, but for DEL.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # JSON's strings are TOML's, but for DEL and halves of surrogate pairs.
+    return printable_json(json.dumps(replace_surrogates(text), ensure_ascii=False))
 
 
 def _comment(text: str) -> str:
