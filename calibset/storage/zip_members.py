@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from calibset.core.errors import SourceError
 from calibset.storage.files import File
+from calibset.storage.reading_budget import ReadingBudget
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -73,6 +74,7 @@ class _Member(io.RawIOBase):
         opened = zipfile.ZipFile(self._raw)
         member = next(member for member in opened.infolist() if member.header_offset == offset)
         self._stream = opened.open(member)
+        self._budget = ReadingBudget(f"{archive.name}/{member.filename}", lambda: member.compress_size)
 
     def readable(self) -> bool:
         return True
@@ -88,6 +90,7 @@ class _Member(io.RawIOBase):
         target = memoryview(buffer).cast("B")
         with _zip_errors(self._archive):
             content = self._stream.read(len(target))
+        self._budget.count(content)
         target[: len(content)] = content
         return len(content)
 

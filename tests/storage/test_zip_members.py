@@ -6,6 +6,7 @@ import zipfile
 import pytest
 
 from calibset.core.errors import SourceError
+from calibset.storage import reading_budget
 from calibset.storage.files import File, memory_reader
 from calibset.storage.zip_members import list_members
 
@@ -48,6 +49,15 @@ def test_what_cannot_be_read_is_an_error() -> None:
     for content in (b"", b"PK\x03\x04", whole[:-30], whole[:45] + b"\xff" + whole[46:]):
         with pytest.raises(SourceError, match=r"^a\.zip: damaged or cut off \(.+\); fetch the file again$"):
             [read(member) for member in list_members(archive(content))]
+
+
+def test_a_member_that_unpacks_to_far_more_than_it_takes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_budget, "MOST_FREE_BYTES", 1_000_000)
+    (member,) = list_members(archive(zipped(("a.txt", bytes(3_000_000)))))
+    with pytest.raises(
+        SourceError, match=r"^a\.zip/a\.txt: [\d,]+ bytes of it unpack to [\d,]+ bytes, more than 200 "
+    ):
+        read(member)
 
 
 def test_an_encrypted_member_is_named() -> None:
