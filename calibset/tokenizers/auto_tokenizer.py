@@ -6,7 +6,7 @@ import copy
 import json
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import tokenizers
 
 _CONFIG = "tokenizer_config.json"
+# Where transformers 5 takes what a vocabulary file holds, it takes a file's name too.
+_CONTENTS = ("vocab", "merges")
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,18 @@ def _provide_files(folder: Path, patterns: Sequence[str], target: Path) -> None:
                 link.parent.mkdir(exist_ok=True)
                 _link(file.resolve(), link)
     if config:
-        # Older versions of transformers open whatever file these name.
-        named = {key: value for key, value in config.items() if not key.endswith("_file")}
+        named = _drop_file_names(config)
         named.pop("init_inputs", None)
         (target / _CONFIG).write_text(json.dumps(named), "utf-8")
+
+
+def _drop_file_names(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration without what has transformers, or a library below it, open a file."""
+    return {
+        key: _drop_file_names(value) if isinstance(value, dict) else value
+        for key, value in table.items()
+        if not (key.endswith("_file") or (key in _CONTENTS and isinstance(value, str)))
+    }
 
 
 def _link(file: Path, link: Path) -> None:

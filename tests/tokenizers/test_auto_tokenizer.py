@@ -90,6 +90,23 @@ def test_no_file_outside_the_folder_is_opened(tmp_path: Path) -> None:
     assert loaded.read("a") == [256, *loaded.loaded("a", add_special_tokens=False)["input_ids"]]
 
 
+@pytest.mark.parametrize("key", ["vocab", "vocab_file", "sp_model_kwargs"])
+def test_no_vocabulary_of_somewhere_else_is_read(tmp_path: Path, key: str) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("Canarywordofnothingelse\n[UNK]\n")
+    value = {"model_file": str(secret)} if key == "sp_model_kwargs" else str(secret)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"model_type": "bert"}')
+    (model / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", key: value}))
+    try:
+        loaded = load_auto_tokenizer(model)
+    except TokenizerError as error:
+        assert "Canary" not in str(error)
+    else:
+        assert not [token for token in loaded.loaded.get_vocab() if "anary" in token]
+
+
 @pytest.mark.parametrize("name", ["AutoConfig", "pipeline", "PreTrainedModel", "GenerationConfig"])
 def test_a_class_that_is_no_tokenizer_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(TokenizerError):
