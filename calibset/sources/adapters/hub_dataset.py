@@ -144,9 +144,9 @@ class HubDataset(TableSource):
             return reader.files("*"), DatasetConfig()
         try:
             chosen = choose_config(_read_card(reader, names), config)
+            splits = find_split_files([name for name in names if name != CARD and name not in SAVED], chosen)
         except ValueError as error:
             raise SourceError(f"{reader.location}: {error}") from None
-        splits = find_split_files([name for name in names if name != CARD and name not in SAVED], chosen)
         if not splits.get(split):
             there = ", ".join(name for name, found in splits.items() if found)
             raise NotThereError(

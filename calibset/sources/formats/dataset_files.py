@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -71,6 +74,9 @@ _NOT_READ = frozenset(
         "nii",
     )
 )
+_WILD = re.compile(r"[*?\[]")
+# Names that are compared with patterns: of a repository of 100,000 files, that of each pattern's beginning.
+_MOST_TRIED = 2_000_000
 _ABOUT_ROWS = frozenset(("README.md", "config.json"))
 
 _SHARDED = "data/*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*"
@@ -190,10 +196,23 @@ def _find_by_words(names: Sequence[str], forms: Sequence[str]) -> dict[str, list
 
 
 def _match_all(names: Sequence[str], patterns: Iterable[str]) -> list[str]:
-    """Return the names that match patterns, each once, in the order of the patterns and then sorted."""
+    """Return the names that match patterns, each once, in the order of the patterns and then sorted.
+
+    Raises:
+        ValueError: So many patterns of so many names would take minutes.
+    """
+    ordered = sorted(names)
     found: dict[str, None] = {}
+    tried = 0
     for pattern in patterns:
-        found.update(dict.fromkeys(sorted(name for name in names if _is_meant(name, pattern))))
+        beginning = _WILD.split(pattern, maxsplit=1)[0]
+        first, last = (bisect_left(ordered, beginning + end) for end in ("", chr(sys.maxunicode)))
+        tried += last - first
+        if tried > _MOST_TRIED:
+            raise ValueError(
+                f"its patterns and names are too many ({_MOST_TRIED:,} to compare); name the files with files = [...]"
+            )
+        found.update(dict.fromkeys(name for name in ordered[first:last] if _is_meant(name, pattern)))
     return list(found)
 
 

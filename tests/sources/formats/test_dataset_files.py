@@ -34,6 +34,17 @@ def test_a_pattern_made_to_take_long_takes_no_time() -> None:
     assert time.process_time() - begin < 1
 
 
+def test_too_many_patterns_of_too_many_names_are_refused_soon() -> None:
+    names = [f"{number}.csv" for number in range(20_000)]
+    begin = time.process_time()
+    with pytest.raises(ValueError, match=r"^its patterns and names are too many \(2,000,000 to compare\); "):
+        find_split_files(names, DatasetConfig(patterns={"train": tuple(f"*{n}.csv" for n in range(20_000))}))
+    assert time.process_time() - begin < 10
+    # Those that begin with what they mean are not.
+    exact = DatasetConfig(patterns={"train": tuple(reversed(names))})
+    assert find_split_files(names, exact) == {"train": names[::-1]}
+
+
 def test_the_first_thing_that_tells_splits_decides() -> None:
     names = ["data/train-00000-of-00001.csv", "data/dev-00000-of-00001.csv", "test/x.csv", "train.csv"]
     default = DatasetConfig()
