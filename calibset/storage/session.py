@@ -18,7 +18,8 @@ class _Session(requests.Session):
         old, new = response.request.url or "", prepared_request.url or ""
         if urlsplit(old).scheme == "https" and urlsplit(new).scheme != "https":
             # What answers on a machine's own network, and asks nobody who they are, has no https.
-            raise InsecureRedirectError(urlsplit(new).scheme)
+            scheme = urlsplit(new).scheme
+            raise InsecureRedirectError(f"the server leads from https to {scheme}, which is not followed")
         # Nor is one of ~/.netrc taken, as requests does: where a server leads is no wish of the user's.
         if self.should_strip_auth(old, new):  # type: ignore[no-untyped-call]
             prepared_request.headers.pop("Authorization", None)

@@ -123,6 +123,10 @@ class Transfer:
         return bytes(download.content)
 
     def _error(self, error: requests.RequestException, patience: Patience) -> SourceError:
+        from calibset.storage.session import InsecureRedirectError
+
+        if isinstance(error, InsecureRedirectError):
+            return SourceError(f"{self.location}: {error}; fetch the file by hand")
         reason = patience.describe_silence() if _is_silent(error) else self.explain(_describe(error))
         return SourceError(f"{self.location}: {reason}")
 

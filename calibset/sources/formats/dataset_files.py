@@ -210,7 +210,8 @@ def _match_all(names: Sequence[str], patterns: Iterable[str]) -> list[str]:
         tried += last - first
         if tried > _MOST_TRIED:
             raise ValueError(
-                f"its patterns and names are too many ({_MOST_TRIED:,} to compare); name the files with files = [...]"
+                f"its patterns and names are too many ({_MOST_TRIED:,} to compare); "
+                "name the files with files = [...]"
             )
         found.update(dict.fromkeys(name for name in ordered[first:last] if _is_meant(name, pattern)))
     return list(found)
