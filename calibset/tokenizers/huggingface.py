@@ -19,6 +19,7 @@ from calibset.tokenizers.base import Encoded
 from calibset.tokenizers.engine_bounds import ensure_bounded, ensure_shallow
 from calibset.tokenizers.engine_comparison import canonical_parts
 from calibset.tokenizers.engine_faults import translate_faults
+from calibset.tokenizers.engine_process import EngineProcess, may_take_for_ever
 from calibset.tokenizers.folder_reading import ask_transformers
 from calibset.tokenizers.json_file import read_json_file
 from calibset.tokenizers.model_folder import ModelFolder, read_model_folder
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # Every vocabulary has a token for some of these letters.
 _PROBE = "a1 ."
+_UNKNOWN_PATTERNS = "use the tokenizer.json that the model was published with"
 _MISFIT = "the vocabulary and the class or model that its folder names don't belong together"
 
 
@@ -42,6 +44,7 @@ class HuggingFaceTokenizer:
         fingerprint: SHA-256 of the file, and of what in its folder changes how text is read or rendered.
         parsing_engine: The engine, which reads ``</s>`` as a control token.
         literal_engine: The same engine, which reads it as plain text.
+        process: The same engine in a process of its own, if its patterns may take it for ever.
         chat_template: The template in the file's folder, or several by name; None if there is none.
         template_location: The file that holds the template, and the key in it if there is more.
         named_tokens: BOS, EOS and the like, as far as files in the folder name them.
@@ -55,6 +58,7 @@ class HuggingFaceTokenizer:
     fingerprint: str
     parsing_engine: tokenizers.Tokenizer = field(repr=False, compare=False)
     literal_engine: tokenizers.Tokenizer = field(repr=False, compare=False)
+    process: EngineProcess | None = field(default=None, repr=False, compare=False)
     chat_template: str | dict[str, str] | None = field(default=None, repr=False, compare=False)
     template_location: str = field(default="", repr=False, compare=False)
     named_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
@@ -145,14 +149,22 @@ class HuggingFaceTokenizer:
 
     def encode_with_ends(self, text: str, *, parse_special: bool) -> Encoded:
         """Return the ids of a text and where each ends in it."""
-        encoding = self._read(text, parse_special=parse_special)
-        return Encoded(encoding.ids, [end for _, end in encoding.offsets])
+        read = self._read(text, parse_special=parse_special)
+        return read if isinstance(read, Encoded) else Encoded(read.ids, [end for _, end in read.offsets])
 
     def _read(
         self, text: str, *, parse_special: bool, add_special_tokens: bool = False
-    ) -> tokenizers.Encoding:
+    ) -> tokenizers.Encoding | Encoded:
         engine = self.parsing_engine if parse_special else self.literal_engine
-        with translate_faults(f"{self.name}: can't read", text=text, remedy=_MISFIT):
+        # What goes on in the other process has patterns that a published tokenizer hasn't.
+        remedy = _MISFIT if self.process is None else _UNKNOWN_PATTERNS
+        with translate_faults(f"{self.name}: can't read", text=text, remedy=remedy):
+            if self.process is not None:
+                return self.process.read(
+                    replace_surrogates(text),
+                    literal=engine.encode_special_tokens,
+                    add_special_tokens=add_special_tokens,
+                )
             return engine.encode(replace_surrogates(text), add_special_tokens=add_special_tokens)
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -225,7 +237,16 @@ def _build_tokenizer(
     literal_engine = copy.deepcopy(engine)
     literal_engine.encode_special_tokens = True
     fingerprint = hashlib.sha256(content + context).hexdigest()
-    return HuggingFaceTokenizer(name, fingerprint, engine, literal_engine, template, location, named)
+    return HuggingFaceTokenizer(
+        name,
+        fingerprint,
+        engine,
+        literal_engine,
+        EngineProcess(engine, name) if may_take_for_ever(engine) else None,
+        template,
+        location,
+        named,
+    )
 
 
 def _describe(engine: tokenizers.Tokenizer) -> bytes:

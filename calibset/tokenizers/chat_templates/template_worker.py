@@ -1,32 +1,20 @@
-"""The program that renders a chat template in a process of its own, for `TemplateProcess`.
+"""What renders chat templates in the process of a `TemplateProcess`: the environment of transformers.
 
-A template is a stranger's program: Jinja's sandbox keeps it from files, but not from running for ever or
-filling the memory. A process can be ended whatever it is at. This one starts in a twentieth of a second,
-because it imports Jinja and nothing of calibset.
-
-It reads frames of pickle from its parent: first the templates by name and the limits, then the name of a
-template and its variables, once for each text. It answers each with a kind, a length and a text.
+Nothing of calibset is imported, so that the process starts fast.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import json
-import os
-import pickle
-import signal
-import sys
-from typing import Any, BinaryIO
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from jinja2 import TemplateSyntaxError, ext, nodes
+from jinja2 import Template, TemplateSyntaxError, ext, nodes
 from jinja2.exceptions import TemplateError
 from jinja2.parser import Parser
 from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-# The bytes of a length, as `TemplateProcess` writes and reads them.
-_LENGTH = 8
-_LONGEST_MESSAGE = 1_000
 # Templates that write today's date would give other bytes tomorrow. This is the date that Llama 3's
 # own template falls back to, a Friday.
 _DATE = {
@@ -83,88 +71,29 @@ def _write_date(form: str) -> str:
     return form
 
 
-class _Clock:
-    """Ends the process when its budget of processor time is spent, whatever it is at."""
+def open_answerer(
+    setup: tuple[Mapping[str, str], int, int],
+) -> Callable[[int, tuple[str, Mapping[str, Any]]], tuple[bytes, bytes]]:
+    """Return what renders templates.
 
-    def __init__(self, seconds: float, more: float) -> None:
-        self._left = seconds
-        self._more = more  # what each text adds
-
-    def start(self) -> None:
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_PROF, self._left)
-        else:  # a thread that needs nothing of the interpreter, by the clock on the wall
-            faulthandler.dump_traceback_later(self._left, exit=True)
-
-    def stop(self) -> None:
-        if hasattr(signal, "setitimer"):
-            self._left = signal.setitimer(signal.ITIMER_PROF, 0)[0] + self._more
-        else:
-            faulthandler.cancel_dump_traceback_later()
-
-
-def _limit_memory(size: int) -> None:
-    try:
-        import resource
-    except ImportError:  # there is no such limit on Windows
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
-    except (OSError, ValueError):  # macOS knows the limit and refuses it
-        return
-
-
-def _receive(stream: BinaryIO) -> tuple[int, Any] | None:
-    head = stream.read(_LENGTH)
-    if len(head) < _LENGTH:
-        return None
-    frame = stream.read(int.from_bytes(head, "big"))
-    return len(frame), pickle.loads(frame)  # noqa: S301  (of the parent)
-
-
-def _answer(stream: BinaryIO, kind: bytes, text: str) -> None:
-    content = text.encode("utf-8", "surrogatepass")
-    stream.write(kind + len(content).to_bytes(_LENGTH, "big") + content)
-    stream.flush()
-
-
-def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answer frames until there are no more."""
-    received = _receive(requests)
-    if received is None:
-        return
-    templates, seconds, more, memory, characters, growth = received[1]
-    clock = _Clock(seconds, more)
+    Args:
+        setup: The templates by name; how many characters a text may have, and how many for each byte of the
+            request.
+    """
+    templates, characters, growth = setup
     environment = make_environment()
-    _limit_memory(memory)
-    compiled: dict[str, Any] = {}
-    while True:
+    compiled: dict[str, Template] = {}
+
+    def answer(size: int, request: tuple[str, Mapping[str, Any]]) -> tuple[bytes, bytes]:
+        name, variables = request
         try:
-            received = _receive(requests)
-            if received is None:
-                return
-            size, (name, variables) = received
-            clock.start()
             if name not in compiled:
                 compiled[name] = environment.from_string(templates[name])
             text = compiled[name].render(**variables)
-            clock.stop()
-            is_long = len(text) > characters + growth * size
-            kind, text = (b"long", "") if is_long else (b"text", text)
-        except MemoryError:
-            kind, text = b"full", ""
         except TemplateSyntaxError as error:
-            kind, text = b"line", f"{error.lineno} {error.message}"
-        except Exception as error:  # noqa: BLE001  (a template may trip over whatever it doesn't expect)
-            clock.stop()
-            kind, text = b"fail", str(error).strip()[:_LONGEST_MESSAGE] or type(error).__name__
-        _answer(replies, kind, text)
+            return b"line", f"{error.lineno} {error.message}".encode("utf-8", "surrogatepass")
+        if len(text) > characters + growth * size:
+            return b"long", b""
+        return b"text", text.encode("utf-8", "surrogatepass")
 
-
-if __name__ == "__main__":
-    # Whoever interrupts the parent interrupts this process as well; it ends when its parent does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    serve(sys.stdin.buffer, answers)
+    return answer

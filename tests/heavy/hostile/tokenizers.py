@@ -15,7 +15,9 @@ Table = dict[str, Any]
 
 _TEXTS = (
     "Once upon a time there was one more of the kind; it lived a number of years.",
-    "a" * 20_000 + "!", "ab" * 10_000, " " * 20_000 + "x", "1" * 20_000 + ".", "x " * 10_000, "<s>" * 5_000,
+    "a" * 20_000 + "!", "ab" * 10_000,
+    "ba " + "a" * 9_000 + "bZ", "a" * 9_000 + " bZ",
+    " " * 20_000 + "x", "1" * 20_000 + ".", "x " * 10_000, "<s>" * 5_000,
     "é" * 20_000, "\ud55c" * 20_000,
 )  # fmt: skip
 
@@ -227,6 +229,8 @@ _PATTERNS = {
     "back-reference": r"(a*)(a*)(a*)\1\2\3#",
     "counted": "(?:(?:(?:a{1,100}){1,100}){1,100}){1,100}#",
     "recursion": r"(?<x>a|\g<x>\g<x>)*#",
+    "below-the-limit": "(?:a|a){0,20}Z|a",
+    "two-repeats": "a*a*Z|a",
     "nothing": "",
     "empty-alternatives": "(|a)*#",
 }

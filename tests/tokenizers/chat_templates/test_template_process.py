@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from calibset.tokenizers.chat_templates.template_process import (
     TemplateRefusalError,
 )
 
+LIMITS = template_process._LIMITS
 REMEDY = "use the one that the model was published with, or name a format in [chat]"
 MANY = "{% for one in range(100000) %}"
 
@@ -76,22 +78,21 @@ def test_a_template_that_fills_the_memory_is_an_error(template: str) -> None:
     ids=["loops", "macros", "lists of themselves", "a power"],
 )
 def test_a_template_that_never_ends_is_an_error(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template_process, "_SECONDS", 0.2)
+    monkeypatch.setattr(template_process, "_LIMITS", replace(LIMITS, seconds=0.2))
     with pytest.raises(TokenizerError) as caught:
         rendered(template)
     assert str(caught.value) == (
-        "t.jinja: the chat template takes over 5 s more than the 0.05 s that it has for each conversation; "
-        + REMEDY
+        "t.jinja: the chat template takes over 0.2 s more than 0.05 s for each; " + REMEDY
     )
 
 
 def test_a_template_that_takes_a_part_of_its_time_for_each_text_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(template_process, "_SECONDS", 0.2)
+    monkeypatch.setattr(template_process, "_LIMITS", replace(LIMITS, seconds=0.2))
     process = TemplateProcess({"default": f"{MANY}{{{{ '' }}}}{{% endfor %}}" * 20}, "t.jinja")
     texts = (process.render("default", {}) for _ in range(100))
-    with pytest.raises(TokenizerError, match="takes over 5 s more"):
+    with pytest.raises(TokenizerError, match=r"takes over 0\.2 s more"):
         list(texts)
 
 
@@ -117,7 +118,7 @@ def test_after_such_a_fault_each_text_has_it() -> None:
 
 
 def child_of(process: TemplateProcess) -> int:
-    worker = process._worker
+    worker = process.process._worker
     assert worker is not None
     return worker.process.pid
 
@@ -128,9 +129,7 @@ def test_a_process_that_ends_by_itself_is_an_error() -> None:
     os.kill(child_of(process), signal.SIGTERM)
     with pytest.raises(TokenizerError) as caught:
         process.render("default", {})
-    assert str(caught.value) == (
-        f"t.jinja: the chat template makes the process end in which it is rendered; {REMEDY}"
-    )
+    assert str(caught.value) == (f"t.jinja: the chat template makes the process end that does it; {REMEDY}")
 
 
 def test_a_process_ends_with_its_object() -> None:
@@ -146,7 +145,7 @@ def test_a_process_ends_with_its_object() -> None:
 def test_a_process_ends_when_its_parent_is_gone() -> None:
     process = TemplateProcess({"default": "yes"}, "t.jinja")
     process.render("default", {})
-    worker = process._worker
+    worker = process.process._worker
     assert worker is not None
     worker.requests.close()
     assert worker.process.wait(60) == 0
