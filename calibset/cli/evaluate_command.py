@@ -29,6 +29,8 @@ def evaluate(arguments: Namespace) -> int:
     """Measure a model on a data set and write what it says of each token."""
     if arguments.follow and (arguments.generate or arguments.calls):
         raise RecipeError("--follow: the continuations are the base's; leave out --generate and --calls")
+    if arguments.out:
+        _check_out(Path(arguments.out))
     questions = Questions(
         score=arguments.score or "second-half",
         ctx=None if arguments.score else arguments.ctx,
@@ -54,7 +56,7 @@ def evaluate(arguments: Namespace) -> int:
         device=arguments.device,
         batch=arguments.batch,
     )
-    out = _choose_out(arguments.out, scorer.describe().model, data)
+    out = Path(arguments.out or _name_out(scorer.describe().model, data))
     evaluation = prepare(
         scorer,
         plan,
@@ -76,14 +78,17 @@ def evaluate(arguments: Namespace) -> int:
     return 0
 
 
-def _choose_out(out: str | None, model: str, data: DataSet) -> Path:
-    name = "-".join((Path(model).name, Path(data.name).stem))
-    path = Path(out) if out else Path(f"{_NOT_IN_NAMES.sub('-', name)}.parquet")
+def _check_out(path: Path) -> None:
     if path.suffix != ".parquet":
         raise RecipeError(f"--out {path}: must end in .parquet")
     if not path.parent.is_dir():
         raise OutputError(f"--out {path}: there is no folder {path.parent}")
-    return path
+
+
+def _name_out(model: str, data: DataSet) -> str:
+    """Return the name of a measurement's file: those of the model and the data."""
+    name = "-".join((Path(model).name, Path(data.name).stem))
+    return f"{_NOT_IN_NAMES.sub('-', name)}.parquet"
 
 
 def _name_target(target: str) -> str:

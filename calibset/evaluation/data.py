@@ -117,13 +117,13 @@ def _read_rows(file: CalibrationFile) -> DataSet:
     groups = {source.name: source.group for source in manifest.sources}
     passages = []
     for text, sample in zip(file.texts, manifest.samples, strict=True):
-        spans = [span for span in sample.documents if not span.filler] or list(sample.documents)
         passages.append(
             Passage(
                 text=text.rstrip(),
-                starts=tuple(span.start for span in spans),
+                starts=tuple(span.start for span in sample.documents),
                 # Two sources may have documents of one name.
-                documents=tuple(f"{sample.source}: {span.document}" for span in spans) or (sample.source,),
+                documents=tuple(f"{sample.source}: {span.document}" for span in sample.documents)
+                or (sample.source,),
                 source=sample.source,
                 group=groups[sample.source],
             )

@@ -144,6 +144,7 @@ def prepare(  # noqa: PLR0913  (each of them is recorded)
         dtype=info.dtype,
         device=info.device,
         vocabulary=info.vocabulary,
+        weights_sha256=info.weights_sha256,
         tokenizer=tokenizer.name,
         tokenizer_sha256=tokenizer.fingerprint,
         tokenizer_check=check_tokenizer(scorer, tokenizer, data),

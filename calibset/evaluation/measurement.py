@@ -73,6 +73,7 @@ class MeasurementInfo(BaseModel):
         dtype: The type of the numbers that the model computed in, if known.
         device: What the model ran on, if known.
         vocabulary: How many ids the model tells apart, if known.
+        weights_sha256: Of a model in a folder, the SHA-256 of samples of its files.
         tokenizer: The tokenizer's name or path, which `load_tokenizer` takes.
         tokenizer_sha256: Its fingerprint.
         tokenizer_check: What shows that the model has this tokenizer, or that nothing does.
@@ -99,6 +100,7 @@ class MeasurementInfo(BaseModel):
     dtype: str | None = None
     device: str | None = None
     vocabulary: int | None = None
+    weights_sha256: str | None = None
     tokenizer: str
     tokenizer_sha256: str
     tokenizer_check: str = "not checked"

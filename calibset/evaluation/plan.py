@@ -226,7 +226,8 @@ class _Planner:
             raise RecipeError(
                 "--calls: only a calibration file or holdout with its manifest has conversations"
             )
-        found = [window for one in self.encode() for window in self._find_calls(one)]
+        # A filler is the head of a conversation that may be whole in another row.
+        found = list({w.ids.tobytes(): w for one in self.encode() for w in self._find_calls(one)}.values())
         if not found:
             raise RecipeError(f"--calls: no conversation of {self.data.name} calls a tool")
         for window in self._limit(found):

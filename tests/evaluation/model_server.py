@@ -57,9 +57,20 @@ class Bigram:
         result: npt.NDArray[np.float64] = self.table[window.ids[window.scored - 1], window.targets]
         return result
 
+    @cached_property
+    def order(self) -> npt.NDArray[np.int64]:
+        """The tokens after each, the likeliest first."""
+        return np.argsort(-self.table, axis=1, kind="stable")
+
+    @cached_property
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """The rank of each token after each, from 1."""
+        return np.argsort(self.order, axis=1) + 1
+
     def top(self, before: int, k: int) -> list[int]:
         """Return the likeliest tokens after one."""
-        return [int(token) for token in np.argsort(-self.table[before], kind="stable")[:k]]
+        top: list[int] = self.order[before, :k].tolist()
+        return top
 
     def write(self, prompt: list[int], length: int) -> list[int]:
         """Return what it writes after a prompt, the likeliest each time."""
@@ -182,14 +193,17 @@ class ModelServer:
 
     def entry(self, before: int, token: int, k: int, fault: Fault | None) -> dict[str, Any]:
         row = self.model.table[before]
-        ranks = {one: rank for rank, one in enumerate(self.model.top(before, len(row)), 1)}
         wanted = [token, *(one for one in self.model.top(before, k) if one != token)]
         if fault == "fewer likely":
             wanted = wanted[:2]
         if fault == "other ids":
             wanted = [one for one in wanted if one != token]
         return {
-            str(one): {"logprob": self.number(row[one], fault), "rank": ranks[one], "decoded_token": "?"}
+            str(one): {
+                "logprob": self.number(row[one], fault),
+                "rank": int(self.model.ranks[before, one]),
+                "decoded_token": "?",
+            }
             for one in wanted
         }
 

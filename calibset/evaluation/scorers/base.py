@@ -25,6 +25,7 @@ class ScorerInfo(BaseModel):
         vocabulary: How many ids the model tells apart, if known.
         context: The most tokens that the model is given at once, if known.
         tokenizer_sha256: The fingerprint of the tokenizer beside the model, if it can be read.
+        weights_sha256: What tells its weights from others: the SHA-256 of samples of its files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +38,7 @@ class ScorerInfo(BaseModel):
     vocabulary: int | None = None
     context: int | None = None
     tokenizer_sha256: str | None = None
+    weights_sha256: str | None = None
 
 
 class Scorer(Protocol):

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,8 @@ Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 _VERSIONS = ("torch", "transformers", "auto-round", "gptqmodel", "autoawq", "compressed-tensors")
 # Windows at once by default; on a processor more than one are no faster.
 _BATCH_ON_CARD = 8
+# Hashing all the weights of a large model takes minutes; these pieces of each file tell them from others.
+_PIECES, _PIECE = 64, 2**16
 
 
 class ModelError(CalibsetError):
@@ -92,6 +95,7 @@ class LocalScorer:
             vocabulary=int(config.vocab_size),
             context=getattr(config, "max_position_embeddings", None),
             tokenizer_sha256=tokenizer.fingerprint if tokenizer else None,
+            weights_sha256=_hash_weights(folder),
         )
         size = batch or (_BATCH_ON_CARD if device.startswith("cuda") else 1)
         return cls(model=model, info=info, batch=size, tokenizer=tokenizer)
@@ -155,15 +159,8 @@ class LocalScorer:
         extra = {"logits_to_keep": places} if keeps else {}
         # Without padding no mask is needed, and attention is computed faster.
         given = None if bool(mask.all()) else mask.to(device)
-        try:
-            logits = self.model(
-                input_ids=ids.to(device), attention_mask=given, use_cache=False, **extra
-            ).logits
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ModelError(
-                f"{self.info.model}: can't be run: {_first_line(error)}; try a smaller --batch"
-            ) from error
-        return logits if keeps else logits[:, places]
+        answer = self._call(input_ids=ids.to(device), attention_mask=given, use_cache=False, **extra)
+        return answer.logits if keeps else answer.logits[:, places]
 
     def continue_greedily(self, prompt: Ids, length: int) -> Ids:
         """Return the tokens that the model writes after a prompt, the likeliest each time."""
@@ -175,7 +172,7 @@ class LocalScorer:
         cache = None
         with torch.inference_mode():
             while len(written) < length:
-                answer = self.model(input_ids=given, past_key_values=cache, use_cache=True)
+                answer = self._call(input_ids=given, past_key_values=cache, use_cache=True)
                 token = int(answer.logits[0, -1].float().argmax())
                 written.append(token)
                 if token in ends:
@@ -183,6 +180,13 @@ class LocalScorer:
                 cache = answer.past_key_values
                 given = torch.tensor([[token]], device=self.model.device)
         return np.array(written, dtype=np.int32)
+
+    def _call(self, **given: Any) -> Any:
+        try:
+            return self.model(**given)
+        except (RuntimeError, ValueError, IndexError) as error:  # no memory is a RuntimeError
+            message = f"{self.info.model}: can't be run: {_first_line(error)}; try a smaller --batch or --ctx"
+            raise ModelError(message) from error
 
     def encode(self, text: str) -> list[int] | None:
         """Return the ids that the tokenizer beside the model makes of a text; None if there is none."""
@@ -213,6 +217,19 @@ def _load_model(folder: Path, dtype: Dtype, device: str) -> Any:
         return loaded.to(device).eval()
     except Exception as error:  # whatever a library for quantized weights raises
         raise ModelError(f"{folder}: can't be loaded: {_first_line(error)}") from error
+
+
+def _hash_weights(folder: Path) -> str:
+    """Return the SHA-256 of config.json and of pieces of the weights, which differ wherever weights do."""
+    digest = sha256((folder / "config.json").read_bytes())
+    for path in sorted(folder.glob("*.safetensors")):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}".encode())
+        with path.open("rb") as stream:
+            for piece in range(_PIECES):
+                stream.seek(max(0, size - _PIECE) * piece // (_PIECES - 1))
+                digest.update(stream.read(_PIECE))
+    return digest.hexdigest()
 
 
 @contextmanager

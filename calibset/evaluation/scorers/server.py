@@ -124,10 +124,8 @@ class Server:
             way = "does not accept the key in" if self.key else "wants a key; set"
             return ServerError(f"{self.url}: {way} {KEY_VARIABLE}")
         if answer.status == 200:
-            return ServerError(f"{self.url}: answers no JSON: {self._hide(answer.explain())!r}")
-        return ServerError(
-            f"{self.url}: answers {answer.status}: {self._hide(answer.explain()) or 'nothing'}"
-        )
+            return ServerError(f"{self.url}: answers no JSON: {answer.explain()!r}")
+        return ServerError(f"{self.url}: answers {answer.status}: {answer.explain() or 'nothing'}")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Answer:
         import requests
@@ -136,7 +134,7 @@ class Server:
             return retry(lambda: self._request(method, path, body), _is_transient)
         except requests.HTTPError as error:
             response = error.response
-            return Answer(response.status_code, _read_json(response.text), response.text)
+            return self._read(response)
         except requests.RequestException as error:
             raise ServerError(f"{self.url}: {_describe(error)}") from error
 
@@ -150,7 +148,12 @@ class Server:
                 raise requests.HTTPError(response=response)
             if response.is_redirect:
                 raise ServerError(f"{self.url}: sends requests on to another address; give that one")
-            text = response.content.decode("utf-8", "replace")
+            return self._read(response)
+
+    def _read(self, response: requests.Response) -> Answer:
+        text = response.content.decode("utf-8", "replace")
+        if self.key:  # a server may repeat what it was sent
+            text = text.replace(self.key, "…")
         return Answer(response.status_code, _read_json(text), text)
 
     def _session(self) -> requests.Session:
@@ -168,9 +171,6 @@ class Server:
         if self.key:
             request.headers["Authorization"] = f"Bearer {self.key}"
         return request
-
-    def _hide(self, text: str) -> str:
-        return text.replace(self.key, "…") if self.key else text
 
 
 def _read_json(text: str) -> Any:

@@ -154,6 +154,10 @@ def test_a_key_that_a_server_repeats_is_not_shown(serve: Serve, monkeypatch: pyt
     monkeypatch.setenv("CALIBSET_API_KEY", "s3cret")
     with pytest.raises(ServerError, match=r": answers 400: bad Bearer …$"):
         open_scorer(server.address)
+    # Also where the message is cut off inside the key.
+    server.get = lambda path: (400, {"error": "x" * 297 + "s3cret"})  # type: ignore[method-assign]
+    with pytest.raises(ServerError, match=r": answers 400: x{297}…$"):
+        open_scorer(server.address)
 
 
 # --- answers that are none -----------------------------------------------------------------------

@@ -75,6 +75,12 @@ def test_what_it_is_and_computes_in_is_recorded(folder: Path) -> None:
     assert LocalScorer.open(folder, device="cpu").describe().dtype == "float32"
 
 
+def test_other_weights_of_the_same_form_are_told_apart(folder: Path, tmp_path: Path) -> None:
+    same, other = write_model(tmp_path / "same"), write_model(tmp_path / "other", noise=1e-6)
+    digests = [LocalScorer.open(one, device="cpu").describe().weights_sha256 for one in (folder, same, other)]
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_it_continues_with_the_likeliest_token(folder: Path) -> None:
     scorer = LocalScorer.open(folder, dtype="float32", device="cpu")
     ids = windows(10)[0].ids
