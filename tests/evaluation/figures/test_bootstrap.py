@@ -16,7 +16,7 @@ def _documents(random: np.random.Generator, count: int) -> np.ndarray:
     return np.repeat(np.arange(count), lengths)
 
 
-@pytest.mark.parametrize("count", [LEAST_DOCUMENTS, 8, 20, 50])
+@pytest.mark.parametrize("count", [LEAST_DOCUMENTS, 8, 20, 50, pytest.param(300, marks=pytest.mark.slow)])
 def test_of_200_pairs_without_a_difference_90_to_99_percent_of_the_intervals_hold_zero(count):
     random = np.random.default_rng(count)
     held = 0
