@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from calibset.core.errors import SourceError
 from calibset.storage.files import File
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # Most archives of a dataset hold one file or some dozens; each takes a line of memory.
 _MOST_MEMBERS = 100_000
 _ENCRYPTED = 0x1
+# The lengths of the name and of what follows it, at the end of the header before a member.
+_HEADER = struct.Struct("<26xHH")
 # What the library raises of archives that are damaged, or packed in a way that it doesn't know.
 _FAULTS = (zipfile.BadZipFile, zlib.error, NotImplementedError, OSError, EOFError, ValueError, RuntimeError)
 
@@ -39,6 +42,9 @@ def list_members(archive: File) -> tuple[File, ...]:
             raise SourceError(
                 f"{archive.name}: holds {len(members):,} files, more than {_MOST_MEMBERS:,}; unpack it"
             )
+        if sum(member.compress_size for member in members) > stream.seek(0, io.SEEK_END):
+            # So that a few bytes stand for as many members as there is room to name.
+            raise SourceError(f"{archive.name}: its files lie over each other; unpack it if you trust it")
         for member in members:
             if member.flag_bits & _ENCRYPTED:
                 raise SourceError(f"{archive.name}: {member.filename} is encrypted; unpack it")
@@ -46,8 +52,8 @@ def list_members(archive: File) -> tuple[File, ...]:
         replace(
             archive,
             name=f"{archive.name}/{member.filename}",
-            open_bytes=partial(_open, archive, member.header_offset),
-            open_ranges=partial(_open, archive, member.header_offset),
+            open_bytes=partial(_open, archive, member),
+            open_ranges=partial(_open, archive, member),
             size=member.file_size,
         )
         for member in sorted(members, key=lambda member: _walk_order(member.filename))
@@ -59,21 +65,25 @@ def _walk_order(name: str) -> tuple[tuple[bool, str], ...]:
     return (*((True, folder) for folder in folders), (False, base))
 
 
-def _open(archive: File, offset: int) -> BinaryIO:
+def _open(archive: File, member: zipfile.ZipInfo) -> BinaryIO:
     with _zip_errors(archive):
-        return cast("BinaryIO", io.BufferedReader(_Member(archive, offset)))
+        return cast("BinaryIO", io.BufferedReader(_Member(archive, member)))
 
 
 class _Member(io.RawIOBase):
-    """The contents of the member whose header is at an offset: two members may have the same name."""
+    """The contents of a member, found by its own header: the list of all is read once, and not for each."""
 
-    def __init__(self, archive: File, offset: int) -> None:
+    def __init__(self, archive: File, member: zipfile.ZipInfo) -> None:
         super().__init__()
         self._archive = archive
         self._raw = archive.open_random_access()
-        opened = zipfile.ZipFile(self._raw)
-        member = next(member for member in opened.infolist() if member.header_offset == offset)
-        self._stream = opened.open(member)
+        self._raw.seek(member.header_offset)
+        header = self._raw.read(_HEADER.size)
+        if len(header) < _HEADER.size or not header.startswith(b"PK\x03\x04"):
+            raise zipfile.BadZipFile("a member has no header")
+        name_length, extra_length = _HEADER.unpack(header)
+        self._raw.seek(name_length + extra_length, io.SEEK_CUR)
+        self._stream = zipfile.ZipExtFile(cast("IO[bytes]", self._raw), "r", member)
         self._budget = ReadingBudget(f"{archive.name}/{member.filename}", lambda: member.compress_size)
 
     def readable(self) -> bool:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import random
+import time
 import zipfile
 
 import pytest
@@ -49,6 +51,26 @@ def test_what_cannot_be_read_is_an_error() -> None:
     for content in (b"", b"PK\x03\x04", whole[:-30], whole[:45] + b"\xff" + whole[46:]):
         with pytest.raises(SourceError, match=r"^a\.zip: damaged or cut off \(.+\); fetch the file again$"):
             [read(member) for member in list_members(archive(content))]
+
+
+def test_many_members_are_read_in_the_time_that_they_take() -> None:
+    members = list_members(archive(zipped(*((f"{number}.txt", b"x") for number in range(5_000)))))
+    begin = time.process_time()
+    assert b"".join(map(read, members)) == b"x" * 5_000
+    assert time.process_time() - begin < 3
+
+
+def test_members_that_lie_over_each_other_are_refused() -> None:
+    content = zipped(*((f"{number}.txt", random.Random(number).randbytes(200)) for number in range(9)))
+    first = content.index(b"PK\x01\x02")
+    for number in range(9):
+        at = content.index(f"{number}.txt".encode(), first) - 46
+        # Each is said to be as long as all of them.
+        content = content[: at + 20] + (2_000).to_bytes(4, "little") + content[at + 24 :]
+    with pytest.raises(
+        SourceError, match=r"^a\.zip: its files lie over each other; unpack it if you trust it$"
+    ):
+        list_members(archive(content))
 
 
 def test_a_member_that_unpacks_to_far_more_than_it_takes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
