@@ -19,11 +19,13 @@ from calibset.hygiene.ngram_index import (
     longest,
     stretches,
 )
-from calibset.hygiene.words import locate_words, split_words
+from calibset.hygiene.words import place_words, split_words
 
 _EXCERPT = 200
-# A cut may bring words together that match again; a text that is not clean after so many is given up.
+# A cut may bring words together that match again; a text that is not clean after so many is given up. For a
+# long text, which takes seconds a round, there are fewer, one cut at least.
 _ROUNDS = 16
+_LETTERS_OF_ALL_ROUNDS = 16_000_000
 # What is left of a sentence or bracket whose beginning was cut away.
 _CLOSING = re.compile(r"(?:[\s.,;:!?…)\]}’”»]|(?<!\s)[\"'*-])*")
 
@@ -161,22 +163,24 @@ class EvaluationIndex:
             ... that we were looking for is of course the Danube, and no other.''')
             'The answer\nthat we were looking for is of course the Danube, and no other.'
         """
-        for _ in range(_ROUNDS):
-            if self.find("", split_words(text)) is None:
-                return text
+        cuts_left = max(1, min(_ROUNDS - 1, _LETTERS_OF_ALL_ROUNDS // max(1, len(text))))
+        while self.find("", split_words(text)) is not None:
+            if not cuts_left:
+                return ""
             text = self._cut(text)
-        return ""
+            cuts_left -= 1
+        return text
 
     def _cut(self, text: str) -> str:
-        places = locate_words(text)
-        shared, _ = self._index.shared(self._vocabulary.codes([place.word for place in places]))
+        words, starts, ends = place_words(text)
+        shared, _ = self._index.shared(self._vocabulary.codes(words))
         if not shared.any():
             return ""
         pieces = []
         for stretch in stretches(~shared):
             if stretch.words >= self._run:
-                start = places[stretch.start - 1].end if stretch.start else 0
-                end = places[stretch.end].start if stretch.end < len(places) else len(text)
+                start = ends[stretch.start - 1] if stretch.start else 0
+                end = starts[stretch.end] if stretch.end < len(words) else len(text)
                 if stretch.start and (closing := _CLOSING.match(text, start)):
                     start = closing.end()
                 pieces.append(text[start:end].rstrip())

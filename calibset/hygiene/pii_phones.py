@@ -47,12 +47,14 @@ class PhonePlans:
             if is_isbn(text, match.start()):
                 continue
             # What follows the number may look like another group of it.
-            gaps = [gap.start() for gap in _GAP.finditer(text, *match.span())]
-            for until in (match.end(), *reversed(gaps)):
+            begin, count, ends = match.start(), 0, []
+            for border in (*(gap.start() for gap in _GAP.finditer(text, *match.span())), match.end()):
+                count += sum(map(str.isdecimal, text[begin:border]))
+                begin = border
+                if count >= _FEWEST_DIGITS:
+                    ends.append((border, number[:count]))
+            for until, digits in reversed(ends):
                 raw = text[match.start() : until]
-                digits = extract_digits(raw)
-                if len(digits) < _FEWEST_DIGITS:
-                    break
                 code = self._country_code("+" + digits if "+" in raw else digits)
                 if code is not None and not _DECIMAL.fullmatch(raw):
                     yield match.start(), until, _stand_in(raw, code)

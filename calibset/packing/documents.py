@@ -30,6 +30,7 @@ _WORD_END = re.compile(r"(?<=\S)(?=\s)")
 _LAST_RESORT = 64
 # Characters that a token is at first taken to have: above most languages' mean.
 _CHARACTERS_PER_TOKEN = 5
+_LONG_HEAD = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +210,8 @@ def _encode_head(remainder: _Remainder, tokens: int, following: str, spec: RowSp
         encoded = spec.tokenizer.encode_with_ends(measured, parse_special=spec.parse_special)
         if is_all or len(encoded.ids) >= tokens:
             return head, encoded
-        length *= 2
+        # So many letters without enough tokens may be a single one, a word that the vocabulary doesn't have.
+        length *= 2 if length < _LONG_HEAD else 8
 
 
 def _propose_cuts(head: str, encoded: Encoded, need: int, slack: int) -> Iterator[int]:

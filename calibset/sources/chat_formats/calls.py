@@ -30,7 +30,7 @@ _KEYS = KeyTable(
     "partialjson",
 )
 MOST_CALLS = 1_000
-"""The most calls in a turn's words; a model that calls tools side by side makes some dozens."""
+"""The most calls in a turn; a model that calls tools side by side makes some dozens."""
 
 _WRAPPERS = frozenset(("function", "functioncall", "tool", "toolcall", "tooluse", "toolinvocation"))
 
@@ -47,6 +47,8 @@ def read_calls(value: object, repairs: RepairLog) -> tuple[Call, ...]:
     """
     listed = _parse(value, repairs)
     items = listed if isinstance(listed, list) else [listed]
+    if len(items) > MOST_CALLS:
+        raise ChatFormatError("too many calls", items[0])
     return tuple(read_call(_parse(item, repairs), repairs) for item in items)
 
 

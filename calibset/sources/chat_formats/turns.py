@@ -12,6 +12,9 @@ from calibset.sources.chat_formats.keys import Fields, KeyTable, name_key
 from calibset.sources.chat_formats.roles import is_calling, read_role
 from calibset.sources.chat_formats.thoughts import split_thoughts
 
+MOST_TURNS = 20_000
+"""The most turns of a row; agents take some hundreds, and a row of 262,144 tokens has room for no more."""
+
 MEDIA_KEYS = "image images audio audios video videos files attachments experimentalattachments"
 """The keys of a turn under which something is that is no text, folded, with blanks between them."""
 
@@ -90,6 +93,8 @@ def require_turns(column: object) -> list[object]:
     """Return the turns that a column holds, or raise `ChatFormatError` if it holds none."""
     if not isinstance(column, list) or not column:
         raise ChatFormatError("no conversation", column)
+    if len(column) > MOST_TURNS:
+        raise ChatFormatError("too many turns", column[0])
     return column
 
 

@@ -17,7 +17,6 @@ _ALL_HYGIENE = {
     "decontamination": {"matches": "cut"},
     "exclude": [{"name": "quiz", "type": "jsonl", "where": "quiz.jsonl"}],
 }
-_QUIZ = {"text": "Which of the rivers of Europe runs through the capital of Slovakia and where does it end?"}
 _TOOL = {
     "name": "f",
     "description": "Does it.",
@@ -37,6 +36,9 @@ def _nest(spelling: str, at: int) -> Text:
 def _number(form: str) -> Text:
     """Return texts of a form with every number in turn."""
     return lambda size: "".join(form % number for number in range(size // len(form % 10**5)))
+
+
+_PASSAGE = "Which of the rivers of Europe runs through the capital of Slovakia and where does it end?"
 
 
 TEXTS: dict[str, Text] = {
@@ -72,13 +74,14 @@ TEXTS: dict[str, Text] = {
     ),
     "misread-utf-8": _repeat("Ã© "),
     "misread-code-page": _repeat("èlánok "),
+    "evaluated-passages": _number(f"{_PASSAGE} and %d so on " + "a b c " * 13),
     "controls": _repeat("\x85a"),
 }  # fmt: skip
 
 
 def _write_document(text: Text, path: Path, size: int) -> None:
     path.write_text(json.dumps({"text": text(size)}, ensure_ascii=False), "utf-8")
-    (path.parents[1] / "quiz.jsonl").write_text(json.dumps(_QUIZ), "utf-8")
+    (path.parents[1] / "quiz.jsonl").write_text(json.dumps({"text": _PASSAGE}), "utf-8")
 
 
 def _make_document(name: str, text: Text) -> HostileFile:

@@ -135,3 +135,10 @@ def test_a_call_that_had_arguments_keeps_them(value: dict[str, object]) -> None:
     for key, item in value.items():
         if key in ARGUMENT_KEYS and isinstance(item, dict) and item:
             assert json.loads(call.arguments) == item
+
+
+def test_more_calls_of_a_turn_than_any_model_makes_are_refused() -> None:
+    call = {"name": "f", "arguments": {}}
+    assert len(read_calls([call] * 1_000, RepairLog())) == 1_000
+    with pytest.raises(ChatFormatError, match="too many calls"):
+        read_calls([call] * 1_001, RepairLog())

@@ -444,3 +444,9 @@ def test_a_column_of_instructions_or_tools_that_is_not_read_is_noted(key: str) -
         repairs = RepairLog()
         parse(row, conversation_id="1", repairs=repairs)
         assert [repair.reason for repair in repairs.entries] == reasons
+
+
+def test_more_turns_than_any_row_has_room_for_are_refused() -> None:
+    exchange = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
+    with pytest.raises(ChatFormatError, match="too many turns"):
+        parse({"messages": exchange * 10_001}, conversation_id="1")
