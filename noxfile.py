@@ -178,7 +178,7 @@ def hostile(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Build of 1,000 random tokenizers, texts and recipes, and check the rows; it goes on where it was."""
+    """Build of 1,000 random tokenizers, texts and recipes, and check the rows; go on where it stopped."""
     session.install(*WHOLE, *_group("test"))
     state = str(Path(session.create_tmp()) / "fuzz.jsonl")
     session.run("python", "-m", "tests.heavy.fuzz.fuzz", "--state", state, *session.posargs)
