@@ -252,14 +252,13 @@ def join_wikitext(rows: Iterable[str]) -> DataSet:
         articles[0] = (0, articles[0][1])  # what stands before the first heading is blank
     else:
         articles = [(0, "beginning")]
-    as_raw = "the lines as in wiki.test.raw, which llama.cpp's users measure on"
     is_same = digest == _WIKI_TEST_RAW
+    same, other = "byte for byte wiki.test.raw, as llama.cpp's users measure it", "not those of wiki.test.raw"
     return DataSet(
         name=WIKITEXT,
         sha256=digest,
-        joined=f"{as_raw} (the same bytes), without the line end at its end; control tokens are letters"
-        if is_same
-        else "the rows as lines; they are not those of wiki.test.raw; control tokens are letters",
+        joined=f"the rows as lines, {same if is_same else other}; without the line end at its end, control "
+        "tokens read as letters",
         passages=(
             Passage(
                 text=text,

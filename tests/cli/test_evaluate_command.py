@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +47,16 @@ def test_it_measures_a_holdout_by_group(
     assert [path.name for path in tmp_path.iterdir()] == ["base-chat.calibration.parquet"]
 
 
-def test_json_holds_the_perplexities(
-    serve: Serve, tmp_path: Path, chat_file: Path, capsys: pytest.CaptureFixture[str]
+def test_json_holds_the_perplexities_and_a_server_needs_no_torch(
+    serve: Serve,
+    tmp_path: Path,
+    chat_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = serve()
+    for name in ("torch", "safetensors", "transformers"):
+        monkeypatch.setitem(sys.modules, name, None)
     (tmp_path / "a.txt").write_text("Once upon a time. " * 20)
     words = ["--data", "a.txt", "--tokenizer", str(chat_file.parent / "model"), "--ctx", "64", "--json"]
     assert main(["evaluate", server.address, *words, "--out", "b.parquet"]) == 0
@@ -157,7 +164,7 @@ def test_words_that_are_no_options(
 def test_without_the_extra_a_folder_says_what_to_install(
     tmp_path: Path, chat_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     Path("a.txt").write_text("Once upon a time. " * 20)
     Path("model").mkdir()
     Path("model/config.json").write_text("{}")

@@ -47,7 +47,10 @@ def test_wikitext_is_joined_as_the_file_of_its_archive() -> None:
     assert data.notes == (
         "wikitext-2: the rows are not those of wiki.test.raw, so figures can't be compared with others'",
     )
-    assert data.joined == "the rows as lines; they are not those of wiki.test.raw; control tokens are letters"
+    assert data.joined == (
+        "the rows as lines, not those of wiki.test.raw; without the line end at its end, control tokens read as "
+        "letters"
+    )
 
 
 def test_articles_of_one_name_are_two_documents() -> None:
