@@ -115,7 +115,7 @@ class PairScores:
         """Whether both find the same token likeliest; None if likely tokens are not known."""
         if self.divergence is None:
             return None
-        return np.asarray(self.base.top_ids[:, 0] == self.other.top_ids[:, 0])
+        return np.asarray(_first_ids(self.base) == _first_ids(self.other))
 
     @property
     def change(self) -> Array:
@@ -128,6 +128,16 @@ class PairScores:
         return np.asarray(
             np.exp(self.other.logprobs.astype(np.float64)) - np.exp(self.base.logprobs.astype(np.float64))
         )
+
+
+def _first_ids(tokens: LikelyTokens) -> Ids:
+    """Return the likeliest token at each position: of several that are equally likely, the lowest id.
+
+    In bfloat16 such ties are common, and libraries put them in any order.
+    """
+    is_first = tokens.top_logprobs == tokens.top_logprobs[:, :1]
+    lowest: Ids = np.where(is_first, tokens.top_ids, np.iinfo(np.int32).max).min(axis=1)
+    return lowest
 
 
 def join_scores(scores: Sequence[WindowScores]) -> LikelyTokens:

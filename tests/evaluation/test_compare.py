@@ -11,7 +11,9 @@ import pytest
 from calibset.core.errors import RecipeError
 from calibset.evaluation.compare import Named, compare_measurements, label_runs
 from calibset.evaluation.comparison import CallFigures, Comparison
+from calibset.evaluation.figures.divergence import LikelyTokens
 from calibset.evaluation.measurement import Measurement, WindowScores
+from calibset.evaluation.positions import pair_from_likely
 from calibset.evaluation.windows import CALLS, OWN_CALLS, Window, second_half
 from calibset.tokenizers import load_tokenizer
 from tests.evaluation.measurements import INFO, random_scores
@@ -371,6 +373,16 @@ def test_tool_calls_are_compared_with_the_tokenizer_that_spells_them(tmp_path):
     without = compare_measurements(paths["base"], [paths["w4"]]).comparison
     assert without.others[0].calls is None
     assert any(note.startswith("w4: tool calls are not compared: ") for note in without.notes)
+
+
+def test_of_tokens_that_are_equally_likely_the_lowest_id_counts_as_the_likeliest():
+    logprobs = np.log(np.array([[0.4, 0.4, 0.1]], dtype=np.float32))
+    one, another = (
+        LikelyTokens(logprobs[:, 0], np.array([ids], dtype=np.int32), logprobs)
+        for ids in ([7, 3, 1], [3, 7, 2])
+    )
+    pair = pair_from_likely(one, another, np.array([7], dtype=np.int32))
+    assert pair.same_top.tolist() == [True]
 
 
 def test_names_are_given_or_those_of_files(tmp_path):
