@@ -32,12 +32,13 @@ _CYRILLIC_NAMES = ("-cyrl", "-ec")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _LATIN = re.compile("[A-Za-z]")
 _TOKEN = re.compile(r"-\{(?!\{)|\{\{|\}\}|\}-")
+# Nothing that these patterns have passed is given back, so that they take time in proportion to the text.
 _FLAGS = re.compile(
-    r"\s*([A-Z+-](?:\s*;\s*[A-Z+-])*|[a-z]{2,3}(?:-[a-z]+)*(?:\s*;\s*[a-z]{2,3}(?:-[a-z]+)*)*)?\s*\|"
+    r"\s*+([A-Z+-](?:\s*;\s*[A-Z+-])*+|[a-z]{2,3}(?:-[a-z]++)*+(?:\s*;\s*[a-z]{2,3}(?:-[a-z]++)*+)*+)?\s*+\|"
 )
-_VARIANT = r"[a-z]{2,3}(?:-[a-z]+)*"
-_CHOICE = re.compile(rf"\s*(?:.*?=>\s*)?({_VARIANT})\s*:(.*)", re.DOTALL)
-_NEXT_CHOICE = re.compile(rf";(?=\s*(?:[^;:]*=>\s*)?{_VARIANT}\s*:|\s*\Z)")
+_VARIANT = r"[a-z]{2,3}(?:-[a-z]++)*+"
+_CHOICE = re.compile(rf"\s*+(?:.*?=>\s*+)?({_VARIANT})\s*+:(.*)", re.DOTALL)
+_NEXT_CHOICE = re.compile(rf";(?=\s*+(?:[^;:]*=>\s*+)?{_VARIANT}\s*+:|\s*+\Z)")
 
 
 def has_variants(language: str) -> bool:

@@ -130,8 +130,10 @@ class Verbaliser:
         """
         subjects = {
             subject
-            for subject, kind in self._graph.subject_objects(URIRef(_TYPE))
-            if isinstance(subject, URIRef) and str(kind) not in HEADER_KINDS and not self._is_words(subject)
+            for subject in self._graph.subjects()
+            if isinstance(subject, URIRef)
+            and any(str(kind) not in HEADER_KINDS for kind in self._objects(subject, _TYPE))
+            and not self._is_words(subject)
         }
         if file_name is not None:
             subjects = {subject for subject in subjects if self._graph.find_owner(subject) == file_name}
@@ -145,7 +147,7 @@ class Verbaliser:
         """Return whether a node has labels, but none in the languages that are taken."""
         if not self._languages or self._read_texts(node, _LABELS):
             return False
-        return any(True for predicate in _LABELS for _ in self._graph.objects(node, URIRef(predicate)))
+        return any(self._graph.states(node, URIRef(predicate)) for predicate in _LABELS)
 
     def describe(self, subject: URIRef) -> str | None:
         """Return what the graph states about a subject; None if it states only its types."""
@@ -160,16 +162,16 @@ class Verbaliser:
     def _is_words(self, subject: Node) -> bool:
         """Return whether a subject is a label or a note, which is told where it belongs."""
         form, value = map(URIRef, _WORDS)
-        if (subject, form, None) in self._graph:
+        if self._graph.states(subject, form):
             return True
-        if (subject, value, None) not in self._graph:
+        if not self._graph.states(subject, value):
             return False
         return any(
-            str(predicate) in (*_DEFINITIONS, *_NOTES) for predicate in self._graph.predicates(None, subject)
+            str(predicate) in (*_DEFINITIONS, *_NOTES) for predicate in self._graph.predicates_to(subject)
         )
 
     def _objects(self, subject: Node, predicate: str) -> list[Node]:
-        return list(self._graph.objects(subject, URIRef(predicate)))
+        return self._graph.objects(subject, URIRef(predicate))
 
     def _read_texts(self, subject: Node, predicates: Iterable[str]) -> list[str]:
         objects = (node for predicate in predicates for node in self._objects(subject, predicate))
@@ -242,7 +244,7 @@ class Verbaliser:
         if isinstance(node, URIRef):
             if self._is_words(node):
                 return "; ".join(sorted(self._read_words(node)))
-            is_known = any_iri or (node, None, None) in self._graph
+            is_known = any_iri or self._graph.states(node)
             return self._mention(node) if is_known and str(node) != _OWL + "Thing" else ""
         if depth == _DEEPEST:
             return ""
@@ -258,7 +260,9 @@ class Verbaliser:
         return self._expressions[key]
 
     def _phrase_list(self, head: Node, joint: str, depth: int) -> str:
-        return joint.join(filter(None, (self._phrase(part, depth=depth) for part in self._list_items(head))))
+        return joint.join(
+            filter(None, (self._phrase(part, depth=depth) for part in self._graph.list_items(head)))
+        )
 
     def _phrase_expression(self, node: Node, depth: int) -> str:
         if words := self._read_words(node):
@@ -293,7 +297,7 @@ class Verbaliser:
     def _phrase_facets(self, node: Node) -> list[str]:
         """Return the bounds of a datatype in words, those that are known."""
         heads = self._objects(node, _OWL + "withRestrictions")
-        facets = [facet for head in heads for facet in self._list_items(head)]
+        facets = [facet for head in heads for facet in self._graph.list_items(head)]
         return [
             words.format(_collapse_space(value))
             for predicate, words in _FACETS.items()
@@ -307,12 +311,6 @@ class Verbaliser:
 
     def _phrase_objects(self, node: Node, predicate: str, depth: int) -> list[str]:
         return sorted(self._phrase(part, depth=depth) for part in self._objects(node, predicate))
-
-    def _list_items(self, head: Node) -> list[Node]:
-        try:
-            return list(self._graph.items(head))
-        except ValueError:  # a list that leads back into itself
-            return []
 
 
 def _collapse_space(value: object) -> str:

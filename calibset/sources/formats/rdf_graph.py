@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 from xml.sax import InputSource, make_parser
 from xml.sax.handler import feature_namespaces
+from xml.sax.saxutils import escape
 
 import rdflib
-from rdflib import OWL, RDF, XSD, Graph, URIRef
+from rdflib import OWL, RDF, XSD, URIRef
 from rdflib.exceptions import ParserError
 from rdflib.plugins.parsers.notation3 import RDFSink, SinkParser, sfloat
 from rdflib.plugins.parsers.ntriples import (
@@ -32,6 +34,7 @@ from rdflib.plugins.parsers.ntriples import (
     uriquote,
 )
 from rdflib.plugins.parsers.rdfxml import RDFXMLHandler
+from rdflib.term import Node
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
@@ -58,6 +61,28 @@ _NODE = 200
 _LONGEST_NAMESPACE = 2**14
 _DEEPEST = 1_000
 _MOST_PREFIXES = 1_000
+_MOST_ATTRIBUTES = 1_000
+# Bytes of XML without an element or text: a tag, or comments alone. Those of ontologies have some thousand.
+_LONGEST_TAG = 2**20
+# A parser takes about 7 µs for each term of a file, counted once more for each statement, and for an element
+# of XML three times as long. The densest real ontology at hand, all of whose names are prefixed, has a term
+# in 11.5 bytes on average, since labels and definitions are text; RDF/XML has one in 30 or so.
+_FREE_TERMS = 100_000
+_BYTES_PER_TERM = 11
+_TERMS_OF_ELEMENT = 3
+_TERMS_OF_LINE = 2
+
+_STRINGS = {
+    '"': re.compile(r'(?:[^"\\\r\n]++|\\.)*+"'),
+    "'": re.compile(r"(?:[^'\\\r\n]++|\\.)*+'"),
+    '"""': re.compile(r'(?:[^"\\]++|\\.|"(?!""))*+"{3,5}', re.DOTALL),
+    "'''": re.compile(r"(?:[^'\\]++|\\.|'(?!''))*+'{3,5}", re.DOTALL),
+}
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_ESCAPED = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
+    "\\": "\\", '"': '"', "'": "'",
+}  # fmt: skip
 
 
 def read_graph(files: Sequence[File]) -> OntologyGraph:
@@ -80,16 +105,17 @@ def read_graph(files: Sequence[File]) -> OntologyGraph:
 
 
 def _parse(content: bytes, form: Format, file: File, graph: OntologyGraph) -> None:
-    graph.begin_file(file.name)
+    graph.begin_file(file.name, len(content))
     base = _BASE + quote(file.name)
     if form == "xml":
+        handler = _XmlHandler(graph)
         source: Any = InputSource()
-        source.setByteStream(io.BytesIO(content))
+        source.setByteStream(_WatchedBytes(content, handler))
         source.setPublicId(base)
         # Ontologies declare entities for their namespaces, which defusedxml would refuse.
         parser = make_parser()  # noqa: S317
         parser.setFeature(feature_namespaces, True)
-        parser.setContentHandler(_XmlHandler(graph))
+        parser.setContentHandler(handler)
         parser.parse(source)
         return
     text = decode_text(content, file)
@@ -100,7 +126,7 @@ def _parse(content: bytes, form: Format, file: File, graph: OntologyGraph) -> No
     if form == "turtle":
         _TurtleParser(graph, base).loadBuf(text)
     else:
-        _NTriplesParser(NTGraphSink(graph)).parse(io.StringIO(text))
+        _NTriplesParser(graph).parse_text(text)
 
 
 def _explain(file: File, form: Format, error: Exception) -> str:
@@ -140,38 +166,88 @@ class _PlainLiteral(rdflib.Literal):
     __slots__ = ()
 
     def __new__(cls, text: str, lang: str | None = None, datatype: str | None = None) -> _PlainLiteral:
-        literal: _PlainLiteral = super().__new__(cls, text, lang)
+        if lang is None:  # the library looks for a value first, which takes as long as all else
+            literal = str.__new__(cls, text)
+            literal._language = None  # noqa: SLF001
+            literal._ill_typed = None  # noqa: SLF001
+        else:
+            literal = super().__new__(cls, text, lang)
         literal._datatype = None if datatype is None else URIRef(datatype)
         literal._value = None
         return literal
 
-    def __add__(self, other: str) -> _PlainLiteral:
-        return _PlainLiteral(f"{self}{other}", self.language, self.datatype)
 
+class OntologyGraph:
+    """Statements, of a bounded number, and which file says first of what kind a subject is.
 
-class OntologyGraph(Graph):
-    """A graph of bounded size that knows which file says first of what kind a subject is."""
+    It holds no more than what is asked of it: rdflib's own graphs take three times the memory.
+    """
 
     def __init__(self) -> None:
-        super().__init__(bind_namespaces="none")
         self._taken = 0
+        self._terms = 0
+        self._most_terms = _FREE_TERMS
         self._file = ""
-        self._owners: dict[Any, str] = {}
+        self._owners: dict[Node, str] = {}
+        self._objects: dict[Node, dict[Node, dict[Node, None]]] = {}
+        self._pointing: dict[Node, dict[Node, None]] = {}
 
-    def begin_file(self, name: str) -> None:
-        """Take what is added from now on for that file's."""
+    def begin_file(self, name: str, size: int) -> None:
+        """Take what is added from now on for that file's, which has so many bytes."""
         self._file = name
+        self._most_terms += size // _BYTES_PER_TERM
 
-    def find_owner(self, subject: Any) -> str | None:
+    def find_owner(self, subject: Node) -> str | None:
         """Return the name of the first file that says of what kind a subject is."""
         return self._owners.get(subject)
 
-    def add(self, triple: Any) -> Any:
+    def add(self, triple: tuple[Any, Any, Any]) -> None:
         """Add a statement."""
-        self.take(_STATEMENT + sum(map(len, triple)))
-        if triple[1] == RDF.type and self._file and str(triple[2]) not in HEADER_KINDS:
-            self._owners.setdefault(triple[0], self._file)
-        return super().add(triple)
+        subject, predicate, value = triple
+        self.take(_STATEMENT + len(subject) + len(predicate) + len(value))
+        self.count_terms(1)
+        if predicate == RDF.type and self._file and str(value) not in HEADER_KINDS:
+            self._owners.setdefault(subject, self._file)
+        self._objects.setdefault(subject, {}).setdefault(predicate, {})[value] = None
+        if not isinstance(value, rdflib.Literal):
+            self._pointing.setdefault(value, {})[predicate] = None
+
+    def bind(self, *_: object, **__: object) -> None:
+        """Do nothing: the parsers tell the prefixes that they meet."""
+
+    def subjects(self) -> Iterable[Node]:
+        """Return all of which something is stated."""
+        return self._objects.keys()
+
+    def states(self, subject: Node, predicate: Node | None = None) -> bool:
+        """Return whether something is stated of a subject, or what a predicate says of it."""
+        stated = self._objects.get(subject, {})
+        return bool(stated) if predicate is None else predicate in stated
+
+    def objects(self, subject: Node, predicate: Node) -> list[Node]:
+        """Return what a predicate says of a subject."""
+        return list(self._objects.get(subject, {}).get(predicate, ()))
+
+    def predicates(self, subject: Node) -> list[Node]:
+        """Return the predicates of a subject."""
+        return list(self._objects.get(subject, ()))
+
+    def predicates_to(self, value: Node) -> list[Node]:
+        """Return the predicates of which something is the object."""
+        return list(self._pointing.get(value, ()))
+
+    def list_items(self, head: Node) -> list[Node]:
+        """Return the items of a collection; none if it leads back into itself."""
+        items: list[Node] = []
+        passed: set[Node] = set()
+        node: Node | None = head
+        while node is not None:
+            if node in passed:
+                return []
+            passed.add(node)
+            items += self.objects(node, RDF.first)[:1]
+            node = next(iter(self.objects(node, RDF.rest)), None)
+        return items
 
     def take(self, size: int) -> None:
         """Count bytes that are kept in memory."""
@@ -179,18 +255,32 @@ class OntologyGraph(Graph):
         if self._taken > LARGEST_GRAPH:
             raise _TooLargeError(f"it takes more than {LARGEST_GRAPH:,} bytes of memory")
 
+    def count_terms(self, number: int) -> None:
+        """Count terms that are read."""
+        self._terms += number
+        if self._terms > self._most_terms:
+            raise _TooLargeError(f"it names more than {self._most_terms:,} terms, too many for its size")
+
 
 class _TurtleSink(RDFSink):
-    graph: OntologyGraph
+    def __init__(self, graph: OntologyGraph) -> None:
+        super().__init__(cast("rdflib.Graph", graph))
+        self._kept = graph
+        self._symbols: dict[str, URIRef] = {}
 
-    def newSymbol(self, *args: str) -> Any:  # noqa: N802  (the library's name)
-        self.graph.take(len(args[0]))
-        return super().newSymbol(*args)
+    def newSymbol(self, *args: str) -> URIRef:  # noqa: N802  (the library's name)
+        symbol = self._symbols.get(args[0])
+        if symbol is None:
+            self._kept.take(len(args[0]))
+            symbol = self._symbols[args[0]] = URIRef(args[0])
+        return symbol
 
     def newLiteral(self, s: str, dt: URIRef | None, lang: str | None) -> _PlainLiteral:  # noqa: N802
         return _PlainLiteral(s, None, dt) if dt else _PlainLiteral(s, lang)
 
     def normalise(self, f: Any, n: Any) -> Any:
+        if isinstance(n, Node):
+            return n
         if isinstance(n, bool):
             return _PlainLiteral(str(n).lower(), datatype=XSD.boolean)
         if isinstance(n, int):
@@ -213,10 +303,37 @@ class _TurtleParser(SinkParser):
         _check_namespace(uri)
         super().bind(qn, uri)
 
+    def directiveOrStatement(self, argstr: str, i: int) -> int:  # noqa: N802
+        _check_namespace(self._baseURI)  # which a relative one makes longer
+        return super().directiveOrStatement(argstr, i)
+
     def path(self, argstr: str, i: int, res: Any) -> int:
         _check_namespace(self._baseURI)
         self._graph.take(_NODE)
+        self._graph.count_terms(1)
         return super().path(argstr, i, res)
+
+    def strconst(self, argstr: str, i: int, delim: str) -> tuple[int, str]:
+        """Return where a string ends and what it says.
+
+        The library appends it piece by piece, which takes quadratic time.
+        """
+        literal = _STRINGS[delim].match(argstr, i)
+        if literal is None:
+            self.BadSyntax(argstr, i, "string literal that is never closed, or that a line ends")
+        end = literal.end()
+        text = argstr[i : end - len(delim)]
+        if lines := text.count("\n"):
+            self.lines += lines
+            self.startOfLine = i + text.rindex("\n") + 1
+        return end, _ESCAPE.sub(lambda found: self._unescape(argstr, i, found), text)
+
+    def _unescape(self, argstr: str, i: int, found: re.Match[str]) -> str:
+        number = int(found[1] or found[2] or "0", 16)
+        is_known = found[3] in _ESCAPED if found[3] else number < 0x110000
+        if not is_known:
+            self.BadSyntax(argstr, i, f"bad escape {found[0]}")
+        return _ESCAPED[found[3]] if found[3] else chr(number)
 
 
 def _check_namespace(iri: str | bytes | None) -> None:
@@ -226,6 +343,19 @@ def _check_namespace(iri: str | bytes | None) -> None:
 
 class _NTriplesParser(W3CNTriplesParser):
     """Reads N-Quads too; the name of a statement's graph is passed over."""
+
+    def __init__(self, graph: OntologyGraph) -> None:
+        super().__init__(NTGraphSink(cast("rdflib.Graph", graph)))
+        self._graph = graph
+
+    def parse_text(self, text: str) -> None:
+        """Add the statements of all lines; the library's own way takes quadratic time for a long one."""
+        for line in io.StringIO(text, newline=None):
+            self.line = line.rstrip("\n")
+            try:
+                self.parseline()
+            except ParserError as error:
+                raise ParserError(f"no statement: {excerpt(line)}") from error
 
     def parseline(self, bnode_context: Any = None) -> None:
         self.eat(r_wspace)
@@ -242,6 +372,7 @@ class _NTriplesParser(W3CNTriplesParser):
         self.eat(r_tail)
         if self.line:
             raise ParserError(f"more behind the statement: {self.line[:100]}")
+        self._graph.count_terms(_TERMS_OF_LINE)
         self.sink.triple(subject, predicate, value)
 
     def literal(self) -> Any:
@@ -251,14 +382,35 @@ class _NTriplesParser(W3CNTriplesParser):
         return _PlainLiteral(unquote(text), lang or None, uriquote(unquote(datatype)) if datatype else None)
 
 
+class _WatchedBytes(io.BytesIO):
+    """The bytes of a file, of which a handler counts those that are read."""
+
+    def __init__(self, content: bytes, handler: _XmlHandler) -> None:
+        super().__init__(content)
+        self._handler = handler
+
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(size)
+        self._handler.pass_bytes(len(piece))
+        return piece
+
+
 class _XmlHandler(RDFXMLHandler):
     """Counts what entities and default attributes are spelled out to."""
 
     def __init__(self, graph: OntologyGraph) -> None:
-        super().__init__(graph)
+        super().__init__(cast("rdflib.Graph", graph))
         self._graph = graph
         self._prefixes = 0
+        self._silent_bytes = 0
         self._characters = io.StringIO()
+        self._markup = io.StringIO()
+
+    def pass_bytes(self, number: int) -> None:
+        """Count bytes that the parser reads: it keeps a tag or comment until it ends."""
+        self._silent_bytes += number
+        if self._silent_bytes > _LONGEST_TAG:
+            raise _TooLargeError(f"a tag or comment has more than {_LONGEST_TAG:,} bytes")
 
     def startPrefixMapping(self, prefix: str | None, namespace: str) -> None:  # noqa: N802
         _check_namespace(namespace)
@@ -275,6 +427,10 @@ class _XmlHandler(RDFXMLHandler):
         self._pass_characters_on()
         if len(self.stack) > _DEEPEST:
             raise _TooLargeError(f"it nests more than {_DEEPEST:,} elements")
+        self._silent_bytes = 0
+        if len(attrs) > _MOST_ATTRIBUTES:
+            raise _TooLargeError(f"an element has more than {_MOST_ATTRIBUTES:,} attributes")
+        self._graph.count_terms(_TERMS_OF_ELEMENT + len(attrs))
         names = (name, *attrs.keys())
         self._graph.take(sum(len(part or "") for both in names for part in both))
         self._graph.take(sum(map(len, attrs.values())))
@@ -282,10 +438,12 @@ class _XmlHandler(RDFXMLHandler):
         _check_namespace(getattr(self.current, "base", None))
 
     def endElementNS(self, name: Any, qname: Any) -> None:  # noqa: N802
+        self._silent_bytes = 0
         self._pass_characters_on()
         super().endElementNS(name, qname)
 
     def characters(self, content: str) -> None:
+        self._silent_bytes = 0
         self._graph.take(len(content))
         self._characters.write(content)
         if self._characters.tell() > MAX_RECORD_BYTES:
@@ -301,6 +459,27 @@ class _XmlHandler(RDFXMLHandler):
         super().property_element_start(name, qname, attrs)
         if isinstance(self.current.object, rdflib.Literal):  # of XML, and still empty
             self.current.object = _PlainLiteral("", datatype=self.current.object.datatype)
+            self._markup = io.StringIO()
+
+    # The library appends an element to the literal that holds it, and so each to all before it.
+    def literal_element_start(self, name: Any, qname: Any, attrs: Any) -> None:
+        super().literal_element_start(name, qname, attrs)
+        self._write_markup(self.current.object)
+        self.current.object = ""
+
+    def literal_element_char(self, data: str) -> None:
+        self._write_markup(escape(data))
+
+    def literal_element_end(self, name: Any, qname: Any) -> None:
+        outer, self.parent.object = self.parent.object, ""
+        super().literal_element_end(name, qname)
+        self._write_markup(self.parent.object)
+        self.parent.object = outer
+
+    def _write_markup(self, text: str) -> None:
+        self._markup.write(text)
+        if self._markup.tell() > MAX_RECORD_BYTES:
+            raise _TooLargeError(f"a literal has more than {MAX_RECORD_BYTES:,} characters")
 
     def property_element_end(self, name: Any, qname: Any) -> None:
         current = self.current
@@ -308,4 +487,7 @@ class _XmlHandler(RDFXMLHandler):
             language = None if current.datatype is not None else current.language
             current.object = _PlainLiteral(current.data, language, current.datatype)
             current.data = None
+        if isinstance(current.object, rdflib.Literal) and self._markup.tell():
+            current.object = _PlainLiteral(self._markup.getvalue(), datatype=current.object.datatype)
+            self._markup = io.StringIO()
         super().property_element_end(name, qname)

@@ -29,6 +29,8 @@ _READ_AGAIN = 5_000_000
 # What the parser takes longest for, up to 30 µs each; only the very longest tables have so many.
 _MARKS = ("{", "[", "|", "!", "&", "//")
 _MOST_MARKS = 200_000
+# Of a line that begins with one: the parser goes a level deeper for each, and crashes at some 100,000.
+_MOST_EQUALS_SIGNS = 1_000
 
 # Elements whose content is no prose.
 _DROPPED = frozenset(
@@ -150,6 +152,8 @@ def _check_brackets(text: str) -> None:
     For each bracket that is never closed, it reads on to the end and then starts again after the bracket.
     """
     if sum(map(text.count, _MARKS)) > _MOST_MARKS:
+        raise TooDeeplyNestedError
+    if any(line.count("=") > _MOST_EQUALS_SIGNS for line in text.split("\n") if line.startswith("=")):
         raise TooDeeplyNestedError
     open_: list[tuple[str, int]] = []
     kinds: Counter[str] = Counter()

@@ -5,21 +5,30 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from typing import BinaryIO
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.storage.compression import open_decompressed, read_whole
 from calibset.storage.files import File
 
-LARGEST_WORKBOOK = 256 * 2**20
-"""The most bytes that a workbook may unpack to."""
+LARGEST_WORKBOOK = 128 * 2**20
+"""The most bytes that a sheet and the texts of its workbook may unpack to: some 3 million cells."""
+
+# Tags of a sheet and of its workbook's texts, which take about a microsecond each; a cell has four.
+MOST_TAGS = 6_000_000
 
 _ARCHIVE = b"PK\x03\x04"
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _MOST_ROWS = 2**20
 _MOST_COLUMNS = 256
 _PIECE = 2**16
+# What openpyxl reads at once (the list of sheets, the styles) is none of the large parts. Excel itself allows
+# 65,490 styles of a few tags each.
+_LARGEST_PART = 16 * 2**20
+_MOST_PART_TAGS = 200_000
+_LARGEST_COPY = 64 * 2**20
+_MOST_MEMBERS = 10_000
 
 
 def is_workbook(file: File) -> bool:
@@ -41,7 +50,9 @@ def read_table(file: File, sheet: str | None = None) -> tuple[list[str], Iterato
     rows = read_rows(file, sheet, "name the right sheet, or other files")
     header = [(name or "").strip() for name in next(rows, ())]
     indices = {name: index for index, name in enumerate(header) if name and header.count(name) == 1}
-    return header, ({name: row[index] for name, index in indices.items()} for row in rows)
+    return header, (
+        {name: row[index] if index < len(row) else None for name, index in indices.items()} for row in rows
+    )
 
 
 def read_rows(file: File, sheet: str | None, remedy: str) -> Iterator[tuple[str | None, ...]]:
@@ -61,44 +72,91 @@ def read_rows(file: File, sheet: str | None, remedy: str) -> Iterator[tuple[str 
 
 
 def read_sheet(content: bytes, name: str | None) -> Iterator[tuple[str | None, ...]]:
-    """Yield the rows of a workbook's sheet that are not blank, with their cells as text.
+    """Yield the rows of a workbook's sheet that are not blank, up to their last cell, as text.
 
     Whatever openpyxl raises is passed on.
     """
-    from openpyxl import load_workbook
+    from openpyxl.reader.excel import ExcelReader
+    from openpyxl.styles.stylesheet import apply_stylesheet
     from openpyxl.utils.escape import unescape
+    from openpyxl.xml.constants import SHARED_STRINGS
 
-    book = load_workbook(_unpack(io.BytesIO(content)), read_only=True, data_only=True)
-    if name is not None and name not in book.sheetnames:
-        raise ValueError(f"no sheet {name!r}; it has {', '.join(book.sheetnames)}")
-    sheet = book.worksheets[0] if name is None else book[name]
-    # Up to a cell far off all is filled with empty ones.
-    rows = min(sheet.max_row or _MOST_ROWS, _MOST_ROWS)
-    columns = min(sheet.max_column or _MOST_COLUMNS, _MOST_COLUMNS)
-    length = 0
-    for row in sheet.iter_rows(max_row=rows, max_col=columns, values_only=True):
-        if row.count(None) == len(row):
-            continue
-        # Cells may share a text that the workbook has once.
-        length += sum(len(cell) for cell in row if isinstance(cell, str))
-        if length > LARGEST_WORKBOOK:
-            raise ValueError(f"its cells have more than {LARGEST_WORKBOOK:,} characters")
-        yield tuple(None if cell is None else unescape(str(cell)) for cell in row)
+    from calibset.sources.formats.sheet_xml import read_cells, read_strings
+
+    with ZipFile(io.BytesIO(content)) as archive:
+        reader = ExcelReader(_copy_small_parts(archive), read_only=True, data_only=True, keep_links=False)
+        reader.read_manifest()
+        reader.read_workbook()
+        apply_stylesheet(reader.archive, reader.wb)
+        sheets = {
+            sheet.name: relation.target
+            for sheet, relation in reader.parser.find_sheets()
+            if relation.target in reader.valid_files and "chartsheet" not in relation.Type
+        }
+        if name is not None and name not in sheets:
+            raise ValueError(f"no sheet {name!r}; it has {', '.join(sheets)}")
+        budget = _Budget()
+        strings = reader.package.find(SHARED_STRINGS)  # type: ignore[no-untyped-call]
+        texts = [] if strings is None else list(read_strings(budget.read(archive, strings.PartName[1:])))
+        parts = budget.read(archive, sheets[name] if name is not None else next(iter(sheets.values())))
+        length = 0
+        for row in read_cells(parts, reader.wb, texts, (_MOST_ROWS, _MOST_COLUMNS)):
+            # Cells may share a text that the workbook has once.
+            length += sum(len(cell) for cell in row if isinstance(cell, str))
+            if length > LARGEST_WORKBOOK:
+                raise ValueError(f"its cells have more than {LARGEST_WORKBOOK:,} characters")
+            yield tuple(None if cell is None else unescape(str(cell)) for cell in row)
 
 
-def _unpack(stream: BinaryIO) -> BinaryIO:
-    """Return the archive with its members unpacked: the sizes that it states may be false."""
-    plain = io.BytesIO()
+class _Budget:
+    """The bytes and tags that the large parts of a workbook may have together."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._tags = 0
+
+    def read(self, archive: ZipFile, name: str) -> Iterator[bytes]:
+        """Yield a part unpacked, a few bytes at a time: the size that it states may be false."""
+        with archive.open(_find_member(archive, name)) as packed:
+            while piece := packed.read(_PIECE):
+                self._size += len(piece)
+                self._tags += piece.count(b"<")
+                if self._size > LARGEST_WORKBOOK:
+                    raise ValueError(f"it unpacks to more than {LARGEST_WORKBOOK:,} bytes; save it as CSV")
+                if self._tags > MOST_TAGS:
+                    raise ValueError(f"it has more than {MOST_TAGS:,} tags; save it as CSV")
+                yield piece
+
+
+def _copy_small_parts(archive: ZipFile) -> BinaryIO:
+    """Return an archive of the parts that may be read at once, unpacked; the others are empty in it."""
+    copied = io.BytesIO()
     size = 0
-    with ZipFile(stream) as archive, ZipFile(plain, "w", ZIP_STORED) as copy:
-        for member in archive.infolist():
-            # Of other methods than these the library unpacks all at once.
-            if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-                raise ValueError("a member is packed in another way than a workbook's")
-            with archive.open(member) as packed, copy.open(member.filename, "w") as unpacked:
+    members = {member.filename: member for member in archive.infolist()}
+    if len(members) > _MOST_MEMBERS:
+        raise ValueError(f"it has more than {_MOST_MEMBERS:,} members")
+    with ZipFile(copied, "w", ZIP_STORED) as copy:
+        for name in members:
+            part = io.BytesIO()
+            tags = 0
+            with archive.open(_find_member(archive, name)) as packed:
                 while piece := packed.read(_PIECE):
-                    size += unpacked.write(piece)
-                    if size > LARGEST_WORKBOOK:
-                        raise ValueError(f"it unpacks to more than {LARGEST_WORKBOOK:,} bytes")
-    plain.seek(0)
-    return plain
+                    part.write(piece)
+                    tags += piece.count(b"<")
+                    if part.tell() > _LARGEST_PART or tags > _MOST_PART_TAGS:
+                        part = io.BytesIO()
+                        break
+            size += part.tell()
+            if size > _LARGEST_COPY:
+                raise ValueError(f"its small parts unpack to more than {_LARGEST_COPY:,} bytes")
+            copy.writestr(name, part.getvalue())
+    copied.seek(0)
+    return copied
+
+
+def _find_member(archive: ZipFile, name: str) -> ZipInfo:
+    member = archive.getinfo(name)
+    # Of other methods than these the library unpacks all at once.
+    if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise ValueError("a member is packed in another way than a workbook's")
+    return member

@@ -384,7 +384,7 @@ def test_the_title_is_metadata() -> None:
     ("turtle", "start"),
     [
         (PREFIXES + "\n:A a owl:Class ;;; rdfs:label .\n", "o.ttl:9: not valid turtle ("),
-        (PREFIXES + ':A rdfs:label "never closed', "o.ttl: not valid turtle ("),
+        (PREFIXES + ':A rdfs:label "never closed', "o.ttl:8: not valid turtle ("),
         ("nope:A a nope:B .", "o.ttl:1: not valid turtle ("),
         ("[" * 20_000, "o.ttl: not valid turtle ("),
         ("\0\x01", "o.ttl:1: not valid turtle ("),
@@ -555,6 +555,59 @@ def test_what_stands_for_more_than_it_has_is_bounded(monkeypatch: pytest.MonkeyP
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("o.ttl", f"<s> <p> {'1,' * 500} 1 ."),
+        ("o.nt", "<urn:s> <urn:p> <urn:o> .\n" * 500),
+        ("o.owl", rdf_xml("<x:p/>" * 500)),
+    ],
+)
+def test_a_file_of_more_terms_than_its_size_lets_expect_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setattr(rdf_graph, "_FREE_TERMS", 0)
+    monkeypatch.setattr(rdf_graph, "_BYTES_PER_TERM", 100)
+    with pytest.raises(SourceError) as caught:
+        read(text, name)
+    assert str(caught.value) == (
+        f"{name}: too large (it names more than {len(text) // 100:,} terms, too many for its size); "
+        "split it, or leave it out with files = [...]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("literal", "text"),
+    [
+        (r'"a \"b\" \\ c"', 'a "b" \\ c'),
+        (r"'it\'s'", "it's"),
+        ('"""one "two" three"""', 'one "two" three'),
+        ('"""ends on "two"""""', 'ends on "two""'),
+        ("'''one\n''two'' three'''", "one ''two'' three"),
+        (r'"č \u010d \U0001F600 \t."', "č č 😀 ."),
+        ('""', ""),
+    ],
+)
+def test_strings_of_turtle_are_read(literal: str, text: str) -> None:
+    told = texts(f":a a :K ; rdfs:label {literal}, '😀' .")
+    assert told == {"a": f"{text} / 😀 (K)" if text else "😀 (K)"}
+
+
+@pytest.mark.parametrize("literal", [r'"\x"', '"a\nb"', r'"\U00110000"', '"""a""'])
+def test_strings_that_are_no_turtle_are_errors(literal: str) -> None:
+    with pytest.raises(SourceError, match=r"^o\.ttl:\d+: not valid turtle \("):
+        read(f"{PREFIXES}:a a :K ; rdfs:label {literal} .")
+
+
+def test_markup_in_a_literal_of_xml_stands_as_it_is_written() -> None:
+    markup = 'a &amp; <x:b x:c="1">d<e xmlns="">f</e></x:b> g<h xmlns=""></h>'
+    (record,) = read(rdf_xml(f'<x:p rdf:parseType="Literal">{markup}</x:p><x:q>q</x:q>'), "o.owl")
+    assert isinstance(record, Document)
+    assert record.text == (
+        'a (K)\nP: a &amp; <x:b xmlns:x="http://x.org/o#" x:c="1">d<e>f</e></x:b> g<h></h>.\nQ: q.'
+    )
+
+
 LONG = f"http://{'x' * 2**14}/"
 
 
@@ -566,6 +619,18 @@ LONG = f"http://{'x' * 2**14}/"
         ("o.owl", rdf_xml("", "", f'xmlns:y="{LONG}"'), "a prefix or base has more than 16,384 characters"),
         ("o.owl", rdf_xml("", "", f'xml:base="{LONG}"'), "a prefix or base has more than 16,384 characters"),
         ("o.owl", rdf_xml("<x:p>" * 2_000), "it nests more than 1,000 elements"),
+        (
+            "o.owl",
+            rdf_xml("<x:p " + " ".join(f"x:a{n}='1'" for n in range(1_001)) + "/>"),
+            "an element has more than 1,000 attributes",
+        ),
+        ("o.owl", rdf_xml(f"<x:p x:a='{'a' * 2**21}'/>"), "a tag or comment has more than 1,048,576 bytes"),
+        ("o.owl", rdf_xml(f"<!--{'a' * 2**21}-->"), "a tag or comment has more than 1,048,576 bytes"),
+        (
+            "o.owl",
+            rdf_xml(f'<x:p rdf:parseType="Literal">{"<b/>" * 2**14}</x:p>'),
+            "a literal has more than 65,536 characters",
+        ),
         (
             "o.owl",
             rdf_xml("", "", " ".join(f'xmlns:y{n}="urn:{n}"' for n in range(1_001))),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import html
+import time
 
 import pytest
 from hypothesis import given
@@ -60,3 +61,10 @@ def test_many_marks_take_linear_time() -> None:
     assert len(resolve_variants("-{" * 20_000 + "a" * 2**20 + "}-" * 20_000, "zh")) > 2**20
     assert len(resolve_variants("-{a;" * 20_000, "zh")) == 80_000
     assert len(resolve_variants("-{" + "a;zh:" * 20_000 + "}-", "zh")) > 0
+
+
+@pytest.mark.parametrize("unit", [" ", "; ", "=>", "A;", "zh-a;", "-a", "zh:a;", "a=>zh:b;", ";=>", "zh=>"])
+def test_long_choices_take_time_in_proportion(unit: str) -> None:
+    start = time.process_time()
+    assert isinstance(resolve_variants(f"-{{{unit * 100_000}}}-", "zh"), str)
+    assert time.process_time() - start < 2

@@ -121,3 +121,9 @@ def test_no_markup_makes_it_fail_and_no_tag_is_left(wikitext: str) -> None:
 @given(st.text(st.characters(blacklist_characters="[]{}<>|'=*#:;&!_-/\r\n\0", blacklist_categories=["Cs"])))
 def test_text_without_markup_stays_as_it_is(text: str) -> None:
     assert strip_markup(text) == text
+
+
+def test_a_heading_of_a_thousand_signs_is_refused() -> None:
+    assert strip_markup("=a" * 1_000) == "a"
+    with pytest.raises(TooDeeplyNestedError):
+        strip_markup("=a" * 1_001)

@@ -1,0 +1,222 @@
+"""The cells of a workbook's sheet and the texts that they share, from their XML, a few bytes at a time.
+
+openpyxl builds a tree of each row and an object of each text, which takes several times as long. It
+says what a number means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any, cast
+from xml.parsers import expat
+
+from openpyxl.utils import column_index_from_string
+from openpyxl.utils.datetime import from_excel, from_ISO8601
+
+from calibset.storage.text_lines import MAX_RECORD_BYTES
+
+Cell = str | int | float | bool | object | None
+"""A cell as openpyxl reads it; None if it is empty."""
+
+_NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main "
+_OUT_OF_RANGE = "#VALUE!"
+
+_find_column = lru_cache(maxsize=2**12)(column_index_from_string)
+
+
+def read_strings(parts: Iterable[bytes]) -> Iterator[str]:
+    """Yield the texts that the cells of a workbook share, in their order."""
+    texts = _Texts("si")
+    for _ in _parse(parts, texts):
+        yield from texts.take()
+
+
+def read_cells(
+    parts: Iterable[bytes], book: Any, texts: list[str], most: tuple[int, int]
+) -> Iterator[tuple[Cell, ...]]:
+    """Yield the rows of a sheet that are not blank, up to their last cell.
+
+    Args:
+        parts: The sheet's XML.
+        book: The workbook, as openpyxl reads it, which says what numbers are dates.
+        texts: The texts that cells share.
+        most: The last row and column that are read.
+    """
+    cells = _Cells(book, texts, most)
+    for _ in _parse(parts, cells):
+        yield from cells.take()
+
+
+def _parse(parts: Iterable[bytes], handler: _Texts) -> Iterator[None]:
+    """Feed the XML to a handler, and stop after each piece."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    parser.StartElementHandler = handler.start
+    parser.EndElementHandler = handler.end
+    parser.CharacterDataHandler = handler.add
+    for part in parts:
+        parser.Parse(part, False)
+        yield
+    parser.Parse(b"", True)
+    yield
+
+
+def _refuse_document_type(*_: object) -> None:
+    raise ValueError("it declares a document type")
+
+
+class _Texts:
+    """Collects the text of each element of a name: that of its own, and of its runs."""
+
+    def __init__(self, element: str) -> None:
+        self._element = _NAMESPACE + element
+        self._found: list[Any] = []
+        self._plain: str | None = None
+        self._runs: list[str] = []
+        self._pieces: list[str] | None = None
+        self._size = 0
+        # Within a reading aid, whose text is none of the cell's.
+        self._in_phonetic = False
+
+    def take(self) -> list[Any]:
+        """Return what has been found since the last call."""
+        found, self._found = self._found, []
+        return found
+
+    def start(self, name: str, _: dict[str, str]) -> None:
+        if name == _T:
+            self._begin_text()
+        elif name == self._element:
+            self._plain, self._runs = None, []
+        elif name == _R:
+            self._is_run = True
+        elif name == _PHONETIC:
+            self._in_phonetic = True
+
+    def end(self, name: str) -> None:
+        if name == _T:
+            self._end_text()
+        elif name == self._element:
+            self._found.append(self._join())
+        elif name == _R:
+            self._is_run = False
+        elif name == _PHONETIC:
+            self._in_phonetic = False
+
+    def add(self, text: str) -> None:
+        # Of a longer text no more is held than tells that it is too long.
+        if self._pieces is not None and self._size <= MAX_RECORD_BYTES:
+            self._pieces.append(text)
+            self._size += len(text)
+
+    _is_run = False
+
+    def _begin_text(self) -> None:
+        self._pieces, self._size = [], 0
+
+    def _end_text(self) -> None:
+        text = "".join(self._pieces or ())
+        self._pieces = None
+        if self._in_phonetic:
+            return
+        if self._is_run:
+            self._runs.append(text)
+        else:
+            self._plain = text
+
+    def _join(self) -> str:
+        return "".join((self._plain or "", *self._runs)).replace("x005F_", "")
+
+
+_T, _R, _PHONETIC = (_NAMESPACE + name for name in ("t", "r", "rPh"))
+_ROW, _C, _V, _IS = (_NAMESPACE + name for name in ("row", "c", "v", "is"))
+
+
+class _Cells(_Texts):
+    """Collects the rows of a sheet."""
+
+    def __init__(self, book: Any, texts: list[str], most: tuple[int, int]) -> None:
+        super().__init__("is")
+        self._book = book
+        self._texts = texts
+        self._most_rows, self._most_columns = most
+        self._row: dict[int, Cell] = {}
+        self._number = 0
+        self._next = 1
+        self._column = 0
+        self._kind = "n"
+        self._style = 0
+        self._value: str | None = None
+        self._has_text = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == _C:
+            self._column = (
+                _find_column(place.rstrip("0123456789"))
+                if (place := attributes.get("r"))
+                else self._column + 1
+            )
+            self._kind = attributes.get("t", "n")
+            self._style = int(attributes.get("s", 0))
+            self._value, self._has_text = None, False
+        elif name == _V:
+            self._begin_text()
+        elif name == _ROW:
+            self._number = int(float(number)) if (number := attributes.get("r")) else self._number + 1
+            self._row, self._column = {}, 0
+        else:
+            super().start(name, attributes)
+
+    def end(self, name: str) -> None:
+        if name == _C:
+            if self._column <= self._most_columns:
+                self._row[self._column] = self._read_value()
+        elif name == _V:
+            if self._value is None:
+                self._value = "".join(self._pieces or ())
+            self._pieces = None
+        elif name == _ROW:
+            self._end_row()
+        elif name == _IS:
+            self._has_text = True
+        else:
+            super().end(name)
+
+    def _end_row(self) -> None:
+        """Keep a row that isn't blank and stands below those before it."""
+        is_below = self._next <= self._number <= self._most_rows
+        self._next = max(self._next, self._number + 1)
+        row = {column: cell for column, cell in self._row.items() if cell is not None}
+        if row and is_below:
+            self._found.append(tuple(map(row.get, range(1, max(row) + 1))))
+
+    def _read_value(self) -> Cell:
+        if self._kind == "inlineStr":
+            return self._join_inline() if self._has_text else None
+        text = self._value
+        if not text:
+            return None
+        if self._kind == "n":
+            return self._read_number(text)
+        if self._kind == "s":
+            return self._texts[int(text)]
+        if self._kind == "b":
+            return bool(int(text))
+        return cast("Cell", from_ISO8601(text)) if self._kind == "d" else text  # type: ignore[no-untyped-call]
+
+    def _join_inline(self) -> str:
+        text = "".join((self._plain or "", *self._runs))
+        self._plain, self._runs = None, []
+        return text
+
+    def _read_number(self, text: str) -> Cell:
+        number = float(text) if set(text) & {".", "e", "E"} else int(text)
+        if self._style not in self._book._date_formats:  # noqa: SLF001  (it has no other name)
+            return number
+        is_span = self._style in self._book._timedelta_formats  # noqa: SLF001
+        try:
+            return cast("Cell", from_excel(number, self._book.epoch, timedelta=is_span))
+        except (OverflowError, ValueError):
+            return _OUT_OF_RANGE
