@@ -160,7 +160,7 @@ the installed version or a named one, with the reason for each option that avoid
 
 | `where` | what is read |
 |---|---|
-| `hf://datasets/OWNER/NAME` | a dataset repository on the hub (or at `HF_ENDPOINT`), at `revision` |
+| `hf://datasets/OWNER/NAME` | a dataset repository on the hub (or at `HF_ENDPOINT`), at `revision`; of `…/NAME/data` the files of that folder, of `…/NAME/data/*.parquet` those that match |
 | `https://…` | a file; or, ending in `/`, a folder of the files that `files` names |
 | a path | a file or folder: absolute, or relative to `--data DIR` (or `CALIBSET_DATA`), otherwise to the recipe's folder |
 

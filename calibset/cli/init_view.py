@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from calibset.cli.console import create_table, open_console, print_line, print_lines
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.core.text import printable_line
+from calibset.storage.file_names import list_some
 
 if TYPE_CHECKING:
     from calibset.pipeline.drafting.draft import RecipeDraft
     from calibset.pipeline.drafting.file_kinds import Unread
+    from calibset.pipeline.drafting.survey import SourceGuess
     from calibset.pipeline.drafting.trial import SourceTrial
 
 # A row is shown by its beginning: enough to see whether columns, turns and letters are right.
@@ -45,6 +47,7 @@ def print_draft(draft: RecipeDraft) -> None:
         )
     open_console().print(table)
     print_lines(_unread_lines(draft.unread))
+    print_lines(_left_lines(draft.sources))
     print_lines(f"left out: {name}: {problem}" for name, problem in draft.dropped.items())
     for source in draft.sources:
         _print_sample(source.name, draft.trials[source.name])
@@ -65,6 +68,8 @@ def draft_data(draft: RecipeDraft) -> dict[str, Any]:
                 "type": source.type,
                 "where": source.input.where,
                 "files": list(source.files),
+                "left_columns": list(source.left_columns),
+                "left_sheets": list(source.left_sheets),
                 "gives": draft.trials[source.name].gives,
                 "rows": draft.trials[source.name].rows,
                 "has_more_rows": not draft.trials[source.name].is_exhausted,
@@ -90,6 +95,15 @@ def _unread_lines(unread: Sequence[Unread]) -> Iterator[str]:
         yield f"not read: {names[0] if count == 1 else f'{count} × {ending}'}: {reason}"
     if len(counts) > _MOST_REASONS:
         yield f"not read: files for {len(counts) - _MOST_REASONS} more reasons; --json names each"
+
+
+def _left_lines(sources: Sequence[SourceGuess]) -> Iterator[str]:
+    """Yield which columns and sheets of the files that are read aren't."""
+    for source in sources:
+        if source.left_columns:
+            yield f"{source.name}: columns that are not read: {list_some(source.left_columns, 12)}"
+        if source.left_sheets:
+            yield f"{source.name}: sheets that are not read: {list_some(source.left_sheets, 12)}"
 
 
 def _ending(name: str) -> str:

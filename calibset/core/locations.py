@@ -20,9 +20,15 @@ _REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class HubDataset:
-    """A dataset repository on the Hugging Face hub (or what ``HF_ENDPOINT`` names)."""
+    """A dataset repository on the Hugging Face hub (or what ``HF_ENDPOINT`` names).
+
+    Attributes:
+        repo_id: ``OWNER/NAME``.
+        pattern: The path or pattern of the files that are meant; all if empty.
+    """
 
     repo_id: str
+    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +85,17 @@ def parse_location(text: str) -> Location:
 
     Examples:
         >>> parse_location("hf://datasets/NeelNanda/pile-10k")
-        HubDataset(repo_id='NeelNanda/pile-10k')
+        HubDataset(repo_id='NeelNanda/pile-10k', pattern='')
+        >>> parse_location("hf://datasets/NeelNanda/pile-10k/data/*.parquet").pattern
+        'data/*.parquet'
     """
     if text.startswith(_HUB):
-        repo_id = text[len(_HUB) :]
-        if not _REPO_ID.fullmatch(repo_id):
+        parts = text[len(_HUB) :].split("/", 2)
+        repo_id, pattern = "/".join(parts[:2]), "".join(parts[2:])
+        is_path = not pattern or all(part not in ("", ".", "..") for part in pattern.rstrip("/").split("/"))
+        if not (_REPO_ID.fullmatch(repo_id) and is_path):
             raise ValueError(f"must read hf://datasets/OWNER/NAME, got {text!r}")
-        return HubDataset(repo_id)
+        return HubDataset(repo_id, pattern)
     scheme = urlsplit(text).scheme if "://" in text else ""
     if scheme == "https":
         if "@" in urlsplit(text).netloc:  # the login would stand in every manifest

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from calibset.core.errors import CalibsetError
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.core.text import printable
 from calibset.dataset.calibration_file import NAMED_BY_VERIFY, CalibrationFile
 from calibset.dataset.export import EXPORTABLE, prepare_export
@@ -16,6 +17,9 @@ from calibset.quantizers import LoadReport, Quantizer, Verdict
 from calibset.quantizers.row_reader import read_rows
 from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY
 from calibset.tokenizers import Tokenizer
+
+# The files that `repack` reads by their names.
+_REPACKED = (".jsonl", ".ndjson", ".json", ".parquet")
 
 
 def add_remedy(
@@ -59,7 +63,7 @@ def add_remedy(
             fault = "" if any(reason in fault for reason in said) else fault
     if report.verdict is Verdict.USABLE:
         return report
-    return replace(report, export_fault=fault, remedy=_name_build(file, report, name))
+    return replace(report, export_fault=fault, remedy=_name_build(file, quantizer, tokenizer, report))
 
 
 def _name_export(
@@ -75,26 +79,28 @@ def _name_export(
     return f"`calibset export {name}{options}` writes a file of which {info.product} keeps {kept}{cut}"
 
 
-def _name_build(file: CalibrationFile, report: LoadReport, name: str) -> str:
+def _name_build(file: CalibrationFile, quantizer: Quantizer, tokenizer: Tokenizer, report: LoadReport) -> str:
     """Return the command that makes other rows."""
+    name = shlex.quote(printable(str(file.path)))
     if file.manifest is not None:
         return f"`calibset build RECIPE --out {name}` writes rows of {report.seqlen} tokens"
     if report.kept == len(report.rows) > 0 and report.verdict is not Verdict.NOT_JUDGED:
         return f"`calibset verify {name} --nsamples {report.kept}` asks for the rows that there are"
     kinds = set(_find_kinds(file))
-    if kinds == {"messages"} or report.verdict is Verdict.NOT_JUDGED:
-        return (
-            f'`calibset build RECIPE` with {name} as a source of type "chat" renders its messages into rows'
-        )
-    if not kinds:  # a source of ids or of nothing gives no row
+    if not kinds:  # a source of nothing gives no row
         return f"`calibset build RECIPE` writes rows of {report.seqlen} tokens from texts or dialogues"
+    if len(kinds) == 1 and "columns" not in kinds and file.path.suffix in _REPACKED:
+        options = f" --tokenizer {shlex.quote(tokenizer.name)} --seqlen {report.seqlen}"
+        if quantizer.info.name != DEFAULT_QUANTIZER:
+            options += f" --for {quantizer.info.name}"
+        return f"`calibset repack {name}{options}` makes rows of its {kinds.pop()} that are kept"
     return (
         f"`calibset build RECIPE` with {name} as a source makes rows of {report.seqlen} tokens of its texts"
     )
 
 
 def _find_kinds(file: CalibrationFile) -> Iterator[str]:
-    """Yield what the rows of a file could give a source: "text", "messages" or nothing."""
+    """Yield what the rows of a file could give: "texts", "messages", "ids", texts in "columns" or nothing."""
     try:
         rows, _ = read_rows(file.path, _find_kind)
     except CalibsetError:
@@ -103,13 +109,24 @@ def _find_kinds(file: CalibrationFile) -> Iterator[str]:
 
 
 def _find_kind(value: object) -> str:
-    if isinstance(value, list):  # a file of one array, which sources read
+    if isinstance(value, list) and not _is_ids(value):  # a file of one array, which sources read
         value = next(iter(value), None)
+    if isinstance(value, str):
+        return "texts" if value else ""
     if not isinstance(value, dict):
-        return ""
+        return "ids" if _is_ids(value) else ""
     if any(value.get(key) for key in ("messages", "conversations")):
         return "messages"
-    return "text" if any(isinstance(item, str) and item for item in value.values()) else ""
+    if _is_ids(value.get("input_ids")):
+        return "ids"
+    texts = [key for key, item in value.items() if isinstance(item, str) and item]
+    return "texts" if "text" in texts or (texts and len(value) == 1) else "columns" if texts else ""
+
+
+def _is_ids(value: object) -> bool:
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(item, int) and item >= 0 for item in value)
+    )
 
 
 def _reads_beyond_seqlen(report: LoadReport, quantizer: Quantizer, tokenizer: Tokenizer) -> bool:

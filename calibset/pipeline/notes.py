@@ -18,6 +18,9 @@ from calibset.tokenizers import Tokenizer, find_tokenizer_file, reads_control_to
 from calibset.tokenizers.base import spell_prefix
 from calibset.tokenizers.chat_templates.base import CALLS_LEFT_OUT, NO_PLACE_FOR_THOUGHTS, WORDS_LEFT_OUT
 
+FEWEST_ROWS = 4
+"""The rows of a source from which on it is told how few documents they are made of."""
+
 
 def write_notes(
     context: BuildContext, selected: SelectedSamples, read: Mapping[str, ReadStats]
@@ -38,6 +41,7 @@ def write_notes(
             for note in note_source(context.recipe, name, stats, context.tokenizer)
         ),
         *_on_splits(context),
+        *_on_few_documents(context, selected, read),
         *_on_empty_thoughts(read.values()),
         *_on_missing_titles(context, selected),
         *_on_export(context),
@@ -53,6 +57,28 @@ def _on_splits(context: BuildContext) -> Iterator[str]:
     for name, source in context.recipe.sources.items():
         if note := source.note_splits(context.readers[name]):
             yield f"{name}: {note}"
+
+
+def _on_few_documents(
+    context: BuildContext, selected: SelectedSamples, read: Mapping[str, ReadStats]
+) -> Iterator[str]:
+    """Say of which sources a few long documents make up the rows, while others are there."""
+    for name, stats in read.items():
+        rows = [sample for sample in selected.samples if sample.source == name]
+        documents = {span.document for sample in rows for span in sample.documents if not span.filler}
+        if len(rows) < FEWEST_ROWS or 2 * len(documents) > len(rows):
+            continue
+        files = len(context.recipe.sources[name].select_files(context.readers[name]))
+        if (others := max(files, stats.documents)) > len(documents):
+            yield describe_few_documents(name, len(rows), len(documents), others)
+
+
+def describe_few_documents(name: str, rows: int, documents: int, others: int, about: str = "") -> str:
+    """Return a sentence on a source of whose documents few are so long that they make up its rows."""
+    return (
+        f"{name}: its {rows:,} rows are made of {about}{documents:,} of {others:,} documents, which are "
+        "long; more rows (nsamples, weight) take in others, and so does max_rows_per_document = 1"
+    )
 
 
 def note_source(recipe: Recipe, name: str, stats: ReadStats, tokenizer: Tokenizer) -> Iterator[str]:

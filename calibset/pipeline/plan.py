@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.lockfile import Lock
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.locking import read_existing_lock
+from calibset.pipeline.notes import FEWEST_ROWS, describe_few_documents
 from calibset.pipeline.progress import Progress, no_progress
 from calibset.pipeline.readers import open_reader, open_storage
 from calibset.pipeline.trial import try_evaluation_set, try_source
@@ -25,6 +26,8 @@ from calibset.storage import Storage, TrackedReader
 from calibset.storage.file_names import find_splits
 from calibset.tokenizers import ControlTokens, Tokenizer, find_tokenizer_file, load_tokenizer
 
+# Characters of a document for each token of a row that are measured: enough for four rows of any language.
+_MOST_MEASURED = 40
 # A name's suffix, with that of its compression.
 _SUFFIX = re.compile(r"(?<=.)\.[A-Za-z0-9_]{1,10}(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 
@@ -220,13 +223,24 @@ class _Planner:
             return replace(
                 planned, **({"problem": str(error)} if quota else {"notes": (*planned.notes, str(error))})
             )
-        return replace(
+        planned = replace(
             planned,
             gives=trial.gives or planned.gives,
             document=trial.document,
             text=trial.text,
             notes=(*planned.notes, *trial.notes),
         )
+        return replace(planned, notes=(*planned.notes, *self._note_few_documents(planned)))
+
+    def _note_few_documents(self, planned: PlannedSource) -> Iterator[str]:
+        """Say if few documents will make up the rows, should all be as long as the first that was read."""
+        if self.tokenizer is None or planned.gives != "texts" or planned.quota < FEWEST_ROWS:
+            return
+        beginning = planned.text[: _MOST_MEASURED * self.recipe.seqlen]
+        tokens = len(self.tokenizer.encode(beginning, parse_special=False))
+        rows = min(self.recipe.max_rows_per_document, tokens // self.recipe.seqlen)
+        if rows > 1 and (expected := -(-planned.quota // rows)) < planned.files:
+            yield describe_few_documents(planned.name, planned.quota, expected, planned.files, "about ")
 
 
 def _count_files(planned: PlannedSource, source: Source, reader: TrackedReader) -> PlannedSource:

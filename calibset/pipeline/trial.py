@@ -73,6 +73,8 @@ def try_source(name: str, recipe: Recipe, reader: TrackedReader, tokenizer: Toke
         stream.require_readable(recipe.max_rejected_of(name))
     _try_other_files(source, beginning, f"sources.{name}")
     notes = [*stats.notes, *note_source(recipe, name, stats, tokenizer)]
+    if note := source.note_unread(source.select_files(beginning)):
+        notes.append(f"{name}: {note}")
     if stats.left_out.rejections or item is None:
         read = "the first record" if stats.records == 1 else f"the first {stats.records:,} records"
         notes.append(f"{name}: of {read}, {stats.left_out.describe()}")

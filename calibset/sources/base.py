@@ -234,6 +234,10 @@ class Source(BaseModel):
             "name those that are to be read with split = [...]"
         )
 
+    def note_unread(self, files: Sequence[File]) -> str | None:  # noqa: ARG002  (for subclasses)
+        """Return what users should know of parts of the files that are not read."""
+        return None
+
     def _is_of_another_config(self, name: str) -> bool:
         return bool(self.config) and not any(is_in_config(name, config) for config in self.config)
 

@@ -71,7 +71,7 @@ class Storage:
         if isinstance(location, LocalPath):
             return self._find_local(text, location.path)
         if isinstance(location, HubDataset):
-            hub = HubReader(text, location.repo_id, self.cache, revision)
+            hub = HubReader(text, location.repo_id, self.cache, revision, location.pattern)
             return hub if hub.is_there() else f"{text}: {explain_no_repository('dataset')}"
         mirrored = (url for mirror in self.mirrors if (url := mirror.apply(location.url)) is not None)
         https = UrlReader(text, next(mirrored, location.url), self.cache)

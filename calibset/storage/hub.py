@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
@@ -75,12 +75,14 @@ class HubReader:
         repo_id: ``OWNER/NAME``.
         cache: The cache for what is read.
         requested: The branch, tag or commit to read; the main branch if None.
+        pattern: The folder, file or pattern that the location names; then no other file is one of it.
     """
 
     location: str
     repo_id: str
     cache: Cache
     requested: str | None = None
+    pattern: str = ""
 
     @property
     def revision(self) -> str:
@@ -143,9 +145,19 @@ class HubReader:
         Raises:
             SourceError: Nothing matches, or the hub doesn't answer.
         """
-        names = choose(match_names(self._commit[1].names, patterns, self.location))
+        names = choose(match_names(*self._list_choice(patterns), self.location))
         entries = self._entries(names)
         return tuple(self._file(name, entries[name]) for name in names if name in entries)
+
+    def _list_choice(self, patterns: tuple[str, ...]) -> tuple[Sequence[str], tuple[str, ...]]:
+        """Return the names that the location means, and the patterns of those that are asked for."""
+        names, pattern = self._commit[1].names, self.pattern
+        if not pattern:
+            return names, patterns
+        if set(pattern) & set("*?[") or pattern in names:
+            return names, (pattern,)
+        folder = f"{pattern.rstrip('/')}/"
+        return [name for name in names if name.startswith(folder)], patterns
 
     def _entries(self, names: list[str]) -> dict[str, _Entry]:
         known = {name: self._load(_Entry, self.revision, name) for name in names}

@@ -55,8 +55,16 @@ class ReadingBudget:
         Raises:
             SourceError: They are more, or more lines, than the bytes that were read may stand for.
         """
-        self.unpacked += len(content)
         self.lines += content.count(b"\n")
+        self.add(len(content))
+
+    def add(self, unpacked: int) -> None:
+        """Count so many bytes as unpacked.
+
+        Raises:
+            SourceError: They are more, or more lines, than the bytes that were read may stand for.
+        """
+        self.unpacked += unpacked
         if self.unpacked > MOST_FREE_BYTES and self.unpacked > MOST_BYTES_PER_BYTE * self.stored():
             self._refuse(f"{self.unpacked:,} bytes", f"{MOST_BYTES_PER_BYTE} for each of them")
         if self.lines > MOST_FREE_LINES and self.lines > MOST_LINES_PER_BYTE * self.stored():

@@ -69,8 +69,8 @@ def test_what_is_not_judged_exits_3(recipe: str, capsys: pytest.CaptureFixture[s
     assert out[0] == first
     assert out[1].startswith("  row 1 is not judged: its messages are read, ")
     assert out[-1] == (
-        'to mend this: `calibset build RECIPE` with x.jsonl as a source of type "chat" renders its messages '
-        "into rows"
+        "to mend this: `calibset repack x.jsonl --tokenizer chat.json --seqlen 64 --for modelopt` makes "
+        "rows of its messages that are kept"
     )
     assert main([*words, "--quiet"]) == 3
     assert capsys.readouterr().out == f"{first}\n"

@@ -14,6 +14,8 @@ from calibset.core.locations import HubDataset, LocalPath, Mirror, Url, parse_lo
     ("text", "location"),
     [
         ("hf://datasets/them/corpus-2.0_x", HubDataset("them/corpus-2.0_x")),
+        ("hf://datasets/them/corpus/data/*.parquet", HubDataset("them/corpus", "data/*.parquet")),
+        ("hf://datasets/them/corpus/data/", HubDataset("them/corpus", "data/")),
         ("https://example.org/a.json?x=1", Url("https://example.org/a.json?x=1")),
         ("https://example.org/folder/", Url("https://example.org/folder/")),
         ("corpora/a.txt", LocalPath(Path("corpora/a.txt"))),
@@ -36,7 +38,7 @@ def test_a_home_folder_is_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "fault"),
     [
         ("hf://datasets/one", "must read hf://datasets/OWNER/NAME, got 'hf://datasets/one'"),
-        ("hf://datasets/a/b/c", "must read hf://datasets/OWNER/NAME, got 'hf://datasets/a/b/c'"),
+        ("hf://datasets/a/b/../c", "must read hf://datasets/OWNER/NAME, got 'hf://datasets/a/b/../c'"),
         ("hf://datasets/a/", "must read hf://datasets/OWNER/NAME, got 'hf://datasets/a/'"),
         ("hf://datasets/a/b@v1", "must read hf://datasets/OWNER/NAME, got 'hf://datasets/a/b@v1'"),
         ("hf://datasets/../b", "must read hf://datasets/OWNER/NAME, got 'hf://datasets/../b'"),

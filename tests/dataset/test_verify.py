@@ -131,7 +131,7 @@ def test_verify_names_the_command_that_mends_it(tmp_path: Path) -> None:
     short = verify_texts(tmp_path, ["abc"])
     assert (
         short.remedy
-        == f"`calibset build RECIPE` with {file} as a source makes rows of 16 tokens of its texts"
+        == f"`calibset repack {file} --tokenizer {letters} --seqlen 16` makes rows of its texts that are kept"
     )
     assert verify(file, tokenizer=str(letters), quantizer="modelopt", seqlen=4, nsamples=5).remedy == (
         f"`calibset verify {file} --nsamples 1` asks for the rows that there are"
@@ -145,24 +145,37 @@ def test_verify_names_the_command_that_mends_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "quantizer", "remedy"),
     [
-        ('{"n": 1}', "autoround", "` writes rows of 16 tokens from texts or dialogues"),
-        ("", "autoround", "` writes rows of 16 tokens from texts or dialogues"),
-        ('{"input_ids": [1, 2]}', "exllamav2", "` writes rows of 16 tokens from texts or dialogues"),
-        ('{"input_ids": [-1, 2]}', "autoround", "` writes rows of 16 tokens from texts or dialogues"),
+        ('{"n": 1}', "autoround", "build RECIPE` writes rows of 16 tokens from texts or dialogues"),
+        ("", "autoround", "build RECIPE` writes rows of 16 tokens from texts or dialogues"),
+        (
+            '{"input_ids": [1, 2]}',
+            "exllamav2",
+            "repack {file} --tokenizer {letters} --seqlen 16 --for exllamav2` makes rows of its ids that "
+            "are kept",
+        ),
+        (
+            '{"input_ids": [-1, 2]}',
+            "autoround",
+            "build RECIPE` writes rows of 16 tokens from texts or dialogues",
+        ),
         (
             '{"title": "Hi.", "body": "Ho."}',
             "autoround",
-            "` with {file} as a source makes rows of 16 tokens of its texts",
+            "build RECIPE` with {file} as a source makes rows of 16 tokens of its texts",
         ),
-        ('[{"text": "Hi."}]', "autoround", "` with {file} as a source makes rows of 16 tokens of its texts"),
+        (
+            '[{"text": "Hi."}]',
+            "autoround",
+            "repack {file} --tokenizer {letters} --seqlen 16` makes rows of its texts that are kept",
+        ),
         (
             '{"messages": [{"role": "user", "content": "Hi."}]}',
             "autoround",
-            '` with {file} as a source of type "chat" renders its messages into rows',
+            "repack {file} --tokenizer {letters} --seqlen 16` makes rows of its messages that are kept",
         ),
     ],
 )
-def test_a_file_is_made_a_source_only_if_it_holds_something_to_read(
+def test_rows_are_made_of_a_file_only_if_it_holds_something_to_read(
     tmp_path: Path, row: str, quantizer: str, remedy: str
 ) -> None:
     write_letters(tmp_path)
@@ -171,7 +184,7 @@ def test_a_file_is_made_a_source_only_if_it_holds_something_to_read(
     report = verify(
         file, tokenizer=str(tmp_path / "tokenizer.json"), quantizer=quantizer, seqlen=16, nsamples=1
     )
-    assert report.remedy == f"`calibset build RECIPE{remedy.format(file=file)}"
+    assert report.remedy == f"`calibset {remedy.format(file=file, letters=tmp_path / 'tokenizer.json')}"
     assert "calibset verify" not in report.export_fault
 
 

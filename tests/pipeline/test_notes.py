@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from calibset.hygiene.stats import ReadStats, RepairCounts
+from calibset.pipeline.build import build
 from calibset.pipeline.notes import note_source
+from calibset.pipeline.plan import plan
 from calibset.recipe.loader import parse_recipe
 from calibset.tokenizers.chat_templates.base import CALLS_LEFT_OUT, NO_PLACE_FOR_THOUGHTS, WORDS_LEFT_OUT
+from tests.letters import write_letters
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
@@ -91,3 +95,25 @@ def test_texts_made_of_questions_and_answers_are_told(
         "talk: gives texts that join 'Question' and 'answer'; for conversations set "
         'columns = { user = "Question", assistant = "answer" }'
     ]
+
+
+def test_a_few_long_documents_that_make_up_a_sources_rows_are_told(tmp_path: Path) -> None:
+    write_letters(tmp_path)
+    (tmp_path / "contracts").mkdir()
+    for number in range(9):
+        words = " ".join(f"{'abcdefghi'[number]}{word}" for word in range(400))
+        (tmp_path / "contracts" / f"{number}.txt").write_text(words)
+    text = (
+        'name = "long"\nnsamples = 8\nseqlen = 64\ntokenizer = "tokenizer.json"\ngroups.all = 1.0\n'
+        '[sources.contracts]\ngroup = "all"\ntype = "text"\nwhere = "contracts"\n'
+    )
+    path = tmp_path / "long.toml"
+    path.write_text(text)
+    note = (
+        "contracts: its 8 rows are made of {}2 of 9 documents, which are long; more rows (nsamples, weight) "
+        "take in others, and so does max_rows_per_document = 1"
+    )
+    assert note.format("about ") in plan(path).sources[0].notes
+    assert note.format("") in build(path).notes
+    path.write_text(f"max_rows_per_document = 1\n{text}")
+    assert not [found for found in (*plan(path).sources[0].notes, *build(path).notes) if "are long" in found]

@@ -354,3 +354,27 @@ def test_the_librarys_log_is_quiet_only_while_it_is_asked(
     bytes_of(corpus.files("*.jsonl")[0])
     assert logging.getLogger("huggingface_hub").level == before
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("data/*.jsonl", ["data/a.jsonl"]),
+        ("data/b.txt", ["data/b.txt"]),
+        ("data", ["data/a.jsonl", "data/b.txt"]),
+        ("data/", ["data/a.jsonl", "data/b.txt"]),
+        ("README.md", ["README.md"]),
+    ],
+)
+def test_a_location_may_name_files_of_a_repository(corpus: HubReader, pattern: str, names: list[str]) -> None:
+    inside = replace(corpus, location=f"{LOCATION}/{pattern}", pattern=pattern)
+    assert [file.name for file in inside.files("*")] == names
+
+
+def test_a_pattern_of_a_location_that_matches_nothing_is_named(corpus: HubReader) -> None:
+    with pytest.raises(
+        SourceError, match=r"no file matches data/\*\.csv; it holds README\.md, data/a\.jsonl"
+    ):
+        replace(corpus, pattern="data/*.csv").files("*.jsonl")
+    with pytest.raises(SourceError, match="no file matches"):
+        replace(corpus, pattern="other/").files("*.jsonl")

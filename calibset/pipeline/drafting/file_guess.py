@@ -16,8 +16,9 @@ from calibset.sources.formats.columns import drop_nulls
 from calibset.sources.formats.csv_rows import DELIMITERS, CsvRow, Dialect, read_csv, read_header
 from calibset.sources.formats.encoding_guess import guess_encoding
 from calibset.sources.formats.json_rows import read_json_rows
+from calibset.sources.formats.question_columns import find_question_columns
 from calibset.sources.formats.web_page import find_declared_encoding, is_page
-from calibset.sources.formats.workbook import read_table
+from calibset.sources.formats.workbook import list_other_sheets, read_table
 from calibset.sources.sampling.row_groups import read_row_groups
 from calibset.storage.encodings import find_encoding, is_utf8
 from calibset.storage.files import File
@@ -27,6 +28,8 @@ _MARK = "<|endoftext|>"
 _DEEPEST = 4
 # The columns in which `chat` looks for turns by itself.
 _TURNS = ("messages", "conversations", "prompt")
+# What `chat` reads beside them.
+_BESIDE_TURNS = ("tools", "functions", "system", "completion", "chosen", "id", "uuid", "conversation_id")
 
 Value = str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]]
 
@@ -43,6 +46,8 @@ class FileGuess:
         is_certain: Whether the columns were known by their names, or are the only ones there.
         candidates: The columns that could be meant.
         assumes_utf8: Whether no letter that was seen tells the encoding, and there are more to come.
+        left_columns: The columns that are not read.
+        left_sheets: The sheets of a workbook that are not read.
     """
 
     file: File
@@ -52,6 +57,8 @@ class FileGuess:
     is_certain: bool = True
     candidates: tuple[str, ...] = ()
     assumes_utf8: bool = False
+    left_columns: tuple[str, ...] = ()
+    left_sheets: tuple[str, ...] = ()
 
     @property
     def reading(self) -> tuple[str, str]:
@@ -113,7 +120,7 @@ def _guess_csv(file: File) -> FileGuess | Unread:
         keys["escape"] = dialect.escape
     if not is_utf8(encoding):
         keys["encoding"] = encoding
-    return _finish(file, "csv", "csv", guess, keys)
+    return _finish(file, "csv", "csv", guess, keys, rows)
 
 
 def _guess_json(file: File) -> FileGuess | Unread:
@@ -131,10 +138,11 @@ def _guess_json(file: File) -> FileGuess | Unread:
         guess = guess_columns(rows)
         path, inner = next(_find_rows(rows[0]), ("", []))
         if path and guess.turns is None:
-            return _finish(file, "json", "jsonl", guess_columns(inner[:_LOOKED_AT]), keys | {"rows_at": path})
+            inner = inner[:_LOOKED_AT]
+            return _finish(file, "json", "jsonl", guess_columns(inner), keys | {"rows_at": path}, inner)
         if guess.turns is None and (not guess.columns or not guess.is_certain):
             return Unread(file.name, "holds a single JSON object, and no rows")
-    return _finish(file, "json", "jsonl", guess_columns(rows), keys)
+    return _finish(file, "json", "jsonl", guess_columns(rows), keys, rows)
 
 
 def _guess_parquet(file: File) -> FileGuess | Unread:
@@ -151,7 +159,8 @@ def _guess_parquet(file: File) -> FileGuess | Unread:
     found = [drop_nulls(dict(row)) for row in rows if isinstance(row, Mapping)]
     if not found:
         return Unread(file.name, "holds no rows")
-    return _finish(file, "parquet", "parquet", guess_columns(found), {})
+    columns = [dict.fromkeys(schema.names)]
+    return _finish(file, "parquet", "parquet", guess_columns(found), {}, columns)
 
 
 def _guess_excel(file: File) -> FileGuess | Unread:
@@ -162,7 +171,10 @@ def _guess_excel(file: File) -> FileGuess | Unread:
     guess = guess_columns(found)
     if fault := _find_header_fault(header, found, guess):
         return Unread(file.name, fault)
-    return _finish(file, "excel", "excel", guess, {})
+    found_guess = _finish(file, "excel", "excel", guess, {}, [dict.fromkeys(header)])
+    if isinstance(found_guess, Unread):
+        return found_guess
+    return replace(found_guess, left_sheets=tuple(list_other_sheets(file)[1]))
 
 
 def _find_header_fault(
@@ -206,17 +218,28 @@ _GUESSES: Mapping[FileKind, Callable[[File], FileGuess | Unread]] = {
 
 
 def _finish(
-    file: File, kind: FileKind, type_: str, guess: ColumnGuess, keys: Mapping[str, Value]
+    file: File,
+    kind: FileKind,
+    type_: str,
+    guess: ColumnGuess,
+    keys: Mapping[str, Value],
+    rows: Sequence[Mapping[str, Any]],
 ) -> FileGuess | Unread:
-    """Return the guess for a table, with its columns as keys."""
+    """Return the guess for a table, with its columns as keys and those of its rows that are left."""
+    names = list(dict.fromkeys(name for row in rows for name in row if name))
     if guess.turns is not None:
         named: Mapping[str, Value] = {} if guess.turns in _TURNS else {"messages": guess.turns}
-        return FileGuess(file=file, kind=kind, type="chat", keys={**named, **keys})
+        left = _list_left(names, (guess.turns, *_BESIDE_TURNS))
+        return FileGuess(file=file, kind=kind, type="chat", keys={**named, **keys}, left_columns=left)
     if guess.has_history:
         known = {key: value for key, value in keys.items() if key in ("encoding", "rows_at")}
-        return FileGuess(file=file, kind=kind, type="alpaca", keys=known)
+        columns = find_question_columns(names)
+        left = _list_left(names, columns.names if columns else names)
+        return FileGuess(file=file, kind=kind, type="alpaca", keys=known, left_columns=left)
     if not guess.columns:
         return Unread(file.name, "none of its columns holds text")
+    used = guess.columns.values() if isinstance(guess.columns, Mapping) else (guess.columns,)
+    paths = [path for value in used for path in ((value,) if isinstance(value, str) else value)]
     return FileGuess(
         file=file,
         kind=kind,
@@ -224,7 +247,13 @@ def _finish(
         keys={"columns": guess.columns, **keys},
         is_certain=guess.is_certain,
         candidates=guess.candidates,
+        left_columns=_list_left(names, paths),
     )
+
+
+def _list_left(names: Sequence[str], used: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that are not used, neither as a whole nor by a path into them."""
+    return tuple(name for name in names if not any(f"{path}.".startswith(f"{name}.") for path in used))
 
 
 def _guess_encoding(head: bytes) -> str | None:

@@ -86,6 +86,11 @@ def _list_lines(settings: RecipeSettings, sources: Sequence[SourceGuess]) -> Ite
 def _source_lines(source: SourceGuess, share: float) -> Iterator[str]:
     count = len(source.files)
     yield f"# {count} file{'s' if count > 1 else ''}: {_comment(_list_some(source.files))}"
+    if source.left_columns:
+        yield f"# columns that are not read: {_comment(_list_some(source.left_columns, 12))}"
+    if source.left_sheets:
+        sheets = _comment(_list_some(source.left_sheets))
+        yield f"# sheets that are not read (name another with sheet = …): {sheets}"
     yield f"[sources.{_key(source.name)}]"
     yield _line("group", GROUP)
     yield _line("weight", share, "its part of the group's rows, relative to the other sources")

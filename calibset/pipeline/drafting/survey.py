@@ -48,6 +48,8 @@ class SourceGuess:
         is_certain: Whether the columns leave no doubt.
         candidates: The columns that could be meant.
         assumes_utf8: Whether no letter that was seen tells the encoding of a file.
+        left_columns: The columns that are not read.
+        left_sheets: The sheets of workbooks that are not read.
     """
 
     name: str
@@ -60,10 +62,14 @@ class SourceGuess:
     is_certain: bool = True
     candidates: tuple[str, ...] = ()
     assumes_utf8: bool = False
+    left_columns: tuple[str, ...] = ()
+    left_sheets: tuple[str, ...] = ()
 
     def with_column(self, column: str) -> SourceGuess:
         """Return the guess with the column that holds the text."""
-        return replace(self, keys={**self.keys, "columns": (column,)}, is_certain=True)
+        before = tuple(map(str, self.keys.get("columns", ())))
+        left = tuple(name for name in (*before, *self.left_columns) if name != column)
+        return replace(self, keys={**self.keys, "columns": (column,)}, is_certain=True, left_columns=left)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +244,8 @@ def _group(
                 is_certain=all(guess.is_certain for guess in group),
                 candidates=first.candidates,
                 assumes_utf8=any(guess.assumes_utf8 for guess in group),
+                left_columns=tuple(dict.fromkeys(name for guess in group for name in guess.left_columns)),
+                left_sheets=tuple(dict.fromkeys(name for guess in group for name in guess.left_sheets)),
             )
         )
     return sources, unread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -24,7 +24,7 @@ from calibset.sources.formats.question_columns import (
     QuestionColumns,
     find_question_columns,
 )
-from calibset.sources.formats.workbook import is_workbook, read_table
+from calibset.sources.formats.workbook import describe_other_sheets, is_workbook, read_table
 from calibset.sources.json_source import JsonSource
 from calibset.sources.parquet_source import ParquetSource, is_columnar
 from calibset.sources.sampling.files import is_looked_into
@@ -86,6 +86,11 @@ class Alpaca(JsonSource, ParquetSource):
                 yield row if isinstance(row, Rejection) else _read_row(row, record_id, position)
         else:
             yield from self._read_csv(file)
+
+    def note_unread(self, files: Sequence[File]) -> str | None:
+        """Return a note on the sheets of workbooks that are not read."""
+        books = [file for file in files if file.stem.endswith((".xlsx", ".xlsm"))]
+        return describe_other_sheets(books, None, 'type = "excel" reads another with sheet = …')
 
     def parse_row(self, row: Mapping[str, Any], position: str) -> Record:
         """Return the dialogue of a row."""

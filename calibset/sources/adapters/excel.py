@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -12,7 +12,7 @@ from calibset.sources.adapters.jsonl import TableSource
 from calibset.sources.formats.column_names import list_columns
 from calibset.sources.formats.columns import make_record
 from calibset.sources.formats.csv_rows import require_columns
-from calibset.sources.formats.workbook import read_table
+from calibset.sources.formats.workbook import describe_other_sheets, read_table
 from calibset.storage.files import File
 
 
@@ -30,6 +30,10 @@ class Excel(TableSource):
     def patterns(self) -> tuple[str, ...]:
         """Return patterns for workbooks."""
         return self.patterns_for("xlsx", "xlsm")
+
+    def note_unread(self, files: Sequence[File]) -> str | None:
+        """Return a note on the sheets that are not read."""
+        return describe_other_sheets(files, self.sheet, "name the one that is wanted with sheet = …")
 
     def read(self, file: File) -> Iterator[Record]:
         """Yield one record per row, with the id ``FILE#ROW``, rows counted from 0 without blank ones."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.storage.compression import open_decompressed, read_whole
+from calibset.storage.file_names import list_some
 from calibset.storage.files import File
+
+if TYPE_CHECKING:
+    from openpyxl.reader.excel import ExcelReader
 
 LARGEST_WORKBOOK = 128 * 2**20
 """The most bytes that a sheet and the texts of its workbook may unpack to: some 3 million cells."""
@@ -23,6 +27,8 @@ _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _MOST_ROWS = 2**20
 _MOST_COLUMNS = 256
 _PIECE = 2**16
+# Workbooks that are looked at for further sheets, and how many of these.
+_MOST_WORKBOOKS, _MOST_SHEETS = 5, 10
 # What openpyxl reads at once (the list of sheets, the styles) is none of the large parts. Excel itself allows
 # 65,490 styles of a few tags each.
 _LARGEST_PART = 16 * 2**20
@@ -76,23 +82,14 @@ def read_sheet(content: bytes, name: str | None) -> Iterator[tuple[str | None, .
 
     Whatever openpyxl raises is passed on.
     """
-    from openpyxl.reader.excel import ExcelReader
-    from openpyxl.styles.stylesheet import apply_stylesheet
     from openpyxl.utils.escape import unescape
     from openpyxl.xml.constants import SHARED_STRINGS
 
     from calibset.sources.formats.sheet_xml import read_cells, read_strings
 
     with ZipFile(io.BytesIO(content)) as archive:
-        reader = ExcelReader(_copy_small_parts(archive), read_only=True, data_only=True, keep_links=False)
-        reader.read_manifest()
-        reader.read_workbook()
-        apply_stylesheet(reader.archive, reader.wb)
-        sheets = {
-            sheet.name: relation.target
-            for sheet, relation in reader.parser.find_sheets()
-            if relation.target in reader.valid_files and "chartsheet" not in relation.Type
-        }
+        reader = _open_book(archive)
+        sheets = _find_sheets(reader)
         if name is not None and name not in sheets:
             raise ValueError(f"no sheet {name!r}; it has {', '.join(sheets)}")
         budget = _Budget()
@@ -106,6 +103,56 @@ def read_sheet(content: bytes, name: str | None) -> Iterator[tuple[str | None, .
             if length > LARGEST_WORKBOOK:
                 raise ValueError(f"its cells have more than {LARGEST_WORKBOOK:,} characters")
             yield tuple(None if cell is None else unescape(str(cell)) for cell in row)
+
+
+def describe_other_sheets(files: Sequence[File], name: str | None, remedy: str) -> str | None:
+    """Return a sentence on the sheets that are not read of the first workbook that has such; else None."""
+    for file in files[:_MOST_WORKBOOKS]:
+        read, others = list_other_sheets(file, name)
+        if others:
+            return (
+                f"{file.name}: the sheet {read!r} is read, and not {list_some(map(repr, others))}; {remedy}"
+            )
+    return None
+
+
+def list_other_sheets(file: File, name: str | None = None) -> tuple[str, list[str]]:
+    """Return the sheet of a workbook that is read, and the others in which anything stands.
+
+    Raises:
+        SourceError: The file is no workbook.
+    """
+    content = read_whole(file)
+    try:
+        with ZipFile(io.BytesIO(content)) as archive:
+            names = list(_find_sheets(_open_book(archive)))
+        read = name or names[0]
+        others = [other for other in names if other != read][:_MOST_SHEETS]
+        return read, [other for other in others if next(read_sheet(content, other), None) is not None]
+    except Exception as error:  # openpyxl raises whatever it trips over
+        reason = excerpt(" ".join(str(error).split()))
+        raise SourceError(f"{file.name}: no readable workbook ({reason})") from error
+
+
+def _open_book(archive: ZipFile) -> ExcelReader:
+    """Return the reader of a workbook, which has read all but its sheets and their texts."""
+    from openpyxl.reader.excel import ExcelReader
+    from openpyxl.styles.stylesheet import apply_stylesheet
+
+    reader = ExcelReader(_copy_small_parts(archive), read_only=True, data_only=True, keep_links=False)
+    reader.read_manifest()
+    reader.read_workbook()
+    apply_stylesheet(reader.archive, reader.wb)
+    return reader
+
+
+def _find_sheets(reader: ExcelReader) -> dict[str, str]:
+    """Return the sheets' parts of the archive by their names."""
+    return {
+        sheet.name: relation.target
+        for sheet, relation in reader.parser.find_sheets()
+        if relation.target in reader.valid_files and "chartsheet" not in relation.Type
+    }
 
 
 class _Budget:

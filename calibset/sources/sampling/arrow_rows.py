@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
+from calibset.sources.sampling.arrow_messages import CheckedFile, CheckedMessages
 from calibset.sources.sampling.row_groups import Row, read_values
 from calibset.storage.file_forms import HEAD, describe_other_form, is_arrow
 from calibset.storage.files import File
@@ -40,6 +42,7 @@ def read_arrow_rows(file: File, columns: tuple[str, ...]) -> Iterator[Row]:
 
 
 def _read_batches(file: File, stream: BinaryIO) -> Iterator[Any]:
+    import pyarrow
     import pyarrow.ipc
 
     head = stream.read(HEAD)
@@ -47,8 +50,13 @@ def _read_batches(file: File, stream: BinaryIO) -> Iterator[Any]:
     if not is_arrow(head) and (other := describe_other_form(head)):
         raise SourceError(f"{file.name}: {other}, or leave it out with files = [...]")
     if not head.startswith(_FILE):
-        yield from pyarrow.ipc.open_stream(stream)
+        messages = io.BufferedReader(CheckedMessages(stream, file.name))
+        yield from pyarrow.ipc.open_stream(pyarrow.PythonFile(messages, mode="r"))
         return
+    checked = CheckedFile(stream, file.name)
+    checked.check_dictionaries()
+    stream.seek(0)
     reader = pyarrow.ipc.open_file(stream)
     for index in range(reader.num_record_batches):
+        checked.check_batch(index)
         yield reader.get_batch(index)

@@ -114,3 +114,31 @@ def test_utf8_is_assumed_where_no_letter_tells_and_more_comes(content: bytes, is
     found = guess("a.csv", content)
     assert isinstance(found, FileGuess)
     assert (found.assumes_utf8, "encoding" in found.keys) == (is_assumed, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "left"),
+    [
+        ("a.jsonl", lines(*({**row, "id": 7, "meta": {"a": 1}} for row in ROWS)), ("id", "meta")),
+        ("a.jsonl", lines({"messages": TURNS, "tools": [], "topic": "hail"}), ("topic",)),
+        ("a.jsonl", lines({"translation": {"sk": GERMAN * 3}, "n": 1}), ("n",)),
+        ("a.csv", b"Nr;Frage;Antwort\n1;Was?;Das.\n", ("Nr",)),
+        ("a.xlsx", workbook(("Frage", "Antwort", "Datum"), ("Was?", "Das.", "2024")), ("Datum",)),
+    ],
+)
+def test_columns_that_are_left_out_are_named(name: str, content: bytes, left: tuple[str, ...]) -> None:
+    found = guess(name, content)
+    assert isinstance(found, FileGuess)
+    assert found.left_columns == left
+
+
+def test_sheets_that_are_left_out_are_named() -> None:
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    book.worksheets[0].append(("Frage", "Antwort"))
+    book.worksheets[0].append(("Was?", "Das."))
+    book.create_sheet("Alt").append(("x",))
+    book.create_sheet("Leer")
+    book.save(stream)
+    found = guess("a.xlsx", stream.getvalue())
+    assert isinstance(found, FileGuess)
+    assert found.left_sheets == ("Alt",)
