@@ -18,7 +18,7 @@ from calibset.sources.formats.encoding_guess import guess_encoding
 from calibset.sources.formats.json_rows import read_json_rows
 from calibset.sources.formats.question_columns import find_question_columns
 from calibset.sources.formats.web_page import find_declared_encoding, is_page
-from calibset.sources.formats.workbook import list_other_sheets, read_table
+from calibset.sources.formats.workbook import list_other_sheets, read_rows, read_table
 from calibset.sources.sampling.row_groups import read_row_groups
 from calibset.storage.encodings import find_encoding, is_utf8
 from calibset.storage.files import File
@@ -169,7 +169,9 @@ def _guess_excel(file: File) -> FileGuess | Unread:
     if not found:
         return Unread(file.name, "its first sheet holds no row below its header")
     guess = guess_columns(found)
-    if fault := _find_header_fault(header, found, guess):
+    # A title is a row of fewer cells than those below it.
+    width = max(map(len, islice(read_rows(file, None, "look at it"), _LOOKED_AT)))
+    if fault := _find_header_fault([*header, *[""] * (width - len(header))], found, guess):
         return Unread(file.name, fault)
     found_guess = _finish(file, "excel", "excel", guess, {}, [dict.fromkeys(header)])
     if isinstance(found_guess, Unread):
