@@ -28,6 +28,7 @@ locations:
   reads https locations from elsewhere. HF_ENDPOINT, HF_HOME and HF_TOKEN work as for Hugging Face.
   Whatever is read from a server is cached (see `calibset cache list`) and not downloaded again; with
   --offline nothing else is read. CALIBSET_CACHE names another folder for the cache.
+  A server may send nothing for 30 seconds, or for as many as CALIBSET_TIMEOUT says.
 """
 
 _LOCK = """\

@@ -168,7 +168,9 @@ class RecordLines:
         self.lines = 0
         self.rejection: Rejection | None = None
         self._size = 0
-        self._text = io.StringIO()
+        # Most records are one line, for which a buffer would take longer than all the rest.
+        self._first = ""
+        self._text: io.StringIO | None = None
 
     def add(self, line: str | Rejection) -> None:
         """Add a line as `read_lines` yields it."""
@@ -177,15 +179,24 @@ class RecordLines:
             return
         text = line.excerpt if isinstance(line, Rejection) else line
         self._size += 1 + len(text if text.isascii() else text.encode("utf-8", "surrogateescape"))
-        self._text.write(text if self.lines == 1 else "\n" + text)
+        if self.lines == 1:
+            self._first = text
+        else:
+            if self._text is None:
+                self._text = io.StringIO()
+                self._text.write(self._first)
+            self._text.write("\n" + text)
         if isinstance(line, Rejection) or self._size > MAX_RECORD_BYTES:
             reason = line.reason if isinstance(line, Rejection) else TOO_LONG
-            self.rejection = _reject(self.position, reason, self._text.getvalue())
-            self._text.close()
+            self.rejection = _reject(self.position, reason, self._joined())
+            self._first, self._text = "", None
 
     def text(self) -> str | Rejection:
         """Return the text of the lines, or the rejection if one isn't text or there are too many bytes."""
-        return self.rejection or self._text.getvalue()
+        return self.rejection or self._joined()
+
+    def _joined(self) -> str:
+        return self._first if self._text is None else self._text.getvalue()
 
 
 def _reject(position: str, reason: str, text: str) -> Rejection:

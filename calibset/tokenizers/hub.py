@@ -74,18 +74,25 @@ def _download(
 
     The threads of `snapshot_download` would keep the process from ending for as long as a server is silent.
     """
-    from huggingface_hub import HfApi, hf_hub_download
-    from huggingface_hub.constants import DEFAULT_REVISION
+    from huggingface_hub import HfApi, constants, hf_hub_download
     from huggingface_hub.file_download import repo_folder_name
     from huggingface_hub.utils import filter_repo_objects
 
-    info = HfApi().model_info(repo, revision=revision or DEFAULT_REVISION, timeout=patience.silence)
+    endpoint = constants.ENDPOINT
+    wanted = revision or constants.DEFAULT_REVISION
+    info = HfApi(endpoint).model_info(repo, revision=wanted, timeout=patience.silence)
     listed = [sibling.rfilename for sibling in info.siblings or ()]
     snapshot = folder / repo_folder_name(repo_id=repo, repo_type="model") / "snapshots" / str(info.sha)
     for name in filter_repo_objects(listed, allow_patterns=list(patterns)):
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
             raise SourceError(f"hf://{repo}: the hub lists {name!r}, which would lead out of the folder")
-        path = hf_hub_download(repo, name, revision=revision or DEFAULT_REVISION, cache_dir=folder)
+        path = hf_hub_download(
+            repo,
+            name,
+            revision=wanted,
+            cache_dir=folder,
+            endpoint=endpoint,
+        )
         if Path(path) != snapshot / name:
             raise SourceError(f"hf://{repo}: the files changed while they were fetched; start again")
     return snapshot

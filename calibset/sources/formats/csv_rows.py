@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -86,7 +87,8 @@ def read_csv(
     names = [name.strip() for name in header]
     hint = "" if set(required).issubset(names) else suggest_encoding(file)
     require_columns(file, required, names, "the right delimiter", hint)
-    indices = {name: index for index, name in enumerate(names) if names.count(name) == 1}
+    counts = Counter(names)
+    indices = {name: index for index, name in enumerate(names) if counts[name] == 1}
     for number, (line, fields) in enumerate(rows):
         if isinstance(fields, Rejection):
             yield fields

@@ -1,24 +1,123 @@
-"""Compressed files that unpack to far more than they are."""
+"""Compressed files that unpack to far more than they are, or of which each byte takes long."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+import struct
+from collections.abc import Callable
 from pathlib import Path
+
+import zstandard
 
 from tests.heavy.hostile.hostile_file import MEGABYTE, HostileFile
 
-# Deflate's best is about 1 : 1,030.
-_GZIP_RATIO = 1_000
+Pack = Callable[[bytes], bytes]
+_PACKERS: dict[str, Pack] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor(level=3).compress,
+}
+# What a byte stands for at most, about.
+_RATIOS = {"gz": 1_000, "bz2": 20_000, "xz": 6_000, "zst": 16_000}
+_MOST_PACKED = 256 * MEGABYTE
 
 
-def _write_blank_lines(path: Path, size: int) -> None:
-    # Members one after the other are one file, and are packed once.
-    member = gzip.compress(b"\n" * (_GZIP_RATIO * min(size, MEGABYTE)))
-    path.write_bytes(member * (size // len(member) or 1))
+def _of_content(line: bytes, suffix: str) -> Callable[[Path, int], None]:
+    """Return a writer of a file that unpacks to as many repetitions of a line as fit."""
 
+    def write(path: Path, size: int) -> None:
+        plain = line * (min(size * _RATIOS[suffix], _MOST_PACKED) // len(line))
+        # Members one after the other are one file, and are packed once.
+        member = _PACKERS[suffix](plain)
+        path.write_bytes(member * max(1, size // len(member)))
+
+    return write
+
+
+def _of_members(member: bytes) -> Callable[[Path, int], None]:
+    """Return a writer of a file of as many small members as fit, and a line at the end."""
+
+    def write(path: Path, size: int) -> None:
+        path.write_bytes(member * (size // len(member)))
+
+    return write
+
+
+def _write_half_packed(path: Path, size: int) -> None:
+    """Stay below the bound: numbers that differ, so that a byte stands for few lines of them."""
+    lines = b"".join(b'{"text": "%d"}\n' % number for number in range(4 * size // 14 * 4))
+    path.write_bytes(zstandard.ZstdCompressor(level=3).compress(lines)[:size])
+
+
+def _write_wide_window(path: Path, size: int) -> None:
+    parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=27, enable_ldm=True)
+    block = b"".join(b'{"text": "number %d"}\n' % number for number in range(size // 22))
+    path.write_bytes(zstandard.ZstdCompressor(compression_params=parameters).compress(block * 20))
+
+
+def _write_twice_packed(path: Path, size: int) -> None:
+    inner = gzip.compress(b"\n" * (1_000 * min(size, MEGABYTE)))
+    path.write_bytes(gzip.compress(inner * (size // len(inner) or 1)))
+
+
+_SHORT_LINES = {
+    "blank": b"\n",
+    "one-letter": b"a\n",
+    "numbers": b"1\n",
+    "objects": b"{}\n",
+    "empty-texts": b'{"text":""}\n',
+    "same-text": b'{"text":"x"}\n',
+    "endless-line": b" " * 64,
+}
+_JSONL = {"type": "jsonl"}
+_MEMBERS = {
+    "gz": gzip.compress(b""),
+    "bz2": bz2.compress(b""),
+    "xz": lzma.compress(b""),
+    "zst": _PACKERS["zst"](b""),
+    "skippable.zst": struct.pack("<II", 0x184D2A50, 0),
+}
 
 KINDS: tuple[HostileFile, ...] = (
-    HostileFile(
-        name="gzip-blank-lines", file_name="a.jsonl.gz", write=_write_blank_lines, options={"type": "jsonl"}
+    *(
+        HostileFile(
+            name=f"{suffix}-{kind}",
+            file_name=f"a.jsonl.{suffix}",
+            write=_of_content(line, suffix),
+            options=_JSONL,
+        )
+        for suffix, kinds in {
+            "gz": _SHORT_LINES, "zst": _SHORT_LINES, "bz2": ("blank", "endless-line"),
+            "xz": ("blank", "objects"),
+        }.items()
+        for kind, line in _SHORT_LINES.items()
+        if kind in kinds
     ),
-)
+    *(
+        HostileFile(
+            name=f"empty-members-{suffix}",
+            file_name=f"a.jsonl.{suffix.rpartition('.')[2]}",
+            write=_of_members(member),
+            options=_JSONL,
+        )
+        for suffix, member in _MEMBERS.items()
+    ),
+    HostileFile(
+        name="gz-short-lines-text",
+        file_name="a.txt.gz",
+        write=_of_content(b"a\n", "gz"),
+        options={"type": "text", "separator": "###"},
+    ),
+    HostileFile(
+        name="gz-short-lines-csv",
+        file_name="a.csv.gz",
+        write=_of_content(b"text\n", "gz"),
+        options={"type": "csv", "columns": ["text"]},
+    ),
+    HostileFile(name="zst-half-packed", file_name="a.jsonl.zst", write=_write_half_packed, options=_JSONL),
+    HostileFile(name="zst-wide-window", file_name="a.jsonl.zst", write=_write_wide_window, options=_JSONL),
+    HostileFile(name="packed-twice", file_name="a.jsonl.gz", write=_write_twice_packed, options=_JSONL),
+)  # fmt: skip

@@ -1,7 +1,0 @@
-"""Files whose place is a server."""
-
-from __future__ import annotations
-
-from tests.heavy.hostile.hostile_file import HostileFile
-
-KINDS: tuple[HostileFile, ...] = ()
