@@ -185,8 +185,7 @@ def test_what_is_wrong_with_a_selection_is_said(table: str, expected: list[str])
         ('holdout.nsamples = "64"', "holdout.nsamples: must be a whole number, got '64'"),
         ('holdout.output = "x.txt"', r"holdout.output: must be a text that matches \.jsonl$, got 'x.txt'"),
         ("holdout.outptu = 1", "holdout.outptu: unknown key; did you mean output?"),
-        # Keys of the recipe itself are not suggested in it.
-        ("holdout.sead = 1", "holdout.sead: unknown key"),
+        ("holdout.sead = 1", "holdout.sead: unknown key; did you mean seed?"),
         ('holdout.output = "small.jsonl"', "holdout.output: small.jsonl is the first file's name"),
         (
             'holdout.output = "./x.jsonl"\noutput = "x.jsonl"',
