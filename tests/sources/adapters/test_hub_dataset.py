@@ -100,7 +100,8 @@ FAULTS = {
     "images": (
         {"train__a_png": b"x", "train__b_png": b"y", "train__labels_csv": b"text\na\n"},
         "here: its files (train/a.png, train/b.png, train/labels.csv) are none of .parquet, .geoparquet, "
-        ".gpq, .arrow, .jsonl, .json, .ndjson, .csv, .tsv, .txt, .zip: name the right ones with files = [...]",
+        ".gpq, .arrow, .jsonl, .json, .ndjson, .csv, .tsv, .txt, .zip: name the right ones "
+        "with files = [...]",
     ),
     "broken card": (
         {"README_md": b"---\nconfigs: [5\n---\n", "train_txt": b"x"},
