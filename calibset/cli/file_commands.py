@@ -31,11 +31,19 @@ _EXITS: Mapping[Verdict, int] = MappingProxyType({
 
 def show(arguments: Namespace) -> int:
     """Print a row with its documents and control tokens marked."""
+    from calibset.dataset.message_rows import AnyRowReader
     from calibset.tokenizers import ControlTokens
 
     file = CalibrationFile.open(arguments.file, endings=None, check_manifest=False)
     tokenizer = file.tokenizer(arguments.tokenizer, allow_changed=True)
-    text = file.decode(arguments.row, tokenizer)
+    reader = AnyRowReader(tokenizer, is_named=arguments.tokenizer is not None)
+    text = file.decode(arguments.row, reader)
+    if reader.rendered:
+        print_line(
+            f"note: row {arguments.row} holds messages; this is what the chat template of {tokenizer.name} "
+            "makes of them",
+            stderr=arguments.json,
+        )
     report, tokens = None, len(tokenizer.encode(text, parse_special=True))
     try:
         file.check_manifest()

@@ -17,7 +17,8 @@ from calibset.core.errors import OutputError, QuantizerError, TokenizerError
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.core.short_forms import write_line, write_table
 from calibset.dataset.manifest import Manifest, SampleReport, manifest_path
-from calibset.quantizers.row_reader import read_rows, read_text_or_ids, read_texts
+from calibset.dataset.message_rows import MESSAGES, AnyRowReader
+from calibset.quantizers.row_reader import FatalRow, read_one_row, read_rows, read_texts
 from calibset.tokenizers import DEFAULT_TOKENIZER, Encoded, Tokenizer, load_tokenizer
 from calibset.tokenizers.engine_faults import locate_faults
 
@@ -265,33 +266,42 @@ class CalibrationFile:
                 raise QuantizerError(f"{self.path}: {fault}")
         return texts[row - 1]
 
-    def decode(self, row: int, tokenizer: Tokenizer) -> str:
-        """Return the text of one row; if it holds ids in place of one, the text that they stand for.
+    def decode(self, row: int, reader: AnyRowReader) -> str:
+        """Return the text of one row; of ids and messages, the text that they stand for.
 
         Raises:
-            QuantizerError: The file can't be read, or the row has neither.
+            QuantizerError: The file can't be read, or the row has none of them.
+            TokenizerError: The reader's tokenizer has no chat template for messages.
             OutputError: There is no such row.
         """
         try:
             return self.text(row)
-        except QuantizerError:
-            found = read_rows(self.path, read_text_or_ids, tokenizer=tokenizer, skip_blank=False)[0][row - 1]
-            if not isinstance(found, tuple):
-                raise
-            with locate_faults(f"{self.path}: row {row}"):
-                return tokenizer.decode(found)
+        except QuantizerError as error:
+            found = read_one_row(self.path, row, reader.read, reader.tokenizer)
+            if isinstance(found, FatalRow) and found.reason.startswith(MESSAGES):
+                raise QuantizerError(f"{self.path}: row {row}: {found.reason}") from None
+            if isinstance(found, tuple):
+                with locate_faults(f"{self.path}: row {row}"):
+                    return reader.tokenizer.decode(found)
+            if isinstance(found, str):
+                return found
+            raise error from None
 
-    def decode_all(self, tokenizer: Tokenizer) -> tuple[str, ...]:
-        """Return the text of each row; for ids, the text that they stand for.
+    def decode_all(self, reader: AnyRowReader) -> tuple[str, ...]:
+        """Return the text of each row; of ids and messages, the text that they stand for.
 
         Raises:
-            QuantizerError: The file can't be read, or a row has neither.
+            QuantizerError: The file can't be read, or a row has none of them.
+            TokenizerError: The reader's tokenizer has no chat template for messages.
         """
-        rows, faults = read_rows(self.path, read_text_or_ids, tokenizer=tokenizer, skip_blank=False)
+        rows, faults = read_rows(self.path, reader.read, tokenizer=reader.tokenizer, skip_blank=False)
         if faults:
-            raise QuantizerError(f"{self.path}: {faults[0]}{NAMED_BY_VERIFY}{MENDED_BY_REPACK}")
+            told = MESSAGES in faults[0]
+            raise QuantizerError(
+                f"{self.path}: {faults[0]}" + ("" if told else NAMED_BY_VERIFY + MENDED_BY_REPACK)
+            )
         with locate_faults(str(self.path)):
-            return tuple(tokenizer.decode(row) if isinstance(row, tuple) else str(row) for row in rows)
+            return tuple(reader.tokenizer.decode(row) if isinstance(row, tuple) else str(row) for row in rows)
 
     def rows(self, tokenizer: Tokenizer) -> Iterator[EncodedRow]:
         """Yield the rows in the order of the file, encoded.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from calibset.core.text import replace_surrogates
 from calibset.tokenizers.base import Tokenizer
 
 # The columns of a parquet file whose values are read; of others the name alone matters.
-_COLUMNS_READ = ("messages", "text", "input_ids")
+_COLUMNS_READ = ("messages", "conversations", "tools", "text", "input_ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,7 @@ def read_rows(
     rows: list[RowInput] = []
     faults = []
     for number, value in enumerate(_read_values(path, skip_blank=skip_blank), 1):
-        row = value if isinstance(value, FatalRow) else read_row(value)
-        if isinstance(row, tuple) and tokenizer and max(row, default=0) >= tokenizer.vocabulary_size:
-            row = FatalRow("its input_ids hold ids that the tokenizer doesn't have")
+        row = _read_value(value, read_row, tokenizer)
         if isinstance(row, FatalRow):
             faults.append(f"row {number}: {row.reason}")
             row = ""
@@ -75,6 +74,28 @@ def read_rows(
     if not rows:
         faults.append("the file holds no row")
     return rows, faults
+
+
+def read_one_row(
+    path: Path, number: int, read_row: Callable[[Any], RowInput | FatalRow], tokenizer: Tokenizer
+) -> RowInput | FatalRow:
+    """Return one row of a file, counted from 1, blank lines among them; the others are not looked at.
+
+    Raises:
+        QuantizerError: The file can't be read, or has no such row.
+    """
+    for value in islice(_read_values(path, skip_blank=False), number - 1, None):
+        return _read_value(value, read_row, tokenizer)
+    raise QuantizerError(f"{path}: has no row {number}")
+
+
+def _read_value(
+    value: Any, read_row: Callable[[Any], RowInput | FatalRow], tokenizer: Tokenizer | None
+) -> RowInput | FatalRow:
+    row = value if isinstance(value, FatalRow) else read_row(value)
+    if isinstance(row, tuple) and tokenizer and max(row, default=0) >= tokenizer.vocabulary_size:
+        return FatalRow("its input_ids hold ids that the tokenizer doesn't have")
+    return row
 
 
 def read_texts(path: Path) -> tuple[list[str], list[str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from calibset.cli import main
+from tests.chatml import write_chatml
 from tests.cli.commands import error_line
 from tests.letters import write_letters
 
@@ -87,14 +88,52 @@ def test_a_file_without_a_manifest_is_told_of(theirs: str, capsys: pytest.Captur
     )
 
 
-def test_rows_of_messages_are_repacked_first(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("ending", ["jsonl", "json", "parquet"])
+@pytest.mark.parametrize("key", ["messages", "conversations"])
+def test_rows_of_messages_are_rendered_by_the_model_that_is_named(
+    key: str, ending: str, theirs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pyarrow import Table, parquet
+
+    Path("model").mkdir()
+    write_chatml(Path("model"))
+    turns = [{"role": "user", "content": "Hail?"}, {"role": "assistant", "content": "Ice."}]
+    rows, file = [{key: turns}] * 2, f"chat.{ending}"
+    if ending == "parquet":
+        parquet.write_table(Table.from_pylist(rows), file)
+    else:
+        lines = [json.dumps(row) for row in rows]
+        Path(file).write_text("\n".join(lines) if ending == "jsonl" else f"[{','.join(lines)}]")
+    rendered = "<|im_start|>user\nHail?<|im_end|>\n<|im_start|>assistant\nIce.<|im_end|>\n"
+    assert main(["show", file, "2", "--tokenizer", "model", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["text"] == rendered
+    assert shown.err == "note: row 2 holds messages; this is what the chat template of model makes of them\n"
+    if ending != "parquet":
+        assert main(["card", file, "--tokenizer", "model"]) == 0
+        assert "| rows of messages, rendered by its chat template | 2 |" in capsys.readouterr().out
+        assert main(["report", file, "--tokenizer", "model", "--quiet"]) == 0
+        assert "rows of messages" in Path("chat.report.html").read_text("utf-8")
+    assert error_line(["show", file, "1"], 1, capsys) == (
+        f"{file}: row 1: its messages become a text by a model's chat template: name the model with "
+        "--tokenizer, or let `calibset repack` make rows of them"
+    )
+
+
+def test_messages_that_no_text_is_made_of_are_told(theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
     message = {"role": "user", "content": "Hail?"}
     Path("chat.jsonl").write_text(json.dumps({"messages": [message]}) + "\n")
     for command in ("card", "report"):
-        assert error_line([command, "chat.jsonl", "--tokenizer", "tokenizer.json"], 1, capsys).endswith(
-            "chat.jsonl: row 1: its text is not a string; `calibset verify` names each fault, and "
-            "`calibset repack` makes rows of texts, also from messages"
+        assert error_line([command, "chat.jsonl"], 1, capsys).endswith(
+            "chat.jsonl: row 1: its messages become a text by a model's chat template: name the model with "
+            "--tokenizer, or let `calibset repack` make rows of them"
         )
+        assert error_line([command, "chat.jsonl", "--tokenizer", "tokenizer.json"], 1, capsys).endswith(
+            "chat.jsonl: row 1: its messages can't be read: no assistant turn"
+        )
+    answer = {"role": "assistant", "content": "Ice."}
+    Path("other.jsonl").write_text(json.dumps({"messages": [message, answer]}) + "\n")
+    assert "chat template" in error_line(["card", "other.jsonl", "--tokenizer", "tokenizer.json"], 1, capsys)
     assert main(["diff", "chat.jsonl", "chat.jsonl"]) == 0
     assert capsys.readouterr().out == "no difference\n"
 

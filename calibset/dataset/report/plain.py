@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from calibset.core.documents import Span
 from calibset.dataset.calibration_file import CalibrationFile
+from calibset.dataset.message_rows import AnyRowReader
 from calibset.dataset.report.languages import LanguageMix, identify_languages
 from calibset.dataset.report.rows import Row
 from calibset.dataset.verify import verify
@@ -26,6 +27,7 @@ class PlainFigures:
         tokens: How many tokens the rows have.
         control_rows: How many rows hold control tokens.
         repeats: How many rows repeat an earlier one to the letter.
+        rendered: How many rows are messages, and were rendered by the tokenizer's chat template.
         languages: The languages of the rows without control tokens.
     """
 
@@ -34,6 +36,7 @@ class PlainFigures:
     tokens: int
     control_rows: int
     repeats: int
+    rendered: int
     languages: LanguageMix
 
 
@@ -48,13 +51,14 @@ def compute_plain_figures(
         name: The tokenizer's name or path if it was given; the default one is noted as assumed.
 
     Raises:
-        QuantizerError: The file can't be read, or a row has neither a text nor ids.
+        QuantizerError: The file can't be read, or a row has neither a text nor ids, or messages and no name is given.
     """
     report = verify(file.path, tokenizer=name)
     seen: set[int] = set()
     rows, control_rows = [], 0
     most = text_budget(tokenizer, report.seqlen)
-    for number, text in enumerate(file.decode_all(tokenizer), 1):
+    reader = AnyRowReader(tokenizer, is_named=name is not None)
+    for number, text in enumerate(file.decode_all(reader), 1):
         with locate_faults(f"{file.path}: row {number}"):
             encoded = tokenizer.encode_with_ends(text.rstrip(), parse_special=True)
         ids, ends = encoded.ids, encoded.ends
@@ -78,5 +82,6 @@ def compute_plain_figures(
         tokens=sum(row.tokens for row in rows),
         control_rows=control_rows,
         repeats=counts.total() - len(counts),
+        rendered=reader.rendered,
         languages=identify_languages(rows, ControlTokens.of(tokenizer.special_tokens)),
     )
