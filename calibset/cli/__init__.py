@@ -31,6 +31,7 @@ _MODULES = {
     "quantize-command": "publish_commands",
     "evaluate": "evaluate_command",
     "compare": "compare_command",
+    "serve-config": "serve_command",
     "cache": "resource_commands",
     "tokenizer": "resource_commands",
     "sources": "resource_commands",

@@ -49,7 +49,8 @@ def create_parser() -> argparse.ArgumentParser:
     for add in (
         _add_init, _add_build, _add_plan, _add_check, _add_lock, _add_repack, _add_quantize_command,
         _add_verify,
-        _add_export, _add_show, _add_report, _add_card, _add_diff, _add_evaluate, _add_compare, _add_cache,
+        _add_export, _add_show, _add_report, _add_card, _add_diff, _add_evaluate, _add_compare,
+        _add_serve_config, _add_cache,
         _add_tokenizer, _add_sources, _add_schema, _add_completion,
     ):  # fmt: skip
         add(commands)
@@ -594,6 +595,54 @@ def _add_compare(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add_prompts(folders)
     _add_model_folder(command)
     _add_output(command)
+
+
+def _add_serve_config(commands: _Commands[argparse.ArgumentParser]) -> None:
+    command = _add_command(
+        commands,
+        "serve-config",
+        "print how vLLM serves a quantized model, and the commands that measure it",
+        "calibset serve-config recipes/slovak_insurance.toml --model ./quantized --card-memory 24GiB "
+        "> serve.yaml\n"
+        "  vllm serve --config serve.yaml\n"
+        "  calibset serve-config recipes/slovak_insurance.toml --model ./quantized --only commands",
+        "The configuration follows the files in the model's folder: Mistral's form or Hugging Face's, how\n"
+        "weights are stored and tool calls written, its length, and what the card's memory holds. A comment\n"
+        "gives the reason for each unusual line; one that begins with ! is a fault to mend first. After it\n"
+        "come the commands, as comments: vLLM's load tool with 1 and 32 requests at a time, `calibset\n"
+        "evaluate` and `compare` on the recipe's holdout and on WikiText-2, and the card. Nothing is run.\n",
+    )
+    command.add_argument(
+        "recipe", help="the dataset recipe (TOML), or the manifest of a file, which holds its recipe"
+    )
+    command.add_argument(
+        "--model", metavar="PATH", required=True, help="the model to serve: its folder, or OWNER/NAME"
+    )
+    command.add_argument("--card-memory", metavar="SIZE", help="the memory of the graphics card: 24GiB, 80GB")
+    command.add_argument(
+        "--max-model-len",
+        type=_positive,
+        metavar="N",
+        help="the most tokens of a request with its answer (default: what the model and the card take, "
+        "32768 at most)",
+    )
+    command.add_argument(
+        "--base",
+        metavar="TARGET",
+        help="the model that was quantized, for the commands: its folder, or http://…",
+    )
+    command.add_argument("--file", metavar="FILE", help="the calibration file (default: the recipe's own)")
+    command.add_argument(
+        "--url",
+        metavar="URL",
+        default="http://localhost:8000",
+        help="where the server will listen, for the commands (default: http://localhost:8000)",
+    )
+    _add_overrides(command)
+    command.add_argument(
+        "--only", choices=["config", "commands"], help="print only the configuration, or only the commands"
+    )
+    _add_json(command)
 
 
 # --- other commands -----------------------------------------------------------------------
