@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from calibset.core.errors import RecipeError, TokenizerError
+from calibset.core.text import replace_surrogates
 from calibset.evaluation.calls import compare_calls
 from calibset.evaluation.comparison import (
     CallFigures,
@@ -51,8 +52,9 @@ class Named:
         """Return what ``NAME=PATH`` or ``PATH`` names; a path alone is called as its file is."""
         name, sign, path = word.partition("=")
         if sign and name and path and not Path(word).exists():
-            return cls(name, Path(path))
-        return cls(Path(word).stem if word.endswith(".parquet") else Path(word).name or word, Path(word))
+            return cls(replace_surrogates(name), Path(path))
+        name = Path(word).stem if word.endswith(".parquet") else Path(word).name or word
+        return cls(replace_surrogates(name), Path(word))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,14 +98,20 @@ class Compared:
 def label_runs(names: Sequence[str]) -> list[str]:
     """Return a label for each name: the name, or its run where several share it.
 
+    Raises:
+        RecipeError: A name is what the run of another would be called.
+
     Examples:
         >>> label_runs(["slovak", "pile", "slovak"])
         ['slovak #1', 'pile', 'slovak #2']
     """
-    return [
+    labels = [
         f"{name} #{names[: number + 1].count(name)}" if names.count(name) > 1 else name
         for number, name in enumerate(names)
     ]
+    if twice := [label for label in labels if labels.count(label) > 1]:
+        raise RecipeError(f"two models would be called {twice[0]!r}; name one otherwise: NAME=PATH")
+    return labels
 
 
 def compare_measurements(base: Named, others: Sequence[Named], *, tokenizer: str | None = None) -> Compared:

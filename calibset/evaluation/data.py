@@ -232,7 +232,7 @@ def _read_lines(file: File) -> list[str]:
     try:
         with file.open_random_access() as stream:
             rows = pq.ParquetFile(stream).read(columns=["text"])["text"].to_pylist()
-    except (OSError, KeyError, pa.ArrowException) as error:
+    except (OSError, KeyError, UnicodeDecodeError, pa.ArrowException) as error:
         raise SourceError(f"{file.name}: can't be read as parquet with a column text: {error}") from error
     return [row or "" for row in rows]
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.core.fields import Count
-from calibset.core.text import printable
+from calibset.core.text import printable, replace_surrogates
 from calibset.core.validation_errors import describe_error
 from calibset.evaluation.windows import Window
 
@@ -114,6 +114,16 @@ class MeasurementInfo(BaseModel):
     generate: tuple[str, ...] = ()
     followed: str | None = None
     dropped: Mapping[str, Count] = {}
+
+    @field_validator("*")
+    @classmethod
+    def _make_writable(cls, value: Any) -> Any:
+        """Names of files and what servers say may hold what no encoder can write."""
+        if isinstance(value, str):
+            return replace_surrogates(value)
+        if isinstance(value, Mapping):
+            return {cls._make_writable(key): cls._make_writable(item) for key, item in value.items()}
+        return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -286,6 +296,7 @@ def read_windows(table: pa.Table, k: int) -> tuple[list[Window], list[WindowScor
         raise TableError(f"it has no column {missing[0]}")
     try:
         table = table.select(_schema().names).cast(_schema()).combine_chunks()
+        table.validate(full=True)
     except ValueError as error:
         raise TableError(f"a column is of another type: {error}") from error
     for name in ("window", "position", "id", "document", "task"):

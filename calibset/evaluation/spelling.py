@@ -14,10 +14,10 @@ def load_measured_tokenizer(measured: str, sha256: str, name: str | None) -> Tok
     Args:
         measured: Its name or path, as the measurement records it.
         sha256: Its fingerprint.
-        name: Where it is instead, if the user says so.
+        name: What the user says spells the ids instead; whether it is the same is not checked.
 
     Raises:
-        TokenizerError: It can't be loaded, or isn't the one that was measured with.
+        TokenizerError: It can't be loaded, or what is there now isn't what was measured with.
     """
     if name is not None:
         return load_tokenizer(name, Path())

@@ -268,7 +268,8 @@ def _count_left(reader: TrackedReader, read: list[str]) -> dict[str, int]:
         return []
 
     try:
-        reader.files("*", choose=note)
+        # A card is read only by its name, and is left like any other file.
+        reader.files("*", "README.md", choose=note)
     except CalibsetError:  # a folder on a server lists no files
         return {}
     left = Counter(count_suffixes(names)) - Counter(count_suffixes(read))

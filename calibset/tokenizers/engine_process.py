@@ -1,4 +1,4 @@
-"""An engine that reads texts in a process of its own, because its patterns may take it for ever.
+"""An engine that works in a process of its own, because its patterns may take it for ever.
 
 The patterns of nearly all published tokenizers match or fail after a glance, and are read in this process.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,11 +72,23 @@ class EngineProcess:
             ValueError: The engine can't read it.
             TokenizerError: It takes too long for it.
         """
-        kind, content = self._process.ask((text, literal, add_special_tokens))
+        numbers = array("q", self._ask((text, literal, add_special_tokens))).tolist()
+        return Encoded(numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids, with control tokens spelled out.
+
+        Raises:
+            ValueError: The engine can't spell them.
+            TokenizerError: It takes too long for it.
+        """
+        return self._ask(array("q", ids).tobytes()).decode("utf-8")
+
+    def _ask(self, request: tuple[str, bool, bool] | bytes) -> bytes:
+        kind, content = self._process.ask(request)
         if kind == b"fail":
             raise ValueError(content.decode("utf-8", "replace"))
-        numbers = array("q", content).tolist()
-        return Encoded(numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :])
+        return content
 
 
 def may_take_for_ever(engine: tokenizers.Tokenizer) -> bool:

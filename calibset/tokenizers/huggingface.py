@@ -170,6 +170,8 @@ class HuggingFaceTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, with control tokens spelled out."""
         with translate_faults(f"{self.name}: can't spell token ids"):
+            if self.process is not None:
+                return self.process.decode(ids)
             return str(self.parsing_engine.decode(list(ids), skip_special_tokens=False))
 
 

@@ -393,3 +393,9 @@ def test_names_are_given_or_those_of_files(tmp_path):
     odd.touch()
     assert Named.parse(str(odd)) == Named("a=b", odd)
     assert label_runs(["a", "b", "a"]) == ["a #1", "b", "a #2"]
+    assert Named.parse("w\udcff=a\udcfe") == Named("w\ufffd", Path("a\udcfe"))
+    assert Named.parse("a/w\udcff").name == "w\ufffd"
+    with pytest.raises(
+        RecipeError, match=r"^two models would be called 'a #1'; name one otherwise: NAME=PATH$"
+    ):
+        label_runs(["a", "a", "a #1"])

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from calibset.core.errors import OutputError
-from calibset.evaluation.measurement import Measurement, WindowScores
+from calibset.evaluation.measurement import Measurement, MeasurementInfo, WindowScores
 from calibset.evaluation.windows import Window
 from tests.evaluation.measurements import INFO, random_scores, small_measurement
 
@@ -62,6 +62,28 @@ def test_few_tokens_or_none_are_kept_at_each(tmp_path: Path, k: int) -> None:
     measurement = small_measurement(k=k)
     measurement.write(tmp_path / "base.parquet")
     assert_same(Measurement.read(tmp_path / "base.parquet"), measurement)
+
+
+def test_names_that_no_encoder_can_write_are_written_with_a_mark(tmp_path: Path) -> None:
+    odd = {"model": "m\udcff", "target": "\udcff", "tokenizer": "t\ud800", "data": "d\udcff.txt"}
+    about = MeasurementInfo(**{**INFO.model_dump(), **odd, "versions": {"vllm": "\ud800"}})
+    measurement = small_measurement()
+    Measurement(about, measurement.windows, measurement.scores).write(tmp_path / "a.parquet")
+    read = Measurement.read(tmp_path / "a.parquet").about
+    assert (read.model, read.target, read.tokenizer, read.data) == (
+        "m\ufffd",
+        "\ufffd",
+        "t\ufffd",
+        "d\ufffd.txt",
+    )
+    assert read.versions == {"vllm": "\ufffd"}
+
+
+def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    bad = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers()).take(pa.array([0] * 24))
+    rewrite(tmp_path / "a.parquet", small_measurement(), "document", bad)
+    with pytest.raises(OutputError, match=r"is not a measurement of this version of calibset .*UTF8"):
+        Measurement.read(tmp_path / "a.parquet")
 
 
 def test_other_files_are_no_measurements(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def test_another_process_reads_the_same(tmp_path: Path, family: Family) -> None:
             read = here.encode_with_ends(text, parse_special=parse_special)
             assert there.encode_with_ends(text, parse_special=parse_special) == read
             assert there.encode(text, parse_special=parse_special) == read.ids
+            assert there.decode(read.ids) == here.decode(read.ids)
     assert (there.prefix, there.suffix) == (here.prefix, here.suffix)
 
 
@@ -84,3 +85,20 @@ def test_a_pattern_that_the_library_gives_up_is_an_error(tmp_path: Path) -> None
     with pytest.raises(TokenizerError, match=r"^small: can't read 'a+!': Onig: .*retry-limit.* over; "):
         small.encode("a" * 40 + "!", parse_special=True)
     assert small.encode("b", parse_special=True)
+
+
+def test_a_decoder_that_takes_for_ever_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_process, "_LIMITS", replace(engine_process._LIMITS, seconds=0.3))
+    path = write_letters(tmp_path)
+    table = json.loads(path.read_text("utf-8"))
+    pattern = {"Regex": "(?:a|a){0,20}Z|a"}
+    table["decoder"] = {
+        "type": "Sequence",
+        "decoders": [{"type": "Fuse"}, {"type": "Replace", "pattern": pattern, "content": "a"}],
+    }
+    path.write_text(json.dumps(table), "utf-8")
+    small = from_file(path, "small")
+    assert small.decode(small.encode("once", parse_special=True))
+    ids = small.encode("a" * 200 + "bZ", parse_special=True)
+    with pytest.raises(TokenizerError, match=r"^small: .* takes over 0.3 s more than 0.05 s for each; "):
+        small.decode(ids)
