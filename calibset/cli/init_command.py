@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from calibset.cli import init_view
 from calibset.cli.console import print_json, show_progress
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError, RecipeError
+from calibset.storage.file_names import list_some
 
 if TYPE_CHECKING:
     from calibset.pipeline.drafting.survey import SourceGuess, Survey
@@ -27,8 +29,10 @@ def init(arguments: Namespace) -> int:
     path = _find_path(arguments)
     storage = Storage(recipe_folder=path.parent, cache=Cache.default(offline=arguments.offline))
     tokenizer = parse_model(arguments.tokenizer, path.parent) if arguments.tokenizer else None
-    found = survey(arguments.inputs, storage, Path(f"{path.stem}.jsonl"))
-    if sys.stdin.isatty() and not arguments.yes and not arguments.json:
+    may_ask = sys.stdin.isatty() and not arguments.yes and not arguments.json
+    output = Path(f"{path.stem}.jsonl")
+    found = survey(arguments.inputs, storage, output, _ask_config if may_ask else None)
+    if may_ask:
         if tokenizer is None and found.sources:
             tokenizer = _ask_model(found, path.parent)
         found = replace(found, sources=tuple(map(_ask_column, found.sources)))
@@ -76,6 +80,15 @@ def _ask_model(found: Survey, folder: Path) -> str | None:
     choices = f" ({', '.join(found.tokenizers)})" if found.tokenizers else ""
     answer = init_view.ask(f"Which model will be quantized? Its folder, or OWNER/NAME on the hub{choices}")
     return parse_model(answer, folder) if answer else None
+
+
+def _ask_config(where: str, names: Sequence[str], default: str) -> str:
+    """Ask which configuration of a dataset is meant."""
+    there = list_some(names, 12)
+    answer = init_view.ask(f"{where}: which configuration? {there}", default=default)
+    if answer not in names:
+        raise RecipeError(f"{where}: no configuration {answer!r}; there are {there}")
+    return answer
 
 
 def _ask_column(source: SourceGuess) -> SourceGuess:

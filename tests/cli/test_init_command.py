@@ -203,6 +203,94 @@ def test_a_dataset_of_the_hub_is_read_by_its_train_split(named: str, folder: Pat
     assert source.gives == "conversations"
 
 
+def write_configs(hub: Loopback, default: str = "") -> None:
+    rows = {
+        name: "".join(
+            json.dumps({"prompt": f"{name} {i}?", "completion": say(i, 1)}) + "\n" for i in range(30)
+        )
+        for name in ("de", "en")
+    }
+    card = "configs:\n" + "".join(
+        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: rows/{name}-a.jsonl\n"
+        f"  - split: test\n    path: rows/{name}-b.jsonl\n" + "  default: true\n" * (name == default)
+        for name in rows
+    )
+    hub.repositories["them/talks"] = {"README.md": f"---\n{card}---\n# Talks\n".encode()} | {
+        f"rows/{name}-{part}.jsonl": text.encode() for name, text in rows.items() for part in "ab"
+    }
+
+
+@pytest.mark.parametrize(
+    ("named", "default", "config", "other"),
+    [
+        ("them/talks", "", "de", "en"),
+        ("them/talks", "en", "en", "de"),
+        ("https://huggingface.co/datasets/them/talks/viewer/en/train", "", "en", "de"),
+    ],
+)
+def test_of_several_configurations_one_is_read(  # noqa: PLR0917
+    named: str, default: str, config: str, other: str, folder: Path, hub: Loopback,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    write_configs(hub, default)
+    assert init(named) == 0
+    assert (
+        f"note: hf://datasets/them/talks: its configuration {config} is read, and not {other}; "
+        "`calibset init https://huggingface.co/datasets/them/talks/viewer/CONFIGURATION` reads another\n"
+    ) in capsys.readouterr().out
+    (source,) = load_recipe("talks.toml").sources.values()
+    assert source.files == (f"rows/{config}-a.jsonl",)
+    assert "the splits test are not read" in Path("talks.toml").read_text("utf-8")
+
+
+def test_a_terminal_is_asked_for_the_configuration(
+    folder: Path, hub: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_configs(hub)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("en\n"))
+    assert init("them/talks", "--quiet") == 0
+    question = "hf://datasets/them/talks: which configuration? de, en [de]: "
+    assert capsys.readouterr().err == question
+    (source,) = load_recipe("talks.toml").sources.values()
+    assert source.files == ("rows/en-a.jsonl",)
+    monkeypatch.setattr("sys.stdin", Terminal("fr\n"))
+    assert main(["init", "them/talks", "--force", "--tokenizer", "model"]) == 2
+    assert capsys.readouterr().err == (
+        f"{question}calibset: hf://datasets/them/talks: no configuration 'fr'; there are de, en\n"
+    )
+
+
+def test_a_configuration_that_is_not_there_is_an_error(
+    folder: Path, hub: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_configs(hub)
+    words = ["init", "https://huggingface.co/datasets/them/talks/viewer/fr", "--tokenizer", "model"]
+    assert "there is no configuration 'fr': name one" in error_line(words, 1, capsys)
+
+
+def test_files_late_in_a_repository_are_looked_at(
+    folder: Path, hub: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = json.dumps({"prompt": "Was gilt?", "completion": say(1, 1)}) + "\n"
+    text = json.dumps({"text": say(3, 40)}) + "\n"
+    hub.repositories["them/many"] = {f"a-{i:02}.jsonl": (row * 9).encode() for i in range(40)} | {
+        f"b-{i:02}.jsonl": (text * 9).encode() for i in range(3)
+    }
+    assert init("them/many") == 0
+    assert (
+        "note: hf://datasets/them/many: 19 of 43 files were looked at; the others are taken to be like those "
+        "before them\n"
+    ) in capsys.readouterr().out
+    sources = load_recipe("many.toml").sources.values()
+    assert [source.gives for source in sources] == ["conversations", "texts"]
+    assert [source.files for source in sources] == [("a-*.jsonl",), ("b-0*.jsonl",)]
+
+
 def test_for_a_quantizer_with_a_form_of_its_own_the_file_is_exported(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

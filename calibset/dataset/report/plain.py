@@ -51,7 +51,8 @@ def compute_plain_figures(
         name: The tokenizer's name or path if it was given; the default one is noted as assumed.
 
     Raises:
-        QuantizerError: The file can't be read, or a row has neither a text nor ids, or messages and no name is given.
+        QuantizerError: The file can't be read, or a row has neither a text nor ids, or messages and no name
+            is given.
     """
     report = verify(file.path, tokenizer=name)
     seen: set[int] = set()

@@ -106,7 +106,7 @@ def draft_recipe(
     rows = total_rows(trials)
     if not rows:
         raise SourceError(_explain_no_rows(settings, trials))
-    notes = tuple(_list_notes(wanted, settings, rows))
+    notes = (*survey.notes, *_list_notes(wanted, settings, rows))
     available = f"the data gives no more than {rows}" if rows < settings.nsamples else ""
     settings = replace(settings, nsamples=min(rows, settings.nsamples), available=available)
     text = write_recipe(settings, sources)

@@ -16,6 +16,7 @@ from calibset.core.errors import NotThereError, SourceError
 from calibset.core.quantizer_names import QuantizerName
 from calibset.pipeline.drafting.file_guess import FileGuess, Value, guess_file
 from calibset.pipeline.drafting.file_kinds import Unread
+from calibset.pipeline.drafting.hub_files import AskConfig, ChosenFiles, choose_hub_files
 from calibset.pipeline.drafting.inputs import DataInput, ModelInput, parse_input
 from calibset.storage import File, Reader, Storage
 from calibset.storage.file_names import match_names
@@ -28,9 +29,10 @@ _MODEL_FILES = re.compile(
     r"(tokenizer|tekken|vocab|merges|special_tokens|added_tokens|config|generation_config|preprocessor|"
     r"chat_template|model|spiece|sentencepiece|params|consolidated).*"
 )
-_MOST_LOCAL, _MOST_REMOTE = 2_000, 12
+# Files that are opened; of more, those of the same folder and kind are taken to be like the ones before them.
+_MOST_LOCAL, _MOST_REMOTE = 2_000, 32
 _WORDS = {"jsonl": "rows", "csv": "rows", "parquet": "rows", "text": "texts", "chat": "chats"}
-_SPLIT = re.compile(r"(?<![A-Za-z0-9])(train|test|validation|valid|dev|eval)(?![A-Za-z0-9])")
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +82,25 @@ class Survey:
         sources: The sources that can be made of it.
         tokenizers: The models' folders in it, as a recipe spells them.
         unread: The files that no source reads, by the input that holds them.
+        notes: What the user should know, as sentences.
     """
 
     sources: tuple[SourceGuess, ...]
     tokenizers: tuple[str, ...]
     unread: tuple[Unread, ...]
+    notes: tuple[str, ...] = ()
 
 
-def survey(inputs: Sequence[str], storage: Storage, output: Path | None = None) -> Survey:
+def survey(
+    inputs: Sequence[str], storage: Storage, output: Path | None = None, ask: AskConfig | None = None
+) -> Survey:
     """Look at what a user has named.
 
     Args:
         inputs: Folders, files, datasets of the hub, addresses.
         storage: Opens them; its recipe folder is that of the recipe to be written.
         output: The file that will be built, which no pattern may match.
+        ask: Asks for one of several configurations of a dataset; without it the default one is taken.
 
     Raises:
         RecipeError: Something is named that is no location.
@@ -102,6 +109,7 @@ def survey(inputs: Sequence[str], storage: Storage, output: Path | None = None) 
     sources: list[SourceGuess] = []
     tokenizers: list[str] = []
     unread: list[Unread] = []
+    notes: list[str] = []
     for text in dict.fromkeys(inputs):
         parsed = parse_input(text, storage.recipe_folder)
         if isinstance(parsed, ModelInput):
@@ -120,11 +128,19 @@ def survey(inputs: Sequence[str], storage: Storage, output: Path | None = None) 
         unread += [Unread(file.name, "was written by calibset") for file in files if file.name in built]
         files = [file for file in files if file.name not in built]
         others = (*built, *_locate(output, reader), *(link.name for link in broken))
-        found, left = _group(parsed, reader, files, others)
+        all_names = (*(file.name for file in files), *others)
+        chosen = ChosenFiles(files=tuple(files))
+        if isinstance(reader, HubReader):
+            chosen = choose_hub_files(parsed, reader, files, ask)
+            notes += chosen.notes
+        found, left = _group(parsed, reader, chosen, all_names, notes)
         sources += found
         unread += left
     return Survey(
-        sources=_name_apart(sources), tokenizers=tuple(dict.fromkeys(tokenizers)), unread=tuple(unread)
+        sources=_name_apart(sources),
+        tokenizers=tuple(dict.fromkeys(tokenizers)),
+        unread=tuple(unread),
+        notes=tuple(notes),
     )
 
 
@@ -201,23 +217,26 @@ def _is_of_model(name: str, folders: Mapping[str, None]) -> bool:
 
 
 def _group(
-    data: DataInput, reader: Reader, files: Sequence[File], others: Sequence[str]
+    data: DataInput, reader: Reader, chosen: ChosenFiles, all_names: Sequence[str], notes: list[str]
 ) -> tuple[list[SourceGuess], list[Unread]]:
     """Return a source for the files that are read alike, and the files that aren't read.
 
     Args:
         data: The data that the user named.
         reader: The reader of its location.
-        files: The files to look at.
-        others: Names of further files, which no pattern may match.
+        chosen: The files to look at.
+        all_names: Their names and those of further files, which no pattern may match.
+        notes: Gets what the user should know.
     """
     unread: list[Unread] = []
-    all_names = [*(file.name for file in files), *others]
-    if data.config:
-        files = [file for file in files if data.config in re.split(r"[/._-]", file.name)] or files
-    files, splits = _choose_split(files, data.split) if isinstance(reader, HubReader) else (files, ())
     guesses: list[FileGuess] = []
-    for file, alike in _choose_files(files, _MOST_LOCAL if isinstance(reader, LocalReader) else _MOST_REMOTE):
+    looked_at = _choose_files(chosen.files, is_local=isinstance(reader, LocalReader))
+    if len(looked_at) < len(chosen.files):
+        notes.append(
+            f"{data.where}: {len(looked_at):,} of {len(chosen.files):,} files were looked at; the others are "
+            "taken to be like those before them"
+        )
+    for file, alike in looked_at:
         guess = guess_file(file)
         if isinstance(guess, Unread):
             unread.append(guess)
@@ -240,7 +259,7 @@ def _group(
                 keys=first.keys,
                 files=names,
                 patterns=() if is_single else _find_patterns(names, all_names),
-                splits=splits,
+                splits=chosen.splits,
                 is_certain=all(guess.is_certain for guess in group),
                 candidates=first.candidates,
                 assumes_utf8=any(guess.assumes_utf8 for guess in group),
@@ -251,30 +270,36 @@ def _group(
     return sources, unread
 
 
-def _choose_split(files: Sequence[File], wanted: str) -> tuple[list[File], tuple[str, ...]]:
-    """Return the files of the split that is read, train if none is named, and the names of the others."""
-    by_split: dict[str, list[File]] = {}
-    for file in files:
-        match = _SPLIT.search(file.name)
-        by_split.setdefault(match[1] if match else "", []).append(file)
-    chosen = wanted if wanted and wanted in by_split else "train"
-    if chosen not in by_split:
-        return list(files), ()
-    others = tuple(sorted(split for split in by_split if split not in ("", chosen)))
-    return by_split[chosen] + by_split.get("", []), others
-
-
-def _choose_files(files: Sequence[File], most: int) -> Iterable[tuple[File, list[File]]]:
-    """Yield the files to look at, each with those that are taken to be like it: too many are there."""
-    kinds: dict[tuple[str, str], list[File]] = {}
-    for file in files:
-        kinds.setdefault((file.name.rpartition("/")[0], file.stem.rpartition(".")[2]), []).append(file)
+def _choose_files(files: Sequence[File], *, is_local: bool) -> list[tuple[File, list[File]]]:
+    """Return the files to look at, each with those that are taken to be like it: too many are there."""
+    most = _MOST_LOCAL if is_local else _MOST_REMOTE
+    # The finest way to tell kinds that leaves a file of each to look at.
+    for tell in (_tell_series, _tell_kind)[is_local:]:
+        kinds: dict[str, list[File]] = {}
+        for file in files:
+            kinds.setdefault(tell(file), []).append(file)
+        if len(kinds) <= most:
+            break
+    else:
+        kinds = {"": list(files)}
     share = max(1, most // max(1, len(kinds)))
+    chosen = []
     for alike in kinds.values():
-        for file in alike[: share - 1]:
-            yield file, []
-        if alike[share - 1 :]:
-            yield alike[share - 1], alike[share:]
+        count = min(share, len(alike))
+        starts = [number * len(alike) // count for number in range(count)]
+        for start, end in zip(starts, [*starts[1:], len(alike)], strict=True):
+            chosen.append((alike[start], alike[start + 1 : end]))
+    return chosen
+
+
+def _tell_series(file: File) -> str:
+    """Return what the names of files share that differ in their numbers only."""
+    return _NUMBER.sub("0", file.name)
+
+
+def _tell_kind(file: File) -> str:
+    """Return a file's folder and ending."""
+    return f"{file.name.rpartition('/')[0]}/.{file.stem.rpartition('.')[2]}"
 
 
 def _find_patterns(names: Sequence[str], all_names: Sequence[str]) -> tuple[str, ...]:
