@@ -57,7 +57,7 @@ class Evaluation:
         label = self.about.model
         progress(label, total - len(todo), total)
         try:
-            for found in _run_all(self.scorer, _make_batches(todo, self.scorer.batch), self.about.k):
+            for found in _run_all(self.scorer, make_batches(todo, self.scorer.batch), self.about.k):
                 self.parts.add(found)
                 progress(label, len(self.parts.done), total)
             self.scorer.close()
@@ -67,7 +67,7 @@ class Evaluation:
         return Measurement(self.about, [one.window for one in done], [one.scores for one in done])
 
 
-def _make_batches(items: Iterable[Window | Prompt], size: int) -> Iterator[Sequence[Window | Prompt]]:
+def make_batches(items: Iterable[Window | Prompt], size: int) -> Iterator[Sequence[Window | Prompt]]:
     """Yield windows of one length together, up to so many, and each prompt on its own."""
     for key, same in groupby(items, lambda item: 0 if isinstance(item, Prompt) else len(item.ids)):
         while batch := list(islice(same, size if key else 1)):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
-from itertools import groupby, islice
-from typing import Protocol
 
 import numpy as np
 
 from calibset.core.errors import RecipeError
 from calibset.evaluation.compare import Compared, Named, Scored, compute_comparison, label_runs
 from calibset.evaluation.data import DataSet
+from calibset.evaluation.evaluate import Progress, make_batches
 from calibset.evaluation.figures.divergence import Divergence, LikelyTokens
 from calibset.evaluation.measurement import MeasurementInfo
 from calibset.evaluation.plan import Plan, Prompt, Questions
@@ -22,14 +21,6 @@ from calibset.evaluation.scorers.local_pair import WindowPair, compare_windows, 
 from calibset.evaluation.tokenizer_check import check_tokenizer
 from calibset.evaluation.windows import Window
 from calibset.tokenizers import Tokenizer
-
-
-class Progress(Protocol):
-    """A function that is called as windows are compared."""
-
-    def __call__(self, source: str, done: int, asked: int | None) -> None:
-        """Report that ``done`` of ``asked`` windows are compared."""
-        ...
 
 
 def compare_folders(  # noqa: PLR0913  (each of them is recorded)
@@ -104,7 +95,7 @@ def _run(
     """Return the windows, what the base wrote among them, and by model what was found of each."""
     windows: list[Window] = []
     pairs: list[list[WindowPair]] = [[] for _ in others]
-    for items in _make_batches(plan.items, base.batch):
+    for items in make_batches(plan.items, base.batch):
         batch = [
             item.extend(base.continue_greedily(item.window.ids, item.length))
             if isinstance(item, Prompt)
@@ -116,13 +107,6 @@ def _run(
         windows += batch
         progress(base.info.model, len(windows), len(plan.items))
     return windows, pairs
-
-
-def _make_batches(items: Sequence[Window | Prompt], size: int) -> Iterator[list[Window | Prompt]]:
-    """Yield windows of one length together, up to so many, and each prompt on its own."""
-    for length, same in groupby(items, lambda item: 0 if isinstance(item, Prompt) else len(item.ids)):
-        while batch := list(islice(same, size if length else 1)):
-            yield batch
 
 
 def _join(pairs: Sequence[WindowPair]) -> PairScores:
