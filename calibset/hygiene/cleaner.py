@@ -25,7 +25,7 @@ from calibset.hygiene.pii import (
 from calibset.hygiene.quality_filters import find_quality_fault
 from calibset.hygiene.repeated_lines import RepeatedLines
 from calibset.hygiene.stats import ReadStats
-from calibset.hygiene.text_repair import RepairName, repair_text
+from calibset.hygiene.text_repair import MOST_MISREAD, RepairName, is_misread_throughout, repair_text
 from calibset.hygiene.words import all_words_of, words_of
 
 _EXCERPT = 120
@@ -117,13 +117,21 @@ class Cleaner:
             item = outcome
         return item
 
-    def _repair(self, item: Item) -> Item:
+    def _repair(self, item: Item) -> Item | Filtered:
+        is_misread = False
+
         def repair(text: str) -> str:
+            nonlocal is_misread
+            is_misread = is_misread or ("mojibake" in self._options.repairs and is_misread_throughout(text))
             repaired, names = repair_text(text, self._options.repairs)
             self._stats.item_repairs.repaired |= Counter(dict.fromkeys(names, 1))
             return repaired
 
-        return _map_item(item, TextMap(text=repair, may_change=_may_be_repaired))
+        repaired_item = _map_item(item, TextMap(text=repair, may_change=_may_be_repaired))
+        if is_misread:
+            detail = f"more than {MOST_MISREAD:,} places"
+            return Filtered(position=item.id, reason="is misread throughout", detail=detail)
+        return repaired_item
 
     def _remove_repeated_lines(self, item: Item) -> Item | Filtered:
         if self._lines is None or isinstance(item, Conversation):

@@ -227,6 +227,16 @@ def test_a_directory_of_people_is_filtered(pii: Literal["mask", "drop"]) -> None
     ]
 
 
+def test_a_text_that_is_misread_throughout_is_filtered() -> None:
+    passed, stats = clean(documents("áÃ©" * 500_001), Hygiene())
+    assert passed == []
+    assert stats.left_out.filtered_records == [
+        Filtered(position="0", reason="is misread throughout", detail="more than 500,000 places")
+    ]
+    kept, _ = clean(documents("áÃ©" * 500_001), Hygiene(repairs=()))
+    assert len(kept) == 1
+
+
 # --- evaluation sets ----------------------------------------------------------------------
 
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Protocol
 
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`", re.DOTALL)
+
+
+class Pattern(Protocol):
+    """What is looked for: a compiled pattern, or another way of finding its matches."""
+
+    def finditer(self, text: str, /) -> Iterator[re.Match[str]]:
+        """Yield the matches in a text, in order and without overlaps."""
+        ...
 
 
 def find_outside_code(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
@@ -18,7 +27,7 @@ def find_outside_code(pattern: re.Pattern[str], text: str) -> re.Match[str] | No
     return next(iterate_outside_code(pattern, text), None)
 
 
-def iterate_outside_code(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+def iterate_outside_code(pattern: Pattern, text: str) -> Iterator[re.Match[str]]:
     """Yield the matches of a pattern that don't begin inside backticks."""
     spans = _CODE.finditer(text)
     span = None

@@ -6,20 +6,14 @@ They are what remains of a model's calls where the control tokens were left out 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from calibset.core.text import join_alternatives
 from calibset.sources.chat_formats.base import ChatFormatError
-from calibset.sources.chat_formats.code_spans import iterate_outside_code
-
-
-class _Shape(NamedTuple):
-    """What a call looks like; the group ``name`` is the tool's."""
-
-    form: str
-    pattern: re.Pattern[str]
-
+from calibset.sources.chat_formats.code_spans import Pattern, iterate_outside_code
 
 _QUOTE = r"""\\?["']"""
 _NAME_KEY = rf"{_QUOTE}(?:name|tool|tool_?name|function|function_?name|action|recipient_name){_QUOTE}"
@@ -32,9 +26,51 @@ _NAMED = rf"""{_NAME_KEY}\s*:\s*{_QUOTE}(?:functions\.)?(?P<name>[^"'\\\n]{{1,10
 _NO_SCHEMA = rf"(?!\s*:\s*\{{\s*{_QUOTE}(?:type|properties|\$schema){_QUOTE}\s*:)"
 _WORD = r"(?:functions\.)?(?P<name>[\w.-]{1,100})"
 
+_LONGEST_ARGUMENTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _ArgumentsFirst:
+    """Calls of which the name stands after the arguments.
+
+    To look for the end of a call behind every key would go over each letter as many times as there are keys
+    before it. So keys and ends are found in one step, and the pattern is tried where one follows the other.
+    """
+
+    pattern: re.Pattern[str] = re.compile(
+        rf"{_ARGUMENTS_KEY}\s*:[^\n]{{1,{_LONGEST_ARGUMENTS}}}?\}}[\"']?\s*,\s*{_NAMED}\s*\}}"
+    )
+    marks: re.Pattern[str] = re.compile(
+        rf"(?P<key>{_ARGUMENTS_KEY}\s*:)|(?P<end>\}}[\"']?\s*,\s*{_NAMED}\s*(?=\}}))|\n"
+    )
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield the matches of the pattern in a text."""
+        keys: deque[re.Match[str]] = deque()
+        taken = 0
+        for mark in self.marks.finditer(text):
+            while keys and mark.start() - keys[0].end() > _LONGEST_ARGUMENTS:
+                keys.popleft()
+            if mark["end"] and keys and (match := self.pattern.match(text, keys[0].start())):
+                yield match
+                keys.clear()
+                taken = match.end()
+            if "\n" in mark[0]:
+                keys.clear()
+            if mark["key"] and mark.start() >= taken:
+                keys.append(mark)
+
+
+class _Shape(NamedTuple):
+    """What a call looks like; the group ``name`` is the tool's."""
+
+    form: str
+    pattern: Pattern
+
+
 _SHAPES = (
     _Shape("JSON", re.compile(rf"{_NAMED}\s*,\s*{_ARGUMENTS_KEY}{_NO_SCHEMA}")),
-    _Shape("JSON", re.compile(rf"{_ARGUMENTS_KEY}\s*:[^\n]{{1,2000}}?\}}[\"']?\s*,\s*{_NAMED}\s*\}}")),
+    _Shape("JSON", _ArgumentsFirst()),
     _Shape(
         "NAME{…}",
         re.compile(

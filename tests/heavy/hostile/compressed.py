@@ -6,7 +6,9 @@ import bz2
 import gzip
 import lzma
 import struct
+import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import zstandard
@@ -63,6 +65,21 @@ def _write_twice_packed(path: Path, size: int) -> None:
     path.write_bytes(gzip.compress(inner * (size // len(inner) or 1)))
 
 
+def _write_zip(path: Path, size: int, *, line: bytes, members: int) -> None:
+    """Write an archive of members that hold repetitions of a line, as many as fit."""
+    content = line * (min(size * _RATIOS["gz"], _MOST_PACKED) // len(line))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(members):
+            archive.writestr(f"{number}.jsonl", content)
+
+
+def _write_empty_members(path: Path, size: int) -> None:
+    # A member takes 30 bytes before it and 46 in the list of all, with its name twice.
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(size // 100):
+            archive.writestr(f"{number:06}.jsonl", b"")
+
+
 _SHORT_LINES = {
     "blank": b"\n",
     "one-letter": b"a\n",
@@ -116,6 +133,21 @@ KINDS: tuple[HostileFile, ...] = (
         file_name="a.csv.gz",
         write=_of_content(b"text\n", "gz"),
         options={"type": "csv", "columns": ["text"]},
+    ),
+    *(
+        HostileFile(
+            name=f"zip-{kind}",
+            file_name="a.zip",
+            write=partial(_write_zip, line=line, members=10),
+            options={"type": "hub-dataset"},
+        )
+        for kind, line in _SHORT_LINES.items()
+    ),
+    HostileFile(
+        name="zip-many-members",
+        file_name="a.zip",
+        write=_write_empty_members,
+        options={"type": "hub-dataset"},
     ),
     HostileFile(name="zst-half-packed", file_name="a.jsonl.zst", write=_write_half_packed, options=_JSONL),
     HostileFile(name="zst-wide-window", file_name="a.jsonl.zst", write=_write_wide_window, options=_JSONL),

@@ -73,6 +73,8 @@ TEXTS: dict[str, Text] = {
         chr(0xA1 + number * 7919 % 0xD000) for number in range(size // 3)
     ),
     "misread-utf-8": _repeat("Ã© "),
+    "misread-in-sound-letters": _repeat("áÃ© "),
+    "misread-cyrillic": _repeat("яÃ©"),
     "misread-code-page": _repeat("èlánok "),
     "evaluated-passages": _number(f"{_PASSAGE} and %d so on " + "a b c " * 13),
     "controls": _repeat("\x85a"),
@@ -140,6 +142,14 @@ ROWS: dict[str, _Row] = {
     },
     "headers-of-calls": lambda size: {"messages": [_user("?"), _assistant("<function=f>" * (size // 12))]},
     "quotes": lambda size: {"messages": [_user("?"), _assistant('"name": ' * (size // 8))], **_TOOLS},
+    "keys-of-arguments": lambda size: {
+        "messages": [_user("?"), _assistant('"arguments":x' * (size // 13))],
+        **_TOOLS,
+    },
+    "ends-of-arguments": lambda size: {
+        "messages": [_user("?"), _assistant('},"name":"f"}' * (size // 13))],
+        **_TOOLS,
+    },
     "backticks": lambda size: {"messages": [_user("?"), _assistant("`a" * (size // 2) + "<tool_call>")]},
     "thoughts": lambda size: {"messages": [_user("?"), _assistant("<think>" * (size // 7))]},
     "long-arguments": lambda size: _answer("So.", _call(json.dumps({"a": "a" * size}))) | _TOOLS,

@@ -110,3 +110,11 @@ def test_an_escape_of_no_character_is_a_fault(escape: str) -> None:
 @given(st.integers(0, 0xD7FF) | st.integers(0xE000, 0x10FFFF))
 def test_any_escape_of_a_character_is_that_character(number: int) -> None:
     assert parse_value(f"'\\U{number:08x}'") == chr(number)
+
+
+def test_a_literal_that_is_no_json_ends_somewhere() -> None:
+    assert parse_value("['a', " + "1," * 100_000 + "]") == ["a"] + [1] * 100_000
+    with pytest.raises(ValueError, match="too long"):
+        parse_value("['a', " + "1," * 750_000 + "]")
+    long = "a" * 2_000_000
+    assert parse_value(f"['{long}']") == [long]

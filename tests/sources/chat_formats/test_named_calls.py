@@ -6,10 +6,12 @@ import time
 from contextlib import suppress
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from calibset.sources.chat_formats.base import ChatFormatError, RepairLog
 from calibset.sources.chat_formats.dialogue import parse
-from calibset.sources.chat_formats.named_calls import check_no_named_calls
+from calibset.sources.chat_formats.named_calls import _ArgumentsFirst, check_no_named_calls
 
 CALL = '{"name": "get_rate", "arguments": {"to": "EUR"}}'
 DECLARED = frozenset({"get_rate", "now"})
@@ -81,6 +83,21 @@ def test_hostile_words_are_answered_at_once(piece: str) -> None:
         with suppress(ChatFormatError):
             check_no_named_calls(text, DECLARED)
     assert time.perf_counter() - start < 3
+
+
+_PIECES = (
+    '"arguments"', "'args' ", '"args":{}', '"args"\n: 1', ":", " : ", "\n", "}", "{", "x", ",", " ", '"',
+    '"name": "f"', '"tool":"g"}', '}, "name": "f"}', '}",\n"name":"f" }', "x" * 700,
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PIECES)).map("".join))
+@example('"args":}, "name": "f"}"args":{}"tool":"g"}}, "name": "f"}"args"}, "name": "f"}')
+def test_names_behind_arguments_are_found_as_by_the_pattern_alone(text: str) -> None:
+    shape = _ArgumentsFirst()
+    assert [found.span() for found in shape.finditer(text)] == [
+        found.span() for found in shape.pattern.finditer(text)
+    ]
 
 
 @pytest.mark.parametrize("others", [0, 100])
