@@ -64,14 +64,26 @@ _MOST_PREFIXES = 1_000
 _MOST_ATTRIBUTES = 1_000
 # Bytes of XML without an element or text: a tag, or comments alone. Those of ontologies have some thousand.
 _LONGEST_TAG = 2**20
-# A parser takes about 7 µs for each term of a file, counted once more for each statement, and for an element
-# of XML three times as long. The densest real ontology at hand, all of whose names are prefixed, has a term
-# in 11.5 bytes on average, since labels and definitions are text; RDF/XML has one in 30 or so.
-_FREE_TERMS = 100_000
-_BYTES_PER_TERM = 11
-_TERMS_OF_ELEMENT = 3
+# Characters of an IRI, and steps of a relative one, each of which copies all that it is relative to.
+_LONGEST_IRI = 2**16
+_MOST_STEPS = 100
+# A parser takes up to 8 µs for each term of a file, counted once more for each statement, and for an element
+# of XML four times as long. So a file of 10 MB or less may name a million and is read in ten seconds. A
+# larger one may have a term in 4 bytes of the rest: one of nothing but relations has a term in 8, the densest
+# real ontology at hand, all of whose names are prefixed, in 11.5, since labels and definitions are text.
+_FREE_TERMS = 1_000_000
+_FREE_BYTES = 10_000_000
+_BYTES_PER_TERM = 4
+_TERMS_OF_ELEMENT = 4
 _TERMS_OF_LINE = 2
 
+# What most terms of Turtle are: a prefixed name or an absolute IRI of plain letters, or the beginning of a
+# literal. The library tries ten things before each of them.
+_PLAIN_TERM = re.compile(
+    r"""[ \t]*(?:([A-Za-z][A-Za-z0-9_]*)?:([A-Za-z0-9_-]+)(?=[ \t\r\n;,)\]])
+    |<([A-Za-z]+:[A-Za-z0-9/_.#:-]*)>(?=[ \t\r\n;,)\]])|(["']))""",
+    re.VERBOSE,
+)
 _STRINGS = {
     '"': re.compile(r'(?:[^"\\\r\n]++|\\.)*+"'),
     "'": re.compile(r"(?:[^'\\\r\n]++|\\.)*+'"),
@@ -187,6 +199,7 @@ class OntologyGraph:
         self._taken = 0
         self._terms = 0
         self._most_terms = _FREE_TERMS
+        self._bytes = 0
         self._file = ""
         self._owners: dict[Node, str] = {}
         self._objects: dict[Node, dict[Node, dict[Node, None]]] = {}
@@ -195,7 +208,8 @@ class OntologyGraph:
     def begin_file(self, name: str, size: int) -> None:
         """Take what is added from now on for that file's, which has so many bytes."""
         self._file = name
-        self._most_terms += size // _BYTES_PER_TERM
+        self._bytes += size
+        self._most_terms = _FREE_TERMS + max(0, self._bytes - _FREE_BYTES) // _BYTES_PER_TERM
 
     def find_owner(self, subject: Node) -> str | None:
         """Return the name of the first file that says of what kind a subject is."""
@@ -298,6 +312,7 @@ class _TurtleParser(SinkParser):
     def __init__(self, graph: OntologyGraph, base: str) -> None:
         super().__init__(_TurtleSink(graph), baseURI=base, turtle=True)
         self._graph = graph
+        self._begins_literal = False
 
     def bind(self, qn: str, uri: bytes) -> None:
         _check_namespace(uri)
@@ -305,13 +320,69 @@ class _TurtleParser(SinkParser):
 
     def directiveOrStatement(self, argstr: str, i: int) -> int:  # noqa: N802
         _check_namespace(self._baseURI)  # which a relative one makes longer
-        return super().directiveOrStatement(argstr, i)
+        start = self.skipSpace(argstr, i)
+        plain = _PLAIN_TERM.match(argstr, start) if start >= 0 else None
+        if plain is None or plain[4]:
+            return super().directiveOrStatement(argstr, i)
+        end = self.statement(argstr, start)
+        return self.checkDot(argstr, end) if end >= 0 else end
+
+    def verb(self, argstr: str, i: int, res: Any) -> int:
+        """Add the predicate at a place to a list and return its end, as the library does, but sooner."""
+        start = self.skipSpace(argstr, i)
+        if start >= 0 and argstr.startswith("a ", start):
+            res.append(("->", RDF.type))
+            return start + 1
+        plain = _PLAIN_TERM.match(argstr, start) if start >= 0 else None
+        if plain is None or plain[4]:
+            return super().verb(argstr, i, res)
+        found: list[Any] = []
+        end = self.prop(argstr, start, found)
+        res.append(("->", found[0]))
+        return end
 
     def path(self, argstr: str, i: int, res: Any) -> int:
-        _check_namespace(self._baseURI)
         self._graph.take(_NODE)
         self._graph.count_terms(1)
         return super().path(argstr, i, res)
+
+    def nodeOrLiteral(self, argstr: str, i: int, res: Any) -> int:  # noqa: N802
+        """Add the term at a place to a list and return its end, as the library does, but sooner."""
+        plain = _PLAIN_TERM.match(argstr, i)
+        if plain is None:
+            return super().nodeOrLiteral(argstr, i, res)
+        prefix, local, iri, _ = plain.groups()
+        if local is not None:
+            namespace = self._bindings.get(prefix or "")
+            if namespace is None:
+                return super().nodeOrLiteral(argstr, i, res)
+            iri = namespace + local
+        elif iri is None:
+            self._begins_literal = True
+            return super().nodeOrLiteral(argstr, plain.end() - 1, res)
+        res.append(self._store.newSymbol(iri))
+        return plain.end()
+
+    def node(self, argstr: str, i: int, res: Any, subjectAlready: Any = None) -> int:  # noqa: N803
+        """Add the term at a place that is no literal to a list, and return its end; -1 if there is none."""
+        if self._begins_literal:
+            self._begins_literal = False
+            return -1
+        return super().node(argstr, i, res, subjectAlready)
+
+    def uri_ref2(self, argstr: str, i: int, res: Any) -> int:
+        """Add the name at a place to a list and return its end.
+
+        The library takes quadratic time for the steps of a relative one.
+        """
+        i = self.skipSpace(argstr, i)
+        if i >= 0 and argstr[i] == "<":
+            end = argstr.find(">", i, i + _LONGEST_IRI)
+            if end < 0 and len(argstr) > i + _LONGEST_IRI:
+                raise _TooLargeError(f"an IRI has more than {_LONGEST_IRI:,} characters")
+            if argstr.count("../", i, end) > _MOST_STEPS:
+                raise _TooLargeError(f"an IRI goes up more than {_MOST_STEPS:,} steps")
+        return super().uri_ref2(argstr, i, res)
 
     def strconst(self, argstr: str, i: int, delim: str) -> tuple[int, str]:
         """Return where a string ends and what it says.

@@ -21,6 +21,10 @@ Cell = str | int | float | bool | object | None
 
 _NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main "
 _OUT_OF_RANGE = "#VALUE!"
+# Bytes without an element or text: a tag, or comments alone. The parser keeps a tag until it ends, and all
+# names for good. A cell's tag has some fifty bytes, and sheets of all extensions some hundred names.
+_LONGEST_TAG = 2**20
+_MOST_NAMES = 10_000
 
 _find_column = lru_cache(maxsize=2**12)(column_index_from_string)
 
@@ -56,8 +60,13 @@ def _parse(parts: Iterable[bytes], handler: _Texts) -> Iterator[None]:
     parser.StartElementHandler = handler.start
     parser.EndElementHandler = handler.end
     parser.CharacterDataHandler = handler.add
+    silent = 0
     for part in parts:
+        handler.is_silent = True
         parser.Parse(part, False)
+        silent = silent + len(part) if handler.is_silent else 0
+        if silent > _LONGEST_TAG or len(parser.intern) > _MOST_NAMES:
+            raise ValueError("it has tags of more bytes or names than a workbook's; save it as CSV")
         yield
     parser.Parse(b"", True)
     yield
@@ -79,6 +88,8 @@ class _Texts:
         self._size = 0
         # Within a reading aid, whose text is none of the cell's.
         self._in_phonetic = False
+        # Set before a piece is parsed, and cleared by an element or text.
+        self.is_silent = False
 
     def take(self) -> list[Any]:
         """Return what has been found since the last call."""
@@ -86,6 +97,7 @@ class _Texts:
         return found
 
     def start(self, name: str, _: dict[str, str]) -> None:
+        self.is_silent = False
         if name == _T:
             self._begin_text()
         elif name == self._element:
@@ -106,6 +118,7 @@ class _Texts:
             self._in_phonetic = False
 
     def add(self, text: str) -> None:
+        self.is_silent = False
         # Of a longer text no more is held than tells that it is too long.
         if self._pieces is not None and self._size <= MAX_RECORD_BYTES:
             self._pieces.append(text)
@@ -152,6 +165,7 @@ class _Cells(_Texts):
         self._has_text = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        self.is_silent = False
         if name == _C:
             self._column = (
                 _find_column(place.rstrip("0123456789"))

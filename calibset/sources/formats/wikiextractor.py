@@ -40,6 +40,8 @@ _ITEM = re.compile(r"(?:BULLET::::|<(li|dt|dd)>(?=.*</\1>\Z))[ \t]*")
 _ITEM_END = re.compile(r"</(?:li|dt|dd)>\Z")
 _LINK = re.compile(r'<a href="[^"<>:]*">((?:(?!</?a\b).)*)</a>')
 _BLANK_LINES = re.compile(r"\n{3,}")
+# Most of a million tiny pages have nothing to tidy.
+_MAY_BE_UNTIDY = re.compile(r"[<_(.\n]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,8 @@ def clean_page(page: Page) -> Page:
 def _tidy(lines: Iterable[str]) -> str:
     text = "\n".join(line for line in lines if not _STAND_IN.match(line.strip()))
     text = _strip_marks(unescape_html(text).replace("\xa0", " "))
+    if not _MAY_BE_UNTIDY.search(text):
+        return text.strip()
     for markup in (_TEMPLATE_STYLES, _MAGIC_WORD, _EMPTY_PARENTHESES, _SECOND_STOP):
         text = markup.sub("", text)
     text = _ORPHAN_STOP.sub(".", text)

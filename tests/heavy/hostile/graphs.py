@@ -82,6 +82,10 @@ _TURTLE: dict[str, tuple[str, Unit, str]] = {
     "prefixes": ("", lambda i: f"@prefix p{i}:<http://x.org/{i}>.\n", ":a a owl:Class."),
     "bases": ("", lambda i: f"@base <{i}/>.\n", ":a a owl:Class."),
     "angles": ("", "<", ""),
+    "relative-iri": (":a :b <", "../", "> ."),
+    "relative-iris": ("", f"<{'../' * 5}x> :b :c .\n", ""),
+    "relative-base": (f"@base <http://x.org/{'a/' * 8_000}> .\n", f"<{'../' * 99}> :b :c .\n", ""),
+    "relations": ("", lambda i: f":c{i} :b :d{i}.\n", ""),
     "concepts": (
         "",
         lambda i: (
@@ -102,11 +106,11 @@ _TURTLE: dict[str, tuple[str, Unit, str]] = {
     ),
 }
 _NTRIPLES: dict[str, tuple[str, Unit, str]] = {
-    "statements": ("", lambda i: f'<:c{i}> {_TYPE}\n<:c{i}> {_LABEL} "Class {i}" .\n', ""),
-    "long-literal": (f'<:a> {_TYPE}\n<:a> {_LABEL} "', "x", '" .\n'),
-    "quotes": (f'<:a> {_TYPE}\n<:a> {_LABEL} "', '\\"', '" .\n'),
-    "blank-lines": (f"<:a> {_TYPE}\n", "\n", ""),
-    "one-line": (f"<:a> {_TYPE}\n", " ", ""),
+    "statements": ("", lambda i: f'<x:c{i}> {_TYPE}\n<x:c{i}> {_LABEL} "Class {i}" .\n', ""),
+    "long-literal": (f'<x:a> {_TYPE}\n<x:a> {_LABEL} "', "x", '" .\n'),
+    "quotes": (f'<x:a> {_TYPE}\n<x:a> {_LABEL} "', '\\"', '" .\n'),
+    "blank-lines": (f"<x:a> {_TYPE}\n", "\n", ""),
+    "one-line": (f"<x:a> {_TYPE}\n", " ", ""),
 }
 _XML: dict[str, tuple[str, Unit, str]] = {
     "attributes": (f"{_RDF}<owl:Class", lambda i: f' a{i}="1"', "/></rdf:RDF>"),

@@ -106,6 +106,7 @@ def _make_columnar(name: str, file_name: str, write: Callable[..., None], **argu
     )
 
 
+_ATTRIBUTE = 'a{}="1"'
 _INLINE = '<row><c t="inlineStr"><is><t>'
 _INLINE_END = "</t></is></c></row>"
 KINDS = (
@@ -117,6 +118,13 @@ KINDS = (
     _make_sheet("long-text", _INLINE, "word ", _INLINE_END),
     _make_sheet("escapes", _INLINE, "_x0041_", _INLINE_END),
     _make_sheet("attributes", "<row", lambda i: f' a{i}="1"', "/>"),
+    _make_sheet(
+        "attributes-of-many",
+        "",
+        lambda i: f"<row{' '.join(('', *(_ATTRIBUTE.format(90 * i + n) for n in range(90))))}/>",
+        "",
+    ),
+    _make_sheet("comment", "<!--", "x", "-->"),
     _make_sheet("other-elements", "", "<a/>", ""),
     _make_strings("empty-strings", "", "<si/>", ""),
     _make_strings("strings", "", lambda i: f"<si><t>{i}</t></si>", ""),

@@ -556,6 +556,19 @@ def test_what_stands_for_more_than_it_has_is_bounded(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
+    ("iri", "reason"),
+    [
+        ("x" * 2**16, "an IRI has more than 65,536 characters"),
+        ("../" * 101, "an IRI goes up more than 100 steps"),
+    ],
+)
+def test_an_iri_that_takes_long_to_resolve_is_refused(iri: str, reason: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        read(f"<urn:s> <urn:p> <{iri}> .", "o.ttl")
+    assert str(caught.value) == (f"o.ttl: too large ({reason}); split it, or leave it out with files = [...]")
+
+
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("o.ttl", f"<s> <p> {'1,' * 500} 1 ."),
@@ -567,6 +580,7 @@ def test_a_file_of_more_terms_than_its_size_lets_expect_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str
 ) -> None:
     monkeypatch.setattr(rdf_graph, "_FREE_TERMS", 0)
+    monkeypatch.setattr(rdf_graph, "_FREE_BYTES", 0)
     monkeypatch.setattr(rdf_graph, "_BYTES_PER_TERM", 100)
     with pytest.raises(SourceError) as caught:
         read(text, name)
