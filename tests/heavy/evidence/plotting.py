@@ -55,7 +55,11 @@ def _draw_lines(
     for colour, (domain, title) in zip(_LINES, DOMAINS.items(), strict=True):
         points = {at: values for at, name in names.items() if (values := values_of(figures, name, 4, domain))}
         axes.plot(
-            points, [statistics.mean(values) for values in points.values()], "-", color=colour, label=title
+            list(points),
+            [statistics.mean(values) for values in points.values()],
+            "-",
+            color=colour,
+            label=title,
         )
         for at, values in points.items():
             axes.plot([at] * len(values), values, ".", color=colour, markersize=4)
