@@ -54,6 +54,8 @@ WHOLE_TURNS = {
     "qwen3": r"<\|im_start\|>assistant\n.*?<\|im_end\|>",
 }
 """An assistant's turn that is whole, for some families."""
+# Behind a word this reads as a call in words, whose exchange is left out and counted.
+CALL_IN_WORDS = re.compile(r'\{"a": 1\}')
 FEW = [family for family in FAMILIES if family.name in WHOLE_TURNS]
 
 
@@ -93,6 +95,8 @@ def check_build(folder: Path, family: Family, drawn: list[Conversation]) -> None
     engine = tokenizer.parsing_engine
     whole = [(sample, span) for sample in made for span in sample.documents if span.whole and not span.filler]
     for sample, span in whole:
+        if any(CALL_IN_WORDS.search(message.content) for message in talks[span.document].messages):
+            continue
         talk = admit_conversation(talks[span.document], tokenizer)
         names = {own: valid for valid, own in source.tool_names.get(span.document, {}).items()}
         reading = read_row(family, engine, engine.encode(sample.text[span.start : span.end]).ids)
