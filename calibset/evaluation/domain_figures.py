@@ -15,14 +15,12 @@ from calibset.evaluation.comparison import (
     PerplexityFigures,
 )  # fmt: skip
 from calibset.evaluation.figures.bootstrap import Array, Codes, Interval, estimate_means
-from calibset.evaluation.figures.perplexity import perplexity
+from calibset.evaluation.figures.perplexity import LARGEST_EXPONENT, perplexity
 from calibset.evaluation.figures.quantiles import percentile_interval, percentiles, up_to
 from calibset.evaluation.positions import Domain, Mask, PairScores, Positions
 
 _SHARES = (0.5, 0.95, 0.99)
 _RANGES = 16
-# The largest logarithm whose number a float can hold.
-_LARGEST = 700.0
 
 
 def compute_domains(positions: Positions, pair: PairScores) -> Iterator[DomainFigures]:
@@ -66,7 +64,7 @@ def _domain_figures(domain: Domain, mask: Mask, positions: Positions, pair: Pair
 
 def _relative(change: float, interval: Interval | None) -> tuple[float, Interval | None]:
     """Return a change of the logarithm as a relative one, 0.03 for 3 % more."""
-    value, *ends = (float(np.expm1(min(one, _LARGEST))) for one in (change, *(interval or ())))
+    value, *ends = (float(np.expm1(min(one, LARGEST_EXPONENT))) for one in (change, *(interval or ())))
     return value, Interval(*ends) if ends else None
 
 

@@ -16,7 +16,7 @@ from calibset.evaluation.data import DataSet
 from calibset.evaluation.measurement import Measurement, MeasurementInfo
 from calibset.evaluation.parts import Parts, Scored
 from calibset.evaluation.plan import Plan, Prompt, Questions
-from calibset.evaluation.scorers.base import Scorer
+from calibset.evaluation.scorers.base import Scorer, ScorerInfo
 from calibset.evaluation.tokenizer_check import check_tokenizer
 from calibset.evaluation.windows import Window
 from calibset.tokenizers import Tokenizer
@@ -74,6 +74,16 @@ def make_batches(items: Iterable[Window | Prompt], size: int) -> Iterator[Sequen
             yield batch
 
 
+def continue_prompts(scorer: Scorer, batch: Sequence[Window | Prompt]) -> list[Window]:
+    """Return the windows of a batch, each prompt as the window that the model makes of it."""
+    return [
+        item.extend(scorer.continue_greedily(item.window.ids, item.length))
+        if isinstance(item, Prompt)
+        else item
+        for item in batch
+    ]
+
+
 def _run_all(scorer: Scorer, batches: Iterator[Sequence[Window | Prompt]], k: int) -> Iterator[list[Scored]]:
     """Yield what is found of each batch, as it comes; no more wait than the scorer has workers for."""
     pool = ThreadPoolExecutor(scorer.workers, thread_name_prefix="calibset-evaluate")
@@ -102,12 +112,7 @@ def _run_all(scorer: Scorer, batches: Iterator[Sequence[Window | Prompt]], k: in
 
 
 def _measure(scorer: Scorer, batch: Sequence[Window | Prompt], k: int) -> list[Scored]:
-    windows = [
-        item.extend(scorer.continue_greedily(item.window.ids, item.length))
-        if isinstance(item, Prompt)
-        else item
-        for item in batch
-    ]
+    windows = continue_prompts(scorer, batch)
     return [Scored(window, one) for window, one in zip(windows, scorer.score(windows, k), strict=True)]
 
 
@@ -135,7 +140,35 @@ def prepare(  # noqa: PLR0913  (each of them is recorded)
             f"{info.model} takes {info.context:,} tokens, and a window has {plan.longest:,}: measure with a "
             "smaller --ctx, or start the server with a larger --max-model-len"
         )
-    about = MeasurementInfo(
+    about = describe_measurement(
+        info,
+        target=target,
+        check=check_tokenizer(scorer, tokenizer, data),
+        data=data,
+        tokenizer=tokenizer,
+        questions=questions,
+        plan=plan,
+        k=k,
+        followed=followed.about.model if followed else None,
+    )
+    key = hashlib.sha256((about.model_dump_json() + plan.sha256).encode()).hexdigest()
+    return Evaluation(scorer=scorer, plan=plan, about=about, parts=Parts.open(out, key, k))
+
+
+def describe_measurement(  # noqa: PLR0913  (each of them is recorded)
+    info: ScorerInfo,
+    *,
+    target: str,
+    check: str,
+    data: DataSet,
+    tokenizer: Tokenizer,
+    questions: Questions,
+    plan: Plan,
+    k: int,
+    followed: str | None = None,
+) -> MeasurementInfo:
+    """Return what a measurement says of itself."""
+    return MeasurementInfo(
         calibset=version("calibset"),
         model=info.model,
         target=target,
@@ -147,7 +180,7 @@ def prepare(  # noqa: PLR0913  (each of them is recorded)
         weights_sha256=info.weights_sha256,
         tokenizer=tokenizer.name,
         tokenizer_sha256=tokenizer.fingerprint,
-        tokenizer_check=check_tokenizer(scorer, tokenizer, data),
+        tokenizer_check=check,
         data=data.name,
         data_sha256=data.sha256,
         joined=data.joined,
@@ -156,8 +189,6 @@ def prepare(  # noqa: PLR0913  (each of them is recorded)
         score=questions.score,
         k=k,
         generate=tuple(f"{one.prompt}:{one.length}" for one in questions.generate),
-        followed=followed.about.model if followed else None,
+        followed=followed,
         dropped=plan.dropped,
     )
-    key = hashlib.sha256((about.model_dump_json() + plan.sha256).encode()).hexdigest()
-    return Evaluation(scorer=scorer, plan=plan, about=about, parts=Parts.open(out, key, k))

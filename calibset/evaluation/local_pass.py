@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from importlib.metadata import version
 
 import numpy as np
 
 from calibset.core.errors import RecipeError
 from calibset.evaluation.compare import Compared, Named, Scored, compute_comparison, label_runs
 from calibset.evaluation.data import DataSet
-from calibset.evaluation.evaluate import Progress, make_batches
+from calibset.evaluation.evaluate import Progress, continue_prompts, describe_measurement, make_batches
 from calibset.evaluation.figures.divergence import Divergence, LikelyTokens
-from calibset.evaluation.measurement import MeasurementInfo
-from calibset.evaluation.plan import Plan, Prompt, Questions
+from calibset.evaluation.plan import Plan, Questions
 from calibset.evaluation.positions import SHOWN, PairScores, Positions
 from calibset.evaluation.scorers.local import Dtype, LocalScorer
 from calibset.evaluation.scorers.local_pair import WindowPair, compare_windows, require_one_vocabulary
@@ -71,7 +69,16 @@ def compare_folders(  # noqa: PLR0913  (each of them is recorded)
     for number, window in enumerate(windows):
         by_task[window.task].append(number)
     abouts = [
-        _describe(one, scorer, check=check, data=data, plan=plan, questions=questions, tokenizer=tokenizer)
+        describe_measurement(
+            scorer.info,
+            target=one.path.resolve().name,
+            check=check,
+            data=data,
+            tokenizer=tokenizer,
+            questions=questions,
+            plan=plan,
+            k=SHOWN,
+        )
         for one, scorer, check in zip((base, *others), scorers, checks, strict=True)
     ]
     scored = [
@@ -96,12 +103,7 @@ def _run(
     windows: list[Window] = []
     pairs: list[list[WindowPair]] = [[] for _ in others]
     for items in make_batches(plan.items, base.batch):
-        batch = [
-            item.extend(base.continue_greedily(item.window.ids, item.length))
-            if isinstance(item, Prompt)
-            else item
-            for item in items
-        ]
+        batch = continue_prompts(base, items)
         for kept, found in zip(pairs, compare_windows(base, others, batch, SHOWN), strict=True):
             kept.extend(found)
         windows += batch
@@ -121,38 +123,3 @@ def _join(pairs: Sequence[WindowPair]) -> PairScores:
 
 def _join_tokens(tokens: Sequence[LikelyTokens]) -> LikelyTokens:
     return LikelyTokens(*(np.concatenate(parts) for parts in zip(*tokens, strict=True)))
-
-
-def _describe(  # noqa: PLR0913
-    named: Named,
-    scorer: LocalScorer,
-    *,
-    check: str,
-    data: DataSet,
-    plan: Plan,
-    questions: Questions,
-    tokenizer: Tokenizer,
-) -> MeasurementInfo:
-    info = scorer.info
-    return MeasurementInfo(
-        calibset=version("calibset"),
-        model=info.model,
-        target=named.path.resolve().name,
-        engine=info.engine,
-        versions=info.versions,
-        dtype=info.dtype,
-        device=info.device,
-        vocabulary=info.vocabulary,
-        tokenizer=tokenizer.name,
-        tokenizer_sha256=tokenizer.fingerprint,
-        tokenizer_check=check,
-        data=data.name,
-        data_sha256=data.sha256,
-        joined=data.joined,
-        recipe=data.recipe,
-        ctx=questions.ctx,
-        score=questions.score,
-        k=SHOWN,
-        generate=tuple(f"{one.prompt}:{one.length}" for one in questions.generate),
-        dropped=plan.dropped,
-    )

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from math import expm1
 
 from calibset.evaluation.comparison import Bound, Comparison, Difference, DomainKind, RecipeContrast
-
-# The largest logarithm whose number a float can hold.
-_LARGEST = 700.0
+from calibset.evaluation.figures.perplexity import LARGEST_EXPONENT
 
 
 def domain_label(kind: DomainKind, name: str) -> str:
@@ -78,7 +76,8 @@ def _as_relative(log_difference: Difference) -> Difference:
     values = {name: getattr(log_difference, name) for name in ends}
     return log_difference.model_copy(
         update={
-            name: None if value is None else expm1(min(value, _LARGEST)) for name, value in values.items()
+            name: None if value is None else expm1(min(value, LARGEST_EXPONENT))
+            for name, value in values.items()
         }
     )
 

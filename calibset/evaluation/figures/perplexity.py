@@ -9,7 +9,7 @@ import numpy as np
 from calibset.evaluation.figures.bootstrap import Array
 
 # The largest logarithm whose number a float can hold; a broken model may be beyond it.
-_LARGEST = 700.0
+LARGEST_EXPONENT = 700.0
 
 
 class Perplexity(NamedTuple):
@@ -28,6 +28,6 @@ def perplexity(logprobs: Array) -> Perplexity:
     Args:
         logprobs: The natural log probabilities of the tokens that stand there; one or more.
     """
-    value = float(np.exp(min(-logprobs.mean(), _LARGEST)))
+    value = float(np.exp(min(-logprobs.mean(), LARGEST_EXPONENT)))
     error = value * float(np.sqrt(logprobs.var() / (len(logprobs) - 1))) if len(logprobs) > 1 else 0.0
     return Perplexity(value, error)
