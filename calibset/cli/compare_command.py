@@ -64,23 +64,13 @@ def _are_folders(named: Sequence[Named], arguments: Namespace) -> bool:
 
 
 def _compare_folders(base: Named, others: Sequence[Named], arguments: Namespace) -> Compared:
-    from calibset.evaluation.data import open_data
+    from calibset.cli.measured_data import open_measured_data, read_questions
     from calibset.evaluation.local_pass import compare_folders
-    from calibset.evaluation.plan import Generation, Questions, make_plan
+    from calibset.evaluation.plan import make_plan
     from calibset.evaluation.tokenizer_check import find_tokenizer
 
-    questions = Questions(
-        score=arguments.score or "second-half",
-        ctx=None if arguments.score else arguments.ctx,
-        windows=arguments.windows,
-        generate=tuple(Generation(*numbers) for numbers in arguments.generate),
-        prompts=arguments.prompts,
-    )
-    data = open_data(arguments.data, as_rows=arguments.score is not None, offline=arguments.offline)
-    if arguments.score and not data.are_rows:
-        raise RecipeError(f"--score {arguments.score}: {data.name} has no rows; measure windows with --ctx")
-    for note in data.notes:
-        print_line(f"note: {note}", stderr=True)
+    questions = read_questions(arguments)
+    data = open_measured_data(arguments)
     tokenizer = find_tokenizer(data, arguments.tokenizer, str(base.path))
     plan = make_plan(data, tokenizer, questions)
     with show_progress(quiet=arguments.quiet or arguments.json, unit="windows") as progress:

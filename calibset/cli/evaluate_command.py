@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from calibset.cli.console import print_json, print_line, show_progress
+from calibset.cli.measured_data import open_measured_data, read_questions
 from calibset.core.errors import OutputError, RecipeError
 from calibset.core.short_forms import count
-from calibset.evaluation.data import DataSet, open_data
+from calibset.evaluation.data import DataSet
 from calibset.evaluation.evaluate import Evaluation, prepare
 from calibset.evaluation.figures.perplexity import Perplexity, perplexity
 from calibset.evaluation.measurement import Measurement
-from calibset.evaluation.plan import Generation, Questions, make_plan
+from calibset.evaluation.plan import make_plan
 from calibset.evaluation.scorers.opening import is_server, open_scorer
 from calibset.evaluation.tokenizer_check import find_tokenizer
 from calibset.evaluation.windows import TEXT
@@ -31,19 +32,8 @@ def evaluate(arguments: Namespace) -> int:
         raise RecipeError("--follow: the continuations are the base's; leave out --generate and --calls")
     if arguments.out:
         _check_out(Path(arguments.out))
-    questions = Questions(
-        score=arguments.score or "second-half",
-        ctx=None if arguments.score else arguments.ctx,
-        windows=arguments.windows,
-        generate=tuple(Generation(*numbers) for numbers in arguments.generate),
-        calls=arguments.calls,
-        prompts=arguments.prompts,
-    )
-    data = open_data(arguments.data, as_rows=arguments.score is not None, offline=arguments.offline)
-    if arguments.score and not data.are_rows:
-        raise RecipeError(f"--score {arguments.score}: {data.name} has no rows; measure windows with --ctx")
-    for note in data.notes:
-        print_line(f"note: {note}", stderr=True)
+    questions = read_questions(arguments, calls=arguments.calls)
+    data = open_measured_data(arguments)
     folder = None if is_server(arguments.target) else arguments.target
     tokenizer = find_tokenizer(data, arguments.tokenizer, folder)
     followed = Measurement.read(arguments.follow) if arguments.follow else None
