@@ -273,6 +273,29 @@ def test_a_configuration_that_is_not_there_is_an_error(
     assert "there is no configuration 'fr': name one" in error_line(words, 1, capsys)
 
 
+def test_a_split_that_is_not_there_is_an_error(
+    folder: Path, hub: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_configs(hub)
+    words = ["init", "https://huggingface.co/datasets/them/talks/viewer/de/dev", "--tokenizer", "model"]
+    assert "there is no split 'dev'; there are test, train" in error_line(words, 1, capsys)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("default/test", "there is no split 'test'; there are train"),
+        ("fr/train", "there is no configuration 'fr': neither its card nor a file's name has it"),
+    ],
+)
+def test_without_a_card_what_no_name_tells_of_is_an_error(
+    address: str, message: str, folder: Path, hub: Loopback, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.repositories["them/plain"] = {"rows.jsonl": b'{"text": "Dobry den."}\n' * 9}
+    words = ["init", f"https://huggingface.co/datasets/them/plain/viewer/{address}", "--tokenizer", "model"]
+    assert message in error_line(words, 1, capsys)
+
+
 def test_files_late_in_a_repository_are_looked_at(
     folder: Path, hub: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:

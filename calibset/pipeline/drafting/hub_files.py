@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from calibset.core.errors import NotThereError, SourceError
@@ -52,7 +52,7 @@ def choose_hub_files(
         ask: Asks the user for a configuration; None if nobody can be asked.
 
     Raises:
-        SourceError: There is no such configuration.
+        SourceError: There is no such configuration or split.
     """
     try:
         configs = () if data.path else _read_card(reader)
@@ -60,7 +60,12 @@ def choose_hub_files(
         return _choose_split(data, files, (f"{data.where}: {error}",))
     if not configs:
         if data.config:
-            files = [file for file in files if data.config in re.split(r"[/._-]", file.name)] or files
+            files = [file for file in files if data.config in re.split(r"[/._-]", file.name)]
+            if not files:
+                raise SourceError(
+                    f"{data.where}: there is no configuration {data.config!r}: neither its card nor a file's "
+                    "name has it"
+                )
         return _choose_split(data, files, ())
     try:
         config = _choose_config(data, configs, ask)
@@ -77,7 +82,7 @@ def choose_hub_files(
         if others
         else ()
     )
-    chosen = data.split if data.split in by_split else _TRAINING
+    chosen = _require_split(data, by_split)
     left = tuple(sorted(split for split in by_split if split != chosen)) if chosen in by_split else ()
     names = {name for split, found in by_split.items() if split not in left for name in found}
     return ChosenFiles(files=tuple(file for file in files if file.name in names), splits=left, notes=notes)
@@ -109,8 +114,17 @@ def _choose_split(data: DataInput, files: Sequence[File], notes: tuple[str, ...]
     for file in files:
         match = _SPLIT.search(file.name)
         by_split.setdefault(match[1] if match else "", []).append(file)
-    chosen = data.split if data.split and data.split in by_split else _TRAINING
+    chosen = _require_split(data, by_split)
     if chosen not in by_split:
         return ChosenFiles(files=tuple(files), notes=notes)
     others = tuple(sorted(split for split in by_split if split not in ("", chosen)))
     return ChosenFiles(files=(*by_split[chosen], *by_split.get("", [])), splits=others, notes=notes)
+
+
+def _require_split(data: DataInput, by_split: Collection[str]) -> str:
+    """Return the split that is read: the one that the address names, or train."""
+    # Where no name tells of splits, the hub shows all files as train.
+    if data.split in {"", _TRAINING} or data.split in by_split:
+        return data.split or _TRAINING
+    names = list_some(sorted(filter(None, by_split)) or [_TRAINING], _MOST_NAMED)
+    raise SourceError(f"{data.where}: there is no split {data.split!r}; there are {names}")
