@@ -2,7 +2,7 @@
 
     python -m tests.heavy.evidence sets FOLDER --model MODEL        make the sets and the holdout
     python -m tests.heavy.evidence run FOLDER --model MODEL         quantize with each, compare with the model
-    python -m tests.heavy.evidence tell FOLDER --out docs/evidence  write tables and plots
+    python -m tests.heavy.evidence tell FOLDER --model MODEL --out docs/evidence  write tables and plots
 
 Each step goes on where it was interrupted. `--small` proves the chain on a CPU; its figures say nothing.
 The corpora are those of recipes/slovak_insurance.toml; CALIBSET_HUB and CALIBSET_STANDIN name a folder of
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.heavy.evidence.settings import FULL, SMALL, Setting
+from tests.heavy.evidence.settings import FULL, SMALL, Run, Setting
 
 
 def main() -> None:
@@ -28,12 +28,14 @@ def main() -> None:
     )
     parser.add_argument("step", choices=("sets", "run", "tell"))
     parser.add_argument("folder", type=Path, help="where the sets, quantizations' figures and logs are kept")
-    parser.add_argument("--model", type=Path, help="the model's folder")
+    parser.add_argument("--model", type=Path, required=True, help="the model's folder")
     parser.add_argument("--small", action="store_true", help="a small setting that proves the chain")
     parser.add_argument("--workers", type=int, default=1, help="quantizations side by side on each card")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin none after so many minutes")
     parser.add_argument("--only", nargs="*", help="only the sets of these names")
-    parser.add_argument("--again", default="", help="a second run of the same, kept under this name")
+    parser.add_argument(
+        "--again", action="store_true", help="a second run of the same, kept beside the first"
+    )
     parser.add_argument("--out", type=Path, help="where to write the tables and plots")
     given = parser.parse_args()
     setting = SMALL if given.small else FULL
@@ -41,9 +43,9 @@ def main() -> None:
     if given.step == "tell":
         from tests.heavy.evidence.telling import tell
 
-        tell(setting, given.folder, given.out)
-    elif given.model is None:
-        parser.error("--model is missing")
+        if given.out is None:
+            parser.error("--out is missing")
+        tell(setting, given.folder, given.model, given.out)
     elif given.step == "sets":
         write_sets(setting, given.folder, given.model, given.only)
     else:
@@ -72,7 +74,7 @@ def write_sets(setting: Setting, folder: Path, model: Path, only: list[str] | No
             if spec.made_by is None or (only and spec.name not in only):
                 continue
             for seed in spec.seeds:
-                path = folder / f"{spec.name}-s{seed}.jsonl"
+                path = folder / Run(spec.name, seed, spec.bits[0]).file
                 if not path.exists():
                     print(path.name, flush=True)
                     corpora.write_set(spec, seed, path)

@@ -19,6 +19,9 @@ from tests.heavy.evidence.settings import Run, SetSpec, Setting
 from tests.heavy.hub import FLAGSHIP
 
 WIKITEXT = "wikitext-2"
+FIGURES = "figures"
+AGAIN = "figures-again"
+"""The folders of what a run measured, and of a second one."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +133,10 @@ def run_all(
     workers: int,
     minutes: float,
     only: list[str] | None,
-    again: str,
+    again: bool,
 ) -> None:
     """Quantize with each set and compare the models of its seeds with the model."""
-    figures = (folder / f"figures{again}").resolve()
+    figures = (folder / (AGAIN if again else FIGURES)).resolve()
     for name in ("models", "logs"):
         (figures / name).mkdir(parents=True, exist_ok=True)
     cards: SimpleQueue[str] = SimpleQueue()
@@ -147,14 +150,20 @@ def run_all(
         ThreadPoolExecutor(workers * len(ids)) as quantizing,
         ThreadPoolExecutor(len(setting.sets) * 2) as rest,
     ):
-        for spec in setting.sets:
-            if only and spec.name not in only:
-                continue
-            for bits in spec.bits:
-                runs = [Run(spec.name, seed, bits) for seed in spec.seeds]
-                rest.submit(
-                    work.measure_set, spec, bits, [quantizing.submit(work.quantize, run) for run in runs]
-                )
+        measured = [
+            rest.submit(
+                work.measure_set,
+                spec,
+                bits,
+                [quantizing.submit(work.quantize, Run(spec.name, seed, bits)) for seed in spec.seeds],
+            )
+            for spec in setting.sets
+            if not only or spec.name in only
+            for bits in spec.bits
+        ]
+    # Whatever went wrong in a thread is raised here.
+    for one in measured:
+        one.result()
 
 
 def _calibset(*words: str) -> tuple[str, ...]:

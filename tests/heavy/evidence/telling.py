@@ -11,8 +11,8 @@ from pathlib import Path
 
 from calibset import verify
 from calibset.evaluation.comparison import Comparison
-from tests.heavy.evidence.running import WIKITEXT
-from tests.heavy.evidence.settings import SetSpec, Setting
+from tests.heavy.evidence.running import AGAIN, FIGURES, WIKITEXT
+from tests.heavy.evidence.settings import MAIN, Run, SetSpec, Setting
 
 # The domains in the order of the tables, each as the holdout's groups and data sets name it.
 DOMAINS = {
@@ -73,28 +73,29 @@ class Figure:
     same_top: float | None
 
 
-def tell(setting: Setting, folder: Path, out: Path) -> None:
+def tell(setting: Setting, folder: Path, model: Path, out: Path) -> None:
     """Write the figures as JSON, plots of them, and the tables in docs/evidence.md."""
     out.mkdir(parents=True, exist_ok=True)
-    figures = list(read_figures(folder / "figures"))
+    figures = list(read_figures(folder / FIGURES))
     (out / "figures.json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n", "ascii")
     kept = {
-        one.name: [count_kept(folder / f"{one.name}-s{seed}.jsonl", one) for seed in one.seeds]
+        one.name: [
+            count_kept(folder / Run(one.name, seed, one.bits[0]).file, one, model) for seed in one.seeds
+        ]
         for one in setting.sets
         if one.made_by
     }
     (out / "rows.json").write_text(json.dumps(kept, indent=1) + "\n", "ascii")
-    again = list(read_figures(folder / "figures2")) if (folder / "figures2").is_dir() else []
+    again = list(read_figures(folder / AGAIN))
+    main = [one.name for one in MAIN]
     tables = {
-        "main": table(figures, ("none", "pile-10k", "script", "recipe", "coverage", "general-20"), 4),
-        "three-bits": table(figures, ("none", "pile-10k", "script", "recipe"), 3),
+        "main": table(figures, main, 4),
+        "three-bits": table(figures, main, 3),
         "general": table(figures, ("recipe", "general-10", "general-20", "general-30", "pile-10k"), 4),
         "rows": table(figures, ("rows-32", "rows-64", "recipe", "rows-256", "rows-512", "short-rows"), 4),
         "letters": table(figures, ("recipe", "letters"), 4),
-        "perplexity": table(
-            figures, ("none", "pile-10k", "script", "recipe", "coverage", "general-20"), 4, "change"
-        ),
-        "again": table(again, ("none", "pile-10k", "script", "recipe"), 4),
+        "perplexity": table(figures, main, 4, "change"),
+        "again": table(again, main, 4),
         "kept": kept_table(kept, setting),
     }
     page = out.parent / "evidence.md"
@@ -131,9 +132,8 @@ def read_figures(folder: Path) -> Iterator[Figure]:
                 )  # fmt: skip
 
 
-def count_kept(path: Path, spec: SetSpec) -> int:
+def count_kept(path: Path, spec: SetSpec, model: Path) -> int:
     """Return how many rows of a file AutoRound keeps."""
-    model = path.parent / "model"
     return verify(path, tokenizer=str(model), seqlen=spec.seqlen, nsamples=spec.nsamples).kept
 
 
