@@ -13,7 +13,7 @@ import json
 import random
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars
@@ -41,13 +41,18 @@ def main(hub: Path, out: Path) -> None:
     fill = parquet(hub / "NeelNanda/pile-10k/data/*.parquet")
     rows = []
     for name, quota in ROWS.items():
-        rows += list(joined(texts[name]))[:quota]
-    rows += list(joined(fill))[: sum(ROWS.values()) - len(rows)]
+        rows += list(joined(mixed(texts[name])))[:quota]
+    rows += list(joined(mixed(fill)))[: sum(ROWS.values()) - len(rows)]
     out.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
 
 
-def joined(texts: list[str]) -> Iterator[str]:
+def mixed(texts: list[str]) -> list[str]:
     random.Random(42).shuffle(texts)
+    return texts
+
+
+def joined(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts joined to 7,000 characters and cut there."""
     row = ""
     for text in texts:
         row += text + "\n\n"

@@ -13,6 +13,7 @@ from calibset.core.control_tokens import ControlTokens
 from calibset.pipeline.readers import open_readers, open_storage
 from calibset.selection.holdout import HeldOut
 from calibset.selection.quotas import apportion
+from tests.heavy.benchmarks.plain_script import joined
 from tests.heavy.evidence.settings import (
     HOLDOUT_SEED,
     HOLDOUT_SHARE,
@@ -29,8 +30,6 @@ GENERAL = "general"
 # Of the rows that are measured; the three groups are about as the recipe has them.
 MEASURED = {"slovak": 0.36, "insurance": 0.22, "tools": 0.26, GENERAL: 0.16}
 HOLDOUT = "holdout.jsonl"
-# What people join texts to and hope that it is enough.
-CHARACTERS = 7_000
 
 
 @dataclass(frozen=True)
@@ -122,22 +121,12 @@ class Corpora:
             records = recipe.sources[name].read_shuffled(reader, seed=seed)
             read = (one for one in records if isinstance(one, Document | Conversation))
             kept = (one for one in read if not held_out.holds(name, one.id))
-            for row in joined(map(as_letters, kept)):
+            for row in joined(filter(None, map(as_letters, kept))):
                 if quota == 0:
                     break
                 yield row
                 quota -= 1
             missing += quota
-
-
-def joined(texts: Iterator[str]) -> Iterator[str]:
-    """Yield texts joined to 7,000 characters and cut there, as the script does."""
-    row = ""
-    for text in texts:
-        row += f"{text}\n\n" if text else ""
-        if len(row) >= CHARACTERS:
-            yield row[:CHARACTERS]
-            row = ""
 
 
 def as_letters(record: Document | Conversation) -> str:
