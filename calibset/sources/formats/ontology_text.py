@@ -10,7 +10,7 @@ from rdflib import Literal, URIRef
 from rdflib.term import Node
 
 from calibset.core.text import replace_surrogates
-from calibset.sources.formats.rdf_graph import HEADER_KINDS, OntologyGraph
+from calibset.sources.formats.ontology_graph import HEADER_KINDS, OntologyGraph
 
 _OWL = "http://www.w3.org/2002/07/owl#"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

@@ -14,7 +14,7 @@ from calibset.core.documents import Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters import ontology
 from calibset.sources.adapters.ontology import Ontology
-from calibset.sources.formats import rdf_graph
+from calibset.sources.formats import ontology_graph, rdf_xml_parser
 from calibset.storage import compression
 from calibset.storage.files import memory_reader
 
@@ -261,7 +261,7 @@ def test_relative_iris_and_blank_nodes_of_two_files_are_two() -> None:
 
 
 def test_many_files_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rdf_graph, "LARGEST_GRAPH", 2**15)
+    monkeypatch.setattr(ontology_graph, "LARGEST_GRAPH", 2**15)
     text = PREFIXES + " ".join(f':C{n} a owl:Class ; rdfs:label "c" .' for n in range(10))
     assert len(read(text)) == 10
     reader = memory_reader({name: text.encode() for name in ("a.ttl", "b.ttl")})
@@ -451,16 +451,16 @@ def test_a_parse_changes_nothing_for_other_threads(
         rdflib.URIRef("urn:no iri")  # of which the library warns
         return rdflib.Literal("007", datatype=rdflib.XSD.integer)
 
-    add = rdf_graph.OntologyGraph.add
+    add = ontology_graph.OntologyGraph.add
     elsewhere: list[rdflib.Literal] = []
     own: list[object] = []
 
-    def add_and_look(graph: rdf_graph.OntologyGraph, triple: tuple[object, object, object]) -> object:
+    def add_and_look(graph: ontology_graph.OntologyGraph, triple: tuple[object, object, object]) -> object:
         elsewhere.append(others.submit(use_rdflib).result())
         own.append(triple[2])
         return add(graph, triple)
 
-    monkeypatch.setattr(rdf_graph.OntologyGraph, "add", add_and_look)
+    monkeypatch.setattr(ontology_graph.OntologyGraph, "add", add_and_look)
     with ThreadPoolExecutor(1) as others:
         others.submit(int).result()
         (record,) = read(text, name)
@@ -545,7 +545,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_what_stands_for_more_than_it_has_is_bounded(monkeypatch: pytest.MonkeyPatch, bomb: str) -> None:
-    monkeypatch.setattr(rdf_graph, "LARGEST_GRAPH", 2**20)
+    monkeypatch.setattr(ontology_graph, "LARGEST_GRAPH", 2**20)
     name, text = BOMBS[bomb]
     with pytest.raises(SourceError) as caught:
         read(text, name)
@@ -579,9 +579,9 @@ def test_an_iri_that_takes_long_to_resolve_is_refused(iri: str, reason: str) -> 
 def test_a_file_of_more_terms_than_its_size_lets_expect_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str
 ) -> None:
-    monkeypatch.setattr(rdf_graph, "_FREE_TERMS", 0)
-    monkeypatch.setattr(rdf_graph, "_FREE_BYTES", 0)
-    monkeypatch.setattr(rdf_graph, "_BYTES_PER_TERM", 100)
+    monkeypatch.setattr(ontology_graph, "_FREE_TERMS", 0)
+    monkeypatch.setattr(ontology_graph, "_FREE_BYTES", 0)
+    monkeypatch.setattr(ontology_graph, "_BYTES_PER_TERM", 100)
     with pytest.raises(SourceError) as caught:
         read(text, name)
     assert str(caught.value) == (
@@ -656,7 +656,7 @@ LONG = f"http://{'x' * 2**14}/"
 def test_what_no_ontology_has_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, said: str
 ) -> None:
-    monkeypatch.setattr(rdf_graph, "MAX_RECORD_BYTES", 2**16)
+    monkeypatch.setattr(rdf_xml_parser, "MAX_RECORD_BYTES", 2**16)
     with pytest.raises(SourceError) as caught:
         read(text, name)
     assert str(caught.value) == (f"{name}: too large ({said}); split it, or leave it out with files = [...]")
