@@ -77,12 +77,14 @@ class CalibrationSet(Sequence[Sample]):
     @property
     def token_ids(self) -> tuple[tuple[int, ...], ...]:
         """Each sample's ids as the target model reads them, without BOS."""
-        return tuple(sample.token_ids for sample in self.samples)
+        return tuple(tuple(sample.token_ids) for sample in self.samples)
 
     @property
     def input_ids(self) -> tuple[tuple[int, ...], ...]:
         """The ids of each sample that the target model is shown: BOS and text, ``seqlen`` in all."""
-        return tuple(tuple(visible_ids(ids, self, self.manifest.seqlen)) for ids in self.token_ids)
+        return tuple(
+            tuple(visible_ids(sample.token_ids, self, self.manifest.seqlen)) for sample in self.samples
+        )
 
     def write(self, path: str | Path, holdout: str | Path | None = None) -> Path:
         """Write the rows as JSON Lines with the manifest beside them, and the holdout likewise.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from calibset.core.documents import Sample
 from calibset.hygiene.words import split_words
@@ -12,7 +13,7 @@ from calibset.tokenizers.truncation import text_budget, visible_ids
 
 
 def find_terms(
-    selection: Selection, tokenizer: Tokenizer, visible: Sequence[Sequence[int]], titles: Iterable[str]
+    selection: Selection, tokenizer: Tokenizer, visible: Iterable[Sequence[int]], titles: Iterable[str]
 ) -> tuple[str, ...]:
     """Return the terms to cover, each once; control tokens only if some row holds them.
 
@@ -23,7 +24,7 @@ def find_terms(
         titles: The titles of the documents whose titles the recipe makes terms.
     """
     # A vocabulary has a thousand reserved control tokens; those that no row holds are no news.
-    used = set[int]().union(*visible)
+    used = set(chain.from_iterable(visible))
     control_tokens = tokenizer.special_tokens if selection.control_tokens else {}
     controls = (name for name, token_id in control_tokens.items() if token_id in used)
     return tuple(dict.fromkeys([*controls, *selection.letters, *titles]))

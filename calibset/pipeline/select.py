@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -193,7 +194,8 @@ def _select_by_coverage(
     """Return the samples of the pool that cover most, in the order they came, and what they cover."""
     tokenizer, seqlen = context.tokenizer, context.recipe.seqlen
     pool = [sample for name, quota in quotas.items() if quota for sample in streams[name].samples]
-    visible = [visible_ids(sample.token_ids, tokenizer, seqlen) for sample in pool]
+    # As arrays, since a pool may be of tens of thousands of rows.
+    visible = [array("i", visible_ids(sample.token_ids, tokenizer, seqlen)) for sample in pool]
     titles = [title for name in selection.terms_of for title in streams[name].stats.titles]
     terms = find_terms(selection, tokenizer, visible, titles)
     terms_in_rows = find_terms_in_rows(terms, selection, tokenizer, seqlen, pool)

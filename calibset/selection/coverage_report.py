@@ -194,7 +194,7 @@ def bound_coverage(candidates: Sequence[Candidate], quotas: Mapping[str, int], s
         quotas: How many rows are wanted of each group; none of a group that is not named.
         sets: The tokens of the candidates.
     """
-    rows = np.repeat(np.arange(len(sets)), np.diff(sets.ends))
+    rows = np.repeat(np.arange(len(sets), dtype=np.int32), np.diff(sets.ends))
     holders = np.bincount(sets.tokens, minlength=sets.size)
     priced = (holders <= _COMMON)[sets.tokens]
     rows, tokens = rows[priced], sets.tokens[priced]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
+import sys
 
 import pytest
 
@@ -35,6 +37,14 @@ def test_values_are_frozen_hashable_and_take_no_other_attributes(value: object) 
         value.other = 1  # type: ignore[attr-defined]
     assert hash(value) == hash(dataclasses.replace(value))  # type: ignore[type-var]
     assert value == dataclasses.replace(value)  # type: ignore[type-var]
+
+
+def test_a_sample_holds_its_ids_in_four_bytes_each() -> None:
+    ids = tuple(range(100_000, 102_048))
+    sample = Sample(text="x", token_ids=ids, source="s", documents=())
+    assert sys.getsizeof(sample.token_ids) < 4 * len(ids) + 200
+    assert tuple(sample.token_ids) == ids
+    assert pickle.loads(pickle.dumps(sample)) == sample
 
 
 def test_values_take_no_positional_arguments() -> None:

@@ -44,7 +44,7 @@ def test_a_set_is_a_sequence_of_samples(built: CalibrationSet) -> None:
     assert list(built) == list(built.samples)
     assert built[0] == built.samples[0]
     assert built[-2:] == built.samples[-2:]
-    assert built.token_ids[3] == built[3].token_ids
+    assert built.token_ids[3] == tuple(built[3].token_ids)
     assert built[5] in built
 
 

@@ -25,6 +25,10 @@ _LARGEST_GROUP = 2**33
 _MOST_VALUES = 2**24
 # Bytes of a large group's rows that are held together, as the footer says, and as they turn out.
 _HELD = 16 * 2**20
+# Rows that are held first, or so many bytes of them: of most groups a build needs no more. Then come times more.
+_FIRST_HELD = 32
+_FIRST_BYTES = 64 * 2**10
+_GROWTH = 8
 _LARGEST_HELD = 2**30
 # What a value in a list takes in memory beside its text, about.
 _VALUE_OVERHEAD = 64
@@ -93,15 +97,18 @@ class RowGroup:
     def shuffle_rows(self, seed: int) -> Iterator[Row]:
         """Yield the rows in seeded order.
 
-        From a group of more than 16 MiB, only as many rows from all over it are held at once as fit
-        into 16 MiB; the group is read again for the next ones.
+        Of a group's rows 32 from all over it are held first, or as many as fit into 64 KiB. The group is read
+        again for eight times as many next ones, and so on, up to as many as fit into 16 MiB.
         """
         if self._is_too_large():
             yield self._reject()
             return
         order = draw_indices(self.rows, seed, self.file.name, self.index)
-        held = max(1, min(self.rows, self.rows * _HELD // max(1, self._size())))
-        while wanted := list(islice(order, held)):
+        size = max(1, self._size())
+        most = max(1, self.rows * _HELD // size)
+        held = max(_FIRST_HELD, self.rows * _FIRST_BYTES // size)
+        while wanted := list(islice(order, min(held, most))):
+            held *= _GROWTH
             indices = sorted(wanted)
             pieces = self._read_pieces(indices)
             if pieces is None:
