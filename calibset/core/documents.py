@@ -149,7 +149,10 @@ class Filtered:
 Kind = Literal["texts", "conversations"]
 """What a source gives."""
 
-Record = Document | Conversation | Rejection | Filtered
+Item = Document | Conversation
+"""A record that was read, whichever of the two it is."""
+
+Record = Item | Rejection | Filtered
 """What a source yields for a record."""
 
 

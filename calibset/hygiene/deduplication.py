@@ -80,6 +80,19 @@ class _Text:
     sketch: Sketch
 
 
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a text's duplicates are found by.
+
+    Attributes:
+        digest: Of its words in their order.
+        near: What its near duplicates are found by; None if they are not looked for, or it is too short.
+    """
+
+    digest: bytes
+    near: _Text | None = None
+
+
 class DuplicateIndex:
     """An index of the documents met so far that finds duplicates.
 
@@ -101,8 +114,9 @@ class DuplicateIndex:
 
     Examples:
         >>> index = DuplicateIndex(near=False)
-        >>> index.find_or_add("wiki", "Bratislava", ["the", "capital", "of", "slovakia"])
-        >>> index.find_or_add("web", "page-7", ["the", "capital", "of", "slovakia"])
+        >>> fingerprint = make_fingerprint(["the", "capital", "of", "slovakia"], sketches=index.near)
+        >>> index.find_or_add("wiki", "Bratislava", fingerprint)
+        >>> index.find_or_add("web", "page-7", fingerprint)
         Duplicate(document='page-7', source='wiki', kept='Bratislava', similarity=1.0, exact=True)
     """
 
@@ -116,8 +130,13 @@ class DuplicateIndex:
         self.not_indexed = 0
         """How many documents did not fit in, so that documents that repeat them may be missed."""
 
+    @property
+    def near(self) -> bool:
+        """Whether near duplicates are found, too."""
+        return self._near is not None
+
     def find_or_add(
-        self, source: str, document: str, words: Sequence[str], *, near: bool = True
+        self, source: str, document: str, fingerprint: Fingerprint | None, *, near: bool = True
     ) -> Duplicate | None:
         """Return what a document duplicates, or add the document and return None.
 
@@ -127,31 +146,24 @@ class DuplicateIndex:
         Args:
             source: The name of the document's source.
             document: The document's id.
-            words: The document's normalised words.
+            fingerprint: What its words were made into; None if it has no words.
             near: Whether this document may be a near duplicate, if the index finds them. Later near
                 duplicates of it are found in any case.
         """
-        if not words:
+        if fingerprint is None:
             return None
-        digest = _digest(" ".join(words), 16)
-        if same := self._same.get(digest):
+        if same := self._same.get(fingerprint.digest):
             return _make_duplicate(document, same, 1.0, exact=True)
-        text = self._sketch(words)
+        text = fingerprint.near
         if near and self._near and text and (closest := self._near.find_closest(text)):
             name, similarity = closest
             return _make_duplicate(document, name, similarity, exact=False)
-        self._add(digest, (source, document.encode("utf-8", "surrogatepass")), text)
+        self._add(fingerprint.digest, (source, document.encode("utf-8", "surrogatepass")), text)
         return None
 
-    def add(self, source: str, document: str, words: Sequence[str]) -> None:
+    def add(self, source: str, document: str, fingerprint: Fingerprint | None) -> None:
         """Add a document whatever it repeats; of documents with the same words the first stays."""
-        self.find_or_add(source, document, words, near=False)
-
-    def _sketch(self, words: Sequence[str]) -> _Text | None:
-        if self._near is None or len(words) < _MIN_WORDS:
-            return None
-        shingles = _hash_shingles(words[:MOST_WORDS])
-        return _Text(shingles, make_sketch(shingles))
+        self.find_or_add(source, document, fingerprint, near=False)
 
     def _add(self, digest: bytes, name: _Name, text: _Text | None) -> None:
         # Below zero it stays, so that what is found does not depend on which text is small enough.
@@ -193,6 +205,22 @@ class _NearIndex:
             if similarity >= self._similarity and (-similarity, number) < (-best, closest):
                 best, closest = similarity, number
         return (self._names[closest], best) if best else None
+
+
+def make_fingerprint(words: Sequence[str], *, sketches: bool) -> Fingerprint | None:
+    """Return what the duplicates of a text are found by; None if it has no words.
+
+    Args:
+        words: The text's normalised words.
+        sketches: Whether its near duplicates are to be found, too.
+    """
+    if not words:
+        return None
+    digest = _digest(" ".join(words), 16)
+    if not sketches or len(words) < _MIN_WORDS:
+        return Fingerprint(digest)
+    shingles = _hash_shingles(words[:MOST_WORDS])
+    return Fingerprint(digest, _Text(shingles, make_sketch(shingles)))
 
 
 def _make_duplicate(document: str, name: _Name, similarity: float, *, exact: bool) -> Duplicate:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import SourceError
-from calibset.hygiene.cleaner import SharedIndexes, make_all_repairs
+from calibset.hygiene.cleaner import SharedIndexes
 from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import DuplicateIndex
+from calibset.hygiene.examination import make_all_repairs
 from calibset.hygiene.ngram_index import SHORTEST
 from calibset.hygiene.stats import LeftOut
 from calibset.hygiene.words import all_words_of

@@ -11,8 +11,9 @@ from typing import TypeVar
 from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection, Sample
 from calibset.core.errors import RecipeError, SourceError
 from calibset.core.text import excerpt
-from calibset.hygiene.admission import admit
+from calibset.hygiene.admission import ExaminedRecord, admit
 from calibset.hygiene.cleaner import Cleaner, SharedIndexes
+from calibset.hygiene.examination import Examiner
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
@@ -160,14 +161,21 @@ def open_source_stream(
         max_rows_per_document=recipe.max_rows_per_document,
     )
     stats = ReadStats()
-    cleaner = Cleaner(name, hygiene, indexes, stats)
+    examiner = Examiner(
+        options=hygiene,
+        evaluations=indexes.evaluations,
+        cuts_matches=indexes.cuts_matches,
+        sketches=indexes.duplicates.near,
+        control_tokens=control_tokens,
+        target=TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer)),
+    )
+    cleaner = Cleaner(name, examiner, indexes, stats)
     if records is None:
         records = source.read_shuffled(reader, seed=recipe.seed)
-    target = TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer))
     untaken = UntakenRecords(f"sources.{name}", source.max_left_out_in_a_row, stats.left_out)
     records = wrap_errors(untaken.count(records), f"sources.{name}")
     records = decode_ids(records, tokenizer, f"sources.{name}")
-    documents = admit(records, stats, control_tokens, cleaner.clean, target)
+    documents = admit(map(ExaminedRecord, records), stats, cleaner)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
     new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)

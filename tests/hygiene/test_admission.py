@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,11 @@ from calibset.core.documents import (
     ToolCall,
 )
 from calibset.core.errors import TokenizerError
-from calibset.hygiene.admission import admit
+from calibset.hygiene.admission import ExaminedRecord, admit
+from calibset.hygiene.cleaner import Cleaner, SharedIndexes
+from calibset.hygiene.deduplication import DuplicateIndex
+from calibset.hygiene.examination import Examiner
+from calibset.hygiene.options import Hygiene
 from calibset.hygiene.stats import ReadStats
 from calibset.tokenizers import ControlTokens
 
@@ -28,7 +32,15 @@ def taken(
     records: Iterable[Record], control_tokens: ControlTokens | None = CONTROL
 ) -> tuple[list[Record], ReadStats]:
     stats = ReadStats()
-    return list(admit(records, stats, control_tokens)), stats
+    return list(admitted(records, stats, control_tokens)), stats
+
+
+def admitted(
+    records: Iterable[Record], stats: ReadStats, control_tokens: ControlTokens | None
+) -> Iterator[Record]:
+    examiner = Examiner(options=Hygiene(duplicates="keep", repairs=()), control_tokens=control_tokens)
+    indexes = SharedIndexes(duplicates=DuplicateIndex(near=False))
+    return admit(map(ExaminedRecord, records), stats, Cleaner("one", examiner, indexes, stats))
 
 
 def texts(*given: str, control_tokens: ControlTokens | None = CONTROL) -> list[str]:
@@ -74,7 +86,7 @@ def test_records_are_taken_one_by_one() -> None:
             asked.append(number)
             yield Document(id=str(number), text="x")
 
-    stream = admit(endless(), ReadStats(), None)
+    stream = admitted(endless(), ReadStats(), None)
     assert asked == []
     assert [next(stream).id, next(stream).id] == ["0", "1"]
     assert asked == [0, 1]

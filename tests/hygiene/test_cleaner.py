@@ -6,12 +6,14 @@ from typing import Literal
 
 import pytest
 
-from calibset.core.documents import Conversation, Document, Filtered, Message, Tool, ToolCall
-from calibset.hygiene.cleaner import Cleaner, Item, SharedIndexes
+from calibset.core.documents import Conversation, Document, Filtered, Item, Message, Tool, ToolCall
+from calibset.hygiene.admission import ExaminedRecord, admit
+from calibset.hygiene.cleaner import Cleaner, SharedIndexes
 from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import Duplicate, DuplicateIndex
+from calibset.hygiene.examination import Examiner
 from calibset.hygiene.options import Hygiene
-from calibset.hygiene.stats import ReadStats, RepairCounts
+from calibset.hygiene.stats import LeftOut, ReadStats, RepairCounts
 from calibset.hygiene.words import split_words
 from tests.prose import prose, reworded
 
@@ -49,18 +51,20 @@ def clean(
     items: Iterable[Item], options: Hygiene = PLAIN, indexes: SharedIndexes | None = None, source: str = "one"
 ) -> tuple[list[Item], ReadStats]:
     stats = ReadStats()
-    cleaner = Cleaner(source, options, indexes or new_indexes(), stats)
-    passed = []
-    for item in cleaner.clean(begin_each(items, stats)):
-        stats.repairs.add(stats.item_repairs)
-        passed.append(item)
-    return passed, stats
+    return list(cleaned(items, options, indexes or new_indexes(), stats, source)), stats
 
 
-def begin_each(items: Iterable[Item], stats: ReadStats) -> Iterator[Item]:
-    for item in items:
-        stats.item_repairs = RepairCounts()
-        yield item
+def cleaned(
+    items: Iterable[Item], options: Hygiene, indexes: SharedIndexes, stats: ReadStats, source: str = "one"
+) -> Iterator[Item]:
+    """Yield the items that pass, of which no two may have the same id."""
+    examiner = Examiner(
+        options=options,
+        evaluations=indexes.evaluations,
+        cuts_matches=indexes.cuts_matches,
+        sketches=indexes.duplicates.near,
+    )
+    return admit(map(ExaminedRecord, items), stats, Cleaner(source, examiner, indexes, stats))
 
 
 def quiz() -> EvaluationIndex:
@@ -78,11 +82,11 @@ def ids_of(items: Iterable[Item]) -> list[str]:
 
 def test_where_nothing_is_wanted_items_pass_as_they_are_and_two_steps_are_timed() -> None:
     indexes = new_indexes()
-    items = [*documents("a\ufeff", "a\ufeff", ""), dialogue("Hi", "jan@posta.sk")]
+    items = [*documents("a\ufeffb", "a\ufeffb", "?"), dialogue("Hi", "jan@posta.sk")]
     passed, stats = clean(items, PLAIN, indexes)
     # Repairs are asked for and none is wanted.
     assert passed == items
-    assert stats == ReadStats()
+    assert (stats.repairs, stats.left_out) == (RepairCounts(), LeftOut())
     # What stays is remembered for other sources.
     assert list(indexes.timings.seconds) == ["repairs", "duplicates"]
 
@@ -136,7 +140,7 @@ def test_lines_that_five_documents_had_are_taken_out_of_the_next() -> None:
 
 
 def test_a_document_of_such_lines_alone_is_filtered_and_an_empty_one_is_not() -> None:
-    passed, stats = clean(documents(*[COOKIES] * 6, ""), Hygiene(duplicates="keep", boilerplate=True))
+    passed, stats = clean(documents(*[COOKIES] * 6, "?"), Hygiene(duplicates="keep", boilerplate=True))
     assert ids_of(passed) == ["0", "1", "2", "3", "4", "6"]
     assert stats.left_out.filtered_records == [Filtered(position="5", reason="boilerplate alone")]
 
@@ -191,7 +195,9 @@ def test_of_a_conversation_the_language_of_user_and_assistant_counts() -> None:
 
 def test_personal_data_stays_unless_it_is_not_wanted() -> None:
     items = [*documents(*JOIN), dialogue("Kto?", JOIN[0])]
-    assert clean(items, PLAIN) == (items, ReadStats())
+    passed, stats = clean(items, PLAIN)
+    assert passed == items
+    assert (stats.repairs, stats.left_out) == (RepairCounts(), LeftOut())
 
 
 def test_personal_data_is_masked_and_counted_by_kind() -> None:
@@ -401,8 +407,7 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
             read.append(item.id)
             yield item
 
-    cleaner = Cleaner("one", Hygiene(), new_indexes(), ReadStats())
-    passed = cleaner.clean(iter(items()))
+    passed = cleaned(items(), Hygiene(), new_indexes(), ReadStats())
     assert read == []
     assert next(iter(passed)).id == "0"
     assert read == ["0"]

@@ -22,9 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.hygiene import deduplication
-from calibset.hygiene.deduplication import SIMILARITY, Duplicate, DuplicateIndex
+from calibset.hygiene.deduplication import SIMILARITY, Duplicate
 from calibset.hygiene.words import split_words
 from tests.hygiene.altered import KINDS, altered, redressed
+from tests.hygiene.word_index import WordIndex
 
 Shingles = npt.NDArray[np.uint64]
 
@@ -41,7 +42,7 @@ LONG = split_words(
 
 def pair(first: list[str], second: list[str], *, near: bool = True) -> Duplicate | None:
     """Return what an index says of the second text when it holds the first."""
-    index = DuplicateIndex(near=near)
+    index = WordIndex(near=near)
     assert index.find_or_add("a", "first", first) is None
     return index.find_or_add("b", "second", second)
 
@@ -61,7 +62,7 @@ def with_word(place: int, word: str) -> list[str]:
 
 @pytest.mark.parametrize("near", [False, True])
 def test_the_same_words_are_a_duplicate_of_the_first(near: bool) -> None:
-    index = DuplicateIndex(near=near)
+    index = WordIndex(near=near)
     assert index.find_or_add("wiki", "1", LONG) is None
     assert index.find_or_add("web", "2", LONG) == Duplicate(
         document="2", source="wiki", kept="1", similarity=1.0, exact=True
@@ -95,7 +96,7 @@ def test_nearly_the_same_is_not_exactly_the_same() -> None:
 
 
 def test_near_duplicates_that_pass_are_found_again() -> None:
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     again = with_word(9, "storm")
     assert index.find_or_add("near", "1", LONG) is None
     assert index.find_or_add("exact", "2", again, near=False) is None
@@ -109,7 +110,7 @@ def test_near_duplicates_that_pass_are_found_again() -> None:
 
 
 def test_what_passed_as_not_the_same_is_found_by_near_ones_after_it() -> None:
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     second = [*LONG[:3], "hail", *LONG[4:12], "storm", *LONG[13:]]
     assert index.find_or_add("s", "1", LONG) is None
     assert index.find_or_add("s", "2", second, near=False) is None
@@ -123,7 +124,7 @@ def test_the_same_words_in_reversed_order_are_near_and_not_the_same() -> None:
     assert pair(LONG, reversed_) == Duplicate(
         document="second", source="a", kept="first", similarity=1.0, exact=False
     )
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     assert index.find_or_add("s", "1", LONG) is None
     assert index.find_or_add("s", "2", reversed_, near=False) is None
     assert index.find_or_add("s", "3", reversed_) == Duplicate(
@@ -133,7 +134,7 @@ def test_the_same_words_in_reversed_order_are_near_and_not_the_same() -> None:
 
 @pytest.mark.parametrize("near", [False, True])
 def test_what_is_noted_is_found_and_the_first_of_the_same_words_stays(near: bool) -> None:
-    index = DuplicateIndex(near=near)
+    index = WordIndex(near=near)
     index.add("kept", "1", LONG)
     index.add("kept", "2", LONG)
     index.add("kept", "3", [])
@@ -144,7 +145,7 @@ def test_what_is_noted_is_found_and_the_first_of_the_same_words_stays(near: bool
 
 
 def test_a_near_duplicate_that_is_noted_is_found_itself() -> None:
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     assert index.find_or_add("s", "1", LONG) is None
     index.add("kept", "2", with_word(9, "storm"))
     found = index.find_or_add("s", "3", with_word(9, "storm"))
@@ -152,7 +153,7 @@ def test_a_near_duplicate_that_is_noted_is_found_itself() -> None:
 
 
 def test_ids_of_any_characters_come_back() -> None:
-    index = DuplicateIndex(near=False)
+    index = WordIndex(near=False)
     index.find_or_add("zdroj", "poistné \ud800 保険", LONG)
     found = index.find_or_add("s", "2", LONG)
     assert found is not None
@@ -195,7 +196,7 @@ def test_a_part_is_no_duplicate_of_the_whole() -> None:
 
 
 def test_of_several_the_most_similar_is_named() -> None:
-    index = DuplicateIndex(near=True, similarity=0.8)
+    index = WordIndex(near=True, similarity=0.8)
     further = [*LONG[:3], "hail", *LONG[4:12], "storm", *LONG[13:]]
     assert index.find_or_add("s", "further", further) is None
     assert index.find_or_add("s", "closer", with_word(20, "flood")) is None
@@ -205,7 +206,7 @@ def test_of_several_the_most_similar_is_named() -> None:
 
 
 def test_of_equally_similar_ones_the_first_is_named() -> None:
-    index = DuplicateIndex(near=True, similarity=0.9)
+    index = WordIndex(near=True, similarity=0.9)
     for document, place in (("zz", 3), ("aa", 12), ("mm", 20)):
         assert index.find_or_add("s", document, with_word(place, "storm")) is None
     assert index.find_or_add("s", "query", LONG) == Duplicate(
@@ -214,7 +215,7 @@ def test_of_equally_similar_ones_the_first_is_named() -> None:
 
 
 def test_a_near_duplicate_is_not_kept_itself() -> None:
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     index.find_or_add("s", "1", LONG)
     assert index.find_or_add("s", "2", with_word(9, "storm"))
     third = index.find_or_add("s", "3", with_word(9, "storm"))
@@ -225,13 +226,13 @@ def test_a_near_duplicate_is_not_kept_itself() -> None:
 @pytest.mark.parametrize("similarity", [0.0, 0.59, 1.01, float("nan")])
 def test_a_similarity_that_cannot_be_kept_is_refused(similarity: float) -> None:
     with pytest.raises(ValueError, match=re.escape(f"similarity must be from 0.6 to 1, got {similarity}")):
-        DuplicateIndex(near=True, similarity=similarity)
+        WordIndex(near=True, similarity=similarity)
 
 
 def test_the_threshold_is_inclusive() -> None:
     second = with_word(9, "storm")
     for similarity, found in ((64 / 70, True), (64 / 70 + 1e-9, False)):
-        index = DuplicateIndex(near=True, similarity=similarity)
+        index = WordIndex(near=True, similarity=similarity)
         index.find_or_add("s", "1", LONG)
         assert bool(index.find_or_add("s", "2", second)) is found
 
@@ -253,7 +254,7 @@ def test_few_are_counted_out_however_many_are_alike(monkeypatch: pytest.MonkeyPa
         return similarity
 
     monkeypatch.setattr(deduplication, "_jaccard", counting)
-    index = DuplicateIndex(near=True, similarity=0.8)
+    index = WordIndex(near=True, similarity=0.8)
     texts = forms(600, Random(1))
     assert all(index.find_or_add("s", str(number), text) is None for number, text in enumerate(texts[:-1]))
     counted.clear()
@@ -264,7 +265,7 @@ def test_few_are_counted_out_however_many_are_alike(monkeypatch: pytest.MonkeyPa
 
 def test_each_of_a_template_is_found_as_its_own_original() -> None:
     random = Random(5)
-    index = DuplicateIndex(near=True, similarity=0.8)
+    index = WordIndex(near=True, similarity=0.8)
     texts = forms(900, random)
     for number, text in enumerate(texts):
         index.add("s", str(number), text)
@@ -279,12 +280,12 @@ def test_each_of_a_template_is_found_as_its_own_original() -> None:
 # --- Memory -----------------------------------------------------------------------------------
 
 
-def filled(most_bytes: int, length: int, *, near: bool) -> tuple[DuplicateIndex, int, int]:
+def filled(most_bytes: int, length: int, *, near: bool) -> tuple[WordIndex, int, int]:
     """Return an index that was just filled, how many texts it holds, and what it takes in memory."""
     random = Random(1)
-    index = DuplicateIndex(near=near, most_bytes=most_bytes)
+    index = WordIndex(near=near, most_bytes=most_bytes)
     for word in VOCABULARY:
-        DuplicateIndex(near=True).find_or_add("s", word, [word] * 20)
+        WordIndex(near=True).find_or_add("s", word, [word] * 20)
     gc.collect()
     tracemalloc.start()
     held = 0
@@ -323,7 +324,7 @@ def test_what_came_before_an_index_was_full_is_still_found() -> None:
 
 
 def test_an_index_without_room_passes_everything_and_says_so() -> None:
-    index = DuplicateIndex(near=True, most_bytes=0)
+    index = WordIndex(near=True, most_bytes=0)
     fullness = [index.not_indexed > 0]
     for document in ("1", "2"):
         assert index.find_or_add("s", document, LONG) is None
@@ -332,7 +333,7 @@ def test_an_index_without_room_passes_everything_and_says_so() -> None:
 
 
 def test_once_full_smaller_texts_are_not_put_in_either() -> None:
-    index = DuplicateIndex(near=False, most_bytes=1_000)
+    index = WordIndex(near=False, most_bytes=1_000)
     assert index.find_or_add("s", "x" * 900, LONG) is None
     assert index.not_indexed
     assert index.find_or_add("s", "1", LONG) is None
@@ -392,7 +393,7 @@ def test_swapped_words_are_found_and_other_texts_are_not(passages: list[tuple[st
 
 def test_all_in_one_index_each_is_found_as_its_own_original() -> None:
     random = Random(11)
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     texts = [zipf(random.randint(50, 200), random) for _ in range(300)]
     assert [index.find_or_add("s", str(number), text) for number, text in enumerate(texts)] == [None] * len(
         texts
@@ -413,7 +414,7 @@ SOME_TEXT = st.lists(SOME_WORD, min_size=1, max_size=60)
 
 @given(texts=st.lists(SOME_TEXT, max_size=8), near=st.booleans())
 def test_the_same_words_always_find_a_document_that_was_kept(texts: list[list[str]], near: bool) -> None:
-    index = DuplicateIndex(near=near)
+    index = WordIndex(near=near)
     kept = {str(number) for number, text in enumerate(texts) if not index.find_or_add("s", str(number), text)}
     for text in texts:
         found = index.find_or_add("s", "again", text)
@@ -423,7 +424,7 @@ def test_the_same_words_always_find_a_document_that_was_kept(texts: list[list[st
 
 @given(text=SOME_TEXT, near=st.booleans(), between=st.lists(SOME_TEXT, max_size=4))
 def test_the_first_of_the_same_words_is_found(text: list[str], near: bool, between: list[list[str]]) -> None:
-    index = DuplicateIndex(near=near)
+    index = WordIndex(near=near)
     index.find_or_add("first", "first", text)
     for other in between:
         index.find_or_add("s", "other", other)
@@ -448,7 +449,7 @@ def test_case_punctuation_and_spacing_never_matter(seed: int) -> None:
 def test_the_order_of_unrelated_documents_does_not_matter(order: list[int], kind: str) -> None:
     texts = [zipf(60 + number, Random(number)) for number in range(12)]
     query = split_words(altered(kind, texts[5], VOCABULARY, Random(1)))
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     assert all(index.find_or_add("s", str(number), texts[number]) is None for number in order)
     found = index.find_or_add("s", "query", query)
     alone = pair(texts[5], query)
@@ -459,7 +460,7 @@ def test_the_order_of_unrelated_documents_does_not_matter(order: list[int], kind
 
 @given(texts=st.lists(st.tuples(SOME_TEXT, st.booleans()), max_size=8))
 def test_whatever_passes_is_recorded(texts: list[tuple[list[str], bool]]) -> None:
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     for number, (text, near) in enumerate(texts):
         found = index.find_or_add("s", str(number), text, near=near)
         again = index.find_or_add("s", "again", text)
@@ -483,8 +484,8 @@ def test_which_of_two_comes_first_makes_no_difference(first: list[str], second: 
 RUN = """
 from random import Random
 from tests.hygiene.altered import altered
-from tests.hygiene.test_deduplication import VOCABULARY, DuplicateIndex, forms, templated, split_words
-random, index = Random(3), DuplicateIndex(near=True, similarity=0.6)
+from tests.hygiene.test_deduplication import VOCABULARY, WordIndex, forms, templated, split_words
+random, index = Random(3), WordIndex(near=True, similarity=0.6)
 for number, text in enumerate(forms(600, random)):
     index.add("forms", str(number), text)
     if number % 20 == 0:

@@ -14,10 +14,10 @@ from calibset.core.errors import MixtureError, OutputError
 from calibset.dataset.calibration_file import holdout_path, row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.verify import verify
-from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.hygiene.words import split_words
 from calibset.recipe.loader import load_recipe
 from tests.chatml import write_chatml
+from tests.hygiene.word_index import WordIndex
 from tests.prose import prose, reworded, write_recipe
 
 COVERAGE = '\nselection = { method = "coverage", pool = 2 }'
@@ -75,7 +75,7 @@ def test_nor_a_near_duplicate(tmp_path: Path) -> None:
         for name, given in forms.items()
         for number, text in enumerate(given)
     }
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     for source, document in sorted(documents(made)):
         index.find_or_add(source, document, texts[source, document])
     for source, document in sorted(documents(held(made))):

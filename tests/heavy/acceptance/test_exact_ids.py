@@ -11,9 +11,8 @@ import pytest
 import calibset
 from calibset.core.documents import Conversation, Sample, Span
 from calibset.dataset.calibration_set import CalibrationSet
-from calibset.hygiene.admission import admit
-from calibset.hygiene.cleaner import make_all_repairs
-from calibset.hygiene.stats import ReadStats
+from calibset.hygiene.examination import make_all_repairs
+from calibset.hygiene.safe_texts import make_safe
 from calibset.pipeline.readers import open_readers, open_storage
 from calibset.recipe.model import Recipe
 from calibset.tokenizers import ControlTokens, Tokenizer
@@ -52,8 +51,11 @@ def conversations(
     found = {}
     for name in ("bitext-insurance", "hermes", "toolace", "when2call"):
         records = recipe.sources[name].read_shuffled(readers[name], seed=recipe.seed)
-        items = admit(records, ReadStats(), control_tokens, lambda items: map(make_all_repairs, items))
-        found[name] = {item.id: item for item in items if isinstance(item, Conversation)}
+        found[name] = {
+            record.id: make_safe(make_all_repairs(record), control_tokens).item
+            for record in records
+            if isinstance(record, Conversation)
+        }
     return found
 
 

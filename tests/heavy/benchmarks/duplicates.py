@@ -18,9 +18,9 @@ from random import Random
 
 import pyarrow.parquet as pq
 
-from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.hygiene.words import split_words
 from tests.hygiene.altered import KINDS, altered, replaced
+from tests.hygiene.word_index import WordIndex
 
 FILE = "Salesforce/wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet"
 LEAST_WORDS = 50
@@ -93,7 +93,7 @@ def count(pairs: list[Pair]) -> int:
 
 
 def _duplicate(first: list[str], second: list[str]) -> bool:
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     index.find_or_add("first", "", first)
     return index.find_or_add("second", "", second) is not None
 
@@ -112,7 +112,7 @@ def cost_of_forms(number: int, vocabulary: list[str]) -> None:
     known = sorted(set(vocabulary))
     frame = random.sample(known, 100)
     forms = [[*frame[:40], *random.choices(known, k=15), *frame[55:]] for _ in range(number)]
-    index = DuplicateIndex(near=True)
+    index = WordIndex(near=True)
     start = time.perf_counter()
     for position, form in enumerate(forms):
         index.find_or_add("forms", str(position), form)
@@ -123,7 +123,7 @@ def cost_of_forms(number: int, vocabulary: list[str]) -> None:
 
 
 def fill(texts: list[list[str]], near: bool) -> None:
-    index = DuplicateIndex(near=near)
+    index = WordIndex(near=near)
     for number, text in enumerate(texts):
         index.find_or_add("wikitext", str(number), text)
 

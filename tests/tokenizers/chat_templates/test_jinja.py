@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.core.errors import TokenizerError
-from calibset.hygiene.admission import admit
-from calibset.hygiene.stats import ReadStats
+from calibset.hygiene.safe_texts import make_safe
 from calibset.tokenizers import ControlTokens, load_tokenizer
 from calibset.tokenizers.chat_templates.base import RenderError
 from calibset.tokenizers.chat_templates.jinja import JinjaTemplate, jinja_template
@@ -313,7 +312,7 @@ PLACES = ["user", "assistant", "tool", "key", "value", "schema", "keyword", "des
 
 def controls(template: JinjaTemplate, conversation: Conversation) -> list[int]:
     tokenizer = template.tokenizer
-    (clean,) = admit([conversation], ReadStats(), ControlTokens.of(tokenizer.special_tokens))
+    clean = make_safe(conversation, ControlTokens.of(tokenizer.special_tokens)).item
     assert isinstance(clean, Conversation)
     ids = template.render(clean).token_ids
     return [token for token in ids if token in tokenizer.special_tokens.values()]

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
-from calibset.hygiene.admission import admit
-from calibset.hygiene.stats import ReadStats
+from calibset.hygiene.safe_texts import make_safe
 from calibset.tokenizers import Tokenizer
 from tests.tokenizers.chat_templates.families.family import FAMILIES
 
@@ -181,6 +180,6 @@ def _write_message(message: Message) -> dict[str, object]:
 
 def admit_conversation(conversation: Conversation, tokenizer: Tokenizer) -> Conversation:
     """Return a conversation as a build hands it on: control tokens in its texts broken apart."""
-    (item,) = admit([conversation], ReadStats(), ControlTokens.of(tokenizer.special_tokens))
+    item = make_safe(conversation, ControlTokens.of(tokenizer.special_tokens)).item
     assert isinstance(item, Conversation)
     return item

@@ -1,0 +1,296 @@
+"""The part of hygiene that a document's own text decides, whatever stands before it in its source.
+
+An `Examiner` has no state, so documents may be examined ahead, in any order and in other processes. What
+depends on the documents before one (repeated lines, duplicates, ids seen before) is the `Cleaner`'s, which
+takes examinations in the order in which the documents are read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import get_args
+
+from calibset.core.control_tokens import ControlTokens
+from calibset.core.documents import Conversation, Document, Filtered, Item
+from calibset.core.text_map import TextMap, map_texts
+from calibset.core.timing import Timings
+from calibset.hygiene.decontamination import Contamination, EvaluationIndex
+from calibset.hygiene.deduplication import Fingerprint, make_fingerprint
+from calibset.hygiene.language import find_language_fault
+from calibset.hygiene.options import Hygiene
+from calibset.hygiene.pii import (
+    MOST_PIECES,
+    TooMuchPersonalData,
+    find_personal_data,
+    mask_number,
+    mask_personal_data,
+)
+from calibset.hygiene.quality_filters import find_quality_fault
+from calibset.hygiene.rendered_texts import TargetTokens
+from calibset.hygiene.safe_texts import SafeItem, make_safe
+from calibset.hygiene.text_repair import MOST_MISREAD, RepairName, is_misread_throughout, repair_text
+from calibset.hygiene.words import all_words_of, words_of
+
+_EXCERPT = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairedItem:
+    """An item with the repairs made that the recipe wants.
+
+    Attributes:
+        item: The item, or why it is filtered.
+        names: The repairs that changed it.
+    """
+
+    item: Item | Filtered
+    names: tuple[RepairName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedItem:
+    """What the filters say of an item.
+
+    Attributes:
+        item: The item, without what is cut out of it or masked in it, or why it is filtered.
+        contamination: What it shares with an evaluation set.
+        masked: Pieces of personal data replaced by made-up data, by kind.
+        fingerprint: What its duplicates are found by; None if it is filtered.
+    """
+
+    item: Item | Filtered
+    contamination: Contamination | None = None
+    masked: Mapping[str, int] = field(default_factory=dict)
+    fingerprint: Fingerprint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What an `Examiner` finds about an item, step by step up to the one that filters it.
+
+    Attributes:
+        repaired: The item with its repairs.
+        judged: What the filters say of it, as if no line of it were removed for being repeated.
+        safe: The item as it may be packed, as if it were no duplicate.
+    """
+
+    repaired: RepairedItem
+    judged: JudgedItem | None = None
+    safe: SafeItem | None = None
+
+    @property
+    def item(self) -> Item | Filtered:
+        """The item as it may be packed, or why it is filtered."""
+        return (self.safe or self.judged or self.repaired).item
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examiner:
+    """Repairs and filters items one by one; what it is made of can be pickled.
+
+    Attributes:
+        options: The recipe's hygiene options for the source.
+        evaluations: The evaluation sets, if there are any.
+        cuts_matches: Whether documents are cut around what they share with evaluation sets, and not left out.
+        sketches: Whether fingerprints serve to find near duplicates.
+        control_tokens: The control tokens to break apart; None leaves them.
+        target: The control tokens by which texts that were rendered already are recognised.
+
+    Examples:
+        >>> examiner = Examiner(options=Hygiene(pii="mask"))
+        >>> examiner(Document(id="1", text="Write to jan@posta.sk.\ufeff")).item.text
+        'Write to name@example.com.'
+    """
+
+    options: Hygiene
+    evaluations: EvaluationIndex | None = None
+    cuts_matches: bool = False
+    sketches: bool = False
+    control_tokens: ControlTokens | None = None
+    target: TargetTokens | None = None
+
+    def __call__(self, item: Item, timings: Timings | None = None) -> Examination:
+        """Return all that can be said of an item by itself.
+
+        Args:
+            item: The item as it was read.
+            timings: To which the time of each step is added.
+        """
+        timings = timings or Timings()
+        repaired = self.repair(item, timings)
+        if isinstance(repaired.item, Filtered):
+            return Examination(repaired=repaired)
+        judged = self.judge(repaired.item, timings)
+        if isinstance(judged.item, Filtered):
+            return Examination(repaired=repaired, judged=judged)
+        return Examination(repaired=repaired, judged=judged, safe=self.make_safe(judged.item))
+
+    def repair(self, item: Item, timings: Timings) -> RepairedItem:
+        """Return an item with the repairs made that the recipe wants."""
+        wanted = self.options.repairs
+        is_misread = False
+        changing: dict[RepairName, None] = {}
+
+        def repair(text: str) -> str:
+            nonlocal is_misread
+            is_misread = is_misread or ("mojibake" in wanted and is_misread_throughout(text))
+            repaired, names = repair_text(text, wanted)
+            changing.update(dict.fromkeys(names))
+            return repaired
+
+        with timings.measure("repairs"):
+            repaired = _map_item(item, TextMap(text=repair, may_change=_may_be_repaired))
+        if is_misread:
+            detail = f"more than {MOST_MISREAD:,} places"
+            return RepairedItem(
+                item=Filtered(position=item.id, reason="is misread throughout", detail=detail)
+            )
+        return RepairedItem(item=repaired, names=tuple(changing))
+
+    def judge(self, item: Item, timings: Timings) -> JudgedItem:
+        """Return what the filters say of an item that was repaired."""
+        findings = _Findings()
+        for name, step in self._steps:
+            with timings.measure(name):
+                outcome = step(item, findings)
+            if isinstance(outcome, Filtered):
+                return JudgedItem(item=outcome, contamination=findings.contamination)
+            item = outcome
+        with timings.measure("duplicates"):
+            fingerprint = make_fingerprint(findings.words(item), sketches=self.sketches)
+        return JudgedItem(
+            item=item,
+            contamination=findings.contamination,
+            masked=findings.masked,
+            fingerprint=fingerprint,
+        )
+
+    def make_safe(self, item: Item) -> SafeItem:
+        """Return an item whose texts tokenizers can read."""
+        return make_safe(item, self.control_tokens, self.target)
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[str, _Step], ...]:
+        options = self.options
+        steps: tuple[tuple[str, _Step, bool], ...] = (
+            ("filters", self._apply_filters, bool(options.filters)),
+            ("languages", self._check_language, bool(options.languages)),
+            ("decontamination", self._decontaminate, self.evaluations is not None),
+            # Behind decontamination, so that evaluation texts are known by what they hold.
+            ("personal data", self._mask_or_drop, options.pii != "keep"),
+        )
+        return tuple((name, step) for name, step, is_wanted in steps if is_wanted)
+
+    @cached_property
+    def _makes_all_repairs(self) -> bool:
+        return set(self.options.repairs) >= set(get_args(RepairName))
+
+    def _apply_filters(self, item: Item, _: _Findings) -> Item | Filtered:
+        if isinstance(item, Conversation):
+            return item
+        reason = find_quality_fault(item.text, self.options.filters)
+        return Filtered(position=item.id, reason=reason, detail=_excerpt(item.text)) if reason else item
+
+    def _check_language(self, item: Item, _: _Findings) -> Item | Filtered:
+        options = self.options
+        text = item.text if isinstance(item, Document) else _join_spoken(item)
+        reason = find_language_fault(text, options.languages, least_score=options.language_score)
+        return Filtered(position=item.id, reason=reason, detail=_excerpt(text)) if reason else item
+
+    def _decontaminate(self, item: Item, findings: _Findings) -> Item | Filtered:
+        evaluations = self.evaluations
+        match = evaluations.find(item.id, self._words_to_compare(item, findings)) if evaluations else None
+        if evaluations is None or match is None:
+            return item
+        findings.contamination = match
+        if self.cuts_matches and isinstance(item, Document):
+            text = evaluations.without(item.text)
+            # What only a repair makes alike can't be found in the text as it stands.
+            if text and text != item.text:
+                return replace(item, text=text)
+        detail = f"{match.exclude}: {match.passage}: {match.words} words: {match.excerpt}"
+        return Filtered(position=item.id, reason="holds a part of an evaluation set", detail=detail)
+
+    def _mask_or_drop(self, item: Item, findings: _Findings) -> Item | Filtered:
+        counts: Counter[str] = Counter()
+        try:
+            masked = _map_item(item, _mask_and_count(counts))
+        except TooMuchPersonalData:
+            detail = f"more than {MOST_PIECES:,} pieces"
+            return Filtered(position=item.id, reason="holds too much personal data", detail=detail)
+        if not counts:
+            return item
+        if self.options.pii == "drop":
+            kinds = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(counts.items()))
+            return Filtered(position=item.id, reason="holds personal data", detail=kinds)
+        findings.masked = counts
+        return masked
+
+    def _words_to_compare(self, item: Item, findings: _Findings) -> list[str]:
+        """Return the words of an item as evaluation sets are compared: with every repair made."""
+        item = item if self._makes_all_repairs else make_all_repairs(item)
+        return findings.words(item) if isinstance(item, Document) else all_words_of(item)
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the steps find about the item that is being judged."""
+
+    contamination: Contamination | None = None
+    masked: Mapping[str, int] = field(default_factory=dict)
+    _split: tuple[Item | None, list[str]] = (None, [])
+
+    def words(self, item: Item) -> list[str]:
+        """Return the words of an item, split only once if it does not change between two steps."""
+        if self._split[0] is not item:
+            self._split = item, words_of(item)
+        return self._split[1]
+
+
+_Step = Callable[[Item, _Findings], Item | Filtered]
+
+
+def make_all_repairs(item: Item) -> Item:
+    """Return an item with every repair made, as it is compared with evaluation sets."""
+    return _map_item(item, TextMap(text=lambda text: repair_text(text)[0], may_change=_may_be_repaired))
+
+
+def _mask_and_count(counts: Counter[str]) -> TextMap:
+    """Return the map that replaces personal data with stand-ins, and counts them."""
+
+    def text(text: str) -> str:
+        masked, kinds = mask_personal_data(text)
+        counts.update(kinds)
+        return masked
+
+    def number(number: int) -> int:
+        masked, kinds = mask_number(number)
+        counts.update(kinds)
+        return masked
+
+    return TextMap(text=text, number=number, may_change=lambda json: bool(find_personal_data(json)))
+
+
+def _may_be_repaired(text: str) -> bool:
+    """Return whether a repair may change something in JSON of ASCII letters."""
+    return not text.isprintable()
+
+
+def _map_item(item: Item, change: TextMap) -> Item:
+    """Return an item with its text, or all texts of its turns and tools, changed."""
+    if isinstance(item, Conversation):
+        return map_texts(item, change)
+    text = change.text(item.text)
+    return item if text == item.text else replace(item, text=text)
+
+
+def _excerpt(text: str) -> str:
+    return " ".join(text[: 2 * _EXCERPT].split())[:_EXCERPT]
+
+
+def _join_spoken(conversation: Conversation) -> str:
+    turns = (message.content for message in conversation.messages if message.role in ("user", "assistant"))
+    return "\n".join(turns)
