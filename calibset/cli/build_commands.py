@@ -161,6 +161,7 @@ def _build_data(built: CalibrationSet, path: Path, second: Path | None) -> dict[
         **file_data(built, path),
         "notes": built.notes,
         "seconds": dict(built.seconds),
+        "bytes_read": dict(built.bytes_read),
         "holdout": file_data(built.holdout, second) if built.holdout and second else None,
         "lock_differences": lock_view.differences_data(built.lock_differences),
     }

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from calibset.cli.console import create_table, open_console, print_line, print_lines, shorten_location
+from calibset.cli.console import (
+    create_table,
+    format_size,
+    open_console,
+    print_line,
+    print_lines,
+    shorten_location,
+)
 from calibset.cli.source_lines import conversation_lines, repair_lines, stream_lines
 
 if TYPE_CHECKING:
@@ -53,6 +60,8 @@ def print_summary(built: CalibrationSet, path: Path, holdout_path: Path | None) 
     print_lines(_left_out_lines(manifest))
     print_lines(_row_lines(manifest))
     print_lines(_hygiene_lines(built))
+    if total := sum(built.bytes_read.values()):
+        print_line(f"{format_size(total)} of the corpora were read")
     if manifest.selection:
         print_lines(_selection_lines(manifest.selection))
     print_lines(f"note: {note}" for note in built.notes)

@@ -181,8 +181,8 @@ class Sample:
 
     Attributes:
         text: The row's text; no leading BOS, no trailing white space.
-        token_ids: The ids that the target model reads, without BOS; at least ``seqlen`` of them. They are kept
-            as an array, a tenth of what a tuple of them takes.
+        token_ids: The ids that the target model reads, without BOS; at least ``seqlen`` of them. They are
+            kept as an array, which takes a tenth of what a tuple does.
         source: The name of the source that its documents come from.
         documents: The spans of the text, in order.
         turns: How many of the assistant's turns begin in the row.
@@ -191,7 +191,8 @@ class Sample:
     """
 
     text: str
-    token_ids: Sequence[int] = field(repr=False, hash=False)  # thousands of numbers would flood a notebook
+    # Thousands of numbers would flood a notebook.
+    token_ids: Sequence[int] = field(repr=False, hash=False)
     source: str
     documents: tuple[Span, ...]
     turns: int = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -33,7 +34,8 @@ class CalibrationSet(Sequence[Sample]):
     Attributes:
         samples: The rows, one sample each.
         manifest: The record that is written beside the file.
-        lock: Everything that the build depended on.
+        make_lock: Makes the lock. What was read is read again to be hashed for it, so only where a lock is
+            wanted.
         rejections: By source, the records that could not be read.
         filtered: By source, the records that were left out on purpose.
         lock_differences: What changed since the lock beside the recipe was written, if there is one.
@@ -41,13 +43,14 @@ class CalibrationSet(Sequence[Sample]):
         suffix: Ids that the model reads after each text.
         notes: What users of the set should know.
         seconds: The time that each step of the build took.
+        bytes_read: How many bytes were read of each source and evaluation set, on this machine.
         holdout: A second set that shares no document with this one, if the recipe asks for one.
         tokenizer: The tokenizer that measured the rows.
     """
 
     samples: tuple[Sample, ...]
     manifest: Manifest
-    lock: Lock
+    make_lock: Callable[[], Lock] = field(repr=False, compare=False)
     rejections: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
     filtered: Mapping[str, tuple[Filtered, ...]] = field(default_factory=dict)
     lock_differences: tuple[Difference, ...] = ()
@@ -55,11 +58,21 @@ class CalibrationSet(Sequence[Sample]):
     suffix: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    bytes_read: Mapping[str, int] = field(default_factory=dict, compare=False)
     holdout: CalibrationSet | None = None
     tokenizer: Tokenizer | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"<CalibrationSet {self.manifest.name}: {len(self)} rows of {self.manifest.seqlen} tokens>"
+
+    @cached_property
+    def lock(self) -> Lock:
+        """Everything that the build depended on.
+
+        Raises:
+            SourceError: What was read can't be read again.
+        """
+        return self.make_lock()
 
     def __len__(self) -> int:
         return len(self.samples)

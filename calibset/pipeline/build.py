@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import CalibsetError
 from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.diff import Difference
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import HoldoutReport, Manifest
 from calibset.hygiene.stats import LeftOut, ReadStats
@@ -84,7 +86,7 @@ def build(  # noqa: PLR0913  (a program names those that it needs)
 
 
 def _build(context: BuildContext, lock: LockUse) -> CalibrationSet:
-    recipe, known_lock = context.recipe, context.lock
+    recipe = context.recipe
     streams = _open_streams(context)
     holdout, holdout_report = None, None
     try:
@@ -104,14 +106,13 @@ def _build(context: BuildContext, lock: LockUse) -> CalibrationSet:
         other = _other_file("calibration", manifest)
         held_manifest = build_manifest(context, holdout, holdout_report, other)
         manifest = manifest.model_copy(update={"other": _other_file("holdout", held_manifest)})
-    new_lock = build_lock(manifest, context.readers, known_lock)
-    differences = find_lock_differences(known_lock, new_lock)
+    make_lock, differences = _prepare_lock(context, manifest)
     if lock == "require":
         require_unchanged(recipe, differences)
     read = (holdout or calibration).stats
-    built = _calibration_set(context, calibration, manifest, new_lock, streams, read)
+    built = _calibration_set(context, calibration, manifest, make_lock, streams, read)
     if holdout is not None and held_manifest is not None:
-        held = _calibration_set(context, holdout, held_manifest, new_lock, streams, read)
+        held = _calibration_set(context, holdout, held_manifest, make_lock, streams, read)
         built = replace(built, holdout=held, notes=tuple(dict.fromkeys((*built.notes, *held.notes))))
     return replace(built, lock_differences=differences)
 
@@ -149,6 +150,21 @@ def _open_streams(context: BuildContext) -> _Streams:
     return _Streams(calibration, holdout)
 
 
+def _prepare_lock(
+    context: BuildContext, manifest: Manifest
+) -> tuple[Callable[[], Lock], tuple[Difference, ...]]:
+    """Return what makes the lock, and how it differs from that beside the recipe.
+
+    Without one, nothing is hashed before the lock is asked for.
+    """
+    readers = {name: reader.snapshot() for name, reader in context.readers.items()}
+    make_lock = partial(build_lock, manifest, readers, context.lock)
+    if context.lock is None:
+        return make_lock, ()
+    lock = make_lock()
+    return lambda: lock, find_lock_differences(context.lock, lock)
+
+
 def _other_file(role: Literal["holdout", "calibration"], manifest: Manifest) -> HoldoutReport:
     """Return what a manifest says of the other file of its build, whose own manifest this is."""
     return HoldoutReport(role=role, nsamples=manifest.nsamples, sha256=manifest.sha256)
@@ -158,19 +174,20 @@ def _calibration_set(
     context: BuildContext,
     selected: SelectedSamples,
     manifest: Manifest,
-    lock: Lock,
+    make_lock: Callable[[], Lock],
     streams: _Streams,
     read: Mapping[str, ReadStats],
 ) -> CalibrationSet:
     return CalibrationSet(
         selected.samples,
         manifest,
-        lock,
+        make_lock,
         streams.rejections(),
         streams.filtered(),
         prefix=context.tokenizer.prefix,
         suffix=context.tokenizer.suffix,
         notes=write_notes(context, selected, read),
         seconds=dict(context.timings.seconds),
+        bytes_read={name: reader.bytes_read for name, reader in context.readers.items()},
         tokenizer=context.tokenizer,
     )

@@ -76,6 +76,23 @@ class TrackedReader:
         """
         return tuple(self._track(file) for file in self.reader.files(*patterns, choose=choose))
 
+    @property
+    def bytes_read(self) -> int:
+        """How many different bytes were read so far."""
+        return sum(
+            end - start
+            for opened in self._opened.values()
+            for start, end in merge_ranges(chain.from_iterable(opened.ranges))
+        )
+
+    def snapshot(self) -> TrackedReader:
+        """Return a copy that knows what was read so far, and of nothing that is read later."""
+        opened = {
+            name: _OpenedFile(one.file, [list(merge_ranges(chain.from_iterable(one.ranges)))])
+            for name, one in self._opened.items()
+        }
+        return TrackedReader(self.reader, opened)
+
     def read(self, instead: Mapping[str, tuple[ByteRange, ...]] = _NONE) -> Iterator[FileRead]:
         """Yield what was read so far, sorted by file name; the bytes are read again to be hashed.
 

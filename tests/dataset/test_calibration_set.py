@@ -200,7 +200,7 @@ def test_a_set_becomes_a_dataset(built: CalibrationSet) -> None:
 
 def test_a_notebook_shows_an_escaped_table(built: CalibrationSet) -> None:
     odd = built.manifest.model_copy(update={"name": "<script>"})
-    shown = CalibrationSet(built.samples, odd, built.lock)._repr_html_()
+    shown = CalibrationSet(built.samples, odd, built.make_lock)._repr_html_()
     assert "<script>" not in shown
     assert "&lt;script&gt;</b>: 20 rows of 64 tokens, 20 kept by AutoRound" in shown
     assert shown.count("<tr>") == 2 + len(odd.groups) + len(odd.sources)

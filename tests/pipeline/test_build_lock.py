@@ -94,6 +94,22 @@ def test_a_lock_holds_what_a_build_depended_on(tmp_path: Path, hub: Loopback) ->
     assert calibset.build(recipe, mirrors=[mirror], lock="require").lock == lock
 
 
+def test_what_was_read_is_read_again_only_where_a_lock_wants_its_hash(tmp_path: Path) -> None:
+    recipe, file = small(tmp_path), tmp_path / "fish" / "a.jsonl"
+    content = file.read_bytes()
+    free = calibset.build(recipe)
+    whole = {name: len(corpus(name, 30)) for name in ("fish", "ships", "trees")}
+    assert free.bytes_read == {**whole, "rest": 0}
+    file.unlink()
+    with pytest.raises((SourceError, OSError)):  # it was not read for its hash before
+        _ = free.lock
+    file.write_bytes(content)
+    free.lock.write(tmp_path / "recipe.lock")
+    compared = calibset.build(recipe)
+    file.unlink()
+    assert compared.lock == free.lock
+
+
 def test_a_lock_says_nothing_of_this_machine(
     tmp_path: Path, hub: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:

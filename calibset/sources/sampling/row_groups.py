@@ -25,7 +25,8 @@ _LARGEST_GROUP = 2**33
 _MOST_VALUES = 2**24
 # Bytes of a large group's rows that are held together, as the footer says, and as they turn out.
 _HELD = 16 * 2**20
-# Rows that are held first, or so many bytes of them: of most groups a build needs no more. Then come times more.
+# Rows that are held first, or so many bytes of them, since a build needs no more of most groups; and how many
+# times as many are held next.
 _FIRST_HELD = 32
 _FIRST_BYTES = 64 * 2**10
 _GROWTH = 8
