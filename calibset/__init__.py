@@ -22,6 +22,11 @@ _NAMES = {
     "calibset.pipeline.build": ("build",),
     "calibset.pipeline.repack": ("repack",),
     "calibset.dataset.calibration_set": ("CalibrationSet",),
+    # Models
+    "calibset.evaluation.evaluate": ("evaluate",),
+    "calibset.evaluation.measurement": ("Measurement",),
+    "calibset.evaluation.compare": ("compare",),
+    "calibset.evaluation.comparison": ("Comparison",),
     # Files
     "calibset.dataset.calibration_file": ("CalibrationFile",),
     "calibset.dataset.verify": ("verify",),
@@ -88,6 +93,10 @@ if TYPE_CHECKING:
     from calibset.dataset.report import write_report as write_report
     from calibset.dataset.tokenizer_check import check_tokenizer as check_tokenizer
     from calibset.dataset.verify import verify as verify
+    from calibset.evaluation.compare import compare as compare
+    from calibset.evaluation.comparison import Comparison as Comparison
+    from calibset.evaluation.evaluate import evaluate as evaluate
+    from calibset.evaluation.measurement import Measurement as Measurement
     from calibset.pipeline.build import build as build
     from calibset.pipeline.check import check as check
     from calibset.pipeline.plan import Plan as Plan

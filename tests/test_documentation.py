@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from calibset import build, load_recipe, parse_recipe
+from calibset import Comparison, Measurement, build, load_recipe, parse_recipe
 from calibset.cli import main
+from tests.evaluation.model_server import Bigram, Serve
+from tests.letters import write_letters
 from tests.own_data import write_own_data
 
 ROOT = Path(__file__).parents[1]
@@ -72,9 +74,18 @@ def test_the_reference_pages_are_what_the_models_say() -> None:
         assert (ROOT / "docs" / name).read_text("utf-8") == text, "run python docs/reference.py"
 
 
-def test_the_page_about_python_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_about_python_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    for port, server in ((8000, serve()), (8001, serve(name="w4", model=Bigram(seed=1)))):
+        page = page.replace(f"http://localhost:{port}", server.address)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    write_letters(tmp_path / "model")
+    (tmp_path / "holdout.txt").write_text(
+        "\n\n".join(f"Roof {number} is covered. " * 9 for number in range(40))
+    )
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     (recipe,) = blocks(page, "toml")
     (tmp_path / "claims.toml").write_text(recipe, "utf-8")
@@ -83,6 +94,10 @@ def test_the_page_about_python_is_right(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(names["built"]) == 16
     (report,) = names["claims"].manifest.sources
     assert (report.achieved, report.location, report.gives) == (4, "memory", "conversations")
+    assert re.fullmatch(r"PPL [+-][\d.]+%, KLD at least \d\.\d{3}\n", capsys.readouterr().out)
+    comparison = Comparison.read("compare.json")
+    assert comparison.others[0].generation[0].task == "16:8"
+    assert Measurement.read("base.parquet").about.generate == ("16:8",)
 
 
 def test_a_page_takes_data_of_ones_own_to_the_quantizers(

@@ -116,11 +116,10 @@ def _divergences(comparison: Comparison) -> Table:
 
 
 def _divergence_cells(kld: DivergenceFigures) -> Iterator[str]:
-    sign = bound_sign(kld.bound)
-    yield f"{sign}{kld.mean.value:.3g}"
+    yield f"{kld.sign}{kld.mean.value:.3g}"
     yield _range(kld.mean, ".3g")
     for estimate in (kld.median, kld.p95, kld.p99):
-        yield f"{sign}{estimate.value:.3g}"
+        yield f"{kld.sign}{estimate.value:.3g}"
 
 
 def _tokens(comparison: Comparison) -> Table:

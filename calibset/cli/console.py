@@ -15,7 +15,7 @@ from rich.text import Text
 from calibset.core.text import printable, printable_line
 
 if TYPE_CHECKING:
-    from calibset.pipeline.progress import Progress
+    from calibset.core.progress import Progress
 
 # A file or pipe has no width to keep to, and no table in it must be cut.
 _WIDTH_OF_A_FILE = 140
@@ -111,7 +111,7 @@ def format_size(size: int | None) -> str:
 @contextmanager
 def show_progress(*, quiet: bool, unit: str = "rows") -> Iterator[Progress]:
     """Give a build something to report its progress to: bars on a terminal, a line per source elsewhere."""
-    from calibset.pipeline.progress import draw_bars, no_progress
+    from calibset.core.progress import draw_bars, no_progress
 
     if quiet:
         yield no_progress

@@ -146,7 +146,7 @@ def _ctx(text: str) -> int:
     return number
 
 
-def _generation(text: str) -> tuple[int, int]:
+def _generation(text: str) -> str:
     prompt, _, length = text.partition(":")
     try:
         numbers = int(prompt), int(length)
@@ -154,7 +154,7 @@ def _generation(text: str) -> tuple[int, int]:
         numbers = 0, 0
     if min(numbers) < 1:
         raise argparse.ArgumentTypeError(f"must be PROMPT:LENGTH, two numbers of tokens, got {text!r}")
-    return numbers
+    return text
 
 
 def _add_compare(commands: Commands[argparse.ArgumentParser]) -> None:

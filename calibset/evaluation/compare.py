@@ -1,327 +1,208 @@
-"""Compares measurements of the same windows."""
+"""`compare`: models against their base, from measurements or in one pass."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeAlias
 
-import numpy as np
-
-from calibset.core.errors import RecipeError, TokenizerError
+from calibset.core.errors import RecipeError
+from calibset.core.progress import Progress, show_progress
 from calibset.core.text import replace_surrogates
-from calibset.evaluation.calls import compare_calls
-from calibset.evaluation.comparison import (
-    CallFigures,
-    Comparison,
-    GenerationFigures,
-    MeasuredData,
-    MeasuredModel,
-    OtherFigures,
-)  # fmt: skip
-from calibset.evaluation.domain_figures import compute_domains, compute_generation, compute_ranges
-from calibset.evaluation.figures.bootstrap import DRAWS, FEW_DOCUMENTS, LEAST_DOCUMENTS
-from calibset.evaluation.measurement import Measurement, MeasurementInfo
-from calibset.evaluation.positions import PairScores, Positions, join_scores, pair_from_likely
-from calibset.evaluation.recipe_contrasts import compute_contrasts, compute_spreads
-from calibset.evaluation.spelling import load_measured_tokenizer
-from calibset.evaluation.windows import CALLS, OWN_CALLS, TEXT, Window
+from calibset.dataset.report.page import require_matplotlib
+from calibset.evaluation.comparing import Named, as_path, compare_measurements
+from calibset.evaluation.comparison import Comparison
+from calibset.evaluation.data import open_measured_data
+from calibset.evaluation.local_pass import compare_folders
+from calibset.evaluation.measurement import Measurement
+from calibset.evaluation.page import write_page
+from calibset.evaluation.plan import Questions, WholeRows, make_plan, require_count
+from calibset.evaluation.scorers.local import Dtype, require_dtype
+from calibset.evaluation.tokenizer_check import find_tokenizer
 
-INTERVALS = (
-    f"95 % intervals of a studentized bootstrap over documents: {DRAWS:,} draws by Philox 4x64, keyed by "
-    "BLAKE2b; percentiles by Woodruff's method; recipes over seeds by Welch's t"
-)
-"""How the intervals of a comparison were made."""
+Model: TypeAlias = Measurement | str | Path
+"""What is compared: a measurement, the path of one, or a model's folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """Something that is compared, under the name that it was given.
-
-    Attributes:
-        name: The name; runs of one recipe share it.
-        path: Where it is.
-    """
-
-    name: str
-    path: Path
-
-    @classmethod
-    def parse(cls, word: str) -> Named:
-        """Return what ``NAME=PATH`` or ``PATH`` names; a path alone is called as its file is."""
-        name, sign, path = word.partition("=")
-        if sign and name and path and not Path(word).exists():
-            return cls(replace_surrogates(name), Path(path))
-        name = Path(word).stem if word.endswith(".parquet") else Path(word).name or word
-        return cls(replace_surrogates(name), Path(word))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """A model's part of a comparison.
-
-    Attributes:
-        name: The name that runs of one recipe share.
-        label: Its own name.
-        about: What measured it, and how.
-        pairs: By task, what the base and it say.
-        calls: Its tool calls against the base's.
-    """
-
-    name: str
-    label: str
-    about: MeasurementInfo
-    pairs: Mapping[str, PairScores]
-    calls: CallFigures | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Compared:
-    """A comparison with what it was computed from.
-
-    Attributes:
-        comparison: The figures.
-        positions: The positions of the data's own windows.
-        pairs: What the base and each other model say of them, by label.
-        tokenizer: The tokenizer that gave the ids, by name or path.
-        tokenizer_sha256: Its fingerprint.
-    """
-
-    comparison: Comparison
-    positions: Positions
-    pairs: Mapping[str, PairScores]
-    tokenizer: str
-    tokenizer_sha256: str
-
-
-def label_runs(names: Sequence[str]) -> list[str]:
-    """Return a label for each name: the name, or its run where several share it.
-
-    Raises:
-        RecipeError: A name is what the run of another would be called.
-
-    Examples:
-        >>> label_runs(["slovak", "pile", "slovak"])
-        ['slovak #1', 'pile', 'slovak #2']
-    """
-    labels = [
-        f"{name} #{names[: number + 1].count(name)}" if names.count(name) > 1 else name
-        for number, name in enumerate(names)
-    ]
-    if twice := [label for label in labels if labels.count(label) > 1]:
-        raise RecipeError(f"two models would be called {twice[0]!r}; name one otherwise: NAME=PATH")
-    return labels
-
-
-def compare_measurements(base: Named, others: Sequence[Named], *, tokenizer: str | None = None) -> Compared:
-    """Compare measurements with that of their base.
-
-    Args:
-        base: The base's measurement.
-        others: The others'; of several with one name, each is a run of one recipe with another seed.
-        tokenizer: What spells tool calls, by name or path; by default the tokenizer that was measured with.
-
-    Raises:
-        OutputError: A file can't be read, or is no measurement.
-        RecipeError: A measurement is of other windows than the base's.
-    """
-    measured = Measurement.read(base.path)
-    windows = _by_task(measured)
-    positions = {task: Positions.of([measured.windows[i] for i in rows]) for task, rows in windows.items()}
-    base_scores = {task: join_scores([measured.scores[i] for i in rows]) for task, rows in windows.items()}
-    scored, notes = [], []
-    labels = label_runs([other.name for other in others])
-    for other, label in zip(others, labels, strict=True):
-        measurement = Measurement.read(other.path)
-        rows = _by_task(measurement)
-        pairs = {}
-        for task, scored_positions in positions.items():
-            if task != TEXT and task not in rows:
-                notes.append(f"{label}: was not measured on {task}, what the base wrote; --follow does that")
-                continue
-            _require_same_windows(other.path, measurement, base.path, measured, task)
-            likely = join_scores([measurement.scores[i] for i in rows[task]])
-            pairs[task] = pair_from_likely(base_scores[task], likely, scored_positions.targets)
-        if measurement.about.tokenizer_sha256 != measured.about.tokenizer_sha256:
-            notes.append(f"{label}: its tokenizer is not the base's to the byte, but gave the same ids")
-        calls, fault = _compare_calls(measured, measurement, tokenizer)
-        notes += [f"{label}: {fault}"] if fault else []
-        scored.append(Scored(other.name, label, measurement.about, pairs, calls))
-    k = min(measured.about.k, *(one.about.k for one in scored))
-    return compute_comparison(base.name, measured.about, positions, scored, k=k, notes=notes)
-
-
-def _compare_calls(
-    base: Measurement, other: Measurement, tokenizer: str | None
-) -> tuple[CallFigures | None, str | None]:
-    """Return how the tool calls of two models compare, and why they can't be compared where they can't."""
-    tasks = {window.task for window in base.windows} | {window.task for window in other.windows}
-    if CALLS not in tasks or OWN_CALLS not in tasks:
-        return None, None
-    try:
-        spelling = load_measured_tokenizer(base.about.tokenizer, base.about.tokenizer_sha256, tokenizer)
-    except TokenizerError as error:
-        return None, f"tool calls are not compared: {error}"
-    found = compare_calls(base, other, spelling)
-    return (None if found is None else CallFigures.model_validate(asdict(found))), None
-
-
-def _by_task(measurement: Measurement) -> dict[str, list[int]]:
-    """Return the numbers of the windows of each task, but those that a model wrote for itself alone."""
-    tasks: dict[str, list[int]] = {TEXT: []}
-    for number, window in enumerate(measurement.windows):
-        if window.task != OWN_CALLS:
-            tasks.setdefault(window.task, []).append(number)
-    return tasks
-
-
-def _require_same_windows(
-    path: Path, other: Measurement, base_path: Path, base: Measurement, task: str
-) -> None:
-    ours, theirs = ([window for window in one.windows if window.task == task] for one in (base, other))
-    fault = next(
-        (
-            f"window {mine.index} {difference}"
-            for mine, its in zip(ours, theirs, strict=False)
-            if (difference := _describe_difference(mine, its))
-        ),
-        None if len(ours) == len(theirs) else f"it has {len(theirs):,} windows, and the base {len(ours):,}",
-    )
-    if fault is None:
-        return
-    causes = [
-        f"{name} is {getattr(other.about, name)} here and {getattr(base.about, name)} there"
-        for name in ("data", "ctx", "score", "tokenizer", "joined")
-        if getattr(other.about, name) != getattr(base.about, name)
-    ]
-    if not causes and other.about.data_sha256 != base.about.data_sha256:
-        causes = ["the data's bytes are not the same"]
-    if task != TEXT:
-        causes.append(f"{task} is to be what the base wrote; measure with --follow {base_path}")
-    raise RecipeError(
-        f"{path}: was not measured on the windows of {base_path}: {fault}"
-        + "".join(f"; {cause}" for cause in causes)
-        + "; models are compared on the same windows alone, so measure both alike"
-    )
-
-
-def _describe_difference(mine: Window, its: Window) -> str:
-    if len(mine.ids) != len(its.ids):
-        return f"has {len(its.ids):,} tokens here and {len(mine.ids):,} there"
-    if (differs := mine.ids != its.ids).any():
-        at = int(np.argmax(differs))
-        return f"has token {its.ids[at]} at {at} here and {mine.ids[at]} there"
-    if not np.array_equal(mine.scored, its.scored):
-        return "has other tokens scored"
-    for name in ("source", "group", "document"):
-        if getattr(mine, name) != getattr(its, name):
-            return f"is of {name} {getattr(its, name)} here and {getattr(mine, name)} there"
-    return ""
-
-
-def compute_comparison(
-    base: str,
-    about: MeasurementInfo,
-    positions: Mapping[str, Positions],
-    scored: Sequence[Scored],
+def compare(  # noqa: PLR0913  (a program names those that it needs)
+    base: Model,
+    others: Model | Iterable[Model] | Mapping[str, Model | Iterable[Model]],
+    data_set: str | Path | None = None,
     *,
-    k: int | None,
-    notes: Sequence[str] = (),
-) -> Compared:
-    """Compute all figures of a comparison.
+    page: str | Path | None = None,
+    tokenizer: str | None = None,
+    ctx: int = 512,
+    score: WholeRows | None = None,
+    windows: int | None = None,
+    generate: Iterable[str] = (),
+    prompts: int = 32,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    batch: int | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare models with their base, as ``calibset compare`` does.
 
     Args:
-        base: The base's label.
-        about: What measured the base, and how.
-        positions: The scored positions of each task.
-        scored: The other models.
-        k: How many of the likeliest tokens were compared; None for the whole vocabulary.
-        notes: What a reader should know.
+        base: The base: a measurement, its path, or a model's folder. All are of one kind.
+        others: One other model, or several; or by name, where several of one name are runs of one recipe
+            with different seeds.
+        data_set: What folders of models are measured on, as for `evaluate`.
+        page: An HTML page to write.
+        tokenizer: What made the ids, by name or path; by default that of the measurement, the file or the
+            folder.
+        ctx: As for `evaluate`, of folders; so are the arguments that follow.
+        score: Which tokens of whole rows are scored.
+        windows: Only so many windows are measured.
+        generate: What the base writes, each ``PROMPT:LENGTH``.
+        prompts: How many prompts there are of each kind.
+        dtype: What the models compute in.
+        device: What they run on.
+        batch: How many windows they are given at once.
+        offline: Whether WikiText-2 is read from the cache alone.
+        progress: Called as windows are measured; if None, a bar is drawn on a terminal or in a notebook.
 
     Raises:
-        RecipeError: No token was scored.
+        CalibsetError: A measurement can't be read or is of other windows, a model can't be run, or the
+            tokenizer is another.
     """
-    text = positions[TEXT]
-    if not len(text.targets):
-        raise RecipeError(f"{base}: no token of {about.data} was scored, so there is nothing to compare")
-    others = tuple(_other_figures(one, positions) for one in scored)
-    runs: dict[str, list[PairScores]] = {}
-    for one in scored:
-        runs.setdefault(one.name, []).append(one.pairs[TEXT])
-    several = len(scored) > 1
-    comparison = Comparison(
-        calibset=version("calibset"),
-        data=MeasuredData(
-            name=about.data,
-            sha256=about.data_sha256,
-            joined=about.joined,
-            recipe=about.recipe,
-            ctx=about.ctx,
-            score=about.score,
-            windows=len(text.windows),
-            positions=len(text.targets),
-            documents=len(np.unique(text.documents)),
-            dropped=about.dropped,
-        ),
-        base=_measured_model(base, about),
-        k=k,
-        others=others,
-        spreads=tuple(compute_spreads(others)) if several else (),
-        contrasts=tuple(compute_contrasts(text, runs)) if several else (),
-        intervals=INTERVALS,
-        notes=(*notes, *_find_notes(others)),
-    )
-    pairs = {one.label: one.pairs[TEXT] for one in scored}
-    return Compared(comparison, text, pairs, about.tokenizer, about.tokenizer_sha256)
-
-
-def _other_figures(one: Scored, positions: Mapping[str, Positions]) -> OtherFigures:
-    pair = one.pairs[TEXT]
-    generation: list[GenerationFigures] = []
-    for task, written in one.pairs.items():
-        if task != TEXT and (figures := compute_generation(task, positions[task], written)):
-            generation.append(figures)
-    return OtherFigures(
-        model=_measured_model(one.label, one.about),
-        name=one.name,
-        domains=tuple(compute_domains(positions[TEXT], pair)),
-        by_position=tuple(compute_ranges(positions[TEXT].position, pair.divergence.values))
-        if pair.divergence
-        else (),
-        generation=tuple(generation),
-        calls=one.calls,
+    questions = Questions.of(ctx, score, windows, generate=generate, prompts=prompts)
+    return compare_named(
+        _name(base),
+        list(_name_all(others)),
+        questions,
+        data_set=data_set,
+        page=None if page is None else require_html(Path(page)),
+        tokenizer=tokenizer,
+        dtype=dtype,
+        device=device,
+        batch=batch,
+        offline=offline,
+        bars=lambda: show_progress(progress, "windows"),
     )
 
 
-def _measured_model(label: str, about: MeasurementInfo) -> MeasuredModel:
-    return MeasuredModel(
-        label=label,
-        model=about.model,
-        target=about.target,
-        engine=about.engine,
-        versions=about.versions,
-        dtype=about.dtype,
-        device=about.device,
-    )
+def compare_named(  # noqa: PLR0913  (those of `compare`)
+    base: Named[Path | Measurement],
+    others: Sequence[Named[Path | Measurement]],
+    questions: Questions,
+    *,
+    data_set: str | Path | None = None,
+    page: Path | None = None,
+    tokenizer: str | None = None,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    batch: int | None = None,
+    offline: bool = False,
+    bars: Callable[[], AbstractContextManager[Progress]],
+) -> Comparison:
+    """Compare models that have names with their base, and write the page.
 
+    Args:
+        base: The base.
+        others: The others.
+        questions: What folders of models are asked.
+        data_set: What they are measured on; the other arguments are those of `compare` too.
+        page: An HTML page to write.
+        tokenizer: What made the ids.
+        dtype: What the models compute in.
+        device: What they run on.
+        batch: How many windows they are given at once.
+        offline: Whether no server may be asked for the data.
+        bars: Draws how many windows are measured, where any are.
 
-def _find_notes(others: Sequence[OtherFigures]) -> list[str]:
-    notes = []
-    few = {domain.name: domain.documents for domain in others[0].domains if domain.documents < FEW_DOCUMENTS}
-    none = [f"{name} ({count})" for name, count in few.items() if count < LEAST_DOCUMENTS]
-    wide = [f"{name} ({count})" for name, count in few.items() if count >= LEAST_DOCUMENTS]
-    if none:
-        notes.append(
-            f"too few documents to say how sure the figures are: {', '.join(none)}; "
-            f"intervals need {LEAST_DOCUMENTS}, and {FEW_DOCUMENTS} to be of use"
+    Raises:
+        CalibsetError: As `compare`.
+    """
+    if not others:
+        raise RecipeError("there is no other model to compare with the base")
+    require_dtype(dtype)
+    if batch is not None:
+        require_count("--batch", batch)
+    if page is not None:
+        # Before hours of measuring, not after them.
+        require_matplotlib()
+    named = (base, *others)
+    folders = [folder for one in named if (folder := _as_folder(one))]
+    measured = [one for one in named if _as_folder(one) is None]
+    if folders and measured:
+        raise RecipeError(
+            f"{folders[0].where} is a folder, and {measured[0].where} is not; compare folders with folders, "
+            "or measure each with `calibset evaluate` and compare what it writes"
         )
-    if wide:
-        notes.append(f"few documents, so intervals are wide: {', '.join(wide)}")
-    if len(others) > 1 and any(domain.kld.bound == "at least" for domain in others[0].domains if domain.kld):
-        notes.append("divergences are lower bounds, and the difference of two lower bounds is no bound")
-    if any(domain.kld is None for other in others for domain in other.domains):
-        notes.append(
-            "a measurement kept no likely tokens (k is 0), so there is no divergence; measure again with some"
+    if folders and data_set is None:
+        raise RecipeError(
+            f"{folders[0].where}: is a model's folder; say with --data what the models are measured on"
         )
-    return notes
+    given = {
+        "data": data_set, "score": questions.ctx is None, "windows": questions.windows,
+        "generate": questions.generate, "dtype": dtype != "auto", "device": device, "batch": batch,
+    }  # fmt: skip
+    if measured and (unused := [name for name, value in given.items() if value]):
+        raise RecipeError(
+            f"--{unused[0]}: is for models' folders; a measurement holds what it was measured on"
+        )
+    if data_set is None:
+        compared = compare_measurements(base, others, tokenizer=tokenizer)
+    else:
+        data = open_measured_data(str(data_set), questions.score, offline=offline)
+        found = find_tokenizer(data, tokenizer, str(folders[0].content))
+        plan = make_plan(data, found, questions)
+        with bars() as progress:
+            compared = compare_folders(
+                folders[0],
+                folders[1:],
+                data=data,
+                plan=plan,
+                questions=questions,
+                tokenizer=found,
+                progress=progress,
+                dtype=dtype,
+                device=device,
+                batch=batch,
+            )
+    if page is not None:
+        write_page(compared, page, tokenizer=tokenizer)
+    return compared.comparison
+
+
+def require_html(path: Path) -> Path:
+    """Return the path of a page that can be written.
+
+    Raises:
+        RecipeError: Its name isn't that of a page.
+    """
+    if path.suffix not in (".html", ".htm"):
+        raise RecipeError(f"--page {path}: a page must end in .html")
+    return path
+
+
+def _as_folder(named: Named[Path | Measurement]) -> Named[Path] | None:
+    content = named.content
+    return Named(named.name, content) if isinstance(content, Path) and content.is_dir() else None
+
+
+def _name_all(
+    others: Model | Iterable[Model] | Mapping[str, Model | Iterable[Model]],
+) -> Iterator[Named[Path | Measurement]]:
+    """Yield what is compared under its name."""
+    if isinstance(others, Mapping):
+        for name, models in others.items():
+            for one in _list(models):
+                content = one if isinstance(one, Measurement) else as_path(str(one))
+                yield Named(replace_surrogates(name), content)
+    else:
+        yield from map(_name, _list(others))
+
+
+def _list(models: Model | Iterable[Model]) -> Iterable[Model]:
+    return [models] if isinstance(models, Measurement | str | Path) else models
+
+
+def _name(model: Model) -> Named[Path | Measurement]:
+    """Return a model under its own name."""
+    if isinstance(model, Measurement):
+        return Named(Path(model.about.model).name or model.about.model, model)
+    return Named.parse(str(model))

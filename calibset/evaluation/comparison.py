@@ -8,9 +8,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.core.fields import Count, PositiveCount, Share
-from calibset.core.text import printable
+from calibset.core.short_forms import write_line, write_table
+from calibset.core.text import printable, printable_json
 from calibset.core.validation_errors import describe_error
 
 DomainKind = Literal["all", "group", "source"]
@@ -42,6 +44,17 @@ class Estimate(_Figures):
     value: Number
     low: Number | None = None
     high: Number | None = None
+
+    def show(self, form: str) -> str:
+        """Return the figure with its interval, if it has one.
+
+        Examples:
+            >>> Estimate(value=0.081, low=0.079, high=0.083).show(".2g")
+            '0.081 [0.079, 0.083]'
+        """
+        if self.low is None or self.high is None:
+            return f"{self.value:{form}}"
+        return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
 class MeasuredModel(_Figures):
@@ -130,6 +143,11 @@ class DivergenceFigures(_Figures):
     median: Estimate
     p95: Estimate
     p99: Estimate
+
+    @property
+    def sign(self) -> str:
+        """What stands before the figures: ``≥`` if they are lower bounds."""
+        return "≥" if self.bound == "at least" else ""
 
 
 class DomainFigures(_Figures):
@@ -338,13 +356,52 @@ class Comparison(_Figures):
     intervals: str
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        others = ", ".join(other.model.label for other in self.others)
+        kld = next((other.domains[0].kld for other in self.others), None)
+        means = [f"mean KLD {kld.sign}{kld.mean.value:.3g}"] if kld else []
+        return write_line("Comparison", self.data.name, f"{others} against {self.base.label}", *means)
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return write_table(
+            f"{self.data.name}: against {self.base.label}; brackets hold 95 % intervals over documents",
+            ("domain", "model", "documents", "PPL of the base", "PPL", "change", "mean KLD", "same top"),
+            (
+                (
+                    domain.name,
+                    other.model.label,
+                    domain.documents,
+                    f"{domain.perplexity.base:.3f}",
+                    f"{domain.perplexity.other:.3f}",
+                    domain.perplexity.change.show("+.1%"),
+                    domain.kld and domain.kld.sign + domain.kld.mean.show(".3g"),
+                    domain.same_top and domain.same_top.show(".1%"),
+                )
+                for number in range(len(self.others[0].domains))
+                for other in self.others
+                for domain in (other.domains[number],)
+            ),
+        )
+
+    def write(self, path: str | Path) -> None:
+        """Write the comparison as JSON, as ``calibset compare --json`` prints it and the card takes it.
+
+        Raises:
+            OutputError: The file can't be written.
+        """
+        with write_atomically(Path(path)) as stream:
+            stream.write(printable_json(self.model_dump_json(indent=2)).encode() + b"\n")
+
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: str | Path) -> Self:
         """Return the comparison in a file that ``calibset compare --json`` wrote.
 
         Raises:
             OutputError: The file can't be read, or is no comparison.
         """
+        path = Path(path)
         try:
             text = path.read_bytes()
         except OSError as error:

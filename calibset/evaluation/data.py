@@ -14,6 +14,7 @@ from typing import Any
 
 from calibset.core.errors import CalibsetError, OutputError, RecipeError, SourceError
 from calibset.dataset.calibration_file import CalibrationFile
+from calibset.evaluation.measurement import Score
 from calibset.storage import Cache, File, Storage
 
 WIKITEXT = "wikitext-2"
@@ -83,6 +84,19 @@ class DataSet:
     tokenizer_folder: Path | None = None
     tokenizer_sha256: str | None = None
     notes: tuple[str, ...] = ()
+
+
+def open_measured_data(name: str, score: Score, *, offline: bool = False) -> DataSet:
+    """Open what ``--data`` names, to have such tokens of it scored.
+
+    Raises:
+        CalibsetError: It can't be read, or has no rows that can be measured as a whole.
+    """
+    whole = score != "second-half"
+    data = open_data(name, as_rows=whole, offline=offline)
+    if whole and not data.are_rows:
+        raise RecipeError(f"--score {score}: {data.name} has no rows; measure windows with --ctx")
+    return data
 
 
 def open_data(name: str, *, as_rows: bool = False, offline: bool = False) -> DataSet:

@@ -1,194 +1,154 @@
-"""Measuring one model on one data set: windows are scored, prompts continued, and what is found is kept."""
+"""`evaluate`: a model is measured on a data set."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from importlib.metadata import version
-from itertools import groupby, islice
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
-from calibset.core.errors import RecipeError
-from calibset.evaluation.data import DataSet
-from calibset.evaluation.measurement import Measurement, MeasurementInfo
-from calibset.evaluation.parts import Parts, Scored
-from calibset.evaluation.plan import Plan, Prompt, Questions
-from calibset.evaluation.scorers.base import Scorer, ScorerInfo
-from calibset.evaluation.tokenizer_check import check_tokenizer
-from calibset.evaluation.windows import Window
-from calibset.tokenizers import Tokenizer
+from calibset.core.errors import OutputError, RecipeError
+from calibset.core.progress import Progress, show_progress
+from calibset.evaluation.data import open_measured_data
+from calibset.evaluation.measurement import Measurement
+from calibset.evaluation.measuring import Evaluation, prepare
+from calibset.evaluation.plan import Questions, WholeRows, make_plan, require_count
+from calibset.evaluation.scorers.local import Dtype, require_dtype
+from calibset.evaluation.scorers.opening import is_server, open_scorer
+from calibset.evaluation.tokenizer_check import find_tokenizer
 
-
-class Progress(Protocol):
-    """A function that is called as windows are measured."""
-
-    def __call__(self, source: str, done: int, asked: int | None) -> None:
-        """Report that ``done`` of ``asked`` windows are measured."""
-        ...
+TOP_K = 20
+"""How many likely tokens are kept at each: the most that vLLM gives unless it is started with more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """A measurement that is about to be made.
-
-    Attributes:
-        scorer: What gives the log probabilities.
-        plan: What it is asked.
-        about: What the measurement will say of itself.
-        parts: What is measured so far.
-    """
-
-    scorer: Scorer
-    plan: Plan
-    about: MeasurementInfo
-    parts: Parts
-
-    def run(self, progress: Progress) -> Measurement:
-        """Measure what is not yet measured; whatever stops this, what was measured is kept in the parts.
-
-        Raises:
-            CalibsetError: The model can't be asked, or answers something else than was asked for.
-        """
-        todo = [item for item in self.plan.items if item.index not in self.parts.done]
-        total = len(self.plan.items)
-        label = self.about.model
-        progress(label, total - len(todo), total)
-        try:
-            for found in _run_all(self.scorer, make_batches(todo, self.scorer.batch), self.about.k):
-                self.parts.add(found)
-                progress(label, len(self.parts.done), total)
-            self.scorer.close()
-        finally:
-            self.parts.flush()
-        done = [self.parts.done[index] for index in range(total)]
-        return Measurement(self.about, [one.window for one in done], [one.scores for one in done])
-
-
-def make_batches(items: Iterable[Window | Prompt], size: int) -> Iterator[Sequence[Window | Prompt]]:
-    """Yield windows of one length together, up to so many, and each prompt on its own."""
-    for key, same in groupby(items, lambda item: 0 if isinstance(item, Prompt) else len(item.ids)):
-        while batch := list(islice(same, size if key else 1)):
-            yield batch
-
-
-def continue_prompts(scorer: Scorer, batch: Sequence[Window | Prompt]) -> list[Window]:
-    """Return the windows of a batch, each prompt as the window that the model makes of it."""
-    return [
-        item.extend(scorer.continue_greedily(item.window.ids, item.length))
-        if isinstance(item, Prompt)
-        else item
-        for item in batch
-    ]
-
-
-def _run_all(scorer: Scorer, batches: Iterator[Sequence[Window | Prompt]], k: int) -> Iterator[list[Scored]]:
-    """Yield what is found of each batch, as it comes; no more wait than the scorer has workers for."""
-    pool = ThreadPoolExecutor(scorer.workers, thread_name_prefix="calibset-evaluate")
-    running: set[Future[list[Scored]]] = set()
-    faults: list[BaseException] = []
-    try:
-        while True:
-            if not faults:
-                for batch in islice(batches, 2 * scorer.workers - len(running)):
-                    running.add(pool.submit(_measure, scorer, batch, k))
-            if not running:
-                break
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished - {one for one in finished if one.cancelled()}:
-                if fault := future.exception():
-                    faults.append(fault)
-                    # What runs already may still end well, and is kept.
-                    for other in running:
-                        other.cancel()
-                else:
-                    yield future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    if faults:
-        raise faults[0]
-
-
-def _measure(scorer: Scorer, batch: Sequence[Window | Prompt], k: int) -> list[Scored]:
-    windows = continue_prompts(scorer, batch)
-    return [Scored(window, one) for window, one in zip(windows, scorer.score(windows, k), strict=True)]
-
-
-def prepare(  # noqa: PLR0913  (each of them is recorded)
-    scorer: Scorer,
-    plan: Plan,
+def evaluate(  # noqa: PLR0913  (a program names those that it needs)
+    target: str | Path,
+    data_set: str | Path,
+    out: str | Path | None = None,
     *,
-    data: DataSet,
-    tokenizer: Tokenizer,
-    questions: Questions,
-    target: str,
-    k: int,
-    out: Path,
-    followed: Measurement | None = None,
-) -> Evaluation:
-    """Return a measurement that is about to be made, with what an earlier run of it has measured.
+    ctx: int = 512,
+    score: WholeRows | None = None,
+    windows: int | None = None,
+    top_k: int = TOP_K,
+    tokenizer: str | None = None,
+    generate: Iterable[str] = (),
+    calls: bool = False,
+    prompts: int = 32,
+    follow: Measurement | str | Path | None = None,
+    model: str | None = None,
+    concurrency: int | None = None,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    batch: int | None = None,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Measure a model on a data set, as ``calibset evaluate`` does: what it says of each token.
+
+    Args:
+        target: The address of a vLLM or SGLang server, or a model's folder, which is run here.
+        data_set: A calibration file or holdout, ``wikitext-2``, a text, or rows of JSON with a text each.
+        out: The parquet file to write; with one, the same call goes on where an interrupted one stopped. If
+            None, nothing is written.
+        ctx: How many tokens a window has; the second half of each is scored.
+        score: Whole rows are measured instead: the assistant's turns in them (`assistant`), or every token
+            (`all`).
+        windows: Only so many windows are measured, evenly spread over the data.
+        top_k: How many of the likeliest tokens are kept at each.
+        tokenizer: The model's tokenizer, by name or path; by default the file's, or that of the folder.
+        generate: What the model writes itself, each ``PROMPT:LENGTH``, two numbers of tokens.
+        calls: Whether it writes where a conversation of the data calls a tool.
+        prompts: How many prompts there are of each kind.
+        follow: The base's measurement, whose continuations are measured, or its path.
+        model: Which of the models that a server has.
+        concurrency: How many requests run at once.
+        dtype: What a model in a folder computes in.
+        device: What it runs on.
+        batch: How many windows it is given at once.
+        offline: Whether WikiText-2 is read from the cache alone.
+        progress: Called as windows are measured; if None, a bar is drawn on a terminal or in a notebook.
 
     Raises:
-        CalibsetError: The model has another tokenizer or too short a context, or parts of another
-            measurement are in the way.
+        CalibsetError: The data can't be read, the model can't be asked, has another tokenizer, or answers
+            something else than was asked for.
     """
-    info = scorer.describe()
-    if info.context is not None and plan.longest > info.context:
-        raise RecipeError(
-            f"{info.model} takes {info.context:,} tokens, and a window has {plan.longest:,}: measure with a "
-            "smaller --ctx, or start the server with a larger --max-model-len"
-        )
-    about = describe_measurement(
-        info,
-        target=target,
-        check=check_tokenizer(scorer, tokenizer, data),
-        data=data,
+    if out is not None:
+        out = require_parquet(Path(out))
+    questions = Questions.of(ctx, score, windows, generate=generate, calls=calls, prompts=prompts)
+    evaluation = open_evaluation(
+        target,
+        data_set,
+        questions,
+        top_k=top_k,
         tokenizer=tokenizer,
-        questions=questions,
-        plan=plan,
-        k=k,
-        followed=followed.about.model if followed else None,
+        follow=follow,
+        model=model,
+        concurrency=concurrency,
+        dtype=dtype,
+        device=device,
+        batch=batch,
+        offline=offline,
     )
-    key = hashlib.sha256((about.model_dump_json() + plan.sha256).encode()).hexdigest()
-    return Evaluation(scorer=scorer, plan=plan, about=about, parts=Parts.open(out, key, k))
+    if out is not None:
+        evaluation = evaluation.beside(out)
+    with show_progress(progress, "windows") as shown:
+        measurement = evaluation.run(shown)
+    if out is not None:
+        measurement.write(out)
+        evaluation.parts.remove()
+    return measurement
 
 
-def describe_measurement(  # noqa: PLR0913  (each of them is recorded)
-    info: ScorerInfo,
-    *,
-    target: str,
-    check: str,
-    data: DataSet,
-    tokenizer: Tokenizer,
+def open_evaluation(  # noqa: PLR0913  (those of `evaluate`)
+    target: str | Path,
+    data_set: str | Path,
     questions: Questions,
-    plan: Plan,
-    k: int,
-    followed: str | None = None,
-) -> MeasurementInfo:
-    """Return what a measurement says of itself."""
-    return MeasurementInfo(
-        calibset=version("calibset"),
-        model=info.model,
-        target=target,
-        engine=info.engine,
-        versions=info.versions,
-        dtype=info.dtype,
-        device=info.device,
-        vocabulary=info.vocabulary,
-        weights_sha256=info.weights_sha256,
-        tokenizer=tokenizer.name,
-        tokenizer_sha256=tokenizer.fingerprint,
-        tokenizer_check=check,
-        data=data.name,
-        data_sha256=data.sha256,
-        joined=data.joined,
-        recipe=data.recipe,
-        ctx=questions.ctx,
-        score=questions.score,
-        k=k,
-        generate=tuple(f"{one.prompt}:{one.length}" for one in questions.generate),
+    *,
+    top_k: int = TOP_K,
+    tokenizer: str | None = None,
+    follow: Measurement | str | Path | None = None,
+    model: str | None = None,
+    concurrency: int | None = None,
+    dtype: Dtype = "auto",
+    device: str | None = None,
+    batch: int | None = None,
+    offline: bool = False,
+) -> Evaluation:
+    """Return a measurement that is about to be made; the arguments are those of `evaluate`.
+
+    Raises:
+        CalibsetError: The data can't be read, the model can't be asked, or has another tokenizer.
+    """
+    for option, value in (("--top-k", top_k), ("--concurrency", concurrency), ("--batch", batch)):
+        if value is not None:
+            require_count(option, value)
+    require_dtype(dtype)
+    if follow is not None and (questions.generate or questions.calls):
+        raise RecipeError("--follow: the continuations are the base's; leave out --generate and --calls")
+    target = str(target)
+    data = open_measured_data(str(data_set), questions.score, offline=offline)
+    found = find_tokenizer(data, tokenizer, None if is_server(target) else target)
+    followed = Measurement.read(follow) if isinstance(follow, str | Path) else follow
+    plan = make_plan(data, found, questions, followed)
+    scorer = open_scorer(target, model=model, workers=concurrency, dtype=dtype, device=device, batch=batch)
+    return prepare(
+        scorer,
+        plan,
+        data=data,
+        tokenizer=found,
+        questions=questions,
+        target=target if is_server(target) else Path(target).resolve().name,
+        k=top_k,
         followed=followed,
-        dropped=plan.dropped,
     )
+
+
+def require_parquet(path: Path) -> Path:
+    """Return the path of a measurement that can be written.
+
+    Raises:
+        CalibsetError: It is no parquet file, or there is no such folder.
+    """
+    if path.suffix != ".parquet":
+        raise RecipeError(f"--out {path}: must end in .parquet")
+    if not path.parent.is_dir():
+        raise OutputError(f"--out {path}: there is no folder {path.parent}")
+    return path

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from calibset.core.errors import RecipeError
-from calibset.evaluation.compare import Compared, Named, Scored, compute_comparison, label_runs
+from calibset.core.progress import Progress
+from calibset.evaluation.comparing import Compared, Named, Scored, compute_comparison, label_runs
 from calibset.evaluation.data import DataSet
-from calibset.evaluation.evaluate import Progress, continue_prompts, describe_measurement, make_batches
 from calibset.evaluation.figures.divergence import Divergence, LikelyTokens
+from calibset.evaluation.measuring import continue_prompts, describe_measurement, make_batches
 from calibset.evaluation.plan import Plan, Questions
 from calibset.evaluation.positions import SHOWN, PairScores, Positions
 from calibset.evaluation.scorers.local import Dtype, LocalScorer
@@ -22,8 +24,8 @@ from calibset.tokenizers import Tokenizer
 
 
 def compare_folders(  # noqa: PLR0913  (each of them is recorded)
-    base: Named,
-    others: Sequence[Named],
+    base: Named[Path],
+    others: Sequence[Named[Path]],
     *,
     data: DataSet,
     plan: Plan,
@@ -53,7 +55,7 @@ def compare_folders(  # noqa: PLR0913  (each of them is recorded)
             context.
     """
     first, *rest = scorers = [
-        LocalScorer.open(one.path, dtype=dtype, device=device, batch=batch) for one in (base, *others)
+        LocalScorer.open(one.content, dtype=dtype, device=device, batch=batch) for one in (base, *others)
     ]
     checks = []
     for scorer in scorers:
@@ -71,7 +73,7 @@ def compare_folders(  # noqa: PLR0913  (each of them is recorded)
     abouts = [
         describe_measurement(
             scorer.info,
-            target=one.path.resolve().name,
+            target=one.content.resolve().name,
             check=check,
             data=data,
             tokenizer=tokenizer,
@@ -93,7 +95,7 @@ def compare_folders(  # noqa: PLR0913  (each of them is recorded)
         )
     ]
     positions = {task: Positions.of([windows[i] for i in rows]) for task, rows in by_task.items()}
-    return compute_comparison(base.name, abouts[0], positions, scored, k=None)
+    return compute_comparison(base.name, abouts[0], positions, scored, k=None, notes=data.notes)
 
 
 def _run(

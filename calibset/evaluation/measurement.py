@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.core.fields import Count
+from calibset.core.short_forms import count, write_line, write_table
 from calibset.core.text import printable, replace_surrogates
 from calibset.core.validation_errors import describe_error
-from calibset.evaluation.windows import Window
+from calibset.evaluation.figures.perplexity import Perplexity, perplexity
+from calibset.evaluation.windows import TEXT, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -149,7 +152,37 @@ class Measurement:
     windows: Sequence[Window]
     scores: Sequence[WindowScores]
 
-    def write(self, path: Path) -> None:
+    def __repr__(self) -> str:
+        scored = sum(len(window.scored) for window in self.windows)
+        return write_line(
+            "Measurement", self.about.model, self.about.data, count(len(self.windows), "window"),
+            f"{count(scored, 'token')} scored",
+        )  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        return write_table(
+            f"{self.about.model} on {self.about.data}: {count(len(self.windows), 'window')}",
+            ("domain", "perplexity", "±"),
+            (
+                (name, f"{figure.value:.4f}", f"{figure.error:.4f}")
+                for name, figure in self.perplexities().items()
+            ),
+        )
+
+    def perplexities(self) -> dict[str, Perplexity]:
+        """Return the perplexity of the text by group, if there are several, and of all of it."""
+        by_group: dict[str, list[npt.NDArray[np.float64]]] = defaultdict(list)
+        for window, scores in zip(self.windows, self.scores, strict=True):
+            if window.task == TEXT:
+                by_group[window.group or ""].append(scores.logprobs.astype(np.float64))
+        groups = sorted(by_group.items()) if len(by_group) > 1 else []
+        everything = [scores for found in by_group.values() for scores in found]
+        return {
+            name or "no group": perplexity(np.concatenate(found))
+            for name, found in (*groups, ("all", everything))
+        }
+
+    def write(self, path: str | Path) -> None:
         """Write the measurement as parquet; an old file is replaced only by a whole one.
 
         Raises:
@@ -157,6 +190,7 @@ class Measurement:
         """
         import pyarrow.parquet as pq
 
+        path = Path(path)
         table = windows_table(self.windows, self.scores, self.about.k)
         table = table.replace_schema_metadata({_KEY: self.about.model_dump_json().encode()})
         with write_atomically(path) as stream:

@@ -30,16 +30,16 @@ class Scored(NamedTuple):
 
 @dataclass(slots=True)
 class Parts:
-    """The windows that are measured so far, kept in a folder of parts.
+    """The windows that are measured so far, kept in a folder of parts or in memory alone.
 
     Attributes:
-        folder: The folder, beside the measurement.
+        folder: The folder, beside the measurement; None if nothing is written.
         key: What is measured; parts of anything else are refused.
         k: How many of the likeliest tokens are kept at each.
         done: What is measured, by the index of its window.
     """
 
-    folder: Path
+    folder: Path | None
     key: str
     k: int
     done: dict[int, Scored] = field(default_factory=dict)
@@ -53,11 +53,17 @@ class Parts:
         Raises:
             OutputError: They are of another measurement, or can't be read.
         """
-        parts = cls(out.with_name(f"{out.name}.parts"), key, k)
-        for path in sorted(parts.folder.glob("*.parquet")) if parts.folder.is_dir() else ():
+        folder = out.with_name(f"{out.name}.parts")
+        parts = cls(folder, key, k)
+        for path in sorted(folder.glob("*.parquet")) if folder.is_dir() else ():
             for one in parts._read(path):
                 parts.done.setdefault(one.window.index, one)
         return parts
+
+    @classmethod
+    def in_memory(cls, k: int) -> Parts:
+        """Return the parts of a measurement none of which is written."""
+        return cls(None, "", k)
 
     def _read(self, path: Path) -> Iterable[Scored]:
         remedy = f"remove {self.folder} to measure anew, or give another --out"
@@ -91,7 +97,9 @@ class Parts:
         Raises:
             OutputError: It can't be written.
         """
-        if self._waiting:
+        if self.folder is None:
+            self._waiting.clear()
+        elif self._waiting:
             try:
                 self.folder.mkdir(exist_ok=True)
             except OSError as error:
@@ -107,7 +115,7 @@ class Parts:
 
     def remove(self) -> None:
         """Remove the parts, once the measurement is written."""
-        if self.folder.is_dir():
+        if self.folder is not None and self.folder.is_dir():
             for path in self.folder.glob("*.parquet"):
                 path.unlink()
             if not any(self.folder.iterdir()):

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 
 from calibset.core.errors import OutputError, RecipeError
+from calibset.core.validation_errors import quote_value
 from calibset.evaluation.calls import decode_written, read_calls
 from calibset.evaluation.data import DataSet, Passage
 from calibset.evaluation.measurement import Measurement, Score
@@ -23,6 +24,11 @@ from calibset.tokenizers import Tokenizer
 
 T = TypeVar("T")
 
+WholeRows = Literal["assistant", "all"]
+"""Which tokens of whole rows are scored: the assistant's turns, or every token."""
+
+# Half a window is scored, and the first of its tokens needs some before it.
+_LEAST_CTX = 4
 # A call is seldom longer, and a model that goes on for ever has to be stopped.
 _CALL_LENGTH = 256
 
@@ -32,6 +38,24 @@ class Generation(NamedTuple):
 
     prompt: int
     length: int
+
+    @classmethod
+    def parse(cls, word: str) -> Generation:
+        """Return what ``PROMPT:LENGTH`` asks for.
+
+        Raises:
+            RecipeError: It is not so written.
+        """
+        prompt, _, length = str(word).partition(":")
+        try:
+            generation = cls(int(prompt), int(length))
+        except ValueError:
+            generation = cls(0, 0)
+        if min(generation) < 1:
+            raise RecipeError(
+                f"--generate: must be PROMPT:LENGTH, two numbers of tokens, got {quote_value(word)}"
+            )
+        return generation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +77,47 @@ class Questions:
     generate: tuple[Generation, ...] = ()
     calls: bool = False
     prompts: int = 32
+
+    @classmethod
+    def of(
+        cls,
+        ctx: int,
+        score: WholeRows | None,
+        windows: int | None,
+        *,
+        generate: Iterable[str] = (),
+        calls: bool = False,
+        prompts: int = 32,
+    ) -> Questions:
+        """Return what the options of a command or a call ask.
+
+        Raises:
+            RecipeError: An option is none that can be asked.
+        """
+        if score not in (None, *get_args(WholeRows)):
+            raise RecipeError(f"--score: must be {' or '.join(get_args(WholeRows))}, got {score!r}")
+        require_count("--ctx", ctx, least=_LEAST_CTX)
+        require_count("--prompts", prompts)
+        if windows is not None:
+            require_count("--windows", windows)
+        return cls(
+            score=score or "second-half",
+            ctx=None if score else ctx,
+            windows=windows,
+            generate=tuple(map(Generation.parse, [generate] if isinstance(generate, str) else generate)),
+            calls=calls,
+            prompts=prompts,
+        )
+
+
+def require_count(option: str, value: int, *, least: int = 1) -> None:
+    """Make sure that the value of an option is a whole number that is large enough.
+
+    Raises:
+        RecipeError: It is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise RecipeError(f"{option}: must be a whole number from {least} up, got {quote_value(value)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,13 +14,19 @@ def load_measured_tokenizer(measured: str, sha256: str, name: str | None) -> Tok
     Args:
         measured: Its name or path, as the measurement records it.
         sha256: Its fingerprint.
-        name: What the user says spells the ids instead; whether it is the same is not checked.
+        name: Where the user says that it is.
 
     Raises:
-        TokenizerError: It can't be loaded, or what is there now isn't what was measured with.
+        TokenizerError: It can't be loaded, or what is there isn't what was measured with.
     """
     if name is not None:
-        return load_tokenizer(name, Path())
+        tokenizer = load_tokenizer(name, Path())
+        if tokenizer.fingerprint != sha256:
+            raise TokenizerError(
+                f"--tokenizer {name}: is not what the models were measured with ({measured}): its vocabulary "
+                "or its chat template is another; give that one, unchanged"
+            )
+        return tokenizer
     try:
         tokenizer = load_tokenizer(measured, Path())
     except TokenizerError as error:

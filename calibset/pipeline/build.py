@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import CalibsetError
+from calibset.core.progress import Progress, show_progress
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.diff import Difference
 from calibset.dataset.lockfile import Lock
@@ -26,7 +27,6 @@ from calibset.pipeline.locking import (
 )
 from calibset.pipeline.manifest_builder import build_manifest
 from calibset.pipeline.notes import write_notes
-from calibset.pipeline.progress import Progress, show_progress
 from calibset.pipeline.proof import prove_kept
 from calibset.pipeline.readers import open_storage
 from calibset.pipeline.select import FileSpec, SelectedSamples, select_samples

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from calibset.core.errors import CalibsetError
+from calibset.core.progress import Progress, show_progress
 from calibset.core.short_forms import count, write_line, write_table
 from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import note_source
-from calibset.pipeline.progress import Progress, show_progress
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.model import Recipe

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from calibset.core.errors import RecipeError
+from calibset.core.progress import Progress
 from calibset.core.timing import Timings
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.recorded_recipe import load_recipe_or_manifest
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.pipeline.evaluation_sets import EvaluationSet, index_evaluation_sets
-from calibset.pipeline.progress import Progress
 from calibset.pipeline.readers import open_readers
 from calibset.recipe.loader import change_recipe
 from calibset.recipe.model import Recipe

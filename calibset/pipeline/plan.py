@@ -12,12 +12,12 @@ from typing import Any
 from calibset.core.documents import Kind
 from calibset.core.errors import CalibsetError
 from calibset.core.locations import JOINT
+from calibset.core.progress import Progress, no_progress
 from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.lockfile import Lock
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import FEWEST_ROWS, describe_few_documents
-from calibset.pipeline.progress import Progress, no_progress
 from calibset.pipeline.readers import open_reader, open_storage
 from calibset.pipeline.trial import try_evaluation_set, try_source
 from calibset.recipe.model import Recipe

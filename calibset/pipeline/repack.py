@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from calibset.core.documents import Document, Rejection
 from calibset.core.errors import RecipeError, SourceError
+from calibset.core.progress import Progress, labelled, no_progress
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.core.validation_errors import describe_error
 from calibset.dataset.calibration_set import CalibrationSet
@@ -22,7 +23,6 @@ from calibset.hygiene.options import Hygiene
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.pipeline.build import build
 from calibset.pipeline.context import open_context
-from calibset.pipeline.progress import Progress, labelled, no_progress
 from calibset.pipeline.readers import open_storage
 from calibset.pipeline.source_stream import open_source_stream
 from calibset.pipeline.token_ids import decode_record, is_ids, strip_padding

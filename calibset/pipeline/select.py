@@ -9,12 +9,12 @@ from typing import Literal
 
 from calibset.core.documents import Sample
 from calibset.core.errors import MixtureError
+from calibset.core.progress import Progress, labelled
 from calibset.core.shortage import Shortage
 from calibset.hygiene.stats import LeftOut, ReadStats
 from calibset.packing import TOO_LONG
 from calibset.pipeline.context import BuildContext
 from calibset.pipeline.must_cover_terms import find_terms, find_terms_in_rows
-from calibset.pipeline.progress import Progress, labelled
 from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
 from calibset.selection.coverage import Candidate, select_by_coverage

@@ -119,7 +119,7 @@ def test_a_file_that_is_no_measurement_is_an_error(
         ),
         (
             ["base.parquet", "w4=http://host:8000"],
-            "w4=http://host:8000: is a server's address; measure it first",
+            "http://host:8000: is a server's address; measure it first",
         ),
         (["model", "model", "--data", "gone.txt"], "--data gone.txt: no such file, and not wikitext-2"),
     ],

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from calibset.core.progress import no_progress
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.pipeline.context import BuildContext
-from calibset.pipeline.progress import no_progress
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe

@@ -11,7 +11,7 @@ from calibset.core.atomic_write import write_atomically
 from calibset.dataset.report.drawing import Series, bars, curves
 from calibset.dataset.report.page import require_matplotlib, write_policy
 from calibset.dataset.report.templating import page_style, render_from
-from calibset.evaluation.compare import Compared
+from calibset.evaluation.comparing import Compared
 from calibset.evaluation.comparison import Comparison, OtherFigures
 from calibset.evaluation.page.worst import (
     LEVELS,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -29,6 +29,17 @@ _VERSIONS = ("torch", "transformers", "auto-round", "gptqmodel", "autoawq", "com
 _BATCH_ON_CARD = 8
 # Hashing all the weights of a large model takes minutes; these pieces of each file tell them from others.
 _PIECES, _PIECE = 64, 2**16
+
+
+def require_dtype(dtype: str) -> None:
+    """Make sure that a model can compute in a type.
+
+    Raises:
+        RecipeError: It is none of those.
+    """
+    names = get_args(Dtype)
+    if dtype not in names:
+        raise RecipeError(f"--dtype: must be {', '.join(names[:-1])} or {names[-1]}, got {dtype!r}")
 
 
 class ModelError(CalibsetError):

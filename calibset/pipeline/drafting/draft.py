@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calibset.core.errors import RecipeError, SourceError
+from calibset.core.progress import Progress, no_progress
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER, QuantizerName
 from calibset.pipeline.drafting.file_kinds import Unread
 from calibset.pipeline.drafting.recipe_text import RecipeSettings, write_recipe
 from calibset.pipeline.drafting.survey import SourceGuess, Survey
 from calibset.pipeline.drafting.trial import SourceTrial, total_rows, try_recipe
-from calibset.pipeline.progress import Progress, no_progress
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from calibset.core.documents import Sample
 from calibset.core.errors import CalibsetError
+from calibset.core.progress import Progress
 from calibset.pipeline.context import BuildContext, open_context
-from calibset.pipeline.progress import Progress
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage

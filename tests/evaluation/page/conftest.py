@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calibset.core.text import replace_surrogates
-from calibset.evaluation.compare import Compared, Named, compare_measurements
+from calibset.evaluation.comparing import Compared, Named, compare_measurements
 from calibset.evaluation.measurement import Measurement
 from calibset.evaluation.windows import Window
 from calibset.tokenizers import Tokenizer, load_tokenizer

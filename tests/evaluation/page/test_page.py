@@ -9,7 +9,7 @@ import pytest
 
 from calibset.core.errors import TokenizerError
 from calibset.core.text import printable
-from calibset.evaluation.compare import Compared
+from calibset.evaluation.comparing import Compared
 from calibset.evaluation.page import page_html, write_page
 from calibset.evaluation.page.worst import LEVELS, find_common_tokens, find_worst_windows
 from calibset.tokenizers import Tokenizer
@@ -118,7 +118,15 @@ def test_a_tokenizer_that_changed_is_an_error(compared: Compared, tmp_path: Path
         TokenizerError, match="is not what it was when the models were measured; give --tokenizer"
     ):
         write_page(changed, tmp_path / "out.html")
-    write_page(changed, tmp_path / "out.html", tokenizer=compared.tokenizer)
+    with pytest.raises(
+        TokenizerError,
+        match=rf"^--tokenizer {re.escape(compared.tokenizer)}: is not what the models were measured with "
+        rf"\({re.escape(compared.tokenizer)}\): its vocabulary or its chat template is another; give that "
+        r"one, unchanged$",
+    ):
+        write_page(changed, tmp_path / "out.html", tokenizer=compared.tokenizer)
     gone = replace(compared, tokenizer=str(tmp_path / "gone"))
     with pytest.raises(TokenizerError, match="so say where it is with --tokenizer"):
         write_page(gone, tmp_path / "out.html")
+    write_page(gone, tmp_path / "out.html", tokenizer=compared.tokenizer)
+    assert (tmp_path / "out.html").exists()

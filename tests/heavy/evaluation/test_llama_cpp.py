@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 gguf = pytest.importorskip("gguf")
 
-from calibset.evaluation.compare import Named  # noqa: E402  (after what may be absent)
+from calibset.evaluation.comparing import Named  # noqa: E402  (after what may be absent)
 from calibset.evaluation.comparison import Comparison, DomainFigures  # noqa: E402
 from calibset.evaluation.data import open_data  # noqa: E402
 from calibset.evaluation.local_pass import compare_folders  # noqa: E402

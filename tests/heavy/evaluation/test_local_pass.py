@@ -12,11 +12,11 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from calibset.core.errors import CalibsetError  # noqa: E402  (after what may be absent)
-from calibset.evaluation.compare import Compared, Named, compare_measurements  # noqa: E402
+from calibset.evaluation.comparing import Compared, Named, compare_measurements  # noqa: E402
 from calibset.evaluation.data import open_data  # noqa: E402
-from calibset.evaluation.evaluate import prepare  # noqa: E402
 from calibset.evaluation.figures.divergence import full_divergence, log_softmax  # noqa: E402
 from calibset.evaluation.local_pass import compare_folders  # noqa: E402
+from calibset.evaluation.measuring import prepare  # noqa: E402
 from calibset.evaluation.plan import Generation, Plan, Questions, make_plan  # noqa: E402
 from calibset.evaluation.scorers.local import LocalScorer  # noqa: E402
 from calibset.tokenizers import load_tokenizer  # noqa: E402
@@ -108,7 +108,6 @@ def test_likely_tokens_alone_give_a_lower_bound_of_the_whole_vocabulary(folder: 
             questions=Questions(ctx=32),
             target=name,
             k=64,
-            out=out,
         )
         prepared.run(lambda *_: None).write(out)
         paths.append(Named(name, out))

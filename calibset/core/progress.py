@@ -1,4 +1,4 @@
-"""The progress of a build or a check, for whoever displays it; drawn on a terminal and in a notebook."""
+"""The progress of a build, a check or a measurement; drawn on a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ _PAUSE = 0.2
 
 
 class Progress(Protocol):
-    """A function that is called as a build, a check or a plan goes on."""
+    """A function that is called as a build, a check, a plan or a measurement goes on."""
 
     def __call__(self, source: str, done: int, asked: int | None) -> None:
-        """Report that a source has given ``done`` of ``asked`` rows (of a check, records; of a plan, one)."""
+        """Report that a source has given ``done`` of ``asked`` rows.
+
+        Of a check they are records, of a plan one; a model that is measured has answered so many windows.
+        """
         ...
 
 

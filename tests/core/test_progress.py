@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from calibset.pipeline.progress import draw_bars, no_progress, show_progress
+from calibset.core.progress import draw_bars, no_progress, show_progress
 
 
 class Terminal(io.StringIO):
