@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
@@ -21,7 +20,7 @@ from calibset.core.installation import install_command
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.quantizers import LoadReport, RowInput
 from calibset.tokenizers import Tokenizer, find_tokenizer_file
-from calibset.tokenizers.auto_tokenizer import load_auto_tokenizer
+from calibset.tokenizers.auto_tokenizer import AutoTokenizer, load_auto_tokenizer
 from calibset.tokenizers.engine_faults import locate_faults, translate_faults
 from calibset.tokenizers.huggingface import HuggingFaceTokenizer
 from calibset.tokenizers.tekken import TekkenTokenizer
@@ -96,11 +95,9 @@ def check_tokenizer(file: str | Path, backend: Backend, *, tokenizer: str | None
     tokenizer_file = find_tokenizer_file(opened.tokenizer_name(tokenizer), path.parent)
     with _load_backend(backend, expected, tokenizer_file) as loaded:
         return TokenizerReport(
-            backend=f"{type(loaded).__name__} of transformers {version('transformers')}",
+            backend=loaded.name,
             rows=len(opened.texts),
-            misread=tuple(
-                find_mismatches(opened.texts, expected, lambda text: list(loaded(text)["input_ids"]))
-            ),
+            misread=tuple(find_mismatches(opened.texts, expected, loaded.read)),
         )
 
 
@@ -156,7 +153,7 @@ def _reason(ids: list[int], tokenizer: Tokenizer, bare: list[int], spelled: list
 
 
 @contextmanager
-def _load_backend(backend: Backend, tokenizer: Tokenizer, file: Path | None) -> Iterator[Any]:
+def _load_backend(backend: Backend, tokenizer: Tokenizer, file: Path | None) -> Iterator[AutoTokenizer]:
     """Load a tokenizer of transformers from the files that it would find, and no others."""
     transformers = _transformers()
     if backend == "auto":
@@ -171,14 +168,14 @@ def _load_backend(backend: Backend, tokenizer: Tokenizer, file: Path | None) -> 
             _provide_tekken(tokenizer, file, folder)
         with translate_faults(f"{tokenizer.name}: transformers can't load it as {kind}"):
             loaded = getattr(transformers, kind).from_pretrained(str(folder))
-        yield loaded
+        yield AutoTokenizer.of(loaded)
 
 
-def _load_auto(tokenizer: Tokenizer, file: Path | None) -> Any:
+def _load_auto(tokenizer: Tokenizer, file: Path | None) -> AutoTokenizer:
     if file is None:
         raise TokenizerError(f"{tokenizer.name}: there is no model's folder that AutoTokenizer could load")
     try:
-        return load_auto_tokenizer(file.parent).loaded
+        return load_auto_tokenizer(file.parent)
     except TokenizerError as error:
         raise TokenizerError(f"{tokenizer.name}: {error}") from error
 

@@ -35,7 +35,7 @@ _FURTHER = range(0x80, 0xC0)
 _UTF8_SHARE = 10
 
 MOST_MISREAD = 500_000
-"""The places of a text that may look like UTF-8 misread. Each may be mended by itself, which takes 7 µs.
+"""The places of a text that may look like UTF-8 misread. Each may be mended by itself, which takes 10 µs.
 
 A whole book in Cyrillic letters, misread, has as many; sound text has one in some fifty letters.
 """

@@ -6,9 +6,10 @@ import copy
 import json
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibset.core.errors import TokenizerError
 from calibset.tokenizers.engine_faults import translate_faults, translate_panics
+from calibset.tokenizers.engine_process import may_take_for_ever, open_reader
 from calibset.tokenizers.model_folder import FILES, VOCABULARY_FILES
 from calibset.tokenizers.transformers_import import import_transformers
 
@@ -29,7 +31,7 @@ _CONTENTS = ("vocab", "merges")
 
 @dataclass(frozen=True)
 class AutoTokenizer:
-    """A tokenizer as AutoTokenizer loads it.
+    """A tokenizer as AutoTokenizer, or a class of transformers, loads it.
 
     Attributes:
         name: Its class, and the version of transformers.
@@ -38,6 +40,11 @@ class AutoTokenizer:
 
     name: str
     loaded: Any = field(repr=False, compare=False)
+
+    @classmethod
+    def of(cls, loaded: Any) -> AutoTokenizer:
+        """Return a tokenizer of transformers with its class's name."""
+        return cls(f"{type(loaded).__name__} of transformers {import_transformers().__version__}", loaded)
 
     @property
     def engine(self) -> tokenizers.Tokenizer | None:
@@ -52,9 +59,20 @@ class AutoTokenizer:
         return copied
 
     def read(self, text: str) -> list[int]:
-        """Return the ids of a text, as a quantizer's call gives them: with BOS and the like."""
+        """Return the ids of a text, as a quantizer's call gives them: with BOS and the like.
+
+        Raises:
+            TokenizerError: It can't read the text, or takes too long for it.
+        """
         with _silence(import_transformers()), translate_faults(f"{self.name} can't read", text=text):
-            return list(self.loaded(text)["input_ids"])
+            return self._reader(text)
+
+    @cached_property
+    def _reader(self) -> Callable[[str], list[int]]:
+        engine = self.engine
+        if engine is None or not may_take_for_ever(engine):
+            return lambda text: list(self.loaded(text)["input_ids"])
+        return open_reader(engine, self.name)
 
 
 def load_auto_tokenizer(folder: Path, patterns: Sequence[str] = (*FILES, *VOCABULARY_FILES)) -> AutoTokenizer:
@@ -85,7 +103,7 @@ def load_auto_tokenizer(folder: Path, patterns: Sequence[str] = (*FILES, *VOCABU
             ) from error
     if not isinstance(loaded, transformers.PreTrainedTokenizerBase):
         raise TokenizerError(f"{folder / _CONFIG}: tokenizer_class: {type(loaded).__name__} is no tokenizer")
-    return AutoTokenizer(f"{type(loaded).__name__} of transformers {transformers.__version__}", loaded)
+    return AutoTokenizer.of(loaded)
 
 
 def _provide_files(folder: Path, patterns: Sequence[str], target: Path) -> None:

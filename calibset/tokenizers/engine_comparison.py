@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from calibset.tokenizers.engine_process import open_reader
+
 if TYPE_CHECKING:
     import tokenizers
 
@@ -18,11 +20,19 @@ _PROBES = (
 _LONGEST = 200
 
 
-def find_difference(first: tokenizers.Tokenizer, second: tokenizers.Tokenizer) -> str | None:
-    """Return a text that two engines read differently.
+def find_difference(first: tokenizers.Tokenizer, second: tokenizers.Tokenizer, name: str) -> str | None:
+    """Return a text that two engines of a tokenizer read differently.
 
     It is empty if none is known, and yet the engines are not made of the same parts; None if they read
     every text alike.
+
+    Args:
+        first: An engine, which cuts and pads nothing.
+        second: The other.
+        name: The tokenizer's name, for messages.
+
+    Raises:
+        TokenizerError: One takes too long for a text.
     """
     if first.encode_special_tokens == second.encode_special_tokens and (
         first.to_str() == second.to_str() or canonical_parts(first) == canonical_parts(second)
@@ -31,7 +41,8 @@ def find_difference(first: tokenizers.Tokenizer, second: tokenizers.Tokenizer) -
     added = [token.content for token in second.get_added_tokens_decoder().values()]
     spellings = [spelling for spelling in added if len(spelling) <= _LONGEST]
     probes = (*_PROBES, *(f"a{spelling} b" for spelling in spellings[:1000]))
-    return next((text for text in probes if first.encode(text).ids != second.encode(text).ids), "")
+    read, read_too = open_reader(first, name), open_reader(second, name)
+    return next((text for text in probes if read(text) != read_too(text)), "")
 
 
 def canonical_parts(engine: tokenizers.Tokenizer) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +89,19 @@ class EngineProcess:
         if kind == b"fail":
             raise ValueError(content.decode("utf-8", "replace"))
         return content
+
+
+def open_reader(engine: tokenizers.Tokenizer, name: str) -> Callable[[str], list[int]]:
+    """Return what gives the ids of a text with what is put around it, in another process if need be.
+
+    Args:
+        engine: The engine, which cuts and pads nothing.
+        name: Its name, for messages.
+    """
+    if not may_take_for_ever(engine):
+        return lambda text: engine.encode(text).ids
+    process, literal = EngineProcess(engine, name), engine.encode_special_tokens
+    return lambda text: process.read(text, literal=literal, add_special_tokens=True).ids
 
 
 def may_take_for_ever(engine: tokenizers.Tokenizer) -> bool:

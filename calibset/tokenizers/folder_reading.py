@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from calibset.core.errors import TokenizerError
 from calibset.core.installation import install_command
 from calibset.tokenizers.auto_tokenizer import AutoTokenizer, load_auto_tokenizer
+from calibset.tokenizers.engine_bounds import ensure_bounded
 from calibset.tokenizers.engine_comparison import find_difference
 from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.model_folder import ModelFolder
@@ -77,8 +78,9 @@ def _compare(tokenizer: AutoTokenizer, engine: tokenizers.Tokenizer) -> Reading:
     loaded = tokenizer.engine
     if loaded is None:
         return Reading(tokenizer)
+    ensure_bounded(loaded, tokenizer.name)
     with translate_faults(f"{tokenizer.name} can't read text with it"):
-        difference = find_difference(engine, loaded)
+        difference = find_difference(engine, loaded, tokenizer.name)
     if difference is None:
         return Reading(tokenizer)
     note = (

@@ -17,6 +17,7 @@ from calibset.core.errors import TokenizerError
 from calibset.core.text import excerpt, replace_surrogates
 from calibset.tokenizers.base import Encoded
 from calibset.tokenizers.engine_faults import translate_faults
+from calibset.tokenizers.engine_process import is_plain
 from calibset.tokenizers.json_file import read_json_file
 
 if TYPE_CHECKING:
@@ -170,7 +171,17 @@ def from_file(path: Path, name: str) -> TekkenTokenizer:
 
     model, digest = _read_model(path)
     with translate_faults(f"{name}: not a Tekken file that mistral-common reads"):
+        _refuse_costly_pattern(model["config"]["pattern"], name)
         return _build_tokenizer(name, digest.hexdigest(), Tekkenizer.from_file(path), model)
+
+
+def _refuse_costly_pattern(pattern: str, name: str) -> None:
+    """Refuse a pattern that tiktoken, which can't be stopped, may go back over a text with for ever."""
+    if not is_plain(pattern):
+        raise TokenizerError(
+            f"{name}: the pattern of its tekken.json, {excerpt(pattern)[:60]!r}, may go back over a text "
+            "again and again, as none that was published does; use the one that the model was published with"
+        )
 
 
 def _build_tokenizer(name: str, fingerprint: str, tekkenizer: Tekkenizer, model: Any) -> TekkenTokenizer:

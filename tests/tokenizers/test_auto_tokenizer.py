@@ -4,12 +4,14 @@ import json
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from calibset.core.errors import TokenizerError
+from calibset.tokenizers import engine_process
 from calibset.tokenizers.auto_tokenizer import load_auto_tokenizer
 from tests.letters import write_letters
 
@@ -31,6 +33,33 @@ def test_a_tokenizer_is_loaded_and_reads(tmp_path: Path) -> None:
     assert loaded.name == f"{type(loaded.loaded).__name__} of transformers {transformers.__version__}"
     assert loaded.read("ab</s>")[0] == 256
     assert loaded.read("ab</s>")[-1] == 257
+
+
+def test_a_pattern_that_may_take_for_ever_is_read_in_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_process, "_LIMITS", replace(engine_process._LIMITS, seconds=0.3))
+    plain, costly = tmp_path / "plain", tmp_path / "costly"
+    plain.mkdir()
+    costly.mkdir()
+    theirs = load_auto_tokenizer(folder_of(plain))
+    split_at(r"(?:a|a){0,20}Z|\w|\s", folder_of(costly) / "tokenizer.json")
+    loaded = load_auto_tokenizer(costly)
+    for text in ("once upon </s> a", "", "žlté </s>"):
+        assert loaded.read(text) == theirs.read(text)
+    with pytest.raises(TokenizerError) as caught:
+        loaded.read("a" * 200 + "bZ")
+    assert str(caught.value) == (
+        f"{loaded.name}: reading text with the patterns of its tokenizer.json takes over 0.3 s more than "
+        "0.05 s for each; use the one that the model was published with"
+    )
+
+
+def split_at(pattern: str, path: Path) -> None:
+    table = json.loads(path.read_text("utf-8"))
+    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    table["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [split, table["pre_tokenizer"]]}
+    path.write_text(json.dumps(table), "utf-8")
 
 
 def test_its_engine_neither_cuts_nor_pads(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_file_of_another_form_is_an_error(tmp_path: Path, content: bytes) -> N
         {"special_tokens": [{"rank": 0}]},
         {
             "config": {
-                "pattern": "(",
+                "pattern": r"\p{Nothing}",
                 "default_vocab_size": 300,
                 "default_num_special_tokens": 44,
                 "version": "v3",
@@ -216,6 +216,20 @@ def test_a_tekken_file_with_wrong_parts_is_an_error(tmp_path: Path, changes: dic
     with pytest.raises(TokenizerError) as caught:
         from_file(tekken_file(tmp_path, **changes), "own")
     assert str(caught.value).startswith("own: not a Tekken file that mistral-common reads: ")
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", r"(?=(a+)+!!)a", "[ab]" * 501], ids=lambda one: one[:12])
+def test_a_pattern_that_may_take_for_ever_is_an_error(tmp_path: Path, pattern: str) -> None:
+    path = tekken_file(tmp_path)
+    table = json.loads(path.read_text("utf-8"))
+    table["config"]["pattern"] = pattern
+    path.write_text(json.dumps(table), "utf-8")
+    with pytest.raises(TokenizerError) as caught:
+        from_file(path, "own")
+    assert str(caught.value) == (
+        f"own: the pattern of its tekken.json, {pattern[:60]!r}, may go back over a text again and again, as "
+        "none that was published does; use the one that the model was published with"
+    )
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

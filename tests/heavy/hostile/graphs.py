@@ -33,20 +33,22 @@ Unit = str | Callable[[int], str]
 """What is repeated: a text, or one for each number."""
 
 
-def write_repeated(path: Path, size: int, *, head: str = "", unit: Unit, tail: str = "") -> None:
-    """Write the head, the unit until the file has the size, and the tail."""
+def write_repeated(
+    path: Path, size: int, *, head: str = "", unit: Unit, tail: str = "", at_once: int = 1_000
+) -> None:
+    """Write the head, the unit so often at once until the file has the size, and the tail."""
     with path.open("w", encoding="utf-8", newline="") as file:
         written = file.write(head)
-        for block in _make_blocks(unit):
+        for block in _make_blocks(unit, at_once):
             if written >= size:
                 break
             written += file.write(block)
         file.write(tail)
 
 
-def _make_blocks(unit: Unit) -> Iterator[str]:
-    for number in count(step=1_000):
-        yield unit * 1_000 if isinstance(unit, str) else "".join(map(unit, range(number, number + 1_000)))
+def _make_blocks(unit: Unit, at_once: int) -> Iterator[str]:
+    for number in count(step=at_once):
+        yield unit * at_once if isinstance(unit, str) else "".join(map(unit, range(number, number + at_once)))
 
 
 def _make_kinds(
@@ -61,6 +63,14 @@ def _make_kinds(
         )
         for name, (head, unit, tail) in cases.items()
     )
+
+
+def _write_files(path: Path, size: int, *, number: int, head: str, unit: Unit) -> None:
+    """Write so many ontologies, which have the size together and name terms of their own."""
+    tail = '""" .' if head.endswith('"""') else ""
+    for index in range(number):
+        own, file = head.replace("http://x.org/", f"http://x.org/{index}/"), path.with_name(f"{index}.ttl")
+        write_repeated(file, size // number, head=own, unit=unit, tail=tail, at_once=50)
 
 
 _TURTLE: dict[str, tuple[str, Unit, str]] = {
@@ -133,6 +143,14 @@ _XML: dict[str, tuple[str, Unit, str]] = {
 _SLOVAK_PAGE = _PAGE.format(language="sk")
 _CHINESE_PAGE = _PAGE.format(language="zh")
 _END = "</text></revision></page></mediawiki>"
+# Ontologies of several files are read as one graph.
+_FILES: dict[str, tuple[int, str, Unit]] = {
+    "of-relations": (10, _PREFIXES, lambda i: f":c{i} :b :d{i}.\n"),
+    "of-one-label": (10, _PREFIXES, lambda i: f':c{i} a owl:Class ; rdfs:label "the same label" .\n'),
+    "of-the-same": (10, _PREFIXES, lambda i: f":c{i % 1_000} a owl:Class .\n"),
+    "of-quotes": (10, _PREFIXES + _LITERAL, '\\"'),
+    "many": (2_000, _PREFIXES, lambda i: f':c{i} a owl:Class ; rdfs:label "Class {i}" .\n'),
+}
 _WIKITEXT: dict[str, tuple[str, Unit, str]] = {
     "open-links": (_SLOVAK_PAGE, "[[", _END),
     "open-templates": (_SLOVAK_PAGE, "{{", _END),
@@ -160,6 +178,15 @@ KINDS = (
         "a.ttl",
         "ontology",
         {name: (_PREFIXES + head, unit, tail) for name, (head, unit, tail) in _TURTLE.items()},
+    ),
+    *(
+        HostileFile(
+            name=f"turtle-files-{name}",
+            file_name="0.ttl",
+            write=partial(_write_files, number=number, head=head, unit=unit),
+            options={"type": "ontology"},
+        )
+        for name, (number, head, unit) in _FILES.items()
     ),
     *_make_kinds("ntriples", "a.nt", "ontology", _NTRIPLES),
     *_make_kinds("rdf-xml", "a.rdf", "ontology", _XML),

@@ -234,6 +234,28 @@ _PATTERNS = {
     "nothing": "",
     "empty-alternatives": "(|a)*#",
 }
+# What transformers loads reads the rows once more, and is compared with the file at its added tokens.
+_FAST = {"tokenizer_class": "PreTrainedTokenizerFast"}
+_OTHER_CLASS = {"tokenizer_class": "GPT2Tokenizer"}
+
+
+def _split_and_add(pattern: str, table: Table, size: int) -> None:
+    _split(pattern, table, size)
+    first = _first(table)
+    added = (_token(first + n, "a" * (180 + n % 20) + f"b{n}Z") for n in range(min(size // 400, 2_000)))
+    table["added_tokens"] += added
+
+
+_LOADED: dict[str, tuple[Callable[[Table, int], None], Table]] = {
+    **{
+        f"loaded-{name}": (partial(_split, _PATTERNS[name]), _FAST)
+        for name in ("nested-repeats", "three-repeats", "counted", "below-the-limit")
+    },
+    **{
+        f"compared-{name}": (partial(_split_and_add, _PATTERNS[name]), _OTHER_CLASS)
+        for name in ("nested-repeats", "three-repeats", "below-the-limit")
+    },
+}
 _TABLES: dict[str, Callable[[Table, int], None]] = {
     **{f"split-{name}": partial(_split, pattern) for name, pattern in _PATTERNS.items()},
     **{f"replace-{name}": partial(_replace, pattern) for name, pattern in _PATTERNS.items()},
@@ -386,5 +408,9 @@ def _kind(name: str, write: Callable[[Path, int], None]) -> HostileFile:
 
 KINDS: tuple[HostileFile, ...] = (
     *(_kind(name, partial(_write, change=change, config={})) for name, change in _TABLES.items()),
+    *(
+        _kind(name, partial(_write, change=change, config=config))
+        for name, (change, config) in _LOADED.items()
+    ),
     *(_kind(name, partial(_write_raw, files=files)) for name, files in _FILES.items()),
 )
