@@ -20,6 +20,7 @@ from calibset.core.text import printable, printable_json
 from calibset.core.validation_errors import describe_error, quote_value
 from calibset.dataset.source_reports import EvaluationReport, Frozen, SourceReport, disagrees
 from calibset.selection.coverage_report import CoverageReport
+from calibset.sources.sampling.interleave import ORDER
 
 # Packages whose version may change which bytes a build writes.
 _DETERMINE_BYTES = (
@@ -226,8 +227,8 @@ def _describe_first(error: ValidationError) -> str | None:
 
 
 def read_versions() -> dict[str, str]:
-    """Return the versions of the packages that determine a build's bytes."""
-    installed = {}
+    """Return the versions of the packages that determine a build's bytes, and of the order of reading."""
+    installed = {"order of reading": ORDER}
     for name in _DETERMINE_BYTES:
         try:
             installed[name] = version(name)

@@ -23,6 +23,7 @@ from calibset.pipeline.locking import (
     find_lock_differences,
     find_recipe_differences,
     read_existing_lock,
+    require_compared,
     require_unchanged,
 )
 from calibset.pipeline.manifest_builder import build_manifest
@@ -95,6 +96,8 @@ def _build(context: BuildContext, lock: LockUse) -> CalibrationSet:
         if recipe.holdout is not None:
             holdout = select_samples(context, streams.holdout, FileSpec.of_holdout(recipe, recipe.holdout))
             holdout_report = prove_kept(context, holdout.samples)
+        if lock == "require":
+            require_compared(recipe, (holdout or calibration).not_compared)
     except CalibsetError as error:
         # What had been left out by then may be the reason.
         error.rejections, error.filtered = streams.rejections(), streams.filtered()

@@ -20,6 +20,7 @@ locked (``require``), or it is ignored (``ignore``)."""
 
 _MOST_NAMED = 5
 _INFORMATIVE = "versions."
+_ORDER = "versions.order of reading"
 
 
 def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
@@ -65,10 +66,26 @@ def require_unchanged(recipe: Recipe, differences: tuple[Difference, ...]) -> No
     named = "; ".join(map(str, differences[:_MOST_NAMED]))
     more = f"; and {len(differences) - _MOST_NAMED} more" if len(differences) > _MOST_NAMED else ""
     where = lock_path(recipe.path) if recipe.path else recipe.name
+    reads_otherwise = any(difference.key == _ORDER for difference in differences)
+    reason = ", which is of a calibset that reads records in another order" if reads_otherwise else ""
     raise LockError(
-        f"{where}: the build differs from the lock: {named}{more}; "
+        f"{where}: the build differs from the lock{reason}: {named}{more}; "
         "nothing was written, `calibset lock` renews it"
     )
+
+
+def require_compared(recipe: Recipe, not_compared: int) -> None:
+    """Make sure that every document was compared with those before it.
+
+    Raises:
+        LockError: The index of duplicates was full before the last document.
+    """
+    if not_compared:
+        raise LockError(
+            f"{recipe.name}: the index of duplicates is full, and {not_compared:,} documents did not fit in, "
+            "so texts that repeat these may be in the file; nothing was written: ask for fewer rows "
+            '(nsamples, selection.pool), or set hygiene.duplicates = "exact" or "keep" for the largest sources'
+        )
 
 
 def build_lock(manifest: Manifest, readers: Mapping[str, TrackedReader], known: Lock | None) -> Lock:

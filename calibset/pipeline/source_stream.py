@@ -150,7 +150,9 @@ def open_source_stream(
         records: Its records, if they are not to be read in their seeded order.
     """
     hygiene = recipe.hygiene_of(name)
-    source = recipe.sources[name].model_copy(update={"hygiene": hygiene})
+    source = (
+        recipe.sources[name].model_copy(update={"hygiene": hygiene}).for_rows(_count_wanted(name, recipe))
+    )
     keeps = recipe.control_tokens == "keep"
     control_tokens = None if keeps else ControlTokens.of(tokenizer.special_tokens)
     row_spec = RowSpec(
@@ -182,6 +184,16 @@ def open_source_stream(
     rendered = _render(documents, new_renderer, cleaner, stats, f"sources.{name}")
     items = untaken.start_again_at(rendered)
     return SourceStream(name, source, reader, stats, items, row_spec)
+
+
+def _count_wanted(name: str, recipe: Recipe) -> int:
+    """Return how many rows are asked of a source for all files, before anything runs short."""
+    rows = recipe.mixture.quotas()[name]
+    if recipe.selection.method == "coverage":
+        rows *= recipe.selection.pool
+    if recipe.holdout is not None:
+        rows += recipe.model_copy(update={"nsamples": recipe.holdout.nsamples}).mixture.quotas()[name]
+    return rows
 
 
 def split_holdout(stream: SourceStream, recipe: Recipe) -> tuple[SourceStream, SourceStream | None]:

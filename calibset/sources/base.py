@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from calibset.core.documents import Kind, Record
 from calibset.core.errors import CalibsetError, NotThereError, OfflineError, SourceError
@@ -15,7 +15,13 @@ from calibset.core.seeding import shuffled
 from calibset.core.short_forms import write_line, write_table
 from calibset.hygiene.options import Hygiene
 from calibset.sources.sampling.files import FileSampler, has_plain_lines, is_large, measure_record
-from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
+from calibset.sources.sampling.interleave import (
+    MAX_OPEN_PARTS,
+    Part,
+    count_first_parts,
+    interleave,
+    shuffle_in_batches,
+)
 from calibset.sources.sampling.line_blocks import StartRule
 from calibset.storage.file_names import (
     COMPRESSED_SUFFIXES,
@@ -126,6 +132,8 @@ class Source(BaseModel):
         Hygiene(), description="What is repaired and filtered in this source; its keys override the recipe's."
     )
 
+    _first_parts: int = PrivateAttr(MAX_OPEN_PARTS)
+
     def __repr__(self) -> str:
         return write_line(type(self).__name__, ", ".join(self.where), f"group {self.group}")
 
@@ -143,6 +151,12 @@ class Source(BaseModel):
     def for_given_rows(self) -> Source | None:
         """Return the source that reads rows which a program gives, as JSON Lines; None if this kind can't."""
         return None
+
+    def for_rows(self, rows: int) -> Self:
+        """Return the source as it is read for so many rows: if these are few, from few parts at first."""
+        source = self.model_copy()
+        source._first_parts = count_first_parts(rows)  # noqa: SLF001  (a copy of its own)
+        return source
 
     def patterns(self) -> tuple[str, ...]:
         """Return shell-style patterns of the files that this adapter reads by default."""
@@ -182,7 +196,7 @@ class Source(BaseModel):
             files: The files, in seeded order.
             seed: The seed of the order inside each part.
         """
-        return FileSampler(self, seed).partition(files)
+        return FileSampler(self, seed, self._first_parts).partition(files)
 
     def select_files(self, reader: Reader) -> tuple[File, ...]:
         """Return the files to read: those that the recipe names, or else the adapter's own."""

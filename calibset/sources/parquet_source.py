@@ -22,6 +22,9 @@ from calibset.sources.sampling.interleave import (
 from calibset.sources.sampling.row_groups import Row, read_row_groups
 from calibset.storage.files import File
 
+# Files whose footers are read at first, however few rows are wanted.
+_FEWEST_FILES = 8
+
 
 class ParquetSource(Source):
     """Base class of the adapters of parquet corpora, whose subclasses turn rows into records.
@@ -68,15 +71,20 @@ class ParquetSource(Source):
         yield from super().partition(others, seed)
 
     def _sample_row_groups(self, files: list[File], seed: int) -> Iterator[Record]:
-        """Yield from 32 row groups at a time, of those of 32 files, from each in proportion to its rows."""
+        """Yield from 32 row groups at a time, of those of 32 files, from each in proportion to its rows.
+
+        If few rows are wanted, they are fewer at first.
+        """
         read = partial(read_row_groups, columns=self.needed_columns())
-        for number, batch in enumerate(split_into_batches(files, MAX_OPEN_PARTS)):
+        first = self._first_parts
+        first_files = max(first, _FEWEST_FILES)
+        for number, batch in enumerate(split_into_batches(files, MAX_OPEN_PARTS, first=first_files)):
             groups = chain(*map_concurrently(read, batch))
             parts = (
                 Part(group.rows, self._parse_rows(group.file, group.shuffle_rows(seed)))
                 for group in shuffled(groups, seed, "row groups", number)
             )
-            yield from interleave(parts, seed, "groups", number)
+            yield from interleave(parts, seed, "groups", number, first=MAX_OPEN_PARTS if number else first)
 
     def _parse_rows(self, file: File, rows: Iterable[Row]) -> Iterator[Record]:
         for number, row in rows:

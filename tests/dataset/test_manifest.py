@@ -10,6 +10,7 @@ from calibset.core.errors import OutputError
 from calibset.dataset.manifest import Manifest, manifest_path, read_versions
 from calibset.pipeline.build import build
 from calibset.recipe.loader import load_recipe
+from calibset.sources.sampling.interleave import ORDER
 from tests.small import write_small
 
 
@@ -168,7 +169,9 @@ def test_samples_of_no_source_are_refused(written: Path) -> None:
 
 def test_the_versions_that_determine_bytes_are_noted() -> None:
     installed = read_versions()
+    assert installed["order of reading"] == ORDER
     assert list(installed) == [
+        "order of reading",
         "calibset",
         "datasets",
         "ftfy",
@@ -191,4 +194,4 @@ def test_the_versions_that_determine_bytes_are_noted() -> None:
 
 def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("calibset.dataset.manifest._DETERMINE_BYTES", ("no-such-package-of-a-test",))
-    assert read_versions() == {"no-such-package-of-a-test": "not installed"}
+    assert read_versions() == {"order of reading": ORDER, "no-such-package-of-a-test": "not installed"}

@@ -15,9 +15,10 @@ import pytest
 
 import calibset
 from calibset.cli import main
-from calibset.core.errors import SourceError
+from calibset.core.errors import LockError, SourceError
 from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
+from calibset.dataset.lockfile import lock_path
 from calibset.dataset.source_reports import SourceReport
 from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.hygiene.words import split_words
@@ -82,6 +83,18 @@ def test_a_full_index_of_duplicates_is_told(repeating: Path, monkeypatch: pytest
         "may be in the file"
     ) in full.notes
     assert json.loads(full.manifest.to_json())["not_compared"] == count
+    recipe = load_recipe(repeating)
+    full.lock.write(lock_path(repeating))
+    try:
+        with pytest.raises(LockError) as caught:
+            calibset.build(recipe, lock="require")
+    finally:
+        lock_path(repeating).unlink()
+    assert str(caught.value) == (
+        f"{recipe.name}: the index of duplicates is full, and {count} documents did not fit in, so texts "
+        "that repeat these may be in the file; nothing was written: ask for fewer rows (nsamples, "
+        'selection.pool), or set hygiene.duplicates = "exact" or "keep" for the largest sources'
+    )
 
 
 @pytest.mark.parametrize(

@@ -283,13 +283,30 @@ def unlike(recipe: Path, *overrides: str) -> list[str]:
     return named
 
 
+def test_a_lock_of_an_older_order_of_reading_is_told_apart(locked: Path) -> None:
+    versions = dict(lock_at(locked).versions)
+    del versions["order of reading"]
+    relocked(locked, versions=versions)
+    assert unlike(locked) == []
+    made = lock_at(locked).sha256
+    relocked(locked, sha256="00" * 32)
+    with pytest.raises(LockError) as caught:
+        calibset.build(locked, lock="require")
+    assert str(caught.value) == (
+        f"{lock_path(locked)}: the build differs from the lock, which is of a calibset that reads records in "
+        f"another order: sha256: 0000000000000000… → {made[:16]}…; versions.order of reading: nothing → 2; "
+        "nothing was written, `calibset lock` renews it"
+    )
+
+
 def test_a_build_that_is_as_locked_differs_in_nothing(locked: Path) -> None:
     assert unlike(locked) == []
 
 
 def test_versions_alone_are_no_difference_but_said_beside_another(locked: Path) -> None:
-    versions = dict.fromkeys(lock_at(locked).versions, "0.0.0")
-    relocked(locked, versions=versions)
+    known = lock_at(locked).versions
+    versions = dict.fromkeys(known.keys() - {"order of reading"}, "0.0.0")
+    relocked(locked, versions={**known, **versions})
     assert unlike(locked) == []
     relocked(locked, sha256="00" * 32)
     named = unlike(locked)

@@ -82,7 +82,7 @@ class Ontology(Source):
 
     def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
         """Yield the descriptions of all files' subjects as a single part."""
-        return FileSampler(_JointFiles(self, files), seed).partition(files)
+        return FileSampler(_JointFiles(self, files), seed, self._first_parts).partition(files)
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,10 @@ class Wikipedia(ParquetSource):
         dumps = [file for file in files if isinstance(file, MultistreamDump)]
         if dumps:
             parts = (
-                Part(max(1, get_size(dump)), _make_records(sample_pages(dump, seed), dump.name))
+                Part(
+                    max(1, get_size(dump)),
+                    _make_records(sample_pages(dump, seed, self._first_parts), dump.name),
+                )
                 for dump in dumps
             )
             yield Part(max(1, sum(map(get_size, dumps))), interleave(parts, seed, "dumps"))

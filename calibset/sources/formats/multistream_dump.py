@@ -10,7 +10,7 @@ from calibset.core.documents import Rejection
 from calibset.core.errors import NotThereError
 from calibset.core.seeding import shuffled
 from calibset.sources.formats.mediawiki_dump import DumpPage, read_index, read_site, read_stream
-from calibset.sources.sampling.interleave import Part, interleave, shuffle_in_batches
+from calibset.sources.sampling.interleave import MAX_OPEN_PARTS, Part, interleave, shuffle_in_batches
 from calibset.storage.files import File, Reader
 
 _DUMP = "pages-articles-multistream.xml.bz2"
@@ -48,7 +48,9 @@ def _find_file(reader: Reader, name: str) -> File | None:
     return next((file for file in files if file.name == name), None)
 
 
-def sample_pages(dump: MultistreamDump, seed: int) -> Iterator[DumpPage | Rejection]:
+def sample_pages(
+    dump: MultistreamDump, seed: int, first_parts: int = MAX_OPEN_PARTS
+) -> Iterator[DumpPage | Rejection]:
     """Yield the pages of a few streams at a time, from each in proportion to its number of pages."""
     sizes = read_index(dump.index)
     with dump.open_random_access() as opened:
@@ -60,7 +62,7 @@ def sample_pages(dump: MultistreamDump, seed: int) -> Iterator[DumpPage | Reject
             )
             for offset in shuffled(sizes, seed, dump.name)
         )
-        yield from interleave(parts, seed, dump.name)
+        yield from interleave(parts, seed, dump.name, first=first_parts)
 
 
 def shuffle_pages(

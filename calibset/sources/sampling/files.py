@@ -98,10 +98,17 @@ class FileReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileSampler:
-    """Reads files in seeded order, each in the way that its source allows."""
+    """Reads files in seeded order, each in the way that its source allows.
+
+    Attributes:
+        source: Reads the files.
+        seed: The seed.
+        first_parts: How many parts a source opens at first; of blocks and bytes, as large a share.
+    """
 
     source: FileReader
     seed: int
+    first_parts: int = MAX_OPEN_PARTS
 
     def partition(self, files: Sequence[File]) -> Iterator[Part[Record]]:
         """Yield a part for each way in which files are read, weighted by bytes."""
@@ -137,26 +144,30 @@ class FileSampler:
 
     def _sample_blocks(self, files: list[File]) -> Iterator[Record]:
         start_rule = cache(self.source.start_rule)
+        first = max(1, MAX_OPEN_BLOCKS * self.first_parts // MAX_OPEN_PARTS)
+        batches = split_into_batches(draw_blocks(files, self.seed), MAX_OPEN_BLOCKS, first=first)
 
         def load(block: LineBlock) -> File | None:
             return block.load(start_rule(block.file))
 
-        for index, batch in enumerate(split_into_batches(draw_blocks(files, self.seed), MAX_OPEN_BLOCKS)):
+        for index, batch in enumerate(batches):
             blocks = filter(None, map_concurrently(load, batch))
             parts = (self._load_file(block, _LOADED) for block in blocks)
             yield from interleave(parts, self.seed, "blocks", index, at_once=MAX_OPEN_BLOCKS)
 
     def _stream(self, files: list[File]) -> Iterator[Record]:
         parts = (Part(_estimate_unpacked_size(file), self.source.stream(file, self.seed)) for file in files)
-        yield from interleave(parts, self.seed, "streams", at_once=_MAX_OPEN_STREAMS)
+        first = max(1, _MAX_OPEN_STREAMS * self.first_parts // MAX_OPEN_PARTS)
+        yield from interleave(parts, self.seed, "streams", at_once=_MAX_OPEN_STREAMS, first=first)
 
     def _load(self, files: list[File]) -> Iterator[Record]:
-        batches = split_into_batches(files, MAX_OPEN_PARTS, _estimate_unpacked_size, _LOADED)
+        loaded = _LOADED * self.first_parts // MAX_OPEN_PARTS
+        batches = split_into_batches(files, MAX_OPEN_PARTS, _estimate_unpacked_size, loaded)
         for index, batch in enumerate(batches):
             sizes = list(map(_estimate_unpacked_size, batch))
             total = sum(sizes) or 1
             parts = (
-                self._load_file(file, max(1, _LOADED * size // total))
+                self._load_file(file, max(1, loaded * size // total))
                 for file, size in zip(batch, sizes, strict=True)
             )
             yield from interleave(parts, self.seed, "files", index)

@@ -21,7 +21,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_OPEN_PARTS = 32
+"""How many parts are open at once, at most: a source of which few rows are wanted opens fewer at first."""
 
+ORDER = "2"
+"""The version of the order in which records are read; docs/building-again.md has its history."""
+
+_FEWEST_OPEN_PARTS = 4
+# So many records are given before one more part is opened.
+_RECORDS_A_PART = 16
 _THREADS = 8
 
 
@@ -39,11 +46,22 @@ class Part(Generic[T]):
 
 
 def interleave(
-    parts: Iterable[Part[T]], seed: int, *seed_path: str | int, at_once: int = MAX_OPEN_PARTS
+    parts: Iterable[Part[T]],
+    seed: int,
+    *seed_path: str | int,
+    at_once: int = MAX_OPEN_PARTS,
+    first: int = MAX_OPEN_PARTS,
 ) -> Iterator[T]:
     """Yield items from several parts at once, from each in proportion to its size.
 
     Parts are opened in the order given; the seed and the seed path determine how they are interleaved.
+
+    Args:
+        parts: The parts.
+        seed: The seed.
+        seed_path: What is interleaved.
+        at_once: How many parts are open at once, at most.
+        first: How many are open at first; after every 16 items one more is opened.
 
     Examples:
         >>> parts = [Part(4, iter("aaaa")), Part(2, iter("bb"))]
@@ -56,20 +74,47 @@ def interleave(
             int.from_bytes(seeded_key(seed, *seed_path, number, index)[:6], "big") / 2**48
             for index in range(len(batch))
         ]
-        turns = [(offsets[index] / part.size, index, 0) for index, part in enumerate(batch)]
+        begun = [0.0] * min(len(batch), first if number == 0 else at_once)
+        turns = [(offsets[index] / batch[index].size, index, 0) for index in range(len(begun))]
         heapify(turns)
+        given = ended = 0
         while turns:
-            _, index, taken = heappop(turns)
+            now, index, taken = heappop(turns)
             record = next(batch[index].records, None)
             if record is not None:
                 yield record
-                heappush(turns, ((taken + 1 + offsets[index]) / batch[index].size, index, taken + 1))
+                given += 1
+                turn = begun[index] + (taken + 1 + offsets[index]) / batch[index].size
+                heappush(turns, (turn, index, taken + 1))
+            else:
+                ended += 1
+            if len(begun) < min(len(batch), first + ended + given // _RECORDS_A_PART):
+                index = len(begun)
+                begun.append(now)
+                heappush(turns, (now + offsets[index] / batch[index].size, index, 0))
+
+
+def count_first_parts(rows: int) -> int:
+    """Return how many parts are open at first, for so many rows that are wanted; all of them for 0.
+
+    Examples:
+        >>> [count_first_parts(rows) for rows in (1, 20, 500, 0)]
+        [4, 20, 32, 32]
+    """
+    return min(MAX_OPEN_PARTS, max(_FEWEST_OPEN_PARTS, rows)) if rows else MAX_OPEN_PARTS
 
 
 def split_into_batches(
-    items: Iterable[T], length: int, size: Callable[[T], float] = lambda _: 0, budget: float = inf
+    items: Iterable[T],
+    length: int,
+    size: Callable[[T], float] = lambda _: 0,
+    budget: float = inf,
+    *,
+    first: int | None = None,
 ) -> Iterator[list[T]]:
     """Yield items in lists of a given length; a list ends sooner if its sizes would exceed the budget.
+
+    The first list may be given another length.
 
     Examples:
         >>> list(split_into_batches("abcde", 2))
@@ -82,12 +127,12 @@ def split_into_batches(
     for item in items:
         if batch and total + size(item) > budget:
             yield batch
-            batch, total = [], 0.0
+            batch, total, first = [], 0.0, None
         batch.append(item)
         total += size(item)
-        if len(batch) == length:
+        if len(batch) == (first or length):
             yield batch
-            batch, total = [], 0.0
+            batch, total, first = [], 0.0, None
     if batch:
         yield batch
 

@@ -208,8 +208,8 @@ def test_other_columns_cost_nothing() -> None:
 
 def test_a_row_group_costs_its_needed_columns_and_one_read() -> None:
     table = [
-        {"id": str(i), "vector": bytes((i * j) % 251 for j in range(300)), "meta": {"a": "x" * i, "b": "y"}}
-        | {"text": f"{i} " + bytes((i * j) % 251 for j in range(1, 300)).hex()}
+        {"id": str(i), "vector": bytes((i * j) % 251 for j in range(200)), "meta": {"a": "x" * i, "b": "y"}}
+        | {"text": f"{i} " + bytes((i * j) % 251 for j in range(1, 200)).hex()}
         for i in range(400)
     ]
     data = packed(table, row_group_size=100, compression="none", use_dictionary=False)

@@ -53,6 +53,36 @@ def test_parts_are_opened_in_batches() -> None:
     assert sorted(opened) == [0, 1, 2]
 
 
+@given(
+    st.lists(st.integers(1, 60), min_size=1, max_size=40),
+    st.integers(0, 99),
+    st.integers(1, 12),
+    st.integers(1, 12),
+)
+def test_few_parts_are_open_at_first_and_nothing_is_lost(
+    counts: list[int], seed: int, at_once: int, first: int
+) -> None:
+    opened: list[int] = []
+    drawn = []
+    for record in interleave(parts(counts, opened), seed, "x", at_once=at_once, first=first):
+        drawn.append(record)
+        ended = sum(part == i and j + 1 == counts[i] for part, j in drawn for i in [part])
+        if len(opened) <= at_once:
+            assert len(opened) <= first + ended + len(drawn) // 16
+    assert sorted(drawn) == [(i, j) for i, count in enumerate(counts) for j in range(count)]
+    whole = list(interleave(parts(counts, []), seed, "x", at_once=at_once))
+    assert (drawn == whole) >= (first >= at_once)
+
+
+def test_one_more_part_is_opened_after_every_sixteen_records() -> None:
+    opened: list[int] = []
+    stream = interleave(parts([100] * 40, opened), 1, "x", first=4)
+    seen = [len(opened) for _ in zip(range(600), stream, strict=False)]
+    assert seen[15] <= 4 < seen[40] < seen[100] < 12
+    assert seen[-1] == 32
+    assert sorted(opened) == list(range(32))
+
+
 @given(st.lists(st.integers(0, 9), max_size=30), st.integers(1, 6), st.integers(1, 30))
 def test_batches_keep_to_a_number_and_a_size(sizes: list[int], most: int, budget: int) -> None:
     groups = list(split_into_batches(sizes, most, float, budget))
