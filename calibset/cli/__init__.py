@@ -34,6 +34,7 @@ _MODULES = {
     "serve-config": "serve_command",
     "cache": "resource_commands",
     "tokenizer": "resource_commands",
+    "recipes": "gallery_commands",
     "sources": "resource_commands",
     "schema": "resource_commands",
     "completion": "resource_commands",

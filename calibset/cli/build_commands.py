@@ -215,6 +215,7 @@ def _find_inputs(recipe: Recipe, arguments: Namespace) -> dict[Path, str]:
     """Return the paths of this machine that a build may read, and what stands at each."""
     data = arguments.data or os.environ.get("CALIBSET_DATA") or "."
     inputs = {Path(arguments.recipe): "the recipe", lock_path(Path(arguments.recipe)): "the recipe's lock"}
+    inputs |= dict.fromkeys(recipe.bases, "the recipe that this one extends")
     for name, source in recipe.corpora.items():
         for location in chain(source.where, *source.fallbacks):
             if "://" not in location:

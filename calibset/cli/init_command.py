@@ -13,6 +13,7 @@ from calibset.cli import init_view
 from calibset.cli.console import print_json, show_progress
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError, RecipeError
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.storage.file_names import list_some
 
 if TYPE_CHECKING:
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
 
 def init(arguments: Namespace) -> int:
-    """Write a recipe for what the user names, and show a row of each source."""
+    """Write a recipe for what the user names, and show a row of each source; or copy one of the gallery."""
+    if arguments.gallery is not None:
+        from calibset.cli.gallery_commands import copy_recipe
+
+        return copy_recipe(arguments)
+    if not arguments.inputs:
+        raise RecipeError("init: name what to calibrate with, or a recipe of the gallery with --from NAME")
     from calibset.pipeline.drafting.draft import DraftOptions, draft_recipe
     from calibset.pipeline.drafting.inputs import parse_model
     from calibset.pipeline.drafting.survey import survey
@@ -38,7 +45,7 @@ def init(arguments: Namespace) -> int:
         found = replace(found, sources=tuple(map(_ask_column, found.sources)))
     options = DraftOptions(
         tokenizer=tokenizer,
-        quantizer=arguments.quantizer,
+        quantizer=arguments.quantizer or DEFAULT_QUANTIZER,
         nsamples=arguments.nsamples,
         seqlen=arguments.seqlen,
         shares=dict(arguments.share),

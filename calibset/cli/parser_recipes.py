@@ -49,22 +49,26 @@ def _add_init(commands: Commands[argparse.ArgumentParser]) -> None:
     command = add_command(
         commands,
         "init",
-        "look at data and write a recipe for it that builds",
+        "look at data and write a recipe for it that builds, or copy one of the gallery",
         "calibset init contracts questions.csv --tokenizer ../Qwen3-8B\n"
-        "  calibset init OWNER/NAME chats.jsonl --tokenizer OWNER/MODEL",
+        "  calibset init OWNER/NAME chats.jsonl --tokenizer OWNER/MODEL\n"
+        "  calibset init --from general_chat",
         "DATA is a folder, a file, OWNER/NAME or hf://datasets/OWNER/NAME (a dataset on the hub), or the\n"
         "address of a page or file. Files that are read alike become one source; others are named with the\n"
         "reason why they are not read. The sources are tried, and a row of each is shown. On a terminal,\n"
         "what can't be known is asked, unless --yes is given.\n",
     )
-    command.add_argument("inputs", metavar="DATA", nargs="+", help="what to calibrate with")
+    command.add_argument("inputs", metavar="DATA", nargs="*", help="what to calibrate with")
+    command.add_argument(
+        "--from", dest="gallery", metavar="NAME", help="copy a recipe that `calibset recipes` lists, as it is"
+    )
     command.add_argument(
         "--tokenizer", metavar="T", help="the model that will be quantized: its folder, or OWNER/NAME"
     )
     command.add_argument("--out", metavar="FILE.toml", help="the recipe to write (default: ./NAME.toml)")
     command.add_argument("--force", action="store_true", help="write over a recipe that is there")
     command.add_argument(
-        "--for", "--quantizer", dest="quantizer", choices=get_args(QuantizerName), default=DEFAULT_QUANTIZER,
+        "--for", "--quantizer", dest="quantizer", choices=get_args(QuantizerName),
         help=f"the quantizer (default: {DEFAULT_QUANTIZER})",
     )  # fmt: skip
     command.add_argument("--nsamples", type=positive, metavar="N", help="rows of the file (default: 128)")

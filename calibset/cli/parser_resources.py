@@ -9,7 +9,7 @@ from calibset.cli.parser_common import Commands, add_command, add_json, add_outp
 
 def add_resource_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add the commands on the cache, tokenizers, adapters and the shell."""
-    for add in (_add_cache, _add_tokenizer, _add_sources, _add_schema, _add_completion):
+    for add in (_add_cache, _add_tokenizer, _add_recipes, _add_sources, _add_schema, _add_completion):
         add(commands)
 
 
@@ -37,6 +37,17 @@ def _add_tokenizer(commands: Commands[argparse.ArgumentParser]) -> None:
     command.add_argument("name", help="a known tokenizer, or the path of a tekken.json")
     command.add_argument("--out", metavar="DIR", required=True, help="the folder to write")
     add_output(command)
+
+
+def _add_recipes(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add_command(
+        commands,
+        "recipes",
+        "list the recipes that come with calibset: what each is for, its model, its licences",
+        "calibset recipes\n  calibset init --from coding",
+        'A recipe that says `extends = "coding"` is a variant of one: it says only what it changes.\n',
+    )
+    add_json(command)
 
 
 def _add_sources(commands: Commands[argparse.ArgumentParser]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from calibset.recipe.inheritance import EXTENDS, EXTENDS_HELP
 from calibset.recipe.model import EXCLUDE, SOURCE_ONLY_KEYS, Recipe
 from calibset.sources import ADAPTERS, get_adapter
 
@@ -37,7 +38,33 @@ def recipe_schema() -> dict[str, Any]:
         "items": _one_of(f"{EXCLUDE}-{name}" for name in sources),
         "description": Recipe.model_fields[EXCLUDE].description,
     }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_allow_variants(schema)}
+
+
+def _allow_variants(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of recipes in which one that extends another has only what it changes."""
+    whole = schema["properties"]
+    changes = {key: _allow_parts(value) for key, value in whole.items()}
+    # What a table lacks is in the base.
+    for table in ("groups", "sources"):
+        changes[table]["anyOf"][0] = {"type": "object"}
+    changes[EXCLUDE]["anyOf"][0] = {"type": "array", "items": {"type": "object", "required": ["name"]}}
+    base = {"type": "string", "description": EXTENDS_HELP}
+    return {
+        **{key: value for key, value in schema.items() if key != "required"},
+        "properties": {EXTENDS: base, **changes},
+        "if": {"not": {"required": [EXTENDS]}},
+        "then": {"properties": whole, "required": schema["required"]},
+    }
+
+
+def _allow_parts(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a key that may be left out of what a base has, by `false`."""
+    about: dict[str, Any] = {
+        word: value[word] for word in ("default", "description", "title") if word in value
+    }
+    rest = {word: value[word] for word in value if word not in about}
+    return {"anyOf": [rest, {"const": False}], **about}
 
 
 def _one_of(names: Iterable[str]) -> dict[str, Any]:

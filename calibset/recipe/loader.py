@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
@@ -15,8 +14,10 @@ from pydantic import BaseModel, ValidationError
 from calibset.core.errors import RecipeError
 from calibset.core.locations import parse_location
 from calibset.core.validation_errors import describe_error
+from calibset.recipe.inheritance import EXTENDS, Inherited, inherit
 from calibset.recipe.model import EXCLUDE, SOURCE_ONLY_KEYS, Recipe
 from calibset.recipe.overrides import apply_change, apply_override
+from calibset.recipe.toml_file import parse_toml, read_toml_text
 from calibset.recipe.validation import find_mixture_faults, find_recipe_faults
 from calibset.sources import Source, get_adapter
 from calibset.storage.given_rows import GIVEN
@@ -49,11 +50,7 @@ def load_recipe(
         RecipeError: The file can't be read or has faults, all of which are named.
     """
     path = Path(path)
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise RecipeError(f"{path}: can't be read: {reason}") from error
+    text = read_toml_text(path)
     with _import_from(path.parent) if allow_code else nullcontext():
         return _parse(text, str(path), overrides, given, allow_code=allow_code, path=path)
 
@@ -107,7 +104,8 @@ def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     # An adapter that a program made is not found by the name of its type, so what is the same stays as it is.
     same = {name for name, table in _find_tables(raw) if (name, table) in before}
     known = {name: source for name, source in recipe.corpora.items() if name in same}
-    return _validate(raw, "", faults, known, allow_code=True, path=recipe.path)
+    changed = Inherited(raw=raw, bases=recipe.bases, faults=tuple(faults))
+    return _validate(changed, "", known, allow_code=True, path=recipe.path)
 
 
 def _find_tables(raw: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -152,7 +150,8 @@ def read_recorded_recipe(
             if isinstance(table, dict)
         ]
     with _import_from(path.parent) if allow_code else nullcontext():
-        return _override(raw, str(path), overrides, given, allow_code=allow_code, path=path)
+        inherited = Inherited(raw=raw)
+        return _override(inherited, str(path), overrides, given, allow_code=allow_code, path=path)
 
 
 def _drop_unset(value: Any) -> Any:
@@ -171,14 +170,15 @@ def _drop_equal(raw: dict[str, Any], key: str, defaults: Any) -> None:
 
 
 @contextmanager
-def _import_from(folder: Path) -> Iterator[None]:
-    """Let modules of a folder be imported for a while."""
-    entry = str(folder.resolve())
-    sys.path.insert(0, entry)
+def _import_from(*folders: Path) -> Iterator[None]:
+    """Let modules of folders be imported for a while."""
+    entries = [str(folder.resolve()) for folder in folders]
+    sys.path[:0] = entries
     try:
         yield
     finally:
-        sys.path.remove(entry)
+        for entry in entries:
+            sys.path.remove(entry)
 
 
 def _parse(
@@ -190,15 +190,14 @@ def _parse(
     allow_code: bool,
     path: Path | None,
 ) -> Recipe:
-    try:
-        raw: dict[str, Any] = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
-        raise RecipeError(f"{origin}: not valid TOML: {error}") from error
-    return _override(raw, origin, overrides, given, allow_code=allow_code, path=path)
+    inherited = inherit(parse_toml(text, origin), origin, path)
+    folders = [base.parent for base in inherited.bases]
+    with _import_from(*folders) if allow_code else nullcontext():
+        return _override(inherited, origin, overrides, given, allow_code=allow_code, path=path)
 
 
 def _override(
-    raw: dict[str, Any],
+    inherited: Inherited,
     origin: str,
     overrides: Overrides,
     given: Collection[str],
@@ -206,10 +205,12 @@ def _override(
     allow_code: bool,
     path: Path | None,
 ) -> Recipe:
+    raw, faults = inherited.raw, list(inherited.faults)
     if isinstance(overrides, Mapping):
-        faults = [fault for key, value in overrides.items() for fault in apply_change(raw, key, value)]
+        faults += [fault for key, value in overrides.items() for fault in apply_change(raw, key, value)]
     else:
-        faults = [fault for override in overrides for fault in apply_override(raw, override)]
+        overrides = tuple(overrides)
+        faults += [fault for override in overrides for fault in apply_override(raw, override)]
     tables = dict(_find_tables(raw))
     for name in given:
         if tables and name not in tables:
@@ -218,13 +219,13 @@ def _override(
             )
         if tables:
             tables[name].setdefault("where", GIVEN)
-    return _validate(raw, origin, faults, {}, allow_code=allow_code, path=path)
+    paths = (override.partition("=")[0].strip() for override in overrides)
+    return _validate(inherited.without(paths, faults), origin, {}, allow_code=allow_code, path=path)
 
 
 def _validate(
-    raw: dict[str, Any],
+    inherited: Inherited,
     origin: str,
-    faults: list[str],
     known: Mapping[str, Source],
     *,
     allow_code: bool,
@@ -233,13 +234,13 @@ def _validate(
     """Return the recipe that data describes.
 
     Args:
-        raw: The data, as TOML has it.
+        inherited: The data, as TOML has it, and what was wrong with it before.
         origin: What messages call it; nothing if empty.
-        faults: What was wrong with it before.
         known: The sources and evaluation sets that are read already, by name.
         allow_code: Whether an adapter named ``package.module:Class`` may be imported.
         path: The recipe's file.
     """
+    raw, faults = inherited.raw, list(inherited.faults)
     tables: dict[str, Any] = {}
     named = raw.get("sources")
     if isinstance(named, dict):
@@ -247,23 +248,32 @@ def _validate(
     tables[EXCLUDE] = _read_evaluation_sets(raw, faults, allow_code, known)
     recipe: Recipe | None = None
     try:
-        recipe = Recipe.model_validate({**raw, **tables}, context={"path": path})
+        context = {"path": path, "bases": inherited.bases}
+        recipe = Recipe.model_validate({**raw, **tables}, context=context)
     except ValidationError as error:
         # If every source has a fault of its own, it is no news that none is left.
         ignored = ("sources",) if named and tables.get("sources") == {} else None
         faults += [_describe(detail) for detail in error.errors() if detail["loc"] != ignored]
-    faults += find_mixture_faults(raw)
+    # Faults between keys, of which a base may have one, are the recipe's.
+    between = list(find_mixture_faults(raw))
     if recipe is not None:
-        faults += find_recipe_faults(recipe, raw["sources"])
-    if faults or recipe is None:
-        head = f"{origin}: " if origin else ""
-        raise RecipeError(*(line if line.startswith("--set ") else f"{head}{line}" for line in faults))
+        between += find_recipe_faults(recipe, raw["sources"])
+    if faults or between or recipe is None:
+        lines = [_place(line, inherited.origin_of(line) or origin) for line in faults]
+        raise RecipeError(*lines, *(_place(line, origin) for line in between))
     return recipe
+
+
+def _place(fault: str, file: str) -> str:
+    """Return the line of a fault with the file that it is in."""
+    return fault if fault.startswith("--set ") or not file else f"{file}: {fault}"
 
 
 def _describe(detail: Any) -> str:
     """Return the line for a fault that pydantic found in the recipe's own keys."""
     key = str(detail["loc"][0]) if detail["loc"] else ""
+    if detail["type"] == "extra_forbidden" and detail["loc"] == (EXTENDS,):
+        return f"{EXTENDS}: is read in the recipe's own file only; write it there"
     if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1 and key in _RENAMED_KEYS:
         return f"{key}: was renamed; the key is now {_RENAMED_KEYS[key]}"
     return describe_error(detail, (), Recipe)

@@ -149,10 +149,12 @@ class Recipe(BaseModel):
     )
 
     _path: Path | None = PrivateAttr(default=None)
+    _bases: tuple[Path, ...] = PrivateAttr(default=())
 
     def model_post_init(self, context: Any) -> None:
-        """Take the recipe's file from the context of the validation, since no key of a recipe may set it."""
-        self._path = context.get("path") if isinstance(context, Mapping) else None
+        """Take the recipe's files from the validation's context, since no key of a recipe may set them."""
+        if isinstance(context, Mapping):
+            self._path, self._bases = context.get("path"), tuple(context.get("bases", ()))
 
     def __repr__(self) -> str:
         size = f"{count(self.nsamples, 'row')} of {self.seqlen:,} tokens"
@@ -176,6 +178,11 @@ class Recipe(BaseModel):
     def path(self) -> Path | None:
         """The recipe's file, if it was read from one."""
         return self._path
+
+    @property
+    def bases(self) -> tuple[Path, ...]:
+        """The files of the recipes that it extends, the nearest first."""
+        return self._bases
 
     @property
     def folder(self) -> Path:

@@ -20,7 +20,7 @@ def test_the_schema_is_a_schema_and_knows_every_key() -> None:
     schema = recipe_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert set(schema["properties"]) == set(Recipe.model_fields)
+    assert set(schema["properties"]) == {"extends", *Recipe.model_fields}
     assert all(key.get("description") for key in schema["properties"].values())
 
 
