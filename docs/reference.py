@@ -32,6 +32,30 @@ A dataset recipe is a TOML file. Unknown keys and bad values are faults; all fau
 
 {keys}
 
+## Variants of a recipe
+
+`extends` names a base, whose every key holds unless the recipe says another. A variant for another model is five lines:
+
+<!-- variant -->
+```toml
+extends = "coding"                              # a recipe that `calibset recipes` lists, or "FILE.toml"
+name = "coding-small"
+tokenizer = "hf://Qwen/Qwen3-Coder-30B-A3B-Instruct"
+nsamples = 64
+sources.oss-instruct.weight = 3
+```
+
+- A base is a recipe [of the gallery](gallery.md), or a `.toml` file in the recipe's folder or below it. It may extend another.
+- Tables are laid upon those of the base, key by key; any other value, lists too, takes the place of the base's. A source with another
+  `type` takes the place of the base's source. An `[[exclude]]` changes that of the same name, or comes behind the others.
+- `false` leaves out what the base has: a key of the recipe (`holdout = false`), a source (`sources.NAME = false`) or a group
+  (`groups.NAME = false`).
+- Relative paths of a base are those of its folder: `where = "texts"` in `sub/base.toml` is `sub/texts`. A path in a recipe of the
+  gallery that doesn't come with it is a place for your own data, beside your recipe or under `--data`.
+- `--set` changes the variant. Manifests and locks record the recipe as it is with its base, so that a manifest alone rebuilds the file,
+  and a base that was changed makes a lock another.
+- A fault is told with the file that it is in. A base that is not there, leads back to itself or lies outside the folder is a fault.
+
 ## Groups and sources
 
 `[groups]` gives each group its share of the rows; the shares sum to 1. The group that `fill` names has no share: its rows

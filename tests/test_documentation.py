@@ -74,6 +74,28 @@ def test_the_reference_pages_are_what_the_models_say() -> None:
         assert (ROOT / "docs" / name).read_text("utf-8") == text, "run python docs/reference.py"
 
 
+def test_the_variant_on_the_recipe_page_is_one_in_five_lines() -> None:
+    page = (ROOT / "docs" / "recipe.md").read_text("utf-8")
+    text = shown(page, "variant", "toml")
+    assert len(text.splitlines()) == 5
+    recipe = parse_recipe(text)
+    assert recipe.mixture.quotas() == {"oss-instruct": 38, "self-oss-instruct": 13, "fineweb-edu": 13}
+    assert (recipe.tokenizer, recipe.exclude.keys()) == (
+        "hf://Qwen/Qwen3-Coder-30B-A3B-Instruct",
+        {"humaneval": 0, "mbpp": 0, "wikitext-2": 0}.keys(),
+    )
+
+
+def test_the_gallery_page_names_each_recipe_and_its_rows() -> None:
+    page = (ROOT / "docs" / "gallery.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (\d+) of ([\d,]+)", page, re.MULTILINE)
+    shown_sizes = {name: (int(nsamples), int(seqlen.replace(",", ""))) for name, nsamples, seqlen in rows}
+    recipes = {path.stem: load_recipe(path) for path in (ROOT / "recipes").glob("*.toml")}
+    assert shown_sizes == {name: (recipe.nsamples, recipe.seqlen) for name, recipe in recipes.items()}
+    (variant,) = blocks(page, "toml")
+    assert parse_recipe(variant).tokenizer == "hf://Qwen/Qwen3-8B"
+
+
 def test_the_page_about_python_is_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:

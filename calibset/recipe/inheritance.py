@@ -146,8 +146,8 @@ def _find_base(name: Any, layer: _Layer) -> Path:
     inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(layer.folder))
     if not inside or ".." in PurePath(name).parts:
         raise RecipeError(
-            f"{place}: {name} leads out of the folder of the recipe; a base is in that folder or below it, or "
-            "in the gallery"
+            f"{place}: {name} leads out of the folder of the recipe; a base is in that folder or below it, "
+            "or in the gallery"
         )
     if not os.path.isfile(path):  # noqa: PTH113  (Path.is_file raises on a name too long)
         raise RecipeError(f"{place}: {name}: no such file in the folder of the recipe")

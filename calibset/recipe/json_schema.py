@@ -18,7 +18,7 @@ _FOREIGN_SOURCE = {
 }
 _NAME = {"type": "string", "minLength": 1, "description": "What reports and messages call it."}
 # Tables with lists of names, in which a single name needs no brackets.
-_TABLES_WITH_NAMES = ("Hygiene", "Selection")
+_TABLES_WITH_NAMES = ("Hygiene", "Selection", "TurnColumns")
 
 
 def recipe_schema() -> dict[str, Any]:

@@ -10,8 +10,8 @@ from calibset.cli import main
 
 COMMANDS = (
     "init", "build", "plan", "check", "lock", "repack", "quantize-command", "verify", "export", "show",
-    "report", "card", "diff", "evaluate", "compare", "serve-config", "cache", "tokenizer", "sources",
-    "schema", "completion",
+    "report", "card", "diff", "evaluate", "compare", "serve-config", "cache", "tokenizer", "recipes",
+    "sources", "schema", "completion",
 )  # fmt: skip
 
 

@@ -138,3 +138,26 @@ def test_the_schema_knows_a_sources_own_hygiene(hygiene: dict[str, Any], valid: 
     recipe = tomllib.loads(GOOD)
     recipe["sources"]["one"]["hygiene"] = hygiene
     assert invalid(recipe) != valid
+
+
+@pytest.mark.parametrize(
+    ("variant", "valid"),
+    [
+        ({}, True),
+        ({"nsamples": 4, "sources": {"one": {"weight": 2}, "two": False}, "groups": {"a": False}}, True),
+        ({"holdout": False, "exclude": [{"name": "test", "where": "a"}]}, True),
+        ({"extends": 1}, False),
+        ({"nsamples": 0}, False),
+        ({"nsample": 4}, False),
+        ({"sources": {"one": 2}}, True),  # what is in a base's table only the base tells
+        ({"exclude": [{"where": "a"}]}, False),
+    ],
+)
+def test_the_schema_knows_variants(variant: dict[str, Any], valid: bool) -> None:
+    assert invalid({"extends": "coding", **variant}) != valid
+
+
+def test_without_a_base_nothing_may_be_left_out() -> None:
+    recipe = tomllib.loads(GOOD)
+    assert invalid({**recipe, "holdout": False})
+    assert invalid({key: value for key, value in recipe.items() if key != "name"})

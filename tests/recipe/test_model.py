@@ -39,7 +39,7 @@ def test_the_recipes_that_come_along_are_right(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.folder == RECIPES
     assert sum(recipe.mixture.quotas().values()) == recipe.nsamples
-    assert recipe.shortage_policy == "fill"
+    assert recipe.shortage_policy == ("fill" if recipe.fill else "redistribute")
 
 
 def test_shares_and_weights_are_exact_fractions() -> None:
