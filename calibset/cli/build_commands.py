@@ -69,7 +69,8 @@ def check(arguments: Namespace) -> int:
     recipe = _load_recipe(arguments)
     _require_apart({}, arguments.rejects, _find_inputs(recipe, arguments))
     with show_progress(quiet=arguments.quiet, unit="records") as progress:
-        checks = check_sources(recipe, **_read_options(arguments), progress=progress)
+        options = {**_read_options(arguments), "workers": arguments.workers}
+        checks = check_sources(recipe, **options, progress=progress)
     if arguments.rejects:
         write_rejects(
             arguments.rejects,
@@ -143,7 +144,8 @@ def _build(recipe: Recipe, arguments: Namespace, lock: LockUse) -> CalibrationSe
     from calibset.pipeline.build import build as build_set
 
     with show_progress(quiet=arguments.quiet) as progress:
-        return build_set(recipe, **_read_options(arguments), lock=lock, progress=progress)
+        options = {**_read_options(arguments), "workers": arguments.workers}
+        return build_set(recipe, **options, lock=lock, progress=progress)
 
 
 def _read_options(arguments: Namespace) -> dict[str, Any]:

@@ -89,6 +89,17 @@ def add_quantizer(command: argparse.ArgumentParser | argparse._MutuallyExclusive
     command.add_argument("--for", dest="quantizer", choices=get_args(QuantizerName), help=meaning)
 
 
+def add_workers(command: argparse.ArgumentParser) -> None:
+    """Add the option that says how many processes examine documents."""
+    command.add_argument(
+        "--workers",
+        type=positive,
+        metavar="N",
+        default=1,
+        help="the processes that examine documents; what is written is the same for any number (default: 1)",
+    )
+
+
 def add_output(command: argparse.ArgumentParser) -> None:
     """Add how much is printed, and in which form."""
     add_quiet(command)

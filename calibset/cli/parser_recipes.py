@@ -16,6 +16,7 @@ from calibset.cli.parser_common import (
     add_recipe,
     add_recipe_file,
     add_rejects,
+    add_workers,
     positive,
     positive_or_all,
 )
@@ -115,6 +116,7 @@ def _add_build(commands: Commands[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="fail unless the build is what the recipe's lock says, to the byte",
     )
+    add_workers(command)
     add_output(command)
 
 
@@ -149,6 +151,7 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     add_recipe(command)
     add_rejects(command)
+    add_workers(command)
     add_output(command)
 
 
@@ -161,6 +164,7 @@ def _add_lock(commands: Commands[argparse.ArgumentParser]) -> None:
         _LOCK + "To record this, it builds the set from the current commits of its locations.\n",
     )
     add_recipe(command)
+    add_workers(command)
     add_output(command)
 
 

@@ -23,4 +23,8 @@ class Timings:
         """Add the time that the block takes to a step's seconds; a block that fails is not counted."""
         start = perf_counter()
         yield
-        self.seconds[step] = self.seconds.get(step, 0.0) + perf_counter() - start
+        self.add(step, perf_counter() - start)
+
+    def add(self, step: str, seconds: float) -> None:
+        """Add to a step's seconds."""
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds

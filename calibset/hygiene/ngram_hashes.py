@@ -37,7 +37,7 @@ class Grams:
     ) -> None:
         self.size = size
         digests = _digests(stream, size)
-        self._windows = sliding_window_view(np.pad(stream, (0, size)) if stream.size < size else stream, size)
+        self._stream = np.pad(stream, (0, size)) if stream.size < size else stream
         whole = np.ones(digests.size, np.bool_)
         for border in np.flatnonzero(stream == 0).tolist():
             whole[max(border - size + 1, 0) : border + 1] = False
@@ -56,6 +56,11 @@ class Grams:
         self._shift = np.uint64(64 - bits)
         self._maybe = np.zeros(2**bits, np.bool_)
         self._maybe[self._digests >> self._shift] = True
+
+    @property
+    def _windows(self) -> NDArray[np.uint32]:
+        # A view, which as an attribute would be pickled as many times the stream.
+        return sliding_window_view(self._stream, self.size)
 
     def positions(self, codes: _Codes) -> _Positions:
         """Return for each run of a text where it stands first, -1 where nowhere."""

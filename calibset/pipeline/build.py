@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from calibset.pipeline.proof import prove_kept
 from calibset.pipeline.readers import open_storage
 from calibset.pipeline.select import FileSpec, SelectedSamples, select_samples
 from calibset.pipeline.source_stream import SourceStream, open_source_stream, split_holdout
+from calibset.pipeline.workers import open_workers
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
 
@@ -45,6 +47,8 @@ def build(  # noqa: PLR0913  (a program names those that it needs)
     lock: LockUse = "use",
     progress: Progress | None = None,
     sources: Mapping[str, object] | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
     **changes: Any,
 ) -> CalibrationSet:
     """Build the calibration set of a recipe and prove that its quantizer keeps every row.
@@ -64,6 +68,10 @@ def build(  # noqa: PLR0913  (a program names those that it needs)
         sources: Rows that take the place of locations, by the name of their source or evaluation set: a
             `datasets.Dataset`, a frame of polars or pandas, a table of pyarrow, or an iterable of dicts. The
             recipe says how they are read (`type`, `columns`); it needs no `where`.
+        workers: How many processes examine documents (repairs, filters, language, masks); rows, manifest and
+            lock are the same for any number. One if None, or as many as the executor says that it has.
+        executor: Where they are examined, in place of processes that are started for this build: any
+            `concurrent.futures.Executor`, such as Dask's ``client.get_executor()``.
         changes: Values that replace those of the recipe, as ``--set`` does: ``nsamples=64``; a key inside a
             table by its path, ``**{"sources.mine.weight": 2}``.
 
@@ -75,15 +83,16 @@ def build(  # noqa: PLR0913  (a program names those that it needs)
         MixtureError: The sources run short and the policy leaves no way out.
         TokenizerError: The tokenizer can't be loaded, or can't render conversations.
         QuantizerError: The quantizer would not keep every row.
+        ValueError: ``workers`` or ``lock`` is none of its values.
     """
     recipe = as_recipe(recipe, changes, sources)
     known_lock = read_existing_lock(recipe, lock)
     if lock == "require" and known_lock is not None:
         require_unchanged(recipe, find_recipe_differences(known_lock, portable_recipe(recipe)))
 
-    with show_progress(progress) as shown:
+    with show_progress(progress) as shown, open_workers(workers, executor) as opened:
         storage = open_storage(recipe, data, mirrors, offline=offline, given=sources)
-        return _build(open_context(recipe, known_lock, storage, shown), lock)
+        return _build(open_context(recipe, known_lock, storage, shown, opened), lock)
 
 
 def _build(context: BuildContext, lock: LockUse) -> CalibrationSet:
@@ -146,7 +155,14 @@ def _open_streams(context: BuildContext) -> _Streams:
     calibration: dict[str, SourceStream] = {}
     holdout: dict[str, SourceStream] = {}
     for name in recipe.sources:
-        stream = open_source_stream(name, recipe, context.readers[name], context.tokenizer, context.indexes)
+        stream = open_source_stream(
+            name,
+            recipe,
+            context.readers[name],
+            context.tokenizer,
+            context.indexes,
+            workers=context.workers,
+        )
         calibration[name], held = split_holdout(stream, recipe)
         if held is not None:
             holdout[name] = held

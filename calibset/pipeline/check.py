@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import note_source
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
+from calibset.pipeline.workers import Workers, open_workers
 from calibset.recipe.model import Recipe
 from calibset.tokenizers import load_tokenizer
 
@@ -61,7 +63,7 @@ class SourceCheck:
         )
 
 
-def check(
+def check(  # noqa: PLR0913  (a program names those that it needs)
     recipe: Recipe | str | Path,
     *,
     data: str | Path | None = None,
@@ -69,6 +71,8 @@ def check(
     offline: bool = False,
     progress: Progress | None = None,
     sources: Mapping[str, object] | None = None,
+    workers: int | None = None,
+    executor: Executor | None = None,
     **changes: Any,
 ) -> tuple[SourceCheck, ...]:
     """Read every source to its end and count its records; the arguments are those of `build`."""
@@ -78,17 +82,21 @@ def check(
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
     indexes, _ = index_evaluation_sets(recipe, open_readers(recipe, storage, lock, recipe.exclude))
 
-    def open_stream(name: str) -> SourceStream:
-        return open_source_stream(name, recipe, open_reader(name, recipe, storage, lock), tokenizer, indexes)
+    def open_stream(name: str, workers: Workers | None) -> SourceStream:
+        reader = open_reader(name, recipe, storage, lock)
+        return open_source_stream(name, recipe, reader, tokenizer, indexes, workers=workers)
 
     def write_notes(name: str, stats: ReadStats) -> tuple[str, ...]:
         return (*stats.notes, *note_source(recipe, name, stats, tokenizer))
 
-    with show_progress(progress, "records") as shown:
-        return tuple(
-            _check_source(name, source.where[0], open_stream, write_notes, shown)
+    with show_progress(progress, "records") as shown, open_workers(workers, executor) as opened:
+        checks = [
+            _check_source(name, source.where[0], lambda name: open_stream(name, opened), write_notes, shown)
             for name, source in recipe.sources.items()
-        )
+        ]
+        if opened and opened.note:
+            checks[-1] = replace(checks[-1], notes=(*checks[-1].notes, opened.note))
+        return tuple(checks)
 
 
 def _check_source(

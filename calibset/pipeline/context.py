@@ -15,6 +15,7 @@ from calibset.dataset.recorded_recipe import load_recipe_or_manifest
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.pipeline.evaluation_sets import EvaluationSet, index_evaluation_sets
 from calibset.pipeline.readers import open_readers
+from calibset.pipeline.workers import Workers
 from calibset.recipe.loader import change_recipe
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage, TrackedReader
@@ -33,6 +34,7 @@ class BuildContext:
         evaluations: The evaluation sets as they were read, by name.
         lock: The lock beside the recipe, if there is one and it is used.
         progress: Called as sources give samples.
+        workers: Examine records ahead; None if that is done here.
     """
 
     recipe: Recipe
@@ -42,6 +44,7 @@ class BuildContext:
     evaluations: Mapping[str, EvaluationSet]
     lock: Lock | None
     progress: Progress
+    workers: Workers | None = None
 
     @property
     def timings(self) -> Timings:
@@ -49,7 +52,13 @@ class BuildContext:
         return self.indexes.timings
 
 
-def open_context(recipe: Recipe, lock: Lock | None, storage: Storage, progress: Progress) -> BuildContext:
+def open_context(
+    recipe: Recipe,
+    lock: Lock | None,
+    storage: Storage,
+    progress: Progress,
+    workers: Workers | None = None,
+) -> BuildContext:
     """Open the sources and the tokenizer of a recipe, and read its evaluation sets.
 
     Raises:
@@ -68,6 +77,7 @@ def open_context(recipe: Recipe, lock: Lock | None, storage: Storage, progress: 
         evaluations=evaluations,
         lock=lock,
         progress=progress,
+        workers=workers,
     )
 
 

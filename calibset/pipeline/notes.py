@@ -10,6 +10,7 @@ from calibset.dataset.token_faults import check_embeddings, find_token_faults
 from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import BuildContext
 from calibset.pipeline.select import SelectedSamples
+from calibset.pipeline.workers import Workers
 from calibset.quantizers import get_quantizer
 from calibset.quantizers.token_faults import EMBEDDINGS_REMEDY, OLDER_LOADER_REMEDY
 from calibset.recipe.model import Recipe
@@ -49,7 +50,14 @@ def write_notes(
         *_on_unread_control_tokens(context, selected.samples),
         *_on_token_faults(context, selected.samples),
         *_on_a_full_index(selected),
+        *_on_failed_workers(context.workers),
     )
+
+
+def _on_failed_workers(workers: Workers | None) -> Iterator[str]:
+    """Say if workers did not do all that they were asked to do."""
+    if workers and (note := workers.note):
+        yield note
 
 
 def _on_splits(context: BuildContext) -> Iterator[str]:

@@ -17,8 +17,10 @@ from calibset.hygiene.examination import Examiner
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
+from calibset.pipeline.read_ahead import ReadAhead
 from calibset.pipeline.token_ids import decode_ids
 from calibset.pipeline.untaken_records import UntakenRecords
+from calibset.pipeline.workers import Workers
 from calibset.recipe.model import Recipe
 from calibset.selection.holdout import HeldOut, split_stream
 from calibset.sources import Source
@@ -131,13 +133,15 @@ class SourceStream:
         return "; ".join(filter(None, (left_out.describe(), *hints)))
 
 
-def open_source_stream(
+def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made of)
     name: str,
     recipe: Recipe,
     reader: Reader,
     tokenizer: Tokenizer,
     indexes: SharedIndexes,
+    *,
     records: Iterable[Record] | None = None,
+    workers: Workers | None = None,
 ) -> SourceStream:
     """Return a source's stream of samples; nothing is read before the first sample is requested.
 
@@ -148,6 +152,7 @@ def open_source_stream(
         tokenizer: The target model's tokenizer.
         indexes: What the sources share.
         records: Its records, if they are not to be read in their seeded order.
+        workers: Examine records ahead; None if that is done here, one by one.
     """
     hygiene = recipe.hygiene_of(name)
     source = (
@@ -174,10 +179,13 @@ def open_source_stream(
     cleaner = Cleaner(name, examiner, indexes, stats)
     if records is None:
         records = source.read_shuffled(reader, seed=recipe.seed)
+    ahead = workers and ReadAhead(records, reader, workers, examiner, indexes.timings)
+    records = ahead.read() if ahead else records
     untaken = UntakenRecords(f"sources.{name}", source.max_left_out_in_a_row, stats.left_out)
     records = wrap_errors(untaken.count(records), f"sources.{name}")
     records = decode_ids(records, tokenizer, f"sources.{name}")
-    documents = admit(map(ExaminedRecord, records), stats, cleaner)
+    examined = ahead.examined(records) if ahead else map(ExaminedRecord, records)
+    documents = admit(examined, stats, cleaner)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
     new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)

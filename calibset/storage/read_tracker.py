@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -47,6 +48,36 @@ class _OpenedFile:
     ranges: list[list[ByteRange]] = field(default_factory=list)
 
 
+class HeldReads:
+    """What was read ahead, which counts as read once it is released."""
+
+    def __init__(self) -> None:
+        self._steps: list[Callable[[], None]] = []
+
+    def add(self, step: Callable[[], None]) -> None:
+        """Put off what records a part of what was read."""
+        self._steps.append(step)
+
+    def release(self) -> None:
+        """Count it as read."""
+        for step in self._steps:
+            step()
+        self._steps.clear()
+
+
+@dataclass(slots=True)
+class _Log:
+    """Where a reader records what is read: at once, or held back."""
+
+    held: HeldReads | None = None
+
+    def record(self, step: Callable[[], None]) -> None:
+        if self.held is None:
+            step()
+        else:
+            self.held.add(step)
+
+
 @dataclass(frozen=True, slots=True)
 class TrackedReader:
     """A reader that records what is read through it.
@@ -57,6 +88,7 @@ class TrackedReader:
 
     reader: Reader
     _opened: dict[str, _OpenedFile] = field(default_factory=dict)
+    _log: _Log = field(default_factory=_Log, compare=False)
 
     @property
     def location(self) -> str:
@@ -85,6 +117,15 @@ class TrackedReader:
             for start, end in merge_ranges(chain.from_iterable(opened.ranges))
         )
 
+    @contextmanager
+    def read_ahead(self) -> Iterator[HeldReads]:
+        """Hold back what is read inside the block, until it is released."""
+        self._log.held = HeldReads()
+        try:
+            yield self._log.held
+        finally:
+            self._log.held = None
+
     def snapshot(self) -> TrackedReader:
         """Return a copy that knows what was read so far, and of nothing that is read later."""
         opened = {
@@ -111,8 +152,10 @@ class TrackedReader:
         def open_tracked(open_file: Callable[[], BinaryIO]) -> BinaryIO:
             # A list for each stream, because several may be read at once.
             ranges: list[ByteRange] = []
-            self._opened.setdefault(file.name, _OpenedFile(file)).ranges.append(ranges)
-            return cast("BinaryIO", _TrackedStream(open_file(), ranges))
+            self._log.record(
+                lambda: self._opened.setdefault(file.name, _OpenedFile(file)).ranges.append(ranges)
+            )
+            return cast("BinaryIO", _TrackedStream(open_file(), ranges, self._log))
 
         open_ranges = file.open_ranges
         return replace(
@@ -125,9 +168,10 @@ class TrackedReader:
 class _TrackedStream(io.BufferedIOBase):
     """A stream that records which ranges are read from it."""
 
-    def __init__(self, stream: BinaryIO, ranges: list[ByteRange]) -> None:
+    def __init__(self, stream: BinaryIO, ranges: list[ByteRange], log: _Log) -> None:
         super().__init__()
         self._stream: Any = stream
+        self._log = log
         self._extents = ranges
 
     def readable(self) -> bool:
@@ -164,11 +208,17 @@ class _TrackedStream(io.BufferedIOBase):
     def _record(self, content: bytes) -> bytes:
         end = self.tell()
         start = end - len(content)
+        if self._log.held is None:
+            self._extend(start, end)
+        else:
+            self._log.held.add(partial(self._extend, start, end))
+        return content
+
+    def _extend(self, start: int, end: int) -> None:
         if self._extents and self._extents[-1][1] == start:
             self._extents[-1] = (self._extents[-1][0], end)
-        elif content:
+        elif start < end:
             self._extents.append((start, end))
-        return content
 
 
 def untracked(reader: Reader) -> Reader:

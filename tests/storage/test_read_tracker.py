@@ -76,3 +76,20 @@ def test_however_it_is_read_the_bytes_are_right_and_all_are_noted(steps: list[tu
                 assert getattr(stream, step)(count) == getattr(plain, step)(count)
     end = plain.tell()
     assert visible_ids(reader) == [("a.bin", ((0, end),) if end else ())]
+
+
+def test_what_is_read_ahead_is_noted_once_it_is_released() -> None:
+    reader, file = watched()
+    with file.open_bytes() as stream:
+        stream.read(4)
+        with reader.read_ahead() as held:
+            stream.read(4)
+            with reader.files("b.*")[0].open_bytes() as other:
+                other.read()
+        assert visible_ids(reader) == [("a.bin", ((0, 4),))]
+        stream.seek(20)
+        stream.read(1)
+        held.release()
+        assert visible_ids(reader) == [("a.bin", ((0, 8), (20, 21))), ("b.bin", ((0, 1),))]
+        held.release()
+    assert reader.bytes_read == 10

@@ -1,0 +1,105 @@
+"""What runs in a worker: items are examined in chunks, by examiners that it is given once.
+
+A worker may be a process of this machine or of another. It is sent nothing but values of calibset, and it
+reads no file.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from calibset.core.documents import Item
+from calibset.core.timing import Timings
+from calibset.hygiene.examination import Examination, Examiner
+
+# What a worker keeps for chunks to come: of one build usually, but a cluster's may serve several.
+_MOST_BYTES = 2**30
+_kept: dict[str, tuple[int, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Items to examine, and with what.
+
+    Attributes:
+        items: The items.
+        examiner: The key of the examiner, without evaluation sets.
+        evaluations: The key of the evaluation sets; None if there are none.
+        parts: Pickled, by key: the examiner, and the evaluation sets if the worker may not have them.
+    """
+
+    items: tuple[Item, ...]
+    examiner: str
+    evaluations: str | None
+    parts: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExaminedChunk:
+    """What was found about the items of a chunk.
+
+    Attributes:
+        examinations: For each item; None for one that can't be examined, which whoever asked may find out.
+        seconds: The time that each step took.
+    """
+
+    examinations: tuple[Examination | None, ...]
+    seconds: Mapping[str, float]
+
+
+def start_worker(parts: Mapping[str, bytes]) -> None:
+    """Prepare a process that was started for this alone, and which ends with the one that started it."""
+    # An interruption on a terminal goes to every process; the one that started this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    for key, pickled in parts.items():
+        _keep(key, pickled)
+
+
+def examine_chunk(chunk: Chunk) -> ExaminedChunk | None:
+    """Examine a chunk; None if this worker was not given its evaluation sets yet."""
+    examiner: Examiner = _keep(chunk.examiner, chunk.parts[chunk.examiner])
+    if chunk.evaluations is not None:
+        evaluations = _keep(chunk.evaluations, chunk.parts.get(chunk.evaluations))
+        if evaluations is None:
+            return None
+        examiner = replace(examiner, evaluations=evaluations)
+    timings = Timings()
+    examinations = tuple(_examine(examiner, item, timings) for item in chunk.items)
+    return ExaminedChunk(examinations=examinations, seconds=timings.seconds)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """End this process when the one that started it is killed, which tells nobody."""
+    parent.join()
+    os._exit(1)
+
+
+def _examine(examiner: Examiner, item: Item, timings: Timings) -> Examination | None:
+    try:
+        return examiner(item, timings)
+    except Exception:  # noqa: BLE001  (it is raised again where it is known whether it matters)
+        return None
+
+
+def _keep(key: str, pickled: bytes | None) -> Any:
+    """Return a part that is kept, or that is now; None if there is none."""
+    if key not in _kept:
+        if pickled is None:
+            return None
+        _kept[key] = len(pickled), pickle.loads(pickled)  # noqa: S301  (of the process that builds)
+    size, part = _kept.pop(key)
+    _kept[key] = size, part  # last, so that it is forgotten last
+    while sum(size for size, _ in _kept.values()) > _MOST_BYTES and len(_kept) > 1:
+        del _kept[next(iter(_kept))]
+    return part
