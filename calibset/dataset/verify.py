@@ -77,7 +77,7 @@ def verify(
     loader = get_quantizer(quantizer or exported_for or opened.quantizer_name)
     check_ending(opened.path, tuple(dict.fromkeys((*loader.info.reads, *EXPORTABLE))))
     opened = replace(opened, manifest=origin)
-    measure = opened.tokenizer(tokenizer, allow_changed=True)
+    measure = opened.tokenizer(tokenizer, allow_changed=True).uncached
     manifest = opened.manifest
     report = loader.simulate_file(
         opened.path,

@@ -24,7 +24,8 @@ def prove_kept(context: BuildContext, samples: tuple[Sample, ...]) -> LoadReport
     Raises:
         QuantizerError: The quantizer would not keep every sample; the first losses are named.
     """
-    recipe, tokenizer = context.recipe, context.tokenizer
+    # What packing has encoded is no proof of what the quantizer will read.
+    recipe, tokenizer = context.recipe, context.tokenizer.uncached
     quantizer = get_quantizer(recipe.quantizer)
     rows: Iterator[RowInput] = (
         tuple(visible_ids(sample.token_ids, tokenizer, recipe.seqlen)) if quantizer.takes_ids else sample.text

@@ -2,7 +2,8 @@
 
 Each version of a file has its own folder, with one file for each range of bytes that was fetched, named
 for its offsets and contents. These files appear whole under their names, so builds may share a cache, and a
-build that is killed leaves what it had. What servers said about files (*facts*) is stored too, by key.
+build that is killed leaves what it had. What servers said about files (*facts*) is stored too, by key, and so
+is what took long to compute.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ M = TypeVar("M", bound=BaseModel)
 _FILES = "files"
 _FACTS = "said"
 _MODELS = "models"
+_KEPT = "computed"
+# Files that are kept of one kind; the oldest goes when one more is written.
+_MOST_KEPT = 16
 _INFO = "about.json"
 _CLEARED = ".cleared-"
 _TRUE = {"1", "ON", "YES", "TRUE"}
@@ -207,6 +211,26 @@ class Cache:
         except (OSError, ValidationError):
             return None
 
+    def keep(self, content: bytes, kind: str, *key: str) -> None:
+        """Keep what was computed, under a kind and a key; of each kind the last few are kept.
+
+        Raises:
+            SourceError: It can't be written to the disk.
+        """
+        path = self._kept_path(kind, key)
+        _write(path, content)
+        with suppress(OSError):
+            kept = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+            for file in kept[:-_MOST_KEPT]:
+                file.unlink()
+
+    def load_kept(self, kind: str, *key: str) -> bytes | None:
+        """Return what was kept under a kind and a key, or None; it may be damaged."""
+        try:
+            return self._kept_path(kind, key).read_bytes()
+        except OSError:
+            return None
+
     def locations(self) -> Iterator[CachedLocation]:
         """Yield how much the cache holds of each location, sorted by location."""
         sizes: dict[str, list[int]] = {}
@@ -227,7 +251,7 @@ class Cache:
             SourceError: Something can't be removed.
         """
         # Moved away first, so that a build that is running at the time begins new folders.
-        paths = [path for name in (_FILES, _FACTS, _MODELS) if (path := self.folder / name).exists()]
+        paths = [path for name in (_FILES, _FACTS, _MODELS, _KEPT) if (path := self.folder / name).exists()]
         try:
             if paths:
                 cleared = Path(tempfile.mkdtemp(prefix=_CLEARED, dir=self.folder))
@@ -237,6 +261,9 @@ class Cache:
                 shutil.rmtree(cleared)
         except OSError as error:
             raise SourceError(f"{self.folder}: can't be cleared: {error.strerror}") from error
+
+    def _kept_path(self, kind: str, key: tuple[str, ...]) -> Path:
+        return self.folder / _KEPT / kind / _key(*key)
 
     def _fact_path(self, kind: type[BaseModel], key: tuple[str, ...]) -> Path:
         return self.folder / _FACTS / f"{_key(kind.__name__, *key)}.json"

@@ -74,6 +74,11 @@ class Tokenizer(SpecialAffixes, Protocol):
         """Warnings for the user; usually none."""
         ...
 
+    @property
+    def uncached(self) -> Tokenizer:
+        """The same tokenizer, which encodes each text anew, whatever it has met before."""
+        ...
+
     def encode(self, text: str, *, parse_special: bool) -> list[int]:
         """Return the ids of a text, control tokens in it parsed or read as plain text."""
         ...

@@ -82,6 +82,11 @@ class HuggingFaceTokenizer:
             if token.special or (token.content.strip() and token.content in template_text)
         }
 
+    @property
+    def uncached(self) -> HuggingFaceTokenizer:
+        """The tokenizer itself, which remembers no text."""
+        return self
+
     @cached_property
     def control_ids(self) -> frozenset[int]:
         """The ids that a text has only if it spells a control token, so not that of unknown letters."""

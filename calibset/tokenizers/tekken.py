@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import TokenizerError
@@ -18,21 +15,11 @@ from calibset.core.text import excerpt, replace_surrogates
 from calibset.tokenizers.base import Encoded
 from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.engine_process import is_plain
-from calibset.tokenizers.json_file import read_json_file
+from calibset.tokenizers.tekken_engine import TekkenEngine
+from calibset.tokenizers.tekken_file import TekkenFile
 
 if TYPE_CHECKING:
-    import tiktoken
-    from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
-
-# Mistral-Small-3.2-24B-Instruct-2506 is of instruct version v11. Its control tokens are those
-# that mistral-common 1.13 lists as defaults, and two more at these ids.
-_V11_EXTRA = {32: "[ARGS]", 33: "[CALL_ID]"}
-
-# tiktoken's regular expression gives up on a run of a million blanks, and takes time with the
-# square of the length for less. Such a run is cut at multiples of the longest token of blanks,
-# which has 64, so that the tokens of blanks alone are the same; its last two stay with what follows.
-_LONGEST_RUN = 1024
-_BLANKS = re.compile(rf"\s{{{_LONGEST_RUN}}}(?=\s\s)")
+    from calibset.tokenizers.light_tekkenizer import LightTekkenizer
 
 
 @dataclass(frozen=True)
@@ -42,16 +29,16 @@ class TekkenTokenizer:
     Attributes:
         name: The tokenizer's name as the recipe spells it.
         fingerprint: SHA-256 of vocabulary, pattern and control tokens.
-        tekkenizer: mistral-common's object, which renders conversations.
-        engine: The same vocabulary without control tokens; encodes text twice as fast.
-        pattern: The regular expression that splits text before merging.
+        engine: The vocabulary, which encodes and decodes texts.
+        tekkenizer: mistral-common's object over the same engine, which renders conversations.
+        special_tokens: Every control token's spelling and id.
     """
 
     name: str
     fingerprint: str
-    tekkenizer: Tekkenizer = field(repr=False, compare=False)
-    engine: tiktoken.Encoding = field(repr=False, compare=False)
-    pattern: str = field(repr=False, compare=False)
+    engine: TekkenEngine = field(repr=False, compare=False)
+    tekkenizer: LightTekkenizer = field(repr=False, compare=False)
+    special_tokens: Mapping[str, int] = field(repr=False, compare=False)
     suffix: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -61,14 +48,19 @@ class TekkenTokenizer:
         return (self.tekkenizer.bos_id,)
 
     @property
+    def pattern(self) -> str:
+        """The regular expression that splits text before merging."""
+        return self.engine.pattern
+
+    @property
     def vocabulary_size(self) -> int:
         """One more than the largest id."""
-        return int(self.tekkenizer.n_words)
+        return len(self.engine.pieces)
 
-    @cached_property
-    def special_tokens(self) -> Mapping[str, int]:
-        """Every control token's spelling and id."""
-        return {self.tekkenizer.id_to_piece(rank): rank for rank in range(self.tekkenizer.num_special_tokens)}
+    @property
+    def uncached(self) -> TekkenTokenizer:
+        """The same tokenizer, which encodes each text anew."""
+        return replace(self, engine=self.engine.uncached)
 
     @cached_property
     def control_ids(self) -> frozenset[int]:
@@ -95,7 +87,7 @@ class TekkenTokenizer:
 
         text = replace_surrogates(text)
         ids = self.encode(text, parse_special=parse_special)
-        offsets = np.cumsum([self._byte_length(i) for i in ids], dtype=np.int64)
+        offsets = np.cumsum(self.engine.byte_lengths[np.array(ids, np.int64)])
         raw = np.frombuffer(text.encode("utf-8"), np.uint8)
         if (int(offsets[-1]) if ids else 0) != len(raw):
             raise TokenizerError(
@@ -111,68 +103,33 @@ class TekkenTokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, with control tokens spelled out."""
-        from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
-
         with translate_faults(f"{self.name}: can't spell token ids"):
-            return self.tekkenizer.decode(list(ids), SpecialTokenPolicy.KEEP)
-
-    @cached_property
-    def _byte_lengths(self) -> dict[int, int]:
-        return {}
-
-    def _byte_length(self, token: int) -> int:
-        length = self._byte_lengths.get(token)
-        if length is None:
-            from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
-
-            length = len(self.tekkenizer.id_to_byte_piece(token, SpecialTokenPolicy.KEEP))
-            self._byte_lengths[token] = length
-        return length
+            return self.engine.decode(ids)
 
     def _encode_plain(self, text: str) -> list[int]:
-        text = replace_surrogates(text)
-        ids: list[int] = []
-        start = 0
         with translate_faults(f"{self.name}: can't read", text=text):
-            if len(text) >= _LONGEST_RUN:
-                for match in _BLANKS.finditer(text):
-                    ids += self.engine.encode_ordinary(text[start : match.end()])
-                    start = match.end()
-            ids += self.engine.encode_ordinary(text[start:])
-        offset = self.tekkenizer.num_special_tokens
-        return [rank + offset for rank in ids]
+            return self.engine.encode(text)
 
 
 def load_embedded(name: str) -> TekkenTokenizer:
     """Return Mistral Small 3.2's tokenizer, from the vocabulary that mistral-common ships."""
     import mistral_common
-    from mistral_common.tokens.tokenizers.base import TokenizerVersion
-    from mistral_common.tokens.tokenizers.tekken import SpecialTokenInfo, Tekkenizer
 
-    path = Path(mistral_common.__file__).parent / "data" / "tekken_240911.json"
-    model, digest = _read_model(path)
-    special = _v11_special_tokens(SpecialTokenInfo, list(Tekkenizer.DEPRECATED_SPECIAL_TOKENS))
-    digest.update(json.dumps([str(token["token_str"]) for token in special]).encode())
-    tekkenizer = Tekkenizer(
-        model["vocab"],
-        special,
-        model["config"]["pattern"],
-        model["config"]["default_vocab_size"],
-        model["config"]["default_num_special_tokens"],
-        TokenizerVersion.v11,
-        name=name,
-    )
-    return _build_tokenizer(name, digest.hexdigest(), tekkenizer, model)
+    from calibset.tokenizers.light_tekkenizer import LightTekkenizer, v11_spellings
+
+    file = TekkenFile.read(Path(mistral_common.__file__).parent / "data" / "tekken_240911.json")
+    file.digest.update(json.dumps(v11_spellings()).encode())
+    return _build_tokenizer(name, file, LightTekkenizer.of_v11(file.head))
 
 
 def from_file(path: Path, name: str) -> TekkenTokenizer:
     """Return the tokenizer of a ``tekken.json`` file, whose version mistral-common must know."""
-    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+    from calibset.tokenizers.light_tekkenizer import LightTekkenizer
 
-    model, digest = _read_model(path)
     with translate_faults(f"{name}: not a Tekken file that mistral-common reads"):
-        _refuse_costly_pattern(model["config"]["pattern"], name)
-        return _build_tokenizer(name, digest.hexdigest(), Tekkenizer.from_file(path), model)
+        file = TekkenFile.read(path)
+        _refuse_costly_pattern(file.pattern, name)
+        return _build_tokenizer(name, file, LightTekkenizer.of_head(file.head))
 
 
 def _refuse_costly_pattern(pattern: str, name: str) -> None:
@@ -184,33 +141,9 @@ def _refuse_costly_pattern(pattern: str, name: str) -> None:
         )
 
 
-def _build_tokenizer(name: str, fingerprint: str, tekkenizer: Tekkenizer, model: Any) -> TekkenTokenizer:
-    import tiktoken
-
-    pattern = model["config"]["pattern"]
-    used = model["vocab"][: tekkenizer.n_words - tekkenizer.num_special_tokens]
-    ranks = {b64decode(token["token_bytes"]): token["rank"] for token in used}
-    engine = tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
-    return TekkenTokenizer(name, fingerprint, tekkenizer, engine, pattern)
-
-
-def _read_model(path: Path) -> tuple[Any, hashlib._Hash]:
-    raw = read_json_file(path, str(path), "a Tekken file")
-    try:
-        return json.loads(raw), hashlib.sha256(raw)
-    except (ValueError, RecursionError) as error:
-        raise TokenizerError(f"{path}: can't be read as a Tekken file: {error}") from error
-
-
-def _v11_special_tokens(
-    info: type[SpecialTokenInfo], defaults: list[SpecialTokenInfo]
-) -> list[SpecialTokenInfo]:
-    """Return v11's control tokens, ids without one filled up."""
-    spellings = {
-        token["rank"]: str(getattr(token["token_str"], "value", token["token_str"])) for token in defaults
-    }
-    spellings.update(_V11_EXTRA)
-    return [
-        info(rank=rank, token_str=spellings.get(rank, f"<SPECIAL_{rank}>"), is_control=True)
-        for rank in range(max(spellings) + 1)
-    ]
+def _build_tokenizer(name: str, file: TekkenFile, tekkenizer: LightTekkenizer) -> TekkenTokenizer:
+    spellings = tekkenizer.spell_control_tokens()
+    engine = TekkenEngine.of(file.pattern, [spelling.encode() for spelling in spellings], file.vocabulary)
+    tekkenizer.engine = engine
+    special = {spelling: rank for rank, spelling in enumerate(spellings)}
+    return TekkenTokenizer(name, file.digest.hexdigest(), engine, tekkenizer, special)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError, TokenizerError
-from calibset.tokenizers.base import Tokenizer
+from calibset.tokenizers.base import Tokenizer, spell_prefix
 from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.tekken import TekkenTokenizer
 
@@ -63,10 +63,9 @@ def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
     import tokenizers
     from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, processors
 
-    tekken = tokenizer.tekkenizer
     letters = _byte_letters()
-    offset = tekken.num_special_tokens
-    ranks = {tekken.id_to_byte_piece(i): i - offset for i in range(offset, tekken.n_words)}
+    offset = len(tokenizer.special_tokens)
+    ranks = {piece: rank for rank, piece in enumerate(tokenizer.engine.pieces[offset:])}
     spellings = {piece: "".join(letters[byte] for byte in piece) for piece in ranks}
     vocabulary = {spellings[piece]: rank + offset for piece, rank in ranks.items()}
     vocabulary.update(tokenizer.special_tokens)
@@ -80,9 +79,9 @@ def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
         ]
     )
     engine.decoder = decoders.ByteLevel()
-    bos = tekken.id_to_piece(tekken.bos_id)
+    bos, (bos_id,) = spell_prefix(tokenizer), tokenizer.prefix
     engine.post_processor = processors.TemplateProcessing(
-        single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, tekken.bos_id)]
+        single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, bos_id)]
     )
     engine.add_special_tokens(
         [AddedToken(spelling, special=True, normalized=False) for spelling in tokenizer.special_tokens]
@@ -92,12 +91,10 @@ def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
 
 def tekken_json(tokenizer: TekkenTokenizer) -> str:
     """Return the text of a ``tekken.json`` that gives the same ids for text."""
-    tekken = tokenizer.tekkenizer
-    offset = tekken.num_special_tokens
-    pieces = (tekken.id_to_byte_piece(i) for i in range(offset, tekken.n_words))
+    offset = len(tokenizer.special_tokens)
     vocabulary = [
         {"rank": rank, "token_bytes": b64encode(piece).decode("ascii"), "token_str": None}
-        for rank, piece in enumerate(pieces)
+        for rank, piece in enumerate(tokenizer.engine.pieces[offset:])
     ]
     control = [
         {"rank": rank, "token_str": spelling, "is_control": True}
@@ -106,9 +103,9 @@ def tekken_json(tokenizer: TekkenTokenizer) -> str:
     config = {
         "pattern": tokenizer.pattern,
         "num_vocab_tokens": len(vocabulary),
-        "default_vocab_size": tekken.n_words,
+        "default_vocab_size": tokenizer.vocabulary_size,
         "default_num_special_tokens": offset,
-        "version": tekken.version.value,
+        "version": tokenizer.tekkenizer.version.value,
     }
     return json.dumps({"config": config, "vocab": vocabulary, "special_tokens": control})
 

@@ -12,6 +12,9 @@ from calibset.core.errors import TokenizerError
 from calibset.tokenizers.tekken import from_file
 
 if TYPE_CHECKING:
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+    from calibset.storage.cache import Cache
     from calibset.tokenizers.tekken import TekkenTokenizer
 
 NASTY = [
@@ -57,9 +60,7 @@ def test_tokens_end_at_characters_in_order_and_the_last_at_the_end(
 
 
 def piece(tekken: TekkenTokenizer, token: int) -> bytes:
-    from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
-
-    return bytes(tekken.tekkenizer.id_to_byte_piece(token, SpecialTokenPolicy.KEEP))
+    return tekken.engine.pieces[token]
 
 
 @settings(deadline=None, max_examples=200)
@@ -109,10 +110,52 @@ def test_a_million_blanks_are_encoded(tekken: TekkenTokenizer, blank: str) -> No
     ("blank", "times"), [(" ", 131_072), (" ", 1_025), ("\t", 131_072), (" \t", 500), ("\n ", 500)]
 )
 def test_many_blanks_are_read_as_mistral_common_reads_them(
-    tekken: TekkenTokenizer, blank: str, times: int
+    tekken: TekkenTokenizer, mistrals: Tekkenizer, blank: str, times: int
 ) -> None:
     text = "a" + blank * times + "b"
-    assert tekken.encode(text, parse_special=False) == tekken.tekkenizer.encode(text, bos=False, eos=False)
+    assert tekken.encode(text, parse_special=False) == mistrals.encode(text, bos=False, eos=False)
+
+
+@pytest.fixture(scope="session")
+def mistrals() -> Tekkenizer:
+    """mistral-common's own object, with an engine of its own."""
+    import mistral_common
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+    return Tekkenizer.from_file(Path(mistral_common.__file__).parent / "data" / "tekken_240911.json")
+
+
+@given(text=TEXTS)
+def test_texts_are_read_as_mistral_common_reads_them(
+    tekken: TekkenTokenizer, mistrals: Tekkenizer, text: str
+) -> None:
+    ids = mistrals.encode(text, bos=False, eos=False)
+    assert tekken.encode(text, parse_special=False) == ids
+    assert tekken.uncached.encode(text, parse_special=False) == ids
+    assert tekken.tekkenizer.encode(text, bos=True, eos=True) == [1, *ids, 2]
+
+
+@given(ids=st.lists(st.one_of(st.integers(0, 131_071), st.integers(0, 1_300)), max_size=20))
+def test_ids_are_spelled_as_mistral_common_spells_them(
+    tekken: TekkenTokenizer, mistrals: Tekkenizer, ids: list[int]
+) -> None:
+    from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
+
+    ids = [token for token in ids if token not in (32, 33)]  # which only v11 names
+    assert tekken.decode(ids) == mistrals.decode(ids, SpecialTokenPolicy.KEEP)
+    assert tekken.tekkenizer.decode(ids) == mistrals.decode(ids)
+
+
+def test_the_second_load_reads_what_the_first_kept(tmp_path: Path, cache: Cache) -> None:
+    path = tekken_file(tmp_path)
+    first = from_file(path, "own")
+    (kept,) = cache.folder.glob("computed/tekken-1/*")
+    second = from_file(path, "own")
+    assert second.fingerprint == first.fingerprint
+    assert second.engine.pieces == first.engine.pieces
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert from_file(path, "own").engine.pieces == first.engine.pieces
+    assert second.encode("ab</s>", parse_special=True) == [44 + 97, 44 + 98, 2]
 
 
 def test_a_million_letters_are_encoded(tekken: TekkenTokenizer) -> None:

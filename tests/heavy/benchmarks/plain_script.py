@@ -26,7 +26,18 @@ ROWS = {
 
 
 def main(hub: Path, out: Path) -> None:
-    texts = {
+    texts = read_corpora(hub)
+    fill = parquet(hub / "NeelNanda/pile-10k/data/*.parquet")
+    rows = []
+    for name, quota in ROWS.items():
+        rows += list(joined(mixed(texts[name])))[:quota]
+    rows += list(joined(mixed(fill)))[: sum(ROWS.values()) - len(rows)]
+    out.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
+
+
+def read_corpora(hub: Path) -> dict[str, list[str]]:
+    """Return the texts of each source but the one that fills up."""
+    return {
         "fineweb": polars.read_parquet(hub / "ivykopal/fineweb2-slovak/data/train-*.parquet")[
             "text"
         ].to_list(),
@@ -38,12 +49,6 @@ def main(hub: Path, out: Path) -> None:
         "toolace": list(turns([hub / "Team-ACE/ToolACE/data.json"], "conversations", "value")),
         "when2call": list(turns(sorted((hub / "nvidia").rglob("*train_*.jsonl")), "messages", "content")),
     }
-    fill = parquet(hub / "NeelNanda/pile-10k/data/*.parquet")
-    rows = []
-    for name, quota in ROWS.items():
-        rows += list(joined(mixed(texts[name])))[:quota]
-    rows += list(joined(mixed(fill)))[: sum(ROWS.values()) - len(rows)]
-    out.write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
 
 
 def mixed(texts: list[str]) -> list[str]:

@@ -1,0 +1,66 @@
+"""Pieces of texts that are encoded alone, and what they were encoded to a moment ago.
+
+A text is met several times on its way into a row: alone, as the beginning of a document, in the row that is
+checked. Its lines are the same each time, and a line that the tokenizer reads the same behind whatever
+stands before it need not be encoded again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+# The pattern of every Tekken vocabulary that was published. Nothing that it matches goes on from the end of
+# a line into a letter, a digit or a sign other than a slash: `\s*[\r\n]+` and ` ?[^\s\p{L}\p{N}]+[\r\n/]*`,
+# which alone match the end of a line, stop there. Nor does it look back, or on from there.
+_TEKKEN = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_LINES = re.compile(r"(?<=\n)(?=[^\s/])")
+_MOST_CHARACTERS = 2**20
+
+
+def split_lines(text: str, pattern: str) -> list[str]:
+    r"""Return the lines of a text that a tokenizer of such a pattern reads the same alone as in their place.
+
+    Examples:
+        >>> split_lines("one\n\ntwo\n three\n/four\n", _TEKKEN)
+        ['one\n\n', 'two\n three\n/four\n']
+        >>> split_lines("one\ntwo", ".+")
+        ['one\ntwo']
+    """
+    return _LINES.split(text) if pattern == _TEKKEN else [text]
+
+
+@dataclass(slots=True)
+class RecentPieces:
+    """The ids of pieces that were encoded lately, as many as fit into a bound of characters.
+
+    Attributes:
+        young: The pieces met since the last change of generations.
+        old: Those of the generation before; what is not met again is forgotten with it.
+        room: How many characters may still be added before the next change.
+    """
+
+    young: dict[str, Sequence[int]] = field(default_factory=dict)
+    old: dict[str, Sequence[int]] = field(default_factory=dict)
+    room: int = _MOST_CHARACTERS
+
+    def find(self, piece: str) -> Sequence[int] | None:
+        """Return the ids of a piece that was met lately; they are not to be changed."""
+        ids = self.young.get(piece)
+        if ids is None and (ids := self.old.get(piece)) is not None:
+            self.add(piece, ids)
+        return ids
+
+    def add(self, piece: str, ids: Sequence[int]) -> None:
+        """Remember the ids of a piece, unless it alone would drive out all others."""
+        if len(piece) > _MOST_CHARACTERS // 4:
+            return
+        if len(piece) > self.room:
+            self.young, self.old, self.room = {}, self.young, _MOST_CHARACTERS
+        self.young[piece] = ids
+        self.room -= len(piece)
