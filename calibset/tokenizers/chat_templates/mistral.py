@@ -21,6 +21,7 @@ from calibset.tokenizers.chat_templates.base import (
 )
 from calibset.tokenizers.chat_templates.messages import MessageStyle, build_messages, build_tools
 from calibset.tokenizers.chat_templates.reasoning import count_thoughts, drop_thoughts
+from calibset.tokenizers.chat_templates.tool_memory import remember_tools
 from calibset.tokenizers.chat_templates.tool_names import list_renamed, map_tool_names
 from calibset.tokenizers.engine_faults import translate_panics
 from calibset.tokenizers.tekken import TekkenTokenizer, load_embedded
@@ -172,9 +173,8 @@ def _mistral_tokenizer(tekken: TekkenTokenizer, name: str) -> MistralTokenizer[A
         instruct_tokenizer = cls(tekken.tekkenizer)
     except ValueError as error:  # a control token that the format writes is not there
         raise TokenizerError(f"{tekken.name}: is not of instruct format {name} ({error})") from error
-    return MistralTokenizer(
-        instruct_tokenizer, get_validator(version, ValidationMode.finetuning), get_normalizer(version)
-    )
+    validator = remember_tools(get_validator(version, ValidationMode.finetuning))
+    return MistralTokenizer(instruct_tokenizer, validator, get_normalizer(version))
 
 
 def _build_request(conversation: Conversation) -> Any:
