@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from urllib.parse import unquote
 
 from rdflib import Literal, URIRef
@@ -128,16 +129,23 @@ class Verbaliser:
         Args:
             file_name: The file that says first of what kind they are; those of all files if None.
         """
+        candidates = self._graph.subjects() if file_name is None else self._owned.get(file_name, ())
         subjects = {
             subject
-            for subject in self._graph.subjects()
+            for subject in candidates
             if isinstance(subject, URIRef)
             and any(str(kind) not in HEADER_KINDS for kind in self._objects(subject, _TYPE))
             and not self._is_words(subject)
         }
-        if file_name is not None:
-            subjects = {subject for subject in subjects if self._graph.find_owner(subject) == file_name}
         return sorted(subjects, key=str)
+
+    @cached_property
+    def _owned(self) -> dict[str | None, list[Node]]:
+        """What each file says first of what kind it is: there may be thousands of files."""
+        owned: dict[str | None, list[Node]] = {}
+        for subject in self._graph.subjects():
+            owned.setdefault(self._graph.find_owner(subject), []).append(subject)
+        return owned
 
     def name(self, node: Node) -> str:
         """Return the node's labels, or its local name as words."""

@@ -23,6 +23,8 @@ _NODE = 200
 # Characters of an IRI, and steps of a relative one, each of which copies all that it is relative to.
 _LONGEST_IRI = 2**16
 _MOST_STEPS = 100
+# Prefixes of a file, all of which are kept. The largest register of them, prefix.cc, has three thousand.
+_MOST_PREFIXES = 20_000
 # What most terms of Turtle are: a prefixed name or an absolute IRI of plain letters, or the beginning of a
 # literal. The library tries ten things before each of them.
 _PLAIN_TERM = re.compile(
@@ -93,6 +95,8 @@ class _TurtleParser(SinkParser):
     def bind(self, qn: str, uri: bytes) -> None:
         check_namespace(uri)
         super().bind(qn, uri)
+        if len(self._bindings) > _MOST_PREFIXES:
+            raise TooLargeError(f"it declares more than {_MOST_PREFIXES:,} prefixes")
 
     def directiveOrStatement(self, argstr: str, i: int) -> int:  # noqa: N802
         check_namespace(self._baseURI)  # which a relative one makes longer

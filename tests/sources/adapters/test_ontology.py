@@ -628,6 +628,11 @@ LONG = f"http://{'x' * 2**14}/"
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
+        (
+            "o.ttl",
+            "".join(f"@prefix p{n}: <urn:{n}> .\n" for n in range(20_001)),
+            "it declares more than 20,000 prefixes",
+        ),
         ("o.ttl", f"@prefix a: <{LONG}> .", "a prefix or base has more than 16,384 characters"),
         ("o.ttl", f"@base <{LONG}> . <a> <b> <c> .", "a prefix or base has more than 16,384 characters"),
         ("o.owl", rdf_xml("", "", f'xmlns:y="{LONG}"'), "a prefix or base has more than 16,384 characters"),
