@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from calibset.core.errors import RecipeError, TokenizerError
+from calibset.core.short_forms import count
 from calibset.core.text import replace_surrogates
 from calibset.evaluation.calls import compare_calls
 from calibset.evaluation.comparison import (
@@ -345,8 +346,8 @@ def _measured_model(label: str, about: MeasurementInfo) -> MeasuredModel:
 def _find_notes(others: Sequence[OtherFigures]) -> list[str]:
     notes = []
     few = {domain.name: domain.documents for domain in others[0].domains if domain.documents < FEW_DOCUMENTS}
-    none = [f"{name} ({count})" for name, count in few.items() if count < LEAST_DOCUMENTS]
-    wide = [f"{name} ({count})" for name, count in few.items() if count >= LEAST_DOCUMENTS]
+    none = [f"{name} ({number})" for name, number in few.items() if number < LEAST_DOCUMENTS]
+    wide = [f"{name} ({number})" for name, number in few.items() if number >= LEAST_DOCUMENTS]
     if none:
         notes.append(
             f"too few documents to say how sure the figures are: {', '.join(none)}; "
@@ -354,6 +355,12 @@ def _find_notes(others: Sequence[OtherFigures]) -> list[str]:
         )
     if wide:
         notes.append(f"few documents, so intervals are wide: {', '.join(wide)}")
+    notes += [
+        f"{other.model.label}: at {calls.unreadable:,} of {count(calls.prompts, 'prompt')} for a tool call "
+        "a model wrote one that can't be read, which counts as none"
+        for other in others
+        if (calls := other.calls) and calls.unreadable
+    ]
     if len(others) > 1 and any(domain.kld.bound == "at least" for domain in others[0].domains if domain.kld):
         notes.append("divergences are lower bounds, and the difference of two lower bounds is no bound")
     if any(domain.kld is None for other in others for domain in other.domains):

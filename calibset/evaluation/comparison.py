@@ -370,7 +370,7 @@ class Comparison(_Figures):
             ("domain", "model", "documents", "PPL of the base", "PPL", "change", "mean KLD", "same top"),
             (
                 (
-                    domain.name,
+                    "· " * (domain.kind == "source") + domain.name,
                     other.model.label,
                     domain.documents,
                     f"{domain.perplexity.base:.3f}",

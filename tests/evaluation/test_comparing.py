@@ -345,7 +345,7 @@ def test_what_only_the_base_wrote_is_noted(tmp_path):
 def test_tool_calls_are_compared_with_the_tokenizer_that_spells_them(tmp_path):
     tokenizer = load_tokenizer(str(write_letters(tmp_path)))
     call = '[TOOL_CALLS]now[ARGS]{"zone": "%s"}'
-    written = {"base": ("CET", "CET", None), "w4": ("CET", "EST", "CET")}
+    written = {"base": ("CET", "CET", None, "CET"), "w4": ("CET", "EST", "CET", '"')}
     paths = {}
     for name, zones in written.items():
         windows = _windows(12)
@@ -366,8 +366,13 @@ def test_tool_calls_are_compared_with_the_tokenizer_that_spells_them(tmp_path):
         about = {"tokenizer": tokenizer.name, "tokenizer_sha256": tokenizer.fingerprint}
         paths[name] = Named(name, tmp_path / f"{name}.parquet")
         Measurement(INFO.model_copy(update=about), windows, scores).write(paths[name].content)
-    calls = compare_measurements(paths["base"], [paths["w4"]]).comparison.others[0].calls
-    assert calls == CallFigures(prompts=3, base_calls=2, other_calls=3, same=1, same_names=2, unreadable=0)
+    comparison = compare_measurements(paths["base"], [paths["w4"]]).comparison
+    calls = comparison.others[0].calls
+    assert calls == CallFigures(prompts=4, base_calls=3, other_calls=3, same=1, same_names=2, unreadable=1)
+    assert (
+        "w4: at 1 of 4 prompts for a tool call a model wrote one that can't be read, which counts as none"
+        in comparison.notes
+    )
     gone = tokenizer.name.replace("tokenizer.json", "gone")
     found = compare_measurements(paths["base"], [paths["w4"]], tokenizer=tokenizer.name).comparison
     assert found.others[0].calls == calls
