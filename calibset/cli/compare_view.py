@@ -18,6 +18,7 @@ from calibset.evaluation.wording import (
     describe_bound,
     describe_contrast,
     describe_data,
+    describe_written_bound,
     domain_label,
 )
 
@@ -52,7 +53,8 @@ def _tables(comparison: Comparison) -> Iterator[tuple[str, Table]]:
             _tokens(comparison),
         )
     if any(other.generation for other in comparison.others):
-        yield f"KLD along what {comparison.base.label} wrote, {bound}", _generation(comparison)
+        written = describe_written_bound(comparison)
+        yield f"KLD along what {comparison.base.label} wrote, {written}", _generation(comparison)
     if any(other.calls for other in comparison.others):
         yield "tool calls: the same call as the base's", _calls(comparison)
     if any(recipe.runs > 1 for spreads in comparison.spreads for recipe in spreads.recipes):

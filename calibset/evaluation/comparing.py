@@ -361,6 +361,12 @@ def _find_notes(others: Sequence[OtherFigures]) -> list[str]:
         for other in others
         if (calls := other.calls) and calls.unreadable
     ]
+    notes += [
+        f"{other.model.label}: the base called no tool at {count(calls.prompts, 'prompt')} where the data "
+        "calls one, so its calls tell nothing of what was lost"
+        for other in others
+        if (calls := other.calls) and not calls.base_calls
+    ]
     if len(others) > 1 and any(domain.kld.bound == "at least" for domain in others[0].domains if domain.kld):
         notes.append("divergences are lower bounds, and the difference of two lower bounds is no bound")
     if any(domain.kld is None for other in others for domain in other.domains):

@@ -77,7 +77,7 @@ class MeasurementInfo(BaseModel):
         device: What the model ran on, if known.
         vocabulary: How many ids the model tells apart, if known.
         weights_sha256: Of a model in a folder, the SHA-256 of samples of its files.
-        tokenizer: The tokenizer's name or path, which `load_tokenizer` takes.
+        tokenizer: The tokenizer's name, or its path from the root, which `load_tokenizer` takes.
         tokenizer_sha256: Its fingerprint.
         tokenizer_check: What shows that the model has this tokenizer, or that nothing does.
         data: The name of the data set.

@@ -337,7 +337,10 @@ def make_plan(
         TokenizerError: The assistant's turns can't be told.
     """
     planner = _Planner(data, tokenizer, questions)
-    items: list[Window | Prompt] = list(spread(list(planner.plan_text()), questions.windows))
+    text = list(planner.plan_text())
+    items: list[Window | Prompt] = list(spread(text, questions.windows))
+    if left := len(text) - len(items):
+        planner.dropped[f"windows, since {len(items):,} were asked for"] += left
     if not items:
         few = f"windows of {questions.ctx} tokens" if questions.ctx else "rows with a turn of the assistant"
         raise RecipeError(f"--data {data.name}: has no {few}")

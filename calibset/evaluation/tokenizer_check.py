@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from calibset.core.errors import TokenizerError
 from calibset.evaluation.data import DataSet, Passage
 from calibset.evaluation.scorers.base import Scorer
 from calibset.evaluation.spreading import spread
-from calibset.tokenizers import Tokenizer, load_tokenizer
+from calibset.tokenizers import EMBEDDED, Tokenizer, load_tokenizer
 
 # What of the data both are compared on.
 _PASSAGES = 16
@@ -25,26 +28,34 @@ def find_tokenizer(data: DataSet, name: str | None, folder: str | None) -> Token
         TokenizerError: It can't be loaded, it changed since the file was built, or none is named.
     """
     if name is not None:
-        return load_tokenizer(name)
+        return _load(name)
     if data.tokenizer is None:
         if folder is None:
             raise TokenizerError(
                 f"--data {data.name}: which tokenizer the server's model has isn't known here; name it with "
                 "--tokenizer (a folder, a file, or hf://OWNER/NAME)"
             )
-        return load_tokenizer(folder)
+        return _load(folder)
     try:
-        tokenizer = load_tokenizer(data.tokenizer, data.tokenizer_folder)
+        tokenizer = _load(data.tokenizer, data.tokenizer_folder)
     except TokenizerError as error:
         raise TokenizerError(
             f"{error}; the manifest of {data.name} names this tokenizer, say where it is with --tokenizer"
         ) from error
     if tokenizer.fingerprint != data.tokenizer_sha256:
         raise TokenizerError(
-            f"--data {data.name}: {tokenizer.name} is not what it was when the file was built; build again, "
+            f"--data {data.name}: {data.tokenizer} is not what it was when the file was built; build again, "
             "or give --tokenizer"
         )
     return tokenizer
+
+
+def _load(name: str, folder: Path | None = None) -> Tokenizer:
+    """Return a tokenizer under a name that leads to it from any folder, as a measurement records it."""
+    for base in (folder, Path()) if name not in EMBEDDED else ():
+        if base is not None and os.path.exists(base / name):  # noqa: PTH110  (Path's raises)
+            return load_tokenizer(os.path.abspath(base / name))  # noqa: PTH100  (links are kept as they are)
+    return load_tokenizer(name, folder)
 
 
 def check_tokenizer(scorer: Scorer, tokenizer: Tokenizer, data: DataSet) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import expm1
 
 from calibset.evaluation.comparison import Bound, Comparison, Difference, DomainKind, RecipeContrast
@@ -40,12 +40,23 @@ def describe_data(comparison: Comparison) -> Iterator[str]:
 
 def describe_bound(comparison: Comparison) -> str:
     """Return whether divergences are exact, and what they rest on otherwise."""
-    kld = comparison.others[0].domains[0].kld
-    if comparison.k is None or kld is None:
+    covered = [kld.covered for other in comparison.others if (kld := other.domains[0].kld)]
+    return _describe_covered(comparison.k, covered)
+
+
+def describe_written_bound(comparison: Comparison) -> str:
+    """Return the same of the divergences along what the base wrote."""
+    covered = [figures.covered for other in comparison.others for figures in other.generation]
+    return _describe_covered(comparison.k, covered)
+
+
+def _describe_covered(k: int | None, covered: Sequence[float]) -> str:
+    if k is None or not covered:
         return "over the whole vocabulary"
+    share = f"{min(covered):.1%}" + " or more" * (min(covered) < max(covered))
     return (
-        f"at least (≥): from the {comparison.k} likeliest tokens of each model, of which those that both "
-        f"name hold {kld.covered:.1%} of the base's probability"
+        f"at least (≥): from the {k} likeliest tokens of each model, of which those that both name hold "
+        f"{share} of the base's probability"
     )
 
 

@@ -31,7 +31,7 @@ def test_it_measures_a_holdout_by_group(
     lines = out.splitlines()
     assert lines[:2] == [
         "/models/base on chat.calibration.jsonl: rows of a calibration file, each on its own",
-        "tokenizer model: not checked: the model's own can't be asked",
+        f"tokenizer {chat_file.parent / 'model'}: not checked: the model's own can't be asked",
     ]
     assert lines[2:4] == [
         "text: 18 windows, 882 tokens scored", "left out: 504 tokens of a tail that fills no window",

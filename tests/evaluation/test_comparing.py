@@ -373,6 +373,7 @@ def test_tool_calls_are_compared_with_the_tokenizer_that_spells_them(tmp_path):
         "w4: at 1 of 4 prompts for a tool call a model wrote one that can't be read, which counts as none"
         in comparison.notes
     )
+    assert not any("the base called no tool" in note for note in comparison.notes)
     gone = tokenizer.name.replace("tokenizer.json", "gone")
     found = compare_measurements(paths["base"], [paths["w4"]], tokenizer=tokenizer.name).comparison
     assert found.others[0].calls == calls
@@ -386,6 +387,28 @@ def test_tool_calls_are_compared_with_the_tokenizer_that_spells_them(tmp_path):
     without = compare_measurements(paths["base"], [paths["w4"]]).comparison
     assert without.others[0].calls is None
     assert any(note.startswith("w4: tool calls are not compared: ") for note in without.notes)
+
+
+def test_a_base_that_calls_no_tool_is_told(tmp_path):
+    tokenizer = load_tokenizer(str(write_letters(tmp_path)))
+    named = []
+    for name, task in (("base", CALLS), ("w4", OWN_CALLS)):
+        windows = _windows(12)
+        ids = np.array(
+            [*tokenizer.prefix, *tokenizer.encode("At?It is noon.", parse_special=False)], np.int32
+        )
+        scored = np.arange(4, len(ids), dtype=np.int32)
+        windows.append(Window(index=12, ids=ids, scored=scored, document="d", task=task))
+        about = INFO.model_copy(
+            update={"tokenizer": tokenizer.name, "tokenizer_sha256": tokenizer.fingerprint}
+        )
+        scores = random_scores(windows, 2, vocabulary=258)
+        named.append(Named(name, Measurement(about, windows, scores)))
+    comparison = compare_measurements(named[0], named[1:]).comparison
+    assert (
+        "w4: the base called no tool at 1 prompt where the data calls one, so its calls tell nothing of what "
+        "was lost" in comparison.notes
+    )
 
 
 def test_of_tokens_that_are_equally_likely_the_lowest_id_counts_as_the_likeliest():

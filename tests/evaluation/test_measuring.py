@@ -15,6 +15,7 @@ from calibset.evaluation.measuring import Evaluation, prepare
 from calibset.evaluation.plan import Generation, Plan, Questions, make_plan
 from calibset.evaluation.scorers.opening import open_scorer
 from calibset.evaluation.scorers.server import ServerError
+from calibset.evaluation.spelling import load_measured_tokenizer
 from calibset.evaluation.tokenizer_check import find_tokenizer
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from tests.chatml import write_chatml
@@ -201,7 +202,10 @@ def test_the_tokenizer_is_that_of_the_file_or_the_folder(
     data: DataSet, letters: Tokenizer, chat_file: Path, tmp_path: Path
 ) -> None:
     assert find_tokenizer(data, None, str(tmp_path / "model")).fingerprint == letters.fingerprint
-    assert find_tokenizer(open_data(str(chat_file)), None, None).name == "model"
+    found = find_tokenizer(open_data(str(chat_file)), None, None)
+    # The name is recorded, and leads to the tokenizer from any folder.
+    assert found.name == str(chat_file.parent / "model")
+    assert load_measured_tokenizer(found.name, found.fingerprint, None).fingerprint == found.fingerprint
     with pytest.raises(
         TokenizerError, match=r"^--data a\.txt: which tokenizer the server's model has isn't known "
     ):

@@ -62,8 +62,10 @@ def test_a_text_begins_with_bos_and_is_cut_as_llama_cpp_cuts_it(text: DataSet, l
 
 def test_a_few_windows_are_spread_over_the_text(text: DataSet, letters: Tokenizer) -> None:
     every = windows_of(make_plan(text, letters, Questions(ctx=32)))
-    few = windows_of(make_plan(text, letters, Questions(ctx=32, windows=3)))
+    plan = make_plan(text, letters, Questions(ctx=32, windows=3))
+    few = windows_of(plan)
     assert [one.ids.tolist() for one in few] == [every[at].ids.tolist() for at in (0, 3, 7)]
+    assert plan.dropped["windows, since 3 were asked for"] == len(every) - 3
 
 
 def test_rows_of_a_calibration_file_are_cut_each_on_its_own(chat: DataSet, chatml: Tokenizer) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from calibset.evaluation.comparison import Difference, RecipeContrast
-from calibset.evaluation.wording import describe_contrast
+import calibset
+from calibset.evaluation.comparison import Difference, Estimate, GenerationFigures, RecipeContrast
+from calibset.evaluation.wording import describe_bound, describe_contrast, describe_written_bound
+from tests.evaluation.measurements import small_measurement
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,21 @@ def test_without_divergences_perplexity_is_told_alone() -> None:
         "in all: sk: PPL 1.98% below that of pile (no interval), which may be the noise of seeds: a recipe "
         "has one run"
     )
+
+
+def test_what_the_base_wrote_has_a_share_of_its_own() -> None:
+    comparison = calibset.compare(small_measurement(), small_measurement(model="w4"))
+    written = tuple(
+        GenerationFigures(
+            task=f"8:{length}", windows=1, bound="at least", covered=covered, first=Estimate(value=0.1),
+            mean=Estimate(value=0.1), same_top=Estimate(value=1), steps=(),
+        )
+        for length, covered in ((8, 0.9), (16, 0.85))
+    )  # fmt: skip
+    other = comparison.others[0].model_copy(update={"generation": written})
+    comparison = comparison.model_copy(update={"others": (other,)})
+    head = "at least (≥): from the 2 likeliest tokens of each model, of which those that both name hold "
+    assert describe_written_bound(comparison) == f"{head}85.0% or more of the base's probability"
+    share = comparison.others[0].domains[0].kld
+    assert share is not None
+    assert describe_bound(comparison) == f"{head}{share.covered:.1%} of the base's probability"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from calibset.dataset.cards.markdown import Markdown, escaped
 from calibset.dataset.cards.templating import environment
@@ -42,6 +42,7 @@ def benchmark_sections(evaluations: Sequence[Path], throughput: Sequence[Path]) 
             figure=_figure,
             number=_number,
             model=_describe_model,
+            named=_name_model,
             limit=_limit,
             seconds=_seconds,
             milliseconds=lambda value: Markdown("—" if value is None else f"{value:,.0f} ms"),
@@ -75,6 +76,14 @@ def _seconds(load: LoadResult) -> Markdown:
     shortest, longest = load.latency_range
     mean = sum(load.latencies) / len(load.latencies) if mean is None else mean
     return Markdown(f"{shortest:.2f} s / {mean:.2f} s / {longest:.2f} s")
+
+
+def _name_model(model: MeasuredModel) -> Markdown:
+    """Return what a model is called in a comparison, and which it is if that does not say it."""
+    name = PurePosixPath(model.model).name
+    return (
+        escaped(model.label) if model.label == name else Markdown(f"{escaped(model.label)} ({escaped(name)})")
+    )
 
 
 def _describe_model(model: MeasuredModel) -> Markdown:

@@ -107,6 +107,7 @@ def test_it_has_each_figure_of_the_seed_cases_card(tmp_path: Path) -> None:
             write_result(tmp_path / "32.json", completed=2),
         ],
     )
+    assert "62 documents. Base: base (Mistral). Quantized: w4 (Mistral-W4A16)." in text
     assert "| all | 62 | 149,940 | 7.0307 ± 0.0400 | 7.2620 ± 0.0500 | +3.29% (+2.96% to +3.62%) |" in text
     assert "| all | 0.0793 (0.0714 to 0.0872) | 0.0346 | 0.280 | 0.617 | 2.30% | 92.20% |" in text
     assert "| 128:128 | 32 | 0.1520 (0.1368 to 0.1672) | 0.1000 (0.0900 to 0.1100) | 90.00% |" in text
