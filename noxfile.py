@@ -193,6 +193,15 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Build over a cluster of Dask on this machine, kill its workers in the middle, and measure it."""
+    session.install(*WHOLE, *_group("test"), *_group("cluster"))
+    # Its warnings are its own.
+    session.run("pytest", "-W", "default", "tests/heavy/cluster", *session.posargs)
+    session.run("python", "-m", "tests.heavy.benchmarks.cluster")
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print ratios against peers measured in the same run."""
     session.install("-e", ".")

@@ -202,6 +202,27 @@ def test_a_pool_that_breaks_in_the_middle_loses_nothing_and_is_told(
     assert without_notes_on_workers(found) == serial
 
 
+def test_a_worker_of_its_own_that_is_killed_is_replaced(mixed: Path, serial: Mapping[str, Any]) -> None:
+    killed: list[int] = []
+
+    def kill(_source: str, done: int, _asked: int | None) -> None:
+        workers = [child.pid for child in multiprocessing.active_children() if child.pid]
+        if done == 2 and not killed:
+            killed.extend(workers)
+            os.kill(workers[0], signal.SIGKILL)
+        elif killed and set(workers) - set(killed):
+            replaced.extend(workers)
+
+    replaced: list[int] = []
+    found = outcome(mixed, workers=2, progress=kill)
+    assert killed
+    assert replaced
+    (note,) = set(found["calibration"][-1]) - set(serial["calibration"][-1])
+    assert "and so was all that followed" not in note
+    assert "BrokenProcessPool" in note
+    assert without_notes_on_workers(found) == serial
+
+
 def test_an_executor_that_takes_nothing_is_told(mixed: Path, serial: Mapping[str, Any]) -> None:
     found = outcome(mixed, executor=Closed())
     (note,) = set(found["calibration"][-1]) - set(serial["calibration"][-1])
