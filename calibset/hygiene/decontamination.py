@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibset.core.fields import Count, Share
 from calibset.hygiene.ngram_index import (
@@ -115,6 +119,35 @@ class EvaluationIndex:
             series.starts.append(len(series.codes))
             series.codes.extend(map(self._vocabulary.code, words))
             self._built = None
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that the index holds as arrays, for `of_arrays`."""
+        names = {name: [held.documents, len(held.codes)] for name, held in self._series.items()}
+        texts = {"names": names, "words": self._vocabulary.words}
+        return {
+            **self._index.arrays(),
+            "texts": np.frombuffer(json.dumps(texts).encode(), np.uint8),
+            "kinds": np.frombuffer(self._vocabulary.kinds, np.uint8),
+            "codes": np.concatenate([np.frombuffer(held.codes, np.uint32) for held in self._series.values()]),
+            "places": np.concatenate([np.array(held.starts, np.int64) for held in self._series.values()]),
+        }
+
+    @classmethod
+    def of_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], *, run: int, containment: float
+    ) -> EvaluationIndex:
+        """Return the index whose `arrays` these are; run and containment are those that it was made with."""
+        index = cls(run=run, containment=containment)
+        texts = json.loads(arrays["texts"].tobytes())
+        index._vocabulary = Vocabulary.of(texts["words"], arrays["kinds"].tobytes())
+        word, place = 0, 0
+        for name, (documents, words) in texts["names"].items():
+            codes = array("I", arrays["codes"][word : word + words].tobytes())
+            starts = arrays["places"][place : place + len(documents)].tolist()
+            index._series[name] = Series(codes, starts, documents)
+            word, place = word + words, place + len(documents)
+        index._built = Index(index._series, index._vocabulary, run, arrays)
+        return index
 
     def find(self, document: str, words: Sequence[str]) -> Contamination | None:
         """Return what a document shares with the evaluation sets; None where that is no match.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 _Codes = NDArray[np.uint32]
 _Digests = NDArray[np.uint64]
 _Positions = NDArray[np.int64]
+_Starts = NDArray[np.uint32]
 _CHUNK = 2**20
 # Tables that spare most searches: small enough for the processor's cache, and not much larger than needed.
 _LEAST_BITS, _MOST_BITS = 10, 22
@@ -23,21 +24,32 @@ class Grams:
     Args:
         stream: The words' numbers; no run goes across a 0.
         size: How many words they have.
-        starts: Where those stand that count; all of them if None.
-        borders: Where each series starts in the stream; it is one series if None.
+        digests: The digests of the runs that are held, in rising order.
+        starts: Where each stands in the stream.
     """
 
-    def __init__(
-        self,
-        stream: _Codes,
-        size: int,
-        starts: NDArray[np.uint32] | None = None,
-        *,
-        borders: _Positions | None = None,
-    ) -> None:
+    def __init__(self, stream: _Codes, size: int, digests: _Digests, starts: _Starts) -> None:
         self.size = size
-        digests = _digests(stream, size)
+        self.digests, self.starts = digests, starts
         self._stream = np.pad(stream, (0, size)) if stream.size < size else stream
+        bits = min(max(int(digests.size).bit_length() + 2, _LEAST_BITS), _MOST_BITS)
+        self._shift = np.uint64(64 - bits)
+        self._maybe = np.zeros(2**bits, np.bool_)
+        self._maybe[digests >> self._shift] = True
+
+    @classmethod
+    def of(
+        cls, stream: _Codes, size: int, starts: _Starts | None = None, *, borders: _Positions | None = None
+    ) -> Grams:
+        """Return the runs of a stream.
+
+        Args:
+            stream: The words' numbers; no run goes across a 0.
+            size: How many words they have.
+            starts: Where those stand that count; all of them if None.
+            borders: Where each series starts in the stream; it is one series if None.
+        """
+        digests = _digests(stream, size)
         whole = np.ones(digests.size, np.bool_)
         for border in np.flatnonzero(stream == 0).tolist():
             whole[max(border - size + 1, 0) : border + 1] = False
@@ -51,11 +63,7 @@ class Grams:
         if borders is not None and borders.size > 1:
             series = np.searchsorted(borders.astype(np.uint32), held, "right").astype(np.uint16)
             is_first[1:] |= series[1:] != series[:-1]
-        self._digests, self._starts = digests[is_first], held[is_first]
-        bits = min(max(int(self._digests.size).bit_length() + 2, _LEAST_BITS), _MOST_BITS)
-        self._shift = np.uint64(64 - bits)
-        self._maybe = np.zeros(2**bits, np.bool_)
-        self._maybe[self._digests >> self._shift] = True
+        return cls(stream, size, digests[is_first], held[is_first])
 
     @property
     def _windows(self) -> NDArray[np.uint32]:
@@ -78,15 +86,15 @@ class Grams:
         """
         digests = _digests(codes, self.size)
         at = np.flatnonzero(self._maybe[digests >> self._shift])
-        nearest = np.searchsorted(self._digests, digests[at])
+        nearest = np.searchsorted(self.digests, digests[at])
         found: list[tuple[_Positions, _Positions]] = []
         while at.size:
-            inside = nearest < self._digests.size
+            inside = nearest < self.digests.size
             at, nearest = at[inside], nearest[inside]
-            same = self._digests[nearest] == digests[at]
+            same = self.digests[nearest] == digests[at]
             at, nearest = at[same], nearest[same]
             if at.size:
-                starts = self._starts[nearest].astype(np.int64)
+                starts = self.starts[nearest].astype(np.int64)
                 equal = (sliding_window_view(codes, self.size)[at] == self._windows[starts]).all(axis=1)
                 found.append((at[equal], starts[equal]))
             if first:

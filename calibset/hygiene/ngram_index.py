@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,24 @@ class Vocabulary:
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
         self._kinds = bytearray(1)
+
+    @property
+    def words(self) -> list[str]:
+        """The words put in, by number."""
+        return list(self._codes)
+
+    @classmethod
+    def of(cls, words: Sequence[str], kinds: bytes) -> Vocabulary:
+        """Return the vocabulary of different words, whose kinds are known."""
+        vocabulary = cls()
+        vocabulary._codes = dict(zip(words, range(1, len(words) + 1), strict=True))
+        vocabulary._kinds = bytearray(kinds)
+        return vocabulary
+
+    @property
+    def kinds(self) -> bytes:
+        """What kind of word each number is."""
+        return bytes(self._kinds)
 
     def code(self, word: str) -> int:
         """Return the number of a word, a new one where it has none."""
@@ -86,13 +104,20 @@ class Index:
         vocabulary: The words' numbers.
         run: Words of a run; documents of fewer are a run as a whole, from `SHORTEST` words on. Of what
             is mostly letters of scripts without spaces both are twice as many.
+        known: What `arrays` returned for the same series, so that it isn't computed again.
 
     Attributes:
         shingles: Where each run of `SHINGLE` words stands.
         is_telling: Which of these positions say something, see `shared`.
     """
 
-    def __init__(self, series: Mapping[str, Series], vocabulary: Vocabulary, run: int) -> None:
+    def __init__(
+        self,
+        series: Mapping[str, Series],
+        vocabulary: Vocabulary,
+        run: int,
+        known: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
         self._vocabulary = vocabulary
         self._names = tuple(series)
         self._starts: list[int] = []
@@ -107,6 +132,29 @@ class Index:
             offset += len(held.codes) + 1
         stream = np.concatenate(parts)
         self._borders = np.array(borders, np.int64)
+        if known is None:
+            self._find_runs(stream, series, run)
+            return
+        self.is_telling = known["telling"].view(np.bool_)
+        first, *rest = (
+            Grams(stream, size, known[f"digests.{place}"], known[f"starts.{place}"])
+            for place, size in enumerate(known["sizes"].tolist())
+        )
+        self.shingles, self._grams = first, rest
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what was computed of the series, by name."""
+        grams = [self.shingles, *self._grams]
+        arrays: dict[str, NDArray[Any]] = {
+            "telling": self.is_telling.view(np.uint8),
+            "sizes": np.array([one.size for one in grams], np.int64),
+        }
+        for place, one in enumerate(grams):
+            arrays[f"digests.{place}"], arrays[f"starts.{place}"] = one.digests, one.starts
+        return arrays
+
+    def _find_runs(self, stream: _Codes, series: Mapping[str, Series], run: int) -> None:
+        vocabulary = self._vocabulary
         lettered, previous = vocabulary.lettered(stream), _previous(stream)
         self.is_telling = _telling(lettered, previous, SHINGLE)
         wanted: dict[int, list[_Starts]] = {}
@@ -119,9 +167,9 @@ class Index:
             telling = _telling(lettered, previous, size)
             wanted.setdefault(size, []).append(starts[telling[starts]])
         del lettered, previous, unspaced, telling
-        self.shingles = Grams(stream, SHINGLE, borders=self._borders)
+        self.shingles = Grams.of(stream, SHINGLE, borders=self._borders)
         self._grams = [
-            Grams(
+            Grams.of(
                 stream,
                 size,
                 np.unique(np.concatenate(starts)) if len(starts) > 1 else starts[0],

@@ -13,7 +13,8 @@ from calibset.core.timing import Timings
 from calibset.dataset.lockfile import Lock
 from calibset.dataset.recorded_recipe import load_recipe_or_manifest
 from calibset.hygiene.cleaner import SharedIndexes
-from calibset.pipeline.evaluation_sets import EvaluationSet, index_evaluation_sets
+from calibset.pipeline.evaluation_sets import index_evaluation_sets
+from calibset.pipeline.kept_evaluations import EvaluationSet
 from calibset.pipeline.readers import open_readers
 from calibset.pipeline.workers import Workers
 from calibset.recipe.loader import change_recipe

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import SourceError
@@ -14,6 +13,7 @@ from calibset.hygiene.examination import make_all_repairs
 from calibset.hygiene.ngram_index import SHORTEST
 from calibset.hygiene.stats import LeftOut
 from calibset.hygiene.words import all_words_of
+from calibset.pipeline.kept_evaluations import EvaluationSet, keep_evaluations, load_evaluations
 from calibset.pipeline.untaken_records import UntakenRecords
 from calibset.recipe.model import Recipe
 from calibset.sources.base import wrap_errors
@@ -21,25 +21,6 @@ from calibset.storage import Reader
 
 # Words of evaluation sets that are held in memory: about 50 bytes each, and 85 while they are put in.
 _MOST_WORDS = 30_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationSet:
-    """An evaluation set as it was read.
-
-    Attributes:
-        reader: The location that was read.
-        documents: How many documents the set has.
-        words: How many words its documents have.
-        too_short: How many documents are too short to be searched for.
-        left_out: Records that were rejected or filtered, so that their texts can't be kept out.
-    """
-
-    reader: Reader
-    documents: int
-    words: int
-    too_short: int
-    left_out: LeftOut
 
 
 def index_evaluation_sets(
@@ -56,17 +37,28 @@ def index_evaluation_sets(
     """
     options = recipe.decontamination
     wants_near = any(recipe.hygiene_of(name).duplicates == "near" for name in recipe.sources)
-    index = EvaluationIndex(run=options.run, containment=options.containment)
-    sets: dict[str, EvaluationSet] = {}
-    for name in recipe.exclude:
-        words_left = _MOST_WORDS - sum(evaluation.words for evaluation in sets.values())
-        sets[name] = _read(name, recipe, readers[name], index, words_left)
+    kept = load_evaluations(recipe, readers)
+    index, sets = kept or _read_all(recipe, readers)
+    if kept is None and sets:
+        keep_evaluations(recipe, readers, index, sets)
     indexes = SharedIndexes(
         duplicates=DuplicateIndex(near=wants_near),
         evaluations=index if sets else None,
         cuts_matches=options.matches == "cut",
     )
     return indexes, sets
+
+
+def _read_all(
+    recipe: Recipe, readers: Mapping[str, Reader]
+) -> tuple[EvaluationIndex, dict[str, EvaluationSet]]:
+    options = recipe.decontamination
+    index = EvaluationIndex(run=options.run, containment=options.containment)
+    sets: dict[str, EvaluationSet] = {}
+    for name in recipe.exclude:
+        words_left = _MOST_WORDS - sum(evaluation.words for evaluation in sets.values())
+        sets[name] = _read(name, recipe, readers[name], index, words_left)
+    return index, sets
 
 
 def _read(

@@ -18,7 +18,7 @@ from calibset.dataset.manifest import (
 from calibset.dataset.source_reports import EvaluationReport, SourceReport
 from calibset.hygiene.stats import list_commonest
 from calibset.pipeline.context import BuildContext
-from calibset.pipeline.evaluation_sets import EvaluationSet
+from calibset.pipeline.kept_evaluations import EvaluationSet
 from calibset.pipeline.select import SelectedSamples
 from calibset.quantizers import LoadReport
 from calibset.recipe.model import Recipe

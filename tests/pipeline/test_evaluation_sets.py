@@ -8,7 +8,8 @@ from calibset.core.errors import SourceError
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.hygiene.words import split_words
 from calibset.pipeline import evaluation_sets
-from calibset.pipeline.evaluation_sets import EvaluationSet, index_evaluation_sets
+from calibset.pipeline.evaluation_sets import index_evaluation_sets
+from calibset.pipeline.kept_evaluations import EvaluationSet
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
 from calibset.storage import Reader, memory_reader
