@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from calibset.core.text import replace_surrogates
-from calibset.tokenizers.text_pieces import RecentPieces, split_lines
+from calibset.tokenizers.text_pieces import RecentPieces, split_text
 
 if TYPE_CHECKING:
     import tiktoken
@@ -67,7 +67,7 @@ class TekkenEngine:
         if self.recent is None:
             return self._encode_anew(text)
         ids: list[int] = []
-        for piece in split_lines(text, self.pattern):
+        for piece in split_text(text, self.pattern):
             known = self.recent.find(piece)
             if known is None:
                 known = self._encode_anew(piece)

@@ -1,8 +1,8 @@
 """Pieces of texts that are encoded alone, and what they were encoded to a moment ago.
 
 A text is met several times on its way into a row: alone, as the beginning of a document, in the row that is
-checked. Its lines are the same each time, and a line that the tokenizer reads the same behind whatever
-stands before it need not be encoded again.
+checked. Its clauses are the same each time, and one that the tokenizer reads the same behind whatever stands
+before it need not be encoded again.
 """
 
 from __future__ import annotations
@@ -11,28 +11,30 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# The pattern of every Tekken vocabulary that was published. Nothing that it matches goes on from the end of
-# a line into a letter, a digit or a sign other than a slash: `\s*[\r\n]+` and ` ?[^\s\p{L}\p{N}]+[\r\n/]*`,
-# which alone match the end of a line, stop there. Nor does it look back, or on from there.
+# The pattern of every Tekken vocabulary that was published. What it matches ends at the end of a line that a
+# sign other than a slash follows: `\s*[\r\n]+` and ` ?[^\s\p{L}\p{N}]+[\r\n/]*`, which alone match the end of
+# a line, stop there. It also ends before a space that a sign follows, which is its own or begins the next
+# match. Nothing looks back, or on over such a border.
 _TEKKEN = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_LINES = re.compile(r"(?<=\n)(?=[^\s/])")
+# Up to the end of a line, or a full stop or comma before a space.
+_PIECES = re.compile(r"(?:[^\n.,]+|\n(?![^\s/])|[.,](?! \S))*+[\n.,]?")
 _MOST_CHARACTERS = 2**20
 
 
-def split_lines(text: str, pattern: str) -> list[str]:
-    r"""Return the lines of a text that a tokenizer of such a pattern reads the same alone as in their place.
+def split_text(text: str, pattern: str) -> list[str]:
+    r"""Return the pieces of a text that a tokenizer of such a pattern reads the same alone as in their place.
 
     Examples:
-        >>> split_lines("one\n\ntwo\n three\n/four\n", _TEKKEN)
-        ['one\n\n', 'two\n three\n/four\n']
-        >>> split_lines("one\ntwo", ".+")
-        ['one\ntwo']
+        >>> split_text("one, two.\n\nthree\n four\n/five\n", _TEKKEN)
+        ['one,', ' two.\n\n', 'three\n four\n/five\n', '']
+        >>> split_text("one, two", ".+")
+        ['one, two']
     """
-    return _LINES.split(text) if pattern == _TEKKEN else [text]
+    return _PIECES.findall(text) if pattern == _TEKKEN else [text]
 
 
 @dataclass(slots=True)

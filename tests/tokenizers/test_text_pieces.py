@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibset.tokenizers.text_pieces import RecentPieces, split_lines
+from calibset.tokenizers.text_pieces import RecentPieces, split_text
 
 if TYPE_CHECKING:
     from calibset.tokenizers.tekken import TekkenTokenizer
@@ -20,20 +21,44 @@ SIGNS = [
 
 @settings(max_examples=400)
 @given(
-    text=st.lists(st.one_of(st.sampled_from(SIGNS), st.just("\n"), st.characters()), max_size=24).map("".join)
+    text=st.lists(
+        st.one_of(st.sampled_from(SIGNS), st.sampled_from(["\n", " ", ".", ", "]), st.characters()),
+        max_size=24,
+    ).map("".join)
 )
-def test_lines_are_read_alone_as_in_their_place(tekken: TekkenTokenizer, text: str) -> None:
+def test_pieces_are_read_alone_as_in_their_place(tekken: TekkenTokenizer, text: str) -> None:
     text = text.encode("utf-8", "replace").decode()
-    lines = split_lines(text, tekken.pattern)
-    assert "".join(lines) == text
+    pieces = split_text(text, tekken.pattern)
+    assert "".join(pieces) == text
     anew = tekken.uncached
-    ids = [token for line in lines for token in anew.encode(line, parse_special=False)]
+    ids = [token for piece in pieces for token in anew.encode(piece, parse_special=False)]
     assert ids == anew.encode(text, parse_special=False)
 
 
-def test_a_text_has_lines_where_a_letter_follows_a_line_end(tekken: TekkenTokenizer) -> None:
-    assert split_lines("a\n\nb\n c", tekken.pattern) == ["a\n\n", "b\n c"]
-    assert split_lines("a\nb", r".|\n") == ["a\nb"]
+def test_a_text_is_split_at_clauses_and_lines(tekken: TekkenTokenizer) -> None:
+    assert split_text("a\n\nb\n c, d. E 1.5", tekken.pattern) == ["a\n\n", "b\n c,", " d.", " E 1.5", ""]
+    assert split_text("a\nb, c", r".|\n") == ["a\nb, c"]
+
+
+def test_a_text_met_again_is_not_encoded_again(tekken: TekkenTokenizer) -> None:
+    class Counting:
+        """An encoding that counts the tokens that it gives."""
+
+        tokens = 0
+
+        def encode_ordinary(self, text: str) -> list[int]:
+            ids = tekken.engine.encoding.encode_ordinary(text)
+            self.tokens += len(ids)
+            return ids
+
+    counting: Any = Counting()
+    counted = replace(tekken, engine=replace(tekken.engine, encoding=counting, recent=RecentPieces()))
+    ids = counted.encode("One line.\nAnother, longer, line.\n", parse_special=True)
+    assert counting.tokens == len(ids)
+    counted.encode("</s>Another, longer, line.\nOne line.\n", parse_special=True)
+    assert counting.tokens == len(ids)
+    counted.uncached.encode("One line.\n", parse_special=True)
+    assert counting.tokens > len(ids)
 
 
 def test_pieces_are_remembered_up_to_a_bound() -> None:
