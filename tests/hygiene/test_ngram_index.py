@@ -33,17 +33,17 @@ def test_numbers_hold_no_letter() -> None:
 
 
 def test_runs_stand_where_they_stand_first() -> None:
-    grams = Grams(np.array([1, 2, 3, 1, 2, 0, 2, 3], np.uint32), 2)
+    grams = Grams.of(np.array([1, 2, 3, 1, 2, 0, 2, 3], np.uint32), 2)
     assert grams.positions(np.array([1, 2, 3, 3, 1, 0, 2], np.uint32)).tolist() == [0, 1, -1, 2, -1, -1]
     assert grams.positions(np.array([1], np.uint32)).tolist() == []
-    only = Grams(np.array([1, 2, 3, 1, 2, 0, 2, 3], np.uint32), 2, np.array([3, 4, 6], np.uint32))
+    only = Grams.of(np.array([1, 2, 3, 1, 2, 0, 2, 3], np.uint32), 2, np.array([3, 4, 6], np.uint32))
     assert only.positions(np.array([1, 2, 3, 0], np.uint32)).tolist() == [3, 6, -1]
-    assert Grams(np.array([1, 2], np.uint32), 3).positions(np.array([1, 2, 3], np.uint32)).tolist() == [-1]
+    assert Grams.of(np.array([1, 2], np.uint32), 3).positions(np.array([1, 2, 3], np.uint32)).tolist() == [-1]
 
 
 def test_runs_stand_where_each_series_has_them_first() -> None:
     stream = np.array([1, 2, 1, 2, 0, 2, 1, 2, 0, 3, 4], np.uint32)
-    grams = Grams(stream, 2, borders=np.array([0, 5, 9]))
+    grams = Grams.of(stream, 2, borders=np.array([0, 5, 9]))
     at, starts = grams.occurrences(np.array([9, 1, 2], np.uint32))
     assert (at.tolist(), starts.tolist()) == ([1, 1], [0, 6])
     assert grams.positions(np.array([9, 1, 2], np.uint32)).tolist() == [-1, 0]

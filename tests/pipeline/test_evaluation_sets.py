@@ -6,6 +6,7 @@ import pytest
 
 from calibset.core.errors import SourceError
 from calibset.hygiene.cleaner import SharedIndexes
+from calibset.hygiene.deduplication import make_fingerprint
 from calibset.hygiene.words import split_words
 from calibset.pipeline import evaluation_sets
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
@@ -128,8 +129,13 @@ def test_near_duplicates_are_found_if_some_source_wants_it(hygiene: str, finds_n
     base, _, own = hygiene.partition("sources.one.")
     text = base + RECIPE.replace('where = "one"\n', f'where = "one"\n{own}')
     indexes, _ = index_evaluation_sets(parse_recipe(text), {})
-    assert indexes.duplicates.find_or_add("one", "1", split_words(prose(1))) is None
-    found = indexes.duplicates.find_or_add("one", "2", split_words(reworded(prose(1))))
+    duplicates = indexes.duplicates
+    first, second = (
+        make_fingerprint(split_words(text), sketches=duplicates.near)
+        for text in (prose(1), reworded(prose(1)))
+    )
+    assert duplicates.find_or_add("one", "1", first) is None
+    found = duplicates.find_or_add("one", "2", second)
     assert (found is not None) == finds_near
 
 
