@@ -173,6 +173,8 @@ class _TrackedStream(io.BufferedIOBase):
         self._stream: Any = stream
         self._log = log
         self._extents = ranges
+        # Asked of the stream only where it was moved: lines are short, and millions.
+        self._position = self.tell()
 
     def readable(self) -> bool:
         return True
@@ -184,7 +186,8 @@ class _TrackedStream(io.BufferedIOBase):
         return int(self._stream.tell())
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return int(self._stream.seek(offset, whence))
+        self._position = int(self._stream.seek(offset, whence))
+        return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
         return self._record(self._stream.read(-1 if size is None else size))
@@ -206,8 +209,8 @@ class _TrackedStream(io.BufferedIOBase):
         super().close()
 
     def _record(self, content: bytes) -> bytes:
-        end = self.tell()
-        start = end - len(content)
+        start = self._position
+        end = self._position = start + len(content)
         if self._log.held is None:
             self._extend(start, end)
         else:

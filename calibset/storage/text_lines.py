@@ -124,15 +124,11 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
             plain = line.removeprefix(BOM_UTF8) if number == 1 else line
             if len(line) <= MAX_RECORD_BYTES:
                 # A file without a line feed is one line, unless its lines end in carriage returns.
-                is_single = number == 1 and not (line.endswith(b"\n") or file.is_part)
-                parts = plain.removesuffix(b"\r").split(b"\r") if is_single else (plain,)
-                for index, part in enumerate(parts):
-                    text = _decode_line(part)
-                    if has_undecodable_bytes(text) and not keep_undecodable:
-                        position = f"{file.name}:{number + index}"
-                        yield _reject(position, describe_undecodable(file), text)
-                    else:
-                        yield text
+                if number == 1 and not (line.endswith(b"\n") or file.is_part):
+                    for index, part in enumerate(plain.removesuffix(b"\r").split(b"\r"), start=1):
+                        yield _check_line(_decode_line(part), file, index, keep_undecodable)
+                else:
+                    yield _check_line(_decode_line(plain), file, number, keep_undecodable)
                 continue
             # No character takes more than four bytes.
             beginning = plain[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")
@@ -141,6 +137,12 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
             while line and not line.endswith(b"\n"):
                 line = stream.readline(_BLOCK)
             yield rejection
+
+
+def _check_line(text: str, file: File, number: int, keep_undecodable: bool) -> str | Rejection:  # noqa: FBT001
+    if keep_undecodable or not has_undecodable_bytes(text):
+        return text
+    return _reject(f"{file.name}:{number}", describe_undecodable(file), text)
 
 
 def _decode_line(line: bytes) -> str:

@@ -135,9 +135,10 @@ def require_columns(
 
 
 def _find_fault(fields: list[str], names: list[str], file: File) -> str | None:
-    if any("\0" in field for field in fields):
+    text = "".join(fields)
+    if "\0" in text:
         return "NUL character"
-    if any(has_undecodable_bytes(field) for field in fields):
+    if has_undecodable_bytes(text):
         return describe_undecodable(file)
     if len(fields) != len(names):
         return f"row has too {'few' if len(fields) < len(names) else 'many'} columns"
@@ -159,7 +160,7 @@ def _read_fields(file: File, dialect: Dialect) -> Iterator[tuple[int, list[str] 
         line = lines.begin_row()
         try:
             fields = next(rows)
-            if any(len(field) > LONGEST_FIELD for field in fields):
+            if max(map(len, fields), default=0) > LONGEST_FIELD:
                 raise csv.Error("field larger")  # noqa: TRY301  (as the module says it)
         except StopIteration:
             return
@@ -219,7 +220,8 @@ class _Lines:
 
     def begin_row(self) -> int:
         """Return the number of the line on which the next row begins."""
-        self._row = RecordLines(f"{self._name}:{self._number + 1}")
+        self._first: str | None = None
+        self._row: RecordLines | None = None
         self._quoted = False
         self._length_since_quote = 0
         self.has_backslashes = False
@@ -231,6 +233,15 @@ class _Lines:
     def __next__(self) -> str:
         # What is raised here ends the row: the csv module starts another on the next line.
         line = self._read_line()
+        is_first = self._first is None and self._row is None
+        if is_first and isinstance(line, str) and len(line) <= LONGEST_FIELD:
+            # Most rows are one line, and millions.
+            self._first = line
+            return f"{self._marked}\n"
+        if self._row is None:
+            self._row = RecordLines(f"{self._name}:{self._number - (self._first is not None)}")
+            if self._first is not None:
+                self._row.add(self._first)
         self._row.add(line)
         if self._row.rejection:
             if isinstance(line, str):
@@ -245,7 +256,7 @@ class _Lines:
         line = next(self._lines)
         self._number += 1
         if isinstance(line, str):
-            self.has_backslashes |= "\\" + self._quote in line
+            self.has_backslashes = self.has_backslashes or "\\" + self._quote in line
             self._marked = self._escape.sub(_mark_escaped_quote, line) if self._escape else line
             quotes = self._marked.count(self._quote) if self._quote else 0
             self._quoted ^= quotes % 2 == 1

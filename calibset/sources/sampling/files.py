@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from sys import getsizeof
 from typing import Protocol
 
 from calibset.core.documents import Conversation, Document, Record
@@ -35,6 +36,11 @@ _COMPRESSION = 4
 # only if its records are shorter than 64 bytes on average, as no corpus of documents is.
 _MOST_RECORDS_COUNTED = 500_000
 _MOST_COUNTED = 2**30
+# How many times its share of what is loaded together a file's records may take in memory, so that they are
+# held in place of reading them again, and the most that they may take: tools and marks of characters beyond
+# the 16 bits that most texts need count here.
+_HELD = 4
+_MOST_MEMORY = _HELD * _LOADED
 # What a record takes in memory beside its text, about.
 _RECORD_OVERHEAD = 500
 _MAX_OPEN_STREAMS = 8
@@ -175,26 +181,32 @@ class FileSampler:
     def _load_file(self, file: File, budget: int) -> Part[Record]:
         """Return the records of a file, shuffled; the part's size is their number.
 
-        Where they take more bytes than the budget, they are read once to be counted, then once
-        for each slice that fits the budget; a slice holds records from all over the file.
+        Where they take more bytes than the budget, they come in slices that fit it, each of records from
+        all over the file. The file is read again for each slice if they take several times the budget.
         """
-        records = self.source.read(file)
-        first, size = _take(records, budget)
-        count = len(first)
-        for record in records:
+        held: list[Record] | None = []
+        count = size = last = memory = 0
+        for record in self.source.read(file):
+            if size > budget and memory > _HELD * budget:
+                held = None  # and read it again
+            if held is not None:
+                held.append(record)
+                memory += _measure_memory(record)
             count += 1
-            size += _estimate_memory(record)
-            if size > _MOST_COUNTED or count > _MOST_RECORDS_COUNTED:
+            last = measure_record(record) + _RECORD_OVERHEAD
+            size += last
+            is_huge = size > _MOST_COUNTED or count > _MOST_RECORDS_COUNTED
+            if is_huge or (size <= budget and memory > _MOST_MEMORY):
                 return Part(count, self.source.stream(file, self.seed))
-        if count == len(first):
-            return Part(max(1, count), iter(shuffled(first, self.seed, file.name)))
-        return Part(count, self._read_slices(file, -(-size // budget)))
+        if held is not None and size - last <= budget:
+            return Part(max(1, count), iter(shuffled(held, self.seed, file.name)))
+        return Part(count, self._read_slices(file, -(-size // budget), held))
 
-    def _read_slices(self, file: File, slices: int) -> Iterator[Record]:
+    def _read_slices(self, file: File, slices: int, held: list[Record] | None) -> Iterator[Record]:
         for index in range(slices):
             records = [
                 record
-                for number, record in enumerate(self.source.read(file))
+                for number, record in enumerate(self.source.read(file) if held is None else held)
                 if int.from_bytes(seeded_key(self.seed, file.name, "slice", number)) % slices == index
             ]
             yield from shuffled(records, self.seed, file.name, index)
@@ -204,16 +216,13 @@ def _estimate_unpacked_size(file: File) -> int:
     return get_size(file) * (_COMPRESSION if file.is_compressed else 1)
 
 
-def _take(records: Iterator[Record], budget: int) -> tuple[list[Record], int]:
-    """Return the first records, until they take more bytes than the budget, and how many they take."""
-    taken, size = [], 0
-    for record in records:
-        taken.append(record)
-        size += _estimate_memory(record)
-        if size > budget:
-            break
-    return taken, size
-
-
-def _estimate_memory(record: Record) -> int:
-    return measure_record(record) + _RECORD_OVERHEAD
+def _measure_memory(record: Record) -> int:
+    """Return about how many bytes a record takes in memory, whatever letters it is written in."""
+    texts: list[str] = []
+    if isinstance(record, Document):
+        texts = [record.text, *record.metadata.values()]
+    elif isinstance(record, Conversation):
+        texts = [text for message in record.messages for text in (message.content, message.reasoning)]
+        texts += [call.arguments for message in record.messages for call in message.tool_calls]
+        texts += [text for tool in record.tools for text in (tool.description, tool.parameters)]
+    return _RECORD_OVERHEAD // 2 + sum(map(getsizeof, texts))
