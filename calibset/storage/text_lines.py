@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -113,23 +113,25 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
     number = last = 0
     with open_text(file) as stream:
         while line := stream.readline(MAX_RECORD_BYTES + 1):
-            number += 1
-            if not line.isspace():
-                last = number
-            elif number - last > MOST_BLANK_LINES:
-                raise SourceError(
-                    f"{file.name}:{last + 1}: more than {MOST_BLANK_LINES:,} blank lines follow each other; "
-                    "take them out, or leave the file out with files = [...]"
-                )
-            plain = line.removeprefix(BOM_UTF8) if number == 1 else line
+            plain = line.removeprefix(BOM_UTF8) if number == 0 else line
             if len(line) <= MAX_RECORD_BYTES:
-                # A file without a line feed is one line, unless its lines end in carriage returns.
-                if number == 1 and not (line.endswith(b"\n") or file.is_part):
-                    for index, part in enumerate(plain.removesuffix(b"\r").split(b"\r"), start=1):
-                        yield _check_line(_decode_line(part), file, index, keep_undecodable)
-                else:
-                    yield _check_line(_decode_line(plain), file, number, keep_undecodable)
+                parts: Sequence[bytes] = (plain,)
+                if number == 0 and not (line.endswith(b"\n") or file.is_part):
+                    # A file without a line feed is one line, unless its lines end in carriage returns.
+                    parts = plain.removesuffix(b"\r").split(b"\r")
+                for part in parts:
+                    number += 1
+                    if not part or part.isspace():
+                        _require_words(file, last, number)
+                    else:
+                        last = number
+                    text = _decode_line(part)
+                    if has_undecodable_bytes(text) and not keep_undecodable:
+                        yield _reject(f"{file.name}:{number}", describe_undecodable(file), text)
+                    else:
+                        yield text
                 continue
+            last = number = number + 1
             # No character takes more than four bytes.
             beginning = plain[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")
             rejection = _reject(f"{file.name}:{number}", TOO_LONG, beginning)
@@ -139,10 +141,13 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
             yield rejection
 
 
-def _check_line(text: str, file: File, number: int, keep_undecodable: bool) -> str | Rejection:  # noqa: FBT001
-    if keep_undecodable or not has_undecodable_bytes(text):
-        return text
-    return _reject(f"{file.name}:{number}", describe_undecodable(file), text)
+def _require_words(file: File, last: int, number: int) -> None:
+    """Make sure that not too many blank lines follow each other, of which the last one has a number."""
+    if number - last > MOST_BLANK_LINES:
+        raise SourceError(
+            f"{file.name}:{last + 1}: more than {MOST_BLANK_LINES:,} blank lines follow each other; "
+            "take them out, or leave the file out with files = [...]"
+        )
 
 
 def _decode_line(line: bytes) -> str:

@@ -226,3 +226,10 @@ def test_a_million_blank_lines_in_a_row_are_an_error(monkeypatch: pytest.MonkeyP
         "files = [...]"
     )
     assert read_first_character(file(b"\n\n\n\n\nb")) == ""
+
+
+def test_blank_lines_that_end_in_carriage_returns_are_counted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_lines, "MOST_BLANK_LINES", 3)
+    assert list(read_lines(file(b"a\r\r\r\rb\r"))) == ["a", "", "", "", "b"]
+    with pytest.raises(SourceError, match=r"^a\.txt:2: more than 3 blank lines follow each other"):
+        list(read_lines(file(b"a\r\r\r\r\rb")))

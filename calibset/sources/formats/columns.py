@@ -47,11 +47,11 @@ def make_record(row: Any, columns: tuple[str, ...] | TurnColumns, record_id: str
     absent = tuple(name for name, value in values.items() if value is _ABSENT)
     if fault := _find_fault(row, values, absent, is_text=isinstance(columns, tuple)):
         return Rejection(position=position, reason=fault[0], excerpt=describe_value(fault[1]))
-    if not any(isinstance(value, str) and value.strip() for value in values.values()):
+    text = _join(values, names)
+    if not text:
         return Filtered(position=position, reason=EMPTY_TEXT)
     metadata = collect_metadata(row, names)
     if isinstance(columns, tuple):
-        text = _join(values, columns)
         return Document(id=record_id, text=text, metadata=metadata, absent_columns=absent)
     record = _make_conversation(values, columns, record_id, position)
     if not isinstance(record, Conversation):

@@ -127,6 +127,28 @@ def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch:
     assert 4_000 < sum(numbers[:150]) / 150 < 6_000
 
 
+@pytest.mark.parametrize("budget", [1_000, 20_000, 10**6])
+def test_what_is_held_in_place_of_reading_it_again_comes_in_the_same_order(
+    budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = {"a.txt": "".join(f"line {'ž' * (number % 50)}\n" for number in range(300)).encode()}
+    monkeypatch.setattr(sampling, "_LOADED", budget)
+    monkeypatch.setattr(sampling, "_HELD", 0)
+    read_again = read_ids(lines(), contents)
+    monkeypatch.setattr(sampling, "_HELD", 1_000)
+    held = read_ids(lines(), contents)
+    assert len(set(held)) == 300
+    assert held == read_again
+
+
+def test_a_file_whose_records_take_too_much_memory_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_MOST_MEMORY", 100_000)
+    emoji = "".join(f"{'😀' * 400}{number}\n" for number in range(1_500)).encode()
+    order = [int(name.split("#")[1]) for name in read_ids(lines(), {"a.txt": emoji})]
+    assert sorted(order) == list(range(1_500))
+    assert max(order[:1_000]) == 999
+
+
 def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "_LOADED", 1_000)
     monkeypatch.setattr(sampling, "_MOST_COUNTED", 50_000)
