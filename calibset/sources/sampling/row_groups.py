@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from calibset.core.documents import Rejection
@@ -29,6 +29,7 @@ _HELD = 16 * 2**20
 # times as many are held next.
 _FIRST_HELD = 32
 _FIRST_BYTES = 64 * 2**10
+_MOST_FIRST_HELD = 1_024
 _GROWTH = 8
 _LARGEST_HELD = 2**30
 # What a value in a list takes in memory beside its text, about.
@@ -38,8 +39,9 @@ _FETCHED = 4 * 2**20
 _BUFFER = 2**20
 # Bytes between two columns that are fetched along, since a request of its own costs more.
 _HOLE = 8 * 2**10
-# Few, since a value that is stored once may stand in every row.
+# Few, since a value that is stored once may stand in every row; more, where a MiB holds them.
 _ROWS_AT_ONCE = 256
+_MOST_ROWS_AT_ONCE = 2**14
 
 
 def read_row_groups(file: File, columns: tuple[str, ...]) -> list[RowGroup]:
@@ -99,22 +101,27 @@ class RowGroup:
         """Yield the rows in seeded order.
 
         Of a group's rows 32 from all over it are held first, or as many as fit into 64 KiB. The group is read
-        again for eight times as many next ones, and so on, up to as many as fit into 16 MiB.
+        again for eight times as many next ones, and so on, up to as many as fit into 16 MiB: by what the
+        footer says, and by what they turn out to take, since a value that is stored once may stand in all.
         """
         if self._is_too_large():
             yield self._reject()
             return
-        order = draw_indices(self.rows, seed, self.file.name, self.index)
+        order = iter(draw_indices(self.rows, seed, self.file.name, self.index))
         size = max(1, self._size())
         most = max(1, self.rows * _HELD // size)
-        held = max(_FIRST_HELD, self.rows * _FIRST_BYTES // size)
+        held = min(max(_FIRST_HELD, self.rows * _FIRST_BYTES // size), _MOST_FIRST_HELD)
         while wanted := list(islice(order, min(held, most))):
-            held *= _GROWTH
             indices = sorted(wanted)
-            pieces = self._read_pieces(indices)
+            pieces = self._read_pieces(indices, _HELD if len(wanted) > 1 else _LARGEST_HELD)
+            if pieces is None and len(wanted) > 1:
+                order, most = chain(wanted, order), max(1, len(wanted) // _GROWTH)
+                continue
             if pieces is None:
                 yield self._reject()
                 return
+            held *= _GROWTH
+            most = min(most, max(1, len(wanted) * _HELD // max(1, sum(piece.nbytes for _, piece in pieces))))
             starts = [start for start, _ in pieces]
             for index in wanted:
                 rank = bisect_left(indices, index)
@@ -143,10 +150,10 @@ class RowGroup:
     def _reject(self) -> Row:
         return self.start, Rejection(position=f"{self.file.name}#{self.start}", reason="row group too large")
 
-    def _read_pieces(self, indices: list[int]) -> list[tuple[int, Any]] | None:
+    def _read_pieces(self, indices: list[int], most: int) -> list[tuple[int, Any]] | None:
         """Return the rows with these sorted indices, in pieces with the number of rows before each.
 
-        None if they turn out larger than the footer says.
+        None if they turn out to take more bytes than a bound.
         """
         import pyarrow
 
@@ -159,7 +166,7 @@ class RowGroup:
             piece = batch
             if last - first < batch.num_rows:
                 piece = batch.take(pyarrow.array([index - begin for index in indices[first:last]]))
-            decoded = _decode_dictionaries(piece, _LARGEST_HELD - size)
+            decoded = _decode_dictionaries(piece, most - size)
             if decoded is None:
                 return None
             pieces.append((first, decoded[0]))
@@ -182,7 +189,7 @@ class RowGroup:
             )
             begin = 0
             columns = list(self.columns)
-            rows = _count_rows_at_once(chunks)
+            rows = _count_rows_at_once(chunks, self.rows)
             for batch in parquet.iter_batches(rows, [self.index], columns, use_threads=False):
                 yield begin, batch
                 begin += batch.num_rows
@@ -217,14 +224,16 @@ def _is_delta_encoded(chunk: Any) -> bool:
     return any(encoding.startswith("DELTA_") for encoding in chunk.encodings)
 
 
-def _count_rows_at_once(chunks: list[Any]) -> int:
+def _count_rows_at_once(chunks: list[Any], rows: int) -> int:
     """Return how many rows are decoded together, fewer where each may be as long as all that is stored."""
+    stored: int = sum(max(chunk.total_uncompressed_size, 8 * chunk.num_values) for chunk in chunks)
+    short = min(rows * _BUFFER // max(1, stored), _MOST_ROWS_AT_ONCE)
     longest: int = sum(
         chunk.total_uncompressed_size
         for chunk in chunks
         if _is_delta_encoded(chunk) and (chunk.has_dictionary_page or "DELTA_BYTE_ARRAY" in chunk.encodings)
     )
-    return max(1, min(_ROWS_AT_ONCE, _LARGEST_HELD // max(1, longest)))
+    return max(1, min(max(_ROWS_AT_ONCE, short), _LARGEST_HELD // max(1, longest)))
 
 
 def _decode_dictionaries(batch: Any, most: int) -> tuple[Any, int] | None:

@@ -316,10 +316,26 @@ def test_other_columns_make_no_row_group_too_large(monkeypatch: pytest.MonkeyPat
     assert len(by_id(read({"a.parquet": data}))) == 100
 
 
-def test_a_row_group_that_unpacks_to_more_than_it_says_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_LARGEST_HELD", 1_000_000)
+def test_of_a_row_group_that_unpacks_to_more_than_it_says_little_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "_HELD", 100_000)
     # Each value is stored once, so the footer tells of few bytes.
-    data = packed([{"text": "x" * 10_000} for _ in range(1_000)])
+    data = packed([{"text": "x" * 10_000} for _ in range(300)])
+    before = pyarrow.total_allocated_bytes()
+    stream = source().read_shuffled(memory_reader({"a.parquet": data}), seed=1)
+    records = [next(stream)]
+    assert pyarrow.total_allocated_bytes() - before < 400_000
+    records += stream
+    assert len(by_id(records)) == 300
+    monkeypatch.undo()
+    assert records == read({"a.parquet": data}, 1)
+
+
+def test_a_row_that_unpacks_to_more_than_may_be_held_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_HELD", 5_000)
+    monkeypatch.setattr(reading, "_LARGEST_HELD", 9_999)
+    data = packed([{"text": "x" * 10_000} for _ in range(50)])
     assert read({"a.parquet": data}) == [Rejection(position="a.parquet#0", reason="row group too large")]
 
 
