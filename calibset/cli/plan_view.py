@@ -43,6 +43,7 @@ def print_plan(plan: Plan, *, preview: bool = False) -> None:
     for source in (*plan.sources, *plan.evaluations):
         print_lines(f"{source.name}: {line}" for line in _file_lines(source))
     print_lines(stream_lines(plan.sources))
+    print_lines(_read_lines(plan))
     print_lines(_hygiene_lines(plan.recipe))
     print_lines(_selection_lines(plan.recipe))
     print_lines(_recipe_lines(plan))
@@ -62,6 +63,16 @@ def _file_lines(source: PlannedSource) -> Iterator[str]:
         yield f"reads {source.location} and not {', '.join(source.unused)}"
     if len(source.splits) > 1:
         yield f"reads the splits {', '.join(source.splits)}; split = [...] names those that are wanted"
+
+
+def _read_lines(plan: Plan) -> Iterator[str]:
+    """Yield how much of the corpora a build would read, as far as that can be told."""
+    corpora = (*plan.sources, *plan.evaluations)
+    known = [source.reads for source in corpora if source.reads is not None]
+    unknown = len(corpora) - len(known)
+    more = f", and what {unknown} of them take, which is not known" if unknown else ""
+    if known:
+        yield f"a build reads about {format_size(sum(known))} of the corpora{more}"
 
 
 def _list_names(counts: Mapping[str, int]) -> str:

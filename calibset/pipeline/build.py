@@ -18,6 +18,7 @@ from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import HoldoutReport, Manifest
 from calibset.hygiene.stats import LeftOut, ReadStats
 from calibset.pipeline.context import BuildContext, as_recipe, open_context
+from calibset.pipeline.cost_estimates import require_memory
 from calibset.pipeline.locking import (
     LockUse,
     build_lock,
@@ -86,6 +87,7 @@ def build(  # noqa: PLR0913  (a program names those that it needs)
         ValueError: ``workers`` or ``lock`` is none of its values.
     """
     recipe = as_recipe(recipe, changes, sources)
+    require_memory(recipe)
     known_lock = read_existing_lock(recipe, lock)
     if lock == "require" and known_lock is not None:
         require_unchanged(recipe, find_recipe_differences(known_lock, portable_recipe(recipe)))

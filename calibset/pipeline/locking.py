@@ -84,7 +84,7 @@ def require_compared(recipe: Recipe, not_compared: int) -> None:
         raise LockError(
             f"{recipe.name}: the index of duplicates is full, and {not_compared:,} documents did not fit in, "
             "so texts that repeat these may be in the file; nothing was written: ask for fewer rows "
-            '(nsamples, selection.pool), or set hygiene.duplicates = "exact" or "keep" for the largest sources'
+            '(nsamples, selection.pool), or set hygiene.duplicates = "exact" or "keep" for large sources'
         )
 
 

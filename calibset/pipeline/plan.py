@@ -16,6 +16,7 @@ from calibset.core.progress import Progress, no_progress
 from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.lockfile import Lock
 from calibset.pipeline.context import as_recipe
+from calibset.pipeline.cost_estimates import count_wanted_rows, estimate_read, require_memory
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import FEWEST_ROWS, describe_few_documents
 from calibset.pipeline.readers import open_reader, open_storage
@@ -46,6 +47,7 @@ class PlannedSource:
         revision: The commit of a hub repository.
         files: How many files would be read.
         size: The size of these files in bytes, if it is known without reading them.
+        reads: About how many bytes of them a build would read; None if that can't be told.
         licence: The licence as the recipe states it.
         from_beginning: Whether some of it can only be read as a stream from its beginning.
         problem: Why a build would fail at the source; None if nothing speaks against it.
@@ -70,6 +72,7 @@ class PlannedSource:
     licence: str
     from_beginning: bool
     problem: str | None
+    reads: int | None = None
     read: Mapping[str, int] = field(default_factory=dict, hash=False)
     left: Mapping[str, int] = field(default_factory=dict, hash=False)
     unused: tuple[str, ...] = ()
@@ -150,6 +153,7 @@ def plan(  # noqa: PLR0913  (a program names those that it needs)
         TokenizerError: There is no such tokenizer, or it can't be loaded.
     """
     recipe = as_recipe(recipe, changes, sources)
+    require_memory(recipe)
     find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=offline)
     planner = _Planner(
         recipe=recipe,
@@ -209,6 +213,7 @@ class _Planner:
                 unused=tuple(choice for choice in choices if choice != reader.location),
             )
             planned = _count_files(planned, source, reader)
+            planned = replace(planned, reads=self._estimate_read(name, source, planned, reader))
             if self.tokenizer is None:
                 return planned
             if name in self.recipe.exclude:
@@ -231,6 +236,15 @@ class _Planner:
             notes=(*planned.notes, *trial.notes),
         )
         return replace(planned, notes=(*planned.notes, *self._note_few_documents(planned)))
+
+    def _estimate_read(
+        self, name: str, source: Source, planned: PlannedSource, reader: TrackedReader
+    ) -> int | None:
+        if name in self.recipe.exclude:
+            return planned.size  # an evaluation set is read whole
+        rows = count_wanted_rows(name, self.recipe)
+        files = source.select_files(reader)
+        return estimate_read(source, files, rows, self.recipe.seqlen, opens=self.tokenizer is not None)
 
     def _note_few_documents(self, planned: PlannedSource) -> Iterator[str]:
         """Say if few documents will make up the rows, should all be as long as the first that was read."""

@@ -17,6 +17,7 @@ from calibset.hygiene.examination import Examiner
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
+from calibset.pipeline.cost_estimates import count_wanted_rows
 from calibset.pipeline.read_ahead import ReadAhead
 from calibset.pipeline.token_ids import decode_ids
 from calibset.pipeline.untaken_records import UntakenRecords
@@ -156,7 +157,7 @@ def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made o
     """
     hygiene = recipe.hygiene_of(name)
     source = (
-        recipe.sources[name].model_copy(update={"hygiene": hygiene}).for_rows(_count_wanted(name, recipe))
+        recipe.sources[name].model_copy(update={"hygiene": hygiene}).for_rows(count_wanted_rows(name, recipe))
     )
     keeps = recipe.control_tokens == "keep"
     control_tokens = None if keeps else ControlTokens.of(tokenizer.special_tokens)
@@ -192,16 +193,6 @@ def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made o
     rendered = _render(documents, new_renderer, cleaner, stats, f"sources.{name}")
     items = untaken.start_again_at(rendered)
     return SourceStream(name, source, reader, stats, items, row_spec)
-
-
-def _count_wanted(name: str, recipe: Recipe) -> int:
-    """Return how many rows are asked of a source for all files, before anything runs short."""
-    rows = recipe.mixture.quotas()[name]
-    if recipe.selection.method == "coverage":
-        rows *= recipe.selection.pool
-    if recipe.holdout is not None:
-        rows += recipe.model_copy(update={"nsamples": recipe.holdout.nsamples}).mixture.quotas()[name]
-    return rows
 
 
 def split_holdout(stream: SourceStream, recipe: Recipe) -> tuple[SourceStream, SourceStream | None]:

@@ -22,9 +22,6 @@ from calibset.sources.sampling.interleave import (
 from calibset.sources.sampling.row_groups import Row, read_row_groups
 from calibset.storage.files import File
 
-# Files whose footers are read at first, however few rows are wanted.
-_FEWEST_FILES = 8
-
 
 class ParquetSource(Source):
     """Base class of the adapters of parquet corpora, whose subclasses turn rows into records.
@@ -33,9 +30,11 @@ class ParquetSource(Source):
 
     Attributes:
         needed: The only columns that are read; a file may lack some of them.
+        fewest_files: The files whose footers are read at first, however few rows are wanted.
     """
 
     needed: ClassVar[tuple[str, ...]] = ()
+    fewest_files: ClassVar[int] = 8
 
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns to read; overridden if they depend on the recipe."""
@@ -77,7 +76,7 @@ class ParquetSource(Source):
         """
         read = partial(read_row_groups, columns=self.needed_columns())
         first = self._first_parts
-        first_files = max(first, _FEWEST_FILES)
+        first_files = max(first, self.fewest_files)
         for number, batch in enumerate(split_into_batches(files, MAX_OPEN_PARTS, first=first_files)):
             groups = chain(*map_concurrently(read, batch))
             parts = (

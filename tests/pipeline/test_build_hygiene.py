@@ -93,7 +93,7 @@ def test_a_full_index_of_duplicates_is_told(repeating: Path, monkeypatch: pytest
     assert str(caught.value) == (
         f"{recipe.name}: the index of duplicates is full, and {count} documents did not fit in, so texts "
         "that repeat these may be in the file; nothing was written: ask for fewer rows (nsamples, "
-        'selection.pool), or set hygiene.duplicates = "exact" or "keep" for the largest sources'
+        'selection.pool), or set hygiene.duplicates = "exact" or "keep" for large sources'
     )
 
 

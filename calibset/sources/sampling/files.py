@@ -27,9 +27,11 @@ from calibset.sources.sampling.line_blocks import MAX_OPEN_BLOCKS, LineBlock, St
 from calibset.storage.compression import is_compressed
 from calibset.storage.files import File
 
-# Bytes of a file that is loaded whole, and of those that are loaded together.
+LOADED_BYTES = 64 * 2**20
+"""The bytes of small files that are loaded together."""
+
+# Bytes of a file that is loaded whole.
 _LARGE = 32 * 2**20
-_LOADED = 64 * 2**20
 # Packed text grows about fourfold.
 _COMPRESSION = 4
 # Records, and bytes of them, that are gone through only to be counted. A file that is loaded has more
@@ -158,7 +160,7 @@ class FileSampler:
 
         for index, batch in enumerate(batches):
             blocks = filter(None, map_concurrently(load, batch))
-            parts = (self._load_file(block, _LOADED) for block in blocks)
+            parts = (self._load_file(block, LOADED_BYTES) for block in blocks)
             yield from interleave(parts, self.seed, "blocks", index, at_once=MAX_OPEN_BLOCKS)
 
     def _stream(self, files: list[File]) -> Iterator[Record]:
@@ -167,7 +169,7 @@ class FileSampler:
         yield from interleave(parts, self.seed, "streams", at_once=_MAX_OPEN_STREAMS, first=first)
 
     def _load(self, files: list[File]) -> Iterator[Record]:
-        loaded = _LOADED * self.first_parts // MAX_OPEN_PARTS
+        loaded = LOADED_BYTES * self.first_parts // MAX_OPEN_PARTS
         batches = split_into_batches(files, MAX_OPEN_PARTS, _estimate_unpacked_size, loaded)
         for index, batch in enumerate(batches):
             sizes = list(map(_estimate_unpacked_size, batch))

@@ -26,9 +26,10 @@ MAX_OPEN_PARTS = 32
 ORDER = "2"
 """The version of the order in which records are read; docs/building-again.md has its history."""
 
+RECORDS_A_PART = 16
+"""How many records are given before one more part is opened."""
+
 _FEWEST_OPEN_PARTS = 4
-# So many records are given before one more part is opened.
-_RECORDS_A_PART = 16
 _THREADS = 8
 
 
@@ -88,7 +89,7 @@ def interleave(
                 heappush(turns, (turn, index, taken + 1))
             else:
                 ended += 1
-            if len(begun) < min(len(batch), first + ended + given // _RECORDS_A_PART):
+            if len(begun) < min(len(batch), first + ended + given // RECORDS_A_PART):
                 index = len(begun)
                 begun.append(now)
                 heappush(turns, (now + offsets[index] / batch[index].size, index, 0))

@@ -108,7 +108,7 @@ class RowGroup:
             yield self._reject()
             return
         order = iter(draw_indices(self.rows, seed, self.file.name, self.index))
-        size = max(1, self._size())
+        size = max(1, self.unpacked_size)
         most = max(1, self.rows * _HELD // size)
         held = min(max(_FIRST_HELD, self.rows * _FIRST_BYTES // size), _MOST_FIRST_HELD)
         while wanted := list(islice(order, min(held, most))):
@@ -128,9 +128,15 @@ class RowGroup:
                 start, piece = pieces[bisect_right(starts, rank) - 1]
                 yield self._read_row(index, piece, rank - start)
 
-    def _size(self) -> int:
-        """Return how many bytes the needed columns unpack to."""
+    @property
+    def unpacked_size(self) -> int:
+        """How many bytes the needed columns unpack to."""
         return sum(chunk.total_uncompressed_size for chunk in self._column_chunks())
+
+    @property
+    def stored_size(self) -> int:
+        """How many bytes of the file the needed columns take."""
+        return sum(chunk.total_compressed_size for chunk in self._column_chunks())
 
     def _column_chunks(self) -> list[Any]:
         """Return what the footer says of each needed column, of a nested one of each leaf."""
@@ -145,7 +151,7 @@ class RowGroup:
 
     def _is_too_large(self) -> bool:
         values = max((chunk.num_values for chunk in self._column_chunks()), default=0)
-        return self._size() > _LARGEST_GROUP or max(self.rows, values) > _MOST_VALUES
+        return self.unpacked_size > _LARGEST_GROUP or max(self.rows, values) > _MOST_VALUES
 
     def _reject(self) -> Row:
         return self.start, Rejection(position=f"{self.file.name}#{self.start}", reason="row group too large")

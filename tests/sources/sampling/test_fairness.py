@@ -129,7 +129,7 @@ def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     monkeypatch.setattr(sampling, "map_concurrently", lambda call, items: list(map(call, items)))
     monkeypatch.setattr(sampling, "_LARGE", 0 if not name.startswith("small files") else 10**9)
     if name == "small files that can not be held":
-        monkeypatch.setattr(sampling, "_LOADED", 400_000)  # of 2 million with what is around each record
+        monkeypatch.setattr(sampling, "LOADED_BYTES", 400_000)  # of 2 million with what is around each record
 
 
 @pytest.mark.parametrize("name", CORPORA)

@@ -60,7 +60,7 @@ def test_each_file_gives_in_proportion_to_its_records() -> None:
 
 
 def test_large_files_are_not_loaded_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "_LOADED", 20)
+    monkeypatch.setattr(sampling, "LOADED_BYTES", 20)
     monkeypatch.setattr(sampling, "_RECORD_OVERHEAD", 0)
     opened: list[str] = []
     files = tuple(File(f"{i}.txt", lambda i=i: opening(opened, i), 6) for i in range(10))  # type: ignore[misc]
@@ -108,7 +108,7 @@ def opening(opened: list[str], number: int) -> BinaryIO:
 
 @pytest.mark.slow
 def test_a_small_file_that_unpacks_to_very_much_is_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "_LOADED", 100 * 1_000)
+    monkeypatch.setattr(sampling, "LOADED_BYTES", 100 * 1_000)
     read: list[int] = []
 
     class Noted(Lines):
@@ -150,7 +150,7 @@ def test_a_file_whose_records_take_too_much_memory_is_a_stream(monkeypatch: pyte
 
 
 def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "_LOADED", 1_000)
+    monkeypatch.setattr(sampling, "LOADED_BYTES", 1_000)
     monkeypatch.setattr(sampling, "_MOST_COUNTED", 50_000)
     contents = {"a.txt": b"short\n" * 5_000}
     documents = lines().read_shuffled(memory_reader(contents), seed=1)
