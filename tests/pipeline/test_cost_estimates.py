@@ -87,4 +87,4 @@ def test_memory_grows_with_the_tokens_of_all_candidates(tmp_path: Path) -> None:
     )
     base = estimate_memory(one.model_copy(update={"nsamples": 0}))
     assert large - base == 8 * (few - base)
-    assert large < 2e9
+    assert 1.5e9 < large < 2.5e9
