@@ -42,7 +42,7 @@ _MOST_COUNTED = 2**30
 # held in place of reading them again, and the most that they may take: tools and marks of characters beyond
 # the 16 bits that most texts need count here.
 _HELD = 4
-_MOST_MEMORY = _HELD * _LOADED
+_MOST_MEMORY = _HELD * LOADED_BYTES
 # What a record takes in memory beside its text, about.
 _RECORD_OVERHEAD = 500
 _MAX_OPEN_STREAMS = 8

@@ -132,7 +132,7 @@ def test_what_is_held_in_place_of_reading_it_again_comes_in_the_same_order(
     budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contents = {"a.txt": "".join(f"line {'ž' * (number % 50)}\n" for number in range(300)).encode()}
-    monkeypatch.setattr(sampling, "_LOADED", budget)
+    monkeypatch.setattr(sampling, "LOADED_BYTES", budget)
     monkeypatch.setattr(sampling, "_HELD", 0)
     read_again = read_ids(lines(), contents)
     monkeypatch.setattr(sampling, "_HELD", 1_000)
