@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,12 +16,12 @@ from calibset.pipeline.context import BuildContext
 from calibset.pipeline.must_cover_terms import find_terms, find_terms_in_rows
 from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
-from calibset.selection.coverage import Candidate, select_by_coverage
+from calibset.selection.coverage import Candidate, TokenSets, select_by_coverage
 from calibset.selection.coverage_report import CoverageReport, report_coverage
 from calibset.selection.holdout import HeldOut
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.quotas import Mixture, interleave
-from calibset.tokenizers.truncation import visible_ids
+from calibset.tokenizers.truncation import VisibleIds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +193,7 @@ def _select_by_coverage(
     """Return the samples of the pool that cover most, in the order they came, and what they cover."""
     tokenizer, seqlen = context.tokenizer, context.recipe.seqlen
     pool = [sample for name, quota in quotas.items() if quota for sample in streams[name].samples]
-    # As arrays, since a pool may be of tens of thousands of rows.
-    visible = [array("i", visible_ids(sample.token_ids, tokenizer, seqlen)) for sample in pool]
+    visible = [VisibleIds(sample.token_ids, tokenizer, seqlen) for sample in pool]
     titles = [title for name in selection.terms_of for title in streams[name].stats.titles]
     terms = find_terms(selection, tokenizer, visible, titles)
     terms_in_rows = find_terms_in_rows(terms, selection, tokenizer, seqlen, pool)
@@ -203,8 +201,9 @@ def _select_by_coverage(
         Candidate(token_ids=ids, group=sample.source, terms=held)
         for sample, ids, held in zip(pool, visible, terms_in_rows, strict=True)
     ]
-    chosen = select_by_coverage(candidates, quotas)
-    report = report_coverage(candidates, chosen, quotas, terms=terms)
+    sets = TokenSets(candidates)
+    chosen = select_by_coverage(candidates, quotas, sets=sets)
+    report = report_coverage(candidates, chosen, quotas, terms=terms, sets=sets)
     rows: dict[str, list[Sample]] = {name: [] for name in quotas}
     for index in sorted(chosen):
         rows[pool[index].source].append(pool[index])

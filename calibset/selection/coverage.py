@@ -8,8 +8,9 @@ cover channels of the model; tokens are covered here, so that the model need not
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 # again, and a fourth nothing: a byte shifted right by two bits each time.
 _FIRST = 16
 _QUARTERED = 2
+
+_CHUNK = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,8 @@ class Candidate:
 class TokenSets:
     """The distinct tokens of each candidate, numbered from 0 without gaps.
 
+    A pool of 32,000 rows has 30 million of them, so they are held once, and changed a chunk at a time.
+
     Attributes:
         size: How many distinct tokens there are in all.
         tokens: The tokens of the first candidate, then those of the second, and so on.
@@ -46,13 +51,18 @@ class TokenSets:
     """
 
     def __init__(self, candidates: Iterable[Candidate]) -> None:
-        rows = [_without_repeats(candidate.token_ids) for candidate in candidates]
-        self.ends: NDArray[np.int64] = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-        ids = np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int32)
+        held, ends = array("i"), [0]
+        for candidate in candidates:
+            held.frombytes(_without_repeats(candidate.token_ids).tobytes())
+            ends.append(len(held))
+        self.ends: NDArray[np.int64] = np.array(ends, np.int64)
+        self.tokens: NDArray[np.int32] = np.asarray(held)
+        ids = np.empty(0, np.int32)
+        for chunk in self._chunks():
+            ids = np.union1d(ids, chunk)
         self.size = len(ids)
-        self.tokens: NDArray[np.int32] = np.empty(self.ends[-1], np.int32)
-        for index, row in enumerate(rows):
-            self[index][:] = np.searchsorted(ids, row)
+        for chunk in self._chunks():
+            chunk[:] = np.searchsorted(ids, chunk)
 
     def __len__(self) -> int:
         return len(self.ends) - 1
@@ -60,6 +70,23 @@ class TokenSets:
     def __getitem__(self, index: int) -> NDArray[np.int32]:
         """Return the tokens of one candidate."""
         return self.tokens[self.ends[index] : self.ends[index + 1]]
+
+    def count_holders(self) -> NDArray[np.int64]:
+        """Return, for each token, how many candidates hold it."""
+        holders = np.zeros(self.size, np.int64)
+        for chunk in self._chunks():
+            holders += np.bincount(chunk, minlength=self.size)
+        return holders
+
+    def find(self, wanted: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Return the indexes in ``tokens`` of the tokens that are marked."""
+        found = [np.flatnonzero(wanted[chunk]) + n * _CHUNK for n, chunk in enumerate(self._chunks())]
+        return np.concatenate([np.empty(0, np.intp), *found])
+
+    def _chunks(self) -> Iterator[NDArray[np.int32]]:
+        # numpy makes eight bytes of each number that is an index, so not all at once.
+        for start in range(0, len(self.tokens), _CHUNK):
+            yield self.tokens[start : start + _CHUNK]
 
 
 class Gains:
@@ -101,7 +128,11 @@ class Gains:
 
 
 def select_by_coverage(
-    candidates: Sequence[Candidate], quotas: Mapping[str, int], *, times: int = 1
+    candidates: Sequence[Candidate],
+    quotas: Mapping[str, int],
+    *,
+    times: int = 1,
+    sets: TokenSets | None = None,
 ) -> list[int]:
     """Choose rows that together hold the must-cover terms and as many different tokens as possible.
 
@@ -132,6 +163,7 @@ def select_by_coverage(
         candidates: The pool.
         quotas: How many rows are wanted of each group; none of a group that is not named.
         times: How many rows should hold each must-cover term, or all that do if there are fewer.
+        sets: The tokens of the candidates, if they are known.
 
     Returns:
         Indexes into ``candidates`` in the order in which the rows were taken. Each group gives as many
@@ -142,7 +174,7 @@ def select_by_coverage(
         >>> select_by_coverage([Candidate(token_ids=row, group="web") for row in rows], {"web": 2})
         [0, 2]
     """
-    gains = Gains(candidates, TokenSets(candidates), times=times)
+    gains = Gains(candidates, TokenSets(candidates) if sets is None else sets, times=times)
     left = dict(quotas)
     # A gain, the candidate, and how many were chosen when it was counted; the heap's least is the
     # greatest gain, of the first candidate among equals.
@@ -166,7 +198,7 @@ def select_by_coverage(
 
 def _without_repeats(token_ids: Sequence[int]) -> NDArray[np.int32]:
     """Return the distinct ids, five times as fast as `numpy.unique` does for a row."""
-    ids = np.sort(np.fromiter(token_ids, np.int32, len(token_ids)))
+    ids = np.sort(np.fromiter(token_ids, np.int32))
     first = np.ones(len(ids), np.bool_)
     first[1:] = ids[1:] != ids[:-1]
     return ids[first]

@@ -84,6 +84,7 @@ def report_coverage(
     *,
     terms: Sequence[str] = (),
     times: int = 1,
+    sets: TokenSets | None = None,
 ) -> CoverageReport:
     """Measure the coverage of a choice of rows.
 
@@ -96,8 +97,9 @@ def report_coverage(
         quotas: How many rows are wanted of each group.
         terms: The must-cover terms; `Candidate.terms` holds indexes into them.
         times: How many rows should hold each term.
+        sets: The tokens of the candidates, if they are known.
     """
-    sets = TokenSets(candidates)
+    sets = TokenSets(candidates) if sets is None else sets
     marks = _space_marks(len(chosen))
     own = _count_growth(sets, chosen, marks)
     others = [
@@ -194,10 +196,9 @@ def bound_coverage(candidates: Sequence[Candidate], quotas: Mapping[str, int], s
         quotas: How many rows are wanted of each group; none of a group that is not named.
         sets: The tokens of the candidates.
     """
-    rows = np.repeat(np.arange(len(sets), dtype=np.int32), np.diff(sets.ends))
-    holders = np.bincount(sets.tokens, minlength=sets.size)
-    priced = (holders <= _COMMON)[sets.tokens]
-    rows, tokens = rows[priced], sets.tokens[priced]
+    holders = sets.count_holders()
+    priced = sets.find(holders <= _COMMON)
+    rows, tokens = np.searchsorted(sets.ends, priced, "right") - 1, sets.tokens[priced].astype(np.intp)
     price = np.where(holders <= _COMMON, _PARTS // np.maximum(holders, 1), 0)
     groups = _group_members(candidates, quotas)
     best = sets.size * _PARTS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 from calibset.tokenizers.base import SpecialAffixes
 
@@ -26,6 +27,37 @@ def visible_ids(ids: Sequence[int], tokenizer: SpecialAffixes, seqlen: int) -> l
         seqlen: How many tokens of a row the quantizer reads.
     """
     return [*tokenizer.prefix, *ids[: text_budget(tokenizer, seqlen)], *tokenizer.suffix]
+
+
+class VisibleIds(Sequence[int]):
+    """The ids that `visible_ids` returns, put together each time they are read: those of many rows take room.
+
+    Args:
+        ids: The text's ids, without special tokens added.
+        tokenizer: Any object that knows the special tokens that are added.
+        seqlen: How many tokens of a row the quantizer reads.
+    """
+
+    __slots__ = ("_ids", "_seqlen", "_tokenizer")
+
+    def __init__(self, ids: Sequence[int], tokenizer: SpecialAffixes, seqlen: int) -> None:
+        self._ids, self._tokenizer, self._seqlen = ids, tokenizer, seqlen
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        return self._read()[index]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._read())
+
+    def _read(self) -> list[int]:
+        return visible_ids(self._ids, self._tokenizer, self._seqlen)
 
 
 def last_token_dominates(read: Sequence[int], seqlen: int) -> bool:
