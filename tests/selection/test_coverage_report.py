@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from statistics import fmean, stdev
 
@@ -143,3 +144,25 @@ def test_the_bound_comes_close_to_what_greedy_reaches() -> None:
     candidates, quotas = topical(7)
     reached = count_distinct_tokens(candidates, select_by_coverage(candidates, quotas))
     assert reached <= bound(candidates, quotas) <= 1.06 * reached
+
+
+@pytest.mark.slow
+def test_a_large_pool_takes_little_beside_its_rows_and_is_counted_like_a_small_one() -> None:
+    alike = [Candidate(token_ids=range(1_000), group="web") for _ in range(3_000)]
+    own = [Candidate(token_ids=range(1_000 * n, 1_000 * n + 900), group="own") for n in range(2, 10)]
+    rows, quotas = [*alike, *own], {"web": 1, "own": 2}
+    tracemalloc.start()
+    try:
+        sets = TokenSets(rows)
+        chosen = select_by_coverage(rows, quotas, sets=sets)
+        report = report_coverage(rows, chosen, quotas, sets=sets)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sorted(chosen) == [0, 3_000, 3_001]
+    assert [sets[n].tolist() for n in (0, 3_000)] == [list(range(1_000)), list(range(1_000, 1_900))]
+    assert sets.count_holders().tolist() == [3_000] * 1_000 + [1] * 7_200
+    assert report.pool_tokens == 8_200
+    assert report.distinct_tokens == report.attainable == 2_800
+    # Four bytes for each token of a row, and a constant for what is done a chunk at a time.
+    assert peak < sets.tokens.nbytes + 14_000_000

@@ -1,4 +1,4 @@
-"""Corpora that grow from one shard to a hundred, and what a build takes of them.
+"""Corpora that grow from one shard to a hundred, sources and candidates that do, and what a build takes.
 
 Texts are made of words that look Slovak, so that a token has as many characters as there.
 """
@@ -109,6 +109,44 @@ def grown_lines(folder: Path, sizes: tuple[int, ...]) -> Iterator[Corpus]:
             yield Corpus(root=root, parts=parts, source='type = "jsonl"')
         finally:
             shutil.rmtree(root)
+
+
+def grown_sources(folder: Path, sizes: tuple[int, ...]) -> Iterator[tuple[int, Path]]:
+    """Yield recipes of 500 rows from so many sources of one shard each; of ten the contents differ."""
+    for count in sizes:
+        yield count, _local_recipe(folder / f"sources-{count}", 500, count)
+
+
+def grown_pools(folder: Path, sizes: tuple[int, ...]) -> Iterator[tuple[int, Path]]:
+    """Yield recipes of 64 rows that are chosen from so many times as many, of ten sources."""
+    for pool in sizes:
+        chosen = f'[selection]\nmethod = "coverage"\npool = {pool}\n' if pool > 1 else ""
+        yield pool, _local_recipe(folder / f"pool-{pool}", 64, _DISTINCT, chosen)
+
+
+def measured(recipe: Path) -> tuple[int, int]:
+    """Build from files of this machine; return the bytes read, and memory at its peak."""
+    out = recipe.with_suffix(".jsonl")
+    ran, cost = Hub("http://127.0.0.1:9", recipe.parent).measured("build", recipe, "--out", out, "--json")
+    if ran.code:
+        raise RuntimeError(ran.err)
+    return sum(ran.data["bytes_read"].values()), cost.peak
+
+
+def _local_recipe(folder: Path, nsamples: int, sources: int, further: str = "") -> Path:
+    folder.mkdir()
+    # The same shard is there several times, which must not end in looking for what is new in it.
+    lines = [f'name = "grown"\nnsamples = {nsamples}\nseqlen = {SEQLEN}\nhygiene.duplicates = "keep"']
+    lines.append(f"groups.all = 1.0\n{further}")
+    for number in range(sources):
+        shard = folder.parent / f"{number % _DISTINCT}.parquet"
+        if not shard.exists():
+            _shard(shard, number)
+        (folder / f"{number}.parquet").hardlink_to(shard)
+        lines.append(f'[sources.s{number}]\ngroup = "all"\ntype = "parquet"\nwhere = "{number}.parquet"\n')
+    path = folder / "grown.toml"
+    path.write_text("\n".join(lines))
+    return path
 
 
 def taken(corpus: Corpus, standin: str, folder: Path, *, rounds: int = 1) -> Taken:
