@@ -98,6 +98,24 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def release(session: nox.Session) -> None:
+    """Build the sdist and the wheel of it, and use the wheel in a fresh environment without the checkout."""
+    session.install("build", "twine", "pytest>=8.3")
+    folder = Path(session.create_tmp()).resolve()
+    dist, fresh = folder / "dist", folder / "fresh"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist), ".", silent=True)
+    (wheel,) = dist.glob("*.whl")
+    session.run("python", "-m", "twine", "check", "--strict", *map(str, dist.iterdir()))
+    session.run("python", "-m", "venv", "--clear", str(fresh))
+    session.run(str(fresh / "bin" / "pip"), "install", "--quiet", str(wheel), external=True)
+    env = {"CALIBSET_DIST": str(dist), "CALIBSET_FRESH": str(fresh)}
+    # This process has no calibset, neither installed nor from the checkout.
+    alone = ("--noconftest", "-o", "pythonpath=")
+    session.run("pytest", *alone, "tests/heavy/release", *session.posargs, env=env)
+
+
+@nox.session
 def acceptance(session: nox.Session) -> None:
     """Build the flagship recipe from a stand-in of the hub; skips where there is none."""
     if not (SHARED / "hub").is_dir():
