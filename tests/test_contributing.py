@@ -116,12 +116,21 @@ def test_no_command_needs_what_a_lean_installation_leaves_out(tmp_path: Path) ->
     (listed,) = re.findall(r"<!-- lean -->\n```text\n(.*?)```", DEPENDENCIES, re.DOTALL)
     left_out = listed.split()
     assert left_out == ["datasets", "pandas", "polars"]
-    code = (
-        f"import sys\nsys.modules |= dict.fromkeys({left_out})\nfrom calibset.cli import main\n"
-        "for words in ('init --from quickstart', 'build quickstart.toml -q', 'card quickstart.jsonl --out card',\n"
-        "              'export quickstart.jsonl --for gptqmodel', 'verify quickstart.jsonl'):\n"
-        "    assert main(words.split()) == 0, words\n"
-    )
+    code = f"""
+import sys
+from importlib.abc import MetaPathFinder
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in {left_out}:
+            raise ModuleNotFoundError(name=name)
+sys.meta_path.insert(0, Absent())
+from calibset.cli import main
+for words in (
+    "init --from quickstart", "build quickstart.toml -q", "verify quickstart.jsonl",
+    "export quickstart.jsonl --for gptqmodel", "card quickstart.jsonl --out card",
+):
+    assert main(words.split()) == 0, words
+"""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code]
     process = subprocess.run(
