@@ -19,6 +19,7 @@ _NAMES = {
     # Builds
     "calibset.pipeline.plan": ("plan", "Plan"),
     "calibset.pipeline.check": ("check",),
+    "calibset.pipeline.score": ("score", "SourceScores"),
     "calibset.pipeline.build": ("build",),
     "calibset.pipeline.repack": ("repack",),
     "calibset.dataset.calibration_set": ("CalibrationSet",),
@@ -102,6 +103,8 @@ if TYPE_CHECKING:
     from calibset.pipeline.plan import Plan as Plan
     from calibset.pipeline.plan import plan as plan
     from calibset.pipeline.repack import repack as repack
+    from calibset.pipeline.score import SourceScores as SourceScores
+    from calibset.pipeline.score import score as score
     from calibset.quantizers import QUANTIZERS as QUANTIZERS
     from calibset.quantizers import LoadReport as LoadReport
     from calibset.quantizers import Quantizer as Quantizer

@@ -80,7 +80,7 @@ def public(
 def test_the_public_names_are_these() -> None:
     assert calibset.__all__ == [
         "load_recipe", "parse_recipe", "Recipe",
-        "plan", "Plan", "check", "build", "repack", "CalibrationSet",
+        "plan", "Plan", "check", "score", "SourceScores", "build", "repack", "CalibrationSet",
         "evaluate", "Measurement", "compare", "Comparison",
         "CalibrationFile", "verify", "export", "check_tokenizer", "diff", "report_html", "write_report",
         "Manifest", "Lock",

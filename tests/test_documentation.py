@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 
 from calibset import Comparison, Measurement, build, load_recipe, parse_recipe
 from calibset.cli import main
+from calibset.selection.score_columns import MEASURES
 from tests.evaluation.model_server import Bigram, Serve
 from tests.letters import write_letters
 from tests.own_data import write_own_data
+from tests.small import corpus
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -146,6 +149,29 @@ def test_a_page_takes_data_of_ones_own_to_the_quantizers(
     assert "--dataset data.jsonl" in printed["calibset quantize-command data.toml --model model"]
     for code in blocks(page, "python"):
         compile(code, "your-own-data.md", "exec")
+
+
+def test_the_page_about_scores_chooses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "scores.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("model", "web"):
+        (tmp_path / folder).mkdir()
+    write_letters(tmp_path / "model")
+    (tmp_path / "web" / "a.jsonl").write_bytes(corpus("fish", 40))
+    (tmp_path / "recipe.toml").write_text(shown(page, "recipe", "toml"), "utf-8")
+    printed = []
+    for command in shown(page, "run", "console").splitlines():
+        assert main(shlex.split(command.replace(" --workers 2", ""))[1:]) == 0, command
+        printed.append(capsys.readouterr().out.splitlines()[1].split())
+    assert [line[:6] for line in printed[:2]] == [["web", "web", "1", new, "40", "40"] for new in "10"]
+    (source,) = json.loads(Path("chosen.manifest.json").read_text("utf-8"))["sources"]
+    assert source["scores"]["choose"] == "quality"
+    for name, (_, meaning) in MEASURES.items():
+        assert f"| `{name}` | {meaning} |" in page
+    (code,) = blocks(page, "python")
+    compile(code, "scores.md", "exec")
 
 
 def shown(page: str, mark: str, language: str) -> str:

@@ -20,6 +20,7 @@ _MODULES = {
     "plan": "build_commands",
     "build": "build_commands",
     "check": "build_commands",
+    "score": "score_command",
     "lock": "build_commands",
     "repack": "build_commands",
     "show": "file_commands",

@@ -42,7 +42,16 @@ lock:
 
 def add_recipe_commands(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add the commands on a recipe."""
-    for add in (_add_init, _add_build, _add_plan, _add_check, _add_lock, _add_repack, _add_quantize_command):
+    for add in (
+        _add_init,
+        _add_build,
+        _add_plan,
+        _add_check,
+        _add_score,
+        _add_lock,
+        _add_repack,
+        _add_quantize_command,
+    ):
         add(commands)
 
 
@@ -152,6 +161,42 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
     add_recipe(command)
     add_rejects(command)
     add_workers(command)
+    add_output(command)
+
+
+def _add_score(commands: Commands[argparse.ArgumentParser]) -> None:
+    command = add_command(
+        commands,
+        "score",
+        "examine every document of a corpus once, so that a build can choose from all of them",
+        "calibset score recipe.toml --source web --workers 8\n  calibset build recipe.toml",
+        "A build reads a fair sample of a corpus. With scores it chooses from the whole of it: the\n"
+        "language, quality, length and terms of each document, and what a build would filter it for, are\n"
+        "kept in a folder. A source that names the folder reads only the documents that it chooses:\n\n"
+        "  [sources.web]\n"
+        '  scores = "scores"\n'
+        '  choose = "coverage"        # or "quality", or "random"\n'
+        "  choose_where = 'language == \"sk\" and language_score > 0.9 and tokens >= 200'\n\n"
+        "Parts that are scored already are skipped: an interrupted run goes on where it was, and several\n"
+        "machines may share the folder. The scores are the same bytes however many work on them. At\n"
+        "the end, documents that nearly repeat another are looked for in all of the corpus.\n\n" + _LOCATIONS,
+    )
+    add_recipe(command)
+    command.add_argument(
+        "--source",
+        metavar="NAME",
+        action="append",
+        help="the source to score (repeatable; default: those that name a folder of scores, or else all)",
+    )
+    command.add_argument(
+        "--scores",
+        metavar="DIR",
+        help="the folder or URL (s3://…) of the scores (default: the source's `scores`, or else `scores` "
+        "beside the recipe)",
+    )
+    command.add_argument(
+        "--workers", type=positive, metavar="N", default=1, help="processes that score at once (default: 1)"
+    )
     add_output(command)
 
 

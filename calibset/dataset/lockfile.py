@@ -35,11 +35,16 @@ class LockedFile(Frozen):
 
 
 class LockedSource(Frozen):
-    """The location and commit at which a source was read, and its files by name."""
+    """The location and commit at which a source was read, and its files by name.
+
+    Attributes:
+        scores: The hash of the scores by which its documents were chosen; written only if they were.
+    """
 
     location: str
     revision: str | None
     files: Mapping[str, LockedFile]
+    scores: str | None = Field(None, exclude_if=lambda scores: scores is None)
 
 
 class Lock(Frozen):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from calibset.core.documents import Kind
@@ -13,6 +13,7 @@ from calibset.core.fields import Count
 from calibset.core.short_forms import count, write_line
 from calibset.hygiene.decontamination import Contamination
 from calibset.hygiene.deduplication import Duplicate
+from calibset.selection.score_order import Choice
 
 
 class Frozen(BaseModel):
@@ -25,6 +26,26 @@ def disagrees(how: str) -> PydanticCustomError:
     """Return the error for a manifest that contradicts itself."""
     # Passed as a value, since braces in a name would be taken for parts of the message template.
     return PydanticCustomError("disagrees", "{how}", {"how": how})
+
+
+class ScoresReport(Frozen):
+    """How a source's documents were chosen by their scores.
+
+    Attributes:
+        sha256: The hash of all of the scores.
+        choose: The way of choosing.
+        choose_where: The condition; empty if there is none.
+        documents: How many records were scored.
+        repeats: How many of them repeat another, or nearly so.
+        eligible: How many could be chosen.
+    """
+
+    sha256: str
+    choose: Choice
+    choose_where: str
+    documents: Count
+    repeats: Count
+    eligible: Count
 
 
 class SourceReport(Frozen):
@@ -56,6 +77,7 @@ class SourceReport(Frozen):
         repaired: How many documents were repaired, by the kind of repair.
         personal_data: Pieces of personal data replaced by made-up data, by kind.
         tool_names: By conversation, the tool names that the model reads instead of the corpus's.
+        scores: How its documents were chosen, if that was by scores; written only then.
     """
 
     name: str
@@ -91,6 +113,7 @@ class SourceReport(Frozen):
     duplicates: tuple[Duplicate, ...]
     contaminated: tuple[Contamination, ...]
     tool_names: Mapping[str, Mapping[str, str]]
+    scores: ScoresReport | None = Field(None, exclude_if=lambda scores: scores is None)
 
     def __repr__(self) -> str:
         rows = f"{self.achieved:,} of {count(self.asked, 'row')}"

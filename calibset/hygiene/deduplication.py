@@ -32,8 +32,8 @@ _MIN_WORDS = 20
 MOST_WORDS = 500_000
 """So many words of a longer text are compared for near duplicates: a book of a thousand pages has fewer."""
 
-# Five standard deviations of a sketch's estimate: what lies further below need not be counted out.
-_SLACK = 0.2
+SLACK = 0.2
+"""How far below the similarity a sketch's estimate of it may lie: five standard deviations."""
 # So many are counted out for a text, those whose sketches are most similar.
 _MOST_COUNTED = 64
 
@@ -199,9 +199,9 @@ class _NearIndex:
     def find_closest(self, text: _Text) -> tuple[_Name, float] | None:
         """Return the most similar document, and its similarity."""
         best, closest = 0.0, -1
-        probable = self._sketches.find_similar(text.sketch, self._similarity - _SLACK)
+        probable = self._sketches.find_similar(text.sketch, self._similarity - SLACK)
         for number in probable[:_MOST_COUNTED].tolist():
-            similarity = _jaccard(text.shingles, self._shingles[number])
+            similarity = measure_similarity(text.shingles, self._shingles[number])
             if similarity >= self._similarity and (-similarity, number) < (-best, closest):
                 best, closest = similarity, number
         return (self._names[closest], best) if best else None
@@ -255,7 +255,8 @@ def _shorten(shingles: npt.NDArray[np.uint64]) -> _Shingles:
     return (shingles >> np.uint64(32)).astype("<u4")
 
 
-def _jaccard(some: _Shingles, other: _Shingles) -> float:
+def measure_similarity(some: _Shingles, other: _Shingles) -> float:
+    """Return the Jaccard similarity of two texts by their shingles."""
     if some.size > other.size:
         some, other = other, some
     indexes = other.searchsorted(some)

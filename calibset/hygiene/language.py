@@ -82,7 +82,7 @@ def find_language_fault(
     """
     if unknown := sorted(set(expected) - known_languages()):
         raise ValueError(f"unknown language codes: {', '.join(unknown)}")
-    if not _has_letters(text, LEAST_LETTERS):
+    if not has_letters(text, LEAST_LETTERS):
         return None
     languages = _rank_languages(text)
     if sum(language.score for language in languages if language.code in expected) >= least_score:
@@ -115,6 +115,7 @@ def _sample(text: str) -> str:
     return " ".join(text[start : start + size] for start in starts)
 
 
-def _has_letters(text: str, least: int) -> bool:
+def has_letters(text: str, least: int) -> bool:
+    """Return whether a text has at least so many letters."""
     letters = filter(str.isalpha, text)
     return next(islice(letters, least - 1, None), None) is not None

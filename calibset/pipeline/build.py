@@ -163,6 +163,7 @@ def _open_streams(context: BuildContext) -> _Streams:
             context.readers[name],
             context.tokenizer,
             context.indexes,
+            records=context.chosen[name].read() if name in context.chosen else None,
             workers=context.workers,
         )
         calibration[name], held = split_holdout(stream, recipe)

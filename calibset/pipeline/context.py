@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from calibset.hygiene.cleaner import SharedIndexes
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.kept_evaluations import EvaluationSet
 from calibset.pipeline.readers import open_readers
+from calibset.pipeline.scoring.choosing import ChosenRecords, choose_records
 from calibset.pipeline.workers import Workers
 from calibset.recipe.loader import change_recipe
 from calibset.recipe.model import Recipe
@@ -36,6 +37,7 @@ class BuildContext:
         lock: The lock beside the recipe, if there is one and it is used.
         progress: Called as sources give samples.
         workers: Examine records ahead; None if that is done here.
+        chosen: The records of the sources that are chosen by scores, by name.
     """
 
     recipe: Recipe
@@ -46,6 +48,7 @@ class BuildContext:
     lock: Lock | None
     progress: Progress
     workers: Workers | None = None
+    chosen: Mapping[str, ChosenRecords] = field(default_factory=dict)
 
     @property
     def timings(self) -> Timings:
@@ -70,6 +73,11 @@ def open_context(
     readers = open_readers(recipe, storage, lock)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=storage.cache.offline)
     indexes, evaluations = index_evaluation_sets(recipe, readers)
+    chosen = {
+        name: choose_records(name, recipe, readers[name], tokenizer, evaluations)
+        for name, source in recipe.sources.items()
+        if source.scores
+    }
     return BuildContext(
         recipe=recipe,
         readers=readers,
@@ -79,6 +87,7 @@ def open_context(
         lock=lock,
         progress=progress,
         workers=workers,
+        chosen=chosen,
     )
 
 

@@ -109,7 +109,13 @@ def build_lock(manifest: Manifest, readers: Mapping[str, TrackedReader], known: 
             files = _lock_files(readers[report.name], known_files)
         except SourceError as error:
             raise SourceError(f"{report.name}: {error}") from error
-        sources[report.name] = LockedSource(location=report.location, revision=report.revision, files=files)
+        chosen = report.scores if isinstance(report, SourceReport) else None
+        sources[report.name] = LockedSource(
+            location=report.location,
+            revision=report.revision,
+            files=files,
+            scores=chosen.sha256 if chosen else None,
+        )
     return Lock(
         name=manifest.name,
         recipe=manifest.recipe,

@@ -78,7 +78,7 @@ def build_manifest(
 def _source_report(context: BuildContext, name: str, selected: SelectedSamples) -> SourceReport:
     source, reader = context.recipe.sources[name], context.readers[name]
     stats, left_out = selected.stats[name], selected.left_out[name]
-    repairs = stats.repairs
+    repairs, chosen = stats.repairs, context.chosen.get(name)
     samples = [sample for sample in selected.samples if sample.source == name]
     used = {span.document for sample in samples for span in sample.documents}
     budget = text_budget(context.tokenizer, context.recipe.seqlen)
@@ -91,7 +91,7 @@ def _source_report(context: BuildContext, name: str, selected: SelectedSamples) 
         licence=source.licence,
         gives=stats.gives or source.gives,
         # A source that nothing was asked of need not even have a listing, offline.
-        from_beginning=stats.documents > 0 and source.is_streamed(reader),
+        from_beginning=stats.documents > 0 and not chosen and source.is_streamed(reader),
         asked=selected.quotas[name],
         pool=selected.pool[name],
         achieved=len(samples),
@@ -123,6 +123,7 @@ def _source_report(context: BuildContext, name: str, selected: SelectedSamples) 
         tool_names={
             name: dict(stats.renamed_tools[name]) for name in sorted(used & stats.renamed_tools.keys())
         },
+        scores=chosen.report if chosen else None,
     )
 
 

@@ -37,7 +37,7 @@ def find_terms_in_rows(
     control_tokens = tokenizer.special_tokens if selection.control_tokens else {}
     by_id = {control_tokens[term]: index for index, term in enumerate(terms) if term in control_tokens}
     letters = {term: index for index, term in enumerate(terms) if term in set(selection.letters)}
-    titles = _by_first_word(
+    titles = index_titles(
         (index, split_words(term))
         for index, term in enumerate(terms)
         if term not in control_tokens and term not in letters
@@ -48,7 +48,7 @@ def find_terms_in_rows(
         text = _visible_text(sample, tokenizer, seqlen)
         held = {index for token_id, index in by_id.items() if token_id in ids}
         held |= {index for letter, index in letters.items() if letter in text}
-        rows.append(frozenset(held | _find_titles(text, titles)))
+        rows.append(frozenset(held | find_titles(text, titles)))
     return rows
 
 
@@ -61,10 +61,12 @@ def _visible_text(sample: Sample, tokenizer: Tokenizer, seqlen: int) -> str:
     return tokenizer.decode(sample.token_ids[:budget])  # the cut is inside a character
 
 
-_ByFirstWord = Mapping[str, list[tuple[int, list[str]]]]
+ByFirstWord = Mapping[str, list[tuple[int, list[str]]]]
+"""Titles by their first word, each with its number and all of its words."""
 
 
-def _by_first_word(titles: Iterable[tuple[int, list[str]]]) -> _ByFirstWord:
+def index_titles(titles: Iterable[tuple[int, list[str]]]) -> ByFirstWord:
+    """Return titles, given as their numbers and words, so that they are found in texts."""
     by_first_word: dict[str, list[tuple[int, list[str]]]] = {}
     for index, parts in titles:
         if parts:
@@ -72,7 +74,8 @@ def _by_first_word(titles: Iterable[tuple[int, list[str]]]) -> _ByFirstWord:
     return by_first_word
 
 
-def _find_titles(text: str, titles: _ByFirstWord) -> set[int]:
+def find_titles(text: str, titles: ByFirstWord) -> set[int]:
+    """Return the numbers of the titles in a text."""
     if not titles:
         return set()
     parts = split_words(text)

@@ -159,24 +159,15 @@ def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made o
     source = (
         recipe.sources[name].model_copy(update={"hygiene": hygiene}).for_rows(count_wanted_rows(name, recipe))
     )
-    keeps = recipe.control_tokens == "keep"
-    control_tokens = None if keeps else ControlTokens.of(tokenizer.special_tokens)
     row_spec = RowSpec(
         tokenizer=tokenizer,
         seqlen=recipe.seqlen,
         source=name,
-        parse_special=keeps,
+        parse_special=recipe.control_tokens == "keep",
         max_rows_per_document=recipe.max_rows_per_document,
     )
     stats = ReadStats()
-    examiner = Examiner(
-        options=hygiene,
-        evaluations=indexes.evaluations,
-        cuts_matches=indexes.cuts_matches,
-        sketches=indexes.duplicates.near,
-        control_tokens=control_tokens,
-        target=TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer)),
-    )
+    examiner = make_examiner(name, recipe, tokenizer, indexes)
     cleaner = Cleaner(name, examiner, indexes, stats)
     if records is None:
         records = source.read_shuffled(reader, seed=recipe.seed)
@@ -189,10 +180,27 @@ def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made o
     documents = admit(examined, stats, cleaner)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)
-    new_renderer = partial(_open_renderer, name, recipe, tokenizer, control_tokens, row_spec.text_budget)
+    new_renderer = partial(open_renderer, name, recipe, tokenizer, row_spec.text_budget)
     rendered = _render(documents, new_renderer, cleaner, stats, f"sources.{name}")
     items = untaken.start_again_at(rendered)
     return SourceStream(name, source, reader, stats, items, row_spec)
+
+
+def make_examiner(name: str, recipe: Recipe, tokenizer: Tokenizer, indexes: SharedIndexes) -> Examiner:
+    """Return what examines a source's documents one by one."""
+    return Examiner(
+        options=recipe.hygiene_of(name),
+        evaluations=indexes.evaluations,
+        cuts_matches=indexes.cuts_matches,
+        sketches=indexes.duplicates.near,
+        control_tokens=_control_tokens(recipe, tokenizer),
+        target=TargetTokens(tuple(tokenizer.special_tokens), spell_prefix(tokenizer)),
+    )
+
+
+def _control_tokens(recipe: Recipe, tokenizer: Tokenizer) -> ControlTokens | None:
+    """Return the control tokens that are broken apart in texts; None if they are kept."""
+    return None if recipe.control_tokens == "keep" else ControlTokens.of(tokenizer.special_tokens)
 
 
 def split_holdout(stream: SourceStream, recipe: Recipe) -> tuple[SourceStream, SourceStream | None]:
@@ -213,10 +221,14 @@ def _collect_titles(
         yield item
 
 
-def _open_renderer(
-    name: str, recipe: Recipe, tokenizer: Tokenizer, control_tokens: ControlTokens | None, text_budget: int
-) -> ConversationRenderer:
-    chat = recipe.chat
+def open_renderer(name: str, recipe: Recipe, tokenizer: Tokenizer, text_budget: int) -> ConversationRenderer:
+    """Return what renders a source's conversations for the target model.
+
+    Raises:
+        TokenizerError: The tokenizer's chat template can't be loaded.
+        RecipeError: The system prompt has no place in a conversation.
+    """
+    chat, control_tokens = recipe.chat, _control_tokens(recipe, tokenizer)
     prompt = chat.system_prompt
     renderer = ConversationRenderer(
         template=load_template(

@@ -25,7 +25,7 @@ from calibset.tokenizers.chat_templates.options import ChatOptions, Reasoning
 EXCLUDE = EVALUATION
 """The recipe's key of evaluation sets, and the group that they are in."""
 
-SOURCE_ONLY_KEYS = ("group", "weight", "hygiene")
+SOURCE_ONLY_KEYS = ("group", "weight", "hygiene", "scores", "choose", "choose_where")
 """Keys that evaluation sets don't have: how much of the file a source makes up, and how it is cleaned."""
 
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]

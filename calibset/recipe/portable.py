@@ -18,6 +18,8 @@ def portable_recipe(recipe: Recipe) -> dict[str, Any]:
         data["holdout"]["output"] = redact_location(recipe.holdout.output)
     for name, source in data["sources"].items():
         source["hygiene"] = recipe.hygiene_of(name).model_dump(mode="json")
+        if "scores" in source:
+            source["scores"] = redact_location(source["scores"])
     for source in (*data["sources"].values(), *data["exclude"].values()):
         source["where"] = [redact_location(location) for location in source["where"]]
         source["fallbacks"] = [list(map(redact_location, where)) for where in source["fallbacks"]]

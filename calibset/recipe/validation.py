@@ -67,6 +67,13 @@ def find_recipe_faults(recipe: Recipe, source_names: Collection[str]) -> Iterato
         yield "decontamination: says how [[exclude]] sets are kept out, but there are none"
     yield from _find_selection_faults(recipe, source_names)
     yield from _find_holdout_faults(recipe)
+    for name, source in recipe.sources.items():
+        if source.scores is None:
+            extra = sorted(source.model_fields_set & {"choose", "choose_where"})
+            yield from (
+                f"sources.{name}.{key}: chooses among scores; name their folder with scores = …"
+                for key in extra
+            )
     licences = {name: source.licence for name, source in recipe.sources.items()}
     yield from find_licence_faults(recipe.allow_licences, recipe.deny_licences, licences)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
 from calibset.core.documents import Kind, Record
 from calibset.core.errors import CalibsetError, NotThereError, OfflineError, SourceError
@@ -14,6 +14,8 @@ from calibset.core.fields import LocationLists, Names
 from calibset.core.seeding import shuffled
 from calibset.core.short_forms import write_line, write_table
 from calibset.hygiene.options import Hygiene
+from calibset.selection.score_condition import check_condition
+from calibset.selection.score_order import Choice
 from calibset.sources.sampling.files import FileSampler, has_plain_lines, is_large, measure_record
 from calibset.sources.sampling.interleave import (
     MAX_OPEN_PARTS,
@@ -34,6 +36,10 @@ from calibset.storage.files import File, Reader
 
 KEPT_OF_GIVEN = frozenset(("group", "weight", "licence", "max_rejected", "max_left_out_in_a_row", "hygiene"))
 """The keys of a source that say nothing of where its files are and how they are written."""
+
+
+def _check_condition(text: str) -> str:
+    return check_condition(text) if text else text
 
 
 EVALUATION = "exclude"
@@ -78,6 +84,8 @@ class Source(BaseModel):
     """One line for `calibset sources`."""
     kind: ClassVar[Kind | None] = None
     """What the adapter gives, if that is always the same."""
+    reads_by_file: ClassVar[bool] = True
+    """Whether each file's records are the same whatever other files are read, so that they can be scored."""
 
     type: str = Field(
         description="The adapter: a name that `calibset sources` lists, or package.module:Class."
@@ -130,6 +138,27 @@ class Source(BaseModel):
     )
     hygiene: Hygiene = Field(
         Hygiene(), description="What is repaired and filtered in this source; its keys override the recipe's."
+    )
+
+    scores: str | None = Field(
+        None,
+        min_length=1,
+        exclude_if=lambda scores: scores is None,
+        description="The folder in which `calibset score` keeps what it found out about every document, or "
+        "its URL (s3://…, gs://…); a relative path is in the recipe's folder. If it is set, documents "
+        "are chosen from the whole corpus, and only those are read.",
+    )
+    choose: Choice = Field(
+        "random",
+        exclude_if=lambda choose: choose == "random",
+        description="How scored documents are chosen: at random, the best first (`quality`), or so that they "
+        "together hold most tokens and terms (`coverage`).",
+    )
+    choose_where: Annotated[str, AfterValidator(_check_condition)] = Field(
+        "",
+        exclude_if=lambda condition: not condition,
+        description="Which scored documents may be chosen: a comparison such as language_score > 0.9 and "
+        "tokens >= 200.",
     )
 
     _first_parts: int = PrivateAttr(MAX_OPEN_PARTS)

@@ -25,6 +25,9 @@ class File:
         is_part: Whether it is the lines of a larger file from a later one on.
         is_suspect: Whether readers look into it to tell how it is read, although it is small: its name may
             be wrong, and it isn't loaded whole.
+        sha256: The hash of its contents that its server gives; empty if none does.
+        stamp: What is another when its contents are, as far as the disk or the server tells; empty if neither
+            does.
     """
 
     name: str
@@ -34,6 +37,8 @@ class File:
     encoding: str = "utf-8"
     is_part: bool = False
     is_suspect: bool = False
+    sha256: str = ""
+    stamp: str = ""
 
     def open_random_access(self) -> BinaryIO:
         """Open the file for a reader that seeks."""

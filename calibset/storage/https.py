@@ -127,7 +127,9 @@ class _UrlFile:
                 with open_ranges() as stream:
                     beginning = stream.read(HEAD)
             name = choose_name(name, told=head.name, media_type=head.media_type, head=beginning)
-        return File(name, opener.open, head.size if head else None, open_ranges)
+        return File(
+            name, opener.open, head.size if head else None, open_ranges, stamp=head.version if head else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)

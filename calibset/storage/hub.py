@@ -209,7 +209,8 @@ class HubReader:
             offline=self.cache.offline,
         )
         open_bytes = partial(open_cached_file, remote)
-        return File(name, open_bytes, entry.size, partial(open_bytes, ranges=True))
+        open_ranges = partial(open_bytes, ranges=True)
+        return File(name, open_bytes, entry.size, open_ranges, sha256=entry.sha256, stamp=entry.git)
 
     def _load(self, kind: type[M], *key: str) -> M | None:
         return self.cache.load_fact(kind, *self._key, *key)

@@ -105,7 +105,10 @@ class LocalReader:
         return find_roots(self.path)
 
     def _file(self, name: str, path: Path) -> File:
-        return File(name, lambda: _open(path, self.location), path.stat().st_size)
+        status = path.stat()
+        return File(
+            name, lambda: _open(path, self.location), status.st_size, stamp=f"changed {status.st_mtime_ns}"
+        )
 
 
 def find_main_snapshot(path: Path) -> Path:

@@ -9,8 +9,8 @@ from calibset.cli import _MODULES as MODULES
 from calibset.cli import main
 
 COMMANDS = (
-    "init", "build", "plan", "check", "lock", "repack", "quantize-command", "verify", "export", "show",
-    "report", "card", "diff", "evaluate", "compare", "serve-config", "cache", "tokenizer", "recipes",
+    "init", "build", "plan", "check", "score", "lock", "repack", "quantize-command", "verify", "export",
+    "show", "report", "card", "diff", "evaluate", "compare", "serve-config", "cache", "tokenizer", "recipes",
     "sources", "schema", "completion",
 )  # fmt: skip
 

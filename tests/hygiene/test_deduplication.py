@@ -247,13 +247,13 @@ def forms(count: int, random: Random) -> list[list[str]]:
 
 
 def test_few_are_counted_out_however_many_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, jaccard = [], deduplication._jaccard
+    counted, jaccard = [], deduplication.measure_similarity
 
     def counting(some: Shingles, other: Shingles) -> float:
         counted.append(similarity := jaccard(some, other))
         return similarity
 
-    monkeypatch.setattr(deduplication, "_jaccard", counting)
+    monkeypatch.setattr(deduplication, "measure_similarity", counting)
     index = WordIndex(near=True, similarity=0.8)
     texts = forms(600, Random(1))
     assert all(index.find_or_add("s", str(number), text) is None for number, text in enumerate(texts[:-1]))

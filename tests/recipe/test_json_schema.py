@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from calibset.recipe.json_schema import recipe_schema
-from calibset.recipe.model import Recipe
+from calibset.recipe.model import SOURCE_ONLY_KEYS, Recipe
 from calibset.sources import ADAPTERS, get_adapter
 from tests.recipe.recipes import GOOD
 
@@ -130,7 +130,7 @@ def test_the_schema_knows_evaluation_sets(tables: object, valid: bool) -> None:
 def test_every_adapter_reads_evaluation_sets(name: str) -> None:
     assert not invalid({**tomllib.loads(GOOD), "exclude": [EVALUATION | {"type": name}]})
     keys = validator().schema["$defs"][f"exclude-{name}"]["properties"].keys()
-    assert keys == {"name", *get_adapter(name).model_fields} - {"group", "weight", "hygiene"}
+    assert keys == {"name", *get_adapter(name).model_fields} - {*SOURCE_ONLY_KEYS}
 
 
 @pytest.mark.parametrize(("hygiene", "valid"), [({"languages": "sk"}, True), ({"filters": "nope"}, False)])

@@ -52,6 +52,7 @@ class Hermes(Source):
     summary: ClassVar[str] = "Hermes function calling v1: tool calls and JSON mode, English"
     kind: ClassVar[Kind | None] = "conversations"
 
+    reads_by_file: ClassVar[bool] = False
     type: Literal["hermes"] = "hermes"
     config: Annotated[tuple[Config, ...], BeforeValidator(as_tuple)] = Field(
         tuple(_FILES), description="Any of the five configs; all of them if unset.", min_length=1

@@ -50,6 +50,7 @@ class HubDataset(TableSource):
 
     summary: ClassVar[str] = "a dataset as its card on the Hugging Face hub declares it"
 
+    reads_by_file: ClassVar[bool] = False
     type: Literal["hub-dataset"] = "hub-dataset"
     split: Names = Field(("train",), description="The splits to read.")
 

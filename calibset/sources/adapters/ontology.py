@@ -37,6 +37,7 @@ class Ontology(Source):
     summary: ClassVar[str] = "OWL and SKOS ontologies in Turtle, N-Triples or RDF/XML, put into words"
     kind: ClassVar[Kind | None] = "texts"
 
+    reads_by_file: ClassVar[bool] = False
     type: Literal["ontology"] = "ontology"
     languages: Names = Field(
         (),

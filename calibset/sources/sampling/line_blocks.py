@@ -11,7 +11,7 @@ import io
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import BinaryIO, TypeAlias, cast
 
 from calibset.sources.sampling.interleave import draw_indices
@@ -68,14 +68,33 @@ class LineBlock:
             limit = self.end + _LONGEST
             last = next(lines.find_starts(self.end, limit, start_rule), limit)
             content = lines.read_range(first, last)
-        name = f"{self.file.name}@{first}"
-        return BlockFile(
-            name,
-            lambda: cast("BinaryIO", io.BytesIO(content)),
-            len(content),
-            encoding=self.file.encoding,
-            is_part=first > 0,
-        )
+        return make_block_file(self.file, first, content)
+
+    def read_spans(self, start_rule: StartRule) -> Iterator[tuple[int, bytes]]:
+        """Yield where each record of the block starts, and its bytes.
+
+        Where the rule misses the start of a record, the bytes hold that one too.
+        """
+        with self.file.open_random_access() as stream:
+            lines = _LineBuffer(stream, max(0, self.start - _PEEKED - 1), self.end + _READ_BEHIND)
+            starts = list(lines.find_starts(self.start, self.end, start_rule))
+            if not starts:
+                return
+            limit = self.end + _LONGEST
+            starts.append(next(lines.find_starts(self.end, limit, start_rule), limit))
+            for first, last in pairwise(starts):
+                yield first, lines.read_range(first, last)
+
+
+def make_block_file(file: File, start: int, content: bytes) -> File:
+    """Return some lines of a file as a file of their own, named for the offset at which they start."""
+    return BlockFile(
+        f"{file.name}@{start}",
+        lambda: cast("BinaryIO", io.BytesIO(content)),
+        len(content),
+        encoding=file.encoding,
+        is_part=start > 0,
+    )
 
 
 def draw_blocks(files: Sequence[File], seed: int) -> Iterator[LineBlock]:

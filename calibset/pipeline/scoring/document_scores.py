@@ -1,0 +1,209 @@
+"""The score of a document: what a build would do with it, and how much of what it holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from hashlib import blake2b
+
+import numpy as np
+
+from calibset.core.documents import Conversation, Document, Filtered, Item, Record, Rejection
+from calibset.hygiene.admission import is_too_long, name_safely
+from calibset.hygiene.deduplication import Fingerprint
+from calibset.hygiene.examination import Examiner
+from calibset.hygiene.language import LEAST_LETTERS, has_letters, identify_language
+from calibset.hygiene.quality_filters import FILTERS
+from calibset.hygiene.stats import count_characters
+from calibset.hygiene.words import split_words, words_of
+from calibset.pipeline.must_cover_terms import find_titles, index_titles
+from calibset.pipeline.token_ids import decode_record, is_ids
+from calibset.selection.score_columns import MOST_SAMPLED
+from calibset.tokenizers import Tokenizer
+from calibset.tokenizers.chat_templates.base import RenderedConversation, RenderError, TooLongToRenderError
+from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
+from calibset.tokenizers.engine_faults import locate_faults
+
+_FILTERS = tuple(check for name, check in FILTERS.items() if name != "braces")  # programs are no poor prose
+_SPREAD = np.uint32(0x9E3779B1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentScore:
+    """What is known of a document.
+
+    Attributes:
+        id: Its id, or where it stands if it could not be read.
+        verdict: Why a build would leave it out, whatever other documents there are; None if it would not.
+        language: The language that it is most likely in; None if it has fewer than 150 letters.
+        language_score: How certain that is.
+        quality: The part of the filters for prose that it passes.
+        tokens: Its length in tokens; of a conversation as it is rendered.
+        words: Its length in words.
+        characters: Its length in characters, as it was read.
+        turns: The turns of a conversation; 0 for a text.
+        repairs: How many kinds of repairs it needed.
+        personal_data: How many pieces of personal data a build would mask in it.
+        held: Those of its tokens that belong to a fixed sixteenth of the vocabulary.
+        terms: The numbers of the recipe's terms in it.
+        digest: Of the record as it was read, to tell later that it is still the same.
+        same: Of its words, alike for documents with the same words; None if it has none.
+        sketch: By which near duplicates are found; None if it is too short.
+    """
+
+    id: str
+    verdict: str | None
+    digest: bytes
+    language: str | None = None
+    language_score: float | None = None
+    quality: float | None = None
+    tokens: int = 0
+    words: int = 0
+    characters: int = 0
+    turns: int = 0
+    repairs: int = 0
+    personal_data: int = 0
+    held: tuple[int, ...] = ()
+    terms: tuple[int, ...] = ()
+    same: bytes | None = None
+    sketch: bytes | None = None
+
+
+class Scorer:
+    """Scores the documents of a source one by one; nothing depends on the documents before.
+
+    Args:
+        place: The source's key, for messages.
+        examiner: Examines documents as a build does.
+        tokenizer: The target's tokenizer.
+        new_renderer: Opens what renders conversations, when the first comes.
+        terms: The letters and titles to look for.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        examiner: Examiner,
+        tokenizer: Tokenizer,
+        new_renderer: Callable[[], ConversationRenderer],
+        terms: Sequence[str],
+    ) -> None:
+        self._place = place
+        self._examiner = examiner
+        self._tokenizer = tokenizer
+        self._renderer = cache(new_renderer)
+        self._letters = {term: _number(term) for term in terms if len(term) == 1}
+        self._titles = index_titles((_number(term), split_words(term)) for term in terms if len(term) > 1)
+
+    def score(self, record: Record) -> DocumentScore:
+        """Return the score of a record; what could not be read or is left out by itself has little of one."""
+        digest = digest_record(record)
+        record = name_safely(record)
+        if is_ids(record):
+            with locate_faults(f"{self._place}: {_name(record)}"):
+                record = decode_record(record, self._tokenizer)
+        if isinstance(record, Rejection | Filtered):
+            return DocumentScore(id=record.position, verdict=record.reason, digest=digest)
+        if is_too_long(record):
+            return DocumentScore(id=record.id, verdict="record too long", digest=digest)
+        return replace(self._score(record), digest=digest)
+
+    def find_fingerprint(self, record: Record) -> Fingerprint | None:
+        """Return what a record's duplicates are found by; None if a build would leave it out."""
+        if is_ids(record):
+            record = decode_record(record, self._tokenizer)
+        if isinstance(record, Rejection | Filtered):
+            return None
+        judged = self._examiner(record).judged
+        return judged.fingerprint if judged else None
+
+    def _score(self, item: Item) -> DocumentScore:
+        examination = self._examiner(item)
+        outcome, judged = examination.item, examination.judged
+        repaired = examination.repaired.item
+        best = repaired if isinstance(outcome, Filtered) else outcome
+        verdict = outcome.reason if isinstance(outcome, Filtered) else None
+        if isinstance(best, Filtered):
+            best = item
+        text, ids = "", []
+        if isinstance(best, Document):
+            text = best.text
+            with locate_faults(f"{self._place}: {item.id}"):
+                ids = self._tokenizer.encode(text, parse_special=False)
+        elif verdict is None:
+            rendered, verdict = self._render(best)
+            if rendered:
+                text, ids = rendered.text, list(rendered.token_ids)
+        spoken = text if isinstance(best, Document) else _join_turns(best)
+        is_long = has_letters(spoken, LEAST_LETTERS)
+        language = identify_language(spoken) if is_long else None
+        fingerprint = judged.fingerprint if judged and verdict is None else None
+        return DocumentScore(
+            id=item.id,
+            verdict=verdict,
+            digest=b"",
+            language=language.code if language else None,
+            language_score=language.score if language else None,
+            quality=_rate(text) if isinstance(best, Document) else None,
+            tokens=len(ids),
+            words=len(words_of(best)),
+            characters=count_characters(item),
+            turns=len(item.messages) if isinstance(item, Conversation) else 0,
+            repairs=len(examination.repaired.names),
+            personal_data=sum(judged.masked.values()) if judged else 0,
+            held=_sample(ids),
+            terms=tuple(sorted(self._find_terms(text))),
+            same=fingerprint.digest if fingerprint else None,
+            sketch=fingerprint.near.sketch.tobytes() if fingerprint and fingerprint.near else None,
+        )
+
+    def _render(self, item: Conversation) -> tuple[RenderedConversation | None, str | None]:
+        renderer = self._renderer()
+        try:
+            with locate_faults(f"{self._place}: {item.id}"):
+                return renderer.render(item), None
+        except (RenderError, TooLongToRenderError) as error:
+            return None, error.reason
+
+    def _find_terms(self, text: str) -> set[int]:
+        return {number for letter, number in self._letters.items() if letter in text} | find_titles(
+            text, self._titles
+        )
+
+
+def digest_record(record: Record) -> bytes:
+    """Return eight bytes that tell whether a record is still the same, whatever its id."""
+    if isinstance(record, Document):
+        content = f"{record.text}\x1f{','.join(map(str, record.token_ids))}"
+    elif isinstance(record, Conversation):
+        content = json.dumps([*map(asdict, record.messages), *map(asdict, record.tools)])
+    else:
+        content = record.reason
+    return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _number(term: str) -> int:
+    """Return a number for a term, the same whatever other terms there are."""
+    return int.from_bytes(blake2b(term.encode("utf-8", "surrogatepass"), digest_size=4).digest()) >> 1
+
+
+def _name(record: Record) -> str:
+    return record.position if isinstance(record, Rejection | Filtered) else record.id
+
+
+def _rate(text: str) -> float:
+    return round(sum(check(text) is None for check in _FILTERS) / len(_FILTERS), 3) if text else 0.0
+
+
+def _sample(ids: Sequence[int]) -> tuple[int, ...]:
+    """Return those of some ids that belong to a fixed sixteenth of all, each once."""
+    distinct = np.unique(np.array(ids, np.uint32))
+    return tuple(distinct[distinct * _SPREAD < 2**32 // MOST_SAMPLED].tolist())
+
+
+def _join_turns(conversation: Conversation) -> str:
+    return "\n".join(
+        message.content for message in conversation.messages if message.role in ("user", "assistant")
+    )

@@ -1,0 +1,238 @@
+"""Shards: parquet files of the scores of a corpus's parts, named by what they were made of."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Self
+
+from calibset.core.errors import OutputError
+from calibset.pipeline.scoring.document_scores import DocumentScore
+from calibset.sources.corpus_parts import Place
+from calibset.sources.sampling.parquet_pages import PageTable
+from calibset.storage.score_folder import ScoreFolder
+
+if TYPE_CHECKING:
+    import polars
+    import pyarrow
+
+_NAME = re.compile(r"([0-9a-f]{32})-([0-9]{6})-of-([0-9]{6})-([0-9a-f]{16})\.parquet")
+_KEY = b"calibset"
+# Rows that are made into columns at once.
+_BATCH = 1_000
+# Rows of a shard, and bytes that one may unpack to.
+_MOST_ROWS, _LARGEST = 2**24, 2**32
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ShardName:
+    """What a shard is of.
+
+    Attributes:
+        file: The SHA-256 of the corpus's file.
+        part: The number of the part.
+        parts: How many parts the file has.
+        rules: The digest of the rules by which it was scored.
+    """
+
+    file: str
+    part: int
+    parts: int
+    rules: str
+
+    def __str__(self) -> str:
+        return f"{self.file[:32]}-{self.part:06d}-of-{self.parts:06d}-{self.rules[:16]}.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardSummary:
+    """What a shard holds in all.
+
+    Attributes:
+        documents: How many records were examined.
+        admitted: How many of them a build would take, whatever other documents there are.
+        tokens: How many tokens these have.
+        verdicts: How many of the others are left out, by reason.
+        languages: How many of those that a build would take are in each language.
+        sha256: The hash of the scores.
+        pages: Where the pages of the corpus's row group are.
+    """
+
+    documents: int
+    admitted: int
+    tokens: int
+    verdicts: Mapping[str, int]
+    languages: Mapping[str, int]
+    sha256: str
+    pages: PageTable
+
+    @classmethod
+    def read(cls, text: bytes) -> Self:
+        """Return the summary that a shard's metadata hold.
+
+        Raises:
+            ValueError: They hold none.
+        """
+        data = json.loads(text)
+        try:
+            pages = {
+                name: tuple((int(o), int(s), int(r)) for o, s, r in data["pages"][name])
+                for name in data["pages"]
+            }
+            return cls(
+                documents=int(data["documents"]),
+                admitted=int(data["admitted"]),
+                tokens=int(data["tokens"]),
+                verdicts={str(key): int(count) for key, count in data["verdicts"].items()},
+                languages={str(key): int(count) for key, count in data["languages"].items()},
+                sha256=str(data["sha256"]),
+                pages=pages,
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("no summary") from error
+
+    def to_json(self) -> bytes:
+        """Return the summary as JSON, the same bytes for the same scores."""
+        data = {
+            "documents": self.documents, "admitted": self.admitted, "tokens": self.tokens,
+            "verdicts": dict(sorted(self.verdicts.items())),
+            "languages": dict(sorted(self.languages.items())), "sha256": self.sha256,
+            "pages": {name: list(map(list, pages)) for name, pages in self.pages.items()},
+        }  # fmt: skip
+        return json.dumps(data, separators=(",", ":")).encode()
+
+
+def write_shard(
+    folder: ScoreFolder, name: ShardName, scores: Iterable[tuple[Place, DocumentScore]], pages: PageTable
+) -> ShardSummary:
+    """Write the scores of a part, and return what they come to."""
+    import pyarrow
+    import pyarrow.parquet
+
+    schema = _schema()
+    batches, digest = [], sha256()
+    documents = admitted = tokens = 0
+    verdicts: dict[str, int] = {}
+    languages: dict[str, int] = {}
+    for rows in _split(scores):
+        columns: dict[str, list[Any]] = {field.name: [] for field in schema}
+        for place, score in rows:
+            documents += 1
+            if score.verdict is None:
+                admitted += 1
+                tokens += score.tokens
+                languages[score.language or "?"] = languages.get(score.language or "?", 0) + 1
+            else:
+                verdicts[score.verdict] = verdicts.get(score.verdict, 0) + 1
+            for column, values in columns.items():
+                values.append(_value(place, score, column))
+        batch = pyarrow.RecordBatch.from_pydict(columns, schema=schema)
+        digest.update(batch.serialize())
+        batches.append(batch)
+    summary = ShardSummary(
+        documents=documents, admitted=admitted, tokens=tokens, verdicts=verdicts, languages=languages,
+        sha256=digest.hexdigest(), pages=pages,
+    )  # fmt: skip
+    described = schema.with_metadata({_KEY: summary.to_json()})
+    target = io.BytesIO()
+    table = pyarrow.Table.from_batches(batches, schema=schema).cast(described)
+    pyarrow.parquet.write_table(table, target, compression="zstd", row_group_size=2**16, store_schema=True)
+    folder.write(str(name), target.getvalue())
+    return summary
+
+
+def read_summary(folder: ScoreFolder, name: ShardName | str) -> ShardSummary:
+    """Return what a shard's scores come to; only the end of the file is read.
+
+    Raises:
+        OutputError: It can't be read as a shard.
+    """
+    with _open_shard(folder, str(name)) as (_, summary):
+        return summary
+
+
+def read_scores(folder: ScoreFolder, name: ShardName | str, columns: Collection[str]) -> polars.DataFrame:
+    """Return some columns of a shard.
+
+    Raises:
+        OutputError: It can't be read as a shard.
+    """
+    import polars
+
+    with _open_shard(folder, str(name)) as (parquet, summary):
+        table = parquet.read(columns=list(columns), use_threads=False)
+        known = _schema()
+        expected = [known.field(column) for column in columns]
+        if list(table.select(list(columns)).schema) != expected or table.num_rows != summary.documents:
+            raise ValueError("it has other columns")
+        return polars.DataFrame(polars.from_arrow(table.select(list(columns))))
+
+
+@contextmanager
+def _open_shard(folder: ScoreFolder, name: str) -> Iterator[tuple[Any, ShardSummary]]:
+    """Open a shard, and turn what can't be read in it into an error that names it."""
+    import pyarrow
+    import pyarrow.parquet
+
+    with folder.open(name) as stream:
+        try:
+            parquet = pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
+            metadata = parquet.metadata
+            size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+            if metadata.num_rows > _MOST_ROWS or size > _LARGEST:
+                raise ValueError("it is too large")  # noqa: TRY301  (a fault like the others)
+            yield parquet, ShardSummary.read((metadata.metadata or {}).get(_KEY, b"{}"))
+        except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise OutputError(
+                f"{folder.location}/{name}: can't be read as scores ({reason}); remove it, and run "
+                "`calibset score` again"
+            ) from error
+
+
+def parse_name(text: str) -> tuple[str, int, int, str] | None:
+    """Return the first part of the file's hash, the part, how many there are, and that of the rules."""
+    match = _NAME.fullmatch(text)
+    return (match[1], int(match[2]), int(match[3]), match[4]) if match else None
+
+
+def _split(scores: Iterable[tuple[Place, DocumentScore]]) -> Iterator[Sequence[tuple[Place, DocumentScore]]]:
+    rows = []
+    for row in scores:
+        rows.append(row)
+        if len(rows) == _BATCH:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def _value(place: Place, score: DocumentScore, column: str) -> Any:
+    match column:
+        case "start" | "end" | "row":
+            return getattr(place, column)
+        case "terms":
+            return len(score.terms)
+        case "held_terms":
+            return score.terms
+    return getattr(score, column)
+
+
+def _schema() -> pyarrow.Schema:
+    import pyarrow
+
+    count = pyarrow.int32()
+    types = {
+        "start": pyarrow.int64(), "end": pyarrow.int64(), "row": pyarrow.int64(),
+        "id": pyarrow.string(), "verdict": pyarrow.string(), "language": pyarrow.string(),
+        "language_score": pyarrow.float64(), "quality": pyarrow.float64(), "tokens": count, "words": count,
+        "characters": count, "turns": count, "terms": count, "repairs": count, "personal_data": count,
+        "held": pyarrow.list_(count), "held_terms": pyarrow.list_(count), "digest": pyarrow.binary(8),
+        "same": pyarrow.binary(16), "sketch": pyarrow.binary(128),
+    }  # fmt: skip
+    return pyarrow.schema(list(types.items()))

@@ -1,0 +1,121 @@
+"""Which shards a corpus's scores are made of, and whether all of them are there."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from calibset.core.errors import SourceError
+from calibset.pipeline.scoring.job import PartTask, Rules
+from calibset.pipeline.scoring.shards import ShardName, parse_name
+from calibset.pipeline.source_stream import SourceStream
+from calibset.recipe.model import Recipe
+from calibset.sources.corpus_parts import CorpusFile
+from calibset.storage.fingerprints import Fingerprints
+from calibset.storage.score_folder import ScoreFolder
+
+_AGAIN = "run `calibset score` again"
+_MOST_RULES = 2**20
+
+
+def list_tasks(
+    files: Mapping[str, CorpusFile], folder: ScoreFolder, location: str, rules: str, *, remembers: bool
+) -> list[PartTask]:
+    """Return the parts of a source's files in order, of files with the same contents those of the first.
+
+    Files of which some part is scored are not opened.
+    """
+    fingerprints = Fingerprints(folder, remembers=remembers)
+    known = _count_parts(folder.list_names())
+    tasks: dict[str, list[PartTask]] = {}
+    for name, file in files.items():
+        digest = fingerprints.find(file.file, location)
+        if digest not in tasks:
+            parts = known.get((digest[:32], rules[:16])) or file.count_parts()
+            tasks[digest] = [PartTask(name, ShardName(digest, part, parts, rules)) for part in range(parts)]
+    return [task for parts_of_file in tasks.values() for task in parts_of_file]
+
+
+def find_shards(
+    files: Mapping[str, CorpusFile], folder: ScoreFolder, location: str, rules: Rules
+) -> list[PartTask]:
+    """Return the parts of a source's files whose scores are in a folder, without opening the files.
+
+    Raises:
+        SourceError: Some are not there, or are of other files or other rules.
+    """
+    there = folder.list_names()
+    parts = _count_parts(there)
+    if not parts:
+        raise SourceError(f"{folder.location} holds no scores; make them with `calibset score`")
+    fingerprints = Fingerprints(folder)
+    tasks: dict[str, list[PartTask]] = {}
+    for name, file in files.items():
+        digest = fingerprints.find(file.file, location)
+        count = parts.get((digest[:32], rules.digest[:16]))
+        if count is None:
+            raise SourceError(_explain_missing(name, digest, rules, folder, parts))
+        if digest not in tasks:
+            tasks[digest] = [
+                PartTask(name, ShardName(digest, part, count, rules.digest)) for part in range(count)
+            ]
+    all_tasks = [task for parts_of_file in tasks.values() for task in parts_of_file]
+    missing = [task for task in all_tasks if str(task.shard) not in there]
+    if missing:
+        raise SourceError(
+            f"{folder.location}: {len(missing):,} of {len(all_tasks):,} parts are not scored yet, the first "
+            f"of {missing[0].file}; {_AGAIN}, which goes on where it was"
+        )
+    return all_tasks
+
+
+def _count_parts(names: Iterable[str]) -> dict[tuple[str, str], int]:
+    """Return how many parts each file has, by the beginnings of its hash and of the rules."""
+    return {(file, rules): count for file, _, count, rules in filter(None, map(parse_name, names))}
+
+
+def _explain_missing(
+    name: str, digest: str, rules: Rules, folder: ScoreFolder, known: Mapping[tuple[str, str], int]
+) -> str:
+    others = sorted(own for file, own in known if file == digest[:32])
+    if not others:
+        return (
+            f"{folder.location} holds no scores of {name} as it is now: it was added or has changed; {_AGAIN}"
+        )
+    differing = Counter[str]()
+    for other in others:
+        text = folder.read_if_there(rules_name(other), most=_MOST_RULES)
+        try:
+            before = json.loads(text or b"{}")
+        except ValueError:
+            continue
+        if isinstance(before, dict):
+            differing.update(_differences(before, json.loads(rules.to_json())))
+    what = ", ".join(key for key, _ in sorted(differing.items())[:5]) or "the rules"
+    return f"{folder.location} was scored by other rules ({what} differs now); {_AGAIN}"
+
+
+def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Yield the keys whose values are others."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(before.keys() | now.keys()):
+            yield from _differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+    elif before != now:
+        yield path
+
+
+def rules_name(digest: str) -> str:
+    """Return the name of the file that says by which rules shards were scored."""
+    return f"rules-{digest[:16]}.json"
+
+
+def find_terms(recipe: Recipe, streams: Iterable[SourceStream]) -> tuple[str, ...]:
+    """Return the letters and titles that a recipe's selection must cover; the streams give the titles."""
+    titles = []
+    for stream in streams:
+        for _ in stream.items:
+            pass
+        titles += stream.stats.titles
+    return tuple(dict.fromkeys((*recipe.selection.letters, *titles)))

@@ -1,0 +1,35 @@
+"""The command `score`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from calibset.cli import main
+from tests.pipeline.test_score import write
+
+
+def test_scores_are_told_as_a_table_and_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = str(write(tmp_path))
+    assert main(["score", recipe]) == 0
+    printed = capsys.readouterr()
+    lines = [line.split() for line in printed.out.splitlines()]
+    assert lines[0] == ["source", "location", "parts", "new", "documents", "usable", "tokens", "repeats"]
+    assert lines[1][:6] == ["web", "web", "2", "2", "41", "40"]
+    assert "web: a build would leave out 1 (not valid JSON)" in printed.out
+    assert "web: 2 parts" in printed.err
+    assert main(["score", recipe, "--json", "--quiet", "--source", "web"]) == 0
+    (data,) = json.loads(capsys.readouterr().out)
+    assert (data["new"], data["documents"], data["admitted"], data["repeats"]) == (0, 41, 40, 8)
+
+
+def test_a_source_without_scores_is_told_how_to_use_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path)
+    path.write_text(path.read_text().replace('scores = "scores"', ""))
+    assert main(["score", str(path), "--scores", "mine"]) == 0
+    assert 'to choose from 40 documents: scores = "mine" in [sources.web]' in capsys.readouterr().out
+    assert (tmp_path / "mine").is_dir()

@@ -1,0 +1,283 @@
+"""Scores of whole corpora, and builds that choose by them."""
+
+from __future__ import annotations
+
+import json
+import random
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+import calibset
+from calibset.core.errors import LockError, OutputError, RecipeError, SourceError
+from calibset.pipeline.scoring.shards import parse_name
+from calibset.storage.local import LocalReader
+from tests.letters import write_letters
+from tests.pipeline.small_builds import Heard
+
+RECIPE = """\
+name = "scored"
+nsamples = 6
+seqlen = 64
+tokenizer = "tokenizer.json"
+
+[groups]
+web = 1.0
+
+[sources.web]
+group = "web"
+type = "{kind}"
+where = "web"
+scores = "scores"
+"""
+
+_WORDS = (
+    "harbour", "river", "mountain", "lantern", "copper", "village", "orchard", "winter", "candle", "bridge",
+    "market", "engine", "violin", "paper", "garden", "meadow", "thunder", "silver", "window", "kitchen",
+)  # fmt: skip
+
+
+def text(number: int) -> str:
+    """Return a text of its own; of ten one repeats another, and one nearly."""
+    if number % 10 == 9:
+        return text(number - 5)
+    if number % 10 == 8:
+        return f"{text(number - 5)} Again."
+    draw = random.Random(number)
+    return " ".join(f"{word} {draw.choice(_WORDS)[:3]}{draw.randrange(999)}" for word in _WORDS) + "."
+
+
+def write(folder: Path, *, parquet: bool = False, documents: int = 40) -> Path:
+    write_letters(folder)
+    (folder / "web").mkdir()
+    texts = [text(number) for number in range(documents)]
+    if parquet:
+        pyarrow.parquet.write_table(
+            pyarrow.table({"text": texts}), folder / "web" / "a.parquet", row_group_size=10,
+            data_page_size=1, write_batch_size=1, use_dictionary=False,
+        )  # fmt: skip
+    else:
+        lines = [json.dumps({"text": one}) for one in texts]
+        (folder / "web" / "a.jsonl").write_text("\n".join([*lines[:20], "{broken", ""]))
+        (folder / "web" / "b.jsonl").write_text("\n".join(lines[20:]))
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE.format(kind="parquet" if parquet else "jsonl"))
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def shards(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if parse_name(path.name))
+
+
+def test_every_document_is_scored_once(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    heard = Heard()
+    (scored,) = calibset.score(recipe, progress=heard)
+    assert (scored.parts, scored.new, scored.documents, scored.admitted, scored.repeats) == (2, 2, 41, 40, 8)
+    assert scored.verdicts == {"not valid JSON": 1}
+    assert sum(scored.languages.values()) == 40
+    assert heard.calls[-1] == ("web", 2, 2)
+    frame = polars.concat(polars.read_parquet(path) for path in shards(tmp_path / "scores"))
+    whole = frame.filter(polars.col("verdict").is_null())
+    assert sorted(whole["characters"]) == sorted(len(text(number)) for number in range(40))
+    assert whole["tokens"].sum() == scored.tokens
+    assert whole["quality"].is_between(0, 1).all()
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_what_is_scored_is_skipped_and_nothing_of_the_corpus_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parquet: bool
+) -> None:
+    recipe = write(tmp_path, parquet=parquet)
+    calibset.score(recipe)
+    before = contents(tmp_path / "scores")
+    gone = shards(tmp_path / "scores")[0]
+    gone.unlink()
+    (scored,) = calibset.score(recipe)
+    assert scored.new == 1
+    assert contents(tmp_path / "scores") == before
+
+    opened: list[str] = []
+    real = LocalReader._file
+
+    def watched(self: LocalReader, name: str, path: Path) -> Any:
+        def refuse() -> Any:
+            raise AssertionError(name)
+
+        opened.append(name)
+        file = real(self, name, path)
+        return replace(file, open_bytes=refuse) if name.startswith(("a.", "b.")) else file
+
+    monkeypatch.setattr(LocalReader, "_file", watched)
+    assert calibset.score(recipe)[0].new == 0
+    assert contents(tmp_path / "scores") == before
+    assert opened
+
+
+class Shuffled(Executor):
+    """An executor that finishes what it was given last first."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: list[tuple[Future[Any], Any, Any]] = []
+
+    def submit(self, call: Any, /, *args: Any, **options: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._waiting.insert(0, (future, call, args))
+        self._pool.submit(self._run)
+        return future
+
+    def _run(self) -> None:
+        future, call, args = self._waiting.pop(0)
+        future.set_result(call(*args))
+
+
+def test_the_scores_are_the_same_whoever_makes_them(tmp_path: Path) -> None:
+    recipe = write(tmp_path, parquet=True)
+    calibset.score(recipe)
+    calibset.score(recipe, scores="other", executor=Shuffled())
+    assert contents(tmp_path / "scores") == contents(tmp_path / "other")
+
+
+@pytest.mark.slow
+def test_the_scores_are_the_same_from_several_processes(tmp_path: Path) -> None:
+    recipe = write(tmp_path, parquet=True)
+    calibset.score(recipe)
+    calibset.score(recipe, scores="other", workers=2)
+    assert contents(tmp_path / "scores") == contents(tmp_path / "other")
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+@pytest.mark.parametrize("choose", ["random", "quality", "coverage"])
+def test_a_build_reads_only_what_it_chooses(tmp_path: Path, choose: str, parquet: bool) -> None:
+    recipe = write(tmp_path, parquet=parquet, documents=400)
+    calibset.score(recipe)
+    changes = {"sources.web.choose": choose, "sources.web.choose_where": "tokens >= 100"}
+    built = calibset.build(recipe, **changes)
+    again = calibset.build(recipe, **changes)
+    assert [sample.text for sample in built] == [sample.text for sample in again]
+    assert built.manifest == again.manifest
+    assert len(built) == 6
+    (source,) = built.manifest.sources
+    assert source.scores is not None
+    assert (source.scores.choose, source.scores.documents) == (choose, 400 + (not parquet))
+    assert (source.scores.repeats, source.scores.eligible) == (80, 320)
+    assert not source.duplicates
+    locked = built.lock.sources["web"]
+    assert locked.scores == source.scores.sha256
+    if choose == "random" and not parquet:
+        read = sum(end - start for file in locked.files.values() for start, end in file.extents)
+        assert read < 0.5 * sum(file.size or 0 for file in locked.files.values())
+
+
+def test_a_lock_holds_to_its_scores(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    built = calibset.build(recipe, **{"sources.web.choose": "quality"})
+    recipe.write_text(RECIPE.format(kind="jsonl") + 'choose = "quality"\n')
+    built.lock.write(tmp_path / "recipe.lock")
+    assert calibset.build(recipe, lock="require").manifest.sha256 == built.manifest.sha256
+    repeats = next((tmp_path / "scores").glob("repeats-*"))
+    polars.read_parquet(repeats).head(0).write_parquet(repeats)
+    with pytest.raises(LockError, match=r"sources\.web\.scores"):
+        calibset.build(recipe, lock="require")
+
+
+def test_scores_that_are_not_of_this_corpus_or_these_rules_are_refused(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    with pytest.raises(
+        SourceError, match=r"^sources\.web: scores holds no scores; make them with `calibset score`$"
+    ):
+        calibset.build(recipe)
+    calibset.score(recipe)
+    with pytest.raises(SourceError, match=r"scored by other rules \(source\.hygiene\.pii differs now\)"):
+        calibset.build(recipe, **{"sources.web.hygiene.pii": "mask"})
+    with pytest.raises(
+        SourceError, match=r"^sources\.web: none of the 41 documents that were scored meets the"
+    ):
+        calibset.build(recipe, **{"sources.web.choose_where": "tokens > 99999"})
+    kept = contents(tmp_path / "scores")
+    repeats = next((tmp_path / "scores").glob("repeats-*"))
+    repeats.unlink()
+    with pytest.raises(SourceError, match="which documents repeat another is not known yet"):
+        calibset.build(recipe)
+    shards(tmp_path / "scores")[1].unlink()
+    with pytest.raises(SourceError, match=r"holds no scores of .\.jsonl as it is now"):
+        calibset.build(recipe)
+    for name, content in kept.items():
+        (tmp_path / "scores" / name).write_bytes(content)
+    with (tmp_path / "web" / "b.jsonl").open("a") as stream:
+        stream.write("\n" + json.dumps({"text": "One more."}))
+    with pytest.raises(
+        SourceError, match=r"holds no scores of b\.jsonl as it is now: it was added or has changed"
+    ):
+        calibset.build(recipe)
+
+
+def test_parts_that_are_missing_are_counted(tmp_path: Path) -> None:
+    recipe = write(tmp_path, parquet=True)
+    calibset.score(recipe)
+    shards(tmp_path / "scores")[2].unlink()
+    with pytest.raises(
+        SourceError, match=r"scores: 1 of 4 parts are not scored yet, the first of a\.parquet"
+    ):
+        calibset.build(recipe)
+
+
+def test_a_record_that_changed_unseen_is_not_taken(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    corpus = tmp_path / "web" / "b.jsonl"
+    # What the folder remembers of the file is made to lie.
+    for path in (tmp_path / "scores").glob("*.sha256"):
+        path.unlink()
+    content = corpus.read_bytes()
+    calibset.score(recipe)
+    remembered = contents(tmp_path / "scores")
+    corpus.write_bytes(content.replace(b"harbour", b"harbors"))
+    calibset.score(recipe, scores="other")
+    by_name = {path.name: path for path in (tmp_path / "other").glob("*.sha256")}
+    (new,) = [name for name in by_name if name not in remembered]
+    old = next(
+        value for name, value in remembered.items() if name.endswith(".sha256") and name not in by_name
+    )
+    (tmp_path / "scores" / new).write_bytes(old)
+    with pytest.raises(
+        SourceError, match=r"b\.jsonl holds other records than those that were scored in scores"
+    ):
+        calibset.build(recipe)
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    path = shards(tmp_path / "scores")[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(OutputError, match=rf"^sources\.web: scores/{path.name}: can't be read as scores"):
+        calibset.build(recipe)
+
+
+def test_faults_of_the_recipe(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    with pytest.raises(RecipeError, match=r"sources\.web\.choose_where: .*knows no 'price'"):
+        calibset.build(recipe, **{"sources.web.choose_where": "price > 1"})
+    recipe.write_text(RECIPE.format(kind="jsonl").replace('scores = "scores"', 'choose = "quality"'))
+    with pytest.raises(RecipeError, match=r"sources\.web\.choose: chooses among scores; name their folder"):
+        calibset.load_recipe(recipe)
+    recipe.write_text(RECIPE.format(kind="hub-dataset"))
+    with pytest.raises(
+        SourceError, match=r"type hub-dataset can't be scored in parts; name its files with the"
+    ):
+        calibset.score(recipe)
+    with pytest.raises(RecipeError, match=r"--source wiki: the recipe has no such source; it has web"):
+        calibset.score(recipe, source="wiki")
