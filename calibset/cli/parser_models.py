@@ -42,8 +42,8 @@ def _add_evaluate(commands: Commands[argparse.ArgumentParser]) -> None:
         "  measured on the same continuations with --follow.\n\n"
         "  calibset evaluate ./base --data sk.holdout.jsonl --generate 128:128 --calls --out base.parquet\n"
         "  calibset evaluate ./w4 --data sk.holdout.jsonl --follow base.parquet --out w4.parquet\n\n"
-        "A run that is interrupted, or whose server goes away, keeps what it has measured in OUT.parts; the\n"
-        "same command goes on from there.\n",
+        "A run that is interrupted, or whose server goes away, keeps what it has measured in\n"
+        "OUT.parquet.parts; the same command goes on from there.\n",
     )
     command.add_argument("target", metavar="TARGET", help="http://… of a server, or a model's folder")
     command.add_argument(

@@ -42,7 +42,8 @@ def describe_error(detail: ErrorDetails, path: tuple[str, ...], model: type[Base
     key_path = ""
     for key in (*path, *detail["loc"]):
         key_path += f"[{key}]" if isinstance(key, int) else f".{key}" if key_path else str(key)
-    return f"{key_path}: {_describe(detail, model)}"
+    fault = _describe(detail, model)
+    return f"{key_path}: {fault}" if key_path else fault
 
 
 def quote_value(value: Any) -> str:

@@ -18,11 +18,14 @@ from calibset.evaluation.local_pass import compare_folders
 from calibset.evaluation.measurement import Measurement
 from calibset.evaluation.page import write_page
 from calibset.evaluation.plan import Questions, WholeRows, make_plan, require_count
-from calibset.evaluation.scorers.local import Dtype, require_dtype
+from calibset.evaluation.scorers.local import Dtype, require_dtype, require_model_folder
 from calibset.evaluation.tokenizer_check import find_tokenizer
 
 Model: TypeAlias = Measurement | str | Path
 """What is compared: a measurement, the path of one, or a model's folder."""
+
+# What is asked where no option says otherwise.
+_ASKED = Questions()
 
 
 def compare(  # noqa: PLR0913  (a program names those that it needs)
@@ -137,8 +140,10 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
             f"{folders[0].where}: is a model's folder; say with --data what the models are measured on"
         )
     given = {
-        "data": data_set, "score": questions.ctx is None, "windows": questions.windows,
-        "generate": questions.generate, "dtype": dtype != "auto", "device": device, "batch": batch,
+        "data": data_set, "score": questions.ctx is None, "ctx": questions.ctx not in (None, _ASKED.ctx),
+        "windows": questions.windows, "generate": questions.generate,
+        "prompts": questions.prompts != _ASKED.prompts, "dtype": dtype != "auto", "device": device,
+        "batch": batch,
     }  # fmt: skip
     if measured and (unused := [name for name, value in given.items() if value]):
         raise RecipeError(
@@ -148,6 +153,8 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
         compared = compare_measurements(base, others, tokenizer=tokenizer)
     else:
         data = open_measured_data(str(data_set), questions.score, offline=offline)
+        for folder in folders:
+            require_model_folder(folder.content)
         found = find_tokenizer(data, tokenizer, str(folders[0].content))
         plan = make_plan(data, found, questions)
         with bars() as progress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import combinations
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -36,6 +37,10 @@ INTERVALS = (
 )
 """How the intervals of a comparison were made."""
 
+# What two measurements may differ in, and what tells it: paths of one tokenizer may differ.
+_TOLD_BY = {
+    "data": "data", "ctx": "ctx", "score": "score", "tokenizer": "tokenizer_sha256", "joined": "joined",
+}  # fmt: skip
 
 T_co = TypeVar("T_co", bound=Path | Measurement, covariant=True)
 
@@ -64,6 +69,14 @@ class Named(Generic[T_co]):
             OutputError: It can't be read, or is none.
         """
         return Measurement.read(self.content) if isinstance(self.content, Path) else self.content
+
+    def read_info(self) -> MeasurementInfo:
+        """Return what the measurement says of itself.
+
+        Raises:
+            OutputError: It can't be read, or is none.
+        """
+        return MeasurementInfo.read(self.content) if isinstance(self.content, Path) else self.content.about
 
     @staticmethod
     def parse(word: str) -> Named[Path]:
@@ -164,10 +177,17 @@ def compare_measurements(
     measured = base.read()
     if tokenizer is not None:
         load_measured_tokenizer(measured.about.tokenizer, measured.about.tokenizer_sha256, tokenizer)
+    kept = [measured.about.k, *(other.read_info().k for other in others)]
+    # Bounds of more tokens are higher, so all are of as many; what kept none has no divergence.
+    k = min((number for number in kept if number), default=0)
     windows = _by_task(measured)
     positions = {task: Positions.of([measured.windows[i] for i in rows]) for task, rows in windows.items()}
-    base_scores = {task: join_scores([measured.scores[i] for i in rows]) for task, rows in windows.items()}
+    base_scores = {
+        task: join_scores([measured.scores[i] for i in rows]).likeliest(k) for task, rows in windows.items()
+    }
     scored, notes = [], []
+    if max(kept) > k:
+        notes.append(f"measurements kept {k:,} to {max(kept):,} likely tokens; {k:,} of each are compared")
     labels = label_runs([other.name for other in others])
     for other, label in zip(others, labels, strict=True):
         measurement = other.read()
@@ -178,14 +198,13 @@ def compare_measurements(
                 notes.append(f"{label}: was not measured on {task}, what the base wrote; --follow does that")
                 continue
             _require_same_windows(other.where, measurement, base.where, measured, task)
-            likely = join_scores([measurement.scores[i] for i in rows[task]])
+            likely = join_scores([measurement.scores[i] for i in rows[task]]).likeliest(k)
             pairs[task] = pair_from_likely(base_scores[task], likely, scored_positions.targets)
         if measurement.about.tokenizer_sha256 != measured.about.tokenizer_sha256:
             notes.append(f"{label}: its tokenizer is not the base's to the byte, but gave the same ids")
         calls, fault = _compare_calls(measured, measurement, tokenizer)
         notes += [f"{label}: {fault}"] if fault else []
         scored.append(Scored(other.name, label, measurement.about, pairs, calls))
-    k = min(measured.about.k, *(one.about.k for one in scored))
     return compute_comparison(base.name, measured.about, positions, scored, k=k, notes=notes)
 
 
@@ -229,11 +248,11 @@ def _require_same_windows(
         return
     causes = [
         f"{name} is {getattr(other.about, name)} here and {getattr(base.about, name)} there"
-        for name in ("data", "ctx", "score", "tokenizer", "joined")
-        if getattr(other.about, name) != getattr(base.about, name)
+        for name, told_by in _TOLD_BY.items()
+        if getattr(other.about, told_by) != getattr(base.about, told_by)
     ]
-    if not causes and other.about.data_sha256 != base.about.data_sha256:
-        causes = ["the data's bytes are not the same"]
+    if other.about.data == base.about.data and other.about.data_sha256 != base.about.data_sha256:
+        causes.append("the data's bytes are not the same")
     if task != TEXT:
         causes.append(f"{task} is to be what the base wrote; measure with --follow {base_path}")
     raise RecipeError(
@@ -345,6 +364,12 @@ def _measured_model(label: str, about: MeasurementInfo) -> MeasuredModel:
 
 def _find_notes(others: Sequence[OtherFigures]) -> list[str]:
     notes = []
+    notes += [
+        f"{another.model.label} has the same figures as {one.model.label}: is it the same model? "
+        "Then it says nothing of the noise of seeds"
+        for one, another in combinations(others, 2)
+        if one.name == another.name and one.domains == another.domains
+    ]
     few = {domain.name: domain.documents for domain in others[0].domains if domain.documents < FEW_DOCUMENTS}
     none = [f"{name} ({number})" for name, number in few.items() if number < LEAST_DOCUMENTS]
     wide = [f"{name} ({number})" for name, number in few.items() if number >= LEAST_DOCUMENTS]

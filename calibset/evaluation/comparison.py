@@ -283,7 +283,8 @@ class Difference(_Figures):
         value: The difference; below 0 where the first is lower.
         low: The lower end of its 95 % interval over documents, for these very runs.
         high: The upper end.
-        seeds_low: The lower end of its 95 % interval over seeds; None if a recipe has a single run.
+        seeds_low: The lower end of its 95 % interval over seeds; None if a recipe has a single run, or
+            neither's runs differ.
         seeds_high: The upper end.
         beyond_seeds: Whether it is more than the noise of seeds; None if that can't be said.
     """

@@ -11,7 +11,7 @@ from calibset.evaluation.data import open_measured_data
 from calibset.evaluation.measurement import Measurement
 from calibset.evaluation.measuring import Evaluation, prepare
 from calibset.evaluation.plan import Questions, WholeRows, make_plan, require_count
-from calibset.evaluation.scorers.local import Dtype, require_dtype
+from calibset.evaluation.scorers.local import Dtype, require_dtype, require_model_folder
 from calibset.evaluation.scorers.opening import is_server, open_scorer
 from calibset.evaluation.tokenizer_check import find_tokenizer
 
@@ -124,6 +124,8 @@ def open_evaluation(  # noqa: PLR0913  (those of `evaluate`)
     if follow is not None and (questions.generate or questions.calls):
         raise RecipeError("--follow: the continuations are the base's; leave out --generate and --calls")
     target = str(target)
+    if not is_server(target):
+        require_model_folder(target)
     data = open_measured_data(str(data_set), questions.score, offline=offline)
     found = find_tokenizer(data, tokenizer, None if is_server(target) else target)
     followed = Measurement.read(follow) if isinstance(follow, str | Path) else follow

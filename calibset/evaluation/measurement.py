@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -23,6 +24,7 @@ from calibset.evaluation.windows import TEXT, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 Floats = npt.NDArray[np.float32]
 
@@ -118,6 +120,16 @@ class MeasurementInfo(BaseModel):
     followed: str | None = None
     dropped: Mapping[str, Count] = {}
 
+    @staticmethod
+    def read(path: str | Path) -> MeasurementInfo:
+        """Return what the measurement in a parquet file says of itself.
+
+        Raises:
+            OutputError: The file can't be read, or is no measurement.
+        """
+        with _open_parquet(Path(path)) as file:
+            return _read_info(Path(path), file.schema_arrow)
+
     @field_validator("*")
     @classmethod
     def _make_writable(cls, value: Any) -> Any:
@@ -204,15 +216,9 @@ class Measurement:
             OutputError: The file can't be read, or is no measurement.
         """
         path = Path(path)
-        table = _read_table(path)
-        text = (table.schema.metadata or {}).get(_KEY)
-        if text is None:
-            raise OutputError(f"{path}: is not a measurement; `calibset evaluate` writes one")
-        try:
-            about = MeasurementInfo.model_validate_json(text, strict=True)
-        except ValidationError as error:
-            fault = describe_error(error.errors(include_url=False)[0], (), MeasurementInfo)
-            raise _unreadable(path, fault) from error
+        with _open_parquet(path) as file:
+            about = _read_info(path, file.schema_arrow)
+            table = file.read()
         try:
             windows, scores = read_windows(table, about.k)
             _check_order(windows)
@@ -237,13 +243,25 @@ def _unreadable(path: Path, fault: str) -> OutputError:
     )
 
 
-def _read_table(path: Path) -> pa.Table:
+def _read_info(path: Path, schema: pa.Schema) -> MeasurementInfo:
+    text = (schema.metadata or {}).get(_KEY)
+    if text is None:
+        raise OutputError(f"{path}: is not a measurement; `calibset evaluate` writes one")
+    try:
+        return MeasurementInfo.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        fault = describe_error(error.errors(include_url=False)[0], (), MeasurementInfo)
+        raise _unreadable(path, fault) from error
+
+
+@contextmanager
+def _open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with path.open("rb") as stream:
-            return pq.ParquetFile(stream).read()
+            yield pq.ParquetFile(stream)
     except OSError as error:
         raise OutputError(f"{path}: can't be read: {error.strerror or error}") from error
     except pa.ArrowException as error:

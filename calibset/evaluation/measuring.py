@@ -133,9 +133,11 @@ def prepare(  # noqa: PLR0913  (each of them is recorded)
     """Return a measurement that is about to be made.
 
     Raises:
-        CalibsetError: The model has another tokenizer or too short a context.
+        CalibsetError: The model has another tokenizer, too short a context, or fewer than k tokens.
     """
     info = scorer.describe()
+    if info.vocabulary is not None and k > info.vocabulary:
+        raise RecipeError(f"--top-k {k:,}: {info.model} knows {info.vocabulary:,} tokens")
     if info.context is not None and plan.longest > info.context:
         raise RecipeError(
             f"{info.model} takes {info.context:,} tokens, and a window has {plan.longest:,}: measure with a "

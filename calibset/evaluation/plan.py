@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeVar, get_args
@@ -241,15 +241,17 @@ class _Planner:
                 yield replace(window, source=one.passage.source, group=one.passage.group)
 
     def _cut(self, one: _Encoded, ctx: int) -> Iterator[Window]:
-        # A row's windows are of the row's first document, since its documents were packed together.
-        first = one.passage.documents[0]
-        document_at = (lambda _: first) if self.data.are_rows else one.document_at
         count = len(one.ids) // ctx
         if self.data.are_rows and not count:
             self.dropped[f"rows shorter than {ctx} tokens"] += 1
         elif tail := len(one.ids) - count * ctx:
             self.dropped["tokens of a tail that fills no window"] += tail
-        return cut_windows(one.ids, ctx, self.bos, document_at)
+        return cut_windows(one.ids, ctx, self.bos, self._name_documents(one))
+
+    def _name_documents(self, one: _Encoded) -> Callable[[int], str]:
+        """Return what names the document of a token: in a row its first, since they were packed together."""
+        first = one.passage.documents[0]
+        return (lambda _: first) if self.data.are_rows else one.document_at
 
     def _take_whole(self, one: _Encoded) -> Iterator[Window]:
         scored = np.arange(1, len(one.ids), dtype=np.int32)
@@ -258,15 +260,29 @@ class _Planner:
             own = [np.arange(max(1, span.start), span.end, dtype=np.int32) for span in spans]
             scored = np.concatenate([scored[:0], *own])
         if not len(scored):
-            self.dropped["rows without a turn of the assistant"] += 1
+            lacks_turns = self.questions.score == "assistant"
+            reason = "rows without a turn of the assistant" if lacks_turns else "rows of a single token"
+            self.dropped[reason] += 1
             return
         yield Window(index=0, ids=one.ids, scored=scored, document=one.passage.documents[0])
+
+    def describe_missing(self) -> str:
+        """Return what a data set that gives no window lacks."""
+        if self.questions.ctx:
+            longest = max((len(one.ids) for one in self.encode()), default=0)
+            kind = "row" if self.data.are_rows else "text"
+            return f"window of {self.questions.ctx:,} tokens: its longest {kind} has {longest:,}"
+        return (
+            "row with a turn of the assistant" if self.questions.score == "assistant" else "row of two tokens"
+        )
 
     def plan_generation(self, generation: Generation) -> Iterator[Prompt]:
         """Yield the beginnings of rows or of windows of a text, which a model is to continue."""
         task, found = generate_task(*generation), []
         for one in self.encode():
-            cut = list(cut_windows(one.ids, generation.prompt, self.bos, one.document_at))
+            cut = list(cut_windows(one.ids, generation.prompt, self.bos, self._name_documents(one)))
+            if self.data.are_rows and not cut:
+                self.dropped[f"rows shorter than a prompt of {generation.prompt} tokens"] += 1
             found += [
                 replace(
                     window,
@@ -342,8 +358,7 @@ def make_plan(
     if left := len(text) - len(items):
         planner.dropped[f"windows, since {len(items):,} were asked for"] += left
     if not items:
-        few = f"windows of {questions.ctx} tokens" if questions.ctx else "rows with a turn of the assistant"
-        raise RecipeError(f"--data {data.name}: has no {few}")
+        raise RecipeError(f"--data {data.name}: has no {planner.describe_missing()}")
     if followed is not None:
         items += _follow(_number(items), followed)
     else:

@@ -155,8 +155,4 @@ def pair_from_likely(base: LikelyTokens, other: LikelyTokens, targets: Ids) -> P
     """Return the scores of a pair of which only the likeliest tokens are known."""
     is_known = min(base.top_ids.shape[1], other.top_ids.shape[1]) > 0
     divergence = truncated_divergence(base, other, targets) if is_known else None
-    return PairScores(_shown(base), _shown(other), divergence, "at least")
-
-
-def _shown(tokens: LikelyTokens) -> LikelyTokens:
-    return LikelyTokens(tokens.logprobs, tokens.top_ids[:, :SHOWN], tokens.top_logprobs[:, :SHOWN])
+    return PairScores(base.likeliest(SHOWN), other.likeliest(SHOWN), divergence, "at least")

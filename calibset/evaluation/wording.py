@@ -107,7 +107,7 @@ def _intervals(difference: Difference, form: str) -> str:
 
 def _verdict(difference: Difference) -> str:
     if difference.beyond_seeds is None:
-        return "which may be the noise of seeds: a recipe has one run"
+        return "which may be the noise of seeds: a recipe has one run, or no two runs differ"
     if difference.beyond_seeds:
         return "more than the noise of seeds"
     return "not more than the noise of seeds"

@@ -66,7 +66,8 @@ def test_runs_of_one_recipe_are_told_with_their_spread(capsys: pytest.CaptureFix
     assert re.search(r"^all +run +2 +≥[\d.]+ ± [\d.]+ +[+-][\d.]+% ± [\d.]+%$", out, re.MULTILINE)
     assert re.search(
         r"^in all: run: mean KLD \S+ above that of same \(documents \[\S+, \S+\]\), which may be the noise "
-        r"of seeds: a recipe has one run; PPL \S+% \S+ it \(documents .*\), which may be .*$",
+        r"of seeds: a recipe has one run, or no two runs differ; "
+        r"PPL \S+% \S+ it \(documents .*\), which may be .*$",
         out,
         re.MULTILINE,
     )
@@ -116,6 +117,11 @@ def test_a_file_that_is_no_measurement_is_an_error(
         (
             ["base.parquet", "w4.parquet", "--windows", "3"],
             "--windows: is for models' folders; a measurement",
+        ),
+        (["base.parquet", "w4.parquet", "--ctx", "64"], "--ctx: is for models' folders; a measurement"),
+        (
+            ["base.parquet", "w4.parquet", "--prompts", "3"],
+            "--prompts: is for models' folders; a measurement",
         ),
         (
             ["base.parquet", "w4=http://host:8000"],

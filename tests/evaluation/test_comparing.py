@@ -283,6 +283,15 @@ def test_the_cause_of_other_windows_is_named(tmp_path):
     )
 
 
+def test_a_tokenizer_in_another_folder_is_no_cause_of_other_windows(tmp_path):
+    base = _pair(tmp_path)[0]
+    windows = _windows(22)
+    other = _write(tmp_path / "w4.parquet", windows, _logits(windows, 1, 0.5), tokenizer="elsewhere")
+    with pytest.raises(RecipeError) as caught:
+        compare_measurements(base, [other])
+    assert "it has 22 windows, and the base 24; models are compared on" in str(caught.value)
+
+
 def test_without_likely_tokens_there_is_perplexity_alone_and_it_is_said(tmp_path):
     windows = _windows()
     base = _write(tmp_path / "base.parquet", windows, _logits(windows, 0), k=0)
@@ -293,6 +302,32 @@ def test_without_likely_tokens_there_is_perplexity_alone_and_it_is_said(tmp_path
     assert comparison.notes[-1] == (
         "a measurement kept no likely tokens (k is 0), so there is no divergence; measure again with some"
     )
+
+
+def test_bounds_are_of_as_many_likely_tokens_in_all_models(tmp_path):
+    windows = _windows()
+    base = _write(tmp_path / "base.parquet", windows, _logits(windows, 0))
+    logits = _logits(windows, 1, 0.5)
+    more = _write(tmp_path / "more.parquet", windows, logits)
+    fewer = _write(tmp_path / "fewer.parquet", windows, logits, k=2)
+    comparison = compare_measurements(base, [more, fewer]).comparison
+    one, other = comparison.others
+    assert comparison.k == 2
+    assert one.domains == other.domains
+    assert "measurements kept 2 to 4 likely tokens; 2 of each are compared" in comparison.notes
+    alone = compare_measurements(base, [more]).comparison
+    assert alone.others[0].domains[0].kld.mean.value > one.domains[0].kld.mean.value
+    assert alone.k == 4
+
+
+def test_two_runs_with_the_same_figures_are_told(tmp_path):
+    base, other = _pair(tmp_path)
+    runs = [Named(name, other.content) for name in ("sk", "sk", "w4")]
+    notes = compare_measurements(base, runs).comparison.notes
+    assert [note for note in notes if "same figures" in note] == [
+        "sk #2 has the same figures as sk #1: is it the same model? Then it says nothing of the noise of "
+        "seeds"
+    ]
 
 
 def test_few_documents_are_told_and_fewer_have_no_interval(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,14 @@ import pytest
 
 import calibset
 from calibset.core.errors import CalibsetError
+from calibset.evaluation.data import open_data
 from calibset.evaluation.measurement import Measurement
+from calibset.evaluation.measuring import prepare
+from calibset.evaluation.plan import Questions, make_plan
+from calibset.evaluation.scorers.opening import open_scorer
+from calibset.evaluation.scorers.vllm import VllmScorer
 from calibset.evaluation.windows import TEXT
+from calibset.tokenizers import load_tokenizer
 from tests.evaluation.model_server import Bigram, Serve
 from tests.letters import write_letters
 
@@ -73,6 +80,26 @@ def test_a_measurement_is_followed_without_a_file(serve: Serve, text: Path) -> N
     assert [window.ids.tolist() for window in other.windows if window.task != TEXT] == written
     assert len(written) == 2
     assert other.about.followed == "/models/base"
+
+
+def test_more_likely_tokens_than_a_model_has_are_refused(serve: Serve, text: Path) -> None:
+    plan = make_plan(open_data(str(text)), load_tokenizer(str(text.parent)), Questions(ctx=32))
+    scorer = open_scorer(serve().address)
+    assert isinstance(scorer, VllmScorer)
+    small = replace(scorer, info=scorer.describe().model_copy(update={"vocabulary": 19}))
+    with pytest.raises(CalibsetError) as error:
+        prepare(
+            small, plan, data=open_data(str(text)), tokenizer=load_tokenizer(str(text.parent)),
+            questions=Questions(ctx=32), target="model", k=20,
+        )  # fmt: skip
+    assert str(error.value) == "--top-k 20: /models/base knows 19 tokens"
+
+
+@pytest.mark.parametrize("target", ["gone", "ftp://host"])
+def test_a_target_that_is_neither_a_server_nor_a_folder(target: str, text: Path) -> None:
+    with pytest.raises(CalibsetError) as error:
+        calibset.evaluate(target, text)
+    assert str(error.value) == f"{target}: is neither the address of a server nor a folder with a config.json"
 
 
 @pytest.mark.parametrize(

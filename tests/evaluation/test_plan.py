@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from calibset.core.errors import OutputError, RecipeError
-from calibset.evaluation.data import DataSet, open_data
+from calibset.evaluation.data import DataSet, Passage, open_data
 from calibset.evaluation.measurement import Measurement
 from calibset.evaluation.plan import Generation, Plan, Prompt, Questions, make_plan
 from calibset.evaluation.windows import CALLS, OWN_CALLS, TEXT, Window, cut_windows
@@ -107,12 +108,26 @@ def test_rows_without_a_turn_are_counted(tmp_path: Path, chatml: Tokenizer) -> N
 def test_data_without_a_window_is_refused(
     text: DataSet, chat: DataSet, letters: Tokenizer, chatml: Tokenizer
 ) -> None:
-    with pytest.raises(RecipeError, match=r"^--data a\.txt: has no windows of 512 tokens$"):
+    with pytest.raises(
+        RecipeError, match=r"^--data a\.txt: has no window of 512 tokens: its longest text has 361$"
+    ):
         make_plan(text, letters, Questions())
     with pytest.raises(
-        RecipeError, match=r"^--data chat\.calibration\.jsonl: has no windows of 2048 tokens$"
+        RecipeError,
+        match=r"^--data chat\.calibration\.jsonl: has no window of 2,048 tokens: its longest row ",
     ):
         make_plan(chat, chatml, Questions(ctx=2048))
+    for score, lacks in (("assistant", "row with a turn of the assistant"), ("all", "row of two tokens")):
+        rows = replace(chat, passages=(Passage(text="", starts=(0,), documents=("row 1",)),))
+        with pytest.raises(RecipeError, match=rf": has no {lacks}$"):
+            make_plan(rows, chatml, Questions(ctx=None, score=score))
+
+
+def test_rows_of_a_single_token_are_counted(chat: DataSet, chatml: Tokenizer) -> None:
+    empty = Passage(text="", starts=(0,), documents=("row 7",))
+    rows = replace(chat, passages=(*chat.passages, empty))
+    plan = make_plan(rows, chatml, Questions(ctx=None, score="all"))
+    assert (len(windows_of(plan)), plan.dropped) == (6, {"rows of a single token": 1})
 
 
 # --- continuations -------------------------------------------------------------------------------
@@ -134,6 +149,14 @@ def test_prompts_of_rows_are_their_beginnings(chat: DataSet, chatml: Tokenizer) 
     assert [one.window.task for one in prompts] == ["generate 16:4"] * 6 + ["generate 32:8"] * 6
     beginnings = [chatml.encode(one.text, parse_special=True)[:16] for one in chat.passages]
     assert [one.window.ids.tolist() for one in prompts[:6]] == beginnings
+    assert [one.window.document for one in prompts[:6]] == [one.documents[0] for one in chat.passages]
+
+
+def test_rows_that_are_shorter_than_a_prompt_are_counted(chat: DataSet, chatml: Tokenizer) -> None:
+    short = Passage(text="One", starts=(0,), documents=("row 7",))
+    rows = replace(chat, passages=(*chat.passages, short))
+    plan = make_plan(rows, chatml, Questions(ctx=None, score="all", generate=(Generation(16, 4),)))
+    assert plan.dropped == {"rows shorter than a prompt of 16 tokens": 1}
 
 
 def test_prompts_longer_than_the_data_are_refused(text: DataSet, letters: Tokenizer) -> None:

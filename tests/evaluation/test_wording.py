@@ -35,7 +35,7 @@ def test_without_divergences_perplexity_is_told_alone() -> None:
     )
     assert describe_contrast(contrast) == (
         "in all: sk: PPL 1.98% below that of pile (no interval), which may be the noise of seeds: a recipe "
-        "has one run"
+        "has one run, or no two runs differ"
     )
 
 

@@ -37,6 +37,10 @@ class LikelyTokens(NamedTuple):
         """Return the same of some of the positions."""
         return LikelyTokens(self.logprobs[rows], self.top_ids[rows], self.top_logprobs[rows])
 
+    def likeliest(self, k: int) -> LikelyTokens:
+        """Return the same with at most `k` of the likeliest tokens at each position."""
+        return LikelyTokens(self.logprobs, self.top_ids[:, :k], self.top_logprobs[:, :k])
+
 
 class Divergence(NamedTuple):
     """The divergence at each position.

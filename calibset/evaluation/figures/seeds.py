@@ -31,16 +31,17 @@ def difference_interval(one: Sequence[float], another: Sequence[float]) -> Inter
         another: The same of another recipe.
 
     Returns:
-        The interval; None if a recipe has a single run, which says nothing of its noise.
+        The interval; None if a recipe has a single run, or neither's runs differ: then nothing is known of
+        their noise.
     """
     if min(len(one), len(another)) < 2:
         return None
     parts = [float(np.var(runs, ddof=1)) / len(runs) for runs in (one, another)]
-    difference = float(np.mean(one) - np.mean(another))
     if not (variance := sum(parts)):
-        return Interval(difference, difference)
+        return None
     freedom = variance**2 / sum(
         part**2 / (len(runs) - 1) for part, runs in zip(parts, (one, another), strict=True)
     )
+    difference = float(np.mean(one) - np.mean(another))
     reach = student_quantile((1 + CONFIDENCE) / 2, freedom) * variance**0.5
     return Interval(difference - reach, difference + reach)

@@ -42,6 +42,16 @@ def require_dtype(dtype: str) -> None:
         raise RecipeError(f"--dtype: must be {', '.join(names[:-1])} or {names[-1]}, got {dtype!r}")
 
 
+def require_model_folder(folder: str | Path) -> None:
+    """Make sure that a folder may hold a model.
+
+    Raises:
+        RecipeError: There is no such folder, or it has no config.json.
+    """
+    if not (Path(folder) / "config.json").is_file():
+        raise RecipeError(f"{folder}: is neither the address of a server nor a folder with a config.json")
+
+
 class ModelError(CalibsetError):
     """A model can't be loaded or run, or gives no log probabilities."""
 
@@ -80,9 +90,8 @@ class LocalScorer:
             RecipeError: There is no such folder, device or extra.
             ModelError: The model can't be loaded.
         """
+        require_model_folder(folder)
         folder = Path(folder)
-        if not (folder / "config.json").is_file():
-            raise RecipeError(f"{folder}: is neither the address of a server nor a folder with a config.json")
         try:
             import torch
         except ImportError as error:

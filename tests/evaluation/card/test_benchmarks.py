@@ -169,6 +169,9 @@ def test_another_file_is_an_error(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{path}: is not what `calibset compare --json` of this version writes: calibset: is missing"
     )
+    path.write_text("")
+    with pytest.raises(OutputError, match=r"this version writes: Invalid JSON: EOF"):
+        benchmark_sections([path], [])
 
 
 def test_the_command_prints_benchmarks_without_a_calibration_file(

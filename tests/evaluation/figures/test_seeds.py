@@ -22,5 +22,6 @@ def test_a_single_run_says_nothing_of_its_noise():
     assert spread([1.0, 3.0]) == pytest.approx((2, 2**0.5))
 
 
-def test_runs_without_spread_differ_by_exactly_what_they_differ():
-    assert difference_interval([0.25, 0.25], [0.5, 0.5]) == (-0.25, -0.25)
+def test_runs_that_are_all_the_same_say_nothing_of_their_noise():
+    assert difference_interval([0.25, 0.25], [0.5, 0.5]) is None
+    assert difference_interval([0.25, 0.25], [0.5, 0.7]) is not None
