@@ -85,7 +85,7 @@ def test_its_exact_ids_can_be_exported(recipe: Path) -> None:
     written = export(out, tokenizer=str(recipe.parent / "model"), format="input_ids").path
     rows = pyarrow.parquet.read_table(written).to_pylist()
     assert [tuple(row["input_ids"]) for row in rows] == list(made.input_ids)
-    assert all(sample.token_ids[:512] == ids for sample, ids in zip(made, made.input_ids, strict=True))
+    assert all(tuple(sample.token_ids[:512]) == ids for sample, ids in zip(made, made.input_ids, strict=True))
 
 
 def test_long_conversations_lose_their_last_exchanges(recipe: Path) -> None:
