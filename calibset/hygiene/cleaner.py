@@ -71,7 +71,8 @@ class Cleaner:
             return rest
         if rest is not whole:
             examination = None  # it was of all lines
-        judged = (examination and examination.judged) or self._examiner.judge(rest, timings)
+        known = self._indexes.duplicates.digests
+        judged = (examination and examination.judged) or self._examiner.judge(rest, timings, known)
         if judged.contamination:
             self._stats.contaminated.append(judged.contamination)
         repairs.masked.update(judged.masked)

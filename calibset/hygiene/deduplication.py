@@ -6,7 +6,7 @@ of the two sets of shingles.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -135,6 +135,11 @@ class DuplicateIndex:
         """Whether near duplicates are found, too."""
         return self._near is not None
 
+    @property
+    def digests(self) -> Set[bytes]:
+        """The digests of the documents in the index."""
+        return self._same.keys()
+
     def find_or_add(
         self, source: str, document: str, fingerprint: Fingerprint | None, *, near: bool = True
     ) -> Duplicate | None:
@@ -207,17 +212,20 @@ class _NearIndex:
         return (self._names[closest], best) if best else None
 
 
-def make_fingerprint(words: Sequence[str], *, sketches: bool) -> Fingerprint | None:
+def make_fingerprint(
+    words: Sequence[str], *, sketches: bool, known: Container[bytes] = ()
+) -> Fingerprint | None:
     """Return what the duplicates of a text are found by; None if it has no words.
 
     Args:
         words: The text's normalised words.
         sketches: Whether its near duplicates are to be found, too.
+        known: Digests of texts that were met before: one with the same words needs no sketch.
     """
     if not words:
         return None
     digest = _digest(" ".join(words), 16)
-    if not sketches or len(words) < _MIN_WORDS:
+    if not sketches or len(words) < _MIN_WORDS or digest in known:
         return Fingerprint(digest)
     shingles = _hash_shingles(words[:MOST_WORDS])
     return Fingerprint(digest, _Text(_shorten(shingles), make_sketch(shingles)))

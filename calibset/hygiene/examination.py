@@ -8,7 +8,7 @@ takes examinations in the order in which the documents are read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import get_args
@@ -150,8 +150,14 @@ class Examiner:
             )
         return RepairedItem(item=repaired, names=tuple(changing))
 
-    def judge(self, item: Item, timings: Timings) -> JudgedItem:
-        """Return what the filters say of an item that was repaired."""
+    def judge(self, item: Item, timings: Timings, known: Container[bytes] = ()) -> JudgedItem:
+        """Return what the filters say of an item that was repaired.
+
+        Args:
+            item: The item.
+            timings: To which the time of each step is added.
+            known: Digests of texts that were met before, which need no sketch.
+        """
         findings = _Findings()
         for name, step in self._steps:
             with timings.measure(name):
@@ -160,7 +166,7 @@ class Examiner:
                 return JudgedItem(item=outcome, contamination=findings.contamination)
             item = outcome
         with timings.measure("duplicates"):
-            fingerprint = make_fingerprint(findings.words(item), sketches=self.sketches)
+            fingerprint = make_fingerprint(findings.words(item), sketches=self.sketches, known=known)
         return JudgedItem(
             item=item,
             contamination=findings.contamination,

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.hygiene import deduplication
-from calibset.hygiene.deduplication import SIMILARITY, Duplicate
+from calibset.hygiene.deduplication import SIMILARITY, Duplicate, Fingerprint, make_fingerprint
 from calibset.hygiene.words import split_words
 from tests.hygiene.altered import KINDS, altered, redressed
 from tests.hygiene.word_index import WordIndex
@@ -58,6 +58,13 @@ def with_word(place: int, word: str) -> list[str]:
 
 
 # --- Exactly the same -------------------------------------------------------------------------
+
+
+def test_a_text_whose_words_were_met_before_needs_no_sketch() -> None:
+    first = make_fingerprint(LONG, sketches=True)
+    assert first is not None
+    assert first.near is not None
+    assert make_fingerprint(LONG, sketches=True, known={first.digest}) == Fingerprint(first.digest)
 
 
 @pytest.mark.parametrize("near", [False, True])
