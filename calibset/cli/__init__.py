@@ -83,8 +83,8 @@ def _run_command(words: Sequence[str]) -> int:
 
 
 def _exit_if_threads_run(code: int) -> None:
-    """End the process at once if threads are still waiting for servers: Python would wait for them to end."""
-    if any(thread.name.startswith("calibset") for thread in threading.enumerate()):
+    """End the process at once if threads wait for servers that Python would wait for in turn."""
+    if any(thread.name.startswith("calibset") and not thread.daemon for thread in threading.enumerate()):
         sys.stderr.flush()
         os._exit(code)
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,21 @@ def test_an_interrupt_exits_130(
     assert main(["build", recipe]) == 130
     assert capsys.readouterr().err == "calibset: interrupted; what stood in the output before is unchanged\n"
     assert Path("small.jsonl").read_text() == "old"
+
+
+def test_nor_does_it_end_the_process_for_threads_that_end_with_it(
+    recipe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline_build, "build", interrupted)
+    answered = threading.Event()
+    threading.Thread(target=answered.wait, name="calibset-server", daemon=True).start()
+    try:
+        assert main(["build", recipe]) == 130
+    finally:
+        answered.set()
 
 
 def test_a_reader_that_has_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
