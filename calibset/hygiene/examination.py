@@ -19,7 +19,7 @@ from calibset.core.text_map import TextMap, map_texts
 from calibset.core.timing import Timings
 from calibset.hygiene.decontamination import Contamination, EvaluationIndex
 from calibset.hygiene.deduplication import Fingerprint, make_fingerprint
-from calibset.hygiene.language import find_language_fault
+from calibset.hygiene.language import find_language_fault, spoken_text
 from calibset.hygiene.options import Hygiene
 from calibset.hygiene.pii import (
     MOST_PIECES,
@@ -202,7 +202,7 @@ class Examiner:
 
     def _check_language(self, item: Item, _: _Findings) -> Item | Filtered:
         options = self.options
-        text = item.text if isinstance(item, Document) else _join_spoken(item)
+        text = spoken_text(item)
         reason = find_language_fault(text, options.languages, least_score=options.language_score)
         return Filtered(position=item.id, reason=reason, detail=_excerpt(text)) if reason else item
 
@@ -295,8 +295,3 @@ def _map_item(item: Item, change: TextMap) -> Item:
 
 def _excerpt(text: str) -> str:
     return " ".join(text[: 2 * _EXCERPT].split())[:_EXCERPT]
-
-
-def _join_spoken(conversation: Conversation) -> str:
-    turns = (message.content for message in conversation.messages if message.role in ("user", "assistant"))
-    return "\n".join(turns)

@@ -12,6 +12,8 @@ from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
+from calibset.core.documents import Document, Item
+
 LEAST_LETTERS = 150
 """Texts with fewer letters can't be identified for certain: Slovak and Czech are mistaken for each other."""
 
@@ -42,6 +44,13 @@ class Language(NamedTuple):
 def known_languages() -> frozenset[str]:
     """Return the codes of all languages that can be identified."""
     return frozenset(_load_model().labels)
+
+
+def spoken_text(item: Item) -> str:
+    """Return the text whose language is an item's: of a conversation what its user and assistant say."""
+    if isinstance(item, Document):
+        return item.text
+    return "\n".join(turn.content for turn in item.messages if turn.role in ("user", "assistant"))
 
 
 def identify_language(text: str) -> Language:

@@ -15,10 +15,11 @@ from rensa import RMinHash  # type: ignore[import-untyped]
 Sketch = npt.NDArray[np.uint8]
 
 # 32 bands of 4 miss one pair in a million at a similarity of 0.77, one in 80 at 0.6.
-_PERMUTATIONS, _BANDS = 128, 32
+PERMUTATIONS, BANDS = 128, 32
+"""The bytes of a sketch, and the bands of four of them by which it is searched."""
 _SEED = 1
 
-BYTES_A_SKETCH = _PERMUTATIONS + 8 * _BANDS
+BYTES_A_SKETCH = PERMUTATIONS + 8 * BANDS
 """The bytes of memory that a sketch and its bands take."""
 
 # Hashes become objects so many at a time.
@@ -31,7 +32,7 @@ _LEAST_RUN, _MOST_RUN = 2**8, 2**15
 # An entry of a run: the band's number, its four bytes, and the text's index in the run.
 _BAND_BITS, _INDEX_BITS = 32, 27
 _INDEX = np.uint64(2**_INDEX_BITS - 1)
-_NUMBERS = np.arange(_BANDS, dtype=np.uint64) << np.uint64(_BAND_BITS + _INDEX_BITS)
+_NUMBERS = np.arange(BANDS, dtype=np.uint64) << np.uint64(_BAND_BITS + _INDEX_BITS)
 
 # A row for each text.
 _Signatures = npt.NDArray[np.uint8]
@@ -62,7 +63,7 @@ class Sketches:
     def __init__(self) -> None:
         self._runs: list[_Run] = []
         # The newest are few enough to look at each.
-        self._newest = np.zeros((_LEAST_RUN, _PERMUTATIONS), np.uint8)
+        self._newest = np.zeros((_LEAST_RUN, PERMUTATIONS), np.uint8)
         self._count = 0
 
     def add(self, sketch: Sketch) -> None:
@@ -91,7 +92,7 @@ class Sketches:
 
 def make_sketch(hashes: npt.NDArray[np.uint64]) -> Sketch:
     """Return the sketch of a set of hashes."""
-    sketch = RMinHash(_PERMUTATIONS, _SEED)
+    sketch = RMinHash(PERMUTATIONS, _SEED)
     for start in range(0, hashes.size, _CHUNK):
         sketch.update(hashes[start : start + _CHUNK].view("V8").tolist())
     # A byte tells two minima apart but once in 256, and what is found is checked anyway.
@@ -126,7 +127,7 @@ def _rank(candidates: list[tuple[_Signatures, _Indexes]], sketch: Sketch, simila
     if not numbers:
         return _NONE
     number, agreement = np.concatenate(numbers), np.concatenate(agreements)
-    enough = agreement >= similarity * _PERMUTATIONS
+    enough = agreement >= similarity * PERMUTATIONS
     best: _Indexes = number[enough]
     return best[np.argsort(-agreement[enough], kind="stable")]
 
@@ -134,8 +135,8 @@ def _rank(candidates: list[tuple[_Signatures, _Indexes]], sketch: Sketch, simila
 def _find_sharing(entries: _Entries, edges: _Entries) -> _Indexes:
     """Return the indexes of texts that share a band, of each band the first, in order."""
     bounds = entries.searchsorted(edges)
-    starts = bounds[:_BANDS]
-    lengths = np.minimum(bounds[_BANDS:] - starts, _MOST_IN_A_BAND)
+    starts = bounds[:BANDS]
+    lengths = np.minimum(bounds[BANDS:] - starts, _MOST_IN_A_BAND)
     before = lengths.cumsum()
     if not before[-1]:
         return _NONE

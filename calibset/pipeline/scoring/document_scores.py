@@ -14,7 +14,7 @@ from calibset.core.documents import Conversation, Document, Filtered, Item, Reco
 from calibset.hygiene.admission import is_too_long, name_safely
 from calibset.hygiene.deduplication import Fingerprint
 from calibset.hygiene.examination import Examiner
-from calibset.hygiene.language import LEAST_LETTERS, has_letters, identify_language
+from calibset.hygiene.language import LEAST_LETTERS, has_letters, identify_language, spoken_text
 from calibset.hygiene.quality_filters import FILTERS
 from calibset.hygiene.stats import count_characters
 from calibset.hygiene.words import split_words, words_of
@@ -136,7 +136,7 @@ class Scorer:
             rendered, verdict = self._render(best)
             if rendered:
                 text, ids = rendered.text, list(rendered.token_ids)
-        spoken = text if isinstance(best, Document) else _join_turns(best)
+        spoken = spoken_text(best)
         is_long = has_letters(spoken, LEAST_LETTERS)
         language = identify_language(spoken) if is_long else None
         fingerprint = judged.fingerprint if judged and verdict is None else None
@@ -201,9 +201,3 @@ def _sample(ids: Sequence[int]) -> tuple[int, ...]:
     """Return those of some ids that belong to a fixed sixteenth of all, each once."""
     distinct = np.unique(np.array(ids, np.uint32))
     return tuple(distinct[distinct * _SPREAD < 2**32 // MOST_SAMPLED].tolist())
-
-
-def _join_turns(conversation: Conversation) -> str:
-    return "\n".join(
-        message.content for message in conversation.messages if message.role in ("user", "assistant")
-    )

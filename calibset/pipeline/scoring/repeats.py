@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from calibset.core.errors import OutputError, SourceError
 from calibset.hygiene.deduplication import SIMILARITY, SLACK, measure_similarity
+from calibset.hygiene.minhash import BANDS, PERMUTATIONS
 from calibset.pipeline.scoring.document_scores import Scorer, digest_record
 from calibset.pipeline.scoring.job import PartTask
 from calibset.pipeline.scoring.shards import read_scores, read_summary
@@ -30,7 +31,6 @@ from calibset.storage.score_folder import ScoreFolder
 if TYPE_CHECKING:
     import polars
 
-_SKETCH, _BANDS = 128, 32
 _ROW_BITS = np.uint64(32)
 # Entries of bands that are sorted in memory at once: 16 bytes each.
 _SORTED_AT_ONCE = 2**23
@@ -249,22 +249,22 @@ def _spool_sketches(
             stream.write(b"".join(frame["sketch"].filter(wanted).to_list()))
     all_keys = np.concatenate(keys)
     if not len(all_keys):
-        return all_keys, np.empty((0, _SKETCH), np.uint8)
-    return all_keys, np.memmap(path, np.uint8, "r", shape=(len(all_keys), _SKETCH))
+        return all_keys, np.empty((0, PERMUTATIONS), np.uint8)
+    return all_keys, np.memmap(path, np.uint8, "r", shape=(len(all_keys), PERMUTATIONS))
 
 
 def _find_candidates(
     sketches: npt.NDArray[np.uint8], scratch: Path
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return pairs of documents that share a band and have similar sketches, ordered by the later."""
-    spool = _Spool(scratch, "bands", _choose_bits(_BANDS * len(sketches)))
-    numbers = (np.arange(_BANDS, dtype=np.uint64) + np.uint64(1)) * _MULTIPLIER
-    for start in range(0, len(sketches), _COMPARED_AT_ONCE // _BANDS):
-        some = np.ascontiguousarray(sketches[start : start + _COMPARED_AT_ONCE // _BANDS])
+    spool = _Spool(scratch, "bands", _choose_bits(BANDS * len(sketches)))
+    numbers = (np.arange(BANDS, dtype=np.uint64) + np.uint64(1)) * _MULTIPLIER
+    for start in range(0, len(sketches), _COMPARED_AT_ONCE // BANDS):
+        some = np.ascontiguousarray(sketches[start : start + _COMPARED_AT_ONCE // BANDS])
         bands = some.view("<u4").astype(np.uint64)
         mixed = (bands * _MULTIPLIER) ^ numbers
         mixed = (mixed ^ (mixed >> np.uint64(32))) * _MULTIPLIER
-        documents = np.arange(start, start + len(some), dtype=np.uint64).repeat(_BANDS)
+        documents = np.arange(start, start + len(some), dtype=np.uint64).repeat(BANDS)
         spool.add(mixed.ravel(), documents)
     pairs = [np.empty(0, np.uint64)]
     for values, documents in spool.read_sorted():
@@ -298,7 +298,7 @@ def _compare(
     pairs = np.unique((later << np.uint64(32)) | earlier)
     earlier, later = pairs & np.uint64(2**32 - 1), pairs >> np.uint64(32)
     agreement = (sketches[earlier.astype(np.int64)] == sketches[later.astype(np.int64)]).sum(axis=1)
-    similar: npt.NDArray[np.uint64] = pairs[agreement >= (SIMILARITY - SLACK) * _SKETCH]
+    similar: npt.NDArray[np.uint64] = pairs[agreement >= (SIMILARITY - SLACK) * PERMUTATIONS]
     return similar
 
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 from calibset.core.errors import OutputError
+from calibset.hygiene.minhash import PERMUTATIONS
 from calibset.pipeline.scoring.document_scores import DocumentScore
 from calibset.sources.corpus_parts import Place
 from calibset.sources.sampling.parquet_pages import PageTable
@@ -233,6 +234,6 @@ def _schema() -> pyarrow.Schema:
         "language_score": pyarrow.float64(), "quality": pyarrow.float64(), "tokens": count, "words": count,
         "characters": count, "turns": count, "terms": count, "repairs": count, "personal_data": count,
         "held": pyarrow.list_(count), "held_terms": pyarrow.list_(count), "digest": pyarrow.binary(8),
-        "same": pyarrow.binary(16), "sketch": pyarrow.binary(128),
+        "same": pyarrow.binary(16), "sketch": pyarrow.binary(PERMUTATIONS),
     }  # fmt: skip
     return pyarrow.schema(list(types.items()))
