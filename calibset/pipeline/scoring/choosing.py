@@ -14,8 +14,9 @@ from calibset.core.documents import Record
 from calibset.core.errors import CalibsetError, RecipeError, SourceError
 from calibset.dataset.source_reports import ScoresReport
 from calibset.pipeline.kept_evaluations import EvaluationSet
+from calibset.pipeline.scoring.fetching import Keys, fetch_records, make_keys
 from calibset.pipeline.scoring.job import PartTask, make_rules, open_files
-from calibset.pipeline.scoring.repeats import fetch_rows, make_keys, read_repeats
+from calibset.pipeline.scoring.repeats import read_repeats
 from calibset.pipeline.scoring.shards import read_scores, read_summary
 from calibset.pipeline.scoring.survey import find_shards
 from calibset.recipe.model import Recipe
@@ -50,7 +51,7 @@ class ChosenRecords:
     _folder: ScoreFolder
     _tasks: Sequence[PartTask]
     _files: Mapping[str, CorpusFile]
-    _repeats: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    _repeats: Keys
 
     def read(self) -> Iterator[Record]:
         """Yield the records in the order in which they are chosen, some dozens read at a time.
@@ -61,16 +62,8 @@ class ChosenRecords:
         choose = self._source.choose
         keys = order_keys(lambda: self._frames(NEEDED[choose]), choose, self._seed, self._name)
         while batch := list(islice(keys, _FETCHED_TOGETHER)):
-            found = dict(self._fetch(sorted(batch)))
+            found = dict(fetch_records(self._folder, self._tasks, self._files, batch))
             yield from (found[key] for key in batch)
-
-    def _fetch(self, keys: Sequence[int]) -> Iterator[tuple[int, Record]]:
-        rows: dict[int, list[int]] = {}
-        for key in keys:
-            rows.setdefault(key >> 32, []).append(key & 2**32 - 1)
-        for shard, numbers in rows.items():
-            for row, record in fetch_rows(self._folder, self._tasks[shard], self._files, numbers):
-                yield shard << 32 | row, record
 
     def _frames(self, columns: Sequence[str]) -> Iterator[polars.DataFrame]:
         yield from read_eligible(self._folder, self._tasks, self._source, self._repeats, columns)
@@ -80,7 +73,7 @@ def read_eligible(
     folder: ScoreFolder,
     tasks: Sequence[PartTask],
     source: Source,
-    repeats: np.ndarray[tuple[int], np.dtype[np.uint64]],
+    repeats: Keys,
     columns: Sequence[str],
 ) -> Iterator[polars.DataFrame]:
     """Yield, shard by shard, the documents that a build would take and that meet the condition."""

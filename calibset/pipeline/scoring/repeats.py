@@ -22,16 +22,16 @@ import numpy.typing as npt
 from calibset.core.errors import OutputError, SourceError
 from calibset.hygiene.deduplication import SIMILARITY, SLACK, measure_similarity
 from calibset.hygiene.minhash import BANDS, PERMUTATIONS
-from calibset.pipeline.scoring.document_scores import Scorer, digest_record
+from calibset.pipeline.scoring.document_scores import Scorer
+from calibset.pipeline.scoring.fetching import Keys, fetch_records, make_keys
 from calibset.pipeline.scoring.job import PartTask
 from calibset.pipeline.scoring.shards import read_scores, read_summary
-from calibset.sources.corpus_parts import CorpusFile, Place
+from calibset.sources.corpus_parts import CorpusFile
 from calibset.storage.score_folder import ScoreFolder
 
 if TYPE_CHECKING:
     import polars
 
-_ROW_BITS = np.uint64(32)
 # Entries of bands that are sorted in memory at once: 16 bytes each.
 _SORTED_AT_ONCE = 2**23
 # Of the documents that share a band, so many of the first are compared with the others.
@@ -41,14 +41,6 @@ _COMPARED_AT_ONCE = 2**18
 _READ_AT_ONCE = 20_000
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _LARGEST = 2**33
-
-Keys = npt.NDArray[np.uint64]
-"""Documents: the number of a shard in the upper half, the document's row in it in the lower."""
-
-
-def make_keys(shard: int, rows: int) -> Keys:
-    """Return the keys of a shard's documents."""
-    return (np.uint64(shard) << _ROW_BITS) | np.arange(rows, dtype=np.uint64)
 
 
 def find_repeats(
@@ -322,41 +314,10 @@ def _read_shingles(
     documents: npt.NDArray[np.int64],
 ) -> dict[int, npt.NDArray[np.uint32]]:
     """Return the shingles of documents, read again from their corpus."""
-    wanted = keys[documents]
-    by_key = dict(zip(wanted.tolist(), documents.tolist(), strict=True))
+    by_key = dict(zip(keys[documents].tolist(), documents.tolist(), strict=True))
     shingles: dict[int, npt.NDArray[np.uint32]] = {}
-    for shard, start, end in _runs(wanted >> _ROW_BITS):
-        rows = (wanted[start:end] & np.uint64(2**32 - 1)).astype(np.int64)
-        for key_row, record in fetch_rows(folder, tasks[shard], files, rows.tolist()):
-            fingerprint = scorer.find_fingerprint(record)
-            if fingerprint and fingerprint.near:
-                shingles[by_key[shard << 32 | key_row]] = fingerprint.near.shingles
+    for key, record in fetch_records(folder, tasks, files, by_key):
+        fingerprint = scorer.find_fingerprint(record)
+        if fingerprint and fingerprint.near:
+            shingles[by_key[key]] = fingerprint.near.shingles
     return shingles
-
-
-def fetch_rows(
-    folder: ScoreFolder, task: PartTask, files: Mapping[str, CorpusFile], rows: Sequence[int]
-) -> Iterator[tuple[int, Any]]:
-    """Yield the records of some rows of a shard, read from their corpus, with the rows' numbers.
-
-    Raises:
-        SourceError: A record is not there any more, or is another.
-    """
-    frame = read_scores(folder, task.shard, ["start", "end", "row", "digest"])[list(rows)]
-    pages = read_summary(folder, task.shard).pages
-    places = {
-        Place(start, end, row): (number, digest)
-        for number, (start, end, row, digest) in zip(rows, frame.iter_rows(), strict=True)
-    }
-    found = 0
-    for place, record in files[task.file].fetch(list(places), task.shard.part, pages):
-        number, digest = places[place]
-        if digest_record(record) != digest:
-            break
-        found += 1
-        yield number, record
-    if found < len(places):
-        raise SourceError(
-            f"{task.file} holds other records than those that were scored in {folder.location}; "
-            "run `calibset score` again"
-        )
