@@ -10,7 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,10 @@ from calibset.pipeline.scoring.repeats import find_repeats
 from calibset.pipeline.scoring.shards import ShardSummary, read_summary
 from calibset.pipeline.scoring.survey import find_terms, list_tasks, rules_name
 from calibset.pipeline.source_stream import open_source_stream
-from calibset.pipeline.worker_process import start_worker
+from calibset.pipeline.worker_process import open_processes
 from calibset.recipe.model import Recipe
 from calibset.selection.score_columns import require_polars
+from calibset.sources.base import name_source
 from calibset.sources.corpus_parts import require_files_read_alone
 from calibset.storage.score_folder import ScoreFolder
 from calibset.tokenizers import load_tokenizer
@@ -161,7 +161,7 @@ def score(  # noqa: PLR0913  (a program names those that it needs)
                 workplace = Workplace(job, scorer, open_files(name, recipe, reader))
                 found.append(_score_source(workplace, rules, reader.location, pool, shown))
             except CalibsetError as error:
-                raise _name_source(error, name) from error
+                raise name_source(error, f"sources.{name}") from error
     return tuple(found)
 
 
@@ -186,12 +186,6 @@ def _score_source(
     if wanted != "keep":
         repeats = find_repeats(folder, tasks, place.files, place.scorer, near=wanted == "near")
     return _sum_up(name, location, folder, [summaries[task] for task in tasks], len(new), repeats)
-
-
-def _name_source(error: CalibsetError, name: str) -> CalibsetError:
-    """Return an error whose message begins with the source that it is about."""
-    key = f"sources.{name}"
-    return error if str(error).startswith(key) else type(error)(f"{key}: {error}")
 
 
 def _choose_sources(recipe: Recipe, wanted: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -283,10 +277,7 @@ class _Pool:
 
     def _open_own(self) -> ProcessPoolExecutor:
         if self._own is None:
-            # Not forked: threads of libraries may hold locks.
-            self._own = ProcessPoolExecutor(
-                self.workers, mp_context=get_context("spawn"), initializer=start_worker, initargs=({},)
-            )
+            self._own = open_processes(self.workers, {})
         return self._own
 
     def close(self, *, at_once: bool = False) -> None:

@@ -12,7 +12,9 @@ import pickle
 import signal
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -55,7 +57,20 @@ class ExaminedChunk:
     seconds: Mapping[str, float]
 
 
-def start_worker(parts: Mapping[str, bytes]) -> None:
+def open_processes(count: int, parts: Mapping[str, bytes]) -> ProcessPoolExecutor:
+    """Return a pool of processes that end with this one.
+
+    Args:
+        count: How many there are.
+        parts: What each keeps from the start, pickled, by key.
+    """
+    # Not forked, which would copy the locks of this process's threads.
+    return ProcessPoolExecutor(
+        count, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(parts,)
+    )
+
+
+def _start_worker(parts: Mapping[str, bytes]) -> None:
     """Prepare a process that was started for this alone, and which ends with the one that started it."""
     # An interruption on a terminal goes to every process; the one that started this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

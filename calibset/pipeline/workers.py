@@ -8,13 +8,12 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from multiprocessing import get_context
 
 from calibset.core.documents import Item
 from calibset.core.text import excerpt
 from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.examination import Examiner
-from calibset.pipeline.worker_process import Chunk, ExaminedChunk, examine_chunk, start_worker
+from calibset.pipeline.worker_process import Chunk, ExaminedChunk, examine_chunk, open_processes
 
 # Chunks on their way for each worker: one in work, one that waits.
 _CHUNKS_A_WORKER = 2
@@ -158,12 +157,8 @@ class Workers:
     def _open_pool(self, examiner: RemoteExaminer) -> ProcessPoolExecutor:
         if self._pool is None:
             evaluations = examiner.evaluations
-            self._pool = ProcessPoolExecutor(
-                self._count,
-                # Anything else would copy the threads' locks of this process.
-                mp_context=get_context("spawn"),
-                initializer=start_worker,
-                initargs=({evaluations.key: evaluations.pickled} if evaluations else {},),
+            self._pool = open_processes(
+                self._count, {evaluations.key: evaluations.pickled} if evaluations else {}
             )
         return self._pool
 

@@ -346,6 +346,11 @@ def wrap_errors(records: Iterable[Record], name: str) -> Iterator[Record]:
         raise SourceError(f"{name}: can't be read: {type(error).__name__}: {reason}") from error
 
 
+def name_source(error: CalibsetError, key: str) -> CalibsetError:
+    """Return an error of the same type whose message begins with the key of the source that it is about."""
+    return error if str(error).startswith(key) else type(error)(f"{key}: {error}")
+
+
 def _check_type(record: object) -> Record:
     if not isinstance(record, Record):
         raise SourceError(f"its adapter yields a {type(record).__name__}, which is not a record")

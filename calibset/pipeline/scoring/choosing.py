@@ -23,7 +23,7 @@ from calibset.recipe.model import Recipe
 from calibset.selection.score_columns import require_polars
 from calibset.selection.score_condition import find_names, parse_condition
 from calibset.selection.score_order import NEEDED, order_keys
-from calibset.sources.base import Source
+from calibset.sources.base import Source, name_source
 from calibset.sources.corpus_parts import CorpusFile, require_files_read_alone
 from calibset.storage import Reader
 from calibset.storage.score_folder import ScoreFolder
@@ -111,8 +111,7 @@ def choose_records(
     except RecipeError:
         raise
     except CalibsetError as error:
-        key = f"sources.{name}"
-        raise (error if str(error).startswith(key) else type(error)(f"{key}: {error}")) from error
+        raise name_source(error, f"sources.{name}") from error
 
 
 def _choose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from calibset.core.errors import SourceError
@@ -34,8 +35,8 @@ def list_tasks(
         digest = fingerprints.find(file.file, location)
         if digest not in tasks:
             parts = known.get((digest[:32], rules[:16])) or file.count_parts()
-            tasks[digest] = [PartTask(name, ShardName(digest, part, parts, rules)) for part in range(parts)]
-    return [task for parts_of_file in tasks.values() for task in parts_of_file]
+            tasks[digest] = _make_tasks(name, digest, parts, rules)
+    return list(chain.from_iterable(tasks.values()))
 
 
 def find_shards(
@@ -58,10 +59,8 @@ def find_shards(
         if count is None:
             raise SourceError(_explain_missing(name, digest, rules, folder, parts))
         if digest not in tasks:
-            tasks[digest] = [
-                PartTask(name, ShardName(digest, part, count, rules.digest)) for part in range(count)
-            ]
-    all_tasks = [task for parts_of_file in tasks.values() for task in parts_of_file]
+            tasks[digest] = _make_tasks(name, digest, count, rules.digest)
+    all_tasks = list(chain.from_iterable(tasks.values()))
     missing = [task for task in all_tasks if str(task.shard) not in there]
     if missing:
         raise SourceError(
@@ -69,6 +68,11 @@ def find_shards(
             f"of {missing[0].file}; {_AGAIN}, which goes on where it was"
         )
     return all_tasks
+
+
+def _make_tasks(file: str, digest: str, parts: int, rules: str) -> list[PartTask]:
+    """Return the parts of a file."""
+    return [PartTask(file, ShardName(digest, part, parts, rules)) for part in range(parts)]
 
 
 def _count_parts(names: Iterable[str]) -> dict[tuple[str, str], int]:
