@@ -11,8 +11,9 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -58,22 +59,54 @@ class ExaminedChunk:
 
 
 def open_processes(count: int, parts: Mapping[str, bytes]) -> ProcessPoolExecutor:
-    """Return a pool of processes that end with this one.
+    """Return a pool of processes that were started, and that end with this one.
+
+    An interruption meanwhile comes when all of them are there: they could not be ended before.
 
     Args:
         count: How many there are.
         parts: What each keeps from the start, pickled, by key.
     """
     # Not forked, which would copy the locks of this process's threads.
-    return ProcessPoolExecutor(
+    pool = ProcessPoolExecutor(
         count, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(parts,)
     )
+    try:
+        with _interrupts_put_off():
+            pool.submit(os.getpid)  # the first task starts all of them
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    return pool
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Put off interruptions of this process, and keep them from the processes that it starts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which is not interrupted
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    # A process begins with what is blocked here, and would tell of an interruption of its first moments.
+    masks = hasattr(signal, "pthread_sigmask")  # not on Windows
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else set()
+    try:
+        yield
+    finally:
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _start_worker(parts: Mapping[str, bytes]) -> None:
     """Prepare a process that was started for this alone, and which ends with the one that started it."""
     # An interruption on a terminal goes to every process; the one that started this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -146,9 +146,10 @@ class Workers:
     ) -> PendingChunk | None:
         if self._has_given_up:
             return None
-        executor = self._given or self._open_pool(examiner)
         chunk = examiner.make_chunk(items, sends_evaluations=sends_evaluations)
+        executor = self._given
         try:
+            executor = executor or self._open_pool(examiner)
             return PendingChunk(items, examiner, executor, executor.submit(examine_chunk, chunk))
         except Exception as error:  # noqa: BLE001  (broken, or shut down)
             self._count_failure(executor, error)
@@ -162,7 +163,7 @@ class Workers:
             )
         return self._pool
 
-    def _count_failure(self, executor: Executor, error: Exception) -> None:
+    def _count_failure(self, executor: Executor | None, error: Exception) -> None:
         self._failures += 1
         self._reason = f"{type(error).__name__}: {excerpt(error)}" if str(error) else type(error).__name__
         if executor is not self._given and executor is not self._pool:
