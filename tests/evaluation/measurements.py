@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -30,10 +30,14 @@ def random_scores(
 ) -> list[WindowScores]:
     """Return the scores of a model that knows nothing, of full distributions over a vocabulary."""
     random = np.random.default_rng(seed)
+    return score_logits(windows, (random.normal(size=(len(one.scored), vocabulary)) for one in windows), k)
+
+
+def score_logits(windows: Sequence[Window], logits: Iterable[np.ndarray], k: int) -> list[WindowScores]:
+    """Return the scores of a model that gives such logits, those of a window after the other."""
     scores = []
-    for window in windows:
-        logits = random.normal(size=(len(window.scored), vocabulary))
-        logprobs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    for window, rows in zip(windows, logits, strict=True):
+        logprobs = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
         top = np.argsort(-logprobs, axis=1)[:, :k]
         scores.append(
             WindowScores(

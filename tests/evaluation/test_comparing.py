@@ -12,11 +12,11 @@ from calibset.core.errors import RecipeError, TokenizerError
 from calibset.evaluation.comparing import Named, compare_measurements, label_runs
 from calibset.evaluation.comparison import CallFigures, Comparison
 from calibset.evaluation.figures.divergence import LikelyTokens
-from calibset.evaluation.measurement import Measurement, WindowScores
+from calibset.evaluation.measurement import Measurement
 from calibset.evaluation.positions import pair_from_likely
 from calibset.evaluation.windows import CALLS, OWN_CALLS, Window, second_half
 from calibset.tokenizers import load_tokenizer
-from tests.evaluation.measurements import INFO, random_scores
+from tests.evaluation.measurements import INFO, random_scores, score_logits
 from tests.letters import write_letters
 
 _VOCABULARY, _K, _CTX = 12, 4, 8
@@ -44,26 +44,11 @@ def _logits(windows: list[Window], seed: int, noise: float = 0.0) -> list[np.nda
     return [random.normal(0, 2, shape) + other.normal(0, 1, shape) * noise for _ in windows]
 
 
-def _scores(windows: list[Window], logits: list[np.ndarray], k: int = _K) -> list[WindowScores]:
-    scores = []
-    for window, rows in zip(windows, logits, strict=True):
-        logprobs = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
-        top = np.argsort(-logprobs, axis=1)[:, :k]
-        scores.append(
-            WindowScores(
-                logprobs[np.arange(len(rows)), window.targets].astype(np.float32),
-                top.astype(np.int32),
-                np.take_along_axis(logprobs, top, axis=1).astype(np.float32),
-            )
-        )
-    return scores
-
-
 def _write(
     path: Path, windows: list[Window], logits: list[np.ndarray], k: int = _K, **about: object
 ) -> Named:
     info = INFO.model_copy(update={"k": k, "model": path.stem, **about})
-    Measurement(info, windows, _scores(windows, logits, k)).write(path)
+    Measurement(info, windows, score_logits(windows, logits, k)).write(path)
     return Named(path.stem, path)
 
 
