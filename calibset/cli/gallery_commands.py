@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, open_console, print_json, print_line, print_lines
+from calibset.cli.recipe_path import require_folder, require_free, require_toml
 from calibset.core.atomic_write import write_atomically
-from calibset.core.errors import OutputError, RecipeError
+from calibset.core.errors import RecipeError
 from calibset.core.locations import LocalPath, parse_location
 from calibset.recipe.gallery import find_gallery_recipe, list_gallery
 
@@ -69,20 +70,15 @@ def copy_recipe(arguments: Namespace) -> int:
     _refuse_other_options(arguments)
     source = find_gallery_recipe(arguments.gallery)
     path = Path(arguments.out or source.name)
-    if path.suffix != ".toml":
-        raise RecipeError(f"--out {path}: must end in .toml")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}")
+    require_toml(path)
+    require_folder(path)
     recipe = load_recipe(source)
     own = list(_find_own_paths(recipe))
     copies = [
         _Copy(source.parent / name, path.parent / name) for name in own if (source.parent / name).exists()
     ]
     for target in (path, *(copy.target for copy in copies)):
-        if target.exists() and not arguments.force:
-            raise OutputError(
-                f"{target}: is there already; name another with --out, or write over it with --force"
-            )
+        require_free(target, force=arguments.force)
     for copy in copies:
         shutil.copytree(copy.source, copy.target, dirs_exist_ok=True)
     with write_atomically(path) as file:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from calibset.cli import init_view
 from calibset.cli.console import print_json, show_progress
+from calibset.cli.recipe_path import require_folder, require_free, require_toml
 from calibset.core.atomic_write import write_atomically
-from calibset.core.errors import OutputError, RecipeError
+from calibset.core.errors import RecipeError
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.storage.file_names import list_some
 
@@ -67,14 +68,11 @@ def _find_path(arguments: Namespace) -> Path:
     from calibset.pipeline.drafting.survey import slug
 
     path = Path(arguments.out or f"{slug(find_label(arguments.inputs[0])).lower()}.toml")
-    if path.suffix != ".toml":
-        raise RecipeError(f"--out {path}: must end in .toml")
+    require_toml(path)
     if slug(path.stem) != path.stem:
         raise RecipeError(f"--out {path}: names the recipe, so it must be letters, digits, . _ - only")
-    if path.exists() and not arguments.force:
-        raise OutputError(f"{path}: is there already; name another with --out, or write over it with --force")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: there is no folder {path.parent}")
+    require_free(path, force=arguments.force)
+    require_folder(path)
     return path
 
 
