@@ -1,4 +1,4 @@
-"""Writes recipe.md and sources.md from the models that define them.
+"""Writes reference/recipe.md and reference/sources.md from the models that define them.
 
 Run by `python docs/reference.py`, and by MkDocs before it builds.
 """
@@ -45,7 +45,7 @@ nsamples = 64
 sources.oss-instruct.weight = 3
 ```
 
-- A base is a recipe [of the gallery](gallery.md), or a `.toml` file in the recipe's folder or below it. It may extend another.
+- A base is a recipe [of the gallery](../how-to/gallery.md), or a `.toml` file in the recipe's folder or below it. It may extend another.
 - Tables are laid upon those of the base, key by key; any other value, lists too, takes the place of the base's. A source with another
   `type` takes the place of the base's source. An `[[exclude]]` changes that of the same name, or comes behind the others.
 - `false` leaves out what the base has: a key of the recipe (`holdout = false`), a source (`sources.NAME = false`) or a group
@@ -82,7 +82,7 @@ Mistral's have its control tokens and speak another format. Where such a templat
 The token ids are those that the model sees in service. A conversation ends with EOS, unless the template writes EOS behind other
 turns and ended this one with another control token. If a row holds several conversations and the model's format has a BOS, each
 of them begins with it except the first, whose BOS the quantizer's tokenizer adds. A Jinja template is rendered as
-transformers renders it, in a process of its own with [bounds of time and memory](security.md#tokenizers-and-templates), and without a
+transformers renders it, in a process of its own with [bounds of time and memory](../explanation/security.md#tokenizers-and-templates), and without a
 prompt for a further turn; the date that some templates write is always 26 Jul 2024.
 
 A template is tried on test dialogues first. If it is faulty, the error names the line; if the tokenizer lacks the tokens that it
@@ -250,7 +250,7 @@ def pages() -> dict[str, str]:
     """Return the generated pages by file name."""
     adapters = "\n\n".join(_describe_adapter(name) for name in ADAPTERS)
     return {
-        "recipe.md": RECIPE.format(
+        "reference/recipe.md": RECIPE.format(
             keys=_key_table(Recipe),
             source_keys=_key_table(Source),
             chat_keys=_key_table(ChatOptions),
@@ -261,7 +261,7 @@ def pages() -> dict[str, str]:
             holdout_keys=_key_table(Holdout),
             quantization_keys=_key_table(Quantization),
         ),
-        "sources.md": SOURCES.format(adapters=adapters),
+        "reference/sources.md": SOURCES.format(adapters=adapters),
     }
 
 

@@ -20,7 +20,7 @@ from tests.letters import write_letters
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-DEPENDENCIES = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+DEPENDENCIES = (ROOT / "docs" / "reference" / "dependencies.md").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 

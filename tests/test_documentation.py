@@ -78,7 +78,7 @@ def test_the_reference_pages_are_what_the_models_say() -> None:
 
 
 def test_the_variant_on_the_recipe_page_is_one_in_five_lines() -> None:
-    page = (ROOT / "docs" / "recipe.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "recipe.md").read_text("utf-8")
     text = shown(page, "variant", "toml")
     assert len(text.splitlines()) == 5
     recipe = parse_recipe(text)
@@ -90,7 +90,7 @@ def test_the_variant_on_the_recipe_page_is_one_in_five_lines() -> None:
 
 
 def test_the_gallery_page_names_each_recipe_and_its_rows() -> None:
-    page = (ROOT / "docs" / "gallery.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "gallery.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\w+)` \| .* \| (\d+) of ([\d,]+)", page, re.MULTILINE)
     shown_sizes = {name: (int(nsamples), int(seqlen.replace(",", ""))) for name, nsamples, seqlen in rows}
     recipes = {path.stem: load_recipe(path) for path in (ROOT / "recipes").glob("*.toml")}
@@ -102,7 +102,7 @@ def test_the_gallery_page_names_each_recipe_and_its_rows() -> None:
 def test_the_page_about_python_is_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "python.md").read_text("utf-8")
     for port, server in ((8000, serve()), (8001, serve(name="w4", model=Bigram(seed=1)))):
         page = page.replace(f"http://localhost:{port}", server.address)
     monkeypatch.chdir(tmp_path)
@@ -128,7 +128,7 @@ def test_the_page_about_python_is_right(
 def test_a_page_takes_data_of_ones_own_to_the_quantizers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (ROOT / "docs" / "your-own-data.md").read_text("utf-8")
+    page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
     write_own_data(tmp_path)
     monkeypatch.chdir(tmp_path)
     printed = {}
@@ -154,7 +154,7 @@ def test_a_page_takes_data_of_ones_own_to_the_quantizers(
 def test_the_page_about_scores_chooses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (ROOT / "docs" / "scores.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "scores.md").read_text("utf-8")
     monkeypatch.chdir(tmp_path)
     for folder in ("model", "web"):
         (tmp_path / folder).mkdir()
@@ -181,7 +181,7 @@ def shown(page: str, mark: str, language: str) -> str:
 
 
 def test_the_written_source_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (ROOT / "docs" / "writing-a-source.md").read_text("utf-8")
+    page = (ROOT / "docs" / "how-to" / "writing-a-source.md").read_text("utf-8")
     adapter, trial = blocks(page, "python")
     (tmp_path / "committee.py").write_text(adapter, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)

@@ -2,7 +2,7 @@
 
 Languages are identified by py3langid's naive Bayes model of 140 languages, which comes with its package, so
 nothing is downloaded. It is loaded when the first text is identified, which takes a second.
-``docs/hygiene.md`` has the confusion figures behind the numbers here.
+``docs/reference/hygiene.md`` has the confusion figures behind the numbers here.
 """
 
 from __future__ import annotations

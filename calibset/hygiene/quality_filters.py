@@ -9,7 +9,7 @@ Rules and thresholds are those of four papers; the code is this project's own.
   ``configs/slk_Latn.yml`` of its repository.
 
 They were made for English web pages. Where FineWeb2's threshold for Slovak is laxer, it is used here, so
-that one set serves both languages; ``docs/hygiene.md`` says what each filter removes.
+that one set serves both languages; ``docs/reference/hygiene.md`` says what each filter removes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a recipe to a calibration set, in the steps that docs/design.md draws."""
+"""From a recipe to a calibration set, in the steps that docs/explanation/design.md draws."""
 
 from __future__ import annotations
 

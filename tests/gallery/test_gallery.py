@@ -84,7 +84,7 @@ def test_a_recipe_says_what_it_is_for_and_where_its_licences_were_read(name: str
     assert model.startswith(f"Model: {MODELS[name]}")
     for heading in (
         "# Why these sources: ",
-        "docs/evidence.md",
+        "docs/explanation/evidence.md",
         "doesn't say: ",
         "Licences, and the page each was read on:",
     ):

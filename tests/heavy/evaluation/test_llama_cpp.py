@@ -99,7 +99,7 @@ def models(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[
 def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A text of a few windows: this repository's own documentation."""
     path = tmp_path_factory.mktemp("text") / "text.txt"
-    whole = (Path(__file__).parents[3] / "docs" / "design.md").read_text("utf-8")
+    whole = (Path(__file__).parents[3] / "docs" / "explanation" / "design.md").read_text("utf-8")
     path.write_text(whole[: _CTX * _WINDOWS * 4], "utf-8")
     return path
 

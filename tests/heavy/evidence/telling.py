@@ -74,7 +74,7 @@ class Figure:
 
 
 def tell(setting: Setting, folder: Path, model: Path, out: Path) -> None:
-    """Write the figures as JSON, plots of them, and the tables in docs/evidence.md."""
+    """Write the figures as JSON, plots of them, and the tables in docs/explanation/evidence.md."""
     out.mkdir(parents=True, exist_ok=True)
     figures = list(read_figures(folder / FIGURES))
     (out / "figures.json").write_text(json.dumps([asdict(one) for one in figures], indent=1) + "\n", "ascii")
@@ -98,7 +98,7 @@ def tell(setting: Setting, folder: Path, model: Path, out: Path) -> None:
         "again": table(again, main, 4),
         "kept": kept_table(kept, setting),
     }
-    page = out.parent / "evidence.md"
+    page = out.parent / "explanation" / "evidence.md"
     if page.exists():
         text = page.read_text("utf-8")
         for name, lines in tables.items():

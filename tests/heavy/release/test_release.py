@@ -142,7 +142,7 @@ def test_data_frames_and_datasets_need_nothing_more(tmp_path: Path) -> None:
 
 
 def test_it_weighs_no_more_than_it_did(tmp_path: Path) -> None:
-    """Without bytecode and pip; docs/dependencies.md says what weighs how much."""
+    """Without bytecode and pip; docs/reference/dependencies.md says what weighs how much."""
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = Path(run(tmp_path, "python", "-c", code).strip())
     files = (path for path in packages.rglob("*") if path.suffix != ".pyc" and path.is_file())

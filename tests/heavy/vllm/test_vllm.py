@@ -46,8 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the text that is measured."""
     path = tmp_path_factory.mktemp("vllm")
     pages = [
-        (_PROJECT / "docs" / f"{name}.md").read_text("utf-8")
-        for name in ("design", "quantizers", "evaluation")
+        (_PROJECT / "docs" / f"{page}.md").read_text("utf-8")
+        for page in ("explanation/design", "reference/quantizers", "how-to/evaluation")
     ]
     (path / "text.txt").write_text("\n\n".join(pages), "utf-8")
     return path
