@@ -14,6 +14,7 @@ from calibset.cli import check_view, lock_view, plan_view
 from calibset.cli.build_summary import print_next_steps, print_summary
 from calibset.cli.console import print_json, show_progress, show_status
 from calibset.cli.source_lines import print_problems
+from calibset.core.environment import DATA
 from calibset.core.errors import CalibsetError, OutputError, RecipeError
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 from calibset.dataset.calibration_file import holdout_path
@@ -215,7 +216,7 @@ def _require_writable_folder(path: Path, name: str) -> None:
 
 def _find_inputs(recipe: Recipe, arguments: Namespace) -> dict[Path, str]:
     """Return the paths of this machine that a build may read, and what stands at each."""
-    data = arguments.data or os.environ.get("CALIBSET_DATA") or "."
+    data = arguments.data or DATA.read() or "."
     inputs = {Path(arguments.recipe): "the recipe", lock_path(Path(arguments.recipe)): "the recipe's lock"}
     inputs |= dict.fromkeys(recipe.bases, "the recipe that this one extends")
     for name, source in recipe.corpora.items():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from calibset.core.environment import DATA
 from calibset.core.errors import CalibsetError, OutputError, RecipeError, SourceError
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.evaluation.measurement import Score
@@ -225,7 +226,7 @@ def _number_lines(text: str, starts: Sequence[int]) -> Iterator[str]:
 
 def _read_wikitext(*, offline: bool) -> DataSet:
     """Return the raw test split of WikiText-2 from the data folder, if it is there, or from the hub."""
-    data = os.environ.get("CALIBSET_DATA")
+    data = DATA.read()
     storage = Storage(
         recipe_folder=Path(),
         data_folder=Path(os.path.expanduser(data)) if data else None,  # noqa: PTH111  (Path's raises)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from calibset.core.environment import DATA, MIRRORS
 from calibset.core.errors import CalibsetError, NotThereError, OfflineError, RecipeError, SourceError
 from calibset.dataset.lockfile import Lock
 from calibset.recipe.model import Recipe
@@ -35,11 +36,11 @@ def open_storage(
         RecipeError: The folder doesn't exist, or a mirror is not of that form.
         SourceError: What is given are no rows.
     """
-    data = data if data is not None else os.environ.get("CALIBSET_DATA") or None
+    data = data if data is not None else DATA.read() or None
     folder = Path(os.path.expanduser(data)) if data is not None else None  # noqa: PTH111  (Path's raises)
     if folder is not None and not folder.is_dir():
         raise RecipeError(f"--data {data}: no such folder")
-    texts = (*mirrors, *os.environ.get("CALIBSET_MIRRORS", "").split())
+    texts = (*mirrors, *MIRRORS.read().split())
     return Storage(
         recipe_folder=recipe.folder,
         data_folder=folder,

@@ -23,6 +23,7 @@ from typing import TypeVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from calibset.core.atomic_write import apply_umask
+from calibset.core.environment import CACHE, HUB_HOME, HUB_OFFLINE
 from calibset.core.errors import SourceError
 from calibset.storage.byte_ranges import merge_ranges
 
@@ -185,7 +186,7 @@ class Cache:
     @classmethod
     def default(cls, *, offline: bool = False) -> Cache:
         """Return the cache that the environment names, offline where HF_HUB_OFFLINE says so."""
-        return cls(default_cache_folder(), offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in _TRUE)
+        return cls(default_cache_folder(), offline or HUB_OFFLINE.read().upper() in _TRUE)
 
     def cached_file(self, url: str, info: CachedFileInfo) -> CachedFile:
         """Return the cached ranges of a version of a file; there may be none.
@@ -271,9 +272,9 @@ class Cache:
 
 def default_cache_folder() -> Path:
     """Return ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual cache folder."""
-    if own := os.environ.get("CALIBSET_CACHE"):
+    if own := CACHE.read():
         return Path(own).expanduser()
-    if shared := os.environ.get("HF_HOME"):
+    if shared := HUB_HOME.read():
         return Path(shared).expanduser() / "calibset"
     import platformdirs
 

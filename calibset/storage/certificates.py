@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+from calibset.core.environment import CERTIFICATE_BUNDLE, CERTIFICATE_FOLDER, CERTIFICATES, CURL_BUNDLE
 from calibset.core.errors import SourceError
 
-_FILE, _FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
-# What requests reads; httpx, with which huggingface_hub asks, reads the two above.
-_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# What requests reads; httpx, with which huggingface_hub asks, reads the other two.
+_BUNDLES = (CERTIFICATE_BUNDLE, CURL_BUNDLE)
 _UNTRUSTED = re.compile(r"certificate verify failed(?:: (?P<reason>[^(\n]*[^(\s]))?", re.IGNORECASE)
 
 
@@ -24,11 +24,11 @@ def find_certificates() -> str | None:
     Raises:
         SourceError: There is no such file, or no certificate in it.
     """
-    for name in (*_BUNDLES, _FILE):
-        if path := os.environ.get(name):
-            _check(name, path)
+    for variable in (*_BUNDLES, CERTIFICATES):
+        if path := variable.read():
+            _check(variable.name, path)
             return path
-    folder = os.environ.get(_FOLDER, "")
+    folder = CERTIFICATE_FOLDER.read()
     return folder if os.path.isdir(folder) else None  # noqa: PTH112  (it may be several, which is no path)
 
 
@@ -39,21 +39,21 @@ def hub_certificates() -> Iterator[None]:
     Raises:
         SourceError: There is no such file, or no certificate in it.
     """
-    name = next((name for name in (_FILE, *_BUNDLES) if os.environ.get(name)), None)
-    if name is None:
+    named = next((variable for variable in (CERTIFICATES, *_BUNDLES) if variable.read()), None)
+    if named is None:
         yield
         return
-    path = os.environ[name]
-    _check(name, path)
-    added = _FOLDER if Path(path).is_dir() else _FILE
-    if name == _FILE or os.environ.get(added):
+    path = named.read()
+    _check(named.name, path)
+    added = CERTIFICATE_FOLDER if Path(path).is_dir() else CERTIFICATES
+    if named is CERTIFICATES or added.read():
         yield
         return
-    os.environ[added] = path
+    os.environ[added.name] = path
     try:
         yield
     finally:
-        os.environ.pop(added, None)
+        os.environ.pop(added.name, None)
 
 
 def explain_untrusted(error: BaseException) -> str | None:
@@ -64,7 +64,7 @@ def explain_untrusted(error: BaseException) -> str | None:
     reason = f" ({found['reason']})" if found["reason"] else ""
     return (
         f"the server's certificate isn't trusted{reason}; if it is your company's, name the file of the "
-        f"company's certificates with {_FILE}=FILE"
+        f"company's certificates with {CERTIFICATES.name}=FILE"
     )
 
 

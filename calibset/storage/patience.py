@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,12 +11,10 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import TypeVar
 
+from calibset.core.environment import TIMEOUT
 from calibset.core.errors import RecipeError, SourceError
 
 T = TypeVar("T")
-
-VARIABLE = "CALIBSET_TIMEOUT"
-"""The environment variable that gives other seconds of silence."""
 
 SILENCE = 30.0
 """Seconds without a byte; a server that makes up its answer when asked, as the hub does, takes a few."""
@@ -66,7 +63,7 @@ class Patience:
         return f"the server's answer is not complete after {seconds:g} s; {_REMEDY}"
 
 
-_REMEDY = f"try again later, or give it longer with {VARIABLE}=SECONDS"
+_REMEDY = f"try again later, or give it longer with {TIMEOUT.name}=SECONDS"
 
 
 def read_patience() -> Patience:
@@ -75,7 +72,7 @@ def read_patience() -> Patience:
     Raises:
         RecipeError: The variable is no number of seconds from 0.1 to 3,600.
     """
-    text = os.environ.get(VARIABLE, "")
+    text = TIMEOUT.read()
     if not text:
         return Patience()
     try:
@@ -84,7 +81,7 @@ def read_patience() -> Patience:
         seconds = math.nan
     if not _SHORTEST_SILENCE <= seconds <= _LONGEST_SILENCE:
         raise RecipeError(
-            f"{VARIABLE}={text}: must be the seconds that a server may be silent, from "
+            f"{TIMEOUT.name}={text}: must be the seconds that a server may be silent, from "
             f"{_SHORTEST_SILENCE:g} to {_LONGEST_SILENCE:,.0f}; {SILENCE:g} if it is not set"
         )
     return Patience(seconds)

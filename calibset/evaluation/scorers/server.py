@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import local
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from calibset.core.environment import API_KEY
 from calibset.core.errors import CalibsetError, RecipeError
 from calibset.core.text import printable
 from calibset.storage.retry import TRANSIENT_STATUSES, retry
 
 if TYPE_CHECKING:
     import requests
-
-KEY_VARIABLE = "CALIBSET_API_KEY"
-"""The environment variable that holds the key of the server."""
 
 # Seconds to connect, and to wait for an answer: many windows may stand in the server's queue.
 _TIMEOUT = (10.0, 900.0)
@@ -70,7 +67,7 @@ class Server:
     _local: local = field(default_factory=local, repr=False, compare=False)
 
     @classmethod
-    def open(cls, target: str, environment: Mapping[str, str] = os.environ) -> Server:
+    def open(cls, target: str) -> Server:
         """Return the server at an address; ``/v1`` at its end is left out.
 
         Raises:
@@ -83,12 +80,12 @@ class Server:
             port = -1
         if parts.username is not None or parts.password is not None:
             raise RecipeError(
-                f"the address of {parts.hostname} holds a login; give the server's key in {KEY_VARIABLE}"
+                f"the address of {parts.hostname} holds a login; give the server's key in {API_KEY.name}"
             )
         if not parts.hostname or port == -1 or parts.query or parts.fragment:
             raise RecipeError(f"{target}: must be the address of a server, such as http://localhost:8000")
         path = parts.path.rstrip("/").removesuffix("/v1")
-        return cls(f"{parts.scheme}://{parts.netloc}{path}", environment.get(KEY_VARIABLE, "").strip())
+        return cls(f"{parts.scheme}://{parts.netloc}{path}", API_KEY.read().strip())
 
     def find(self, path: str) -> Any:
         """Return the JSON at a path, or None if the server has nothing there.
@@ -122,7 +119,7 @@ class Server:
         """Return the error for an answer that is none."""
         if answer.status in (401, 403):
             way = "does not accept the key in" if self.key else "wants a key; set"
-            return ServerError(f"{self.url}: {way} {KEY_VARIABLE}")
+            return ServerError(f"{self.url}: {way} {API_KEY.name}")
         if answer.status == 200:
             return ServerError(f"{self.url}: answers no JSON: {answer.explain()!r}")
         return ServerError(f"{self.url}: answers {answer.status}: {answer.explain() or 'nothing'}")
