@@ -52,6 +52,8 @@ sources.oss-instruct.weight = 3
   (`groups.NAME = false`).
 - Relative paths of a base are those of its folder: `where = "texts"` in `sub/base.toml` is `sub/texts`. A path in a recipe of the
   gallery that doesn't come with it is a place for your own data, beside your recipe or under `--data`.
+- A variant doesn't write over its base's files: it takes over neither `output` nor `holdout.output`, and without a `name` it is called
+  as its own file, so that `mine.toml` gives `mine.jsonl`.
 - `--set` changes the variant. Manifests and locks record the recipe as it is with its base, so that a manifest alone rebuilds the file,
   and a base that was changed makes a lock another.
 - A fault is told with the file that it is in. A base that is not there, leads back to itself or lies outside the folder is a fault.

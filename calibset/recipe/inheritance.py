@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
@@ -12,7 +13,7 @@ from calibset.core.errors import RecipeError
 from calibset.core.locations import LocalPath, parse_location
 from calibset.core.validation_errors import quote_value
 from calibset.recipe.gallery import find_gallery, find_gallery_recipe
-from calibset.recipe.model import EXCLUDE
+from calibset.recipe.model import EXCLUDE, NAME_PATTERN
 from calibset.recipe.toml_file import parse_toml, read_toml_text
 from calibset.storage.given_rows import GIVEN
 from calibset.tokenizers import EMBEDDED
@@ -23,7 +24,7 @@ EXTENDS = "extends"
 EXTENDS_HELP = (
     "The recipe that this one is a variant of: the path of a .toml file in this recipe's folder or below it, "
     "or the name of a recipe that `calibset recipes` lists. What this recipe says takes the place of what "
-    "the base says."
+    "the base says. Without a `name` it is called as its file, and where to write is not taken over."
 )
 
 # Tables of tables deeper than any that a recipe has are taken as they are.
@@ -103,7 +104,10 @@ def inherit(raw: Mapping[str, Any], origin: str, path: Path | None) -> Inherited
     for layer in reversed(bases):
         own = _move_paths(layer, first.folder)
         merged = _merge(merged, own, _Notes(layer.origin, origins, faults))
-    merged = _merge(merged, first.raw, _Notes("", origins, faults)) if bases else first.raw
+    notes = _Notes("", origins, faults)
+    if bases:
+        _leave_outputs(merged, first, notes)
+    merged = _merge(merged, first.raw, notes) if bases else first.raw
     return Inherited(
         raw=merged,
         origins=origins,
@@ -167,6 +171,23 @@ class _Notes:
         for path in [path for path in self.origins if _is_within(path, key)]:
             del self.origins[path]
         self.origins[key] = self.origin
+
+
+def _leave_outputs(merged: dict[str, Any], variant: _Layer, notes: _Notes) -> None:
+    """Take from the data of the bases what would have a variant write over their files."""
+    merged.pop("output", None)
+    if isinstance(holdout := merged.get("holdout"), dict):
+        merged["holdout"] = {key: value for key, value in holdout.items() if key != "output"}
+    if variant.path is None or "name" in variant.raw:
+        return
+    stem = variant.path.stem
+    notes.say("name")
+    if re.match(NAME_PATTERN, stem):
+        merged["name"] = stem
+    else:
+        notes.faults.append(
+            f"name: is missing, and the file's own, {quote_value(stem)}, can't be one: letters, digits, . _ -"
+        )
 
 
 def _merge(base: dict[str, Any], own: Mapping[str, Any], notes: _Notes, at: Keys = ()) -> dict[str, Any]:

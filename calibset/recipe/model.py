@@ -25,6 +25,9 @@ from calibset.tokenizers.chat_templates.options import ChatOptions, Reasoning
 EXCLUDE = EVALUATION
 """The recipe's key of evaluation sets, and the group that they are in."""
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""What a recipe's name looks like."""
+
 SOURCE_ONLY_KEYS = ("group", "weight", "hygiene", "scores", "choose", "choose_where")
 """Keys that evaluation sets don't have: how much of the file a source makes up, and how it is cleaned."""
 
@@ -37,7 +40,8 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="A short name: letters, digits, . _ -"
+        pattern=NAME_PATTERN,
+        description="A short name: letters, digits, . _ -",
     )
     description: str = Field("", description="What the set is for.")
     seed: int = Field(

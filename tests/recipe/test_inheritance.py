@@ -70,7 +70,7 @@ def load_variant(text: str) -> Recipe:
 
 def test_what_a_variant_does_not_say_is_its_bases(folder: Path) -> None:
     base, variant = load_recipe("base.toml"), load_variant('extends = "base.toml"\n')
-    assert portable_recipe(variant) == portable_recipe(base)
+    assert portable_recipe(variant) == portable_recipe(base) | {"name": "v"}
     assert variant.path == Path("v.toml")
     assert variant.bases == (Path("base.toml"),)
     assert base.bases == ()
@@ -85,7 +85,7 @@ def test_tables_are_laid_upon_those_of_the_base_and_other_values_take_their_plac
         '[[exclude]]\nname = "test"\nwhere = "newer"\n'
         '[[exclude]]\nname = "third"\ntype = "text"\nwhere = "third"\n'
     )
-    assert (recipe.name, recipe.nsamples, recipe.groups) == ("base", 4, {"a": 0.25, "b": 0.75})
+    assert (recipe.name, recipe.nsamples, recipe.groups) == ("v", 4, {"a": 0.25, "b": 0.75})
     assert recipe.chat.template == {"depth": "low", "width": 2}
     assert (recipe.hygiene.pii, recipe.hygiene.languages) == ("mask", ("sk",))
     one, two, _ = recipe.sources.values()
@@ -94,6 +94,28 @@ def test_tables_are_laid_upon_those_of_the_base_and_other_values_take_their_plac
     assert {name: source.where for name, source in recipe.exclude.items()} == {
         "test": ("newer",), "other": ("other",), "third": ("third",),
     }  # fmt: skip
+
+
+def test_a_variant_does_not_write_over_the_files_of_its_base(folder: Path) -> None:
+    (folder / "base.toml").write_text(
+        'output = "all.jsonl"\n' + BASE + '[holdout]\nnsamples = 4\noutput = "held.jsonl"\n', "utf-8"
+    )
+    variant = load_variant('extends = "base.toml"\n')
+    assert variant.holdout is not None
+    assert (variant.name, variant.output) == ("v", None)
+    assert (variant.holdout.nsamples, variant.holdout.output) == (4, None)
+    own = load_variant(
+        'extends = "base.toml"\nname = "own"\noutput = "own.jsonl"\nholdout.output = "o.jsonl"\n'
+    )
+    assert own.holdout is not None
+    assert (own.name, own.output, own.holdout.output) == ("own", "own.jsonl", "o.jsonl")
+    assert parse_recipe('extends = "quickstart"\n').name == "quickstart"
+    (folder / "my own.toml").write_text('extends = "base.toml"\n', "utf-8")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("my own.toml")
+    assert caught.value.faults == (
+        "my own.toml: name: is missing, and the file's own, 'my own', can't be one: letters, digits, . _ -",
+    )
 
 
 def test_false_leaves_out_what_the_base_has(folder: Path) -> None:
@@ -131,7 +153,7 @@ def test_a_base_may_extend_another(folder: Path) -> None:
         'extends = "base.toml"\nname = "middle"\nnsamples = 3\n', "utf-8"
     )
     recipe = load_variant('extends = "sub/middle.toml"\nseed = 1\n')
-    assert (recipe.name, recipe.nsamples, recipe.seed) == ("middle", 3, 1)
+    assert (recipe.name, recipe.nsamples, recipe.seed) == ("v", 3, 1)
     assert recipe.sources["two"].where == ("sub/table.csv",)
     assert recipe.bases == (Path("sub/middle.toml"), Path("sub/base.toml"))
 
