@@ -36,8 +36,8 @@ MIRRORS = Variable(
 )
 CACHE = Variable(
     "CALIBSET_CACHE",
-    "the folder that keeps what was read from servers; else `HF_HOME/calibset`, else `calibset` in the system's "
-    "folder of caches",
+    "the folder that keeps what was read from servers; else `HF_HOME/calibset`, else the system's "
+    "folder of caches for calibset",
 )
 TIMEOUT = Variable(
     "CALIBSET_TIMEOUT", "the seconds that a server may send nothing, from 0.1 to 3,600 (default: 30)"
