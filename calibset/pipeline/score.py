@@ -31,6 +31,7 @@ from calibset.pipeline.scoring.job import (
     score_part,
 )
 from calibset.pipeline.scoring.repeats import find_repeats
+from calibset.pipeline.scoring.scored_corpus import ScoredCorpus
 from calibset.pipeline.scoring.shards import ShardSummary, read_summary
 from calibset.pipeline.scoring.survey import find_terms, list_tasks, rules_name
 from calibset.pipeline.source_stream import open_source_stream
@@ -184,7 +185,7 @@ def _score_source(
     wanted = place.job.recipe.hygiene_of(name).duplicates
     repeats = None
     if wanted != "keep":
-        repeats = find_repeats(folder, tasks, place.files, place.scorer, near=wanted == "near")
+        repeats = find_repeats(ScoredCorpus(folder, tasks, place.files), place.scorer, near=wanted == "near")
     return _sum_up(name, location, folder, [summaries[task] for task in tasks], len(new), repeats)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Choice = Literal["random", "quality", "coverage"]
 """How documents are chosen among those that meet the condition."""
 
-HELD = 2**20
+HELD = 2**17
 """Documents that are ordered at a time."""
 
 # Documents that coverage is computed over, those that hold most that is rare, and those it is computed for.

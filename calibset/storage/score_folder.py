@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
@@ -83,7 +84,17 @@ class ScoreFolder:
             raise OutputError(f"{self.location}/{name}: can't be read: {_explain(error)}") from error
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file; whoever looks finds all of it or nothing.
+        """Write a small file; whoever looks finds all of it or nothing.
+
+        Raises:
+            OutputError: It can't be written.
+        """
+        with self.create(name) as stream:
+            stream.write(content)
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file for writing, which is there when the block succeeds: all of it or nothing.
 
         Raises:
             OutputError: It can't be written.
@@ -92,20 +103,29 @@ class ScoreFolder:
             if self._is_local:
                 self._path.mkdir(parents=True, exist_ok=True)
                 with write_atomically(self._path / name) as stream:
-                    stream.write(content)
+                    yield stream
                 return
-            system, root = self._open_system()
-            if self._protocol in _WHOLE:
-                system.pipe_file(f"{root}/{name}", content)
-                return
-            system.makedirs(root, exist_ok=True)
-            temporary = f"{root}/.{name}.{uuid4().hex}.tmp"
-            system.pipe_file(temporary, content)
-            with suppress(FileNotFoundError):
-                system.rm_file(f"{root}/{name}")
-            system.mv(temporary, f"{root}/{name}")
+            with TemporaryDirectory(prefix="calibset-") as folder:
+                path = Path(folder, name)
+                with path.open("wb") as stream:
+                    yield stream
+                self._send(path)
         except OSError as error:
             raise OutputError(f"{self.location}/{name}: can't be written: {_explain(error)}") from error
+
+    def _send(self, path: Path) -> None:
+        """Copy a file to the store, under its name."""
+        system, root = self._open_system()
+        target = f"{root}/{path.name}"
+        if self._protocol in _WHOLE:
+            system.put_file(str(path), target)
+            return
+        system.makedirs(root, exist_ok=True)
+        temporary = f"{root}/.{path.name}.{uuid4().hex}.tmp"
+        system.put_file(str(path), temporary)
+        with suppress(FileNotFoundError):
+            system.rm_file(target)
+        system.mv(temporary, target)
 
     @property
     def _protocol(self) -> str:

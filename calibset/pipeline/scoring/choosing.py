@@ -14,17 +14,18 @@ from calibset.core.documents import Record
 from calibset.core.errors import CalibsetError, RecipeError, SourceError
 from calibset.dataset.source_reports import ScoresReport
 from calibset.pipeline.kept_evaluations import EvaluationSet
-from calibset.pipeline.scoring.fetching import Keys, fetch_records, make_keys
-from calibset.pipeline.scoring.job import PartTask, make_rules, open_files
+from calibset.pipeline.scoring.fetching import fetch_records, find_places
+from calibset.pipeline.scoring.job import make_rules, open_files
 from calibset.pipeline.scoring.repeats import read_repeats
-from calibset.pipeline.scoring.shards import read_scores, read_summary
+from calibset.pipeline.scoring.scored_corpus import ROW_BITS, Keys, ScoredCorpus, make_keys
+from calibset.pipeline.scoring.shards import Shard, open_shard
 from calibset.pipeline.scoring.survey import find_shards
 from calibset.recipe.model import Recipe
 from calibset.selection.score_columns import require_polars
 from calibset.selection.score_condition import find_names, parse_condition
 from calibset.selection.score_order import NEEDED, order_keys
 from calibset.sources.base import Source, name_source
-from calibset.sources.corpus_parts import CorpusFile, require_files_read_alone
+from calibset.sources.corpus_parts import require_files_read_alone
 from calibset.storage import Reader
 from calibset.storage.score_folder import ScoreFolder
 from calibset.tokenizers import Tokenizer
@@ -32,6 +33,8 @@ from calibset.tokenizers import Tokenizer
 if TYPE_CHECKING:
     import polars
 
+# Documents whose places are looked up together, so that a shard is seldom opened twice.
+_LOOKED_UP_FIRST, _LOOKED_UP = 64, 1_024
 # Records that are fetched together, so that those close to each other take one request.
 _FETCHED_TOGETHER = 64
 
@@ -48,9 +51,7 @@ class ChosenRecords:
     _name: str
     _source: Source
     _seed: int
-    _folder: ScoreFolder
-    _tasks: Sequence[PartTask]
-    _files: Mapping[str, CorpusFile]
+    _corpus: ScoredCorpus
     _repeats: Keys
 
     def read(self) -> Iterator[Record]:
@@ -61,35 +62,50 @@ class ChosenRecords:
         """
         choose = self._source.choose
         keys = order_keys(lambda: self._frames(NEEDED[choose]), choose, self._seed, self._name)
-        while batch := list(islice(keys, _FETCHED_TOGETHER)):
-            found = dict(fetch_records(self._folder, self._tasks, self._files, batch))
-            yield from (found[key] for key in batch)
+        ahead = _LOOKED_UP_FIRST
+        while wanted := list(islice(keys, ahead)):
+            places = find_places(self._corpus, wanted)
+            for batch in self._split(wanted):
+                found = dict(fetch_records(self._corpus, places, batch))
+                yield from (found[key] for key in batch)
+            ahead = min(2 * ahead, _LOOKED_UP)
+
+    def _split(self, keys: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Yield those keys together whose records are fetched together: all, if files are read whole."""
+        file = self._corpus.files[self._corpus.tasks[keys[0] >> ROW_BITS].file]
+        size = len(keys) if file.kind == "file" else _FETCHED_TOGETHER
+        yield from (keys[start : start + size] for start in range(0, len(keys), size))
 
     def _frames(self, columns: Sequence[str]) -> Iterator[polars.DataFrame]:
-        yield from read_eligible(self._folder, self._tasks, self._source, self._repeats, columns)
+        for number, task in enumerate(self._corpus.tasks):
+            with open_shard(self._corpus.folder, task.shard) as shard:
+                yield from read_eligible(shard, number, self._source, self._repeats, columns)
 
 
 def read_eligible(
-    folder: ScoreFolder,
-    tasks: Sequence[PartTask],
-    source: Source,
-    repeats: Keys,
-    columns: Sequence[str],
+    shard: Shard, number: int, source: Source, repeats: Keys, columns: Sequence[str]
 ) -> Iterator[polars.DataFrame]:
-    """Yield, shard by shard, the documents that a build would take and that meet the condition."""
+    """Yield the documents of a shard that a build would take and that meet the condition.
+
+    Args:
+        shard: The shard.
+        number: Its number in the corpus.
+        source: The source, which has the condition.
+        repeats: The documents that repeat another.
+        columns: The columns that are wanted beside the documents' keys.
+    """
     import polars
 
     names = dict.fromkeys(("verdict", *find_names(source.choose_where), *columns))
     condition = polars.col("verdict").is_null()
     if source.choose_where:
         condition &= parse_condition(source.choose_where)
-    for number, task in enumerate(tasks):
-        frame = read_scores(folder, task.shard, list(names))
-        keys = make_keys(number, len(frame))
-        frame = frame.with_columns(key=polars.Series(keys, dtype=polars.UInt64))
+    for start, frame in shard.read(list(names)):
+        keys = make_keys(number, start, len(frame))
+        frame = frame.with_columns(key=polars.Series(keys, dtype=polars.UInt64))  # noqa: PLW2901
         if len(repeats) and len(keys):
             first, last = np.searchsorted(repeats, [keys[0], keys[-1] + np.uint64(1)])
-            frame = frame.filter(~np.isin(keys, repeats[first:last]))
+            frame = frame.filter(~np.isin(keys, repeats[first:last]))  # noqa: PLW2901
         yield frame.filter(condition).select("key", *columns)
 
 
@@ -133,13 +149,13 @@ def _choose(
         np.empty(0, np.uint64) if wanted == "keep" else read_repeats(folder, tasks, near=wanted == "near")
     )
     digest = sha256()
-    documents = 0
-    for task in tasks:
-        summary = read_summary(folder, task.shard)
-        documents += summary.documents
-        digest.update(f"{task.shard} {summary.sha256}\n".encode())
+    documents = eligible = 0
+    for number, task in enumerate(tasks):
+        with open_shard(folder, task.shard) as shard:
+            documents += shard.summary.documents
+            digest.update(f"{task.shard} {shard.summary.sha256}\n".encode())
+            eligible += sum(map(len, read_eligible(shard, number, source, repeats, ())))
     digest.update(repeats.astype("<u8").tobytes())
-    eligible = sum(len(frame) for frame in read_eligible(folder, tasks, source, repeats, ()))
     if not eligible:
         raise SourceError(
             f"none of the {documents:,} documents that were scored meets the condition"
@@ -153,4 +169,5 @@ def _choose(
         repeats=len(repeats),
         eligible=eligible,
     )
-    return ChosenRecords(report, name, source, recipe.seed, folder, tasks, files, repeats)
+    corpus = ScoredCorpus(folder, tasks, files)
+    return ChosenRecords(report, name, source, recipe.seed, corpus, repeats)

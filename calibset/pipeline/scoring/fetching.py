@@ -2,71 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
 
 from calibset.core.documents import Record
 from calibset.core.errors import SourceError
 from calibset.pipeline.scoring.document_scores import digest_record
-from calibset.pipeline.scoring.job import PartTask
-from calibset.pipeline.scoring.shards import read_scores, read_summary
-from calibset.sources.corpus_parts import CorpusFile, Place
-from calibset.storage.score_folder import ScoreFolder
-
-_ROW_BITS: Final = 32
-
-Keys = npt.NDArray[np.uint64]
-"""Documents: the number of a shard in the upper half, the document's row in it in the lower."""
+from calibset.pipeline.scoring.scored_corpus import ROW_BITS, ScoredCorpus
+from calibset.pipeline.scoring.shards import open_shard
+from calibset.sources.corpus_parts import Place
+from calibset.sources.sampling.parquet_pages import PageTable
 
 
-def make_keys(shard: int, rows: int) -> Keys:
-    """Return the keys of a shard's documents."""
-    return (np.uint64(shard) << np.uint64(_ROW_BITS)) | np.arange(rows, dtype=np.uint64)
+@dataclass(frozen=True, slots=True)
+class FoundPlaces:
+    """Where some documents are in their corpus.
+
+    Attributes:
+        places: The place and the digest of each document, by its key.
+        pages: The pages of the parts that they are in, by the number of the shard.
+    """
+
+    places: Mapping[int, tuple[Place, bytes]]
+    pages: Mapping[int, PageTable]
+
+
+def find_places(corpus: ScoredCorpus, keys: Iterable[int]) -> FoundPlaces:
+    """Return where documents are; each of their shards is opened once."""
+    places: dict[int, tuple[Place, bytes]] = {}
+    pages: dict[int, PageTable] = {}
+    for number, own in groupby(sorted(keys), key=_shard_of):
+        wanted = list(own)
+        with open_shard(corpus.folder, corpus.tasks[number].shard) as shard:
+            pages[number] = shard.summary.pages
+            for first, frame in shard.read(["start", "end", "row", "digest"]):
+                rows = [row for key in wanted if 0 <= (row := _row_of(key) - first) < len(frame)]
+                for row, (start, end, place, digest) in zip(rows, frame[rows].iter_rows(), strict=True):
+                    places[number << ROW_BITS | first + row] = Place(start, end, place), digest
+    return FoundPlaces(places, pages)
 
 
 def fetch_records(
-    folder: ScoreFolder, tasks: Sequence[PartTask], files: Mapping[str, CorpusFile], keys: Iterable[int]
+    corpus: ScoredCorpus, found: FoundPlaces, keys: Iterable[int]
 ) -> Iterator[tuple[int, Record]]:
-    """Yield documents' keys and records, those of a shard together.
+    """Yield documents' keys and records, those of a part together.
 
     Args:
-        folder: The folder of the scores.
-        tasks: The parts of the corpus.
-        files: The corpus's files.
+        corpus: The corpus.
+        found: Where these documents are, and perhaps others.
         keys: The documents.
 
     Raises:
         SourceError: A record is not there any more, or is another.
     """
-    for shard, own in groupby(sorted(keys), key=lambda key: key >> _ROW_BITS):
-        rows = [key & (1 << _ROW_BITS) - 1 for key in own]
-        for row, record in _fetch_rows(folder, tasks[shard], files, rows):
-            yield shard << _ROW_BITS | row, record
+    for number, own in groupby(sorted(keys), key=_shard_of):
+        task = corpus.tasks[number]
+        by_place = {found.places[key][0]: key for key in own}
+        fetched = 0
+        parts = corpus.files[task.file].fetch(list(by_place), task.shard.part, found.pages[number])
+        for place, record in parts:
+            key = by_place[place]
+            if digest_record(record) != found.places[key][1]:
+                break
+            fetched += 1
+            yield key, record
+        if fetched < len(by_place):
+            raise SourceError(
+                f"{task.file} holds other records than those that were scored in {corpus.folder.location}; "
+                "run `calibset score` again"
+            )
 
 
-def _fetch_rows(
-    folder: ScoreFolder, task: PartTask, files: Mapping[str, CorpusFile], rows: Sequence[int]
-) -> Iterator[tuple[int, Record]]:
-    """Yield the records of some rows of a shard with the rows' numbers."""
-    frame = read_scores(folder, task.shard, ["start", "end", "row", "digest"])[list(rows)]
-    pages = read_summary(folder, task.shard).pages
-    places = {
-        Place(start, end, row): (number, digest)
-        for number, (start, end, row, digest) in zip(rows, frame.iter_rows(), strict=True)
-    }
-    found = 0
-    for place, record in files[task.file].fetch(list(places), task.shard.part, pages):
-        number, digest = places[place]
-        if digest_record(record) != digest:
-            break
-        found += 1
-        yield number, record
-    if found < len(places):
-        raise SourceError(
-            f"{task.file} holds other records than those that were scored in {folder.location}; "
-            "run `calibset score` again"
-        )
+def _shard_of(key: int) -> int:
+    return key >> ROW_BITS
+
+
+def _row_of(key: int) -> int:
+    return key & (1 << ROW_BITS) - 1

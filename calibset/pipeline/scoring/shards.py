@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from calibset.core.errors import OutputError
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"([0-9a-f]{32})-([0-9]{6})-of-([0-9]{6})-([0-9a-f]{16})\.parquet")
 _KEY = b"calibset"
-# Rows that are made into columns at once.
-_BATCH = 1_000
-# Rows of a shard, and bytes that one may unpack to.
-_MOST_ROWS, _LARGEST = 2**24, 2**32
+# Rows that are written together, and those that may be read so, with the bytes they may unpack to.
+_GROUP = 2**12
+_MOST_ROWS, _LARGEST = 2**17, 2**29
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -111,40 +110,93 @@ class ShardSummary:
 def write_shard(
     folder: ScoreFolder, name: ShardName, scores: Iterable[tuple[Place, DocumentScore]], pages: PageTable
 ) -> ShardSummary:
-    """Write the scores of a part, and return what they come to."""
-    import pyarrow
+    """Write the scores of a part, some thousands of rows at a time, and return what they come to."""
     import pyarrow.parquet
 
     schema = _schema()
-    batches, digest = [], sha256()
+    digest = sha256()
     documents = admitted = tokens = 0
     verdicts: dict[str, int] = {}
     languages: dict[str, int] = {}
-    for rows in _split(scores):
-        columns: dict[str, list[Any]] = {field.name: [] for field in schema}
-        for place, score in rows:
-            documents += 1
-            if score.verdict is None:
-                admitted += 1
-                tokens += score.tokens
-                languages[score.language or "?"] = languages.get(score.language or "?", 0) + 1
-            else:
-                verdicts[score.verdict] = verdicts.get(score.verdict, 0) + 1
-            for column, values in columns.items():
-                values.append(_value(place, score, column))
-        batch = pyarrow.RecordBatch.from_pydict(columns, schema=schema)
-        digest.update(batch.serialize())
-        batches.append(batch)
-    summary = ShardSummary(
-        documents=documents, admitted=admitted, tokens=tokens, verdicts=verdicts, languages=languages,
-        sha256=digest.hexdigest(), pages=pages,
-    )  # fmt: skip
-    described = schema.with_metadata({_KEY: summary.to_json()})
-    target = io.BytesIO()
-    table = pyarrow.Table.from_batches(batches, schema=schema).cast(described)
-    pyarrow.parquet.write_table(table, target, compression="zstd", row_group_size=2**16, store_schema=True)
-    folder.write(str(name), target.getvalue())
+    with (
+        folder.create(str(name)) as target,
+        pyarrow.parquet.ParquetWriter(target, schema, compression="zstd", store_schema=True) as writer,
+    ):
+        for rows in _split(scores, _GROUP):
+            for _, score in rows:
+                if score.verdict is None:
+                    admitted += 1
+                    tokens += score.tokens
+                    languages[score.language or "?"] = languages.get(score.language or "?", 0) + 1
+                else:
+                    verdicts[score.verdict] = verdicts.get(score.verdict, 0) + 1
+            documents += len(rows)
+            batch = _make_batch(rows, schema)
+            digest.update(batch.serialize())
+            writer.write_batch(batch)
+        summary = ShardSummary(
+            documents=documents, admitted=admitted, tokens=tokens, verdicts=verdicts, languages=languages,
+            sha256=digest.hexdigest(), pages=pages,
+        )  # fmt: skip
+        writer.add_key_value_metadata({_KEY: summary.to_json()})
     return summary
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard that is open.
+
+    Attributes:
+        summary: What it holds in all.
+    """
+
+    summary: ShardSummary
+    _parquet: Any
+    _name: str
+
+    def read(self, columns: Collection[str]) -> Iterator[tuple[int, polars.DataFrame]]:
+        """Yield some columns, some thousands of rows at a time, and the number of rows before them.
+
+        Raises:
+            OutputError: They can't be read.
+        """
+        import polars
+
+        wanted = list(columns)
+        with _shard_errors(self._name):
+            known = self._parquet.schema_arrow
+            if list(map(known.field, wanted)) != list(map(_schema().field, wanted)):
+                raise ValueError("it has other columns")
+        start = 0
+        for number in range(self._parquet.num_row_groups):
+            with _shard_errors(self._name):
+                table = self._parquet.read_row_group(number, columns=wanted, use_threads=False).select(wanted)
+                frame = polars.DataFrame(polars.from_arrow(table))
+            yield start, frame
+            start += table.num_rows
+
+
+@contextmanager
+def open_shard(folder: ScoreFolder, name: ShardName | str) -> Iterator[Shard]:
+    """Open a shard, of which only the end is read until more is asked for.
+
+    Raises:
+        OutputError: It can't be read as a shard.
+    """
+    import pyarrow.parquet
+
+    place = f"{folder.location}/{name}"
+    with folder.open(str(name)) as stream:
+        with _shard_errors(place):
+            parquet = pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
+            metadata = parquet.metadata
+            groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+            if any(group.num_rows > _MOST_ROWS or group.total_byte_size > _LARGEST for group in groups):
+                raise ValueError("it is too large")
+            summary = ShardSummary.read((metadata.metadata or {}).get(_KEY, b"{}"))
+            if summary.documents != metadata.num_rows:
+                raise ValueError("it has other rows than it says")
+        yield Shard(summary, parquet, place)
 
 
 def read_summary(folder: ScoreFolder, name: ShardName | str) -> ShardSummary:
@@ -153,47 +205,22 @@ def read_summary(folder: ScoreFolder, name: ShardName | str) -> ShardSummary:
     Raises:
         OutputError: It can't be read as a shard.
     """
-    with _open_shard(folder, str(name)) as (_, summary):
-        return summary
-
-
-def read_scores(folder: ScoreFolder, name: ShardName | str, columns: Collection[str]) -> polars.DataFrame:
-    """Return some columns of a shard.
-
-    Raises:
-        OutputError: It can't be read as a shard.
-    """
-    import polars
-
-    with _open_shard(folder, str(name)) as (parquet, summary):
-        table = parquet.read(columns=list(columns), use_threads=False)
-        known = _schema()
-        expected = [known.field(column) for column in columns]
-        if list(table.select(list(columns)).schema) != expected or table.num_rows != summary.documents:
-            raise ValueError("it has other columns")
-        return polars.DataFrame(polars.from_arrow(table.select(list(columns))))
+    with open_shard(folder, name) as shard:
+        return shard.summary
 
 
 @contextmanager
-def _open_shard(folder: ScoreFolder, name: str) -> Iterator[tuple[Any, ShardSummary]]:
-    """Open a shard, and turn what can't be read in it into an error that names it."""
+def _shard_errors(place: str) -> Iterator[None]:
+    """Turn what can't be read in a shard into an error that names it."""
     import pyarrow
-    import pyarrow.parquet
 
-    with folder.open(name) as stream:
-        try:
-            parquet = pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
-            metadata = parquet.metadata
-            size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-            if metadata.num_rows > _MOST_ROWS or size > _LARGEST:
-                raise ValueError("it is too large")  # noqa: TRY301  (a fault like the others)
-            yield parquet, ShardSummary.read((metadata.metadata or {}).get(_KEY, b"{}"))
-        except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
-            reason = (str(error).splitlines() or [""])[0]
-            raise OutputError(
-                f"{folder.location}/{name}: can't be read as scores ({reason}); remove it, and run "
-                "`calibset score` again"
-            ) from error
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise OutputError(
+            f"{place}: can't be read as scores ({reason}); remove it, and run `calibset score` again"
+        ) from error
 
 
 def parse_name(text: str) -> tuple[str, int, int, str] | None:
@@ -202,15 +229,19 @@ def parse_name(text: str) -> tuple[str, int, int, str] | None:
     return (match[1], int(match[2]), int(match[3]), match[4]) if match else None
 
 
-def _split(scores: Iterable[tuple[Place, DocumentScore]]) -> Iterator[Sequence[tuple[Place, DocumentScore]]]:
-    rows = []
-    for row in scores:
-        rows.append(row)
-        if len(rows) == _BATCH:
-            yield rows
-            rows = []
-    if rows:
-        yield rows
+def _split(
+    scores: Iterable[tuple[Place, DocumentScore]], size: int
+) -> Iterator[list[tuple[Place, DocumentScore]]]:
+    rows = iter(scores)
+    while some := list(islice(rows, size)):
+        yield some
+
+
+def _make_batch(rows: Sequence[tuple[Place, DocumentScore]], schema: pyarrow.Schema) -> pyarrow.RecordBatch:
+    import pyarrow
+
+    columns = {field.name: [_value(place, score, field.name) for place, score in rows] for field in schema}
+    return pyarrow.RecordBatch.from_pydict(columns, schema=schema)
 
 
 def _value(place: Place, score: DocumentScore, column: str) -> Any:
