@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from calibset.cli.console import (
     print_lines,
     shorten_location,
 )
-from calibset.core.text import printable_json
+from calibset.recipe.toml_text import format_toml
 
 if TYPE_CHECKING:
     from calibset.sources import Source
@@ -125,7 +124,7 @@ def _adapters() -> Iterator[tuple[str, str]]:
 def _print_keys(adapter: type[Source]) -> None:
     table = create_table("key", "default", "what it means")
     for key in _keys(adapter):
-        default = "required" if key["required"] else format_toml(key["default"])
+        default = "required" if key["required"] else _format_default(key["default"])
         table.add_row(key["key"], default, key["description"])
     console = open_console()
     console.print(adapter.summary)
@@ -146,12 +145,5 @@ def _keys(adapter: type[Source]) -> Iterator[dict[str, Any]]:
         }
 
 
-def format_toml(value: Any) -> str:
-    """Return a value as a recipe writes it; ``unset`` for one that no key stands for.
-
-    Examples:
-        >>> format_toml(("text",)), format_toml(True), format_toml(None), format_toml({})
-        ('["text"]', 'true', 'unset', '{}')
-    """
-    # What TOML writes otherwise than JSON, a table that isn't empty, is nobody's default.
-    return "unset" if value is None else printable_json(json.dumps(value, ensure_ascii=False))
+def _format_default(value: Any) -> str:
+    return "unset" if value is None else format_toml(value)

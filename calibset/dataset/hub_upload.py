@@ -13,6 +13,7 @@ from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.cards.dataset_card import CardFiles, card_files
 from calibset.dataset.cards.licence_summary import public_notes, summarise_licences, used_licences
 from calibset.dataset.manifest import Manifest, manifest_path
+from calibset.recipe.standalone import read_standalone
 from calibset.storage.certificates import hub_certificates
 from calibset.storage.hub_errors import explain_write_error, quiet_hub
 
@@ -41,7 +42,7 @@ class RelatedFiles:
 
     Attributes:
         holdout: The holdout's ``.jsonl``; its manifest is uploaded too.
-        recipe: The recipe.
+        recipe: The recipe; what it extends is written into it.
         lock: The recipe's lock.
     """
 
@@ -155,7 +156,7 @@ def _read_contents(file: Path, related: RelatedFiles) -> dict[str, bytes]:
     contents = {}
     for path in paths:
         try:
-            contents[path.name] = path.read_bytes()
+            contents[path.name] = read_standalone(path) if path == related.recipe else path.read_bytes()
         except OSError as error:
             raise OutputError(f"{path}: can't be read: {error.strerror}") from error
     if len(contents) < len(paths) or contents.keys() & {"README.md", "ATTRIBUTION.md"}:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -76,6 +77,25 @@ def test_the_recipe_goes_along_if_it_is_there(
     assert "calibset build recipe.toml --out small.jsonl" in capsys.readouterr().out
     assert main(["card", str(file), "--recipe", "nosuch.toml"]) == 2
     assert capsys.readouterr().err == "calibset: --recipe nosuch.toml: there is no such file\n"
+
+
+def test_a_variant_is_pushed_with_what_it_extends_written_in(
+    recipe: Path, writable: WritableHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("v.toml").write_text(f'extends = "{recipe.name}"\nseed = 7\n', "utf-8")
+    assert main(["build", "v.toml", "--quiet"]) == 0
+    assert main(["lock", "v.toml", "--quiet"]) == 0
+    assert main(["card", "v.jsonl", "--recipe", "v.toml", "--push", "me/set", "--quiet"]) == 0
+    (commit,) = writable.commits
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("v.toml", "v.lock"):
+        (alone / name).write_bytes(commit.files[name])
+    shutil.copy("tokenizer.json", alone)
+    data = str(recipe.parent)
+    monkeypatch.chdir(alone)
+    assert main(["build", "v.toml", "--locked", "--out", "v.jsonl", "--data", data, "--quiet"]) == 0
+    assert (alone / "v.jsonl").read_bytes() == commit.files["v.jsonl"]
 
 
 def test_a_recipe_that_would_build_another_file_is_refused(

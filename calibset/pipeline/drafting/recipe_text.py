@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from calibset.core.quantizer_names import QuantizerName
-from calibset.core.text import printable, printable_json, replace_surrogates
+from calibset.core.text import printable
 from calibset.pipeline.drafting.file_guess import Value
 from calibset.pipeline.drafting.survey import SourceGuess
+from calibset.recipe.toml_text import format_key, format_toml
 
 GROUP = "own"
 """The group of all sources: within a group, one makes up for another that runs short."""
@@ -91,7 +90,7 @@ def _source_lines(source: SourceGuess, share: float) -> Iterator[str]:
     if source.left_sheets:
         sheets = _comment(_list_some(source.left_sheets))
         yield f"# sheets that are not read (name another with sheet = …): {sheets}"
-    yield f"[sources.{_key(source.name)}]"
+    yield f"[sources.{format_key(source.name)}]"
     yield _line("group", GROUP)
     yield _line("weight", share, "its part of the group's rows, relative to the other sources")
     yield _line("type", source.type, "how it is read; `calibset sources` lists all types")
@@ -110,27 +109,8 @@ def _source_lines(source: SourceGuess, share: float) -> Iterator[str]:
 
 
 def _line(key: str, value: Value | int | float, comment: str = "") -> str:
-    line = f"{_key(key)} = {_toml(value)}"
+    line = f"{format_key(key)} = {format_toml(value)}"
     return f"{line:<{_COLUMN}} # {_comment(comment)}" if comment else line
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
-
-
-def _toml(value: Value | int | float) -> str:
-    if isinstance(value, str):
-        return _string(value)
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_string, value))}]"
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + " }"
-    return repr(value)
-
-
-def _string(text: str) -> str:
-    # JSON's strings are TOML's, but for DEL and halves of surrogate pairs.
-    return printable_json(json.dumps(replace_surrogates(text), ensure_ascii=False))
 
 
 def _comment(text: str) -> str:
