@@ -161,7 +161,7 @@ def test_the_page_about_scores_chooses(
         (tmp_path / folder).mkdir()
     write_letters(tmp_path / "model")
     (tmp_path / "web" / "a.jsonl").write_bytes(corpus("fish", 40))
-    (tmp_path / "recipe.toml").write_text(shown(page, "recipe", "toml"), "utf-8")
+    (tmp_path / "recipe.toml").write_text(shown(page, "file: recipe.toml", "toml"), "utf-8")
     printed = []
     for command in shown(page, "run", "console").splitlines():
         assert main(shlex.split(command.replace(" --workers 2", ""))[1:]) == 0, command
