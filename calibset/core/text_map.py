@@ -6,9 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from calibset.core.documents import Conversation, Message
+from calibset.core.documents import Conversation, Message, Tool, ToolCall
 from calibset.core.text import dump_json
+
+V = TypeVar("V", Conversation, Message, Tool, ToolCall)
 
 # Escapes that hide a letter of a text in JSON, and long runs of spelled-out line ends and tabs.
 _ESCAPES = re.compile(r"\\[^\"\\nrt]|(?:\\[nrt]){32}")
@@ -42,28 +45,33 @@ def map_texts(conversation: Conversation, change: Callable[[str], str] | TextMap
     """
     if not isinstance(change, TextMap):
         change = TextMap(text=change)
-    return replace(
-        conversation,
-        messages=tuple(_map_message(message, change) for message in conversation.messages),
-        tools=tuple(
-            replace(
-                tool,
-                description=change.text(tool.description),
-                parameters=_map_json(tool.parameters, change),
-            )
-            for tool in conversation.tools
+    messages = tuple(_map_message(message, change) for message in conversation.messages)
+    tools = tuple(_map_tool(tool, change) for tool in conversation.tools)
+    return _replace(conversation, messages=messages, tools=tools)
+
+
+def _map_message(message: Message, change: TextMap) -> Message:
+    return _replace(
+        message,
+        content=change.text(message.content),
+        reasoning=message.reasoning and change.text(message.reasoning),
+        tool_calls=tuple(
+            _replace(call, arguments=_map_json(call.arguments, change)) for call in message.tool_calls
         ),
     )
 
 
-def _map_message(message: Message, change: TextMap) -> Message:
-    calls = tuple(replace(call, arguments=_map_json(call.arguments, change)) for call in message.tool_calls)
-    return replace(
-        message,
-        content=change.text(message.content),
-        reasoning=message.reasoning and change.text(message.reasoning),
-        tool_calls=calls,
+def _map_tool(tool: Tool, change: TextMap) -> Tool:
+    return _replace(
+        tool, description=change.text(tool.description), parameters=_map_json(tool.parameters, change)
     )
+
+
+def _replace(value: V, **fields: Any) -> V:
+    """Return a value with other fields; the value itself if they are the same, as most are."""
+    if all(getattr(value, name) == field for name, field in fields.items()):
+        return value
+    return replace(value, **fields)
 
 
 def _map_json(text: str, change: TextMap) -> str:

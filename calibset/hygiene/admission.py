@@ -35,7 +35,8 @@ def admit(records: Iterable[ExaminedRecord], stats: ReadStats, cleaner: Cleaner)
     ids: set[str] = set()
     for record, examination in records:
         stats.records += 1
-        stats.item_repairs = RepairCounts()
+        if stats.item_repairs:
+            stats.item_repairs = RepairCounts()
         checked = _check(record, ids)
         outcome = (
             checked if isinstance(checked, Rejection | Filtered) else cleaner.clean(checked, examination)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -62,7 +61,7 @@ class Cleaner:
         """
         timings, repairs = self._indexes.timings, self._stats.item_repairs
         repaired = examination.repaired if examination else self._examiner.repair(item, timings)
-        repairs.repaired |= Counter(dict.fromkeys(repaired.names, 1))
+        repairs.repaired.update(repaired.names)
         whole = repaired.item
         if isinstance(whole, Filtered):
             return whole

@@ -1,7 +1,7 @@
 """The language of a text, and whether it is an expected one.
 
 Languages are identified by py3langid's naive Bayes model of 140 languages, which comes with its package, so
-nothing is downloaded. It is loaded when the first text is identified, which takes a second.
+nothing is downloaded. It is loaded when the first text is identified.
 ``docs/reference/hygiene.md`` has the confusion figures behind the numbers here.
 """
 
@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from calibset.core.documents import Document, Item
+
+if TYPE_CHECKING:
+    from calibset.hygiene.language_model import LanguageModel
 
 LEAST_LETTERS = 150
 """Texts with fewer letters can't be identified for certain: Slovak and Czech are mistaken for each other."""
@@ -65,7 +68,8 @@ def identify_language(text: str) -> Language:
         >>> identify_language("Pojistná smlouva se uzavírá písemně, pokud není ujednáno jinak.").code
         'cs'
     """
-    return _rank_languages(text)[0]
+    code, score = _rank_languages(text)[0]
+    return Language(code, _round(score))
 
 
 def find_language_fault(
@@ -94,26 +98,31 @@ def find_language_fault(
     if not has_letters(text, LEAST_LETTERS):
         return None
     languages = _rank_languages(text)
-    if sum(language.score for language in languages if language.code in expected) >= least_score:
+    if sum(_round(score) for code, score in languages if code in expected) >= least_score:
         return None
     code, score = languages[0]
     if code == NO_LANGUAGE:
         return "in no language"
-    if code in expected or score < least_score:
+    if code in expected or _round(score) < least_score:
         return "in no language for certain"
     return f"in {code}, not in an expected language"
 
 
-def _rank_languages(text: str) -> list[Language]:
+def _rank_languages(text: str) -> list[tuple[str, float]]:
+    languages: list[tuple[str, float]] = _load_model().rank(_sample(text))
+    return languages
+
+
+def _round(score: float) -> float:
     # Sums of 32-bit floats differ in their last digits from one machine to another.
-    return [Language(code, round(score, 3)) for code, score in _load_model().rank(_sample(text))]
+    return round(score, 3)
 
 
 @cache
-def _load_model() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
+def _load_model() -> LanguageModel:
+    from calibset.hygiene.language_model import LanguageModel
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return LanguageModel.load()
 
 
 def _sample(text: str) -> str:

@@ -59,7 +59,7 @@ def make_safe(
     safe = _change_texts(item, repairs, control_tokens)
     if safe is None:
         return SafeItem(item=Filtered(position=item.id, reason="empty text"))
-    return SafeItem(item=safe, repairs=None if repairs == RepairCounts() else repairs)
+    return SafeItem(item=safe, repairs=repairs or None)
 
 
 def _change_texts(item: Item, repairs: RepairCounts, control_tokens: ControlTokens | None) -> Item | None:

@@ -138,19 +138,27 @@ class RepairCounts:
     unreasoned: int = 0
     absent_columns: Counter[str] = field(default_factory=Counter)
 
+    def __bool__(self) -> bool:
+        """Whether anything was changed."""
+        return next(self._changes(), None) is not None
+
     def add(self, other: RepairCounts) -> None:
         """Add the counts of other documents."""
-        for name, own, others in self._pairs(other):
-            setattr(self, name, own + others)
+        for name, others in other._changes():
+            setattr(self, name, getattr(self, name) + others)
 
     def subtract(self, other: RepairCounts) -> None:
         """Take back the counts of documents that were added."""
-        for name, own, others in self._pairs(other):
-            setattr(self, name, own - others)
+        for name, others in other._changes():
+            setattr(self, name, getattr(self, name) - others)
 
-    def _pairs(self, other: RepairCounts) -> Iterator[tuple[str, Any, Any]]:
-        for entry in fields(self):
-            yield entry.name, getattr(self, entry.name), getattr(other, entry.name)
+    def _changes(self) -> Iterator[tuple[str, Any]]:
+        for name in _REPAIR_COUNTS:
+            if count := getattr(self, name):
+                yield name, count
+
+
+_REPAIR_COUNTS = tuple(entry.name for entry in fields(RepairCounts))
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """Arrays kept in the cache folder: what took long to compute, and can be computed again.
 
 A file holds a digest of all that follows, a head of JSON that names each array, its type and its shape, and
-the arrays' bytes. Nothing in it can run code. A file that is damaged, or of another form, counts as none.
+the arrays' bytes; what follows the digest may be compressed. Nothing in it can run code. A file that is
+damaged, or of another form, counts as none.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _DIGEST = 32
 _STEP = 8
 # Numbers, with a sign or without: their bytes are all there is to them.
 _KINDS = "ui"
+# What is compressed begins so (RFC 8878), and what is not, with a small number.
+_COMPRESSED = b"\x28\xb5\x2f\xfd"
 
 
 def load_arrays(cache: Cache, kind: str, *key: str) -> dict[str, Array] | None:
@@ -35,16 +38,27 @@ def load_arrays(cache: Cache, kind: str, *key: str) -> dict[str, Array] | None:
     if not body or _digest(body) != content[:_DIGEST]:
         return None
     with suppress(ValueError, TypeError):
-        return _parse(body)
+        return _parse(_decompress(body) if body[:4] == _COMPRESSED else body)
     return None
 
 
-def keep_arrays(cache: Cache, arrays: Mapping[str, Array], kind: str, *key: str) -> None:
-    """Keep arrays under a kind and a key; where the cache can't be written, nothing is kept."""
+def keep_arrays(
+    cache: Cache, arrays: Mapping[str, Array], kind: str, *key: str, compressed: bool = False
+) -> None:
+    """Keep arrays under a kind and a key; where the cache can't be written, nothing is kept.
+
+    Args:
+        cache: The cache.
+        arrays: Arrays of integers, by name.
+        kind: What they are.
+        key: What they were computed of.
+        compressed: Whether they are compressed, which pays where they are many times smaller then.
+    """
     forms = {name: [array.dtype.str, array.shape] for name, array in arrays.items()}
     head = json.dumps(forms).encode()
     parts = [len(head).to_bytes(_STEP, "little"), head, *(array.tobytes() for array in arrays.values())]
     body = b"".join(part.ljust(_round_up(len(part)), b"\0") for part in parts)
+    body = _compress(body) if compressed else body
     with suppress(SourceError):
         cache.keep(_digest(body) + body, kind, *key)
 
@@ -61,6 +75,18 @@ def _parse(body: memoryview) -> dict[str, Array]:
         arrays[name] = np.frombuffer(body, dtype, size, start).reshape(shape)
         start = _round_up(start + size * dtype.itemsize)
     return arrays
+
+
+def _compress(body: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.compress(body, 1)
+
+
+def _decompress(body: memoryview) -> memoryview:
+    import zstandard
+
+    return memoryview(zstandard.decompress(body))
 
 
 def _round_up(size: int) -> int:
