@@ -100,6 +100,21 @@ def test_the_gallery_page_names_each_recipe_and_its_rows() -> None:
     assert parse_recipe(variant).tokenizer == "hf://Qwen/Qwen3-8B"
 
 
+def test_the_gallery_page_says_where_each_licence_was_read() -> None:
+    page = (ROOT / "docs" / "how-to" / "gallery.md").read_text("utf-8")
+    table = re.findall(r"^\| `([\w.-]+/[\w.-]+)` \| ([^|]+) \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    read = {
+        (repository.group(), source.licence)
+        for path in (ROOT / "recipes").glob("*.toml")
+        for source in load_recipe(path).corpora.values()
+        for location in (*source.where, *(one for places in source.fallbacks for one in places))
+        if (
+            repository := re.search(r"(?<=//datasets/)[^/]+/[^/]+|(?<=usercontent.com/)[^/]+/[^/]+", location)
+        )
+    }
+    assert sorted(table) == sorted(read)
+
+
 def test_the_page_about_python_is_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
