@@ -11,7 +11,6 @@ from calibset.cli.console import print_line, show_progress
 from calibset.core.text import printable_json
 from calibset.evaluation.compare import compare_named, require_html
 from calibset.evaluation.comparing import Named
-from calibset.evaluation.plan import Questions
 
 
 def compare(arguments: Namespace) -> int:
@@ -21,16 +20,14 @@ def compare(arguments: Namespace) -> int:
     comparison = compare_named(
         base,
         others,
-        Questions.of(
-            arguments.ctx,
-            arguments.score,
-            arguments.windows,
-            generate=arguments.generate,
-            prompts=arguments.prompts,
-        ),
         data_set=arguments.data,
         page=page,
         tokenizer=arguments.tokenizer,
+        ctx=arguments.ctx,
+        score=arguments.score,
+        windows=arguments.windows,
+        generate=arguments.generate,
+        prompts=arguments.prompts,
         dtype=arguments.dtype,
         device=arguments.device,
         batch=arguments.batch,

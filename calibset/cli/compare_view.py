@@ -12,6 +12,7 @@ from calibset.evaluation.comparison import (
     DomainFigures,
     Estimate,
     OtherFigures,
+    domain_label,
 )  # fmt: skip
 from calibset.evaluation.wording import (
     bound_sign,
@@ -19,7 +20,6 @@ from calibset.evaluation.wording import (
     describe_contrast,
     describe_data,
     describe_written_bound,
-    domain_label,
 )
 
 if TYPE_CHECKING:

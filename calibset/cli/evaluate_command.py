@@ -36,7 +36,7 @@ def evaluate(arguments: Namespace) -> int:
         follow=arguments.follow,
         model=arguments.model,
         concurrency=arguments.concurrency,
-        dtype=arguments.dtype,
+        dtype=arguments.dtype or "auto",
         device=arguments.device,
         batch=arguments.batch,
         offline=arguments.offline,

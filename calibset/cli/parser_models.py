@@ -88,7 +88,7 @@ def _add_evaluate(commands: Commands[argparse.ArgumentParser]) -> None:
 def _add_windows(command: argparse.ArgumentParser) -> None:
     """Add which tokens of the data are measured."""
     whole = command.add_mutually_exclusive_group()
-    whole.add_argument("--ctx", type=_ctx, metavar="N", default=512, help="tokens of a window (default: 512)")
+    whole.add_argument("--ctx", type=_ctx, metavar="N", help="tokens of a window (default: 512)")
     whole.add_argument(
         "--score",
         choices=["assistant", "all"],
@@ -108,7 +108,6 @@ def _add_model_folder(command: argparse.ArgumentParser) -> None:
     folder.add_argument(
         "--dtype",
         choices=["auto", "bfloat16", "float16", "float32"],
-        default="auto",
         help="what it computes in (default: auto, what its config.json says)",
     )
     folder.add_argument(
@@ -134,9 +133,7 @@ def _add_generate(written: argparse._ArgumentGroup) -> None:
 
 
 def _add_prompts(written: argparse._ArgumentGroup) -> None:
-    written.add_argument(
-        "--prompts", type=positive, metavar="N", default=32, help="prompts of each kind (default: 32)"
-    )
+    written.add_argument("--prompts", type=positive, metavar="N", help="prompts of each kind (default: 32)")
 
 
 def _ctx(text: str) -> int:

@@ -25,7 +25,6 @@ Model: TypeAlias = Measurement | str | Path
 """What is compared: a measurement, the path of one, or a model's folder."""
 
 # What is asked where no option says otherwise.
-_ASKED = Questions()
 
 
 def compare(  # noqa: PLR0913  (a program names those that it needs)
@@ -35,12 +34,12 @@ def compare(  # noqa: PLR0913  (a program names those that it needs)
     *,
     page: str | Path | None = None,
     tokenizer: str | None = None,
-    ctx: int = 512,
+    ctx: int | None = None,
     score: WholeRows | None = None,
     windows: int | None = None,
     generate: Iterable[str] = (),
-    prompts: int = 32,
-    dtype: Dtype = "auto",
+    prompts: int | None = None,
+    dtype: Dtype | None = None,
     device: str | None = None,
     batch: int | None = None,
     offline: bool = False,
@@ -56,7 +55,7 @@ def compare(  # noqa: PLR0913  (a program names those that it needs)
         page: An HTML page to write.
         tokenizer: What made the ids, by name or path; by default that of the measurement, the file or the
             folder.
-        ctx: As for `evaluate`, of folders; so are the arguments that follow.
+        ctx: As for `evaluate`, of folders, with its default if None; so are the arguments that follow.
         score: Which tokens of whole rows are scored.
         windows: Only so many windows are measured.
         generate: What the base writes, each ``PROMPT:LENGTH``.
@@ -71,14 +70,17 @@ def compare(  # noqa: PLR0913  (a program names those that it needs)
         CalibsetError: A measurement can't be read or is of other windows, a model can't be run, or the
             tokenizer is another.
     """
-    questions = Questions.of(ctx, score, windows, generate=generate, prompts=prompts)
     return compare_named(
         _name(base),
         list(_name_all(others)),
-        questions,
         data_set=data_set,
         page=None if page is None else require_html(Path(page)),
         tokenizer=tokenizer,
+        ctx=ctx,
+        score=score,
+        windows=windows,
+        generate=[generate] if isinstance(generate, str) else list(generate),
+        prompts=prompts,
         dtype=dtype,
         device=device,
         batch=batch,
@@ -90,12 +92,16 @@ def compare(  # noqa: PLR0913  (a program names those that it needs)
 def compare_named(  # noqa: PLR0913  (those of `compare`)
     base: Named[Path | Measurement],
     others: Sequence[Named[Path | Measurement]],
-    questions: Questions,
     *,
     data_set: str | Path | None = None,
     page: Path | None = None,
     tokenizer: str | None = None,
-    dtype: Dtype = "auto",
+    ctx: int | None = None,
+    score: WholeRows | None = None,
+    windows: int | None = None,
+    generate: Sequence[str] = (),
+    prompts: int | None = None,
+    dtype: Dtype | None = None,
     device: str | None = None,
     batch: int | None = None,
     offline: bool = False,
@@ -106,10 +112,14 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
     Args:
         base: The base.
         others: The others.
-        questions: What folders of models are asked.
-        data_set: What they are measured on; the other arguments are those of `compare` too.
+        data_set: What folders of models are measured on; the other arguments are those of `compare` too.
         page: An HTML page to write.
         tokenizer: What made the ids.
+        ctx: How many tokens a window has.
+        score: Which tokens of whole rows are scored.
+        windows: Only so many windows are measured.
+        generate: What the base writes.
+        prompts: How many prompts there are of each kind.
         dtype: What the models compute in.
         device: What they run on.
         batch: How many windows they are given at once.
@@ -121,7 +131,8 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
     """
     if not others:
         raise RecipeError("there is no other model to compare with the base")
-    require_dtype(dtype)
+    questions = Questions.of(ctx, score, windows, generate=generate, prompts=prompts)
+    require_dtype(dtype or "auto")
     if batch is not None:
         require_count("--batch", batch)
     if page is not None:
@@ -140,12 +151,10 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
             f"{folders[0].where}: is a model's folder; say with --data what the models are measured on"
         )
     given = {
-        "data": data_set, "score": questions.ctx is None, "ctx": questions.ctx not in (None, _ASKED.ctx),
-        "windows": questions.windows, "generate": questions.generate,
-        "prompts": questions.prompts != _ASKED.prompts, "dtype": dtype != "auto", "device": device,
-        "batch": batch,
+        "data": data_set, "score": score, "ctx": ctx, "windows": windows, "generate": generate or None,
+        "prompts": prompts, "dtype": dtype, "device": device, "batch": batch,
     }  # fmt: skip
-    if measured and (unused := [name for name, value in given.items() if value]):
+    if measured and (unused := [name for name, value in given.items() if value is not None]):
         raise RecipeError(
             f"--{unused[0]}: is for models' folders; a measurement holds what it was measured on"
         )
@@ -166,7 +175,7 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
                 questions=questions,
                 tokenizer=found,
                 progress=progress,
-                dtype=dtype,
+                dtype=dtype or "auto",
                 device=device,
                 batch=batch,
             )

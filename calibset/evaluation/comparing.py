@@ -22,6 +22,7 @@ from calibset.evaluation.comparison import (
     MeasuredData,
     MeasuredModel,
     OtherFigures,
+    domain_name,
 )  # fmt: skip
 from calibset.evaluation.domain_figures import compute_domains, compute_generation, compute_ranges
 from calibset.evaluation.figures.bootstrap import DRAWS, FEW_DOCUMENTS, LEAST_DOCUMENTS
@@ -370,9 +371,13 @@ def _find_notes(others: Sequence[OtherFigures]) -> list[str]:
         for one, another in combinations(others, 2)
         if one.name == another.name and one.domains == another.domains
     ]
-    few = {domain.name: domain.documents for domain in others[0].domains if domain.documents < FEW_DOCUMENTS}
-    none = [f"{name} ({number})" for name, number in few.items() if number < LEAST_DOCUMENTS]
-    wide = [f"{name} ({number})" for name, number in few.items() if number >= LEAST_DOCUMENTS]
+    few = [
+        (domain_name(domain.kind, domain.name), domain.documents)
+        for domain in others[0].domains
+        if domain.documents < FEW_DOCUMENTS
+    ]
+    none = [f"{name} ({number})" for name, number in few if number < LEAST_DOCUMENTS]
+    wide = [f"{name} ({number})" for name, number in few if number >= LEAST_DOCUMENTS]
     if none:
         notes.append(
             f"too few documents to say how sure the figures are: {', '.join(none)}; "

@@ -18,6 +18,9 @@ from calibset.core.validation_errors import describe_error
 DomainKind = Literal["all", "group", "source"]
 """What a domain is: all of the data, or a group or source of it."""
 
+EVERYTHING = "all"
+"""What all of the data is called among its groups."""
+
 Bound = Literal["exact", "at least"]
 """Whether a divergence was computed over the whole vocabulary or is a lower bound."""
 
@@ -26,6 +29,26 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 Magnitude = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """A finite number from 0 up."""
+
+
+def domain_name(kind: DomainKind, name: str) -> str:
+    """Return what a domain is called, where a group may have the name of all of the data.
+
+    Examples:
+        >>> domain_name("all", EVERYTHING), domain_name("group", "tools"), domain_name("group", "all")
+        ('all', 'tools', 'the group all')
+    """
+    return f"the group {name}" if kind == "group" and name == EVERYTHING else name
+
+
+def domain_label(kind: DomainKind, name: str) -> str:
+    """Return what a domain is called in a table.
+
+    Examples:
+        >>> domain_label("source", "bitext"), domain_label("all", "all")
+        ('· bitext', 'all')
+    """
+    return "· " * (kind == "source") + domain_name(kind, name)
 
 
 class _Figures(BaseModel):
@@ -371,7 +394,7 @@ class Comparison(_Figures):
             ("domain", "model", "documents", "PPL of the base", "PPL", "change", "mean KLD", "same top"),
             (
                 (
-                    "· " * (domain.kind == "source") + domain.name,
+                    domain_label(domain.kind, domain.name),
                     other.model.label,
                     domain.documents,
                     f"{domain.perplexity.base:.3f}",

@@ -19,6 +19,7 @@ from calibset.core.fields import Count
 from calibset.core.short_forms import count, write_line, write_table
 from calibset.core.text import printable, replace_surrogates
 from calibset.core.validation_errors import describe_error
+from calibset.evaluation.comparison import EVERYTHING, domain_name
 from calibset.evaluation.figures.perplexity import Perplexity, perplexity
 from calibset.evaluation.windows import TEXT, Window
 
@@ -189,10 +190,8 @@ class Measurement:
                 by_group[window.group or ""].append(scores.logprobs.astype(np.float64))
         groups = sorted(by_group.items()) if len(by_group) > 1 else []
         everything = [scores for found in by_group.values() for scores in found]
-        return {
-            name or "no group": perplexity(np.concatenate(found))
-            for name, found in (*groups, ("all", everything))
-        }
+        named = [(domain_name("group", name) if name else "no group", found) for name, found in groups]
+        return {name: perplexity(np.concatenate(found)) for name, found in (*named, (EVERYTHING, everything))}
 
     def write(self, path: str | Path) -> None:
         """Write the measurement as parquet; an old file is replaced only by a whole one.

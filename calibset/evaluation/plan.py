@@ -29,6 +29,8 @@ WholeRows = Literal["assistant", "all"]
 
 # Half a window is scored, and the first of its tokens needs some before it.
 _LEAST_CTX = 4
+_CTX = 512
+_PROMPTS = 32
 # A call is seldom longer, and a model that goes on for ever has to be stopped.
 _CALL_LENGTH = 256
 
@@ -72,30 +74,32 @@ class Questions:
     """
 
     score: Score = "second-half"
-    ctx: int | None = 512
+    ctx: int | None = _CTX
     windows: int | None = None
     generate: tuple[Generation, ...] = ()
     calls: bool = False
-    prompts: int = 32
+    prompts: int = _PROMPTS
 
     @classmethod
     def of(
         cls,
-        ctx: int,
+        ctx: int | None,
         score: WholeRows | None,
         windows: int | None,
         *,
         generate: Iterable[str] = (),
         calls: bool = False,
-        prompts: int = 32,
+        prompts: int | None = None,
     ) -> Questions:
-        """Return what the options of a command or a call ask.
+        """Return what the options of a command or a call ask; the defaults where they are None.
 
         Raises:
             RecipeError: An option is none that can be asked.
         """
         if score not in (None, *get_args(WholeRows)):
             raise RecipeError(f"--score: must be {' or '.join(get_args(WholeRows))}, got {score!r}")
+        ctx = _CTX if ctx is None else ctx
+        prompts = _PROMPTS if prompts is None else prompts
         require_count("--ctx", ctx, least=_LEAST_CTX)
         require_count("--prompts", prompts)
         if windows is not None:

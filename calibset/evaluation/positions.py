@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from calibset.evaluation.comparison import Bound, DomainKind
+from calibset.evaluation.comparison import EVERYTHING, Bound, DomainKind
 from calibset.evaluation.figures.bootstrap import Array, Codes, number_documents
 from calibset.evaluation.figures.divergence import Divergence, LikelyTokens, truncated_divergence
 from calibset.evaluation.measurement import WindowScores
@@ -65,7 +65,7 @@ class Positions:
 
         Sources that are their groups under another name, or all of the data, are left out.
         """
-        yield Domain("all", "all"), np.ones(len(self.targets), dtype=bool)
+        yield Domain("all", EVERYTHING), np.ones(len(self.targets), dtype=bool)
         groups = _split([window.group for window in self.windows])
         # The sources of a group stand together.
         ordered = sorted(

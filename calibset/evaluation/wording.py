@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import expm1
 
-from calibset.evaluation.comparison import Bound, Comparison, Difference, DomainKind, RecipeContrast
+from calibset.evaluation.comparison import Bound, Comparison, Difference, RecipeContrast, domain_name
 from calibset.evaluation.figures.perplexity import LARGEST_EXPONENT
-
-
-def domain_label(kind: DomainKind, name: str) -> str:
-    """Return what a domain is called in a table.
-
-    Examples:
-        >>> domain_label("source", "bitext"), domain_label("all", "all")
-        ('· bitext', 'all')
-    """
-    return f"· {name}" if kind == "source" else name
 
 
 def bound_sign(bound: Bound) -> str:
@@ -62,7 +52,7 @@ def _describe_covered(k: int | None, covered: Sequence[float]) -> str:
 
 def describe_contrast(contrast: RecipeContrast) -> str:
     """Return in a sentence how two recipes differ in a domain."""
-    domain = "in all" if contrast.kind == "all" else f"in {contrast.domain}"
+    domain = f"in {domain_name(contrast.kind, contrast.domain)}"
     parts = []
     if kld := contrast.kld:
         parts.append(

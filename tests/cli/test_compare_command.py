@@ -118,10 +118,13 @@ def test_a_file_that_is_no_measurement_is_an_error(
             ["base.parquet", "w4.parquet", "--windows", "3"],
             "--windows: is for models' folders; a measurement",
         ),
-        (["base.parquet", "w4.parquet", "--ctx", "64"], "--ctx: is for models' folders; a measurement"),
-        (
-            ["base.parquet", "w4.parquet", "--prompts", "3"],
-            "--prompts: is for models' folders; a measurement",
+        # A value that is the default is told, too.
+        *(
+            (
+                ["base.parquet", "w4.parquet", option, value],
+                f"{option}: is for models' folders; a measurement",
+            )
+            for option, value in (("--ctx", "64"), ("--ctx", "512"), ("--prompts", "32"), ("--dtype", "auto"))
         ),
         (
             ["base.parquet", "w4=http://host:8000"],

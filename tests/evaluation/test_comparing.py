@@ -326,6 +326,25 @@ def test_few_documents_are_told_and_fewer_have_no_interval(tmp_path):
     )
 
 
+def test_a_group_that_is_called_as_all_of_the_data_is_told_apart(tmp_path):
+    windows = [
+        Window(
+            **_fields(one) | {"group": "all" if one.index % 2 else "tools", "document": f"d{one.index % 3}"}
+        )
+        for one in _windows()
+    ]
+    base = _write(tmp_path / "base.parquet", windows, _logits(windows, 0))
+    other = _write(tmp_path / "w4.parquet", windows, _logits(windows, 1, 0.5))
+    comparison = compare_measurements(base, [other]).comparison
+    assert comparison.notes[0].startswith(
+        "too few documents to say how sure the figures are: all (3), tools (3), the group all (3)"
+    )
+    assert "<td>the group all</td>" in comparison._repr_html_()
+    perplexities = Measurement.read(base.content).perplexities()
+    assert list(perplexities) == ["the group all", "tools", "all"]
+    assert len({figure.value for figure in perplexities.values()}) == 3
+
+
 def test_what_the_base_wrote_has_figures_by_step(tmp_path):
     windows = _windows()
     written = [

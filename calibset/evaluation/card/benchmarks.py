@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from calibset.dataset.cards.markdown import Markdown, escaped
 from calibset.dataset.cards.templating import environment
 from calibset.evaluation.card.load_results import LoadResult, read_load_results
-from calibset.evaluation.comparison import Comparison, Estimate, MeasuredModel
-from calibset.evaluation.wording import bound_sign, domain_label
+from calibset.evaluation.comparison import Comparison, Estimate, MeasuredModel, domain_label
+from calibset.evaluation.wording import bound_sign
 
 _PACKAGE = "calibset.evaluation.card"
 

@@ -12,7 +12,7 @@ from calibset.dataset.report.drawing import Series, bars, curves
 from calibset.dataset.report.page import require_matplotlib, write_policy
 from calibset.dataset.report.templating import page_style, render_from
 from calibset.evaluation.comparing import Compared
-from calibset.evaluation.comparison import Comparison, OtherFigures
+from calibset.evaluation.comparison import Comparison, OtherFigures, domain_label, domain_name
 from calibset.evaluation.page.worst import (
     LEVELS,
     CommonToken,
@@ -26,7 +26,6 @@ from calibset.evaluation.wording import (
     describe_bound,
     describe_contrast,
     describe_data,
-    domain_label,
 )
 from calibset.tokenizers import Tokenizer
 
@@ -119,7 +118,7 @@ def _draw_plots(comparison: Comparison) -> Mapping[str, str]:
     for number, other in enumerate(shown):
         domains = [other.domains[index] for index in _ranked(other)]
         plots[f"domains {number}"] = bars(
-            [domain.name for domain in domains],
+            [domain_name(domain.kind, domain.name) for domain in domains],
             [Series(name="KLD", values=[domain.kld.mean.value for domain in domains if domain.kld])],
             label="Mean KL divergence by domain; the table has the numbers",
             shown=f"{bound_sign('exact' if comparison.k is None else 'at least')}{{:.3g}}".format,
