@@ -71,9 +71,15 @@ def test_the_sdist_holds_what_it_takes_to_test_and_to_document(built: Path) -> N
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {name.split("/")[0] for name in names} == {
         ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "PKG-INFO", "README.md", "calibset",
-        "docs", "mkdocs.yml", "noxfile.py", "pyproject.toml", "recipes", "tests",
+        "docs", "hatch_build.py", "mkdocs.yml", "noxfile.py", "pyproject.toml", "recipes", "tests",
     }  # fmt: skip
     assert "recipes/samples/_sources/make_parquet.py" in names
+    readme = (ROOT / "README.md").read_text("utf-8")
+    linked = {
+        target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in target
+    }
+    assert linked
+    assert linked <= names
     assert [name for name in names if "__pycache__" in name or name.endswith(".pyc")] == []
 
 
@@ -85,7 +91,11 @@ def test_the_metadata_is_whole(wheel: zipfile.ZipFile) -> None:
     assert metadata.get_all("License-File") == ["LICENSE"]
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert metadata.get_payload().startswith("# calibset\n")
+    description = metadata.get_payload()
+    assert description.startswith("# calibset\n")
+    # A page of an index has no files beside it.
+    assert [target for target in re.findall(r"\]\(([^)]+)\)", description) if "://" not in target] == []
+    assert "The pages that are named here are in the folder `docs` of the source distribution." in description
     assert set(metadata.get_all("Provides-Extra")) == set(PROJECT["optional-dependencies"])
     plain = [need for need in metadata.get_all("Requires-Dist") if "extra ==" not in need]
     assert len(plain) == len(PROJECT["dependencies"])
