@@ -23,9 +23,11 @@ def explain_dead(page: Page, target: str) -> str | None:
         whole = parts.scheme == "https" and "." in parts.netloc and parts.netloc == parts.netloc.strip(".")
         return None if whole else "no https address"
     path = (ROOT / page.path).parent / parts.path if parts.path else ROOT / page.path
+    is_on_site = (ROOT / page.path).is_relative_to(SITE)
+    if is_on_site and path.with_suffix(".ipynb").exists():
+        return None
     if not path.exists():
         return "no such file"
-    is_on_site = (ROOT / page.path).is_relative_to(SITE)
     if is_on_site and not path.resolve().is_relative_to(SITE):
         return "not on the site"
     if parts.fragment and path.suffix == ".md":

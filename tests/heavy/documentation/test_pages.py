@@ -1,7 +1,8 @@
 """The pages are followed: each block marked `run` is run, and prints and writes what the page shows.
 
 Each page has a folder of its own, with a model's folder `model`, data of one's own in `data`, the project's
-`recipes`, and servers of two models where the page asks localhost:8000 and localhost:8001. No network is asked.
+`recipes`, and servers of two models where the page asks localhost:8000 and localhost:8001. No network is
+asked.
 """
 
 from __future__ import annotations
