@@ -24,7 +24,7 @@ MAX_OPEN_PARTS = 32
 """How many parts are open at once, at most: a source of which few rows are wanted opens fewer at first."""
 
 ORDER = "2"
-"""The version of the order in which records are read; docs/how-to/building-again.md has its history."""
+"""The version of the order in which records are read; docs/explanation/reading.md has its history."""
 
 RECORDS_A_PART = 16
 """How many records are given before one more part is opened."""

@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vllm")
     pages = [
         (_PROJECT / "docs" / f"{page}.md").read_text("utf-8")
-        for page in ("explanation/design", "reference/quantizers", "how-to/evaluation")
+        for page in ("explanation/design", "reference/quantizers", "reference/evaluation")
     ]
     (path / "text.txt").write_text("\n\n".join(pages), "utf-8")
     return path
