@@ -140,6 +140,8 @@ def replace_surrogates(text: str) -> str:
         >>> replace_surrogates("a\ud800b")
         'a\ufffdb'
     """
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

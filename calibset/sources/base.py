@@ -216,7 +216,11 @@ class Source(BaseModel):
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
         """Yield the records of a file from its beginning, shuffled a thousand at a time."""
-        yield from shuffle_in_batches(self.read(file), seed, file.name, length=measure_record)
+        yield from self.shuffle_stream(self.read(file), file, seed)
+
+    def shuffle_stream(self, records: Iterable[Record], file: File, seed: int) -> Iterator[Record]:
+        """Yield what `read` yields of a file in the order of `stream`; no more is read than is needed."""
+        yield from shuffle_in_batches(records, seed, file.name, length=measure_record)
 
     def partition(self, files: Sequence[File], seed: int) -> Iterator[Part[Record]]:
         """Yield the records of the files in parts, from each of which a sample takes its share.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -118,7 +118,11 @@ class _JointFiles:
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
         """Yield the same descriptions in seeded order."""
-        yield from shuffled(list(self.read(file)), seed, file.name)
+        return self.shuffle_stream(self.read(file), file, seed)
+
+    def shuffle_stream(self, records: Iterable[Record], file: File, seed: int) -> Iterator[Record]:
+        """Yield descriptions in seeded order, all of them together."""
+        yield from shuffled(records, seed, file.name)
 
     def can_split(self, file: File) -> bool:  # noqa: ARG002  (whatever it holds)
         """Return False: no part of a graph stands alone."""

@@ -43,8 +43,8 @@ def make_record(row: Any, columns: tuple[str, ...] | TurnColumns, record_id: str
     if not isinstance(row, Mapping):
         return Rejection(position=position, reason="row is no object", excerpt=describe_value(row))
     names = list_columns(columns)
-    values = {name: find_value(row, name) for name in names}
-    absent = tuple(name for name, value in values.items() if value is _ABSENT)
+    values = {name: row[name] if name in row else find_value(row, name) for name in names}
+    absent = tuple([name for name, value in values.items() if value is _ABSENT])
     if fault := _find_fault(row, values, absent, is_text=isinstance(columns, tuple)):
         return Rejection(position=position, reason=fault[0], excerpt=describe_value(fault[1]))
     text = _join(values, names)
@@ -101,9 +101,9 @@ def find_value(row: Any, path: str) -> Any:
 
 
 def _join(values: Mapping[str, Any], names: Iterable[str]) -> str:
-    texts = (values[name] for name in names)
+    texts = [values[name] for name in names]
     return "\n\n".join(
-        replace_surrogates(text) for text in texts if isinstance(text, str) and text and not text.isspace()
+        [replace_surrogates(text) for text in texts if isinstance(text, str) and text and not text.isspace()]
     )
 
 

@@ -193,30 +193,32 @@ def read_json_text(file: File) -> str:
 
 
 def _read_values(file: File) -> Iterator[tuple[int, str, Any]]:
-    first_line = ("", False) if isinstance(file, BlockFile) else _read_first_line(file)
-    if not _has_lines(*first_line, any_array=_may_be_array(file)):
-        values = _decode_values(file, read_json_text(file))
-        first = next(values, None)
-        if first_line[0].startswith("[") or (first and not isinstance(first[2], Rejection)):
-            yield from chain([first] if first else [], values)
+    # Opened once, for its first line and for all: an archive may have a hundred thousand files.
+    lines: Iterator[tuple[int, str | Rejection]] = enumerate(read_lines(file))
+    if not isinstance(file, BlockFile):
+        first = next(((number, line) for number, line in lines if not _is_blank(line)), None)
+        if first is None:
             return
-        # A line that was cut off, then, and not the beginning of an object.
-    for number, line in enumerate(read_lines(file)):
+        beginning = first[1].excerpt if isinstance(first[1], Rejection) else first[1]
+        is_cut = isinstance(first[1], Rejection)
+        if not _has_lines(beginning, is_cut, any_array=_may_be_array(file)):
+            values = _decode_values(file, read_json_text(file))
+            value = next(values, None)
+            if beginning.lstrip().startswith("[") or (value and not isinstance(value[2], Rejection)):
+                yield from chain([value] if value else [], values)
+                return
+            # A line that was cut off, then, and not the beginning of an object.
+        lines = chain((first,), lines)
+    for number, line in lines:
         position = f"{file.name}:{number + 1}"
         if isinstance(line, Rejection):
             yield number, position, line
-        elif line.strip():
+        elif not _is_blank(line):
             yield number, position, parse_json(line, position)
 
 
-def _read_first_line(file: File) -> tuple[str, bool]:
-    """Return a file's first line that isn't blank, and whether it is cut."""
-    for line in read_lines(file):
-        if isinstance(line, Rejection):
-            return line.excerpt.lstrip(), True
-        if line.strip():
-            return line.lstrip(), False
-    return "", False
+def _is_blank(line: str | Rejection) -> bool:
+    return isinstance(line, str) and not line.strip()
 
 
 def _may_be_array(file: File) -> bool:

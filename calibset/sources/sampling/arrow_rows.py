@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, BinaryIO
 
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.sampling.arrow_messages import CheckedFile, CheckedMessages
-from calibset.sources.sampling.row_groups import Row, read_values
+from calibset.sources.sampling.row_groups import Row, read_rows
 from calibset.storage.file_forms import HEAD, describe_other_form, is_arrow
 from calibset.storage.files import File
 
@@ -29,8 +30,8 @@ def read_arrow_rows(file: File, columns: tuple[str, ...]) -> Iterator[Row]:
         with file.open_random_access() as stream:
             for batch in _read_batches(file, stream):
                 needed = batch.select([name for name in columns if name in batch.schema.names])
-                for offset in range(batch.num_rows):
-                    row = read_values(needed.slice(offset, 1)) if needed.num_columns else {}
+                # Without columns a batch has no rows to read.
+                for row in read_rows(needed) if needed.num_columns else repeat({}, batch.num_rows):
                     if isinstance(row, str):
                         yield number, Rejection(position=f"{file.name}#{number}", reason=row)
                     else:

@@ -8,9 +8,10 @@ files.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from sys import getsizeof
 from typing import Protocol
 
@@ -89,6 +90,10 @@ class FileReader(Protocol):
 
     def stream(self, file: File, seed: int) -> Iterator[Record]:
         """Yield the records of a file from its beginning, shuffled a thousand at a time."""
+        ...
+
+    def shuffle_stream(self, records: Iterable[Record], file: File, seed: int) -> Iterator[Record]:
+        """Yield what `read` yields of a file in the order of `stream`."""
         ...
 
     def can_split(self, file: File) -> bool:
@@ -188,7 +193,8 @@ class FileSampler:
         """
         held: list[Record] | None = []
         count = size = last = memory = 0
-        for record in self.source.read(file):
+        records = self.source.read(file)
+        for record in records:
             if size > budget and memory > _HELD * budget:
                 held = None  # and read it again
             if held is not None:
@@ -199,7 +205,9 @@ class FileSampler:
             size += last
             is_huge = size > _MOST_COUNTED or count > _MOST_RECORDS_COUNTED
             if is_huge or (size <= budget and memory > _MOST_MEMORY):
-                return Part(count, self.source.stream(file, self.seed))
+                if held is None:
+                    return Part(count, self.source.stream(file, self.seed))
+                return Part(count, self.source.shuffle_stream(chain(held, records), file, self.seed))
         if held is not None and size - last <= budget:
             return Part(max(1, count), iter(shuffled(held, self.seed, file.name)))
         return Part(count, self._read_slices(file, -(-size // budget), held))

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import Any, BinaryIO
 
 from calibset.core.documents import Rejection
@@ -41,6 +41,8 @@ _BUFFER = 2**20
 _HOLE = 8 * 2**10
 # Few, since a value that is stored once may stand in every row; more, where a MiB holds them.
 _ROWS_AT_ONCE = 256
+# Rows that become values of Python together, if they take no more memory than one may.
+_ROWS_CONVERTED = 64
 _MOST_ROWS_AT_ONCE = 2**14
 
 
@@ -94,8 +96,10 @@ class RowGroup:
             yield self._reject()
             return
         for begin, batch in self._read_batches():
-            for offset in range(batch.num_rows):
-                yield self._read_row(begin + offset, batch, offset)
+            # Without columns a batch has no rows to read.
+            rows = read_rows(batch) if self.columns else repeat({}, batch.num_rows)
+            for number, row in enumerate(rows, self.start + begin):
+                yield number, self._make_row(number, row)
 
     def shuffle_rows(self, seed: int) -> Iterator[Row]:
         """Yield the rows in seeded order.
@@ -220,9 +224,10 @@ class RowGroup:
         number = self.start + index
         # Without columns a batch has no rows to slice.
         row = read_values(batch.slice(offset, 1)) if self.columns else {}
-        if isinstance(row, str):
-            return number, Rejection(position=f"{self.file.name}#{number}", reason=row)
-        return number, row
+        return number, self._make_row(number, row)
+
+    def _make_row(self, number: int, row: Mapping[str, Any] | str) -> Mapping[str, Any] | Rejection:
+        return Rejection(position=f"{self.file.name}#{number}", reason=row) if isinstance(row, str) else row
 
 
 def _is_delta_encoded(chunk: Any) -> bool:
@@ -267,14 +272,31 @@ def _estimate_decoded(column: Any) -> int:
     return 16 * len(column)
 
 
+def read_rows(batch: Any) -> Iterator[dict[str, Any] | str]:
+    """Yield the values of each row by column, or the reason why they can't be read."""
+    for start in range(0, batch.num_rows, _ROWS_CONVERTED):
+        rows = batch.slice(start, _ROWS_CONVERTED)
+        converted = _convert(rows)
+        if isinstance(converted, str):  # each for itself, then
+            yield from (read_values(rows.slice(offset, 1)) for offset in range(rows.num_rows))
+        else:
+            yield from converted
+
+
 def read_values(row: Any) -> dict[str, Any] | str:
     """Return the values of a single row by column, or the reason why they can't be read."""
+    converted = _convert(row)
+    return converted if isinstance(converted, str) else converted[0]
+
+
+def _convert(rows: Any) -> list[dict[str, Any]] | str:
+    """Return the values of rows by column, or the reason why not all can be read together."""
     import pyarrow
 
     try:
-        if sum(map(_estimate_memory, row.columns)) > MAX_RECORD_BYTES:
+        if sum(map(_estimate_memory, rows.columns)) > MAX_RECORD_BYTES:
             return "record too long"
-        values: dict[str, Any] = row.to_pylist()[0]
+        values: list[dict[str, Any]] = rows.to_pylist()
     except UnicodeDecodeError:
         return "not valid UTF-8"
     except (pyarrow.ArrowException, ValueError, OverflowError):  # a date that Python has no value for

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import zstandard
@@ -17,7 +18,7 @@ from calibset.sources.formats import json_rows
 from calibset.sources.formats.columns import make_record
 from calibset.sources.sampling import files as sampling
 from calibset.storage import compression, text_lines
-from calibset.storage.files import memory_reader
+from calibset.storage.files import File, memory_reader
 from tests.text_bytes import TEXT_BYTES
 
 
@@ -198,6 +199,29 @@ def test_what_is_inside_decides_and_not_the_ending(content: str, name: str) -> N
     records = read(gzip.compress(data) if name.endswith(".gz") else data, name)
     assert [record.text for record in records if isinstance(record, Document)] == DOCUMENTS
     assert [record.id for record in records if isinstance(record, Document)] == [f"{name}#0", f"{name}#1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "times"),
+    [
+        ("a.jsonl", b"\n \n" + b'{"text": "one"}\n' * 3, 1),
+        ("a.json", b'{"text": "one"}\n' * 3, 1),
+        ("a.jsonl", b"", 1),
+        ("a.json", b'[{"text": "one"},\n{"text": "one"}, {"text": "one"}]', 2),
+    ],
+)
+def test_a_file_of_lines_is_opened_once(name: str, content: bytes, times: int) -> None:
+    opened: list[str] = []
+
+    def open_counted() -> BinaryIO:
+        opened.append(name)
+        return io.BytesIO(content)
+
+    records = list(Jsonl(group="g", where=("here",)).read(File(name, open_counted, len(content))))
+    assert [record.text for record in records if isinstance(record, Document)] == ["one"] * (
+        3 * bool(content)
+    )
+    assert len(opened) == times
 
 
 def test_one_object_of_many_lines_is_one_row() -> None:

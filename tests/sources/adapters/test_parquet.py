@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pyarrow
+import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
@@ -36,6 +37,17 @@ def source(**options: Any) -> Parquet:
 
 def read(contents: dict[str, bytes], seed: int = 42, **options: Any) -> list[Record]:
     return list(source(**options).read_shuffled(memory_reader(contents), seed=seed))
+
+
+def read_file(name: str, table: pyarrow.Table) -> list[Record]:
+    """Return the records of a table in its order, written as parquet or as Arrow."""
+    content = packed(table)
+    if name.endswith(".arrow"):
+        sink = io.BytesIO()
+        with pyarrow.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        content = sink.getvalue()
+    return list(source().read(File(name, lambda: io.BytesIO(content), len(content))))
 
 
 def by_id(records: list[Record]) -> dict[str, str]:
@@ -285,6 +297,27 @@ def test_text_that_is_no_utf_8_is_rejected() -> None:
         Document(id="a.parquet#0", text="ok"),
         Rejection(position="a.parquet#1", reason="not valid UTF-8"),
     ]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+@pytest.mark.parametrize("faulty", [0, 63, 64, 199])
+def test_a_row_that_cannot_be_read_does_not_cost_those_beside_it(name: str, faulty: int) -> None:
+    values = [b"\xff" if number == faulty else b"text %d" % number for number in range(200)]
+    column = pyarrow.array(values, pyarrow.binary()).view(pyarrow.string())
+    records = read_file(name, pyarrow.table({"text": column}))
+    expected: list[Record] = [Document(id=f"{name}#{number}", text=f"text {number}") for number in range(200)]
+    expected[faulty] = Rejection(position=f"{name}#{faulty}", reason="not valid UTF-8")
+    assert records == expected
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+def test_rows_that_are_too_long_together_are_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_RECORD_BYTES", 100)
+    lengths = [100 + (number == 70) for number in range(90)]
+    records = read_file(name, pyarrow.table({"text": ["x" * length for length in lengths]}))
+    expected: list[Record] = [Document(id=f"{name}#{number}", text="x" * 100) for number in range(90)]
+    expected[70] = Rejection(position=f"{name}#70", reason="record too long")
+    assert records == expected
 
 
 def test_a_value_that_python_cannot_hold_is_rejected() -> None:

@@ -159,6 +159,28 @@ def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: py
     assert max(numbers[:1_000]) == 999
 
 
+def test_a_file_of_too_many_records_is_a_stream_that_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_MOST_RECORDS_COUNTED", 1_200)
+    opened: list[str] = []
+    content = b"".join(b"line %d\n" % number for number in range(3_000))
+
+    def open_counted() -> BinaryIO:
+        opened.append("a.txt")
+        return io.BytesIO(content)
+
+    class Reader:
+        location, revision = "here", None
+
+        def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
+            return (File("a.txt", open_counted, len(content)),)
+
+    read = lines().read_shuffled(Reader(), seed=1)
+    ids = [record.id for record in read if isinstance(record, Document)]
+    file = File("a.txt", lambda: io.BytesIO(content), len(content))
+    assert ids == [record.id for record in lines().stream(file, 1) if isinstance(record, Document)]
+    assert opened == ["a.txt"]
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     return [{"text": f"{name} {number}"} for number in range(40)]
 
