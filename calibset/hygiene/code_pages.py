@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from calibset.hygiene.language import identify_language
+from calibset.hygiene.language import has_letters, identify_language
 
 # The letters beside ASCII of each language, and how else the identifier may call a text in it.
 _LETTERS = {
@@ -43,11 +43,15 @@ _PER_FOREIGN = 4
 
 # What is no letter but may be one misread.
 _SYMBOL = r"\x80-\x9f\xa1-\xbf\u02d8-\u02dd"
-_SYMBOL_IN_WORD = re.compile(rf"(?<=[^\W\d_]|[{_SYMBOL}])[{_SYMBOL}](?=[^\W\d_]|[{_SYMBOL}])")
+_LETTER_OR_SYMBOL = rf"(?:[^\W\d_]|[{_SYMBOL}])"
+# What is sought stands first, so that the search leaps from one to the next.
+_SYMBOL_IN_WORD = re.compile(rf"[{_SYMBOL}](?<={_LETTER_OR_SYMBOL}[{_SYMBOL}])(?={_LETTER_OR_SYMBOL})")
 # The controls of Latin-1 that are letters in windows-1250.
-_SYMBOL_BESIDE_WORD = re.compile(rf"(?<=[^\W\d_])[{_SYMBOL}]|[{_SYMBOL}](?=[^\W\d_])")
-_CONTROL_BEFORE_WORD = re.compile(rf"(?<![^\W\d_{_SYMBOL}])[\x8a\x8c-\x8f\x9a\x9c-\x9f](?=[^\W\d_])")
-_LETTER_AFTER_SMALL = re.compile("(?<=[a-z])[\xc0-\u024f]")
+_SYMBOL_BESIDE_WORD = re.compile(rf"[{_SYMBOL}](?:(?<=[^\W\d_][{_SYMBOL}])|(?=[^\W\d_]))")
+_CONTROL_BEFORE_WORD = re.compile(
+    rf"[\x8a\x8c-\x8f\x9a\x9c-\x9f](?<![^\W\d_{_SYMBOL}][{_SYMBOL}])(?=[^\W\d_])"
+)
+_LETTER_AFTER_SMALL = re.compile("[\xc0-\u024f](?<=[a-z][\xc0-\u024f])")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _VOLUME = re.compile(r"\b[cdk]?m\Z")
 
@@ -95,10 +99,10 @@ def _find_misreading(text: str) -> _Finding | None:
         return None
     odd = Counter(letter for letter in _LETTER_AFTER_SMALL.findall(text) if letter.isupper())
     odd.update(_SYMBOL_IN_WORD.findall(text) + _CONTROL_BEFORE_WORD.findall(text))
-    letters = Counter(letter for letter in text if letter > "\x7f" and letter.isalpha())
-    letters -= odd
-    if _is_spelled_right(letters, odd) or sum(map(str.isalpha, text)) < _LEAST_LETTERS:
+    if (not odd and _is_spelled_right(set(text))) or not has_letters(text, _LEAST_LETTERS):
         return None
+    letters = Counter({one: count for one, count in Counter(text).items() if _is_letter_beside_ascii(one)})
+    letters -= odd
     known = Counter({letter: count for letter, count in letters.items() if letter in _judged_letters()})
     foreign = letters.total() - known.total()
     findings = [
@@ -132,9 +136,14 @@ def _find_misreading(text: str) -> _Finding | None:
     )
 
 
-def _is_spelled_right(letters: Mapping[str, int], odd: Mapping[str, int]) -> bool:
+def _is_spelled_right(characters: Collection[str]) -> bool:
     """Return whether some language has all letters of a text."""
-    return not odd and any(letters.keys() <= _all_letters(language) for language in _LETTERS)
+    letters = set(filter(_is_letter_beside_ascii, characters))
+    return any(letters <= _all_letters(language) for language in _LETTERS)
+
+
+def _is_letter_beside_ascii(character: str) -> bool:
+    return character > "\x7f" and character.isalpha()
 
 
 def _judge(

@@ -11,7 +11,8 @@ from functools import cache
 _MOST = 30
 _BLOCKS = ((0x0483, 0x1D00), (0xA66F, 0xAC00), (0x10A00, 0x12000))
 _FROM_BLOCKS = re.compile("[" + "".join(f"{chr(start)}-{chr(end - 1)}" for start, end in _BLOCKS) + "]")
-_RUN = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST + 1},}}")
+# The first by itself, so that the search leaps from one to the next.
+_RUN = re.compile(rf"[^\x00-\x7f\w\s][^\x00-\x7f\w\s]{{{_MOST},}}")
 
 
 def has_vowel_signs(text: str) -> bool:

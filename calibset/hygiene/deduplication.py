@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -47,6 +46,8 @@ _NEAR_PART = 3 / 4
 _Shingles = npt.NDArray[np.uint32]
 # The same bytes, and so the same sketches, on machines of either byte order.
 _HASH = np.dtype("<u8")
+# Nearly all words of a build are so many at most; a longer one is seldom met again, and takes memory.
+_MOST_HASHES, _LONGEST_HASHED = 2**17, 64
 _PAIR, _AGAIN = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 # A source, and a document's id in UTF-8, which takes less than a string of many alphabets.
@@ -238,7 +239,7 @@ def _make_duplicate(document: str, name: _Name, similarity: float, *, exact: boo
 
 def _hash_shingles(words: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Return the hashes of all words and pairs of neighbours, numbered where they recur, in order."""
-    single = np.fromiter(map(_hash_word, words), _HASH, len(words))
+    single = np.frombuffer(b"".join(map(_WORD_HASHES.__getitem__, words)), _HASH)
     left, right = single[:-1], single[1:]
     pairs = np.minimum(left, right) * _PAIR + np.maximum(left, right)
     hashes = np.sort(np.concatenate((single, pairs)))
@@ -248,10 +249,19 @@ def _hash_shingles(words: Sequence[str]) -> npt.NDArray[np.uint64]:
     return np.sort(hashes + before * _AGAIN)
 
 
-# Bounded, and enough for nearly all words of a build.
-@lru_cache(maxsize=2**17)
-def _hash_word(word: str) -> int:
-    return int.from_bytes(_digest(word, 8), "little")
+class _WordHashes(dict[str, bytes]):
+    """The hashes of words, kept for the next text."""
+
+    def __missing__(self, word: str) -> bytes:
+        digest = _digest(word, _HASH.itemsize)
+        if len(word) <= _LONGEST_HASHED:
+            if len(self) >= _MOST_HASHES:
+                self.clear()
+            self[word] = digest
+        return digest
+
+
+_WORD_HASHES = _WordHashes()
 
 
 def _digest(text: str, size: int) -> bytes:

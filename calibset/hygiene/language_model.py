@@ -20,8 +20,8 @@ from calibset.storage.cache import Cache
 from calibset.storage.kept_arrays import Array, keep_arrays, load_arrays
 
 _KIND = "languages-1"
-
-_States = NDArray[np.uint32]
+# The values of a byte, for each of which a state has a move.
+_LETTERS = 256
 
 
 class LanguageModel(LanguageIdentifier):  # type: ignore[misc]
@@ -42,7 +42,9 @@ class LanguageModel(LanguageIdentifier):  # type: ignore[misc]
             norm_probs=True,
             tk_row=(),
         )
-        self._moves, self._rows, self._features = arrays["moves"], arrays["rows"], arrays["features"]
+        self._moves, self._features = arrays["moves"], arrays["features"]
+        # Where the moves of each state begin.
+        self._bases = arrays["rows"].astype(np.intp) * _LETTERS
         self._longest = int(arrays["longest"][0])
 
     @classmethod
@@ -60,8 +62,9 @@ class LanguageModel(LanguageIdentifier):  # type: ignore[misc]
         letters = np.frombuffer(text, np.uint8)
         states = np.zeros(letters.size, np.uint32)
         for back in reversed(range(min(self._longest, letters.size))):
-            states[back:] = _move(self._moves, self._rows, states[back:], letters[: letters.size - back])
-        features = self._features[states]
+            places = self._bases.take(states[back:]) + letters[: letters.size - back]
+            states[back:] = self._moves.take(places)
+        features = self._features.take(states)
         # In the order in which they are met first, since the order decides how their sum is rounded.
         counts = Counter(features[features >= 0].tolist())
         score: NDArray[np.float32] = (
@@ -90,14 +93,9 @@ def _measure_longest(moves: Array, rows: Array) -> int:
     newest, count = np.zeros(1, np.int64), 0
     while True:
         next_ = np.zeros(rows.size, np.bool_)
-        next_[moves.reshape(-1, 256)[np.unique(rows[newest])]] = True
+        next_[moves.reshape(-1, _LETTERS)[np.unique(rows[newest])]] = True
         newest = np.flatnonzero(next_ & ~reached)
         if not newest.size:
             return count
         reached[newest] = True
         count += 1
-
-
-def _move(moves: Array, rows: Array, states: _States, letters: NDArray[np.uint8]) -> _States:
-    """Return the states that follow on states when a letter is read in each."""
-    return np.asarray(moves[(rows[states].astype(np.intp) << 8) | letters], np.uint32)

@@ -16,7 +16,7 @@ from calibset.hygiene.stats import RepairCounts
 # A run of blanks or of empty lines says no more when it is longer, and a million of them
 # breaks tiktoken's regular expression.
 _LONGEST_RUN = 1_000
-_LONG_RUN = re.compile(rf"(?<!\s)\s{{{_LONGEST_RUN + 1},}}")
+_LONG_RUN = re.compile(rf"\s(?<!\s\s)\s{{{_LONGEST_RUN},}}")
 # What a text of nothing else shows nobody: byte order marks, zero-width spaces and joiners.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060 \t\r\n"
 

@@ -144,7 +144,8 @@ def _decode_mojibake(text: str) -> str:
         return decode_code_page(text)
     text = _decode_utf8(text)
     # What is left of UTF-8 would only be read in another wrong way.
-    is_utf8 = _UTF8_SHARE * len(mojibake.findall(text)) > sum(1 for character in text if character > "\x7f")
+    beside_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    is_utf8 = _UTF8_SHARE * len(mojibake.findall(text)) > beside_ascii
     return text if is_utf8 else decode_code_page(text)
 
 
@@ -182,11 +183,13 @@ def _ftfy_config() -> TextFixerConfig:
 @cache
 def _mojibake_pattern() -> re.Pattern[str]:
     further = _character_class(_FURTHER)
-    firsts = [_character_class(bytes_) for bytes_ in _FIRST]
-    # What was a no-break space is often a plain one by now; of undefined bytes U+FFFD is left.
-    forms = [f"[{firsts[0]}][{further} \ufffd]"]
-    forms += [f"[{first}][{further}\ufffd]{{{count}}}" for count, first in enumerate(firsts[1:], 2)]
-    return re.compile("|".join(forms))
+    two, three, four = map(_character_class, _FIRST)
+    # All that may come first stands first, so that the search leaps from one of them to the next. What was a
+    # no-break space is often a plain one by now; of undefined bytes U+FFFD is left.
+    return re.compile(
+        f"[{two}{three}{four}](?:(?<=[{two}])[{further} \ufffd]"
+        f"|(?<=[{three}])[{further}\ufffd]{{2}}|(?<=[{four}])[{further}\ufffd]{{3}})"
+    )
 
 
 def _character_class(codes: range) -> str:

@@ -25,7 +25,10 @@ _LETTER = re.compile(f"[{_UNSPACED}]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 # Signs that NFKC makes letters of: ™, ℃, ㎏, 🄰.
 # Formulas of Arabic in one character, of which NFKC makes 8 and 18, say no more.
-_SIGNS = re.compile("(?!\\w)[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f1ff]|[\ufdfa\ufdfb]")
+_FORMULAS = "\ufdfa\ufdfb"
+_SIGNS = re.compile(
+    f"[\u2100-\u214f\u2460-\u24ff\u3200-\u33ff\U0001f100-\U0001f1ff{_FORMULAS}](?:(?<!\\w)|(?<=[{_FORMULAS}]))"
+)
 # Marks that no letter takes up (the dot that lower case leaves of İ), and those that may as well be left out:
 # vowels in Hebrew and Arabic.
 _LEFT_OUT = (

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.hygiene import deduplication
-from calibset.hygiene.deduplication import SIMILARITY, Duplicate, Fingerprint, make_fingerprint
+from calibset.hygiene.deduplication import _WORD_HASHES, SIMILARITY, Duplicate, Fingerprint, make_fingerprint
 from calibset.hygiene.words import split_words
 from tests.hygiene.altered import KINDS, altered, redressed
 from tests.hygiene.word_index import WordIndex
@@ -58,6 +58,19 @@ def with_word(place: int, word: str) -> list[str]:
 
 
 # --- Exactly the same -------------------------------------------------------------------------
+
+
+def test_hashes_of_words_are_kept_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calibset.hygiene.deduplication._MOST_HASHES", 30)
+    texts = [[*(f"word{n}" for n in range(start, start + 25)), "w" * 1_000] for start in (0, 10, 60)]
+    first = [make_fingerprint(text, sketches=True) for text in texts]
+    assert len(_WORD_HASHES) <= 30
+    assert max(map(len, _WORD_HASHES)) < 1_000
+    _WORD_HASHES.clear()
+    for text, before in zip(texts, first, strict=True):
+        again = make_fingerprint(text, sketches=True)
+        assert again and again.near and before and before.near
+        assert again.near.shingles.tolist() == before.near.shingles.tolist()
 
 
 def test_a_text_whose_words_were_met_before_needs_no_sketch() -> None:
