@@ -32,7 +32,7 @@ def test_the_readme_shows_what_the_quickstart_prints(
     monkeypatch.chdir(tmp_path)
     assert main(["build", str(ROOT / "recipes" / "quickstart.toml")]) == 0
     printed = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
-    shown = re.search(r"<!-- quickstart -->\n```text\n(.*?)\n```", README, re.DOTALL)
+    shown = re.search(r"<!-- prints -->\n```text\n(.*?)\n```", README, re.DOTALL)
     assert shown is not None
     # What the steps took is another each time.
     took = re.compile(r"took [\d.]+ s: .*")

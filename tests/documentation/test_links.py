@@ -51,7 +51,7 @@ def test_every_link_leads_somewhere(page: Page) -> None:
         ("http://example.org", "no https address"),
         ("https://nowhere", "no https address"),
         ("docs/reference/recipe.md#keys", None),
-        ("#sources", None),
+        ("#documentation", None),
         ("https://example.org/a", None),
     ],
 )
