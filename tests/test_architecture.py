@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import calibset
@@ -24,6 +26,7 @@ HEAVY = (
     "matplotlib",
     "mistral_common",
     "openpyxl",
+    "pandas",
     "polars",
     "pyarrow",
     "pydantic",
@@ -160,3 +163,15 @@ def test_each_session_says_in_a_line_what_it_does() -> None:
     assert sessions
     docstrings = {node.name: ast.get_docstring(node) or "" for node in sessions}
     assert [name for name, line in docstrings.items() if not line.endswith(".") or "\n" in line] == []
+
+
+def test_parquet_is_read_without_pandas(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["Voda.", "Chlieb."] * 50}), tmp_path / "a.parquet")
+    code = f"""
+from calibset.sources.sampling.row_groups import read_row_groups
+from calibset.storage.local import LocalReader
+from pathlib import Path
+(file,) = LocalReader(location="corpus", path=Path({str(tmp_path)!r})).files("*.parquet")
+(group,) = read_row_groups(file, ("text",))
+assert len(list(group.shuffle_rows(1))) == 100"""
+    assert "pandas" not in loaded_by(code)

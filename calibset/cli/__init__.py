@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -42,6 +43,10 @@ _MODULES = {
 }
 """The module of each command, imported when the command is called; its function has the command's name."""
 
+# Objects that are made between two searches for garbage. Most of what a command makes is used to its end, and
+# Python's own 700 let it look through that hundreds of times.
+_MADE_BETWEEN_SEARCHES = 50_000
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
@@ -72,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_command(words: Sequence[str]) -> int:
     from calibset.cli.parser import create_parser
 
+    gc.set_threshold(_MADE_BETWEEN_SEARCHES)
     arguments = create_parser().parse_args(words or ["--help"])
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Letters that a terminal's or a pipe's encoding lacks are spelled out.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -165,8 +166,6 @@ class RowGroup:
 
         None if they turn out to take more bytes than a bound.
         """
-        import pyarrow
-
         pieces: list[tuple[int, Any]] = []
         size = 0
         for begin, batch in self._read_batches():
@@ -175,7 +174,7 @@ class RowGroup:
                 continue
             piece = batch
             if last - first < batch.num_rows:
-                piece = batch.take(pyarrow.array([index - begin for index in indices[first:last]]))
+                piece = batch.take(_as_indices([index - begin for index in indices[first:last]]))
             decoded = _decode_dictionaries(piece, most - size)
             if decoded is None:
                 return None
@@ -228,6 +227,15 @@ class RowGroup:
 
     def _make_row(self, number: int, row: Mapping[str, Any] | str) -> Mapping[str, Any] | Rejection:
         return Rejection(position=f"{self.file.name}#{number}", reason=row) if isinstance(row, str) else row
+
+
+def _as_indices(numbers: list[int]) -> Any:
+    """Return numbers as an array of Arrow; its own function for lists imports pandas."""
+    import pyarrow
+
+    return pyarrow.Int64Array.from_buffers(
+        pyarrow.int64(), len(numbers), [None, pyarrow.py_buffer(array("q", numbers))]
+    )
 
 
 def _is_delta_encoded(chunk: Any) -> bool:

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mistral_common.exceptions import InvalidToolException, InvalidToolSchemaException
 from mistral_common.protocol.instruct.tool_calls import Function, Tool
 from mistral_common.protocol.instruct.validator import MistralRequestValidatorV11, ValidationMode
 
-from calibset.tokenizers.chat_templates.tool_memory import remember_tools
+from calibset.tokenizers.chat_templates.tool_memory import outline_schema, remember_tools
 
 
 class Counting(MistralRequestValidatorV11):
@@ -55,3 +58,46 @@ def test_so_many_tools_are_remembered() -> None:
     assert validate(validator, tool("f0")) == 0
     assert validate(validator, tool("g")) == 1
     assert validate(validator, tool("f0")) == 1
+
+
+def test_tools_that_differ_in_words_and_names_alone_are_held_against_json_schema_once() -> None:
+    validator = remember_tools(Counting(ValidationMode.finetuning))
+    town = {"type": "string", "description": "A town.", "default": "Brno", "enum": ["Brno", "Pezinok"]}
+    validate(validator, tool("f", type="object", properties={"town": town}, required=["town"]))
+    assert len(validator.right_outlines) == 1
+    validate(validator, tool("g", type="object", properties={"a": {"type": "string"}, "b": town}))
+    assert len(validator.right_outlines) == 1
+    validate(validator, tool("h", type="object", properties={"a": {"type": "number"}}))
+    assert len(validator.right_outlines) == 2
+    with pytest.raises(InvalidToolException):  # its name is looked at all the same
+        validate(validator, tool("no name", type="object", properties={"a": {"type": "string"}}))
+
+
+KEYWORDS = st.sampled_from(
+    "type properties items required enum description title default pattern minLength anyOf not a 0".split()  # noqa: SIM905
+)
+SCHEMAS = st.recursive(
+    st.none() | st.booleans() | st.sampled_from([0, -1, 1.0, "string", "object", "[", "{}", "#"]),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(KEYWORDS, parts, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["properties", "items", "required", "description"]), SCHEMAS) | SCHEMAS
+)
+def test_an_outline_is_right_if_and_only_if_its_schema_is(schema: Any) -> None:
+    assert is_right(outline_schema(schema)) == is_right(schema)
+
+
+def test_names_that_are_required_twice_stay_wrong() -> None:
+    assert not is_right(outline_schema({"required": ["a", "a"]}))
+    assert outline_schema({"required": ["a", "b"]}) == {}
+
+
+def is_right(schema: Any) -> bool:
+    try:
+        jsonschema.Draft7Validator.check_schema(schema)
+    except jsonschema.SchemaError:
+        return False
+    return True
