@@ -72,7 +72,8 @@ class Sketches:
         self._count += 1
         if self._count < _LEAST_RUN:
             return
-        run = _Run(sketches=self._newest.copy(), entries=np.sort(_make_entries(self._newest), axis=None))
+        entries = _make_entries(self._newest) | np.arange(_LEAST_RUN, dtype=np.uint64)[:, np.newaxis]
+        run = _Run(sketches=self._newest.copy(), entries=np.sort(entries, axis=None))
         while self._runs and len(self._runs[-1].sketches) == len(run.sketches) < _MOST_RUN:
             run = _merge_runs(self._runs.pop(), run)
         self._runs.append(run)
@@ -80,13 +81,13 @@ class Sketches:
 
     def find_similar(self, sketch: Sketch, similarity: float) -> _Indexes:
         """Return the numbers of texts with at least this similarity by sketch, the most similar first."""
-        sought = _make_entries(sketch[np.newaxis]).ravel()
+        sought = _make_entries(sketch)
         # No index is the highest, so all entries of a band are between the two.
         edges = np.concatenate((sought, sought | _INDEX))
         newest = self._newest[: self._count]
-        shared = (newest.view(np.uint32) == sketch.view(np.uint32)).nonzero()[0]
+        shared = (newest.view(np.uint32) == sketch.view(np.uint32)).ravel().nonzero()[0]
         candidates = [(run.sketches, _find_sharing(run.entries, edges)) for run in self._runs]
-        candidates.append((newest, np.unique(shared) if shared.size else shared))
+        candidates.append((newest, np.unique(shared // BANDS) if shared.size else shared))
         return _rank(candidates, sketch, similarity)
 
 
@@ -101,10 +102,8 @@ def make_sketch(hashes: npt.NDArray[np.uint64]) -> Sketch:
 
 
 def _make_entries(sketches: _Signatures) -> _Entries:
-    """Return an entry for each band of each sketch, a row for each sketch."""
-    bands = sketches.view(np.uint32).astype(np.uint64) << np.uint64(_INDEX_BITS)
-    indexes = np.arange(len(sketches), dtype=np.uint64)[:, np.newaxis]
-    return _NUMBERS | bands | indexes
+    """Return the entries of each sketch's bands, a row for each sketch, for index 0."""
+    return _NUMBERS | sketches.view(np.uint32).astype(np.uint64) << np.uint64(_INDEX_BITS)
 
 
 def _merge_runs(earlier: _Run, later: _Run) -> _Run:
@@ -136,10 +135,11 @@ def _find_sharing(entries: _Entries, edges: _Entries) -> _Indexes:
     """Return the indexes of texts that share a band, of each band the first, in order."""
     bounds = entries.searchsorted(edges)
     starts = bounds[:BANDS]
-    lengths = np.minimum(bounds[BANDS:] - starts, _MOST_IN_A_BAND)
-    before = lengths.cumsum()
-    if not before[-1]:
+    lengths = bounds[BANDS:] - starts
+    if not lengths.any():
         return _NONE
+    lengths = np.minimum(lengths, _MOST_IN_A_BAND)
+    before = lengths.cumsum()
     taken = (starts - before + lengths).repeat(lengths) + np.arange(before[-1])
     indexes: _Indexes = np.unique(entries[taken] & _INDEX).astype(np.intp)
     return indexes

@@ -86,7 +86,7 @@ class Grams:
         """
         digests = _digests(codes, self.size)
         at = np.flatnonzero(self._maybe[digests >> self._shift])
-        nearest = np.searchsorted(self.digests, digests[at])
+        nearest = self.digests.searchsorted(digests[at])
         found: list[tuple[_Positions, _Positions]] = []
         while at.size:
             inside = nearest < self.digests.size

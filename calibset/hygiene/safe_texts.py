@@ -82,7 +82,8 @@ def _change_texts(item: Item, repairs: RepairCounts, control_tokens: ControlToke
         text = change(item.text).rstrip()
         # Behind BOS a blank is the template's own.
         text = text if item.opened else text.lstrip()
-        safe = replace(item, text=text) if text.strip(_INVISIBLE) else None
+        changed = item if text == item.text else replace(item, text=text)
+        safe = changed if text.strip(_INVISIBLE) else None
     repairs.shortened += is_shortened
     return safe
 

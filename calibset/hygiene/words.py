@@ -141,7 +141,7 @@ def all_words_of(record: Document | Conversation) -> list[str]:
     for turn in record.messages:
         texts += extract_texts(turn.content) if _may_be_json(turn.content) else (turn.content,)
         texts += (text for call in turn.tool_calls for text in (call.name, *extract_texts(call.arguments)))
-    return split_words("\n".join(_ESCAPES.sub(" ", text) for text in texts))
+    return split_words(_ESCAPES.sub(" ", "\n".join(texts)))
 
 
 def is_unspaced_letter(word: str) -> bool:

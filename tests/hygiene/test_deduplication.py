@@ -69,7 +69,10 @@ def test_hashes_of_words_are_kept_to_a_limit(monkeypatch: pytest.MonkeyPatch) ->
     _WORD_HASHES.clear()
     for text, before in zip(texts, first, strict=True):
         again = make_fingerprint(text, sketches=True)
-        assert again and again.near and before and before.near
+        assert again is not None
+        assert again.near is not None
+        assert before is not None
+        assert before.near is not None
         assert again.near.shingles.tolist() == before.near.shingles.tolist()
 
 
