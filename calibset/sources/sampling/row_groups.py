@@ -261,12 +261,35 @@ def _decode_dictionaries(batch: Any, most: int) -> tuple[Any, int] | None:
 
     columns, size = [], 0
     for column in batch.columns:
-        is_shared = isinstance(column, pyarrow.DictionaryArray)
-        size += _estimate_decoded(column) if is_shared else column.nbytes
+        plain = _without_dictionaries(column.type)
+        is_shared = plain != column.type
+        # With its shared values it counts, and holds, all that the row group shares.
+        size += _estimate_memory(column) if is_shared else column.nbytes
         if size > most:
             return None
-        columns.append(column.dictionary_decode() if is_shared else column)
+        columns.append(column.cast(plain) if is_shared else column)
     return pyarrow.RecordBatch.from_arrays(columns, names=batch.schema.names), size
+
+
+def _without_dictionaries(kind: Any) -> Any:
+    """Return the type of a column, or of a part of one, once its shared values are written out."""
+    import pyarrow
+    from pyarrow import types
+
+    def plain(field: Any) -> Any:
+        return field.with_type(_without_dictionaries(field.type))
+
+    if types.is_dictionary(kind):
+        return kind.value_type
+    if types.is_struct(kind):
+        return pyarrow.struct(list(map(plain, kind)))
+    if types.is_map(kind):
+        return pyarrow.map_(plain(kind.key_field), plain(kind.item_field), kind.keys_sorted)
+    if types.is_fixed_size_list(kind):
+        return pyarrow.list_(plain(kind.value_field), kind.list_size)
+    if types.is_large_list(kind):
+        return pyarrow.large_list(plain(kind.value_field))
+    return pyarrow.list_(plain(kind.value_field)) if types.is_list(kind) else kind
 
 
 def _estimate_decoded(column: Any) -> int:

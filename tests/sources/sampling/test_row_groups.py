@@ -1,8 +1,11 @@
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,23 +41,64 @@ def test_many_open_row_groups_hold_few_rows_each() -> None:
     assert len(opened) == 10
 
 
-def test_a_row_group_is_read_again_only_for_many_more_rows() -> None:
-    opened = 0
-    file = parquet_file(3_000, 1_000)
+def count_openings(file: File) -> tuple[File, list[None]]:
+    """Return a file and a list that grows each time it is opened."""
+    opened: list[None] = []
 
-    def count_opened() -> io.BytesIO:
-        nonlocal opened
-        opened += 1
+    def open_again() -> io.BytesIO:
+        opened.append(None)
         return io.BytesIO(file.open_bytes().read())
 
-    (group,) = read_row_groups(File("a.parquet", count_opened, file.size), ("text",))
-    opened = 0
+    return File("a.parquet", open_again, file.size), opened
+
+
+def test_a_row_group_is_read_again_only_for_many_more_rows() -> None:
+    file, opened = count_openings(parquet_file(3_000, 1_000))
+    (group,) = read_row_groups(file, ("text",))
+    opened.clear()
     # 65 rows have 64 KiB; then 520 are held, and then the others.
     wanted, found = [1, 65, 66, 585, 586, 3_000], []
     for number, _ in enumerate(group.shuffle_rows(1), start=1):
         if number in wanted:
-            found.append(opened)
+            found.append(len(opened))
     assert found == [1, 1, 2, 2, 3, 3]
+
+
+MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [
+        (pa.list_(MESSAGE), lambda turns: turns),
+        (pa.large_list(MESSAGE), lambda turns: turns),
+        (pa.list_(MESSAGE, 2), lambda turns: turns),
+        (pa.struct([("turns", pa.list_(MESSAGE))]), lambda turns: {"turns": turns}),
+        (
+            pa.map_(pa.string(), pa.string()),
+            lambda turns: [(turn["role"], turn["content"]) for turn in turns],
+        ),
+    ],
+)
+def test_conversations_of_a_row_group_are_held_without_what_the_group_shares(
+    kind: pa.DataType, shape: Callable[[Any], Any]
+) -> None:
+    # Each of the texts, of which there are 12 MB, stands in a dictionary that pyarrow makes of a column.
+    rows = [
+        shape([{"role": role, "content": f"{role} {number} " * 300} for role in ("user", "assistant")])
+        for number in range(1_500)
+    ]
+    stream = io.BytesIO()
+    pq.write_table(pa.table({"messages": pa.array(rows, kind)}), stream, compression="zstd")
+    content = stream.getvalue()
+    file, opened = count_openings(File("a.parquet", lambda: io.BytesIO(content), len(content)))
+    (group,) = read_row_groups(file, ("messages",))
+    opened.clear()
+    assert [row["messages"] for _, row in islice(group.shuffle_rows(1), 300)] == [
+        rows[index] for index in islice(draw_indices(1_500, 1, "a.parquet", 0), 300)
+    ]
+    # First 32, and then all that are wanted here.
+    assert len(opened) <= 3
 
 
 def begin(group: RowGroup) -> Iterator[object]:
