@@ -23,6 +23,7 @@ from calibset.quantizers import QUANTIZERS, FileFormat
 from calibset.quantizers.autoround.options import Quantization
 from calibset.recipe.model import Recipe
 from calibset.selection.options import Holdout, Selection
+from calibset.selection.score_columns import MEASURES
 from calibset.sources import ADAPTERS, Source, get_adapter
 from calibset.tokenizers.chat_templates.options import FORMATS, ChatOptions
 
@@ -128,6 +129,12 @@ def describe_environment() -> str:
     return _table(("variable", "what it sets", "read by"), rows)
 
 
+def describe_measures() -> str:
+    """Return what a condition on scores may name."""
+    rows = [(f"`{name}`", meaning) for name, (_, meaning) in MEASURES.items()]
+    return _table(("name", "what it says"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     **{f"keys of {name}": partial(describe_keys, model) for name, model in TABLES.items()},
     "formats": describe_formats,
@@ -136,6 +143,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "pitfalls": describe_pitfalls,
     "commands": describe_commands,
     "environment": describe_environment,
+    "measures": describe_measures,
 }
 """What each generated part holds."""
 

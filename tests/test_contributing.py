@@ -53,7 +53,7 @@ def test_each_session_is_in_the_table() -> None:
 
 
 def test_the_map_names_each_package() -> None:
-    (drawn,) = re.findall(r"## The map of the house\n\n```text\n(.*?)```", PAGE, re.DOTALL)
+    (drawn,) = re.findall(r"## The map of the house\n\n<!-- drawing -->\n```text\n(.*?)```", PAGE, re.DOTALL)
     packages = {path.parent.name for path in (ROOT / "calibset").glob("*/__init__.py")}
     assert packages <= set(re.findall(r"(\w+)/(?:\s|$)", drawn))
 
@@ -113,7 +113,7 @@ def test_the_page_justifies_each_dependency_and_extra() -> None:
 
 
 def test_no_command_needs_what_a_lean_installation_leaves_out(tmp_path: Path) -> None:
-    (listed,) = re.findall(r"<!-- lean -->\n```text\n(.*?)```", DEPENDENCIES, re.DOTALL)
+    (listed,) = re.findall(r"<!-- file: lean.txt -->\n```text\n(.*?)```", DEPENDENCIES, re.DOTALL)
     left_out = listed.split()
     assert left_out == ["datasets", "pandas", "polars"]
     code = f"""

@@ -7,28 +7,33 @@ asked.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from calibset import build
 from tests.documentation.pages import PAGES, ROOT, Block, Page
 from tests.evaluation.model_server import Bigram, Serve
-from tests.own_data import write_own_data
+from tests.own_data import say, write_own_data
 from tests.small import corpus
 
-GIVEN: dict[str, Callable[[Path], object]] = {
-    "docs/how-to/scores.md": lambda folder: _write(folder / "web" / "a.jsonl", corpus("fish", 40)),
-    "docs/how-to/writing-a-source.md": lambda folder: _write(
-        folder / "minutes" / "june.minutes.txt", "\n=====\n".join(_minutes()).encode()
-    ),
-}
-"""What else is in the folder of some pages, beside what every page has."""
+WITH_HOLDOUT = """\
+extends = "quickstart"
+name = "sk"
+tokenizer = "model"
+nsamples = 8
+seqlen = 2048
+
+[holdout]
+nsamples = 8
+"""
 
 FOLLOWED = [page for page in PAGES if any(block.kind == "run" for block in page.blocks)]
 
@@ -36,16 +41,50 @@ FOLLOWED = [page for page in PAGES if any(block.kind == "run" for block in page.
 TOOK = re.compile(r"(?<=took )[\d.]+ s: .*")
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir()
-    path.write_bytes(content)
+def give_file(folder: Path) -> None:
+    """Build a file with a holdout, as a reader has one."""
+    (folder / "sk.toml").write_text(WITH_HOLDOUT, "utf-8")
+    build(folder / "sk.toml").write(folder / "sk.jsonl")
 
 
-def _minutes() -> Iterator[str]:
-    for number in range(60):
-        yield f"Large losses\nClaim {number} was settled after the survey of the roof and the cellar."
-    yield "Motor\nNothing to decide."
-    yield " "
+def give_rows(folder: Path) -> None:
+    """Write a file with a holdout, and rows of another script."""
+    give_file(folder)
+    rows = [{"text": say(number, 12 + number % 12)} for number in range(40)]
+    (folder / "theirs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+
+def give_corpus(folder: Path) -> None:
+    """Write a corpus of JSON Lines."""
+    (folder / "web").mkdir()
+    (folder / "web" / "a.jsonl").write_bytes(corpus("fish", 40))
+
+
+def give_minutes(folder: Path) -> None:
+    """Write minutes of a committee, with an item of another committee and an empty one."""
+    items = [
+        f"Large losses\nClaim {i} was settled after the survey of the roof and the cellar." for i in range(60)
+    ]
+    (folder / "minutes").mkdir()
+    text = "\n=====\n".join([*items, "Motor\nNothing to decide.", " "])
+    (folder / "minutes" / "june.minutes.txt").write_text(text, "utf-8")
+
+
+def give_text(folder: Path) -> None:
+    """Write a text to measure models on."""
+    text = "\n\n".join(f"Roof {number} is covered. " * 9 for number in range(40))
+    (folder / "holdout.txt").write_text(text, "utf-8")
+
+
+GIVEN: dict[str, Callable[[Path], None]] = {
+    "docs/how-to/python.md": give_text,
+    "docs/how-to/scores.md": give_corpus,
+    "docs/how-to/writing-a-source.md": give_minutes,
+    "docs/reference/evaluation.md": give_file,
+    "docs/reference/quantizers.md": give_rows,
+    "docs/reference/report.md": give_file,
+}
+"""What a reader of some pages has beside what every page assumes."""
 
 
 @dataclass
@@ -70,10 +109,9 @@ class Reader:
     def follow(self) -> None:
         """Do all of the page."""
         for block in self.page.blocks:
-            is_python = block.kind == "run" and block.language == "python"
-            if not is_python:
+            if block.kind in {"run", "prints", "written"} and block.language != "python":
                 self._run_python()
-            if is_python:
+            if block.kind == "run" and block.language == "python":
                 self.unrun.append(block)
             elif block.kind == "run":
                 self._run(block, ["bash", "-euo", "pipefail", "-c", self._localise(block.code)])
@@ -88,7 +126,7 @@ class Reader:
         self._run_python()
 
     def _run_python(self) -> None:
-        """Run the Python since the last other block, which shares its names, as a program of its own."""
+        """Run the Python since the last command or output, which shares its names, as one program."""
         if not self.unrun:
             return
         program = self.folder / "page.py"
@@ -130,7 +168,8 @@ def _as_pattern(shown: str) -> str:
 @pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: page.path)
 def test_a_page_can_be_followed(page: Page, tmp_path: Path, serve: Serve) -> None:
     write_own_data(tmp_path)
-    GIVEN.get(page.path, lambda folder: None)(tmp_path)
+    if give := GIVEN.get(page.path):
+        give(tmp_path)
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     addresses = {
         "http://localhost:8000": serve().address,
