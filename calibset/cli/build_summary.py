@@ -18,6 +18,7 @@ from calibset.cli.console import (
     shorten_location,
 )
 from calibset.cli.source_lines import conversation_lines, repair_lines, stream_lines
+from calibset.core.short_forms import count
 
 if TYPE_CHECKING:
     from calibset.dataset.calibration_set import CalibrationSet
@@ -165,8 +166,8 @@ def _hygiene_lines(built: CalibrationSet) -> Iterator[str]:
         yield from (f"{source.name}: {line}" for line in lines)
     for evaluation in built.manifest.evaluations:
         details = [
-            f"{evaluation.documents:,} documents",
-            f"{evaluation.matched} of the documents read hold a part of it",
+            count(evaluation.documents, "document"),
+            f"{evaluation.matched:,} of the documents read hold a part of it",
         ]
         if evaluation.too_short:
             details.append(f"{evaluation.too_short:,} are too short to be looked for on their own")

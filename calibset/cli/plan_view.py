@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, format_size, open_console, print_lines, shorten_location
 from calibset.cli.file_view import print_excerpt
 from calibset.cli.source_lines import stream_lines
+from calibset.core.short_forms import count
 
 if TYPE_CHECKING:
     from calibset.hygiene.options import Hygiene
@@ -55,10 +57,12 @@ def print_plan(plan: Plan, *, preview: bool = False) -> None:
 def _file_lines(source: PlannedSource) -> Iterator[str]:
     """Yield which files, locations and splits are read and which are not, where that isn't plain."""
     if source.left or len(source.read) > 1:
-        parts = [f"{source.files:,} read: {_list_names(source.read)}"]
-        if source.left:
-            parts.append(f"{sum(source.left.values()):,} not: {_list_names(source.left)}")
-        yield "; ".join(parts)
+        there = source.files + sum(source.left.values())
+        kinds = f": {_list_names(source.read)}" if len(source.read) > 1 else ""
+        # An ending that is read and left tells nothing; the counts do.
+        only_left = [name for name in source.left if name not in source.read]
+        left = f"; not {_list_names(only_left)}" if only_left else ""
+        yield f"reads {source.files:,} of {count(there, 'file')}{kinds}{left}"
     if source.unused:
         yield f"reads {source.location} and not {', '.join(source.unused)}"
     if len(source.splits) > 1:
@@ -75,9 +79,9 @@ def _read_lines(plan: Plan) -> Iterator[str]:
         yield f"a build reads about {format_size(sum(known))} of the corpora{more}"
 
 
-def _list_names(counts: Mapping[str, int]) -> str:
-    named = ", ".join(list(counts)[:_MOST_NAMES])
-    return named + (f" and {len(counts) - _MOST_NAMES} other kinds" if len(counts) > _MOST_NAMES else "")
+def _list_names(names: Collection[str]) -> str:
+    named = ", ".join(islice(names, _MOST_NAMES))
+    return named + (f" and {len(names) - _MOST_NAMES} other kinds" if len(names) > _MOST_NAMES else "")
 
 
 def _print_previews(plan: Plan) -> None:

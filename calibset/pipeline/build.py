@@ -127,7 +127,8 @@ def _build(context: BuildContext, lock: LockUse) -> CalibrationSet:
     built = _calibration_set(context, calibration, manifest, make_lock, streams, read)
     if holdout is not None and held_manifest is not None:
         held = _calibration_set(context, holdout, held_manifest, make_lock, streams, read)
-        built = replace(built, holdout=held, notes=tuple(dict.fromkeys((*built.notes, *held.notes))))
+        own = (f"holdout: {note}" for note in held.notes if note not in built.notes)
+        built = replace(built, holdout=held, notes=(*built.notes, *own))
     return replace(built, lock_differences=differences)
 
 

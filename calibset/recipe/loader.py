@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -284,10 +285,17 @@ def _read_sources(
 ) -> dict[str, Source]:
     """Return the sources that are right, and add what is wrong with the others to the faults."""
     sources = {
-        name: known.get(name) or _read_source(table, f"sources.{name}", faults, allow_code)
+        name: known.get(name)
+        or _read_source(table, f"sources.{name}", faults, allow_code, _alike(name, tables))
         for name, table in tables.items()
     }
     return {name: source for name, source in sources.items() if source is not None}
+
+
+def _alike(name: str, tables: Mapping[str, Any]) -> str:
+    """Return the source whose name one without a type may be misspelled from, or nothing."""
+    others = [other for other, table in tables.items() if isinstance(table, dict) and "type" in table]
+    return next(iter(get_close_matches(name, others, n=1)), "")
 
 
 def _read_evaluation_sets(
@@ -324,14 +332,15 @@ def _read_evaluation_sets(
     return evaluation_sets
 
 
-def _read_source(table: Any, key: str, faults: list[str], allow_code: bool) -> Source | None:
+def _read_source(table: Any, key: str, faults: list[str], allow_code: bool, alike: str = "") -> Source | None:
     """Return the source that a table describes, or None and add what is wrong with it to the faults."""
     if not isinstance(table, dict):
         faults.append(f"{key}: must be a table")
         return None
     kind = table.get("type")
     if not isinstance(kind, str):
-        faults.append(f"{key}.type: is missing; `calibset sources` lists the adapters")
+        meant = f"is sources.{alike} meant? " if alike else ""
+        faults.append(f"{key}.type: is missing; {meant}`calibset sources` lists the adapters")
         return None
     try:
         cls = get_adapter(kind, allow_code=allow_code)

@@ -52,4 +52,10 @@ def test_what_a_build_would_fail_at_is_an_error_of_the_plan(
 def test_files_that_are_not_read_are_counted(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("fish/contract.docx").write_bytes(b"PK")
     assert main(["plan", recipe]) == 0
-    assert "\nfish: 1 read: *.jsonl; 1 not: *.docx\n" in capsys.readouterr().out
+    assert "\nfish: reads 1 of 2 files; not *.docx\n" in capsys.readouterr().out
+    Path("fish/b.jsonl").write_bytes(b"")
+    Path("fish/c.jsonl.gz").write_bytes(b"")
+    assert main(["plan", recipe, "--no-try", "--set", 'sources.fish.files=["a.jsonl"]']) == 0
+    assert "\nfish: reads 1 of 4 files; not *.docx, *.jsonl.gz\n" in capsys.readouterr().out
+    assert main(["plan", recipe, "--no-try"]) == 0
+    assert "\nfish: reads 3 of 4 files: *.jsonl, *.jsonl.gz; not *.docx\n" in capsys.readouterr().out

@@ -372,6 +372,8 @@ def test_conversations_are_built_for_the_target_model(
         "give AutoRound what `calibset tokenizer` or `calibset export` writes",
     )
     assert built.input_ids[0] == (1, *built[0].token_ids[:127])
+    held = calibset.build(load_recipe(tmp_path / "r.toml"), holdout={"nsamples": 3, "share": 0.4})
+    assert held.notes[1] == built.notes[0].replace("6 of 6", "holdout: 3 of 3")
 
 
 def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:

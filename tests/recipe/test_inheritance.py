@@ -130,6 +130,9 @@ def test_false_leaves_out_what_the_base_has(folder: Path) -> None:
         "v.toml: holdout: false leaves out what the base has, and it has none of this name",
     ]
     assert find_faults("sources.two = false\n")[0] == "v.toml: sources.two: must be a table"
+    assert find_faults('extends = "base.toml"\nsources.tow.weight = 2\n') == [
+        "v.toml: sources.tow.type: is missing; is sources.two meant? `calibset sources` lists the adapters"
+    ]
 
 
 def test_overrides_come_last(folder: Path) -> None:
