@@ -98,8 +98,8 @@ def explain_command(words: list[str]) -> str:
     """Return what the command line says against words; empty if it takes them."""
     try:
         PARSER.parse_args(words)
-    except SystemExit:
-        return f"not a command: {shlex.join(words)}"
+    except SystemExit as ended:
+        return f"not a command: {shlex.join(words)}" if ended.code else ""
     return ""
 
 
