@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli import check_view, lock_view, plan_view
+from calibset.cli.build_outputs import (
+    find_inputs,
+    require_apart,
+    require_outputs,
+    require_usable,
+    require_writable_folder,
+)
 from calibset.cli.build_summary import print_next_steps, print_summary
 from calibset.cli.console import print_json, show_progress, show_status
+from calibset.cli.recipe_files import load_recipe, read_options
 from calibset.cli.source_lines import print_problems
-from calibset.core.environment import DATA
-from calibset.core.errors import CalibsetError, OutputError, RecipeError
+from calibset.core.errors import CalibsetError, OutputError
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER
-from calibset.dataset.calibration_file import holdout_path
 from calibset.dataset.lockfile import lock_path
 from calibset.dataset.manifest import manifest_path
 from calibset.dataset.rejects import write_rejects
-from calibset.quantizers import Quantizer, get_quantizer
+from calibset.quantizers import get_quantizer
 
 if TYPE_CHECKING:
     from calibset.dataset.calibration_set import CalibrationSet
@@ -33,10 +37,10 @@ def plan(arguments: Namespace) -> int:
     """Show what a build would read, and try it; exits 1 if a build would fail."""
     from calibset.pipeline.plan import plan as make_plan
 
-    recipe = _load_recipe(arguments)
-    _require_outputs(recipe, arguments)
+    recipe = load_recipe(arguments)
+    require_outputs(recipe, arguments)
     with show_status(quiet=arguments.quiet) as progress:
-        planned = make_plan(recipe, **_read_options(arguments), tries=not arguments.no_try, progress=progress)
+        planned = make_plan(recipe, **read_options(arguments), tries=not arguments.no_try, progress=progress)
     if arguments.json:
         print_json(plan_view.plan_data(planned))
     elif not arguments.quiet:
@@ -46,8 +50,8 @@ def plan(arguments: Namespace) -> int:
 
 def build(arguments: Namespace) -> int:
     """Build a calibration file and its manifest."""
-    recipe = _load_recipe(arguments)
-    path, second = _require_outputs(recipe, arguments)
+    recipe = load_recipe(arguments)
+    path, second = require_outputs(recipe, arguments)
     with _rejects_of_a_failure(arguments.rejects):
         built = _build(recipe, arguments, "require" if arguments.locked else "use")
     built.write(path, second)
@@ -67,10 +71,10 @@ def check(arguments: Namespace) -> int:
     """Read every source to its end and count; exits 1 if one can't be read."""
     from calibset.pipeline.check import check as check_sources
 
-    recipe = _load_recipe(arguments)
-    _require_apart({}, arguments.rejects, _find_inputs(recipe, arguments))
+    recipe = load_recipe(arguments)
+    require_apart({}, arguments.rejects, find_inputs(recipe, arguments))
     with show_progress(quiet=arguments.quiet, unit="records") as progress:
-        options = {**_read_options(arguments), "workers": arguments.workers}
+        options = {**read_options(arguments), "workers": arguments.workers}
         checks = check_sources(recipe, **options, progress=progress)
     if arguments.rejects:
         write_rejects(
@@ -87,11 +91,11 @@ def check(arguments: Namespace) -> int:
 
 def lock(arguments: Namespace) -> int:
     """Write a recipe's lock."""
-    recipe = _load_recipe(arguments)
+    recipe = load_recipe(arguments)
     path = lock_path(Path(arguments.recipe))
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; nothing was read")
-    _require_writable_folder(path, str(path))
+    require_writable_folder(path, str(path))
     built = _build(recipe, arguments, "ignore")
     built.lock.write(path)
     if arguments.json:
@@ -109,8 +113,8 @@ def repack(arguments: Namespace) -> int:
     files = [Path(file) for file in arguments.files]
     quantizer = get_quantizer(arguments.quantizer or DEFAULT_QUANTIZER)
     path = Path(arguments.out) if arguments.out else files[0].with_name(f"{files[0].stem}.repacked.jsonl")
-    _require_usable(path, f"--out {path}", quantizer)
-    _require_apart({f"--out {path}": path}, None, {file.absolute().resolve(): "repack" for file in files})
+    require_usable(path, f"--out {path}", quantizer)
+    require_apart({f"--out {path}": path}, None, {file.absolute().resolve(): "repack" for file in files})
     with show_progress(quiet=arguments.quiet) as progress:
         built = repack_files(
             files,
@@ -135,22 +139,12 @@ def repack(arguments: Namespace) -> int:
     return 0
 
 
-def _load_recipe(arguments: Namespace) -> Recipe:
-    from calibset.dataset.recorded_recipe import load_recipe_or_manifest
-
-    return load_recipe_or_manifest(arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code)
-
-
 def _build(recipe: Recipe, arguments: Namespace, lock: LockUse) -> CalibrationSet:
     from calibset.pipeline.build import build as build_set
 
     with show_progress(quiet=arguments.quiet) as progress:
-        options = {**_read_options(arguments), "workers": arguments.workers}
+        options = {**read_options(arguments), "workers": arguments.workers}
         return build_set(recipe, **options, lock=lock, progress=progress)
-
-
-def _read_options(arguments: Namespace) -> dict[str, Any]:
-    return {"data": arguments.data, "mirrors": arguments.mirror, "offline": arguments.offline}
 
 
 def _build_data(built: CalibrationSet, path: Path, second: Path | None) -> dict[str, Any]:
@@ -179,68 +173,3 @@ def _rejects_of_a_failure(path: str | None) -> Iterator[None]:
         if path and (error.rejections or error.filtered):
             write_rejects(path, error.rejections, error.filtered)
         raise
-
-
-# Outputs are checked before anything is read, which may take an hour.
-
-
-def _require_outputs(recipe: Recipe, arguments: Namespace) -> tuple[Path, Path | None]:
-    """Return the paths of the file and its holdout, and refuse those that can't be written or used."""
-    path = Path(arguments.out or recipe.output or f"{recipe.name}.jsonl")
-    second = Path(recipe.holdout.output or holdout_path(path)) if recipe.holdout else None
-    outputs = {f"--out {path}" if arguments.out else str(path): path} | (
-        {f"holdout.output {second}": second} if second else {}
-    )
-    for name, file in outputs.items():
-        _require_usable(file, name, get_quantizer(recipe.quantizer))
-    _require_apart(outputs, arguments.rejects, _find_inputs(recipe, arguments))
-    return path, second
-
-
-def _require_usable(file: Path, name: str, quantizer: Quantizer) -> None:
-    """Refuse a path that the quantizer would misread, or that can't be written."""
-    if file.suffix != ".jsonl":
-        raise RecipeError(f"{name}: must end in .jsonl")
-    if problems := quantizer.path_problems(str(file)):
-        product = quantizer.info.product
-        raise RecipeError(*(f"{name}: {product} can't be given this file: {problem}" for problem in problems))
-    _require_writable_folder(file, name)
-
-
-def _require_writable_folder(path: Path, name: str) -> None:
-    """Refuse a path in a folder in which nothing can be written."""
-    folder = next(parent for parent in path.absolute().parents if os.path.isdir(parent))  # noqa: PTH112
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{name}: {folder} can't be written to")
-
-
-def _find_inputs(recipe: Recipe, arguments: Namespace) -> dict[Path, str]:
-    """Return the paths of this machine that a build may read, and what stands at each."""
-    data = arguments.data or DATA.read() or "."
-    inputs = {Path(arguments.recipe): "the recipe", lock_path(Path(arguments.recipe)): "the recipe's lock"}
-    inputs |= dict.fromkeys(recipe.bases, "the recipe that this one extends")
-    for name, source in recipe.corpora.items():
-        for location in chain(source.where, *source.fallbacks):
-            if "://" not in location:
-                candidates = (folder / location for folder in (Path(), Path(data), recipe.folder))
-                inputs |= dict.fromkeys(candidates, recipe.key_of(name))
-    resolved = {path.absolute().resolve(): name for path, name in inputs.items()}
-    # A source that is the working folder, or a folder above it, reads only files of some names there.
-    working_folder = Path.cwd().resolve()
-    return {path: name for path, name in resolved.items() if not working_folder.is_relative_to(path)}
-
-
-def _require_apart(outputs: Mapping[str, Path], rejects: str | None, inputs: Mapping[Path, str]) -> None:
-    """Refuse to write over a file that is read, or one output over another."""
-    files = {name: [path, manifest_path(path)] for name, path in outputs.items()}
-    if rejects:
-        files[f"--rejects {rejects}"] = [Path(rejects)]
-    names_by_path: dict[Path, str] = {}
-    for name, paths in files.items():
-        for path in paths:
-            resolved = path.absolute().resolve()
-            if reader := next((inputs[p] for p in (resolved, *resolved.parents) if p in inputs), None):
-                remedy = "name another file" + (" with --out FILE" if name == str(paths[0]) else "")
-                raise RecipeError(f"{name}: {path} is read by {reader}; {remedy}")
-            if (other := names_by_path.setdefault(resolved, name)) != name:
-                raise RecipeError(f"{name}: {path} is written by {other} already; name another file")

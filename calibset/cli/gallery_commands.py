@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, open_console, print_json, print_line, print_lines
-from calibset.cli.recipe_path import require_folder, require_free, require_toml
+from calibset.cli.recipe_files import require_folder, require_free, require_toml
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import RecipeError
 from calibset.core.locations import LocalPath, parse_location

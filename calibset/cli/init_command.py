@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from calibset.cli import init_view
 from calibset.cli.console import print_json, show_progress
-from calibset.cli.recipe_path import require_folder, require_free, require_toml
+from calibset.cli.recipe_files import require_folder, require_free, require_toml
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import RecipeError
 from calibset.core.quantizer_names import DEFAULT_QUANTIZER

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibset.cli.console import print_json, print_line, print_lines
+from calibset.cli.recipe_files import load_recipe
 from calibset.core.errors import OutputError, RecipeError
 from calibset.dataset.calibration_file import CalibrationFile
 from calibset.dataset.lockfile import lock_path
@@ -96,11 +97,7 @@ def _write_plain_card(file: CalibrationFile, arguments: Namespace) -> int:
 
 def quantize_command(arguments: Namespace) -> int:
     """Print how the recipe's quantizer quantizes a model with a recipe's file."""
-    from calibset.dataset.recorded_recipe import load_recipe_or_manifest
-
-    recipe = load_recipe_or_manifest(
-        arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code
-    )
+    recipe = load_recipe(arguments)
     if recipe.quantizer == "autoround":
         parts = _autoround_parts(recipe, arguments)
     else:
@@ -121,7 +118,7 @@ def _export_parts(recipe: Recipe, arguments: Namespace) -> dict[str, str]:
             "--ids, --autoround, --multimodal, --text-only: are AutoRound's, and the recipe's quantizer is "
             f"{recipe.quantizer}"
         )
-    file = Path(arguments.file or recipe.output or f"{recipe.name}.jsonl")
+    file = Path(arguments.file or recipe.file)
     if not os.path.isfile(file):  # noqa: PTH113  (Path's raises on a name too long)
         raise OutputError(f"{file}: is not there yet; build it first, or name another with --file")
     usage = explain_usage(file, recipe.quantizer)
@@ -142,7 +139,7 @@ def _autoround_parts(recipe: Recipe, arguments: Namespace) -> dict[str, str]:
 
     multimodal = True if arguments.multimodal else False if arguments.text_only else None
     model = inspect_model(arguments.model, multimodal)
-    file = arguments.file or recipe.output or f"{recipe.name}.jsonl"
+    file = arguments.file or str(recipe.file)
     read = Path(arguments.ids or file)
     faults = find_faults_of_file(
         read, recipe.tokenizer, recipe.folder, seqlen=recipe.seqlen, embedding_count=model.embedding_count

@@ -15,6 +15,7 @@ from calibset.cli.console import (
     shorten_location,
     show_progress,
 )
+from calibset.cli.recipe_files import load_recipe, read_options
 from calibset.core.short_forms import count
 
 if TYPE_CHECKING:
@@ -25,22 +26,17 @@ _MOST_SHOWN = 5
 
 def score(arguments: Namespace) -> int:
     """Score the corpora of a recipe."""
-    from calibset.dataset.recorded_recipe import load_recipe_or_manifest
     from calibset.pipeline.score import score as score_corpora
 
-    recipe = load_recipe_or_manifest(
-        arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code
-    )
+    recipe = load_recipe(arguments)
     with show_progress(quiet=arguments.quiet, unit="parts") as progress:
         scored = score_corpora(
             recipe,
             source=arguments.source,
             scores=arguments.scores,
             workers=arguments.workers,
-            data=arguments.data,
-            mirrors=arguments.mirror,
-            offline=arguments.offline,
             progress=progress,
+            **read_options(arguments),
         )
     if arguments.json:
         print_json([asdict(source) for source in scored])

@@ -7,16 +7,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from calibset.cli.console import print_json
+from calibset.cli.recipe_files import find_holdout, load_recipe
 from calibset.core.errors import RecipeError
-from calibset.dataset.calibration_file import holdout_path
-from calibset.dataset.recorded_recipe import load_recipe_or_manifest
 from calibset.evaluation.scorers.opening import is_server
 from calibset.evaluation.serving.card_memory import parse_size
 from calibset.evaluation.serving.commands import Measuring, write_commands
 from calibset.evaluation.serving.configuration import Serving, write_configuration
 from calibset.evaluation.serving.served_model import inspect_served_model
 from calibset.quantizers.autoround.run import locate_tokenizer
-from calibset.recipe.model import Recipe
 
 
 def serve_config(arguments: Namespace) -> int:
@@ -27,9 +25,8 @@ def serve_config(arguments: Namespace) -> int:
             raise RecipeError(f"--{option}: {value!r} holds a character that can't be shown; rename it")
     if not is_server(arguments.url):
         raise RecipeError(f"--url {arguments.url}: must be an address, such as http://localhost:8000")
-    recipe = load_recipe_or_manifest(
-        arguments.recipe, overrides=arguments.set, allow_code=arguments.allow_code
-    )
+    recipe = load_recipe(arguments)
+    holdout = find_holdout(recipe, Path(arguments.file or recipe.file))
     tokenizer = locate_tokenizer(recipe.tokenizer, recipe.folder)
     serving = Serving(
         model=inspect_served_model(arguments.model),
@@ -44,7 +41,7 @@ def serve_config(arguments: Namespace) -> int:
     measuring = Measuring(
         url=arguments.url,
         base=arguments.base,
-        holdout=_holdout(recipe, arguments.file),
+        holdout=None if holdout is None else str(holdout),
         tokenizer=tokenizer.written_from or tokenizer.path,
     )
     parts = {"config": write_configuration(serving), "commands": write_commands(serving, measuring)}
@@ -55,13 +52,6 @@ def serve_config(arguments: Namespace) -> int:
     else:
         sys.stdout.write(parts["config"] + "\n" + _as_comments(parts["commands"]))
     return 0
-
-
-def _holdout(recipe: Recipe, file: str | None) -> str | None:
-    """Return where a recipe's holdout is written; None if it has none."""
-    if recipe.holdout is None:
-        return None
-    return recipe.holdout.output or str(holdout_path(Path(file or recipe.output or f"{recipe.name}.jsonl")))
 
 
 def _as_comments(commands: str) -> str:

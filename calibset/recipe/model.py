@@ -194,6 +194,11 @@ class Recipe(BaseModel):
         return self._path.parent if self._path else Path()
 
     @property
+    def file(self) -> Path:
+        """The file that is built, where nobody names another."""
+        return Path(self.output or f"{self.name}.jsonl")
+
+    @property
     def corpora(self) -> dict[str, Source]:
         """All that is read: the sources and then the evaluation sets, by name."""
         return {**self.sources, **self.exclude}

@@ -114,6 +114,5 @@ def _find_holdout_faults(recipe: Recipe) -> Iterator[str]:
                 f'holdout: needs duplicates = "near" for every source, and {name} has '
                 f'"{duplicates}": otherwise both files may hold the same text'
             )
-    output = recipe.output or f"{recipe.name}.jsonl"
-    if recipe.holdout.output and Path(recipe.holdout.output) == Path(output):
-        yield f"holdout.output: {output} is the first file's name"
+    if recipe.holdout.output and Path(recipe.holdout.output) == recipe.file:
+        yield f"holdout.output: {recipe.file} is the first file's name"
