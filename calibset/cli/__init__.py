@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import os
@@ -57,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 failed, 2 the recipe or the command line has faults, 130 interrupted.
     """
+    if argv is None:
+        _put_off_garbage()
     try:
         return _run_command(sys.argv[1:] if argv is None else argv)
     except CalibsetError as error:
@@ -74,10 +77,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+def _put_off_garbage() -> None:
+    """Let Python search this process for garbage seldom, and not once more at its end, when all of it goes."""
+    gc.set_threshold(_MADE_BETWEEN_SEARCHES)
+    atexit.register(gc.freeze)
+
+
 def _run_command(words: Sequence[str]) -> int:
     from calibset.cli.parser import create_parser
 
-    gc.set_threshold(_MADE_BETWEEN_SEARCHES)
     arguments = create_parser().parse_args(words or ["--help"])
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Letters that a terminal's or a pipe's encoding lacks are spelled out.

@@ -107,8 +107,11 @@ class TekkenTokenizer:
             return self.engine.decode(ids)
 
     def _encode_plain(self, text: str) -> list[int]:
-        with translate_faults(f"{self.name}: can't read", text=text):
+        try:
             return self.engine.encode(text)
+        except BaseException:  # a context around each piece of text would take a part of its time
+            with translate_faults(f"{self.name}: can't read", text=text):
+                raise
 
 
 def load_embedded(name: str) -> TekkenTokenizer:

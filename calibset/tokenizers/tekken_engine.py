@@ -77,8 +77,7 @@ class TekkenEngine:
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, with control tokens spelled out."""
-        pieces = self.pieces
-        return b"".join([pieces[token] for token in ids]).decode("utf-8", "replace")
+        return b"".join(map(self.pieces.__getitem__, ids)).decode("utf-8", "replace")
 
     def _encode_anew(self, text: str) -> list[int]:
         if len(text) < _LONGEST_RUN:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -98,3 +99,21 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 def test_quiet_prints_nothing(words: list[str], recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words, recipe, "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_process_of_its_own_searches_for_garbage_seldom_and_not_at_its_end() -> None:
+    code = """
+import atexit, gc, sys
+atexit.register(lambda: print(gc.get_threshold()[0], gc.get_freeze_count() > 0))
+sys.argv = ["calibset", "completion", "bash"]
+from calibset.cli import main
+main()"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "50000 True"
+
+
+def test_a_command_in_another_process_leaves_its_garbage_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    before = gc.get_threshold()
+    assert main(["completion", "bash"]) == 0
+    assert gc.get_threshold() == before
+    assert capsys.readouterr().out

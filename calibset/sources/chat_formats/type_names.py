@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _MOST_CHARACTERS = 200
 
@@ -46,6 +47,7 @@ class ParameterType:
         return keywords
 
 
+@lru_cache(maxsize=256)  # a corpus spells few types
 def parse_type(spelling: str) -> ParameterType:
     """Read a type from a spelling such as ``List[int]`` or ``str, optional``.
 

@@ -140,6 +140,8 @@ def ensure_renderable(conversation: Conversation) -> None:
 
 def _is_deep(text: str) -> bool:
     """Return whether JSON nests deeper than the decoder of every Python version can follow."""
+    if text.count("[") + text.count("{") <= _MAX_DEPTH:
+        return False
     depth = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub("", text)):
         depth += 1 if bracket in "[{" else -1
