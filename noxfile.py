@@ -95,7 +95,8 @@ def docs(session: nox.Session) -> None:
     """Build the documentation, and do what its pages say."""
     session.install(*WHOLE, *_group("test"), *_group("docs"))
     session.run("mkdocs", "build", "--strict", "--site-dir", "site", env={"NO_MKDOCS_2_WARNING": "1"})
-    session.run("pytest", "tests/documentation", "tests/heavy/documentation", *session.posargs)
+    folders = ("tests/documentation", "tests/heavy/documentation")
+    session.run("pytest", "-n", "auto", *folders, *session.posargs)
 
 
 @nox.session

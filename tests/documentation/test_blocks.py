@@ -100,7 +100,8 @@ def explain_command(words: list[str]) -> str:
         PARSER.parse_args(words)
     except SystemExit as ended:
         return f"not a command: {shlex.join(words)}" if ended.code else ""
-    return ""
+    # The command line takes the beginning of an option for the whole.
+    return explain_inline(words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
@@ -185,6 +186,7 @@ def test_what_is_wrong_is_found() -> None:
         ["plan", "a.toml", "--colour"],
         "not a command: plan a.toml --colour",
     )
+    assert explain_command(["build", "a.toml", "--lock"]) == "--lock"
     assert explain_inline(["plan", "RECIPE", "--nothing"]) == "--nothing"
     assert explain_inline(["nothing"]) == "no such command"
     code = "from calibset import nothing\ncalibset.other\ncalibset.verify('a', colour=1)"
