@@ -28,7 +28,7 @@ from calibset.storage.score_folder import ScoreFolder
 from calibset.tokenizers import Tokenizer, load_tokenizer
 from calibset.tokenizers.truncation import text_budget
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Another when the same document is scored otherwise, so that earlier scores are not taken for new ones."""
 
 # Keys of a source that don't say how a record is read and judged.

@@ -15,7 +15,7 @@ from calibset.core.errors import OutputError
 from calibset.hygiene.minhash import PERMUTATIONS
 from calibset.pipeline.scoring.document_scores import DocumentScore
 from calibset.sources.corpus_parts import Place
-from calibset.sources.sampling.parquet_pages import PageTable
+from calibset.sources.sampling.parquet_pages import Page, PageTable
 from calibset.storage.score_folder import ScoreFolder
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ShardSummary:
         data = json.loads(text)
         try:
             pages = {
-                name: tuple((int(o), int(s), int(r)) for o, s, r in data["pages"][name])
+                name: tuple(Page(int(o), int(s), int(r), bool(d)) for o, s, r, d in data["pages"][name])
                 for name in data["pages"]
             }
             return cls(

@@ -1,7 +1,9 @@
 """Single rows of a row group, of which only the pages that hold them are read.
 
-A column of a row group is a chain of pages of, usually, a mebibyte. Where each begins is looked up once, when
-the whole group is read anyway. Later, the pages of some rows are joined to a small parquet file in memory.
+A column of a row group is a chain of pages, each of some hundred rows or of a mebibyte. Where each begins is
+looked up once, when the whole group is read anyway. Later, the pages of some rows are joined to a small
+parquet file in memory. No reader for Python reads single pages, and none tells where they are, not even with
+a page index; so their headers, and the footer of the small file, are read and written here.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from base64 import b64encode
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from calibset.core.documents import Rejection
 from calibset.sources.sampling.compact_thrift import (
@@ -29,8 +31,25 @@ from calibset.sources.sampling.row_groups import Row, RowGroup, read_row_groups
 from calibset.storage.byte_ranges import merge_ranges
 from calibset.storage.files import File
 
-PageTable = Mapping[str, tuple[tuple[int, int, int], ...]]
-"""By column, the offset, the size with its header, and the rows of each page; a dictionary has no rows."""
+
+class Page(NamedTuple):
+    """A page of a column.
+
+    Attributes:
+        offset: Where it begins in the file.
+        size: Its bytes with its header.
+        rows: How many rows it has; a dictionary has none.
+        is_shared: Whether its values stand in the column's dictionary.
+    """
+
+    offset: int
+    size: int
+    rows: int
+    is_shared: bool
+
+
+PageTable = Mapping[str, tuple[Page, ...]]
+"""The pages of columns, by the column's name."""
 
 _MARK = b"PAR1"
 _HEADER, _LONGEST_HEADER = 512, 2**20
@@ -42,6 +61,7 @@ _ENCODINGS = {
     "PLAIN": 0, "PLAIN_DICTIONARY": 2, "RLE": 3, "BIT_PACKED": 4, "DELTA_BINARY_PACKED": 5,
     "DELTA_LENGTH_BYTE_ARRAY": 6, "DELTA_BYTE_ARRAY": 7, "RLE_DICTIONARY": 8, "BYTE_STREAM_SPLIT": 9,
 }  # fmt: skip
+_PLAIN, _SHARED = 0, (2, 8)
 # Pages closer together than this are fetched at once, since a request of its own costs more.
 _HOLE = 8 * 2**10
 
@@ -61,7 +81,7 @@ def list_pages(group: RowGroup) -> PageTable:
                 pages[column] = tuple(_walk(stream, chunk))
             except ValueError:
                 return {}
-            if sum(rows for _, _, rows in pages[column]) != group.rows:
+            if sum(page.rows for page in pages[column]) != group.rows:
                 return {}
     return pages
 
@@ -100,8 +120,8 @@ def _chunks(group: RowGroup) -> dict[str, tuple[Any, Any]]:
     return chunks
 
 
-def _walk(stream: BinaryIO, chunk: Any) -> Iterator[tuple[int, int, int]]:
-    """Yield the offset, size and rows of each page of a column, by their headers."""
+def _walk(stream: BinaryIO, chunk: Any) -> Iterator[Page]:
+    """Yield the pages of a column, by their headers."""
     offset = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < offset:
         offset = chunk.dictionary_page_offset
@@ -115,14 +135,14 @@ def _walk(stream: BinaryIO, chunk: Any) -> Iterator[tuple[int, int, int]]:
             raise ValueError("a page beyond its column")
         match _number(header, 1):
             case kind if kind == _DICTIONARY:
-                rows = 0
+                rows, encoding = 0, _PLAIN
             case kind if kind == _DATA:
-                rows = _number(header[5][1], 1)
+                rows, encoding = _number(header[5][1], 1), _number(header[5][1], 2)
             case kind if kind == _DATA_V2:
-                rows = _number(header[8][1], 3)
+                rows, encoding = _number(header[8][1], 3), _number(header[8][1], 4)
             case _:
                 raise ValueError("a page of another kind")
-        yield offset, size, rows
+        yield Page(offset, size, rows, encoding in _SHARED)
         offset += size
     raise ValueError("too many pages")
 
@@ -148,44 +168,39 @@ def _number(fields: Struct, field: int) -> int:
 
 
 def _read_column(
-    group: RowGroup,
-    column: str,
-    table: Sequence[tuple[int, int, int]],
-    indices: Sequence[int],
-    stream: BinaryIO,
+    group: RowGroup, column: str, table: Sequence[Page], indices: Sequence[int], stream: BinaryIO
 ) -> dict[int, Mapping[str, Any] | Rejection]:
     """Return the values of a column by the rows' indices."""
-    starts = list(accumulate((rows for _, _, rows in table), initial=0))[:-1]
+    starts = list(accumulate((page.rows for page in table), initial=0))
     held = sorted({bisect_right(starts, index) - 1 for index in indices})
-    needed = [number for number, page in enumerate(table) if page[2] == 0 or number in held]
-    parts = _read_ranges(stream, [table[number][:2] for number in needed])
-    file = _make_file(
-        group, column, [(table[number][2], part) for number, part in zip(needed, parts, strict=True)]
-    )
+    if any(table[number].is_shared for number in held):
+        held = [*(number for number, page in enumerate(table) if page.rows == 0), *held]
+    pages = [table[number] for number in held]
+    file = _make_file(group, column, pages, _read_ranges(stream, pages))
     wanted = set(indices)
     rows: dict[int, Mapping[str, Any] | Rejection] = {}
     for small in read_row_groups(file, (column,)):
-        numbers = (starts[number] + offset for number in needed for offset in range(table[number][2]))
+        numbers = (index for number in held for index in range(starts[number], starts[number + 1]))
         for index, (_, row) in zip(numbers, small.read_rows(), strict=False):
             if index in wanted:
                 rows[index] = row
     return rows
 
 
-def _read_ranges(stream: BinaryIO, pages: Sequence[tuple[int, int]]) -> list[bytes]:
+def _read_ranges(stream: BinaryIO, pages: Sequence[Page]) -> list[bytes]:
     """Return the bytes of pages, fetched together where they lie close to each other."""
     content: dict[int, bytes] = {}
-    spans = merge_ranges((offset, offset + size + _HOLE) for offset, size in pages)
+    spans = merge_ranges((page.offset, page.offset + page.size + _HOLE) for page in pages)
     for start, end in spans:
-        inside = [(offset, size) for offset, size in pages if start <= offset < end]
-        last = max(offset + size for offset, size in inside)
+        inside = [page for page in pages if start <= page.offset < end]
+        last = max(page.offset + page.size for page in inside)
         stream.seek(start)
         data = stream.read(last - start)
-        content.update((offset, data[offset - start : offset - start + size]) for offset, size in inside)
-    return [content[offset] for offset, _ in pages]
+        content.update((page.offset, data[page.offset - start :][: page.size]) for page in inside)
+    return [content[page.offset] for page in pages]
 
 
-def _make_file(group: RowGroup, column: str, pages: Sequence[tuple[int, bytes]]) -> File:
+def _make_file(group: RowGroup, column: str, pages: Sequence[Page], contents: Sequence[bytes]) -> File:
     """Return a parquet file in memory of a single column, whose pages are those of a larger one."""
     import pyarrow
     import pyarrow.parquet
@@ -202,9 +217,9 @@ def _make_file(group: RowGroup, column: str, pages: Sequence[tuple[int, bytes]])
     leaf[1] = I32, _TYPES[chunk.physical_type]
 
     offset = len(_MARK)
-    is_dictionary = pages[0][0] == 0
-    rows = sum(count for count, _ in pages)
-    size = sum(len(content) for _, content in pages)
+    is_dictionary = pages[0].rows == 0
+    rows = sum(page.rows for page in pages)
+    size = sum(map(len, contents))
     metadata: Struct = {
         1: (I32, _TYPES[chunk.physical_type]),
         2: (LIST, (I32, [_ENCODINGS[name] for name in chunk.encodings if name in _ENCODINGS])),
@@ -213,7 +228,7 @@ def _make_file(group: RowGroup, column: str, pages: Sequence[tuple[int, bytes]])
         5: (I64, rows),
         6: (I64, chunk.total_uncompressed_size),
         7: (I64, size),
-        9: (I64, offset + (len(pages[0][1]) if is_dictionary else 0)),
+        9: (I64, offset + (len(contents[0]) if is_dictionary else 0)),
     }
     if is_dictionary:
         metadata[11] = I64, offset
@@ -231,5 +246,5 @@ def _make_file(group: RowGroup, column: str, pages: Sequence[tuple[int, bytes]])
     footer[4] = LIST, (STRUCT, [row_group])
     footer[5] = LIST, (STRUCT, [arrow])
     end = write_struct(footer)
-    content = b"".join((_MARK, *(part for _, part in pages), end, len(end).to_bytes(4, "little"), _MARK))
+    content = b"".join((_MARK, *contents, end, len(end).to_bytes(4, "little"), _MARK))
     return File(group.file.name, lambda: cast("BinaryIO", io.BytesIO(content)), len(content))

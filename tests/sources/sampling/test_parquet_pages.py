@@ -111,6 +111,23 @@ def test_little_else_is_read_of_small_pages() -> None:
     assert Counted.count < 4096
 
 
+def test_a_dictionary_is_read_only_for_what_stands_in_it() -> None:
+    texts = [f"{number} {Random(number).random()} " * 40 for number in range(700)]
+    options = {"dictionary_pagesize_limit": 40_000, "data_page_size": 4096, "write_batch_size": 8}
+    group = read_row_groups(write(pyarrow.table({"text": texts}), compression="none", **options), ("text",))[
+        0
+    ]
+    pages = list_pages(group)
+    dictionary, *others = pages["text"]
+    assert (dictionary.rows, dictionary.is_shared) == (0, False)
+    assert [page.is_shared for page in others] == sorted((page.is_shared for page in others), reverse=True)
+    assert {page.is_shared for page in others} == {False, True}
+    for index, read in ((0, dictionary.size + others[0].size), (699, others[-1].size)):
+        Counted.count = 0
+        assert list(read_chosen_rows(group, [index], pages)) == [(index, {"text": texts[index]})]
+        assert Counted.count == read
+
+
 def test_columns_of_lists_are_read_whole() -> None:
     table = pyarrow.table({"turns": [[{"role": "user", "content": f"{n}"}] * 3 for n in range(50)]})
     group = read_row_groups(write(table), ("turns",))[0]
