@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, open_console, print_lines, shorten_location
-from calibset.cli.source_lines import conversation_lines, repair_lines
+from calibset.cli.source_lines import conversation_lines, repair_lines, score_lines
 
 if TYPE_CHECKING:
     from calibset.hygiene.stats import RepairCounts
@@ -46,6 +46,7 @@ def check_data(checks: Iterable[SourceCheck]) -> list[dict[str, Any]]:
             "contaminated": dict(_count_contaminated(check)),
             "notes": list(check.notes),
             "problem": check.problem,
+            "scores": check.scores.model_dump(mode="json") if check.scores else None,
         }
         for check in checks
     ]
@@ -65,6 +66,7 @@ def _by_count(reasons: Counter[str]) -> list[tuple[str, int]]:
 
 def _text_lines(check: SourceCheck) -> Iterator[str]:
     repairs = check.stats.repairs
+    yield from score_lines(check.scores)
     yield from repair_lines(repairs)
     yield from conversation_lines(repairs.conversations, repairs.dropped_thoughts, check.stats.documents)
     for name, count in _count_contaminated(check).items():

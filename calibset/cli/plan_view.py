@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, format_size, open_console, print_lines, shorten_location
 from calibset.cli.file_view import print_excerpt
-from calibset.cli.source_lines import stream_lines
+from calibset.cli.source_lines import score_lines, stream_lines
 from calibset.core.short_forms import count
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def print_plan(plan: Plan, *, preview: bool = False) -> None:
     console.print()
     console.print(origins)
     for source in (*plan.sources, *plan.evaluations):
-        print_lines(f"{source.name}: {line}" for line in _file_lines(source))
+        print_lines(f"{source.name}: {line}" for line in (*_file_lines(source), *score_lines(source.scores)))
     print_lines(stream_lines(plan.sources))
     print_lines(_read_lines(plan))
     print_lines(_hygiene_lines(plan.recipe))
@@ -96,7 +96,10 @@ def plan_data(plan: Plan) -> dict[str, Any]:
     return {
         "recipe": plan.recipe.model_dump(mode="json"),
         "groups": dict(plan.groups),
-        "sources": [asdict(source) for source in plan.sources],
+        "sources": [
+            {**asdict(source), "scores": source.scores.model_dump(mode="json") if source.scores else None}
+            for source in plan.sources
+        ],
         "evaluations": [asdict(source) for source in plan.evaluations],
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from calibset.cli.console import print_error
 
 if TYPE_CHECKING:
-    from calibset.dataset.source_reports import SourceReport
+    from calibset.dataset.source_reports import ScoresReport, SourceReport
     from calibset.hygiene.stats import RepairCounts
     from calibset.pipeline.check import SourceCheck
     from calibset.pipeline.plan import PlannedSource
@@ -27,6 +27,17 @@ def repair_lines(counts: RepairCounts) -> Iterator[str]:
         yield f"personal data: {', '.join(kinds)} replaced by made-up data"
     if counts.leading_bos:
         yield f"leading BOS: {counts.leading_bos:,} taken off texts, since the tokenizer adds one to each row"
+
+
+def score_lines(scores: ScoresReport | None) -> Iterator[str]:
+    """Yield among how many documents a build would choose by scores."""
+    if scores:
+        condition = f", those that meet {scores.choose_where}" if scores.choose_where else ""
+        repeats = f" ({scores.repeats:,} repeat another)" if scores.repeats else ""
+        yield (
+            f"choose = {scores.choose}: among {scores.eligible:,} of {scores.documents:,} scored "
+            f"documents{repeats}{condition}"
+        )
 
 
 def conversation_lines(reasons: Mapping[str, int], dropped_thoughts: int, read: int) -> Iterator[str]:

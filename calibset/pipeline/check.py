@@ -11,12 +11,14 @@ from typing import Any
 from calibset.core.errors import CalibsetError
 from calibset.core.progress import Progress, show_progress
 from calibset.core.short_forms import count, write_line, write_table
+from calibset.dataset.source_reports import ScoresReport
 from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import note_source
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
+from calibset.pipeline.scoring.choosing import choose_records
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.pipeline.workers import Workers, open_workers
 from calibset.recipe.model import Recipe
@@ -32,7 +34,8 @@ class SourceCheck:
         location: The location that was read.
         stats: The counts of its records.
         notes: What users of the source should know, as sentences.
-        problem: Why the source could not be read to its end; None if it could.
+        problem: Why the source could not be read to its end, or its scores not be used; None if they could.
+        scores: How its documents would be chosen, if that is by scores.
     """
 
     name: str
@@ -40,6 +43,7 @@ class SourceCheck:
     stats: ReadStats
     notes: tuple[str, ...]
     problem: str | None
+    scores: ScoresReport | None = None
 
     def __repr__(self) -> str:
         left_out = self.stats.left_out
@@ -80,7 +84,7 @@ def check(  # noqa: PLR0913  (a program names those that it needs)
     lock = read_existing_lock(recipe)
     storage = open_storage(recipe, data, mirrors, offline=offline, given=sources)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
-    indexes, _ = index_evaluation_sets(recipe, open_readers(recipe, storage, lock, recipe.exclude))
+    indexes, evaluations = index_evaluation_sets(recipe, open_readers(recipe, storage, lock, recipe.exclude))
 
     def open_stream(name: str, workers: Workers | None) -> SourceStream:
         reader = open_reader(name, recipe, storage, lock)
@@ -89,9 +93,24 @@ def check(  # noqa: PLR0913  (a program names those that it needs)
     def write_notes(name: str, stats: ReadStats) -> tuple[str, ...]:
         return (*stats.notes, *note_source(recipe, name, stats, tokenizer))
 
+    def with_scores(check: SourceCheck) -> SourceCheck:
+        """Return the check of a source with what its scores choose, if there are any."""
+        if not recipe.sources[check.name].scores:
+            return check
+        reader = open_reader(check.name, recipe, storage, lock)
+        try:
+            chosen = choose_records(check.name, recipe, reader, tokenizer, evaluations)
+        except CalibsetError as error:
+            return replace(check, problem=check.problem or str(error))
+        return replace(check, scores=chosen.report)
+
     with show_progress(progress, "records") as shown, open_workers(workers, executor) as opened:
         checks = [
-            _check_source(name, source.where[0], lambda name: open_stream(name, opened), write_notes, shown)
+            with_scores(
+                _check_source(
+                    name, source.where[0], lambda name: open_stream(name, opened), write_notes, shown
+                )
+            )
             for name, source in recipe.sources.items()
         ]
         if opened and opened.note:

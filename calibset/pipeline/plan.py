@@ -15,11 +15,14 @@ from calibset.core.locations import JOINT
 from calibset.core.progress import Progress, no_progress
 from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.lockfile import Lock
+from calibset.dataset.source_reports import ScoresReport
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.cost_estimates import count_wanted_rows, estimate_read, require_memory
+from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import FEWEST_ROWS, describe_few_documents
-from calibset.pipeline.readers import open_reader, open_storage
+from calibset.pipeline.readers import open_reader, open_readers, open_storage
+from calibset.pipeline.scoring.choosing import choose_records
 from calibset.pipeline.trial import try_evaluation_set, try_source
 from calibset.recipe.model import Recipe
 from calibset.sources import Source
@@ -58,6 +61,7 @@ class PlannedSource:
         document: The id of the first document that would be kept; empty if it wasn't tried.
         text: The text of that document, as the model reads it.
         notes: What its first records tell, as sentences.
+        scores: How its documents would be chosen, if that is by scores.
     """
 
     name: str
@@ -80,6 +84,7 @@ class PlannedSource:
     document: str = ""
     text: str = ""
     notes: tuple[str, ...] = ()
+    scores: ScoresReport | None = None
 
     def __repr__(self) -> str:
         files = self.problem or count(self.files, "file")
@@ -213,7 +218,10 @@ class _Planner:
                 unused=tuple(choice for choice in choices if choice != reader.location),
             )
             planned = _count_files(planned, source, reader)
-            planned = replace(planned, reads=self._estimate_read(name, source, planned, reader))
+            if source.scores and name in self.recipe.sources:
+                planned = self._choose(planned, reader)
+            else:
+                planned = replace(planned, reads=self._estimate_read(name, source, planned, reader))
             if self.tokenizer is None:
                 return planned
             if name in self.recipe.exclude:
@@ -236,6 +244,21 @@ class _Planner:
             notes=(*planned.notes, *trial.notes),
         )
         return replace(planned, notes=(*planned.notes, *self._note_few_documents(planned)))
+
+    def _choose(self, planned: PlannedSource, reader: TrackedReader) -> PlannedSource:
+        """Return a source with what its scores choose; without a tokenizer that can't be told.
+
+        Raises:
+            SourceError: The scores are not there, not complete, or of another corpus or other rules.
+        """
+        if self.tokenizer is None:
+            return planned
+        # Which rules hold depends on the texts of the evaluation sets.
+        readers = open_readers(self.recipe, self.storage, self.lock, self.recipe.exclude)
+        _, evaluations = index_evaluation_sets(self.recipe, readers)
+        chosen = choose_records(planned.name, self.recipe, reader, self.tokenizer, evaluations)
+        rows = count_wanted_rows(planned.name, self.recipe)
+        return replace(planned, scores=chosen.report, reads=chosen.estimate_read(rows, self.recipe))
 
     def _estimate_read(
         self, name: str, source: Source, planned: PlannedSource, reader: TrackedReader

@@ -33,3 +33,26 @@ def test_a_source_without_scores_is_told_how_to_use_them(
     assert main(["score", str(path), "--scores", "mine"]) == 0
     assert 'to choose from 40 documents: scores = "mine" in [sources.web]' in capsys.readouterr().out
     assert (tmp_path / "mine").is_dir()
+
+
+def test_a_plan_and_a_check_say_among_how_many_documents_a_build_chooses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = str(write(tmp_path))
+    words = ("--set", "sources.web.choose=quality", "--set", "sources.web.choose_where=tokens >= 100")
+    assert main(["score", recipe, "--quiet"]) == 0
+    capsys.readouterr()
+    for command in ("plan", "check"):
+        assert main([command, recipe, *words]) == 0
+        assert (
+            "web: choose = quality: among 32 of 41 scored documents (8 repeat another), those that meet "
+            "tokens >= 100\n"
+        ) in capsys.readouterr().out
+        assert main([command, recipe, *words, "--json"]) == 0
+        data = json.loads(capsys.readouterr().out)
+        (source,) = data["sources"] if command == "plan" else data
+        assert source["scores"]["eligible"] == 32
+    (tmp_path / "web" / "b.jsonl").write_text("{}")
+    for command in ("plan", "check"):
+        assert main([command, recipe]) == 1
+        assert "sources.web: scores holds no scores of b.jsonl as it is now" in capsys.readouterr().err

@@ -29,6 +29,9 @@ _OWN = ("CALIBSET_CACHE", "CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_HUB_OFFLINE",
 # process by its signal, where it came inside an exec() of a text, as imports have them.
 _COMMAND = "import sys; from calibset.cli import main; sys.exit(main())"
 
+# Seconds that a command may take, but for those that take long.
+_PATIENCE = 300
+
 # Starts a command and says on a line of its own what memory it took at most. A process counts the
 # memory of the one it was forked from as its own, so that one must be small.
 _PEAK = """
@@ -91,10 +94,10 @@ class Hub:
         """Run calibset in a fresh process that sees this hub."""
         return self._run("-m", "calibset", *words)
 
-    def measured(self, *words: str | Path) -> tuple[Ran, Cost]:
+    def measured(self, *words: str | Path, timeout: float | None = _PATIENCE) -> tuple[Ran, Cost]:
         """Do the same and say what it took."""
         start = time.perf_counter()
-        ran = self._run("-S", "-c", _PEAK, "-m", "calibset", *words)
+        ran = self._run("-S", "-c", _PEAK, "-m", "calibset", *words, timeout=timeout)
         seconds = time.perf_counter() - start
         err, _, kilobytes = ran.err.rstrip().rpartition("\n")
         return replace(ran, err=err), Cost(seconds, int(kilobytes) * 1024)
@@ -138,14 +141,14 @@ class Hub:
         with urlopen(f"{self.address}/_stats{'?reset=1' if reset else ''}") as answer:
             return json.load(answer)
 
-    def _run(self, *words: str | Path) -> Ran:
+    def _run(self, *words: str | Path, timeout: float | None = _PATIENCE) -> Ran:
         done = subprocess.run(
             [sys.executable, *map(str, words)],
             capture_output=True,
             text=True,
             env=self._environment,
             check=False,
-            timeout=300,
+            timeout=timeout,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -224,6 +224,29 @@ def test_scores_that_are_not_of_this_corpus_or_these_rules_are_refused(tmp_path:
         calibset.build(recipe)
 
 
+def test_a_plan_and_a_check_say_what_the_scores_choose(tmp_path: Path) -> None:
+    recipe = write(tmp_path, documents=400)
+    (planned,), (checked,) = calibset.plan(recipe).sources, calibset.check(recipe)
+    fault = "sources.web: scores holds no scores; make them with `calibset score`"
+    assert (planned.problem, planned.scores, planned.reads) == (fault, None, None)
+    assert (checked.problem, checked.scores, checked.stats.documents) == (fault, None, 320)
+    calibset.score(recipe)
+    changes = {"sources.web.choose": "quality", "sources.web.choose_where": "tokens >= 100"}
+    (planned,), (checked,) = calibset.plan(recipe, **changes).sources, calibset.check(recipe, **changes)
+    built = calibset.build(recipe, **changes)
+    assert planned.scores == checked.scores == built.manifest.sources[0].scores
+    assert planned.scores is not None
+    assert (planned.scores.eligible, planned.problem, checked.problem) == (320, None, None)
+    read = sum(
+        end - start for file in built.lock.sources["web"].files.values() for start, end in file.extents
+    )
+    assert planned.reads is not None
+    assert 0.5 * read < planned.reads < 2 * read
+    shards(tmp_path / "scores")[0].write_bytes(b"damaged")
+    assert "can't be read as scores" in (calibset.plan(recipe).sources[0].problem or "")
+    assert calibset.plan(recipe, tries=False).sources[0].problem is None
+
+
 def test_parts_that_are_missing_are_counted(tmp_path: Path) -> None:
     recipe = write(tmp_path, parquet=True)
     calibset.score(recipe)

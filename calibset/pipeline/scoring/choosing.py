@@ -26,6 +26,7 @@ from calibset.selection.score_condition import find_names, parse_condition
 from calibset.selection.score_order import NEEDED, order_keys
 from calibset.sources.base import Source, name_source
 from calibset.sources.corpus_parts import require_files_read_alone
+from calibset.sources.sampling.parquet_pages import PageTable
 from calibset.storage import Reader
 from calibset.storage.score_folder import ScoreFolder
 from calibset.tokenizers import Tokenizer
@@ -45,9 +46,13 @@ class ChosenRecords:
 
     Attributes:
         report: What a manifest says of them.
+        tokens: How many tokens they have on average.
+        cost: About how many bytes of the corpus are read for each.
     """
 
     report: ScoresReport
+    tokens: float
+    cost: float
     _name: str
     _source: Source
     _seed: int
@@ -69,6 +74,13 @@ class ChosenRecords:
                 found = dict(fetch_records(self._corpus, places, batch))
                 yield from (found[key] for key in batch)
             ahead = min(2 * ahead, _LOOKED_UP)
+
+    def estimate_read(self, rows: int, recipe: Recipe) -> int:
+        """Return about how many bytes are read for so many rows."""
+        rows_of_one = min(recipe.max_rows_per_document, self.tokens / recipe.seqlen)
+        batches = -(-rows // max(1e-9, rows_of_one * _FETCHED_TOGETHER))
+        documents = min(self.report.eligible, int(batches) * _FETCHED_TOGETHER)
+        return min(_measure_files(self._corpus), int(documents * self.cost))
 
     def _split(self, keys: Sequence[int]) -> Iterator[Sequence[int]]:
         """Yield those keys together whose records are fetched together: all, if files are read whole."""
@@ -149,12 +161,16 @@ def _choose(
         np.empty(0, np.uint64) if wanted == "keep" else read_repeats(folder, tasks, near=wanted == "near")
     )
     digest = sha256()
-    documents = eligible = 0
+    documents = eligible = tokens = 0
+    paged = 0.0
     for number, task in enumerate(tasks):
         with open_shard(folder, task.shard) as shard:
             documents += shard.summary.documents
             digest.update(f"{task.shard} {shard.summary.sha256}\n".encode())
-            eligible += sum(map(len, read_eligible(shard, number, source, repeats, ())))
+            paged += shard.summary.documents * _measure_pages(shard.summary.pages)
+            for frame in read_eligible(shard, number, source, repeats, ["tokens"]):
+                eligible += len(frame)
+                tokens += int(frame["tokens"].sum())
     digest.update(repeats.astype("<u8").tobytes())
     if not eligible:
         raise SourceError(
@@ -170,4 +186,23 @@ def _choose(
         eligible=eligible,
     )
     corpus = ScoredCorpus(folder, tasks, files)
-    return ChosenRecords(report, name, source, recipe.seed, corpus, repeats)
+    cost = paged / documents if paged else _measure_files(corpus) / _count_fetched_apart(corpus, documents)
+    return ChosenRecords(report, tokens / eligible, cost, name, source, recipe.seed, corpus, repeats)
+
+
+def _measure_pages(pages: PageTable) -> float:
+    """Return how many bytes are read for one row of a row group."""
+    columns = [[page for page in own if page.rows] for own in pages.values()]
+    shared = sum(page.size for own in pages.values() for page in own if not page.rows and own[1].is_shared)
+    return shared + sum(sum(page.size for page in own) / len(own) for own in columns)
+
+
+def _measure_files(corpus: ScoredCorpus) -> int:
+    """Return how many bytes a corpus has, as far as that is known."""
+    return sum(file.file.size or 0 for file in corpus.files.values())
+
+
+def _count_fetched_apart(corpus: ScoredCorpus, documents: int) -> int:
+    """Return in how many pieces a corpus is fetched whose row groups have no pages that are told apart."""
+    is_of_lines = corpus.files[corpus.tasks[0].file].kind == "block"
+    return documents if is_of_lines else len(corpus.tasks)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import polars
 
 # Rows of numbers that are sorted in memory at once.
-_SORTED_AT_ONCE = 2**20
+_SORTED_AT_ONCE = 2**19
 # Of the documents that share a band, so many of the first are compared with the others.
 _LEADERS = 16
 # Pairs of sketches that are compared at once; pairs of documents that are, and bytes of words held for them.

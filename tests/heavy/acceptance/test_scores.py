@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 
 import calibset
 from tests.heavy.acceptance.scored_corpus import write_lines
+from tests.heavy.hub import Hub
 
 DOCUMENTS = int(os.environ.get("CALIBSET_SCORED", "200000"))
 
@@ -40,6 +42,37 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.write_text(RECIPE.format(rows=min(512, DOCUMENTS // 100)))
     calibset.score(path)
     return path
+
+
+def test_memory_does_not_grow_with_the_corpus(recipe: Path) -> None:
+    small = recipe.parent / "small"
+    write_lines(small / "web", DOCUMENTS // 4)
+    (small / "recipe.toml").write_text(recipe.read_text())
+    hub = Hub("http://127.0.0.1:9", recipe.parent)
+    peaks = []
+    for one in (small / "recipe.toml", recipe):
+        ran, cost = hub.measured("score", one, "--scores", "measured", "--quiet", timeout=None)
+        assert ran.code == 0, ran.err
+        peaks.append(cost.peak)
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_a_second_run_reads_nothing_of_the_corpus(recipe: Path) -> None:
+    web, aside = recipe.parent / "web", recipe.parent / "aside"
+    web.rename(aside)
+    web.mkdir()
+    try:
+        for path in aside.iterdir():
+            # Of the same size and time: whoever opened it would read zeros.
+            copy, status = web / path.name, path.stat()
+            with copy.open("wb") as stream:
+                stream.truncate(status.st_size)
+            os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+        (scored,) = calibset.score(recipe)
+    finally:
+        shutil.rmtree(web)
+        aside.rename(web)
+    assert (scored.new, scored.documents) == (0, DOCUMENTS)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,0 +1,59 @@
+"""Repeats in a whole corpus, and the memory that finding them takes."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from calibset.hygiene.minhash import PERMUTATIONS
+from calibset.pipeline.scoring import repeats
+from calibset.pipeline.scoring.document_scores import DocumentScore, Scorer
+from calibset.pipeline.scoring.job import PartTask
+from calibset.pipeline.scoring.repeats import find_repeats, read_repeats
+from calibset.pipeline.scoring.scored_corpus import ScoredCorpus
+from calibset.pipeline.scoring.shards import ShardName, write_shard
+from calibset.sources.corpus_parts import Place
+from calibset.storage.score_folder import ScoreFolder
+
+PART = 2_048
+
+
+def write_scores(folder: Path, documents: int) -> ScoredCorpus:
+    """Write scores of documents, the last of each ten with the words of the first of all."""
+    draw = np.random.default_rng(documents)
+    scores = ScoreFolder(str(folder))
+    tasks = []
+    for part in range(documents // PART):
+        sketches = draw.integers(0, 256, (PART, PERMUTATIONS), np.uint8)
+        rows = [
+            DocumentScore(
+                id=f"{number}", verdict=None, digest=bytes(8), words=100, sketch=sketch.tobytes(),
+                same=bytes(16) if number == 0 or number % 10 == 9 else number.to_bytes(8) * 2,
+            )
+            for number, sketch in enumerate(sketches, part * PART)
+        ]  # fmt: skip
+        tasks.append(PartTask("a.jsonl", ShardName("0" * 64, part, documents // PART, "0" * 64)))
+        places = (Place(0, 0, row) for row in range(PART))
+        write_shard(scores, tasks[-1].shard, zip(places, rows, strict=True), {})
+    return ScoredCorpus(scores, tasks, {})
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "_SORTED_AT_ONCE", 2**13)
+    monkeypatch.setattr(repeats, "_COMPARED_AT_ONCE", 2**12)
+    peaks = []
+    for documents in (2 * PART, 8 * PART):
+        corpus = write_scores(tmp_path / str(documents), documents)
+        tracemalloc.start()
+        # No two sketches are similar, so that no document is read.
+        found = find_repeats(corpus, cast("Scorer", None), near=True)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        keys = read_repeats(corpus.folder, corpus.tasks, near=True)
+        assert len(keys) == found == documents // 10
+        assert keys[:2].tolist() == [9, 19]
+    assert peaks[1] < 1.2 * peaks[0]
