@@ -122,8 +122,9 @@ def acceptance(session: nox.Session) -> None:
     """Build the flagship recipe from a stand-in of the hub; skips where there is none."""
     if not (SHARED / "hub").is_dir():
         session.skip(f"no corpora under {SHARED}")
-    session.install("-e", ".[report]", *_group("test"))
-    session.run("pytest", "tests/heavy/acceptance", *session.posargs, env=_shared())
+    session.install("-e", ".[report]", *_group("test"), *_group("cluster"))
+    timeout = ("-o", "faulthandler_timeout=1800")
+    session.run("pytest", *timeout, "tests/heavy/acceptance", *session.posargs, env=_shared())
 
 
 @nox.session

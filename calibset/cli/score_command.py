@@ -63,6 +63,7 @@ def _print_scores(scored: Sequence[SourceScores]) -> None:
             print_lines([f"{one.name}: {', '.join(_parts(one.languages, one.admitted))}"])
         if left_out := _list_commonest(one.verdicts):
             print_lines([f"{one.name}: a build would leave out {left_out}"])
+        print_lines(f"note: {one.name}: {note}" for note in one.notes)
 
 
 def _parts(languages: Mapping[str, int], total: int) -> Iterator[str]:

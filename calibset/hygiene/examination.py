@@ -19,7 +19,7 @@ from calibset.core.text_map import TextMap, map_texts
 from calibset.core.timing import Timings
 from calibset.hygiene.decontamination import Contamination, EvaluationIndex
 from calibset.hygiene.deduplication import Fingerprint, make_fingerprint
-from calibset.hygiene.language import find_language_fault, spoken_text
+from calibset.hygiene.language import Language, judge_language, spoken_text
 from calibset.hygiene.options import Hygiene
 from calibset.hygiene.pii import (
     MOST_PIECES,
@@ -59,12 +59,16 @@ class JudgedItem:
         contamination: What it shares with an evaluation set.
         masked: Pieces of personal data replaced by made-up data, by kind.
         fingerprint: What its duplicates are found by; None if it is filtered.
+        language: The language that it is most likely in; None if that was not asked, or it is too short.
+        words: How many words it has; 0 if it is filtered.
     """
 
     item: Item | Filtered
     contamination: Contamination | None = None
     masked: Mapping[str, int] = field(default_factory=dict)
     fingerprint: Fingerprint | None = None
+    language: Language | None = None
+    words: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +167,9 @@ class Examiner:
             with timings.measure(name):
                 outcome = step(item, findings)
             if isinstance(outcome, Filtered):
-                return JudgedItem(item=outcome, contamination=findings.contamination)
+                return JudgedItem(
+                    item=outcome, contamination=findings.contamination, language=findings.language
+                )
             item = outcome
         with timings.measure("duplicates"):
             fingerprint = make_fingerprint(findings.words(item), sketches=self.sketches, known=known)
@@ -172,6 +178,8 @@ class Examiner:
             contamination=findings.contamination,
             masked=findings.masked,
             fingerprint=fingerprint,
+            language=findings.language,
+            words=len(findings.words(item)),
         )
 
     def make_safe(self, item: Item) -> SafeItem:
@@ -200,10 +208,12 @@ class Examiner:
         reason = find_quality_fault(item.text, self.options.filters)
         return Filtered(position=item.id, reason=reason, detail=_excerpt(item.text)) if reason else item
 
-    def _check_language(self, item: Item, _: _Findings) -> Item | Filtered:
+    def _check_language(self, item: Item, findings: _Findings) -> Item | Filtered:
         options = self.options
         text = spoken_text(item)
-        reason = find_language_fault(text, options.languages, least_score=options.language_score)
+        reason, findings.language = judge_language(
+            text, options.languages, least_score=options.language_score
+        )
         return Filtered(position=item.id, reason=reason, detail=_excerpt(text)) if reason else item
 
     def _decontaminate(self, item: Item, findings: _Findings) -> Item | Filtered:
@@ -247,6 +257,7 @@ class _Findings:
 
     contamination: Contamination | None = None
     masked: Mapping[str, int] = field(default_factory=dict)
+    language: Language | None = None
     _split: tuple[Item | None, list[str]] = (None, [])
 
     def words(self, item: Item) -> list[str]:

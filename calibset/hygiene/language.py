@@ -93,19 +93,26 @@ def find_language_fault(
         'in cs, not in an expected language'
         >>> find_language_fault(czech, {"cs", "sk"})
     """
+    return judge_language(text, expected, least_score=least_score)[0]
+
+
+def judge_language(
+    text: str, expected: Collection[str], *, least_score: float = LEAST_SCORE
+) -> tuple[str | None, Language | None]:
+    """Return what `find_language_fault` does, and the likeliest language; None if the text is too short."""
     if unknown := sorted(set(expected) - known_languages()):
         raise ValueError(f"unknown language codes: {', '.join(unknown)}")
     if not has_letters(text, LEAST_LETTERS):
-        return None
+        return None, None
     languages = _rank_languages(text)
+    likeliest = Language(languages[0][0], _round(languages[0][1]))
     if sum(_round(score) for code, score in languages if code in expected) >= least_score:
-        return None
-    code, score = languages[0]
-    if code == NO_LANGUAGE:
-        return "in no language"
-    if code in expected or _round(score) < least_score:
-        return "in no language for certain"
-    return f"in {code}, not in an expected language"
+        return None, likeliest
+    if likeliest.code == NO_LANGUAGE:
+        return "in no language", likeliest
+    if likeliest.code in expected or likeliest.score < least_score:
+        return "in no language for certain", likeliest
+    return f"in {likeliest.code}, not in an expected language", likeliest
 
 
 def _rank_languages(text: str) -> list[tuple[str, float]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,10 @@ from calibset.tokenizers import load_tokenizer
 # Tasks that a worker has waiting, so that none of them is idle.
 _AHEAD = 4
 _DEFAULT_FOLDER = "scores"
+_BOILERPLATE = (
+    "a build removes lines that other documents also hold (hygiene.boilerplate); scores count them, so its "
+    "documents may be shorter",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,7 @@ class SourceScores:
         repeats: How many of these repeat another, or nearly so; None if the recipe keeps duplicates.
         verdicts: How many of the others are left out, by reason.
         languages: How many of those that a build would take are in each language; ``?`` if it is unknown.
+        notes: What a build does that scores don't tell, as sentences.
     """
 
     name: str
@@ -77,6 +82,7 @@ class SourceScores:
     repeats: int | None
     verdicts: Mapping[str, int]
     languages: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return write_line(
@@ -156,6 +162,11 @@ def score(  # noqa: PLR0913  (a program names those that it needs)
                 mirrors=mirrors,
                 offline=offline,
             )
+            if job.folder.is_in_memory and (executor or workers > 1):
+                raise RecipeError(
+                    f"{job.folder.location}: only this process sees it; name a folder, or score with "
+                    "one worker"
+                )
             reader = open_reader(name, recipe, storage, lock)
             scorer = make_scorer(name, recipe, tokenizer, indexes, terms)
             try:
@@ -186,7 +197,8 @@ def _score_source(
     repeats = None
     if wanted != "keep":
         repeats = find_repeats(ScoredCorpus(folder, tasks, place.files), place.scorer, near=wanted == "near")
-    return _sum_up(name, location, folder, [summaries[task] for task in tasks], len(new), repeats)
+    scores = _sum_up(name, location, folder, [summaries[task] for task in tasks], len(new), repeats)
+    return replace(scores, notes=_BOILERPLATE) if place.job.recipe.hygiene_of(name).boilerplate else scores
 
 
 def _choose_sources(recipe: Recipe, wanted: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ A part is a row group of a parquet file, a block of 4 MiB of a file of lines, or
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
@@ -21,6 +22,9 @@ from calibset.storage.files import File
 
 BLOCK_SIZE = 4 * 2**20
 """The bytes of a block of lines."""
+
+# Parquet files whose footers are held.
+_MOST_FOOTERS = 16
 
 PartKind = Literal["row group", "block", "file"]
 
@@ -51,6 +55,7 @@ class CorpusFile:
 
     source: Source
     file: File
+    _opened: deque[CorpusFile] = field(default_factory=deque)
     _kind: PartKind | None = None
     _groups: list[RowGroup] | None = None
     _rule: list[StartRule] = field(default_factory=list)
@@ -144,8 +149,15 @@ class CorpusFile:
 
     def _read_groups(self) -> list[RowGroup]:
         if self._groups is None:
+            if len(self._opened) == _MOST_FOOTERS:
+                self._opened.popleft().forget()
+            self._opened.append(self)
             self._groups = read_row_groups(self.file, self._parquet.needed_columns())
         return self._groups
+
+    def forget(self) -> None:
+        """Let go of what was read of the file's footer."""
+        self._groups = None
 
     @property
     def _parquet(self) -> ParquetSource:
@@ -155,6 +167,12 @@ class CorpusFile:
         if not self._rule:
             self._rule.append(self.source.start_rule(self.file))
         return self._rule[0]
+
+
+def open_corpus_files(source: Source, files: Sequence[File]) -> dict[str, CorpusFile]:
+    """Return files by name, each to be read in parts; the footers of a few of them are held."""
+    opened: deque[CorpusFile] = deque()
+    return {file.name: CorpusFile(source, file, opened) for file in files}
 
 
 def require_files_read_alone(source: Source, key: str) -> None:

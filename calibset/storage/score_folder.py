@@ -128,6 +128,11 @@ class ScoreFolder:
         system.mv(temporary, target)
 
     @property
+    def is_in_memory(self) -> bool:
+        """Whether only this process sees the folder."""
+        return self._protocol == "memory"
+
+    @property
     def _protocol(self) -> str:
         protocol, mark, _ = self.location.partition("://")
         return protocol if mark else ""

@@ -19,6 +19,7 @@ def test_scores_are_told_as_a_table_and_as_data(tmp_path: Path, capsys: pytest.C
     assert lines[0] == ["source", "location", "parts", "new", "documents", "usable", "tokens", "repeats"]
     assert lines[1][:6] == ["web", "web", "2", "2", "41", "40"]
     assert "web: a build would leave out 1 (not valid JSON)" in printed.out
+    assert "note:" not in printed.out
     assert "web: 2 parts" in printed.err
     assert main(["score", recipe, "--json", "--quiet", "--source", "web"]) == 0
     (data,) = json.loads(capsys.readouterr().out)
@@ -33,6 +34,15 @@ def test_a_source_without_scores_is_told_how_to_use_them(
     assert main(["score", str(path), "--scores", "mine"]) == 0
     assert 'to choose from 40 documents: scores = "mine" in [sources.web]' in capsys.readouterr().out
     assert (tmp_path / "mine").is_dir()
+
+
+def test_what_only_a_build_does_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = str(write(tmp_path))
+    assert main(["score", recipe, "--set", "hygiene.boilerplate=true"]) == 0
+    assert (
+        "note: web: a build removes lines that other documents also hold (hygiene.boilerplate); scores count "
+        "them, so its documents may be shorter\n"
+    ) in capsys.readouterr().out
 
 
 def test_a_plan_and_a_check_say_among_how_many_documents_a_build_chooses(

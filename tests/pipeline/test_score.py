@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars
 import pyarrow
@@ -17,6 +18,8 @@ import pytest
 import calibset
 from calibset.core.errors import LockError, OutputError, RecipeError, SourceError
 from calibset.pipeline.scoring.shards import parse_name
+from calibset.sources import corpus_parts
+from calibset.sources.adapters.jsonl import Jsonl
 from calibset.storage.local import LocalReader
 from tests.letters import write_letters
 from tests.pipeline.small_builds import Heard
@@ -122,6 +125,68 @@ def test_what_is_scored_is_skipped_and_nothing_of_the_corpus_is_read_again(
     assert calibset.score(recipe)[0].new == 0
     assert contents(tmp_path / "scores") == before
     assert opened
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_scores_may_be_at_a_url(tmp_path: Path, parquet: bool) -> None:
+    recipe = write(tmp_path, parquet=parquet)
+    url = f"memory://{uuid4().hex}/scores"
+    (scored,), (here,) = calibset.score(recipe, scores=url), calibset.score(recipe)
+    assert replace(scored, folder="scores") == here
+    assert calibset.score(recipe, scores=url)[0].new == 0
+    changes = {"sources.web.choose": "coverage"}
+    (there,) = calibset.build(recipe, **changes, **{"sources.web.scores": url}).manifest.sources
+    assert there.scores == calibset.build(recipe, **changes).manifest.sources[0].scores
+    with pytest.raises(
+        RecipeError, match=r"^memory://.*: only this process sees it; name a folder, or score"
+    ):
+        calibset.score(recipe, scores=url, workers=2)
+
+
+def test_a_store_whose_package_is_missing_is_named(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    with pytest.raises(
+        OutputError, match=r"^sources\.web: s3://bucket/scores: can't be opened: Install s3fs"
+    ):
+        calibset.score(recipe, scores="s3://bucket/scores")
+
+
+def test_what_an_adapter_raises_is_an_error_of_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError("no rows")
+
+    monkeypatch.setattr(Jsonl, "read", broken)
+    with pytest.raises(SourceError, match=r"^sources\.web: can't be read: ZeroDivisionError: no rows$"):
+        calibset.score(write(tmp_path))
+
+
+def test_the_footers_of_few_files_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = write(tmp_path, parquet=True)
+    for number in range(3):
+        table = pyarrow.table({"text": [text(1_000 + number)]})
+        pyarrow.parquet.write_table(table, tmp_path / "web" / f"{number}.parquet")
+    (whole,) = calibset.score(recipe)
+    monkeypatch.setattr(corpus_parts, "_MOST_FOOTERS", 1)
+    (again,) = calibset.score(recipe, scores="other")
+    assert replace(again, folder="scores") == whole
+    assert contents(tmp_path / "scores") == contents(tmp_path / "other")
+
+
+def test_languages_are_those_that_the_filter_found(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    calibset.score(recipe, scores="filtered", **{"hygiene.languages": ["de"], "hygiene.language_score": 0.1})
+    columns = ("language", "language_score")
+    found, judged = (
+        polars.concat(polars.read_parquet(path, columns=[*columns, "verdict", "id", "words"])
+                      for path in shards(tmp_path / name)).sort("id")
+        for name in ("scores", "filtered")
+    )  # fmt: skip
+    assert found.select(columns).equals(judged.select(columns))
+    assert found["words"].equals(judged["words"])
+    assert "in en, not in an expected language" in set(judged["verdict"])
 
 
 class Shuffled(Executor):

@@ -136,9 +136,9 @@ class Scorer:
             rendered, verdict = self._render(best)
             if rendered:
                 text, ids = rendered.text, list(rendered.token_ids)
-        spoken = spoken_text(best)
-        is_long = has_letters(spoken, LEAST_LETTERS)
-        language = identify_language(spoken) if is_long else None
+        language = judged.language if judged else None
+        if language is None and has_letters(spoken := spoken_text(best), LEAST_LETTERS):
+            language = identify_language(spoken)
         fingerprint = judged.fingerprint if judged and verdict is None else None
         return DocumentScore(
             id=item.id,
@@ -148,7 +148,7 @@ class Scorer:
             language_score=language.score if language else None,
             quality=_rate(text) if isinstance(best, Document) else None,
             tokens=len(ids),
-            words=len(words_of(best)),
+            words=judged.words if judged and judged.words else len(words_of(best)),
             characters=count_characters(item),
             turns=len(item.messages) if isinstance(item, Conversation) else 0,
             repairs=len(examination.repaired.names),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -12,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from calibset.core.documents import Record
 from calibset.dataset.lockfile import Lock
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
@@ -22,7 +24,8 @@ from calibset.pipeline.scoring.shards import ShardName, ShardSummary, write_shar
 from calibset.pipeline.source_stream import make_examiner, open_renderer
 from calibset.recipe.model import Recipe
 from calibset.recipe.portable import portable_recipe
-from calibset.sources.corpus_parts import CorpusFile
+from calibset.sources.base import wrap_errors
+from calibset.sources.corpus_parts import CorpusFile, Place, open_corpus_files
 from calibset.storage import Reader
 from calibset.storage.score_folder import ScoreFolder
 from calibset.tokenizers import Tokenizer, load_tokenizer
@@ -97,7 +100,15 @@ class Workplace:
     def score(self, task: PartTask) -> ShardSummary:
         """Score a part, write its shard and return what it comes to."""
         file, number = self.files[task.file], task.shard.part
-        scores = ((place, self.scorer.score(record)) for place, record in file.read_part(number))
+        places: deque[Place] = deque()
+
+        def read() -> Iterator[Record]:
+            for place, record in file.read_part(number):
+                places.append(place)
+                yield record
+
+        records = wrap_errors(read(), f"sources.{self.job.source}")
+        scores = ((places.popleft(), self.scorer.score(record)) for record in records)
         pages = file.list_pages(number)
         return write_shard(self.job.folder, task.shard, scores, pages)
 
@@ -144,7 +155,7 @@ def make_scorer(
 def open_files(name: str, recipe: Recipe, reader: Reader) -> dict[str, CorpusFile]:
     """Return the files of a source by name, each to be read in parts."""
     source = recipe.sources[name].model_copy(update={"hygiene": recipe.hygiene_of(name)})
-    return {file.name: CorpusFile(source, file) for file in source.select_files(reader)}
+    return open_corpus_files(source, source.select_files(reader))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

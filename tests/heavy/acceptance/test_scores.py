@@ -84,6 +84,7 @@ def test_four_processes_write_the_same(recipe: Path) -> None:
     assert contents(recipe.parent / "four") == contents(recipe.parent / "one")
 
 
+@pytest.mark.filterwarnings("default")
 def test_a_cluster_that_loses_a_worker_writes_the_same(recipe: Path) -> None:
     distributed = pytest.importorskip("distributed")
     folder = recipe.parent / "cluster"
