@@ -1,7 +1,7 @@
 """Conversations packed into rows: whole ones within what the quantizer reads, then a filler for its cut.
 
-1. Up to 48 conversations wait in a pool. A conversation that is longer than a row never enters it, but
-   its head may be a filler.
+1. 48 conversations wait in a pool, or as many more as it takes to fill two rows. A conversation that is
+   longer than a row never enters it, but its head may be a filler.
 2. The conversation that came first opens a row; then the longest that still fits is added until none does
    (best fit). Each but the first is preceded by the BOS that it begins with in training.
 3. All of them end inside the ``text_budget`` tokens that the quantizer reads. The *filler*, the head of
@@ -58,12 +58,14 @@ class _Buffer:
 
     def refill(self, conversations: Iterator[RenderedConversation], spec: RowSpec) -> Iterator[Filtered]:
         """Fill the pool, and yield the conversations that are too long for it."""
-        while len(self.pool) < _POOL and not self.is_last:
+        tokens = self._count_tokens()
+        while (len(self.pool) < _POOL or tokens < 2 * spec.seqlen) and not self.is_last:
             conversation = next(conversations, None)
             if conversation is None:
                 self.is_last = True
             elif len(conversation.token_ids) <= spec.text_budget:
                 self.pool.append(conversation)
+                tokens += len(conversation.token_ids)
             else:
                 self.too_long.append(conversation)
                 yield Filtered(position=conversation.id, reason=TOO_LONG)
@@ -72,11 +74,13 @@ class _Buffer:
         """Take the first conversation from the pool, and those that best fill the remaining tokens."""
         row = [self.pool.pop(0)]
         budget -= len(row[0].token_ids)
-        while fitting := [c for c in self.pool if len(c.bos_ids) + len(c.token_ids) <= budget]:
-            best = max(fitting, key=lambda c: len(c.token_ids))
-            self.pool.remove(best)
-            row.append(best)
-            budget -= len(best.bos_ids) + len(best.token_ids)
+        # What was too long for what was left is too long for less.
+        for conversation in sorted(self.pool, key=lambda c: -len(c.token_ids)):
+            if (tokens := len(conversation.bos_ids) + len(conversation.token_ids)) <= budget:
+                row.append(conversation)
+                budget -= tokens
+        taken = set(map(id, row))
+        self.pool = [conversation for conversation in self.pool if id(conversation) not in taken]
         return row
 
     def rank_fillers(
@@ -107,7 +111,10 @@ class _Buffer:
 
     def _is_nearly_empty(self, spec: RowSpec) -> bool:
         """Return whether no more conversations come, and those that wait would not fill two rows."""
-        return self.is_last and sum(len(c.token_ids) for c in self.pool) < 2 * spec.seqlen
+        return self.is_last and self._count_tokens() < 2 * spec.seqlen
+
+    def _count_tokens(self) -> int:
+        return sum(len(conversation.token_ids) for conversation in self.pool)
 
 
 def _is_part_of_row(need: int, spec: RowSpec) -> bool:

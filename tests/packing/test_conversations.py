@@ -314,3 +314,16 @@ def test_a_head_that_makes_up_much_of_a_row_is_used_once(tekken: TekkenTokenizer
     conversations = [sized(tekken, f"c{i}", 40) for i in range(4)]
     packed = list(pack_conversations(conversations, spec_of(tekken, 64)))
     assert rows(iter(packed)) == [["c0", "c3*"], ["c1", "c2*"]]
+
+
+@pytest.mark.parametrize("seqlen", [1_024, 2_048])
+def test_rows_of_many_short_conversations_are_filled(tekken: TekkenTokenizer, seqlen: int) -> None:
+    template = mistral_template(tekken)
+    # Of 48 of these, which wait for a row at least, not even one row could be made.
+    short = [template.render(conversation(number, 1)) for number in range(800)]
+    assert sum(len(rendered.token_ids) for rendered in short[:48]) < 1_024
+    spec = spec_of(tekken, seqlen)
+    packed = list(pack_conversations(short, spec))
+    samples = check(short, packed, spec)
+    tokens = sum(len(rendered.token_ids) for rendered in short)
+    assert len(samples) >= tokens // seqlen - 1
