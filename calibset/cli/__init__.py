@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _put_off_garbage() -> None:
-    """Let Python search this process for garbage seldom, and not once more at its end, when all of it goes."""
+    """Let Python search this process for garbage seldom, and not at its end, when all of it goes anyway."""
     gc.set_threshold(_MADE_BETWEEN_SEARCHES)
     atexit.register(gc.freeze)
 

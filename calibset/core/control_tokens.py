@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from calibset.core.errors import TokenizerError
 from calibset.core.text import join_alternatives, split_matches
@@ -29,8 +30,7 @@ class ControlTokens:
     @classmethod
     def of(cls, spellings: Iterable[str]) -> ControlTokens:
         """Compile the spellings; where several begin at the same character, the longest matches."""
-        # An empty alternation would match everywhere; this one matches nowhere.
-        return cls(re.compile(join_alternatives(spellings) or r"(?!)"))
+        return cls(_compile(tuple(spellings)))
 
     def count(self, text: str) -> int:
         """Return how many control tokens the text spells."""
@@ -69,3 +69,9 @@ class ControlTokens:
             if not count:
                 break
         return text
+
+
+@lru_cache(maxsize=8)  # each source of a build asks for those of its tokenizer
+def _compile(spellings: tuple[str, ...]) -> re.Pattern[str]:
+    # An empty alternation would match everywhere; this one matches nowhere.
+    return re.compile(join_alternatives(spellings) or r"(?!)")
