@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib.util
 import inspect
 import re
@@ -128,6 +129,21 @@ def test_each_public_name_is_explained(name: str) -> None:
         assert list(bare_members(value)) == []
     else:
         assert has_docstring_below(home, name)
+
+
+@pytest.mark.parametrize("name", calibset.__all__)
+def test_each_argument_and_attribute_is_explained(name: str) -> None:
+    value = getattr(calibset, name)
+    text = inspect.getdoc(value) or ""
+    if inspect.isfunction(value) and "the arguments are those of" not in text:
+        parts = list(inspect.signature(value).parameters)
+    elif dataclasses.is_dataclass(value):
+        parts = [one.name for one in dataclasses.fields(value) if not one.name.startswith("_")]
+    else:
+        return
+    silent = [part for part in parts if not re.search(rf"^ +\**{part}: ", text, re.MULTILINE)]
+    # Where there is but one, the first sentence says it.
+    assert silent == [] or len(parts) == 1
 
 
 def bare_members(cls: type) -> Iterator[str]:
