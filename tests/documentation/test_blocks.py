@@ -75,6 +75,14 @@ def test_each_command_is_one(block: Block) -> None:
     assert [explained for words in split_commands(block.code) if (explained := explain_command(words))] == []
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_of_the_help_are_commands(name: str) -> None:
+    examples = re.findall(r"^  (calibset .*)$", COMMANDS[name].epilog or "", re.MULTILINE)
+    commands = [words for line in examples for words in split_commands(line)]
+    assert commands
+    assert [explained for words in commands if (explained := explain_command(words))] == []
+
+
 def split_commands(code: str) -> Iterator[list[str]]:
     """Yield the words of each command of calibset in a shell's code, without the program's name."""
     for line in code.replace("\\\n", " ").splitlines():
