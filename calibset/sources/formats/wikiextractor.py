@@ -23,8 +23,8 @@ from calibset.storage.text_lines import (
 )
 
 _ATTRIBUTE = re.compile(r'(?:^|(?<=")\s+)(id|revid|url|title)="')
-# Attributes that forks of WikiExtractor add, such as the language; behind the last quote of a value.
-_UNKNOWN_ATTRIBUTES = re.compile(r'(?:"\s+[a-zA-Z_][\w.:-]*="[^"]*)+\Z')
+# An attribute that a fork of WikiExtractor adds, such as the language: what stands between two quotes.
+_UNKNOWN_ATTRIBUTE = re.compile(r"\s+[a-zA-Z_][\w.:-]*=")
 
 # What stands for a formula or a listing that WikiExtractor left out.
 _STAND_IN = re.compile(r"(?:(?:formula|codice)_[0-9]+[\s.,;:]*)+\Z")
@@ -76,8 +76,16 @@ def parse_attributes(heading: str) -> dict[str, str]:
     _, *pieces = _ATTRIBUTE.split(inner)
     values: dict[str, str] = {}
     for name, value in zip(pieces[::2], pieces[1::2], strict=True):
-        values.setdefault(name, _UNKNOWN_ATTRIBUTES.sub("", value.rstrip().removesuffix('"')))
+        values.setdefault(name, _cut_unknown_attributes(value.rstrip().removesuffix('"')))
     return values
+
+
+def _cut_unknown_attributes(value: str) -> str:
+    """Return a value without the attributes that follow it, the last of which has lost its last quote."""
+    pieces = value.split('"')
+    while len(pieces) > 2 and _UNKNOWN_ATTRIBUTE.fullmatch(pieces[-2]):
+        del pieces[-2:]
+    return '"'.join(pieces)
 
 
 def read_plain_pages(file: File) -> Iterator[Page | Rejection]:

@@ -70,7 +70,7 @@ def _write_files(path: Path, size: int, *, number: int, head: str, unit: Unit) -
     tail = '""" .' if head.endswith('"""') else ""
     for index in range(number):
         own, file = head.replace("http://x.org/", f"http://x.org/{index}/"), path.with_name(f"{index}.ttl")
-        write_repeated(file, size // number, head=own, unit=unit, tail=tail, at_once=50)
+        write_repeated(file, size // number, head=own, unit=unit, tail=tail, at_once=5)
 
 
 _TURTLE: dict[str, tuple[str, Unit, str]] = {
@@ -170,6 +170,16 @@ _EXTRACTED: dict[str, tuple[str, Unit, str]] = {
     "pages": ("", lambda i: f'<doc id="{i}">\nx\n</doc>\n', ""),
     "links": ('<doc id="1" title="T">\nT\n', '<a href="', "\n</doc>\n"),
     "attributes": ("<doc ", 'id="1" ', ">\nx\n</doc>\n"),
+    "unknown-attributes": ('<doc id="1"', ' a="1"', "!>\nx\n</doc>\n"),
+    # As cirrus-extract.py writes pages of a search index.
+    "of-cirrus": (
+        "",
+        lambda i: (
+            f'<doc id="{i}" url="https://x.org?curid={i}" title="T {i}" language="sk" revision="{i}">\n'
+            f"T {i}\n\nIt is {i}.\n</doc>\n"
+        ),
+        "",
+    ),
 }
 
 KINDS = (

@@ -93,6 +93,9 @@ KINDS: tuple[HostileFile, ...] = (
         carriage_returns=_repeated(b"\r"),
         many_keys=_numbered(b'"k%d":1,', b'{"text":"a",', b'"z":1}\n'),
         no_text=_repeated(b"\xff\n"),
+        # As the search index of a wiki is dumped: every other line says what the next one is.
+        cirrus=_numbered(b'{"index":{"_id":"%d"}}\n{"title":"T","text":""}\n'),
+        cirrus_indexes=_numbered(b'{"index":{"_type":"page","_id":"%d"}}\n'),
     ),
     *_kinds(
         "txt", _PARTS,
