@@ -5,16 +5,12 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from calibset.core.documents import Rejection
 from calibset.storage.compression import read_whole
 from calibset.storage.encodings import is_text_encoding
 from calibset.storage.files import File
 from calibset.storage.text_lines import MAX_RECORD_BYTES, TOO_LONG, decode_text
-
-if TYPE_CHECKING:
-    from lxml.etree import _Element
 
 SUFFIXES = ("html", "htm", "xhtml")
 """The suffixes of web pages."""
@@ -24,8 +20,8 @@ _DECLARED = re.compile(rb"<meta\b[^>]{0,500}?charset\s*=\s*[\"']?\s*([A-Za-z0-9]
 _DECLARED_WITHIN = 2**12
 # What is no text of the page: read by browsers, shown as controls, or the way to other pages.
 _LEFT_OUT = frozenset((
-    "head", "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas", "audio",
-    "video", "nav", "button", "select", "textarea", "option", "input",
+    "head", "title", "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas",
+    "audio", "video", "nav", "button", "select", "textarea", "option", "input",
 ))  # fmt: skip
 # Elements that stand on lines of their own, and those with a blank line around.
 _LINES = frozenset((
@@ -37,6 +33,8 @@ _PARAGRAPHS = frozenset((
     "ol", "p", "pre", "summary", "table", "ul",
 ))  # fmt: skip
 _CELLS = frozenset(("td", "th"))
+# How deeply elements are nested at most; pages have some dozens.
+_DEEPEST = 256
 _SPACE = re.compile(r"[ \t\n\r\f\v]+")
 
 
@@ -86,44 +84,65 @@ def extract_text(markup: str) -> str | None:
     """
     from lxml import etree
 
-    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
-    # Surrogates, which no encoding lets through, and NUL would end the page.
-    root = etree.fromstring(markup.replace("\0", "").encode("utf-8", "replace"), parser)
-    if any(fault.level_name == "FATAL" for fault in parser.error_log):
-        return None
-    if root is None:
-        return ""
+    # No tree is built: the library takes quadratic time for the attributes of an element in one.
     page = _PageText()
-    page.add(root)
-    return page.text()
+    parser = etree.HTMLParser(target=page, encoding="utf-8", no_network=True)
+    # Surrogates, which no encoding lets through, and NUL would end the page.
+    content = markup.replace("\0", "").encode("utf-8", "replace")
+    try:
+        # A page without any element has no end for the library.
+        return str(etree.fromstring(content, parser)) if content.strip() else ""
+    except _TooDeepError:
+        return None
+
+
+class _TooDeepError(Exception):
+    """The elements of a page are nested so deeply that the parser would go through all of them for each."""
 
 
 class _PageText:
-    """The text of a page, and the break that stands before what comes next."""
+    """The text of a page, and the break that stands before what comes next; called by the parser."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._break = ""
+        # Said since the last tag; comments divide nothing.
+        self._heard: list[str] = []
+        self._depth = 0
+        self._preformatted = 0
+        # The depth of the element that is left out with all that is in it; 0 in others.
+        self._left_out = 0
 
-    def text(self) -> str:
+    def start(self, tag: str, _: object) -> None:
+        self._say()
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _TooDeepError
+        if self._left_out:
+            return
+        if tag in _LEFT_OUT:
+            self._left_out = self._depth
+            return
+        self._divide(tag, is_start=True)
+        self._preformatted += tag == "pre"
+
+    def end(self, tag: str) -> None:
+        self._say()
+        if self._depth == self._left_out:
+            self._left_out = 0
+        elif not self._left_out:
+            self._divide(tag, is_start=False)
+            self._preformatted -= tag == "pre"
+        self._depth -= 1
+
+    def data(self, text: str) -> None:
+        if not self._left_out:
+            self._heard.append(text)
+
+    def close(self) -> str:
+        """Return the text."""
+        self._say()
         return "".join(self._pieces).strip()
-
-    def add(self, root: _Element) -> None:
-        """Add the text of an element and of what is in it."""
-        from lxml import etree
-
-        preformatted = 0
-        events: Any = etree.iterwalk(root, events=("start", "end"))
-        for event, element in events:
-            tag = str(element.tag)
-            is_start = event == "start"
-            if is_start and tag in _LEFT_OUT:
-                events.skip_subtree()
-                continue
-            if tag not in _LEFT_OUT:
-                self._divide(tag, is_start=is_start)
-                preformatted += (tag == "pre") * (1 if is_start else -1)
-            self._say((element.text if is_start else element.tail) or "", is_verbatim=preformatted > 0)
 
     def _divide(self, tag: str, *, is_start: bool) -> None:
         wanted = "\n\n" if tag in _PARAGRAPHS else "\n" if tag in _LINES else ""
@@ -135,7 +154,12 @@ class _PageText:
         elif len(wanted) > len(self._break.strip("\t")):
             self._break = wanted
 
-    def _say(self, text: str, *, is_verbatim: bool) -> None:
+    def _say(self) -> None:
+        """Add what was heard since the last tag."""
+        if not self._heard:
+            return
+        text, is_verbatim = "".join(self._heard), self._preformatted > 0
+        self._heard = []
         said = text if is_verbatim else _SPACE.sub(" ", text)
         if self._break:
             said = said.strip("\n") if is_verbatim else said.lstrip(" ")

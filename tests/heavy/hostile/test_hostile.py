@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.heavy.hostile import compressed, graphs, tables, templates, texts, tokenizers, workbooks
+from tests.heavy.hostile import compressed, graphs, pages, tables, templates, texts, tokenizers, workbooks
 from tests.heavy.hostile.hostile_file import MEGABYTE, Built, HostileFile, build
 
 KINDS = (
-    *compressed.KINDS, *tables.KINDS, *graphs.KINDS, *workbooks.KINDS, *texts.KINDS, *templates.KINDS,
-    *tokenizers.KINDS,
+    *compressed.KINDS, *tables.KINDS, *graphs.KINDS, *pages.KINDS, *workbooks.KINDS, *texts.KINDS,
+    *templates.KINDS, *tokenizers.KINDS,
 )  # fmt: skip
 LONGEST_SECONDS = 10.0
 MOST_MEMORY = 2**30

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from calibset.core.documents import Document, Rejection
@@ -84,3 +86,24 @@ def test_what_is_never_closed_takes_no_longer_than_its_length(piece: str) -> Non
 def test_a_declaration_of_no_encoding_is_none() -> None:
     assert find_declared_encoding(b'<meta charset="no-such">') is None
     assert find_declared_encoding(b"<p>charset=utf-8") is None
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>one</p></body></html><p>two", "one\n\ntwo"),
+        ("<html/>one<p>two", "one\n\ntwo"),
+        ("<p>o<!-- not -->ne  <?no?> more", "one more"),
+        ("<svg><p>no</p><g>no</svg>yes", "yes"),
+        ("<nav>no<i>no</nav></i>yes", "yes"),
+    ],
+)
+def test_tags_that_are_out_of_place_cost_no_text(markup: str, text: str) -> None:
+    assert extract_text(markup) == text
+
+
+def test_an_element_of_many_attributes_takes_no_longer_for_each() -> None:
+    markup = f"<p{''.join(f' a{number}=1' for number in range(60_000))}>text"
+    start = time.process_time()
+    assert extract_text(markup) == "text"
+    assert time.process_time() - start < 2
