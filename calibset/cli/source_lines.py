@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from calibset.cli.console import print_error
+from calibset.core.short_forms import count
 
 if TYPE_CHECKING:
     from calibset.dataset.source_reports import ScoresReport, SourceReport
@@ -19,11 +20,11 @@ _MOST_REASONS = 4
 def repair_lines(counts: RepairCounts) -> Iterator[str]:
     """Yield what was repaired, removed and masked in texts."""
     if counts.repaired:
-        yield f"repairs: {', '.join(f'{count:,} {name}' for name, count in counts.repaired.most_common())}"
+        yield f"repairs: {', '.join(f'{number:,} {name}' for name, number in counts.repaired.most_common())}"
     if counts.boilerplate:
         yield f"boilerplate: {counts.boilerplate:,} lines that other documents also hold were removed"
     if counts.masked:
-        kinds = (f"{count:,} {kind}{'s' * (count > 1)}" for kind, count in counts.masked.most_common())
+        kinds = (count(number, kind) for kind, number in counts.masked.most_common())
         yield f"personal data: {', '.join(kinds)} replaced by made-up data"
     if counts.leading_bos:
         yield f"leading BOS: {counts.leading_bos:,} taken off texts, since the tokenizer adds one to each row"
@@ -46,15 +47,11 @@ def conversation_lines(reasons: Mapping[str, int], dropped_thoughts: int, read: 
         from calibset.hygiene.stats import list_commonest
 
         commonest = list_commonest(reasons, _MOST_REASONS)
-        counts = (f"{reason}: {count:,}" for reason, count in commonest.items())
+        counts = (f"{reason}: {number:,}" for reason, number in commonest.items())
         yield f"conversations repaired (of {read:,} read): {', '.join(counts)}"
     if dropped_thoughts:
-        turns = "assistant turn" if dropped_thoughts == 1 else "assistant turns"
-        conversations = "conversation" if read == 1 else "conversations"
-        yield (
-            f"reasoning (of {read:,} {conversations} read): that of {dropped_thoughts:,} {turns} is not read "
-            "by the model"
-        )
+        turns = count(dropped_thoughts, "assistant turn")
+        yield f"reasoning (of {count(read, 'conversation')} read): that of {turns} is not read by the model"
 
 
 def stream_lines(sources: Iterable[SourceReport | PlannedSource]) -> Iterator[str]:
