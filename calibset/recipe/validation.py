@@ -101,6 +101,8 @@ def _find_selection_faults(recipe: Recipe, source_names: Collection[str]) -> Ite
             yield f"selection.terms_of: no source {quote_value(name)}; there are {', '.join(source_names)}"
     if recipe.selection.method == "random":
         extra = recipe.selection.model_fields_set - {"method"}
+        if any(source.scores for source in recipe.sources.values()):
+            extra -= {"letters", "terms_of"}  # which documents are scored by, too
         yield from (f'selection.{key}: is only for method = "coverage"' for key in sorted(extra))
 
 

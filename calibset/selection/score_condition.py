@@ -19,14 +19,12 @@ from calibset.selection.score_columns import MEASURES, require_polars
 if TYPE_CHECKING:
     import polars
 
+
 _LONGEST = 1_000
 _DEEPEST = 40
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
     ast.Gt: operator.gt, ast.GtE: operator.ge,
-}  # fmt: skip
-_SUMS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
 }  # fmt: skip
 _EXAMPLE = 'such as language == "sk" and tokens >= 200'
 
@@ -63,23 +61,36 @@ def parse_condition(text: str) -> polars.Expr:
     expression: polars.Expr
     expression, kind = _make(_parse(text))
     if kind != "truth":
-        raise ValueError(f"compares nothing; write a comparison, {_EXAMPLE}")
+        raise ValueError(f"it compares nothing; write a comparison, {_EXAMPLE}")
     return expression
 
 
 def _parse(text: str) -> ast.expr:
     if len(text) > _LONGEST:
-        raise ValueError(f"is longer than {_LONGEST:,} characters")
+        raise ValueError(f"it is longer than {_LONGEST:,} characters")
     try:
-        condition = ast.parse(text.strip(), mode="eval").body
+        # In brackets, so that it may go over several lines, each with a comment.
+        condition = ast.parse(f"({text}\n)", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"is no comparison that can be read, {_EXAMPLE}") from error
+        raise ValueError(f"it is no comparison that can be read, {_EXAMPLE}") from error
     level: list[ast.AST] = [condition]
     for _ in range(_DEEPEST):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
     if level:
-        raise ValueError("is nested too deeply")
+        raise ValueError("it is nested too deeply")
     return condition
+
+
+def _divide(number: Any, other: Any) -> Any:
+    """Return a quotient, which is not known if the second number is 0."""
+    import polars
+
+    return number / polars.when(other != 0).then(other)
+
+
+_SUMS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: _divide,
+}  # fmt: skip
 
 
 def _make(node: ast.expr) -> tuple[Any, str]:  # noqa: C901, PLR0911  (a case for each kind of node)
@@ -88,9 +99,13 @@ def _make(node: ast.expr) -> tuple[Any, str]:  # noqa: C901, PLR0911  (a case fo
 
     match node:
         case ast.Name(id=name) if name in MEASURES:
-            return polars.col(name), MEASURES[name][0]
+            kind = MEASURES[name][0]
+            # As the numbers of any other program: sums of theirs don't run over.
+            return (polars.col(name).cast(polars.Float64) if kind == "number" else polars.col(name)), kind
         case ast.Name(id=name):
-            raise ValueError(f"knows no {excerpt(name)!r}; there are {', '.join(MEASURES)}")
+            raise ValueError(
+                f"there is no {excerpt(name)!r}, only {', '.join(MEASURES)}; a text stands in quotes"
+            )
         case ast.Constant(value=str() as text):
             return polars.lit(text), "text"
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
@@ -120,7 +135,9 @@ def _compare(left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Any:
         if kind == "truth":
             raise ValueError("only what is known of a document is compared with None")
         return value.is_null() if isinstance(sign, ast.Is) else value.is_not_null()
-    if isinstance(sign, ast.In | ast.NotIn) and (items := _list_values(right)):
+    if isinstance(sign, ast.In | ast.NotIn) and not (items := _list_values(right)):
+        raise ValueError('behind "in" stands a list of numbers or texts, such as language in ["sk", "cs"]')
+    if isinstance(sign, ast.In | ast.NotIn):
         value, kind = _make(left)
         for item in items:
             _require(item, kind)
@@ -129,7 +146,7 @@ def _compare(left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Any:
     value, kind = _make(left)
     if type(sign) not in _COMPARISONS or kind == "truth":
         raise ValueError(
-            f"compares in a way that is not allowed; use ==, !=, <, <=, >, >=, in or is None, {_EXAMPLE}"
+            f"it compares in a way that is not allowed; use ==, !=, <, <=, >, >=, in or is None, {_EXAMPLE}"
         )
     return _COMPARISONS[type(sign)](value, _require(right, kind))
 

@@ -7,12 +7,14 @@ from contextlib import suppress
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic_core import PydanticCustomError
 
 from calibset.core.documents import Kind, Record
 from calibset.core.errors import CalibsetError, NotThereError, OfflineError, SourceError
 from calibset.core.fields import LocationLists, Names
 from calibset.core.seeding import shuffled
 from calibset.core.short_forms import write_line, write_table
+from calibset.core.text import excerpt
 from calibset.hygiene.options import Hygiene
 from calibset.selection.score_condition import check_condition
 from calibset.selection.score_order import Choice
@@ -39,7 +41,12 @@ KEPT_OF_GIVEN = frozenset(("group", "weight", "licence", "max_rejected", "max_le
 
 
 def _check_condition(text: str) -> str:
-    return check_condition(text) if text else text
+    try:
+        return check_condition(text) if text else text
+    except ValueError as error:
+        how = f"{excerpt(text)!r}: {error}"
+        # Passed as a value, since braces in it would be taken for parts of the message.
+        raise PydanticCustomError("condition", "{how}", {"how": how}) from error
 
 
 EVALUATION = "exclude"

@@ -151,6 +151,17 @@ def test_a_store_whose_package_is_missing_is_named(tmp_path: Path) -> None:
         calibset.score(recipe, scores="s3://bucket/scores")
 
 
+def test_letters_count_for_scores_without_coverage_of_rows(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe, **{"selection.letters": "hz"})
+    frame = polars.concat(polars.read_parquet(path) for path in shards(tmp_path / "scores"))
+    assert frame.filter(polars.col("verdict").is_null())["terms"].unique().to_list() == [1]
+    built = calibset.build(recipe, **{"selection.letters": "hz", "sources.web.choose_where": "terms == 1"})
+    assert len(built) == 6
+    with pytest.raises(RecipeError, match=r'selection\.pool: is only for method = "coverage"'):
+        calibset.build(recipe, **{"selection.pool": 2})
+
+
 def test_what_an_adapter_raises_is_an_error_of_its_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,7 +368,9 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
 
 def test_faults_of_the_recipe(tmp_path: Path) -> None:
     recipe = write(tmp_path)
-    with pytest.raises(RecipeError, match=r"sources\.web\.choose_where: .*knows no 'price'"):
+    with pytest.raises(
+        RecipeError, match=r"sources\.web\.choose_where: 'price > 1': there is no 'price', only"
+    ):
         calibset.build(recipe, **{"sources.web.choose_where": "price > 1"})
     recipe.write_text(RECIPE.format(kind="jsonl").replace('scores = "scores"', 'choose = "quality"'))
     with pytest.raises(RecipeError, match=r"sources\.web\.choose: chooses among scores; name their folder"):
