@@ -41,7 +41,9 @@ def render(path: Path) -> tuple[str, dict[str, bytes]]:
     # The commands of calibset are those beside this Python.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
-        run = ExecutePreprocessor(timeout=_SECONDS_OF_A_CELL, kernel_name="python3")
+        # Its only warning is that its port, to which none but this machine can speak, isn't encrypted.
+        quiet = ["--log-level=ERROR"]
+        run = ExecutePreprocessor(timeout=_SECONDS_OF_A_CELL, kernel_name="python3", extra_arguments=quiet)
         run.preprocess(notebook, {"metadata": {"path": folder}})
     names = {"unique_key": path.stem, "output_files_dir": path.stem}
     page, made = MarkdownExporter(preprocessors=[CoalesceStreamsPreprocessor]).from_notebook_node(
