@@ -21,7 +21,8 @@ def test_a_check_counts(recipe: str, capsys: pytest.CaptureFixture[str]) -> None
     data = json.loads(capsys.readouterr().out)
     assert data[0] == {
         "name": "fish", "location": "fish", "documents": 30, "rejections": {}, "filtered": {"empty text": 1},
-        "examples": {"empty text": "a.jsonl:31"}, "problem": None, "contaminated": {}, "notes": [], "scores": None,
+        "examples": {"empty text": "a.jsonl:31"}, "problem": None, "contaminated": {}, "notes": [],
+        "scores": None,
         "repairs": {
             "repaired": {}, "masked": {}, "boilerplate": 0, "control_tokens": 0, "leading_bos": 0,
             "doubled_bos": 0, "rendered": {}, "shortened": 0,
