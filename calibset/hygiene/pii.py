@@ -45,7 +45,8 @@ _LONGEST_BEHIND = 6
 # What may hold a number of nine digits or more, so that the patterns are tried on little of a text. It is one
 # class of characters and a digit: nothing to try twice.
 _DIGITS = re.compile(rf"\d[\d{_SPACE}{_HYPHEN}/.()]{{7,}}\d")
-_IBAN_HEAD = re.compile(rf"{_BEFORE}[A-Za-z]{{2}}\d\d(?={_BETWEEN}?[A-Za-z\d])")
+# The digits are sought, since most characters are letters.
+_IBAN_DIGITS = re.compile(rf"\d(?<={_BEFORE}[A-Za-z]{{2}}\d)\d(?={_BETWEEN}?[A-Za-z\d])")
 _CARD = re.compile(
     rf"{_BEFORE}{_NO_FRACTION}(?<!\d{{4}}{_BETWEEN})(?:\d{{13,19}}"
     rf"|\d{{4}}({_BETWEEN})\d{{4}}\1\d{{4}}\1\d{{4}}(?:\1\d{{3}})?|\d{{4}}({_BETWEEN})\d{{6}}\2\d{{4,5}})"
@@ -243,9 +244,10 @@ def _is_domain(domain: str) -> bool:
 
 
 def _find_ibans(text: str) -> Iterator[PersonalData]:
-    for head in _IBAN_HEAD.finditer(text):
-        form = _iban_form(head.group()[:2].upper())
-        if form and (match := form.match(text, head.start())) and _is_iban(raw := match.group()):
+    for digits in _IBAN_DIGITS.finditer(text):
+        start = digits.start() - 2
+        form = _iban_form(text[start : start + 2].upper())
+        if form and (match := form.match(text, start)) and _is_iban(raw := match.group()):
             yield PersonalData(
                 "IBAN", *match.span(), raw[:2] + re.sub(r"[A-Za-z]", "X", _mask_digits(raw[2:], 0))
             )

@@ -98,9 +98,8 @@ def _check_words(text: str) -> str | None:
 
 def _check_symbols(text: str) -> str | None:
     """Gopher: at most one hash sign to ten words, and at most one ellipsis."""
-    count = len(text.split())
-    hashes, ellipses = text.count("#"), text.count("...") + text.count("…")
-    return "too many hash signs or ellipses" if max(hashes, ellipses) > 0.1 * count else None
+    most = max(text.count("#"), text.count("...") + text.count("…"))
+    return "too many hash signs or ellipses" if most and most > 0.1 * len(text.split()) else None
 
 
 def _check_bullets(text: str) -> str | None:

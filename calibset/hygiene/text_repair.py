@@ -98,9 +98,7 @@ def repair_text(
         >>> repair_text("ZmluvnÃ© podmienky\ufeff: \uf0b7 po\xadistenie")
         ('Zmluvné podmienky: • poistenie', ('mojibake', 'private use', 'invisible'))
     """
-    chosen = {name: REPAIRS[name] for name in REPAIRS if name in names}
-    if len(chosen) < len(set(names)):
-        raise KeyError(*sorted(set(names) - set(chosen)))
+    chosen = _choose(tuple(names))
     if text.isascii() and not _CONTROLS.search(text):
         return text, ()  # nothing to repair: most texts of conversations
     changed: set[RepairName] = set()
@@ -114,6 +112,15 @@ def repair_text(
         if text == before:
             break
     return text, tuple(name for name in chosen if name in changed)
+
+
+@cache
+def _choose(names: tuple[RepairName, ...]) -> Mapping[RepairName, Callable[[str], str]]:
+    """Return the named repairs in the order in which they are made."""
+    chosen = {name: repair for name, repair in REPAIRS.items() if name in names}
+    if len(chosen) < len(set(names)):
+        raise KeyError(*sorted(set(names) - set(chosen)))
+    return chosen
 
 
 def is_misread_throughout(text: str) -> bool:
