@@ -8,7 +8,7 @@ takes examinations in the order in which the documents are read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import get_args
@@ -123,14 +123,29 @@ class Examiner:
             item: The item as it was read.
             timings: To which the time of each step is added.
         """
-        timings = timings or Timings()
-        repaired = self.repair(item, timings)
-        if isinstance(repaired.item, Filtered):
-            return Examination(repaired=repaired)
-        judged = self.judge(repaired.item, timings)
-        if isinstance(judged.item, Filtered):
-            return Examination(repaired=repaired, judged=judged)
-        return Examination(repaired=repaired, judged=judged, safe=self.make_safe(judged.item))
+        return self.examine((item,), timings or Timings())[0]
+
+    def examine(self, items: Sequence[Item], timings: Timings) -> list[Examination]:
+        """Return all that can be said of items by themselves.
+
+        A step is made for all of them before the next one, so what it needs stays in the processor's cache.
+
+        Args:
+            items: The items as they were read.
+            timings: To which the time of each step is added.
+        """
+        repaired = [self.repair(item, timings) for item in items]
+        judged = iter(
+            self._judge([one.item for one in repaired if not isinstance(one.item, Filtered)], timings)
+        )
+        return [
+            Examination(repaired=one) if isinstance(one.item, Filtered) else self._complete(one, next(judged))
+            for one in repaired
+        ]
+
+    def _complete(self, repaired: RepairedItem, judged: JudgedItem) -> Examination:
+        safe = None if isinstance(judged.item, Filtered) else self.make_safe(judged.item)
+        return Examination(repaired=repaired, judged=judged, safe=safe)
 
     def repair(self, item: Item, timings: Timings) -> RepairedItem:
         """Return an item with the repairs made that the recipe wants."""
@@ -162,24 +177,32 @@ class Examiner:
             timings: To which the time of each step is added.
             known: Digests of texts that were met before, which need no sketch.
         """
-        findings = _Findings()
+        return self._judge((item,), timings, known)[0]
+
+    def _judge(
+        self, items: Sequence[Item], timings: Timings, known: Container[bytes] = ()
+    ) -> list[JudgedItem]:
+        """Return what the filters say of items, each filter of all of them before the next."""
+        all_findings = [_Findings(item) for item in items]
         for name, step in self._steps:
             with timings.measure(name):
-                outcome = step(item, findings)
-            if isinstance(outcome, Filtered):
-                return JudgedItem(
-                    item=outcome, contamination=findings.contamination, language=findings.language
-                )
-            item = outcome
+                for findings in all_findings:
+                    if not isinstance(findings.item, Filtered):
+                        findings.item = step(findings.item, findings)
         with timings.measure("duplicates"):
-            fingerprint = make_fingerprint(findings.words(item), sketches=self.sketches, known=known)
+            return [self._conclude(findings, known) for findings in all_findings]
+
+    def _conclude(self, findings: _Findings, known: Container[bytes]) -> JudgedItem:
+        words: list[str] = []
+        if not isinstance(findings.item, Filtered):
+            words = findings.words(findings.item)
         return JudgedItem(
-            item=item,
+            item=findings.item,
             contamination=findings.contamination,
             masked=findings.masked,
-            fingerprint=fingerprint,
+            fingerprint=make_fingerprint(words, sketches=self.sketches, known=known),
             language=findings.language,
-            words=len(findings.words(item)),
+            words=len(words),
         )
 
     def make_safe(self, item: Item) -> SafeItem:
@@ -253,8 +276,9 @@ class Examiner:
 
 @dataclass(slots=True)
 class _Findings:
-    """What the steps find about the item that is being judged."""
+    """The item that is being judged, or why it is filtered, and what the steps find about it."""
 
+    item: Item | Filtered
     contamination: Contamination | None = None
     masked: Mapping[str, int] = field(default_factory=dict)
     language: Language | None = None

@@ -1,4 +1,4 @@
-"""A source read ahead of what is asked of it, so that workers have something to examine.
+"""A source read ahead of what is asked of it, so that there are records to examine together, or elsewhere.
 
 Nothing tells how far was read ahead: records come in their order, a fault is raised when its turn has come,
 and what was read of the files is recorded with the record that it was read for.
@@ -7,30 +7,51 @@ and what was read of the files is recorded with the record that it was read for.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from calibset.core.documents import Conversation, Document, Record
+from calibset.core.documents import Conversation, Document, Item, Record
 from calibset.core.timing import Timings
 from calibset.hygiene.admission import ExaminedRecord, is_too_long, name_safely
 from calibset.hygiene.examination import Examination, Examiner
 from calibset.pipeline.token_ids import is_ids
-from calibset.pipeline.workers import PendingChunk, Workers
+from calibset.pipeline.worker_process import ExaminedChunk
 from calibset.sources.sampling.files import measure_record
 from calibset.storage import Reader, TrackedReader
 from calibset.storage.read_tracker import HeldReads
 
 # A chunk grows with what was asked for so far, so that no more is read ahead than that.
-_LEAST_RECORDS, _MOST_RECORDS = 4, 64
+_LEAST_RECORDS = 4
 _MOST_CHARACTERS = 2**18
 _END: Any = object()
 
 
+class ChunkExaminers(Protocol):
+    """Who examines chunks of items: workers, or this process.
+
+    Attributes:
+        chunks_ahead: How many chunks are on their way at once.
+        most_records: The most records in a chunk.
+    """
+
+    chunks_ahead: int
+    most_records: int
+
+    def prepare(self, examiner: Examiner) -> Any:
+        """Return an examiner as `submit` is given it."""
+
+    def submit(self, items: Sequence[Item], examiner: Any) -> Any:
+        """Ask for items to be examined, and return what `wait_for` is given."""
+
+    def wait_for(self, pending: Any) -> ExaminedChunk | None:
+        """Return what was found, or None if that is to be found out one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _ReadRecord:
-    """A record, what was read of the files for it, and whether it is sent to a worker."""
+    """A record, what was read of the files for it, and whether it is sent to be examined."""
 
     record: Record
     held: HeldReads
@@ -39,7 +60,7 @@ class _ReadRecord:
 
 @dataclass(slots=True)
 class _ChunkAhead:
-    """Records that were read ahead, and the worker's answer about those that it was sent.
+    """Records that were read ahead, and the answer about those that were sent to be examined.
 
     Attributes:
         records: The records.
@@ -48,26 +69,26 @@ class _ChunkAhead:
     """
 
     records: list[_ReadRecord] = field(default_factory=list)
-    pending: PendingChunk | None = None
+    pending: Any = None
     fault: BaseException | None = None
 
 
 class ReadAhead:
-    """The records of a source, which workers examine before their turn.
+    """The records of a source, which are examined before their turn.
 
     Args:
         records: The records, read as they are asked for.
         reader: The reader through which they are read.
-        workers: Examine the records.
+        workers: Who examines the records.
         examiner: What they are examined with.
-        timings: To which the workers' time is added.
+        timings: To which the time of that is added.
     """
 
     def __init__(
         self,
         records: Iterable[Record],
         reader: Reader,
-        workers: Workers,
+        workers: ChunkExaminers,
         examiner: Examiner,
         timings: Timings,
     ) -> None:
@@ -97,14 +118,14 @@ class ReadAhead:
             yield from self._take(self._chunks.popleft())
 
     def examined(self, records: Iterable[Record]) -> Iterator[ExaminedRecord]:
-        """Yield what `read` yielded and others handed on one by one, with what workers found about it."""
+        """Yield what `read` yielded and others handed on one by one, with what was found about it."""
         for record in records:
             yield ExaminedRecord(record, self._examination)
 
     def _read_chunk(self) -> _ChunkAhead:
         chunk, characters = _ChunkAhead(), 0
         most = self._taken // self._workers.chunks_ahead
-        most = min(max(most, _LEAST_RECORDS), _MOST_RECORDS)
+        most = min(max(most, _LEAST_RECORDS), self._workers.most_records)
         while len(chunk.records) < most and characters < _MOST_CHARACTERS:
             with self._hold() as held:
                 try:

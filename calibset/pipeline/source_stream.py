@@ -11,13 +11,14 @@ from typing import TypeVar
 from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection, Sample
 from calibset.core.errors import RecipeError, SourceError
 from calibset.core.text import excerpt
-from calibset.hygiene.admission import ExaminedRecord, admit
+from calibset.hygiene.admission import admit
 from calibset.hygiene.cleaner import Cleaner, SharedIndexes
 from calibset.hygiene.examination import Examiner
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
 from calibset.pipeline.cost_estimates import count_wanted_rows
+from calibset.pipeline.own_process import OwnProcess
 from calibset.pipeline.read_ahead import ReadAhead
 from calibset.pipeline.token_ids import decode_ids
 from calibset.pipeline.untaken_records import UntakenRecords
@@ -153,7 +154,7 @@ def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made o
         tokenizer: The target model's tokenizer.
         indexes: What the sources share.
         records: Its records, if they are not to be read in their seeded order.
-        workers: Examine records ahead; None if that is done here, one by one.
+        workers: Examine records ahead; None if that is done in this process.
     """
     hygiene = recipe.hygiene_of(name)
     source = (
@@ -171,12 +172,12 @@ def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made o
     cleaner = Cleaner(name, examiner, indexes, stats)
     if records is None:
         records = source.read_shuffled(reader, seed=recipe.seed)
-    ahead = workers and ReadAhead(records, reader, workers, examiner, indexes.timings)
-    records = ahead.read() if ahead else records
+    ahead = ReadAhead(records, reader, workers or OwnProcess(), examiner, indexes.timings)
+    records = ahead.read()
     untaken = UntakenRecords(f"sources.{name}", source.max_left_out_in_a_row, stats.left_out)
     records = wrap_errors(untaken.count(records), f"sources.{name}")
     records = decode_ids(records, tokenizer, f"sources.{name}")
-    examined = ahead.examined(records) if ahead else map(ExaminedRecord, records)
+    examined = ahead.examined(records)
     documents = admit(examined, stats, cleaner)
     if name in recipe.selection.terms_of:
         documents = _collect_titles(documents, stats.titles)

@@ -11,7 +11,7 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -123,8 +123,16 @@ def examine_chunk(chunk: Chunk) -> ExaminedChunk | None:
             return None
         examiner = replace(examiner, evaluations=evaluations)
     timings = Timings()
-    examinations = tuple(_examine(examiner, item, timings) for item in chunk.items)
+    examinations = tuple(examine_all(examiner, chunk.items, timings))
     return ExaminedChunk(examinations=examinations, seconds=timings.seconds)
+
+
+def examine_all(examiner: Examiner, items: Sequence[Item], timings: Timings) -> Sequence[Examination | None]:
+    """Examine items; None for one of which that fails."""
+    try:
+        return examiner.examine(items, timings)
+    except Exception:  # noqa: BLE001  (it is raised again where it is known whether it matters)
+        return [_examine(examiner, item, Timings()) for item in items]
 
 
 def _end_with(parent: BaseProcess) -> None:

@@ -81,6 +81,9 @@ class Workers:
         executor: Where they work; processes of this machine if None.
     """
 
+    most_records = 64
+    """The most records in a chunk."""
+
     def __init__(self, count: int, executor: Executor | None = None) -> None:
         self.chunks_ahead = _CHUNKS_A_WORKER * count
         """How many chunks are on their way at once."""

@@ -117,6 +117,13 @@ def test_a_pickled_examiner_finds_the_same_and_so_does_its_pickled_finding(
     assert show(pickle.loads(pickle.dumps(there(item)))) == show(here(item))
 
 
+@given(items=st.lists(ITEMS, max_size=5), pii=st.sampled_from(["keep", "mask", "drop"]))
+def test_of_items_together_is_found_what_is_found_of_each_alone(items: list[Item], pii: str) -> None:
+    here = examiner(pii=pii, filters=("symbols", "damaged"))
+    together = here.examine(items, Timings())
+    assert [show(one) for one in together] == [show(here(item)) for item in items]
+
+
 def test_what_was_found_about_one_says_nothing_of_the_next() -> None:
     here = examiner(pii="mask")
     again = Document(id="a", text=f"jan@posta.sk {prose(1, 30)}")

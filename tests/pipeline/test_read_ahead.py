@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.core.documents import Document, Filtered, Record, Rejection
+from calibset.core.documents import Document, Filtered, Item, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.core.timing import Timings
-from calibset.hygiene.examination import Examiner
+from calibset.hygiene.examination import Examiner, RepairedItem
 from calibset.hygiene.options import Hygiene
+from calibset.pipeline.own_process import OwnProcess
 from calibset.pipeline.read_ahead import ReadAhead
 from calibset.pipeline.workers import Workers
 from calibset.storage.files import memory_reader
@@ -41,9 +42,8 @@ def new_reader() -> TrackedReader:
 
 
 def ahead_of(records: Iterator[Record], reader: TrackedReader, workers: int) -> ReadAhead:
-    return ReadAhead(
-        records, reader, Workers(workers, Inline()), Examiner(options=Hygiene()), timings=Timings()
-    )
+    chosen = Workers(workers, Inline()) if workers else OwnProcess()
+    return ReadAhead(records, reader, chosen, Examiner(options=Hygiene()), timings=Timings())
 
 
 def ranges(reader: TrackedReader) -> list[object]:
@@ -54,7 +54,7 @@ def ranges(reader: TrackedReader) -> list[object]:
     taken=st.integers(0, 60),
     count=st.integers(0, 60),
     fault_at=st.none() | st.integers(0, 59),
-    workers=st.integers(1, 6),
+    workers=st.integers(0, 6),
 )
 def test_after_any_record_the_same_was_read_and_a_fault_comes_in_its_turn(
     taken: int, count: int, fault_at: int | None, workers: int
@@ -125,3 +125,23 @@ def test_a_library_that_panics_ahead_does_so_in_its_turn_and_an_interruption_at_
         next(ahead)
     with pytest.raises(KeyboardInterrupt):
         next(ahead_of(records(KeyboardInterrupt), new_reader(), 2).read())
+
+
+class Fussy(Examiner):
+    """Fails on a document of one name."""
+
+    def repair(self, item: Item, timings: Timings) -> RepairedItem:
+        if item.id == "b":
+            raise ZeroDivisionError
+        return super().repair(item, timings)
+
+
+def test_an_item_that_cannot_be_examined_is_left_to_its_turn_and_the_others_are_not() -> None:
+    items = [Document(id=name, text="x") for name in "abc"]
+    ahead = ReadAhead(iter(items), new_reader(), OwnProcess(), Fussy(options=Hygiene()), timings=Timings())
+    examined = [examination for _, examination in ahead.examined(ahead.read())]
+    assert [one and not isinstance(one.item, Filtered) and one.item.id for one in examined] == [
+        "a",
+        None,
+        "c",
+    ]
