@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import get_args
 
 from calibset.core.control_tokens import ControlTokens
@@ -186,9 +186,7 @@ class Examiner:
         all_findings = [_Findings(item) for item in items]
         for name, step in self._steps:
             with timings.measure(name):
-                for findings in all_findings:
-                    if not isinstance(findings.item, Filtered):
-                        findings.item = step(findings.item, findings)
+                step(all_findings)
         with timings.measure("duplicates"):
             return [self._conclude(findings, known) for findings in all_findings]
 
@@ -213,11 +211,11 @@ class Examiner:
     def _steps(self) -> tuple[tuple[str, _Step], ...]:
         options = self.options
         steps: tuple[tuple[str, _Step, bool], ...] = (
-            ("filters", self._apply_filters, bool(options.filters)),
-            ("languages", self._check_language, bool(options.languages)),
+            ("filters", partial(_judge_each, self._apply_filters), bool(options.filters)),
+            ("languages", partial(_judge_each, self._check_language), bool(options.languages)),
             ("decontamination", self._decontaminate, self.evaluations is not None),
             # Behind decontamination, so that evaluation texts are known by what they hold.
-            ("personal data", self._mask_or_drop, options.pii != "keep"),
+            ("personal data", partial(_judge_each, self._mask_or_drop), options.pii != "keep"),
         )
         return tuple((name, step) for name, step, is_wanted in steps if is_wanted)
 
@@ -239,12 +237,17 @@ class Examiner:
         )
         return Filtered(position=item.id, reason=reason, detail=_excerpt(text)) if reason else item
 
-    def _decontaminate(self, item: Item, findings: _Findings) -> Item | Filtered:
-        evaluations = self.evaluations
-        match = evaluations.find(item.id, self._words_to_compare(item, findings)) if evaluations else None
-        if evaluations is None or match is None:
-            return item
-        findings.contamination = match
+    def _decontaminate(self, all_findings: Sequence[_Findings]) -> None:
+        if self.evaluations is None:
+            return
+        waiting = [(one, one.item) for one in all_findings if not isinstance(one.item, Filtered)]
+        texts = [(item.id, self._words_to_compare(item, findings)) for findings, item in waiting]
+        for (findings, item), match in zip(waiting, self.evaluations.find_all(texts), strict=True):
+            if match:
+                findings.contamination = match
+                findings.item = self._cut_or_drop(item, match, self.evaluations)
+
+    def _cut_or_drop(self, item: Item, match: Contamination, evaluations: EvaluationIndex) -> Item | Filtered:
         if self.cuts_matches and isinstance(item, Document):
             text = evaluations.without(item.text)
             # What only a repair makes alike can't be found in the text as it stands.
@@ -291,7 +294,16 @@ class _Findings:
         return self._split[1]
 
 
-_Step = Callable[[Item, _Findings], Item | Filtered]
+_Step = Callable[[Sequence[_Findings]], None]
+
+
+def _judge_each(
+    step: Callable[[Item, _Findings], Item | Filtered], all_findings: Sequence[_Findings]
+) -> None:
+    """Judge each item by itself, unless it is filtered."""
+    for findings in all_findings:
+        if not isinstance(findings.item, Filtered):
+            findings.item = step(findings.item, findings)
 
 
 def make_all_repairs(item: Item) -> Item:

@@ -399,3 +399,29 @@ def test_what_is_cut_is_clean(rows: list[list[str]], data: st.DataObject) -> Non
     else:
         assert all(piece in text for piece in clean.split("\n\n") if "\n" not in text)
         assert len(split_words(clean)) <= len(split_words(text)) - 8
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([*PASSAGE.split(), "harbour", "of", "elsewhere", "x"]), max_size=8).map(
+            " ".join
+        )
+        | st.integers(0, 12).map(lambda cut: " ".join(PASSAGE.split()[cut:]))
+        | st.sampled_from(LINES),
+        max_size=8,
+    )
+)
+def test_of_texts_together_is_found_what_is_found_of_each_alone(texts: list[str]) -> None:
+    excluded = excluded_lines()
+    named = [(str(number), split_words(text)) for number, text in enumerate(texts)]
+    assert excluded.find_all(named) == [excluded.find(name, words) for name, words in named]
+    # Two halves of a passage are none where one text ends and the next begins.
+    words = split_words(PASSAGE)
+    assert excluded.find_all([("a", words[:7]), ("b", words[7:14])]) == [None, None]
+    assert [
+        match and match.document for match in excluded.find_all([("a", words), ("b", []), ("c", words)])
+    ] == [
+        "a",
+        None,
+        "c",
+    ]

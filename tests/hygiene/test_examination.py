@@ -113,6 +113,7 @@ def test_a_pickled_examiner_finds_the_same_and_so_does_its_pickled_finding(
     item: Item, pii: str, boilerplate: bool
 ) -> None:
     here = examiner(pii=pii, boilerplate=boilerplate)
+    here(item)
     there = pickle.loads(pickle.dumps(here))
     assert show(pickle.loads(pickle.dumps(there(item)))) == show(here(item))
 
