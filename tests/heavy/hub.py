@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
+
+from tests.heavy.measured_process import Cost, Ran, run_measured
 
 FLAGSHIP = Path(__file__).parents[2] / "recipes" / "slovak_insurance.toml"
 
@@ -31,47 +34,6 @@ _COMMAND = "import sys; from calibset.cli import main; sys.exit(main())"
 
 # Seconds that a command may take, but for those that take long.
 _PATIENCE = 300
-
-# Starts a command and says on a line of its own what memory it took at most. A process counts the
-# memory of the one it was forked from as its own, so that one must be small.
-_PEAK = """
-import os, sys
-process = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, *sys.argv[1:]])
-_, status, usage = os.wait4(process, 0)
-print(usage.ru_maxrss, file=sys.stderr)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def said(self) -> list[str]:
-        """The lines on standard error that are no progress."""
-        return [line for line in self.err.splitlines() if line.startswith("calibset:")]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a command took.
-
-    Attributes:
-        seconds: From its start to its end.
-        peak: Memory at its peak, in bytes.
-    """
-
-    seconds: float
-    peak: int
 
 
 @dataclass(frozen=True)
@@ -96,11 +58,7 @@ class Hub:
 
     def measured(self, *words: str | Path, timeout: float | None = _PATIENCE) -> tuple[Ran, Cost]:
         """Do the same and say what it took."""
-        start = time.perf_counter()
-        ran = self._run("-S", "-c", _PEAK, "-m", "calibset", *words, timeout=timeout)
-        seconds = time.perf_counter() - start
-        err, _, kilobytes = ran.err.rstrip().rpartition("\n")
-        return replace(ran, err=err), Cost(seconds, int(kilobytes) * 1024)
+        return run_measured("-m", "calibset", *words, env=self.environment, timeout=timeout)
 
     def started(self, *words: str | Path) -> subprocess.Popen[str]:
         """Start calibset in a fresh process that sees this hub, to be stopped by the caller."""
@@ -111,7 +69,7 @@ class Hub:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self._environment,
+            env=self.environment,
         )
 
     def build(self, out: Path, *words: str | Path, data: Path | None = None, recipe: Path = FLAGSHIP) -> Ran:
@@ -146,14 +104,15 @@ class Hub:
             [sys.executable, *map(str, words)],
             capture_output=True,
             text=True,
-            env=self._environment,
+            env=self.environment,
             check=False,
             timeout=timeout,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
     @property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What commands see."""
         inherited = {name: value for name, value in os.environ.items() if name not in _OWN}
         return {
             **inherited,
@@ -163,3 +122,15 @@ class Hub:
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "NO_PROXY": "127.0.0.1",
         }
+
+
+@contextmanager
+def serve_hub(root: Path, home: Path) -> Iterator[Hub]:
+    """Run the stand-in that CALIBSET_STANDIN names over a folder of corpora."""
+    command = [sys.executable, os.environ["CALIBSET_STANDIN"], "--root", str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Hub(process.stdout.readline().strip(), home)
+        finally:
+            process.terminate()

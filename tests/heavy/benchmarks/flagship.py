@@ -1,76 +1,55 @@
-"""The flagship build beside the plain 7,000-character script, over the same files in one run.
+"""The flagship build beside scripts that read the same files, in turn and in one run.
 
-Prints time and memory as ratios, the rows that AutoRound's rules keep, and the share of the
-file's tokens that reach the quantizer. Wants CALIBSET_HUB and CALIBSET_STANDIN.
+Prints processor time and memory as ratios to the floor script, the rows that AutoRound's rules keep, the share
+of the file's tokens that reach the quantizer, and how many tokens calibset encodes for each that it emits.
+Wants CALIBSET_HUB and CALIBSET_STANDIN.
 """
 
 from __future__ import annotations
 
 import os
-import resource
-import statistics
-import subprocess
-import sys
+import re
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from calibset import LoadReport, verify
-from tests.heavy.hub import Hub
+from tests.heavy.benchmarks.rounds import best_of_rounds
+from tests.heavy.hub import Hub, serve_hub
+from tests.heavy.measured_process import Cost, Ran, run_measured
 
-ROUNDS = 3
 NSAMPLES, SEQLEN = 512, 2048
-PLAIN = Path(__file__).with_name("plain_script.py")
+SCRIPTS = ("floor", "plain", "datasets")
+COUNTED = Path(__file__).with_name("counted_build.py")
 
 
 def main() -> None:
     corpora = Path(os.environ["CALIBSET_HUB"])
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, serve_hub(corpora, Path(name) / "home") as hub:
         folder = Path(name)
-        plain, ours = folder / "plain.jsonl", folder / "ours.jsonl"
-        command = [sys.executable, os.environ["CALIBSET_STANDIN"], "--root", str(corpora)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            hub = Hub(process.stdout.readline().strip(), folder / "hf-home")
-            try:
-                plain_seconds = timed(lambda: run_plain(corpora, plain))
-                ours_seconds = timed(lambda: run_ours(hub, corpora, ours))
-            finally:
-                process.terminate()
-        report("plain script", plain, plain_seconds, plain_seconds)
-        report("calibset", ours, ours_seconds, plain_seconds)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    print(f"largest process of both: {peak:.2f} GB at its peak")
+        files = {way: folder / f"{way}.jsonl" for way in (*SCRIPTS, "calibset")}
+        ways: dict[str, Callable[[], tuple[Ran, Cost]]] = {
+            script: lambda script=script: run_script(script, corpora, files[script])  # type: ignore[misc]
+            for script in SCRIPTS
+        }
+        ways["calibset"] = lambda: hub.measured(*hub.to_build(files["calibset"], data=corpora))
+        costs = best_of_rounds(ways)
+        for way, cost in costs.items():
+            report(way, files[way], cost, costs["floor"])
+        print(f"calibset encodes {encoded_for_each(hub, files['calibset']):.2f} tokens for each that it emits")
 
 
-def run_plain(corpora: Path, out: Path) -> None:
-    subprocess.run([sys.executable, str(PLAIN), str(corpora), str(out)], check=True)
+def run_script(name: str, corpora: Path, out: Path) -> tuple[Ran, Cost]:
+    return run_measured("-m", f"tests.heavy.benchmarks.{name}_script", corpora, out)
 
 
-def run_ours(hub: Hub, corpora: Path, out: Path) -> None:
-    ran = hub.build(out, data=corpora)
-    if ran.code:
-        raise SystemExit(ran.err)
-
-
-def timed(call: Callable[[], None]) -> float:
-    """Return the median of some rounds, in seconds; the first, with cold caches, is left out."""
-    call()
-    seconds = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
-
-
-def report(name: str, file: Path, seconds: float, peer: float) -> None:
+def report(name: str, file: Path, cost: Cost, floor: Cost) -> None:
     replay = verify(file, tokenizer="mistral-small-3.2", seqlen=SEQLEN, nsamples=NSAMPLES)
     print(
-        f"{name:<13} {seconds / peer:5.1f} x the plain script's time ({seconds:.1f} s), "
-        f"{replay.kept} of {len(replay.rows)} rows kept, "
-        f"{reaching(replay):.1%} of the tokens reach the quantizer"
+        f"{name:<9} {cost.processor / floor.processor:5.2f} x the floor's processor time ({cost.processor:.1f} s), "
+        f"{cost.peak / floor.peak:5.2f} x its memory ({cost.peak / 1e6:.0f} MB); "
+        f"{replay.kept} of {len(replay.rows)} rows kept, {reaching(replay):.1%} of the tokens reach the quantizer",
+        flush=True,
     )
 
 
@@ -78,6 +57,16 @@ def reaching(replay: LoadReport) -> float:
     """Return which part of all tokens in the file the quantizer reads."""
     total = sum(row.tokens for row in replay.rows)
     return sum(row.tokens - row.cut for row in replay.rows if row.kept) / total
+
+
+def encoded_for_each(hub: Hub, out: Path) -> float:
+    """Return how many tokens the tokenizer's engine encodes for each token of the file."""
+    words = hub.to_build(out, data=Path(os.environ["CALIBSET_HUB"]))
+    ran, _ = run_measured(COUNTED, *words, env=hub.environment)
+    found = re.search(r"^(\d+) tokens encoded$", ran.out, re.MULTILINE)
+    if ran.code or found is None:
+        raise SystemExit(ran.err)
+    return int(found[1]) / (NSAMPLES * SEQLEN)
 
 
 if __name__ == "__main__":
