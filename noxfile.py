@@ -224,16 +224,10 @@ def cluster(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Print ratios against peers measured in the same run."""
-    session.install("-e", ".")
-    session.run("python", "-m", "tests.heavy.benchmarks.imports")
-    if not (SHARED / "hub").is_dir():
-        session.skip(f"no corpora and no stand-in of the hub under {SHARED}")
-    session.run("python", "-m", "tests.heavy.benchmarks.flagship", env=_shared())
-    session.run("python", "-m", "tests.heavy.benchmarks.scale", env=_shared())
-    session.run("python", "-m", "tests.heavy.benchmarks.hygiene", env=_shared())
-    session.run("python", "-m", "tests.heavy.benchmarks.duplicates", env=_shared())
-    session.run("python", "-m", "tests.heavy.benchmarks.selection", env=_shared())
+    """Print ratios against peers measured in the same run, and growth; `-- PART …` for parts of it."""
+    session.install("-e", ".", *_group("test"), *_group("cluster"))
+    peers = str(Path(session.create_tmp()).resolve() / "peers")
+    session.run("python", "-m", "tests.heavy.benchmarks", "--peers", peers, *session.posargs, env=_shared())
 
 
 @nox.session

@@ -54,9 +54,20 @@ class Cost:
     processor: float
     peak: int
 
+    def against(self, other: Cost) -> str:
+        """Say how many times another's processor time and memory this is."""
+        return (
+            f"{self.processor / other.processor:5.2f} x the processor time ({self.processor:.1f} s), "
+            f"{self.peak / other.peak:5.2f} x the memory ({self.peak / 1e6:.0f} MB)"
+        )
+
 
 def run_measured(
-    *words: str | Path, env: Mapping[str, str] | None = None, timeout: float = 900, python: Path | None = None
+    *words: str | Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 900,
+    python: Path | None = None,
+    cwd: Path | None = None,
 ) -> tuple[Ran, Cost]:
     """Run Python with words after it, and say what that took.
 
@@ -65,6 +76,7 @@ def run_measured(
         env: The environment, if it is another.
         timeout: Seconds after which it is ended.
         python: Another interpreter than this one.
+        cwd: The folder that it works in, if it is another.
     """
     start = time.perf_counter()
     done = subprocess.run(
@@ -72,6 +84,7 @@ def run_measured(
         capture_output=True,
         text=True,
         env=env,
+        cwd=cwd,
         check=False,
         timeout=timeout,
     )

@@ -2,7 +2,7 @@
 
 Prints time on the clock, and the processor time that is left to the calling process, as ratios of one process
 without workers in the same run: with however many workers, a check takes no less than the second. Every count
-must be the same. The documents are `DOCUMENTS` unless an argument says how many.
+must be the same. The documents are `DOCUMENTS` unless an argument of this module says how many.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ class Cost(NamedTuple):
     processor: float
 
 
-def main() -> None:
-    documents = int(sys.argv[1]) if len(sys.argv) > 1 else DOCUMENTS
+def main(documents: int = DOCUMENTS) -> None:
     print(f"{documents:,} documents of 2,000 letters, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         path = write(Path(name), documents)
@@ -98,4 +97,4 @@ def measure(call: Callable[[], object], expected: object) -> Cost:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:]))

@@ -1,7 +1,7 @@
 """The flagship build beside scripts that read the same files, in turn and in one run.
 
-Prints processor time and memory as ratios to the floor script, the rows that AutoRound's rules keep, the share
-of the file's tokens that reach the quantizer, and how many tokens calibset encodes for each that it emits.
+Prints processor time and memory as ratios to the floor script, the rows that AutoRound's rules keep, the
+share of the file's tokens that reach the quantizer, and how many tokens calibset encodes for each emitted.
 Wants CALIBSET_HUB and CALIBSET_STANDIN.
 """
 
@@ -36,7 +36,9 @@ def main() -> None:
         costs = best_of_rounds(ways)
         for way, cost in costs.items():
             report(way, files[way], cost, costs["floor"])
-        print(f"calibset encodes {encoded_for_each(hub, files['calibset']):.2f} tokens for each that it emits")
+        print(
+            f"calibset encodes {encoded_for_each(hub, files['calibset']):.2f} tokens for each that it emits"
+        )
 
 
 def run_script(name: str, corpora: Path, out: Path) -> tuple[Ran, Cost]:
@@ -46,9 +48,8 @@ def run_script(name: str, corpora: Path, out: Path) -> tuple[Ran, Cost]:
 def report(name: str, file: Path, cost: Cost, floor: Cost) -> None:
     replay = verify(file, tokenizer="mistral-small-3.2", seqlen=SEQLEN, nsamples=NSAMPLES)
     print(
-        f"{name:<9} {cost.processor / floor.processor:5.2f} x the floor's processor time ({cost.processor:.1f} s), "
-        f"{cost.peak / floor.peak:5.2f} x its memory ({cost.peak / 1e6:.0f} MB); "
-        f"{replay.kept} of {len(replay.rows)} rows kept, {reaching(replay):.1%} of the tokens reach the quantizer",
+        f"{name:<9} {cost.against(floor)}; {replay.kept} of {len(replay.rows)} rows kept, "
+        f"{reaching(replay):.1%} of the tokens reach the quantizer",
         flush=True,
     )
 

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from urllib.request import urlopen
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.heavy.hub import Hub
+from tests.heavy.measured_process import Cost
 
 NSAMPLES, SEQLEN = 100, 2048
 
@@ -31,6 +31,8 @@ _ROW_GROUPS, _ROWS = 64, 60
 _DISTINCT = 10
 # More than what is read whole, so that the file of one part is sampled as those of ten and a hundred are.
 _LINES = 40_000_000
+# Files that are read whole, and as many bytes of them as a source loads at most.
+_FILES, _FILE = 16, 4_000_000
 
 # The beginnings, middles and ends of words.
 _SYLLABLES = (
@@ -72,7 +74,7 @@ class Taken:
         data: Bytes that the hub sent, without those that opening footers takes.
         footers: Bytes that opening the footers of the files that were touched takes.
         files: How many were touched.
-        seconds: The median of the rounds.
+        processor: Seconds of processor time, the least of the rounds.
         peak: Memory at its peak in any round, in bytes.
         rows: In the calibration file.
     """
@@ -80,7 +82,7 @@ class Taken:
     data: int
     footers: int
     files: int
-    seconds: float
+    processor: float
     peak: int
     rows: int
 
@@ -124,26 +126,63 @@ def grown_pools(folder: Path, sizes: tuple[int, ...]) -> Iterator[tuple[int, Pat
         yield pool, _local_recipe(folder / f"pool-{pool}", 64, _DISTINCT, chosen)
 
 
-def measured(recipe: Path) -> tuple[int, int]:
-    """Build from files of this machine; return the bytes read, and memory at its peak."""
+def grown_evaluations(folder: Path, sizes: tuple[int, ...]) -> Iterator[tuple[int, Path]]:
+    """Yield recipes of 64 rows that may hold nothing of an evaluation set of so many megabytes."""
+    for size in sizes:
+        own = folder / f"evaluation-{size}"
+        recipe = _local_recipe(
+            own, 64, 1, '[[exclude]]\nname = "quiz"\ntype = "jsonl"\nwhere = "quiz.jsonl"\n'
+        )
+        with (own / "quiz.jsonl").open("wb") as stream:
+            stream.writelines(_lines(size * 1_000_000))
+        yield size, recipe
+
+
+def grown_small_files(folder: Path, sizes: tuple[int, ...]) -> Iterator[tuple[int, Path]]:
+    """Yield recipes of 500 rows from so many sources, each of them 64 MB in files that are read whole."""
+    for count in sizes:
+        own = folder / f"files-{count}"
+        own.mkdir()
+        lines = _head(500)
+        for number in range(count):
+            (own / str(number)).mkdir()
+            for part in range(_FILES):
+                made = folder / f"{part}.json"
+                if not made.exists():
+                    made.write_bytes(b"[" + b",".join(_lines(_FILE, f"file {part}")) + b"]")
+                (own / str(number) / f"{number}-{part}.json").hardlink_to(made)
+            lines.append(f'[sources.s{number}]\ngroup = "all"\ntype = "jsonl"\nwhere = "{number}"\n')
+        yield count, _write(own, lines)
+
+
+def measured(recipe: Path) -> tuple[int, Cost]:
+    """Build from files of this machine; return the bytes read, and what it took."""
     out = recipe.with_suffix(".jsonl")
     ran, cost = Hub("http://127.0.0.1:9", recipe.parent).measured("build", recipe, "--out", out, "--json")
     if ran.code:
         raise RuntimeError(ran.err)
-    return sum(ran.data["bytes_read"].values()), cost.peak
+    return sum(ran.data["bytes_read"].values()), cost
 
 
 def _local_recipe(folder: Path, nsamples: int, sources: int, further: str = "") -> Path:
     folder.mkdir()
-    # The same shard is there several times, which must not end in looking for what is new in it.
-    lines = [f'name = "grown"\nnsamples = {nsamples}\nseqlen = {SEQLEN}\nhygiene.duplicates = "keep"']
-    lines.append(f"groups.all = 1.0\n{further}")
+    lines = _head(nsamples, further)
     for number in range(sources):
         shard = folder.parent / f"{number % _DISTINCT}.parquet"
         if not shard.exists():
             _shard(shard, number)
         (folder / f"{number}.parquet").hardlink_to(shard)
         lines.append(f'[sources.s{number}]\ngroup = "all"\ntype = "parquet"\nwhere = "{number}.parquet"\n')
+    return _write(folder, lines)
+
+
+def _head(nsamples: int, further: str = "") -> list[str]:
+    # The same shard is there several times, which must not end in looking for what is new in it.
+    first = f'name = "grown"\nnsamples = {nsamples}\nseqlen = {SEQLEN}\nhygiene.duplicates = "keep"'
+    return [first, f"groups.all = 1.0\n{further}"]
+
+
+def _write(folder: Path, lines: list[str]) -> Path:
     path = folder / "grown.toml"
     path.write_text("\n".join(lines))
     return path
@@ -168,7 +207,7 @@ def taken(corpus: Corpus, standin: str, folder: Path, *, rounds: int = 1) -> Tak
         data=stats["data_bytes_sent"] - footers,
         footers=footers,
         files=len(touched),
-        seconds=median(cost.seconds for cost in costs),
+        processor=min(cost.processor for cost in costs),
         peak=max(cost.peak for cost in costs),
         rows=len(out.read_text("ascii").splitlines()),
     )
@@ -229,8 +268,8 @@ def _shard(path: Path, number: int) -> Path:
     return path
 
 
-def _lines(size: int) -> Iterator[bytes]:
-    rng = random.Random("lines")
+def _lines(size: int, seed: str = "lines") -> Iterator[bytes]:
+    rng = random.Random(seed)
     words = _vocabulary(rng)
     while size > 0:
         row = {"text": _text(rng, words), "url": f"https://{rng.choice(words)}.example/"}
