@@ -65,7 +65,7 @@ class Cost:
 def run_measured(
     *words: str | Path,
     env: Mapping[str, str] | None = None,
-    timeout: float = 900,
+    timeout: float | None = 900,
     python: Path | None = None,
     cwd: Path | None = None,
 ) -> tuple[Ran, Cost]:
@@ -74,7 +74,7 @@ def run_measured(
     Args:
         words: What stands after ``python``.
         env: The environment, if it is another.
-        timeout: Seconds after which it is ended.
+        timeout: Seconds after which it is ended, or None.
         python: Another interpreter than this one.
         cwd: The folder that it works in, if it is another.
     """

@@ -25,6 +25,7 @@ from calibset.sources.sampling.interleave import (
     split_into_batches,
 )
 from calibset.sources.sampling.line_blocks import MAX_OPEN_BLOCKS, LineBlock, StartRule, draw_blocks
+from calibset.sources.sampling.packed_records import hold_records
 from calibset.storage.compression import is_compressed
 from calibset.storage.files import File
 
@@ -44,6 +45,8 @@ _MOST_COUNTED = 2**30
 # the 16 bits that most texts need count here.
 _HELD = 4
 _MOST_MEMORY = _HELD * LOADED_BYTES
+# Of larger files that are loaded together, the records wait packed: a recipe may have a hundred sources.
+_UNPACKED = 4 * 2**20
 # What a record takes in memory beside its text, about.
 _RECORD_OVERHEAD = 500
 _MAX_OPEN_STREAMS = 8
@@ -164,8 +167,9 @@ class FileSampler:
             return block.load(start_rule(block.file))
 
         for index, batch in enumerate(batches):
+            packs = sum(block.end - block.start for block in batch) > _UNPACKED
             blocks = filter(None, map_concurrently(load, batch))
-            parts = (self._load_file(block, LOADED_BYTES) for block in blocks)
+            parts = (self._load_file(block, LOADED_BYTES, packs=packs) for block in blocks)
             yield from interleave(parts, self.seed, "blocks", index, at_once=MAX_OPEN_BLOCKS)
 
     def _stream(self, files: list[File]) -> Iterator[Record]:
@@ -180,16 +184,17 @@ class FileSampler:
             sizes = list(map(_estimate_unpacked_size, batch))
             total = sum(sizes) or 1
             parts = (
-                self._load_file(file, max(1, loaded * size // total))
+                self._load_file(file, max(1, loaded * size // total), packs=total > _UNPACKED)
                 for file, size in zip(batch, sizes, strict=True)
             )
             yield from interleave(parts, self.seed, "files", index)
 
-    def _load_file(self, file: File, budget: int) -> Part[Record]:
+    def _load_file(self, file: File, budget: int, *, packs: bool) -> Part[Record]:
         """Return the records of a file, shuffled; the part's size is their number.
 
         Where they take more bytes than the budget, they come in slices that fit it, each of records from
         all over the file. The file is read again for each slice if they take several times the budget.
+        What waits for its turn is packed if it is told to be.
         """
         held: list[Record] | None = []
         count = size = last = memory = 0
@@ -208,18 +213,27 @@ class FileSampler:
                 if held is None:
                     return Part(count, self.source.stream(file, self.seed))
                 return Part(count, self.source.shuffle_stream(chain(held, records), file, self.seed))
+        hold = hold_records if packs else iter
         if held is not None and size - last <= budget:
-            return Part(max(1, count), iter(shuffled(held, self.seed, file.name)))
-        return Part(count, self._read_slices(file, -(-size // budget), held))
+            return Part(max(1, count), iter(hold(shuffled(held, self.seed, file.name))))
+        slices = range(-(-size // budget))
 
-    def _read_slices(self, file: File, slices: int, held: list[Record] | None) -> Iterator[Record]:
-        for index in range(slices):
-            records = [
-                record
-                for number, record in enumerate(self.source.read(file) if held is None else held)
-                if int.from_bytes(seeded_key(self.seed, file.name, "slice", number)) % slices == index
-            ]
-            yield from shuffled(records, self.seed, file.name, index)
+        def hold_slice(index: int) -> Iterable[Record]:
+            records = self.source.read(file) if held is None else held
+            return hold(self._take_slice(records, file, index, len(slices)))
+
+        # What is in memory is packed now, and what is read again when it is wanted.
+        parts = map(hold_slice, slices) if held is None else list(map(hold_slice, slices))
+        return Part(count, chain.from_iterable(parts))
+
+    def _take_slice(self, records: Iterable[Record], file: File, index: int, slices: int) -> list[Record]:
+        """Return a slice of a file's records, shuffled; each record is in one of the slices."""
+        own = (
+            record
+            for number, record in enumerate(records)
+            if int.from_bytes(seeded_key(self.seed, file.name, "slice", number)) % slices == index
+        )
+        return shuffled(own, self.seed, file.name, index)
 
 
 def _estimate_unpacked_size(file: File) -> int:

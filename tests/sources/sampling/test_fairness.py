@@ -141,7 +141,7 @@ def test_a_prefix_favours_no_position_and_no_length(name: str) -> None:
 
 
 def test_blocks_that_give_alike_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def alike(self: sampling.FileSampler, file: File, budget: int) -> Part[Record]:
+    def alike(self: sampling.FileSampler, file: File, budget: int, *, packs: bool) -> Part[Record]:
         return Part(1, iter(shuffled(self.source.read(file), self.seed, file.name)))
 
     monkeypatch.setattr(sampling.FileSampler, "_load_file", alike)
