@@ -46,7 +46,8 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(repeats, "_SORTED_AT_ONCE", 2**13)
     monkeypatch.setattr(repeats, "_COMPARED_AT_ONCE", 2**12)
     peaks = []
-    for documents in (2 * PART, 8 * PART):
+    # What the first search loads counts for none.
+    for documents in (PART, 2 * PART, 8 * PART):
         corpus = write_scores(tmp_path / str(documents), documents)
         tracemalloc.start()
         # No two sketches are similar, so that no document is read.
@@ -56,4 +57,4 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytes
         keys = read_repeats(corpus.folder, corpus.tasks, near=True)
         assert len(keys) == found == documents // 10
         assert keys[:2].tolist() == [9, 19]
-    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[2] < 1.2 * peaks[1]
