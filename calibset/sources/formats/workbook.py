@@ -99,10 +99,11 @@ def read_sheet(content: bytes, name: str | None) -> Iterator[tuple[str | None, .
         length = 0
         for row in read_cells(parts, reader.wb, texts, (_MOST_ROWS, _MOST_COLUMNS)):
             # Cells may share a text that the workbook has once.
-            length += sum(len(cell) for cell in row if isinstance(cell, str))
+            length += sum([len(cell) for cell in row if isinstance(cell, str)])
             if length > LARGEST_WORKBOOK:
                 raise ValueError(f"its cells have more than {LARGEST_WORKBOOK:,} characters")
-            yield tuple(None if cell is None else unescape(str(cell)) for cell in row)
+            texts_of_row = [None if cell is None else str(cell) for cell in row]
+            yield tuple([unescape(text) if text and "_x" in text else text for text in texts_of_row])
 
 
 def describe_other_sheets(files: Sequence[File], name: str | None, remedy: str) -> str | None:

@@ -244,8 +244,9 @@ def _measure_memory(record: Record) -> int:
     """Return about how many bytes a record takes in memory, whatever letters it is written in."""
     texts: list[str] = []
     if isinstance(record, Document):
-        texts = [record.text, *record.metadata.values()]
-    elif isinstance(record, Conversation):
+        memory = _RECORD_OVERHEAD // 2 + getsizeof(record.text)
+        return memory + sum(map(getsizeof, record.metadata.values())) if record.metadata else memory
+    if isinstance(record, Conversation):
         texts = [text for message in record.messages for text in (message.content, message.reasoning)]
         texts += [call.arguments for message in record.messages for call in message.tool_calls]
         texts += [text for tool in record.tools for text in (tool.description, tool.parameters)]

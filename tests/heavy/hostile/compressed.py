@@ -73,6 +73,20 @@ def _write_zip(path: Path, size: int, *, line: bytes, members: int) -> None:
             archive.writestr(f"{number}.jsonl", content)
 
 
+def _write_long_names(path: Path, size: int) -> None:
+    """Write members of a head with a long name each."""
+    packed = gzip.compress(b"")
+    member = packed[:3] + b"\x08" + packed[4:10] + b"n" * 10_000 + b"\0" + packed[10:]
+    path.write_bytes(member * (size // len(member)))
+
+
+def _write_deep_members(path: Path, size: int) -> None:
+    """Write an archive whose files are in as many folders as a name has room for."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(size // 130_000):
+            archive.writestr(f"{'a/' * 32_000}{number}.jsonl", b"")
+
+
 def _write_empty_members(path: Path, size: int) -> None:
     # A member takes 30 bytes before it and 46 in the list of all, with its name twice.
     with zipfile.ZipFile(path, "w") as archive:
@@ -149,6 +163,13 @@ KINDS: tuple[HostileFile, ...] = (
         write=_write_empty_members,
         options={"type": "hub-dataset"},
     ),
+    HostileFile(
+        name="zip-deep-members",
+        file_name="a.zip",
+        write=_write_deep_members,
+        options={"type": "hub-dataset"},
+    ),
+    HostileFile(name="gz-long-names", file_name="a.jsonl.gz", write=_write_long_names, options=_JSONL),
     HostileFile(name="zst-half-packed", file_name="a.jsonl.zst", write=_write_half_packed, options=_JSONL),
     HostileFile(name="zst-wide-window", file_name="a.jsonl.zst", write=_write_wide_window, options=_JSONL),
     HostileFile(name="packed-twice", file_name="a.jsonl.gz", write=_write_twice_packed, options=_JSONL),
