@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
+from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +22,9 @@ from calibset.core.errors import LockError, OutputError, RecipeError, SourceErro
 from calibset.pipeline.scoring.shards import parse_name
 from calibset.sources import corpus_parts
 from calibset.sources.adapters.jsonl import Jsonl
+from calibset.sources.corpus_parts import CorpusFile
 from calibset.storage.local import LocalReader
+from calibset.storage.score_folder import ScoreFolder
 from tests.letters import write_letters
 from tests.pipeline.small_builds import Heard
 
@@ -254,6 +258,33 @@ def test_a_build_reads_only_what_it_chooses(tmp_path: Path, choose: str, parquet
     if choose == "random" and not parquet:
         read = sum(end - start for file in locked.files.values() for start, end in file.extents)
         assert read < 0.5 * sum(file.size or 0 for file in locked.files.values())
+
+
+def test_shards_and_files_read_whole_are_opened_once_for_many_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write(tmp_path, documents=400)
+    for path in (tmp_path / "web").iterdir():
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        path.unlink()
+    calibset.score(recipe)
+    opened: Counter[str] = Counter()
+    real_open, real_fetch = ScoreFolder.open, CorpusFile.fetch
+
+    def counted_open(self: ScoreFolder, name: str) -> Any:
+        opened["shard"] += bool(parse_name(name))
+        return real_open(self, name)
+
+    def counted_fetch(self: CorpusFile, *args: Any) -> Any:
+        opened["file"] += 1
+        return real_fetch(self, *args)
+
+    monkeypatch.setattr(ScoreFolder, "open", counted_open)
+    monkeypatch.setattr(CorpusFile, "fetch", counted_fetch)
+    built = calibset.build(recipe, nsamples=150, max_rows_per_document=1)
+    assert 64 < built.manifest.sources[0].documents_read <= 192
+    # Of two shards: for their sums, for the order, and where the first 64 documents and the next 128 are.
+    assert opened == {"shard": 8, "file": 4}
 
 
 def test_a_lock_holds_to_its_scores(tmp_path: Path) -> None:
