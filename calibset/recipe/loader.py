@@ -100,16 +100,16 @@ def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         | {key: value for key, value in table.items() if key not in SOURCE_ONLY_KEYS}
         for name, table in raw.get(EXCLUDE, {}).items()
     ]
-    before = _find_tables(deepcopy(raw))
+    before = find_tables(deepcopy(raw))
     faults = [fault for path, value in changes.items() for fault in apply_change(raw, path, value)]
     # An adapter that a program made is not found by the name of its type, so what is the same stays as it is.
-    same = {name for name, table in _find_tables(raw) if (name, table) in before}
+    same = {name for name, table in find_tables(raw) if (name, table) in before}
     known = {name: source for name, source in recipe.corpora.items() if name in same}
     changed = Inherited(raw=raw, bases=recipe.bases, faults=tuple(faults))
     return _validate(changed, "", known, allow_code=True, path=recipe.path)
 
 
-def _find_tables(raw: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def find_tables(raw: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the tables of sources and evaluation sets, each with its name."""
     named, listed = raw.get("sources"), raw.get(EXCLUDE)
     tables = list(named.items()) if isinstance(named, dict) else []
@@ -139,7 +139,7 @@ def read_recorded_recipe(
         RecipeError: The record has faults, all of which are named.
     """
     raw = _drop_unset(data)
-    for _, table in _find_tables(raw):
+    for _, table in find_tables(raw):
         _drop_equal(table, "hygiene", raw.get("hygiene"))
     for key, info in Recipe.model_fields.items():
         if isinstance(info.default, BaseModel):
@@ -212,7 +212,7 @@ def _override(
     else:
         overrides = tuple(overrides)
         faults += [fault for override in overrides for fault in apply_override(raw, override)]
-    tables = dict(_find_tables(raw))
+    tables = dict(find_tables(raw))
     for name in given:
         if tables and name not in tables:
             raise RecipeError(

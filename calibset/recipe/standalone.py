@@ -7,7 +7,7 @@ from typing import Any
 
 from calibset.core.locations import redact_location
 from calibset.recipe.inheritance import EXTENDS, inherit
-from calibset.recipe.model import EXCLUDE
+from calibset.recipe.loader import find_tables
 from calibset.recipe.toml_file import parse_toml, read_toml_text
 from calibset.recipe.toml_text import write_toml
 
@@ -20,10 +20,10 @@ def read_standalone(path: Path) -> bytes:
     Comments are lost then, and absolute paths are reduced to their last part, as in manifests.
 
     Args:
-        path: The recipe's file, which has no faults.
+        path: The recipe's file.
 
     Raises:
-        RecipeError: It or a base can't be read.
+        RecipeError: It or a base can't be read, or is no TOML.
     """
     raw = parse_toml(read_toml_text(path), str(path))
     if EXTENDS not in raw:
@@ -32,11 +32,12 @@ def read_standalone(path: Path) -> bytes:
     for key in ("tokenizer", "output"):
         if key in data:
             data[key] = _redact(data[key])
-    tables = [*data["sources"].values(), *data.get(EXCLUDE, ())]
-    for table in tables:
+    for _, table in find_tables(data):
         table |= {key: _redact(table[key]) for key in _LOCATIONS if key in table}
     return f"# What it extends is written in.\n{write_toml(data)}".encode()
 
 
 def _redact(value: Any) -> Any:
-    return list(map(_redact, value)) if isinstance(value, list) else redact_location(value)
+    if isinstance(value, list):
+        return list(map(_redact, value))
+    return redact_location(value) if isinstance(value, str) else value

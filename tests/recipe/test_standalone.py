@@ -51,3 +51,12 @@ def test_paths_of_this_machine_are_not_written_in(tmp_path: Path) -> None:
     assert "/home" not in text
     assert 'where = "texts"\nfallbacks = [["more", "there"]]\nscores = "scores"\n' in text
     assert 'output = "v.jsonl"' in text
+
+
+def test_a_variant_with_faults_keeps_them(tmp_path: Path) -> None:
+    write(tmp_path / "base.toml", "tokenizer = 3\n[[exclude]]\nwhere = [1]\n")
+    text = read_standalone(write(tmp_path / "v.toml", 'extends = "base.toml"\nsources = 5\n')).decode()
+    assert text == (
+        '# What it extends is written in.\ntokenizer = 3\nname = "v"\nsources = 5\n'
+        "\n[[exclude]]\nwhere = [1]\n"
+    )
