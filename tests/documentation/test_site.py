@@ -1,4 +1,4 @@
-"""The site shows every page, each has something to run, and the landing page leads to what people come for."""
+"""The site shows every page, each has something to run, and the landing page leads to what readers seek."""
 
 from __future__ import annotations
 

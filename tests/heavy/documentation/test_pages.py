@@ -22,7 +22,6 @@ from calibset import build
 from tests.documentation.pages import PAGES, ROOT, Block, Page
 from tests.evaluation.model_server import Bigram, Serve
 from tests.own_data import say, write_own_data
-from tests.small import corpus
 
 WITH_HOLDOUT = """\
 extends = "quickstart"
@@ -54,12 +53,6 @@ def give_rows(folder: Path) -> None:
     (folder / "theirs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
 
-def give_corpus(folder: Path) -> None:
-    """Write a corpus of JSON Lines."""
-    (folder / "web").mkdir()
-    (folder / "web" / "a.jsonl").write_bytes(corpus("fish", 40))
-
-
 def give_minutes(folder: Path) -> None:
     """Write minutes of a committee, with an item of another committee and an empty one."""
     items = [
@@ -70,15 +63,7 @@ def give_minutes(folder: Path) -> None:
     (folder / "minutes" / "june.minutes.txt").write_text(text, "utf-8")
 
 
-def give_text(folder: Path) -> None:
-    """Write a text to measure models on."""
-    text = "\n\n".join(f"Roof {number} is covered. " * 9 for number in range(40))
-    (folder / "holdout.txt").write_text(text, "utf-8")
-
-
 GIVEN: dict[str, Callable[[Path], None]] = {
-    "docs/how-to/python.md": give_text,
-    "docs/how-to/scores.md": give_corpus,
     "docs/how-to/writing-a-source.md": give_minutes,
     "docs/reference/evaluation.md": give_file,
     "docs/reference/quantizers.md": give_rows,
