@@ -25,8 +25,10 @@ _MIRRORED = {
     "8854b35482c57537a0e1d04088b7a009614cd1c8/": "Actuarial-Notes/Actuarial-Ontology",
 }
 
-# What a developer's shell may hold and a stand-in must not see.
-_OWN = ("CALIBSET_CACHE", "CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_HUB_OFFLINE", "HF_TOKEN")
+# What a developer's shell may hold and a stand-in must not see. What is installed is compiled, too.
+_OWN = (
+    "CALIBSET_CACHE", "CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_HUB_OFFLINE", "HF_TOKEN", "PYTHONDONTWRITEBYTECODE",
+)  # fmt: skip
 
 # What the installed command does. After `python -m`, an interrupt that is caught may still end the
 # process by its signal, where it came inside an exec() of a text, as imports have them.
