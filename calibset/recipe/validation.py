@@ -84,7 +84,7 @@ def _find_language_faults(recipe: Recipe) -> Iterator[str]:
         f"sources.{name}.hygiene": source.hygiene.languages for name, source in recipe.sources.items()
     }
     if not any(languages.values()):
-        return  # the identifier takes a second to load
+        return  # the identifier takes a while to load the first time
     known = known_languages()
     for table, codes in languages.items():
         for code in codes:
