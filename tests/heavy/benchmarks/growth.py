@@ -126,6 +126,20 @@ def grown_pools(folder: Path, sizes: tuple[int, ...]) -> Iterator[tuple[int, Pat
         yield pool, _local_recipe(folder / f"pool-{pool}", 64, _DISTINCT, chosen)
 
 
+def grown_corpora(
+    folder: Path, sizes: tuple[int, ...], nsamples: int = 32, times: int = 8
+) -> Iterator[tuple[int, Path]]:
+    """Yield recipes of one source of so many shards, each as large as so many of the others' shards."""
+    shard = _shard(folder / "large.parquet", 0, times=times)
+    for count in sizes:
+        own = folder / f"corpus-{count}-{nsamples}"
+        (own / "corpus").mkdir(parents=True)
+        for number in range(count):
+            (own / "corpus" / f"{number}.parquet").hardlink_to(shard)
+        source = '[sources.grown]\ngroup = "all"\ntype = "parquet"\nwhere = "corpus"\n'
+        yield count, _write(own, [*_head(nsamples), source])
+
+
 def grown_evaluations(folder: Path, sizes: tuple[int, ...]) -> Iterator[tuple[int, Path]]:
     """Yield recipes of 64 rows that may hold nothing of an evaluation set of so many megabytes."""
     for size in sizes:
@@ -249,8 +263,14 @@ def _repository(root: Path) -> Path:
     return folder
 
 
-def _shard(path: Path, number: int) -> Path:
-    """Write a shard as those of FineWeb2 are, a column that nobody needs twice as long as the text."""
+def _shard(path: Path, number: int, *, times: int = 1) -> Path:
+    """Write a shard as those of FineWeb2 are, a column that nobody needs twice as long as the text.
+
+    Args:
+        path: Where to.
+        number: Another one gives other texts.
+        times: How many times it holds them.
+    """
     rng = random.Random(f"shard {number}")
     words = _vocabulary(rng)
     count = _ROW_GROUPS * _ROWS
@@ -264,7 +284,9 @@ def _shard(path: Path, number: int) -> Path:
             "raw_html": [rng.randbytes(len(text)).hex() for text in texts],
         }
     )
-    pq.write_table(table, path, row_group_size=_ROWS, compression="zstd")
+    with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
+        for _ in range(times):
+            writer.write_table(table, row_group_size=_ROWS)
     return path
 
 
