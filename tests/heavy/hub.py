@@ -27,7 +27,8 @@ _MIRRORED = {
 
 # What a developer's shell may hold and a stand-in must not see. What is installed is compiled, too.
 _OWN = (
-    "CALIBSET_CACHE", "CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_HUB_OFFLINE", "HF_TOKEN", "PYTHONDONTWRITEBYTECODE",
+    "CALIBSET_CACHE", "CALIBSET_DATA", "CALIBSET_MIRRORS", "HF_HUB_OFFLINE", "HF_TOKEN",
+    "PYTHONDONTWRITEBYTECODE",
 )  # fmt: skip
 
 # What the installed command does. After `python -m`, an interrupt that is caught may still end the
