@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from calibset.core.errors import OutputError, QuantizerError
+from calibset.core.short_forms import count
 from calibset.dataset.calibration_file import NAMED_BY_VERIFY, CalibrationFile, EncodedRow, alternatives
 from calibset.dataset.manifest import manifest_path
 from calibset.dataset.token_faults import (
@@ -259,7 +260,7 @@ def _visible_ids(path: Path, row: EncodedRow, tokenizer: Tokenizer, seqlen: int)
     short = text_budget(tokenizer, seqlen) - len(row.encoded.ids)
     if short > 0:
         raise QuantizerError(
-            f"{path}: row {row.number} is {short} tokens short of {seqlen}; `calibset verify` names each "
-            "such row"
+            f"{path}: row {row.number} is {count(short, 'token')} short of {seqlen}; `calibset verify` names "
+            "each such row"
         )
     return tuple(visible_ids(row.encoded.ids, tokenizer, seqlen))

@@ -143,7 +143,7 @@ def test_without_a_manifest_both_must_be_given(options: dict[str, object], tmp_p
     [
         (
             '{"text": "abcdef"}\n{"text": "abc  "}\n',
-            "row 2 is 1 tokens short of 5; `calibset verify` names each such row",
+            "row 2 is 1 token short of 5; `calibset verify` names each such row",
         ),
         ('{"messages": [], "n": 1}\n', "row 1: has no text; `calibset verify` names each fault"),
         ("", "the file holds no row; `calibset verify` names each fault"),

@@ -260,7 +260,7 @@ def test_rows_that_the_quantizer_would_drop_are_an_error(
     assert str(caught.value) == (
         f"{AutoRound.info.label} would keep 17 of 20 rows, so nothing was written: "
         "row 1 (source fish): 3 tokens short of 64; row 2 (source trees): 2 tokens short of 64; "
-        "row 3 (source fish): 1 tokens short of 64; please report this recipe"
+        "row 3 (source fish): 1 token short of 64; please report this recipe"
     )
 
 

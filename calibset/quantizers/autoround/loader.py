@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from calibset.core.short_forms import count
 from calibset.quantizers.autoround import pitfall
 from calibset.quantizers.base import FileFormat, Quantizer, QuantizerInfo, shell_word
 from calibset.quantizers.load_report import LoadReport, RowResult
@@ -136,18 +137,21 @@ def _check_text(number: int, row: RowInput, tokenizer: Tokenizer, seqlen: int) -
     read = visible_ids(ids, tokenizer, seqlen)
     reason = None
     if len(read) < seqlen:
-        reason = f"{seqlen - len(read)} tokens short of {seqlen}"
+        reason = _say_short(len(read), seqlen)
     elif last_token_dominates(read, seqlen):
         reason = f"its last token makes up {read.count(read[-1])} of {seqlen} tokens"
     cut = max(0, len(ids) - text_budget(tokenizer, seqlen))
     return RowResult(row=number, tokens=len(ids), cut=cut, reason=reason)
 
 
+def _say_short(length: int, seqlen: int) -> str:
+    return f"{count(seqlen - length, 'token')} short of {seqlen}"
+
+
 def _simulate_ids(rows: Sequence[RowInput], tokenizer: Tokenizer, nsamples: int, seqlen: int) -> _Simulated:
     measured = measure_rows((UnusableRow(_MIXED) if isinstance(row, str) else row for row in rows), tokenizer)
     results = [
-        row.result(reason=f"{seqlen - row.length} tokens short of {seqlen}" if row.length < seqlen else None)
-        for row in measured
+        row.result(reason=_say_short(row.length, seqlen) if row.length < seqlen else None) for row in measured
     ]
     warnings = []
     if longer := sum(row.length > seqlen for row in measured):

@@ -131,7 +131,7 @@ def check_text(text: str, tokenizer: Tokenizer) -> tuple[int, int, str | None]:
         (EXACT, 15, 0, None),
         (EXACT + " \n\u3000", 15, 0, None),
         (EXACT + "pqr", 18, 3, None),
-        (EXACT[:-1], 14, 0, "1 tokens short of 16"),
+        (EXACT[:-1], 14, 0, "1 token short of 16"),
         ("", 0, 0, "15 tokens short of 16"),
         ("abcdefg" + "x" * 8, 15, 0, None),
         ("abcdef" + "x" * 9, 15, 0, "its last token makes up 9 of 16 tokens"),
@@ -286,7 +286,7 @@ def test_the_first_ids_are_taken_that_are_long_enough(letters: Tokenizer) -> Non
     report = AUTOROUND.simulate(ids, letters, nsamples=2, seqlen=SEQLEN)
     assert fates(report) == [
         (15, 0, None, True),
-        (14, 0, "1 tokens short of 16", False),
+        (14, 0, "1 token short of 16", False),
         (15, 0, None, True),
         (18, 0, None, False),
         (15, 0, None, False),
