@@ -86,7 +86,8 @@ def extract_text(markup: str) -> str | None:
 
     # No tree is built: the library takes quadratic time for the attributes of an element in one.
     page = _PageText()
-    parser = etree.HTMLParser(target=page, encoding="utf-8", no_network=True)
+    # Without `huge_tree` the library ends a page at a text or comment of ten megabytes, and tells nobody.
+    parser = etree.HTMLParser(target=page, encoding="utf-8", no_network=True, huge_tree=True)
     # Surrogates, which no encoding lets through, and NUL would end the page.
     content = markup.replace("\0", "").encode("utf-8", "replace")
     try:

@@ -78,6 +78,15 @@ def test_a_page_without_words_has_no_text(markup: str) -> None:
     assert extract_text(markup) == ""
 
 
+@pytest.mark.parametrize(
+    "markup", ["<p>{}<p>end", "<p>one<!--{}--><p>end", "<p a='{}'>one<p>end", "<script>{}</script>one<p>end"]
+)
+def test_nothing_behind_a_long_piece_is_lost(markup: str) -> None:
+    long = "word " * 2_200_000
+    text = extract_text(markup.format(long))
+    assert text == (f"{long.strip()}\n\nend" if markup.startswith("<p>{}") else "one\n\nend")
+
+
 @pytest.mark.parametrize("piece", ["<!--", "<", "<a ", "<a b='", "</", "&", "<p>", "x</b>", "<![CDATA["])
 def test_what_is_never_closed_takes_no_longer_than_its_length(piece: str) -> None:
     assert extract_text("<p>before</p>" + piece * 200_000) is not None
