@@ -97,8 +97,8 @@ def check(  # noqa: PLR0913  (a program names those that it needs)
         """Return the check of a source with what its scores choose, if there are any."""
         if not recipe.sources[check.name].scores:
             return check
-        reader = open_reader(check.name, recipe, storage, lock)
         try:
+            reader = open_reader(check.name, recipe, storage, lock)
             chosen = choose_records(check.name, recipe, reader, tokenizer, evaluations)
         except CalibsetError as error:
             return replace(check, problem=check.problem or str(error))

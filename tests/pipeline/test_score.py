@@ -18,11 +18,12 @@ import pyarrow.parquet
 import pytest
 
 import calibset
-from calibset.core.errors import LockError, OutputError, RecipeError, SourceError
-from calibset.pipeline.scoring.shards import parse_name
+from calibset.core.errors import CalibsetError, LockError, OutputError, RecipeError, SourceError
+from calibset.pipeline.scoring.shards import ShardSummary, parse_name
 from calibset.sources import corpus_parts
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.sources.corpus_parts import CorpusFile
+from calibset.sources.sampling.parquet_pages import Page
 from calibset.storage.local import LocalReader
 from calibset.storage.score_folder import ScoreFolder
 from tests.letters import write_letters
@@ -354,6 +355,27 @@ def test_a_plan_and_a_check_say_what_the_scores_choose(tmp_path: Path) -> None:
     assert calibset.plan(recipe, tries=False).sources[0].problem is None
 
 
+def test_a_check_goes_on_where_a_scored_corpus_is_gone(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    (tmp_path / "web").rename(tmp_path / "gone")
+    (checked,) = calibset.check(recipe)
+    assert (checked.problem or "").startswith("web: no such file or folder under")
+    assert checked.scores is None
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_files_without_records_need_no_scores(tmp_path: Path, parquet: bool) -> None:
+    recipe = write(tmp_path, parquet=parquet)
+    if parquet:
+        empty = pyarrow.table({"text": pyarrow.array([], pyarrow.string())})
+        pyarrow.parquet.write_table(empty, tmp_path / "web" / "empty.parquet")
+    else:
+        (tmp_path / "web" / "empty.jsonl").write_bytes(b"")
+    calibset.score(recipe)
+    assert len(calibset.build(recipe).samples) == 6
+
+
 def test_parts_that_are_missing_are_counted(tmp_path: Path) -> None:
     recipe = write(tmp_path, parquet=True)
     calibset.score(recipe)
@@ -394,6 +416,54 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
     path = shards(tmp_path / "scores")[0]
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(OutputError, match=rf"^sources\.web: scores/{path.name}: can't be read as scores"):
+        calibset.build(recipe)
+
+
+_PAGE = [4, 50, 10, False]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tokens", float("inf")),
+        ("documents", 10**400),
+        ("admitted", -1),
+        ("verdicts", {"short": "many"}),
+        ("pages", {"text": []}),
+        ("pages", {"text": [[4, 50, 0, True]]}),
+        ("pages", {"text": [_PAGE, [54, 10**400, 10, False]]}),
+        ("pages", {"text": [_PAGE, [-5, 10, 10, False]]}),
+        ("pages", [[]]),
+    ],
+)
+def test_a_summary_of_other_numbers_is_none(key: str, value: Any) -> None:
+    right = ShardSummary(
+        documents=10, admitted=9, tokens=90, verdicts={"short": 1}, languages={"sk": 9}, sha256="ab",
+        pages={"text": (Page(4, 50, 10, False),)},
+    )  # fmt: skip
+    data = json.loads(right.to_json())
+    assert ShardSummary.read(json.dumps(data).encode()) == right
+    with pytest.raises(ValueError, match=r"no summary|a number that is no count|a column without rows"):
+        ShardSummary.read(json.dumps({**data, key: value}).encode())
+    with pytest.raises(ValueError, match="no summary"):
+        ShardSummary.read(b"[" * 100_000)
+
+
+def test_scores_that_lack_values_are_refused(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    path, *_ = shards(tmp_path / "scores")
+    table, metadata = pyarrow.parquet.read_table(path), pyarrow.parquet.read_metadata(path).metadata
+    none = pyarrow.nulls(len(table), pyarrow.int64())
+    table = table.set_column(table.schema.get_field_index("row"), "row", none)
+    with pyarrow.parquet.ParquetWriter(path, table.schema) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({b"calibset": metadata[b"calibset"]})
+    with pytest.raises(CalibsetError, match=r"can't be read as scores \(it lacks values\)"):
+        calibset.build(recipe)
+    (repeats,) = (tmp_path / "scores").glob("repeats-*")
+    pyarrow.parquet.write_table(pyarrow.table({"key": pyarrow.nulls(3, pyarrow.uint64())}), repeats)
+    with pytest.raises(CalibsetError, match=r"near\.parquet: can't be read; remove it, and run"):
         calibset.build(recipe)
 
 

@@ -99,6 +99,8 @@ def read_repeats(folder: ScoreFolder, tasks: Sequence[PartTask], *, near: bool) 
             if parquet.metadata.num_rows > _MOST_REPEATS:
                 raise ValueError("it is too large")  # noqa: TRY301  (a fault like the others)
             keys = parquet.read(columns=["key"], use_threads=False)["key"]
+            if keys.null_count:
+                raise ValueError("it lacks values")  # noqa: TRY301
             return np.sort(keys.cast(pyarrow.uint64()).to_numpy())
         except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
             raise OutputError(

@@ -27,6 +27,10 @@ _KEY = b"calibset"
 # Rows that are written together, and those that may be read so, with the bytes they may unpack to.
 _GROUP = 2**12
 _MOST_ROWS, _LARGEST = 2**17, 2**29
+# The largest number of bytes, rows or tokens.
+_MOST = 2**62
+# What may be unknown of a document.
+_UNKNOWN = ("verdict", "language", "language_score", "quality", "same", "sketch")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,22 +82,18 @@ class ShardSummary:
         Raises:
             ValueError: They hold none.
         """
-        data = json.loads(text)
         try:
-            pages = {
-                name: tuple(Page(int(o), int(s), int(r), bool(d)) for o, s, r, d in data["pages"][name])
-                for name in data["pages"]
-            }
+            data = json.loads(text)
             return cls(
-                documents=int(data["documents"]),
-                admitted=int(data["admitted"]),
-                tokens=int(data["tokens"]),
-                verdicts={str(key): int(count) for key, count in data["verdicts"].items()},
-                languages={str(key): int(count) for key, count in data["languages"].items()},
+                documents=_count(data["documents"]),
+                admitted=_count(data["admitted"]),
+                tokens=_count(data["tokens"]),
+                verdicts={str(key): _count(count) for key, count in data["verdicts"].items()},
+                languages={str(key): _count(count) for key, count in data["languages"].items()},
                 sha256=str(data["sha256"]),
-                pages=pages,
+                pages={name: _read_pages(pages) for name, pages in data["pages"].items()},
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError("no summary") from error
 
     def to_json(self) -> bytes:
@@ -105,6 +105,21 @@ class ShardSummary:
             "pages": {name: list(map(list, pages)) for name, pages in self.pages.items()},
         }  # fmt: skip
         return json.dumps(data, separators=(",", ":")).encode()
+
+
+def _read_pages(data: Iterable[Sequence[Any]]) -> tuple[Page, ...]:
+    pages = tuple(
+        Page(_count(offset), _count(size), _count(rows), bool(shared)) for offset, size, rows, shared in data
+    )
+    if not any(page.rows for page in pages):
+        raise ValueError("a column without rows")
+    return pages
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise ValueError("a number that is no count")
+    return value
 
 
 def write_shard(
@@ -171,6 +186,8 @@ class Shard:
         for number in range(self._parquet.num_row_groups):
             with _shard_errors(self._name):
                 table = self._parquet.read_row_group(number, columns=wanted, use_threads=False).select(wanted)
+                if any(table[name].null_count for name in wanted if name not in _UNKNOWN):
+                    raise ValueError("it lacks values")
                 frame = polars.DataFrame(polars.from_arrow(table))
             yield start, frame
             start += table.num_rows

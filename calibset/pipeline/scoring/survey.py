@@ -42,7 +42,7 @@ def list_tasks(
 def find_shards(
     files: Mapping[str, CorpusFile], folder: ScoreFolder, location: str, rules: Rules
 ) -> list[PartTask]:
-    """Return the parts of a source's files whose scores are in a folder, without opening the files.
+    """Return the parts of a source's files whose scores are in a folder; only files without any are opened.
 
     Raises:
         SourceError: Some are not there, or are of other files or other rules.
@@ -56,10 +56,10 @@ def find_shards(
     for name, file in files.items():
         digest = fingerprints.find(file.file, location)
         count = parts.get((digest[:32], rules.digest[:16]))
-        if count is None:
+        if count is None and file.count_parts():
             raise SourceError(_explain_missing(name, digest, rules, folder, parts))
         if digest not in tasks:
-            tasks[digest] = _make_tasks(name, digest, count, rules.digest)
+            tasks[digest] = _make_tasks(name, digest, count or 0, rules.digest)
     all_tasks = list(chain.from_iterable(tasks.values()))
     missing = [task for task in all_tasks if str(task.shard) not in there]
     if missing:
