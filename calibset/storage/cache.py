@@ -23,7 +23,7 @@ from typing import TypeVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from calibset.core.atomic_write import apply_umask
-from calibset.core.environment import CACHE, HUB_HOME, HUB_OFFLINE
+from calibset.core.environment import CACHE, HUB_HOME, HUB_OFFLINE, Variable
 from calibset.core.errors import SourceError
 from calibset.storage.byte_ranges import merge_ranges
 
@@ -271,14 +271,25 @@ class Cache:
 
 
 def default_cache_folder() -> Path:
-    """Return ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual cache folder."""
-    if own := CACHE.read():
-        return Path(own).expanduser()
-    if shared := HUB_HOME.read():
-        return Path(shared).expanduser() / "calibset"
+    """Return ``CALIBSET_CACHE``, else ``HF_HOME/calibset``, else the system's usual cache folder.
+
+    Raises:
+        SourceError: It is in the home folder of a user whom this machine doesn't know.
+    """
+    if CACHE.read():
+        return _expand(CACHE)
+    if HUB_HOME.read():
+        return _expand(HUB_HOME) / "calibset"
     import platformdirs
 
     return platformdirs.user_cache_path("calibset", appauthor=False)
+
+
+def _expand(variable: Variable) -> Path:
+    try:
+        return Path(variable.read()).expanduser()
+    except RuntimeError as error:
+        raise SourceError(f"{variable.name}={variable.read()}: there is no such home folder") from error
 
 
 def _key(*words: str) -> str:

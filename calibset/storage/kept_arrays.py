@@ -37,7 +37,7 @@ def load_arrays(cache: Cache, kind: str, *key: str) -> dict[str, Array] | None:
     body = content[_DIGEST:]
     if not body or _digest(body) != content[:_DIGEST]:
         return None
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, AttributeError, RecursionError):
         return _parse(_decompress(body) if body[:4] == _COMPRESSED else body)
     return None
 
@@ -86,7 +86,10 @@ def _compress(body: bytes) -> bytes:
 def _decompress(body: memoryview) -> memoryview:
     import zstandard
 
-    return memoryview(zstandard.decompress(body))
+    try:
+        return memoryview(zstandard.decompress(body))
+    except (zstandard.ZstdError, MemoryError) as error:
+        raise ValueError("not compressed as it says") from error
 
 
 def _round_up(size: int) -> int:

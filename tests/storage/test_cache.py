@@ -180,6 +180,14 @@ def test_the_environment_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> No
     assert default_cache_folder().name in ("calibset", "Cache")
 
 
+@pytest.mark.parametrize("name", ["CALIBSET_CACHE", "HF_HOME"])
+def test_a_home_folder_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("CALIBSET_CACHE", raising=False)
+    monkeypatch.setenv(name, "~no-such-user/cache")
+    with pytest.raises(SourceError, match=rf"^{name}=~no-such-user/cache: there is no such home folder$"):
+        default_cache_folder()
+
+
 @pytest.mark.parametrize(("value", "offline"), [("1", True), ("true", True), ("0", False), ("", False)])
 def test_the_hubs_offline_switch_counts(monkeypatch: pytest.MonkeyPatch, value: str, offline: bool) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", value)

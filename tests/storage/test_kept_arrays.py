@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +52,24 @@ def test_a_damaged_file_counts_as_none(data: st.DataObject, tmp_path_factory: py
 
 def test_objects_are_not_read(cache: Cache) -> None:
     keep_arrays(cache, {"objects": np.array([1, 2], object)}, "kind", "a")
+    assert load_arrays(cache, "kind", "a") is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no arrays at all",
+        (2).to_bytes(8, "little") + b"[]      ",
+        (100_000).to_bytes(8, "little") + b"[" * 100_000,
+        zstandard.compress(b"no arrays at all"),
+        zstandard.compress(bytes(100))[:-4],
+        # A frame that says it holds more than any machine has.
+        b"\x28\xb5\x2f\xfd\xe0" + b"\xff" * 7 + b"\x0f" + bytes(30),
+    ],
+)
+def test_a_whole_file_of_another_form_counts_as_none(cache: Cache, body: bytes) -> None:
+    keep_arrays(cache, ARRAYS, "kind", "a")
+    kept_file(cache).write_bytes(blake2b(body, digest_size=32).digest() + body)
     assert load_arrays(cache, "kind", "a") is None
 
 
