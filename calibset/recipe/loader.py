@@ -206,11 +206,15 @@ def _override(
     allow_code: bool,
     path: Path | None,
 ) -> Recipe:
-    raw, faults = inherited.raw, list(inherited.faults)
+    overrides = overrides if isinstance(overrides, Mapping) else tuple(overrides)
+    paths = [override.partition("=")[0].strip() for override in overrides]
+    raw, faults = (
+        inherited.raw,
+        [fault for fault in inherited.faults if fault.partition(": ")[0] not in paths],
+    )
     if isinstance(overrides, Mapping):
         faults += [fault for key, value in overrides.items() for fault in apply_change(raw, key, value)]
     else:
-        overrides = tuple(overrides)
         faults += [fault for override in overrides for fault in apply_override(raw, override)]
     tables = dict(find_tables(raw))
     for name in given:
@@ -220,7 +224,6 @@ def _override(
             )
         if tables:
             tables[name].setdefault("where", GIVEN)
-    paths = (override.partition("=")[0].strip() for override in overrides)
     return _validate(inherited.without(paths, faults), origin, {}, allow_code=allow_code, path=path)
 
 

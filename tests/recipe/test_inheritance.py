@@ -116,6 +116,7 @@ def test_a_variant_does_not_write_over_the_files_of_its_base(folder: Path) -> No
     assert caught.value.faults == (
         "my own.toml: name: is missing, and the file's own, 'my own', can't be one: letters, digits, . _ -",
     )
+    assert load_recipe("my own.toml", overrides=["name=mine"]).name == "mine"
 
 
 def test_false_leaves_out_what_the_base_has(folder: Path) -> None:
