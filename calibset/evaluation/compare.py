@@ -24,8 +24,6 @@ from calibset.evaluation.tokenizer_check import find_tokenizer
 Model: TypeAlias = Measurement | str | Path
 """What is compared: a measurement, the path of one, or a model's folder."""
 
-# What is asked where no option says otherwise.
-
 
 def compare(  # noqa: PLR0913  (a program names those that it needs)
     base: Model,
