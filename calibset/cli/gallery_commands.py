@@ -62,6 +62,20 @@ class _Copy:
     source: Path
     target: Path
 
+    def is_there(self) -> bool:
+        """Return whether the target holds all of it already, with the same bytes."""
+        files = [file for file in (self.source, *self.source.rglob("*")) if file.is_file()]
+        pairs = [(file, self.target / file.relative_to(self.source)) for file in files]
+        return all(copy.is_file() and copy.read_bytes() == file.read_bytes() for file, copy in pairs)
+
+    def write(self) -> None:
+        """Write it, over what is there."""
+        if self.source.is_dir():
+            shutil.copytree(self.source, self.target, dirs_exist_ok=True)
+            return
+        with write_atomically(self.target) as file:
+            file.write(self.source.read_bytes())
+
 
 def copy_recipe(arguments: Namespace) -> int:
     """Copy a recipe of the gallery, word for word, with the sample corpora that it reads."""
@@ -77,13 +91,14 @@ def copy_recipe(arguments: Namespace) -> int:
     copies = [
         _Copy(source.parent / name, path.parent / name) for name in own if (source.parent / name).exists()
     ]
-    for target in (path, *(copy.target for copy in copies)):
-        require_free(target, force=arguments.force)
+    # Who follows several pages in one folder copies it again and again.
+    copies = [copy for copy in (_Copy(source, path), *copies) if arguments.force or not copy.is_there()]
     for copy in copies:
-        shutil.copytree(copy.source, copy.target, dirs_exist_ok=True)
-    with write_atomically(path) as file:
-        file.write(source.read_bytes())
-    written = [path, *(copy.target for copy in copies)]
+        require_free(copy.target, force=arguments.force)
+    # The recipe is written last: what it reads is there when it is.
+    for copy in reversed(copies):
+        copy.write()
+    written = [copy.target for copy in copies]
     missing = [name for name in own if not (source.parent / name).exists()]
     if arguments.json:
         print_json(
@@ -95,7 +110,7 @@ def copy_recipe(arguments: Namespace) -> int:
             }
         )
     elif not arguments.quiet:
-        print_lines(_next_lines(recipe, path, missing))
+        print_lines(_next_lines(recipe, path, missing, is_written=path in written))
     return 0
 
 
@@ -125,9 +140,10 @@ def _find_own_paths(recipe: Recipe) -> Iterator[str]:
                 yield text
 
 
-def _next_lines(recipe: Recipe, path: Path, missing: list[str]) -> Iterator[str]:
+def _next_lines(recipe: Recipe, path: Path, missing: list[str], *, is_written: bool) -> Iterator[str]:
     name = shlex.quote(str(path))
-    yield f"wrote {path}: {recipe.nsamples} rows of {recipe.seqlen} tokens for {recipe.tokenizer}"
+    what = f"wrote {path}" if is_written else f"{path} is there already, as it would be written"
+    yield f"{what}: {recipe.nsamples} rows of {recipe.seqlen} tokens for {recipe.tokenizer}"
     if missing:
         yield f"note: it reads data of your own, beside it or under --data: {', '.join(missing)}"
     yield "next:"

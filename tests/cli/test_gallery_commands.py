@@ -79,6 +79,22 @@ def test_it_is_told_which_data_are_the_users_own(capsys: pytest.CaptureFixture[s
     }
 
 
+def test_a_copy_that_is_there_already_is_no_obstacle(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--from", "quickstart"]) == 0
+    assert capsys.readouterr().out.startswith("wrote quickstart.toml: 32 rows of 512 tokens")
+    assert main(["init", "--from", "quickstart"]) == 0
+    again = "quickstart.toml is there already, as it would be written: 32 rows of 512 tokens"
+    assert capsys.readouterr().out.startswith(again)
+    assert main(["init", "--from", "quickstart", "--out", "mine.toml", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["written"] == ["mine.toml"]
+    (changed := next(file for file in Path("samples/skwiki").rglob("*") if file.is_file())).write_text(
+        "mine", "utf-8"
+    )
+    line = error_line(["init", "--from", "quickstart"], 1, capsys)
+    assert line.startswith("samples/skwiki: is there already; ")
+    assert changed.read_text("utf-8") == "mine"
+
+
 def test_what_is_there_is_kept_unless_forced(capsys: pytest.CaptureFixture[str]) -> None:
     Path("coding.toml").write_text("mine", "utf-8")
     line = error_line(["init", "--from", "coding"], 1, capsys)
