@@ -35,6 +35,18 @@ def init(*words: str) -> int:
     return main(["init", *words, "--tokenizer", "model", "--nsamples=4", "--seqlen=256"])
 
 
+def test_sources_that_are_left_out_leave_their_shares_to_the_others(folder: Path) -> None:
+    write_texts(folder / "data")
+    chats = [{"messages": [{"role": "user", "content": "REFUSE"}, {"role": "assistant", "content": "No."}]}]
+    (folder / "data" / "chats.jsonl").write_text(
+        "".join(json.dumps(one) + "\n" for one in chats * 9), "utf-8"
+    )
+    (folder / "data" / "terms.csv").write_text("text\n" + f"{say(3, 9)}\n" * 20, "utf-8")
+    assert init("data", "--share", "chats=0.5", "--share", "texts=0.3") == 0
+    weights = {name: source.weight for name, source in load_recipe("data.toml").sources.items()}
+    assert weights == {"texts": 0.3, "terms": 0.7}
+
+
 def test_a_folder_of_several_kinds_becomes_a_recipe_that_builds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def draft_recipe(
     )
     wanted = settings
     settings, sources, trials, dropped = _find_rows(
-        settings, survey.sources, path, storage, progress, keeps_length=options.seqlen is not None
+        settings, survey.sources, path, storage, progress, options=options
     )
     rows = total_rows(trials)
     if not rows:
@@ -129,7 +129,7 @@ def _find_rows(
     storage: Storage,
     progress: Progress,
     *,
-    keeps_length: bool,
+    options: DraftOptions,
 ) -> tuple[RecipeSettings, tuple[SourceGuess, ...], Mapping[str, SourceTrial], dict[str, str]]:
     """Try the sources until all that are left can be read, with shorter rows if there are next to none.
 
@@ -146,13 +146,14 @@ def _find_rows(
             sources = tuple(source for source in sources if source.name not in faults)
             if not sources:
                 raise SourceError("; ".join(f"{name}: {problem}" for name, problem in dropped.items()))
+            settings = replace(settings, shares=_find_shares(sources, options.shares or {}, dropped))
             continue
         if best and total_rows(best[1]) >= total_rows(
             trials
         ):  # its conversations don't fit into shorter rows
             return best[0], sources, best[1], dropped
         is_enough = total_rows(trials) >= min(settings.nsamples, _FEWEST_ROWS)
-        if is_enough or keeps_length or settings.seqlen <= _SHORTEST:
+        if is_enough or options.seqlen is not None or settings.seqlen <= _SHORTEST:
             return settings, sources, trials, dropped
         best = settings, trials
         settings = replace(settings, seqlen=settings.seqlen // 2)
@@ -179,9 +180,12 @@ def _explain_no_rows(settings: RecipeSettings, trials: Mapping[str, SourceTrial]
     )
 
 
-def _find_shares(sources: Sequence[SourceGuess], wanted: Mapping[str, float]) -> dict[str, float]:
+def _find_shares(
+    sources: Sequence[SourceGuess], wanted: Mapping[str, float], dropped: Collection[str] = ()
+) -> dict[str, float]:
     """Return the share of each source; those that nobody named share the rest."""
     names = [source.name for source in sources]
+    wanted = {name: share for name, share in wanted.items() if name not in dropped}
     if unknown := [name for name in wanted if name not in names]:
         raise RecipeError(f"--share {unknown[0]}: no such source; there are {', '.join(names)}")
     rest, others = 1 - sum(wanted.values()), [name for name in names if name not in wanted]
