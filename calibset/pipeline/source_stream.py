@@ -37,6 +37,7 @@ from calibset.tokenizers.chat_templates.base import (
     RenderError,
     TooLongToRenderError,
 )
+from calibset.tokenizers.chat_templates.completeness import LEAVES_OUT_TOOLS
 from calibset.tokenizers.chat_templates.loading import load_template
 from calibset.tokenizers.chat_templates.renderer import ConversationRenderer
 from calibset.tokenizers.engine_faults import locate_faults
@@ -132,6 +133,12 @@ class SourceStream:
             hints.append(f"the first such row has {columns}")
         if isinstance(self.source, TextSource) and any(map(is_encoding_fault, left_out.rejections)):
             hints.append(self.source.suggest_encoding(self.reader))
+        if LEAVES_OUT_TOOLS in left_out.rejections:
+            hints.append(
+                "if the model isn't served with tools, take the source out (in a variant: "
+                f"sources.{self.name} = false); if it is, put the template that it is served with into its "
+                "folder"
+            )
         return "; ".join(filter(None, (left_out.describe(), *hints)))
 
 

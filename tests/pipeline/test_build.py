@@ -24,9 +24,11 @@ from calibset.dataset.manifest import Manifest
 from calibset.dataset.rejects import write_rejects
 from calibset.quantizers import LoadReport, RowInput
 from calibset.quantizers.autoround.loader import AutoRound
+from calibset.recipe.gallery import find_gallery_recipe
 from calibset.recipe.loader import load_recipe
 from calibset.recipe.model import Recipe
 from calibset.tokenizers import Tokenizer
+from tests.chatml import write_chatml
 from tests.pipeline.small_builds import Heard, rows_of, small
 from tests.small import write_small
 
@@ -374,6 +376,23 @@ def test_conversations_are_built_for_the_target_model(
     assert built.input_ids[0] == (1, *built[0].token_ids[:127])
     held = calibset.build(load_recipe(tmp_path / "r.toml"), holdout={"nsamples": 3, "share": 0.4})
     assert held.notes[1] == built.notes[0].replace("6 of 6", "holdout: 3 of 3")
+
+
+def test_tools_that_the_models_template_leaves_out_are_told_with_a_way_out(tmp_path: Path) -> None:
+    plain = "{% for one in messages %}<|im_start|>{{ one.role }}\n{{ one.content }}<|im_end|>\n{% endfor %}"
+    (tmp_path / "model").mkdir()
+    write_chatml(tmp_path / "model", template=plain)
+    recipe = load_recipe(
+        find_gallery_recipe("quickstart"), overrides={"tokenizer": str(tmp_path / "model"), "seqlen": 2048}
+    )
+    with pytest.raises(SourceError) as caught:
+        calibset.build(recipe)
+    assert str(caught.value) == (
+        "sources.toolace: samples/toolace holds no usable document (13 rejected: the chat template leaves "
+        "out tools or their calls, 1 rejected: unparsable tool call; if the model isn't served with tools, "
+        "take the source out (in a variant: sources.toolace = false); if it is, put the template that it is "
+        "served with into its folder)"
+    )
 
 
 def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:

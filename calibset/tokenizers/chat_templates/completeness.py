@@ -25,6 +25,9 @@ _MARKS = re.compile(r"[^\w\s]|_")
 # Stands for a number, which must stay one: some templates write texts and numbers differently.
 _FIRST_NUMBER = 7_100_000_000
 
+LEAVES_OUT_TOOLS = "the chat template leaves out tools or their calls"
+"""Why a template can't express a conversation with tools."""
+
 PLACEHOLDER = re.compile(r"(?:turn|thought|tool|(?:key|value)([0-9]+)n)([0-9]+)calibset|71[0-9]{8}")
 """Any placeholder: letters and digits, which no template changes."""
 
@@ -162,11 +165,11 @@ def ensure_complete(
         if tool in bare:
             needed += names_in_result * results[tool]
         if counts[tool] < max(1, needed):
-            raise RenderError("the chat template leaves out tools or their calls", name)
+            raise RenderError(LEAVES_OUT_TOOLS, name)
     for message, arguments in zip(messages, copy.arguments, strict=True):
         for call, leaves in zip(message.tool_calls, arguments, strict=True):
             if leaves and not leaves & counts.keys():
-                raise RenderError("the chat template leaves out tools or their calls", copy.tools[call.name])
+                raise RenderError(LEAVES_OUT_TOOLS, copy.tools[call.name])
             if not leaves <= counts.keys():
                 raise RenderError("the chat template leaves out arguments of calls", copy.tools[call.name])
     for index, message in enumerate(messages):
