@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from calibset.core.short_forms import count
 from calibset.core.text import printable, printable_line
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def show_progress(*, quiet: bool, unit: str = "rows") -> Iterator[Progress]:
 
         def report_line(source: str, done: int, asked: int | None) -> None:
             if done == asked:
-                print(f"{printable_line(source)}: {done} {unit}", file=sys.stderr, flush=True)  # noqa: T201
+                print(f"{printable_line(source)}: {count(done, unit[:-1])}", file=sys.stderr, flush=True)  # noqa: T201
 
         yield report_line
 

@@ -81,7 +81,9 @@ def _read_lines(plan: Plan) -> Iterator[str]:
 
 def _list_names(names: Collection[str]) -> str:
     named = ", ".join(islice(names, _MOST_NAMES))
-    return named + (f" and {len(names) - _MOST_NAMES} other kinds" if len(names) > _MOST_NAMES else "")
+    return named + (
+        f" and {count(len(names) - _MOST_NAMES, 'other kind')}" if len(names) > _MOST_NAMES else ""
+    )
 
 
 def _print_previews(plan: Plan) -> None:

@@ -124,7 +124,8 @@ def _export_parts(recipe: Recipe, arguments: Namespace) -> dict[str, str]:
     usage = explain_usage(file, recipe.quantizer)
     export = f"calibset export {shlex.quote(str(file))} --for {recipe.quantizer}\n"
     if usage.startswith(("import ", "from ")):
-        return {"command": export, "python": f"MODEL = {arguments.model!r}\n{usage}\n"}
+        model = f"MODEL = {arguments.model!r}\n" if "MODEL" in usage else ""
+        return {"command": export, "python": f"{model}{usage}\n"}
     words = [arguments.model if word == "MODEL" else word for word in shlex.split(usage)]
     return {"command": f"{export}{shlex.join(words)}\n"}
 

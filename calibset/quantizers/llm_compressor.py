@@ -82,7 +82,9 @@ class LlmCompressor(Quantizer):
             imports = "from llmcompressor import oneshot\n\n"
             dataset = f'dataset="json", dataset_path={str(out)!r}'
         return (
-            f"{imports}oneshot(model=model, recipe=recipe, {dataset}, max_seq_length={report.seqlen}, "
+            f'{imports}# model = AutoModelForCausalLM.from_pretrained(MODEL, dtype="auto")\n'
+            '# recipe = GPTQModifier(targets="Linear", scheme="W4A16", ignore=["lm_head"])\n'
+            f"oneshot(model=model, recipe=recipe, {dataset}, max_seq_length={report.seqlen}, "
             f"num_calibration_samples={report.nsamples}, shuffle_calibration_samples=False)"
         )
 
