@@ -174,7 +174,8 @@ def explain_recipe(text: str) -> Iterable[str]:
     # A file that it extends is one of the gallery.
     text = re.sub(r'^(extends = "\w+)\.toml"', r'\1"', text, flags=re.MULTILINE)
     table = tomllib.loads(text)
-    typeless = [name for name, source in table.get("sources", {}).items() if "type" not in source]
+    sources = table.get("sources", {}).items()
+    typeless = [name for name, source in sources if source is not False and "type" not in source]
     given = {} if "extends" in table else {f"sources.{name}.type": "chat" for name in typeless}
     try:
         parse_recipe(text, overrides=given, allow_code=True)
