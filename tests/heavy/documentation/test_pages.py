@@ -67,7 +67,6 @@ GIVEN: dict[str, Callable[[Path], None]] = {
     "docs/how-to/writing-a-source.md": give_minutes,
     "docs/reference/evaluation.md": give_file,
     "docs/reference/quantizers.md": give_rows,
-    "docs/reference/report.md": give_file,
 }
 """What a reader of some pages has beside what every page assumes."""
 
