@@ -6,8 +6,9 @@ order depends on nothing else: not on the Python version, the platform, the hash
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from itertools import count
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -31,5 +32,18 @@ def shuffled(items: Iterable[T], seed: int, *seed_path: str | int) -> list[T]:
         >>> shuffled("abcdef", 42, "demo")
         ['c', 'a', 'e', 'b', 'd', 'f']
     """
-    keyed = sorted((seeded_key(seed, *seed_path, index), index, item) for index, item in enumerate(items))
+    keys = seeded_keys(seed, *seed_path)
+    keyed = sorted((key, index, item) for index, (key, item) in enumerate(zip(keys, items, strict=False)))
     return [item for _, _, item in keyed]
+
+
+def seeded_keys(seed: int, *seed_path: str | int) -> Iterator[bytes]:
+    """Yield the key of the seed path with 0 behind it, with 1, and so on.
+
+    Examples:
+        >>> next(seeded_keys(42, "pile")) == seeded_key(42, "pile", 0)
+        True
+    """
+    path = "".join(f"{word}\x1f" for word in (seed, *seed_path)).encode("utf-8", "surrogatepass")
+    for index in count():
+        yield blake2b(b"%s%d" % (path, index), digest_size=16).digest()

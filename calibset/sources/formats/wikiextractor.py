@@ -82,6 +82,8 @@ def parse_attributes(heading: str) -> dict[str, str]:
 
 def _cut_unknown_attributes(value: str) -> str:
     """Return a value without the attributes that follow it, the last of which has lost its last quote."""
+    if "=" not in value:
+        return value
     pieces = value.split('"')
     while len(pieces) > 2 and _UNKNOWN_ATTRIBUTE.fullmatch(pieces[-2]):
         del pieces[-2:]

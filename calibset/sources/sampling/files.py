@@ -16,7 +16,7 @@ from sys import getsizeof
 from typing import Protocol
 
 from calibset.core.documents import Conversation, Document, Record
-from calibset.core.seeding import seeded_key, shuffled
+from calibset.core.seeding import seeded_keys, shuffled
 from calibset.sources.sampling.interleave import (
     MAX_OPEN_PARTS,
     Part,
@@ -216,24 +216,24 @@ class FileSampler:
         hold = hold_records if packs else iter
         if held is not None and size - last <= budget:
             return Part(max(1, count), iter(hold(shuffled(held, self.seed, file.name))))
-        slices = range(-(-size // budget))
-
-        def hold_slice(index: int) -> Iterable[Record]:
-            records = self.source.read(file) if held is None else held
-            return hold(self._take_slice(records, file, index, len(slices)))
-
-        # What is in memory is packed now, and what is read again when it is wanted.
-        parts = map(hold_slice, slices) if held is None else list(map(hold_slice, slices))
+        slices = -(-size // budget)
+        if held is None:  # what is read again is held when it is wanted
+            read = (self._read_slice(file, index, slices) for index in range(slices))
+            return Part(count, chain.from_iterable(map(hold, read)))
+        split: list[list[Record]] = [[] for _ in range(slices)]
+        for index, record in zip(self._draw_slices(file, slices), held, strict=False):
+            split[index].append(record)
+        parts = [hold(shuffled(own, self.seed, file.name, index)) for index, own in enumerate(split)]
         return Part(count, chain.from_iterable(parts))
 
-    def _take_slice(self, records: Iterable[Record], file: File, index: int, slices: int) -> list[Record]:
+    def _read_slice(self, file: File, index: int, slices: int) -> list[Record]:
         """Return a slice of a file's records, shuffled; each record is in one of the slices."""
-        own = (
-            record
-            for number, record in enumerate(records)
-            if int.from_bytes(seeded_key(self.seed, file.name, "slice", number)) % slices == index
-        )
-        return shuffled(own, self.seed, file.name, index)
+        drawn = zip(self._draw_slices(file, slices), self.source.read(file), strict=False)
+        return shuffled((record for one, record in drawn if one == index), self.seed, file.name, index)
+
+    def _draw_slices(self, file: File, slices: int) -> Iterator[int]:
+        """Yield the slice of each record of a file."""
+        return (int.from_bytes(key) % slices for key in seeded_keys(self.seed, file.name, "slice"))
 
 
 def _estimate_unpacked_size(file: File) -> int:
