@@ -111,7 +111,7 @@ def _make(node: ast.expr) -> tuple[Any, str]:  # noqa: C901, PLR0911  (a case fo
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             if not abs(number) <= MAX_NUMBER:
                 raise ValueError(f"numbers are at most {MAX_NUMBER:,}")
-            return polars.lit(number), "number"
+            return polars.lit(float(number)), "number"
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_require(operand, "number"), "number"
         case ast.UnaryOp(op=ast.Not(), operand=operand):
@@ -141,7 +141,8 @@ def _compare(left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Any:
         value, kind = _make(left)
         for item in items:
             _require(item, kind)
-        found = value.is_in([ast.literal_eval(item) for item in items])
+        values = [ast.literal_eval(item) for item in items]
+        found = value.is_in(list(map(float, values)) if kind == "number" else values)
         return found if isinstance(sign, ast.In) else ~found
     value, kind = _make(left)
     if type(sign) not in _COMPARISONS or kind == "truth":

@@ -142,15 +142,8 @@ class _Spool:
         """Append each row to its file."""
         order = np.argsort(files, kind="stable")
         rows = rows[order]
-        try:
-            for number, start, end in _runs(files[order]):
-                with self._path(number).open("ab") as stream:
-                    stream.write(rows[start:end].tobytes())
-        except OSError as error:
-            raise OutputError(
-                f"{self.folder.parent}: can't be written: {error.strerror}; repeats are sorted there: set "
-                "TMPDIR to a folder with more room"
-            ) from error
+        for number, start, end in _runs(files[order]):
+            _append(self._path(number), rows[start:end].tobytes())
 
     def read(self) -> Iterator[_Numbers]:
         """Yield the rows of a file at a time, in the order they were added; the file is gone then."""
@@ -205,17 +198,18 @@ class _Search:
         """Find the documents with the same words as an earlier one, and keep the sketches of all on disk."""
         spool = _open_spool(self.scratch, "same", 2, self.total)
         columns = ["same", "sketch", "words"] if near else ["same"]
-        with self._path("sketches").open("wb") as sketches, self._path("words").open("wb") as words:
-            for documents, frame in self._read(columns):
-                known = frame["same"].is_not_null().to_numpy()
-                values = np.frombuffer(b"".join(frame["same"].drop_nulls().to_list()), ">u8").reshape(-1, 2)
-                # Eight bytes tell the texts of any corpus apart, but for one pair in millions of millions.
-                rows = np.stack((values[:, 0].astype(np.uint64), documents[known]), axis=1)
-                spool.add(_spread(rows[:, 0], spool.files), rows)
-                if near:
-                    sketches.write(b"".join(frame["sketch"].fill_null(bytes(PERMUTATIONS)).to_list()))
-                    has_sketch = frame["sketch"].is_not_null().to_numpy()
-                    words.write((frame["words"].to_numpy() * has_sketch).astype(np.uint32).tobytes())
+        for documents, frame in self._read(columns):
+            known = frame["same"].is_not_null().to_numpy()
+            values = np.frombuffer(b"".join(frame["same"].drop_nulls().to_list()), ">u8").reshape(-1, 2)
+            # Eight bytes tell the texts of any corpus apart, but for one pair in millions of millions.
+            rows = np.stack((values[:, 0].astype(np.uint64), documents[known]), axis=1)
+            spool.add(_spread(rows[:, 0], spool.files), rows)
+            if near:
+                sketches = b"".join(frame["sketch"].fill_null(bytes(PERMUTATIONS)).to_list())
+                _append(self._path("sketches"), sketches)
+                has_sketch = frame["sketch"].is_not_null().to_numpy()
+                words = (frame["words"].to_numpy() * has_sketch).astype(np.uint32)
+                _append(self._path("words"), words.tobytes())
         for rows in spool.read():
             rows = rows[np.argsort(rows[:, 0], kind="stable")]  # noqa: PLW2901
             first = _find_first(rows[:, 0])
@@ -319,6 +313,18 @@ class _Search:
 
     def _path(self, name: str) -> Path:
         return self.scratch / name
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Write behind what a file of the search holds."""
+    try:
+        with path.open("ab") as stream:
+            stream.write(content)
+    except OSError as error:
+        raise OutputError(
+            f"{tempfile.gettempdir()}: can't be written: {error.strerror}; repeats are sorted there: set "
+            "TMPDIR to a folder with more room"
+        ) from error
 
 
 def _open_spool(folder: Path, name: str, width: int, rows: int) -> _Spool:

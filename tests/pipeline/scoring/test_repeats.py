@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import tempfile
 import tracemalloc
 from pathlib import Path
 from typing import cast
@@ -9,6 +11,7 @@ from typing import cast
 import numpy as np
 import pytest
 
+from calibset.core.errors import OutputError
 from calibset.hygiene.minhash import PERMUTATIONS
 from calibset.pipeline.scoring import repeats
 from calibset.pipeline.scoring.document_scores import DocumentScore, Scorer
@@ -58,3 +61,19 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytes
         assert len(keys) == found == documents // 10
         assert keys[:2].tolist() == [9, 19]
     assert peaks[2] < 1.2 * peaks[1]
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    corpus = write_scores(tmp_path, PART)
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Enough for the documents' words, too little for their sketches.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (PART * PERMUTATIONS // 2, hard))
+    try:
+        with pytest.raises(OutputError) as caught:
+            find_repeats(corpus, cast("Scorer", None), near=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    assert str(caught.value) == (
+        f"{tempfile.gettempdir()}: can't be written: File too large; repeats are sorted there: set TMPDIR "
+        "to a folder with more room"
+    )
