@@ -60,7 +60,7 @@ def write_recipe(settings: RecipeSettings, sources: Sequence[SourceGuess]) -> st
 
 
 def _list_lines(settings: RecipeSettings, sources: Sequence[SourceGuess]) -> Iterator[str]:
-    yield "# Begun by `calibset init`. Every line may be changed; docs/reference/recipe.md has all keys."
+    yield '# Begun by `calibset init`. Every line may be changed; the page "The recipe" has all keys.'
     yield ""
     yield _line("name", settings.name, f"the file will be {settings.name}.jsonl")
     model = (
