@@ -47,8 +47,7 @@ def give_file(folder: Path) -> None:
 
 
 def give_rows(folder: Path) -> None:
-    """Write a file with a holdout, and rows of another script."""
-    give_file(folder)
+    """Write rows of another script."""
     rows = [{"text": say(number, 12 + number % 12)} for number in range(40)]
     (folder / "theirs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
