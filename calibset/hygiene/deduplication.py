@@ -242,11 +242,14 @@ def _hash_shingles(words: Sequence[str]) -> npt.NDArray[np.uint64]:
     single = np.frombuffer(b"".join(map(_WORD_HASHES.__getitem__, words)), _HASH)
     left, right = single[:-1], single[1:]
     pairs = np.minimum(left, right) * _PAIR + np.maximum(left, right)
-    hashes = np.sort(np.concatenate((single, pairs)))
+    hashes: npt.NDArray[np.uint64] = np.concatenate((single, pairs))
+    hashes.sort()
     indexes = np.arange(hashes.size, dtype=_HASH)
-    recurs = np.concatenate(([False], hashes[1:] == hashes[:-1]))
-    before = indexes - np.maximum.accumulate(np.where(recurs, 0, indexes))
-    return np.sort(hashes + before * _AGAIN)
+    firsts = indexes.copy()
+    firsts[1:][hashes[1:] == hashes[:-1]] = 0
+    hashes += (indexes - np.maximum.accumulate(firsts)) * _AGAIN
+    hashes.sort()
+    return hashes
 
 
 class _WordHashes(dict[str, bytes]):

@@ -36,6 +36,9 @@ _LEFT_OUT = (
     "\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
 )
 _MARKS = re.compile(f"[{_LEFT_OUT}]")
+# All but Latin letters and punctuation: a text without these has nothing to take out before it is composed,
+# and no letters of other scripts.
+_UNUSUAL = re.compile("[^\x00-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e\u20a0-\u20bf]")
 # As a turn shows a text that was written as JSON twice.
 _ESCAPES = re.compile(r"\\+[nrt]")
 
@@ -78,12 +81,15 @@ def split_words(text: str) -> list[str]:
     """
     if "<" in text or "&" in text or "[[" in text:
         text = _MARKUP.sub(_replace_markup, text)
-    if not text.isascii():
+    if text.isascii():
+        return _WORD.findall(text.casefold())
+    is_usual = _UNUSUAL.search(text) is None
+    if not is_usual:
         text = _SIGNS.sub(" ", limit_marks(_INVISIBLE.sub("", text)))
-        text = unicodedata.normalize("NFKC", text)
-        text = _MARKS.sub("", text.casefold())
-    unspaced = not text.isascii() and _LETTER.search(text) is not None
-    return _word_pattern(signs=has_vowel_signs(text), unspaced=unspaced).findall(text.casefold())
+    text = _MARKS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    if is_usual:
+        return _WORD.findall(text)
+    return _word_pattern(signs=has_vowel_signs(text), unspaced=_LETTER.search(text) is not None).findall(text)
 
 
 def locate_words(text: str) -> list[LocatedWord]:

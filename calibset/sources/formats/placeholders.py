@@ -71,9 +71,9 @@ def similarity_key(text: str) -> str:
         >>> similarity_key("I want to file a claim today") == similarity_key("I want to file a claim now")
         True
     """
-    words = text.casefold().split()
-    runs = {" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))}
-    return str(min(crc32(run.encode("utf-8", "surrogatepass")) for run in runs))
+    words = [word.encode("utf-8", "surrogatepass") for word in text.casefold().split()]
+    runs = zip(words, words[1:], words[2:], strict=False) if len(words) > 3 else [words]
+    return str(min(map(crc32, map(b" ".join, runs))))
 
 
 def fill_placeholders(text: str, key: str) -> str:
