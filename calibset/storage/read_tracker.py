@@ -53,16 +53,37 @@ class HeldReads:
 
     def __init__(self) -> None:
         self._steps: list[Callable[[], None]] = []
+        # The ranges of streams, each with those to add to them.
+        self._ranges: list[tuple[list[ByteRange], list[ByteRange]]] = []
 
     def add(self, step: Callable[[], None]) -> None:
-        """Put off what records a part of what was read."""
+        """Put off what records that a file was opened."""
         self._steps.append(step)
+
+    def add_range(self, ranges: list[ByteRange], start: int, end: int) -> None:
+        """Put off adding a range to those that a stream has read."""
+        # A stream is read line by line, and a file may have millions.
+        if not self._ranges or (last := self._ranges[-1])[0] is not ranges:
+            last = (ranges, [])
+            self._ranges.append(last)
+        _add_range(last[1], start, end)
 
     def release(self) -> None:
         """Count it as read."""
         for step in self._steps:
             step()
+        for ranges, added in self._ranges:
+            for start, end in added:
+                _add_range(ranges, start, end)
         self._steps.clear()
+        self._ranges.clear()
+
+
+def _add_range(ranges: list[ByteRange], start: int, end: int) -> None:
+    if ranges and ranges[-1][1] == start:
+        ranges[-1] = (ranges[-1][0], end)
+    elif start < end:
+        ranges.append((start, end))
 
 
 @dataclass(slots=True)
@@ -172,7 +193,7 @@ class _TrackedStream(io.BufferedIOBase):
         super().__init__()
         self._stream: Any = stream
         self._log = log
-        self._extents = ranges
+        self._ranges = ranges
         # Asked of the stream only where it was moved: lines are short, and millions.
         self._position = self.tell()
 
@@ -212,16 +233,10 @@ class _TrackedStream(io.BufferedIOBase):
         start = self._position
         end = self._position = start + len(content)
         if self._log.held is None:
-            self._extend(start, end)
+            _add_range(self._ranges, start, end)
         else:
-            self._log.held.add(partial(self._extend, start, end))
+            self._log.held.add_range(self._ranges, start, end)
         return content
-
-    def _extend(self, start: int, end: int) -> None:
-        if self._extents and self._extents[-1][1] == start:
-            self._extents[-1] = (self._extents[-1][0], end)
-        elif start < end:
-            self._extents.append((start, end))
 
 
 def untracked(reader: Reader) -> Reader:

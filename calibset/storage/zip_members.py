@@ -48,16 +48,14 @@ def list_members(archive: File) -> tuple[File, ...]:
         for member in members:
             if member.flag_bits & _ENCRYPTED:
                 raise SourceError(f"{archive.name}: {member.filename} is encrypted; unpack it")
-    return tuple(
-        replace(
-            archive,
-            name=f"{archive.name}/{member.filename}",
-            open_bytes=partial(_open, archive, member),
-            open_ranges=partial(_open, archive, member),
-            size=member.file_size,
-        )
-        for member in sorted(members, key=lambda member: _walk_order(member.filename))
-    )
+    members.sort(key=lambda member: _walk_order(member.filename))
+    return tuple(_make_file(archive, member) for member in members)
+
+
+def _make_file(archive: File, member: zipfile.ZipInfo) -> File:
+    opens = partial(_open, archive, member)
+    name = f"{archive.name}/{member.filename}"
+    return replace(archive, name=name, open_bytes=opens, open_ranges=opens, size=member.file_size)
 
 
 def _walk_order(name: str) -> tuple[tuple[bool, str], ...]:

@@ -114,7 +114,8 @@ class HubDataset(TableSource):
         kept = set(keep_kind((file.name for file in files), suffix or ""))
         for file in files:
             if file.name in kept:
-                encoded = replace(file, encoding=writing.encoding)
+                is_encoded = file.encoding == writing.encoding
+                encoded = file if is_encoded else replace(file, encoding=writing.encoding)
                 yield from read_rows(encoded, kind, columns, list_columns(self.columns), writing)
 
     def _is_saved(self, reader: Reader) -> bool:
