@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mistral_common.exceptions import InvalidToolException, InvalidToolSchemaException
 from mistral_common.protocol.instruct.tool_calls import Function, Tool
-from mistral_common.protocol.instruct.validator import MistralRequestValidatorV11, ValidationMode
+from mistral_common.protocol.instruct.validator import MistralRequestValidatorV13, ValidationMode
 
 from calibset.tokenizers.chat_templates.tool_memory import outline_schema, remember_tools
 
 
-class Counting(MistralRequestValidatorV11):
+class Counting(MistralRequestValidatorV13):
     """mistral-common's validator, which counts the functions that it checks."""
 
     checked = 0
