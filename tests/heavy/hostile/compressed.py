@@ -75,9 +75,18 @@ def _write_zip(path: Path, size: int, *, line: bytes, members: int) -> None:
 
 def _write_long_names(path: Path, size: int) -> None:
     """Write members of a head with a long name each."""
-    packed = gzip.compress(b"")
-    member = packed[:3] + b"\x08" + packed[4:10] + b"n" * 10_000 + b"\0" + packed[10:]
+    member = _pack_with_name(10_000)
     path.write_bytes(member * (size // len(member)))
+
+
+def _write_long_name(path: Path, size: int) -> None:
+    """Write a member that is its name, which the library reads byte by byte."""
+    path.write_bytes(_pack_with_name(size))
+
+
+def _pack_with_name(length: int) -> bytes:
+    packed = gzip.compress(b"")
+    return packed[:3] + b"\x08" + packed[4:10] + b"n" * length + b"\0" + packed[10:]
 
 
 def _write_deep_members(path: Path, size: int) -> None:
@@ -170,6 +179,7 @@ KINDS: tuple[HostileFile, ...] = (
         options={"type": "hub-dataset"},
     ),
     HostileFile(name="gz-long-names", file_name="a.jsonl.gz", write=_write_long_names, options=_JSONL),
+    HostileFile(name="gz-long-name", file_name="a.jsonl.gz", write=_write_long_name, options=_JSONL),
     HostileFile(name="zst-half-packed", file_name="a.jsonl.zst", write=_write_half_packed, options=_JSONL),
     HostileFile(name="zst-wide-window", file_name="a.jsonl.zst", write=_write_wide_window, options=_JSONL),
     HostileFile(name="packed-twice", file_name="a.jsonl.gz", write=_write_twice_packed, options=_JSONL),
