@@ -44,6 +44,15 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def fast(session: nox.Session) -> None:
+    """Run the tests of tokenizers and builds with the faster engine that the extra `fast` installs."""
+    session.install("-e", ".[fast,transformers]", *_group("test"))
+    session.run("python", "-c", "import gigatoken")  # without it the tests of it would be skipped
+    folders = ("tests/tokenizers", "tests/packing", "tests/pipeline")
+    session.run("pytest", *PARALLEL, *folders, *session.posargs)
+
+
+@nox.session
 def matrix(session: nox.Session) -> None:
     """Run the tests on each Python from 3.11 on that answers, and compare what they build."""
     session.install("uv")

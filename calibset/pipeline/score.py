@@ -68,7 +68,7 @@ class SourceScores:
         repeats: How many of these repeat another, or nearly so; None if the recipe keeps duplicates.
         verdicts: How many of the others are left out, by reason.
         languages: How many of those that a build would take are in each language; ``?`` if it is unknown.
-        notes: What a build does that scores don't tell, as sentences.
+        notes: What a build does that scores don't tell, and what is wrong with the tokenizer, as sentences.
     """
 
     name: str
@@ -174,6 +174,8 @@ def score(  # noqa: PLR0913  (a program names those that it needs)
                 found.append(_score_source(workplace, rules, reader.location, pool, shown))
             except CalibsetError as error:
                 raise name_source(error, f"sources.{name}") from error
+    if found and tokenizer.notes:
+        found[-1] = replace(found[-1], notes=(*found[-1].notes, *tokenizer.notes))
     return tuple(found)
 
 

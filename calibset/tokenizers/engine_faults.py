@@ -75,6 +75,11 @@ def locate_faults(place: str) -> Iterator[None]:
         raise TokenizerError(f"{place}: {error}") from error
 
 
+def is_fault(error: BaseException) -> bool:
+    """Return whether a library raised it, and not the user who interrupts."""
+    return isinstance(error, Exception) or _is_panic(error)
+
+
 def _is_panic(error: BaseException) -> bool:
     # Each library that is written in Rust has such a class of its own, and none can be imported.
     return type(error).__name__ == "PanicException" and type(error).__module__ == "pyo3_runtime"

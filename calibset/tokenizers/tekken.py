@@ -15,6 +15,7 @@ from calibset.core.text import excerpt, replace_surrogates
 from calibset.tokenizers.base import Encoded
 from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.engine_process import is_plain
+from calibset.tokenizers.gigatoken_engine import find_faster_engine
 from calibset.tokenizers.tekken_engine import TekkenEngine
 from calibset.tokenizers.tekken_file import TekkenFile
 
@@ -40,12 +41,16 @@ class TekkenTokenizer:
     tekkenizer: LightTekkenizer = field(repr=False, compare=False)
     special_tokens: Mapping[str, int] = field(repr=False, compare=False)
     suffix: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> tuple[int, ...]:
         """The id of BOS."""
         return (self.tekkenizer.bos_id,)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the faster engine, if anything is."""
+        return self.engine.faster.notes if self.engine.faster else ()
 
     @property
     def pattern(self) -> str:
@@ -147,6 +152,10 @@ def _refuse_costly_pattern(pattern: str, name: str) -> None:
 def _build_tokenizer(name: str, file: TekkenFile, tekkenizer: LightTekkenizer) -> TekkenTokenizer:
     spellings = tekkenizer.spell_control_tokens()
     engine = TekkenEngine.of(file.pattern, [spelling.encode() for spelling in spellings], file.vocabulary)
+    engine = replace(
+        engine,
+        faster=find_faster_engine(file.pattern, len(spellings), file.vocabulary, engine.uncached.encode),
+    )
     tekkenizer.engine = engine
     special = {spelling: rank for rank, spelling in enumerate(spellings)}
     return TekkenTokenizer(name, file.digest.hexdigest(), engine, tekkenizer, special)

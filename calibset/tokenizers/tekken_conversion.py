@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
 from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError, TokenizerError
 from calibset.tokenizers.base import Tokenizer, spell_prefix
+from calibset.tokenizers.byte_pairs import byte_letters, find_merges
 from calibset.tokenizers.engine_faults import translate_faults
 from calibset.tokenizers.tekken import TekkenTokenizer
 
@@ -63,13 +63,13 @@ def fast_tokenizer_json(tokenizer: TekkenTokenizer) -> str:
     import tokenizers
     from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, processors
 
-    letters = _byte_letters()
+    letters = byte_letters()
     offset = len(tokenizer.special_tokens)
     ranks = {piece: rank for rank, piece in enumerate(tokenizer.engine.pieces[offset:])}
     spellings = {piece: "".join(letters[byte] for byte in piece) for piece in ranks}
     vocabulary = {spellings[piece]: rank + offset for piece, rank in ranks.items()}
     vocabulary.update(tokenizer.special_tokens)
-    merges = [(spellings[left], spellings[right]) for left, right in _find_merges(ranks)]
+    merges = [(spellings[left], spellings[right]) for left, right in find_merges(ranks)]
 
     engine = tokenizers.Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     engine.pre_tokenizer = pre_tokenizers.Sequence(
@@ -108,33 +108,3 @@ def tekken_json(tokenizer: TekkenTokenizer) -> str:
         "version": tokenizer.tekkenizer.version.value,
     }
     return json.dumps({"config": config, "vocab": vocabulary, "special_tokens": control})
-
-
-def _find_merges(ranks: dict[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield, by rank, the one pair of tokens that byte pair encoding joins into each token."""
-    for token in sorted(ranks, key=ranks.__getitem__):
-        if len(token) > 1:
-            parts = _encode_below(token, ranks, ranks[token])
-            if len(parts) == 2:
-                yield parts[0], parts[1]
-
-
-def _encode_below(token: bytes, ranks: dict[bytes, int], limit: int) -> list[bytes]:
-    """Encode a token's bytes with the merges of a lower rank only."""
-    parts = [token[i : i + 1] for i in range(len(token))]
-    while True:
-        best, index = limit, -1
-        for i in range(len(parts) - 1):
-            rank = ranks.get(parts[i] + parts[i + 1], limit)
-            if rank < best:
-                best, index = rank, i
-        if index < 0:
-            return parts
-        parts[index : index + 2] = [parts[index] + parts[index + 1]]
-
-
-def _byte_letters() -> list[str]:
-    """Return the printable letter that byte-level tokenizers write for each byte (GPT-2's table)."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = iter(range(0x100, 0x200))
-    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]

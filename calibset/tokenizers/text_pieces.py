@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 # sign other than a slash follows: `\s*[\r\n]+` and ` ?[^\s\p{L}\p{N}]+[\r\n/]*`, which alone match the end of
 # a line, stop there. It also ends before a space that a sign follows, which is its own or begins the next
 # match. Nothing looks back, or on over such a border.
-_TEKKEN = (
+TEKKEN = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -29,12 +29,12 @@ def split_text(text: str, pattern: str) -> list[str]:
     r"""Return the pieces of a text that a tokenizer of such a pattern reads the same alone as in their place.
 
     Examples:
-        >>> split_text("one, two.\n\nthree\n four\n/five\n", _TEKKEN)
+        >>> split_text("one, two.\n\nthree\n four\n/five\n", TEKKEN)
         ['one,', ' two.\n\n', 'three\n four\n/five\n', '']
         >>> split_text("one, two", ".+")
         ['one, two']
     """
-    return _PIECES.findall(text) if pattern == _TEKKEN else [text]
+    return _PIECES.findall(text) if pattern == TEKKEN else [text]
 
 
 @dataclass(slots=True)
