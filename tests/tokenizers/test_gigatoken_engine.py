@@ -111,6 +111,14 @@ def test_the_proof_and_verify_do_not_use_it(
         calibset.build(load_recipe(recipe))
 
 
+def test_scores_tell_that_it_is_not_used(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("polars")
+    StandIn(lambda _: [0]).install(monkeypatch)
+    scored = calibset.score(recipe, source=["fish", "rest"], scores=str(recipe.parent / "scores"))
+    note = "gigatoken reads '' otherwise than tiktoken; tiktoken was used in its place, which takes longer"
+    assert [one.notes for one in scored] == [(), (note,)]
+
+
 def test_it_is_used_for_the_vocabulary_that_was_published_alone(
     tekken: TekkenTokenizer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
