@@ -115,6 +115,15 @@ def test_an_interruption_by_the_user_is_none_of_its_faults() -> None:
     assert faster.encode("other") == spell("other")
 
 
+@pytest.mark.parametrize("sign", ["\u1aeb", "\u0c5c", "\U00011de0", "\U00016ff4", "\U000323eb", "\U00020000"])
+def test_letters_that_one_library_may_not_know_are_left_to_tiktoken(sign: str) -> None:
+    faster = FasterEngine("quick", Engine().open, spell, 0)
+    assert faster.encode(f"Škoda {sign}") is None
+    for known in ("Škoda 保险 한국 हिन्दी", "😀👨‍👩‍👧", "\ue000"):
+        assert faster.encode(known) == spell(known)
+    assert faster.notes == ()
+
+
 @pytest.mark.parametrize("blank", [" ", " \t", "\u3000", "\n"])
 @pytest.mark.parametrize("before", ["", "a" * 511, "word " * 300])
 def test_a_long_run_of_blanks_is_left_to_tiktoken(blank: str, before: str) -> None:
