@@ -26,10 +26,12 @@ from calibset.pipeline.workers import Workers
 from calibset.recipe.model import Recipe
 from calibset.selection.holdout import HeldOut, split_stream
 from calibset.sources import Source
+from calibset.sources.adapters.text import Text
 from calibset.sources.base import wrap_errors
 from calibset.sources.formats.columns import is_column_fault
 from calibset.sources.text_source import TextSource, is_encoding_fault
 from calibset.storage import Reader
+from calibset.storage.text_lines import MAX_RECORD_BYTES, TOO_LONG
 from calibset.tokenizers import ControlTokens, Tokenizer
 from calibset.tokenizers.base import spell_prefix
 from calibset.tokenizers.chat_templates.base import (
@@ -127,12 +129,16 @@ class SourceStream:
             )
 
     def _explain_left_out(self, left_out: LeftOut) -> str:
-        """Return the commonest reasons, which columns a row has, and which encoding a file seems to be in."""
+        """Return the commonest reasons, and what helps against some of them."""
         hints = []
         if columns := next((one.excerpt for one in left_out.rejected_records if is_column_fault(one)), ""):
             hints.append(f"the first such row has {columns}")
         if isinstance(self.source, TextSource) and any(map(is_encoding_fault, left_out.rejections)):
             hints.append(self.source.suggest_encoding(self.reader))
+        if TOO_LONG in left_out.rejections:
+            hints.append(f"a record may have {MAX_RECORD_BYTES // 2**20} MiB")
+            if isinstance(self.source, Text) and self.source.separator is None:
+                hints.append("name the line that stands between documents with separator = …")
         if LEAVES_OUT_TOOLS in left_out.rejections:
             hints.append(
                 "if the model isn't served with tools, take the source out (in a variant: "

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -409,6 +410,19 @@ def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:
     for key in ("max_rejected", "sources.ships.max_rejected"):
         allowed = calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=[f"{key}=1"]))
         assert len(allowed) == 20
+
+
+def test_a_book_in_one_file_is_told_to_be_split(tmp_path: Path) -> None:
+    small(tmp_path)
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "whole.txt").write_text("A chapter of the book.\n***\n" * 2**20)
+    keys = ["sources.trees.type=text", "sources.trees.where=books"]
+    message = (
+        "1 rejected: record too long; a record may have 16 MiB; name the line that stands between documents "
+        "with separator = …"
+    )
+    with pytest.raises(SourceError, match=re.escape(message)):
+        calibset.build(load_recipe(tmp_path / "recipe.toml", overrides=keys))
 
 
 def test_a_build_that_fails_of_an_encoding_names_the_one_that_the_file_seems_to_have(tmp_path: Path) -> None:
