@@ -6,7 +6,7 @@ of the two sets of shingles.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence, Set
+from collections.abc import Container, MutableMapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -214,7 +214,11 @@ class _NearIndex:
 
 
 def make_fingerprint(
-    words: Sequence[str], *, sketches: bool, known: Container[bytes] = ()
+    words: Sequence[str],
+    *,
+    sketches: bool,
+    known: Container[bytes] = (),
+    made: MutableMapping[bytes, Fingerprint] | None = None,
 ) -> Fingerprint | None:
     """Return what the duplicates of a text are found by; None if it has no words.
 
@@ -222,14 +226,21 @@ def make_fingerprint(
         words: The text's normalised words.
         sketches: Whether its near duplicates are to be found, too.
         known: Digests of texts that were met before: one with the same words needs no sketch.
+        made: Fingerprints of texts that are examined together, by their digests; this text's is added. One
+            with the same words has the same fingerprint, and repeats come in great numbers.
     """
     if not words:
         return None
     digest = _digest(" ".join(words), 16)
     if not sketches or len(words) < _MIN_WORDS or digest in known:
         return Fingerprint(digest)
+    if made is not None and digest in made:
+        return made[digest]
     shingles = _hash_shingles(words[:MOST_WORDS])
-    return Fingerprint(digest, _Text(_shorten(shingles), make_sketch(shingles)))
+    fingerprint = Fingerprint(digest, _Text(_shorten(shingles), make_sketch(shingles)))
+    if made is not None:
+        made[digest] = fingerprint
+    return fingerprint
 
 
 def _make_duplicate(document: str, name: _Name, similarity: float, *, exact: bool) -> Duplicate:

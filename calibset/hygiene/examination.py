@@ -8,7 +8,7 @@ takes examinations in the order in which the documents are read.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import get_args
@@ -188,9 +188,12 @@ class Examiner:
             with timings.measure(name):
                 step(all_findings)
         with timings.measure("duplicates"):
-            return [self._conclude(findings, known) for findings in all_findings]
+            made: dict[bytes, Fingerprint] = {}
+            return [self._conclude(findings, known, made) for findings in all_findings]
 
-    def _conclude(self, findings: _Findings, known: Container[bytes]) -> JudgedItem:
+    def _conclude(
+        self, findings: _Findings, known: Container[bytes], made: MutableMapping[bytes, Fingerprint]
+    ) -> JudgedItem:
         words: list[str] = []
         if not isinstance(findings.item, Filtered):
             words = findings.words(findings.item)
@@ -198,7 +201,7 @@ class Examiner:
             item=findings.item,
             contamination=findings.contamination,
             masked=findings.masked,
-            fingerprint=make_fingerprint(words, sketches=self.sketches, known=known),
+            fingerprint=make_fingerprint(words, sketches=self.sketches, known=known, made=made),
             language=findings.language,
             words=len(words),
         )

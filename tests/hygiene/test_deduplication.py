@@ -534,3 +534,15 @@ def test_runs_do_not_differ_whatever_the_hash_seed() -> None:
     }
     assert len(said) == 1
     assert "kept='17'" in said.pop()
+
+
+def test_texts_that_are_examined_together_share_the_fingerprint_of_the_same_words() -> None:
+    made: dict[bytes, Fingerprint] = {}
+    words = [f"word{number}" for number in range(30)]
+    first, again, other = (
+        make_fingerprint(text, sketches=True, made=made) for text in (words, list(words), words[1:])
+    )
+    assert first is again
+    assert first is not None
+    assert other is not None
+    assert set(made) == {first.digest, other.digest}
