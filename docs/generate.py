@@ -22,6 +22,7 @@ from calibset.hygiene.options import Decontamination, Hygiene
 from calibset.quantizers import QUANTIZERS, FileFormat
 from calibset.quantizers.autoround.options import Quantization
 from calibset.recipe.model import Recipe
+from calibset.recipe.toml_text import format_toml
 from calibset.selection.options import Holdout, Selection
 from calibset.selection.score_columns import MEASURES
 from calibset.sources import ADAPTERS, Source, get_adapter
@@ -68,7 +69,7 @@ def describe_keys(model: type[BaseModel], only: set[str] | None = None) -> str:
             continue
         default = "*required*" if info.is_required() else ""
         if info.default not in (None, PydanticUndefined) and not isinstance(info.default, BaseModel):
-            default = f"`{_format_toml(info.default)}`"
+            default = f"`{format_toml(info.default)}`"
         rows.append((f"`{key}`", default, _escape(info.description or "")))
     return _table(("key", "default", "what it means"), rows)
 
@@ -205,14 +206,6 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _escape(text: str) -> str:
     return escape(text, quote=False)
-
-
-def _format_toml(value: object) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_format_toml(item) for item in value) + "]"
-    if isinstance(value, str):
-        return f'"{value}"'
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 if __name__ == "__main__":
