@@ -63,7 +63,7 @@ def write_together(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
         for temporary in temporaries:
             temporary.unlink(missing_ok=True)
         for path in paths:
-            _remove_stale(path)
+            remove_stale(path.parent, escape(path.name))
 
 
 def apply_umask(path: Path) -> None:
@@ -71,6 +71,19 @@ def apply_umask(path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)
+
+
+def remove_stale(folder: Path, names: str = "*") -> None:
+    """Remove temporary files that killed runs left; only old ones, as another run may be writing now.
+
+    Args:
+        folder: The folder that they are in.
+        names: A pattern of the names of the files that they were to become.
+    """
+    for temporary in folder.glob(f".{names}.*{_SUFFIX}"):
+        with suppress(OSError):
+            if temporary.stat().st_mtime < time() - _STALE:
+                temporary.unlink()
 
 
 def _open_temporary(path: Path) -> BinaryIO:
@@ -81,11 +94,3 @@ def _open_temporary(path: Path) -> BinaryIO:
         "BinaryIO",
         tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=_SUFFIX, delete=False),
     )
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove temporary files that killed runs left; only old ones, as another run may be writing now."""
-    for temporary in path.parent.glob(f".{escape(path.name)}.*{_SUFFIX}"):
-        with suppress(OSError):
-            if temporary.stat().st_mtime < time() - _STALE:
-                temporary.unlink()

@@ -185,6 +185,7 @@ def _score_source(
     """Score the parts of a source that have not been scored, and look for repeats in all of it."""
     name, folder = place.job.source, place.job.folder
     tasks = list_tasks(place.files, folder, location, rules.digest, remembers=True)
+    folder.remove_leftovers()
     there = folder.list_names()
     if rules_name(rules.digest) not in there:
         folder.write(rules_name(rules.digest), rules.to_json())

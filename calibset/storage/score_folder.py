@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
-from calibset.core.atomic_write import write_atomically
+from calibset.core.atomic_write import remove_stale, write_atomically
 from calibset.core.errors import OutputError, RecipeError
 
 # Stores whose objects appear whole: one that is put is there, or it is not.
@@ -112,6 +112,11 @@ class ScoreFolder:
                 self._send(path)
         except OSError as error:
             raise OutputError(f"{self.location}/{name}: can't be written: {_explain(error)}") from error
+
+    def remove_leftovers(self) -> None:
+        """Remove what processes that were killed a day ago or earlier had begun to write in a folder here."""
+        if self._is_local:
+            remove_stale(self._path)
 
     def _send(self, path: Path) -> None:
         """Copy a file to the store, under its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -100,6 +101,16 @@ def test_every_document_is_scored_once(tmp_path: Path) -> None:
     assert sorted(whole["characters"]) == sorted(len(text(number)) for number in range(40))
     assert whole["tokens"].sum() == scored.tokens
     assert whole["quality"].is_between(0, 1).all()
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    left = tmp_path / "scores" / ".shard.parquet.abc.tmp"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    calibset.score(recipe)
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("parquet", [False, True])

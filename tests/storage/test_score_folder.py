@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -34,6 +35,19 @@ def test_what_is_written_is_there_whole(folder: ScoreFolder) -> None:
         assert stream.read() == b"ree"
     with pytest.raises(OutputError, match=r"/c: can't be read"), folder.open("c"):
         pass
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    folder = ScoreFolder("scores", tmp_path)
+    folder.write("a", b"one")
+    old, new = (tmp_path / "scores" / f".b.parquet.{age}.tmp" for age in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    folder.remove_leftovers()
+    assert folder.list_names() == {"a", new.name}
+    ScoreFolder("memory://nowhere").remove_leftovers()
+    ScoreFolder("nowhere", tmp_path).remove_leftovers()
 
 
 @pytest.mark.parametrize("location", ["ftp://host/x", "simplecache::s3://b/x", "python://x", "file:///etc"])
