@@ -22,7 +22,7 @@ from calibset.sources.sampling.files import measure_record
 from calibset.storage import Reader, TrackedReader
 from calibset.storage.read_tracker import HeldReads
 
-# A chunk grows with what was asked for so far, so that no more is read ahead than that.
+# First one chunk of so few records; more chunks, and larger ones, as records are taken.
 _LEAST_RECORDS = 4
 _MOST_CHARACTERS = 2**18
 _END: Any = object()
@@ -106,7 +106,7 @@ class ReadAhead:
         """Yield the records in their order."""
         examiner = self._workers.prepare(self._examiner)
         while True:
-            while len(self._chunks) < self._workers.chunks_ahead and not self._is_at_end:
+            while len(self._chunks) < self._count_chunks() and not self._is_at_end:
                 chunk = self._read_chunk()
                 # Whatever has no id that a manifest can hold is examined under the one that it will get.
                 sent = (name_safely(one.record) for one in chunk.records if one.is_sent)
@@ -121,6 +121,10 @@ class ReadAhead:
         """Yield what `read` yielded and others handed on one by one, with what was found about it."""
         for record in records:
             yield ExaminedRecord(record, self._examination)
+
+    def _count_chunks(self) -> int:
+        """Return how many chunks may wait, so that no more is read ahead than was taken."""
+        return min(self._workers.chunks_ahead, max(1, self._taken // _LEAST_RECORDS))
 
     def _read_chunk(self) -> _ChunkAhead:
         chunk, characters = _ChunkAhead(), 0

@@ -23,9 +23,11 @@ from calibset.core.documents import Item
 from calibset.core.timing import Timings
 from calibset.hygiene.examination import Examination, Examiner
 
-# What a worker keeps for chunks to come: of one build usually, but a cluster's may serve several.
+# What a worker keeps for chunks to come: of one build usually, but a cluster's may serve several. A worker
+# of Dask has several threads, which share it.
 _MOST_BYTES = 2**30
 _kept: dict[str, tuple[int, Any]] = {}
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +152,13 @@ def _examine(examiner: Examiner, item: Item, timings: Timings) -> Examination | 
 
 def _keep(key: str, pickled: bytes | None) -> Any:
     """Return a part that is kept, or that is now; None if there is none."""
-    if key not in _kept:
-        if pickled is None:
-            return None
-        _kept[key] = len(pickled), pickle.loads(pickled)  # noqa: S301  (of the process that builds)
-    size, part = _kept.pop(key)
-    _kept[key] = size, part  # last, so that it is forgotten last
-    while sum(size for size, _ in _kept.values()) > _MOST_BYTES and len(_kept) > 1:
-        del _kept[next(iter(_kept))]
-    return part
+    with _lock:
+        if key not in _kept:
+            if pickled is None:
+                return None
+            _kept[key] = len(pickled), pickle.loads(pickled)  # noqa: S301  (of the process that builds)
+        size, part = _kept.pop(key)
+        _kept[key] = size, part  # last, so that it is forgotten last
+        while sum(size for size, _ in _kept.values()) > _MOST_BYTES and len(_kept) > 1:
+            del _kept[next(iter(_kept))]
+        return part

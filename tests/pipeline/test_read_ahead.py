@@ -83,7 +83,8 @@ def test_a_fault_is_the_one_that_was_raised() -> None:
         next(ahead)
 
 
-def test_no_more_is_read_ahead_than_was_taken_but_for_a_little() -> None:
+@pytest.mark.parametrize("workers", [0, 1, 4, 64])
+def test_no_more_is_read_ahead_than_was_taken_but_for_the_first_records(workers: int) -> None:
     read = 0
 
     def endless() -> Iterator[Record]:
@@ -92,12 +93,12 @@ def test_no_more_is_read_ahead_than_was_taken_but_for_a_little() -> None:
             read += 1
             yield Document(id=str(read), text="x")
 
-    ahead = ahead_of(endless(), new_reader(), 4).read()
+    ahead = ahead_of(endless(), new_reader(), workers).read()
     assert read == 0
     for taken in range(1, 2_000):
         next(ahead)
-        assert read <= 2 * taken + 8 * 4 + 64
-    assert read <= 2_000 + 9 * 64
+        assert read <= 2 * taken + 2
+    assert read <= 2_000 + (2 * workers + 1) * 64
 
 
 def test_only_items_whose_text_is_known_are_examined_ahead() -> None:

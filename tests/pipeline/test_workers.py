@@ -242,8 +242,8 @@ def test_evaluation_sets_are_sent_to_a_worker_once(tmp_path: Path) -> None:
     check(path, workers=3, executor=executor)
     large = [size for size in executor.sent if 2 * size > max(executor.sent)]
     assert max(executor.sent) > 200_000
-    # Each of the three is asked for what it doesn't have, and given it; six were on their way by then.
-    assert 3 <= len(large) <= 6 + 3
+    # A chunk whose worker lacks them is sent again with them, to whichever worker chance picks.
+    assert 3 <= len(large) <= 12
     assert not set(large) & set(executor.sent[-20:])
 
 

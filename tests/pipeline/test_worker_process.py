@@ -1,0 +1,39 @@
+"""What a worker keeps for the chunks to come."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from calibset.hygiene.examination import Examiner
+from calibset.hygiene.options import Hygiene
+from calibset.pipeline import worker_process
+from calibset.pipeline.worker_process import Chunk, examine_chunk
+
+unpickled: list[Examiner] = []
+
+
+def unpickle_slowly() -> Examiner:
+    time.sleep(0.05)
+    unpickled.append(Examiner(options=Hygiene()))
+    return unpickled[-1]
+
+
+class SlowExaminer(Examiner):
+    """Takes a while to unpickle, as large evaluation sets do."""
+
+    def __reduce__(self) -> tuple[Callable[[], Examiner], tuple[()]]:
+        return unpickle_slowly, ()
+
+
+def test_threads_of_a_worker_share_what_it_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_process, "_kept", {})
+    parts = {"slow": pickle.dumps(SlowExaminer(options=Hygiene()))}
+    chunk = Chunk(items=(), examiner="slow", evaluations=None, parts=parts)
+    with ThreadPoolExecutor(4) as threads:
+        assert None not in list(threads.map(examine_chunk, [chunk] * 8))
+    assert len(unpickled) == 1
