@@ -11,17 +11,19 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, TypeVar
 
 from calibset.core.documents import Item
 from calibset.core.timing import Timings
 from calibset.hygiene.examination import Examination, Examiner
+
+T = TypeVar("T")
 
 # What a worker keeps for chunks to come: of one build usually, but a cluster's may serve several. A worker
 # of Dask has several threads, which share it.
@@ -60,26 +62,24 @@ class ExaminedChunk:
     seconds: Mapping[str, float]
 
 
-def open_processes(count: int, parts: Mapping[str, bytes]) -> ProcessPoolExecutor:
-    """Return a pool of processes that were started, and that end with this one.
+class _Processes(ProcessPoolExecutor):
+    """A pool that starts a process where a task is given and none is idle."""
 
-    An interruption meanwhile comes when all of them are there: they could not be ended before.
+    def submit(self, call: Callable[..., T], /, *args: Any, **options: Any) -> Future[T]:
+        """Give a task; an interruption meanwhile comes once the process for it can be ended."""
+        with _interrupts_put_off():
+            return super().submit(call, *args, **options)
+
+
+def open_processes(count: int, parts: Mapping[str, bytes]) -> ProcessPoolExecutor:
+    """Return a pool of processes that end with this one.
 
     Args:
         count: How many there are.
         parts: What each keeps from the start, pickled, by key.
     """
     # Not forked, which would copy the locks of this process's threads.
-    pool = ProcessPoolExecutor(
-        count, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(parts,)
-    )
-    try:
-        with _interrupts_put_off():
-            pool.submit(os.getpid)  # the first task starts all of them
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
-    return pool
+    return _Processes(count, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(parts,))
 
 
 @contextmanager
