@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
@@ -186,13 +187,25 @@ def open_workers(count: int | None, executor: Executor | None) -> Iterator[Worke
         executor: Where they work; processes of this machine if None.
 
     Raises:
+        TypeError: The number is none, or the executor takes no tasks.
         ValueError: The number is not positive.
+        RuntimeError: This process is a worker that imports the program's file.
     """
+    if count is not None and not isinstance(count, int):
+        raise TypeError(f"workers must be a whole number, got {count!r}")
     if count is not None and count < 1:
         raise ValueError(f"workers must be at least 1, got {count}")
+    if executor is not None and (isinstance(executor, type) or not hasattr(executor, "submit")):
+        raise TypeError(f"executor must be an open concurrent.futures.Executor, got {executor!r}")
     if executor is None and (count or 1) == 1:
         yield None
         return
+    # As multiprocessing itself asks, whose own error would be taken for that of a worker that fails.
+    if executor is None and getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "workers import the file of the program, and this call is made by it each time: put the call "
+            'under if __name__ == "__main__"'
+        )
     workers = Workers(count or getattr(executor, "_max_workers", None) or _USUAL_WORKERS, executor)
     try:
         yield workers

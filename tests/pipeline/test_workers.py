@@ -260,6 +260,27 @@ def test_no_workers_are_no_number(tmp_path: Path, workers: int) -> None:
         calibset.build(write_small(tmp_path), workers=workers)
 
 
+def test_what_is_no_number_or_takes_no_tasks_is_refused(tmp_path: Path) -> None:
+    path = write_small(tmp_path)
+    with pytest.raises(TypeError, match=r"workers must be a whole number, got 2\.5"):
+        calibset.build(path, workers=2.5)  # type: ignore[arg-type]
+    for executor in (3, ThreadPoolExecutor):
+        with pytest.raises(TypeError, match=r"executor must be an open concurrent\.futures\.Executor, got "):
+            calibset.build(path, executor=executor)  # type: ignore[arg-type]
+
+
+def test_a_worker_that_imports_the_programs_file_does_not_build_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_small(tmp_path)
+    # What multiprocessing says of a process while it imports that file.
+    monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+    with pytest.raises(RuntimeError, match='put the call under if __name__ == "__main__"$'):
+        calibset.build(path, workers=2)
+    with ThreadPoolExecutor(1) as threads:
+        calibset.build(path, executor=threads)
+
+
 def test_the_command_takes_a_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_small(tmp_path)
     written = []
