@@ -275,7 +275,7 @@ def test_a_worker_that_imports_the_programs_file_does_not_build_again(
     path = write_small(tmp_path)
     # What multiprocessing says of a process while it imports that file.
     monkeypatch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
-    with pytest.raises(RuntimeError, match='put the call under if __name__ == "__main__"$'):
+    with pytest.raises(RuntimeError, match=r'put the call under if __name__ == "__main__"$'):
         calibset.build(path, workers=2)
     with ThreadPoolExecutor(1) as threads:
         calibset.build(path, executor=threads)
