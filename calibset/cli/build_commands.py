@@ -101,7 +101,7 @@ def lock(arguments: Namespace) -> int:
     if arguments.json:
         print_json({"lock": str(path), **built.lock.model_dump(mode="json", exclude={"recipe"})})
     elif not arguments.quiet:
-        lock_view.print_lock(built.lock, path)
+        lock_view.print_lock(built.lock, path, built.manifest.not_compared)
     return 0
 
 

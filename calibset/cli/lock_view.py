@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _MOST_DIFFERENCES = 5
 
 
-def print_lock(lock: Lock, path: Path) -> None:
-    """Print what a lock holds, and where it was written."""
+def print_lock(lock: Lock, path: Path, not_compared: int) -> None:
+    """Print what a lock holds, where it was written, and whether the index of duplicates was full."""
     table = create_table("source", "location", "revision", files=">", read=">")
     for name, source in lock.sources.items():
         size = sum(end - start for file in source.files.values() for start, end in file.extents)
@@ -30,6 +30,11 @@ def print_lock(lock: Lock, path: Path) -> None:
         )
     open_console().print(table)
     print_line(f"wrote {path}; the calibration file has sha256 {lock.sha256[:16]}…")
+    if not_compared:
+        print_line(
+            f"note: the index of duplicates is full, and {not_compared:,} documents did not fit in: "
+            "`calibset build --locked` fails for that"
+        )
 
 
 def print_lock_note(differences: Sequence[Difference], path: Path) -> None:

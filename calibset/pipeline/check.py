@@ -16,7 +16,7 @@ from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
-from calibset.pipeline.notes import note_source
+from calibset.pipeline.notes import describe_full_index, note_source
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
 from calibset.pipeline.scoring.choosing import choose_records
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
@@ -113,8 +113,10 @@ def check(  # noqa: PLR0913  (a program names those that it needs)
             )
             for name, source in recipe.sources.items()
         ]
-        if opened and opened.note:
-            checks[-1] = replace(checks[-1], notes=(*checks[-1].notes, opened.note))
+        notes = [opened.note] if opened and opened.note else []
+        if count := indexes.duplicates.not_indexed:
+            notes.append(describe_full_index(count, "are counted as documents"))
+        checks[-1] = replace(checks[-1], notes=(*checks[-1].notes, *notes))
         return tuple(checks)
 
 

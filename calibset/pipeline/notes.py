@@ -251,7 +251,12 @@ def _on_token_faults(context: BuildContext, samples: tuple[Sample, ...]) -> Iter
 
 def _on_a_full_index(selected: SelectedSamples) -> Iterator[str]:
     if count := selected.not_compared:
-        yield (
-            f"duplicates: the index is full, and {count:,} documents did not fit in, so texts that repeat "
-            "these may be in the file"
-        )
+        yield describe_full_index(count, "may be in the file")
+
+
+def describe_full_index(count: int, outcome: str) -> str:
+    """Return a note that documents found no room in the index of duplicates, and what came of it."""
+    return (
+        f"duplicates: the index is full, and {count:,} documents did not fit in, so texts that repeat these "
+        f"{outcome}"
+    )

@@ -30,7 +30,7 @@ class FileRead:
     Attributes:
         name: The file's name inside its location.
         size: The size of the whole file in bytes; None if unknown.
-        extents: The bytes that were read.
+        ranges: The bytes that were read.
         sha256: The SHA-256 of these bytes, in the order of the file.
     """
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from calibset.cli import main
 from calibset.dataset.lockfile import Lock
+from calibset.hygiene.deduplication import DuplicateIndex
 
 
 def edit_lock(**values: object) -> None:
@@ -36,6 +38,20 @@ def test_a_lock_is_written_beside_the_recipe(recipe: str, capsys: pytest.Capture
     assert err == "fish: 8 rows\nships: 4 rows\ntrees: 8 rows\n"
     assert main(["build", recipe, "-q"]) == 0
     assert hashlib.sha256(Path("small.jsonl").read_bytes()).hexdigest() == lock.sha256
+
+
+def test_a_lock_that_no_build_can_keep_to_is_told(
+    recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "calibset.pipeline.evaluation_sets.DuplicateIndex", partial(DuplicateIndex, most_bytes=0)
+    )
+    assert main(["lock", recipe]) == 0
+    *_, note = capsys.readouterr().out.splitlines()
+    told = r"note: the index of duplicates is full, and (\d+) documents did not fit in: "
+    assert re.fullmatch(f"{told}`calibset build --locked` fails for that", note)
+    assert main(["build", recipe, "--locked", "--quiet"]) == 1
+    assert "the index of duplicates is full" in capsys.readouterr().err
 
 
 def test_a_build_notes_what_is_not_as_locked(locked: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,11 @@ def test_a_full_index_of_duplicates_is_told(repeating: Path, monkeypatch: pytest
         "may be in the file"
     ) in full.notes
     assert json.loads(full.manifest.to_json())["not_compared"] == count
+    (*_, last) = calibset.check(repeating)
+    assert last.notes == (
+        "duplicates: the index is full, and 8 documents did not fit in, so texts that repeat these are "
+        "counted as documents",
+    )
     recipe = load_recipe(repeating)
     full.lock.write(lock_path(repeating))
     try:

@@ -11,6 +11,7 @@ from calibset.core.errors import OutputError
 from calibset.dataset.cards.dataset_card import CardFiles, dataset_card
 from calibset.dataset.cards.model_card import model_card_section
 from calibset.dataset.manifest import Manifest
+from calibset.dataset.source_reports import ScoresReport
 from tests.dataset.cards.records import evaluation, held_by, manifest, source
 from tests.dataset.cards.rendered import headings, kinds, links, table_rows
 
@@ -172,6 +173,22 @@ def test_a_plain_build_has_less_to_say() -> None:
     assert not any(
         word in text for word in ("holdout", "assistant", "Seed", "evaluation set |", "Duplicates")
     )
+
+
+def test_a_full_index_of_duplicates_is_told() -> None:
+    assert (
+        "- Duplicates: documents that repeat an earlier one were filtered (near). "
+        "The index of them was full: 1 document did not fit in, so texts that repeat these may be in the rows."
+    ) in card(manifest(not_compared=1)).text.splitlines()
+
+
+def test_documents_that_were_chosen_by_scores_are_told() -> None:
+    chosen = ScoresReport(
+        sha256="ab" * 32, choose="quality", choose_where="", documents=2_000, repeats=3, eligible=1_500
+    )
+    lines = card(manifest(source("web", scores=chosen), source("wiki"), selection=None)).text.splitlines()
+    at = lines.index("- Selection: at random, by the seed.")
+    assert lines[at + 1] == "- Documents of web: chosen by their scores (quality) from 1,500 of 2,000."
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,14 @@ def test_a_real_one_is_told_of(small: CalibrationSet, alone: Path) -> None:
     assert shown == small._repr_html_()
 
 
+def test_a_full_index_of_duplicates_is_told_of(small: CalibrationSet, alone: Path) -> None:
+    told = "The index of duplicates was full: 1,234 documents did not fit in"
+    manifest = json.loads(small.manifest.to_json())
+    assert "not_compared" not in manifest
+    describe(small, alone, {**manifest, "not_compared": 1_234})
+    assert told in Page(report_html(alone)).text
+
+
 @given(data=st.data())
 def test_whatever_is_altered_is_refused_or_told_of(
     small: CalibrationSet, alone: Path, data: st.DataObject
