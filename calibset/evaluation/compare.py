@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -68,67 +67,11 @@ def compare(  # noqa: PLR0913  (a program names those that it needs)
         CalibsetError: A measurement can't be read or is of other windows, a model can't be run, or the
             tokenizer is another.
     """
-    return compare_named(
-        _name(base),
-        list(_name_all(others)),
-        data_set=data_set,
-        page=None if page is None else require_html(Path(page)),
-        tokenizer=tokenizer,
-        ctx=ctx,
-        score=score,
-        windows=windows,
-        generate=[generate] if isinstance(generate, str) else list(generate),
-        prompts=prompts,
-        dtype=dtype,
-        device=device,
-        batch=batch,
-        offline=offline,
-        bars=lambda: show_progress(progress, "windows"),
-    )
-
-
-def compare_named(  # noqa: PLR0913  (those of `compare`)
-    base: Named[Path | Measurement],
-    others: Sequence[Named[Path | Measurement]],
-    *,
-    data_set: str | Path | None = None,
-    page: Path | None = None,
-    tokenizer: str | None = None,
-    ctx: int | None = None,
-    score: WholeRows | None = None,
-    windows: int | None = None,
-    generate: Sequence[str] = (),
-    prompts: int | None = None,
-    dtype: Dtype | None = None,
-    device: str | None = None,
-    batch: int | None = None,
-    offline: bool = False,
-    bars: Callable[[], AbstractContextManager[Progress]],
-) -> Comparison:
-    """Compare models that have names with their base, and write the page.
-
-    Args:
-        base: The base.
-        others: The others.
-        data_set: What folders of models are measured on; the other arguments are those of `compare` too.
-        page: An HTML page to write.
-        tokenizer: What made the ids.
-        ctx: How many tokens a window has.
-        score: Which tokens of whole rows are scored.
-        windows: Only so many windows are measured.
-        generate: What the base writes.
-        prompts: How many prompts there are of each kind.
-        dtype: What the models compute in.
-        device: What they run on.
-        batch: How many windows they are given at once.
-        offline: Whether no server may be asked for the data.
-        bars: Draws how many windows are measured, where any are.
-
-    Raises:
-        CalibsetError: As `compare`.
-    """
-    if not others:
+    named = (_name(base), *_name_all(others))
+    page = None if page is None else _require_html(Path(page))
+    if len(named) == 1:
         raise RecipeError("there is no other model to compare with the base")
+    generate = (generate,) if isinstance(generate, str) else tuple(generate)
     questions = Questions.of(ctx, score, windows, generate=generate, prompts=prompts)
     require_dtype(dtype or "auto")
     if batch is not None:
@@ -136,7 +79,6 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
     if page is not None:
         # Before hours of measuring, not after them.
         require_matplotlib()
-    named = (base, *others)
     folders = [folder for one in named if (folder := _as_folder(one))]
     measured = [one for one in named if _as_folder(one) is None]
     if folders and measured:
@@ -157,14 +99,14 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
             f"--{unused[0]}: is for models' folders; a measurement holds what it was measured on"
         )
     if data_set is None:
-        compared = compare_measurements(base, others, tokenizer=tokenizer)
+        compared = compare_measurements(named[0], named[1:], tokenizer=tokenizer)
     else:
         data = open_measured_data(str(data_set), questions.score, offline=offline)
         for folder in folders:
             require_model_folder(folder.content)
         found = find_tokenizer(data, tokenizer, str(folders[0].content))
         plan = make_plan(data, found, questions)
-        with bars() as progress:
+        with show_progress(progress, "windows") as shown:
             compared = compare_folders(
                 folders[0],
                 folders[1:],
@@ -172,7 +114,7 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
                 plan=plan,
                 questions=questions,
                 tokenizer=found,
-                progress=progress,
+                progress=shown,
                 dtype=dtype or "auto",
                 device=device,
                 batch=batch,
@@ -182,7 +124,7 @@ def compare_named(  # noqa: PLR0913  (those of `compare`)
     return compared.comparison
 
 
-def require_html(path: Path) -> Path:
+def _require_html(path: Path) -> Path:
     """Return the path of a page that can be written.
 
     Raises:

@@ -108,9 +108,8 @@ class Workplace:
                 yield record
 
         records = wrap_errors(read(), f"sources.{self.job.source}")
-        scores = ((places.popleft(), self.scorer.score(record)) for record in records)
-        pages = file.list_pages(number)
-        return write_shard(self.job.folder, task.shard, scores, pages)
+        scores = self.scorer.score((places.popleft(), record) for record in records)
+        return write_shard(self.job.folder, task.shard, scores, file.list_pages(number))
 
 
 def score_part(job: bytes, task: PartTask) -> ShardSummary:

@@ -285,9 +285,9 @@ class _Search:
         """Return the shingles of documents, read again from their corpus."""
         by_key = dict(zip(self.keys_of(documents).tolist(), documents.tolist(), strict=True))
         shingles: dict[int, npt.NDArray[np.uint32]] = {}
-        for key, record in fetch_records(self.corpus, find_places(self.corpus, by_key), by_key):
-            fingerprint = scorer.find_fingerprint(record)
-            if fingerprint and fingerprint.near:
+        records = fetch_records(self.corpus, find_places(self.corpus, by_key), by_key)
+        for key, fingerprint in scorer.find_fingerprints(records):
+            if fingerprint.near:
                 shingles[by_key[key]] = fingerprint.near.shingles
         return shingles
 
