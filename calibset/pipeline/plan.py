@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from calibset.dataset.source_reports import ScoresReport
 from calibset.pipeline.context import as_recipe
 from calibset.pipeline.cost_estimates import count_wanted_rows, estimate_read, require_memory
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
+from calibset.pipeline.kept_evaluations import EvaluationSet
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import FEWEST_ROWS, describe_few_documents
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
@@ -160,12 +162,20 @@ def plan(  # noqa: PLR0913  (a program names those that it needs)
     recipe = as_recipe(recipe, changes, sources)
     require_memory(recipe)
     find_tokenizer_file(recipe.tokenizer, recipe.folder, offline=offline)
+    storage = open_storage(recipe, data, mirrors, offline=offline, given=sources)
+    lock = read_existing_lock(recipe)
+
+    @cache
+    def read_evaluations() -> Mapping[str, EvaluationSet]:
+        return index_evaluation_sets(recipe, open_readers(recipe, storage, lock, recipe.exclude))[1]
+
     planner = _Planner(
         recipe=recipe,
-        storage=open_storage(recipe, data, mirrors, offline=offline, given=sources),
-        lock=read_existing_lock(recipe),
+        storage=storage,
+        lock=lock,
         tokenizer=load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline) if tries else None,
         progress=progress or no_progress,
+        read_evaluations=read_evaluations,
     )
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
@@ -182,13 +192,23 @@ def plan(  # noqa: PLR0913  (a program names those that it needs)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Planner:
-    """Plans the sources of a recipe; without a tokenizer none of them is tried."""
+    """Plans the sources of a recipe; without a tokenizer none of them is tried.
+
+    Attributes:
+        recipe: The recipe.
+        storage: Where its locations are looked up.
+        lock: The lock beside the recipe, if there is one.
+        tokenizer: The target's tokenizer.
+        progress: Called when a source is about to be opened.
+        read_evaluations: Returns the evaluation sets, whose texts belong to the rules of scores.
+    """
 
     recipe: Recipe
     storage: Storage
     lock: Lock | None
     tokenizer: Tokenizer | None
     progress: Progress
+    read_evaluations: Callable[[], Mapping[str, EvaluationSet]]
 
     def plan_source(self, name: str, quota: int) -> PlannedSource:
         """Return how a source or an evaluation set would be used."""
@@ -253,10 +273,7 @@ class _Planner:
         """
         if self.tokenizer is None:
             return planned
-        # Which rules hold depends on the texts of the evaluation sets.
-        readers = open_readers(self.recipe, self.storage, self.lock, self.recipe.exclude)
-        _, evaluations = index_evaluation_sets(self.recipe, readers)
-        chosen = choose_records(planned.name, self.recipe, reader, self.tokenizer, evaluations)
+        chosen = choose_records(planned.name, self.recipe, reader, self.tokenizer, self.read_evaluations())
         rows = count_wanted_rows(planned.name, self.recipe)
         return replace(planned, scores=chosen.report, reads=chosen.estimate_read(rows, self.recipe))
 

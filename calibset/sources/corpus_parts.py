@@ -16,7 +16,7 @@ from calibset.sources.base import Source
 from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.sources.sampling.files import get_size, has_plain_lines
 from calibset.sources.sampling.line_blocks import LineBlock, StartRule, make_block_file
-from calibset.sources.sampling.parquet_pages import PageTable, list_pages, read_chosen_rows
+from calibset.sources.sampling.parquet_pages import PageTable, are_pages_of, list_pages, read_chosen_rows
 from calibset.sources.sampling.row_groups import Row, RowGroup, read_row_groups
 from calibset.storage.files import File
 
@@ -90,8 +90,7 @@ class CorpusFile:
                 for row, record in self._parse(self._read_groups()[number].read_rows()):
                     yield Place(0, 0, row), record
             case "block":
-                block = LineBlock(self.file, number * BLOCK_SIZE, (number + 1) * BLOCK_SIZE)
-                for start, content in block.read_spans(self._start_rule()):
+                for start, content in self._block(number).read_spans(self._start_rule()):
                     for row, record in enumerate(self._read_span(start, content)):
                         yield Place(start, start + len(content), row), record
             case "file":
@@ -101,6 +100,39 @@ class CorpusFile:
     def list_pages(self, number: int) -> PageTable:
         """Return where the pages of a row group are; empty for other parts, and if it can't be told."""
         return list_pages(self._read_groups()[number]) if self.kind == "row group" else {}
+
+    def require_places(self, places: Sequence[Place], number: int, pages: PageTable) -> None:
+        """Make sure that places can be those of different records of a part, before any of them is read.
+
+        Args:
+            places: The places.
+            number: The part.
+            pages: Where its pages are, if it is a row group.
+
+        Raises:
+            ValueError: They are none of this part's, or the pages are not.
+        """
+        if number >= self.count_parts():
+            raise ValueError("a part that the file does not have")
+        if len(set(places)) < len(places):
+            raise ValueError("two records at one place")
+        match self.kind:
+            case "row group":
+                group = self._read_groups()[number]
+                if not are_pages_of(group, pages):
+                    raise ValueError("pages of another row group")
+                rows = range(group.start, group.start + group.rows)
+                fit = (place.start == place.end == 0 and place.row in rows for place in places)
+            case "block":
+                block, size = self._block(number), get_size(self.file)
+                fit = (
+                    place.end <= size and block.may_hold(place.start, place.end) and place.row >= 0
+                    for place in places
+                )
+            case "file":
+                fit = (place.start == place.end == 0 <= place.row for place in places)
+        if not all(fit):
+            raise ValueError("a place outside of its part")
 
     def fetch(self, places: Sequence[Place], number: int, pages: PageTable) -> Iterator[tuple[Place, Record]]:
         """Yield records of a part in the order of their places, reading little else.
@@ -129,6 +161,9 @@ class CorpusFile:
                         yield Place(0, 0, row), record
                     if row >= wanted[-1].row:
                         return
+
+    def _block(self, number: int) -> LineBlock:
+        return LineBlock(self.file, number * BLOCK_SIZE, (number + 1) * BLOCK_SIZE)
 
     def _fetch_lines(self, places: Sequence[Place]) -> Iterator[tuple[Place, Record]]:
         with self.file.open_random_access() as stream:

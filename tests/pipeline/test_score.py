@@ -7,6 +7,7 @@ import json
 import os
 import random
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -366,6 +367,36 @@ def test_a_plan_and_a_check_say_what_the_scores_choose(tmp_path: Path) -> None:
     assert calibset.plan(recipe, tries=False).sources[0].problem is None
 
 
+def test_a_plan_reads_evaluation_sets_once_for_all_scored_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write(tmp_path)
+    (tmp_path / "asked.jsonl").write_text(json.dumps({"text": text(1)}) + "\n")
+    asked = '[[exclude]]\nname = "asked"\ntype = "jsonl"\nwhere = "asked.jsonl"\n'
+    one = RECIPE.format(kind="jsonl") + asked
+    two = f"[sources.sea]{RECIPE.format(kind='jsonl').partition('[sources.web]')[2]}"
+    recipe.write_text(one + two)
+    calibset.score(recipe)
+    opened: Counter[str] = Counter()
+    real = LocalReader._file
+
+    def counted(self: LocalReader, name: str, path: Path) -> Any:
+        def open_bytes() -> Any:
+            opened[name] += 1
+            return file.open_bytes()
+
+        file = real(self, name, path)
+        return replace(file, open_bytes=open_bytes)
+
+    monkeypatch.setattr(LocalReader, "_file", counted)
+    planned = calibset.plan(recipe)
+    assert [(source.problem, source.scores is None) for source in planned.sources] == [(None, False)] * 2
+    for_two = opened.pop("asked.jsonl")
+    recipe.write_text(one)
+    calibset.plan(recipe)
+    assert opened["asked.jsonl"] == for_two
+
+
 def test_a_check_goes_on_where_a_scored_corpus_is_gone(tmp_path: Path) -> None:
     recipe = write(tmp_path)
     calibset.score(recipe)
@@ -460,16 +491,86 @@ def test_a_summary_of_other_numbers_is_none(key: str, value: Any) -> None:
         ShardSummary.read(b"[" * 100_000)
 
 
+def alter(path: Path, pages: Any = None, **columns: Sequence[Any]) -> None:
+    """Write a shard again with other values in its first rows, or other pages."""
+    table, metadata = pyarrow.parquet.read_table(path), pyarrow.parquet.read_metadata(path).metadata
+    for name, values in columns.items():
+        field = table.schema.field(name)
+        if not isinstance(values, pyarrow.Array):
+            values = pyarrow.array([*values, *table[name].to_pylist()[len(values) :]], field.type)  # noqa: PLW2901
+        table = table.set_column(table.schema.get_field_index(name), field, values)
+    summary = json.loads(metadata[b"calibset"])
+    with pyarrow.parquet.ParquetWriter(path, table.schema) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(
+            {b"calibset": json.dumps({**summary, "pages": pages or summary["pages"]})}
+        )
+
+
+_OUTSIDE = "a place outside of its part"
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"end": [2**62] * 20}, _OUTSIDE),
+        ({"start": [-(2**62)] * 20}, _OUTSIDE),
+        ({"start": range(2**40, 2**40 + 20), "end": [2**41] * 20}, _OUTSIDE),
+        ({"end": [0] * 20}, _OUTSIDE),
+        ({"row": [-1] * 20}, _OUTSIDE),
+        ({"start": [0] * 20, "end": [9] * 20}, "two records at one place"),
+    ],
+)
+def test_a_place_that_a_file_does_not_have_is_never_read(
+    tmp_path: Path, columns: dict[str, Any], reason: str
+) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    for path in shards(tmp_path / "scores"):
+        alter(path, **columns)
+    with pytest.raises(
+        SourceError,
+        match=rf"^sources\.web: scores/\S*parquet: can't be read as scores \({reason}\); remove it, and run",
+    ):
+        calibset.build(recipe)
+
+
+@pytest.mark.parametrize(
+    ("pages", "columns", "reason"),
+    [
+        ([[4, 2**62, 10, False]], {}, "pages of another row group"),
+        ([[-4 + 2**61, 50, 10, False]], {}, "pages of another row group"),
+        ([[4, 50, 10, False], [4, 50, 10, False]], {}, "pages of another row group"),
+        (None, {"row": [40] * 10}, "two records at one place"),
+        (None, {"row": range(1_000, 1_010)}, _OUTSIDE),
+        (None, {"start": [1] * 10}, _OUTSIDE),
+    ],
+)
+def test_a_page_that_a_file_does_not_have_is_never_read(
+    tmp_path: Path, pages: Any, columns: dict[str, Any], reason: str
+) -> None:
+    recipe = write(tmp_path, parquet=True)
+    calibset.score(recipe)
+    for path in shards(tmp_path / "scores"):
+        alter(path, {"text": pages} if pages else None, **columns)
+    with pytest.raises(SourceError, match=rf": can't be read as scores \({reason}\); remove it, "):
+        calibset.build(recipe)
+
+
+def test_ids_of_scores_must_be_utf_8(tmp_path: Path) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    path = shards(tmp_path / "scores")[0]
+    rows = pyarrow.parquet.read_metadata(path).num_rows
+    alter(path, id=pyarrow.array([b"\xff"] * rows, pyarrow.binary()).view(pyarrow.string()))
+    with pytest.raises(OutputError, match=r"can't be read as scores \(.*UTF8"):
+        calibset.build(recipe, **{"sources.web.choose_where": "id != 'x'"})
+
+
 def test_scores_that_lack_values_are_refused(tmp_path: Path) -> None:
     recipe = write(tmp_path)
     calibset.score(recipe)
-    path, *_ = shards(tmp_path / "scores")
-    table, metadata = pyarrow.parquet.read_table(path), pyarrow.parquet.read_metadata(path).metadata
-    none = pyarrow.nulls(len(table), pyarrow.int64())
-    table = table.set_column(table.schema.get_field_index("row"), "row", none)
-    with pyarrow.parquet.ParquetWriter(path, table.schema) as writer:
-        writer.write_table(table)
-        writer.add_key_value_metadata({b"calibset": metadata[b"calibset"]})
+    alter(shards(tmp_path / "scores")[0], row=[None] * 20)
     with pytest.raises(CalibsetError, match=r"can't be read as scores \(it lacks values\)"):
         calibset.build(recipe)
     (repeats,) = (tmp_path / "scores").glob("repeats-*")

@@ -150,6 +150,8 @@ def _choose(
     evaluations: Mapping[str, EvaluationSet],
 ) -> ChosenRecords:
     require_polars()
+    import polars
+
     source = recipe.sources[name]
     require_files_read_alone(source, f"sources.{name}")
     folder = ScoreFolder(source.scores or "", recipe.folder)
@@ -170,7 +172,7 @@ def _choose(
             paged += shard.summary.documents * _measure_pages(shard.summary.pages)
             for frame in read_eligible(shard, number, source, repeats, ["tokens"]):
                 eligible += len(frame)
-                tokens += int(frame["tokens"].sum())
+                tokens += int(frame["tokens"].cast(polars.Int64).sum())
     digest.update(repeats.astype("<u8").tobytes())
     if not eligible:
         raise SourceError(

@@ -10,7 +10,7 @@ from calibset.core.documents import Record
 from calibset.core.errors import SourceError
 from calibset.pipeline.scoring.document_scores import digest_record
 from calibset.pipeline.scoring.scored_corpus import ROW_BITS, ScoredCorpus
-from calibset.pipeline.scoring.shards import open_shard
+from calibset.pipeline.scoring.shards import open_shard, shard_errors
 from calibset.sources.corpus_parts import Place
 from calibset.sources.sampling.parquet_pages import PageTable
 
@@ -55,12 +55,17 @@ def fetch_records(
 
     Raises:
         SourceError: A record is not there any more, or is another.
+        OutputError: There can be none where the scores say that it is.
     """
     for number, own in groupby(sorted(keys), key=_shard_of):
         task = corpus.tasks[number]
-        by_place = {found.places[key][0]: key for key in own}
+        file, keys_here = corpus.files[task.file], list(own)
+        places = [found.places[key][0] for key in keys_here]
+        with shard_errors(f"{corpus.folder.location}/{task.shard}"):
+            file.require_places(places, task.shard.part, found.pages[number])
+        by_place = dict(zip(places, keys_here, strict=True))
         fetched = 0
-        parts = corpus.files[task.file].fetch(list(by_place), task.shard.part, found.pages[number])
+        parts = file.fetch(places, task.shard.part, found.pages[number])
         for place, record in parts:
             key = by_place[place]
             if digest_record(record) != found.places[key][1]:
@@ -69,8 +74,9 @@ def fetch_records(
             yield key, record
         if fetched < len(by_place):
             raise SourceError(
-                f"{task.file} holds other records than those that were scored in {corpus.folder.location}; "
-                "run `calibset score` again"
+                f"{task.file} holds other records than those that were scored in "
+                f"{corpus.folder.location}/{task.shard}; remove that and the *.sha256 beside it, and run "
+                "`calibset score` again"
             )
 
 

@@ -196,13 +196,12 @@ class _Search:
 
     def find_exact(self, *, near: bool) -> None:
         """Find the documents with the same words as an earlier one, and keep the sketches of all on disk."""
-        spool = _open_spool(self.scratch, "same", 2, self.total)
+        spool = _open_spool(self.scratch, "same", 3, self.total)
         columns = ["same", "sketch", "words"] if near else ["same"]
         for documents, frame in self._read(columns):
             known = frame["same"].is_not_null().to_numpy()
             values = np.frombuffer(b"".join(frame["same"].drop_nulls().to_list()), ">u8").reshape(-1, 2)
-            # Eight bytes tell the texts of any corpus apart, but for one pair in millions of millions.
-            rows = np.stack((values[:, 0].astype(np.uint64), documents[known]), axis=1)
+            rows = np.column_stack((values.astype(np.uint64), documents[known]))
             spool.add(_spread(rows[:, 0], spool.files), rows)
             if near:
                 sketches = b"".join(frame["sketch"].fill_null(bytes(PERMUTATIONS)).to_list())
@@ -211,10 +210,10 @@ class _Search:
                 words = (frame["words"].to_numpy() * has_sketch).astype(np.uint32)
                 _append(self._path("words"), words.tobytes())
         for rows in spool.read():
-            rows = rows[np.argsort(rows[:, 0], kind="stable")]  # noqa: PLW2901
-            first = _find_first(rows[:, 0])
-            owners = rows[first, 1][np.cumsum(first) - 1]
-            repeats = rows[~first, 1]
+            rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]  # noqa: PLW2901  (stable, so the first stays)
+            first = _find_first(rows[:, 0]) | _find_first(rows[:, 1])
+            owners = rows[first, 2][np.cumsum(first) - 1]
+            repeats = rows[~first, 2]
             self._add(repeats, owners[~first], np.full(len(repeats), _TEN_THOUSAND))
 
     def find_near(self, scorer: Scorer) -> None:

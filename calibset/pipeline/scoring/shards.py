@@ -178,14 +178,15 @@ class Shard:
         import polars
 
         wanted = list(columns)
-        with _shard_errors(self._name):
+        with shard_errors(self._name):
             known = self._parquet.schema_arrow
             if list(map(known.field, wanted)) != list(map(_schema().field, wanted)):
                 raise ValueError("it has other columns")
         start = 0
         for number in range(self._parquet.num_row_groups):
-            with _shard_errors(self._name):
+            with shard_errors(self._name):
                 table = self._parquet.read_row_group(number, columns=wanted, use_threads=False).select(wanted)
+                table.validate(full=True)  # what reads it next takes texts to be valid
                 if any(table[name].null_count for name in wanted if name not in _UNKNOWN):
                     raise ValueError("it lacks values")
                 frame = polars.DataFrame(polars.from_arrow(table))
@@ -204,7 +205,7 @@ def open_shard(folder: ScoreFolder, name: ShardName | str) -> Iterator[Shard]:
 
     place = f"{folder.location}/{name}"
     with folder.open(str(name)) as stream:
-        with _shard_errors(place):
+        with shard_errors(place):
             parquet = pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
             metadata = parquet.metadata
             groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
@@ -227,7 +228,7 @@ def read_summary(folder: ScoreFolder, name: ShardName | str) -> ShardSummary:
 
 
 @contextmanager
-def _shard_errors(place: str) -> Iterator[None]:
+def shard_errors(place: str) -> Iterator[None]:
     """Turn what can't be read in a shard into an error that names it."""
     import pyarrow
 

@@ -85,6 +85,10 @@ class LineBlock:
             for first, last in pairwise(starts):
                 yield first, lines.read_range(first, last)
 
+    def may_hold(self, start: int, end: int) -> bool:
+        """Return whether a record of the block may be from one offset to another."""
+        return self.start <= start < self.end and start < end <= self.end + _LONGEST
+
 
 def make_block_file(file: File, start: int, content: bytes) -> File:
     """Return some lines of a file as a file of their own, named for the offset at which they start."""

@@ -28,7 +28,7 @@ from calibset.sources.sampling.compact_thrift import (
     write_struct,
 )
 from calibset.sources.sampling.row_groups import Row, RowGroup, read_row_groups
-from calibset.storage.byte_ranges import merge_ranges
+from calibset.storage.byte_ranges import ByteRange, merge_ranges
 from calibset.storage.files import File
 
 
@@ -86,6 +86,22 @@ def list_pages(group: RowGroup) -> PageTable:
     return pages
 
 
+def are_pages_of(group: RowGroup, pages: PageTable) -> bool:
+    """Return whether pages lie in a row group as its own do: behind each other, with all of its rows."""
+    chunks = _chunks(group)
+    for column, own in pages.items():
+        if column not in chunks:
+            return False
+        offset, end = _locate(chunks[column][0])
+        for page in own:
+            if page.offset != offset or not 0 < page.size <= end - offset:
+                return False
+            offset += page.size
+        if sum(page.rows for page in own) != group.rows:
+            return False
+    return True
+
+
 def read_chosen_rows(group: RowGroup, indices: Sequence[int], pages: PageTable) -> Iterator[Row]:
     """Yield the rows of a group with some indices, given in order, from as few pages as hold them."""
     if not pages or set(pages) != set(group.columns):
@@ -120,12 +136,17 @@ def _chunks(group: RowGroup) -> dict[str, tuple[Any, Any]]:
     return chunks
 
 
+def _locate(chunk: Any) -> ByteRange:
+    """Return where a column begins and ends."""
+    start = chunk.data_page_offset
+    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
+        start = chunk.dictionary_page_offset
+    return start, start + chunk.total_compressed_size
+
+
 def _walk(stream: BinaryIO, chunk: Any) -> Iterator[Page]:
     """Yield the pages of a column, by their headers."""
-    offset = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < offset:
-        offset = chunk.dictionary_page_offset
-    end = offset + chunk.total_compressed_size
+    offset, end = _locate(chunk)
     for _ in range(_MOST_PAGES):
         if offset >= end:
             return

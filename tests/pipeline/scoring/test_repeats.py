@@ -5,10 +5,12 @@ from __future__ import annotations
 import resource
 import tempfile
 import tracemalloc
+from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+import polars
 import pytest
 
 from calibset.core.errors import OutputError
@@ -25,6 +27,10 @@ from calibset.storage.score_folder import ScoreFolder
 PART = 2_048
 
 
+def digest(number: int) -> bytes:
+    return blake2b(number.to_bytes(8), digest_size=16).digest()
+
+
 def write_scores(folder: Path, documents: int) -> ScoredCorpus:
     """Write scores of documents, the last of each ten with the words of the first of all."""
     draw = np.random.default_rng(documents)
@@ -35,7 +41,7 @@ def write_scores(folder: Path, documents: int) -> ScoredCorpus:
         rows = [
             DocumentScore(
                 id=f"{number}", verdict=None, digest=bytes(8), words=100, sketch=sketch.tobytes(),
-                same=bytes(16) if number == 0 or number % 10 == 9 else number.to_bytes(8) * 2,
+                same=digest(0 if number % 10 == 9 else number),
             )
             for number, sketch in enumerate(sketches, part * PART)
         ]  # fmt: skip
@@ -61,6 +67,20 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytes
         assert len(keys) == found == documents // 10
         assert keys[:2].tolist() == [9, 19]
     assert peaks[2] < 1.2 * peaks[1]
+
+
+@pytest.mark.parametrize("half", [0, 8])
+def test_texts_repeat_each_other_if_all_bytes_of_their_digests_agree(tmp_path: Path, half: int) -> None:
+    """Digests that agree in one half are those of different texts."""
+    digests = [bytearray(digest(0)) for _ in range(4)]
+    digests[1][half : half + 8] = digests[2][half : half + 8] = digest(1)[:8]
+    folder, name = ScoreFolder(str(tmp_path)), ShardName("0" * 64, 0, 1, "0" * 64)
+    rows = [DocumentScore(id=f"{number}", verdict=None, digest=bytes(8), same=bytes(same))
+            for number, same in enumerate(digests)]  # fmt: skip
+    write_shard(folder, name, zip((Place(0, 0, row) for row in range(4)), rows, strict=True), {})
+    tasks = [PartTask("a.jsonl", name)]
+    assert find_repeats(ScoredCorpus(folder, tasks, {}), cast("Scorer", None), near=False) == 2
+    assert polars.read_parquet(next(tmp_path.glob("repeats-*")))["key", "kept"].rows() == [(2, 1), (3, 0)]
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
