@@ -35,12 +35,12 @@ def cache(arguments: Namespace) -> int:
     if arguments.action == "clear":
         cache.clear()
         if arguments.json:
-            print_json({"folder": str(cache.folder), "locations": []})
+            print_json({"folder": str(cache.folder), "locations": [], "rest": 0})
         else:
             print_line(f"cleared {cache.folder}")
     elif arguments.json:
         locations = [asdict(location) for location in cache.locations()]
-        print_json({"folder": str(cache.folder), "locations": locations})
+        print_json({"folder": str(cache.folder), "locations": locations, "rest": cache.measure_rest()})
     else:
         _print_cache(cache)
     return 0
@@ -101,7 +101,10 @@ def _print_cache(cache: Cache) -> None:
         table.add_row(shorten_location(location.location), str(location.files), format_size(location.size))
     if locations:
         open_console().print(table)
-    print_line(f"{format_size(sum(location.size for location in locations))} in {cache.folder}")
+    rest = cache.measure_rest()
+    size = format_size(sum(location.size for location in locations) + rest)
+    beside = f", {format_size(rest)} of them models' tokenizers and what was computed" if rest else ""
+    print_line(f"{size} in {cache.folder}{beside}")
 
 
 def _print_adapters() -> None:

@@ -245,6 +245,15 @@ class Cache:
         for location, files in sorted(sizes.items()):
             yield CachedLocation(location=location, files=len(files), size=sum(files))
 
+    def measure_rest(self) -> int:
+        """Return what else takes room on the disk, in bytes: models' tokenizers, and what was computed."""
+        size = 0
+        for name in (_MODELS, _KEPT):
+            for path in (self.folder / name).rglob("*"):
+                with suppress(OSError):  # removed since it was listed
+                    size += 0 if path.is_dir() else path.lstat().st_size
+        return size
+
     def clear(self) -> None:
         """Remove everything from the cache.
 

@@ -19,7 +19,7 @@ def test_the_cache_can_be_listed_and_cleared(
     assert main(["cache", "list"]) == 0
     assert capsys.readouterr().out == f"0 bytes in {cache.folder}\n"
     assert main(["cache", "list", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"folder": str(cache.folder), "locations": []}
+    assert json.loads(capsys.readouterr().out) == {"folder": str(cache.folder), "locations": [], "rest": 0}
     assert main(["build", *remote, "-q"]) == 0
     assert main(["cache", "list"]) == 0
     out, err = capsys.readouterr()
@@ -37,7 +37,13 @@ def test_the_cache_can_be_listed_and_cleared(
             {"location": "hf://datasets/them/fish", "files": 1, "size": len(corpus("fish", 30))},
             {"location": "https://example.org/ships.jsonl", "files": 1, "size": len(corpus("ships", 30))},
         ],
+        "rest": 0,
     }
+    cache.keep(b"x" * 1_600, "vocabulary", "a")
+    assert main(["cache", "list"]) == 0
+    assert capsys.readouterr().out.endswith(
+        f"7.0 kB in {cache.folder}, 1.6 kB of them models' tokenizers and what was computed\n"
+    )
     assert main(["cache", "clear"]) == 0
     assert capsys.readouterr() == (f"cleared {cache.folder}\n", "")
     assert main(["cache", "list"]) == 0

@@ -114,6 +114,15 @@ def test_the_cache_says_what_it_holds_of_each_location(cache: Cache) -> None:
     ]
 
 
+def test_the_cache_says_how_much_else_it_holds(cache: Cache) -> None:
+    assert cache.measure_rest() == 0
+    cache.keep(b"computed", "vocabulary", "a")
+    cache.cached_file("https://x.org/", info()).put(0, b"hello")
+    (cache.folder / "models" / "snapshots").mkdir(parents=True)
+    (cache.folder / "models" / "tokenizer.json").write_bytes(b"{}")
+    assert cache.measure_rest() == len(b"computed") + len(b"{}")
+
+
 def test_a_file_cached_by_an_earlier_version_is_read_on(cache: Cache) -> None:
     earlier = cache.cached_file(URL, info())
     earlier.put(0, b"hello")

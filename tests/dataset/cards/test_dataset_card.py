@@ -178,7 +178,8 @@ def test_a_plain_build_has_less_to_say() -> None:
 def test_a_full_index_of_duplicates_is_told() -> None:
     assert (
         "- Duplicates: documents that repeat an earlier one were filtered (near). "
-        "The index of them was full: 1 document did not fit in, so texts that repeat these may be in the rows."
+        "The index of them was full: 1 document did not fit in, so texts that repeat these may be in the rows"
+        "."
     ) in card(manifest(not_compared=1)).text.splitlines()
 
 
