@@ -1,7 +1,8 @@
 """Evaluation sets kept in the cache as an index, so that the next build need not read and index them again.
 
-What is kept goes by the recipe's tables and by calibset's own code. Beside it stands what was read, with its
-hash: those bytes are read and hashed again, and if one differs, or another file is there, all is read anew.
+What is kept goes by the recipe's tables, calibset's own code and the versions of libraries. Beside it stands
+what was read, with its hash: those bytes are read and hashed again, and if one differs, or another file is
+there, all is read anew. What an adapter that isn't calibset's reads is not kept, since its code may change.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 from calibset.core.documents import Filtered, Rejection
 from calibset.core.errors import SourceError
+from calibset.dataset.manifest import read_versions
 from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.stats import LeftOut
 from calibset.recipe.model import Recipe
@@ -54,7 +56,7 @@ def load_evaluations(
     recipe: Recipe, readers: Mapping[str, Reader]
 ) -> tuple[EvaluationIndex, dict[str, EvaluationSet]] | None:
     """Return the index of a recipe's evaluation sets, and the sets, if they are kept and still the same."""
-    arrays = load_arrays(Cache.default(), _KIND, _key(recipe)) if recipe.exclude else None
+    arrays = load_arrays(Cache.default(), _KIND, _key(recipe)) if _can_be_kept(recipe) else None
     if arrays is None:
         return None
     about = json.loads(arrays["sets"].tobytes())
@@ -72,6 +74,8 @@ def keep_evaluations(
     recipe: Recipe, readers: Mapping[str, Reader], index: EvaluationIndex, sets: Mapping[str, EvaluationSet]
 ) -> None:
     """Keep the index of evaluation sets for the next build, if what was read of them can be told."""
+    if not _can_be_kept(recipe):
+        return
     about: dict[str, Any] = {}
     for name, evaluation in sets.items():
         reader = readers[name]
@@ -115,16 +119,26 @@ def _restore(reader: Reader, counts: Any) -> EvaluationSet:
     )
 
 
+def _can_be_kept(recipe: Recipe) -> bool:
+    """Return whether a recipe has evaluation sets, and calibset's own code reads all of them."""
+    package = __name__.partition(".")[0]
+    modules = {type(source).__module__ for source in recipe.exclude.values()}
+    return bool(modules) and all(module.partition(".")[0] == package for module in modules)
+
+
 def _key(recipe: Recipe) -> str:
-    tables = {name: source.model_dump(mode="json") for name, source in recipe.exclude.items()}
-    return json.dumps([tables, recipe.decontamination.model_dump(mode="json"), sys.version, _code_digest()])
+    tables = {
+        name: [source.model_dump(mode="json"), recipe.max_rejected_of(name)]
+        for name, source in recipe.exclude.items()
+    }
+    options = recipe.decontamination.model_dump(mode="json")
+    return json.dumps([tables, options, sys.version, read_versions(), _code_digest()])
 
 
 def _code_digest() -> str:
-    """Return a digest of the code that reads, repairs, splits and indexes texts."""
+    """Return a digest of calibset's code."""
     root = Path(__file__).parents[1]
     digest = sha256()
-    for package in ("core", "hygiene", "sources", "storage"):
-        for file in sorted((root / package).rglob("*.py")):
-            digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    for file in sorted(root.rglob("*.py")):
+        digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
