@@ -165,12 +165,17 @@ def _guess_parquet(file: File) -> FileGuess | Unread:
 
 def _guess_excel(file: File) -> FileGuess | Unread:
     header, rows = read_table(file)
-    found = [{name: cell for name, cell in row.items() if cell} for row in islice(rows, _LOOKED_AT)]
+    found = [
+        {name: cell for name, cell in row.items() if cell}
+        for row in islice(rows, _LOOKED_AT)
+        if isinstance(row, dict)
+    ]
     if not found:
         return Unread(file.name, "its first sheet holds no row below its header")
     guess = guess_columns(found)
     # A title is a row of fewer cells than those below it.
-    width = max(map(len, islice(read_rows(file, None, "look at it"), _LOOKED_AT)))
+    first, others = read_rows(file, None, "look at it")
+    width = max(len(row) for row in (first, *islice(others, _LOOKED_AT - 1)) if isinstance(row, tuple))
     if fault := _find_header_fault([*header, *[""] * (width - len(header))], found, guess):
         return Unread(file.name, fault)
     found_guess = _finish(file, "excel", "excel", guess, {}, [dict.fromkeys(header)])

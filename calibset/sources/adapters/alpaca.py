@@ -79,7 +79,8 @@ class Alpaca(JsonSource, ParquetSource):
             header, rows = read_table(file)
             _require_question_columns(file, header)
             for number, row in enumerate(rows):
-                yield self.parse_row(row, f"{file.name}#{number}")
+                position = f"{file.name}#{number}"
+                yield row if isinstance(row, Rejection) else self.parse_row(row, position)
         elif file.is_part or read_first_character(file) in ("{", "["):
             for number, position, row in read_json_rows(file, SPELLINGS, rows_at=self.rows_at):
                 record_id = f"{file.name}#{number}"

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from calibset.core.documents import Record
+from calibset.core.documents import Record, Rejection
 from calibset.sources.adapters.jsonl import TableSource
 from calibset.sources.formats.column_names import list_columns
 from calibset.sources.formats.columns import make_record
@@ -41,4 +41,4 @@ class Excel(TableSource):
         require_columns(file, list_columns(self.columns), header, "the right sheet")
         for number, row in enumerate(rows):
             position = f"{file.name}#{number}"
-            yield make_record(row, self.columns, position, position)
+            yield row if isinstance(row, Rejection) else make_record(row, self.columns, position, position)

@@ -88,12 +88,14 @@ def _split_block(block: str | Rejection) -> Definition | Rejection:
     return Definition(term, text)
 
 
-def _read_workbook(file: File) -> Iterator[Definition]:
-    rows = read_rows(file, "data", _REMEDY)
-    header = next(rows, ())
+def _read_workbook(file: File) -> Iterator[Definition | Rejection]:
+    header, rows = read_rows(file, "data", _REMEDY)
     columns = ("term", "definition", "lob", "country")
     if missing := [name for name in columns[:2] if name not in header]:
         raise SourceError(f"{file.name}: sheet 'data' has no column {missing[0]!r}; {_REMEDY}")
     for row in rows:
+        if isinstance(row, Rejection):
+            yield row
+            continue
         cells = dict(zip(header, row, strict=False))
         yield Definition(*map(cells.get, columns))

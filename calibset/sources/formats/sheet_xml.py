@@ -6,18 +6,37 @@ says what a number means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 from xml.parsers import expat
 
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.datetime import from_excel, from_ISO8601
+from openpyxl.utils.escape import unescape
 
+from calibset.core.text import excerpt
 from calibset.storage.text_lines import MAX_RECORD_BYTES
 
-Cell = str | int | float | bool | object | None
-"""A cell as openpyxl reads it; None if it is empty."""
+Row = tuple[str | None, ...]
+"""The cells of a row as text, None where they are empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row of a sheet that can't be read.
+
+    Attributes:
+        reason: Why, as it is counted.
+        excerpt: The beginning of what is at fault.
+    """
+
+    reason: str
+    excerpt: str
+
 
 _NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main "
 _OUT_OF_RANGE = "#VALUE!"
@@ -25,6 +44,11 @@ _OUT_OF_RANGE = "#VALUE!"
 # names for good. A cell's tag has some fifty bytes, and sheets of all extensions some hundred names.
 _LONGEST_TAG = 2**20
 _MOST_NAMES = 10_000
+
+# A date with its time, as Excel writes it; that a day has an hour 24 Python takes for granted from 3.13 on.
+_DATE_AND_TIME = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}")
+# What a cell is meant to be, by its `t`; of any other it is text as it stands.
+_MEANINGS = {"n": "number", "s": "shared text", "b": "truth value", "d": "date"}
 
 _find_column = lru_cache(maxsize=2**12)(column_index_from_string)
 
@@ -38,8 +62,10 @@ def read_strings(parts: Iterable[bytes]) -> Iterator[str]:
 
 def read_cells(
     parts: Iterable[bytes], book: Any, texts: list[str], most: tuple[int, int]
-) -> Iterator[tuple[Cell, ...]]:
+) -> Iterator[Row | UnreadableRow]:
     """Yield the rows of a sheet that are not blank, up to their last cell.
+
+    Numbers and dates are the text that Python writes of what openpyxl reads.
 
     Args:
         parts: The sheet's XML.
@@ -155,38 +181,38 @@ class _Cells(_Texts):
         self._book = book
         self._texts = texts
         self._most_rows, self._most_columns = most
-        self._row: dict[int, Cell] = {}
+        self._row: dict[int, str] = {}
+        self._fault: UnreadableRow | None = None
         self._number = 0
         self._next = 1
         self._column = 0
         self._kind = "n"
-        self._style = 0
+        self._style = "0"
         self._value: str | None = None
         self._has_text = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.is_silent = False
         if name == _C:
-            self._column = (
-                _find_column(place.rstrip("0123456789"))
-                if (place := attributes.get("r"))
-                else self._column + 1
-            )
+            if place := attributes.get("r"):
+                self._place(place)
+            else:
+                self._column += 1
             self._kind = attributes.get("t", "n")
-            self._style = int(attributes.get("s", 0))
+            self._style = attributes.get("s", "0")
             self._value, self._has_text = None, False
         elif name == _V:
             self._begin_text()
         elif name == _ROW:
-            self._number = int(float(number)) if (number := attributes.get("r")) else self._number + 1
-            self._row, self._column = {}, 0
+            self._row, self._fault, self._column = {}, None, 0
+            self._begin_row(attributes.get("r"))
         else:
             super().start(name, attributes)
 
     def end(self, name: str) -> None:
         if name == _C:
             if self._column <= self._most_columns:
-                self._row[self._column] = self._read_value()
+                self._end_cell()
         elif name == _V:
             if self._value is None:
                 self._value = "".join(self._pieces or ())
@@ -198,39 +224,87 @@ class _Cells(_Texts):
         else:
             super().end(name)
 
+    def _begin_row(self, number: str | None) -> None:
+        self._number += 1
+        if number:
+            try:
+                self._number = int(float(number))
+            except (OverflowError, ValueError):
+                self._fault = UnreadableRow("row without a readable number", excerpt(number))
+
+    def _place(self, place: str) -> None:
+        try:
+            self._column = _find_column(place.rstrip("0123456789"))
+        except ValueError:
+            self._column += 1
+            self._fault = UnreadableRow("cell without a readable place", excerpt(place))
+
     def _end_row(self) -> None:
         """Keep a row that isn't blank and stands below those before it."""
         is_below = self._next <= self._number <= self._most_rows
         self._next = max(self._next, self._number + 1)
-        row = {column: cell for column, cell in self._row.items() if cell is not None}
-        if row and is_below:
-            self._found.append(tuple(map(row.get, range(1, max(row) + 1))))
+        if not is_below:
+            return
+        if self._fault:
+            self._found.append(self._fault)
+        elif self._row:
+            self._found.append(tuple(map(self._row.get, range(1, max(self._row) + 1))))
 
-    def _read_value(self) -> Cell:
+    def _end_cell(self) -> None:
+        try:
+            text = self._read_value()
+        except (ValueError, OverflowError, IndexError):
+            reason = f"cell that is no readable {_MEANINGS[self._kind]}"
+            self._fault = UnreadableRow(reason, excerpt(self._value))
+            return
+        if text is not None:
+            self._row[self._column] = text
+        else:
+            self._row.pop(self._column, None)
+
+    def _read_value(self) -> str | None:
         if self._kind == "inlineStr":
-            return self._join_inline() if self._has_text else None
+            return _unescape(self._join_inline()) if self._has_text else None
         text = self._value
         if not text:
             return None
         if self._kind == "n":
             return self._read_number(text)
         if self._kind == "s":
-            return self._texts[int(text)]
+            return self._find_text(int(text))
         if self._kind == "b":
-            return bool(int(text))
-        return cast("Cell", from_ISO8601(text)) if self._kind == "d" else text  # type: ignore[no-untyped-call]
+            return str(bool(int(text)))
+        return _read_date(text) if self._kind == "d" else _unescape(text)
+
+    def _find_text(self, index: int) -> str:
+        if index < 0:
+            raise IndexError
+        return _unescape(self._texts[index])
 
     def _join_inline(self) -> str:
         text = "".join((self._plain or "", *self._runs))
         self._plain, self._runs = None, []
         return text
 
-    def _read_number(self, text: str) -> Cell:
+    def _read_number(self, text: str) -> str:
         number = float(text) if set(text) & {".", "e", "E"} else int(text)
-        if self._style not in self._book._date_formats:  # noqa: SLF001  (it has no other name)
-            return number
-        is_span = self._style in self._book._timedelta_formats  # noqa: SLF001
+        style = int(self._style)
+        if style not in self._book._date_formats:  # noqa: SLF001  (it has no other name)
+            return str(number)
+        is_span = style in self._book._timedelta_formats  # noqa: SLF001
         try:
-            return cast("Cell", from_excel(number, self._book.epoch, timedelta=is_span))
+            return str(from_excel(number, self._book.epoch, timedelta=is_span))
         except (OverflowError, ValueError):
             return _OUT_OF_RANGE
+
+
+def _read_date(text: str) -> str:
+    """Return a date, a time or both as Python writes them."""
+    if _DATE_AND_TIME.fullmatch(text):
+        # Python's own parser takes a fraction of the time.
+        return str(datetime.fromisoformat(text))
+    return str(from_ISO8601(text))  # type: ignore[no-untyped-call]
+
+
+def _unescape(text: str) -> str:
+    return unescape(text) if "_x" in text else text

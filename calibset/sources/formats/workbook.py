@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
+from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.core.text import excerpt
 from calibset.storage.compression import open_decompressed, read_whole
@@ -15,6 +16,8 @@ from calibset.storage.files import File
 
 if TYPE_CHECKING:
     from openpyxl.reader.excel import ExcelReader
+
+    from calibset.sources.formats.sheet_xml import Row, UnreadableRow
 
 LARGEST_WORKBOOK = 128 * 2**20
 """The most bytes that a sheet and the texts of its workbook may unpack to: some 3 million cells."""
@@ -43,7 +46,9 @@ def is_workbook(file: File) -> bool:
         return stream.read(len(_ARCHIVE)) == _ARCHIVE
 
 
-def read_table(file: File, sheet: str | None = None) -> tuple[list[str], Iterator[dict[str, str | None]]]:
+def read_table(
+    file: File, sheet: str | None = None
+) -> tuple[list[str], Iterator[dict[str, str | None] | Rejection]]:
     """Return the header of a workbook's sheet, which is its first row that isn't blank, and the rows below.
 
     Args:
@@ -53,36 +58,53 @@ def read_table(file: File, sheet: str | None = None) -> tuple[list[str], Iterato
     Raises:
         SourceError: The file is no workbook, or has no such sheet.
     """
-    rows = read_rows(file, sheet, "name the right sheet, or other files")
-    header = [(name or "").strip() for name in next(rows, ())]
+    names, rows = read_rows(file, sheet, "name the right sheet, or other files")
+    header = [(name or "").strip() for name in names]
     indices = {name: index for index, name in enumerate(header) if name and header.count(name) == 1}
     return header, (
-        {name: row[index] if index < len(row) else None for name, index in indices.items()} for row in rows
+        row
+        if isinstance(row, Rejection)
+        else {name: row[index] if index < len(row) else None for name, index in indices.items()}
+        for row in rows
     )
 
 
-def read_rows(file: File, sheet: str | None, remedy: str) -> Iterator[tuple[str | None, ...]]:
-    """Yield the rows of a workbook's sheet that are not blank, with their cells as text.
+def read_rows(file: File, sheet: str | None, remedy: str) -> tuple[Row, Iterator[Row | Rejection]]:
+    """Return the first row of a workbook's sheet that is not blank, and those below it, as text.
+
+    Of a row with a cell that can't be read a rejection is yielded.
 
     Raises:
         SourceError: The file is no workbook, or has no such sheet; the message ends on the remedy.
     """
+    rows = _read_rows(file, sheet, remedy)
+    first = next(rows, ())
+    if isinstance(first, Rejection):
+        raise SourceError(f"{file.name}: the first row has a {first.reason} ({first.excerpt!r}); {remedy}")
+    return first, rows
+
+
+def _read_rows(file: File, sheet: str | None, remedy: str) -> Iterator[Row | Rejection]:
     content = read_whole(file)
     if content.startswith(_OLD_WORKBOOK):
         raise SourceError(f"{file.name}: is a workbook of Excel before 2007; save it as .xlsx")
     try:
-        yield from read_sheet(content, sheet)
+        # The first row isn't counted: it names the columns.
+        for number, row in enumerate(read_sheet(content, sheet), start=-1):
+            if isinstance(row, tuple):
+                yield row
+            else:
+                yield Rejection(position=f"{file.name}#{number}", reason=row.reason, excerpt=row.excerpt)
     except Exception as error:  # openpyxl raises whatever it trips over
         reason = excerpt(" ".join(str(error).split()))
         raise SourceError(f"{file.name}: no readable workbook ({reason}); {remedy}") from error
 
 
-def read_sheet(content: bytes, name: str | None) -> Iterator[tuple[str | None, ...]]:
+def read_sheet(content: bytes, name: str | None) -> Iterator[Row | UnreadableRow]:
     """Yield the rows of a workbook's sheet that are not blank, up to their last cell, as text.
 
     Whatever openpyxl raises is passed on.
     """
-    from openpyxl.utils.escape import unescape
     from openpyxl.xml.constants import SHARED_STRINGS
 
     from calibset.sources.formats.sheet_xml import read_cells, read_strings
@@ -98,12 +120,12 @@ def read_sheet(content: bytes, name: str | None) -> Iterator[tuple[str | None, .
         parts = budget.read(archive, sheets[name] if name is not None else next(iter(sheets.values())))
         length = 0
         for row in read_cells(parts, reader.wb, texts, (_MOST_ROWS, _MOST_COLUMNS)):
-            # Cells may share a text that the workbook has once.
-            length += sum([len(cell) for cell in row if isinstance(cell, str)])
-            if length > LARGEST_WORKBOOK:
-                raise ValueError(f"its cells have more than {LARGEST_WORKBOOK:,} characters")
-            texts_of_row = [None if cell is None else str(cell) for cell in row]
-            yield tuple([unescape(text) if text and "_x" in text else text for text in texts_of_row])
+            if isinstance(row, tuple):
+                # Cells may share a text that the workbook has once.
+                length += sum(map(len, filter(None, row)))
+                if length > LARGEST_WORKBOOK:
+                    raise ValueError(f"its cells have more than {LARGEST_WORKBOOK:,} characters")
+            yield row
 
 
 def describe_other_sheets(files: Sequence[File], name: str | None, remedy: str) -> str | None:

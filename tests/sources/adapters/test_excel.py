@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from openpyxl import Workbook
 
-from calibset.core.documents import Conversation, Document, Filtered, Record
+from calibset.core.documents import Conversation, Document, Filtered, Record, Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.adapters.excel import Excel
 from calibset.storage.files import memory_reader
@@ -64,3 +66,31 @@ def test_what_is_wrong_is_named(data: bytes, options: dict[str, Any], message: s
     with pytest.raises(SourceError) as caught:
         read(data, **options)
     assert str(caught.value) == message
+
+
+def damage(data: bytes, right: bytes, wrong: bytes) -> bytes:
+    """Return a workbook with a text of its first sheet replaced."""
+    sink = io.BytesIO()
+    with ZipFile(io.BytesIO(data)) as book, ZipFile(sink, "w") as damaged:
+        for name in book.namelist():
+            damaged.writestr(name, book.read(name).replace(right, wrong))
+    return sink.getvalue()
+
+
+def test_a_row_with_a_cell_that_is_not_readable_is_rejected_and_the_rest_is_read() -> None:
+    data = workbook(a=[["text", "year"], ["Hail", 2023], ["Snow", 2024], ["Rain", 2025]])
+    assert read(damage(data, b"<v>2024</v>", b"<v>MMXXIV</v>")) == [
+        Document(id="a.xlsx#0", text="Hail", metadata={"year": "2023"}),
+        Rejection(position="a.xlsx#1", reason="cell that is no readable number", excerpt="MMXXIV"),
+        Document(id="a.xlsx#2", text="Rain", metadata={"year": "2025"}),
+    ]
+
+
+def test_a_first_row_that_is_not_readable_names_no_columns() -> None:
+    data = damage(workbook(a=[["text", 2024], ["Hail", 1]]), b"<v>2024</v>", b"<v>MMXXIV</v>")
+    message = (
+        "a.xlsx: the first row has a cell that is no readable number ('MMXXIV'); name the right sheet, or "
+        "other files"
+    )
+    with pytest.raises(SourceError, match=f"^{re.escape(message)}$"):
+        read(data)
