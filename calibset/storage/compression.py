@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
@@ -22,6 +23,11 @@ MAX_WHOLE_FILE_BYTES = 256 * 2**20
 # Bytes of memory that a compressed file's header may ask for (the window of zstd and xz).
 _MAX_MEMORY = 256 * 2**20
 _BLOCK = 2**16
+# A few bytes may stand for a hundred thousand decompressed ones, so few are decompressed at once; of gzip,
+# whose bytes stand for a thousand at most, some more.
+_STEP, _GZIP_STEP = 2**8, 2**12
+# What zlib is told for it to read gzip's header and checksum, too.
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 @contextmanager
@@ -90,9 +96,8 @@ def _decompress(compression: Compression | None, raw: BinaryIO, name: str) -> Bi
         return raw
     plain: object
     if compression == "gzip":
-        import gzip
-
-        plain = gzip.GzipFile(fileobj=raw)
+        # The library's own stream reads a header byte by byte, and one may name a file of megabytes.
+        plain = _Frames(raw, lambda: zlib.decompressobj(wbits=_GZIP), padding=b"\0", step=_GZIP_STEP)
     elif compression == "bzip2":
         import bz2
 
@@ -122,8 +127,6 @@ def _damage_error(compression: Compression | None) -> type[Exception]:
 
         return zstandard.ZstdError
     if compression == "gzip":
-        import zlib
-
         return zlib.error
     return OSError
 
@@ -150,14 +153,14 @@ class _Frame(Protocol):
 class _Frames(io.RawIOBase):
     """The decompressed contents of all frames of a file."""
 
-    # A few bytes may stand for a hundred thousand decompressed ones, so few are decompressed at once.
-    _STEP = 256
-
-    def __init__(self, compressed: BinaryIO, start: Callable[[], _Frame], padding: bytes = b"") -> None:
+    def __init__(
+        self, compressed: BinaryIO, start: Callable[[], _Frame], padding: bytes = b"", step: int = _STEP
+    ) -> None:
         super().__init__()
         self._compressed = compressed
         self._start = start
         self._padding = padding
+        self._step = step
         self._waiting = b""
         self._plain = memoryview(b"")
         self._frame: _Frame | None = start()
@@ -176,7 +179,7 @@ class _Frames(io.RawIOBase):
 
     def _decompress_more(self) -> bool:
         waiting = self._waiting or self._compressed.read(io.DEFAULT_BUFFER_SIZE)
-        compressed, self._waiting = waiting[: self._STEP], waiting[self._STEP :]
+        compressed, self._waiting = waiting[: self._step], waiting[self._step :]
         if not compressed:
             if self._frame is not None:
                 raise EOFError("it ends inside a frame")

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import lzma
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -96,7 +98,37 @@ def test_zeros_may_stand_behind_the_streams_of_an_xz_file() -> None:
     assert list(read_lines(file(one + bytes(4096) + two + bytes(4), "a.xz"))) == ["one", "two"]
 
 
-@pytest.mark.parametrize("suffix", [".bz2", ".xz", ".zst"])
+def test_zeros_may_stand_behind_the_members_of_a_gzip_file() -> None:
+    one, two = PACKERS[".gz"](b"one\n"), PACKERS[".gz"](b"two\n")
+    assert list(read_lines(file(one + bytes(9_999) + two + bytes(4), "a.gz"))) == ["one", "two"]
+
+
+@pytest.mark.parametrize("harm", ["checksum", "behind"])
+def test_a_gzip_file_with_other_bytes_at_its_end_is_damaged(harm: str) -> None:
+    packed = PACKERS[".gz"](b"one\n")
+    content = {"checksum": packed[:-8] + b"none" + packed[-4:], "behind": packed + b"none"}[harm]
+    with pytest.raises(SourceError, match=r"^a\.gz: damaged or cut off \(.+\); fetch the file again$"):
+        list(read_lines(file(content, "a.gz")))
+
+
+def test_a_gzip_header_is_not_read_byte_by_byte() -> None:
+    reads = 0
+
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            nonlocal reads
+            reads += 1
+            return super().read(size)
+
+    packed = PACKERS[".gz"](b"one\n")
+    # The header says that a name follows, which ends with a zero.
+    named = packed[:3] + b"\x08" + packed[4:10] + b"n" * 2**20 + b"\0" + packed[10:]
+    counted = replace(file(named, "a.gz"), open_bytes=lambda: Counted(named))
+    assert list(read_lines(counted)) == ["one"]
+    assert reads < 200
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
 def test_a_compressed_file_without_a_byte_is_cut_off(suffix: str) -> None:
     with pytest.raises(SourceError, match="damaged or cut off"):
         list(read_lines(file(b"", "a" + suffix)))
