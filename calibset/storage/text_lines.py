@@ -125,8 +125,8 @@ def read_lines(file: File, *, keep_undecodable: bool = False) -> Iterator[str | 
                         _require_words(file, last, number)
                     else:
                         last = number
-                    text = _decode_line(part)
-                    if has_undecodable_bytes(text) and not keep_undecodable:
+                    text = part.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
+                    if not keep_undecodable and has_undecodable_bytes(text):
                         yield _reject(f"{file.name}:{number}", describe_undecodable(file), text)
                     else:
                         yield text
@@ -148,10 +148,6 @@ def _require_words(file: File, last: int, number: int) -> None:
             f"{file.name}:{last + 1}: more than {MOST_BLANK_LINES:,} blank lines follow each other; "
             "take them out, or leave the file out with files = [...]"
         )
-
-
-def _decode_line(line: bytes) -> str:
-    return line.decode("utf-8", "surrogateescape").removesuffix("\n").removesuffix("\r")
 
 
 class RecordLines:

@@ -7,7 +7,7 @@ body; bodies keep some markup, which `clean_page` removes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,8 @@ _ITEM = re.compile(r"(?:BULLET::::|<(li|dt|dd)>(?=.*</\1>\Z))[ \t]*")
 _ITEM_END = re.compile(r"</(?:li|dt|dd)>\Z")
 _LINK = re.compile(r'<a href="[^"<>:]*">((?:(?!</?a\b).)*)</a>')
 _BLANK_LINES = re.compile(r"\n{3,}")
-# Most of a million tiny pages have nothing to tidy.
-_MAY_BE_UNTIDY = re.compile(r"[<_(.\n]")
+# Most of a million tiny pages have none of the signs with which all that is tidied is written.
+_MAY_BE_UNTIDY = re.compile(r"[&\xa0:<_(.\n]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,20 +150,19 @@ def clean_page(page: Page) -> Page:
         >>> clean_page(page).text
         'Poprad\n\nPoprad je rieka. Tečie.\n\nKoniec.'
     """
-    title = _tidy([page.title])
-    lines = page.text.lstrip().split("\n")
-    if title and _tidy(lines[:1]) == title:
-        del lines[0]
-    body = _tidy(lines)
+    title = _tidy(page.title)
+    body = page.text.lstrip()
+    first, _, rest = body.partition("\n")
+    body = _tidy(rest if title and _tidy(first) == title else body)
     text = f"{title}\n\n{body}" if title and body else body
     return Page(id=page.id, url=page.url, title=title, text=text)
 
 
-def _tidy(lines: Iterable[str]) -> str:
-    text = "\n".join(line for line in lines if not _STAND_IN.match(line.strip()))
-    text = _strip_marks(unescape_html(text).replace("\xa0", " "))
+def _tidy(text: str) -> str:
     if not _MAY_BE_UNTIDY.search(text):
         return text.strip()
+    text = "\n".join([line for line in text.split("\n") if not _STAND_IN.match(line.strip())])
+    text = _strip_marks(unescape_html(text).replace("\xa0", " "))
     for markup in (_TEMPLATE_STYLES, _MAGIC_WORD, _EMPTY_PARENTHESES, _SECOND_STOP):
         text = markup.sub("", text)
     text = _ORPHAN_STOP.sub(".", text)
