@@ -18,8 +18,10 @@ SHARED = Path(os.environ.get("CALIBSET_SHARED", "../shared")).resolve()
 NEWEST_MINOR = 20
 # The package as a developer has it, extras and all.
 WHOLE = ("-e", ".[report,transformers,wikitext]")
-# The default suite stays under two minutes: on all cores, a module's tests on one, where its fixtures are.
-PARALLEL = ("-n", "auto", "--dist", "loadfile")
+# The default suite stays under two minutes: it is run on all cores, what shares fixtures on one of them.
+PARALLEL = ("-n", "auto", "--dist", "loadgroup")
+# Without it each of some hundred processes would compile the package, and each worker all of the tests.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": None}
 # Pinned, because a plain "torch" may bring another one with gigabytes of CUDA along. Where pip finds no
 # CPU build of it, name one with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL.
 TORCH = "torch==2.13.0"
@@ -33,7 +35,7 @@ _OF_THE_HUB = ("datasets", "huggingface-hub")
 def tests(session: nox.Session) -> None:
     """Run the tests on the Python that nox was called with."""
     session.install(*WHOLE, *_group("test"))
-    session.run("pytest", *PARALLEL, *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs, env=COMPILED)
 
 
 @nox.session
@@ -49,7 +51,7 @@ def fast(session: nox.Session) -> None:
     session.install("-e", ".[fast,transformers]", *_group("test"))
     session.run("python", "-c", "import gigatoken")  # without it the tests of it would be skipped
     folders = ("tests/tokenizers", "tests/packing", "tests/pipeline")
-    session.run("pytest", *PARALLEL, *folders, *session.posargs)
+    session.run("pytest", *PARALLEL, *folders, *session.posargs, env=COMPILED)
 
 
 @nox.session
@@ -64,7 +66,7 @@ def matrix(session: nox.Session) -> None:
         session.run("uv", "venv", "--clear", "--python", python, str(folder), silent=True)
         inside = str(folder / "bin" / "python")
         session.run("uv", "pip", "install", "--python", inside, *WHOLE, *_group("test"), silent=True)
-        session.run(inside, "-m", "pytest", "-q", *PARALLEL, *session.posargs, external=True)
+        session.run(inside, "-m", "pytest", "-q", *PARALLEL, *session.posargs, external=True, env=COMPILED)
         out = folder / "quickstart.jsonl"
         command = (inside, "-m", "calibset", "build", "recipes/quickstart.toml", "--quiet", "--out", str(out))
         session.run(*command, external=True)
@@ -80,7 +82,7 @@ def minimums(session: nox.Session) -> None:
     python = str(Path(session.virtualenv.bin) / "python")
     lowest = ("--resolution", "lowest-direct", "--python", python)
     session.run("uv", "pip", "install", *lowest, *WHOLE, *_group("test"))
-    session.run("pytest", *PARALLEL, *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs, env=COMPILED)
 
 
 @nox.session
