@@ -74,7 +74,7 @@ _NOT_READ = frozenset(
         "nii",
     )
 )
-_WILD = re.compile(r"[*?\[]")
+_WILD = re.compile(r"[*?\[\]]")
 # Names that are compared with patterns: of a repository of 100,000 files, that of each pattern's beginning.
 _MOST_TRIED = 2_000_000
 _ABOUT_ROWS = frozenset(("README.md", "config.json"))
@@ -206,6 +206,7 @@ def _match_all(names: Sequence[str], patterns: Iterable[str]) -> list[str]:
     tried = 0
     for pattern in patterns:
         beginning = _WILD.split(pattern, maxsplit=1)[0]
+        ending = _WILD.split(pattern)[-1].rpartition("/")[2]
         first, last = (bisect_left(ordered, beginning + end) for end in ("", chr(sys.maxunicode)))
         tried += last - first
         if tried > _MOST_TRIED:
@@ -213,7 +214,8 @@ def _match_all(names: Sequence[str], patterns: Iterable[str]) -> list[str]:
                 f"its patterns and names are too many ({_MOST_TRIED:,} to compare); "
                 "name the files with files = [...]"
             )
-        found.update(dict.fromkeys(name for name in ordered[first:last] if _is_meant(name, pattern)))
+        near = (name for name in ordered[first:last] if name.endswith(ending))  # of many thousands, few
+        found.update(dict.fromkeys(name for name in near if _is_meant(name, pattern)))
     return list(found)
 
 

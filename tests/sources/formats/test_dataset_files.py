@@ -6,7 +6,7 @@ import time
 
 import pytest
 from fsspec.utils import glob_translate
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from calibset.sources.formats.dataset_card import DatasetConfig
@@ -25,6 +25,22 @@ def test_globs_match_as_they_do_for_datasets(name: list[str], pattern: list[str]
         return
     expected = re.match(glob_translate("/".join(pattern)), "/".join(name)) is not None
     assert matches_glob("/".join(name), "/".join(pattern)) == expected
+
+
+@given(
+    st.lists(st.lists(st.text("ab].[", min_size=1, max_size=3), min_size=1, max_size=3), max_size=6),
+    st.lists(st.one_of(pattern_parts, st.text("ab.*?[]!", min_size=1, max_size=5)), min_size=1, max_size=3),
+    st.sampled_from(["", ".csv", "*.csv", "[c]sv", ".cs]v"]),
+)
+@example([["a"]], ["**", "a"], ".csv")
+@example([["a"]], ["a."], "cs[uv]")
+def test_no_name_that_a_pattern_matches_is_passed_over(
+    folders: list[list[str]], pattern: list[str], ending: str
+) -> None:
+    names = sorted({"/".join(parts) + ".csv" for parts in folders})
+    spelled = "/".join(pattern) + ending
+    found = find_split_files(names, DatasetConfig(patterns={"train": (spelled,)}))
+    assert found.get("train", []) == [name for name in names if matches_glob(name, spelled)]
 
 
 def test_a_pattern_made_to_take_long_takes_no_time() -> None:
