@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import cache
 from typing import Any
 
 from calibset.cli.parser_files import add_file_commands
@@ -22,6 +23,7 @@ weighted sources, rows of an exact token length, proof that the quantizer keeps 
 """
 
 
+@cache
 def create_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(

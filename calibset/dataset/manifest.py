@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, Self
@@ -228,10 +229,12 @@ def _describe_first(error: ValidationError) -> str | None:
 
 def read_versions() -> dict[str, str]:
     """Return the versions of the packages that determine a build's bytes, and of the order of reading."""
-    installed = {"order of reading": ORDER}
-    for name in _DETERMINE_BYTES:
-        try:
-            installed[name] = version(name)
-        except PackageNotFoundError:
-            installed[name] = "not installed"
-    return installed
+    return {"order of reading": ORDER} | {name: _read_version(name) for name in _DETERMINE_BYTES}
+
+
+@cache
+def _read_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

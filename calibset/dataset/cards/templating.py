@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from calibset.dataset.cards.licence_summary import NO_ADVICE
@@ -44,6 +44,7 @@ def _total(manifest: Manifest, field: str) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
+@cache
 def environment(package: str = "calibset.dataset.cards") -> Environment:
     """Return the Jinja environment of the templates of a package.
 

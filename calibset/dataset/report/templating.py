@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ def render_from(package: str, template: str, **values: Any) -> str:
     return _environment(package, _PACKAGE).get_template(template).render(values)
 
 
+@cache
 def _environment(*packages: str) -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
