@@ -119,7 +119,7 @@ def test_a_row_that_can_not_be_shown_is_a_clear_error(
     recipe: str, capsys: pytest.CaptureFixture[str], content: str, row: str, fault: str
 ) -> None:
     Path("x.jsonl").write_text(content)
-    assert main(["show", "x.jsonl", row]) == 1
+    assert main(["show", "x.jsonl", row, "--tokenizer", "tokenizer.json"]) == 1
     assert capsys.readouterr().err == f"calibset: x.jsonl: {fault}\n"
 
 

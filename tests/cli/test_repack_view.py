@@ -114,8 +114,14 @@ def test_rows_of_messages_are_rendered_by_the_model_that_is_named(
         assert "| rows of messages, rendered by its chat template | 2 |" in capsys.readouterr().out
         assert main(["report", file, "--tokenizer", "model", "--quiet"]) == 0
         assert "rows of messages" in Path("chat.report.html").read_text("utf-8")
-    assert error_line(["show", file, "1"], 1, capsys) == (
-        f"{file}: row 1: its messages become a text by a model's chat template: name the model with "
+
+
+@pytest.mark.parametrize("key", ["messages", "conversations"])
+def test_rows_of_messages_need_a_model(key: str, theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    turns = [{"role": "user", "content": "Hail?"}, {"role": "assistant", "content": "Ice."}]
+    Path("chat.jsonl").write_text(json.dumps({key: turns}) + "\n")
+    assert error_line(["show", "chat.jsonl", "1"], 1, capsys) == (
+        "chat.jsonl: row 1: its messages become a text by a model's chat template: name the model with "
         "--tokenizer, or let `calibset repack` make rows of them"
     )
 

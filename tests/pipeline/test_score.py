@@ -7,7 +7,7 @@ import json
 import os
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -250,11 +250,22 @@ def test_the_scores_are_the_same_from_several_processes(tmp_path: Path) -> None:
     assert contents(tmp_path / "scores") == contents(tmp_path / "other")
 
 
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Mapping[bool, Path]:
+    """Recipes of 400 documents that have scores, in JSON lines and in Parquet."""
+    recipes = {
+        parquet: write(tmp_path_factory.mktemp("scored"), parquet=parquet, documents=400)
+        for parquet in (False, True)
+    }
+    for recipe in recipes.values():
+        calibset.score(recipe)
+    return recipes
+
+
 @pytest.mark.parametrize("parquet", [False, True])
 @pytest.mark.parametrize("choose", ["random", "quality", "coverage"])
-def test_a_build_reads_only_what_it_chooses(tmp_path: Path, choose: str, parquet: bool) -> None:
-    recipe = write(tmp_path, parquet=parquet, documents=400)
-    calibset.score(recipe)
+def test_a_build_reads_only_what_it_chooses(scored: Mapping[bool, Path], choose: str, parquet: bool) -> None:
+    recipe = scored[parquet]
     changes = {"sources.web.choose": choose, "sources.web.choose_where": "tokens >= 100"}
     built = calibset.build(recipe, **changes)
     again = calibset.build(recipe, **changes)
