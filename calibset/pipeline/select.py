@@ -13,7 +13,7 @@ from calibset.core.shortage import Shortage
 from calibset.hygiene.stats import LeftOut, ReadStats
 from calibset.packing import TOO_LONG
 from calibset.pipeline.context import BuildContext
-from calibset.pipeline.must_cover_terms import find_terms, find_terms_in_rows
+from calibset.pipeline.must_cover_terms import find_terms
 from calibset.pipeline.source_stream import SourceStream
 from calibset.recipe.model import Recipe
 from calibset.selection.coverage import Candidate, TokenSets, select_by_coverage
@@ -195,8 +195,7 @@ def _select_by_coverage(
     pool = [sample for name, quota in quotas.items() if quota for sample in streams[name].samples]
     visible = [VisibleIds(sample.token_ids, tokenizer, seqlen) for sample in pool]
     titles = [title for name in selection.terms_of for title in streams[name].stats.titles]
-    terms = find_terms(selection, tokenizer, visible, titles)
-    terms_in_rows = find_terms_in_rows(terms, selection, tokenizer, seqlen, pool)
+    terms, terms_in_rows = find_terms(selection, tokenizer, seqlen, pool, titles)
     candidates = [
         Candidate(token_ids=ids, group=sample.source, terms=held)
         for sample, ids, held in zip(pool, visible, terms_in_rows, strict=True)

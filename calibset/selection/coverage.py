@@ -198,7 +198,7 @@ def select_by_coverage(
 
 def _without_repeats(token_ids: Sequence[int]) -> NDArray[np.int32]:
     """Return the distinct ids, five times as fast as `numpy.unique` does for a row."""
-    ids = np.sort(np.fromiter(token_ids, np.int32))
+    ids = np.sort(np.asarray(token_ids, np.int32))
     first = np.ones(len(ids), np.bool_)
     first[1:] = ids[1:] != ids[:-1]
     return ids[first]

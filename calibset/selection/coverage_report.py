@@ -198,18 +198,20 @@ def bound_coverage(candidates: Sequence[Candidate], quotas: Mapping[str, int], s
     """
     holders = sets.count_holders()
     priced = sets.find(holders <= _COMMON)
-    rows, tokens = np.searchsorted(sets.ends, priced, "right") - 1, sets.tokens[priced].astype(np.intp)
+    # The priced tokens of the first candidate, then those of the second, and so on.
+    tokens, ends = sets.tokens[priced].astype(np.intp), np.searchsorted(priced, sets.ends)
+    counts = np.diff(ends)
     price = np.where(holders <= _COMMON, _PARTS // np.maximum(holders, 1), 0)
     groups = _group_members(candidates, quotas)
     best = sets.size * _PARTS
     for step in range(_STEPS):
-        # Sums of whole numbers far below 2**53, so these floats are exact.
-        worth = np.bincount(rows, weights=price[tokens], minlength=len(sets)).astype(np.int64)
+        sums = np.concatenate(([0], np.cumsum(price[tokens])))
+        worth = np.diff(sums[ends])
         taken = np.zeros(len(sets), np.bool_)
         for members, quota in groups:
             taken[members[np.argsort(-worth[members], kind="stable")[:quota]]] = True
         best = min(best, int((_PARTS - price).sum() + worth[taken].sum()))
-        covered = np.bincount(tokens[taken[rows]], minlength=sets.size)
+        covered = np.bincount(tokens[taken.repeat(counts)], minlength=sets.size)
         move = np.clip((price < _PARTS).astype(np.int64) - covered, -1, 1)
         price = np.clip(price + move * (_PARTS * 4 // (40 + step)), 0, _PARTS)
         price[holders > _COMMON] = 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
 from calibset.tokenizers.base import SpecialAffixes
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 
 def text_budget(tokenizer: SpecialAffixes, seqlen: int) -> int:
@@ -55,6 +58,15 @@ class VisibleIds(Sequence[int]):
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._read())
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the ids as an array, without making an object of each."""
+        import numpy as np
+
+        read = self._ids[: text_budget(self._tokenizer, self._seqlen)]
+        return np.concatenate(
+            (self._tokenizer.prefix, read, self._tokenizer.suffix), dtype=dtype or np.int32, casting="unsafe"
+        )
 
     def _read(self) -> list[int]:
         return visible_ids(self._ids, self._tokenizer, self._seqlen)
