@@ -11,10 +11,11 @@ from calibset.hygiene.deduplication import MOST_BYTES
 from calibset.recipe.model import Recipe
 from calibset.sources import Source
 from calibset.sources.parquet_source import ParquetSource, is_parquet
-from calibset.sources.sampling.files import LOADED_BYTES, get_size, has_plain_lines
+from calibset.sources.sampling.files import LOADED_BYTES, MAX_OPEN_STREAMS, get_size, has_plain_lines
 from calibset.sources.sampling.interleave import MAX_OPEN_PARTS, RECORDS_A_PART, count_first_parts
 from calibset.sources.sampling.line_blocks import BLOCK_SIZE, MAX_OPEN_BLOCKS
 from calibset.sources.sampling.row_groups import read_row_groups
+from calibset.storage.cached_file import FETCH_SIZE
 from calibset.storage.files import File
 
 # Measured: the program with its libraries and a large tokenizer.
@@ -95,10 +96,20 @@ def estimate_read(
         return min(total, _estimate_row_groups(source, files, first, wanted))
     sound = [replace(file, is_suspect=False) for file in files]
     if total > LOADED_BYTES // 2 and all(has_plain_lines(file) and source.can_split(file) for file in sound):
-        least = BLOCK_SIZE * MAX_OPEN_BLOCKS
+        opened = BLOCK_SIZE * MAX_OPEN_BLOCKS * first // MAX_OPEN_PARTS
     else:
-        least = LOADED_BYTES
-    return min(total, max(least * first // MAX_OPEN_PARTS, wanted))
+        opened = _estimate_files(source, sound, first)
+    return min(total, max(opened, wanted))
+
+
+def _estimate_files(source: Source, files: Sequence[File], first: int) -> int:
+    """Return what is read at first of streams, and of files that are loaded whole."""
+    streams = [get_size(file) for file in files if source.must_stream(file)]
+    opened = max(1, MAX_OPEN_STREAMS * first // MAX_OPEN_PARTS)
+    begun = sum(min(size, FETCH_SIZE) for size in streams[:opened])
+    loaded = sum(map(get_size, files)) - sum(streams)
+    average = loaded // max(1, len(files) - len(streams))
+    return begun + max(average, min(loaded, LOADED_BYTES * first // MAX_OPEN_PARTS, MAX_OPEN_PARTS * average))
 
 
 def _estimate_row_groups(source: ParquetSource, files: Sequence[File], first: int, wanted: int) -> int:

@@ -118,9 +118,13 @@ class _Beginning(TrackedReader):
 
     def files(self, *patterns: str, choose: Choice = keep_all) -> tuple[File, ...]:
         return tuple(
-            file if file.open_ranges is None else replace(file, open_bytes=partial(_open, file.open_ranges))
+            file if file.open_ranges is None else _fetch_little(file, file.open_ranges)
             for file in super().files(*patterns, choose=choose)
         )
+
+
+def _fetch_little(file: File, open_ranges: Callable[[], BinaryIO]) -> File:
+    return replace(file, open_bytes=partial(_open, open_ranges), fetches_ahead=False)
 
 
 def _open(open_ranges: Callable[[], BinaryIO]) -> BinaryIO:

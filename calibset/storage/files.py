@@ -28,6 +28,7 @@ class File:
         sha256: The hash of its contents that its server gives; empty if none does.
         stamp: What is another when its contents are, as far as the disk or the server tells; empty if neither
             does.
+        fetches_ahead: Whether a reader may fetch what it will need next together with what it needs now.
     """
 
     name: str
@@ -39,6 +40,7 @@ class File:
     is_suspect: bool = False
     sha256: str = ""
     stamp: str = ""
+    fetches_ahead: bool = True
 
     def open_random_access(self) -> BinaryIO:
         """Open the file for a reader that seeks."""

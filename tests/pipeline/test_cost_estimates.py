@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -13,11 +14,15 @@ import calibset
 from calibset.cli import main
 from calibset.core.errors import RecipeError
 from calibset.core.machine_memory import read_memory
-from calibset.pipeline.cost_estimates import estimate_memory
+from calibset.pipeline.cost_estimates import estimate_memory, estimate_read
+from calibset.sources.adapters.csv import Csv
+from calibset.sources.adapters.jsonl import Jsonl
+from calibset.storage.files import File
 from tests.letters import write_letters
 from tests.pipeline.small_builds import small
 from tests.small import write_small
 
+MB, MIB = 10**6, 2**20
 _GROUPS, _ROWS, _LETTERS = 40, 60, 4_000
 
 
@@ -49,6 +54,33 @@ def test_of_many_sources_little_is_read_and_about_as_much_as_was_planned(many: P
     planned = {source.name: source.reads or 0 for source in calibset.plan(many).sources}
     assert all(count / 3 < planned[name] < count * 3 for name, count in read.items())
     assert {source.reads for source in calibset.plan(many, tries=False).sources} == {None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "sizes", "rows", "expected"),
+    [
+        (Csv, "csv", [100 * MB], 512, 4 * MIB),
+        (Csv, "csv", [100 * MB] * 20, 512, 8 * 4 * MIB),
+        (Csv, "csv", [100 * MB] * 20, 4, 4 * MIB),
+        (Csv, "csv.gz", [3 * MB], 512, 3 * MB),
+        (Jsonl, "jsonl", [100 * MB], 512, 8 * MIB),
+        (Jsonl, "jsonl", [100 * MB], 4, MIB),
+        (Jsonl, "jsonl", [100 * MB], 4_000, 24 * MB),
+        (Jsonl, "jsonl", [MB // 10] * 300, 512, 32 * (MB // 10)),
+        (Jsonl, "jsonl", [MB] * 20, 512, 20 * MB),
+        (Jsonl, "jsonl", [30 * MB], 4, 30 * MB),
+        (Csv, "csv", [100 * MB, *[MB // 10] * 40], 512, 4 * MIB + 32 * (MB // 10)),
+    ],
+)
+def test_what_is_opened_at_first_is_read_however_few_rows_are_wanted(
+    kind: type[Csv | Jsonl], name: str, sizes: list[int], rows: int, expected: int
+) -> None:
+    files = [
+        File(f"{number}.{name}", lambda: io.BytesIO(b'{"text": "a"}\n'), size)
+        for number, size in enumerate(sizes)
+    ]
+    source = kind.model_validate({"group": "a", "where": "a"})
+    assert estimate_read(source, files, rows, 1_000, opens=True) == pytest.approx(expected, rel=0.01)
 
 
 def test_a_plan_says_how_much_a_build_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

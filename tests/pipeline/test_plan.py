@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import calibset
@@ -63,6 +66,21 @@ def test_trying_a_file_on_a_server_fetches_its_beginning(tmp_path: Path, hub: Lo
     recipe = small(tmp_path, 'sources.fish.where="hf://datasets/them/fish"')
     assert problem_of(recipe) is None
     assert hub.ranges == ["bytes=0-262143"]  # and of the second file with the same suffix nothing
+
+
+def test_trying_a_row_group_on_a_server_fetches_its_beginning(tmp_path: Path, hub: Loopback) -> None:
+    texts = ["no text is like another, " * 50 + str(number) for number in range(8_000)]
+    file = io.BytesIO()
+    pq.write_table(pa.table({"text": texts}), file, compression="none", use_dictionary=False)
+    hub.repositories["them/fish"] = {"a.parquet": file.getvalue()}
+    recipe = small(
+        tmp_path, 'sources.fish.where="hf://datasets/them/fish"', 'sources.fish.type="parquet"',
+        'sources.fish.columns=["text"]',
+    )  # fmt: skip
+    assert len(file.getvalue()) > 10_000_000
+    assert problem_of(recipe) is None
+    ranges = [map(int, asked.removeprefix("bytes=").split("-")) for asked in hub.ranges]
+    assert sum(end + 1 - start for start, end in ranges) < 3_000_000
 
 
 @pytest.mark.parametrize(

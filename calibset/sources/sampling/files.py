@@ -32,6 +32,9 @@ from calibset.storage.files import File
 LOADED_BYTES = 64 * 2**20
 """The bytes of small files that are loaded together."""
 
+MAX_OPEN_STREAMS = 8
+"""How many files are streamed side by side."""
+
 # Bytes of a file that is loaded whole.
 _LARGE = 32 * 2**20
 # Packed text grows about fourfold.
@@ -49,7 +52,6 @@ _MOST_MEMORY = _HELD * LOADED_BYTES
 _UNPACKED = 4 * 2**20
 # What a record takes in memory beside its text, about.
 _RECORD_OVERHEAD = 500
-_MAX_OPEN_STREAMS = 8
 # Small files of a large corpus whose first bytes are looked at, here and on servers: names may be wrong.
 _MOST_LOCAL, _MOST_REMOTE = 2_000, 128
 
@@ -174,8 +176,8 @@ class FileSampler:
 
     def _stream(self, files: list[File]) -> Iterator[Record]:
         parts = (Part(_estimate_unpacked_size(file), self.source.stream(file, self.seed)) for file in files)
-        first = max(1, _MAX_OPEN_STREAMS * self.first_parts // MAX_OPEN_PARTS)
-        yield from interleave(parts, self.seed, "streams", at_once=_MAX_OPEN_STREAMS, first=first)
+        first = max(1, MAX_OPEN_STREAMS * self.first_parts // MAX_OPEN_PARTS)
+        yield from interleave(parts, self.seed, "streams", at_once=MAX_OPEN_STREAMS, first=first)
 
     def _load(self, files: list[File]) -> Iterator[Record]:
         loaded = LOADED_BYTES * self.first_parts // MAX_OPEN_PARTS

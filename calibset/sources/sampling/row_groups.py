@@ -187,7 +187,7 @@ class RowGroup:
         import pyarrow.parquet
 
         with self.file.open_random_access() as stream, _parquet_errors(self.file):
-            if self.file.open_ranges:
+            if self.file.open_ranges and self.file.fetches_ahead:
                 self._prefetch(stream)
             chunks = self._column_chunks()
             # A value that is stored once for many rows is held once as well, if the library can.
