@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from calibset.core.documents import Conversation, Document, Filtered, Kind, Rejection
@@ -140,7 +141,7 @@ class RepairCounts:
 
     def __bool__(self) -> bool:
         """Whether anything was changed."""
-        return next(self._changes(), None) is not None
+        return any(_list_counts(self))
 
     def add(self, other: RepairCounts) -> None:
         """Add the counts of other documents."""
@@ -159,6 +160,7 @@ class RepairCounts:
 
 
 _REPAIR_COUNTS = tuple(entry.name for entry in fields(RepairCounts))
+_list_counts = attrgetter(*_REPAIR_COUNTS)
 
 
 @dataclass(slots=True)

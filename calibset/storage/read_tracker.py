@@ -60,13 +60,12 @@ class HeldReads:
         """Put off what records that a file was opened."""
         self._steps.append(step)
 
-    def add_range(self, ranges: list[ByteRange], start: int, end: int) -> None:
-        """Put off adding a range to those that a stream has read."""
-        # A stream is read line by line, and a file may have millions.
+    def ranges_for(self, ranges: list[ByteRange]) -> list[ByteRange]:
+        """Return those to which is added what a stream reads that has read some ranges."""
         if not self._ranges or (last := self._ranges[-1])[0] is not ranges:
             last = (ranges, [])
             self._ranges.append(last)
-        _add_range(last[1], start, end)
+        return last[1]
 
     def release(self) -> None:
         """Count it as read."""
@@ -232,10 +231,13 @@ class _TrackedStream(io.BufferedIOBase):
     def _record(self, content: bytes) -> bytes:
         start = self._position
         end = self._position = start + len(content)
-        if self._log.held is None:
-            _add_range(self._ranges, start, end)
+        held = self._log.held
+        ranges = self._ranges if held is None else held.ranges_for(self._ranges)
+        # A stream is read line by line, and a file may have millions.
+        if ranges and (last := ranges[-1])[1] == start:
+            ranges[-1] = (last[0], end)
         else:
-            self._log.held.add_range(self._ranges, start, end)
+            _add_range(ranges, start, end)
         return content
 
 
