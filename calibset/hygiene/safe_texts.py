@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -48,31 +49,42 @@ def make_safe(
         target: The control tokens by which texts that were rendered already are recognised. If control
             tokens are left, the BOS that opens a text is taken off.
     """
-    repairs = RepairCounts()
+    mark, bos_count = None, 0
     if target and isinstance(item, Document):
-        if mark := target.find_mark(item.text):
-            repairs.rendered[mark] += 1
+        mark = target.find_mark(item.text)
         if control_tokens is None:
-            item, count = target.unframe(item)
-            repairs.leading_bos += count
-            repairs.doubled_bos += count > 1
-    safe = _change_texts(item, repairs, control_tokens)
+            item, bos_count = target.unframe(item)
+    safe, broken, is_shortened = _change_texts(item, control_tokens)
     if safe is None:
         return SafeItem(item=Filtered(position=item.id, reason="empty text"))
-    return SafeItem(item=safe, repairs=repairs or None)
+    if not (mark or bos_count or broken or is_shortened):
+        return SafeItem(
+            item=safe
+        )  # most items; to make all counters takes longer than to look at a short text
+    repairs = RepairCounts(
+        rendered=Counter([mark] if mark else ()),
+        leading_bos=bos_count,
+        doubled_bos=int(bos_count > 1),
+        control_tokens=broken,
+        shortened=int(is_shortened),
+    )
+    return SafeItem(item=safe, repairs=repairs)
 
 
-def _change_texts(item: Item, repairs: RepairCounts, control_tokens: ControlTokens | None) -> Item | None:
-    """Return an item with safe texts, or None if nothing is left of a document."""
-    is_shortened = False
+def _change_texts(item: Item, control_tokens: ControlTokens | None) -> tuple[Item | None, int, bool]:
+    """Return an item with safe texts, how many control tokens were broken, and whether a run was shortened.
+
+    The item is None if nothing is left of a document.
+    """
+    broken, is_shortened = 0, False
 
     def change(text: str) -> str:
-        nonlocal is_shortened
+        nonlocal broken, is_shortened
         safe = _shorten_blanks(replace_surrogates(text))
         is_shortened = is_shortened or len(safe) < len(text)
         if control_tokens is None or not (count := control_tokens.count(safe)):
             return safe
-        repairs.control_tokens += count
+        broken += count
         return control_tokens.neutralise(safe)
 
     safe: Item | None
@@ -84,8 +96,7 @@ def _change_texts(item: Item, repairs: RepairCounts, control_tokens: ControlToke
         text = text if item.opened else text.lstrip()
         changed = item if text == item.text else replace(item, text=text)
         safe = changed if text.strip(_INVISIBLE) else None
-    repairs.shortened += is_shortened
-    return safe
+    return safe, broken, is_shortened
 
 
 def _may_be_unsafe(control_tokens: ControlTokens | None, text: str) -> bool:

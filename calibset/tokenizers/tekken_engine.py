@@ -71,14 +71,7 @@ class TekkenEngine:
             return read
         if self.recent is None:
             return self._encode_anew(text)
-        ids: list[int] = []
-        for piece in split_text(text, self.pattern):
-            known = self.recent.find(piece)
-            if known is None:
-                known = self._encode_anew(piece)
-                self.recent.add(piece, known)
-            ids += known
-        return ids
+        return self.recent.encode(split_text(text, self.pattern), self._encode_anew)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, with control tokens spelled out."""

@@ -8,7 +8,7 @@ before it need not be encoded again.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 # The pattern of every Tekken vocabulary that was published. What it matches ends at the end of a line that a
@@ -51,14 +51,26 @@ class RecentPieces:
     old: dict[str, Sequence[int]] = field(default_factory=dict)
     room: int = _MOST_CHARACTERS
 
-    def find(self, piece: str) -> Sequence[int] | None:
-        """Return the ids of a piece that was met lately; they are not to be changed."""
-        ids = self.young.get(piece)
-        if ids is None and (ids := self.old.get(piece)) is not None:
-            self.add(piece, ids)
+    def encode(self, pieces: Iterable[str], encode: Callable[[str], Sequence[int]]) -> list[int]:
+        """Return the ids of pieces that follow on each other.
+
+        Args:
+            pieces: The pieces.
+            encode: Returns the ids of a piece that was not met lately.
+        """
+        ids: list[int] = []
+        # A build comes here for each clause several times, so that a call more for each would be felt.
+        for piece in pieces:
+            known = self.young.get(piece)
+            if known is None:
+                known = self.old.get(piece)
+                if known is None:
+                    known = encode(piece)
+                self._add(piece, known)
+            ids += known
         return ids
 
-    def add(self, piece: str, ids: Sequence[int]) -> None:
+    def _add(self, piece: str, ids: Sequence[int]) -> None:
         """Remember the ids of a piece, unless it alone would drive out all others."""
         if len(piece) > _MOST_CHARACTERS // 4:
             return

@@ -65,15 +65,22 @@ def test_a_text_met_again_is_not_encoded_again(tekken: TekkenTokenizer) -> None:
 
 def test_pieces_are_remembered_up_to_a_bound() -> None:
     recent = RecentPieces(room=10)
-    recent.add("12345678", [1])
-    assert recent.find("12345678") == [1]
-    recent.add("abc", [2])  # a new generation begins
-    assert recent.find("12345678") == [1]
-    assert recent.find("abc") == [2]
-    assert recent.find("none") is None
-    recent.add("x" * 2**20, [3])
-    assert recent.find("x" * 2**20) is None
+    encoded: list[str] = []
+
+    def encode(piece: str) -> list[int]:
+        encoded.append(piece)
+        return [len(piece)]
+
+    assert recent.encode(["12345678"], encode) == [8]
+    assert recent.encode(["12345678", "abc"], encode) == [8, 3]  # a new generation begins
+    assert recent.encode(["12345678", "abc", "", "none"], encode) == [8, 3, 0, 4]
+    assert encoded == ["12345678", "abc", "", "none"]
+    for _ in range(2):
+        assert recent.encode(["x" * 2**20], encode) == [2**20]
+    assert encoded[4:] == ["x" * 2**20] * 2
     for number in range(5_000):
-        recent.add(f"{number:01000}", [number])
-    assert recent.find("abc") is None
+        recent.encode([f"{number:01000}"], encode)
     assert sum(map(len, (*recent.young, *recent.old))) <= 2 * 2**20
+    encoded.clear()
+    recent.encode(["abc", f"{4_999:01000}"], encode)
+    assert encoded == ["abc"]
