@@ -149,22 +149,6 @@ class EvaluationIndex:
         index._built = Index(index._series, index._vocabulary, run, arrays)
         return index
 
-    def find_all(self, texts: Sequence[tuple[str, Sequence[str]]]) -> list[Contamination | None]:
-        """Return what `find` does for each of several documents, in a fraction of the time.
-
-        Args:
-            texts: Of each document the id and the words.
-        """
-        # No run of words goes across what is no word.
-        words = [word for _, own in texts for word in (*own, "")]
-        at, _ = self._index.shingles.occurrences(self._vocabulary.codes(words), first=True)
-        ends = np.cumsum([len(own) + 1 for _, own in texts])
-        sharing = set(ends.searchsorted(at, "right").tolist())
-        return [
-            self.find(document, own) if number in sharing else None
-            for number, (document, own) in enumerate(texts)
-        ]
-
     def find(self, document: str, words: Sequence[str]) -> Contamination | None:
         """Return what a document shares with the evaluation sets; None where that is no match.
 
@@ -172,14 +156,38 @@ class EvaluationIndex:
             document: Its id.
             words: Its words, as `calibset.hygiene.words.all_words_of` returns them.
         """
-        codes = self._vocabulary.codes(words)
-        # Too few words in a row that evaluation sets hold at all: true of many texts, and told at once.
-        if bytes(SHORTEST) not in (codes == 0).tobytes():
+        return self.find_all([(document, words)])[0]
+
+    def find_all(self, texts: Sequence[tuple[str, Sequence[str]]]) -> list[Contamination | None]:
+        """Return what `find` does for each of several documents, in a fraction of the time.
+
+        Args:
+            texts: Of each document the id and the words.
+        """
+        # No run of words goes across what is no word.
+        codes = self._vocabulary.codes([word for _, own in texts for word in (*own, "")])
+        at, starts = self._index.shingles.occurrences(codes, first=True)
+        shingles = np.full(codes.size, -1)
+        shingles[at] = starts
+        ends = np.cumsum([len(own) + 1 for _, own in texts])
+        sharing = set(ends.searchsorted(at, "right").tolist())
+        matches: list[Contamination | None] = []
+        for number, ((document, words), end) in enumerate(zip(texts, ends.tolist(), strict=True)):
+            match, start, last = None, end - 1 - len(words), end - 1
+            if number in sharing:
+                own = shingles[start : last - SHINGLE + 1]
+                match = self._find(document, words, codes[start:last], own)
+            matches.append(match)
+        return matches
+
+    def _find(
+        self, document: str, words: Sequence[str], codes: NDArray[np.uint32], shingles: NDArray[np.int64]
+    ) -> Contamination | None:
+        """Return what a document shares, by its words' numbers and where each of its shingles stands."""
+        # Too few words in a row that evaluation sets hold: true of many texts.
+        if longest(covered(shingles, SHINGLE)).words < SHORTEST:
             return None
         index = self._index
-        shingles = index.shingles.positions(codes)
-        if not (shingles >= 0).any() or longest(covered(shingles, SHINGLE)).words < SHORTEST:
-            return None
         containment, alike = index.likeness(shingles)
         shared, positions = index.shared(codes)
         if not shared.any() and containment >= self._containment and index.is_long(codes, longest(alike)):

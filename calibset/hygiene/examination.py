@@ -32,7 +32,7 @@ from calibset.hygiene.quality_filters import find_quality_fault
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.safe_texts import SafeItem, make_safe
 from calibset.hygiene.text_repair import MOST_MISREAD, RepairName, is_misread_throughout, repair_text
-from calibset.hygiene.words import all_words_of, words_of
+from calibset.hygiene.words import split_words, text_of, whole_text_of
 
 _EXCERPT = 120
 
@@ -196,7 +196,7 @@ class Examiner:
     ) -> JudgedItem:
         words: list[str] = []
         if not isinstance(findings.item, Filtered):
-            words = findings.words(findings.item)
+            words = findings.split(text_of(findings.item))
         return JudgedItem(
             item=findings.item,
             contamination=findings.contamination,
@@ -277,7 +277,7 @@ class Examiner:
     def _words_to_compare(self, item: Item, findings: _Findings) -> list[str]:
         """Return the words of an item as evaluation sets are compared: with every repair made."""
         item = item if self._makes_all_repairs else make_all_repairs(item)
-        return findings.words(item) if isinstance(item, Document) else all_words_of(item)
+        return findings.split(whole_text_of(item))
 
 
 @dataclass(slots=True)
@@ -288,12 +288,15 @@ class _Findings:
     contamination: Contamination | None = None
     masked: Mapping[str, int] = field(default_factory=dict)
     language: Language | None = None
-    _split: tuple[Item | None, list[str]] = (None, [])
+    _split: tuple[str | None, list[str]] = (None, [])
 
-    def words(self, item: Item) -> list[str]:
-        """Return the words of an item, split only once if it does not change between two steps."""
-        if self._split[0] is not item:
-            self._split = item, words_of(item)
+    def split(self, text: str) -> list[str]:
+        """Return the words of a text, split only once if two steps in a row ask for them.
+
+        They do unless the item changes in between, or is a conversation with more in it than its turns.
+        """
+        if self._split[0] != text:
+            self._split = text, split_words(text)
         return self._split[1]
 
 

@@ -122,10 +122,15 @@ def words_of(record: Document | Conversation) -> list[str]:
 
     The tools on offer and the system turn are left out, because many conversations share them.
     """
+    return split_words(text_of(record))
+
+
+def text_of(record: Document | Conversation) -> str:
+    """Return the text whose words `words_of` returns."""
     if isinstance(record, Document):
-        return split_words(record.text)
-    return split_words(
-        "\n".join(text for turn in record.messages if turn.role != "system" for text in _texts_of_turn(turn))
+        return record.text
+    return "\n".join(
+        text for turn in record.messages if turn.role != "system" for text in _texts_of_turn(turn)
     )
 
 
@@ -137,8 +142,13 @@ def all_words_of(record: Document | Conversation) -> list[str]:
     JSON, and a literal ``\n`` in other turns separates words, so that a text is found however it was
     written down.
     """
+    return split_words(whole_text_of(record))
+
+
+def whole_text_of(record: Document | Conversation) -> str:
+    """Return the text whose words `all_words_of` returns."""
     if isinstance(record, Document):
-        return split_words(record.text)
+        return record.text
     texts = [
         text
         for tool in record.tools
@@ -147,7 +157,7 @@ def all_words_of(record: Document | Conversation) -> list[str]:
     for turn in record.messages:
         texts += extract_texts(turn.content) if _may_be_json(turn.content) else (turn.content,)
         texts += (text for call in turn.tool_calls for text in (call.name, *extract_texts(call.arguments)))
-    return split_words(_ESCAPES.sub(" ", "\n".join(texts)))
+    return _ESCAPES.sub(" ", "\n".join(texts))
 
 
 def is_unspaced_letter(word: str) -> bool:
