@@ -11,6 +11,7 @@ from calibset.cli.console import (
     create_table,
     open_console,
     print_json,
+    print_line,
     print_lines,
     shorten_location,
     show_progress,
@@ -29,15 +30,19 @@ def score(arguments: Namespace) -> int:
     from calibset.pipeline.score import score as score_corpora
 
     recipe = load_recipe(arguments)
-    with show_progress(quiet=arguments.quiet, unit="parts") as progress:
-        scored = score_corpora(
-            recipe,
-            source=arguments.source,
-            scores=arguments.scores,
-            workers=arguments.workers,
-            progress=progress,
-            **read_options(arguments),
-        )
+    try:
+        with show_progress(quiet=arguments.quiet, unit="parts") as progress:
+            scored = score_corpora(
+                recipe,
+                source=arguments.source,
+                scores=arguments.scores,
+                workers=arguments.workers,
+                progress=progress,
+                **read_options(arguments),
+            )
+    except KeyboardInterrupt:
+        print_line("note: parts that are scored are kept; the same command goes on from there", stderr=True)
+        raise
     if arguments.json:
         print_json([asdict(source) for source in scored])
     elif not arguments.quiet:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections import Counter
+import secrets
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -190,17 +191,21 @@ def _score_source(
     if rules_name(rules.digest) not in there:
         folder.write(rules_name(rules.digest), rules.to_json())
     new = [task for task in tasks if str(task.shard) not in there]
-    known = [task for task in tasks if str(task.shard) in there]
-    summaries = {task: read_summary(folder, task.shard) for task in known}
+    summaries = {task: read_summary(folder, task.shard) for task in tasks if str(task.shard) in there}
     progress(name, len(summaries), len(tasks))
+    scored = 0
     for task, summary in pool.run(place, new):
         summaries[task] = summary
+        scored += 1
+        progress(name, len(summaries), len(tasks))
+    if by_others := [task for task in tasks if task not in summaries]:
+        summaries.update((task, read_summary(folder, task.shard)) for task in by_others)
         progress(name, len(summaries), len(tasks))
     wanted = place.job.recipe.hygiene_of(name).duplicates
     repeats = None
     if wanted != "keep":
         repeats = find_repeats(ScoredCorpus(folder, tasks, place.files), place.scorer, near=wanted == "near")
-    scores = _sum_up(name, location, folder, [summaries[task] for task in tasks], len(new), repeats)
+    scores = _sum_up(name, location, folder, [summaries[task] for task in tasks], scored, repeats)
     return replace(scores, notes=_BOILERPLATE) if place.job.recipe.hygiene_of(name).boilerplate else scores
 
 
@@ -253,18 +258,20 @@ class _Pool:
     _own: ProcessPoolExecutor | None = None
 
     def run(self, place: Workplace, tasks: Sequence[PartTask]) -> Iterator[tuple[PartTask, ShardSummary]]:
-        """Yield what each part comes to, as it is scored.
+        """Yield what each part comes to, as it is scored; not those that another machine scores meanwhile.
 
         If a process of its own is killed, the parts that are not finished are scored by others, once.
         """
+        folder = place.job.folder
         if self.executor is None and self.workers == 1:
-            yield from ((task, place.score(task)) for task in tasks)
+            yield from ((task, place.score(task)) for task in _take_turns(tasks, folder))
             return
         job = pickle.dumps(place.job)
         done: set[PartTask] = set()
         for attempt in (1, 2):
             try:
-                for task, summary in self._run(job, [task for task in tasks if task not in done]):
+                left = [task for task in tasks if task not in done]
+                for task, summary in self._run(job, _take_turns(left, folder)):
                     done.add(task)
                     yield task, summary
             except BrokenProcessPool as error:
@@ -277,13 +284,12 @@ class _Pool:
             else:
                 return
 
-    def _run(self, job: bytes, tasks: Sequence[PartTask]) -> Iterator[tuple[PartTask, ShardSummary]]:
+    def _run(self, job: bytes, tasks: Iterator[PartTask]) -> Iterator[tuple[PartTask, ShardSummary]]:
         executor = self.executor or self._open_own()
-        waiting = iter(tasks)
         running: dict[Future[ShardSummary], PartTask] = {}
         ahead = _AHEAD * self.workers if self.executor is None else _AHEAD * 64
         while True:
-            for task in islice(waiting, ahead - len(running)):
+            for task in islice(tasks, ahead - len(running)):
                 running[executor.submit(score_part, job, task)] = task
             if not running:
                 return
@@ -306,6 +312,22 @@ class _Pool:
             for process in processes:
                 process.terminate()
         self._own = None
+
+
+def _take_turns(tasks: Sequence[PartTask], folder: ScoreFolder) -> Iterator[PartTask]:
+    """Yield parts that are not scored when their turn has come.
+
+    Other machines may score the same parts. So each begins anywhere, and goes on anywhere else when it meets
+    what another has finished: two that went on side by side would score everything twice.
+    """
+    left = deque(tasks)
+    is_met = True
+    while left:
+        if is_met:
+            left.rotate(secrets.randbelow(len(left)))
+        task = left.popleft()
+        if not (is_met := folder.holds(str(task.shard))):
+            yield task
 
 
 @contextmanager

@@ -52,6 +52,14 @@ class ScoreFolder:
             raise OutputError(f"{self.location}: can't be listed: {_explain(error)}") from error
         return frozenset(str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths)
 
+    def holds(self, name: str) -> bool:
+        """Return whether a file is there by now, whoever wrote it."""
+        if self._is_local:
+            return (self._path / name).exists()
+        system, root = self._open_system()
+        system.invalidate_cache(root)
+        return bool(system.exists(f"{root}/{name}"))
+
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Open a file for a reader that seeks.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from calibset.cli import main
+from calibset.core.documents import Record
+from calibset.sources.corpus_parts import CorpusFile, Place
 from tests.pipeline.test_score import write
 
 
@@ -66,3 +69,26 @@ def test_a_plan_and_a_check_say_among_how_many_documents_a_build_chooses(
     for command in ("plan", "check"):
         assert main([command, recipe]) == 1
         assert "sources.web: scores holds no scores of b.jsonl as it is now" in capsys.readouterr().err
+
+
+def test_who_interrupts_is_told_that_what_is_scored_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = str(write(tmp_path))
+    real, read = CorpusFile.read_part, []
+
+    def read_once(self: CorpusFile, number: int) -> Iterator[tuple[Place, Record]]:
+        read.append(number)
+        if len(read) > 1:
+            raise KeyboardInterrupt
+        return real(self, number)
+
+    monkeypatch.setattr(CorpusFile, "read_part", read_once)
+    assert main(["score", recipe, "--quiet"]) == 130
+    assert capsys.readouterr().err == (
+        "note: parts that are scored are kept; the same command goes on from there\n"
+        "calibset: interrupted; what stood in the output before is unchanged\n"
+    )
+    monkeypatch.undo()
+    assert main(["score", recipe, "--quiet", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["new"] == 1

@@ -242,6 +242,23 @@ def test_the_scores_are_the_same_whoever_makes_them(tmp_path: Path) -> None:
     assert contents(tmp_path / "scores") == contents(tmp_path / "other")
 
 
+@pytest.mark.parametrize("at_url", [False, True])
+def test_what_another_machine_scores_meanwhile_is_skipped(tmp_path: Path, at_url: bool) -> None:
+    recipe = write(tmp_path, parquet=True)
+    scores = f"memory://{uuid4().hex}/scores" if at_url else "scores"
+    others, told = [], []
+
+    def another_machine(_: str, done: int, asked: int | None) -> None:
+        told.append((done, asked))
+        if done == 1:
+            others.extend(calibset.score(recipe, scores=scores))
+
+    (scored,) = calibset.score(recipe, scores=scores, progress=another_machine)
+    assert told == [(0, 4), (1, 4), (4, 4)]
+    assert [one.new for one in (scored, *others)] == [1, 3]
+    assert replace(scored, new=3) == others[0]
+
+
 @pytest.mark.slow
 def test_the_scores_are_the_same_from_several_processes(tmp_path: Path) -> None:
     recipe = write(tmp_path, parquet=True)
