@@ -12,7 +12,7 @@ from calibset.core.documents import Conversation, Document, Filtered, Item, Mess
 from calibset.core.timing import Timings
 from calibset.hygiene.decontamination import EvaluationIndex
 from calibset.hygiene.deduplication import make_fingerprint
-from calibset.hygiene.examination import Examination, Examiner
+from calibset.hygiene.examination import Examination, Examiner, JudgedItem
 from calibset.hygiene.options import Hygiene
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.words import split_words
@@ -129,3 +129,21 @@ def test_what_was_found_about_one_says_nothing_of_the_next() -> None:
     here = examiner(pii="mask")
     again = Document(id="a", text=f"jan@posta.sk {prose(1, 30)}")
     assert show(here(again)) == show(here(again))
+
+
+def test_a_conversation_is_compared_as_a_whole_and_known_by_what_its_turns_say() -> None:
+    turns = (Message(role="user", content=prose(3, 30)), Message(role="assistant", content=prose(4, 30)))
+
+    def judge(system: str) -> JudgedItem:
+        opened = (Message(role="system", content=system), *turns)
+        judged = examiner()(Conversation(id="a", messages=opened)).judged
+        assert judged is not None
+        return judged
+
+    contamination = judge(EVALUATED).contamination
+    assert contamination is not None
+    assert contamination.words == 30
+    known = [judge(system).fingerprint for system in (prose(5, 30), prose(6, 30))]
+    expected = make_fingerprint(split_words(" ".join(turn.content for turn in turns)), sketches=False)
+    assert expected is not None
+    assert [one and one.digest for one in known] == [expected.digest] * 2
