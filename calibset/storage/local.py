@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -15,8 +15,14 @@ from calibset.storage.file_names import match_names
 from calibset.storage.files import Choice, File, keep_all
 from calibset.storage.links import CACHED_REPO, SNAPSHOTS, find_roots, leads_out
 
-# Names below a linked folder that are looked at to see whether it would be read.
-_MOST_LINKED = 10_000
+# Names below a linked folder that are looked at to see whether it would be read, and below all of them.
+_MOST_LINKED, _MOST_OUTSIDE = 10_000, 1_000_000
+# Folders inside each other, and those that links lead to: a few of these, one after the other, name more
+# files than could ever be listed.
+_DEEPEST = 100
+_MOST_LINKED_FOLDERS = 10_000
+# More than the name of a commit has.
+_LONGEST_COMMIT = 100
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,7 @@ class LocalReader:
         if self.path.is_file():
             return (self._file(_name(self.path.name), self.path),)
         # Sorted by path first: if two names read the same, the same file is taken every time.
-        paths = {
-            _name(path.relative_to(self.path).as_posix()): path for path in sorted(self._paths(self.path))
-        }
+        paths = {_name(path.relative_to(self.path).as_posix()): path for path in sorted(self._paths())}
         names = choose(
             match_names(tuple(paths), (self.pattern,) if self.pattern else patterns, self.location)
         )
@@ -56,28 +60,56 @@ class LocalReader:
             self._refuse_broken_link(name, paths[name])
         return tuple(self._file(name, paths[name]) for name in names)
 
-    def _paths(self, folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    def _paths(self) -> Iterator[Path]:
         """Yield the paths of files, and of what would be files if their links led to one."""
-        real = folder.resolve()
-        if real in above:  # a link to a folder that it is in
-            return
+        # Each folder with the real ones that it is in, and whether a link led there.
+        waiting: list[tuple[Path, tuple[Path, ...], bool]] = [(self.path, (), False)]
+        outside: list[Path] = []
+        linked = 0
+        while waiting:
+            folder, above, is_linked = waiting.pop()
+            real = folder.resolve()
+            if real in above:  # a link to a folder that it is in
+                continue
+            linked += is_linked
+            self._refuse_endless(len(above), linked)
+            for entry in self._scan(folder):
+                path = folder / entry.name
+                if not _is_folder(entry):
+                    if entry.is_symlink() or _is_file(entry):
+                        yield path
+                elif not entry.is_symlink() or self._is_inside(path):
+                    waiting.append((path, (*above, real), is_linked or entry.is_symlink()))
+                else:
+                    outside.append(path)
+        yield from self._list_outside(outside)
+
+    def _list_outside(self, folders: list[Path]) -> Iterator[Path]:
+        """Yield what links out of the folder lead to, to see whether the recipe asks for it: none is opened."""
+        names = chain.from_iterable(islice(_names_below(path), _MOST_LINKED) for path in folders)
+        for number, path in enumerate(names):
+            if number >= _MOST_OUTSIDE:
+                raise self._too_much(f"links lead out of it to more than {_MOST_OUTSIDE:,} files")
+            yield path
+
+    def _refuse_endless(self, depth: int, linked: int) -> None:
+        if depth > _DEEPEST:
+            raise self._too_much(f"more than {_DEEPEST} folders lie inside each other")
+        if linked > _MOST_LINKED_FOLDERS:
+            raise self._too_much(f"links lead to more than {_MOST_LINKED_FOLDERS:,} folders in it")
+
+    def _too_much(self, fault: str) -> SourceError:
+        return SourceError(f"{self.location}: {fault}; name the folder that is to be read")
+
+    def _scan(self, folder: Path) -> list[os.DirEntry[str]]:
+        """Return what is in a folder, but for what is hidden."""
         try:
             with os.scandir(folder) as entries:
-                found = [entry for entry in entries if not entry.name.startswith(".")]
+                return [entry for entry in entries if not entry.name.startswith(".")]
         except OSError as error:
             raise SourceError(
                 f"{self.location}: {_name(folder.name)} can't be listed: {error.strerror}"
             ) from error
-        for entry in found:
-            path = folder / entry.name
-            if not _is_folder(entry):
-                if entry.is_symlink() or _is_file(entry):
-                    yield path
-            elif not entry.is_symlink() or self._is_inside(path):
-                yield from self._paths(path, (*above, real))
-            else:
-                # Listed only to see whether the recipe asks for them: none of them is opened.
-                yield from islice(_names_below(path), _MOST_LINKED)
 
     def _refuse_broken_link(self, name: str, path: Path) -> None:
         if not self._is_inside(path):
@@ -115,8 +147,12 @@ def find_main_snapshot(path: Path) -> Path:
     """Return the snapshot of the main branch if a path is a repository in the hub's cache; else the path."""
     if not CACHED_REPO.fullmatch(path.name):
         return path
+    main = path / "refs" / "main"
+    if not main.is_file():
+        return path
     try:
-        commit = (path / "refs" / "main").read_text().strip()
+        with main.open(encoding="ascii") as stream:
+            commit = stream.read(_LONGEST_COMMIT).strip()
     except (OSError, ValueError):
         return path
     snapshot = path / SNAPSHOTS / commit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from calibset.core.control_tokens import ControlTokens
@@ -86,15 +87,17 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
         wanted = _fetch(name, offline=offline) if name.startswith("hf://") else Path(name).expanduser()
     except RuntimeError:  # ~NAME, and nobody of that name
         wanted = Path(name)
-    for folder in (relative_to or Path(), Path()):
-        path = folder / wanted
-        vocabularies = (file for pattern in VOCABULARY_FILES for file in sorted(path.glob(pattern)))
-        for candidate in (path, path / "tokenizer.json", path / "tekken.json", *vocabularies):
-            if candidate.is_file():
-                _refuse_links_out(candidate, is_named=candidate is path)
-                return candidate
-        if any(path.glob("*.gguf")):
-            raise TokenizerError(gguf_message(f"tokenizer {name!r}"))
+    # A name that is too long for a path, or holds a null, is the name of nothing.
+    with suppress(OSError, ValueError):
+        for folder in (relative_to or Path(), Path()):
+            path = folder / wanted
+            vocabularies = (file for pattern in VOCABULARY_FILES for file in sorted(path.glob(pattern)))
+            for candidate in (path, path / "tokenizer.json", path / "tekken.json", *vocabularies):
+                if candidate.is_file():
+                    _refuse_links_out(candidate, is_named=candidate is path)
+                    return candidate
+            if any(path.glob("*.gguf")):
+                raise TokenizerError(gguf_message(f"tokenizer {name!r}"))
     raise TokenizerError(
         f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "
         "tokenizer.json or tekken.json, or of a folder with one, nor hf://OWNER/NAME of a model that has one"

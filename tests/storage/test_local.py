@@ -191,3 +191,60 @@ def test_a_name_that_is_no_utf_8_can_be_written_down(folder: Path) -> None:
     (file,) = LocalReader("corpus", folder).files("*.csv")
     assert file.name == "\ufffd.csv"
     assert text_of(file) == b"odd"
+
+
+@needs_links
+def test_a_few_links_that_lead_to_ever_more_folders_are_an_error(folder: Path) -> None:
+    for number in range(20):
+        (folder / str(number)).mkdir()
+        for link in "ab":
+            (folder / str(number) / link).symlink_to(Path("..", str(number + 1)))
+    (folder / "20").mkdir()
+    (folder / "20" / "f.txt").write_text("f")
+    with pytest.raises(SourceError) as caught:
+        names(folder, "*.txt")
+    assert str(caught.value) == (
+        "corpus: links lead to more than 10,000 folders in it; name the folder that is to be read"
+    )
+
+
+def test_folders_inside_each_other_without_end_are_an_error(folder: Path) -> None:
+    deep = folder.joinpath(*"a" * 100)
+    deep.mkdir(parents=True)
+    (deep / "f.txt").write_text("f")
+    assert f"{'a/' * 100}f.txt" in names(folder, "*.txt")
+    (deep / "a").mkdir()
+    with pytest.raises(SourceError) as caught:
+        names(folder, "*.txt")
+    assert str(caught.value) == (
+        "corpus: more than 100 folders lie inside each other; name the folder that is to be read"
+    )
+
+
+@needs_links
+def test_links_out_to_more_files_than_can_be_looked_at_are_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibset.storage.local._MOST_OUTSIDE", 3)
+    for number in range(4):
+        (folder / f"link{number}").symlink_to("../other")
+    with pytest.raises(SourceError) as caught:
+        names(folder, "*.json")
+    assert str(caught.value) == (
+        "corpus: links lead out of it to more than 3 files; name the folder that is to be read"
+    )
+    (folder / "link3").unlink()
+    assert names(folder, "*.json") == ["e.json"]
+
+
+@needs_links
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes there")
+@pytest.mark.parametrize("way", ["pipe", "endless"])
+def test_a_commits_name_is_not_waited_for(way: str, snapshot: Path) -> None:
+    repo = snapshot.parent.parent
+    (repo / "refs" / "main").unlink()
+    if way == "pipe":
+        os.mkfifo(repo / "refs" / "main")
+    else:
+        (repo / "refs" / "main").symlink_to("/dev/zero")
+    assert find_main_snapshot(repo) == repo

@@ -91,7 +91,9 @@ def test_a_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert load_tokenizer("~/tok", tmp_path / "elsewhere").name == "~/tok"
 
 
-@pytest.mark.parametrize("name", ["mistral-small-3.1", "", "no/such/place", "~nosuchuser/tok", "a\0b", "."])
+@pytest.mark.parametrize(
+    "name", ["mistral-small-3.1", "", "no/such/place", "~nosuchuser/tok", "a\0b", ".", "a" * 5_000]
+)
 def test_an_unknown_name_is_an_error_that_says_what_would_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
