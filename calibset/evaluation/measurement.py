@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,10 @@ from calibset.core.validation_errors import describe_error
 from calibset.evaluation.comparison import EVERYTHING, domain_name
 from calibset.evaluation.figures.perplexity import Perplexity, perplexity
 from calibset.evaluation.windows import TEXT, Window
+from calibset.storage.parquet_tables import read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 Floats = npt.NDArray[np.float32]
 
@@ -128,8 +128,10 @@ class MeasurementInfo(BaseModel):
         Raises:
             OutputError: The file can't be read, or is no measurement.
         """
-        with _open_parquet(Path(path)) as file:
-            return _read_info(Path(path), file.schema_arrow)
+        import pyarrow.parquet as pq
+
+        with _open_parquet(Path(path)) as stream:
+            return _read_info(Path(path), pq.read_schema(stream))
 
     @field_validator("*")
     @classmethod
@@ -215,9 +217,9 @@ class Measurement:
             OutputError: The file can't be read, or is no measurement.
         """
         path = Path(path)
-        with _open_parquet(path) as file:
-            about = _read_info(path, file.schema_arrow)
-            table = file.read()
+        with _open_parquet(path) as stream:
+            table = read_table(stream)
+        about = _read_info(path, table.schema)
         try:
             windows, scores = read_windows(table, about.k)
             _check_order(windows)
@@ -254,16 +256,15 @@ def _read_info(path: Path, schema: pa.Schema) -> MeasurementInfo:
 
 
 @contextmanager
-def _open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+def _open_parquet(path: Path) -> Iterator[BinaryIO]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
         with path.open("rb") as stream:
-            yield pq.ParquetFile(stream)
+            yield stream
     except OSError as error:
         raise OutputError(f"{path}: can't be read: {error.strerror or error}") from error
-    except pa.ArrowException as error:
+    except (pa.ArrowException, ValueError) as error:
         raise OutputError(f"{path}: is not a parquet file that can be read: {error}") from error
 
 

@@ -15,6 +15,7 @@ from calibset.core.atomic_write import write_atomically
 from calibset.core.errors import OutputError
 from calibset.evaluation.measurement import TableError, WindowScores, read_windows, windows_table
 from calibset.evaluation.windows import Window
+from calibset.storage.parquet_tables import read_table
 
 # Seconds of work that a process that is killed may lose.
 _PAUSE = 15.0
@@ -69,14 +70,14 @@ class Parts:
         remedy = f"remove {self.folder} to measure anew, or give another --out"
         try:
             with path.open("rb") as stream:
-                table = pq.ParquetFile(stream).read()
+                table = read_table(stream)
             if (table.schema.metadata or {}).get(_KEY) != self.key.encode():
                 raise OutputError(
                     f"{self.folder}: holds an unfinished measurement of another model, of other data or with "
                     f"other options; give those to finish it, {remedy}"
                 )
             return map(Scored, *read_windows(table, self.k))
-        except (OSError, pa.ArrowException, TableError) as error:
+        except (OSError, ValueError, pa.ArrowException, TableError) as error:
             raise OutputError(f"{path}: can't be read ({error}); {remedy}") from error
 
     def add(self, found: Iterable[Scored]) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from calibset.core.errors import QuantizerError
 from calibset.core.text import replace_surrogates
+from calibset.storage.parquet_tables import TableTooLargeError, read_table
 from calibset.tokenizers.base import Tokenizer
 
 # The columns of a parquet file whose values are read; of others the name alone matters.
@@ -208,11 +209,13 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            table = file.read([name for name in _COLUMNS_READ if name in names])
-            count = file.metadata.num_rows
-        rows = table.to_pylist() if table.num_columns else [{}] * count
+        with path.open("rb") as stream:
+            footer = parquet.read_metadata(stream)
+            names = footer.schema.to_arrow_schema().names
+            table = read_table(stream, [name for name in _COLUMNS_READ if name in names])
+        rows = table.to_pylist() if table.num_columns else [{}] * footer.num_rows
+    except TableTooLargeError as error:
+        raise QuantizerError(f"{path}: {error}") from error
     # Python has no value for some times and dates.
     except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
         raise QuantizerError(f"{path}: can't be read as parquet") from error

@@ -85,7 +85,7 @@ class LocalReader:
         yield from self._list_outside(outside)
 
     def _list_outside(self, folders: list[Path]) -> Iterator[Path]:
-        """Yield what links out of the folder lead to, to see whether the recipe asks for it: none is opened."""
+        """Yield what links out of the folder lead to; it is never opened, but the recipe may ask for it."""
         names = chain.from_iterable(islice(_names_below(path), _MOST_LINKED) for path in folders)
         for number, path in enumerate(names):
             if number >= _MOST_OUTSIDE:

@@ -86,6 +86,21 @@ def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
         Measurement.read(tmp_path / "a.parquet")
 
 
+def test_a_small_file_that_unpacks_to_very_much_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibset.storage.parquet_tables.MOST_MEMORY", 100)
+    monkeypatch.setattr("calibset.storage.parquet_tables.MOST_MEMORY_PER_BYTE", 0)
+    path = tmp_path / "a.parquet"
+    small_measurement().write(path)
+    with pytest.raises(OutputError) as caught:
+        Measurement.read(path)
+    assert str(caught.value) == (
+        f"{path}: is not a parquet file that can be read: its {path.stat().st_size:,} bytes unpack to more "
+        "than 100, as no such file does"
+    )
+
+
 def test_other_files_are_no_measurements(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     with pytest.raises(OutputError, match=r"a\.parquet: can't be read: No such file or directory$"):

@@ -585,6 +585,20 @@ def test_a_page_that_a_file_does_not_have_is_never_read(
         calibset.build(recipe)
 
 
+def test_a_small_shard_that_unpacks_to_very_much_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    for path in shards(tmp_path / "scores"):
+        alter(path, verdict=["a" * 1_000_000] * 20)
+    monkeypatch.setattr("calibset.storage.parquet_tables.MOST_MEMORY", 2**22)
+    with pytest.raises(
+        OutputError, match=r"can't be read as scores \(its [\d,]+ bytes unpack to more than [\d,]+, as"
+    ):
+        calibset.build(recipe)
+
+
 def test_ids_of_scores_must_be_utf_8(tmp_path: Path) -> None:
     recipe = write(tmp_path)
     calibset.score(recipe)

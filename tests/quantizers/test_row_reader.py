@@ -96,6 +96,23 @@ def test_a_parquet_file_of_values_that_python_has_not_is_an_error(
     assert str(caught.value) == f"{path}: can't be read as parquet"
 
 
+@pytest.mark.parametrize(
+    "name", [n for n, quantizer in QUANTIZERS.items() if ".parquet" in quantizer.info.reads]
+)
+def test_a_small_file_that_unpacks_to_very_much_is_an_error(
+    name: str, letters: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibset.storage.parquet_tables.MOST_MEMORY", 2**16)
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table({"text": ["a" * 1_000] * 1_000}), path)
+    size = path.stat().st_size
+    with pytest.raises(QuantizerError) as caught:
+        get_quantizer(name).simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
+    assert str(caught.value) == (
+        f"{path}: its {size:,} bytes unpack to more than {max(2**16, 128 * size):,}, as no such file does"
+    )
+
+
 def test_a_parquet_file_of_other_columns_has_no_text(letters: Tokenizer, tmp_path: Path) -> None:
     parquet.write_table(pa.table({"a": [1, 2]}), tmp_path / "x.parquet")
     report = get_quantizer("gptqmodel").simulate_file(

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from calibset.core.errors import OutputError
 from calibset.hygiene.minhash import PERMUTATIONS
 from calibset.pipeline.scoring.document_scores import DocumentScore
 from calibset.sources.corpus_parts import Place
 from calibset.sources.sampling.parquet_pages import Page, PageTable
+from calibset.storage.parquet_tables import read_table
 from calibset.storage.score_folder import ScoreFolder
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class Shard:
 
     summary: ShardSummary
     _parquet: Any
+    _stream: BinaryIO
     _name: str
 
     def read(self, columns: Collection[str]) -> Iterator[tuple[int, polars.DataFrame]]:
@@ -185,7 +187,7 @@ class Shard:
         start = 0
         for number in range(self._parquet.num_row_groups):
             with shard_errors(self._name):
-                table = self._parquet.read_row_group(number, columns=wanted, use_threads=False).select(wanted)
+                table = read_table(self._stream, wanted, [number], footer=self._parquet.metadata)
                 table.validate(full=True)  # what reads it next takes texts to be valid
                 if any(table[name].null_count for name in wanted if name not in _UNKNOWN):
                     raise ValueError("it lacks values")
@@ -214,7 +216,7 @@ def open_shard(folder: ScoreFolder, name: ShardName | str) -> Iterator[Shard]:
             summary = ShardSummary.read((metadata.metadata or {}).get(_KEY, b"{}"))
             if summary.documents != metadata.num_rows:
                 raise ValueError("it has other rows than it says")
-        yield Shard(summary, parquet, place)
+        yield Shard(summary, parquet, stream, place)
 
 
 def read_summary(folder: ScoreFolder, name: ShardName | str) -> ShardSummary:

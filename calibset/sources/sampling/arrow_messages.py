@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from calibset.core.errors import SourceError
 from calibset.storage.reading_budget import ReadingBudget
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _MOST_METADATA = 2**26
 # A message's header that is a batch of records, and one that is a dictionary, which holds such a batch.
 _RECORD_BATCH, _DICTIONARY = 3, 2
 _DAMAGED = "a message is damaged or cut off"
+# What a buffer may unpack to; it holds a column of a batch, of which most programs write thousands of rows.
+_LARGEST_BUFFER = 2**28
 
 
 class CheckedMessages(io.RawIOBase):
@@ -64,7 +67,7 @@ class CheckedMessages(io.RawIOBase):
         try:
             body = self._read(_Table.root(metadata).number(3, "q"))
             for offset in _list_buffers(metadata):
-                self._budget.add(_unpacked_size(body[offset : offset + 8]))
+                _count(self._budget, body[offset : offset + 8])
         except struct.error as error:
             raise ValueError(_DAMAGED) from error
         return b"".join((prefix, metadata, body))
@@ -121,7 +124,7 @@ class CheckedFile:
         try:
             for buffer in _list_buffers(message[8 if message.startswith(_CONTINUES) else 4 :]):
                 self._stream.seek(offset + metadata_size + buffer)
-                self._budget.add(_unpacked_size(self._stream.read(8)))
+                _count(self._budget, self._stream.read(8))
         except struct.error as error:
             raise ValueError(_DAMAGED) from error
 
@@ -139,9 +142,15 @@ def _list_buffers(metadata: bytes) -> Iterator[int]:
         yield from (offset for offset, length in batch.structs(2, "<qq") if offset >= 0 and length >= 8)
 
 
-def _unpacked_size(beginning: bytes) -> int:
-    """Return the size that a compressed buffer says at its beginning; -1 says that it isn't compressed."""
-    return max(0, int.from_bytes(beginning, "little", signed=True))
+def _count(budget: ReadingBudget, beginning: bytes) -> None:
+    """Count what a compressed buffer unpacks to, as it says at its beginning; -1 is not compressed."""
+    size = max(0, int.from_bytes(beginning, "little", signed=True))
+    if size > _LARGEST_BUFFER:
+        raise SourceError(
+            f"{budget.name}: a column of a batch unpacks to {size:,} bytes, more than {_LARGEST_BUFFER:,}; "
+            "write it anew with fewer rows in a batch, or leave it out with files = [...]"
+        )
+    budget.add(size)
 
 
 class _Table:

@@ -16,7 +16,9 @@ from itertools import accumulate
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from calibset.core.documents import Rejection
-from calibset.sources.sampling.compact_thrift import (
+from calibset.sources.sampling.row_groups import Row, RowGroup, read_row_groups
+from calibset.storage.byte_ranges import ByteRange, merge_ranges
+from calibset.storage.compact_thrift import (
     BINARY,
     I32,
     I64,
@@ -24,12 +26,10 @@ from calibset.sources.sampling.compact_thrift import (
     STRUCT,
     CompactReader,
     Struct,
-    TruncatedError,
     write_struct,
 )
-from calibset.sources.sampling.row_groups import Row, RowGroup, read_row_groups
-from calibset.storage.byte_ranges import ByteRange, merge_ranges
 from calibset.storage.files import File
+from calibset.storage.page_sizes import read_header, read_number
 
 
 class Page(NamedTuple):
@@ -52,7 +52,6 @@ PageTable = Mapping[str, tuple[Page, ...]]
 """The pages of columns, by the column's name."""
 
 _MARK = b"PAR1"
-_HEADER, _LONGEST_HEADER = 512, 2**20
 _MOST_PAGES = 2**16
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _CODECS = {"UNCOMPRESSED": 0, "SNAPPY": 1, "GZIP": 2, "BROTLI": 4, "LZ4": 5, "ZSTD": 6, "LZ4_RAW": 7}
@@ -150,42 +149,22 @@ def _walk(stream: BinaryIO, chunk: Any) -> Iterator[Page]:
     for _ in range(_MOST_PAGES):
         if offset >= end:
             return
-        header, length = _read_header(stream, offset)
-        size = length + _number(header, 3)
+        header, length = read_header(stream, offset, end)
+        size = length + read_number(header, 3)
         if size <= length or offset + size > end:
             raise ValueError("a page beyond its column")
-        match _number(header, 1):
+        match read_number(header, 1):
             case kind if kind == _DICTIONARY:
                 rows, encoding = 0, _PLAIN
             case kind if kind == _DATA:
-                rows, encoding = _number(header[5][1], 1), _number(header[5][1], 2)
+                rows, encoding = read_number(header, 5, 1), read_number(header, 5, 2)
             case kind if kind == _DATA_V2:
-                rows, encoding = _number(header[8][1], 3), _number(header[8][1], 4)
+                rows, encoding = read_number(header, 8, 3), read_number(header, 8, 4)
             case _:
                 raise ValueError("a page of another kind")
         yield Page(offset, size, rows, encoding in _SHARED)
         offset += size
     raise ValueError("too many pages")
-
-
-def _read_header(stream: BinaryIO, offset: int) -> tuple[Struct, int]:
-    size = _HEADER
-    while True:
-        stream.seek(offset)
-        reader = CompactReader(stream.read(size))
-        try:
-            return reader.read_struct(), reader.offset
-        except TruncatedError:
-            if size >= _LONGEST_HEADER:
-                raise
-            size *= 16
-
-
-def _number(fields: Struct, field: int) -> int:
-    value = fields.get(field, (I32, -1))[1]
-    if not isinstance(value, int) or value < 0:
-        raise ValueError("a header lacks a number")
-    return value
 
 
 def _read_column(

@@ -13,9 +13,11 @@ from typing import Any, BinaryIO
 from calibset.core.documents import Rejection
 from calibset.core.errors import SourceError
 from calibset.sources.sampling.interleave import draw_indices
+from calibset.storage.arrow_memory import estimate_memory
 from calibset.storage.byte_ranges import merge_ranges
 from calibset.storage.file_forms import HEAD, describe_other_form, find_compression
 from calibset.storage.files import File
+from calibset.storage.page_sizes import LARGEST_PAGE, measure_pages
 from calibset.storage.text_lines import MAX_RECORD_BYTES
 
 Row = tuple[int, Mapping[str, Any] | Rejection]
@@ -33,8 +35,6 @@ _FIRST_BYTES = 64 * 2**10
 _MOST_FIRST_HELD = 1_024
 _GROWTH = 8
 _LARGEST_HELD = 2**30
-# What a value in a list takes in memory beside its text, about.
-_VALUE_OVERHEAD = 64
 # Bytes that are fetched at once, and those that are then read of a column at once.
 _FETCHED = 4 * 2**20
 _BUFFER = 2**20
@@ -116,10 +116,13 @@ class RowGroup:
         order = iter(draw_indices(self.rows, seed, self.file.name, self.index))
         size = max(1, self.unpacked_size)
         most = max(1, self.rows * _HELD // size)
+        is_first = True
         held = min(max(_FIRST_HELD, self.rows * _FIRST_BYTES // size), _MOST_FIRST_HELD)
         while wanted := list(islice(order, min(held, most))):
             indices = sorted(wanted)
-            pieces = self._read_pieces(indices, _HELD if len(wanted) > 1 else _LARGEST_HELD)
+            most_held = _HELD if len(wanted) > 1 else _LARGEST_HELD
+            pieces = self._read_pieces(indices, most_held, is_first=is_first)
+            is_first = False
             if pieces is None and len(wanted) > 1:
                 order, most = chain(wanted, order), max(1, len(wanted) // _GROWTH)
                 continue
@@ -164,14 +167,14 @@ class RowGroup:
     def _reject(self) -> Row:
         return self.start, Rejection(position=f"{self.file.name}#{self.start}", reason="row group too large")
 
-    def _read_pieces(self, indices: list[int], most: int) -> list[tuple[int, Any]] | None:
+    def _read_pieces(self, indices: list[int], most: int, *, is_first: bool) -> list[tuple[int, Any]] | None:
         """Return the rows with these sorted indices, in pieces with the number of rows before each.
 
         None if they turn out to take more bytes than a bound.
         """
         pieces: list[tuple[int, Any]] = []
         size = 0
-        for begin, batch in self._read_batches():
+        for begin, batch in self._read_batches(is_first=is_first):
             first, last = bisect_left(indices, begin), bisect_left(indices, begin + batch.num_rows)
             if first == last:
                 continue
@@ -185,7 +188,7 @@ class RowGroup:
             size += decoded[1]
         return pieces
 
-    def _read_batches(self) -> Iterator[tuple[int, Any]]:
+    def _read_batches(self, *, is_first: bool = True) -> Iterator[tuple[int, Any]]:
         """Yield a few rows at a time, and the number of rows of the group before them."""
         import pyarrow.parquet
 
@@ -193,6 +196,8 @@ class RowGroup:
             if self.file.open_ranges and self.file.fetches_ahead:
                 self._prefetch(stream)
             chunks = self._column_chunks()
+            if is_first:
+                self._refuse_large_pages(stream, chunks)
             # A value that is stored once for many rows is held once as well, if the library can.
             shared = [chunk.path_in_schema for chunk in chunks if not _is_delta_encoded(chunk)]
             # Read by this thread alone, which an interrupt reaches.
@@ -207,6 +212,14 @@ class RowGroup:
                 begin += batch.num_rows
             if begin != self.rows:
                 raise ValueError(f"a row group of {self.rows} rows holds {begin}")
+
+    def _refuse_large_pages(self, stream: BinaryIO, chunks: list[Any]) -> None:
+        for page in chain.from_iterable(measure_pages(stream, chunk) for chunk in chunks):
+            if page.unpacked > LARGEST_PAGE:
+                raise SourceError(
+                    f"{self.file.name}: a page of it unpacks to {page.unpacked:,} bytes, more than "
+                    f"{LARGEST_PAGE:,}; write it anew with smaller pages, or leave it out with files = [...]"
+                )
 
     def _prefetch(self, stream: BinaryIO) -> None:
         """Read the needed columns once, in as few requests as can be, so that the cache keeps them."""
@@ -276,7 +289,7 @@ def _decode_dictionaries(batch: Any, most: int) -> tuple[Any, int] | None:
         plain = _without_dictionaries(column.type)
         is_shared = plain != column.type
         # With its shared values it counts, and holds, all that the row group shares.
-        size += _estimate_memory(column) if is_shared else column.nbytes
+        size += estimate_memory(column) if is_shared else column.nbytes
         if size > most:
             return None
         columns.append(column.cast(plain) if is_shared else column)
@@ -304,17 +317,6 @@ def _without_dictionaries(kind: Any) -> Any:
     return pyarrow.list_(plain(kind.value_field)) if types.is_list(kind) else kind
 
 
-def _estimate_decoded(column: Any) -> int:
-    import pyarrow.compute
-    import pyarrow.types
-
-    values = column.dictionary
-    if pyarrow.types.is_string(values.type) or pyarrow.types.is_binary(values.type):
-        lengths = pyarrow.compute.binary_length(values).take(column.indices)
-        return int(pyarrow.compute.sum(lengths).as_py() or 0)
-    return 16 * len(column)
-
-
 def read_rows(batch: Any) -> Iterator[dict[str, Any] | str]:
     """Yield the values of each row by column, or the reason why they can't be read."""
     for start in range(0, batch.num_rows, _ROWS_CONVERTED):
@@ -337,7 +339,7 @@ def _convert(rows: Any) -> list[dict[str, Any]] | str:
     import pyarrow
 
     try:
-        if sum(map(_estimate_memory, rows.columns)) > MAX_RECORD_BYTES:
+        if sum(map(estimate_memory, rows.columns)) > MAX_RECORD_BYTES:
             return "record too long"
         values: list[dict[str, Any]] = rows.to_pylist()
     except UnicodeDecodeError:
@@ -345,28 +347,6 @@ def _convert(rows: Any) -> list[dict[str, Any]] | str:
     except (pyarrow.ArrowException, ValueError, OverflowError):  # a date that Python has no value for
         return "not a readable value"
     return values
-
-
-def _estimate_memory(column: Any) -> int:
-    """Return about how many bytes a column takes with its shared values written out."""
-    import pyarrow
-    import pyarrow.compute
-    import pyarrow.types
-
-    if isinstance(column, pyarrow.DictionaryArray):
-        return _estimate_decoded(column)
-    if pyarrow.types.is_string(column.type):
-        return int(pyarrow.compute.sum(pyarrow.compute.binary_length(column)).as_py() or 0)
-    if pyarrow.types.is_struct(column.type):
-        return sum(map(_estimate_memory, column.flatten()))
-    if isinstance(column, pyarrow.MapArray):
-        first, last = column.offsets[0].as_py(), column.offsets[-1].as_py()
-        inner = [part.slice(first, last - first) for part in (column.keys, column.items)]
-    elif isinstance(column, pyarrow.ListArray | pyarrow.LargeListArray | pyarrow.FixedSizeListArray):
-        inner = [column.flatten()]
-    else:
-        return int(column.nbytes)
-    return sum(_VALUE_OVERHEAD * len(part) + _estimate_memory(part) for part in inner)
 
 
 @contextmanager

@@ -86,6 +86,15 @@ def _write_parquet(path: Path, size: int, *, value: str | None, rows: int) -> No
                 break
 
 
+def _write_page(path: Path, size: int) -> None:
+    """Write one page, which unpacks to a hundred times the size, or to a gigabyte."""
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table({"text": ["a" * (100 * size)]})
+    parquet.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
+
+
 def _write_arrow(path: Path, size: int, *, value: str | None, rows: int, compression: str) -> None:
     """Write batches of one value, until the file has the size or has unpacked to gigabytes."""
     import pyarrow
@@ -136,6 +145,7 @@ KINDS = (
     _make_strings("runs", "<si>", "<r><t>x</t></r>", "</si>"),
     _make_columnar("parquet-one-value", "a.parquet", _write_parquet, value="word " * 20, rows=2**17),
     _make_columnar("parquet-long-value", "a.parquet", _write_parquet, value="word " * 20_000, rows=2**10),
+    _make_columnar("parquet-one-page", "a.parquet", _write_page),
     _make_columnar("parquet-nulls", "a.parquet", _write_parquet, value=None, rows=2**20),
     _make_columnar("arrow-lz4", "a.arrow", _write_arrow, value="word " * 20, rows=2**20, compression="lz4"),
     _make_columnar(

@@ -65,6 +65,19 @@ def test_what_unpacks_to_very_much_is_not_unpacked(
             read(write(pa.table({"text": column}), kind, compression))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_large_column_of_a_batch_is_not_unpacked(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calibset.sources.sampling.arrow_messages._LARGEST_BUFFER", 2**20)
+    content = write(pa.table({"text": ["x" * 2**20]}), kind, "zstd")
+    assert len(read(content)) == 1
+    with pytest.raises(SourceError) as caught:
+        read(write(pa.table({"text": ["x" * (2**20 + 1)]}), kind, "zstd"))
+    assert str(caught.value) == (
+        "a.arrow: a column of a batch unpacks to 1,048,577 bytes, more than 1,048,576; write it anew with "
+        "fewer rows in a batch, or leave it out with files = [...]"
+    )
+
+
 def test_a_batch_that_a_footer_lists_again_and_again_counts_each_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

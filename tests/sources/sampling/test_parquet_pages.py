@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibset.sources.sampling.compact_thrift import (
+from calibset.sources.sampling.parquet_pages import list_pages, read_chosen_rows
+from calibset.sources.sampling.row_groups import read_row_groups
+from calibset.storage.compact_thrift import (
     BINARY,
     I32,
     I64,
@@ -23,8 +25,6 @@ from calibset.sources.sampling.compact_thrift import (
     CompactReader,
     write_struct,
 )
-from calibset.sources.sampling.parquet_pages import list_pages, read_chosen_rows
-from calibset.sources.sampling.row_groups import read_row_groups
 from calibset.storage.files import File
 
 COLUMNS = ("id", "text", "label", "when", "number")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calibset.core.errors import SourceError
 from calibset.sources.sampling.interleave import draw_indices
 from calibset.sources.sampling.row_groups import RowGroup, read_row_groups
 from calibset.storage.files import File
@@ -105,3 +106,19 @@ def begin(group: RowGroup) -> Iterator[object]:
     rows = group.shuffle_rows(1)
     next(rows)
     return rows
+
+
+def test_a_page_that_unpacks_to_very_much_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calibset.sources.sampling.row_groups.LARGEST_PAGE", 2**20)
+    stream = io.BytesIO()
+    table = pa.table({"text": ["a" * 2**21]})
+    pq.write_table(table, stream, compression="zstd", use_dictionary=False, write_statistics=False)
+    file = File("a.parquet", lambda: io.BytesIO(stream.getvalue()), len(stream.getvalue()))
+    (group,) = read_row_groups(file, ("text",))
+    for read in (group.read_rows, lambda: group.shuffle_rows(1)):
+        with pytest.raises(SourceError) as caught:
+            list(read())
+        assert str(caught.value) == (
+            "a.parquet: a page of it unpacks to 2,097,162 bytes, more than 1,048,576; write it anew with "
+            "smaller pages, or leave it out with files = [...]"
+        )
