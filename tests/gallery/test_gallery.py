@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,18 +33,34 @@ def repositories() -> dict[str, Repository]:
     return write_repositories(40, long_rows=10)
 
 
+@pytest.fixture(scope="module")
+def builds() -> dict[str, CalibrationSet]:
+    """What was built of the recipes, each of which takes a second."""
+    return {}
+
+
 @pytest.fixture
 def gallery_hub(hub: Loopback, repositories: dict[str, Repository]) -> Loopback:
     hub.repositories.update(repositories)
     return hub
 
 
-def build_few(name: str, folder: Path, nsamples: int = 10, **changes: Any) -> CalibrationSet:
-    write_own(folder, 40)
-    return build(
-        load_recipe(find_gallery_recipe(name), overrides=_FEWER | {"nsamples": nsamples} | changes),
-        data=folder,
-    )
+@pytest.fixture
+def build_few(
+    gallery_hub: Loopback, tmp_path: Path, builds: dict[str, CalibrationSet]
+) -> Callable[[str], CalibrationSet]:
+    """Builds a recipe of the gallery with few rows, unless a test before has."""
+
+    def build_once(name: str) -> CalibrationSet:
+        if name not in builds:
+            write_own(tmp_path, 40)
+            few = {"nsamples": 4 if name == "long_context" else 10}
+            builds[name] = build(
+                load_recipe(find_gallery_recipe(name), overrides=_FEWER | few), data=tmp_path
+            )
+        return builds[name]
+
+    return build_once
 
 
 def own(name: str) -> str:
@@ -57,9 +73,9 @@ def test_the_gallery_has_these_recipes() -> None:
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_a_recipe_builds_over_corpora_of_the_documented_columns(
-    name: str, gallery_hub: Loopback, tmp_path: Path
+    name: str, build_few: Callable[[str], CalibrationSet]
 ) -> None:
-    built = build_few(name, tmp_path, nsamples=4 if name == "long_context" else 10)
+    built = build_few(name)
     manifest = built.manifest
     assert manifest.kept == len(built) == manifest.nsamples
     assert built.holdout is not None
@@ -107,16 +123,18 @@ def test_the_flagship_says_which_page_names_which_licence_of_wikipedia() -> None
     assert "CC-BY-SA-4.0 since 7 June 2023: https://foundation.wikimedia.org/wiki/Policy:Terms_of_Use" in text
 
 
-def test_thoughts_are_kept_as_the_model_writes_them(gallery_hub: Loopback, tmp_path: Path) -> None:
-    built = build_few("reasoning", tmp_path)
+def test_thoughts_are_kept_as_the_model_writes_them(build_few: Callable[[str], CalibrationSet]) -> None:
+    built = build_few("reasoning")
     thinking = [sample.text for sample in built if sample.source != "fineweb-edu"]
     assert len(thinking) == 8
     assert all(re.search(r"<think>\n\w.{200}", row, re.DOTALL) for row in thinking)
     assert {source.thoughts_dropped for source in built.manifest.sources} == {0}
 
 
-def test_several_calls_stand_side_by_side_and_are_answered(gallery_hub: Loopback, tmp_path: Path) -> None:
-    built = build_few("agentic_tools", tmp_path)
+def test_several_calls_stand_side_by_side_and_are_answered(
+    build_few: Callable[[str], CalibrationSet],
+) -> None:
+    built = build_few("agentic_tools")
     rows = "".join(sample.text for sample in built if sample.source == "toolace")
     assert re.search(
         r"</tool_call>\n<tool_call>\n.*?</tool_call><\|im_end\|>\n<\|im_start\|>user\n<tool_response>",
@@ -125,8 +143,8 @@ def test_several_calls_stand_side_by_side_and_are_answered(gallery_hub: Loopback
     )
 
 
-def test_a_row_of_long_context_is_32768_tokens(gallery_hub: Loopback, tmp_path: Path) -> None:
-    built = build_few("long_context", tmp_path, nsamples=4)
+def test_a_row_of_long_context_is_32768_tokens(build_few: Callable[[str], CalibrationSet]) -> None:
+    built = build_few("long_context")
     assert all(sample.tokens >= 32_768 for sample in built)
     assert {len(sample.documents) for sample in built if sample.source == "books"} == {1}
 
