@@ -19,6 +19,8 @@ _MOST_PAGES = 2**16
 # Which field holds what a page of a kind says of itself, by the kind.
 _KINDS = {0: 5, 2: 7, 3: 8}
 _DICTIONARY = 2
+# Where a page of values says how they are encoded, and as what those are that a dictionary holds.
+_ENCODINGS, _SHARED = {0: 2, 3: 4}, (2, 8)
 
 
 class PageSize(NamedTuple):
@@ -27,10 +29,12 @@ class PageSize(NamedTuple):
     Attributes:
         unpacked: The bytes that it unpacks to.
         values: How many values it has; none if they are those that others name.
+        is_shared: Whether its values are named ones.
     """
 
     unpacked: int
     values: int
+    is_shared: bool
 
 
 def measure_pages(stream: BinaryIO, chunk: Any) -> Iterator[PageSize]:
@@ -56,7 +60,8 @@ def measure_pages(stream: BinaryIO, chunk: Any) -> Iterator[PageSize]:
         kind = read_number(header, 1)
         if kind in _KINDS:
             held = 0 if kind == _DICTIONARY else read_number(header, _KINDS[kind], 1)
-            yield PageSize(read_number(header, 2), held)
+            is_shared = held > 0 and read_number(header, _KINDS[kind], _ENCODINGS[kind]) in _SHARED
+            yield PageSize(read_number(header, 2), held, is_shared)
             values += held
         offset += length + read_number(header, 3)
         pages += 1

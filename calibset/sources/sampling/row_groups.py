@@ -17,7 +17,7 @@ from calibset.storage.arrow_memory import estimate_memory
 from calibset.storage.byte_ranges import merge_ranges
 from calibset.storage.file_forms import HEAD, describe_other_form, find_compression
 from calibset.storage.files import File
-from calibset.storage.page_sizes import LARGEST_PAGE, measure_pages
+from calibset.storage.page_sizes import LARGEST_PAGE, PageSize, measure_pages
 from calibset.storage.text_lines import MAX_RECORD_BYTES
 
 Row = tuple[int, Mapping[str, Any] | Rejection]
@@ -35,6 +35,11 @@ _FIRST_BYTES = 64 * 2**10
 _MOST_FIRST_HELD = 1_024
 _GROWTH = 8
 _LARGEST_HELD = 2**30
+# Bytes of values outside of a column's dictionary, with which it isn't read as one that shares them; and
+# those that rows of such columns may take that are decoded together.
+_LEAST_PLAIN, _MOST_PLAIN = 4 * 2**20, 2**28
+# Rows whose pages are looked at where only the first are wanted.
+_FEW_ROWS = 1_024
 # Bytes that are fetched at once, and those that are then read of a column at once.
 _FETCHED = 4 * 2**20
 _BUFFER = 2**20
@@ -96,7 +101,7 @@ class RowGroup:
         if self._is_too_large():
             yield self._reject()
             return
-        for begin, batch in self._read_batches():
+        for begin, batch in self._read_batches(self._look_at_pages()):
             # Without columns a batch has no rows to read.
             rows = read_rows(batch) if self.columns else repeat({}, batch.num_rows)
             for number, row in enumerate(rows, self.start + begin):
@@ -116,13 +121,12 @@ class RowGroup:
         order = iter(draw_indices(self.rows, seed, self.file.name, self.index))
         size = max(1, self.unpacked_size)
         most = max(1, self.rows * _HELD // size)
-        is_first = True
+        plain = self._look_at_pages()
         held = min(max(_FIRST_HELD, self.rows * _FIRST_BYTES // size), _MOST_FIRST_HELD)
         while wanted := list(islice(order, min(held, most))):
             indices = sorted(wanted)
             most_held = _HELD if len(wanted) > 1 else _LARGEST_HELD
-            pieces = self._read_pieces(indices, most_held, is_first=is_first)
-            is_first = False
+            pieces = self._read_pieces(indices, most_held, plain)
             if pieces is None and len(wanted) > 1:
                 order, most = chain(wanted, order), max(1, len(wanted) // _GROWTH)
                 continue
@@ -167,14 +171,16 @@ class RowGroup:
     def _reject(self) -> Row:
         return self.start, Rejection(position=f"{self.file.name}#{self.start}", reason="row group too large")
 
-    def _read_pieces(self, indices: list[int], most: int, *, is_first: bool) -> list[tuple[int, Any]] | None:
+    def _read_pieces(
+        self, indices: list[int], most: int, plain: Mapping[str, int]
+    ) -> list[tuple[int, Any]] | None:
         """Return the rows with these sorted indices, in pieces with the number of rows before each.
 
         None if they turn out to take more bytes than a bound.
         """
         pieces: list[tuple[int, Any]] = []
         size = 0
-        for begin, batch in self._read_batches(is_first=is_first):
+        for begin, batch in self._read_batches(plain):
             first, last = bisect_left(indices, begin), bisect_left(indices, begin + batch.num_rows)
             if first == last:
                 continue
@@ -188,18 +194,16 @@ class RowGroup:
             size += decoded[1]
         return pieces
 
-    def _read_batches(self, *, is_first: bool = True) -> Iterator[tuple[int, Any]]:
+    def _read_batches(self, plain: Mapping[str, int]) -> Iterator[tuple[int, Any]]:
         """Yield a few rows at a time, and the number of rows of the group before them."""
         import pyarrow.parquet
 
         with self.file.open_random_access() as stream, _parquet_errors(self.file):
-            if self.file.open_ranges and self.file.fetches_ahead:
-                self._prefetch(stream)
             chunks = self._column_chunks()
-            if is_first:
-                self._refuse_large_pages(stream, chunks)
-            # A value that is stored once for many rows is held once as well, if the library can.
-            shared = [chunk.path_in_schema for chunk in chunks if not _is_delta_encoded(chunk)]
+            # A value that is stored once for many rows is held once as well, if the library can. It then
+            # holds all values up to the group's end: columns that share few are read otherwise.
+            names = [chunk.path_in_schema for chunk in chunks if not _is_delta_encoded(chunk)]
+            shared = [name for name in names if name not in plain]
             # Read by this thread alone, which an interrupt reaches.
             parquet = pyarrow.parquet.ParquetFile(
                 stream, metadata=self.footer, read_dictionary=shared, buffer_size=_BUFFER, pre_buffer=False
@@ -207,19 +211,43 @@ class RowGroup:
             begin = 0
             columns = list(self.columns)
             rows = _count_rows_at_once(chunks, self.rows)
+            rows = max(1, min(rows, _MOST_PLAIN // max(1, sum(plain.values()))))
             for batch in parquet.iter_batches(rows, [self.index], columns, use_threads=False):
                 yield begin, batch
                 begin += batch.num_rows
             if begin != self.rows:
                 raise ValueError(f"a row group of {self.rows} rows holds {begin}")
 
-    def _refuse_large_pages(self, stream: BinaryIO, chunks: list[Any]) -> None:
-        for page in chain.from_iterable(measure_pages(stream, chunk) for chunk in chunks):
-            if page.unpacked > LARGEST_PAGE:
-                raise SourceError(
-                    f"{self.file.name}: a page of it unpacks to {page.unpacked:,} bytes, more than "
-                    f"{LARGEST_PAGE:,}; write it anew with smaller pages, or leave it out with files = [...]"
-                )
+    def _look_at_pages(self) -> dict[str, int]:
+        """Fetch the needed columns, and return those that share few values with the most bytes of a row.
+
+        Where no more is wanted than the first rows, only the first pages are looked at.
+
+        Raises:
+            SourceError: A page unpacks to more than it may.
+        """
+        plain = {}
+        with self.file.open_random_access() as stream, _parquet_errors(self.file):
+            if self.file.open_ranges and self.file.fetches_ahead:
+                self._prefetch(stream)
+            flat = {column.path for column in self.footer.schema if column.max_repetition_level == 0}
+            for chunk in self._column_chunks():
+                pages, left = [], self.rows if self.file.fetches_ahead else _FEW_ROWS
+                for page in measure_pages(stream, chunk):
+                    if page.unpacked > LARGEST_PAGE:
+                        raise SourceError(
+                            f"{self.file.name}: a page of it unpacks to {page.unpacked:,} bytes, more than "
+                            f"{LARGEST_PAGE:,}; write it anew with smaller pages, or leave it out with "
+                            "files = [...]"
+                        )
+                    pages.append(page)
+                    left -= page.values
+                    if left <= 0 and not self.file.fetches_ahead:
+                        break
+                name = chunk.path_in_schema
+                if name in flat and not _is_delta_encoded(chunk) and (longest := _measure_rows(pages)):
+                    plain[name] = longest
+        return plain
 
     def _prefetch(self, stream: BinaryIO) -> None:
         """Read the needed columns once, in as few requests as can be, so that the cache keeps them."""
@@ -261,6 +289,16 @@ def _join(batches: list[Any]) -> Any:
     if len(batches) < 2:
         return batches[0] if batches else None
     return pyarrow.Table.from_batches(batches).combine_chunks().to_batches()[0]
+
+
+def _measure_rows(pages: list[PageSize]) -> int:
+    """Return the most bytes that a row takes in a column of these pages; 0 if most of them share values."""
+    if sum(page.unpacked for page in pages if page.values and not page.is_shared) < _LEAST_PLAIN:
+        return 0
+    dictionary = max((page.unpacked for page in pages if not page.values), default=0)
+    return max(
+        dictionary if page.is_shared else -(-page.unpacked // page.values) for page in pages if page.values
+    )
 
 
 def _is_delta_encoded(chunk: Any) -> bool:
