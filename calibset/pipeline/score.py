@@ -62,7 +62,7 @@ class SourceScores:
         location: The location that was read.
         folder: Where the scores are.
         parts: How many parts the corpus has.
-        new: How many of them were scored now; the others had been before.
+        new: How many of them were scored here now; the others had been before, or were by another machine.
         documents: How many records the corpus has.
         admitted: How many of them a build would take.
         tokens: How many tokens these have.

@@ -43,7 +43,7 @@ class ScoreFolder:
         try:
             if self._is_local:
                 with os.scandir(self._path) as entries:
-                    return frozenset(entry.name for entry in entries)
+                    return frozenset(entry.name for entry in entries if entry.is_file())
             system, root = self._open_system()
             paths = system.ls(root, detail=False, refresh=True)
         except FileNotFoundError:
@@ -55,7 +55,7 @@ class ScoreFolder:
     def holds(self, name: str) -> bool:
         """Return whether a file is there by now, whoever wrote it."""
         if self._is_local:
-            return (self._path / name).exists()
+            return (self._path / name).is_file()
         system, root = self._open_system()
         system.invalidate_cache(root)
         return bool(system.exists(f"{root}/{name}"))
@@ -82,6 +82,9 @@ class ScoreFolder:
         """Return a small file's bytes, no more than a number of them; None if it isn't there."""
         try:
             if self._is_local:
+                # A pipe in a stranger's folder would be waited for.
+                if not (self._path / name).is_file():
+                    return None
                 with (self._path / name).open("rb") as stream:
                     return stream.read(most)
             system, root = self._open_system()

@@ -37,6 +37,25 @@ def test_what_is_written_is_there_whole(folder: ScoreFolder) -> None:
         pass
 
 
+def test_it_is_told_whether_a_file_is_there_by_now(folder: ScoreFolder) -> None:
+    assert not folder.holds("a")
+    folder.list_names()
+    folder.write("a", b"one")
+    assert folder.holds("a")
+    assert not folder.holds("b")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_pipes_and_folders_are_no_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    folder = ScoreFolder(str(tmp_path))
+    assert folder.list_names() == frozenset()
+    for name in ("pipe", "folder"):
+        assert not folder.holds(name)
+        assert folder.read_if_there(name, most=9) is None
+
+
 def test_what_killed_processes_left_is_removed_after_a_day(tmp_path: Path) -> None:
     folder = ScoreFolder("scores", tmp_path)
     folder.write("a", b"one")

@@ -239,8 +239,7 @@ class _Search:
         candidates = _open_spool(self.scratch, "pairs", 1, _BANDS_AT_ONCE * self.total)
         for first in range(0, BANDS, _BANDS_AT_ONCE):
             for rows in self._sort_bands(range(first, first + _BANDS_AT_ONCE)):
-                sketches = self._open_sketches()
-                new = [_compare(sketches, *some) for some in _pair_up(rows[:, 0], rows[:, 1])]
+                new = [_compare(self._open_sketches(), *some) for some in _pair_up(rows[:, 0], rows[:, 1])]
                 pairs = np.unique(np.concatenate(new)) if new else np.empty(0, np.uint64)
                 files = (pairs >> np.uint64(32)).astype(np.int64) * candidates.files // self.total
                 candidates.add(files, pairs.reshape(-1, 1))

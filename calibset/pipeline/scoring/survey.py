@@ -77,7 +77,8 @@ def _make_tasks(file: str, digest: str, parts: int, rules: str) -> list[PartTask
 
 def _count_parts(names: Iterable[str]) -> dict[tuple[str, str], int]:
     """Return how many parts each file has, by the beginnings of its hash and of the rules."""
-    return {(file, rules): count for file, _, count, rules in filter(None, map(parse_name, names))}
+    # Sorted, so that names that contradict each other mean the same each time.
+    return {(file, rules): count for file, _, count, rules in filter(None, map(parse_name, sorted(names)))}
 
 
 def _explain_missing(
