@@ -18,8 +18,8 @@ SHARED = Path(os.environ.get("CALIBSET_SHARED", "../shared")).resolve()
 NEWEST_MINOR = 20
 # The package as a developer has it, extras and all.
 WHOLE = ("-e", ".[report,transformers,wikitext]")
-# The default suite stays under two minutes: it is run on all cores, what shares fixtures on one of them.
-PARALLEL = ("-n", "auto", "--dist", "loadgroup")
+# The default suite stays under two minutes: on all cores, a module's tests on one, where its fixtures are.
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
 # Without it each of some hundred processes would compile the package, and each worker all of the tests.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": None}
 # Pinned, because a plain "torch" may bring another one with gigabytes of CUDA along. Where pip finds no

@@ -39,15 +39,6 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return "file" if isinstance(val, bytes) and len(val) > _LONGEST_NAME else None
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep on one core what shares fixtures: a module's tests, and those of a tokenizer made in seconds."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            shared = "fast_folder" in getattr(item, "fixturenames", ())
-            group = "fast_folder" if shared else item.nodeid.partition("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def tekken() -> TekkenTokenizer:
     """The embedded tokenizer, which takes more than a second to load."""
