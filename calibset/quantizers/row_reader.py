@@ -16,6 +16,8 @@ from calibset.tokenizers.base import Tokenizer
 
 # The columns of a parquet file whose values are read; of others the name alone matters.
 _COLUMNS_READ = ("messages", "conversations", "tools", "text", "input_ids")
+# Rows of any file, and for how many bytes of a larger one there may be another: a real row has hundreds.
+_MOST_ROWS, _BYTES_PER_ROW = 100_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +179,25 @@ def _read_values(path: Path, *, skip_blank: bool) -> Iterator[Any]:
     except OSError as error:
         raise QuantizerError(f"{path}: can't be read: {error.strerror}") from error
     if path.suffix == ".json":
-        yield from _parse_json_rows(text)
+        rows = _parse_json_rows(text)
+        _refuse_many(path, len(rows))
+        yield from rows
         return
+    _refuse_many(path, text.count("\n"))
     for line in text.removesuffix("\n").split("\n") if text else ():
         if line.strip():
             yield _parse_json(line)
         elif not skip_blank:
             yield FatalRow("blank line")
+
+
+def _refuse_many(path: Path, rows: int) -> None:
+    size = path.stat().st_size
+    if rows > max(_MOST_ROWS, size // _BYTES_PER_ROW):
+        raise QuantizerError(
+            f"{path}: has {rows:,} rows in {size:,} bytes, which no calibration file has: more than "
+            f"{_MOST_ROWS:,}, and more than one for each {_BYTES_PER_ROW} bytes"
+        )
 
 
 def _parse_json(text: str) -> Any:
@@ -212,6 +226,7 @@ def _read_parquet(path: Path) -> list[dict[str, Any]]:
         with path.open("rb") as stream:
             footer = parquet.read_metadata(stream)
             names = footer.schema.to_arrow_schema().names
+            _refuse_many(path, footer.num_rows)
             table = read_table(stream, [name for name in _COLUMNS_READ if name in names])
         rows = table.to_pylist() if table.num_columns else [{}] * footer.num_rows
     except TableTooLargeError as error:

@@ -113,6 +113,34 @@ def test_a_small_file_that_unpacks_to_very_much_is_an_error(
     )
 
 
+@pytest.mark.parametrize("name", ["x.jsonl", "x.json", "x.parquet"])
+def test_more_rows_than_a_file_can_hold_are_an_error(
+    name: str, letters: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calibset.quantizers.row_reader._MOST_ROWS", 100)
+    path = tmp_path / name
+    rows = 100
+
+    def simulate() -> None:
+        if path.suffix == ".parquet":
+            parquet.write_table(pa.table({"text": ["a"] * rows}), path)
+        else:
+            lines, one = ['{"text": "a"}'] * rows, path.suffix == ".json"
+            path.write_text(f"[{','.join(lines)}]" if one else "\n".join((*lines, "")))
+        get_quantizer("autoround").simulate_file(path, letters, nsamples=1, seqlen=SEQLEN)
+
+    simulate()
+    rows = 101
+    with pytest.raises(QuantizerError) as caught:
+        simulate()
+    assert str(caught.value) == (
+        f"{path}: has 101 rows in {path.stat().st_size:,} bytes, which no calibration file has: more than 100, "
+        "and more than one for each 100 bytes"
+    )
+    monkeypatch.setattr("calibset.quantizers.row_reader._BYTES_PER_ROW", 1)
+    simulate()
+
+
 def test_a_parquet_file_of_other_columns_has_no_text(letters: Tokenizer, tmp_path: Path) -> None:
     parquet.write_table(pa.table({"a": [1, 2]}), tmp_path / "x.parquet")
     report = get_quantizer("gptqmodel").simulate_file(
