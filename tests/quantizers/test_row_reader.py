@@ -134,8 +134,8 @@ def test_more_rows_than_a_file_can_hold_are_an_error(
     with pytest.raises(QuantizerError) as caught:
         simulate()
     assert str(caught.value) == (
-        f"{path}: has 101 rows in {path.stat().st_size:,} bytes, which no calibration file has: more than 100, "
-        "and more than one for each 100 bytes"
+        f"{path}: has 101 rows in {path.stat().st_size:,} bytes, which no calibration file has: more than "
+        "100, and more than one for each 100 bytes"
     )
     monkeypatch.setattr("calibset.quantizers.row_reader._BYTES_PER_ROW", 1)
     simulate()
