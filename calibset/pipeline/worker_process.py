@@ -63,10 +63,15 @@ class ExaminedChunk:
 
 
 class _Processes(ProcessPoolExecutor):
-    """A pool that starts a process where a task is given and none is idle."""
+    """A pool whose first task starts all processes."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Python 3.11 waits without end for one that it starts while another is killed.
+        self._safe_to_dynamically_spawn_children = False
 
     def submit(self, call: Callable[..., T], /, *args: Any, **options: Any) -> Future[T]:
-        """Give a task; an interruption meanwhile comes once the process for it can be ended."""
+        """Give a task; an interruption meanwhile comes once the processes can be ended."""
         with _interrupts_put_off():
             return super().submit(call, *args, **options)
 

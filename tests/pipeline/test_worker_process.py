@@ -46,3 +46,9 @@ def test_an_interruption_does_not_reach_a_process_that_is_only_starting() -> Non
     with open_processes(2, Parts()) as pool:
         masks = [pool.submit(find_masks) for _ in range(2)]
         assert [mask.result() for mask in masks] == [(True, True)] * 2
+
+
+def test_all_processes_start_before_the_first_task_may_kill_one() -> None:
+    with open_processes(2, {}) as pool:
+        assert pool.submit(abs, -1).result() == 1
+        assert len(pool._processes or ()) == 2
