@@ -29,9 +29,6 @@ _CHUNK = 2**16
 _MOST_IN_A_BAND = 64
 # Sketches are sorted by band in runs, which grow from the one size to the other.
 _LEAST_RUN, _MOST_RUN = 2**8, 2**15
-# Of so many texts the bands are kept as a set, too, which tells at once that none is shared: true of most
-# texts, and a search takes several times as long. It takes 2 kB a text, so a larger index does without.
-_MOST_IN_THE_SET = 2**13
 # An entry of a run: the band's number, its four bytes, and the text's index in the run.
 _BAND_BITS, _INDEX_BITS = 32, 27
 _INDEX = np.uint64(2**_INDEX_BITS - 1)
@@ -68,14 +65,9 @@ class Sketches:
         # The newest are few enough to look at each.
         self._newest = np.zeros((_LEAST_RUN, PERMUTATIONS), np.uint8)
         self._count = 0
-        self._bands: set[int] | None = set()
 
     def add(self, sketch: Sketch) -> None:
         """Add a sketch."""
-        if self._bands is not None:
-            self._bands.update(_read_bands(sketch))
-            if len(self._bands) > _MOST_IN_THE_SET * BANDS:
-                self._bands = None
         self._newest[self._count] = sketch
         self._count += 1
         if self._count < _LEAST_RUN:
@@ -89,8 +81,6 @@ class Sketches:
 
     def find_similar(self, sketch: Sketch, similarity: float) -> _Indexes:
         """Return the numbers of texts with at least this similarity by sketch, the most similar first."""
-        if self._bands is not None and self._bands.isdisjoint(_read_bands(sketch)):
-            return _NONE
         sought = _make_entries(sketch)
         # No index is the highest, so all entries of a band are between the two.
         edges = np.concatenate((sought, sought | _INDEX))
@@ -109,12 +99,6 @@ def make_sketch(hashes: npt.NDArray[np.uint64]) -> Sketch:
     # A byte tells two minima apart but once in 256, and what is found is checked anyway.
     minima: Sketch = np.array(sketch.digest(), np.uint32).astype(np.uint8)
     return minima
-
-
-def _read_bands(sketch: Sketch) -> list[int]:
-    """Return the bands of a sketch, whatever their numbers."""
-    bands: list[int] = sketch.view(np.uint32).tolist()
-    return bands
 
 
 def _make_entries(sketches: _Signatures) -> _Entries:

@@ -71,23 +71,3 @@ def test_the_least_and_the_greatest_bytes_are_found() -> None:
         sketches.add(ones if number % 200 else zeros)
     assert sketches.find_similar(zeros, 1.0).tolist() == [0, 200]
     assert sketches.find_similar(ones, 1.0).tolist() == [number for number in range(66) if number % 200][:64]
-
-
-def test_an_index_of_very_many_finds_the_same_without_the_set_of_bands(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    some = [hashes(seed, 30) for seed in range(400)]
-    some += [with_others(some[seed], seed % 9, seed=seed + 1_000) for seed in range(0, 400, 7)]
-    expected = find_all(some)
-    assert sum(map(bool, expected)) > 50
-    monkeypatch.setattr("calibset.hygiene.minhash._MOST_IN_THE_SET", 300)
-    assert find_all(some) == expected
-
-
-def find_all(texts: list[npt.NDArray[np.uint64]]) -> list[list[int]]:
-    """Return what each text is similar to of those before it."""
-    sketches, found = Sketches(), []
-    for text in texts:
-        found.append(sketches.find_similar(make_sketch(text), 0.5).tolist())
-        sketches.add(make_sketch(text))
-    return found
