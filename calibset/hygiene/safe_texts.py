@@ -58,9 +58,8 @@ def make_safe(
     if safe is None:
         return SafeItem(item=Filtered(position=item.id, reason="empty text"))
     if not (mark or bos_count or broken or is_shortened):
-        return SafeItem(
-            item=safe
-        )  # most items; to make all counters takes longer than to look at a short text
+        # Most items: to make all counters takes longer than to look at a short text.
+        return SafeItem(item=safe)
     repairs = RepairCounts(
         rendered=Counter([mark] if mark else ()),
         leading_bos=bos_count,

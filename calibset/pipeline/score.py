@@ -190,8 +190,8 @@ def _score_source(
     there = folder.list_names()
     if rules_name(rules.digest) not in there:
         folder.write(rules_name(rules.digest), rules.to_json())
-    new = [task for task in tasks if str(task.shard) not in there]
     summaries = {task: read_summary(folder, task.shard) for task in tasks if str(task.shard) in there}
+    new = [task for task in tasks if task not in summaries]
     progress(name, len(summaries), len(tasks))
     scored = 0
     for task, summary in pool.run(place, new):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from calibset.storage.column_chunks import locate_chunk
 from calibset.storage.compact_thrift import I32, CompactReader, Struct, TruncatedError
 
 LARGEST_PAGE = 2**27
@@ -47,10 +48,7 @@ def measure_pages(stream: BinaryIO, chunk: Any) -> Iterator[PageSize]:
     Raises:
         ValueError: A header can't be read, or there are too many pages.
     """
-    offset = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < offset:
-        offset = chunk.dictionary_page_offset
-    end = offset + chunk.total_compressed_size
+    offset, end = locate_chunk(chunk)
     values = pages = 0
     # The library looks no further than for as many values as the footer says.
     while offset < end and values < chunk.num_values:

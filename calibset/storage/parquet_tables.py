@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from calibset.storage.arrow_memory import estimate_memory
+from calibset.storage.column_chunks import is_delta_encoded, list_chunks
 from calibset.storage.page_sizes import LARGEST_PAGE, measure_pages
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ def read_table(
     numbers = list(range(footer.num_row_groups) if groups is None else groups)
     if not names and _NUMBER * footer.num_rows > most:
         raise _too_large(size, most)
-    chunks = [chunk for number in numbers for chunk in _list_chunks(footer.row_group(number), names)]
+    chunks = [chunk for number in numbers for chunk in list_chunks(footer.row_group(number), names)]
     _refuse_large_pages(stream, chunks, size, most)
     is_shared = {chunk.path_in_schema for chunk in chunks if chunk.physical_type == "BYTE_ARRAY"}
-    is_delta = {chunk.path_in_schema for chunk in chunks if _is_delta_encoded(chunk)}
+    is_delta = {chunk.path_in_schema for chunk in chunks if is_delta_encoded(chunk)}
     file = pyarrow.parquet.ParquetFile(
         stream, metadata=footer, read_dictionary=list(is_shared - is_delta), pre_buffer=False
     )
@@ -81,19 +82,6 @@ def read_table(
     fields = pyarrow.schema([known.field(name) for name in names], known.metadata)
     # What is shared was read as shared, and is written out now that it is known to fit.
     return pyarrow.Table.from_batches(batches).cast(fields) if batches else fields.empty_table()
-
-
-def _list_chunks(group: Any, names: Collection[str]) -> list[Any]:
-    """Return what the footer says of each needed column of a row group, of a nested one of each leaf."""
-    chunks = map(group.column, range(group.num_columns))
-    return [
-        chunk for chunk in chunks if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in names)
-    ]
-
-
-def _is_delta_encoded(chunk: Any) -> bool:
-    """Return whether each text of a column may repeat the beginning of the one before it."""
-    return any(encoding.startswith("DELTA_") for encoding in chunk.encodings)
 
 
 def _refuse_large_pages(stream: BinaryIO, chunks: list[Any], size: int, most: int) -> None:

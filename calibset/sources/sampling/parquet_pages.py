@@ -17,7 +17,8 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from calibset.core.documents import Rejection
 from calibset.sources.sampling.row_groups import Row, RowGroup, read_row_groups
-from calibset.storage.byte_ranges import ByteRange, merge_ranges
+from calibset.storage.byte_ranges import merge_ranges
+from calibset.storage.column_chunks import locate_chunk
 from calibset.storage.compact_thrift import (
     BINARY,
     I32,
@@ -91,7 +92,7 @@ def are_pages_of(group: RowGroup, pages: PageTable) -> bool:
     for column, own in pages.items():
         if column not in chunks:
             return False
-        offset, end = _locate(chunks[column][0])
+        offset, end = locate_chunk(chunks[column][0])
         for page in own:
             if page.offset != offset or not 0 < page.size <= end - offset:
                 return False
@@ -135,17 +136,9 @@ def _chunks(group: RowGroup) -> dict[str, tuple[Any, Any]]:
     return chunks
 
 
-def _locate(chunk: Any) -> ByteRange:
-    """Return where a column begins and ends."""
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
-        start = chunk.dictionary_page_offset
-    return start, start + chunk.total_compressed_size
-
-
 def _walk(stream: BinaryIO, chunk: Any) -> Iterator[Page]:
     """Yield the pages of a column, by their headers."""
-    offset, end = _locate(chunk)
+    offset, end = locate_chunk(chunk)
     for _ in range(_MOST_PAGES):
         if offset >= end:
             return

@@ -15,6 +15,7 @@ from calibset.core.errors import SourceError
 from calibset.sources.sampling.interleave import draw_indices
 from calibset.storage.arrow_memory import estimate_memory
 from calibset.storage.byte_ranges import merge_ranges
+from calibset.storage.column_chunks import is_delta_encoded, list_chunks, locate_chunk
 from calibset.storage.file_forms import HEAD, describe_other_form, find_compression
 from calibset.storage.files import File
 from calibset.storage.page_sizes import LARGEST_PAGE, PageSize, measure_pages
@@ -156,13 +157,7 @@ class RowGroup:
     def _column_chunks(self) -> list[Any]:
         """Return what the footer says of each needed column, of a nested one of each leaf."""
         with _parquet_errors(self.file):  # a column's name may be damaged
-            group = self.footer.row_group(self.index)
-            chunks = [group.column(i) for i in range(group.num_columns)]
-            return [
-                chunk
-                for chunk in chunks
-                if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in self.columns)
-            ]
+            return list_chunks(self.footer.row_group(self.index), self.columns)
 
     def _is_too_large(self) -> bool:
         values = max((chunk.num_values for chunk in self._column_chunks()), default=0)
@@ -202,7 +197,7 @@ class RowGroup:
             chunks = self._column_chunks()
             # A value that is stored once for many rows is held once as well, if the library can. It then
             # holds all values up to the group's end: columns that share few are read otherwise.
-            names = [chunk.path_in_schema for chunk in chunks if not _is_delta_encoded(chunk)]
+            names = [chunk.path_in_schema for chunk in chunks if not is_delta_encoded(chunk)]
             shared = [name for name in names if name not in plain]
             # Read by this thread alone, which an interrupt reaches.
             parquet = pyarrow.parquet.ParquetFile(
@@ -246,19 +241,14 @@ class RowGroup:
                     if left <= 0 and not self.file.fetches_ahead:
                         break
                 name = chunk.path_in_schema
-                if name in flat and not _is_delta_encoded(chunk) and (longest := _measure_rows(pages)):
+                if name in flat and not is_delta_encoded(chunk) and (longest := _measure_rows(pages)):
                     plain[name] = longest
         return plain
 
     def _prefetch(self, stream: BinaryIO) -> None:
         """Read the needed columns once, in as few requests as can be, so that the cache keeps them."""
-        ranges = []
-        for chunk in self._column_chunks():
-            start = chunk.data_page_offset
-            if chunk.has_dictionary_page:
-                start = min(start, chunk.dictionary_page_offset)
-            ranges.append((start, start + chunk.total_compressed_size + _HOLE))
-        for start, end in merge_ranges(ranges):
+        columns = map(locate_chunk, self._column_chunks())
+        for start, end in merge_ranges((start, end + _HOLE) for start, end in columns):
             stream.seek(start)
             left = end - _HOLE - start
             while left > 0 and (content := stream.read(min(left, _FETCHED))):
@@ -302,11 +292,6 @@ def _measure_rows(pages: list[PageSize]) -> int:
     )
 
 
-def _is_delta_encoded(chunk: Any) -> bool:
-    """Return whether some of a column is stored in a way of which the library makes no dictionary."""
-    return any(encoding.startswith("DELTA_") for encoding in chunk.encodings)
-
-
 def _count_rows_at_once(chunks: list[Any], rows: int) -> int:
     """Return how many rows are decoded together, fewer where each may be as long as all that is stored."""
     stored: int = sum(max(chunk.total_uncompressed_size, 8 * chunk.num_values) for chunk in chunks)
@@ -314,7 +299,7 @@ def _count_rows_at_once(chunks: list[Any], rows: int) -> int:
     longest: int = sum(
         chunk.total_uncompressed_size
         for chunk in chunks
-        if _is_delta_encoded(chunk) and (chunk.has_dictionary_page or "DELTA_BYTE_ARRAY" in chunk.encodings)
+        if is_delta_encoded(chunk) and (chunk.has_dictionary_page or "DELTA_BYTE_ARRAY" in chunk.encodings)
     )
     return max(1, min(max(_ROWS_AT_ONCE, short), _LARGEST_HELD // max(1, longest)))
 
