@@ -11,19 +11,17 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import Any
 
 from calibset.core.documents import Item
 from calibset.core.timing import Timings
 from calibset.hygiene.examination import Examination, Examiner
-
-T = TypeVar("T")
 
 # What a worker keeps for chunks to come: of one build usually, but a cluster's may serve several. A worker
 # of Dask has several threads, which share it.
@@ -62,29 +60,28 @@ class ExaminedChunk:
     seconds: Mapping[str, float]
 
 
-class _Processes(ProcessPoolExecutor):
-    """A pool whose first task starts all processes."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        # Python 3.11 waits without end for one that it starts while another is killed.
-        self._safe_to_dynamically_spawn_children = False
-
-    def submit(self, call: Callable[..., T], /, *args: Any, **options: Any) -> Future[T]:
-        """Give a task; an interruption meanwhile comes once the processes can be ended."""
-        with _interrupts_put_off():
-            return super().submit(call, *args, **options)
-
-
 def open_processes(count: int, parts: Mapping[str, bytes]) -> ProcessPoolExecutor:
-    """Return a pool of processes that end with this one.
+    """Return a pool of processes that were started, and that end with this one.
+
+    An interruption meanwhile comes when all of them are there: they could not be ended before.
 
     Args:
         count: How many there are.
         parts: What each keeps from the start, pickled, by key.
     """
     # Not forked, which would copy the locks of this process's threads.
-    return _Processes(count, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(parts,))
+    pool = ProcessPoolExecutor(
+        count, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(parts,)
+    )
+    # Python 3.11 waits without end for a process that it starts while another is killed.
+    pool._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]  # noqa: SLF001
+    try:
+        with _interrupts_put_off():
+            pool.submit(os.getpid)  # the first task starts all of them
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    return pool
 
 
 @contextmanager
