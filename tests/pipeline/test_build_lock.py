@@ -20,6 +20,7 @@ from calibset.dataset.calibration_file import row_bytes
 from calibset.dataset.calibration_set import CalibrationSet
 from calibset.dataset.lockfile import Lock, LockedFile, lock_path
 from calibset.recipe.loader import load_recipe, parse_recipe
+from calibset.sources.sampling.interleave import ORDER
 from calibset.storage import Cache
 from tests.letters import write_letters
 from tests.pipeline.small_builds import small
@@ -294,7 +295,7 @@ def test_a_lock_of_an_older_order_of_reading_is_told_apart(locked: Path) -> None
         calibset.build(locked, lock="require")
     assert str(caught.value) == (
         f"{lock_path(locked)}: the build differs from the lock, which is of a calibset that reads records in "
-        f"another order: sha256: 0000000000000000… → {made[:16]}…; versions.order of reading: nothing → 2; "
+        f"another order: sha256: 0000000000000000… → {made[:16]}…; versions.order of reading: nothing → {ORDER}; "
         "nothing was written, `calibset lock` renews it"
     )
 

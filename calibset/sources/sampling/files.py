@@ -43,6 +43,9 @@ _COMPRESSION = 4
 # only if its records are shorter than 64 bytes on average, as no corpus of documents is.
 _MOST_RECORDS_COUNTED = 500_000
 _MOST_COUNTED = 2**30
+# Fewer of what is words rather than documents: to go through half a million took most of a build that ended
+# because the first hundred thousand were left out.
+_MOST_WORDS_COUNTED, _LETTERS_OF_A_WORD = 125_000, 20
 # How many times its share of what is loaded together a file's records may take in memory, so that they are
 # held in place of reading them again, and the most that they may take: tools and marks of characters beyond
 # the 16 bits that most texts need count here.
@@ -210,8 +213,7 @@ class FileSampler:
             count += 1
             last = measure_record(record) + _RECORD_OVERHEAD
             size += last
-            is_huge = size > _MOST_COUNTED or count > _MOST_RECORDS_COUNTED
-            if is_huge or (size <= budget and memory > _MOST_MEMORY):
+            if _is_huge(count, size) or (size <= budget and memory > _MOST_MEMORY):
                 if held is None:
                     return Part(count, self.source.stream(file, self.seed))
                 return Part(count, self.source.shuffle_stream(chain(held, records), file, self.seed))
@@ -240,6 +242,13 @@ class FileSampler:
 
 def _estimate_unpacked_size(file: File) -> int:
     return get_size(file) * (_COMPRESSION if file.is_compressed else 1)
+
+
+def _is_huge(count: int, size: int) -> bool:
+    """Return whether so many records, which take so many bytes, are too many to be gone through."""
+    if count > _MOST_WORDS_COUNTED and size < count * (_RECORD_OVERHEAD + _LETTERS_OF_A_WORD):
+        return True
+    return count > _MOST_RECORDS_COUNTED or size > _MOST_COUNTED
 
 
 def _measure_memory(record: Record) -> int:

@@ -23,7 +23,7 @@ R = TypeVar("R")
 MAX_OPEN_PARTS = 32
 """How many parts are open at once, at most: a source of which few rows are wanted opens fewer at first."""
 
-ORDER = "2"
+ORDER = "3"
 """The version of the order in which records are read; docs/explanation/reading.md has its history."""
 
 RECORDS_A_PART = 16

@@ -159,10 +159,16 @@ def test_what_unpacks_to_too_much_even_to_be_counted_is_a_stream(monkeypatch: py
     assert max(numbers[:1_000]) == 999
 
 
-def test_a_file_of_too_many_records_is_a_stream_that_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "_MOST_RECORDS_COUNTED", 1_200)
+@pytest.mark.parametrize(
+    ("limit", "line"),
+    [("_MOST_RECORDS_COUNTED", b"a line of many, number %d\n"), ("_MOST_WORDS_COUNTED", b"line %d\n")],
+)
+def test_a_file_of_too_many_records_is_a_stream_that_is_read_once(
+    monkeypatch: pytest.MonkeyPatch, limit: str, line: bytes
+) -> None:
+    monkeypatch.setattr(sampling, limit, 1_200)
     opened: list[str] = []
-    content = b"".join(b"line %d\n" % number for number in range(3_000))
+    content = b"".join(line % number for number in range(3_000))
 
     def open_counted() -> BinaryIO:
         opened.append("a.txt")
@@ -179,6 +185,13 @@ def test_a_file_of_too_many_records_is_a_stream_that_is_read_once(monkeypatch: p
     file = File("a.txt", lambda: io.BytesIO(content), len(content))
     assert ids == [record.id for record in lines().stream(file, 1) if isinstance(record, Document)]
     assert opened == ["a.txt"]
+
+
+def test_many_short_documents_are_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_MOST_WORDS_COUNTED", 1_200)
+    contents = {"a.txt": b"".join(b"a line of twenty %05d\n" % number for number in range(3_000))}
+    numbers = [int(name.split("#")[1]) for name in read_ids(lines(), contents)]
+    assert max(numbers[:1_000]) > 2_900
 
 
 def _rows(name: str) -> list[dict[str, str]]:
