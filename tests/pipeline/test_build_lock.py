@@ -295,8 +295,8 @@ def test_a_lock_of_an_older_order_of_reading_is_told_apart(locked: Path) -> None
         calibset.build(locked, lock="require")
     assert str(caught.value) == (
         f"{lock_path(locked)}: the build differs from the lock, which is of a calibset that reads records in "
-        f"another order: sha256: 0000000000000000… → {made[:16]}…; versions.order of reading: nothing → {ORDER}; "
-        "nothing was written, `calibset lock` renews it"
+        f"another order: sha256: 0000000000000000… → {made[:16]}…; versions.order of reading: nothing → "
+        f"{ORDER}; nothing was written, `calibset lock` renews it"
     )
 
 
