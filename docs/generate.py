@@ -194,7 +194,7 @@ def _name_argument(action: argparse.Action) -> str:
     else:
         value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
         name = ", ".join(f"`{option}{value if action.metavar else ''}`" for option in action.option_strings)
-    if action.choices is not None:
+    if action.choices is not None and ", ".join(map(str, action.choices)) not in (action.help or ""):
         name += ": " + ", ".join(f"`{choice}`" for choice in action.choices)
     return name + (" *(required)*" if action.required and action.option_strings else "")
 

@@ -16,10 +16,19 @@ _DESCRIPTION = """\
 Build calibration datasets for post-training quantization, from one TOML recipe:
 weighted sources, rows of an exact token length, proof that the quantizer keeps them.
 
-  calibset init   MY_DATA --tokenizer MY_MODEL       write a recipe for data of your own
-  calibset plan   recipes/slovak_insurance.toml      what would be read, and whether it can
-  calibset build  recipes/slovak_insurance.toml      write the file and its manifest
-  calibset verify slovak-insurance.jsonl             which rows the quantizer keeps
+To try it, without a network:
+
+  calibset init --from quickstart                    copy a recipe and its sample corpora
+  calibset plan quickstart.toml                      what would be read, and whether it can
+  calibset build quickstart.toml                     write the file and its manifest
+  calibset verify quickstart.jsonl                   which rows the quantizer keeps
+  calibset show quickstart.jsonl 1                   a row, as the model reads it
+
+With data of your own begin like this instead, then go on with my_data.toml:
+
+  calibset init MY_DATA --tokenizer MY_MODEL         write a recipe for it
+
+`calibset recipes` lists others to begin with; `calibset COMMAND --help` explains a command.
 """
 
 

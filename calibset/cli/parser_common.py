@@ -84,9 +84,14 @@ def add_rejects(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_quantizer(command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, meaning: str) -> None:
-    """Add the choice of a quantizer."""
-    command.add_argument("--for", dest="quantizer", choices=get_args(QuantizerName), help=meaning)
+def add_quantizer(
+    command: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, meaning: str, *others: str
+) -> None:
+    """Add the choice of a quantizer, under other names as well."""
+    names = get_args(QuantizerName)
+    command.add_argument(
+        "--for", *others, dest="quantizer", metavar="NAME", choices=names, help=f"{meaning}: {', '.join(names)}"
+    )
 
 
 def add_workers(command: argparse.ArgumentParser) -> None:

@@ -196,10 +196,10 @@ def _add_serve_config(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "serve-config",
         "print how vLLM serves a quantized model, and the commands that measure it",
-        "calibset serve-config recipes/slovak_insurance.toml --model ./quantized --card-memory 24GiB "
+        "calibset serve-config slovak_insurance.toml --model ./quantized --card-memory 24GiB "
         "> serve.yaml\n"
         "  vllm serve --config serve.yaml\n"
-        "  calibset serve-config recipes/slovak_insurance.toml --model ./quantized --only commands",
+        "  calibset serve-config slovak_insurance.toml --model ./quantized --only commands",
         "The configuration follows the files in the model's folder: Mistral's form or Hugging Face's, how\n"
         "weights are stored and tool calls written, its length, and what the card's memory holds. A comment\n"
         "gives the reason for each unusual line; one that begins with ! is a fault to mend first. After it\n"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import get_args
-
 from calibset.cli.parser_common import (
     Commands,
     add_command,
@@ -20,7 +18,7 @@ from calibset.cli.parser_common import (
     positive,
     positive_or_all,
 )
-from calibset.core.quantizer_names import DEFAULT_QUANTIZER, QuantizerName
+from calibset.core.quantizer_names import DEFAULT_QUANTIZER
 
 _LOCATIONS = """\
 locations:
@@ -77,10 +75,7 @@ def _add_init(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     command.add_argument("--out", metavar="FILE.toml", help="the recipe to write (default: ./NAME.toml)")
     command.add_argument("--force", action="store_true", help="write over a recipe that is there")
-    command.add_argument(
-        "--for", "--quantizer", dest="quantizer", choices=get_args(QuantizerName),
-        help=f"the quantizer (default: {DEFAULT_QUANTIZER})",
-    )  # fmt: skip
+    add_quantizer(command, f"the quantizer (default: {DEFAULT_QUANTIZER})", "--quantizer")
     command.add_argument("--nsamples", type=positive, metavar="N", help="rows of the file (default: 128)")
     command.add_argument("--seqlen", type=positive, metavar="N", help="tokens of a row (default: 2048)")
     command.add_argument(
@@ -114,7 +109,7 @@ def _add_build(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "build",
         "build a calibration file and its manifest",
-        "calibset build recipes/slovak_insurance.toml --data ~/corpora --out sk.jsonl --set seed=7",
+        "calibset build slovak_insurance.toml --data ~/corpora --out sk.jsonl --set seed=7",
         _LOCATIONS + "\n" + _LOCK,
     )
     add_recipe(command)
@@ -134,7 +129,7 @@ def _add_plan(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "plan",
         "show what a build would read and how much, and try a record of each source",
-        "calibset plan recipes/slovak_insurance.toml --preview",
+        "calibset plan slovak_insurance.toml --preview",
         "Exits 1 if a build would fail, as far as the first records tell. Of a file on a server only the\n"
         "beginning is downloaded, of a parquet file a row group.\n\n" + _LOCATIONS,
     )
@@ -155,7 +150,7 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "check",
         "read every source to its end and count its documents, rejected and filtered records",
-        "calibset check recipes/quickstart.toml",
+        "calibset check quickstart.toml",
         _LOCATIONS,
     )
     add_recipe(command)
@@ -205,7 +200,7 @@ def _add_lock(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "lock",
         "record what a build depends on, so that it can be repeated byte for byte",
-        "calibset lock recipes/quickstart.toml\n  calibset build --locked recipes/quickstart.toml",
+        "calibset lock quickstart.toml\n  calibset build --locked quickstart.toml",
         _LOCK + "To record this, it builds the set from the current commits of its locations.\n",
     )
     add_recipe(command)
@@ -240,7 +235,7 @@ def _add_repack(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="N",
         help="the rows to make, or all that the texts give (default: all)",
     )
-    add_quantizer(command, "the quantizer that must keep the rows (default: autoround)")
+    add_quantizer(command, f"the quantizer that must keep the rows (default: {DEFAULT_QUANTIZER})")
     command.add_argument(
         "--out", metavar="FILE", help="the .jsonl file to write (default: FILE's name with .repacked.jsonl)"
     )
@@ -260,7 +255,7 @@ def _add_quantize_command(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "quantize-command",
         "print the commands and the Python code that quantize a model with a recipe's file",
-        "calibset quantize-command recipes/slovak_insurance.toml --model ../Mistral-Small-3.2-24B",
+        "calibset quantize-command slovak_insurance.toml --model ../Mistral-Small-3.2-24B",
         "For AutoRound the recipe's table [quantization] says how, and a comment gives the reason for each\n"
         "unusual option. For another quantizer it is the export of the file, and how it is read. Nothing is\n"
         "run.\n",

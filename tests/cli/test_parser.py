@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -22,10 +23,20 @@ def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_the_help_names_every_command_and_teaches_the_first_three(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_names_every_command_and_teaches_the_first_ones(capsys: pytest.CaptureFixture[str]) -> None:
     text = help_of([], capsys)
     assert re.findall(r"^    ([a-z-]+)\b", text, re.MULTILINE) == list(COMMANDS)
-    assert "calibset verify slovak-insurance.jsonl             which rows the quantizer keeps" in text
+    assert "calibset verify quickstart.jsonl                   which rows the quantizer keeps" in text
+
+
+def test_what_the_help_begins_with_runs_in_an_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    taught = re.findall(r"^  calibset (.+?)(?:  .*)?$", help_of([], capsys), re.MULTILINE)
+    taught.remove("init MY_DATA --tokenizer MY_MODEL")
+    assert [words.split()[0] for words in taught] == ["init", "plan", "build", "verify", "show"]
+    assert [main(words.split()) for words in taught] == [0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
