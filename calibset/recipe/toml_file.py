@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from calibset.core.errors import RecipeError
+from calibset.recipe.gallery import list_gallery
 
 
 def read_toml_text(path: Path) -> str:
@@ -19,7 +20,9 @@ def read_toml_text(path: Path) -> str:
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise RecipeError(f"{path}: can't be read: {reason}") from error
+        is_known = isinstance(error, FileNotFoundError) and path.stem in list_gallery()
+        hint = f"; `calibset init --from {path.stem}` copies the recipe of this name" if is_known else ""
+        raise RecipeError(f"{path}: can't be read: {reason}{hint}") from error
 
 
 def parse_toml(text: str, origin: str) -> dict[str, Any]:

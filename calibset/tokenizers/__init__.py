@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -98,9 +99,11 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
                     return candidate
             if any(path.glob("*.gguf")):
                 raise TokenizerError(gguf_message(f"tokenizer {name!r}"))
+    meant = f"; is hf://{name} meant?" if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) else ""
     raise TokenizerError(
         f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "
         "tokenizer.json or tekken.json, or of a folder with one, nor hf://OWNER/NAME of a model that has one"
+        f"{meant}"
     )
 
 

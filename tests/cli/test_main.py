@@ -28,6 +28,16 @@ def test_a_recipe_that_is_not_there_exits_2(recipe: str, capsys: pytest.CaptureF
     assert capsys.readouterr().err == "calibset: gone.toml: can't be read: No such file or directory\n"
 
 
+def test_a_recipe_of_the_gallery_that_is_not_there_yet_exits_2(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "recipes/quickstart.toml"]) == 2
+    assert capsys.readouterr().err == (
+        "calibset: recipes/quickstart.toml: can't be read: No such file or directory; "
+        "`calibset init --from quickstart` copies the recipe of this name\n"
+    )
+
+
 def test_an_interrupt_exits_130(
     recipe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

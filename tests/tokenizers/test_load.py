@@ -106,6 +106,11 @@ def test_an_unknown_name_is_an_error_that_says_what_would_do(
     )
 
 
+def test_a_model_of_the_hub_without_its_prefix_is_told_of() -> None:
+    with pytest.raises(TokenizerError, match=r"of a model that has one; is hf://Qwen/Qwen3-8B meant\?$"):
+        load_tokenizer("Qwen/Qwen3-8B")
+
+
 def test_a_tekken_file_makes_transformers_spell_control_tokens(tmp_path: Path) -> None:
     assert reads_control_tokens_as_text(None)
     assert reads_control_tokens_as_text(tmp_path / "tekken.json")
