@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from types import ModuleType
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -54,6 +54,29 @@ def test_each_key_is_described() -> None:
     assert bare == set()
     # Every table of a recipe is on the page, except those that adapters have of their own.
     assert nested_models(Recipe) <= set(generate.TABLES.values())
+
+
+def test_each_value_that_a_key_may_have_is_named() -> None:
+    names = ("hygiene", "quantizers", "recipe", "sources")
+    elsewhere = "".join(Page(f"docs/reference/{name}.md").text for name in names)
+    models = {Recipe, *nested_models(Recipe), *(get_adapter(name) for name in ADAPTERS)}
+    silent = [
+        (model.__name__, key, value)
+        for model in models
+        for key, info in model.model_fields.items()
+        if key != "type"
+        for value in find_values(info.annotation)
+        # A default stands beside the description.
+        if f"`{value}`" not in f"{info.description} {elsewhere}" and repr(value) not in repr(info.default)
+    ]
+    assert silent == []
+
+
+def find_values(annotation: object) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+    for part in get_args(annotation):
+        yield from find_values(part)
 
 
 def nested_models(model: type[BaseModel]) -> set[type[BaseModel]]:

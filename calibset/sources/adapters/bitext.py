@@ -27,10 +27,13 @@ class Bitext(Source):
     type: Literal["bitext"] = "bitext"
     form: Literal["conversation", "text"] = Field(
         "conversation",
-        description="A user and an assistant turn, or one text: the question, then the answer.",
+        description="A user and an assistant turn (`conversation`), or one text of the question and the "
+        "answer behind it (`text`).",
     )
     placeholders: Literal["keep", "fill"] = Field(
-        "keep", description="Whether {{POLICY_NUMBER}} and the like stay or are filled with made-up values."
+        "keep",
+        description="Whether {{POLICY_NUMBER}} and the like stay (`keep`) or are replaced by made-up values "
+        "(`fill`).",
     )
 
     @property

@@ -32,7 +32,7 @@ class When2Call(Source):
     type: Literal["when2call"] = "when2call"
     split: Annotated[tuple[Split, ...], BeforeValidator(as_tuple)] = Field(
         ("train_sft", "train_pref"),
-        description="Any of train_sft, train_pref and test; the first two if unset.",
+        description="Any of `train_sft`, `train_pref` and `test`; the first two if unset.",
         min_length=1,
     )
     repair: RepairOption = True

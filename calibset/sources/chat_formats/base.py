@@ -75,7 +75,8 @@ RepairOption = Annotated[
 ReasoningOption = Annotated[
     Literal["keep", "drop"] | None,
     Field(
-        description="What happens to the thoughts of assistant turns; as the table `[chat]` says if unset."
+        description="What happens to the thoughts of assistant turns: as for the key of `[chat]`, `keep` or "
+        "`drop`; as that says if unset."
     ),
 ]
 """The recipe key ``reasoning`` of sources that give conversations."""
