@@ -90,8 +90,9 @@ def add_quantizer(
     """Add the choice of a quantizer, under other names as well."""
     names = get_args(QuantizerName)
     command.add_argument(
-        "--for", *others, dest="quantizer", metavar="NAME", choices=names, help=f"{meaning}: {', '.join(names)}"
-    )
+        "--for", *others, dest="quantizer", metavar="NAME", choices=names,
+        help=f"{meaning}: {', '.join(names)}",
+    )  # fmt: skip
 
 
 def add_workers(command: argparse.ArgumentParser) -> None:

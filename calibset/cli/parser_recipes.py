@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+
 from calibset.cli.parser_common import (
     Commands,
     add_command,

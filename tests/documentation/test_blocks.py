@@ -57,6 +57,12 @@ def test_a_block_is_run_or_says_why_not(block: Block) -> None:
     assert explain_mark(block) == ""
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
+def test_each_page_has_something_to_run(page: Page) -> None:
+    # What CONTRIBUTING shows is tried by tests of its own, and its commands install.
+    assert any(block.kind == "run" for block in page.blocks) or page.path == "CONTRIBUTING.md"
+
+
 def explain_mark(block: Block) -> str:
     """Return what is wrong with a block's mark; empty if nothing is."""
     if block.language not in MARKS:

@@ -67,8 +67,8 @@ class Chat(JsonSource, ParquetSource):
     type: Literal["chat"] = "chat"
     form: Literal["auto", "openai", "sharegpt"] = Field(
         "auto",
-        description="Where the turns are: in the column `messages` (`openai`), in `conversations` (`sharegpt`), "
-        "or in whichever of them a row has (`auto`).",
+        description="Where the turns are: in the column `messages` (`openai`), in `conversations` "
+        "(`sharegpt`), or in whichever of them a row has (`auto`).",
     )
     messages: str = Field("messages", description="The column of turns, in OpenAI's corpora.")
     conversations: str = Field("conversations", description="The column of turns, in ShareGPT's corpora.")
