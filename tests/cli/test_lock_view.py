@@ -12,6 +12,7 @@ import pytest
 from calibset.cli import main
 from calibset.dataset.lockfile import Lock
 from calibset.hygiene.deduplication import DuplicateIndex
+from calibset.sources.sampling.interleave import ORDER
 
 
 def edit_lock(**values: object) -> None:
@@ -68,7 +69,7 @@ def test_a_build_notes_what_is_not_as_locked(locked: str, capsys: pytest.Capture
     assert lines[note + 1 : lines.index("next:")] == [
         "  name: large → small",
         f"  sha256: 0000000000000000… → {sha[:16]}…",
-        "  versions.order of reading: nothing → 2",
+        f"  versions.order of reading: nothing → {ORDER}",
         f"  versions.calibset: nothing → {made['versions.calibset']}",
         f"  versions.datasets: nothing → {made['versions.datasets']}",
         "  and 14 more",
