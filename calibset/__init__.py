@@ -1,6 +1,6 @@
 """calibset: calibration datasets for post-training quantization of language models.
 
-    recipe = calibset.load_recipe("recipes/quickstart.toml")
+    recipe = calibset.load_recipe("quickstart.toml")
     built = calibset.build(recipe)
     built.write("quickstart.jsonl")
 
