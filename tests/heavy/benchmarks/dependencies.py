@@ -2,6 +2,7 @@
 
 Sizes are of the files that a package installs, without compiled bytecode. What a package alone brings are
 those packages that would not be there without it. Imports are timed in processor time, in fresh processes.
+Of the extras that are installed it says what they add.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterable
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -34,6 +35,13 @@ def main() -> None:
         brings = ", ".join(sorted(alone, key=size, reverse=True)[:4])
         more = f"{megabytes(alone)} ({brings})" if alone else ""
         print(f"| {name} | {megabytes({name})} | {more} | {took:.2f} |", flush=True)
+    print("| extra | adds MB |\n|---|--:|")
+    for extra in distribution(PACKAGE).metadata.get_all("Provides-Extra") or ():
+        try:
+            added = megabytes(reach(needs(PACKAGE, [extra])) - everything)
+        except PackageNotFoundError:
+            added = "not installed here"
+        print(f"| {extra} | {added} |")
 
 
 def needs(name: str, extras: Iterable[str] = ()) -> list[Requirement]:
