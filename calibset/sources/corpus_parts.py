@@ -12,6 +12,7 @@ from typing import Literal, cast
 
 from calibset.core.documents import Record, Rejection
 from calibset.core.errors import SourceError
+from calibset.core.short_forms import count
 from calibset.sources.base import Source
 from calibset.sources.parquet_source import ParquetSource, is_parquet
 from calibset.sources.sampling.files import get_size, has_plain_lines
@@ -101,19 +102,20 @@ class CorpusFile:
         """Return where the pages of a row group are; empty for other parts, and if it can't be told."""
         return list_pages(self._read_groups()[number]) if self.kind == "row group" else {}
 
-    def require_places(self, places: Sequence[Place], number: int, pages: PageTable) -> None:
+    def require_places(self, places: Sequence[Place], number: int, parts: int, pages: PageTable) -> None:
         """Make sure that places can be those of different records of a part, before any of them is read.
 
         Args:
             places: The places.
             number: The part.
+            parts: How many parts the file should have.
             pages: Where its pages are, if it is a row group.
 
         Raises:
             ValueError: They are none of this part's, or the pages are not.
         """
-        if number >= self.count_parts():
-            raise ValueError("a part that the file does not have")
+        if parts != self.count_parts():
+            raise ValueError(f"the file has {count(self.count_parts(), 'part')}, and this is of {parts:,}")
         if len(set(places)) < len(places):
             raise ValueError("two records at one place")
         match self.kind:

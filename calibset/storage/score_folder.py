@@ -53,12 +53,19 @@ class ScoreFolder:
         return frozenset(str(path).rstrip("/").rsplit("/", 1)[-1] for path in paths)
 
     def holds(self, name: str) -> bool:
-        """Return whether a file is there by now, whoever wrote it."""
-        if self._is_local:
-            return (self._path / name).is_file()
-        system, root = self._open_system()
-        system.invalidate_cache(root)
-        return bool(system.exists(f"{root}/{name}"))
+        """Return whether a file is there by now, whoever wrote it.
+
+        Raises:
+            OutputError: That can't be known.
+        """
+        try:
+            if self._is_local:
+                return (self._path / name).is_file()
+            system, root = self._open_system()
+            system.invalidate_cache(root)
+            return bool(system.exists(f"{root}/{name}"))
+        except OSError as error:
+            raise OutputError(f"{self.location}/{name}: can't be looked for: {_explain(error)}") from error
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:

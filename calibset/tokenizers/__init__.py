@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from pathlib import Path
 
 from calibset.core.control_tokens import ControlTokens
@@ -88,8 +87,7 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
         wanted = _fetch(name, offline=offline) if name.startswith("hf://") else Path(name).expanduser()
     except RuntimeError:  # ~NAME, and nobody of that name
         wanted = Path(name)
-    # A name that is too long for a path, or holds a null, is the name of nothing.
-    with suppress(OSError, ValueError):
+    try:
         for folder in (relative_to or Path(), Path()):
             path = folder / wanted
             vocabularies = (file for pattern in VOCABULARY_FILES for file in sorted(path.glob(pattern)))
@@ -99,6 +97,12 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
                     return candidate
             if any(path.glob("*.gguf")):
                 raise TokenizerError(gguf_message(f"tokenizer {name!r}"))
+    except PermissionError as error:
+        raise TokenizerError(
+            f"tokenizer {name!r}: {error.filename} can't be looked for: {error.strerror}"
+        ) from error
+    except (OSError, ValueError):
+        pass  # a name that is too long for a path, or holds a null, is the name of nothing
     meant = f"; is hf://{name} meant?" if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) else ""
     raise TokenizerError(
         f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "

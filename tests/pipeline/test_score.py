@@ -456,6 +456,46 @@ def test_parts_that_are_missing_are_counted(tmp_path: Path) -> None:
         calibset.build(recipe)
 
 
+def rename_parts(path: Path, part: int, parts: int) -> Path:
+    """Return the path of a shard as if its file had other parts."""
+    file, _, _, _, rules = path.name.split("-")
+    return path.with_name(f"{file}-{part:06d}-of-{parts:06d}-{rules}")
+
+
+def test_shards_named_for_parts_that_a_file_does_not_have_count_as_none(tmp_path: Path) -> None:
+    recipe = write(tmp_path, parquet=True)
+    calibset.score(recipe)
+    built = calibset.build(recipe).samples
+    first = shards(tmp_path / "scores")[0]
+    for part, parts in ((0, 999_999), (9, 4), (7, 3)):
+        rename_parts(first, part, parts).write_bytes(first.read_bytes())
+    assert calibset.build(recipe).samples == built
+    first.unlink()
+    with pytest.raises(
+        SourceError, match=r"scores: 1 of 4 parts are not scored yet, the first of a\.parquet"
+    ):
+        calibset.build(recipe)
+    (scored,) = calibset.score(recipe)
+    assert (scored.parts, scored.new, scored.documents) == (4, 1, 40)
+
+
+def test_scores_of_a_part_of_a_file_are_not_taken_for_those_of_all_of_it(tmp_path: Path) -> None:
+    recipe = write(tmp_path, parquet=True)
+    calibset.score(recipe)
+    first, *others = shards(tmp_path / "scores")
+    for path in others:
+        path.unlink()
+    first.rename(rename_parts(first, 0, 1))
+    fault = (
+        r"of-000001-\w+\.parquet: can't be read as scores \(the file has 4 parts, and this is of 1\); remove "
+        r"it, and run `calibset score` again"
+    )
+    with pytest.raises(CalibsetError, match=fault):
+        calibset.score(recipe)
+    with pytest.raises(CalibsetError, match=fault):
+        calibset.build(recipe, **{"hygiene.duplicates": "keep"})
+
+
 def test_a_record_that_changed_unseen_is_not_taken(tmp_path: Path) -> None:
     recipe = write(tmp_path)
     calibset.score(recipe)
@@ -607,6 +647,27 @@ def test_ids_of_scores_must_be_utf_8(tmp_path: Path) -> None:
     alter(path, id=pyarrow.array([b"\xff"] * rows, pyarrow.binary()).view(pyarrow.string()))
     with pytest.raises(OutputError, match=r"can't be read as scores \(.*UTF8"):
         calibset.build(recipe, **{"sources.web.choose_where": "id != 'x'"})
+
+
+@pytest.mark.parametrize("column", ["held", "held_terms"])
+def test_lists_of_scores_that_lack_values_are_refused(tmp_path: Path, column: str) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    alter(shards(tmp_path / "scores")[0], **{column: [[1, None]] * 20})
+    with pytest.raises(CalibsetError, match=r"can't be read as scores \(it lacks values\)"):
+        calibset.build(recipe, **{"sources.web.choose": "coverage"})
+
+
+def test_few_bytes_of_repeats_that_unpack_to_very_many_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = write(tmp_path)
+    calibset.score(recipe)
+    (repeats,) = (tmp_path / "scores").glob("repeats-*")
+    pyarrow.parquet.write_table(pyarrow.table({"key": pyarrow.array([1] * 2**20, pyarrow.uint64())}), repeats)
+    monkeypatch.setattr("calibset.storage.parquet_tables.MOST_MEMORY", 2**22)
+    with pytest.raises(CalibsetError, match=r"near\.parquet: can't be read; remove it, and run"):
+        calibset.build(recipe)
 
 
 def test_scores_that_lack_values_are_refused(tmp_path: Path) -> None:

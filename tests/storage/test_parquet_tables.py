@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibset.storage import parquet_tables
-from calibset.storage.parquet_tables import TableTooLargeError, read_table
+from calibset.storage.parquet_tables import TableTooLargeError, read_row_groups, read_table
 
 MOST = 2**20
 
@@ -54,8 +55,10 @@ def test_a_table_is_read_as_the_library_reads_it(
     # The library gives columns in the file's order.
     assert read_table(stream, columns) == whole.select(columns or SCHEMA.names)
     assert read_table(stream, columns).schema.metadata == {b"calibset": b"x"}
-    if rows:
-        assert read_table(stream, ["text"], [0])["text"].to_pylist() == [row["text"] for row in rows[:7]]
+    groups = read_row_groups(stream, pq.read_metadata(stream), ["text"])
+    assert [group["text"].to_pylist() for group in groups if len(group)] == [
+        [row["text"] for row in rows[start : start + 7]] for start in range(0, len(rows), 7)
+    ]
 
 
 def one_text(size: int) -> io.BytesIO:
@@ -98,6 +101,17 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
     assert str(caught.value) == f"its {size:,} bytes unpack to more than {most:,}, as no such file does"
     assert most < 2**23
     assert pa.default_memory_pool().max_memory() - before < 2**23
+
+
+def test_the_row_groups_of_a_file_must_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_tables, "MOST_MEMORY", MOST)
+    table = pa.table({"ids": pa.array([[1] * 100] * 100, pa.list_(pa.int32()))})
+    fitting, large = pack(table, row_group_size=10), pack(pa.concat_tables([table] * 4), row_group_size=10)
+    assert len(list(read_row_groups(fitting, pq.read_metadata(fitting)))) == 10
+    groups = read_row_groups(large, pq.read_metadata(large))
+    assert len(list(islice(groups, 10))) == 10
+    with pytest.raises(TableTooLargeError):
+        list(groups)
 
 
 def test_a_footer_that_tells_less_than_the_pages_unpack_to_is_not_believed(

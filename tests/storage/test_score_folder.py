@@ -45,6 +45,18 @@ def test_it_is_told_whether_a_file_is_there_by_now(folder: ScoreFolder) -> None:
     assert not folder.holds("b")
 
 
+def test_a_folder_that_may_not_be_entered_is_named(
+    folder: ScoreFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.exists", refuse)
+    with pytest.raises(OutputError, match=r"scores/a: can't be looked for: Permission denied$"):
+        folder.holds("a")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
 def test_pipes_and_folders_are_no_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")

@@ -111,6 +111,24 @@ def test_a_model_of_the_hub_without_its_prefix_is_told_of() -> None:
         load_tokenizer("Qwen/Qwen3-8B")
 
 
+def test_a_folder_that_may_not_be_entered_is_not_taken_for_one_without_a_tokenizer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_small(tmp_path / "closed" / "tokenizer.json")
+    is_file = Path.is_file
+
+    def refuse(path: Path) -> bool:
+        if path.parent.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(TokenizerError) as caught:
+        load_tokenizer("closed", tmp_path)
+    path = tmp_path / "closed" / "tokenizer.json"
+    assert str(caught.value) == f"tokenizer 'closed': {path} can't be looked for: Permission denied"
+
+
 def test_a_tekken_file_makes_transformers_spell_control_tokens(tmp_path: Path) -> None:
     assert reads_control_tokens_as_text(None)
     assert reads_control_tokens_as_text(tmp_path / "tekken.json")

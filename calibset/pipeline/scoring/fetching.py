@@ -62,7 +62,7 @@ def fetch_records(
         file, keys_here = corpus.files[task.file], list(own)
         places = [found.places[key][0] for key in keys_here]
         with shard_errors(f"{corpus.folder.location}/{task.shard}"):
-            file.require_places(places, task.shard.part, found.pages[number])
+            file.require_places(places, task.shard.part, task.shard.parts, found.pages[number])
         by_place = dict(zip(places, keys_here, strict=True))
         fetched = 0
         parts = file.fetch(places, task.shard.part, found.pages[number])

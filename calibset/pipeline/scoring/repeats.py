@@ -26,6 +26,7 @@ from calibset.pipeline.scoring.fetching import fetch_records, find_places
 from calibset.pipeline.scoring.job import PartTask
 from calibset.pipeline.scoring.scored_corpus import ROW_BITS, Keys, ScoredCorpus
 from calibset.pipeline.scoring.shards import open_shard, read_summary
+from calibset.storage.parquet_tables import read_table
 from calibset.storage.score_folder import ScoreFolder
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _READ_AT_ONCE, _HELD_AT_ONCE = 10_000, 64 * 2**20
 # What is held of a word: two shingles of four bytes.
 _BYTES_A_WORD = 8
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_MOST_REPEATS = 2**30
 # Bands that are sorted together, so that the disk holds no more of them than of sketches; files at once.
 _BANDS_AT_ONCE, _MOST_FILES = 8, 2**12
 # Similarities are kept to four decimals.
@@ -85,7 +85,7 @@ def read_repeats(folder: ScoreFolder, tasks: Sequence[PartTask], *, near: bool) 
         SourceError: They have not been looked for.
         OutputError: The file can't be read.
     """
-    import pyarrow.parquet
+    import pyarrow
 
     name = repeats_name(tasks, near=near)
     if name not in folder.list_names():
@@ -95,12 +95,9 @@ def read_repeats(folder: ScoreFolder, tasks: Sequence[PartTask], *, near: bool) 
         )
     with folder.open(name) as stream:
         try:
-            parquet = pyarrow.parquet.ParquetFile(stream, pre_buffer=False)
-            if parquet.metadata.num_rows > _MOST_REPEATS:
-                raise ValueError("it is too large")  # noqa: TRY301  (a fault like the others)
-            keys = parquet.read(columns=["key"], use_threads=False)["key"]
+            keys = read_table(stream, ["key"])["key"]
             if keys.null_count:
-                raise ValueError("it lacks values")  # noqa: TRY301
+                raise ValueError("it lacks values")  # noqa: TRY301  (a fault like the others)
             return np.sort(keys.cast(pyarrow.uint64()).to_numpy())
         except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
             raise OutputError(

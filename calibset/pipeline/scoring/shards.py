@@ -16,7 +16,7 @@ from calibset.hygiene.minhash import PERMUTATIONS
 from calibset.pipeline.scoring.document_scores import DocumentScore
 from calibset.sources.corpus_parts import Place
 from calibset.sources.sampling.parquet_pages import Page, PageTable
-from calibset.storage.parquet_tables import read_table
+from calibset.storage.parquet_tables import read_row_groups
 from calibset.storage.score_folder import ScoreFolder
 
 if TYPE_CHECKING:
@@ -185,15 +185,25 @@ class Shard:
             if list(map(known.field, wanted)) != list(map(_schema().field, wanted)):
                 raise ValueError("it has other columns")
         start = 0
-        for number in range(self._parquet.num_row_groups):
+        tables = read_row_groups(self._stream, self._parquet.metadata, wanted)
+        while True:
             with shard_errors(self._name):
-                table = read_table(self._stream, wanted, [number], footer=self._parquet.metadata)
+                if (table := next(tables, None)) is None:
+                    return
                 table.validate(full=True)  # what reads it next takes texts to be valid
-                if any(table[name].null_count for name in wanted if name not in _UNKNOWN):
+                if any(_lacks_values(table[name]) for name in wanted if name not in _UNKNOWN):
                     raise ValueError("it lacks values")
                 frame = polars.DataFrame(polars.from_arrow(table))
             yield start, frame
             start += table.num_rows
+
+
+def _lacks_values(column: pyarrow.ChunkedArray) -> bool:
+    """Return whether a column holds nulls, or lists with nulls in them."""
+    import pyarrow
+
+    lists = column.chunks if pyarrow.types.is_list(column.type) else ()
+    return bool(column.null_count or any(chunk.flatten().null_count for chunk in lists))
 
 
 @contextmanager

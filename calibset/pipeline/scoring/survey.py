@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -26,7 +26,7 @@ def list_tasks(
 ) -> list[PartTask]:
     """Return the parts of a source's files in order, of files with the same contents those of the first.
 
-    Files of which some part is scored are not opened.
+    Files all of whose parts are scored are not opened.
     """
     fingerprints = Fingerprints(folder, remembers=remembers)
     known = _count_parts(folder.list_names())
@@ -42,24 +42,26 @@ def list_tasks(
 def find_shards(
     files: Mapping[str, CorpusFile], folder: ScoreFolder, location: str, rules: Rules
 ) -> list[PartTask]:
-    """Return the parts of a source's files whose scores are in a folder; only files without any are opened.
+    """Return the parts of a source's files whose scores are in a folder; files that have all aren't opened.
 
     Raises:
         SourceError: Some are not there, or are of other files or other rules.
     """
     there = folder.list_names()
-    parts = _count_parts(there)
-    if not parts:
+    scored = {(file, own) for file, _, _, own in filter(None, map(parse_name, there))}
+    if not scored:
         raise SourceError(f"{folder.location} holds no scores; make them with `calibset score`")
+    complete = _count_parts(there)
     fingerprints = Fingerprints(folder)
     tasks: dict[str, list[PartTask]] = {}
     for name, file in files.items():
         digest = fingerprints.find(file.file, location)
-        count = parts.get((digest[:32], rules.digest[:16]))
-        if count is None and file.count_parts():
-            raise SourceError(_explain_missing(name, digest, rules, folder, parts))
+        key = digest[:32], rules.digest[:16]
+        count = complete.get(key) or file.count_parts()
+        if count and key not in scored:
+            raise SourceError(_explain_missing(name, digest, rules, folder, scored))
         if digest not in tasks:
-            tasks[digest] = _make_tasks(name, digest, count or 0, rules.digest)
+            tasks[digest] = _make_tasks(name, digest, count, rules.digest)
     all_tasks = list(chain.from_iterable(tasks.values()))
     missing = [task for task in all_tasks if str(task.shard) not in there]
     if missing:
@@ -76,15 +78,22 @@ def _make_tasks(file: str, digest: str, parts: int, rules: str) -> list[PartTask
 
 
 def _count_parts(names: Iterable[str]) -> dict[tuple[str, str], int]:
-    """Return how many parts each file has, by the beginnings of its hash and of the rules."""
-    # Sorted, so that names that contradict each other mean the same each time.
-    return {(file, rules): count for file, _, count, rules in filter(None, map(parse_name, sorted(names)))}
+    """Return how many parts each file has, by the beginnings of its hash and of the rules.
+
+    Only files all of whose parts are there: what some names say of others may be wrong.
+    """
+    shards = Counter(
+        (file, rules, parts)
+        for file, part, parts, rules in filter(None, map(parse_name, names))
+        if part < parts
+    )
+    return {(file, rules): parts for (file, rules, parts), count in sorted(shards.items()) if count == parts}
 
 
 def _explain_missing(
-    name: str, digest: str, rules: Rules, folder: ScoreFolder, known: Mapping[tuple[str, str], int]
+    name: str, digest: str, rules: Rules, folder: ScoreFolder, scored: Collection[tuple[str, str]]
 ) -> str:
-    others = sorted(own for file, own in known if file == digest[:32])
+    others = sorted(own for file, own in scored if file == digest[:32])
     if not others:
         return (
             f"{folder.location} holds no scores of {name} as it is now: it was added or has changed; {_AGAIN}"
