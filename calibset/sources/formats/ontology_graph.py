@@ -8,6 +8,7 @@ decimal for its digits. So rdflib's parsers are extended to count memory and to 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import rdflib
@@ -33,6 +34,9 @@ _FREE_TERMS = 1_000_000
 _FREE_BYTES = 10_000_000
 _BYTES_PER_TERM = 4
 
+# Each use of the library's names looks them up.
+_TYPE, _FIRST, _REST = RDF.type, RDF.first, RDF.rest
+
 
 class TooLargeError(ValueError):
     """A text states more than is kept in memory."""
@@ -49,15 +53,21 @@ class PlainLiteral(rdflib.Literal):
 
     def __new__(cls, text: str, lang: str | None = None, datatype: str | None = None) -> PlainLiteral:
         """Return a literal of a text as it stands."""
-        if lang is None:  # the library looks for a value first, which takes as long as all else
-            literal = str.__new__(cls, text)
-            literal._language = None  # noqa: SLF001
-            literal._ill_typed = None  # noqa: SLF001
-        else:
-            literal = super().__new__(cls, text, lang)
-        literal._datatype = None if datatype is None else URIRef(datatype)
-        literal._value = None
+        literal = str.__new__(cls, text)
+        literal._language = None if lang is None else _check_language(lang)  # noqa: SLF001
+        literal._datatype = None if datatype is None else make_iri(datatype)  # noqa: SLF001
+        literal._value = literal._ill_typed = None  # noqa: SLF001
         return literal
+
+
+@lru_cache(maxsize=2**10)
+def _check_language(tag: str) -> str | None:
+    return rdflib.Literal("", tag).language
+
+
+def make_iri(text: str) -> URIRef:
+    """Return an IRI as it stands: rdflib looks for characters that it warns of."""
+    return str.__new__(URIRef, text)
 
 
 class OntologyGraph:
@@ -74,7 +84,6 @@ class OntologyGraph:
         self._file = ""
         self._owners: dict[Node, str] = {}
         self._objects: dict[Node, dict[Node, dict[Node, None]]] = {}
-        self._pointing: dict[Node, dict[Node, None]] = {}
 
     def begin_file(self, name: str, size: int) -> None:
         """Take what is added from now on for that file's, which has so many bytes."""
@@ -91,11 +100,9 @@ class OntologyGraph:
         subject, predicate, value = triple
         self.take(_STATEMENT + len(subject) + len(predicate) + len(value))
         self.count_terms(1)
-        if predicate == RDF.type and self._file and str(value) not in HEADER_KINDS:
+        if predicate == _TYPE and self._file and str(value) not in HEADER_KINDS:
             self._owners.setdefault(subject, self._file)
         self._objects.setdefault(subject, {}).setdefault(predicate, {})[value] = None
-        if not isinstance(value, rdflib.Literal):
-            self._pointing.setdefault(value, {})[predicate] = None
 
     def bind(self, *_: object, **__: object) -> None:
         """Do nothing: the parsers tell the prefixes that they meet."""
@@ -117,10 +124,6 @@ class OntologyGraph:
         """Return the predicates of a subject."""
         return list(self._objects.get(subject, ()))
 
-    def predicates_to(self, value: Node) -> list[Node]:
-        """Return the predicates of which something is the object."""
-        return list(self._pointing.get(value, ()))
-
     def list_items(self, head: Node) -> list[Node]:
         """Return the items of a collection; none if it leads back into itself."""
         items: list[Node] = []
@@ -130,8 +133,8 @@ class OntologyGraph:
             if node in passed:
                 return []
             passed.add(node)
-            items += self.objects(node, RDF.first)[:1]
-            node = next(iter(self.objects(node, RDF.rest)), None)
+            items += self.objects(node, _FIRST)[:1]
+            node = next(iter(self.objects(node, _REST)), None)
         return items
 
     def take(self, size: int) -> None:

@@ -4,83 +4,81 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import unquote
 
-from rdflib import Literal, URIRef
+from rdflib import Literal, Namespace, URIRef
 from rdflib.term import Node
 
 from calibset.core.text import replace_surrogates
 from calibset.sources.formats.ontology_graph import HEADER_KINDS, OntologyGraph
 
-_OWL = "http://www.w3.org/2002/07/owl#"
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_RDFS = "http://www.w3.org/2000/01/rdf-schema#"
-_XSD = "http://www.w3.org/2001/XMLSchema#"
-_SKOS = "http://www.w3.org/2004/02/skos/core#"
-_SKOS_XL = "http://www.w3.org/2008/05/skos-xl#"
-_TERMS = "http://purl.org/dc/terms/"
-_ELEMENTS = "http://purl.org/dc/elements/1.1/"
-_OBO = "http://purl.obolibrary.org/obo/"
-_OBO_IN_OWL = "http://www.geneontology.org/formats/oboInOwl#"
+_OWL = Namespace("http://www.w3.org/2002/07/owl#")
+_RDF = Namespace("http://www.w3.org/1999/02/22-rdf-syntax-ns#")
+_RDFS = Namespace("http://www.w3.org/2000/01/rdf-schema#")
+_XSD = Namespace("http://www.w3.org/2001/XMLSchema#")
+_SKOS = Namespace("http://www.w3.org/2004/02/skos/core#")
+_SKOS_XL = Namespace("http://www.w3.org/2008/05/skos-xl#")
+_TERMS = Namespace("http://purl.org/dc/terms/")
+_ELEMENTS = Namespace("http://purl.org/dc/elements/1.1/")
+_OBO = Namespace("http://purl.obolibrary.org/obo/")
+_OBO_IN_OWL = Namespace("http://www.geneontology.org/formats/oboInOwl#")
 
-_LABELS = (_RDFS + "label", _SKOS + "prefLabel", _SKOS_XL + "prefLabel")
-_DEFINITIONS = (
-    _RDFS + "comment",
-    _SKOS + "definition",
-    _TERMS + "description",
-    _ELEMENTS + "description",
-    _OBO + "IAO_0000115",
-)
-_NOTES = tuple(
-    f"{_SKOS}{name}"
-    for name in ("note", "scopeNote", "example", "historyNote", "editorialNote", "changeNote")
-)
+_LABELS = (_RDFS.label, _SKOS.prefLabel, _SKOS_XL.prefLabel)
+_DEFINITIONS = (_RDFS.comment, _SKOS.definition, _TERMS.description, _ELEMENTS.description, _OBO.IAO_0000115)
+_NOTES = {
+    *_DEFINITIONS, _SKOS.note, _SKOS.scopeNote, _SKOS.example, _SKOS.historyNote, _SKOS.editorialNote,
+    _SKOS.changeNote,
+}  # fmt: skip
 # What says the words of a label or note that is a resource of its own.
-_WORDS = (_SKOS_XL + "literalForm", _RDF + "value")
-_TYPE = _RDF + "type"
+_FORM, _VALUE = _SKOS_XL.literalForm, _RDF.value
+_TYPE = _RDF.type
+# What is told before the relations.
+_TOLD = {_TYPE, *_LABELS, *_DEFINITIONS}
 
 # In the order in which they are written; other relations follow by name.
 _RELATIONS = {
-    _SKOS + "altLabel": "Also called",
-    _SKOS_XL + "altLabel": "Also called",
-    _OBO_IN_OWL + "hasExactSynonym": "Also called",
-    _RDFS + "subClassOf": "Kind of",
-    _RDFS + "subPropertyOf": "Kind of",
-    _OWL + "equivalentClass": "Same as",
-    _OWL + "equivalentProperty": "Same as",
-    _RDFS + "domain": "Domain",
-    _RDFS + "range": "Range",
-    _OWL + "inverseOf": "Inverse",
-    _OWL + "disjointWith": "Disjoint with",
-    _OWL + "disjointUnionOf": "One of",
-    _OWL + "propertyChainAxiom": "Follows from",
-    _OWL + "hasKey": "Told apart by",
+    _SKOS.altLabel: "Also called",
+    _SKOS_XL.altLabel: "Also called",
+    _OBO_IN_OWL.hasExactSynonym: "Also called",
+    _RDFS.subClassOf: "Kind of",
+    _RDFS.subPropertyOf: "Kind of",
+    _OWL.equivalentClass: "Same as",
+    _OWL.equivalentProperty: "Same as",
+    _RDFS.domain: "Domain",
+    _RDFS.range: "Range",
+    _OWL.inverseOf: "Inverse",
+    _OWL.disjointWith: "Disjoint with",
+    _OWL.disjointUnionOf: "One of",
+    _OWL.propertyChainAxiom: "Follows from",
+    _OWL.hasKey: "Told apart by",
 }
+_RANKS = {predicate: rank for rank, predicate in enumerate(_RELATIONS)}
 # How the items of a list are joined after each of these.
-_JOINTS = {_OWL + "disjointUnionOf": " or ", _OWL + "propertyChainAxiom": " then ", _OWL + "hasKey": " and "}
-_TOO_GENERAL = {_OWL + "NamedIndividual", _OWL + "Thing"}
+_JOINTS = {_OWL.disjointUnionOf: " or ", _OWL.propertyChainAxiom: " then ", _OWL.hasKey: " and "}
+_THING = _OWL.Thing
+_TOO_GENERAL = {_OWL.NamedIndividual, _THING}
 _QUANTIFIERS = {
-    _OWL + "someValuesFrom": "some",
-    _OWL + "allValuesFrom": "only",
-    _OWL + "hasValue": "the value",
-    _OWL + "cardinality": "exactly",
-    _OWL + "minCardinality": "at least",
-    _OWL + "maxCardinality": "at most",
-    _OWL + "qualifiedCardinality": "exactly",
-    _OWL + "minQualifiedCardinality": "at least",
-    _OWL + "maxQualifiedCardinality": "at most",
+    _OWL.someValuesFrom: "some",
+    _OWL.allValuesFrom: "only",
+    _OWL.hasValue: "the value",
+    _OWL.cardinality: "exactly",
+    _OWL.minCardinality: "at least",
+    _OWL.maxCardinality: "at most",
+    _OWL.qualifiedCardinality: "exactly",
+    _OWL.minQualifiedCardinality: "at least",
+    _OWL.maxQualifiedCardinality: "at most",
 }
 # The bounds of a datatype, as they are read.
 _FACETS = {
-    _XSD + "minInclusive": "from {}",
-    _XSD + "maxInclusive": "to {}",
-    _XSD + "minExclusive": "over {}",
-    _XSD + "maxExclusive": "under {}",
-    _XSD + "length": "of {} characters",
-    _XSD + "minLength": "of {} characters or more",
-    _XSD + "maxLength": "of {} characters or fewer",
-    _XSD + "pattern": "of the form {}",
+    _XSD.minInclusive: "from {}",
+    _XSD.maxInclusive: "to {}",
+    _XSD.minExclusive: "over {}",
+    _XSD.maxExclusive: "under {}",
+    _XSD.length: "of {} characters",
+    _XSD.minLength: "of {} characters or more",
+    _XSD.maxLength: "of {} characters or fewer",
+    _XSD.pattern: "of the form {}",
 }
 # Levels of nested class expressions that are put into words.
 _DEEPEST = 4
@@ -90,6 +88,7 @@ _LONGEST_EXPRESSION = 2_000
 _LONGEST_MENTION = 1_000
 
 
+@lru_cache(maxsize=2**10)
 def split_name(iri: str) -> str:
     """Return the local name of an IRI as words.
 
@@ -134,7 +133,7 @@ class Verbaliser:
             subject
             for subject in candidates
             if isinstance(subject, URIRef)
-            and any(str(kind) not in HEADER_KINDS for kind in self._objects(subject, _TYPE))
+            and any(str(kind) not in HEADER_KINDS for kind in self._graph.objects(subject, _TYPE))
             and not self._is_words(subject)
         }
         return sorted(subjects, key=str)
@@ -155,7 +154,7 @@ class Verbaliser:
         """Return whether a node has labels, but none in the languages that are taken."""
         if not self._languages or self._read_texts(node, _LABELS):
             return False
-        return any(self._graph.states(node, URIRef(predicate)) for predicate in _LABELS)
+        return any(self._graph.states(node, predicate) for predicate in _LABELS)
 
     def describe(self, subject: URIRef) -> str | None:
         """Return what the graph states about a subject; None if it states only its types."""
@@ -169,30 +168,33 @@ class Verbaliser:
 
     def _is_words(self, subject: Node) -> bool:
         """Return whether a subject is a label or a note, which is told where it belongs."""
-        form, value = map(URIRef, _WORDS)
-        if self._graph.states(subject, form):
-            return True
-        if not self._graph.states(subject, value):
-            return False
-        return any(
-            str(predicate) in (*_DEFINITIONS, *_NOTES) for predicate in self._graph.predicates_to(subject)
+        return self._graph.states(subject, _FORM) or (
+            self._graph.states(subject, _VALUE) and subject in self._notes
         )
 
-    def _objects(self, subject: Node, predicate: str) -> list[Node]:
-        return self._graph.objects(subject, URIRef(predicate))
+    @cached_property
+    def _notes(self) -> set[Node]:
+        """What is a definition or a note of something."""
+        return {
+            value
+            for subject in self._graph.subjects()
+            for predicate in self._graph.predicates(subject)
+            if predicate in _NOTES
+            for value in self._graph.objects(subject, predicate)
+        }
 
-    def _read_texts(self, subject: Node, predicates: Iterable[str]) -> list[str]:
-        objects = (node for predicate in predicates for node in self._objects(subject, predicate))
+    def _read_texts(self, subject: Node, predicates: Iterable[URIRef]) -> list[str]:
+        objects = (node for predicate in predicates for node in self._graph.objects(subject, predicate))
         return sorted({text for node in objects for text in self._read_words(node)})
 
     def _read_words(self, node: Node) -> set[str]:
         """Return the text of a literal, or of a resource that holds one; none in another language."""
         if isinstance(node, Literal):
-            return {_collapse_space(node)} - {""} if self._is_taken(node) else set()
-        literals = (text for predicate in _WORDS for text in self._objects(node, predicate))
-        return {
-            _collapse_space(text) for text in literals if isinstance(text, Literal) and self._is_taken(text)
-        } - {""}
+            texts = [node]
+        else:
+            said = (*self._graph.objects(node, _FORM), *self._graph.objects(node, _VALUE))
+            texts = [text for text in said if isinstance(text, Literal)]
+        return {_collapse_space(text) for text in texts if self._is_taken(text)} - {""}
 
     def _is_taken(self, literal: Literal) -> bool:
         tag = (literal.language or "").lower()
@@ -213,26 +215,24 @@ class Verbaliser:
         return self._mentions[node]
 
     def _name_kinds(self, subject: Node) -> list[str]:
-        types = {str(kind) for kind in self._objects(subject, _TYPE) if isinstance(kind, URIRef)}
+        types = {kind for kind in self._graph.objects(subject, _TYPE) if isinstance(kind, URIRef)}
         own, other = [], []
-        for kind in sorted(types - _TOO_GENERAL) or sorted(types):
-            if kind.startswith((_OWL, _RDF, _RDFS)):
+        for kind in sorted(types - _TOO_GENERAL or types, key=str):
+            if str(kind).startswith((_OWL, _RDF, _RDFS)):
                 own.append(split_name(kind).lower())
             else:
-                other.append(self._mention(URIRef(kind)))
+                other.append(self._mention(kind))
         return list(dict.fromkeys(own + sorted(filter(None, other))))
 
     def _describe_relations(self, subject: Node) -> Iterator[str]:
-        ranks = {predicate: rank for rank, predicate in enumerate(_RELATIONS)}
-        predicates = {node for node in self._graph.predicates(subject) if isinstance(node, URIRef)}
-        predicates -= {URIRef(iri) for iri in (_TYPE, *_LABELS, *_DEFINITIONS)}
+        predicates = {node for node in self._graph.predicates(subject) if isinstance(node, URIRef)} - _TOLD
         relations: dict[str, set[str]] = {}
-        for predicate in sorted(predicates, key=lambda iri: (ranks.get(str(iri), len(ranks)), str(iri))):
-            is_known = str(predicate) in _RELATIONS
-            joint = _JOINTS.get(str(predicate))
+        for predicate in sorted(predicates, key=lambda iri: (_RANKS.get(iri, len(_RANKS)), str(iri))):
+            is_known = predicate in _RELATIONS
+            joint = _JOINTS.get(predicate)
             objects = self._graph.objects(subject, predicate)
             phrases = {self._phrase(node, any_iri=is_known, joint=joint) for node in objects} - {""}
-            name = _RELATIONS.get(str(predicate)) or _capitalise(self._mention(predicate))
+            name = _RELATIONS.get(predicate) or _capitalise(self._mention(predicate))
             if phrases and name:
                 relations.setdefault(name, set()).update(phrases)
         for name, phrases in relations.items():
@@ -247,13 +247,13 @@ class Verbaliser:
             depth: Levels of class expressions around it.
             joint: What joins the items of a list, if the node is one.
         """
-        if isinstance(node, Literal):
-            return _collapse_space(node) if self._is_taken(node) else ""
         if isinstance(node, URIRef):
             if self._is_words(node):
                 return "; ".join(sorted(self._read_words(node)))
             is_known = any_iri or self._graph.states(node)
-            return self._mention(node) if is_known and str(node) != _OWL + "Thing" else ""
+            return self._mention(node) if is_known and node != _THING else ""
+        if isinstance(node, Literal):
+            return _collapse_space(node) if self._is_taken(node) else ""
         if depth == _DEEPEST:
             return ""
         # Lists may share their parts, so each is put into words once, and bounded.
@@ -276,49 +276,49 @@ class Verbaliser:
         if words := self._read_words(node):
             return "; ".join(sorted(words))
         for predicate, joint in (("unionOf", " or "), ("intersectionOf", " and "), ("oneOf", " or ")):
-            for head in self._objects(node, _OWL + predicate):
+            for head in self._graph.objects(node, _OWL[predicate]):
                 return self._phrase_list(head, joint, depth)
         for predicate, before in (
             ("complementOf", "not"),
             ("datatypeComplementOf", "not"),
             ("inverseOf", "inverse of"),
         ):
-            for part in self._objects(node, _OWL + predicate):
+            for part in self._graph.objects(node, _OWL[predicate]):
                 text = self._phrase(part, depth=depth)
                 return f"{before} {text}" if text else ""
-        if datatype := self._phrase_first(node, _OWL + "onDatatype", depth):
+        if datatype := self._phrase_first(node, _OWL.onDatatype, depth):
             return " ".join([datatype, *self._phrase_facets(node)])
         return self._phrase_restriction(node, depth)
 
     def _phrase_restriction(self, node: Node, depth: int) -> str:
-        subject = self._phrase_first(node, _OWL + "onProperty", depth)
+        subject = self._phrase_first(node, _OWL.onProperty, depth)
         if not subject:
             return ""
-        if any(str(value) == "true" for value in self._objects(node, _OWL + "hasSelf")):
+        if any(str(value) == "true" for value in self._graph.objects(node, _OWL.hasSelf)):
             return f"{subject} itself"
         for predicate, quantifier in _QUANTIFIERS.items():
             if filler := self._phrase_first(node, predicate, depth):
-                kinds = (self._phrase_first(node, _OWL + name, depth) for name in ("onClass", "onDataRange"))
+                kinds = (self._phrase_first(node, _OWL[name], depth) for name in ("onClass", "onDataRange"))
                 return " ".join(filter(None, (subject, quantifier, filler, *kinds)))
         return ""
 
     def _phrase_facets(self, node: Node) -> list[str]:
         """Return the bounds of a datatype in words, those that are known."""
-        heads = self._objects(node, _OWL + "withRestrictions")
+        heads = self._graph.objects(node, _OWL.withRestrictions)
         facets = [facet for head in heads for facet in self._graph.list_items(head)]
         return [
             words.format(_collapse_space(value))
             for predicate, words in _FACETS.items()
             for facet in facets
-            for value in self._objects(facet, predicate)
+            for value in self._graph.objects(facet, predicate)
             if isinstance(value, Literal)
         ]
 
-    def _phrase_first(self, node: Node, predicate: str, depth: int) -> str:
+    def _phrase_first(self, node: Node, predicate: URIRef, depth: int) -> str:
         return next(iter(self._phrase_objects(node, predicate, depth)), "")
 
-    def _phrase_objects(self, node: Node, predicate: str, depth: int) -> list[str]:
-        return sorted(self._phrase(part, depth=depth) for part in self._objects(node, predicate))
+    def _phrase_objects(self, node: Node, predicate: URIRef, depth: int) -> list[str]:
+        return sorted(self._phrase(part, depth=depth) for part in self._graph.objects(node, predicate))
 
 
 def _collapse_space(value: object) -> str:

@@ -9,13 +9,13 @@ from typing import Any, cast
 import rdflib
 from rdflib import RDF, XSD, URIRef
 from rdflib.plugins.parsers.notation3 import RDFSink, SinkParser, sfloat
-from rdflib.term import Node
 
 from calibset.sources.formats.ontology_graph import (
     OntologyGraph,
     PlainLiteral,
     TooLargeError,
     check_namespace,
+    make_iri,
 )
 
 # About what the library takes for a term, beside the characters.
@@ -25,19 +25,22 @@ _LONGEST_IRI = 2**16
 _MOST_STEPS = 100
 # Prefixes of a file, all of which are kept. The largest register of them, prefix.cc, has three thousand.
 _MOST_PREFIXES = 20_000
-# What most terms of Turtle are: a prefixed name or an absolute IRI of plain letters, or the beginning of a
-# literal. The library tries ten things before each of them.
-_PLAIN_TERM = re.compile(
-    r"""[ \t]*(?:([A-Za-z][A-Za-z0-9_]*)?:([A-Za-z0-9_-]+)(?=[ \t\r\n;,)\]])
-    |<([A-Za-z]+:[A-Za-z0-9/_.#:-]*)>(?=[ \t\r\n;,)\]])|(["']))""",
+# What most terms of Turtle are: a prefixed name or an absolute IRI of plain letters. The library tries ten
+# things before each of them, and before what begins a literal.
+_PLAIN_NAME = re.compile(
+    r"""(?:([A-Za-z][A-Za-z0-9_]*)?:([A-Za-z0-9_-]+)|<([A-Za-z]+:[A-Za-z0-9/_.#:-]*)>)
+    (?=[ \t\r\n;,)\]]|\.[ \t\r\n])""",
     re.VERBOSE,
 )
+_LITERAL_STARTS = frozenset("\"'+-.0123456789")
 _STRINGS = {
     '"': re.compile(r'(?:[^"\\\r\n]++|\\.)*+"'),
     "'": re.compile(r"(?:[^'\\\r\n]++|\\.)*+'"),
     '"""': re.compile(r'(?:[^"\\]++|\\.|"(?!""))*+"{3,5}', re.DOTALL),
     "'''": re.compile(r"(?:[^'\\]++|\\.|'(?!''))*+'{3,5}", re.DOTALL),
 }
+# Each use of the library's names looks them up.
+_TYPE, _BOOLEAN, _INTEGER, _DECIMAL, _DOUBLE = RDF.type, XSD.boolean, XSD.integer, XSD.decimal, XSD.double
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _ESCAPED = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
@@ -64,23 +67,27 @@ class _TurtleSink(RDFSink):
         symbol = self._symbols.get(args[0])
         if symbol is None:
             self._kept.take(len(args[0]))
-            symbol = self._symbols[args[0]] = URIRef(args[0])
+            symbol = self._symbols[args[0]] = make_iri(args[0])
         return symbol
 
     def newLiteral(self, s: str, dt: URIRef | None, lang: str | None) -> PlainLiteral:  # noqa: N802
         return PlainLiteral(s, None, dt) if dt else PlainLiteral(s, lang)
 
+    def makeStatement(self, quadruple: tuple[Any, ...], why: Any = None) -> None:  # noqa: ARG002, N802
+        _, predicate, subject, value = quadruple
+        self._kept.add(
+            (self.normalise(None, subject), self.normalise(None, predicate), self.normalise(None, value))
+        )
+
     def normalise(self, f: Any, n: Any) -> Any:
-        if isinstance(n, Node):
-            return n
+        if isinstance(n, str):
+            return PlainLiteral(n, datatype=_DOUBLE) if type(n) is sfloat else n
         if isinstance(n, bool):
-            return PlainLiteral(str(n).lower(), datatype=XSD.boolean)
+            return PlainLiteral(str(n).lower(), datatype=_BOOLEAN)
         if isinstance(n, int):
-            return PlainLiteral(str(n), datatype=XSD.integer)
+            return PlainLiteral(str(n), datatype=_INTEGER)
         if isinstance(n, Decimal):
-            return PlainLiteral("0" if str(n) == "-0" else str(n), datatype=XSD.decimal)
-        if isinstance(n, sfloat):
-            return PlainLiteral(n, datatype=XSD.double)
+            return PlainLiteral("0" if str(n) == "-0" else str(n), datatype=_DECIMAL)
         return super().normalise(f, n)
 
 
@@ -90,7 +97,6 @@ class _TurtleParser(SinkParser):
     def __init__(self, graph: OntologyGraph, base: str) -> None:
         super().__init__(_TurtleSink(graph), baseURI=base, turtle=True)
         self._graph = graph
-        self._begins_literal = False
 
     def bind(self, qn: str, uri: bytes) -> None:
         check_namespace(uri)
@@ -99,54 +105,62 @@ class _TurtleParser(SinkParser):
             raise TooLargeError(f"it declares more than {_MOST_PREFIXES:,} prefixes")
 
     def directiveOrStatement(self, argstr: str, i: int) -> int:  # noqa: N802
-        check_namespace(self._baseURI)  # which a relative one makes longer
-        start = self.skipSpace(argstr, i)
-        plain = _PLAIN_TERM.match(argstr, start) if start >= 0 else None
-        if plain is None or plain[4]:
-            return super().directiveOrStatement(argstr, i)
-        end = self.statement(argstr, start)
-        return self.checkDot(argstr, end) if end >= 0 else end
+        subject: list[Any] = []
+        end = self._add_plain_name(argstr, i, subject)
+        if end < 0:
+            end = super().directiveOrStatement(argstr, i)
+            check_namespace(self._baseURI)  # which a relative one makes longer
+            return end
+        return self.checkDot(argstr, self.property_list(argstr, end, subject[0]))
 
     def verb(self, argstr: str, i: int, res: Any) -> int:
         """Add the predicate at a place to a list and return its end, as the library does, but sooner."""
-        start = self.skipSpace(argstr, i)
-        if start >= 0 and argstr.startswith("a ", start):
-            res.append(("->", RDF.type))
-            return start + 1
-        plain = _PLAIN_TERM.match(argstr, start) if start >= 0 else None
-        if plain is None or plain[4]:
+        if argstr.startswith("a ", i):
+            res.append(("->", _TYPE))
+            return i + 1
+        predicate: list[Any] = []
+        end = self._add_plain_name(argstr, i, predicate)
+        if end < 0:
             return super().verb(argstr, i, res)
-        found: list[Any] = []
-        end = self.prop(argstr, start, found)
-        res.append(("->", found[0]))
+        res.append(("->", predicate[0]))
         return end
 
     def path(self, argstr: str, i: int, res: Any) -> int:
-        self._graph.take(_NODE)
-        self._graph.count_terms(1)
-        return super().path(argstr, i, res)
-
-    def nodeOrLiteral(self, argstr: str, i: int, res: Any) -> int:  # noqa: N802
         """Add the term at a place to a list and return its end, as the library does, but sooner."""
-        plain = _PLAIN_TERM.match(argstr, i)
+        start = self.skipSpace(argstr, i)
+        if start < 0:
+            return start
+        end = self._add_plain_name(argstr, start, res)
+        if end < 0:
+            self._count_term()
+            end = super().path(argstr, start, res)
+        return end
+
+    # The library calls one after the other, and counts lines once more for each.
+    object = subject = path
+
+    def _add_plain_name(self, argstr: str, i: int, res: list[Any]) -> int:
+        """Add the name at a place to a list and return its end; -1 if it is none of the plain ones."""
+        plain = _PLAIN_NAME.match(argstr, i)
         if plain is None:
-            return super().nodeOrLiteral(argstr, i, res)
-        prefix, local, iri, _ = plain.groups()
-        if local is not None:
+            return -1
+        prefix, local, iri = plain.groups()
+        if iri is None:
             namespace = self._bindings.get(prefix or "")
             if namespace is None:
-                return super().nodeOrLiteral(argstr, i, res)
-            iri = namespace + local
-        elif iri is None:
-            self._begins_literal = True
-            return super().nodeOrLiteral(argstr, plain.end() - 1, res)
+                return -1
+            iri = "".join((namespace, local))  # a sum of these is searched for faults
+        self._count_term()
         res.append(self._store.newSymbol(iri))
         return plain.end()
 
+    def _count_term(self) -> None:
+        self._graph.take(_NODE)
+        self._graph.count_terms(1)
+
     def node(self, argstr: str, i: int, res: Any, subjectAlready: Any = None) -> int:  # noqa: N803
         """Add the term at a place that is no literal to a list, and return its end; -1 if there is none."""
-        if self._begins_literal:
-            self._begins_literal = False
+        if argstr[i : i + 1] in _LITERAL_STARTS:
             return -1
         return super().node(argstr, i, res, subjectAlready)
 

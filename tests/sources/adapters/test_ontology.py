@@ -385,6 +385,7 @@ def test_the_title_is_metadata() -> None:
     [
         (PREFIXES + "\n:A a owl:Class ;;; rdfs:label .\n", "o.ttl:9: not valid turtle ("),
         (PREFIXES + ':A rdfs:label "never closed', "o.ttl:8: not valid turtle ("),
+        (PREFIXES + ':A rdfs:label\n"one",\n"two",\n"never closed', "o.ttl:11: not valid turtle ("),
         ("nope:A a nope:B .", "o.ttl:1: not valid turtle ("),
         ("[" * 20_000, "o.ttl: not valid turtle ("),
         ("\0\x01", "o.ttl:1: not valid turtle ("),
@@ -424,9 +425,11 @@ def test_literals_stay_as_they_are_written_and_nothing_is_logged(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     turtle = ':a a :B ; :x "1E99999999"^^xsd:decimal ; :y "no date"^^xsd:date ; :z "007"^^xsd:integer .'
+    kind_with_space = ":a a <http://example.org/o#no iri> ; :x 1 ."
     normalize = rdflib.NORMALIZE_LITERALS
     with caplog.at_level(logging.DEBUG):
         assert texts(turtle) == {"a": "a (B)\nX: 1E99999999.\nY: no date.\nZ: 007."}
+        assert texts(kind_with_space) == {"a": "a (no iri)\nX: 1."}
     assert caplog.records == []
     assert capsys.readouterr() == ("", "")
     assert rdflib.NORMALIZE_LITERALS is normalize
