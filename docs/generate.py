@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from html import escape
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from pydantic import BaseModel
@@ -42,6 +43,7 @@ TABLES: dict[str, type[BaseModel]] = {
 }
 """The tables of a recipe whose keys are described, and what defines them."""
 
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _PART = re.compile(r"<!-- generated: (?P<name>.*?) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -111,7 +113,10 @@ def describe_pitfalls() -> str:
 
 def describe_commands() -> str:
     """Return a section for each command, from the parser of the command line."""
-    return "\n\n".join(_describe_command(name, command, summary) for name, command, summary in commands())
+    first: dict[str, str] = {}
+    return "\n\n".join(
+        _describe_command(name, command, summary, first) for name, command, summary in commands()
+    )
 
 
 def commands() -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
@@ -166,7 +171,9 @@ def _describe_format(form: FileFormat) -> str:
     return f"{form.holds} `{form.ending}`" if form.ending else f"{form.holds} in a folder"
 
 
-def _describe_command(name: str, command: argparse.ArgumentParser, summary: str) -> str:
+def _describe_command(
+    name: str, command: argparse.ArgumentParser, summary: str, first: dict[str, str]
+) -> str:
     actions = [action for action in command._actions if action.dest != "help"]
     places = [action for action in actions if not action.option_strings]
     synopsis = " ".join([f"calibset {name}", *map(_describe_place, places)])
@@ -175,8 +182,26 @@ def _describe_command(name: str, command: argparse.ArgumentParser, summary: str)
     parts = [f"## {name}", f"{summary[0].upper()}{summary[1:]}.", f"```text\n{synopsis}{options}\n```"]
     if rows:
         parts.append(_table(("argument", "what it means"), rows))
-    parts.append(f"```text\n{(command.epilog or '').strip()}\n```")
+    for paragraph in (command.epilog or "").strip().split("\n\n"):
+        # What several commands say in the same words is told of the first of them.
+        is_told = first.setdefault(paragraph, name) != name
+        parts.append(_describe_help(paragraph, first[paragraph] if is_told else ""))
     return "\n\n".join(parts)
+
+
+def _describe_help(paragraph: str, told: str) -> str:
+    """Return a paragraph of a command's help: a block of what is indented, or prose, with its heading."""
+    heading, _, rest = paragraph.rpartition(":\n  ")
+    lines = (rest or paragraph).splitlines()
+    words = _escape("\n".join(line.strip() for line in lines)).split("`")
+    # Options outside of code are code as well.
+    words[::2] = (_OPTION.sub(r"`\g<0>`", part) for part in words[::2])
+    text = "`".join(words)
+    if heading == "example" or paragraph.startswith("  "):
+        return f"```text\n{dedent('  ' + rest if heading else paragraph)}\n```"
+    if heading:
+        return f"**{heading.capitalize()}**: " + (f"as for [{told}](#{told})." if told else text)
+    return text
 
 
 def _describe_place(action: argparse.Action) -> str:

@@ -202,7 +202,7 @@ def _add_lock(commands: Commands[argparse.ArgumentParser]) -> None:
         "lock",
         "record what a build depends on, so that it can be repeated byte for byte",
         "calibset lock quickstart.toml\n  calibset build --locked quickstart.toml",
-        _LOCK + "To record this, it builds the set from the current commits of its locations.\n",
+        _LOCK + "\nTo record this, it builds the set from the current commits of its locations.\n",
     )
     add_recipe(command)
     add_workers(command)
