@@ -6,6 +6,7 @@ import socket
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import rdflib
@@ -486,6 +487,31 @@ def rdf_xml(body: str, declared: str = "", more: str = "") -> str:
     return f"""<!DOCTYPE r [{declared}]>
     <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:x="http://x.org/o#" {more}>
     <rdf:Description rdf:about="urn:a"><rdf:type rdf:resource="urn:K"/>{body}</rdf:Description></rdf:RDF>"""
+
+
+@pytest.mark.parametrize(
+    "base", ["http://y.org/o", "http://y.org/a/o;p?q=", "http://y.org", "urn:y", "file:///y/o"]
+)
+@pytest.mark.parametrize(
+    "iri",
+    [
+        "#a",
+        "#a b",
+        "#",
+        "",
+        "a",
+        "../a#b",
+        "http://x.org/./a#b",
+        "http://x.org#",
+        "http:a",
+        "HTTP://x.org?",
+        "urn:a",
+    ],
+)
+def test_iris_of_xml_are_relative_to_the_base(base: str, iri: str) -> None:
+    (record,) = read(rdf_xml("<x:says>A</x:says>", more=f'xml:base="{base}"').replace("urn:a", iri), "o.owl")
+    assert isinstance(record, Document)
+    assert record.id.removesuffix("#") == urljoin(base, iri).removesuffix("#")
 
 
 def test_entities_for_namespaces_are_read() -> None:
