@@ -22,6 +22,8 @@ WHOLE = ("-e", ".[report,transformers,wikitext]")
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 # Without it each of some hundred processes would compile the package, and each worker all of the tests.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": None}
+# What pytest ends with where no test was chosen: a file of slow tests may have no others.
+NO_TESTS = 5
 # Pinned, because a plain "torch" may bring another one with gigabytes of CUDA along. Where pip finds no
 # CPU build of it, name one with PIP_FIND_LINKS or PIP_EXTRA_INDEX_URL.
 TORCH = "torch==2.13.0"
@@ -40,9 +42,12 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the tests that take seconds each: fairness of sampling, bounds of memory, hostile megabytes."""
+    """Run the tests that take seconds each, and those of random examples with many more of them."""
     session.install(*WHOLE, *_group("test"))
-    session.run("pytest", "-m", "slow", *session.posargs)
+    session.run("pytest", "-m", "slow", *session.posargs, env=COMPILED)
+    more = COMPILED | {"HYPOTHESIS_PROFILE": "thorough"}
+    words = ("-m", "hypothesis and not slow", *session.posargs)
+    session.run("pytest", *PARALLEL, *words, env=more, success_codes=[0, NO_TESTS])
 
 
 @nox.session

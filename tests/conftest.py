@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 # Bytes beyond this many are files and no names of tests.
 _LONGEST_NAME = 40
 
-# HYPOTHESIS_PROFILE=thorough looks longer; neither measures time, which other work on the machine takes.
+# The session `slow` looks longer; neither measures time, which other work on the machine takes.
 settings.register_profile("quick", max_examples=15, deadline=None)
-settings.register_profile("thorough", max_examples=1_000, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

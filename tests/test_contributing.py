@@ -113,6 +113,7 @@ def test_the_page_justifies_each_dependency_and_extra() -> None:
     assert [row for row in rows if not row.rsplit("|", 3)[1].strip()] == []
 
 
+@pytest.mark.slow
 def test_no_command_needs_what_a_lean_installation_leaves_out(tmp_path: Path) -> None:
     (listed,) = re.findall(r"<!-- file: lean.txt -->\n```text\n(.*?)```", DEPENDENCIES, re.DOTALL)
     left_out = listed.split()

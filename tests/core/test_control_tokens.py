@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from calibset.core.errors import TokenizerError
@@ -47,7 +47,6 @@ def is_broken_up(text: str, broken: str) -> bool:
 
 
 @pytest.mark.parametrize("name", SETS)
-@settings(max_examples=150)
 @given(data=st.data())
 def test_no_control_token_is_left_and_no_letter_lost(name: str, data: st.DataObject) -> None:
     spellings = SETS[name]
@@ -142,7 +141,6 @@ def test_letters_of_regular_expressions_are_plain_letters() -> None:
     assert tokens.count("<x> axb c (c*) <|x|>") == 2
 
 
-@settings(deadline=None, max_examples=150)
 @given(data=st.data())
 def test_a_neutralised_text_reads_the_same_parsed_and_spelled(
     tekken: TekkenTokenizer, data: st.DataObject

@@ -233,6 +233,7 @@ def test_a_directory_of_people_is_filtered(pii: Literal["mask", "drop"]) -> None
     ]
 
 
+@pytest.mark.slow
 def test_a_text_that_is_misread_throughout_is_filtered() -> None:
     passed, stats = clean(documents("áÃ©" * 500_001), Hygiene())
     assert passed == []

@@ -391,6 +391,7 @@ def passages() -> list[tuple[str, list[str]]]:
     return docstrings()
 
 
+@pytest.mark.slow
 def test_swapped_words_are_found_and_other_texts_are_not(passages: list[tuple[str, list[str]]]) -> None:
     random = Random(7)
     texts = [text for _, text in passages] + [zipf(random.randint(50, 300), random) for _ in range(100)]
@@ -520,6 +521,7 @@ for number in range(60):
 """
 
 
+@pytest.mark.slow
 def test_runs_do_not_differ_whatever_the_hash_seed() -> None:
     said = {
         subprocess.run(

@@ -388,6 +388,7 @@ def test_cards_are_checked_as_stdnum_checks_them(number: str) -> None:
         assert ("card number" in found) == luhn.is_valid("4" + number[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", ["jan@posta.sk ", "SK3112000000198742637541 ", "4111111111111111, ", "+421 905 123 456, "]
 )

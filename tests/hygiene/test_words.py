@@ -218,6 +218,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
 def test_a_great_many_of_the_same_are_read_alike(piece: str) -> None:
     text = piece * (2**16 // len(piece))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Document, Filtered, Sample
@@ -287,7 +287,6 @@ PIECES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=120)
 @given(
     texts=st.lists(st.lists(PIECES, min_size=1, max_size=12).map(lambda p: "".join(p).strip()), max_size=12),
     seqlen=st.integers(16, 80),

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.packing import RowSpec
@@ -87,7 +87,6 @@ def auto_round_keeps(tekken: TekkenTokenizer, text: str, seqlen: int, *, parsed:
     return len(ids) >= seqlen and ids.count(ids[-1]) <= seqlen // 2
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     text=st.lists(st.sampled_from(WORDS), min_size=1, max_size=60).map(" ".join),
     seqlen=st.integers(16, 80),

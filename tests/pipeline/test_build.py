@@ -155,7 +155,7 @@ def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
     ) != row_bytes(first)
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "2"])
+@pytest.mark.parametrize("hash_seed", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_another_process_gives_the_same_bytes(tmp_path: Path, hash_seed: str) -> None:
     recipe = small(tmp_path, ships=2)
     here = calibset.build(recipe)
@@ -412,6 +412,7 @@ def test_too_many_unreadable_records_fail_the_build(tmp_path: Path) -> None:
         assert len(allowed) == 20
 
 
+@pytest.mark.slow
 def test_a_book_in_one_file_is_told_to_be_split(tmp_path: Path) -> None:
     small(tmp_path)
     (tmp_path / "books").mkdir()

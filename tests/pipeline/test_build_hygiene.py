@@ -374,6 +374,7 @@ def test_the_same_recipe_gives_the_same_bytes(everything: Path) -> None:
     assert first == second
 
 
+@pytest.mark.slow
 def test_so_does_another_process(everything: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     script = "import sys, calibset; calibset.build(sys.argv[1]).write(sys.argv[2])"

@@ -189,6 +189,7 @@ def test_token_sets_number_the_distinct_tokens() -> None:
     assert [count_distinct_tokens(rows, chosen) for chosen in ([], [0], [0, 1], [2, 0])] == [0, 2, 2, 3]
 
 
+@pytest.mark.slow
 def test_the_choice_is_the_same_whatever_the_hash_seed() -> None:
     code = (
         "from tests.selection.pools import GROUPS, topical\n"

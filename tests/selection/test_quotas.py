@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.shortage import Shortage, ShortagePolicy
@@ -204,7 +204,6 @@ def mixtures(draw: st.DrawFn) -> Mixture:
     )
 
 
-@settings(max_examples=150)
 @given(mixtures(), st.data())
 def test_a_build_always_ends_complete_or_in_a_shortage(asked: Mixture, data: st.DataObject) -> None:
     quotas = asked.quotas()

@@ -436,7 +436,7 @@ def test_a_line_without_an_end_is_a_rejection_or_an_error(
 
 
 @pytest.mark.parametrize("form", FORMS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_changed_bytes_never_trip(form: str, data: st.DataObject) -> None:
     name, files = FORMS[form]

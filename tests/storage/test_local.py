@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from calibset.core.errors import SourceError
+from calibset.storage import local
 from calibset.storage.files import File
 from calibset.storage.local import LocalReader, find_main_snapshot
 
@@ -194,7 +195,10 @@ def test_a_name_that_is_no_utf_8_can_be_written_down(folder: Path) -> None:
 
 
 @needs_links
-def test_a_few_links_that_lead_to_ever_more_folders_are_an_error(folder: Path) -> None:
+def test_a_few_links_that_lead_to_ever_more_folders_are_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_MOST_LINKED_FOLDERS", 1_000)
     for number in range(20):
         (folder / str(number)).mkdir()
         for link in "ab":
@@ -204,7 +208,7 @@ def test_a_few_links_that_lead_to_ever_more_folders_are_an_error(folder: Path) -
     with pytest.raises(SourceError) as caught:
         names(folder, "*.txt")
     assert str(caught.value) == (
-        "corpus: links lead to more than 10,000 folders in it; name the folder that is to be read"
+        "corpus: links lead to more than 1,000 folders in it; name the folder that is to be read"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.storage import parquet_tables
@@ -44,7 +44,6 @@ SCHEMA = pa.schema(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(ROWS, st.sampled_from([{}, {"use_dictionary": False}, {"data_page_version": "2.0"}]), st.data())
 def test_a_table_is_read_as_the_library_reads_it(
     rows: list[dict[str, Any]], options: dict[str, Any], data: st.DataObject

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.tokenizers import load_tokenizer
@@ -119,7 +119,6 @@ _added = _ids.flatmap(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(config=_config, special=_map, added=_added)
 def test_any_folder_has_the_tokens_that_transformers_gives_it(
     tmp_path_factory: pytest.TempPathFactory, config: Any, special: Any, added: Any

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Document, Sample
@@ -143,7 +143,6 @@ def test_a_tokenizer_that_cuts_on_the_left_is_refused(tmp_path: Path, stored: bo
     assert loaded(tmp_path, engine).decode([5]) == trained().decode([5])
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     text=st.one_of(st.text(max_size=30), st.sampled_from([*LINES, "</s>é👩‍👧 "])), parse_special=st.booleans()
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.errors import TokenizerError
@@ -39,7 +39,6 @@ TEXTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(text=TEXTS, parse_special=st.booleans())
 def test_tokens_end_at_characters_in_order_and_the_last_at_the_end(
     tekken: TekkenTokenizer, text: str, parse_special: bool
@@ -63,7 +62,6 @@ def piece(tekken: TekkenTokenizer, token: int) -> bytes:
     return tekken.engine.pieces[token]
 
 
-@settings(deadline=None, max_examples=200)
 @given(text=TEXTS, parse_special=st.booleans())
 def test_decoding_undoes_encoding(tekken: TekkenTokenizer, text: str, parse_special: bool) -> None:
     assert tekken.decode(tekken.encode(text, parse_special=parse_special)) == text

@@ -28,6 +28,7 @@ def test_the_expected_ids_are_those_of_mistral_common(tekken: Tokenizer) -> None
     assert read == tekken_check._EXPECTED_IDS
 
 
+@pytest.mark.slow
 def test_a_right_conversion_has_no_note(engine: tokenizers.Tokenizer, fast: Tokenizer) -> None:
     assert note_split_mismatch(engine) == ()
     assert fast.notes == ()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.errors import OutputError, TokenizerError
@@ -55,7 +55,6 @@ def test_nasty_texts_have_the_same_ids(
     assert fast.decode(ids) == text
 
 
-@settings(deadline=None, max_examples=400)
 @given(text=st.lists(PIECES, max_size=8).map("".join))
 def test_any_text_has_the_same_ids(tekken: TekkenTokenizer, fast: Tokenizer, text: str) -> None:
     for parse_special in (True, False):

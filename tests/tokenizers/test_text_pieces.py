@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.tokenizers.text_pieces import RecentPieces, split_text
@@ -19,7 +19,6 @@ SIGNS = [
 ]
 
 
-@settings(max_examples=400)
 @given(
     text=st.lists(
         st.one_of(st.sampled_from(SIGNS), st.sampled_from(["\n", " ", ".", ", "]), st.characters()),

@@ -51,6 +51,7 @@ def write_scores(folder: Path, documents: int) -> ScoredCorpus:
     return ScoredCorpus(scores, tasks, {})
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "_SORTED_AT_ONCE", 2**13)
     monkeypatch.setattr(repeats, "_COMPARED_AT_ONCE", 2**12)

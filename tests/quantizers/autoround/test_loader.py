@@ -59,7 +59,7 @@ def text_rows() -> st.SearchStrategy[str]:
 
 
 @given(st.lists(text_rows(), max_size=12), st.integers(1, 8))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_simulation_keeps_and_uses_what_the_loader_does(
     folder: Path, texts: list[str], nsamples: int
 ) -> None:
@@ -97,7 +97,7 @@ def text_of(value: Any) -> str | None:
 @given(
     st.lists(values(), min_size=1, max_size=8), st.sampled_from(["jsonl", "list", "object"]), st.booleans()
 )
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_files_rows_are_read_as_the_loader_does(
     letters: Tokenizer, tmp_path: Path, rows: list[Any], form: str, ascii_only: bool
 ) -> None:

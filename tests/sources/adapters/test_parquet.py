@@ -391,7 +391,7 @@ def test_a_row_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.integers(1, 200), st.integers(1, 90), st.integers(1, 2_000), st.integers(0, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_large_row_group_is_held_in_slices(count: int, group: int, held: int, seed: int) -> None:
     data = packed(texts(count), row_group_size=group)
     with pytest.MonkeyPatch.context() as patch:

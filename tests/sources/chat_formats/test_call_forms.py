@@ -7,7 +7,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Tool
@@ -285,7 +285,6 @@ PIECES = [
 ]
 
 
-@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_any_words_give_a_conversation_or_a_known_fault(text: str) -> None:
     turns = [{"role": "user", "content": text}, {"role": "assistant", "content": text}]

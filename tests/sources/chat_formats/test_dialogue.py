@@ -54,7 +54,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
 
 
 @pytest.mark.parametrize("write", DIALOGUE_WRITERS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(conversation=conversations())
 def test_a_dialogue_is_the_same_in_every_spelling(
     write: Callable[[Conversation], Row], conversation: Conversation
@@ -84,7 +84,6 @@ WHOLE = Conversation(
 )
 
 
-@settings(deadline=None, max_examples=600)
 @given(damaged(*(write(WHOLE) for write in DIALOGUE_WRITERS)))
 def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> None:
     try:
@@ -120,7 +119,6 @@ CALLERS = ["tool_call", "function_call", "Function-Call", "toolCall"]
 RESULTS = ["tool", "tool_response", "tool_result", "function", "function_response", "observation", "ipython"]
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([("role", "content"), ("from", "value")]),
     st.sampled_from(USERS),

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, ToolCall
@@ -246,7 +246,6 @@ ROW = {
 }
 
 
-@settings(deadline=None, max_examples=400)
 @given(damaged(ROW) | st.dictionaries(st.text(), JSON, max_size=3))
 def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> None:
     try:
@@ -275,7 +274,6 @@ WHOLE = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(WHOLE)
 def test_whole_rows_are_read_whole_and_written_back(
     exchanges: list[tuple[str, list[dict[str, object]], Any]],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, ToolCall
@@ -157,7 +157,6 @@ ROW = {
 }
 
 
-@settings(deadline=None, max_examples=400)
 @given(damaged(ROW) | st.dictionaries(st.text(), JSON, max_size=3))
 def test_any_row_is_a_conversation_or_a_known_fault(row: dict[str, object]) -> None:
     try:

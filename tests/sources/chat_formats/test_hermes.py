@@ -201,6 +201,7 @@ def test_metadata_is_what_the_row_says_of_itself() -> None:
     assert parse(turns, conversation_id="1").metadata == {"category": "Finance"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -112,6 +112,7 @@ def test_any_escape_of_a_character_is_that_character(number: int) -> None:
     assert parse_value(f"'\\U{number:08x}'") == chr(number)
 
 
+@pytest.mark.slow
 def test_a_literal_that_is_no_json_ends_somewhere() -> None:
     assert parse_value("['a', " + "1," * 100_000 + "]") == ["a"] + [1] * 100_000
     with pytest.raises(ValueError, match="too long"):

@@ -59,7 +59,7 @@ def conversations(draw: st.DrawFn, *, with_results: bool) -> Conversation:
 
 
 @pytest.mark.parametrize("chat_format", WRITERS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_written_and_read_back(chat_format: ModuleType, data: st.DataObject) -> None:
     conversation = data.draw(conversations(with_results=True))

@@ -50,6 +50,7 @@ def test_a_pattern_made_to_take_long_takes_no_time() -> None:
     assert time.process_time() - begin < 1
 
 
+@pytest.mark.slow
 def test_too_many_patterns_of_too_many_names_are_refused_soon() -> None:
     names = [f"{number}.csv" for number in range(20_000)]
     begin = time.process_time()

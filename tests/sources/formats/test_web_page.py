@@ -78,6 +78,7 @@ def test_a_page_without_words_has_no_text(markup: str) -> None:
     assert extract_text(markup) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "markup", ["<p>{}<p>end", "<p>one<!--{}--><p>end", "<p a='{}'>one<p>end", "<script>{}</script>one<p>end"]
 )

@@ -85,6 +85,7 @@ def test_other_markup_in_large_numbers_is_read_like_that_in_small_ones(markup: s
     assert 100 * few <= many <= 100 * few + 1_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "markup", ["[http://a ", "[//", "{{a|b}}", "{|\n! a !! b\n|}\n", "&amp;", "http://a "]
 )
@@ -94,6 +95,7 @@ def test_more_markup_than_any_page_has_is_refused(markup: str) -> None:
         strip_markup(markup * 400_000)
 
 
+@pytest.mark.slow
 def test_a_few_brackets_left_open_do_no_harm_in_a_long_page() -> None:
     text = strip_markup("[[a {{b\n" + "c [[d|e]] {{f}} g.\n" * 2_000)
     assert text.count("c e  g.") == 2_000

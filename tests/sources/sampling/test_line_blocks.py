@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any, BinaryIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Document, Filtered, Record, Rejection
@@ -83,7 +83,6 @@ lined = st.builds(
 
 
 @given(lined, st.integers(1, 50), st.sampled_from([EVERY_LINE, AFTER_DASHES, PAGES]))
-@settings(max_examples=300)
 def test_blocks_cover_a_file_without_gap_or_overlap(data: bytes, block: int, begins: StartRule) -> None:
     with pytest.MonkeyPatch.context() as patch:
         shrunk(patch, block)
@@ -102,7 +101,6 @@ def test_blocks_cover_a_file_without_gap_or_overlap(data: bytes, block: int, beg
 
 @pytest.mark.parametrize("name", SOURCES)
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
 def test_every_record_comes_once(name: str, data: st.DataObject) -> None:
     pieces = st.tuples(st.sampled_from(PIECES[name]), st.sampled_from([b"\n", b"\r\n"]))
     content = b"".join(line + end for line, end in data.draw(st.lists(pieces, min_size=1, max_size=20)))

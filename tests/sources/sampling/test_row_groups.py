@@ -23,7 +23,7 @@ def parquet_file(rows: int, length: int, *, groups: int = 1) -> File:
     return File("a.parquet", lambda: io.BytesIO(content), len(content))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 700), st.sampled_from([8, 300, 2_000]), st.integers(0, 99))
 def test_rows_come_in_the_order_that_is_drawn_however_few_are_held(rows: int, length: int, seed: int) -> None:
     (group,) = read_row_groups(parquet_file(rows, length), ("text",))

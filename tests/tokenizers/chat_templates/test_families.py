@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 import tokenizers
-from hypothesis import given, settings
+from hypothesis import given
 
 from calibset.core.documents import Conversation
 from calibset.tokenizers import load_tokenizer
@@ -52,15 +52,6 @@ def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @given(conversation=conversations())
 def test_what_is_not_refused_reads_back(loaded: Loaded, conversation: Conversation) -> None:
-    check(loaded, conversation)
-
-
-@pytest.mark.slow
-@given(conversation=conversations())
-@settings(max_examples=100)
-def test_of_many_conversations_what_is_not_refused_reads_back(
-    loaded: Loaded, conversation: Conversation
-) -> None:
     check(loaded, conversation)
 
 

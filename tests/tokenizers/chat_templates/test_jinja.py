@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
@@ -323,7 +323,6 @@ def controls(template: JinjaTemplate, conversation: Conversation) -> list[int]:
     | st.sampled_from(["tool_call", "|im_end|", "s"]),
     where=st.sampled_from(PLACES),
 )
-@settings(max_examples=80)
 def test_no_text_breaks_out_of_its_place(any_template: JinjaTemplate, salt: str, where: str) -> None:
     assume(where != "assistant" or salt.strip())
     try:

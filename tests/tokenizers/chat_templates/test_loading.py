@@ -22,6 +22,7 @@ CALLING = Conversation(
 )
 
 
+@pytest.mark.slow
 def test_mistrals_tokenizers_have_mistrals_format(tekken: Tokenizer, fast: Tokenizer) -> None:
     assert isinstance(load_template(tekken), MistralTemplate)
     assert isinstance(load_template(fast), MistralTemplate)

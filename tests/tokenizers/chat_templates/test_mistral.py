@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from calibset.core.documents import Conversation, Message, Tool, ToolCall
@@ -143,7 +143,6 @@ def test_ids_are_those_of_mistral_common_less_bos(
     assert rendered.id == conversation.id
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     contents=st.lists(
         st.tuples(st.text(min_size=1, max_size=15), st.text(min_size=1, max_size=15).filter(str.strip)),
@@ -183,6 +182,7 @@ def test_turns_are_what_the_assistant_says_with_its_end(
     assert texts == [f'[TOOL_CALLS]get_rate[CALL_ID]{call_id}[ARGS]{{"of": "EUR"}}</s>', "It is 1.1.</s>"]
 
 
+@pytest.mark.slow
 def test_a_tokenizer_json_of_the_same_vocabulary_gives_the_same(
     template: MistralTemplate, fast_template: MistralTemplate
 ) -> None:
