@@ -75,8 +75,7 @@ RepairOption = Annotated[
 ReasoningOption = Annotated[
     Literal["keep", "drop"] | None,
     Field(
-        description="What happens to the thoughts of assistant turns: as for the key of `[chat]`, `keep` or "
-        "`drop`; as that says if unset."
+        description="Whether to `keep` or `drop` the thoughts of assistant turns; if unset, `[chat]` decides."
     ),
 ]
 """The recipe key ``reasoning`` of sources that give conversations."""
