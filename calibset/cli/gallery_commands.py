@@ -27,9 +27,11 @@ def recipes(arguments: Namespace) -> int:
     if arguments.json:
         print_json(entries)
         return 0
-    table = create_table("name", "what for", "tokenizer of", "licences of its sources")
+    table = create_table("name", "what for")
     for entry in entries:
-        table.add_row(entry["name"], entry["for"], entry["model"], ", ".join(entry["licences"]))
+        table.add_row(entry["name"], entry["for"])
+        table.add_row("", f"{entry['nsamples']} rows of {entry['seqlen']} tokens for {entry['model']}")
+        table.add_row("", f"licences: {', '.join(entry['licences'])}")
     open_console().print(table)
     print_line(
         '`calibset init --from NAME` copies one; `extends = "NAME"` in a recipe makes a variant of it.'
