@@ -62,10 +62,9 @@ def find_compression(head: bytes, name: str) -> Compression | None:
     for pattern, compression in _COMPRESSIONS:
         if pattern.match(head):
             return compression
-    named = next(
-        (form for suffix, form in SUFFIX_COMPRESSIONS.items() if name.lower().endswith(suffix)), None
-    )
-    return None if head and not _CONTROLS.search(head) else named
+    if head and not _CONTROLS.search(head):
+        return None
+    return next((form for suffix, form in SUFFIX_COMPRESSIONS.items() if name.lower().endswith(suffix)), None)
 
 
 def is_lfs_pointer(head: bytes) -> bool:

@@ -65,23 +65,32 @@ def _walk_order(name: str) -> tuple[tuple[bool, str], ...]:
 
 def _open(archive: File, member: zipfile.ZipInfo) -> BinaryIO:
     with _zip_errors(archive):
-        return cast("BinaryIO", io.BufferedReader(_Member(archive, member)))
+        contents = _find_contents(archive, member)
+        if member.file_size > io.DEFAULT_BUFFER_SIZE:
+            return cast("BinaryIO", io.BufferedReader(_Member(archive, member, contents)))
+        # One of many, perhaps, for which a stream of its own takes long; it may hold more than it says.
+        with contents:
+            return io.BytesIO(contents.read(io.DEFAULT_BUFFER_SIZE))
+
+
+def _find_contents(archive: File, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
+    """Return a member unpacked, found by its own header: the list of all is read once, and not for each."""
+    raw = archive.open_random_access()
+    raw.seek(member.header_offset)
+    header = raw.read(_HEADER.size)
+    if len(header) < _HEADER.size or not header.startswith(b"PK\x03\x04"):
+        raise zipfile.BadZipFile("a member has no header")
+    raw.seek(sum(_HEADER.unpack(header)), io.SEEK_CUR)
+    return zipfile.ZipExtFile(cast("IO[bytes]", raw), "r", member, close_fileobj=True)
 
 
 class _Member(io.RawIOBase):
-    """The contents of a member, found by its own header: the list of all is read once, and not for each."""
+    """The contents of a large member, of which what is read is counted."""
 
-    def __init__(self, archive: File, member: zipfile.ZipInfo) -> None:
+    def __init__(self, archive: File, member: zipfile.ZipInfo, contents: zipfile.ZipExtFile) -> None:
         super().__init__()
         self._archive = archive
-        self._raw = archive.open_random_access()
-        self._raw.seek(member.header_offset)
-        header = self._raw.read(_HEADER.size)
-        if len(header) < _HEADER.size or not header.startswith(b"PK\x03\x04"):
-            raise zipfile.BadZipFile("a member has no header")
-        name_length, extra_length = _HEADER.unpack(header)
-        self._raw.seek(name_length + extra_length, io.SEEK_CUR)
-        self._stream = zipfile.ZipExtFile(cast("IO[bytes]", self._raw), "r", member)
+        self._contents = contents
         self._budget = ReadingBudget(f"{archive.name}/{member.filename}", lambda: member.compress_size)
 
     def readable(self) -> bool:
@@ -92,19 +101,19 @@ class _Member(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         with _zip_errors(self._archive):
-            return self._stream.seek(offset, whence)
+            return self._contents.seek(offset, whence)
 
     def readinto(self, buffer: Buffer, /) -> int:
         target = memoryview(buffer).cast("B")
         with _zip_errors(self._archive):
-            content = self._stream.read(len(target))
+            content = self._contents.read(len(target))
         self._budget.count(content)
         target[: len(content)] = content
         return len(content)
 
     def close(self) -> None:
         if not self.closed:
-            self._raw.close()
+            self._contents.close()
         super().close()
 
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 import io
 import random
 import time
+import tracemalloc
 import zipfile
+import zlib
 
 import pytest
 
@@ -31,14 +33,16 @@ def read(file: File) -> bytes:
         return stream.read()
 
 
-def test_members_are_files_that_seek() -> None:
-    first, second = list_members(archive(zipped(("x/b.txt", b"inner"), ("a.txt", b"outer"), ("x/", b""))))
+@pytest.mark.parametrize("length", [1, 10_000])
+def test_members_are_files_that_seek(length: int) -> None:
+    inner = b"inner" * length
+    first, second = list_members(archive(zipped(("x/b.txt", inner), ("a.txt", b"outer"), ("x/", b""))))
     assert (first.name, first.size, read(first)) == ("a.zip/a.txt", 5, b"outer")
-    assert (second.name, read(second)) == ("a.zip/x/b.txt", b"inner")
+    assert (second.name, read(second)) == ("a.zip/x/b.txt", inner)
     with second.open_random_access() as stream:
         stream.read()
         assert stream.seek(2) == 2
-        assert stream.read() == b"ner"
+        assert stream.read() == inner[2:]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -80,6 +84,19 @@ def test_a_member_that_unpacks_to_far_more_than_it_takes_is_an_error(monkeypatch
         SourceError, match=r"^a\.zip/a\.txt: [\d,]+ bytes of it unpack to [\d,]+ bytes, more than 200 "
     ):
         read(member)
+
+
+def test_a_member_that_holds_more_than_it_says_is_not_unpacked_whole() -> None:
+    content = bytearray(zipped(("a.txt", bytes(30_000_000))))
+    start = content.index(b"PK\x01\x02")
+    # Its checksum and its size, in the list of all.
+    content[start + 16 : start + 20] = zlib.crc32(bytes(100)).to_bytes(4, "little")
+    content[start + 24 : start + 28] = (100).to_bytes(4, "little")
+    (member,) = list_members(archive(bytes(content)))
+    tracemalloc.start()
+    assert read(member) == bytes(100)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
 
 
 def test_an_encrypted_member_is_named() -> None:
