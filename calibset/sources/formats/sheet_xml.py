@@ -241,9 +241,10 @@ class _Cells(_Texts):
 
     def _end_row(self) -> None:
         """Keep a row that isn't blank and stands below those before it."""
-        is_below = self._next <= self._number <= self._most_rows
-        self._next = max(self._next, self._number + 1)
-        if not is_below:
+        if self._number < self._next:
+            return
+        self._next = self._number + 1
+        if self._number > self._most_rows:
             return
         if self._fault:
             self._found.append(self._fault)
