@@ -19,6 +19,7 @@ from calibset.storage.reading_budget import ReadingBudget
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+_BLOCK = 2**16
 # Most archives of a dataset hold one file or some dozens; each takes a line of memory.
 _MOST_MEMBERS = 100_000
 _ENCRYPTED = 0x1
@@ -67,7 +68,7 @@ def _open(archive: File, member: zipfile.ZipInfo) -> BinaryIO:
     with _zip_errors(archive):
         contents = _find_contents(archive, member)
         if member.file_size > io.DEFAULT_BUFFER_SIZE:
-            return cast("BinaryIO", io.BufferedReader(_Member(archive, member, contents)))
+            return cast("BinaryIO", io.BufferedReader(_Member(archive, member, contents), _BLOCK))
         # One of many, perhaps, for which a stream of its own takes long; it may hold more than it says.
         with contents:
             return io.BytesIO(contents.read(io.DEFAULT_BUFFER_SIZE))
