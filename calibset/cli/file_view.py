@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 20
 _MOST_LOSSES = 8
+_MOST_DOCUMENTS = 1_000
 # Characters of a preview.
 _MOST_SHOWN = 1500
 
@@ -111,13 +112,16 @@ def print_row(text: str, *, tokens: int, report: SampleReport | None, control_to
     source = f", source {report.source}" if report else ""
     console.print(f"{tokens} tokens, {len(text)} characters{source}")
     end = 0
-    for span in report.documents if report else ():
+    documents = report.documents if report else ()
+    for span in documents[:_MOST_DOCUMENTS]:
         if between := text[end : span.start].strip():
             console.print(_mark(between, control_tokens))
         kind = "filler, cut" if span.filler else "whole" if span.whole else "part"
         console.rule(Text(f"{printable_line(span.document)} ({kind})"), style="dim", align="left")
         console.print(_mark(text[span.start : span.end], control_tokens))
         end = span.end
+    if len(documents) > _MOST_DOCUMENTS:
+        print_line(f"note: {len(documents) - _MOST_DOCUMENTS:,} more documents follow; --json names each")
     if end < len(text):
         console.print(_mark(text[end:], control_tokens))
 

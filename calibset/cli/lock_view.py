@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from calibset.dataset.lockfile import Lock
 
 _MOST_DIFFERENCES = 5
+_MOST_ROWS = 1_000
 
 
 def print_lock(lock: Lock, path: Path, not_compared: int) -> None:
@@ -56,9 +57,11 @@ def print_differences(differences: Sequence[Difference]) -> None:
         print_line("no difference")
         return
     table = create_table("key", "before", "after")
-    for change in differences:
+    for change in differences[:_MOST_ROWS]:
         table.add_row(change.key, shorten(change.before), shorten(change.after))
     open_console().print(table)
+    if len(differences) > _MOST_ROWS:
+        print_line(f"and {len(differences) - _MOST_ROWS:,} more differences; --json names each")
 
 
 def differences_data(differences: Sequence[Difference]) -> list[dict[str, Any]]:

@@ -64,9 +64,13 @@ class SampleReport(Frozen):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
+        end = 0
         for span in self.documents:
             if not 0 <= span.start <= span.end <= MAX_NUMBER:
                 raise disagrees(f"{quote_value(span.document)} can't reach from {span.start} to {span.end}")
+            if span.start < end:
+                raise disagrees(f"{quote_value(span.document)} begins at {span.start}, in the one before it")
+            end = span.end
         return self
 
 

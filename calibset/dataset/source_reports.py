@@ -125,6 +125,9 @@ class SourceReport(Frozen):
     def _agrees(self) -> Self:
         if self.tokens_read > self.tokens:
             raise disagrees("tokens_read is more than tokens")
+        for length in self.document_lengths:
+            if length & (length - 1):
+                raise disagrees(f"document_lengths: {length} is not a power of two")
         return self
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from calibset.sources import Source, get_adapter
 from calibset.storage.given_rows import GIVEN
 
 _RENAMED_KEYS = {"consumer": "quantizer"}
+# Names are compared with each other only among so many.
+_MOST_COMPARED = 1_000
 
 
 Overrides = Iterable[str] | Mapping[str, Any]
@@ -289,7 +292,7 @@ def _read_sources(
     """Return the sources that are right, and add what is wrong with the others to the faults."""
     sources = {
         name: known.get(name)
-        or _read_source(table, f"sources.{name}", faults, allow_code, _alike(name, tables))
+        or _read_source(table, f"sources.{name}", faults, allow_code, partial(_alike, name, tables))
         for name, table in tables.items()
     }
     return {name: source for name, source in sources.items() if source is not None}
@@ -297,6 +300,8 @@ def _read_sources(
 
 def _alike(name: str, tables: Mapping[str, Any]) -> str:
     """Return the source whose name one without a type may be misspelled from, or nothing."""
+    if len(tables) > _MOST_COMPARED:
+        return ""
     others = [other for other, table in tables.items() if isinstance(table, dict) and "type" in table]
     return next(iter(get_close_matches(name, others, n=1)), "")
 
@@ -335,13 +340,16 @@ def _read_evaluation_sets(
     return evaluation_sets
 
 
-def _read_source(table: Any, key: str, faults: list[str], allow_code: bool, alike: str = "") -> Source | None:
+def _read_source(
+    table: Any, key: str, faults: list[str], allow_code: bool, find_alike: Callable[[], str] = str
+) -> Source | None:
     """Return the source that a table describes, or None and add what is wrong with it to the faults."""
     if not isinstance(table, dict):
         faults.append(f"{key}: must be a table")
         return None
     kind = table.get("type")
     if not isinstance(kind, str):
+        alike = find_alike()
         meant = f"is sources.{alike} meant? " if alike else ""
         faults.append(f"{key}.type: is missing; {meant}`calibset sources` lists the adapters")
         return None

@@ -140,3 +140,19 @@ def test_show_sends_no_control_character_to_the_terminal(
     out = capsys.readouterr().out
     assert r"a\x1b[2Jb\x07c\rd\x9be\u202ef\u2066g\x00" in out
     assert not re.search(r"[^\n\t -\uffff]|[\x7f-\x9f\u202a-\u202e]", out)
+
+
+def test_of_very_many_documents_of_a_row_the_first_are_marked(
+    built: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path("small.manifest.json")
+    whole = json.loads(path.read_text("utf-8"))
+    first = whole["samples"][0]["documents"][0] | {"start": 0, "end": 0}
+    whole["samples"][0]["documents"] = [first] * 1_003
+    path.write_text(json.dumps(whole), "utf-8")
+    assert main(["show", built, "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.count(f"{first['document']} (") == 1_000
+    assert "note: 3 more documents follow; --json names each\n" in out
+    assert main(["show", built, "1", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["documents"]) == 1_003

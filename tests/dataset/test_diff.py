@@ -180,7 +180,8 @@ def test_a_manifests_sources_are_compared(manifest: Manifest) -> None:
 
 def row(source: str, *documents: str) -> SampleReport:
     spans = [
-        {"document": document, "start": 0, "end": 1, "whole": True, "filler": False} for document in documents
+        {"document": document, "start": start, "end": start + 1, "whole": True, "filler": False}
+        for start, document in enumerate(documents)
     ]
     return SampleReport.model_validate({"source": source, "tokens": 64, "documents": spans})
 

@@ -127,6 +127,16 @@ HUGE = "1" + "0" * 79 + "…"
             10_000,
             "samples[0]: 'a.jsonl#27' can't reach from 10000 to 66",
         ),
+        (
+            ("samples", 0, "documents"),
+            [{"document": "b", "start": 9 * index, "end": 10 + index, "whole": True} for index in range(2)],
+            "samples[0]: 'b' begins at 9, in the one before it",
+        ),
+        (
+            ("sources", 0, "document_lengths"),
+            {"64": 3, "65": 1},
+            "sources[0]: document_lengths: 65 is not a power of two",
+        ),
         (("nsamples",), 21, "samples are 20, and nsamples 21"),
         (("kept",), 21, "kept is more than nsamples"),
         (("complete_turns",), 1, "complete_turns is more than turns"),

@@ -136,6 +136,31 @@ def test_false_leaves_out_what_the_base_has(folder: Path) -> None:
     ]
 
 
+def test_names_of_sources_are_compared_only_where_one_has_no_type_and_they_are_not_very_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[str] = []
+
+    def compare(name: str, others: list[str], n: int) -> list[str]:
+        compared.append(name)
+        return others[:n]
+
+    monkeypatch.setattr("calibset.recipe.loader.get_close_matches", compare)
+    one = 'name = "v"\ntokenizer = "t"\ngroups.a = 1.0\nsources.odd.group = "a"\n'
+
+    def find(count: int) -> str:
+        table = '= {type = "text", group = "a", where = "x"}'
+        with pytest.raises(RecipeError) as caught:
+            parse_recipe(one + "".join(f"sources.s{number} {table}\n" for number in range(count)))
+        return caught.value.faults[0]
+
+    said = "recipe: sources.odd.type: is missing; {}`calibset sources` lists the adapters"
+    assert find(9) == said.format("is sources.s0 meant? ")
+    assert compared == ["odd"]
+    assert find(1_000) == said.format("")
+    assert compared == ["odd"]
+
+
 def test_overrides_come_last(folder: Path) -> None:
     (folder / "v.toml").write_text('extends = "base.toml"\nnsamples = 4\n', "utf-8")
     assert load_recipe("v.toml", overrides=["nsamples=2", "sources.one.weight=5"]).sources["one"].weight == 5
