@@ -47,6 +47,7 @@ _MODULES = {
 # Objects that are made between two searches for garbage. Most of what a command makes is used to its end, and
 # Python's own 700 let it look through that hundreds of times.
 _MADE_BETWEEN_SEARCHES = 50_000
+_MOST_FAULTS = 100
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,8 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CalibsetError as error:
         from calibset.cli.console import print_error
 
-        for fault in error.faults if isinstance(error, RecipeError) else (str(error),):
+        faults = error.faults if isinstance(error, RecipeError) else (str(error),)
+        for fault in faults[:_MOST_FAULTS]:
             print_error(fault)
+        if len(faults) > _MOST_FAULTS:
+            print_error(f"and {len(faults) - _MOST_FAULTS:,} more faults")
         return error.exit_code
     except KeyboardInterrupt:
         print("calibset: interrupted; what stood in the output before is unchanged", file=sys.stderr)  # noqa: T201

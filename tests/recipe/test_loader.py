@@ -126,6 +126,31 @@ def test_what_is_no_toml_is_one_fault(text: str) -> None:
     assert fault.startswith("not valid TOML: ")
 
 
+@pytest.mark.parametrize(
+    "key", ["a." * 100 + "b = 1", "[" + "a . " * 100 + "b]", "\"a b\".'c'." * 50 + "d = 1", "a." * 50_000]
+)
+def test_a_key_of_a_hundred_parts_is_refused_before_it_is_read(key: str) -> None:
+    fault = "line 2: a key of a hundred parts or more, and no recipe has any"
+    assert find_faults(f"# one\n{key}") == [fault]
+
+
+def test_dots_in_texts_are_no_parts_of_a_key() -> None:
+    said = ". ".join(["no more"] * 200)
+    assert parse_recipe(f'description = "{said}"\n{GOOD}').description == said
+    assert find_faults("a." * 98 + f"b = 1\n{GOOD}") == ["a: unknown key"]
+
+
+def test_a_file_without_end_is_no_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text("# " + "a" * 2**22)
+    for name in (path, *(Path(device) for device in ("/dev/zero",) if Path(device).exists())):
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(name)
+        assert (
+            str(caught.value) == f"{name}: has over 4 MiB, too much for a recipe; name what it reads as files"
+        )
+
+
 @given(st.text())
 def test_any_text_is_a_recipe_or_a_recipe_error(text: str) -> None:
     with pytest.raises(RecipeError):
