@@ -19,7 +19,10 @@ from calibset.storage.reading_budget import ReadingBudget
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+# What is unpacked at once. Of other methods than these two the library unpacks all of what it reads, and
+# forty bytes of bzip2 may be a megabyte.
 _BLOCK = 2**16
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # Most archives of a dataset hold one file or some dozens; each takes a line of memory.
 _MOST_MEMBERS = 100_000
 _ENCRYPTED = 0x1
@@ -66,12 +69,14 @@ def _walk_order(name: str) -> tuple[tuple[bool, str], ...]:
 
 def _open(archive: File, member: zipfile.ZipInfo) -> BinaryIO:
     with _zip_errors(archive):
+        if member.compress_type not in _METHODS:
+            raise SourceError(f"{archive.name}: {member.filename} is neither stored nor deflated; unpack it")
         contents = _find_contents(archive, member)
-        if member.file_size > io.DEFAULT_BUFFER_SIZE:
+        if member.file_size > _BLOCK:
             return cast("BinaryIO", io.BufferedReader(_Member(archive, member, contents), _BLOCK))
         # One of many, perhaps, for which a stream of its own takes long; it may hold more than it says.
         with contents:
-            return io.BytesIO(contents.read(io.DEFAULT_BUFFER_SIZE))
+            return io.BytesIO(contents.read(_BLOCK))
 
 
 def _find_contents(archive: File, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:

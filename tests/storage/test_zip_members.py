@@ -99,6 +99,18 @@ def test_a_member_that_holds_more_than_it_says_is_not_unpacked_whole() -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_would_be_unpacked_at_once_is_an_error(method: int) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as written:
+        written.writestr("a.txt", b"some text")
+        written.writestr("b.txt", bytes(1_000), method)
+    first, second = list_members(archive(content.getvalue()))
+    assert read(first) == b"some text"
+    with pytest.raises(SourceError, match=r"^a\.zip: b\.txt is neither stored nor deflated; unpack it$"):
+        read(second)
+
+
 def test_an_encrypted_member_is_named() -> None:
     content = bytearray(zipped(("a.txt", b"x")))
     content[content.index(b"PK\x01\x02") + 8] |= 1
