@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,6 +16,7 @@ from calibset.core.short_forms import count, write_line, write_table
 from calibset.core.text import printable_json
 from calibset.dataset.manifest import TokenizerIdentity
 from calibset.dataset.source_reports import Frozen
+from calibset.storage.byte_ranges import ByteRange
 
 # Some file systems refuse to seek further than 8 TiB.
 _Offset = Annotated[int, Field(ge=0, le=2**43)]
@@ -32,6 +34,15 @@ class LockedFile(Frozen):
     size: int | None
     extents: tuple[tuple[_Offset, _Offset], ...]
     sha256: str
+
+    @field_validator("extents")
+    @classmethod
+    def _require_order(cls, extents: tuple[ByteRange, ...]) -> tuple[ByteRange, ...]:
+        # Parts that lie over each other would be read again and again.
+        offsets = [offset for extent in extents for offset in extent]
+        if offsets != sorted(offsets):
+            raise ValueError("the parts of a file follow each other")
+        return extents
 
 
 class LockedSource(Frozen):
@@ -90,8 +101,12 @@ class Lock(Frozen):
         Raises:
             OutputError: There is a lock, but it can't be read.
         """
+        path = Path(path)
         try:
-            return cls.model_validate_json(Path(path).read_bytes())
+            mode = path.stat().st_mode
+            if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):  # which may never end
+                raise OutputError(f"{path}: can't be read: Not a file")
+            return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -45,9 +45,8 @@ def read_existing_lock(recipe: Recipe, use: LockUse = "use") -> Lock | None:
 def find_lock_differences(known: Lock | None, new: Lock) -> tuple[Difference, ...]:
     """Return how a build differs from a lock; versions come last, and only if something else differs."""
     differences = diff(known, new) if known else ()
-    versions = tuple(difference for difference in differences if difference.key.startswith(_INFORMATIVE))
-    others = tuple(difference for difference in differences if difference not in versions)
-    return others + versions if others else ()
+    ordered = sorted(differences, key=lambda difference: difference.key.startswith(_INFORMATIVE))
+    return tuple(ordered) if ordered and not ordered[0].key.startswith(_INFORMATIVE) else ()
 
 
 def find_recipe_differences(known: Lock, recipe: Mapping[str, Any]) -> tuple[Difference, ...]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,8 @@ def changed(**values: Any) -> bytes:
         changed(recipe={"sources": {"fish": 5}}),
         changed(sources=refiled([[-1, 3]])),
         changed(sources=refiled([[0, 2**64]])),
+        changed(sources=refiled([[5, 3]])),
+        changed(sources=refiled([[0, 3], [2, 5]])),
     ],
     ids=[
         "empty",
@@ -116,6 +119,8 @@ def changed(**values: Any) -> bytes:
         "no table",
         "before",
         "beyond",
+        "backwards",
+        "twice",
     ],
 )
 def test_what_is_no_lock_is_a_clear_error(tmp_path: Path, content: bytes) -> None:
@@ -126,6 +131,19 @@ def test_what_is_no_lock_is_a_clear_error(tmp_path: Path, content: bytes) -> Non
     assert str(caught.value) == (
         f"{path}: is not a lock of this version of calibset; renew it with `calibset lock`"
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_what_never_ends_is_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock"
+    os.mkfifo(path)
+    with pytest.raises(OutputError) as caught:
+        Lock.read(path)
+    assert str(caught.value) == f"{path}: can't be read: Not a file"
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(OutputError, match=r"x\.lock: can't be read: Not a file$"):
+        Lock.read(path)
 
 
 def test_a_folder_is_no_lock_and_stays(tmp_path: Path) -> None:
