@@ -53,13 +53,8 @@ def list_members(archive: File) -> tuple[File, ...]:
             if member.flag_bits & _ENCRYPTED:
                 raise SourceError(f"{archive.name}: {member.filename} is encrypted; unpack it")
     members.sort(key=lambda member: _walk_order(member.filename))
-    return tuple(_make_file(archive, member) for member in members)
-
-
-def _make_file(archive: File, member: zipfile.ZipInfo) -> File:
-    opens = partial(_open, archive, member)
-    name = f"{archive.name}/{member.filename}"
-    return replace(archive, name=name, open_bytes=opens, open_ranges=opens, size=member.file_size)
+    contents = _Archive(archive)
+    return tuple(contents.make_file(member) for member in members)
 
 
 def _walk_order(name: str) -> tuple[tuple[bool, str], ...]:
@@ -67,37 +62,54 @@ def _walk_order(name: str) -> tuple[tuple[bool, str], ...]:
     return (*((True, folder) for folder in folders), (False, base))
 
 
-def _open(archive: File, member: zipfile.ZipInfo) -> BinaryIO:
-    with _zip_errors(archive):
-        if member.compress_type not in _METHODS:
-            raise SourceError(f"{archive.name}: {member.filename} is neither stored nor deflated; unpack it")
-        contents = _find_contents(archive, member)
-        if member.file_size > _BLOCK:
-            return cast("BinaryIO", io.BufferedReader(_Member(archive, member, contents), _BLOCK))
-        # One of many, perhaps, for which a stream of its own takes long; it may hold more than it says.
-        with contents:
-            return io.BytesIO(contents.read(_BLOCK))
+class _Archive:
+    """An archive, of whose members what is unpacked is counted together."""
 
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.budget = ReadingBudget(file.name, lambda: self._stored)
+        self._stored = 0
 
-def _find_contents(archive: File, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
-    """Return a member unpacked, found by its own header: the list of all is read once, and not for each."""
-    raw = archive.open_random_access()
-    raw.seek(member.header_offset)
-    header = raw.read(_HEADER.size)
-    if len(header) < _HEADER.size or not header.startswith(b"PK\x03\x04"):
-        raise zipfile.BadZipFile("a member has no header")
-    raw.seek(sum(_HEADER.unpack(header)), io.SEEK_CUR)
-    return zipfile.ZipExtFile(cast("IO[bytes]", raw), "r", member, close_fileobj=True)
+    def make_file(self, member: zipfile.ZipInfo) -> File:
+        """Return a member as a file."""
+        opens = partial(self._open, member)
+        name = f"{self.file.name}/{member.filename}"
+        return replace(self.file, name=name, open_bytes=opens, open_ranges=opens, size=member.file_size)
+
+    def _open(self, member: zipfile.ZipInfo) -> BinaryIO:
+        with _zip_errors(self.file):
+            if member.compress_type not in _METHODS:
+                raise SourceError(
+                    f"{self.file.name}: {member.filename} is neither stored nor deflated; unpack it"
+                )
+            contents = self._find_contents(member)
+            self._stored += member.compress_size
+            if member.file_size > _BLOCK:
+                return cast("BinaryIO", io.BufferedReader(_Member(self, contents), _BLOCK))
+            # One of many, perhaps, for which a stream of its own takes long; it may hold more than it says.
+            with contents:
+                content = contents.read(_BLOCK)
+            self.budget.count(content)
+            return io.BytesIO(content)
+
+    def _find_contents(self, member: zipfile.ZipInfo) -> zipfile.ZipExtFile:
+        """Return a member unpacked, found by its own header: the list of all is read once, not for each."""
+        raw = self.file.open_random_access()
+        raw.seek(member.header_offset)
+        header = raw.read(_HEADER.size)
+        if len(header) < _HEADER.size or not header.startswith(b"PK\x03\x04"):
+            raise zipfile.BadZipFile("a member has no header")
+        raw.seek(sum(_HEADER.unpack(header)), io.SEEK_CUR)
+        return zipfile.ZipExtFile(cast("IO[bytes]", raw), "r", member, close_fileobj=True)
 
 
 class _Member(io.RawIOBase):
     """The contents of a large member, of which what is read is counted."""
 
-    def __init__(self, archive: File, member: zipfile.ZipInfo, contents: zipfile.ZipExtFile) -> None:
+    def __init__(self, archive: _Archive, contents: zipfile.ZipExtFile) -> None:
         super().__init__()
         self._archive = archive
         self._contents = contents
-        self._budget = ReadingBudget(f"{archive.name}/{member.filename}", lambda: member.compress_size)
 
     def readable(self) -> bool:
         return True
@@ -106,14 +118,14 @@ class _Member(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        with _zip_errors(self._archive):
+        with _zip_errors(self._archive.file):
             return self._contents.seek(offset, whence)
 
     def readinto(self, buffer: Buffer, /) -> int:
         target = memoryview(buffer).cast("B")
-        with _zip_errors(self._archive):
+        with _zip_errors(self._archive.file):
             content = self._contents.read(len(target))
-        self._budget.count(content)
+        self._archive.budget.count(content)
         target[: len(content)] = content
         return len(content)
 

@@ -77,13 +77,16 @@ def test_members_that_lie_over_each_other_are_refused() -> None:
         list_members(archive(content))
 
 
-def test_a_member_that_unpacks_to_far_more_than_it_takes_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("length", [50_000, 500_000, 3_000_000])
+def test_members_that_unpack_to_far_more_than_they_take_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
     monkeypatch.setattr(reading_budget, "MOST_FREE_BYTES", 1_000_000)
-    (member,) = list_members(archive(zipped(("a.txt", bytes(3_000_000)))))
+    content = zipped(*((f"{number}.txt", bytes(length)) for number in range(3_000_000 // length)))
     with pytest.raises(
-        SourceError, match=r"^a\.zip/a\.txt: [\d,]+ bytes of it unpack to [\d,]+ bytes, more than 200 "
+        SourceError, match=r"^a\.zip: [\d,]+ bytes of it unpack to 1,[\d,]+ bytes, more than 200 for each"
     ):
-        read(member)
+        list(map(read, list_members(archive(content))))
 
 
 def test_a_member_that_holds_more_than_it_says_is_not_unpacked_whole() -> None:
