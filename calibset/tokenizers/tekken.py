@@ -137,7 +137,13 @@ def from_file(path: Path, name: str) -> TekkenTokenizer:
     with translate_faults(f"{name}: not a Tekken file that mistral-common reads"):
         file = TekkenFile.read(path)
         _refuse_costly_pattern(file.pattern, name)
-        return _build_tokenizer(name, file, LightTekkenizer.of_head(file.head))
+        tokenizer = _build_tokenizer(name, file, LightTekkenizer.of_head(file.head))
+    if lacking := [spelling for spelling in ("<s>", "</s>") if spelling not in tokenizer.special_tokens]:
+        raise TokenizerError(
+            f"{name}: not a Tekken file that can be used: it has no control token {lacking[0]}; use the "
+            "tekken.json that the model was published with"
+        )
+    return tokenizer
 
 
 def _refuse_costly_pattern(pattern: str, name: str) -> None:

@@ -218,6 +218,20 @@ def test_a_file_of_another_form_is_an_error(tmp_path: Path, content: bytes) -> N
         from_file(path, "own")
 
 
+@pytest.mark.parametrize("left_out", ["<s>", "</s>"])
+def test_a_tekken_file_must_have_what_begins_and_ends_a_text(tmp_path: Path, left_out: str) -> None:
+    named = [spelling for spelling in ("<unk>", "<s>", "</s>") if spelling != left_out]
+    special = [
+        {"rank": rank, "token_str": spelling, "is_control": True} for rank, spelling in enumerate(named)
+    ]
+    with pytest.raises(TokenizerError) as caught:
+        from_file(tekken_file(tmp_path, special_tokens=special), "own")
+    assert str(caught.value) == (
+        f"own: not a Tekken file that can be used: it has no control token {left_out}; use the tekken.json "
+        "that the model was published with"
+    )
+
+
 @pytest.mark.parametrize(
     "changes",
     [
