@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.models import REDIRECT_STATI
 
 
-class InsecureRedirectError(requests.RequestException):
-    """A server leads from https to a URL that is none."""
+class RefusedRedirectError(requests.RequestException):
+    """A server leads from https to a URL that is none, or to what is no URL at all."""
 
 
 class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return the URL that an answer leads to, if it leads on."""
+        try:
+            target = super().get_redirect_target(resp)
+            urlsplit(urljoin(resp.url, target or "")).port  # noqa: B018  (raises if it is no number)
+        except ValueError as error:
+            resp.close()
+            raise RefusedRedirectError("the server leads to what is no URL") from error
+        if resp.status_code in REDIRECT_STATI and not target:
+            resp.close()
+            raise RefusedRedirectError(f"the server answers {resp.status_code} and leads nowhere")
+        return target
+
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Drop the login where a redirect leads to another host."""
         old, new = response.request.url or "", prepared_request.url or ""
         if urlsplit(old).scheme == "https" and urlsplit(new).scheme != "https":
             # What answers on a machine's own network, and asks nobody who they are, has no https.
             scheme = urlsplit(new).scheme
-            raise InsecureRedirectError(f"the server leads from https to {scheme}, which is not followed")
+            raise RefusedRedirectError(f"the server leads from https to {scheme}, which is not followed")
         # Nor is one of ~/.netrc taken, as requests does: where a server leads is no wish of the user's.
         if self.should_strip_auth(old, new):  # type: ignore[no-untyped-call]
             prepared_request.headers.pop("Authorization", None)

@@ -123,9 +123,9 @@ class Transfer:
         return bytes(download.content)
 
     def _error(self, error: requests.RequestException, patience: Patience) -> SourceError:
-        from calibset.storage.session import InsecureRedirectError
+        from calibset.storage.session import RefusedRedirectError
 
-        if isinstance(error, InsecureRedirectError):
+        if isinstance(error, RefusedRedirectError):
             return SourceError(f"{self.location}: {error}; fetch the file by hand")
         reason = patience.describe_silence() if _is_silent(error) else self.explain(_describe(error))
         return SourceError(f"{self.location}: {reason}")

@@ -14,7 +14,7 @@ from calibset.storage.cache import Cache
 from calibset.storage.https import UrlReader
 from calibset.storage.hub import HubReader
 from calibset.storage.patience import read_patience
-from calibset.storage.session import InsecureRedirectError, open_session
+from calibset.storage.session import RefusedRedirectError, open_session
 from calibset.storage.transfer import Transfer
 from calibset.tokenizers.hub import fetch_model_files
 from tests.storage.loopback import COMMIT, Fault, Loopback, serving
@@ -154,13 +154,13 @@ def test_a_redirect_stays_on_https_and_keeps_a_login_on_its_host_alone() -> None
     assert "Authorization" not in redirect("https://x.org/a", "https://y.org/a").headers
     assert "Authorization" not in redirect("https://x.org/a", "https://x.org:8443/a").headers
     for inside in ("http://169.254.169.254/latest/meta-data/", "http://x.org/a", "ftp://x.org/a"):
-        with pytest.raises(InsecureRedirectError):
+        with pytest.raises(RefusedRedirectError):
             redirect("https://x.org/a", inside)
 
 
 def test_a_server_that_leaves_https_is_told() -> None:
     transfer = Transfer("https://x.org/a", "x.org: a", lambda failure: failure.kind)
-    with pytest.raises(InsecureRedirectError) as caught:
+    with pytest.raises(RefusedRedirectError) as caught:
         redirect("https://x.org/a", "http://x.org/a")
     assert str(transfer._error(caught.value, read_patience())) == (
         "x.org: a: the server leads from https to http, which is not followed; fetch the file by hand"
