@@ -42,9 +42,10 @@ def _read_json(file: File) -> Iterator[Definition | Rejection]:
     text = read_json_text(file)
     is_sound = not has_undecodable_bytes(text)
     try:
-        words = json.loads(text).get("WORDS")
-    except (ValueError, RecursionError, AttributeError) as error:
+        corpus = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"{file.name}: not valid JSON ({error}); {_REMEDY}") from error
+    words = corpus.get("WORDS") if isinstance(corpus, dict) else None
     if not isinstance(words, dict):
         raise SourceError(f"{file.name}: no object under the key 'WORDS'; {_REMEDY}")
     for term, value in words.items():

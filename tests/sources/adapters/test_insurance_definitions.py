@@ -125,7 +125,7 @@ def test_terms_without_full_definitions_fall_back_to_the_short_ones() -> None:
     ]
 
 
-@pytest.mark.parametrize("data", [b'{"WORDS": {', b"[" * 100_000, b"[1]", b""])
+@pytest.mark.parametrize("data", [b'{"WORDS": {', b"[" * 100_000, b""])
 def test_malformed_json_is_an_error(data: bytes) -> None:
     with pytest.raises(SourceError) as fault:
         read("data.json", data)
@@ -133,9 +133,10 @@ def test_malformed_json_is_an_error(data: bytes) -> None:
     assert str(fault.value).endswith(REMEDY)
 
 
-def test_json_of_another_kind_is_an_error() -> None:
+@pytest.mark.parametrize("data", [b'{"WORDS": []}', b"{}", b"[1]", b"null"])
+def test_json_of_another_kind_is_an_error(data: bytes) -> None:
     with pytest.raises(SourceError) as fault:
-        read("data.json", b'{"WORDS": []}')
+        read("data.json", data)
     assert str(fault.value) == f"data.json: no object under the key 'WORDS'; {REMEDY}"
 
 
