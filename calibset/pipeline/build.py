@@ -18,7 +18,7 @@ from calibset.dataset.lockfile import Lock
 from calibset.dataset.manifest import HoldoutReport, Manifest
 from calibset.hygiene.stats import LeftOut, ReadStats
 from calibset.pipeline.context import BuildContext, as_recipe, open_context
-from calibset.pipeline.cost_estimates import require_memory
+from calibset.pipeline.cost_estimates import count_wanted_rows, require_memory
 from calibset.pipeline.locking import (
     LockUse,
     build_lock,
@@ -157,6 +157,7 @@ def _open_streams(context: BuildContext) -> _Streams:
     recipe = context.recipe
     calibration: dict[str, SourceStream] = {}
     holdout: dict[str, SourceStream] = {}
+    wanted = count_wanted_rows(recipe)
     for name in recipe.sources:
         stream = open_source_stream(
             name,
@@ -164,6 +165,7 @@ def _open_streams(context: BuildContext) -> _Streams:
             context.readers[name],
             context.tokenizer,
             context.indexes,
+            rows=wanted[name],
             records=context.chosen[name].read() if name in context.chosen else None,
             workers=context.workers,
         )

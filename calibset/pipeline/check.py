@@ -14,6 +14,7 @@ from calibset.core.short_forms import count, write_line, write_table
 from calibset.dataset.source_reports import ScoresReport
 from calibset.hygiene.stats import ReadStats
 from calibset.pipeline.context import as_recipe
+from calibset.pipeline.cost_estimates import count_wanted_rows
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.notes import describe_full_index, note_source
@@ -86,9 +87,13 @@ def check(  # noqa: PLR0913  (a program names those that it needs)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
     indexes, evaluations = index_evaluation_sets(recipe, open_readers(recipe, storage, lock, recipe.exclude))
 
+    wanted = count_wanted_rows(recipe)
+
     def open_stream(name: str, workers: Workers | None) -> SourceStream:
         reader = open_reader(name, recipe, storage, lock)
-        return open_source_stream(name, recipe, reader, tokenizer, indexes, workers=workers)
+        return open_source_stream(
+            name, recipe, reader, tokenizer, indexes, rows=wanted[name], workers=workers
+        )
 
     def write_notes(name: str, stats: ReadStats) -> tuple[str, ...]:
         return (*stats.notes, *note_source(recipe, name, stats, tokenizer))

@@ -31,14 +31,12 @@ _READ_A_TOKEN = 6
 _FOOTER = 2**16
 
 
-def count_wanted_rows(name: str, recipe: Recipe) -> int:
-    """Return how many rows are asked of a source for all files, before anything runs short."""
-    rows = recipe.mixture.quotas()[name]
-    if recipe.selection.method == "coverage":
-        rows *= recipe.selection.pool
-    if recipe.holdout is not None:
-        rows += recipe.model_copy(update={"nsamples": recipe.holdout.nsamples}).mixture.quotas()[name]
-    return rows
+def count_wanted_rows(recipe: Recipe) -> dict[str, int]:
+    """Return how many rows are asked of each source for all files, before anything runs short."""
+    mixture = recipe.mixture
+    pool = recipe.selection.pool if recipe.selection.method == "coverage" else 1
+    held = replace(mixture, nsamples=recipe.holdout.nsamples).quotas() if recipe.holdout else {}
+    return {name: rows * pool + held.get(name, 0) for name, rows in mixture.quotas().items()}
 
 
 def estimate_memory(recipe: Recipe) -> int:

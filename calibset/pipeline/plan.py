@@ -176,6 +176,7 @@ def plan(  # noqa: PLR0913  (a program names those that it needs)
         tokenizer=load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline) if tries else None,
         progress=progress or no_progress,
         read_evaluations=read_evaluations,
+        wanted=count_wanted_rows(recipe),
     )
     quotas = recipe.mixture.quotas()
     groups: dict[str, int] = dict.fromkeys(recipe.mixture.weights, 0)
@@ -201,6 +202,7 @@ class _Planner:
         tokenizer: The target's tokenizer.
         progress: Called when a source is about to be opened.
         read_evaluations: Returns the evaluation sets, whose texts belong to the rules of scores.
+        wanted: How many rows are asked of each source for all files.
     """
 
     recipe: Recipe
@@ -209,6 +211,7 @@ class _Planner:
     tokenizer: Tokenizer | None
     progress: Progress
     read_evaluations: Callable[[], Mapping[str, EvaluationSet]]
+    wanted: Mapping[str, int]
 
     def plan_source(self, name: str, quota: int) -> PlannedSource:
         """Return how a source or an evaluation set would be used."""
@@ -274,17 +277,16 @@ class _Planner:
         if self.tokenizer is None:
             return planned
         chosen = choose_records(planned.name, self.recipe, reader, self.tokenizer, self.read_evaluations())
-        rows = count_wanted_rows(planned.name, self.recipe)
-        return replace(planned, scores=chosen.report, reads=chosen.estimate_read(rows, self.recipe))
+        reads = chosen.estimate_read(self.wanted[planned.name], self.recipe)
+        return replace(planned, scores=chosen.report, reads=reads)
 
     def _estimate_read(
         self, name: str, source: Source, planned: PlannedSource, reader: TrackedReader
     ) -> int | None:
         if name in self.recipe.exclude:
             return planned.size  # an evaluation set is read whole
-        rows = count_wanted_rows(name, self.recipe)
-        files = source.select_files(reader)
-        return estimate_read(source, files, rows, self.recipe.seqlen, opens=self.tokenizer is not None)
+        files, opens = source.select_files(reader), self.tokenizer is not None
+        return estimate_read(source, files, self.wanted[name], self.recipe.seqlen, opens=opens)
 
     def _note_few_documents(self, planned: PlannedSource) -> Iterator[str]:
         """Say if few documents will make up the rows, should all be as long as the first that was read."""

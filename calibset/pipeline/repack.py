@@ -23,6 +23,7 @@ from calibset.hygiene.options import Hygiene
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.pipeline.build import build
 from calibset.pipeline.context import open_context
+from calibset.pipeline.cost_estimates import count_wanted_rows
 from calibset.pipeline.readers import open_storage
 from calibset.pipeline.source_stream import open_source_stream
 from calibset.pipeline.token_ids import decode_record, is_ids, strip_padding
@@ -274,9 +275,12 @@ class _Yield:
 def _count_rows(recipe: Recipe, progress: Progress) -> dict[str, _Yield]:
     """Read each source to its end."""
     context = open_context(recipe, None, open_storage(recipe, None, ()), progress)
+    wanted = count_wanted_rows(recipe)
     yields = {}
     for name in recipe.sources:
-        stream = open_source_stream(name, recipe, context.readers[name], context.tokenizer, context.indexes)
+        stream = open_source_stream(
+            name, recipe, context.readers[name], context.tokenizer, context.indexes, rows=wanted[name]
+        )
         for number, _ in enumerate(stream.take(_MOST_ROWS), 1):
             progress(name, number, None)
         yields[name] = _Yield(len(stream.samples), stream.left_out.describe())

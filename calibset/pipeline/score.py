@@ -18,6 +18,7 @@ from calibset.core.errors import CalibsetError, RecipeError, SourceError
 from calibset.core.progress import Progress, show_progress
 from calibset.core.short_forms import count, write_line, write_table
 from calibset.pipeline.context import as_recipe
+from calibset.pipeline.cost_estimates import count_wanted_rows
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.locking import read_existing_lock
 from calibset.pipeline.readers import open_reader, open_readers, open_storage
@@ -143,8 +144,11 @@ def score(  # noqa: PLR0913  (a program names those that it needs)
     names = _choose_sources(recipe, source)
     tokenizer = load_tokenizer(recipe.tokenizer, recipe.folder, offline=offline)
     indexes, evaluations = index_evaluation_sets(recipe, open_readers(recipe, storage, lock, recipe.exclude))
+    wanted = count_wanted_rows(recipe)
     titled = (
-        open_source_stream(name, recipe, open_reader(name, recipe, storage, lock), tokenizer, indexes)
+        open_source_stream(
+            name, recipe, open_reader(name, recipe, storage, lock), tokenizer, indexes, rows=wanted[name]
+        )
         for name in recipe.selection.terms_of
     )
     terms = find_terms(recipe, titled)

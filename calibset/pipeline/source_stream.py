@@ -17,7 +17,6 @@ from calibset.hygiene.examination import Examiner
 from calibset.hygiene.rendered_texts import TargetTokens
 from calibset.hygiene.stats import LeftOut, ReadStats, count_characters
 from calibset.packing import Packed, RowSpec, pack_conversations, pack_documents
-from calibset.pipeline.cost_estimates import count_wanted_rows
 from calibset.pipeline.own_process import OwnProcess
 from calibset.pipeline.read_ahead import ReadAhead
 from calibset.pipeline.token_ids import decode_ids
@@ -155,6 +154,7 @@ def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made o
     tokenizer: Tokenizer,
     indexes: SharedIndexes,
     *,
+    rows: int,
     records: Iterable[Record] | None = None,
     workers: Workers | None = None,
 ) -> SourceStream:
@@ -166,13 +166,12 @@ def open_source_stream(  # noqa: PLR0913  (nearly all are what a build is made o
         reader: The reader of its location.
         tokenizer: The target model's tokenizer.
         indexes: What the sources share.
+        rows: How many are asked of it for all files: for few it is read from few parts at first.
         records: Its records, if they are not to be read in their seeded order.
         workers: Examine records ahead; None if that is done in this process.
     """
     hygiene = recipe.hygiene_of(name)
-    source = (
-        recipe.sources[name].model_copy(update={"hygiene": hygiene}).for_rows(count_wanted_rows(name, recipe))
-    )
+    source = recipe.sources[name].model_copy(update={"hygiene": hygiene}).for_rows(rows)
     row_spec = RowSpec(
         tokenizer=tokenizer,
         seqlen=recipe.seqlen,

@@ -61,7 +61,7 @@ def try_source(name: str, recipe: Recipe, reader: TrackedReader, tokenizer: Toke
     beginning = _Beginning(reader.reader)
     indexes = SharedIndexes(duplicates=DuplicateIndex(near=False))
     records = islice(source.read_in_order(beginning), _MOST_RECORDS)
-    stream = open_source_stream(name, recipe, beginning, tokenizer, indexes, records=records)
+    stream = open_source_stream(name, recipe, beginning, tokenizer, indexes, rows=1, records=records)
     item = next(stream.items, None)
     stats = stream.stats
     if stats.gives == "conversations":

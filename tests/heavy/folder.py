@@ -9,6 +9,7 @@ from pathlib import Path
 from calibset import Recipe, load_recipe, load_tokenizer
 from calibset.core.documents import Document
 from calibset.hygiene.stats import ReadStats
+from calibset.pipeline.cost_estimates import count_wanted_rows
 from calibset.pipeline.evaluation_sets import index_evaluation_sets
 from calibset.pipeline.readers import open_readers, open_storage
 from calibset.pipeline.source_stream import open_source_stream
@@ -61,8 +62,9 @@ def admitted(recipe: Recipe, corpora: Path, names: Iterable[str] = ()) -> dict[s
     tokenizer = load_tokenizer(recipe.tokenizer)
     readers = open_readers(recipe, storage)
     screens, _ = index_evaluation_sets(recipe, readers)
+    wanted = count_wanted_rows(recipe)
     found = {}
     for name in names or recipe.sources:
-        supply = open_source_stream(name, recipe, readers[name], tokenizer, screens)
+        supply = open_source_stream(name, recipe, readers[name], tokenizer, screens, rows=wanted[name])
         found[name] = Admitted(tuple(supply.items), supply.stats)
     return found

@@ -9,6 +9,7 @@ from calibset.core.progress import no_progress
 from calibset.hygiene.cleaner import SharedIndexes
 from calibset.hygiene.deduplication import DuplicateIndex
 from calibset.pipeline.context import BuildContext
+from calibset.pipeline.cost_estimates import count_wanted_rows
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.loader import parse_recipe
 from calibset.recipe.model import Recipe
@@ -56,9 +57,12 @@ def streams_of(context: BuildContext, **sources: Rows) -> dict[str, SourceStream
         sources: By name, texts, or rows as they are.
     """
     streams = {}
+    wanted = count_wanted_rows(context.recipe)
     for name, rows in sources.items():
         lines = [{"text": row} if isinstance(row, str) else dict(row) for row in rows]
         content = "".join(json.dumps(line) + "\n" for line in lines).encode()
         reader = memory_reader({"a.jsonl": content}, name)
-        streams[name] = open_source_stream(name, context.recipe, reader, context.tokenizer, context.indexes)
+        streams[name] = open_source_stream(
+            name, context.recipe, reader, context.tokenizer, context.indexes, rows=wanted[name]
+        )
     return streams

@@ -14,7 +14,7 @@ import calibset
 from calibset.cli import main
 from calibset.core.errors import RecipeError
 from calibset.core.machine_memory import read_memory
-from calibset.pipeline.cost_estimates import estimate_memory, estimate_read
+from calibset.pipeline.cost_estimates import count_wanted_rows, estimate_memory, estimate_read
 from calibset.sources.adapters.csv import Csv
 from calibset.sources.adapters.jsonl import Jsonl
 from calibset.storage.files import File
@@ -93,6 +93,14 @@ def test_a_plan_says_how_much_a_build_reads(tmp_path: Path, capsys: pytest.Captu
     shown = json.loads(capsys.readouterr().out)["sources"]
     sizes = {source["name"]: source["size"] for source in shown}
     assert {source["name"]: source["reads"] for source in shown} == {**sizes, "rest": 0}
+
+
+def test_rows_are_wanted_for_both_files_and_of_candidates_as_many_as_the_pool(tmp_path: Path) -> None:
+    recipe = small(
+        tmp_path, "nsamples=10", "holdout.nsamples=4", 'selection.method="coverage"', "selection.pool=3"
+    )
+    built, held = (recipe.model_copy(update={"nsamples": rows}).mixture.quotas() for rows in (10, 4))
+    assert count_wanted_rows(recipe) == {name: 3 * built[name] + held[name] for name in recipe.sources}
 
 
 def test_more_rows_than_fit_into_memory_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from calibset.core.documents import Sample
 from calibset.core.errors import CalibsetError
 from calibset.core.progress import Progress
 from calibset.pipeline.context import BuildContext, open_context
+from calibset.pipeline.cost_estimates import count_wanted_rows
 from calibset.pipeline.source_stream import SourceStream, open_source_stream
 from calibset.recipe.model import Recipe
 from calibset.storage import Storage
@@ -44,8 +45,11 @@ def try_recipe(recipe: Recipe, storage: Storage, progress: Progress) -> dict[str
         CalibsetError: The tokenizer can't be loaded, or a location can't be opened.
     """
     context = open_context(recipe, None, storage, progress)
+    wanted = count_wanted_rows(recipe)
     streams = {
-        name: open_source_stream(name, recipe, context.readers[name], context.tokenizer, context.indexes)
+        name: open_source_stream(
+            name, recipe, context.readers[name], context.tokenizer, context.indexes, rows=wanted[name]
+        )
         for name in recipe.sources
     }
     problems: dict[str, str] = {}

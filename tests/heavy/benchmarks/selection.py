@@ -50,6 +50,7 @@ def pool(hub: Hub) -> Pool:
     os.environ.update(HF_ENDPOINT=hub.address, HF_HOME=str(hub.home), HF_HUB_DISABLE_XET="1")
     from calibset import load_recipe, load_tokenizer
     from calibset.core.shortage import Shortage
+    from calibset.pipeline.cost_estimates import count_wanted_rows
     from calibset.pipeline.evaluation_sets import index_evaluation_sets
     from calibset.pipeline.readers import open_readers, open_storage
     from calibset.pipeline.source_stream import open_source_stream
@@ -61,8 +62,10 @@ def pool(hub: Hub) -> Pool:
     tokenizer = load_tokenizer(recipe.tokenizer)
     readers = open_readers(recipe, storage)
     indexes, _ = index_evaluation_sets(recipe, readers)
+    wanted = count_wanted_rows(recipe)
     streams = {
-        name: open_source_stream(name, recipe, readers[name], tokenizer, indexes) for name in recipe.sources
+        name: open_source_stream(name, recipe, readers[name], tokenizer, indexes, rows=wanted[name])
+        for name in recipe.sources
     }
     quotas = recipe.mixture.quotas()
     counts = {
