@@ -65,12 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_command(sys.argv[1:] if argv is None else argv)
     except CalibsetError as error:
         from calibset.cli.console import print_error
+        from calibset.core.short_forms import count
 
         faults = error.faults if isinstance(error, RecipeError) else (str(error),)
         for fault in faults[:_MOST_FAULTS]:
             print_error(fault)
         if len(faults) > _MOST_FAULTS:
-            print_error(f"and {len(faults) - _MOST_FAULTS:,} more faults")
+            print_error(f"and {count(len(faults) - _MOST_FAULTS, 'more fault')}")
         return error.exit_code
     except KeyboardInterrupt:
         print("calibset: interrupted; what stood in the output before is unchanged", file=sys.stderr)  # noqa: T201

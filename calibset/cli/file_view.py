@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from calibset.cli.console import open_console, print_line, print_lines
+from calibset.core.short_forms import count
 from calibset.core.text import printable, printable_line
 
 if TYPE_CHECKING:
@@ -62,20 +63,20 @@ def verdict_line(report: LoadReport, file: str) -> str:
 
 def _problem_lines(report: LoadReport) -> Iterator[str]:
     yield from report.mismatches
-    yield from _first(report.fatal, "faults")
+    yield from _first(report.fatal, "fault")
     if report.fatal:
         return
-    yield from _first([f"row {row.row} is dropped: {row.reason}" for row in report.lost], "rows are dropped")
+    yield from _first([f"row {row.row} is dropped: {row.reason}" for row in report.lost], "dropped row")
     unjudged = [f"row {row.row} is not judged: {row.unjudged}" for row in report.unjudged]
-    yield from _first(unjudged, "rows are not judged")
+    yield from _first(unjudged, "unjudged row")
     if (missing := report.nsamples - len(report.rows)) > 0:
         yield f"{missing} rows too few; the quantizer goes on without them"
 
 
-def _first(lines: Sequence[str], meaning: str) -> Iterator[str]:
+def _first(lines: Sequence[str], kind: str) -> Iterator[str]:
     yield from lines[:_MOST_LOSSES]
     if len(lines) > _MOST_LOSSES:
-        yield f"and {len(lines) - _MOST_LOSSES} more {meaning}; --json names each"
+        yield f"and {count(len(lines) - _MOST_LOSSES, f'more {kind}')}; --json names each"
 
 
 def print_tokenizer_report(report: TokenizerReport, file: str) -> None:
@@ -86,7 +87,8 @@ def print_tokenizer_report(report: TokenizerReport, file: str) -> None:
         for row in report.misread[:_MOST_ROWS]
     )
     if len(report.misread) > _MOST_ROWS:
-        print_line(f"{file}: and {len(report.misread) - _MOST_ROWS} more rows are misread; --json names each")
+        more = count(len(report.misread) - _MOST_ROWS, "more misread row")
+        print_line(f"{file}: and {more}; --json names each")
     print_line(backend_line(report))
     if report.misread:
         print_line(
@@ -121,7 +123,7 @@ def print_row(text: str, *, tokens: int, report: SampleReport | None, control_to
         console.print(_mark(text[span.start : span.end], control_tokens))
         end = span.end
     if len(documents) > _MOST_DOCUMENTS:
-        print_line(f"note: {len(documents) - _MOST_DOCUMENTS:,} more documents follow; --json names each")
+        print_line(f"note: --json names {count(len(documents) - _MOST_DOCUMENTS, 'more document')}")
     if end < len(text):
         console.print(_mark(text[end:], control_tokens))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibset.cli.console import create_table, format_size, open_console, print_line, shorten_location
+from calibset.core.short_forms import count
 
 if TYPE_CHECKING:
     from calibset.dataset.diff import Difference
@@ -61,7 +62,7 @@ def print_differences(differences: Sequence[Difference]) -> None:
         table.add_row(change.key, shorten(change.before), shorten(change.after))
     open_console().print(table)
     if len(differences) > _MOST_ROWS:
-        print_line(f"and {len(differences) - _MOST_ROWS:,} more differences; --json names each")
+        print_line(f"and {count(len(differences) - _MOST_ROWS, 'more difference')}; --json names each")
 
 
 def differences_data(differences: Sequence[Difference]) -> list[dict[str, Any]]:
