@@ -13,7 +13,10 @@ from calibset.recipe.gallery import list_gallery
 # Characters. The longest recipe of the gallery has some thousand.
 _LARGEST = 4 * 2**20
 # Keys inside each other take the parser memory with the square of their number; recipes have five.
-_DEEP_KEY = re.compile(r"""(?<![\w.-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
+_DEEP_KEY = re.compile(
+    r"""(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){99}""",
+    re.MULTILINE,
+)
 
 
 def read_toml_text(path: Path) -> str:

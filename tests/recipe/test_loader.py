@@ -127,7 +127,15 @@ def test_what_is_no_toml_is_one_fault(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["a." * 100 + "b = 1", "[" + "a . " * 100 + "b]", "\"a b\".'c'." * 50 + "d = 1", "a." * 50_000]
+    "key",
+    [
+        "a." * 99 + "b = 1",
+        " [ " + "a . " * 99 + "b]",
+        "\"a b\".'c'." * 50 + "d = 1",
+        r'"\"". ' * 99 + "a = 1",
+        "a = {b = 1," + "c." * 99 + "d = 1}",
+        "a." * 50_000,
+    ],
 )
 def test_a_key_of_a_hundred_parts_is_refused_before_it_is_read(key: str) -> None:
     fault = "line 2: a key of a hundred parts or more, and no recipe has any"
@@ -137,6 +145,8 @@ def test_a_key_of_a_hundred_parts_is_refused_before_it_is_read(key: str) -> None
 def test_dots_in_texts_are_no_parts_of_a_key() -> None:
     said = ". ".join(["no more"] * 200)
     assert parse_recipe(f'description = "{said}"\n{GOOD}').description == said
+    letters = ".".join("a" * 200)
+    assert parse_recipe(f'# {letters}\ndescription = "{letters}"  # {letters}\n{GOOD}').description == letters
     assert find_faults("a." * 98 + f"b = 1\n{GOOD}") == ["a: unknown key"]
 
 
