@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from calibset.core.control_tokens import ControlTokens
 from calibset.quantizers.load_report import RowResult
 from calibset.quantizers.row_reader import RowInput, UnjudgedRow, UnusableRow
 from calibset.tokenizers.base import Tokenizer
@@ -105,8 +106,8 @@ def find_mixed_kinds(rows: Sequence[RowInput]) -> tuple[str, ...]:
 
 def count_control_rows(rows: Iterable[RowInput], tokenizer: Tokenizer) -> int:
     """Count the texts that hold letters that a tokenizer may read as a control token."""
-    spellings = tuple(tokenizer.special_tokens)
-    return sum(isinstance(row, str) and any(spelling in row for spelling in spellings) for row in rows)
+    spelled = ControlTokens.of(tokenizer.special_tokens).pattern
+    return sum(isinstance(row, str) and spelled.search(row) is not None for row in rows)
 
 
 def warn_of_surplus(rows: int, nsamples: int, consequence: str) -> Iterator[str]:
