@@ -6,11 +6,10 @@ from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.models import REDIRECT_STATI
 
 
 class RefusedRedirectError(requests.RequestException):
-    """A server leads from https to a URL that is none, or to what is no URL at all."""
+    """A server leads from https to another scheme, to what is no URL, or nowhere."""
 
 
 class _Session(requests.Session):
@@ -22,7 +21,7 @@ class _Session(requests.Session):
         except ValueError as error:
             resp.close()
             raise RefusedRedirectError("the server leads to what is no URL") from error
-        if resp.status_code in REDIRECT_STATI and not target:
+        if resp.status_code // 100 == 3 and not target:  # whose own content would pass for the file
             resp.close()
             raise RefusedRedirectError(f"the server answers {resp.status_code} and leads nowhere")
         return target

@@ -427,17 +427,20 @@ def test_what_a_server_told_is_known_offline(loopback: Loopback) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "reason"),
+    ("status", "target", "reason"),
     [
-        ("http://[::1", "the server leads to what is no URL"),
-        ("http://127.0.0.1:99999/x", "the server leads to what is no URL"),
-        ("http://127.0.0.1:abc/x", "the server leads to what is no URL"),
-        ("http://\xe9.\xe9/", "the server leads to what is no URL"),
-        ("", "the server answers 302 and leads nowhere"),
+        (302, "http://[::1", "the server leads to what is no URL"),
+        (302, "http://127.0.0.1:99999/x", "the server leads to what is no URL"),
+        (302, "http://127.0.0.1:abc/x", "the server leads to what is no URL"),
+        (302, "http://\xe9.\xe9/", "the server leads to what is no URL"),
+        (302, "", "the server answers 302 and leads nowhere"),
+        (300, "", "the server answers 300 and leads nowhere"),
     ],
 )
-def test_a_server_that_leads_to_no_url_is_told(loopback: Loopback, target: str, reason: str) -> None:
-    loopback.broken[PATH] = Fault(status=302, headers={"Location": target}, methods=("GET", "HEAD"))
+def test_a_server_that_leads_to_no_url_is_told(
+    loopback: Loopback, status: int, target: str, reason: str
+) -> None:
+    loopback.broken[PATH] = Fault(status=status, headers={"Location": target}, methods=("GET", "HEAD"))
     with pytest.raises(SourceError) as caught:
         fetched(reader(loopback))
     assert str(caught.value) == f"{LOCATION}: {reason}; fetch the file by hand"
