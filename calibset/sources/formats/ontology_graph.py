@@ -26,10 +26,11 @@ LARGEST_GRAPH = 2**31
 # About what the library takes for a statement, beside the characters.
 _STATEMENT = 1_000
 _LONGEST_NAMESPACE = 2**14
-# A parser takes up to 8 µs for each term of a file, counted once more for each statement, and for an element
-# of XML four times as long. So a file of 10 MB or less may name a million and is read in ten seconds. A
-# larger one may have a term in 4 bytes of the rest: one of nothing but relations has a term in 8, the densest
-# real ontology at hand, all of whose names are prefixed, in 11.5, since labels and definitions are text.
+# A parser takes 2 to 4 µs for each term of a file, and up to 8 for a relative IRI of Turtle or a name with
+# letters beyond ASCII; a statement counts as one more, an element of XML as four. So a file of 10 MB or less
+# may name a million and is read in two to eight seconds. A larger one may have a term in 4 bytes of the rest:
+# one of nothing but relations has a term in 8, the densest real ontology at hand, all of whose names are
+# prefixed, in 11.5, since labels and definitions are text.
 _FREE_TERMS = 1_000_000
 _FREE_BYTES = 10_000_000
 _BYTES_PER_TERM = 4
