@@ -57,7 +57,7 @@ def read_row_groups(
     """Yield each row group of a parquet file as a table, as long as all of them fit.
 
     A value that is stored once may stand in millions of rows, and a page of thirty kilobytes may unpack to
-    gigabytes, so that a group is looked at before, and some thousand rows are read at a time.
+    gigabytes. So the pages of a group are measured before it is read, some thousand rows at a time.
 
     Args:
         stream: The file.

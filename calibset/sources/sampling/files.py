@@ -43,8 +43,8 @@ _COMPRESSION = 4
 # only if its records are shorter than 64 bytes on average, as no corpus of documents is.
 _MOST_RECORDS_COUNTED = 500_000
 _MOST_COUNTED = 2**30
-# Fewer of what is words rather than documents: to go through half a million took most of a build that ended
-# because the first hundred thousand were left out.
+# Fewer if they are words rather than documents: going through half a million took most of the time of a build
+# that ended after the first hundred thousand, because all of them were left out.
 _MOST_WORDS_COUNTED, _LETTERS_OF_A_WORD = 125_000, 20
 # How many times its share of what is loaded together a file's records may take in memory, so that they are
 # held in place of reading them again, and the most that they may take: tools and marks of characters beyond
