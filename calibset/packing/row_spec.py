@@ -8,6 +8,7 @@ yielded only if the check finds no fault.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from calibset.core.documents import Filtered, Sample
@@ -41,7 +42,7 @@ class RowCheck:
     fault: RowFault | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RowSpec:
     """The length a row must have, and the tokenizer that measures it.
 
@@ -69,12 +70,12 @@ class RowSpec:
         """How many tokens past ``seqlen`` a row may have for the sake of a better cut."""
         return max(2, self.seqlen // 64)
 
-    @property
+    @cached_property
     def control_tokens(self) -> tuple[str, ...]:
         """The control tokens that a document may hold, as text."""
         return tuple(self.tokenizer.special_tokens) if self.parse_special else ()
 
-    @property
+    @cached_property
     def bos_text(self) -> str:
         """The BOS that a document may hold, as text; empty if the quantizer's tokenizer adds none."""
         return spell_prefix(self.tokenizer) if self.parse_special else ""
