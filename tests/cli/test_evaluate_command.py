@@ -66,6 +66,7 @@ def test_json_holds_the_perplexities_and_a_server_needs_no_torch(
     assert found["measurement"]["engine"] == "vllm"
 
 
+@pytest.mark.slow
 def test_another_model_follows_what_the_base_wrote(
     serve: Serve, chat_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

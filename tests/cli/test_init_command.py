@@ -308,6 +308,7 @@ def test_without_a_card_what_no_name_tells_of_is_an_error(
     assert message in error_line(words, 1, capsys)
 
 
+@pytest.mark.slow
 def test_files_late_in_a_repository_are_looked_at(
     folder: Path, hub: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,8 @@ def _read_commit(repo: str, body: bytes) -> Committed:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer is written in parts, and each would wait 40 ms for the one before to be acknowledged.
+    disable_nagle_algorithm = True
     hub: WritableHub
 
     def log_message(self, *_: object) -> None:

@@ -244,6 +244,8 @@ def serving_model(server: ModelServer) -> Iterator[ModelServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # An answer is written in parts, and each would wait 40 ms for the one before to be acknowledged.
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: object) -> None:
             pass

@@ -71,7 +71,13 @@ def test_the_gallery_has_these_recipes() -> None:
     assert list_gallery() == tuple(sorted([*MODELS, "quickstart", "slovak_insurance"]))
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("agentic_tools", "general_chat") else pytest.mark.slow)
+        for name in sorted(MODELS)
+    ],
+)
 def test_a_recipe_builds_over_corpora_of_the_documented_columns(
     name: str, build_few: Callable[[str], CalibrationSet]
 ) -> None:

@@ -280,7 +280,14 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Mapping[bool, Path]:
 
 
 @pytest.mark.parametrize("parquet", [False, True])
-@pytest.mark.parametrize("choose", ["random", "quality", "coverage"])
+@pytest.mark.parametrize(
+    "choose",
+    [
+        "random",
+        pytest.param("quality", marks=pytest.mark.slow),
+        pytest.param("coverage", marks=pytest.mark.slow),
+    ],
+)
 def test_a_build_reads_only_what_it_chooses(scored: Mapping[bool, Path], choose: str, parquet: bool) -> None:
     recipe = scored[parquet]
     changes = {"sources.web.choose": choose, "sources.web.choose_where": "tokens >= 100"}

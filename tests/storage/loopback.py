@@ -150,6 +150,8 @@ def _paths(body: bytes) -> list[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer is written in parts, and each would wait 40 ms for the one before to be acknowledged.
+    disable_nagle_algorithm = True
     loopback: Loopback
 
     def log_message(self, *_: object) -> None:
