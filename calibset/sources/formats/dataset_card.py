@@ -168,6 +168,6 @@ def _join(folder: str, pattern: Any) -> str:
     if not isinstance(pattern, str):
         raise _CardError("data_files has a name that is no text")
     joined = posixpath.normpath(posixpath.join(folder, pattern))
-    if _LEADS_OUT.match(pattern) or joined.split("/")[0] == "..":
+    if any(map(_LEADS_OUT.match, (pattern, joined))) or joined.split("/")[0] == "..":
         raise _CardError(f"it names {excerpt(pattern)!r}, which is outside the location and is not read")
     return "" if joined == "." else joined

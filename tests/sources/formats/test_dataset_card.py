@@ -65,6 +65,8 @@ OUTSIDE = [
     "..\\canary.txt",
     "\\\\host\\share",
     "a\n://b",
+    "./~/canary.txt",
+    "a/../C:/canary.txt",
 ]
 
 
